@@ -1,0 +1,77 @@
+# Referral Bus. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+FEDERATED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check lint fmt up down bench chaos reference lock audit-deps build clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@echo "setup: virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "setup: Python 3.11 or newer is needed; set PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@echo "setup: packages, pinned by hash (one to two minutes on the first run)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## virtual environment, pinned packages, broker artifacts
+	@$(BIN)/python -m kafka fetch
+
+demo: setup ## the whole road with real processes; FEDERATED=1 for one cluster per country
+	@$(BIN)/python -m demo --federated $(FEDERATED)
+
+up: setup ## start everything and keep it running (var/run/state.json)
+	@$(BIN)/python -m demo.stack up --federated $(FEDERATED)
+
+down: ## stop what `make up` started
+	@$(BIN)/python -m demo.stack down
+
+test: setup ## every test, the broker's too
+	@$(BIN)/python -m pytest
+
+test-fast: $(STAMP) ## unit, property and conformance tests; no network
+	@$(BIN)/python -m pytest tests/unit tests/property tests/conformance
+
+lint: $(STAMP) ## ruff, mypy strict, import contracts, docstrings
+	@$(BIN)/ruff check services tests infra
+	@$(BIN)/ruff format --check services tests infra
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/interrogate -q services infra
+
+check: lint ## lint, generated files are current, nothing private in the tree
+	@$(BIN)/python -m pytest -q tests/repo
+
+fmt: $(STAMP) ## format the code
+	@$(BIN)/ruff format services tests infra
+	@$(BIN)/ruff check --fix-only services tests infra
+
+reference: $(STAMP) ## regenerate docs/reference and schemas/LOCK
+	@$(BIN)/python -m tools.reference
+
+bench: setup ## measure; var/bench/report.json
+	@$(BIN)/python -m bench
+
+chaos: setup ## faults and negative controls; var/chaos/report.json
+	@$(BIN)/python -m chaos
+
+lock: ## pin the dependencies again
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra broker --extra dev --output-file requirements/dev.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --output-file requirements/run.txt pyproject.toml
+
+audit-deps: setup ## known vulnerabilities of the pinned packages
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/dev.txt
+
+build: setup ## wheel in dist/
+	@$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove what was built and run; keeps the virtual environment
+	@rm -rf var dist .hypothesis .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Referral Bus: the library that gateways, gates, auditors and operators' tools share."""

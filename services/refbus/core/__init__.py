@@ -1,0 +1,1 @@
+"""Vocabulary and decisions: pure values and functions, standard library only."""

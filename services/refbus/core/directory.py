@@ -1,0 +1,165 @@
+"""The directory as decisions see it: who exists, with which keys, under which national policy. Plain values.
+
+How it is fetched and verified (TUF, endorsements, key checks) is `refbus.trust`; a `Directory` only ever comes from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.vocabulary import DataCategory, Priority, Residency
+
+
+class OrgStatus(StrEnum):
+    """Whether an organisation may send and receive."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    REMOVED = "REMOVED"
+
+
+class OrgRole(StrEnum):
+    """What an organisation is in the national referral mechanism."""
+
+    NATIONAL_AGENCY = "NATIONAL_AGENCY"
+    NGO = "NGO"
+    EMBASSY = "EMBASSY"
+    GATE = "GATE"
+    AUDITOR = "AUDITOR"
+    INSPECTOR = "INSPECTOR"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A pair of public signing keys under one id. Validity is half-open, milliseconds UTC."""
+
+    kid: KeyId
+    ed25519: bytes  # 32 bytes
+    mldsa65: bytes | None  # 1952 bytes; when present its signature is mandatory
+    not_before_ms: int
+    not_after_ms: int
+    compromised_since_ms: int | None = None  # revoked: refuse all new use; what was logged before stays evidence
+
+    def usable_at(self, now_ms: int) -> bool:
+        """Whether new signatures of this key are accepted at `now_ms`."""
+        return self.compromised_since_ms is None and self.not_before_ms <= now_ms < self.not_after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class KemKey:
+    """One epoch's public X-Wing key (1216 bytes: ML-KEM-768 1184, X25519 32). Validity half-open, milliseconds UTC."""
+
+    kid: KeyId
+    public: bytes
+    not_before_ms: int
+    not_after_ms: int
+    revoked: bool = False
+
+    def usable_at(self, now_ms: int) -> bool:
+        """Whether a sender may seal to this key at `now_ms`."""
+        return not self.revoked and self.not_before_ms <= now_ms < self.not_after_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A member: agency, NGO, or a country's gate, auditor or inspector."""
+
+    org_id: OrgId
+    country: CountryCode
+    role: OrgRole
+    status: OrgStatus
+    label: str  # a plain role name, e.g. "Shelter and legal aid, south"; never a person
+    services: tuple[str, ...]  # HTCDS spl_Type codes
+    languages: tuple[str, ...]  # ISO 639
+    signing_keys: tuple[SigningKey, ...]
+    kem_keys: tuple[KemKey, ...]
+
+    def signing_key(self, kid: KeyId) -> SigningKey | None:
+        """Return the signing key with this id, usable or not."""
+        return next((key for key in self.signing_keys if key.kid == kid), None)
+
+    def kem_key(self, kid: KeyId) -> KemKey | None:
+        """Return the KEM key with this id, usable or not."""
+        return next((key for key in self.kem_keys if key.kid == kid), None)
+
+    def current_kem_key(self, now_ms: int) -> KemKey | None:
+        """Return the newest KEM key that a sender may use at `now_ms`."""
+        usable = [key for key in self.kem_keys if key.usable_at(now_ms)]
+        return max(usable, key=lambda key: key.not_before_ms, default=None)
+
+    def current_signing_key(self, now_ms: int) -> SigningKey | None:
+        """Return the newest signing key usable at `now_ms`."""
+        usable = [key for key in self.signing_keys if key.usable_at(now_ms)]
+        return max(usable, key=lambda key: key.not_before_ms, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How long each step may take, in seconds."""
+
+    deliver_s: int
+    decide_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A consent notice text that the country recognises."""
+
+    notice_id: str
+    sha256: bytes
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountryPolicy:
+    """A country's signed rules. Law is data here, with its source and date in the file that is signed."""
+
+    country: CountryCode
+    version: int
+    max_message_life_hours: int
+    message_life_hours: int  # what gateways use by default
+    directory_grace_hours: int
+    clock_skew_s: int
+    consent_max_days: int
+    majority_age: int
+    residency: Mapping[DataCategory, Residency]
+    clocks: Mapping[Priority, Clock]
+    notices: Mapping[str, Notice]
+    emergency_disclosure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One verified version of the directory (the TUF snapshot version)."""
+
+    version: int
+    published_at_ms: int
+    expires_at_ms: int
+    organisations: Mapping[OrgId, Organisation]
+    policies: Mapping[CountryCode, CountryPolicy]
+    superseded_at_ms: int | None = field(default=None)  # when a newer version was loaded here; None for the newest
+
+    def find(self, org_id: OrgId) -> Organisation | None:
+        """Return the organisation, whatever its status, or None."""
+        return self.organisations.get(org_id)
+
+    def countries(self) -> tuple[CountryCode, ...]:
+        """Return the member countries, sorted."""
+        return tuple(sorted(self.policies))
+
+
+class DirectoryHistory(Protocol):
+    """The versions of the directory that this node or gateway has verified."""
+
+    @property
+    def latest(self) -> Directory:
+        """The newest verified version."""
+        ...
+
+    def at(self, version: int) -> Directory | None:
+        """Return that version, or None when it was never verified here or is past the grace period."""
+        ...

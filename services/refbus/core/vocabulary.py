@@ -1,0 +1,122 @@
+"""Closed vocabularies that decisions depend on. An unknown member is refused or parked, never defaulted.
+
+Sources: the project's domain notes 2.3, 4.2, 4.3, 4.5 and 5. Code lists that decisions do not depend on (HTCDS) are data
+under `schemas/codelists`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from refbus.errors import Code, MalformedError
+
+
+class Purpose(StrEnum):
+    """What the survivor agreed that the data may be used for."""
+
+    REFERRAL_SERVICES = "REFERRAL_SERVICES"
+    REPATRIATION = "REPATRIATION"
+    FAMILY_TRACING = "FAMILY_TRACING"
+    IDENTITY_TRAVEL_DOCUMENT = "IDENTITY_TRAVEL_DOCUMENT"
+    MEDICAL = "MEDICAL"
+    LEGAL_PROCEEDINGS = "LEGAL_PROCEEDINGS"
+    MONITORING = "MONITORING"
+    STATISTICS_NON_IDENTIFYING = "STATISTICS_NON_IDENTIFYING"
+
+
+class Action(StrEnum):
+    """What is done with the data: given to the recipient, reported back by it, used to reach the person, passed on."""
+
+    DISCLOSE = "DISCLOSE"
+    REPORT_BACK = "REPORT_BACK"
+    CONTACT_PERSON = "CONTACT_PERSON"
+    ONWARD_REFERRAL = "ONWARD_REFERRAL"
+
+
+class DataCategory(StrEnum):
+    """Kinds of data about the person; what consent and residency rules speak of."""
+
+    IDENTITY = "IDENTITY"
+    CONTACT = "CONTACT"
+    LOCATION_SAFE = "LOCATION_SAFE"
+    TRAFFICKING_EXPERIENCE = "TRAFFICKING_EXPERIENCE"
+    HEALTH = "HEALTH"
+    SEXUAL_HEALTH = "SEXUAL_HEALTH"
+    FAMILY = "FAMILY"
+    LEGAL_CASE = "LEGAL_CASE"
+    PERPETRATOR = "PERPETRATOR"
+    IMMIGRATION = "IMMIGRATION"
+    PHOTO_BIOMETRIC = "PHOTO_BIOMETRIC"
+    SERVICE_NEEDS = "SERVICE_NEEDS"
+
+
+class Priority(StrEnum):
+    """How fast the referral must move; the country's policy gives the clocks."""
+
+    EMERGENCY = "EMERGENCY"
+    URGENT = "URGENT"
+    ROUTINE = "ROUTINE"
+
+
+class Residency(StrEnum):
+    """What a country's policy says of a data category that would leave it."""
+
+    LOCAL_ONLY = "LOCAL_ONLY"
+    CROSS_BORDER_WITH_CONSENT = "CROSS_BORDER_WITH_CONSENT"
+    CROSS_BORDER_WITH_SCC = "CROSS_BORDER_WITH_SCC"
+    FORBIDDEN = "FORBIDDEN"
+
+
+class EventType(StrEnum):
+    """Every event that an envelope can carry."""
+
+    REFERRAL_REQUESTED = "ReferralRequested"
+    REFERRAL_DELIVERED = "ReferralDelivered"
+    REFERRAL_OPENED = "ReferralOpened"
+    REFERRAL_ACCEPTED = "ReferralAccepted"
+    REFERRAL_REJECTED = "ReferralRejected"
+    REFERRAL_REDIRECTED = "ReferralRedirected"
+    INFORMATION_REQUESTED = "InformationRequested"
+    INFORMATION_PROVIDED = "InformationProvided"
+    APPOINTMENT_BOOKED = "ServiceAppointmentBooked"
+    APPOINTMENT_MISSED = "ServiceAppointmentMissed"
+    REFERRAL_IN_PROGRESS = "ReferralInProgress"
+    REFERRAL_ON_HOLD = "ReferralOnHold"
+    REFERRAL_RESUMED = "ReferralResumed"
+    REFERRAL_FEEDBACK = "ReferralFeedback"
+    REFERRAL_COMPLETED = "ReferralCompleted"
+    REFERRAL_FAILED = "ReferralFailed"
+    REFERRAL_CANCELLED = "ReferralCancelled"
+    REFERRAL_REOPENED = "ReferralReopened"
+    ENTERED_IN_ERROR = "EnteredInError"
+    CONSENT_GRANTED = "ConsentGranted"
+    CONSENT_AMENDED = "ConsentAmended"
+    CONSENT_WITHDRAWN = "ConsentWithdrawn"
+    WITHDRAWAL_ACKNOWLEDGED = "WithdrawalAcknowledged"
+    UNDECRYPTABLE = "Undecryptable"
+
+
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def member(kind: type[_Member], text: str) -> _Member:
+    """Return the member of `kind` whose value is `text`. Raises MalformedError UNKNOWN_VALUE, naming the list only."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise MalformedError(Code.UNKNOWN_VALUE, kind.__name__) from None
+
+
+CONTROL_EVENTS = frozenset(
+    {
+        EventType.REFERRAL_DELIVERED,
+        EventType.REFERRAL_OPENED,
+        EventType.REFERRAL_CANCELLED,
+        EventType.ENTERED_IN_ERROR,
+        EventType.CONSENT_WITHDRAWN,
+        EventType.WITHDRAWAL_ACKNOWLEDGED,
+        EventType.UNDECRYPTABLE,
+    }
+)
+"""Events that need no permit: closed schemas, no free text, no data category, only between parties already known."""

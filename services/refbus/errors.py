@@ -1,0 +1,174 @@
+"""Every error that a person or a metric can meet: one stable code each, what it means, what to do next.
+
+The code is the metric label, the reason in a refusal, the exit line of the command and a heading in
+`docs/reference/errors.md` (made from this catalogue). No message names a person or quotes a payload.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, NamedTuple
+
+
+class Code(StrEnum):
+    """Stable names of everything that can go wrong. A code is never reused and never renamed."""
+
+    # bytes
+    MALFORMED = "MALFORMED"
+    NOT_CANONICAL = "NOT_CANONICAL"
+    TOO_LARGE = "TOO_LARGE"
+    UNKNOWN_VALUE = "UNKNOWN_VALUE"
+    UNKNOWN_SCHEMA = "UNKNOWN_SCHEMA"
+    SCHEMA_INCOMPATIBLE = "SCHEMA_INCOMPATIBLE"
+    SCHEMA_LOCK_MISMATCH = "SCHEMA_LOCK_MISMATCH"
+    # envelope
+    UNSUPPORTED_VERSION = "UNSUPPORTED_VERSION"
+    UNSUPPORTED_SUITE = "UNSUPPORTED_SUITE"
+    MESSAGE_EXPIRED = "MESSAGE_EXPIRED"
+    MESSAGE_LIFE_TOO_LONG = "MESSAGE_LIFE_TOO_LONG"
+    OPEN_FAILED = "OPEN_FAILED"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    NOT_THE_RECIPIENT = "NOT_THE_RECIPIENT"
+    REPLAY = "REPLAY"
+    EVENT_ID_REUSED = "EVENT_ID_REUSED"
+    DECLARATION_MISMATCH = "DECLARATION_MISMATCH"
+    UNDECRYPTABLE = "UNDECRYPTABLE"
+    # keys and directory
+    DIRECTORY_INVALID = "DIRECTORY_INVALID"
+    DIRECTORY_EXPIRED = "DIRECTORY_EXPIRED"
+    DIRECTORY_NEWER = "DIRECTORY_NEWER"
+    DIRECTORY_TOO_OLD = "DIRECTORY_TOO_OLD"
+    ORGANISATION_UNKNOWN = "ORGANISATION_UNKNOWN"
+    ORGANISATION_SUSPENDED = "ORGANISATION_SUSPENDED"
+    WRONG_COUNTRY = "WRONG_COUNTRY"
+    KEY_UNKNOWN = "KEY_UNKNOWN"
+    KEY_REVOKED = "KEY_REVOKED"
+    KEY_EXPIRED = "KEY_EXPIRED"
+    KEY_INVALID = "KEY_INVALID"
+    KEY_NOT_ENDORSED = "KEY_NOT_ENDORSED"
+    KEYFILE_WRONG_PASSPHRASE = "KEYFILE_WRONG_PASSPHRASE"  # noqa: S105
+    KEYFILE_DAMAGED = "KEYFILE_DAMAGED"
+    KEYFILE_UNSAFE = "KEYFILE_UNSAFE"
+    KEY_DESTROYED = "KEY_DESTROYED"
+    # consent (DOMAIN section 5)
+    NO_CONSENT = "NO_CONSENT"
+    BAD_SIGNATURE = "BAD_SIGNATURE"
+    CHAIN_BROKEN = "CHAIN_BROKEN"
+    SUBJECT_MISMATCH = "SUBJECT_MISMATCH"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+    NOT_YET_VALID = "NOT_YET_VALID"
+    EXPIRED = "EXPIRED"
+    LIFETIME_EXCEEDS_POLICY = "LIFETIME_EXCEEDS_POLICY"
+    GRANTOR_NOT_ENTITLED = "GRANTOR_NOT_ENTITLED"
+    GUARDIAN_AUTHORITY_EXPIRED = "GUARDIAN_AUTHORITY_EXPIRED"
+    ASSENT_MISSING = "ASSENT_MISSING"
+    NOTICE_UNKNOWN = "NOTICE_UNKNOWN"
+    PURPOSE_NOT_COVERED = "PURPOSE_NOT_COVERED"
+    ACTION_NOT_COVERED = "ACTION_NOT_COVERED"
+    RECIPIENT_NOT_COVERED = "RECIPIENT_NOT_COVERED"
+    COUNTRY_NOT_COVERED = "COUNTRY_NOT_COVERED"
+    CATEGORY_NOT_COVERED = "CATEGORY_NOT_COVERED"
+    ONWARD_NOT_COVERED = "ONWARD_NOT_COVERED"
+    EXPLICIT_DENY = "EXPLICIT_DENY"
+    RECIPIENT_REVOKED = "RECIPIENT_REVOKED"
+    VIEW_STALE = "VIEW_STALE"
+    LEGAL_BASIS_REQUIRED = "LEGAL_BASIS_REQUIRED"
+    # gate
+    RESIDENCY_FORBIDDEN = "RESIDENCY_FORBIDDEN"
+    STATE_NOT_ALLOWED = "STATE_NOT_ALLOWED"
+    ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
+    REASON_REQUIRED = "REASON_REQUIRED"
+    NOT_A_PARTY = "NOT_A_PARTY"
+    CASE_HELD = "CASE_HELD"
+    CLOCK_SKEW = "CLOCK_SKEW"
+    HOLD_EXPIRED = "HOLD_EXPIRED"
+    PASS_INVALID = "PASS_INVALID"  # noqa: S105
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+    LOG_TRUNCATED = "LOG_TRUNCATED"
+    POSITION_CONFLICT = "POSITION_CONFLICT"
+    WATCHDOG_STALLED = "WATCHDOG_STALLED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    # gateway
+    CASE_INVALID = "CASE_INVALID"
+    CASE_UNKNOWN = "CASE_UNKNOWN"
+    REFERRAL_UNKNOWN = "REFERRAL_UNKNOWN"
+    CODE_PARKED = "CODE_PARKED"
+    NOT_SYNCHRONISED = "NOT_SYNCHRONISED"
+    INBOX_GAP = "INBOX_GAP"
+    HOME_IN_USE = "HOME_IN_USE"
+    HOME_NOT_FOUND = "HOME_NOT_FOUND"
+    BACKUP_INVALID = "BACKUP_INVALID"
+    USAGE = "USAGE"
+    # machine
+    SETTINGS_INVALID = "SETTINGS_INVALID"
+    UNSAFE_SETTING = "UNSAFE_SETTING"
+    BROKER_UNREACHABLE = "BROKER_UNREACHABLE"
+    BROKER_REFUSED = "BROKER_REFUSED"
+    TOPIC_MISSING = "TOPIC_MISSING"
+    TOPIC_DRIFT = "TOPIC_DRIFT"
+    STORE_FAILED = "STORE_FAILED"
+    STORE_FULL = "STORE_FULL"
+    FILE_UNREADABLE = "FILE_UNREADABLE"
+    AUDIT_INVALID = "AUDIT_INVALID"
+
+
+class Explanation(NamedTuple):
+    """What a code means and what the reader does next, in plain words."""
+
+    meaning: str
+    next_step: str
+
+
+class RefbusError(Exception):
+    """Root of all errors raised on purpose.
+
+    `code` is stable; `detail` may name a field, a size or a code-list entry, never a person and never payload text.
+    """
+
+    retriable: ClassVar[bool] = False
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{code}: {detail}" if detail else str(code))
+
+
+class MalformedError(RefbusError):
+    """The bytes or the fields are not what the format says."""
+
+
+class UntrustedError(RefbusError):
+    """It was checked and it is false: a signature, a key, a chain, a declaration."""
+
+
+class UncheckableError(RefbusError):
+    """It could not be checked: the key, schema or directory version is not known here."""
+
+
+class ConsentError(RefbusError):
+    """The consent decision was DENY. `reasons` has every reason, sorted."""
+
+    def __init__(self, reasons: tuple[Code, ...], detail: str = "") -> None:
+        self.reasons = reasons
+        super().__init__(reasons[0], detail)
+
+
+class RuleError(RefbusError):
+    """A rule of the course of help forbids it: role, state, residency, a missing reason."""
+
+
+class TransportError(RefbusError):
+    """The broker could not be reached or refused for now; the same call may succeed later."""
+
+    retriable: ClassVar[bool] = True
+
+
+class StoreError(RefbusError):
+    """The local database or disk failed; nothing was recorded, so the same call may be repeated."""
+
+    retriable: ClassVar[bool] = True
+
+
+class SetupError(RefbusError):
+    """Settings, key files, topics or arguments are wrong; a person must change something first."""

@@ -1,0 +1,13 @@
+"""Where the data files that ship with the code are: `schemas/` and `topics/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_dir(name: str) -> Path:
+    """Return the folder `name` ("schemas" or "topics"): inside an installed wheel, else at the top of the checkout."""
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / name
