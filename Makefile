@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 FEDERATED ?= 0
+export PYTHONPATH := $(CURDIR)/infra
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast check lint fmt up down bench chaos reference lock audit-deps build clean
