@@ -1,0 +1,91 @@
+"""What the codes of the gateway and of the machine mean, and what to do next."""
+
+from __future__ import annotations
+
+from refbus.errors import Code, Explanation
+
+GATEWAY = {
+    Code.CASE_INVALID: Explanation(
+        "the case file has a mistake",
+        "Correct the field that is named and try again. Nothing was sent.",
+    ),
+    Code.CASE_UNKNOWN: Explanation(
+        "there is no such case here",
+        "List the cases with `refbus status`.",
+    ),
+    Code.REFERRAL_UNKNOWN: Explanation(
+        "there is no such referral here",
+        "List what came in with `refbus inbox list` and what was sent with `refbus status`.",
+    ),
+    Code.CODE_PARKED: Explanation(
+        "a code in the message is not in the list that is known here, so a person must decide what it means",
+        "Look at it with `refbus inbox show`, ask the sender, and answer by hand.",
+    ),
+    Code.NOT_SYNCHRONISED: Explanation(
+        "this computer has not yet read everything that waits for it, and a withdrawal may be among it",
+        "Connect and run `refbus sync`, then try again.",
+    ),
+    Code.INBOX_GAP: Explanation(
+        "a record that should be in the inbox is missing",
+        "Nothing that arrived was dropped. Tell the person who runs the national node at once.",
+    ),
+    Code.HOME_IN_USE: Explanation(
+        "another refbus command is working with this home folder",
+        "Wait until it has finished and try again.",
+    ),
+    Code.HOME_NOT_FOUND: Explanation(
+        "there is no gateway in this folder",
+        "Give the right folder with --home, or make one with `refbus init`.",
+    ),
+    Code.BACKUP_INVALID: Explanation(
+        "the backup is damaged, incomplete or of another organisation",
+        "Use another copy. What is here now was not changed.",
+    ),
+    Code.USAGE: Explanation(
+        "the command was not given as it should be",
+        "Add --help to the command to see how it is used.",
+    ),
+}
+
+MACHINE = {
+    Code.SETTINGS_INVALID: Explanation(
+        "a setting is missing, misspelt or has a value that is not allowed",
+        "Correct the setting that is named; all are listed in docs/reference/settings.md.",
+    ),
+    Code.UNSAFE_SETTING: Explanation(
+        "the service does not start with a setting that could lose or leak data",
+        "Correct the setting that is named. There is no switch that skips this check.",
+    ),
+    Code.BROKER_UNREACHABLE: Explanation(
+        "the message broker does not answer",
+        "Check the connection. What you typed is kept and goes out by itself later.",
+    ),
+    Code.BROKER_REFUSED: Explanation(
+        "the message broker did not take the message",
+        "It is kept and tried again. If it lasts, the person who runs the node should check rights and size limits.",
+    ),
+    Code.TOPIC_MISSING: Explanation(
+        "a topic that is needed does not exist on the broker",
+        "The person who runs the node runs `refbus-ops topics plan`, then `refbus-ops topics apply`.",
+    ),
+    Code.TOPIC_DRIFT: Explanation(
+        "a topic on the broker is not as its declaration says",
+        "The person who runs the node looks at `refbus-ops topics plan`, then runs `refbus-ops topics apply`.",
+    ),
+    Code.STORE_FAILED: Explanation(
+        "the local database could not be read or written",
+        "Nothing was recorded, so try again. If it repeats, check the disk and restore the backup.",
+    ),
+    Code.STORE_FULL: Explanation(
+        "the disk is full",
+        "Free some space and try again. Nothing was lost or half recorded.",
+    ),
+    Code.FILE_UNREADABLE: Explanation(
+        "a file cannot be read or written",
+        "Check that it exists and that you may use it.",
+    ),
+    Code.AUDIT_INVALID: Explanation(
+        "an entry of the audit record does not hold: wrong signature, wrong writer or wrong contents",
+        "Keep it as it is and report it to the inspector and to the person who runs the node.",
+    ),
+}

@@ -1,0 +1,130 @@
+"""How a command reports a failure: two lines on standard error, an exit code, never a traceback or a payload.
+
+Exit codes: 2 usage or settings, 3 transport (the same call may succeed later), 4 refused by a rule or by consent,
+5 input that is malformed, false or cannot be checked, 6 store, 1 anything else, 130 stopped from the keyboard.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from refbus.errors import (
+    Code,
+    ConsentError,
+    MalformedError,
+    RefbusError,
+    RuleError,
+    SetupError,
+    StoreError,
+    TransportError,
+    UncheckableError,
+    UntrustedError,
+)
+from refbus.explain.catalogue import explanation
+
+_EXIT_CODES: dict[type[RefbusError], int] = {
+    SetupError: 2,
+    TransportError: 3,
+    RuleError: 4,
+    ConsentError: 4,
+    MalformedError: 5,
+    UntrustedError: 5,
+    UncheckableError: 5,
+    StoreError: 6,
+}
+_DETAIL_LIMIT = 200
+_INTERRUPTED = 130
+
+
+def exit_code(error: RefbusError) -> int:
+    """Return the exit code of the process for `error`; it depends on the class of the error only."""
+    return next((_EXIT_CODES[kind] for kind in type(error).__mro__ if kind in _EXIT_CODES), 1)
+
+
+def render(error: RefbusError) -> str:
+    """Return the lines that a person sees: `error:`, one `also:` for each further reason, and `hint:`."""
+    lines = [f"error: {_sentence(error.code, error.detail)}"]
+    if isinstance(error, ConsentError):
+        lines += [f"also: {_sentence(code, '')}" for code in error.reasons if code != error.code]
+    lines.append(f"hint: {explanation(error.code).next_step}")
+    return "\n".join(lines)
+
+
+def _sentence(code: Code, detail: str) -> str:
+    """Return code, meaning and the detail in brackets."""
+    shown = _printable(detail)
+    return f"{code} {explanation(code).meaning}" + (f" ({shown})" if shown else "")
+
+
+def _printable(text: str) -> str:
+    """Return `text` on one line, shortened, with control characters escaped so that it cannot steer a terminal."""
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: _DETAIL_LIMIT + 1])
+    return shown if len(shown) <= _DETAIL_LIMIT else shown[:_DETAIL_LIMIT] + "…"
+
+
+@contextmanager
+def report_errors(
+    *,
+    debug_dir: Path | None = None,
+    let_pass: tuple[type[BaseException], ...] = (),
+    write: Callable[[str], object] | None = None,
+) -> Iterator[None]:
+    """Turn what the block raises into a report and a SystemExit; usable as a decorator too.
+
+    `let_pass` names exceptions of the caller's own framework that it handles itself. With `debug_dir` the places in the
+    code (file, line, function, no values) of an unexpected exception go to a file there that only the owner can read.
+    """
+    out = write or _to_stderr
+    try:
+        yield
+    except let_pass:
+        raise
+    except KeyboardInterrupt:
+        out("stopped")
+        raise SystemExit(_INTERRUPTED) from None
+    except Exception as failure:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
+        error = _as_refbus_error(failure, debug_dir)
+        out(render(error))
+        raise SystemExit(exit_code(error)) from None
+
+
+def _to_stderr(text: str) -> None:
+    """Write `text` and a line end to standard error, whatever its encoding can show."""
+    encoding = sys.stderr.encoding or "ascii"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
+    """Return `failure` itself when it was raised on purpose, else the coded error that stands for it."""
+    if isinstance(failure, RefbusError):
+        return failure
+    if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreError(Code.STORE_FULL)
+    return RefbusError(Code.INTERNAL_ERROR, f"reference {_record(failure, debug_dir)}")
+
+
+def _record(failure: Exception, debug_dir: Path | None) -> str:
+    """Return the reference of an unexpected exception: the same fault has the same one. Note its places if asked to."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    places = [type(failure).__name__, *(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)]
+    reference = hashlib.sha256("\n".join(places).encode()).hexdigest()[:12]
+    if debug_dir is not None:
+        _write_private(debug_dir / f"error-{reference}.txt", "\n".join(places) + "\n")
+    return reference
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a new file with mode 0600; a file that exists or cannot be made is left alone: the report matters more."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
