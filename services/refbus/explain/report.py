@@ -11,9 +11,10 @@ import hashlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from refbus.errors import (
     Code,
@@ -29,41 +30,63 @@ from refbus.errors import (
 )
 from refbus.explain.catalogue import explanation
 
-_EXIT_CODES: dict[type[RefbusError], int] = {
-    SetupError: 2,
-    TransportError: 3,
-    RuleError: 4,
-    ConsentError: 4,
-    MalformedError: 5,
-    UntrustedError: 5,
-    UncheckableError: 5,
-    StoreError: 6,
-}
+EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
+    {
+        SetupError: 2,
+        TransportError: 3,
+        ConsentError: 4,
+        RuleError: 4,
+        MalformedError: 5,
+        UntrustedError: 5,
+        UncheckableError: 5,
+        StoreError: 6,
+    }
+)
+"""Exit status by the class of the error. Stable: scripts depend on it."""
+UNFORESEEN = 1
+INTERRUPTED = 130
 _DETAIL_LIMIT = 200
-_INTERRUPTED = 130
 
 
 def exit_code(error: RefbusError) -> int:
-    """Return the exit code of the process for `error`; it depends on the class of the error only."""
-    return next((_EXIT_CODES[kind] for kind in type(error).__mro__ if kind in _EXIT_CODES), 1)
+    """Return the exit status of the process for `error`; it depends on the class of the error only."""
+    return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), UNFORESEEN)
 
 
-def render(error: RefbusError) -> str:
+def as_lines(error: RefbusError) -> list[str]:
     """Return the lines that a person sees: `error:`, one `also:` for each further reason, and `hint:`."""
     lines = [f"error: {_sentence(error.code, error.detail)}"]
     if isinstance(error, ConsentError):
-        lines += [f"also: {_sentence(code, '')}" for code in error.reasons if code != error.code]
-    lines.append(f"hint: {explanation(error.code).next_step}")
-    return "\n".join(lines)
+        lines += [f"also:  {_sentence(code, '')}" for code in error.reasons if code != error.code]
+    return [*lines, f"hint:  {explanation(error.code).next_step}"]
+
+
+def render(error: RefbusError) -> str:
+    """Return `as_lines` as one text."""
+    return "\n".join(as_lines(error))
+
+
+def as_mapping(error: RefbusError) -> dict[str, object]:
+    """Return `error` as the JSON object that `--json` prints."""
+    text = explanation(error.code)
+    mapping: dict[str, object] = {
+        "code": str(error.code),
+        "meaning": text.meaning,
+        "hint": text.next_step,
+        "detail": printable(error.detail),
+    }
+    if isinstance(error, ConsentError):
+        mapping["reasons"] = [str(reason) for reason in error.reasons]
+    return {"error": mapping}
 
 
 def _sentence(code: Code, detail: str) -> str:
     """Return code, meaning and the detail in brackets."""
-    shown = _printable(detail)
+    shown = printable(detail)
     return f"{code} {explanation(code).meaning}" + (f" ({shown})" if shown else "")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return `text` on one line, shortened, with control characters escaped so that it cannot steer a terminal."""
     shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: _DETAIL_LIMIT + 1])
     return shown if len(shown) <= _DETAIL_LIMIT else shown[:_DETAIL_LIMIT] + "…"
@@ -78,31 +101,34 @@ def report_errors(
 ) -> Iterator[None]:
     """Turn what the block raises into a report and a SystemExit; usable as a decorator too.
 
-    `let_pass` names exceptions of the caller's own framework that it handles itself. With `debug_dir` the places in the
-    code (file, line, function, no values) of an unexpected exception go to a file there that only the owner can read.
+    `let_pass` names exceptions that the caller's framework handles itself. `debug_dir`: see `as_refbus_error`.
     """
-    out = write or _to_stderr
+    out = write or to_stderr
     try:
         yield
     except let_pass:
         raise
     except KeyboardInterrupt:
         out("stopped")
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(INTERRUPTED) from None
     except Exception as failure:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
-        error = _as_refbus_error(failure, debug_dir)
+        error = as_refbus_error(failure, debug_dir)
         out(render(error))
         raise SystemExit(exit_code(error)) from None
 
 
-def _to_stderr(text: str) -> None:
+def to_stderr(text: str) -> None:
     """Write `text` and a line end to standard error, whatever its encoding can show."""
     encoding = sys.stderr.encoding or "ascii"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-def _as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
-    """Return `failure` itself when it was raised on purpose, else the coded error that stands for it."""
+def as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
+    """Return `failure` itself when it was raised on purpose, else the coded error that stands for it.
+
+    With `debug_dir` the places in the code of an unexpected exception (file, line, function; no values) go to a file
+    there that only the owner can read.
+    """
     if isinstance(failure, RefbusError):
         return failure
     if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
