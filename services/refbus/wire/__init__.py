@@ -1,0 +1,1 @@
+"""Bytes of everything that travels: Avro records, canonical in both directions, and payloads named by fingerprint."""

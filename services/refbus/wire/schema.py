@@ -1,0 +1,115 @@
+"""Avro records, schemaless and canonical: what decodes must encode to the same bytes again.
+
+Avro itself is malleable (long varints, split array blocks, trailing bytes), so `decode` refuses whatever is not the one
+encoding of its value. Whatever the bytes are, the outcome is a value or a MalformedError; declared lengths are checked
+against the bytes that are there before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import fingerprint as avro_fingerprint
+from fastavro.schema import to_parsing_canonical_form
+
+from refbus.errors import Code, MalformedError, SetupError
+from refbus.resources import data_dir
+
+Document = dict[str, Any]
+"""A schema file as JSON gives it, or a decoded record."""
+
+
+class Codec:
+    """One record schema: encodes and decodes its values, and knows its fingerprints.
+
+    `fingerprint` is CRC-64-AVRO, 8 bytes little-endian (Avro 1.12 specification, "Single object encoding");
+    `sha256` is over the Parsing Canonical Form, 32 bytes.
+    """
+
+    __slots__ = ("_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.name: str = document["name"]
+        self.max_bytes: int = document["max_bytes"]
+        self._parsed = parse_schema(document)
+        canonical = to_parsing_canonical_form(document)
+        self.fingerprint = bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO"))
+        self.sha256 = hashlib.sha256(canonical.encode()).digest()
+
+    def encode(self, value: Mapping[str, Any]) -> bytes:
+        """Return the bytes of `value`. Raises MalformedError: a field missing, unknown, of another type; TOO_LARGE."""
+        return self._within_limit(self._write(value))
+
+    def decode(self, data: bytes) -> Document:
+        """Return the record in `data`. Raises MalformedError: TOO_LARGE, MALFORMED or NOT_CANONICAL."""
+        value = self._read(self._within_limit(data), None)
+        if self._write(value) != data:
+            raise MalformedError(Code.NOT_CANONICAL, self.name)
+        return value
+
+    def resolve(self, data: bytes, reader: Codec) -> Document:
+        """Return canonical `data` of this schema as a record of `reader`, a compatible one. Raises MalformedError."""
+        self.decode(data)
+        return self._read(data, reader._parsed)
+
+    def _write(self, value: Mapping[str, Any]) -> bytes:
+        stream = BytesIO()
+        try:
+            schemaless_writer(stream, self._parsed, value, strict=True, disable_tuple_notation=True)
+        except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
+            raise MalformedError(Code.MALFORMED, f"{self.name} to Avro: {type(error).__name__}") from None
+        return stream.getvalue()
+
+    def _read(self, data: bytes, reader: Any) -> Document:
+        try:
+            value: Document = schemaless_reader(BytesIO(data), self._parsed, reader)
+        except Exception as error:  # noqa: BLE001 - whatever bytes do to the library, they are malformed
+            raise MalformedError(Code.MALFORMED, f"{self.name} from Avro: {type(error).__name__}") from None
+        return value
+
+    def _within_limit(self, data: bytes) -> bytes:
+        if len(data) > self.max_bytes:
+            raise MalformedError(Code.TOO_LARGE, f"{self.name}: {len(data)} bytes, at most {self.max_bytes}")
+        return data
+
+
+def load_codec(path: Path) -> Codec:
+    """Return the codec of one schema file. Raises SetupError FILE_UNREADABLE: the installation is damaged."""
+    try:
+        return Codec(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"schema {path.name}: {type(error).__name__}") from error
+
+
+@cache
+def codec(name: str) -> Codec:
+    """Return the codec of a wire record, by the name of its file under `schemas/wire`."""
+    return load_codec(data_dir("schemas") / "wire" / f"{name}.avsc")
+
+
+def encode(name: str, value: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a wire record. Raises MalformedError."""
+    return codec(name).encode(value)
+
+
+def decode(name: str, data: bytes) -> Document:
+    """Return the wire record in `data`, canonical. Raises MalformedError."""
+    return codec(name).decode(data)
+
+
+def fingerprint(name: str) -> bytes:
+    """Return the CRC-64-AVRO fingerprint of a wire record's schema, 8 bytes little-endian."""
+    return codec(name).fingerprint
+
+
+def sha256(name: str) -> bytes:
+    """Return the SHA-256 of the Parsing Canonical Form of a wire record's schema, 32 bytes."""
+    return codec(name).sha256

@@ -1,0 +1,233 @@
+"""The records of the node topics: what passes a border, what comes back, what is in an inbox, what is audited.
+
+Each class has `parse(bytes)` and `encode()`; parsed fields are typed and checked for form. Signatures are made and
+verified elsewhere (`refbus.crypto.signing`); these values only carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, parse_country, parse_org_id
+from refbus.core.vocabulary import member
+from refbus.errors import Code, MalformedError
+from refbus.wire.schema import codec
+
+LEAF_BYTES = 47
+"""Size of an audit leaf: the 15 bytes "refbus-audit/v1" and a 32-byte commitment."""
+
+
+class HopOutcome(StrEnum):
+    """What the destination gate did with the bytes that it says it has."""
+
+    TAKEN = "TAKEN"
+    QUARANTINED = "QUARANTINED"
+
+
+class NoticeKind(StrEnum):
+    """Why a gate writes to an organisation."""
+
+    RECEIPT = "RECEIPT"
+    REFUSAL = "REFUSAL"
+    HEARTBEAT = "HEARTBEAT"
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+
+
+class NoticeOutcome(StrEnum):
+    """What became of the envelope. NONE, the empty text, is for heartbeats."""
+
+    FORWARDED = "FORWARDED"
+    TAKEN = "TAKEN"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    DUPLICATE = "DUPLICATE"
+    QUARANTINED = "QUARANTINED"
+    NONE = ""
+
+
+class InboxKind(StrEnum):
+    """What the body of an inbox record is."""
+
+    EVENT = "EVENT"
+    NOTICE = "NOTICE"
+
+
+class BorderKind(StrEnum):
+    """What the body of a border record is."""
+
+    PASSED = "PASSED"
+    HOP = "HOP"
+    NOTICE = "NOTICE"
+
+
+def _count(number: int) -> int:
+    """Return a time, hour or count, which is never negative."""
+    if number < 0:
+        raise MalformedError(Code.MALFORMED, "a negative time or count")
+    return number
+
+
+def _sequence(number: int) -> int:
+    if number < 1:
+        raise MalformedError(Code.MALFORMED, "a sequence starts at 1")
+    return number
+
+
+def _leaf(data: bytes) -> bytes:
+    if len(data) != LEAF_BYTES:
+        raise MalformedError(Code.MALFORMED, "size of the audit leaf")
+    return data
+
+
+def _mldsa65(data: bytes | None) -> bytes | None:
+    if data is not None and len(data) != 3309:
+        raise MalformedError(Code.MALFORMED, "size of the ML-DSA-65 signature")
+    return data
+
+
+def _relative_path(path: str) -> str:
+    """Return a repository path that stays inside the repository."""
+    if not path or "\\" in path or "\0" in path or any(part in {"", ".", ".."} for part in path.split("/")):
+        raise MalformedError(Code.MALFORMED, "path of a directory file")
+    return path
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    return lambda text: member(kind, text)
+
+
+# How a decoded value is checked ("check"), and the name on the wire where Python reserves it ("wire").
+_COUNT = {"check": _count}
+_LEAF = {"check": _leaf}
+_MLDSA65 = {"check": _mldsa65}
+_ORG = {"check": parse_org_id}
+_PATH = {"check": _relative_path}
+_SEQUENCE = {"check": _sequence}
+_TEXTS = {"check": tuple}
+_FROM = {"check": parse_country, "wire": "from"}
+_TO = {"check": parse_country, "wire": "to"}
+
+
+@dataclass(frozen=True, slots=True)
+class WireRecord:
+    """A record whose class, schema file and fields have the same names."""
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the record in `data`. Raises MalformedError."""
+        record = codec(cls.__name__).decode(data)
+        values: dict[str, Any] = {}
+        for f in fields(cls):
+            value = record[f.metadata.get("wire", f.name)]
+            check = f.metadata.get("check")
+            values[f.name] = check(value) if check else value
+        return cls(**values)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes; `parse` of them gives an equal value. Raises MalformedError."""
+        record: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            check = f.metadata.get("check")
+            record[f.metadata.get("wire", f.name)] = check(value) if check else value
+        return codec(type(self).__name__).encode(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed(WireRecord):
+    """An envelope with the exit stamp of its origin gate. `ed25519` 64 bytes, `mldsa65` 3309; hour UTC."""
+
+    envelope: bytes
+    hour: int = field(metadata=_COUNT)
+    from_country: CountryCode = field(metadata=_FROM)
+    to_country: CountryCode = field(metadata=_TO)
+    kid: KeyId
+    ed25519: bytes
+    mldsa65: bytes | None = field(metadata=_MLDSA65)
+
+
+@dataclass(frozen=True, slots=True)
+class HopReceipt(WireRecord):
+    """The destination gate has it in its store. Hour since the epoch, UTC; `ed25519` 64 bytes."""
+
+    envelope_sha256: bytes
+    from_country: CountryCode = field(metadata=_FROM)
+    to_country: CountryCode = field(metadata=_TO)
+    outcome: HopOutcome = field(metadata={"check": _one_of(HopOutcome)})
+    hour: int = field(metadata=_COUNT)
+    kid: KeyId
+    ed25519: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedNotice(WireRecord):
+    """A gate notice that only one organisation can open. `stanza` 1168 bytes."""
+
+    stanza: bytes
+    box: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GateNotice(WireRecord):
+    """What a gate tells an organisation. Hashes 32 bytes, `decision_id` 16; `codes` are those of errors."""
+
+    from_gate: OrgId = field(metadata=_ORG)
+    kid: KeyId
+    kind: NoticeKind = field(metadata={"check": _one_of(NoticeKind)})
+    envelope_sha256: bytes
+    event_id: EventId | None
+    outcome: NoticeOutcome = field(metadata={"check": _one_of(NoticeOutcome)})
+    codes: tuple[str, ...] = field(metadata=_TEXTS)
+    at_ms: int = field(metadata=_COUNT)
+    inbox_count: int = field(metadata=_COUNT)
+    inbox_hash: bytes
+    decision_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRecord(WireRecord):
+    """One numbered record of an inbox; `sequence` counts from 1."""
+
+    kind: InboxKind = field(metadata={"check": _one_of(InboxKind)})
+    sequence: int = field(metadata=_SEQUENCE)
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BorderRecord(WireRecord):
+    """One record of a border topic."""
+
+    kind: BorderKind = field(metadata={"check": _one_of(BorderKind)})
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedNotice(WireRecord):
+    """A sealed notice on its way to the organisation that sent the envelope. `envelope_sha256` 32 bytes."""
+
+    envelope_sha256: bytes
+    notice: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryFile(WireRecord):
+    """One file of the directory repository, by its relative path."""
+
+    path: str = field(metadata=_PATH)
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry(WireRecord):
+    """A committed decision. `decision_id` 16 bytes, `leaf` 47, `ed25519` 64."""
+
+    decision_id: bytes
+    writer: OrgId = field(metadata=_ORG)
+    kid: KeyId
+    leaf: bytes = field(metadata=_LEAF)
+    at_ms: int = field(metadata=_COUNT)
+    sealed_record: bytes
+    ed25519: bytes
