@@ -1,0 +1,163 @@
+"""What a consent record says, and what is known about one. Plain values; the rules are in `refbus.core.permit`.
+
+A record is the signed word of one survivor to one organisation (`party`), taken down by another (`collected_by`).
+It is pseudonymous: no name, no birth date, no id of the person outside this pair of organisations.
+
+Names of the domain notes, section 2.3, that are spelt differently here:
+
+- `recipients` is `party`, one organisation per record; `denied_recipients` stay with the collector and never travel
+- `data_categories` allowed are PERMIT provisions, `withheld` ones are DENY provisions
+- SELF_ASSENT_PLUS_GUARDIAN is a guardian as grantor together with `Assent.GIVEN`
+- form ORAL_WITNESSED is `Method.VERBAL_WITNESSED`; THUMBPRINT is kept
+- status ACTIVE and AMENDED are GIVEN with version 1 and above; EXPIRED is `valid_until_ms`; ENTERED_IN_ERROR is WITHDRAWN
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId, SubjectRef
+from refbus.core.vocabulary import Action, DataCategory, Purpose
+
+SCHEMA_VERSION = 1
+"""The only record version that decisions understand."""
+
+
+class ConsentState(StrEnum):
+    """What the person said."""
+
+    GIVEN = "GIVEN"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class GrantorKind(StrEnum):
+    """Who spoke: the person, or somebody with the authority to speak for the person."""
+
+    SELF = "SELF"
+    PARENT = "PARENT"
+    LEGAL_GUARDIAN = "LEGAL_GUARDIAN"
+    COURT_APPOINTED = "COURT_APPOINTED"
+    LEGAL_REPRESENTATIVE = "LEGAL_REPRESENTATIVE"
+
+
+class Assent(StrEnum):
+    """The child's own answer, beside that of the guardian."""
+
+    NOT_REQUIRED = "NOT_REQUIRED"
+    GIVEN = "GIVEN"
+    REFUSED = "REFUSED"
+    NOT_ASKED = "NOT_ASKED"
+
+
+class Method(StrEnum):
+    """How the answer was taken down."""
+
+    WRITTEN = "WRITTEN"
+    VERBAL_WITNESSED = "VERBAL_WITNESSED"
+    THUMBPRINT = "THUMBPRINT"
+    DIGITAL = "DIGITAL"
+
+
+class Effect(StrEnum):
+    """What a provision does; DENY wins over any PERMIT."""
+
+    PERMIT = "PERMIT"
+    DENY = "DENY"
+
+
+class Informed(StrEnum):
+    """The seven things that were asked or explained before the answer (HTCDS 2.0, con_Consent)."""
+
+    INTERVIEW_AGREED = "INTERVIEW_AGREED"
+    PURPOSE = "PURPOSE"
+    ACTUAL_AND_POTENTIAL_USE = "ACTUAL_AND_POTENTIAL_USE"
+    NON_IDENTIFYING_RESEARCH = "NON_IDENTIFYING_RESEARCH"
+    RIGHT_TO_REQUEST_DATA = "RIGHT_TO_REQUEST_DATA"
+    STORAGE_PERIOD = "STORAGE_PERIOD"
+    HOW_TO_WITHDRAW = "HOW_TO_WITHDRAW"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRef:
+    """The text that was explained: its id and SHA-256 (32 bytes) in the country's policy, and the ISO 639 language spoken."""
+
+    notice_id: str
+    notice_sha256: bytes
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grantor:
+    """Who consented. For anyone but SELF: evidence of authority, its end, and a check that the grantor is no trafficker."""
+
+    kind: GrantorKind
+    authority_evidence: bytes | None = None  # 32-byte commitment to the appointment or birth document
+    authority_until_ms: int | None = None  # exclusive
+    conflict_checked: bool = False  # somebody asked whether this guardian took part in the trafficking
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """One rule of a record. Empty lists match nothing: there are no wildcards. The interval is half-open, ms UTC."""
+
+    effect: Effect
+    purposes: tuple[Purpose, ...]
+    actions: tuple[Action, ...]
+    recipients: tuple[OrgId, ...]  # within {party}
+    countries: tuple[CountryCode, ...]  # of the party
+    data_categories: tuple[DataCategory, ...]
+    onward_transfer: bool
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """One version of one consent. All times in ms UTC; intervals half-open."""
+
+    schema_version: int
+    consent_id: ConsentId
+    version: int  # from 1
+    prev_hash: bytes | None  # SHA-256 of the bytes of the version before; None exactly for version 1
+    subject_ref: SubjectRef
+    party: OrgId  # the one organisation that this record is about
+    state: ConsentState
+    event_time_ms: int  # when the person said so
+    valid_from_ms: int
+    valid_until_ms: int
+    retain_until_ms: int  # the party erases what it received no later than this
+    notice: NoticeRef
+    grantor: Grantor
+    majority_at_ms: int | None  # when the person comes of age; None for a person who was an adult when asked
+    assent: Assent
+    method: Method
+    interpreter: bool
+    informed: tuple[Informed, ...]
+    jurisdiction: CountryCode  # the collector's country: its policy says how consent is taken
+    collected_by: OrgId
+    withdrawal_contact: str  # where the person can withdraw: a channel, never a person's name
+    provisions: tuple[Provision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedConsent:
+    """A record as it travels: the exact bytes that were signed, what they say, and both signatures over them."""
+
+    record_bytes: bytes
+    record: ConsentRecord
+    signer: OrgId
+    signer_kid: KeyId
+    ed25519: bytes  # 64 bytes
+    mldsa65: bytes | None  # 3309 bytes; compulsory when the signer's key in the directory has an ML-DSA half
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A record together with what checking its signatures showed. `record_sha256` is over the record's bytes."""
+
+    record: ConsentRecord
+    record_sha256: bytes
+    signer: OrgId
+    signature_ok: bool
