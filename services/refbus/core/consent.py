@@ -9,7 +9,7 @@ Names of the domain notes, section 2.3, that are spelt differently here:
 - `data_categories` allowed are PERMIT provisions, `withheld` ones are DENY provisions
 - SELF_ASSENT_PLUS_GUARDIAN is a guardian as grantor together with `Assent.GIVEN`
 - form ORAL_WITNESSED is `Method.VERBAL_WITNESSED`; THUMBPRINT is kept
-- status ACTIVE and AMENDED are GIVEN with version 1 and above; EXPIRED is `valid_until_ms`; ENTERED_IN_ERROR is WITHDRAWN
+- status ACTIVE and AMENDED are GIVEN, version 1 and above; EXPIRED is `valid_until_ms`; ENTERED_IN_ERROR is WITHDRAWN
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Informed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeRef:
-    """The text that was explained: its id and SHA-256 (32 bytes) in the country's policy, and the ISO 639 language spoken."""
+    """The text that was explained: id and SHA-256 (32 bytes) in the country's policy, and the ISO 639 language spoken."""
 
     notice_id: str
     notice_sha256: bytes
@@ -90,7 +90,7 @@ class NoticeRef:
 
 @dataclass(frozen=True, slots=True)
 class Grantor:
-    """Who consented. For anyone but SELF: evidence of authority, its end, and a check that the grantor is no trafficker."""
+    """Who consented. Anyone but SELF needs evidence of authority, its end, and a check for a part in the trafficking."""
 
     kind: GrantorKind
     authority_evidence: bytes | None = None  # 32-byte commitment to the appointment or birth document

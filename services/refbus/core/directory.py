@@ -130,6 +130,8 @@ class CountryPolicy:
     clocks: Mapping[Priority, Clock]
     notices: Mapping[str, Notice]
     emergency_disclosure: bool = False
+    assent_age: int = 7  # from this age on a child is asked; below it NOT_REQUIRED is accepted
+    notify_subject: bool = False  # the person must be told of each disclosure (e.g. kg, Decree 759 of 21 Nov 2017)
 
 
 @dataclass(frozen=True, slots=True)
