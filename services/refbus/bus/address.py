@@ -1,0 +1,81 @@
+"""Where a broker is and how to prove who we are. Plaintext never leaves this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from refbus.errors import Code, SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files for mutual TLS: who signs broker certificates, and who we are. The key file must be private (0600)."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def check(self) -> None:
+        """Raise SetupError FILE_UNREADABLE for a missing file, KEYFILE_UNSAFE for a key that others may read."""
+        for path in (self.ca, self.certificate, self.key):
+            if not path.is_file():
+                raise SetupError(Code.FILE_UNREADABLE, path.name)
+        if self.key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SetupError(Code.KEYFILE_UNSAFE, self.key.name)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where a cluster is ("host:port,host:port") and how to prove who we are; without TLS only on this machine."""
+
+    bootstrap: str
+    tls: TlsFiles | None = None
+
+    def check(self) -> None:
+        """Raise SetupError: SETTINGS_INVALID for a bad address, UNSAFE_SETTING for plaintext beyond loopback."""
+        for entry in self.bootstrap.split(","):
+            host, port = split_host_port(entry)
+            if not host or not port.isdecimal():
+                raise SetupError(Code.SETTINGS_INVALID, "broker address is host:port")
+            if self.tls is None and not is_loopback(host):
+                raise SetupError(Code.UNSAFE_SETTING, "plaintext to a broker beyond this machine")
+        if self.tls is not None:
+            self.tls.check()
+
+    def client_config(self, client_id: str) -> dict[str, object]:
+        """Return librdkafka's settings for this address. Raises SetupError as `check` does."""
+        self.check()
+        config: dict[str, object] = {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": client_id,
+            "log.connection.close": False,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 2_000,
+            "socket.keepalive.enable": True,
+        }
+        if self.tls is not None:
+            config |= {
+                "security.protocol": "SSL",
+                "ssl.ca.location": str(self.tls.ca),
+                "ssl.certificate.location": str(self.tls.certificate),
+                "ssl.key.location": str(self.tls.key),
+                "ssl.endpoint.identification.algorithm": "https",
+            }
+        return config
+
+
+def split_host_port(entry: str) -> tuple[str, str]:
+    """Split "host:port" or "[v6]:port"; the port is "" when there is none."""
+    host, _, port = entry.strip().rpartition(":")
+    return host.strip("[]"), port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by its spelling; no name but "localhost" is looked up."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

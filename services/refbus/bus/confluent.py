@@ -1,0 +1,392 @@
+"""The one module that imports confluent_kafka. What it promises is in `port`.
+
+Writing is safe by construction, not by setting: acks=all, idempotent, one delivery report per record. Reading never
+joins a group and never commits. A connection without TLS is refused beyond this machine. Nothing here logs a record.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka import Producer as KafkaProducer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.kafka_errors import error_named
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, Operation, Record, ResourceKind, TopicState
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+
+MAX_RECORD = 1_048_576
+"""Largest record in bytes that a client hands to the broker; an envelope with its pass is below it."""
+
+REQUEST_TIMEOUT_S = 10.0
+"""How long one question to a broker may take."""
+
+GROUP_ATTEMPTS = 6
+"""How often moving a group's offset is tried while the broker still counts a dead member (about 6 s)."""
+
+__all__ = ["BrokerAddress", "ConfluentAdmin", "ConfluentProducer", "ConfluentReader", "TlsFiles"]
+__all__ += ["admin", "producer", "reader"]
+
+_log = logging.getLogger("refbus.bus.kafka")
+_Answer = TypeVar("_Answer")
+
+
+def producer(address: BrokerAddress, *, delivery_timeout_s: float = 30.0, queue: int = 10_000) -> ConfluentProducer:
+    """Return a producer; a record not acknowledged within `delivery_timeout_s` is reported BROKER_UNREACHABLE."""
+    return ConfluentProducer(address, delivery_timeout_s, queue)
+
+
+def reader(address: BrokerAddress, topic: str) -> ConfluentReader:
+    """Return a reader at the beginning of `topic`."""
+    return ConfluentReader(address, topic)
+
+
+def admin(address: BrokerAddress) -> ConfluentAdmin:
+    """Return the administrator's view of a cluster."""
+    return ConfluentAdmin(address)
+
+
+class ConfluentProducer:
+    """See `port.Producer`. After a fatal error the client is replaced; what it still held is reported undelivered."""
+
+    def __init__(self, address: BrokerAddress, delivery_timeout_s: float, queue: int) -> None:
+        self._config = _config(address, "refbus-writer") | {
+            "acks": "all",
+            "enable.idempotence": True,
+            "message.timeout.ms": int(delivery_timeout_s * 1000),
+            "message.max.bytes": MAX_RECORD,
+            "queue.buffering.max.messages": queue,
+            "linger.ms": 2,
+            "compression.type": "none",  # sealed bytes do not shrink
+        }
+        self._client = KafkaProducer(self._config)
+        self._broken = False
+
+    def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
+        """Queue one record. Raises TransportError: BROKER_UNREACHABLE for a full queue, BROKER_REFUSED if too large."""
+        if self._broken:
+            self._replace()
+        try:
+            self._client.produce(topic, value, partition=0, on_delivery=partial(self._report, on_delivery))
+        except BufferError:
+            raise TransportError(Code.BROKER_UNREACHABLE, "the queue to the broker is full") from None
+        except KafkaException as caught:
+            raise self._noted(caught.args[0]) from None
+
+    def poll(self, timeout_s: float) -> None:
+        """Run delivery callbacks that are due."""
+        self._client.poll(timeout_s)
+
+    def flush(self, timeout_s: float) -> int:
+        """Wait until nothing is under way; return how many records still are."""
+        return int(self._client.flush(timeout_s))
+
+    def close(self) -> None:
+        """Give up what is still queued and report it."""
+        self._client.purge()
+        self._client.flush(1.0)
+
+    def _report(self, on_delivery: OnDelivery, failure: KafkaError | None, _message: Message) -> None:
+        on_delivery(None if failure is None else self._noted(failure))
+
+    def _noted(self, failure: KafkaError) -> RefbusError:
+        if failure.fatal() or failure.code() == KafkaError._FATAL:
+            self._broken = True
+        return error_of(failure)
+
+    def _replace(self) -> None:
+        _log.warning("the client to the broker failed for good and is replaced")
+        self.close()
+        self._client = KafkaProducer(self._config)
+        self._broken = False
+
+
+class ConfluentReader:
+    """See `port.Reader`. One partition, assigned by hand; only committed records are seen."""
+
+    def __init__(self, address: BrokerAddress, topic: str) -> None:
+        self._address = address
+        self._topic = topic
+        self._position: int | None = None
+        self._client = Consumer(
+            _config(address, "refbus-reader")
+            | {
+                "group.id": "refbus-unused",  # the client demands a name; no group is joined, nothing is committed
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "allow.auto.create.topics": False,
+                "check.crcs": True,
+                "fetch.wait.max.ms": 100,
+                "fetch.error.backoff.ms": 100,
+            }
+        )
+        self._assign(OFFSET_BEGINNING)
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return the next records. Raises SetupError LOG_TRUNCATED, TransportError."""
+        deadline = time.monotonic() + timeout_s
+        records: list[Record] = []
+        while not records:
+            left = max(0.0, deadline - time.monotonic())
+            first = self._client.poll(left)
+            if first is None:
+                break
+            self._take(first, records)
+        # What is already here comes along; waiting for a full batch would cost latency.
+        for message in self._client.consume(max_records - len(records), 0) if 0 < len(records) < max_records else ():
+            self._take(message, records)
+        return records
+
+    def seek(self, offset: int) -> None:
+        """Make `offset` the next one to be read."""
+        self._assign(offset)
+        self._position = offset
+
+    def position(self) -> int:
+        """Return the next offset to be read. Before the first read this asks the broker for the beginning."""
+        if self._position is None:
+            self._position = self.begin_offset()
+        return self._position
+
+    def begin_offset(self) -> int:
+        """Return the first offset that the log still has."""
+        return self._offsets()[0]
+
+    def end_offset(self) -> int:
+        """Return the offset after the newest committed record."""
+        return self._offsets()[1]
+
+    def topic_id(self) -> str:
+        """Return the id that the broker gave the topic. Raises SetupError TOPIC_MISSING."""
+        state = ConfluentAdmin(self._address).topics([self._topic]).get(self._topic)
+        if state is None:
+            raise SetupError(Code.TOPIC_MISSING, self._topic)
+        return state.topic_id
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._client.close()
+
+    def _assign(self, offset: int) -> None:
+        self._client.assign([TopicPartition(self._topic, 0, offset)])
+
+    def _offsets(self) -> tuple[int, int]:
+        partition = TopicPartition(self._topic, 0)
+        low, high = asked(lambda: self._client.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
+        return int(low), int(high)
+
+    def _take(self, message: Message, records: list[Record]) -> None:
+        failure = message.error()
+        offset = message.offset()
+        if failure is None:
+            kind, timestamp_ms = message.timestamp()
+            when = 0 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms
+            records.append(Record(self._topic, offset, message.value() or b"", when))
+            self._position = offset + 1
+        elif failure.code() == KafkaError._PARTITION_EOF:
+            self._position = offset  # past control records too, which are never shown
+        elif not failure.retriable():
+            raise error_of(failure)
+
+
+class ConfluentAdmin:
+    """See `port.Admin`."""
+
+    def __init__(self, address: BrokerAddress) -> None:
+        self._client = AdminClient(_config(address, "refbus-admin"))
+
+    def topics(self, names: Sequence[str] | None = None) -> dict[str, TopicState]:
+        """Return the topics that exist, by name; the broker's own (with "__") are left out."""
+        if names is None:
+            listed = asked(lambda: self._client.list_topics(timeout=REQUEST_TIMEOUT_S)).topics
+            names = [name for name in listed if not name.startswith("__")]
+        if not names:
+            return {}
+        described = self._client.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
+        found: dict[str, Any] = {}
+        for name, future in described.items():
+            try:
+                found[name] = asked(future.result)
+            except SetupError:
+                continue  # TOPIC_MISSING
+        configs = self._configs(list(found))
+        return {name: _topic_state(each, configs[name]) for name, each in found.items()}
+
+    def create_topic(self, topic: TopicState) -> None:
+        """Create one topic and wait until the broker knows it."""
+        new = NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
+        made = self._client.create_topics([new], request_timeout=REQUEST_TIMEOUT_S, operation_timeout=REQUEST_TIMEOUT_S)
+        asked(made[topic.name].result)
+
+    def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these settings of one topic and leave the others."""
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+        asked(self._client.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result)
+
+    def acls(self) -> frozenset[AclRule] | None:
+        """Return all access rules that this system writes (allow, literal, any host), None without an authoriser."""
+        try:
+            found = asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result)
+        except TransportError as error:
+            if error.detail == "SECURITY_DISABLED":
+                return None
+            raise
+        return frozenset(rule for rule in map(_rule, found) if rule is not None)
+
+    def add_acls(self, rules: Sequence[AclRule]) -> None:
+        """Add these access rules."""
+        if rules:
+            made = self._client.create_acls([_binding(rule) for rule in rules], request_timeout=REQUEST_TIMEOUT_S)
+            for future in made.values():
+                asked(future.result)
+
+    def remove_acls(self, rules: Sequence[AclRule]) -> None:
+        """Remove exactly these access rules."""
+        if rules:
+            gone = self._client.delete_acls(
+                [_binding(rule, AclBindingFilter) for rule in rules], request_timeout=REQUEST_TIMEOUT_S
+            )
+            for future in gone.values():
+                asked(future.result)
+
+    def cluster(self) -> ClusterState:
+        """Return the cluster's id, the addresses of its brokers and whether it makes topics by itself."""
+        cluster = asked(self._client.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result)
+        resource = ConfigResource(ConfigResource.Type.BROKER, str(cluster.nodes[0].id))
+        config = asked(self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result)
+        return ClusterState(
+            cluster.cluster_id,
+            tuple(f"{node.host}:{node.port}" for node in cluster.nodes),
+            auto_create_topics=config["auto.create.topics.enable"].value == "true",
+        )
+
+    def group_offset(self, group: str, topic: str) -> int | None:
+        """Return the offset that a consumer group committed for the topic, or None."""
+        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
+        answer = self._client.list_consumer_group_offsets([wanted], request_timeout=REQUEST_TIMEOUT_S)
+        offset = int(asked(answer[group].result).topic_partitions[0].offset)
+        return None if offset < 0 else offset
+
+    def set_group_offset(self, group: str, topic: str, offset: int) -> None:
+        """Move the committed offset of a group, waiting a bounded time for its last member to be forgotten."""
+        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])
+        last: RefbusError = TransportError(Code.BROKER_UNREACHABLE)
+        for attempt in range(GROUP_ATTEMPTS):
+            answer = self._client.alter_consumer_group_offsets([wanted], request_timeout=REQUEST_TIMEOUT_S)
+            try:
+                moved = asked(answer[group].result).topic_partitions[0].error
+            except RefbusError as error:
+                last = error
+            else:
+                if moved is None:
+                    return
+                last = error_of(moved)
+            time.sleep(min(0.25 * 2**attempt, 2.0))
+        raise last
+
+    def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        resources = {ConfigResource(ConfigResource.Type.TOPIC, name): name for name in names}
+        if not resources:
+            return {}
+        answers = self._client.describe_configs(list(resources), request_timeout=REQUEST_TIMEOUT_S)
+        return {
+            resources[resource]: {key: entry.value for key, entry in asked(future.result).items()}
+            for resource, future in answers.items()
+        }
+
+
+def _config(address: BrokerAddress, client_id: str) -> dict[str, Any]:
+    return address.client_config(client_id) | {"logger": _log, "error_cb": _note_error}
+
+
+def error_of(failure: KafkaError) -> RefbusError:
+    """Translate what the client says; see `kafka_errors.error_named`."""
+    return error_named(failure.name(), fatal=failure.fatal())
+
+
+def asked(question: Callable[[], _Answer]) -> _Answer:
+    """Return the broker's answer. Raises TransportError, SetupError instead of the client's exception."""
+    try:
+        return question()
+    except KafkaException as caught:
+        error = error_of(caught.args[0])
+        if error.code is Code.TOPIC_MISSING:
+            raise SetupError(Code.TOPIC_MISSING) from None
+        raise error from None
+
+
+def _note_error(failure: KafkaError) -> None:
+    _log.warning("broker connection: %s", failure.name())
+
+
+_KINDS = {
+    ResourceKind.TOPIC: ResourceType.TOPIC,
+    ResourceKind.GROUP: ResourceType.GROUP,
+    ResourceKind.CLUSTER: ResourceType.BROKER,  # librdkafka's name for the cluster
+}
+_KINDS_BACK = {theirs: ours for ours, theirs in _KINDS.items()}
+_ANY_ACL = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
+
+
+def _topic_state(description: Any, config: dict[str, str]) -> TopicState:
+    replication = min((len(each.replicas) for each in description.partitions), default=0)
+    return TopicState(
+        description.name, len(description.partitions), replication, config, topic_id=str(description.topic_id)
+    )
+
+
+def _rule(binding: Any) -> AclRule | None:
+    """Return our view of a binding, None for one of a shape that we never write."""
+    try:
+        kind = _KINDS_BACK[binding.restype]
+        return AclRule(kind, binding.name, binding.principal, Operation(binding.operation.name))
+    except (KeyError, ValueError):
+        return None
+
+
+def _binding(rule: AclRule, kind: Callable[..., Any] = AclBinding) -> Any:
+    return kind(
+        _KINDS[rule.kind],
+        rule.name,
+        ResourcePatternType.LITERAL,
+        rule.principal,
+        "*",
+        AclOperation[rule.operation.name],
+        AclPermissionType.ALLOW,
+    )

@@ -1,0 +1,51 @@
+"""What the names of Kafka's errors mean for us: is the outcome unknown, was it refused, is a person needed."""
+
+from __future__ import annotations
+
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+
+_CODES = {
+    "_AUTO_OFFSET_RESET": Code.LOG_TRUNCATED,
+    "OFFSET_OUT_OF_RANGE": Code.LOG_TRUNCATED,
+    "UNKNOWN_TOPIC_OR_PART": Code.TOPIC_MISSING,
+    "_UNKNOWN_TOPIC": Code.TOPIC_MISSING,
+    "_UNKNOWN_PARTITION": Code.TOPIC_MISSING,
+    "UNKNOWN_TOPIC_ID": Code.TOPIC_MISSING,
+}
+
+# The broker did not answer, so nothing is known of what was asked.
+_SILENT = frozenset(
+    {
+        "_TRANSPORT",
+        "_ALL_BROKERS_DOWN",
+        "_TIMED_OUT",
+        "_MSG_TIMED_OUT",
+        "_TIMED_OUT_QUEUE",
+        "_RESOLVE",
+        "_PURGE_QUEUE",
+        "_PURGE_INFLIGHT",
+        "_QUEUE_FULL",
+        "_WAIT_COORD",
+        "_FATAL",
+        "_DESTROY",
+        "REQUEST_TIMED_OUT",
+        "NETWORK_EXCEPTION",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "BROKER_NOT_AVAILABLE",
+        "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    }
+)
+
+
+def error_named(name: str, *, fatal: bool = False) -> RefbusError:
+    """Translate an error by the client's own name of it, which is also the detail; its text is never carried.
+
+    Returns SetupError LOG_TRUNCATED, TransportError TOPIC_MISSING, BROKER_UNREACHABLE (outcome open) or BROKER_REFUSED.
+    """
+    code = _CODES.get(name)
+    if code is Code.LOG_TRUNCATED:
+        return SetupError(code, name)
+    if code is not None:
+        return TransportError(code, name)
+    return TransportError(Code.BROKER_UNREACHABLE if fatal or name in _SILENT else Code.BROKER_REFUSED, name)

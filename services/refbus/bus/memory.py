@@ -1,0 +1,275 @@
+"""A bus in memory with the same port as the Kafka one, and faults on order. For tests; it keeps nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, Record, TopicState
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+
+
+class Fault(StrEnum):
+    """What goes wrong with the next record that is written to a topic."""
+
+    DROP = "DROP"  # acknowledged and lost: what no honest broker does, so that a check of ours must notice
+    REPEAT = "REPEAT"  # stored twice
+    REORDER = "REORDER"  # stored after the record that follows it
+    TAMPER = "TAMPER"  # one bit in the middle is flipped
+    REJECT = "REJECT"  # refused in its delivery report
+    UNKNOWN = "UNKNOWN"  # stored, but the report says unreachable
+
+
+@dataclass(slots=True)
+class _Log:
+    """One topic."""
+
+    state: TopicState
+    records: list[Record] = field(default_factory=list)
+    begin: int = 0
+    faults: deque[Fault] = field(default_factory=deque)
+    postponed: list[bytes] = field(default_factory=list)
+
+    def append(self, value: bytes, now_ms: int) -> None:
+        """Store one value, then any that was to come after it."""
+        for each in (value, *self.postponed):
+            self.records.append(Record(self.state.name, self.begin + len(self.records), each, now_ms))
+        self.postponed.clear()
+
+
+class MemoryBus:
+    """Topics in memory. Set `down` to take the broker away; `inject` faults for the next records of a topic.
+
+    As on our brokers no topic is created by being written to.
+    """
+
+    def __init__(self, topics: Sequence[str] = (), clock: Callable[[], int] = lambda: 0) -> None:
+        self.down = False
+        self.acl_rules: set[AclRule] | None = set()
+        self.cluster_state = ClusterState("memory", ("127.0.0.1:9092",), auto_create_topics=False)
+        self.group_offsets: dict[tuple[str, str], int] = {}
+        self._clock = clock
+        self._logs: dict[str, _Log] = {}
+        for name in topics:
+            self.create_topic(TopicState(name, 1, 1, {}))
+
+    def create_topic(self, topic: TopicState) -> None:
+        """Create a topic; one that exists is left alone."""
+        self._logs.setdefault(topic.name, _Log(replace(topic, topic_id=uuid.uuid4().hex)))
+
+    def recreate_topic(self, name: str) -> None:
+        """Delete a topic and make it anew, empty and with another id."""
+        state = self._logs.pop(name).state
+        self.create_topic(state)
+
+    def truncate(self, name: str, begin: int) -> None:
+        """Forget the records before offset `begin`, as retention does."""
+        log = self.log(name)
+        log.records = [record for record in log.records if record.offset >= begin]
+        log.begin = begin
+
+    def inject(self, topic: str, *faults: Fault) -> None:
+        """Let the next records written to `topic` meet these faults, one each."""
+        self.log(topic).faults.extend(faults)
+
+    def records(self, topic: str) -> tuple[Record, ...]:
+        """Return everything that a topic holds."""
+        return tuple(self.log(topic).records)
+
+    def put(self, topic: str, value: bytes) -> None:
+        """Store a value at once, past every fault."""
+        self.log(topic).append(value, self._clock())
+
+    def producer(self) -> MemoryProducer:
+        """Return a new producer."""
+        return MemoryProducer(self)
+
+    def reader(self, topic: str) -> MemoryReader:
+        """Return a new reader at the beginning of `topic`."""
+        return MemoryReader(self, topic)
+
+    def admin(self) -> MemoryAdmin:
+        """Return the administrator's view."""
+        return MemoryAdmin(self)
+
+    def log(self, topic: str) -> _Log:
+        """Return one topic's log. Raises SetupError TOPIC_MISSING."""
+        if topic not in self._logs:
+            raise SetupError(Code.TOPIC_MISSING, topic)
+        return self._logs[topic]
+
+    def require_up(self) -> None:
+        """Raise TransportError while the bus is down."""
+        if self.down:
+            raise TransportError(Code.BROKER_UNREACHABLE)
+
+    def states(self) -> dict[str, TopicState]:
+        """Return all topics by name."""
+        return {name: log.state for name, log in self._logs.items()}
+
+    def set_state(self, state: TopicState) -> None:
+        """Replace what a topic's settings are."""
+        self.log(state.name).state = state
+
+    def store(self, topic: str, value: bytes) -> RefbusError | None:
+        """Write one value, meeting a fault if one is due; return what the delivery report says."""
+        if self.down:
+            return TransportError(Code.BROKER_UNREACHABLE)
+        if topic not in self._logs:
+            return TransportError(Code.TOPIC_MISSING, topic)
+        log = self._logs[topic]
+        return _store(log, value, self._clock(), log.faults.popleft() if log.faults else None)
+
+
+def _store(log: _Log, value: bytes, now_ms: int, fault: Fault | None) -> RefbusError | None:
+    if fault is Fault.REJECT:
+        return TransportError(Code.BROKER_REFUSED, "refused by order")
+    if fault is Fault.REORDER:
+        log.postponed.append(value)
+    elif fault is not Fault.DROP:
+        log.append(_flip(value) if fault is Fault.TAMPER else value, now_ms)
+    if fault is Fault.REPEAT:
+        log.append(value, now_ms)
+    return TransportError(Code.BROKER_UNREACHABLE) if fault is Fault.UNKNOWN else None
+
+
+def _flip(value: bytes) -> bytes:
+    middle = len(value) // 2
+    return value[:middle] + bytes([value[middle] ^ 1]) + value[middle + 1 :]
+
+
+class MemoryProducer:
+    """A producer whose records are stored when it is polled, as with a real client."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._queue: deque[tuple[str, bytes, OnDelivery]] = deque()
+
+    def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
+        """Queue one record."""
+        self._queue.append((topic, value, on_delivery))
+
+    def poll(self, timeout_s: float) -> None:
+        """Store what is queued and report; nothing to wait for."""
+        while self._queue:
+            topic, value, on_delivery = self._queue.popleft()
+            on_delivery(self._bus.store(topic, value))
+
+    def flush(self, timeout_s: float) -> int:
+        """Store what is queued; nothing remains."""
+        self.poll(timeout_s)
+        return len(self._queue)
+
+    def close(self) -> None:
+        """Give up what is queued."""
+        while self._queue:
+            self._queue.popleft()[2](TransportError(Code.BROKER_UNREACHABLE, "closed"))
+
+
+class MemoryReader:
+    """Reads one topic from an explicit position."""
+
+    def __init__(self, bus: MemoryBus, topic: str) -> None:
+        self._bus = bus
+        self._topic = topic
+        self._next: int | None = None
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return the next records; nothing while the bus is down. Raises SetupError LOG_TRUNCATED, TOPIC_MISSING."""
+        if self._bus.down:
+            return []
+        log = self._bus.log(self._topic)
+        position = self.position()
+        if not log.begin <= position <= log.begin + len(log.records):
+            raise SetupError(Code.LOG_TRUNCATED, self._topic)
+        records = [record for record in log.records if record.offset >= position][:max_records]
+        if records:
+            self._next = records[-1].offset + 1
+        return records
+
+    def seek(self, offset: int) -> None:
+        """Make `offset` the next one."""
+        self._next = offset
+
+    def position(self) -> int:
+        """Return the next offset."""
+        return self._bus.log(self._topic).begin if self._next is None else self._next
+
+    def begin_offset(self) -> int:
+        """Return the first offset still held."""
+        self._bus.require_up()
+        return self._bus.log(self._topic).begin
+
+    def end_offset(self) -> int:
+        """Return the offset after the newest record."""
+        self._bus.require_up()
+        log = self._bus.log(self._topic)
+        return log.begin + len(log.records)
+
+    def topic_id(self) -> str:
+        """Return the topic's id."""
+        self._bus.require_up()
+        return self._bus.log(self._topic).state.topic_id
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class MemoryAdmin:
+    """The administrator's view of a `MemoryBus`."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    def topics(self, names: Sequence[str] | None = None) -> dict[str, TopicState]:
+        """Return the topics that exist."""
+        self._bus.require_up()
+        return {name: state for name, state in self._bus.states().items() if names is None or name in names}
+
+    def create_topic(self, topic: TopicState) -> None:
+        """Create one topic."""
+        self._bus.require_up()
+        self._bus.create_topic(topic)
+
+    def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these settings."""
+        self._bus.require_up()
+        state = self._bus.log(name).state
+        self._bus.set_state(replace(state, config={**state.config, **config}))
+
+    def acls(self) -> frozenset[AclRule] | None:
+        """Return all access rules, None when `acl_rules` of the bus is None."""
+        self._bus.require_up()
+        return None if self._bus.acl_rules is None else frozenset(self._bus.acl_rules)
+
+    def add_acls(self, rules: Sequence[AclRule]) -> None:
+        """Add rules."""
+        self._rules().update(rules)
+
+    def remove_acls(self, rules: Sequence[AclRule]) -> None:
+        """Remove rules."""
+        self._rules().difference_update(rules)
+
+    def cluster(self) -> ClusterState:
+        """Return what this cluster is."""
+        self._bus.require_up()
+        return self._bus.cluster_state
+
+    def group_offset(self, group: str, topic: str) -> int | None:
+        """Return a group's committed offset."""
+        self._bus.require_up()
+        return self._bus.group_offsets.get((group, topic))
+
+    def set_group_offset(self, group: str, topic: str, offset: int) -> None:
+        """Move a group's committed offset."""
+        self._bus.require_up()
+        self._bus.group_offsets[group, topic] = offset
+
+    def _rules(self) -> set[AclRule]:
+        self._bus.require_up()
+        if self._bus.acl_rules is None:
+            raise TransportError(Code.BROKER_REFUSED, "no authoriser")
+        return self._bus.acl_rules

@@ -1,0 +1,178 @@
+"""What the rest of the system may ask of a broker. Bytes in, bytes out; keys and headers stay empty on purpose.
+
+Every topic has one partition, so an offset alone is a position. Implementations: `refbus.bus.confluent` (Kafka) and
+`refbus.bus.memory` (tests). All of them raise only errors of `refbus.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from refbus.errors import RefbusError
+
+OnDelivery = Callable[[RefbusError | None], None]
+"""Told exactly once per record what became of it: None is stored and replicated, an error says why that is not known.
+
+BROKER_UNREACHABLE leaves the outcome open (the record may be stored all the same); BROKER_REFUSED means not stored.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as the broker holds it. `timestamp_ms` is the broker's or the writer's, milliseconds UTC."""
+
+    topic: str
+    offset: int
+    value: bytes = field(repr=False)
+    timestamp_ms: int
+
+
+class Producer(Protocol):
+    """Writes records. Order per topic is the order of `produce` calls as long as no record fails."""
+
+    def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
+        """Queue one record. Raises TransportError BROKER_UNREACHABLE when the bounded queue is full."""
+        ...
+
+    def poll(self, timeout_s: float) -> None:
+        """Run delivery callbacks that are due, waiting at most `timeout_s` seconds for the first."""
+        ...
+
+    def flush(self, timeout_s: float) -> int:
+        """Wait until nothing is under way; return how many are. 0 is not acceptance: the callbacks tell."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is still queued (its callbacks hear BROKER_UNREACHABLE) and free the connection."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads one topic in order from an explicit position; never commits anything. Starts at the beginning."""
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return the next records; empty after `timeout_s` seconds without any, also while the broker is away.
+
+        Raises SetupError LOG_TRUNCATED when the position is no longer in the log, TransportError on a refusal.
+        """
+        ...
+
+    def seek(self, offset: int) -> None:
+        """Make `offset` the next one to be read."""
+        ...
+
+    def position(self) -> int:
+        """Return the next offset to be read; equal to `end_offset()` once everything was read."""
+        ...
+
+    def begin_offset(self) -> int:
+        """Return the first offset that the log still has. Raises TransportError, SetupError TOPIC_MISSING."""
+        ...
+
+    def end_offset(self) -> int:
+        """Return the offset after the newest committed record. Raises TransportError, SetupError TOPIC_MISSING."""
+        ...
+
+    def topic_id(self) -> str:
+        """Return the id that the broker gave the topic; another id means it was deleted and made anew."""
+        ...
+
+    def close(self) -> None:
+        """Free the connection."""
+        ...
+
+
+class Operation(StrEnum):
+    """What an access rule allows on a topic."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    DESCRIBE_CONFIGS = "DESCRIBE_CONFIGS"
+
+
+class ResourceKind(StrEnum):
+    """What an access rule is about."""
+
+    TOPIC = "TOPIC"
+    GROUP = "GROUP"
+    CLUSTER = "CLUSTER"
+
+
+CLUSTER_NAME = "kafka-cluster"
+"""The name by which Kafka's access rules call the cluster itself."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AclRule:
+    """`principal` ("User:kz-gate") may do `operation` on exactly this resource, from any host.
+
+    A cluster's name is CLUSTER_NAME. There are no rules that deny: what is not allowed is not possible.
+    """
+
+    kind: ResourceKind
+    name: str
+    principal: str
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is on a broker, or as it should be; `topic_id` is "" for one that is only wanted."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+    topic_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """A cluster's id, the addresses its brokers advertise, and the broker settings that our safety depends on."""
+
+    cluster_id: str
+    brokers: tuple[str, ...]
+    auto_create_topics: bool
+
+
+class Admin(Protocol):
+    """Looks at topics and access rules and changes them. Every call raises TransportError when the broker is away."""
+
+    def topics(self, names: Sequence[str] | None = None) -> dict[str, TopicState]:
+        """Return the topics that exist, by name; all when `names` is None (the broker's own are left out)."""
+        ...
+
+    def create_topic(self, topic: TopicState) -> None:
+        """Create one topic. Raises TransportError BROKER_REFUSED."""
+        ...
+
+    def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these settings of one topic and leave the others."""
+        ...
+
+    def acls(self) -> frozenset[AclRule] | None:
+        """Return all access rules, or None when this cluster has no authoriser (plaintext development)."""
+        ...
+
+    def add_acls(self, rules: Sequence[AclRule]) -> None:
+        """Add these access rules."""
+        ...
+
+    def remove_acls(self, rules: Sequence[AclRule]) -> None:
+        """Remove exactly these access rules."""
+        ...
+
+    def cluster(self) -> ClusterState:
+        """Return what this cluster is."""
+        ...
+
+    def group_offset(self, group: str, topic: str) -> int | None:
+        """Return the offset that a consumer group committed for the topic, or None."""
+        ...
+
+    def set_group_offset(self, group: str, topic: str, offset: int) -> None:
+        """Move the committed offset of a group without live members. Raises TransportError BROKER_REFUSED."""
+        ...
