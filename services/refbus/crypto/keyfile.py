@@ -1,0 +1,138 @@
+"""Key files: one secret under a passphrase, readable by its owner alone, written whole or not at all.
+
+    refbus-key/v1
+    label: signing kz-4f7k2m9q
+    argon2id: t=3 m=65536 p=4 salt=8f1c...
+    sealed: <hex of nonce || AES-256-GCM-SIV>
+    sha256: <hex over all lines above>
+
+The key comes from Argon2id (RFC 9106, its second recommended setting); the three lines above `sealed` are bound to it.
+The last line finds damage before the passphrase is tried, so a wrong passphrase and a damaged file are told apart by
+what anyone who holds the file could compute anyway.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from refbus.crypto.framing import sha256
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
+
+MEMORY_KIB: Final = 65_536
+_ITERATIONS: Final = 3
+_LANES: Final = 4
+_MEMORY_LIMITS: Final = range(64, 1_048_577)
+_MAX_FILE: Final = 65_536
+_NONCE_SIZE: Final = 12
+_LABEL: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
+_FILE: Final = re.compile(
+    r"refbus-key/v1\nlabel: (?P<label>[\x20-\x7e]{1,200})\n"
+    r"argon2id: t=3 m=(?P<memory>[1-9][0-9]{0,6}) p=4 salt=(?P<salt>[0-9a-f]{32})\n"
+    r"sealed: (?P<sealed>([0-9a-f]{2})+)\n"
+    r"sha256: (?P<sha256>[0-9a-f]{64})\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    label: str
+    memory_kib: int
+    salt: bytes
+
+    def encode(self) -> str:
+        costs = f"t={_ITERATIONS} m={self.memory_kib} p={_LANES}"
+        return f"refbus-key/v1\nlabel: {self.label}\nargon2id: {costs} salt={self.salt.hex()}\n"
+
+    def aead(self, passphrase: str) -> AESGCMSIV:
+        stretch = Argon2id(salt=self.salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=self.memory_kib)
+        # The same words typed on another keyboard or system are the same passphrase.
+        words = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
+        return AESGCMSIV(stretch.derive(words))
+
+
+def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
+    """Write `secret` to `path` (mode 0600), replacing what was there in one step, flushed to the disk.
+
+    `label` (printable ASCII, in the clear) says what the secret is. Raises MalformedError on an unusable label,
+    StoreError STORE_FULL or STORE_FAILED when the disk does not take it; then the old file is untouched.
+    """
+    if not _LABEL.fullmatch(label) or len(label) > 200:
+        raise MalformedError(Code.MALFORMED, "key file label")
+    head = _Head(label, memory_kib, secrets.token_bytes(16))
+    nonce = secrets.token_bytes(_NONCE_SIZE)
+    sealed = nonce + head.aead(passphrase).encrypt(nonce, secret, head.encode().encode())
+    body = f"{head.encode()}sealed: {sealed.hex()}\n"
+    try:
+        _write_atomically(path, f"{body}sha256: {sha256(body.encode()).hex()}\n".encode())
+    except OSError as error:
+        code = Code.STORE_FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else Code.STORE_FAILED
+        raise StoreError(code, f"key file: {error.strerror}") from None
+
+
+def load(path: Path, passphrase: str) -> tuple[str, bytes]:
+    """Return (label, secret).
+
+    Raises SetupError: FILE_UNREADABLE, KEYFILE_UNSAFE when group or others may read or write it, KEYFILE_DAMAGED,
+    KEYFILE_WRONG_PASSPHRASE.
+    """
+    text = _read(path).decode("ascii", "replace")
+    parsed = _FILE.fullmatch(text)
+    if parsed is None or sha256(text[: parsed.end("sealed") + 1].encode()).hex() != parsed["sha256"]:
+        raise _damaged()
+    head = _Head(parsed["label"], int(parsed["memory"]), bytes.fromhex(parsed["salt"]))
+    if head.memory_kib not in _MEMORY_LIMITS:
+        raise _damaged()
+    sealed = bytes.fromhex(parsed["sealed"])
+    try:
+        secret = head.aead(passphrase).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], head.encode().encode())
+    except (InvalidTag, ValueError):
+        raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE) from None
+    return head.label, secret
+
+
+def _damaged() -> RefbusError:
+    return SetupError(Code.KEYFILE_DAMAGED)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise SetupError(Code.KEYFILE_UNSAFE)
+            data = file.read(_MAX_FILE + 1)
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"key file: {error.strerror}") from None
+    if len(data) > _MAX_FILE:
+        raise _damaged()
+    return data
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

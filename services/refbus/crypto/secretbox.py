@@ -1,0 +1,73 @@
+"""Values at rest: sealed under a state key, found again by a keyed hash.
+
+Sealing is AES-256-GCM-SIV (RFC 8452) with a random nonce: a repeated nonce shows that two values are equal, no more.
+Look-ups are HMAC-SHA256. Both keys come from the state key by HKDF-SHA256 (RFC 5869), so neither helps with the other.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final, NoReturn
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from refbus.crypto.framing import lp
+from refbus.errors import Code, MalformedError, UntrustedError
+
+KEY_SIZE: Final = 32
+OVERHEAD: Final = 29
+_FORMAT: Final = b"\x01"
+_NONCE_SIZE: Final = 12
+
+
+class StateKey:
+    """32 secret bytes that a store is sealed under. It cannot be pickled, and its repr shows nothing."""
+
+    __slots__ = ("_aead", "_lookup_key", "secret")
+
+    def __init__(self, secret: bytes) -> None:
+        """Take 32 secret bytes. Raises MalformedError KEY_INVALID on another size."""
+        if len(secret) != KEY_SIZE:
+            raise MalformedError(Code.KEY_INVALID, "state key size")
+        self.secret: Final = secret
+        self._aead: Final = AESGCMSIV(hkdf_sha256(secret, b"refbus/v1/state/seal\0", KEY_SIZE))
+        self._lookup_key: Final = hkdf_sha256(secret, b"refbus/v1/state/lookup\0", KEY_SIZE)
+
+    @classmethod
+    def generate(cls) -> StateKey:
+        """Return a new key from the system's random source."""
+        return cls(secrets.token_bytes(KEY_SIZE))
+
+    def seal(self, context: bytes, plaintext: bytes) -> bytes:
+        """Return `plaintext` sealed, 29 bytes longer. `context` names table, column and row: it opens nowhere else."""
+        nonce = secrets.token_bytes(_NONCE_SIZE)
+        return _FORMAT + nonce + self._aead.encrypt(nonce, plaintext, context)
+
+    def open(self, context: bytes, sealed: bytes) -> bytes:
+        """Return the plaintext. Raises UntrustedError OPEN_FAILED when key, context or bytes differ."""
+        if sealed[:1] != _FORMAT or len(sealed) < OVERHEAD:
+            raise UntrustedError(Code.OPEN_FAILED)
+        try:
+            return self._aead.decrypt(sealed[1 : 1 + _NONCE_SIZE], sealed[1 + _NONCE_SIZE :], context)
+        except InvalidTag:
+            raise UntrustedError(Code.OPEN_FAILED) from None
+
+    def lookup(self, context: bytes, value: bytes) -> bytes:
+        """Return the 32-byte keyed hash under which `value` is found again, apart for each `context`."""
+        mac = hmac.HMAC(self._lookup_key, hashes.SHA256())
+        mac.update(lp(context) + value)
+        return mac.finalize()
+
+    def __repr__(self) -> str:
+        return "StateKey(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not pickled")
+
+
+def hkdf_sha256(secret: bytes, info: bytes, size: int, salt: bytes | None = None) -> bytes:
+    """Return `size` bytes derived from `secret` for the purpose `info` (RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=size, salt=salt, info=info).derive(secret)
