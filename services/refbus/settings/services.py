@@ -1,0 +1,159 @@
+"""The settings of every service, in one place: a name that no service knows is a mistake wherever it is met."""
+
+# ruff: noqa: RUF009 - setting() returns a dataclasses.field(), which the rule cannot see
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from refbus.core.ids import CountryCode
+from refbus.settings import parsers
+from refbus.settings.fields import setting, setting_per_country
+
+
+class Profile(StrEnum):
+    """What the service is run for; production refuses what is only good enough to try things out."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class CommonSettings:
+    """What all services share."""
+
+    profile: Profile = setting(
+        "REFBUS_PROFILE",
+        parsers.choice(Profile),
+        default=Profile.DEVELOPMENT,
+        doc="In production a topic needs three replicas of which two must have a record before it counts as written.",
+    )
+    bootstrap: Mapping[CountryCode, str] = setting_per_country(
+        "REFBUS_BOOTSTRAP_",
+        parsers.addresses(),
+        doc="Brokers of the cluster of a country. A gate needs those of its own country and of each border.",
+    )
+    tls: Mapping[CountryCode, Path] = setting_per_country(
+        "REFBUS_TLS_",
+        parsers.path(),
+        doc="Folder with ca.pem, certificate.pem and key.pem for the cluster of a country. "
+        "Without it only brokers on this machine are used.",
+    )
+    debug_dir: Path | None = setting(
+        "REFBUS_DEBUG_DIR",
+        parsers.path(),
+        default=None,
+        doc="Folder for the places in the code where something unexpected happened: file, line, function, no values.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSettings(CommonSettings):
+    """What processes share that serve metrics."""
+
+    metrics_port: int | None = setting(
+        "REFBUS_METRICS_PORT",
+        parsers.integer(0, 65535),
+        default=None,
+        doc="Port of the metrics page; 0 takes a free one; without it there is no page.",
+    )
+    metrics_host: str = setting(
+        "REFBUS_METRICS_HOST",
+        parsers.host(),
+        default="127.0.0.1",
+        doc="Address on which metrics are served.",
+    )
+    metrics_public: bool = setting(
+        "REFBUS_METRICS_PUBLIC",
+        parsers.boolean(),
+        default=False,
+        doc="Must be yes when REFBUS_METRICS_HOST is not of this machine alone.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings(ServingSettings):
+    """The gate of one country."""
+
+    country: CountryCode = setting("REFBUS_COUNTRY", parsers.country(), doc="Country of this node.")
+    home: Path = setting("REFBUS_GATE_HOME", parsers.path(), doc="Folder of the gate: keys, directory, store.")
+    passphrase_file: Path = setting(
+        "REFBUS_GATE_PASSPHRASE_FILE",
+        parsers.path(),
+        secret=True,
+        doc="File, readable by the owner alone, whose first line opens the key files of the gate.",
+    )
+    batch_records: int = setting(
+        "REFBUS_GATE_BATCH_RECORDS",
+        parsers.integer(1, 5000),
+        default=200,
+        doc="Most records in one transaction.",
+    )
+    batch_wait_s: float = setting(
+        "REFBUS_GATE_BATCH_WAIT_SECONDS",
+        parsers.seconds(0.001, 5),
+        default=0.01,
+        doc="Longest wait for a batch to fill.",
+    )
+    threads: int = setting(
+        "REFBUS_GATE_THREADS",
+        parsers.integer(0, 256),
+        default=0,
+        doc="Threads that check envelopes; 0 means one for each processor.",
+    )
+    watchdog_s: float = setting(
+        "REFBUS_GATE_WATCHDOG_SECONDS",
+        parsers.seconds(5, 3600),
+        default=60.0,
+        doc="The process ends when records wait, broker and store answer, and nothing has moved for this long.",
+    )
+    resend_s: float = setting(
+        "REFBUS_GATE_RESEND_SECONDS",
+        parsers.seconds(1, 3600),
+        default=30.0,
+        doc="First wait for a hop receipt before an event is sent again; it doubles up to an hour.",
+    )
+    heartbeat_s: float = setting(
+        "REFBUS_GATE_HEARTBEAT_SECONDS",
+        parsers.seconds(1, 86400),
+        default=3600.0,
+        doc="Time between two heartbeats in each inbox.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings(ServingSettings):
+    """The gateway of one organisation."""
+
+    home: Path | None = setting(
+        "REFBUS_HOME", parsers.path(), default=None, doc="Home folder of the organisation; --home goes before it."
+    )
+    passphrase_file: Path | None = setting(
+        "REFBUS_PASSPHRASE_FILE",
+        parsers.path(),
+        default=None,
+        secret=True,
+        doc="File, readable by the owner alone, whose first line opens the keys; without it the command asks.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpsSettings(CommonSettings):
+    """The operator's command."""
+
+    country: CountryCode | None = setting(
+        "REFBUS_OPS_COUNTRY", parsers.country(), default=None, doc="Country of the node; --country goes before it."
+    )
+    gate_home: Path | None = setting(
+        "REFBUS_OPS_GATE_HOME",
+        parsers.path(),
+        default=None,
+        doc="Folder of the gate whose store the command reads; --gate-home goes before it.",
+    )
+
+
+ALL_SETTINGS: tuple[type[CommonSettings], ...] = (GateSettings, GatewaySettings, OpsSettings)
+"""Every settings class. The reference page is made from them."""
