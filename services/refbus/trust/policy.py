@@ -1,0 +1,111 @@
+"""A country's target file `<cc>/policy.json`: strict JSON -> CountryPolicy; and its source for people, a TOML file.
+
+Each residency rule carries where it comes from, the date of that source and whether anyone checked it, and the whole is
+signed: law is data here (docs/howto-add-a-country.md).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from refbus.core.directory import Clock, CountryPolicy, Notice
+from refbus.core.ids import parse_country
+from refbus.core.vocabulary import DataCategory, Priority, Residency, member
+from refbus.errors import Code, MalformedError
+from refbus.trust.canonical import Fields, dumps, loads, parse_hex
+
+FORMAT = "refbus/policy/1"
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_DAY_S = 86_400
+
+
+def parse_policy(content: bytes) -> CountryPolicy:
+    """Return the policy that a target file states. Raises MalformedError."""
+    return _policy(loads(content))
+
+
+def compile_policy(text: str) -> bytes:
+    """Return the target file for a national policy written as TOML (keys/policies). Raises MalformedError."""
+    try:
+        value = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise MalformedError(Code.MALFORMED, "policy: not TOML") from None
+    content = dumps_policy({"format": FORMAT, **value})
+    parse_policy(content)
+    return content
+
+
+def dumps_policy(value: dict[str, Any]) -> bytes:
+    """Return the bytes of a policy's JSON object. Raises MalformedError for a value that JSON has no word for."""
+    try:
+        return dumps(value)
+    except (TypeError, ValueError):
+        raise MalformedError(Code.MALFORMED, "policy: only texts, integers, true and false, lists and tables") from None
+
+
+def _policy(value: object) -> CountryPolicy:
+    fields = Fields(value, "policy")
+    fields.fixed("format", FORMAT)
+    residency = Fields(fields.take("residency"), "residency")
+    clocks = Fields(fields.take("clocks"), "clocks")
+    notices = fields.items("notices", _notice)
+    _limits(fields.take("scope"))
+    life = fields.integer("max_message_life_hours", 24, 24 * 90)
+    policy = CountryPolicy(
+        country=parse_country(fields.text("country")),
+        version=fields.integer("version", 1),
+        max_message_life_hours=life,
+        message_life_hours=fields.integer("message_life_hours", 1, life),
+        directory_grace_hours=fields.integer("directory_grace_hours", 1, 24 * 30),
+        clock_skew_s=fields.integer("clock_skew_s", 1, 3_600),
+        consent_max_days=fields.integer("consent_max_days", 1, 3_660),
+        majority_age=fields.integer("majority_age", 16, 21),
+        residency={category: _rule(residency.take(category.value), category) for category in DataCategory},
+        clocks={priority: _clock(clocks.take(priority.value)) for priority in Priority},
+        notices={notice.notice_id: notice for notice in notices},
+        emergency_disclosure=fields.flag("emergency_disclosure"),
+    )
+    for part in (residency, clocks, fields):
+        part.done()
+    if len(policy.notices) != len(notices):
+        raise MalformedError(Code.MALFORMED, "policy.notices: an id appears twice")
+    return policy
+
+
+def _limits(value: object) -> None:
+    """Check the statement of what the file is and is not; it is for readers, no decision uses it."""
+    fields = Fields(value, "scope")
+    fields.text("status", 400)
+    fields.items("laws", lambda law: _source(Fields(law, "law")))
+    fields.done()
+
+
+def _source(fields: Fields) -> None:
+    fields.text("source", 400)
+    if not _DATE.fullmatch(fields.text("date")):
+        raise fields.wrong("date", "a date such as 2026-03-26, 2026-03 or 2026 is needed")
+    fields.flag("checked")
+    fields.done()
+
+
+def _rule(value: object, category: DataCategory) -> Residency:
+    fields = Fields(value, f"residency.{category}")
+    rule = member(Residency, fields.text("rule"))
+    _source(fields)
+    return rule
+
+
+def _clock(value: object) -> Clock:
+    fields = Fields(value, "clock")
+    clock = Clock(fields.integer("deliver_s", 1, 30 * _DAY_S), fields.integer("decide_s", 1, 90 * _DAY_S))
+    fields.done()
+    return clock
+
+
+def _notice(value: object) -> Notice:
+    fields = Fields(value, "notice")
+    notice = Notice(fields.text("notice_id", 64), parse_hex(fields.take("sha256"), 32, "sha256"), fields.texts("languages"))
+    fields.done()
+    return notice
