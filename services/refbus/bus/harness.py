@@ -1,0 +1,177 @@
+"""The safe way to run Faust: the only module, besides thin apps, that imports it.
+
+What must hold for a record never to be lost (each line has a negative control in `tests/support/broken_agents.py`):
+
+1. raw bytes in, decoding is the handler's: a deserialiser that raises acknowledges and skips
+2. one agent, concurrency 1, per topic: with more, the commit steps over a slow record at the head
+3. `noack_take` and manual acks **and** `CrashingSupervisor`: with one of them alone a failed record is acknowledged
+4. the acks are the last statement, in order, after the handler's transaction is on disk; no `async with`
+5. the worker dies on any error and something outside restarts it; nothing is retried in place
+6. no sink, no send, no table, no exactly_once: producing is the pumps' business
+
+The handler runs in a thread of its own, so heartbeats to the broker go on while a batch is decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import faust
+from faust.types import EventT, StreamT
+from faust.worker import Worker
+from mode import CrashingSupervisor
+
+from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.port import Record
+from refbus.errors import Code, SetupError
+
+_log = logging.getLogger("refbus.bus.harness")
+
+
+class BatchHandler(Protocol):
+    """Decides a batch of one topic. Returns only when every effect is on disk; raises to stop the worker."""
+
+    def handle(self, records: Sequence[Record]) -> None:
+        """Decide `records`, which are of one topic and in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How one worker reads. `group` names the application; every standby of a country uses the same one.
+
+    Seconds: `within_s` is how long a batch is collected, `session_timeout_s` after which a silent worker is replaced,
+    `commit_interval_s` how often acknowledged offsets are committed.
+    """
+
+    group: str
+    address: BrokerAddress
+    data_dir: Path
+    batch: int = 256
+    within_s: float = 0.005
+    session_timeout_s: float = 6.0
+    commit_interval_s: float = 0.5
+
+    def check(self) -> None:
+        """Raise SetupError UNSAFE_SETTING or SETTINGS_INVALID where records could be lost or read by others."""
+        self.address.check()
+        if not 1 <= self.batch <= 4096:
+            raise SetupError(Code.SETTINGS_INVALID, "batch: 1 to 4096")
+        if not 0.0 < self.within_s <= 1.0:
+            raise SetupError(Code.SETTINGS_INVALID, "within_s: above 0, at most 1 second")
+        if not 6.0 <= self.session_timeout_s <= 30.0:
+            raise SetupError(Code.UNSAFE_SETTING, "session_timeout_s: 6 to 30 seconds")
+        if not 0.5 <= self.commit_interval_s <= 1.0:
+            raise SetupError(Code.UNSAFE_SETTING, "commit_interval_s: 0.5 to 1 second")
+
+
+def create_app(settings: WorkerSettings, handlers: Mapping[str, BatchHandler]) -> faust.App:
+    """Return a Faust application with one safe agent per topic. Nothing happens on import or before it is run."""
+    settings.check()
+    app = faust.App(settings.group, **_conf(settings))
+    for topic, handler in sorted(handlers.items()):
+        _add_agent(app, settings, topic, handler)
+    return app
+
+
+def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
+    """Run `task` in a thread every `seconds` while this worker runs; an exception of it stops the worker."""
+
+    async def tick() -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, task)
+        except Exception as error:
+            await app.crash(error)
+            raise
+
+    tick.__name__ = getattr(task, "__name__", "task")
+    app.timer(interval=seconds)(tick)
+
+
+def run(app: faust.App) -> NoReturn:
+    """Run until SIGTERM (exit 0) or an error (exit 1). The caller's process is over afterwards."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(app, loop=loop, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code in {0, None} and not _failed(app):
+            raise
+    except Exception:  # whatever it is, the process ends and is started again
+        _log.exception("the worker failed")
+    die("the worker stopped on an error; the restarter starts it again")
+
+
+def die(reason: str) -> NoReturn:
+    """End this process at once with exit code 1: safe at any moment, because only commits to the store count."""
+    _log.critical("%s", reason)
+    logging.shutdown()
+    os._exit(1)
+
+
+def _failed(app: faust.App) -> bool:
+    return app.crashed or any(agent.crashed for agent in app.agents.values())
+
+
+def _conf(settings: WorkerSettings) -> dict[str, Any]:
+    tls = settings.address.tls
+    return {
+        "broker": [f"kafka://{entry.strip()}" for entry in settings.address.bootstrap.split(",")],
+        "broker_credentials": None if tls is None else faust.SSLCredentials(context=ssl_context(tls)),
+        "store": "memory://",
+        "datadir": str(settings.data_dir),
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+        "agent_supervisor": CrashingSupervisor,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "stream_wait_empty": False,
+        "web_enabled": False,
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.session_timeout_s / 4,
+        "broker_commit_interval": settings.commit_interval_s,
+        "broker_max_poll_records": settings.batch,
+        "consumer_auto_offset_reset": "earliest",
+        "processing_guarantee": "at_least_once",
+        "worker_redirect_stdouts": False,
+    }
+
+
+def ssl_context(tls: TlsFiles) -> ssl.SSLContext:
+    """Return the client side of mutual TLS 1.3 with host name check. Raises SetupError for unusable files."""
+    tls.check()
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(str(tls.certificate), str(tls.key))
+    except (OSError, ssl.SSLError) as error:
+        raise SetupError(Code.UNSAFE_SETTING, "the TLS files cannot be used") from error
+    return context
+
+
+def _add_agent(app: faust.App, settings: WorkerSettings, name: str, handler: BatchHandler) -> None:
+    topic = app.topic(name, key_serializer="raw", value_serializer="raw")
+    thread = ThreadPoolExecutor(1, thread_name_prefix=f"decide-{name}")
+
+    async def decide(stream: StreamT[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        async for events in stream.noack_take(settings.batch, within=settings.within_s):
+            await loop.run_in_executor(thread, handler.handle, [_record(name, event) for event in events])
+            for event in events:
+                event.ack()
+
+    app.agent(topic, name=f"decide-{name}", concurrency=1)(decide)
+
+
+def _record(topic: str, event: EventT[Any]) -> Record:
+    message = event.message
+    return Record(topic, message.offset, message.value or b"", int((message.timestamp or 0) * 1000))

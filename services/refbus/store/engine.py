@@ -1,0 +1,131 @@
+"""Opens a service's database and keeps the discipline of its transactions.
+
+SQLite: WAL, synchronous=FULL, every writing transaction BEGIN IMMEDIATE, a busy timeout, and a lock file so that one
+process owns the database. PostgreSQL follows the same tables; there the lock file is replaced by an advisory lock.
+A commit that returned is on disk; an error means that nothing of the transaction is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from refbus.errors import Code, SetupError, StoreError
+
+_BUSY_TIMEOUT_MS = 10_000
+_WRITES = "refbus_writes"
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+)
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+
+
+class Database:
+    """One open database: `writing()` and `reading()` give connections inside a transaction."""
+
+    def __init__(self, path: Path, migrations: Path = MIGRATIONS) -> None:
+        """Open or create the file `path` and bring its tables up to date.
+
+        Raises SetupError HOME_IN_USE when another process owns it, StoreError when it cannot be opened.
+        """
+        self._path = path
+        self._lock = _own(path)
+        self._one_writer = threading.Lock()
+        try:
+            self._engine = _sqlite(path)
+            with self.writing() as connection:
+                _migrate(connection, migrations)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection inside BEGIN IMMEDIATE; commit at the end of the block, roll back on any exception."""
+        with self._one_writer, _as_store_errors(), self._engine.connect() as raw:
+            connection = raw.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state and writes nothing."""
+        with _as_store_errors(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection and give the database up."""
+        self._engine.dispose()
+        self._lock.close()
+
+
+def _own(path: Path) -> Any:
+    """Take the lock file beside the database for as long as this process lives."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = open(  # noqa: SIM115 - kept open on purpose: the lock lives as long as the file object
+        path.with_name(path.name + ".lock"),
+        "a",
+        opener=lambda name, flags: os.open(name, flags, 0o600),
+        encoding="ascii",
+    )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SetupError(Code.HOME_IN_USE, path.name) from None
+    return lock
+
+
+def _sqlite(path: Path) -> Engine:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(
+        f"sqlite:///{path}", pool_size=16, max_overflow=16, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(dbapi_connection: Any, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # the driver must not begin transactions by itself
+        for pragma in _PRAGMAS:
+            dbapi_connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _migrate(connection: Connection, migrations: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _as_store_errors() -> Iterator[None]:
+    """Turn what the database raises into StoreError; its text may quote values, so it is not repeated."""
+    try:
+        yield
+    except DBAPIError as error:
+        full = "full" in str(error.orig).lower()
+        raise StoreError(Code.STORE_FULL if full else Code.STORE_FAILED, type(error.orig).__name__) from error
+    except SQLAlchemyError as error:
+        raise StoreError(Code.STORE_FAILED, type(error).__name__) from error
+    except OSError as error:
+        raise StoreError(Code.STORE_FAILED, type(error).__name__) from error

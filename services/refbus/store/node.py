@@ -1,0 +1,85 @@
+"""The node store as one value: the database and the state key that its values are sealed under."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from refbus.crypto.secretbox import StateKey
+from refbus.errors import Code, SetupError, StoreError, UntrustedError
+from refbus.store.engine import Database
+from refbus.store.tables import setting
+
+_PROOF = "state_key"
+_PROOF_TEXT = b"refbus node store"
+
+
+class NodeStore:
+    """Opens the database, checks that the state key is the one it was made with, seals and names values."""
+
+    def __init__(self, database: Database, key: StateKey) -> None:
+        """Raise SetupError KEYFILE_WRONG_PASSPHRASE when the store was sealed under another key."""
+        self.database = database
+        self._key = key
+        with database.writing() as connection:
+            self._prove(connection)
+
+    @classmethod
+    def open(cls, path: Path, key: StateKey) -> NodeStore:
+        """Open or create the store at `path`. Raises SetupError, StoreError."""
+        database = Database(path)
+        try:
+            return cls(database, key)
+        except BaseException:
+            database.close()
+            raise
+
+    def name(self, kind: str, value: bytes) -> bytes:
+        """Return the 32 bytes under which `value` is found again in columns of this kind."""
+        return self._key.lookup(kind.encode(), value)
+
+    def seal(self, place: str, plaintext: bytes) -> bytes:
+        """Return `plaintext` as it may be stored; it opens only for the same `place`."""
+        return self._key.seal(place.encode(), plaintext)
+
+    def unseal(self, place: str, sealed: bytes) -> bytes:
+        """Return what was sealed for `place`. Raises StoreError when the row was damaged or moved."""
+        try:
+            return self._key.open(place.encode(), sealed)
+        except UntrustedError as error:
+            raise StoreError(Code.STORE_FAILED, "a sealed value does not open") from error
+
+    def self_test(self) -> None:
+        """Write and read back one row. Raises StoreError when the store does not work."""
+        with self.database.writing() as connection:
+            put_setting(connection, "self_test", b"\x01")
+            if get_setting(connection, "self_test") != b"\x01":
+                raise StoreError(Code.STORE_FAILED, "self-test")
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def _prove(self, connection: Connection) -> None:
+        sealed = get_setting(connection, _PROOF)
+        if sealed is None:
+            put_setting(connection, _PROOF, self.seal(_PROOF, _PROOF_TEXT))
+            return
+        try:
+            self._key.open(_PROOF.encode(), sealed)
+        except UntrustedError as error:
+            raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE, "the store was made with another state key") from error
+
+
+def get_setting(connection: Connection, name: str) -> bytes | None:
+    """Return one small fact of the node."""
+    value: bytes | None = connection.execute(select(setting.c.value).where(setting.c.name == name)).scalar()
+    return value
+
+
+def put_setting(connection: Connection, name: str, value: bytes) -> None:
+    """Set one small fact of the node."""
+    statement = insert(setting).values(name=name, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))

@@ -1,0 +1,162 @@
+"""Rows that the pumps deliver: written in a decision's transaction, ended only by their own delivery report or receipt.
+
+A row is READY until the broker has it. Then it is deleted, or, when the destination's gate must confirm it, AWAITING:
+it is sent again from time to time until the hop receipt removes it or it expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from refbus.store.node import NodeStore
+from refbus.store.tables import outgoing
+
+READY = "READY"
+AWAITING = "AWAITING"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be delivered. `case_key` puts rows of a case behind each other, `envelope_key` asks for a receipt."""
+
+    destination: str  # country whose cluster it goes to
+    topic: str
+    value: bytes = field(repr=False)
+    case_key: bytes | None = None
+    envelope_key: bytes | None = None
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row that a pump took up. `confirmed` tells that a hop receipt, not the broker's report, ends it."""
+
+    id: int
+    topic: str
+    value: bytes = field(repr=False)
+    case_key: bytes | None
+    confirmed: bool
+    attempts: int
+    expires_ms: int | None
+
+
+_INSERT = insert(outgoing)
+_COLUMNS = (
+    outgoing.c.id,
+    outgoing.c.topic,
+    outgoing.c.case_key,
+    outgoing.c.envelope_key,
+    outgoing.c.attempts,
+    outgoing.c.expires_ms,
+    outgoing.c.sealed_value,
+)
+_FRESH = (
+    select(*_COLUMNS)
+    .where(outgoing.c.destination == bindparam("to"), outgoing.c.state == READY, outgoing.c.id > bindparam("after"))
+    .order_by(outgoing.c.id)
+    .limit(bindparam("most"))
+)
+_AGAIN = (
+    select(*_COLUMNS)
+    .where(
+        outgoing.c.state == AWAITING,
+        outgoing.c.next_attempt_ms <= bindparam("now"),
+        outgoing.c.destination == bindparam("to"),
+    )
+    .order_by(outgoing.c.next_attempt_ms)
+    .limit(bindparam("most"))
+)
+_ARRIVED = (
+    update(outgoing)
+    .where(outgoing.c.id == bindparam("row"))
+    .values(state=AWAITING, attempts=bindparam("tried"), next_attempt_ms=bindparam("again"))
+)
+_DONE = delete(outgoing).where(outgoing.c.id == bindparam("row"))
+_TAKEN = delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope"))
+
+
+def add(connection: Connection, store: NodeStore, rows: Sequence[Outgoing], now_ms: int) -> None:
+    """Write rows in the order in which they are to go out."""
+    if rows:
+        connection.execute(_INSERT, [_values(store, row, now_ms) for row in rows])
+
+
+def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Waiting]:
+    """Return READY rows with an id above `after`, in order."""
+    with store.database.reading() as connection:
+        rows = connection.execute(_FRESH, {"to": destination, "after": after, "most": most}).all()
+    return [_waiting(store, destination, row) for row in rows]
+
+
+def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
+    """Return AWAITING rows whose receipt is overdue."""
+    with store.database.reading() as connection:
+        rows = connection.execute(_AGAIN, {"to": destination, "now": now_ms, "most": most}).all()
+    return [_waiting(store, destination, row) for row in rows]
+
+
+def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_off: Sequence[int]) -> None:
+    """Note that the broker has these rows; `back_off` has for each row the milliseconds until it is sent again."""
+    done = [{"row": row.id} for row in rows if not row.confirmed]
+    kept = [
+        {"row": row.id, "tried": row.attempts + 1, "again": now_ms + wait}
+        for row, wait in zip(rows, back_off, strict=True)
+        if row.confirmed
+    ]
+    if done:
+        connection.execute(_DONE, done)
+    if kept:
+        connection.execute(_ARRIVED, kept)
+
+
+def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:
+    """Remove the rows that a hop receipt confirmed."""
+    if envelope_keys:
+        connection.execute(_TAKEN, [{"envelope": key} for key in envelope_keys])
+
+
+def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, bytes | None]]:
+    """Return (id, envelope key) of rows that nobody may deliver any more."""
+    chosen = select(outgoing.c.id, outgoing.c.envelope_key).where(outgoing.c.expires_ms <= now_ms).limit(most)
+    return [(row.id, row.envelope_key) for row in connection.execute(chosen)]
+
+
+def remove(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove rows."""
+    if ids:
+        connection.execute(_DONE, [{"row": each} for each in ids])
+
+
+def waiting(connection: Connection) -> tuple[int, int, int | None]:
+    """Return how many rows are READY, how many AWAITING, and since when the oldest of all is there (ms UTC)."""
+    counted = select(outgoing.c.state, func.count(), func.min(outgoing.c.created_ms)).group_by(outgoing.c.state)
+    found = {state: (rows, oldest) for state, rows, oldest in connection.execute(counted)}
+    ages = [oldest for _, oldest in found.values() if oldest is not None]
+    return found.get(READY, (0, None))[0], found.get(AWAITING, (0, None))[0], min(ages, default=None)
+
+
+def _place(destination: str, topic: str) -> str:
+    return f"outgoing/{destination}/{topic}"
+
+
+def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
+    return {
+        "destination": row.destination,
+        "topic": row.topic,
+        "case_key": row.case_key,
+        "envelope_key": row.envelope_key,
+        "state": READY,
+        "created_ms": now_ms,
+        "attempts": 0,
+        "next_attempt_ms": now_ms,
+        "expires_ms": row.expires_ms,
+        "sealed_value": store.seal(_place(row.destination, row.topic), row.value),
+    }
+
+
+def _waiting(store: NodeStore, destination: str, row: Row[tuple[int, str, bytes, bytes, int, int, bytes]]) -> Waiting:
+    value = store.unseal(_place(destination, row.topic), row.sealed_value)
+    return Waiting(row.id, row.topic, value, row.case_key, row.envelope_key is not None, row.attempts, row.expires_ms)

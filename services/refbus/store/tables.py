@@ -1,0 +1,156 @@
+"""Tables of the node store. Every value that says something about a case is sealed; every look-up is by keyed hash.
+
+Written for SQLite and PostgreSQL alike: plain types, no triggers, no defaults computed by the database.
+Columns named `*_key` are 32-byte keyed hashes (`StateKey.lookup`), columns named `sealed*` are `StateKey.seal`.
+Times are milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+fence = Table(
+    "fence",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("decisions", BigInteger, nullable=False),
+    comment="One row: how many deciding transactions there were, so that none rests on state that another has moved.",
+)
+
+position = Table(
+    "position",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("topic_id", String(64), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("gaps", BigInteger, nullable=False),
+    comment="How far a topic is decided. `gaps` counts offsets without a record (a writer's transaction markers).",
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("decision_id", LargeBinary(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("record_key", LargeBinary(32), nullable=False),
+    Column("envelope_key", LargeBinary(32)),
+    Column("event_key", LargeBinary(32)),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("keep_until_ms", BigInteger, nullable=False),
+    Column("sealed_answer", LargeBinary),
+    Index(None, "record_key"),
+    Index(None, "envelope_key"),
+    Index(None, "event_key"),
+    Index(None, "decision_id", unique=True),
+    Index(None, "topic", "outcome"),
+    Index(None, "keep_until_ms"),
+    comment="What became of each record: accounting, recognition of resends and events, what to answer.",
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    comment="Counts of `record` rows that were old enough to be deleted, so that the balance holds for ever.",
+)
+
+failure = Table(
+    "failure",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempts", Integer, nullable=False),
+    comment="How often a record failed alone; at three it is quarantined.",
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("fact_key", LargeBinary(32), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("keep_until_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "keep_until_ms"),
+    comment="State that decisions read: consent by consent id, referral by referral id, parties by case handle.",
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("topic", String(200), nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("case_key", LargeBinary(32)),
+    Column("reason", String(40), nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("sealed_record", LargeBinary, nullable=False),
+    Index(None, "topic", "offset", unique=True),
+    Index(None, "case_key"),
+    Index(None, "deadline_ms"),
+    comment="Events that wait: the record as received, why, and until when.",
+)
+
+outgoing = Table(
+    "outgoing",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("destination", String(2), nullable=False),
+    Column("topic", String(200), nullable=False),
+    Column("case_key", LargeBinary(32)),
+    Column("envelope_key", LargeBinary(32)),
+    Column("state", String(8), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("sealed_value", LargeBinary, nullable=False),
+    Index(None, "destination", "state", "id"),
+    Index(None, "state", "next_attempt_ms"),
+    Index(None, "envelope_key"),
+    comment="What the pumps deliver: READY rows in order of id; AWAITING rows have arrived but not been taken.",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    comment="Last sequence and running hash of each organisation's inbox.",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("code", String(40), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("sealed_record", LargeBinary, nullable=False),
+    comment="Refused and quarantined records as received, for replay by an operator.",
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    comment="Small facts of the node itself: newest verified signed time, proof that the state key fits.",
+)
