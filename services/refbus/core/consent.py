@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId, SubjectRef
 from refbus.core.vocabulary import Action, DataCategory, Purpose
+from refbus.errors import Code
 
 SCHEMA_VERSION = 1
 """The only record version that decisions understand."""
@@ -81,7 +82,7 @@ class Informed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeRef:
-    """The text that was explained: id and SHA-256 (32 bytes) in the country's policy, and the ISO 639 language spoken."""
+    """The text that was explained: id and SHA-256 (32 bytes) in the country's policy; the ISO 639 language spoken."""
 
     notice_id: str
     notice_sha256: bytes
@@ -90,7 +91,7 @@ class NoticeRef:
 
 @dataclass(frozen=True, slots=True)
 class Grantor:
-    """Who consented. Anyone but SELF needs evidence of authority, its end, and a check for a part in the trafficking."""
+    """Who consented. Anyone but SELF needs evidence of authority, its end, and a check against the trafficking."""
 
     kind: GrantorKind
     authority_evidence: bytes | None = None  # 32-byte commitment to the appointment or birth document
@@ -161,3 +162,82 @@ class Evidence:
     record_sha256: bytes
     signer: OrgId
     signature_ok: bool
+
+    @property
+    def authentic(self) -> bool:
+        """Whether one signed it that may: only the collector takes down a GIVEN, either side records a no."""
+        entitled = {self.record.collected_by}
+        if self.record.state is not ConsentState.GIVEN:
+            entitled.add(self.record.party)
+        return self.signature_ok and self.signer in entitled
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A withdrawal in its lasting form: it closes every version of the id until a higher one is signed later."""
+
+    consent_id: ConsentId
+    signer: OrgId
+    version: int
+    event_time_ms: int
+
+    def closes(self, record: ConsentRecord) -> bool:
+        """Whether `record` is stopped by this withdrawal, which must come from one of its two organisations."""
+        ours = self.consent_id == record.consent_id and self.signer in {record.collected_by, record.party}
+        reopened = record.version > self.version and record.event_time_ms > self.event_time_ms
+        return ours and not reopened
+
+
+def withdrawal_of(evidence: Evidence) -> Withdrawal | None:
+    """Return the withdrawal that `evidence` proves, or None."""
+    record = evidence.record
+    if not evidence.authentic or record.state is not ConsentState.WITHDRAWN:
+        return None
+    return Withdrawal(record.consent_id, evidence.signer, record.version, record.event_time_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConsent:
+    """What a store remembers of the consent ids in question: every withdrawal, and the newest record per collector."""
+
+    withdrawals: tuple[Withdrawal, ...] = ()
+    newest: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants to do with data about the person.
+
+    `party` is the organisation that the consent must name: the recipient of a disclosure, the sender of a report back.
+    `countries` are those where the party will hold the data; the directory's country of the party is always added.
+    """
+
+    actions: frozenset[Action]
+    purpose: Purpose
+    categories: frozenset[DataCategory]
+    sender: OrgId
+    recipient: OrgId
+    party: OrgId
+    countries: frozenset[CountryCode] = frozenset()
+    subject_ref: SubjectRef | None = None  # as seen earlier in this case; None when nothing was seen
+    onward: bool = False  # the party passes it to a third organisation
+    legal_basis: bool = False  # the sender relies on a legal basis instead of consent
+
+
+class Obligation(StrEnum):
+    """What a permit asks of the organisation that uses it."""
+
+    NOTIFY_SUBJECT = "NOTIFY_SUBJECT"  # tell the person that the data went to this party
+    ASK_AGAIN_AT_MAJORITY = "ASK_AGAIN_AT_MAJORITY"  # the guardian's word ends when the child comes of age
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """PERMIT with no reasons, or DENY with every reason, sorted. The record named is the one that decided, if any."""
+
+    permit: bool
+    reasons: tuple[Code, ...]
+    consent_id: ConsentId | None
+    version: int | None
+    valid_for_ms: int  # how long this answer stays true if nothing new is learnt; 0 for a DENY
+    obligations: tuple[Obligation, ...]
