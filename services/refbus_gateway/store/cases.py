@@ -1,0 +1,143 @@
+"""Cases, and per (case, organisation) the random names that are used between the two."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from refbus.core.ids import CaseHandle, OrgId, SubjectRef
+from refbus.crypto.secretbox import StateKey
+from refbus.errors import Code, RuleError
+from refbus_gateway.store.schema import cases, counterparts
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import join, split
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case row. `key` is None once the case was erased."""
+
+    id: int
+    own: bool
+    created_ms: int
+    destroyed_ms: int | None
+    key: StateKey | None = field(repr=False)
+
+    def open_key(self) -> StateKey:
+        """Return the case key. Raises RuleError KEY_DESTROYED."""
+        if self.key is None:
+            raise RuleError(Code.KEY_DESTROYED, f"case {self.id}")
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """How this case and its person are named towards one organisation."""
+
+    id: int
+    case_id: int
+    org: OrgId
+    case_handle: CaseHandle
+    subject_ref: SubjectRef
+
+
+def create(tx: Transaction, name: bytes, body: Mapping[str, Any], *, own: bool, now_ms: int) -> Case:
+    """Add a case under the secret look-up name `name`; `body` is JSON, sealed under the new case key."""
+    case_hash = tx.vault.hash("case", name)
+    key, wrapped = tx.vault.new_case_key(case_hash)
+    sealed = key.seal(b"case/" + case_hash, _dump(body))
+    row = insert(cases).values(case_hash=case_hash, own=own, wrapped_key=wrapped, created_ms=now_ms, body=sealed)
+    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    return Case(row_id, own, now_ms, None, key)
+
+
+def find(tx: Transaction, name: bytes) -> Case | None:
+    """Return the case that was created under `name`."""
+    row = tx.connection.execute(select(cases).where(cases.c.case_hash == tx.vault.hash("case", name))).first()
+    return None if row is None else _case(tx, row)
+
+
+def get(tx: Transaction, case_id: int) -> Case:
+    """Return the case with this number. Raises RuleError CASE_UNKNOWN."""
+    row = tx.connection.execute(select(cases).where(cases.c.id == case_id)).first()
+    if row is None:
+        raise RuleError(Code.CASE_UNKNOWN, str(case_id))
+    return _case(tx, row)
+
+
+def every(tx: Transaction) -> list[Case]:
+    """Return all cases, oldest first, erased ones too."""
+    return [_case(tx, row) for row in tx.connection.execute(select(cases).order_by(cases.c.id))]
+
+
+def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
+    """Return what is kept of a case. Raises RuleError KEY_DESTROYED."""
+    row = tx.connection.execute(select(cases.c.case_hash, cases.c.body).where(cases.c.id == case.id)).one()
+    body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
+    return body
+
+
+def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
+    """Keep `body` in place of what was there."""
+    case_hash = tx.connection.execute(select(cases.c.case_hash).where(cases.c.id == case.id)).scalar_one()
+    sealed = case.open_key().seal(b"case/" + case_hash, _dump(body))
+    tx.connection.execute(update(cases).where(cases.c.id == case.id).values(body=sealed))
+
+
+def destroy(tx: Transaction, case: Case, now_ms: int) -> None:
+    """Destroy the case key: everything sealed under it is unreadable from now on. Ids, hashes and times stay."""
+    change = update(cases).where(cases.c.id == case.id).values(wrapped_key=None, body=None, destroyed_ms=now_ms)
+    tx.connection.execute(change)
+
+
+def counterpart(tx: Transaction, case: Case, org: OrgId) -> Counterpart:
+    """Return the names used towards `org` in this case; made at random on the first call."""
+    known = next((party for party in counterparts_of(tx, case) if party.org == org), None)
+    return known or add_counterpart(
+        tx, case, org, CaseHandle(secrets.token_bytes(32)), SubjectRef(secrets.token_bytes(32))
+    )
+
+
+def add_counterpart(tx: Transaction, case: Case, org: OrgId, handle: CaseHandle, subject: SubjectRef) -> Counterpart:
+    """Add the names that the other side chose, or that were just made."""
+    handle_hash = tx.vault.hash("handle", org.encode(), handle)
+    row = insert(counterparts).values(
+        case_id=case.id,
+        org_hash=tx.vault.hash("org", str(case.id).encode(), org.encode()),
+        handle_hash=handle_hash,
+        body=case.open_key().seal(b"counterpart/" + handle_hash, join(org.encode(), handle, subject)),
+    )
+    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    return Counterpart(row_id, case.id, org, handle, subject)
+
+
+def counterparts_of(tx: Transaction, case: Case) -> list[Counterpart]:
+    """Return all organisations that this case was talked about with."""
+    rows = tx.connection.execute(select(counterparts).where(counterparts.c.case_id == case.id))
+    return [_counterpart(case, row) for row in rows]
+
+
+def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | None:
+    """Return the case that `org` and this organisation know under `handle`; an erased case has no key."""
+    wanted = tx.vault.hash("handle", org.encode(), handle)
+    found = tx.connection.execute(select(counterparts.c.case_id).where(counterparts.c.handle_hash == wanted)).scalar()
+    return None if found is None else get(tx, found)
+
+
+def _case(tx: Transaction, row: Row[Any]) -> Case:
+    key = None if row.wrapped_key is None else tx.vault.case_key(row.case_hash, row.wrapped_key)
+    return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key)
+
+
+def _counterpart(case: Case, row: Row[Any]) -> Counterpart:
+    org, handle, subject = split(case.open_key().open(b"counterpart/" + row.handle_hash, row.body), 3)
+    return Counterpart(row.id, case.id, OrgId(org.decode()), CaseHandle(handle), SubjectRef(subject))
+
+
+def _dump(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True).encode()

@@ -1,0 +1,117 @@
+"""The store's file and its transactions: SQLite in WAL, synchronous=FULL, every writing transaction BEGIN IMMEDIATE.
+
+Several commands and the `refbus run` process share the file; SQLite's own locks order them.
+
+A transaction that returned is on the disk. Errors of the database become StoreError: STORE_FULL when the disk is full,
+STORE_FAILED otherwise; nothing of the transaction is kept then, so the same call may be repeated.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from refbus.errors import Code, RefbusError, StoreError
+
+BUSY_TIMEOUT_S: Final = 20
+HEAD: Final = "0001"
+"""The newest migration. A store at this version opens without loading the migration tool."""
+
+
+class Database:
+    """The open database file of one home."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _errors():
+            self._engine = _engine(path)
+            if self._version() != HEAD:
+                _migrate(self._engine)
+            path.chmod(0o600)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection inside one BEGIN IMMEDIATE transaction; committed (fsync) at the end. Raises StoreError."""
+        with _errors(), self._engine.execution_options(refbus_write=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state and blocks no writer. Raises StoreError."""
+        with _errors(), self._engine.begin() as connection:
+            yield connection
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the whole database to `target` while others may write. Raises StoreError."""
+        with _errors():
+            source = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)
+            copy = sqlite3.connect(target)
+            try:
+                source.backup(copy)
+            finally:
+                copy.close()
+                source.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.dispose()
+
+    def _version(self) -> str | None:
+        with self._engine.begin() as connection:
+            found = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first()
+            row = connection.execute(text("SELECT version_num FROM alembic_version")).first() if found else None
+        return str(row[0]) if row else None
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def prepare(dbapi_connection: sqlite3.Connection, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # BEGIN is ours, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        mode = "IMMEDIATE" if connection.get_execution_options().get("refbus_write") else "DEFERRED"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to HEAD. Two processes may arrive at once: the lock is taken before the version is read."""
+    from alembic import command  # late: most commands find the store at its newest version
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.execution_options(refbus_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except RefbusError:
+        raise
+    except SQLAlchemyError as error:
+        raise _store_error(getattr(error, "orig", None)) from None
+    except (sqlite3.Error, OSError) as error:
+        raise _store_error(error) from None
+
+
+def _store_error(cause: BaseException | None) -> StoreError:
+    name = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
+    full = name == "SQLITE_FULL" or getattr(cause, "errno", None) == 28  # ENOSPC
+    return StoreError(Code.STORE_FULL if full else Code.STORE_FAILED, str(name).lower())

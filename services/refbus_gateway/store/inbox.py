@@ -1,0 +1,129 @@
+"""How far the inbox and the directory topic were read, what was set aside on the way, and alarms for a person."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import delete, func, insert, select, update
+
+from refbus.errors import Code
+from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gateway.store.schema import alarms, positions, set_aside
+from refbus_gateway.store.session import Transaction
+
+START_HASH = bytes(32)
+"""Running hash of an empty inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next offset of a topic; for an inbox also the last sequence and the running hash (32 bytes) up to it."""
+
+    topic_id: str
+    next_offset: int
+    sequence: int = 0
+    running_hash: bytes = START_HASH
+
+
+class AsideState(StrEnum):
+    """HELD is tried again at each synchronisation; REFUSED stays as evidence."""
+
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An inbox record that was not taken in, with its bytes as received."""
+
+    id: int
+    sequence: int
+    kind: InboxKind
+    value: bytes = field(repr=False)
+    state: AsideState
+    code: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that a person must look at. `detail` names ids of organisations or counts, never a case."""
+
+    id: int
+    code: str
+    detail: str
+    at_ms: int
+
+
+def position(tx: Transaction, topic: str) -> Position | None:
+    """Return how far a topic was read."""
+    row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
+    return None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash)
+
+
+def set_position(tx: Transaction, topic: str, new: Position) -> None:
+    """Keep how far a topic was read."""
+    values = {
+        "topic_id": new.topic_id,
+        "next_offset": new.next_offset,
+        "sequence": new.sequence,
+        "running_hash": new.running_hash,
+    }
+    change = update(positions).where(positions.c.topic == topic).values(**values)
+    if tx.connection.execute(change).rowcount == 0:
+        tx.connection.execute(insert(positions).values(topic=topic, **values))
+
+
+def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> None:
+    """Keep a record that cannot be taken in; the same bytes are kept once."""
+    digest = hashlib.sha256(record.body).digest()
+    change = update(set_aside).where(set_aside.c.sha256 == digest).values(state=state, code=code)
+    if tx.connection.execute(change).rowcount == 0:
+        row = insert(set_aside).values(
+            sequence=record.sequence,
+            sha256=digest,
+            kind=record.kind,
+            value=record.body,
+            state=state,
+            code=code,
+            since_ms=now_ms,
+        )
+        tx.connection.execute(row)
+
+
+def aside(tx: Transaction, state: AsideState) -> list[Aside]:
+    """Return the records set aside in this state, in the order of the inbox."""
+    rows = tx.connection.execute(select(set_aside).where(set_aside.c.state == state).order_by(set_aside.c.sequence))
+    return [Aside(r.id, r.sequence, InboxKind(r.kind), r.value, AsideState(r.state), r.code, r.since_ms) for r in rows]
+
+
+def take_back(tx: Transaction, row_id: int) -> None:
+    """Drop a record from what is set aside: it was taken in after all."""
+    tx.connection.execute(delete(set_aside).where(set_aside.c.id == row_id))
+
+
+def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
+    """Tell a person; an alarm that already stands with the same words is not repeated."""
+    query = select(alarms.c.id).where(alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
+    if not tx.connection.execute(query).first():
+        tx.connection.execute(insert(alarms).values(code=code, detail=detail, at_ms=now_ms))
+
+
+def standing_alarms(tx: Transaction) -> list[Alarm]:
+    """Return the alarms that nobody has cleared."""
+    rows = tx.connection.execute(select(alarms).where(alarms.c.cleared_ms.is_(None)).order_by(alarms.c.id))
+    return [Alarm(row.id, row.code, row.detail, row.at_ms) for row in rows]
+
+
+def clear_alarm(tx: Transaction, alarm_id: int, now_ms: int) -> bool:
+    """Note that a person dealt with an alarm; False when there is none with this number."""
+    change = update(alarms).where(alarms.c.id == alarm_id, alarms.c.cleared_ms.is_(None)).values(cleared_ms=now_ms)
+    return tx.connection.execute(change).rowcount == 1
+
+
+def count_aside(tx: Transaction, state: AsideState) -> int:
+    """Return how many records are set aside in this state."""
+    query = select(func.count()).select_from(set_aside).where(set_aside.c.state == state)
+    return int(tx.connection.execute(query).scalar_one())

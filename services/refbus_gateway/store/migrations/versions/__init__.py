@@ -1,0 +1,1 @@
+"""Migrations of the gateway's store, run when it is opened."""

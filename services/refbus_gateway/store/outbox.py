@@ -1,0 +1,208 @@
+"""Rows of the durable outbox and the gates' notices about them. A row exists before anything is sent.
+
+An event's row holds the exact bytes of one envelope. They are produced again until the gate's signed receipt is here;
+a fresh envelope for the same event replaces the row. An audit entry's row is done once the broker has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from refbus.core.ids import KeyId
+from refbus.wire.transport import GateNotice
+from refbus_gateway.store.schema import notices, outbox
+from refbus_gateway.store.session import Transaction
+
+
+class RowState(StrEnum):
+    """How far one envelope (or audit entry) has come, as far as signed receipts say."""
+
+    READY = "READY"  # to be produced, and again until a receipt is here
+    HELD = "HELD"  # a gate keeps it and will decide
+    FORWARDED = "FORWARDED"  # our gate passed it to the border
+    TAKEN = "TAKEN"  # the other country's gate has it; the end for an event
+    REFUSED = "REFUSED"  # a gate refused it; the end
+    REPLACED = "REPLACED"  # a fresh envelope of the same event took its place; the end
+    DONE = "DONE"  # the broker has the audit entry; the end
+
+
+ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One row. Times in ms UTC; `expires_at_hour` and both key ids only for envelopes."""
+
+    id: int
+    event_id: int | None
+    topic: str
+    value: bytes | None = field(repr=False)
+    sha256: bytes
+    state: RowState
+    attempts: int
+    created_ms: int
+    next_ms: int
+    produced_ms: int | None
+    expires_at_hour: int | None
+    recipient_kid: KeyId | None
+    signer_kid: KeyId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a gate said about one envelope of ours, its signature verified."""
+
+    outbox_id: int
+    gate: str
+    kind: str
+    outcome: str
+    codes: tuple[str, ...]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeFacts:
+    """What later decisions need to know of sealed bytes that cannot be opened again here."""
+
+    expires_at_hour: int
+    recipient_kid: KeyId
+    signer_kid: KeyId
+
+
+def add(
+    tx: Transaction,
+    topic: str,
+    value: bytes,
+    *,
+    now_ms: int,
+    event_row: int | None = None,
+    facts: EnvelopeFacts | None = None,
+) -> int:
+    """Add a row that is due at once and return its id."""
+    row = insert(outbox).values(
+        event_id=event_row,
+        topic=topic,
+        value=value,
+        sha256=hashlib.sha256(value).digest(),
+        state=RowState.READY,
+        attempts=0,
+        created_ms=now_ms,
+        next_ms=now_ms,
+        expires_at_hour=facts.expires_at_hour if facts else None,
+        recipient_kid=facts.recipient_kid if facts else None,
+        signer_kid=facts.signer_kid if facts else None,
+    )
+    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    return int(row_id)
+
+
+def due(tx: Transaction, now_ms: int, limit: int = 200) -> list[OutboxRow]:
+    """Return the rows to produce now, in the order in which they were made."""
+    query = select(outbox).where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
+    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id).limit(limit))]
+
+
+def open_envelopes(tx: Transaction) -> list[OutboxRow]:
+    """Return the event rows that are not at their end, in the order in which they were made."""
+    ended = [str(state) for state in ENDED]
+    query = select(outbox).where(outbox.c.event_id.is_not(None), outbox.c.state.not_in(ended))
+    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+
+
+def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
+    """Return all rows of an event, the newest last."""
+    query = select(outbox).where(outbox.c.event_id == event_row).order_by(outbox.c.id)
+    return [_row(row) for row in tx.connection.execute(query)]
+
+
+def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
+    """Return the row whose bytes have this SHA-256 (32 bytes)."""
+    row = tx.connection.execute(select(outbox).where(outbox.c.sha256 == sha256)).first()
+    return None if row is None else _row(row)
+
+
+def waiting(tx: Transaction) -> int:
+    """Return how many rows the broker has not taken yet."""
+    query = select(func.count()).select_from(outbox).where(outbox.c.state == RowState.READY, outbox.c.attempts == 0)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def oldest_ready_ms(tx: Transaction) -> int | None:
+    """Return when the oldest row still without a receipt was made."""
+    return tx.connection.execute(select(func.min(outbox.c.created_ms)).where(outbox.c.state == RowState.READY)).scalar()
+
+
+def produced(tx: Transaction, row: OutboxRow, *, now_ms: int, next_ms: int) -> None:
+    """Note that the broker has the bytes. An event's row comes up again at `next_ms` unless a receipt ends that."""
+    done = row.event_id is None
+    change = update(outbox).where(outbox.c.id == row.id, outbox.c.state == RowState.READY)
+    tx.connection.execute(
+        change.values(
+            state=RowState.DONE if done else RowState.READY,
+            value=None if done else outbox.c.value,
+            attempts=outbox.c.attempts + 1,
+            produced_ms=func.coalesce(outbox.c.produced_ms, now_ms),
+            next_ms=next_ms,
+        )
+    )
+
+
+def postpone(tx: Transaction, row_id: int, next_ms: int) -> None:
+    """Try this row again at `next_ms`: the broker did not take it."""
+    tx.connection.execute(update(outbox).where(outbox.c.id == row_id).values(next_ms=next_ms))
+
+
+def set_state(tx: Transaction, row_id: int, state: RowState) -> None:
+    """Move a row; at an end its bytes go."""
+    values: dict[str, Any] = {"state": state}
+    if state in ENDED:
+        values["value"] = None
+    tx.connection.execute(update(outbox).where(outbox.c.id == row_id).values(**values))
+
+
+def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
+    """Keep a verified notice about a row; False when it was here already."""
+    if tx.connection.execute(select(notices.c.id).where(notices.c.decision_id == notice.decision_id)).first():
+        return False
+    tx.connection.execute(
+        insert(notices).values(
+            outbox_id=row_id,
+            gate=notice.from_gate,
+            kind=notice.kind,
+            outcome=notice.outcome,
+            codes=" ".join(notice.codes),
+            at_ms=notice.at_ms,
+            decision_id=notice.decision_id,
+            received_ms=now_ms,
+        )
+    )
+    return True
+
+
+def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
+    """Return what the gates said about a row, in the order of arrival."""
+    rows = tx.connection.execute(select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id))
+    return [Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms) for r in rows]
+
+
+def _row(row: Row[Any]) -> OutboxRow:
+    return OutboxRow(
+        row.id,
+        row.event_id,
+        row.topic,
+        row.value,
+        row.sha256,
+        RowState(row.state),
+        row.attempts,
+        row.created_ms,
+        row.next_ms,
+        row.produced_ms,
+        row.expires_at_hour,
+        row.recipient_kid,
+        row.signer_kid,
+    )

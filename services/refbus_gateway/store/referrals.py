@@ -1,0 +1,175 @@
+"""Referrals and their events, both directions. An event is kept once per (sender, event id), whatever arrives again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from refbus.core.ids import EventId, OrgId, ReferralId
+from refbus.core.message import RoutingBlock
+from refbus.errors import Code, RuleError, UntrustedError
+from refbus.wire.message import decode_block, encode_block
+from refbus_gateway.store import cases
+from refbus_gateway.store.schema import events, referrals
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import join, split
+
+
+class EventStatus(StrEnum):
+    """Where an event stands in the eyes of this gateway. REFUSED ones are not part of the course of the referral."""
+
+    QUEUED = "QUEUED"  # ours, not yet taken by the other country's gate
+    SENT = "SENT"  # ours, taken
+    REFUSED = "REFUSED"  # ours, refused by a gate
+    VERIFIED = "VERIFIED"  # theirs, everything checked
+    PARKED = "PARKED"  # theirs, checked, but with a code that a person must judge
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A referral row. `own`: requested by this organisation."""
+
+    id: int
+    case_id: int
+    own: bool
+    created_ms: int
+    referral_id: ReferralId
+    org: OrgId
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event row, opened."""
+
+    id: int
+    referral: int
+    outgoing: bool
+    status: EventStatus
+    at_ms: int
+    seen_ms: int | None
+    block: RoutingBlock = field(repr=False)
+    payload: bytes = field(repr=False)
+
+
+def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *, own: bool, now_ms: int) -> Referral:
+    """Add a referral between this organisation and `party`."""
+    key = cases.get(tx, party.case_id).open_key()
+    referral_hash = tx.vault.hash("referral", referral_id)
+    row = insert(referrals).values(
+        referral_hash=referral_hash,
+        case_id=party.case_id,
+        counterpart_id=party.id,
+        own=own,
+        created_ms=now_ms,
+        body=key.seal(b"referral/" + referral_hash, join(referral_id, party.org.encode())),
+    )
+    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    return Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
+
+
+def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
+    """Return the referral with this id. Raises RuleError KEY_DESTROYED when its case was erased."""
+    wanted = tx.vault.hash("referral", referral_id)
+    row = tx.connection.execute(select(referrals).where(referrals.c.referral_hash == wanted)).first()
+    return None if row is None else _referral(tx, row)
+
+
+def get(tx: Transaction, number: int) -> Referral:
+    """Return the referral with this local number. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED."""
+    row = tx.connection.execute(select(referrals).where(referrals.c.id == number)).first()
+    if row is None:
+        raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
+    return _referral(tx, row)
+
+
+def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
+    """Return the referrals of a case, oldest first."""
+    rows = tx.connection.execute(select(referrals).where(referrals.c.case_id == case.id).order_by(referrals.c.id))
+    return [_referral(tx, row) for row in rows]
+
+
+def every(tx: Transaction) -> list[Referral]:
+    """Return the referrals of all cases that were not erased, oldest first."""
+    return [found for case in cases.every(tx) if case.key is not None for found in of_case(tx, case)]
+
+
+def add_event(
+    tx: Transaction, referral: Referral, block: RoutingBlock, payload: bytes, *, status: EventStatus, now_ms: int
+) -> Event:
+    """Add an event. The caller has asked `known` first: a second one with these ids violates a unique key."""
+    outgoing = status in {EventStatus.QUEUED, EventStatus.SENT, EventStatus.REFUSED}
+    key = cases.get(tx, referral.case_id).open_key()
+    event_hash = _event_hash(tx, block.sender, block.event_id)
+    row = insert(events).values(
+        event_hash=event_hash,
+        content_hash=_content_hash(tx, block, payload),
+        referral_id=referral.id,
+        outgoing=outgoing,
+        status=status,
+        at_ms=now_ms,
+        body=key.seal(b"event/" + event_hash, join(encode_block(block), payload)),
+    )
+    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    return Event(row_id, referral.id, outgoing, status, now_ms, None, block, payload)
+
+
+def known(tx: Transaction, block: RoutingBlock, payload: bytes) -> bool:
+    """Whether this event is here already. Raises UntrustedError EVENT_ID_REUSED when its id stood for other content."""
+    wanted = _event_hash(tx, block.sender, block.event_id)
+    found = tx.connection.execute(select(events.c.content_hash).where(events.c.event_hash == wanted)).scalar()
+    if found is not None and found != _content_hash(tx, block, payload):
+        raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
+    return found is not None
+
+
+def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | None:
+    """Return the row of an event by its ids; works for erased cases too."""
+    wanted = _event_hash(tx, sender, event_id)
+    return tx.connection.execute(select(events.c.id).where(events.c.event_hash == wanted)).scalar()
+
+
+def event(tx: Transaction, row_id: int) -> Event:
+    """Return an event by its row. Raises RuleError KEY_DESTROYED."""
+    row = tx.connection.execute(select(events).where(events.c.id == row_id)).one()
+    return _event(tx, row, get(tx, row.referral_id))
+
+
+def events_of(tx: Transaction, referral: Referral) -> list[Event]:
+    """Return all events of a referral in the order in which they came to this store."""
+    rows = tx.connection.execute(select(events).where(events.c.referral_id == referral.id).order_by(events.c.id))
+    return [_event(tx, row, referral) for row in rows]
+
+
+def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:
+    """Move an event to another status."""
+    tx.connection.execute(update(events).where(events.c.id == row_id).values(status=status))
+
+
+def mark_seen(tx: Transaction, row_id: int, now_ms: int) -> bool:
+    """Note that a person has opened an incoming event; True the first time."""
+    change = update(events).where(events.c.id == row_id, events.c.seen_ms.is_(None)).values(seen_ms=now_ms)
+    return tx.connection.execute(change).rowcount == 1
+
+
+def _referral(tx: Transaction, row: Row[Any]) -> Referral:
+    key = cases.get(tx, row.case_id).open_key()
+    referral_id, org = split(key.open(b"referral/" + row.referral_hash, row.body), 2)
+    return Referral(row.id, row.case_id, row.own, row.created_ms, ReferralId(referral_id), OrgId(org.decode()))
+
+
+def _event(tx: Transaction, row: Row[Any], referral: Referral) -> Event:
+    key = cases.get(tx, referral.case_id).open_key()
+    block, payload = split(key.open(b"event/" + row.event_hash, row.body), 2)
+    status = EventStatus(row.status)
+    return Event(row.id, referral.id, row.outgoing, status, row.at_ms, row.seen_ms, decode_block(block), payload)
+
+
+def _event_hash(tx: Transaction, sender: OrgId, event_id: EventId) -> bytes:
+    return tx.vault.hash("event", sender.encode(), event_id)
+
+
+def _content_hash(tx: Transaction, block: RoutingBlock, payload: bytes) -> bytes:
+    return tx.vault.hash("content", block.event_type.encode(), block.referral_id, payload)

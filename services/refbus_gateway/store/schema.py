@@ -1,0 +1,169 @@
+"""The tables of a gateway's store. Nothing readable about a person, case or partner stands in a column.
+
+`*_hash` columns are keyed hashes (32 bytes, HMAC-SHA-256 under the home's store key). `body` columns are sealed: under
+the case's own random key where a case is concerned, so that destroying that key makes all of it unreadable. What stays
+after erasure is random ids, keyed hashes, codes and times. Times are UTC milliseconds, hours where the name says so.
+The migrations under `migrations/` create exactly these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    comment="Single values: clock floor, last synchronisation, fingerprint of the store key.",
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_hash", LargeBinary, nullable=False, unique=True),
+    Column("own", Boolean, nullable=False, comment="collected here, as against received"),
+    Column("wrapped_key", LargeBinary, comment="the case key under the store key; NULL once destroyed"),
+    Column("created_ms", Integer, nullable=False),
+    Column("destroyed_ms", Integer),
+    Column("body", LargeBinary),
+)
+
+counterparts = Table(
+    "counterparts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("org_hash", LargeBinary, nullable=False, comment="of the case and the organisation"),
+    Column("handle_hash", LargeBinary, nullable=False, unique=True, comment="of the organisation and the case handle"),
+    Column("body", LargeBinary, nullable=False),
+    Index("counterparts_of_case", "case_id", "org_hash", unique=True),
+)
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("referral_hash", LargeBinary, nullable=False, unique=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("counterpart_id", ForeignKey("counterparts.id"), nullable=False),
+    Column("own", Boolean, nullable=False, comment="requested here, as against received"),
+    Column("created_ms", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "event_hash", LargeBinary, nullable=False, unique=True, comment="of sender and event id: effects happen once"
+    ),
+    Column(
+        "content_hash", LargeBinary, nullable=False, comment="of type, referral and payload: one event id, one content"
+    ),
+    Column("referral_id", ForeignKey("referrals.id"), nullable=False),
+    Column("outgoing", Boolean, nullable=False),
+    Column("status", Text, nullable=False, comment="EventStatus"),
+    Column("at_ms", Integer, nullable=False),
+    Column("seen_ms", Integer, comment="when a person first opened it"),
+    Column("body", LargeBinary, nullable=False),
+    Index("events_of_referral", "referral_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", ForeignKey("events.id"), comment="NULL for an audit entry"),
+    Column("topic", Text, nullable=False),
+    Column("value", LargeBinary, comment="sealed bytes as they travel; NULL once settled"),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("state", Text, nullable=False, comment="RowState"),
+    Column("attempts", Integer, nullable=False),
+    Column("created_ms", Integer, nullable=False),
+    Column("next_ms", Integer, nullable=False),
+    Column("produced_ms", Integer),
+    Column("expires_at_hour", Integer),
+    Column("recipient_kid", LargeBinary),
+    Column("signer_kid", LargeBinary),
+    Index("outbox_due", "state", "next_ms"),
+    Index("outbox_of_event", "event_id"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("outbox_id", ForeignKey("outbox.id"), nullable=False),
+    Column("gate", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("codes", Text, nullable=False, comment="joined by spaces"),
+    Column("at_ms", Integer, nullable=False),
+    Column("decision_id", LargeBinary, nullable=False, unique=True),
+    Column("received_ms", Integer, nullable=False),
+    Index("notices_of_row", "outbox_id"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("consent_hash", LargeBinary, nullable=False, comment="of the consent id: all versions of one consent"),
+    Column("record_hash", LargeBinary, nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("received_ms", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("consents_of_case", "case_id"),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("event_id", ForeignKey("events.id"), nullable=False, unique=True),
+    Column("consent_hash", LargeBinary, nullable=False),
+    Column("outgoing", Boolean, nullable=False),
+    Column("created_ms", Integer, nullable=False),
+    Column("acknowledged_ms", Integer),
+    Column("answer", Text),
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sequence", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("kind", Text, nullable=False, comment="EVENT or NOTICE"),
+    Column("value", LargeBinary, nullable=False, comment="the sealed bytes as received"),
+    Column("state", Text, nullable=False, comment="HELD: tried again; REFUSED: kept as evidence"),
+    Column("code", Text, nullable=False),
+    Column("since_ms", Integer, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("topic_id", Text, nullable=False),
+    Column("next_offset", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("running_hash", LargeBinary, nullable=False),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Column("cleared_ms", Integer),
+)

@@ -1,0 +1,79 @@
+"""The store of a home, and one transaction on it as the repositories of this package see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select, update
+
+from refbus.crypto.secretbox import StateKey
+from refbus.errors import Code, SetupError
+from refbus_gateway.store.engine import Database
+from refbus_gateway.store.schema import meta
+from refbus_gateway.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A running transaction: the connection, and the keys that hide what it reads and writes."""
+
+    connection: Connection
+    vault: Vault
+
+    def get(self, name: str) -> bytes | None:
+        """Return the single value with this name."""
+        return self.connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def put(self, name: str, value: bytes) -> None:
+        """Keep a single value under this name."""
+        changed = self.connection.execute(update(meta).where(meta.c.name == name).values(value=value))
+        if changed.rowcount == 0:
+            self.connection.execute(insert(meta).values(name=name, value=value))
+
+    def get_int(self, name: str) -> int:
+        """Return the number with this name, 0 when there is none."""
+        return int.from_bytes(self.get(name) or b"", "big")
+
+    def put_int(self, name: str, value: int) -> None:
+        """Keep a number, not negative."""
+        self.put(name, value.to_bytes(8, "big"))
+
+
+class Store:
+    """The database of a home together with the key that it is sealed under."""
+
+    def __init__(self, path: Path, key: StateKey) -> None:
+        self.database = Database(path)
+        self._vault = Vault(key)
+        self._check_key()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Give one writing transaction; what it did is on the disk when it ends. Raises StoreError."""
+        with self.database.write() as connection:
+            yield Transaction(connection, self._vault)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Give one reading transaction. Raises StoreError."""
+        with self.database.read() as connection:
+            yield Transaction(connection, self._vault)
+
+    def close(self) -> None:
+        """Release the file."""
+        self.database.close()
+
+    def _check_key(self) -> None:
+        """Refuse a key that this database was not sealed under, before anything is written with it."""
+        fingerprint = self._vault.hash("store-key")
+        with self.read() as tx:
+            known = tx.get("store-key")
+        if known is None:
+            with self.write() as tx:
+                if tx.get("store-key") is None:
+                    tx.put("store-key", fingerprint)
+        elif known != fingerprint:
+            raise SetupError(Code.BACKUP_INVALID, "store.db and keys/store.key do not belong together")

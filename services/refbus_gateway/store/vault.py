@@ -1,0 +1,57 @@
+"""How values are hidden at rest: keyed hashes for look-ups, one random key per case, wrapped under the store key."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from refbus.crypto.secretbox import StateKey
+from refbus.errors import Code, StoreError, UncheckableError
+
+CASE_KEY_BYTES: Final = 32
+_LENGTH_BYTES: Final = 4
+
+
+def join(*parts: bytes) -> bytes:
+    """Return the parts as one byte string, each after its length (u32, big-endian)."""
+    return b"".join(len(part).to_bytes(_LENGTH_BYTES, "big") + part for part in parts)
+
+
+def split(data: bytes, count: int) -> tuple[bytes, ...]:
+    """Return the `count` parts that `join` put together. Raises StoreError STORE_FAILED for anything else."""
+    parts: list[bytes] = []
+    at = 0
+    for _ in range(count):
+        size = int.from_bytes(data[at : at + _LENGTH_BYTES], "big")
+        at += _LENGTH_BYTES
+        parts.append(data[at : at + size])
+        at += size
+    if at != len(data) or join(*parts) != data:
+        raise StoreError(Code.STORE_FAILED, "a stored value is damaged")
+    return tuple(parts)
+
+
+class Vault:
+    """The store key of a home at work. Hashes are 32 bytes; sealed values are opaque."""
+
+    def __init__(self, key: StateKey) -> None:
+        self._key = key
+
+    def hash(self, kind: str, *parts: bytes) -> bytes:
+        """Return the keyed hash under which a row of `kind` is found. Without the store key it says nothing."""
+        return self._key.lookup(f"refbus-gateway/{kind}".encode(), join(*parts))
+
+    def new_case_key(self, case_hash: bytes) -> tuple[StateKey, bytes]:
+        """Return a new random case key, and its wrapped form for the row with this hash."""
+        secret = secrets.token_bytes(CASE_KEY_BYTES)
+        return StateKey(secret), self._key.seal(self._context(case_hash), secret)
+
+    def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
+        """Return the case key of a row. Raises UncheckableError KEY_DESTROYED when it was destroyed."""
+        if wrapped is None:
+            raise UncheckableError(Code.KEY_DESTROYED, "the case was erased here")
+        return StateKey(self._key.open(self._context(case_hash), wrapped))
+
+    @staticmethod
+    def _context(case_hash: bytes) -> bytes:
+        return b"refbus-gateway/case-key/" + case_hash
