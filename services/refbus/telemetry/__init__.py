@@ -1,0 +1,7 @@
+"""Metrics: one catalogue, closed label sets, served on loopback."""
+
+from refbus.telemetry.metric import Kind, Metric, Service
+from refbus.telemetry.metrics import Metrics
+from refbus.telemetry.serve import MetricsServer, serve
+
+__all__ = ["Kind", "Metric", "Metrics", "MetricsServer", "Service", "serve"]

@@ -1,0 +1,183 @@
+"""Alert rules on the catalogue. `infra/prometheus/alerts.yml` is made from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refbus.telemetry import catalogue as metrics
+from refbus.telemetry.metric import Metric
+
+
+class Severity(StrEnum):
+    """How fast a person must look: now, or on the next working day."""
+
+    PAGE = "page"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One rule: `metric` compared as `condition` says ("increase" for a counter), true for `for_s` seconds."""
+
+    name: str
+    metric: Metric
+    condition: str
+    for_s: int
+    severity: Severity
+    summary: str
+    selector: str = ""
+    increase: str = ""
+
+    @property
+    def expression(self) -> str:
+        """The rule in PromQL."""
+        series = self.metric.name + self.selector
+        return (
+            f"increase({series}[{self.increase}]) {self.condition}" if self.increase else f"{series} {self.condition}"
+        )
+
+
+ALERTS: tuple[Alert, ...] = (
+    Alert(
+        "RefbusImbalance",
+        metrics.GATE_IMBALANCE,
+        "!= 0",
+        0,
+        Severity.PAGE,
+        "A record was read and is not accounted for. Stop replays, keep the store, follow the runbook.",
+    ),
+    Alert(
+        "RefbusQuarantine",
+        metrics.GATE_QUARANTINED,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A record could not be parsed or failed alone three times. Look at it with refbus-ops.",
+    ),
+    Alert(
+        "RefbusGateStalled",
+        metrics.GATE_PROGRESS_AGE,
+        "> 120",
+        60,
+        Severity.PAGE,
+        "Records wait and the gate does not move.",
+    ),
+    Alert(
+        "RefbusBorderWaits",
+        metrics.GATE_AWAITING_RECEIPT_AGE,
+        "> 900",
+        60,
+        Severity.PAGE,
+        "An event has waited for a quarter of an hour for another country's gate to sign for it.",
+    ),
+    Alert(
+        "RefbusOutgoingWaits",
+        metrics.GATE_OUTGOING_AGE,
+        "> 900",
+        60,
+        Severity.PAGE,
+        "A row has waited for a quarter of an hour for a broker. Nothing is lost, help is late.",
+    ),
+    Alert(
+        "RefbusHeldLong",
+        metrics.GATE_HELD_AGE,
+        "> 3600",
+        0,
+        Severity.TICKET,
+        "An event has been held for an hour.",
+    ),
+    Alert(
+        "RefbusEventIdReused",
+        metrics.GATE_REFUSALS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "Two different messages carry one event number: a broken or hostile sender.",
+        '{code="EVENT_ID_REUSED"}',
+        "1h",
+    ),
+    Alert(
+        "RefbusKeyNotEndorsed",
+        metrics.GATE_REFUSALS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A key was published that its organisation did not sign.",
+        '{code="KEY_NOT_ENDORSED"}',
+        "1h",
+    ),
+    Alert(
+        "RefbusDirectoryOld",
+        metrics.DIRECTORY_AGE,
+        "> 172800",
+        0,
+        Severity.TICKET,
+        "The directory is older than two days; it should be published daily.",
+    ),
+    Alert(
+        "RefbusClockSkew",
+        metrics.CLOCK_SKEW,
+        "> 300",
+        300,
+        Severity.TICKET,
+        "The clock of this machine is behind signed times; beyond ten minutes events are held.",
+    ),
+    Alert(
+        "RefbusWithdrawalUnanswered",
+        metrics.GATEWAY_WITHDRAWALS_AGE,
+        "> 86400",
+        0,
+        Severity.PAGE,
+        "A recipient has not answered a withdrawal of consent for a day. Call them.",
+    ),
+    Alert(
+        "RefbusInboxGap",
+        metrics.GATEWAY_INBOX_GAPS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A record that the gate sent is missing in the inbox.",
+        "",
+        "1h",
+    ),
+    Alert(
+        "RefbusInboxSilent",
+        metrics.GATEWAY_HEARTBEAT_AGE,
+        "> 10800",
+        0,
+        Severity.TICKET,
+        "No heartbeat of the gate for three hours: the inbox may be cut off.",
+    ),
+    Alert(
+        "RefbusOutboxWaits",
+        metrics.GATEWAY_OUTBOX_AGE,
+        "> 3600",
+        0,
+        Severity.TICKET,
+        "The gate has not signed for an event for an hour.",
+    ),
+)
+
+
+def as_yaml(alerts: Iterable[Alert]) -> str:
+    """Return the rules as a Prometheus rule file (texts quoted as in JSON, which is YAML)."""
+    lines = [
+        "# Made from services/refbus/telemetry/alerts.py by `make reference`.",
+        "groups:",
+        "  - name: refbus",
+        "    rules:",
+    ]
+    for alert in alerts:
+        lines += [
+            f"      - alert: {alert.name}",
+            f"        expr: {json.dumps(alert.expression)}",
+            f"        for: {alert.for_s}s",
+            "        labels:",
+            f"          severity: {alert.severity}",
+            "        annotations:",
+            f"          summary: {json.dumps(alert.summary)}",
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,240 @@
+"""The catalogue of all metrics. `docs/reference/metrics.md` is made from it, and alert rules may use nothing else.
+
+Units are base units (seconds, records). Which organisation, country pair or case is behind a number is in no label.
+"""
+
+from __future__ import annotations
+
+from refbus.errors import Code
+from refbus.telemetry.labels import Destination, Direction, InboxResult, NoticeKind, Outcome
+from refbus.telemetry.metric import Kind, Metric, Service
+
+_GATE = (Service.GATE,)
+_GATEWAY = (Service.GATEWAY,)
+_BOTH = (Service.GATE, Service.GATEWAY)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+
+GATE_DECISIONS = Metric(
+    "refbus_gate_decisions_total",
+    Kind.COUNTER,
+    _GATE,
+    "Records decided, by direction and outcome.",
+    {"direction": Direction, "outcome": Outcome},
+)
+GATE_REFUSALS = Metric(
+    "refbus_gate_refusals_total",
+    Kind.COUNTER,
+    _GATE,
+    "Reasons of refusals; a refusal with three reasons counts once under each.",
+    {"direction": Direction, "code": Code},
+)
+GATE_BATCH_SECONDS = Metric(
+    "refbus_gate_batch_seconds",
+    Kind.HISTOGRAM,
+    _GATE,
+    "Time from taking a batch to its committed transaction.",
+    {"direction": Direction},
+    _SECONDS,
+)
+GATE_BATCH_RECORDS = Metric(
+    "refbus_gate_batch_records",
+    Kind.HISTOGRAM,
+    _GATE,
+    "Records in a batch.",
+    {"direction": Direction},
+    _RECORDS,
+)
+GATE_POSITION = Metric(
+    "refbus_gate_position_records",
+    Kind.GAUGE,
+    _GATE,
+    "Records that committed transactions have passed, summed over the topics of the direction.",
+    {"direction": Direction},
+)
+GATE_LAG = Metric(
+    "refbus_gate_lag_records",
+    Kind.GAUGE,
+    _GATE,
+    "Records that wait on the broker to be decided.",
+    {"direction": Direction},
+)
+GATE_OUTGOING_WAITING = Metric(
+    "refbus_gate_outgoing_waiting_records",
+    Kind.GAUGE,
+    _GATE,
+    "Rows that no broker has confirmed yet, by kind of destination.",
+    {"destination": Destination},
+)
+GATE_OUTGOING_AGE = Metric(
+    "refbus_gate_outgoing_oldest_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Age of the oldest row that no broker has confirmed; 0 when none waits.",
+    {"destination": Destination},
+)
+GATE_DELIVERED = Metric(
+    "refbus_gate_delivered_total",
+    Kind.COUNTER,
+    _GATE,
+    "Rows that a broker confirmed; a row that is sent again counts again.",
+    {"destination": Destination},
+)
+GATE_DELIVERY_FAILURES = Metric(
+    "refbus_gate_delivery_failures_total",
+    Kind.COUNTER,
+    _GATE,
+    "Failed attempts to write to a broker, by code. The row is kept and tried again.",
+    {"code": Code},
+)
+GATE_AWAITING_RECEIPT = Metric(
+    "refbus_gate_awaiting_receipt_records",
+    Kind.GAUGE,
+    _GATE,
+    "Events at another country's broker whose gate has not yet signed for them.",
+)
+GATE_AWAITING_RECEIPT_AGE = Metric(
+    "refbus_gate_awaiting_receipt_oldest_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Age of the oldest event without a hop receipt; 0 when none waits.",
+)
+GATE_HELD = Metric(
+    "refbus_gate_held_records",
+    Kind.GAUGE,
+    _GATE,
+    "Events that wait, by the first reason.",
+    {"code": Code},
+)
+GATE_HELD_AGE = Metric(
+    "refbus_gate_held_oldest_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Age of the oldest event that waits; 0 when none does.",
+)
+GATE_RECEIVED = Metric(
+    "refbus_gate_received_records",
+    Kind.GAUGE,
+    _GATE,
+    "Records read since the store was made: the left side of the balance.",
+    {"direction": Direction},
+)
+GATE_ACCOUNTED = Metric(
+    "refbus_gate_accounted_records",
+    Kind.GAUGE,
+    _GATE,
+    "Records by what became of them, since the store was made: the right side of the balance.",
+    {"direction": Direction, "outcome": Outcome},
+)
+GATE_IMBALANCE = Metric(
+    "refbus_gate_imbalance_records",
+    Kind.GAUGE,
+    _GATE,
+    "Received less accounted for. Anything but 0 is an alarm.",
+    {"direction": Direction},
+)
+GATE_PROGRESS_AGE = Metric(
+    "refbus_gate_progress_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Time since a position last moved, or since nothing was left to do: what the watchdog looks at.",
+)
+GATE_QUARANTINED = Metric(
+    "refbus_gate_quarantined_records",
+    Kind.GAUGE,
+    _GATE,
+    "Records in quarantine that nobody has dealt with.",
+)
+GATE_NOTICES = Metric(
+    "refbus_gate_notices_total",
+    Kind.COUNTER,
+    _GATE,
+    "Notices written for organisations.",
+    {"kind": NoticeKind},
+)
+STORE_COMMIT_SECONDS = Metric(
+    "refbus_store_commit_seconds",
+    Kind.HISTOGRAM,
+    _BOTH,
+    "Time of a commit with its write to disk.",
+    {},
+    _SECONDS,
+)
+DIRECTORY_VERSION = Metric(
+    "refbus_directory_version",
+    Kind.GAUGE,
+    _BOTH,
+    "Newest verified version of the directory; 0 before the first.",
+)
+DIRECTORY_AGE = Metric(
+    "refbus_directory_age_seconds",
+    Kind.AGE,
+    _BOTH,
+    "Time since the newest verified version of the directory was published.",
+)
+CLOCK_SKEW = Metric(
+    "refbus_clock_skew_seconds",
+    Kind.GAUGE,
+    _BOTH,
+    "How far the newest verified signed time is ahead of the clock of this machine; 0 when it is not.",
+)
+GATEWAY_OUTBOX_WAITING = Metric(
+    "refbus_gateway_outbox_waiting_records",
+    Kind.GAUGE,
+    _GATEWAY,
+    "Events for which the gate has not yet signed.",
+)
+GATEWAY_OUTBOX_AGE = Metric(
+    "refbus_gateway_outbox_oldest_age_seconds",
+    Kind.AGE,
+    _GATEWAY,
+    "Age of the oldest event for which the gate has not yet signed; 0 when none waits.",
+)
+GATEWAY_INBOX = Metric(
+    "refbus_gateway_inbox_records_total",
+    Kind.COUNTER,
+    _GATEWAY,
+    "Records read from the inbox, by what became of them.",
+    {"result": InboxResult},
+)
+GATEWAY_REFUSALS = Metric(
+    "refbus_gateway_refusals_total",
+    Kind.COUNTER,
+    _GATEWAY,
+    "Reasons for which an event was not sealed or not shown, and reasons in refusals by gates.",
+    {"code": Code},
+)
+GATEWAY_WITHDRAWALS = Metric(
+    "refbus_gateway_withdrawals_unacknowledged",
+    Kind.GAUGE,
+    _GATEWAY,
+    "Recipients that have not yet answered a withdrawal of consent.",
+)
+GATEWAY_WITHDRAWALS_AGE = Metric(
+    "refbus_gateway_withdrawals_oldest_age_seconds",
+    Kind.AGE,
+    _GATEWAY,
+    "Age of the oldest withdrawal without an answer; 0 when none waits.",
+)
+GATEWAY_INBOX_GAPS = Metric(
+    "refbus_gateway_inbox_gaps_total",
+    Kind.COUNTER,
+    _GATEWAY,
+    "Holes found in the inbox by count or running hash.",
+)
+GATEWAY_HEARTBEAT_AGE = Metric(
+    "refbus_gateway_heartbeat_age_seconds",
+    Kind.AGE,
+    _GATEWAY,
+    "Time since the last heartbeat of the gate in the inbox.",
+)
+GATEWAY_NOTICES = Metric(
+    "refbus_gateway_notices_total",
+    Kind.COUNTER,
+    _GATEWAY,
+    "Notices of the gate read, by kind.",
+    {"kind": NoticeKind},
+)
+
+CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric, in the order of this module."""

@@ -1,0 +1,54 @@
+"""Everything that a metric label can say. Closed lists: no organisation, no corridor, no case, no free text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which of the two decisions of a gate."""
+
+    EGRESS = "EGRESS"
+    INGRESS = "INGRESS"
+
+
+class Outcome(StrEnum):
+    """What became of a record that a gate read; exactly one for each."""
+
+    FORWARDED = "FORWARDED"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    DUPLICATE = "DUPLICATE"
+    QUARANTINED = "QUARANTINED"
+
+
+class Destination(StrEnum):
+    """The kind of topic that a gate writes to; which country or organisation it is stays out of the metrics."""
+
+    BORDER = "BORDER"
+    INBOX = "INBOX"
+    AUDIT = "AUDIT"
+    REFUSED = "REFUSED"
+    QUARANTINE = "QUARANTINE"
+    DIRECTORY = "DIRECTORY"
+    FEDERATION = "FEDERATION"
+
+
+class NoticeKind(StrEnum):
+    """What a gate tells an organisation."""
+
+    RECEIPT = "RECEIPT"
+    REFUSAL = "REFUSAL"
+    HEARTBEAT = "HEARTBEAT"
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+
+
+class InboxResult(StrEnum):
+    """What became of a record that a gateway read from its inbox."""
+
+    OPENED = "OPENED"
+    NOTICE = "NOTICE"
+    DUPLICATE = "DUPLICATE"
+    PARKED = "PARKED"
+    REFUSED = "REFUSED"
+    UNDECRYPTABLE = "UNDECRYPTABLE"
