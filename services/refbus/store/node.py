@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError, StoreError, UntrustedError
@@ -81,5 +80,6 @@ def get_setting(connection: Connection, name: str) -> bytes | None:
 
 def put_setting(connection: Connection, name: str, value: bytes) -> None:
     """Set one small fact of the node."""
-    statement = insert(setting).values(name=name, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    changed = connection.execute(update(setting).where(setting.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        connection.execute(insert(setting).values(name=name, value=value))

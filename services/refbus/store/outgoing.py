@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
@@ -20,12 +21,12 @@ AWAITING = "AWAITING"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be delivered. `case_key` puts rows of a case behind each other, `envelope_key` asks for a receipt."""
+    """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it."""
 
     destination: str  # country whose cluster it goes to
     topic: str
     value: bytes = field(repr=False)
-    case_key: bytes | None = None
+    lane: bytes
     envelope_key: bytes | None = None
     expires_ms: int | None = None
 
@@ -37,7 +38,7 @@ class Waiting:
     id: int
     topic: str
     value: bytes = field(repr=False)
-    case_key: bytes | None
+    lane: bytes
     confirmed: bool
     attempts: int
     expires_ms: int | None
@@ -47,7 +48,7 @@ _INSERT = insert(outgoing)
 _COLUMNS = (
     outgoing.c.id,
     outgoing.c.topic,
-    outgoing.c.case_key,
+    outgoing.c.lane,
     outgoing.c.envelope_key,
     outgoing.c.attempts,
     outgoing.c.expires_ms,
@@ -56,6 +57,17 @@ _COLUMNS = (
 _FRESH = (
     select(*_COLUMNS)
     .where(outgoing.c.destination == bindparam("to"), outgoing.c.state == READY, outgoing.c.id > bindparam("after"))
+    .order_by(outgoing.c.id)
+    .limit(bindparam("most"))
+)
+_LANE = (
+    select(*_COLUMNS)
+    .where(
+        outgoing.c.lane == bindparam("lane"),
+        outgoing.c.destination == bindparam("to"),
+        outgoing.c.state == READY,
+        outgoing.c.id <= bindparam("upto"),
+    )
     .order_by(outgoing.c.id)
     .limit(bindparam("most"))
 )
@@ -88,6 +100,13 @@ def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Wai
     """Return READY rows with an id above `after`, in order."""
     with store.database.reading() as connection:
         rows = connection.execute(_FRESH, {"to": destination, "after": after, "most": most}).all()
+    return [_waiting(store, destination, row) for row in rows]
+
+
+def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:
+    """Return the READY rows of one lane with an id up to `upto`, in order."""
+    with store.database.reading() as connection:
+        rows = connection.execute(_LANE, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
     return [_waiting(store, destination, row) for row in rows]
 
 
@@ -146,7 +165,7 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
     return {
         "destination": row.destination,
         "topic": row.topic,
-        "case_key": row.case_key,
+        "lane": row.lane,
         "envelope_key": row.envelope_key,
         "state": READY,
         "created_ms": now_ms,
@@ -157,6 +176,6 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
     }
 
 
-def _waiting(store: NodeStore, destination: str, row: Row[tuple[int, str, bytes, bytes, int, int, bytes]]) -> Waiting:
+def _waiting(store: NodeStore, destination: str, row: Row[Any, Any, Any, Any, Any, Any, Any]) -> Waiting:
     value = store.unseal(_place(destination, row.topic), row.sealed_value)
-    return Waiting(row.id, row.topic, value, row.case_key, row.envelope_key is not None, row.attempts, row.expires_ms)
+    return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, row.attempts, row.expires_ms)

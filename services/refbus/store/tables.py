@@ -24,7 +24,7 @@ fence = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("decisions", BigInteger, nullable=False),
-    comment="One row: how many deciding transactions there were, so that none rests on state that another has moved.",
+    comment="One row: how many deciding transactions there were, so that none rests on moved state.",
 )
 
 position = Table(
@@ -104,6 +104,7 @@ hold = Table(
     Index(None, "topic", "offset", unique=True),
     Index(None, "case_key"),
     Index(None, "deadline_ms"),
+    sqlite_autoincrement=True,  # a number never comes again
     comment="Events that wait: the record as received, why, and until when.",
 )
 
@@ -113,7 +114,7 @@ outgoing = Table(
     Column("id", _ROW_ID, primary_key=True),
     Column("destination", String(2), nullable=False),
     Column("topic", String(200), nullable=False),
-    Column("case_key", LargeBinary(32)),
+    Column("lane", LargeBinary(32), nullable=False),
     Column("envelope_key", LargeBinary(32)),
     Column("state", String(8), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
@@ -123,7 +124,10 @@ outgoing = Table(
     Column("sealed_value", LargeBinary, nullable=False),
     Index(None, "destination", "state", "id"),
     Index(None, "state", "next_attempt_ms"),
+    Index(None, "lane"),
     Index(None, "envelope_key"),
+    Index(None, "expires_ms"),
+    sqlite_autoincrement=True,  # a pump reads on from the last number: a number never comes again
     comment="What the pumps deliver: READY rows in order of id; AWAITING rows have arrived but not been taken.",
 )
 

@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("decisions", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fence")),
-        comment="One row: how many deciding transactions there were, so that none rests on state that another has moved.",
+        comment="One row: how many deciding transactions there were, so that none rests on moved state.",
     )
     op.create_table(
         "hold",
@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("sealed_record", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
         comment="Events that wait: the record as received, why, and until when.",
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_hold_case_key"), "hold", ["case_key"], unique=False)
     op.create_index(op.f("ix_hold_deadline_ms"), "hold", ["deadline_ms"], unique=False)
@@ -67,7 +68,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("destination", sa.String(length=2), nullable=False),
         sa.Column("topic", sa.String(length=200), nullable=False),
-        sa.Column("case_key", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("lane", sa.LargeBinary(length=32), nullable=False),
         sa.Column("envelope_key", sa.LargeBinary(length=32), nullable=True),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -77,9 +78,12 @@ def upgrade() -> None:
         sa.Column("sealed_value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing")),
         comment="What the pumps deliver: READY rows in order of id; AWAITING rows have arrived but not been taken.",
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_outgoing_destination_state_id"), "outgoing", ["destination", "state", "id"], unique=False)
     op.create_index(op.f("ix_outgoing_envelope_key"), "outgoing", ["envelope_key"], unique=False)
+    op.create_index(op.f("ix_outgoing_expires_ms"), "outgoing", ["expires_ms"], unique=False)
+    op.create_index(op.f("ix_outgoing_lane"), "outgoing", ["lane"], unique=False)
     op.create_index(op.f("ix_outgoing_state_next_attempt_ms"), "outgoing", ["state", "next_attempt_ms"], unique=False)
     op.create_table(
         "position",
@@ -154,6 +158,8 @@ def downgrade() -> None:
     op.drop_table("quarantine")
     op.drop_table("position")
     op.drop_index(op.f("ix_outgoing_state_next_attempt_ms"), table_name="outgoing")
+    op.drop_index(op.f("ix_outgoing_lane"), table_name="outgoing")
+    op.drop_index(op.f("ix_outgoing_expires_ms"), table_name="outgoing")
     op.drop_index(op.f("ix_outgoing_envelope_key"), table_name="outgoing")
     op.drop_index(op.f("ix_outgoing_destination_state_id"), table_name="outgoing")
     op.drop_table("outgoing")

@@ -1,0 +1,40 @@
+"""From the signed consent record that rides in a routing block to evidence that decisions can weigh."""
+
+from __future__ import annotations
+
+from refbus.core.consent import Evidence, SignedConsent
+from refbus.core.directory import Directory, SigningKey
+from refbus.crypto.framing import sha256
+from refbus.crypto.signing import LABEL_CONSENT, Signatures, verify
+from refbus.errors import UntrustedError
+from refbus.wire.consent import decode_signed
+
+
+def evidence_of(data: bytes, directory: Directory) -> Evidence:
+    """Return what the SignedConsent in `data` says and whether its signatures hold.
+
+    They hold when the signer's key in `directory` is not revoked (a stolen key can date anything back), was in its term
+    at the time of the record, and both signatures verify. Raises MalformedError for bytes that are no record.
+    """
+    signed = decode_signed(data)
+    return Evidence(
+        record=signed.record,
+        record_sha256=sha256(signed.record_bytes),
+        signer=signed.signer,
+        signature_ok=_holds(signed, _key(signed, directory)),
+    )
+
+
+def _key(signed: SignedConsent, directory: Directory) -> SigningKey | None:
+    signer = directory.find(signed.signer)
+    return None if signer is None else signer.signing_key(signed.signer_kid)
+
+
+def _holds(signed: SignedConsent, key: SigningKey | None) -> bool:
+    if key is None or not key.usable_at(signed.record.event_time_ms):
+        return False
+    try:
+        verify(key, LABEL_CONSENT, signed.record_bytes, Signatures(signed.ed25519, signed.mldsa65))
+    except UntrustedError:
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""Pumps: one per destination, each the only owner of its rows, in a thread of its own.
+
+A row leaves the store (or starts to wait for the hop receipt) only after its own error-free delivery report: flush
+returns 0 even when a record was refused. A crash anywhere repeats records, and no reader gives a repeat a second effect.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from refbus.bus.port import Producer
+from refbus.errors import RefbusError, TransportError
+from refbus.store import outgoing
+from refbus.store.node import NodeStore
+from refbus.store.outgoing import Waiting
+from refbus_gate.lanes import PIPELINE, Lanes
+
+_log = logging.getLogger("refbus.gate.pump")
+
+MOST_HELD = 1000
+"""Rows that a pump keeps in memory."""
+_MARK_ROWS = 128
+_MARK_WAIT_S = 0.02
+_POLL_S = 0.01
+_IDLE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class PumpSettings:
+    """How a pump behaves. `resend_ms` is the first wait for a hop receipt; it doubles up to `longest_resend_ms`."""
+
+    resend_ms: int = 30_000
+    longest_resend_ms: int = 3_600_000
+
+    def wait_ms(self, attempts: int) -> int:
+        """Return how long the receipt of a row may take after this many attempts."""
+        return min(self.resend_ms * 2 ** min(attempts, 20), self.longest_resend_ms)
+
+
+class Pump:
+    """Delivers the rows of one destination. `turn` does one round and is all that tests need."""
+
+    def __init__(
+        self,
+        store: NodeStore,
+        destination: str,
+        connect: Callable[[], Producer],
+        now_ms: Callable[[], int],
+        settings: PumpSettings | None = None,
+    ) -> None:
+        self._store = store
+        self._destination = destination
+        self._connect = connect
+        self._producer: Producer | None = None
+        self._now_ms = now_ms
+        self._settings = settings or PumpSettings()
+        self._lanes = Lanes()
+        self._cursor = 0
+        self._marks: list[Waiting] = []
+        self._marking_since = 0.0
+        self._overdue_at_ms = 0
+        self._wake = threading.Event()
+        self.failures: Counter[str] = Counter()
+        self.delivered: Counter[str] = Counter()
+
+    def wake(self) -> None:
+        """Tell the pump that there are new rows."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. Raises StoreError; what the broker does never ends it."""
+        while not stop.is_set():
+            busy = self.turn()
+            if not busy:
+                self._wake.wait(_IDLE_S)
+        self.close()
+
+    def turn(self) -> bool:
+        """Read, send, take reports, mark. Return whether anything is still under way."""
+        self._wake.clear()
+        now_ms = self._now_ms()
+        self._read(now_ms)
+        for row in self._lanes.sendable():
+            self._send(row)
+        if self._lanes.in_flight:
+            self._connected().poll(_POLL_S)
+        self._mark()
+        return bool(self._lanes.in_flight or self._marks)
+
+    def close(self) -> None:
+        """Take the reports that are still due, mark, and give the rest up: the store keeps it."""
+        if self._producer is not None:
+            self._producer.flush(2.0)
+            self._marking_since = 0.0
+            self._mark()
+            self._producer.close()
+            self._producer = None
+
+    def _read(self, now_ms: int) -> None:
+        """Take up rows: what was parked, what came since, and from time to time what was never confirmed."""
+        for lane in self._lanes.to_refill(now_ms):
+            rows = outgoing.of_lane(self._store, self._destination, lane, self._cursor, PIPELINE)
+            self._lanes.refill(lane, rows, complete=len(rows) < PIPELINE)
+        room = MOST_HELD - len(self._lanes)
+        if room > 0:
+            rows = outgoing.fresh(self._store, self._destination, self._cursor, room)
+            for row in rows:
+                self._lanes.add(row)
+                self._cursor = row.id
+        if now_ms >= self._overdue_at_ms:
+            self._overdue_at_ms = now_ms + min(1000, self._settings.resend_ms)
+            for row in outgoing.again(self._store, self._destination, now_ms, PIPELINE):
+                self._lanes.add(row)
+
+    def _send(self, row: Waiting) -> None:
+        try:
+            self._connected().produce(row.topic, row.value, partial(self._report, row))
+        except TransportError as error:
+            self._report(row, error)
+
+    def _report(self, row: Waiting, error: RefbusError | None) -> None:
+        if error is not None:
+            self.failures[error.code] += 1
+            _log.warning("a row for %s was not delivered: %s", self._destination, error.code)
+            self._lanes.failed(row, self._now_ms())
+        elif self._lanes.delivered(row):
+            self.delivered[row.topic.split(".")[1]] += 1
+            if not self._marks:
+                self._marking_since = time.monotonic()
+            self._marks.append(row)
+
+    def _mark(self) -> None:
+        """Write down what arrived: many rows in one transaction, soon enough that a crash repeats little."""
+        waited = time.monotonic() - self._marking_since
+        if not self._marks or (len(self._marks) < _MARK_ROWS and waited < _MARK_WAIT_S):
+            return
+        now_ms = self._now_ms()
+        with self._store.database.writing() as connection:
+            waits = [self._settings.wait_ms(row.attempts) for row in self._marks]
+            outgoing.arrived(connection, self._marks, now_ms, waits)
+        self._marks.clear()
+
+    def _connected(self) -> Producer:
+        if self._producer is None:
+            self._producer = self._connect()
+        return self._producer
