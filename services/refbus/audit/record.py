@@ -1,0 +1,75 @@
+"""What an audit record says of one decision. It names no person; only the inspector can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from refbus.core.ids import ConsentId, EventId, OrgId, parse_org_id
+from refbus.core.vocabulary import EventType, member
+from refbus.errors import Code, MalformedError
+from refbus.wire.transport import WireRecord
+
+
+class Stage(StrEnum):
+    """Where on the road the decision was made."""
+
+    SENT = "SENT"  # the sender's gateway, before sealing
+    EGRESS = "EGRESS"  # the gate of origin
+    INGRESS = "INGRESS"  # the gate of destination
+    OPENED = "OPENED"  # the recipient's gateway, before showing
+    DELIVERY = "DELIVERY"  # the gate of origin, when an event expired without a hop receipt
+    ERASED = "ERASED"  # whoever destroyed the keys of a case
+
+
+class AuditOutcome(StrEnum):
+    """What was decided. DONE is for a stage that has one good end: sent, opened, erased."""
+
+    DONE = "DONE"
+    FORWARDED = "FORWARDED"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    DUPLICATE = "DUPLICATE"
+    QUARANTINED = "QUARANTINED"
+    FAILED = "FAILED"
+
+
+def _codes(texts: Iterable[str]) -> tuple[Code, ...]:
+    """Return the codes, sorted and each once, so that equal decisions have equal bytes."""
+    return tuple(sorted({member(Code, text) for text in texts}))
+
+
+def _stage(text: str) -> Stage:
+    return member(Stage, text)
+
+
+def _outcome(text: str) -> AuditOutcome:
+    return member(AuditOutcome, text)
+
+
+def _event_type(text: str | None) -> EventType | None:
+    return None if text is None else member(EventType, text)
+
+
+def _time(at_ms: int) -> int:
+    if at_ms < 0:
+        raise MalformedError(Code.MALFORMED, "a negative time")
+    return at_ms
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord(WireRecord):
+    """One decision. Ids 16 bytes, hash 32 bytes, time in milliseconds UTC; None for what the writer could not read."""
+
+    decision_id: bytes
+    writer: OrgId = field(metadata={"check": parse_org_id})
+    stage: Stage = field(metadata={"check": _stage})
+    outcome: AuditOutcome = field(metadata={"check": _outcome})
+    codes: tuple[Code, ...] = field(metadata={"check": _codes})
+    event_type: EventType | None = field(metadata={"check": _event_type})
+    event_id: EventId | None
+    message_sha256: bytes | None
+    consent_id: ConsentId | None
+    consent_version: int | None
+    at_ms: int = field(metadata={"check": _time})
