@@ -1,0 +1,169 @@
+"""Key files: one secret, one passphrase, one owner; written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from refbus.crypto import keyfile
+from refbus.crypto.framing import sha256
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
+
+PASSPHRASE = "fictional words only"
+SECRET = bytes(range(64))
+
+
+def _save(path: Path, passphrase: str = PASSPHRASE, label: str = "signing kz-agency01") -> Path:
+    keyfile.save(path, passphrase, label, SECRET, memory_kib=64)
+    return path
+
+
+def _code(path: Path, passphrase: str = PASSPHRASE) -> Code:
+    with pytest.raises(SetupError) as caught:
+        keyfile.load(path, passphrase)
+    assert SECRET.hex() not in str(caught.value)
+    return caught.value.code
+
+
+def _rewrite(path: Path, before: str, after: str) -> None:
+    """Change the text and make the checksum fit again, as someone would who wants to be taken for the owner."""
+    body = path.read_text().rsplit("sha256: ", 1)[0]
+    assert before in body
+    body = body.replace(before, after, 1)
+    path.write_text(f"{body}sha256: {sha256(body.encode()).hex()}\n")
+
+
+def test_a_secret_comes_back(tmp_path: Path) -> None:
+    """What was saved is loaded, with its label; the file is the owner's alone and holds no secret in the clear."""
+    path = _save(tmp_path / "signing.key")
+    assert keyfile.load(path, PASSPHRASE) == ("signing kz-agency01", SECRET)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert SECRET.hex() not in path.read_text()
+
+
+def test_the_default_cost_is_that_of_rfc_9106(tmp_path: Path) -> None:
+    """Three passes, four lanes, 64 MiB."""
+    keyfile.save(tmp_path / "k", PASSPHRASE, "label", SECRET)
+    assert "argon2id: t=3 m=65536 p=4 salt=" in (tmp_path / "k").read_text()
+    assert keyfile.load(tmp_path / "k", PASSPHRASE) == ("label", SECRET)
+
+
+def test_a_wrong_passphrase_is_named(tmp_path: Path) -> None:
+    """Another passphrase is told apart from damage."""
+    path = _save(tmp_path / "k")
+    assert _code(path, "other words") is Code.KEYFILE_WRONG_PASSPHRASE
+    assert _code(path, "") is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+def test_a_passphrase_in_any_script(tmp_path: Path) -> None:
+    """Composed and decomposed letters are the same passphrase, and bytes that are no text do no harm."""
+    path = _save(tmp_path / "k", "пароль й")
+    assert keyfile.load(path, "пароль и\u0306")[1] == SECRET
+    assert _code(path, "\udcff") is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+@pytest.mark.parametrize("position", [0, 3, 20, 60, 100, 150, 250, -70, -2, -1])
+def test_a_changed_byte_is_damage(tmp_path: Path, position: int) -> None:
+    """One changed byte anywhere is found before the passphrase is tried."""
+    path = _save(tmp_path / "k")
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    assert _code(path) is Code.KEYFILE_DAMAGED
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"refbus-key/v1\n", b"\xff" * 300, bytes(70_000)])
+def test_what_is_no_key_file_is_damage(tmp_path: Path, data: bytes) -> None:
+    """Empty, cut, binary and huge files are refused without reading on."""
+    path = tmp_path / "k"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    assert _code(path) is Code.KEYFILE_DAMAGED
+
+
+def test_trailing_bytes_are_damage(tmp_path: Path) -> None:
+    """The file ends where it ends."""
+    path = _save(tmp_path / "k")
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert _code(path) is Code.KEYFILE_DAMAGED
+
+
+def test_the_label_is_bound(tmp_path: Path) -> None:
+    """A key cannot be passed off as another one by writing another label over it, checksum and all."""
+    path = _save(tmp_path / "k")
+    _rewrite(path, "kz-agency01", "kz-agency02")
+    assert _code(path) is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+@pytest.mark.parametrize("memory", ["9999999", "1048577", "63"])
+def test_absurd_costs_are_refused(tmp_path: Path, memory: str) -> None:
+    """A file cannot make the machine spend gigabytes before it is refused."""
+    path = _save(tmp_path / "k")
+    _rewrite(path, " m=64 ", f" m={memory} ")
+    assert _code(path) is Code.KEYFILE_DAMAGED
+
+
+def test_a_sealed_part_too_short_for_a_tag_is_refused(tmp_path: Path) -> None:
+    """Fewer bytes than nonce and tag are an error of ours, not the library's."""
+    path = _save(tmp_path / "k")
+    sealed = path.read_text().split("sealed: ")[1].split("\n")[0]
+    _rewrite(path, sealed, "00")
+    assert _code(path) is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o660, 0o777])
+def test_a_file_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    """A key that group or others may read or write is not used."""
+    path = _save(tmp_path / "k")
+    path.chmod(mode)
+    assert _code(path) is Code.KEYFILE_UNSAFE
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A missing file and a folder are unreadable, not damaged."""
+    assert _code(tmp_path / "none") is Code.FILE_UNREADABLE
+    assert _code(tmp_path) is Code.FILE_UNREADABLE
+
+
+def test_saving_replaces_in_one_step(tmp_path: Path) -> None:
+    """A new passphrase takes the place of the old one, and no draft is left over."""
+    path = _save(tmp_path / "k")
+    _save(path, "new words")
+    assert keyfile.load(path, "new words")[1] == SECRET
+    assert [file.name for file in tmp_path.iterdir()] == ["k"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, Code.STORE_FULL), (errno.EIO, Code.STORE_FAILED)])
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: Code
+) -> None:
+    """A disk that is full or fails loses nothing: the old key is still there, the draft is not."""
+    path = _save(tmp_path / "k")
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError) as caught:
+        _save(path, "new words")
+    assert caught.value.code is code
+    assert keyfile.load(path, PASSPHRASE)[1] == SECRET
+    assert [file.name for file in tmp_path.iterdir()] == ["k"]
+
+
+@pytest.mark.parametrize("label", ["", " a", "a ", "a  b", "a\nb", "имя", "x" * 201])
+def test_labels_are_plain(tmp_path: Path, label: str) -> None:
+    """A label is printable ASCII in single words, so the header has one reading."""
+    with pytest.raises(MalformedError) as caught:
+        _save(tmp_path / "k", label=label)
+    assert caught.value.code is Code.MALFORMED
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_error_is_ours(tmp_path: Path) -> None:
+    """A folder that is not there is a store error like any other."""
+    with pytest.raises(RefbusError):
+        _save(tmp_path / "none" / "k")
