@@ -18,6 +18,7 @@ from typing import Any
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint as avro_fingerprint
 from fastavro.schema import to_parsing_canonical_form
+from fastavro.validation import validate
 
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.resources import data_dir
@@ -45,8 +46,15 @@ class Codec:
         self.sha256 = hashlib.sha256(canonical.encode()).digest()
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
-        """Return the bytes of `value`. Raises MalformedError: a field missing, unknown, of another type; TOO_LARGE."""
+        """Return the bytes of `value`; a field left out takes its default. Raises MalformedError (also TOO_LARGE)."""
         return self._within_limit(self._write(value))
+
+    def validate(self, value: Mapping[str, Any]) -> None:
+        """Refuse a value of another type, before Avro makes the best of it. Raises MalformedError."""
+        try:
+            validate(value, self._parsed, strict=True, disable_tuple_notation=True)
+        except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
+            raise MalformedError(Code.MALFORMED, f"{self.name}: {type(error).__name__}") from None
 
     def decode(self, data: bytes) -> Document:
         """Return the record in `data`. Raises MalformedError: TOO_LARGE, MALFORMED or NOT_CANONICAL."""
@@ -63,7 +71,7 @@ class Codec:
     def _write(self, value: Mapping[str, Any]) -> bytes:
         stream = BytesIO()
         try:
-            schemaless_writer(stream, self._parsed, value, strict=True, disable_tuple_notation=True)
+            schemaless_writer(stream, self._parsed, value, strict_allow_default=True, disable_tuple_notation=True)
         except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
             raise MalformedError(Code.MALFORMED, f"{self.name} to Avro: {type(error).__name__}") from None
         return stream.getvalue()

@@ -1,0 +1,125 @@
+"""Payloads: what an event says, in Avro single-object encoding (`C3 01`, fingerprint, record).
+
+The schema is named by its fingerprint, so a payload says itself which version it was written with. A payload of an
+older version, kept under `schemas/history`, is read as the current one; a fingerprint that is not known here is
+UNKNOWN_SCHEMA, which a newer installation may be able to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.errors import Code, MalformedError, UncheckableError
+from refbus.resources import data_dir
+from refbus.wire.codelists import code_list
+from refbus.wire.fields import FieldSpec, Kind, read_fields, walk
+from refbus.wire.forms import check_forms
+from refbus.wire.schema import Codec, Document, load_codec
+
+MARKER = b"\xc3\x01"
+"""First two bytes of single-object encoding; the next eight are the CRC-64-AVRO fingerprint, little-endian."""
+_PREFIX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCode:
+    """A code that no list here has: a person must decide, so the event is parked (CODE_PARKED)."""
+
+    path: str
+    code_list: str
+    code_list_version: str
+    code: str
+
+
+def encode_payload(event_type: EventType, payload: Mapping[str, Any]) -> bytes:
+    """Return the payload in single-object encoding; optional fields may be left out. Raises MalformedError."""
+    codec = _codec(event_type)
+    codec.validate(payload)
+    check_forms(payload_fields(event_type), payload)
+    return MARKER + codec.fingerprint + codec.encode(payload)
+
+
+def decode_payload(data: bytes) -> tuple[EventType, Document]:
+    """Return the event type and the payload as the current schema has it.
+
+    Raises MalformedError, or UncheckableError UNKNOWN_SCHEMA for a fingerprint that is not known here.
+    """
+    event_type, writer = _writer(data)
+    reader = _codec(event_type)
+    body = data[_PREFIX:]
+    payload = writer.decode(body) if writer is reader else writer.resolve(body, reader)
+    check_forms(payload_fields(event_type), payload)
+    return event_type, payload
+
+
+def payload_identity(event_type: EventType) -> tuple[bytes, bytes]:
+    """Return the fingerprint (8 bytes) and the SHA-256 of the Parsing Canonical Form (32) that new payloads have."""
+    codec = _codec(event_type)
+    return codec.fingerprint, codec.sha256
+
+
+def identity_of(data: bytes) -> tuple[EventType, bytes, bytes]:
+    """Return the event type, fingerprint and SHA-256 of the schema that an encoded payload names.
+
+    Raises MalformedError, or UncheckableError UNKNOWN_SCHEMA.
+    """
+    event_type, codec = _writer(data)
+    return event_type, codec.fingerprint, codec.sha256
+
+
+def categories_of(event_type: EventType, payload: Mapping[str, Any]) -> frozenset[DataCategory]:
+    """Return the data categories of the filled fields, which a sender must have declared. Raises MalformedError."""
+    leaves = walk(payload_fields(event_type), payload)
+    return frozenset(leaf.category for leaf in leaves if leaf.category is not None)
+
+
+def unknown_codes(event_type: EventType, payload: Mapping[str, Any]) -> tuple[UnknownCode, ...]:
+    """Return every code that is not in the list of its field, or of a version not known here. Raises MalformedError."""
+    found = []
+    for leaf in walk(payload_fields(event_type), payload):
+        if leaf.spec.kind is not Kind.CODED:
+            continue
+        coded = leaf.value
+        expected = code_list(leaf.spec.code_list)
+        if coded["code_list"] != expected.name or not expected.knows(coded["code"], coded["code_list_version"]):
+            found.append(UnknownCode(leaf.path, coded["code_list"], coded["code_list_version"], coded["code"]))
+    return tuple(found)
+
+
+@cache
+def payload_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
+    """Return the fields of the current payload schema of an event."""
+    return read_fields(_codec(event_type).document)
+
+
+def coded(list_name: str, code: str) -> dict[str, str]:
+    """Return `code` as a coded value of the newest version of that list; whether it is known is not checked."""
+    return {"code": code, "code_list": list_name, "code_list_version": code_list(list_name).version}
+
+
+@cache
+def _codec(event_type: EventType) -> Codec:
+    return load_codec(data_dir("schemas") / "events" / f"{event_type.value}.avsc")
+
+
+@cache
+def _known_schemas() -> Mapping[bytes, tuple[EventType, Codec]]:
+    """Return every current and older payload schema by fingerprint."""
+    known = {_codec(event_type).fingerprint: (event_type, _codec(event_type)) for event_type in EventType}
+    for path in sorted((data_dir("schemas") / "history" / "events").glob("*.avsc")):
+        older = load_codec(path)
+        known.setdefault(older.fingerprint, (EventType(older.name), older))
+    return known
+
+
+def _writer(data: bytes) -> tuple[EventType, Codec]:
+    if len(data) < _PREFIX or data[:2] != MARKER:
+        raise MalformedError(Code.MALFORMED, "payload is not in single-object encoding")
+    try:
+        return _known_schemas()[bytes(data[2:_PREFIX])]
+    except KeyError:
+        raise UncheckableError(Code.UNKNOWN_SCHEMA, "payload") from None
