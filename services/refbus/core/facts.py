@@ -1,0 +1,91 @@
+"""What is remembered of an event, and the one order in which a set of events is read.
+
+Events of two organisations cross on the way, so arrival order means nothing. The order comes from the events alone:
+an event follows the one that its sender had last seen (`previous`); what stops a course is read, with everything
+its sender had seen, before what crossed it; the rest by the senders' time, then by id. Equal sets, equal order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refbus.core.ids import EventId, OrgId
+from refbus.core.vocabulary import EventType
+
+
+class SystemEvent(StrEnum):
+    """What a gate's own timer states; no organisation can send it."""
+
+    REFERRAL_EXPIRED = "ReferralExpired"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EventFact:
+    """An event as a store keeps it: enough to compute the state again, nothing about the person."""
+
+    event_id: EventId
+    type: EventType | SystemEvent
+    sender: OrgId
+    recipient: OrgId
+    previous: EventId | None
+    occurred_at_ms: int
+    reason: str | None = None  # a code; known to gateways, never to gates
+
+
+def remember(facts: Iterable[EventFact], fact: EventFact) -> tuple[EventFact, ...]:
+    """Return the facts with `fact` added, in canonical order (by id), each event once."""
+    return _once((*facts, fact))
+
+
+def _once(facts: Iterable[EventFact]) -> tuple[EventFact, ...]:
+    """Keep one fact per id, whatever the order of arrival; which one, if two ever differ, is fixed too."""
+    unique = {fact.event_id: fact for fact in sorted(facts, key=_key, reverse=True)}
+    return tuple(sorted(unique.values(), key=_key))
+
+
+def _key(fact: EventFact) -> tuple[bytes, str, str, str, bytes, int, str]:
+    previous = fact.previous or b""
+    return fact.event_id, fact.type, fact.sender, fact.recipient, previous, fact.occurred_at_ms, fact.reason or ""
+
+
+def in_order(facts: Iterable[EventFact], stops: frozenset[EventType]) -> tuple[EventFact, ...]:
+    """Return the set of facts in its one order. Events of the types `stops` come before what they crossed."""
+    known = {fact.event_id: fact for fact in _once(facts)}
+    urgent = _seen_by_stops(known, stops)
+    children: defaultdict[EventId | None, list[EventFact]] = defaultdict(list)
+    for fact in known.values():
+        children[fact.previous if fact.previous in known else None].append(fact)
+
+    def entry(fact: EventFact) -> tuple[bool, int, EventId]:
+        return fact.event_id not in urgent, fact.occurred_at_ms, fact.event_id
+
+    ordered: dict[EventId, EventFact] = {}
+    ready = [entry(fact) for fact in children[None]]
+    heapq.heapify(ready)
+    while len(ordered) < len(known):
+        if not ready:  # links in a circle: only a forger makes one; start it at its first member
+            ready.append(min(entry(fact) for fact in known.values() if fact.event_id not in ordered))
+        event_id = heapq.heappop(ready)[2]
+        if event_id not in ordered:
+            ordered[event_id] = known[event_id]
+            for child in children[event_id]:
+                heapq.heappush(ready, entry(child))
+    return tuple(ordered.values())
+
+
+def seen_by(fact: EventFact, known: dict[EventId, EventFact]) -> frozenset[EventId]:
+    """Return the ids of the events that the sender of `fact` had seen, by following `previous`; itself included."""
+    seen: set[EventId] = set()
+    at: EventFact | None = fact
+    while at is not None and at.event_id not in seen:
+        seen.add(at.event_id)
+        at = known.get(at.previous) if at.previous else None
+    return frozenset(seen)
+
+
+def _seen_by_stops(known: dict[EventId, EventFact], stops: frozenset[EventType]) -> frozenset[EventId]:
+    return frozenset[EventId]().union(*(seen_by(fact, known) for fact in known.values() if fact.type in stops))
