@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from refbus.store.node import NodeStore
+from refbus.store.places import outgoing_place
 from refbus.store.tables import outgoing
 
 READY = "READY"
@@ -157,10 +158,6 @@ def waiting(connection: Connection) -> tuple[int, int, int | None]:
     return found.get(READY, (0, None))[0], found.get(AWAITING, (0, None))[0], min(ages, default=None)
 
 
-def _place(destination: str, topic: str) -> str:
-    return f"outgoing/{destination}/{topic}"
-
-
 def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
     return {
         "destination": row.destination,
@@ -172,10 +169,10 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
         "attempts": 0,
         "next_attempt_ms": now_ms,
         "expires_ms": row.expires_ms,
-        "sealed_value": store.seal(_place(row.destination, row.topic), row.value),
+        "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
     }
 
 
 def _waiting(store: NodeStore, destination: str, row: Row[Any, Any, Any, Any, Any, Any, Any]) -> Waiting:
-    value = store.unseal(_place(destination, row.topic), row.sealed_value)
+    value = store.unseal(outgoing_place(destination, row.topic), row.sealed_value)
     return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, row.attempts, row.expires_ms)

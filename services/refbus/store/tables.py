@@ -84,7 +84,6 @@ fact = Table(
     metadata,
     Column("kind", String(16), primary_key=True),
     Column("fact_key", LargeBinary(32), primary_key=True),
-    Column("version", BigInteger, nullable=False),
     Column("keep_until_ms", BigInteger, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Index(None, "keep_until_ms"),

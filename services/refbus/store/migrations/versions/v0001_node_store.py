@@ -17,7 +17,6 @@ def upgrade() -> None:
         "fact",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("fact_key", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("keep_until_ms", sa.BigInteger(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "fact_key", name=op.f("pk_fact")),

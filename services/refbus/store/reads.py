@@ -1,0 +1,110 @@
+"""What decisions read before they decide: in one transaction, with the number of the fence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from refbus.store.node import NodeStore
+from refbus.store.places import answer_place, fact_place, record_place
+from refbus.store.rows import Fact, HoldRow, InboxRow, Kept, Position, RecordRow
+from refbus.store.tables import fact, fence, hold, inbox, position, quarantine, record
+
+
+def read_fence(connection: Connection) -> int:
+    """Return the number that the next deciding transaction must find."""
+    return connection.execute(select(fence.c.decisions)).scalar_one_or_none() or 0
+
+
+def read_position(connection: Connection, topic: str) -> Position | None:
+    """Return how far `topic` is decided, None before its first record."""
+    row = connection.execute(select(position).where(position.c.topic == topic)).one_or_none()
+    return None if row is None else Position(row.topic, row.topic_id, row.next_offset, row.first_offset, row.gaps)
+
+
+def read_records(
+    connection: Connection, store: NodeStore, column: str, keys: Iterable[bytes]
+) -> dict[bytes, RecordRow]:
+    """Return the first record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    chosen = select(record).where(record.c[column].in_(wanted)).order_by(record.c.at_ms.desc())
+    return {getattr(row, column): _record_row(store, row) for row in connection.execute(chosen)}
+
+
+def read_facts(
+    connection: Connection, store: NodeStore, names: Iterable[tuple[str, bytes]]
+) -> dict[tuple[str, bytes], Fact]:
+    """Return the facts that are known among these (kind, key)."""
+    wanted = set(names)
+    if not wanted:
+        return {}
+    rows = connection.execute(select(fact).where(fact.c.fact_key.in_({key for _, key in wanted})))
+    return {
+        (row.kind, row.fact_key): Fact(
+            row.kind, row.fact_key, row.keep_until_ms, store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        )
+        for row in rows
+        if (row.kind, row.fact_key) in wanted
+    }
+
+
+def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:
+    """Return those of these cases that have an event waiting."""
+    wanted = set(case_keys)
+    if not wanted:
+        return set()
+    return set(connection.execute(select(hold.c.case_key).where(hold.c.case_key.in_(wanted)).distinct()).scalars())
+
+
+def read_holds(connection: Connection, store: NodeStore, most: int) -> list[HoldRow]:
+    """Return the events that wait, in the order in which they came."""
+    rows = connection.execute(select(hold).order_by(hold.c.id).limit(most))
+    return [
+        HoldRow(
+            row.topic,
+            row.offset,
+            row.case_key,
+            row.reason,
+            row.deadline_ms,
+            store.unseal(record_place(row.topic, row.offset), row.sealed_record),
+        )
+        for row in rows
+    ]
+
+
+def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, InboxRow]:
+    """Return the inboxes that have been written to among these topics."""
+    rows = connection.execute(select(inbox).where(inbox.c.topic.in_(set(topics))))
+    return {row.topic: InboxRow(row.topic, row.sequence, row.hash) for row in rows}
+
+
+def read_kept(connection: Connection, store: NodeStore, topic: str, offset: int) -> Kept | None:
+    """Return a refused or quarantined record as received."""
+    chosen = select(quarantine).where(quarantine.c.topic == topic, quarantine.c.offset == offset)
+    row = connection.execute(chosen).one_or_none()
+    return (
+        None
+        if row is None
+        else Kept(row.topic, row.offset, row.code, store.unseal(record_place(row.topic, row.offset), row.sealed_record))
+    )
+
+
+def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
+    sealed = row.sealed_answer
+    return RecordRow(
+        topic=row.topic,
+        offset=row.offset,
+        decision_id=row.decision_id,
+        outcome=row.outcome,
+        code=row.code,
+        record_key=row.record_key,
+        envelope_key=row.envelope_key,
+        event_key=row.event_key,
+        at_ms=row.at_ms,
+        keep_until_ms=row.keep_until_ms,
+        answer=None if sealed is None else store.unseal(answer_place(row.topic, row.offset), sealed),
+    )

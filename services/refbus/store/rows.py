@@ -1,0 +1,98 @@
+"""What the node store keeps, as plain values. Keys are names from `NodeStore.name`; times are milliseconds UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from refbus.store.outgoing import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a topic is decided: its id at the broker, the next offset, the first one ever, offsets without record."""
+
+    topic: str
+    topic_id: str
+    next_offset: int
+    first_offset: int
+    gaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """What became of one record. Keys are names from `NodeStore.name`; `answer` is what a resend is answered from."""
+
+    topic: str
+    offset: int
+    decision_id: bytes
+    outcome: str
+    code: str
+    record_key: bytes
+    envelope_key: bytes | None
+    event_key: bytes | None
+    at_ms: int
+    keep_until_ms: int
+    answer: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A piece of state that decisions read, by kind and name."""
+
+    kind: str
+    key: bytes
+    keep_until_ms: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """An event that waits: the record as received, its case, why and until when."""
+
+    topic: str
+    offset: int
+    case_key: bytes | None
+    reason: str
+    deadline_ms: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """Last sequence and running hash (32 bytes) of an inbox."""
+
+    topic: str
+    sequence: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A refused or quarantined record as received, for an operator."""
+
+    topic: str
+    offset: int
+    code: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything that one deciding transaction writes."""
+
+    position: Position | None = None
+    records: list[RecordRow] = field(default_factory=list)  # new
+    moved: list[RecordRow] = field(default_factory=list)  # decided again
+    facts: dict[tuple[str, bytes], Fact] = field(default_factory=dict)
+    held: list[HoldRow] = field(default_factory=list)
+    released: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset) of holds and quarantine that end
+    inboxes: dict[str, InboxRow] = field(default_factory=dict)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
+    expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered
+    kept: list[Kept] = field(default_factory=list)
+    settings: dict[str, bytes] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return any(getattr(self, name) for name in self.__slots__)
