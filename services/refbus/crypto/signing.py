@@ -26,6 +26,7 @@ LABEL_NOTICE: Final = b"refbus/v1/notice\0"
 LABEL_CONSENT: Final = b"refbus/v1/consent\0"
 LABEL_KEM: Final = b"refbus/v1/kem\0"
 LABEL_SIGNING_KEY: Final = b"refbus/v1/signing-key\0"
+LABEL_POSSESSION: Final = b"refbus/v1/key-possession\0"
 LABEL_AUDIT: Final = b"refbus/v1/audit-entry\0"
 
 SEED_SIZE: Final = 32
@@ -118,7 +119,12 @@ def verify(key: SigningKey, label: bytes, message: bytes, signatures: Signatures
 
 
 def verify_ed25519(key: SigningKey, label: bytes, message: bytes, signature: bytes) -> None:
-    """Check the Ed25519 signature (64 bytes) over label || message. Raises UntrustedError SIGNATURE_INVALID."""
+    """Check the Ed25519 signature (64 bytes) over label || message. Raises UntrustedError SIGNATURE_INVALID.
+
+    A key of small order verifies nothing here either, should one ever come past the checks of the directory.
+    """
+    if _ed25519_fault(key.ed25519):
+        raise UntrustedError(Code.SIGNATURE_INVALID, "Ed25519")
     try:
         Ed25519PublicKey.from_public_bytes(key.ed25519).verify(signature, label + message)
     except (InvalidSignature, ValueError):
@@ -134,8 +140,12 @@ def check_public_keys(ed25519: bytes, mldsa65: bytes | None) -> None:
     """
     if len(ed25519) != ED25519_PUBLIC_SIZE or (mldsa65 is not None and len(mldsa65) != MLDSA65_PUBLIC_SIZE):
         raise UntrustedError(Code.KEY_INVALID, "signing key size")
-    y = int.from_bytes(ed25519, "little") & (2**255 - 1)
+    if fault := _ed25519_fault(ed25519):
+        raise UntrustedError(Code.KEY_INVALID, fault)
+
+
+def _ed25519_fault(raw: bytes) -> str | None:
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
     if y >= _PRIME:
-        raise UntrustedError(Code.KEY_INVALID, "Ed25519 key is not reduced")
-    if y in _SMALL_ORDER_Y:
-        raise UntrustedError(Code.KEY_INVALID, "Ed25519 key of small order")
+        return "Ed25519 key is not reduced"
+    return "Ed25519 key of small order" if y in _SMALL_ORDER_Y else None
