@@ -1,0 +1,1 @@
+"""One module for each generated file; each has `page()`, which returns the text."""

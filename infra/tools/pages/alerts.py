@@ -1,0 +1,10 @@
+"""infra/prometheus/alerts.yml: the alert rules of the metrics catalogue."""
+
+from __future__ import annotations
+
+from refbus.telemetry.alerts import ALERTS, as_yaml
+
+
+def page() -> str:
+    """Return the file."""
+    return as_yaml(ALERTS)

@@ -1,0 +1,38 @@
+"""docs/reference/cli.md: the help of every command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+from tools.pages.markdown import document
+
+PROGRAMS = {"refbus": "refbus_gateway.cli", "refbus-ops": "refbus_ops.cli"}
+"""Each program and the module whose `cli` is its group of commands."""
+_WIDTH = 100
+
+
+def page() -> str:
+    """Return the page."""
+    blocks = ["Every command says the same with `--help`. Exit status and errors: [errors.md](errors.md)."]
+    for program in PROGRAMS:
+        for name, text in helps(program):
+            blocks.append(f"{'##' if name == program else '###'} {name}\n\n```\n{text}\n```")
+    return document("Commands", *blocks)
+
+
+def helps(program: str) -> Iterator[tuple[str, str]]:
+    """Yield name and help of the program and of all its commands, parents first."""
+    group: click.Command = import_module(PROGRAMS[program]).cli
+    yield from _walk(group, click.Context(group, info_name=program, terminal_width=_WIDTH))
+
+
+def _walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    yield context.command_path, command.get_help(context).rstrip()
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None and not child.hidden:
+                yield from _walk(child, click.Context(child, info_name=name, parent=context, terminal_width=_WIDTH))

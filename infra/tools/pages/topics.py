@@ -1,0 +1,36 @@
+"""docs/reference/topics.md: every topic family as it is declared."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from refbus.resources import data_dir
+from tools.pages.markdown import document, table
+
+_INTRO = """\
+Declared in `topics/`, one file for each family; `refbus-ops topics plan`, `apply` and `drift` compare them
+with a broker. `<cc>` is the country of the cluster, `<from>` another country, `<org>` an organisation."""
+
+
+def page() -> str:
+    """Return the page."""
+    files = sorted(data_dir("topics").glob("*.toml"))
+    return document(
+        "Topics",
+        _INTRO,
+        *(_family(path.stem, tomllib.loads(path.read_text(encoding="utf-8"))) for path in files),
+    )
+
+
+def _family(name: str, declared: dict[str, Any]) -> str:
+    rows = [(f"`{key}`", _shown(value)) for key, value in declared.items()]
+    return f"## {name}\n\n{table(('property', 'value'), rows)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"`{key}` = {_shown(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_shown(inner) for inner in value)
+    return str(value)
