@@ -1,0 +1,164 @@
+"""What a gate does with an event: pure functions from what was presented and what is known to one verdict.
+
+The order is fixed: seen before -> not for this gate, or over -> not yet -> every rule that it breaks -> forward.
+A withdrawal takes effect with whatever verdict its record meets. docs/spec/lifecycle.md says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from refbus.core import routing_rules as rules
+from refbus.core.consent import Obligation, withdrawal_of
+from refbus.core.directory import DirectoryHistory
+from refbus.core.facts import EventFact
+from refbus.core.passage import NodeView, Presented, Unread, event_identity
+from refbus.core.routing_rules import HOUR_MS, Matter, Rule
+from refbus.core.verdicts import (
+    About,
+    AddDisclosure,
+    AddReferralFact,
+    Duplicate,
+    Effect,
+    Forward,
+    Hold,
+    MarkWithdrawn,
+    NoteTime,
+    Point,
+    Quarantine,
+    RecordConsent,
+    Refuse,
+    Verdict,
+)
+from refbus.errors import Code, MalformedError
+
+_FINAL: tuple[Rule, ...] = (rules.passing, rules.in_time)
+_RULES: tuple[Rule, ...] = (
+    rules.sender_stands,
+    rules.recipient_stands,
+    rules.recipient_key,
+    rules.parties,
+    rules.lifecycle,
+    rules.residency,
+    rules.carried_record,
+)
+_NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH})
+"""Refusals after which the event does not count in its referral: its sender had no business to say it."""
+
+
+def decide_egress(presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:
+    """Decide, at the gate of the sender's country, whether the event may leave. `now_ms`: this machine's UTC clock."""
+    return _decide(Point.EGRESS, presented, view, directories, now_ms)
+
+
+def decide_ingress(presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:
+    """Decide, at the gate of the recipient's country, whether the event goes into the recipient's inbox."""
+    return _decide(Point.INGRESS, presented, view, directories, now_ms)
+
+
+def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
+    """Decide about a record that did not open: a resend, not parseable, to be tried again, or not to be believed."""
+    header = unread.header
+    about = About(point, message_id=header.message_id if header else None)
+    codes = (unread.error.code,)
+    if not unread.resumed and view.record_seen(unread.record_sha256):
+        return Duplicate(about)
+    if header is not None and unread.error.code is Code.DIRECTORY_NEWER:
+        return Hold(about, codes, header.expires_at_hour * HOUR_MS, notify=None)
+    if isinstance(unread.error, MalformedError):
+        return Quarantine(about, codes)
+    return Refuse(about, codes, notify=None)
+
+
+def _decide(point: Point, presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:
+    about = _about(point, presented)
+    sender = presented.block.sender
+    if not presented.resumed and (
+        view.record_seen(presented.record_sha256) or view.signed_seen(presented.signed_sha256)
+    ):
+        return Duplicate(about)
+    if view.event_seen(sender, presented.block.event_id) not in {None, event_identity(presented.block)}:
+        return Duplicate(about, (Code.EVENT_ID_REUSED,), notify=sender)
+    case = rules.matter(point, presented, view, directories, now_ms)
+    return Refuse(about, (case,), notify=sender) if isinstance(case, Code) else _judge(case, about)
+
+
+def _judge(case: Matter, about: About) -> Verdict:
+    sender = case.presented.block.sender
+    learnt = tuple(_learnt(case))
+    final = _codes(case, *_FINAL)
+    if final:
+        return Refuse(about, final, sender, learnt)
+    wait = _codes(case, rules.waiting)
+    if wait:
+        return Hold(about, wait, case.expires_ms, sender, learnt)
+    codes = set(_codes(case, *_RULES))
+    obligations: tuple[Obligation, ...] = ()
+    if rules.needs_permit(case):
+        decision = rules.consent(case)
+        codes |= set(decision.reasons)
+        obligations = decision.obligations
+    else:
+        codes |= set(_codes(case, rules.control))
+    if codes:
+        said = case.point is Point.INGRESS and codes.isdisjoint(_NOT_SAID)
+        return Refuse(about, tuple(sorted(codes)), sender, (*learnt, *([_fact(case)] if said else [])))
+    return _forward(case, about, learnt, obligations)
+
+
+def _codes(case: Matter, *each: Rule) -> tuple[Code, ...]:
+    return tuple(sorted(set(chain.from_iterable(rule(case) for rule in each))))
+
+
+def _forward(case: Matter, about: About, learnt: tuple[Effect, ...], obligations: tuple[Obligation, ...]) -> Forward:
+    block = case.presented.block
+    disclosure = AddDisclosure(block.referral_id, about.consent_id, block.sender, block.recipient)
+    effects = (*learnt, _fact(case), disclosure, *_noted_time(case))
+    return Forward(about, case.recipient.country, effects, obligations)
+
+
+def _learnt(case: Matter) -> Iterator[Effect]:
+    """Find what the consent record teaches, whatever becomes of the event: a no counts from the moment it is read."""
+    evidence, known = case.presented.consent, case.known_consent
+    if evidence is None or not evidence.authentic:
+        return
+    withdrawal, record = withdrawal_of(evidence), evidence.record
+    if withdrawal is not None:
+        if withdrawal not in known.withdrawals:
+            yield MarkWithdrawn(withdrawal)
+    elif all(
+        record.version > each.record.version for each in known.newest if each.record.collected_by == record.collected_by
+    ):
+        yield RecordConsent(evidence)
+
+
+def _fact(case: Matter) -> AddReferralFact:
+    block, evidence = case.presented.block, case.presented.consent
+    fact = EventFact(
+        block.event_id, block.event_type, block.sender, block.recipient, block.previous, block.occurred_at_ms
+    )
+    subject_ref = evidence.record.subject_ref if evidence else None
+    return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact)
+
+
+def _noted_time(case: Matter) -> Iterator[Effect]:
+    signed_ms = case.signed_ms
+    if signed_ms > case.view.newest_signed_ms and signed_ms <= case.now_ms + case.skew_ms:
+        yield NoteTime(signed_ms)
+
+
+def _about(point: Point, presented: Presented) -> About:
+    block, record = presented.block, presented.consent.record if presented.consent else None
+    return About(
+        point=point,
+        message_id=presented.header.message_id,
+        event_type=block.event_type,
+        event_id=block.event_id,
+        referral_id=block.referral_id,
+        case_handle=block.case_handle,
+        sender=block.sender,
+        recipient=block.recipient,
+        consent_id=record.consent_id if record else None,
+        consent_version=record.version if record else None,
+    )

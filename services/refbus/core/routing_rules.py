@@ -1,0 +1,273 @@
+"""The rules that a gate applies to one event. Each finds every code against it; `routing` sets their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from refbus.core.consent import ConsentState, Decision, KnownConsent
+from refbus.core.directory import CountryPolicy, Directory, DirectoryHistory, Organisation, OrgRole, OrgStatus
+from refbus.core.passage import KnownReferral, NodeView, Presented
+from refbus.core.permit import decide, request_for
+from refbus.core.referral import TABLE, ReferralView, Role, may_emit, state_of
+from refbus.core.residency import residency_problems
+from refbus.core.verdicts import Point
+from refbus.core.vocabulary import CONTROL_EVENTS, EventType
+from refbus.errors import Code
+
+HOUR_MS = 3_600_000
+_MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+_STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
+"""What even a suspended organisation must still be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One event at one point of decision, and all that the rules look at. Members as the newest directory has them."""
+
+    point: Point
+    presented: Presented
+    view: NodeView
+    directory: Directory
+    policy: CountryPolicy  # of this country
+    superseded_ms: int | None  # when the directory version that the header names was replaced here
+    sender: Organisation
+    recipient: Organisation
+    known: KnownReferral | None
+    referral: ReferralView
+    now_ms: int  # this machine's clock
+
+    @property
+    def clock_ms(self) -> int:
+        """The time that counts: never behind a time that was signed and accepted."""
+        return max(self.now_ms, self.view.newest_signed_ms)
+
+    @property
+    def skew_ms(self) -> int:
+        """How far clocks may differ here."""
+        return self.policy.clock_skew_s * 1000
+
+    @property
+    def signed_ms(self) -> int:
+        """The newest time that somebody signed for this event: its sender, or the gate of origin."""
+        passed = self.presented.passed
+        return max(self.presented.block.occurred_at_ms, passed.hour * HOUR_MS if passed else 0)
+
+    @property
+    def expires_ms(self) -> int:
+        """When the envelope ends."""
+        return self.presented.header.expires_at_hour * HOUR_MS
+
+    @property
+    def withdrawal(self) -> bool:
+        """Whether this is a withdrawal of consent: it waits for nothing."""
+        return self.presented.block.event_type is EventType.CONSENT_WITHDRAWN
+
+    @property
+    def repeated(self) -> bool:
+        """Whether this event already counts in its referral: it was sealed again."""
+        facts = self.known.facts if self.known else ()
+        return any(fact.event_id == self.presented.block.event_id for fact in facts)
+
+    @property
+    def known_consent(self) -> KnownConsent:
+        """What the store remembers of the consent id that the event relies on."""
+        evidence = self.presented.consent
+        return self.view.consent(evidence.record.consent_id) if evidence else KnownConsent()
+
+
+def matter(
+    point: Point, presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int
+) -> Matter | Code:
+    """Gather what the rules need, or return the code that says why there is nothing to decide about."""
+    latest, block = directories.latest, presented.block
+    policy = latest.policies.get(view.country)
+    if policy is None:
+        return Code.DIRECTORY_INVALID
+    sender, recipient = latest.find(block.sender), latest.find(block.recipient)
+    if sender is None or recipient is None:
+        return Code.ORGANISATION_UNKNOWN
+    named = directories.at(presented.header.directory_version)
+    known = view.referral(block.referral_id)
+    return Matter(
+        point=point,
+        presented=presented,
+        view=view,
+        directory=latest,
+        policy=policy,
+        superseded_ms=named.superseded_at_ms if named else None,
+        sender=sender,
+        recipient=recipient,
+        known=known,
+        referral=state_of(known.facts if known else ()),
+        now_ms=now_ms,
+    )
+
+
+Rule = Callable[[Matter], Iterator[Code]]
+
+
+def passing(case: Matter) -> Iterator[Code]:
+    """Ask whether this gate is on the road of this event at all: countries, and the word of the gate of origin."""
+    here = case.view.country
+    if case.point is Point.EGRESS:
+        if case.sender.country != here:
+            yield Code.WRONG_COUNTRY
+        return
+    if case.presented.passed is None:
+        yield Code.PASS_INVALID
+    elif case.presented.passed.origin != case.sender.country or case.recipient.country != here:
+        yield Code.WRONG_COUNTRY
+
+
+def in_time(case: Matter) -> Iterator[Code]:
+    """Refuse what is past its end or lives longer than its country allows, and a directory that is too old."""
+    policy = case.directory.policies.get(case.sender.country, case.policy)
+    if case.expires_ms <= case.clock_ms:
+        yield Code.MESSAGE_EXPIRED
+        if case.presented.resumed:
+            yield Code.HOLD_EXPIRED
+    # One hour more: the end is in whole hours, and two honest clocks are minutes apart.
+    if case.expires_ms > case.clock_ms + (policy.max_message_life_hours + 1) * HOUR_MS:
+        yield Code.MESSAGE_LIFE_TOO_LONG
+    # A border that was closed for a week is no fault of the sender: what counts is when the gate of origin let it out.
+    passed = case.presented.passed
+    left_ms = passed.hour * HOUR_MS if passed else case.now_ms
+    old = case.superseded_ms is not None and left_ms - case.superseded_ms > policy.directory_grace_hours * HOUR_MS
+    if old and not case.presented.resumed:
+        yield Code.DIRECTORY_TOO_OLD
+
+
+def waiting(case: Matter) -> Iterator[Code]:
+    """Find what may be otherwise a little later: a newer directory, clocks apart, an earlier event that is held."""
+    presented = case.presented
+    if presented.header.directory_version > case.directory.version:
+        yield Code.DIRECTORY_NEWER
+    if case.withdrawal:
+        return
+    if max(case.signed_ms, case.view.newest_signed_ms) - case.now_ms > case.skew_ms:
+        yield Code.CLOCK_SKEW
+    if case.clock_ms >= case.directory.expires_at_ms:
+        yield Code.VIEW_STALE
+    answers_withdrawal = presented.block.event_type is EventType.WITHDRAWAL_ACKNOWLEDGED
+    if not answers_withdrawal and not presented.resumed and case.view.case_held(presented.block.case_handle):
+        yield Code.CASE_HELD
+
+
+def sender_stands(case: Matter) -> Iterator[Code]:
+    """Look at the sender again: an event may have been held while its sender was suspended or lost a key."""
+    if case.sender.role not in _MEMBERS:
+        yield Code.ROLE_NOT_ALLOWED
+    if case.sender.status is not OrgStatus.ACTIVE:
+        yield Code.ORGANISATION_SUSPENDED
+    key = case.sender.signing_key(case.presented.block.sender_kid)
+    if key is None:
+        yield Code.KEY_UNKNOWN
+    elif key.compromised_since_ms is not None:
+        yield Code.KEY_REVOKED
+
+
+def recipient_stands(case: Matter) -> Iterator[Code]:
+    """Demand an active organisation. A suspended one is still told to stop."""
+    if case.recipient.role not in _MEMBERS:
+        yield Code.ROLE_NOT_ALLOWED
+    if case.recipient.status is OrgStatus.REMOVED:
+        yield Code.RECIPIENT_REVOKED
+    suspended = case.recipient.status is OrgStatus.SUSPENDED
+    if suspended and case.presented.block.event_type not in _STOP_ORDERS:
+        yield Code.ORGANISATION_SUSPENDED
+
+
+def recipient_key(case: Matter) -> Iterator[Code]:
+    """Demand a key of the recipient that it still has: the private half outlives its term by life and grace."""
+    key = case.recipient.kem_key(case.presented.block.recipient_kid)
+    if key is None:
+        yield Code.KEY_UNKNOWN
+        return
+    if key.revoked:
+        yield Code.KEY_REVOKED
+    life_hours = case.policy.max_message_life_hours if case.point is Point.INGRESS else 0
+    kept_ms = (case.policy.directory_grace_hours + life_hours) * HOUR_MS
+    if not key.not_before_ms - case.skew_ms <= case.clock_ms < key.not_after_ms + kept_ms:
+        yield Code.KEY_EXPIRED
+
+
+def parties(case: Matter) -> Iterator[Code]:
+    """Keep a referral between its two organisations and under its one case handle."""
+    if case.withdrawal:
+        return
+    block, referral = case.presented.block, case.referral
+    if referral.source is not None and {block.sender, block.recipient} != {referral.source, referral.target}:
+        yield Code.NOT_A_PARTY
+    if case.known is not None and case.known.case_handle != block.case_handle:
+        yield Code.DECLARATION_MISMATCH
+
+
+def role_of_sender(case: Matter) -> Role:
+    """Return what the sender is in the referral; in one that is not known yet, whoever may send this is that."""
+    emitters = TABLE[case.presented.block.event_type].emitters
+    assumed = Role.SOURCE if Role.SOURCE in emitters else Role.TARGET
+    return case.referral.role_of(case.presented.block.sender) or assumed
+
+
+def lifecycle(case: Matter) -> Iterator[Code]:
+    """Enforce who may say what: at egress in the state that is seen here, at ingress by role only, however late."""
+    codes = may_emit(case.referral, role_of_sender(case), case.presented.block.event_type)
+    if case.point is Point.INGRESS or case.repeated:
+        codes = tuple(code for code in codes if code is not Code.STATE_NOT_ALLOWED)
+    yield from codes
+
+
+def control(case: Matter) -> Iterator[Code]:
+    """Let events that need no permit pass only without data, and only between those whom the ledger knows."""
+    block = case.presented.block
+    if block.data_categories:
+        yield Code.DECLARATION_MISMATCH
+    if case.withdrawal:
+        yield from _withdrawal(case)
+        if case.point is Point.INGRESS:
+            return  # the gate of origin asked its ledger; nothing that this node has forgotten may stop a withdrawal
+    if not {block.sender, block.recipient} <= set(case.view.disclosed(block.referral_id)):
+        yield Code.NOT_A_PARTY
+
+
+def _withdrawal(case: Matter) -> Iterator[Code]:
+    """Demand the signed withdrawal itself, made between these two organisations."""
+    evidence, block = case.presented.consent, case.presented.block
+    if evidence is None:
+        yield Code.NO_CONSENT
+        return
+    if evidence.record.state is not ConsentState.WITHDRAWN:
+        yield Code.DECLARATION_MISMATCH
+    if {block.sender, block.recipient} != {evidence.record.collected_by, evidence.record.party}:
+        yield Code.NOT_A_PARTY
+
+
+def carried_record(case: Matter) -> Iterator[Code]:
+    """Refuse a record that is not what it says in any event, so that no event can carry something else in its place."""
+    presented = case.presented
+    if presented.consent_error is not None:
+        yield presented.consent_error
+    if presented.consent is not None and not presented.consent.authentic:
+        yield Code.BAD_SIGNATURE
+    if presented.block.legal_basis_record is not None:
+        yield Code.LEGAL_BASIS_REQUIRED
+
+
+def residency(case: Matter) -> Iterator[Code]:
+    """Keep at home what this country's policy keeps at home. Only the country of origin can say so."""
+    if case.point is Point.EGRESS:
+        yield from residency_problems(case.policy, case.presented.block.data_categories, case.recipient.country)
+
+
+def needs_permit(case: Matter) -> bool:
+    """Return whether the event carries anything about the person, so that consent must cover it."""
+    return case.presented.block.event_type not in CONTROL_EVENTS
+
+
+def consent(case: Matter) -> Decision:
+    """Decide on the record that rides in the event, together with what the store remembers of its consent id."""
+    evidence = case.presented.consent
+    request = request_for(case.presented.block, case.known.subject_ref if case.known else None)
+    records = [evidence] if evidence else []
+    return decide(request, records, case.directory, case.policy, case.clock_ms, known=case.known_consent)

@@ -1,0 +1,157 @@
+"""What a gate decides: one value per record, with the audit entry it causes and the changes it makes, all as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from refbus.core.consent import Evidence, Obligation, Withdrawal
+from refbus.core.facts import EventFact
+from refbus.core.ids import (
+    CaseHandle,
+    ConsentId,
+    CountryCode,
+    EventId,
+    MessageId,
+    OrgId,
+    ReferralId,
+    SubjectRef,
+)
+from refbus.core.passage import Outcome
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code
+
+
+class Point(StrEnum):
+    """Where it was decided."""
+
+    EGRESS = "EGRESS"
+    INGRESS = "INGRESS"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordConsent:
+    """Keep this record as the newest of its consent id and collector."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class MarkWithdrawn:
+    """Keep this withdrawal, for longer than any record of its consent id."""
+
+    withdrawal: Withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class AddReferralFact:
+    """Add the event to what is known of its referral; the case and the pseudonym are set by the first one."""
+
+    referral_id: ReferralId
+    case_handle: CaseHandle
+    subject_ref: SubjectRef | None
+    fact: EventFact
+
+
+@dataclass(frozen=True, slots=True)
+class AddDisclosure:
+    """Enter in the disclosure ledger that `recipient` was sent something by `sender` in this referral."""
+
+    referral_id: ReferralId
+    consent_id: ConsentId | None
+    sender: OrgId
+    recipient: OrgId
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTime:
+    """A verified signed time (ms UTC): from now on the clock is not behind it."""
+
+    signed_ms: int
+
+
+Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the audit entry says of the event. Ids are opaque; None where the record could not be read."""
+
+    point: Point
+    message_id: MessageId | None = None
+    event_type: EventType | None = None
+    event_id: EventId | None = None
+    referral_id: ReferralId | None = None
+    case_handle: CaseHandle | None = None
+    sender: OrgId | None = None
+    recipient: OrgId | None = None
+    consent_id: ConsentId | None = None
+    consent_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Let it through: to the pump for `destination` at egress, into the recipient's inbox at ingress."""
+
+    about: About
+    destination: CountryCode
+    effects: tuple[Effect, ...]
+    obligations: tuple[Obligation, ...] = ()
+    codes: tuple[Code, ...] = ()
+    outcome: ClassVar[Outcome] = Outcome.FORWARDED
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Stop it, for every reason in `codes` (sorted). `notify` is told in a sealed notice; None while unverified."""
+
+    about: About
+    codes: tuple[Code, ...]
+    notify: OrgId | None
+    effects: tuple[Effect, ...] = ()
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep it and decide again when the directory, the clock or an earlier event has moved on, and at the deadline.
+
+    `about.case_handle` names the case whose later events wait behind it; None while the sender is unverified.
+    """
+
+    about: About
+    codes: tuple[Code, ...]
+    deadline_ms: int
+    notify: OrgId | None
+    effects: tuple[Effect, ...] = ()
+    outcome: ClassVar[Outcome] = Outcome.HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """It was decided before. With code EVENT_ID_REUSED it is another event under a used id: an alarm, never passed."""
+
+    about: About
+    codes: tuple[Code, ...] = ()
+    notify: OrgId | None = None
+    effects: tuple[Effect, ...] = ()
+    outcome: ClassVar[Outcome] = Outcome.DUPLICATE
+
+    @property
+    def alarm(self) -> bool:
+        """Whether a person must look at it."""
+        return bool(self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Not parseable: kept as received, for a person to look at."""
+
+    about: About
+    codes: tuple[Code, ...]
+    effects: tuple[Effect, ...] = ()
+    outcome: ClassVar[Outcome] = Outcome.QUARANTINED
+
+
+Verdict = Forward | Refuse | Hold | Duplicate | Quarantine
