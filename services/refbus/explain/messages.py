@@ -87,6 +87,10 @@ DIRECTORY = {
         "the list of organisations and keys is damaged or not signed as it must be",
         "The last good list stays in use. Fetch it again; if it fails again, tell the person who runs the node.",
     ),
+    Code.DIRECTORY_INCOMPLETE: Explanation(
+        "a new list of organisations and keys has begun to arrive and parts of it are missing",
+        "The last good list stays in use. The rest comes by itself with the next publication, at the latest in a day.",
+    ),
     Code.DIRECTORY_EXPIRED: Explanation(
         "the list of organisations and keys is out of date",
         "Connect so that a new list arrives, or load one from a file.",

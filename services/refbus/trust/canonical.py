@@ -61,7 +61,10 @@ class Fields:
         self._rest: dict[str, Any] = dict(value)
         self._where = where
 
-    def take(self, name: str) -> Any:  # noqa: ANN401 (the caller's next check gives it a type)
+    def __contains__(self, name: str) -> bool:
+        return name in self._rest
+
+    def take(self, name: str) -> Any:
         """Return the field, of any JSON type."""
         if name not in self._rest:
             raise self.wrong(name, "missing")

@@ -60,9 +60,7 @@ class MemberFile:
     kem: tuple[KemEntry, ...]
 
     @classmethod
-    def of(
-        cls, organisation: Organisation, signing: tuple[SigningEntry, ...], kem: tuple[KemEntry, ...]
-    ) -> MemberFile:
+    def of(cls, organisation: Organisation, signing: tuple[SigningEntry, ...], kem: tuple[KemEntry, ...]) -> MemberFile:
         """Return the file of an organisation, whose key lists are taken from the entries, oldest first."""
         signing = tuple(sorted(signing, key=lambda entry: (entry.key.not_before_ms, entry.key.kid)))
         kem = tuple(sorted(kem, key=lambda entry: (entry.key.not_before_ms, entry.key.kid)))

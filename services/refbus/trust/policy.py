@@ -66,6 +66,8 @@ def _policy(value: object) -> CountryPolicy:
         clocks={priority: _clock(clocks.take(priority.value)) for priority in Priority},
         notices={notice.notice_id: notice for notice in notices},
         emergency_disclosure=fields.flag("emergency_disclosure"),
+        assent_age=fields.integer("assent_age", 0, 18),
+        notify_subject=fields.flag("notify_subject"),
     )
     for part in (residency, clocks, fields):
         part.done()
@@ -106,6 +108,8 @@ def _clock(value: object) -> Clock:
 
 def _notice(value: object) -> Notice:
     fields = Fields(value, "notice")
-    notice = Notice(fields.text("notice_id", 64), parse_hex(fields.take("sha256"), 32, "sha256"), fields.texts("languages"))
+    notice = Notice(
+        fields.text("notice_id", 64), parse_hex(fields.take("sha256"), 32, "sha256"), fields.texts("languages")
+    )
     fields.done()
     return notice

@@ -1,0 +1,127 @@
+"""The home folder of one member: its private keys as key files, who it is, the pinned root and its directory.
+
+    org.json                       {"country", "org_id", "role"}
+    root.json                      the initial TUF root
+    keys/signing-<kid>.key         key file "signing <org>": SigningPair.secret
+    keys/kem-<kid>.key             key file "kem <org>": 32-byte seed, one file for each epoch
+    directory/                     TrustStore
+
+The passphrase of the key files is never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, KeyId, OrgId, parse_country, parse_org_id
+from refbus.core.vocabulary import member
+from refbus.crypto import keyfile
+from refbus.crypto.kem import KemPrivate
+from refbus.crypto.signing import SigningPair
+from refbus.errors import Code, SetupError
+from refbus.trust.canonical import Fields, dumps, loads
+from refbus.trust.files import store_errors, write_whole
+from refbus.trust.loader import TrustStore
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the member of a home is."""
+
+    org_id: OrgId
+    country: CountryCode
+    role: OrgRole
+
+
+class Home:
+    """The files of one member. Methods raise SetupError (HOME_NOT_FOUND, FILE_UNREADABLE, KEYFILE_*) and StoreError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = folder / "keys"
+
+    @classmethod
+    def create(cls, folder: Path, identity: Identity, root: bytes | None) -> Home:
+        """Make a home. `root` may be None until the federation hands it over (`pin_root`). Keys come by `save_*`."""
+        home = cls(folder)
+        with store_errors():
+            home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if root is not None:
+            home.pin_root(root)
+        named = {"org_id": identity.org_id, "country": identity.country, "role": identity.role.value}
+        write_whole(folder / "org.json", dumps(named))
+        return home
+
+    def identity(self) -> Identity:
+        """Return who lives here. Also raises MalformedError for a damaged org.json."""
+        try:
+            content = (self.folder / "org.json").read_bytes()
+        except OSError:
+            raise SetupError(Code.HOME_NOT_FOUND, str(self.folder)) from None
+        fields = Fields(loads(content), "org.json")
+        org_id, country = parse_org_id(fields.text("org_id")), parse_country(fields.text("country"))
+        role = member(OrgRole, fields.text("role"))
+        fields.done()
+        return Identity(org_id, country, role)
+
+    def pin_root(self, root: bytes) -> None:
+        """Pin the federation's initial root. Raises SetupError DIRECTORY_INVALID when another one is pinned."""
+        path = self.folder / "root.json"
+        if path.exists() and self._root() != root:
+            raise SetupError(Code.DIRECTORY_INVALID, "this home is pinned to another initial root")
+        write_whole(path, root)
+
+    def save_signing(self, pair: SigningPair, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
+        """Write a signing pair as a key file; returns its path."""
+        return self._save("signing", pair.kid, pair.secret, passphrase, memory_kib)
+
+    def save_kem(self, private: KemPrivate, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
+        """Write a KEM epoch's private key as a key file; returns its path."""
+        return self._save("kem", private.kid, private.seed, passphrase, memory_kib)
+
+    def signing_pairs(self, passphrase: str) -> dict[KeyId, SigningPair]:
+        """Return the signing pairs of this home."""
+        pairs = [SigningPair.from_secret(secret) for secret in self._secrets("signing", passphrase)]
+        return {pair.kid: pair for pair in pairs}
+
+    def kem_keys(self, passphrase: str) -> dict[KeyId, KemPrivate]:
+        """Return the KEM private keys of this home, one for each epoch that is not destroyed."""
+        keys = [KemPrivate(secret) for secret in self._secrets("kem", passphrase)]
+        return {key.kid: key for key in keys}
+
+    def destroy(self, kid: KeyId) -> bool:
+        """Delete the key file of `kid`; returns whether there was one. On most disks the old blocks stay until reused."""
+        found = [path for kind in ("signing", "kem") if (path := self._path(kind, kid)).exists()]
+        with store_errors():
+            for path in found:
+                path.unlink()
+        return bool(found)
+
+    def trust_store(self) -> TrustStore:
+        """Return the directory store of this home, pinned to its root; not loaded yet."""
+        return TrustStore.create(self.folder / "directory", self._root())
+
+    def _root(self) -> bytes:
+        try:
+            return (self.folder / "root.json").read_bytes()
+        except OSError as error:
+            raise SetupError(Code.FILE_UNREADABLE, f"root.json: {error.strerror}") from None
+
+    def _path(self, kind: str, kid: KeyId) -> Path:
+        return self.keys / f"{kind}-{kid.hex()}.key"
+
+    def _save(self, kind: str, kid: KeyId, secret: bytes, passphrase: str, memory_kib: int) -> Path:
+        path = self._path(kind, kid)
+        keyfile.save(path, passphrase, f"{kind} {self.identity().org_id}", secret, memory_kib=memory_kib)
+        return path
+
+    def _secrets(self, kind: str, passphrase: str) -> Iterator[bytes]:
+        org_id = self.identity().org_id
+        for path in sorted(self.keys.glob(f"{kind}-*.key")):
+            label, secret = keyfile.load(path, passphrase)
+            if label != f"{kind} {org_id}":
+                raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
+            yield secret

@@ -1,0 +1,230 @@
+"""What a node or gateway keeps of the directory: files arrive one at a time, verified versions come out.
+
+    root.json     the initial root, pinned when the store is made
+    incoming/     files as they arrived, not trusted
+    tuf/          the updater's own state: newest root, timestamp and snapshot seen
+    versions/     one file for each verified version, kept for one message life
+
+Every file is written whole, and what is in force is the newest file in `versions/`, which is written last. So a stop at any
+point leaves the version before in force, and the next start verifies what had arrived.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from refbus.core.directory import Directory
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
+from refbus.trust import client, versions
+from refbus.trust.assembly import Problem, assemble, key_owners
+from refbus.trust.files import remove_drafts, store_errors, write_whole
+from refbus.trust.history import History
+from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, publishing_order
+
+MAX_INCOMING_FILES = 8_000
+MAX_INCOMING_BYTES = 256 * 1024 * 1024
+_UPDATER_DRAFT = "tmp"
+
+
+class TrustStore:
+    """The directory of one home. Several processes may read it; they take turns to write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root_file = folder / "root.json"
+        self._incoming = folder / "incoming"
+        self._tuf = folder / "tuf"
+        self._versions = folder / "versions"
+        self._history: History | None = None
+        self._timestamp_version = 0
+        self._first_verified_ms = 0
+        self._loaded = False
+        self._waiting = False
+        self._in_use: frozenset[str] = frozenset()
+        self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
+        self.last_error: RefbusError | None = None
+        """Why the newest timestamp that arrived is not in force; None when it is."""
+
+    @classmethod
+    def create(cls, folder: Path, root: bytes) -> TrustStore:
+        """Return the store in `folder`, made with `root` pinned if it is not there yet.
+
+        Raises SetupError DIRECTORY_INVALID when the store is pinned to another root, StoreError.
+        """
+        store = cls(folder)
+        if not store._root_file.exists():
+            write_whole(store._root_file, root)
+        elif store._pinned_root() != root:
+            raise SetupError(Code.DIRECTORY_INVALID, "this store is pinned to another initial root")
+        return store
+
+    @property
+    def history(self) -> History:
+        """What is in force now. Raises UncheckableError DIRECTORY_INVALID before the first verified version."""
+        if self._history is None:
+            raise UncheckableError(Code.DIRECTORY_INVALID, "no verified version has arrived yet")
+        return self._history
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the version in force leaves out, and why."""
+        return () if self._history is None else self._history.problems
+
+    def load(self, now_ms: int) -> History | None:
+        """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
+
+        An expired directory is returned (see `History.require_fresh`), so that a gateway can start and fetch a newer one.
+        Raises SetupError when the pinned root cannot be read, StoreError.
+        """
+        self._pinned_root()
+        self._loaded = True
+        self._adopt(versions.load_all(self._versions), now_ms)
+        with self._lock(wait=False) as mine:
+            if mine:
+                self._finish(now_ms)
+        return self._history
+
+    def _finish(self, now_ms: int) -> None:
+        remove_drafts(self._incoming)
+        remove_drafts(self._versions)
+        remove_drafts(self._tuf, (_UPDATER_DRAFT,))
+        if (self._incoming / TIMESTAMP).is_file():
+            try:
+                self._refresh(now_ms)
+            except StoreError:
+                raise
+            except RefbusError as error:
+                self.last_error = error
+
+    def add_file(self, path: str, content: bytes, now_ms: int) -> Directory | None:
+        """Take one file that arrived; verify the whole when a timestamp is there. Returns the new directory, if any.
+
+        Raises MalformedError (path, size, content that is not its name), UntrustedError DIRECTORY_INVALID,
+        UncheckableError DIRECTORY_INCOMPLETE or DIRECTORY_EXPIRED, StoreError. Whatever is raised, the version before
+        stays in force and later files are welcome.
+        """
+        check_file(path, content)
+        if not self._loaded:
+            self.load(now_ms)
+        target = self._incoming / path
+        with self._lock():
+            with store_errors():
+                known = target.is_file() and target.read_bytes() == content
+            if not known:
+                self._make_room(target, len(content))
+                write_whole(target, content)
+            if path == TIMESTAMP:
+                return self._refresh(now_ms)
+            return self._try_again(now_ms) if self._waiting else None
+
+    def refresh_from(self, files: Iterable[tuple[str, bytes]], now_ms: int) -> Directory | None:
+        """Take a whole publication (a folder or archive, see `export`), whatever its order. Raises as `add_file` does."""
+        given = dict(files)
+        newest = None
+        for path in publishing_order(path for path in given if _check(path, given[path])):
+            newest = self.add_file(path, given[path], now_ms) or newest
+        return newest
+
+    def _refresh(self, now_ms: int) -> Directory | None:
+        """Verify what has arrived; the directory now in force if it changed, else None."""
+        try:
+            changed = self._verify(now_ms)
+        except RefbusError as error:
+            self.last_error = error
+            self._waiting = error.code is Code.DIRECTORY_INCOMPLETE
+            raise
+        self.last_error = None
+        self._waiting = False
+        return changed
+
+    def _verify(self, now_ms: int) -> Directory | None:
+        found = client.verify(self._tuf, self._incoming, self._pinned_root(), now_ms)
+        before = None if self._history is None else self._history.latest
+        version = 0 if before is None else before.version
+        if found.version < version or found.timestamp_version < self._timestamp_version:
+            raise UntrustedError(Code.DIRECTORY_INVALID, "older than the version in force")
+        self._in_use = found.files
+        if (found.version, found.timestamp_version) == (version, self._timestamp_version):
+            return None
+        owners = {} if before is None else key_owners(before.organisations)
+        first_ms = self._first_verified_ms if found.version == version else now_ms
+        accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
+        versions.save(self._versions, accepted)
+        older = History(()) if self._history is None else self._history
+        self._use(accepted, older, now_ms)
+        return accepted.directory
+
+    def _use(self, accepted: versions.Version, older: History, now_ms: int) -> None:
+        self._history = older.with_version(accepted.directory, accepted.problems, now_ms)
+        self._timestamp_version = accepted.timestamp_version
+        self._first_verified_ms = accepted.first_verified_ms
+        kept = {f"{directory.version}.json" for directory in self._history.versions}
+        with store_errors():
+            for path in self._versions.glob("*.json"):
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _adopt(self, found: list[versions.Version], now_ms: int) -> None:
+        if not found:
+            return
+        ends = [version.first_verified_ms for version in found[1:]]
+        older = [replace(version.directory, superseded_at_ms=end) for version, end in zip(found, ends, strict=False)]
+        self._use(found[-1], History(tuple(older)), now_ms)
+
+    def _try_again(self, now_ms: int) -> Directory | None:
+        """A missing file may have come; if others are still missing, that is what is already known."""
+        try:
+            return self._refresh(now_ms)
+        except UncheckableError:
+            return None
+
+    def _make_room(self, target: Path, size: int) -> None:
+        """Keep `incoming` within its caps by dropping what no verified version is made of. Raises MalformedError TOO_LARGE."""
+        if self._sizes is None:
+            with store_errors():
+                self._sizes = {path: path.stat().st_size for path in self._incoming.rglob("*.json")}
+        files = self._sizes
+        files[target] = size
+        if _fits(files):
+            return
+        del files[target]
+        for path in list(files):
+            if path.relative_to(self._incoming).as_posix() not in self._in_use:
+                with store_errors():
+                    path.unlink(missing_ok=True)
+                del files[path]
+        if not _fits({**files, target: size}):
+            raise MalformedError(Code.TOO_LARGE, "directory files waiting")
+        files[target] = size
+
+    @contextmanager
+    def _lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Keep other processes of this home from writing; yields False when one does and `wait` is off."""
+        with store_errors(), (self._root_file.parent / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _pinned_root(self) -> bytes:
+        try:
+            content = self._root_file.read_bytes()
+        except OSError as error:
+            raise SetupError(Code.FILE_UNREADABLE, f"pinned root: {error.strerror}") from None
+        if len(content) > MAX_METADATA_BYTES:
+            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+        return content
+
+
+def _fits(sizes: dict[Path, int]) -> bool:
+    return len(sizes) <= MAX_INCOMING_FILES and sum(sizes.values()) <= MAX_INCOMING_BYTES
+
+
+def _check(path: str, content: bytes) -> bool:
+    check_file(path, content)
+    return True
