@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from support.tree import ROOT, functions, project_files
+
+MODULES = project_files("services", "infra", suffix=".py")
+TESTS = [path for path in project_files("tests", suffix=".py") if path.name.startswith("test_")]
+_MODULE_LINES = 400
+_FUNCTION_LINES = 60
+
+
+def name_of(path: Path) -> str:
+    """Return the path inside the project."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_is_small(path: Path) -> None:
+    """A module has at most 400 lines, a function at most 60."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= _MODULE_LINES
+    if "versions" in path.parts:
+        return  # a migration is one long list of tables, written once
+    long = [node.name for node in functions(path) if (node.end_lineno or 0) - node.lineno + 1 > _FUNCTION_LINES]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "services")], ids=name_of)
+def test_library_asserts_nothing(path: Path) -> None:
+    """No check is an assert statement, which disappears under -O, and nothing is unpickled or evaluated."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert asserts == []
+    assert not names & {"eval", "exec", "pickle"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_is_left_to_do(path: Path) -> None:
+    """No note of unfinished work is in the code."""
+    text = path.read_text(encoding="utf-8")
+    assert not any(word in text for word in ("TO" + "DO", "FIX" + "ME", "XX" + "X"))
+
+
+def test_exported_names_exist() -> None:
+    """Each name that a package exports is there, in order and once."""
+    for path in project_files("services", suffix="__init__.py"):
+        package = ".".join(path.parent.relative_to(ROOT / "services").parts)
+        if "migrations" in package:
+            continue
+        module = import_module(package)
+        exported = getattr(module, "__all__", [])
+        assert list(exported) == sorted(set(exported)), package
+        assert all(hasattr(module, name) for name in exported), package
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_every_test_says_what_it_shows(path: Path) -> None:
+    """Each test has a docstring of one line, so that `pytest -v` reads as a specification."""
+    tests = [node for node in functions(path) if node.name.startswith("test_")]
+    without = [node.name for node in tests if len((ast.get_docstring(node) or "").splitlines()) != 1]
+    assert without == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_no_test_waits_or_measures_time(path: Path) -> None:
+    """No test sleeps, and none asserts how long something took: both fail on a busy machine."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    sleeps = [node.lineno for node in calls if ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"}]
+    timed = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+        and any(word in ast.unparse(node) for word in ("perf_counter", "monotonic", "elapsed"))
+    ]
+    assert sleeps == []
+    assert timed == []

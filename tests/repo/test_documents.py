@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from support.tree import ROOT, project_files
+from tools.pages import cli
+
+PAGES = project_files("docs", "keys", "schemas", "topics", "infra", suffix=".md") + sorted(ROOT.glob("*.md"))
+_LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+_HELP = re.compile(r"```\n\$ (refbus[^\n]*) --help\n(.*?)\n```", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: object) -> None:
+    """Every relative link of a page leads to a file or folder of the project."""
+    assert hasattr(page, "read_text")
+    links = [target for target, _ in _LINK.findall(page.read_text(encoding="utf-8"))]
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]  # type: ignore[attr-defined]
+    assert missing == []
+
+
+def test_help_in_documents_is_what_the_commands_say() -> None:
+    """A block that begins with `$ refbus ... --help` equals the output of that command."""
+    known = {name: text for program in cli.PROGRAMS for name, text in cli.helps(program)}
+    for page in PAGES:
+        for command, shown in _HELP.findall(page.read_text(encoding="utf-8")):
+            assert shown == known[command], f"{page.name}: {command}"
+
+
+def test_make_targets_in_documents_exist() -> None:
+    """Every `make x` that a page names is a target."""
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]+)", text, re.MULTILINE))
+        assert named <= targets, page.name
+
+
+def test_commands_in_documents_exist() -> None:
+    """Every command line `refbus ...` in code on a page begins with a command that exists."""
+    known = {name for program in cli.PROGRAMS for name, _ in cli.helps(program)}
+    for page in PAGES:
+        for line in re.findall(
+            r"(?:^|`)(refbus(?:-ops)?(?: [a-z][a-z-]*)+)", page.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            words = line.split()
+            assert any(" ".join(words[:n]) in known for n in range(2, len(words) + 1)), f"{page.name}: {line}"
+
+
+def test_make_help_lists_every_documented_target() -> None:
+    """`make help` and the Makefile agree."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    shown = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    listed = {line.split()[0] for line in shown.splitlines() if line.startswith("  ")}
+    assert listed == documented
+
+
+def test_licence_is_the_apache_licence() -> None:
+    """The licence file is the whole text that pyproject.toml names."""
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from support.tree import ROOT
+
+LOCKS = ("requirements/dev.txt", "requirements/run.txt")
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z,]+\])?==([^\s;\\]+)", re.MULTILINE)
+
+
+def canonical(name: str) -> str:
+    """Return a package name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def entries(name: str) -> list[str]:
+    """Return the requirements of a lock file, each with its continuation lines."""
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_is_pinned_by_hash(name: str) -> None:
+    """Each requirement has one exact version and at least one SHA-256, and no address of its own."""
+    lines = entries(name)
+    assert lines
+    for line in lines:
+        assert _PIN.match(line), line
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", line), line
+        assert "://" not in line, line
+
+
+def test_declared_packages_are_locked() -> None:
+    """Everything that pyproject.toml asks for is in the lock files."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    run, extra = project["dependencies"], project["optional-dependencies"]
+    wanted = {
+        "requirements/run.txt": run,
+        "requirements/dev.txt": run + extra["dev"] + extra["broker"],
+    }
+    for name, requirements in wanted.items():
+        locked = {canonical(match[1]) for match in _PIN.finditer((ROOT / name).read_text(encoding="utf-8"))}
+        asked = {canonical(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in requirements}  # type: ignore[index]
+        assert asked <= locked, name
+
+
+def test_run_lock_is_part_of_the_development_lock() -> None:
+    """What is tested is what runs: both files pin the same versions."""
+    dev, run = (
+        {canonical(match[1]): match[3] for match in _PIN.finditer((ROOT / name).read_text(encoding="utf-8"))}
+        for name in LOCKS
+    )
+    assert {name: version for name, version in run.items() if dev.get(name) != version} == {}
