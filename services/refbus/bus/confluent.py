@@ -216,7 +216,8 @@ class ConfluentReader:
             self._position = offset + 1
         elif failure.code() == KafkaError._PARTITION_EOF:
             self._position = offset  # past control records too, which are never shown
-        elif not failure.retriable():
+        elif failure.code() != KafkaError.GROUP_AUTHORIZATION_FAILED and not failure.retriable():
+            # The client looks for a group's coordinator whether or not it has a group; to be refused that is harmless.
             raise error_of(failure)
 
 

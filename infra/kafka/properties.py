@@ -1,0 +1,78 @@
+"""The settings of a development broker: one node, loopback only, nothing created by being written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+_COMMON = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    # Safety of the log: what DESIGN sections 3 and 8 rest on.
+    "auto.create.topics.enable": "false",
+    "unclean.leader.election.enable": "false",
+    "delete.topic.enable": "true",
+    # One node: the broker's own topics cannot be replicated.
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # A small machine: few threads, little memory, no waiting for more members of a group.
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "2",
+    "log.cleaner.dedupe.buffer.size": "4194304",
+    "group.initial.rebalance.delay.ms": "0",
+}
+
+
+def plain(data: Path, port: int, controller_port: int) -> dict[str, str]:
+    """Return the settings of a broker without TLS or access rules. It listens on 127.0.0.1 only."""
+    return _COMMON | _listeners(data, "PLAINTEXT", port, controller_port)
+
+
+def tls(
+    data: Path, port: int, controller_port: int, *, keystore: Path, truststore: Path, supers: str
+) -> dict[str, str]:
+    """Return the settings of a broker that demands client certificates and enforces access rules.
+
+    `supers` are the principals past all rules: the node's operator and the broker itself, "User:a;User:b".
+    """
+    return (
+        _COMMON
+        | _listeners(data, "SSL", port, controller_port)
+        | {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(keystore),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(truststore),
+            "ssl.client.auth": "required",
+            "ssl.enabled.protocols": "TLSv1.3",
+            "ssl.protocol": "TLSv1.3",
+            "ssl.principal.mapping.rules": "RULE:^CN=([a-z0-9-]+)$/$1/",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "false",
+            "super.users": supers,
+        }
+    )
+
+
+def render(settings: Mapping[str, str]) -> str:
+    """Return the text of a server.properties file."""
+    return "".join(f"{name}={value.replace(chr(92), chr(92) * 2)}\n" for name, value in settings.items())
+
+
+def _listeners(data: Path, protocol: str, port: int, controller_port: int) -> dict[str, str]:
+    return {
+        "log.dirs": str(data),
+        "listeners": f"{protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"{protocol}://127.0.0.1:{port}",
+        "inter.broker.listener.name": protocol,
+        "listener.security.protocol.map": f"{protocol}:{protocol},CONTROLLER:{protocol}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+    }

@@ -1,0 +1,27 @@
+"""The training start: run a broker once so that Java can keep its loaded classes. Only ever a matter of speed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from kafka import java
+from kafka.artifacts import Progress, fetch, locked
+from kafka.broker import Broker, BrokerFailedError
+
+
+def warm(progress: Progress = print) -> None:
+    """Make the class cache if there is none for this Java runtime. A failure is told and changes nothing else."""
+    folder = fetch(progress)
+    if java.class_cache(folder).is_file():
+        return
+    progress("broker: training start, so that later starts take a second (once, about 15 seconds)")
+    try:
+        with tempfile.TemporaryDirectory(prefix="refbus-broker-") as directory:
+            broker = Broker(Path(directory), progress=progress)
+            broker.start(train=True)
+            broker.stop()
+        with locked(folder):
+            java.training_output(folder).replace(java.class_cache(folder))
+    except (BrokerFailedError, OSError) as caught:
+        progress(f"broker: no class cache ({type(caught).__name__}); starts are slower, nothing else changes")
