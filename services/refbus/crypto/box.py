@@ -32,8 +32,8 @@ def seal(key: bytes, context: bytes, plaintext: bytes) -> bytes:
 
 def open_(key: bytes, context: bytes, box: bytes) -> bytes:
     """Return the whole plaintext, released only after its last chunk verified. Raises UntrustedError OPEN_FAILED."""
-    opener = Cobblestone256Decryptor(key, context)
     try:
+        opener = Cobblestone256Decryptor(key, context)
         return opener.update(box) + opener.finalize()
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise UntrustedError(Code.OPEN_FAILED) from None
