@@ -51,7 +51,7 @@ class BrokerAddress:
         config: dict[str, object] = {
             "bootstrap.servers": self.bootstrap,
             "client.id": client_id,
-            "log.connection.close": False,
+            "log_level": 2,  # its log repeats itself many times a second; `kafka_errors.Troubles` does not
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 2_000,
             "socket.keepalive.enable": True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ from confluent_kafka.admin import (
 )
 
 from refbus.bus.address import BrokerAddress, TlsFiles
-from refbus.bus.kafka_errors import error_named
+from refbus.bus.kafka_errors import Troubles, error_named
 from refbus.bus.port import AclRule, ClusterState, OnDelivery, Operation, Record, ResourceKind, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
@@ -189,10 +190,7 @@ class ConfluentReader:
 
     def topic_id(self) -> str:
         """Return the id that the broker gave the topic. Raises SetupError TOPIC_MISSING."""
-        state = ConfluentAdmin(self._address).topics([self._topic]).get(self._topic)
-        if state is None:
-            raise SetupError(Code.TOPIC_MISSING, self._topic)
-        return state.topic_id
+        return ConfluentAdmin(self._address).topic_id(self._topic)
 
     def close(self) -> None:
         """Free the connection."""
@@ -232,17 +230,16 @@ class ConfluentAdmin:
         if names is None:
             listed = asked(lambda: self._client.list_topics(timeout=REQUEST_TIMEOUT_S)).topics
             names = [name for name in listed if not name.startswith("__")]
-        if not names:
-            return {}
-        described = self._client.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
-        found: dict[str, Any] = {}
-        for name, future in described.items():
-            try:
-                found[name] = asked(future.result)
-            except SetupError:
-                continue  # TOPIC_MISSING
+        found = self._described(names)
         configs = self._configs(list(found))
         return {name: _topic_state(each, configs[name]) for name, each in found.items()}
+
+    def topic_id(self, name: str) -> str:
+        """Return the id of one topic. Raises SetupError TOPIC_MISSING."""
+        found = self._described([name])
+        if name not in found:
+            raise SetupError(Code.TOPIC_MISSING, name)
+        return str(found[name].topic_id)
 
     def create_topic(self, topic: TopicState) -> None:
         """Create one topic and wait until the broker knows it."""
@@ -319,6 +316,16 @@ class ConfluentAdmin:
             time.sleep(min(0.25 * 2**attempt, 2.0))
         raise last
 
+    def _described(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the client's descriptions of those topics that exist."""
+        found: dict[str, Any] = {}
+        if names:
+            answers = self._client.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
+            for name, future in answers.items():
+                with suppress(SetupError):  # TOPIC_MISSING
+                    found[name] = asked(future.result)
+        return found
+
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         resources = {ConfigResource(ConfigResource.Type.TOPIC, name): name for name in names}
         if not resources:
@@ -331,7 +338,7 @@ class ConfluentAdmin:
 
 
 def _config(address: BrokerAddress, client_id: str) -> dict[str, Any]:
-    return address.client_config(client_id) | {"logger": _log, "error_cb": _note_error}
+    return address.client_config(client_id) | {"logger": _log, "error_cb": Troubles(_log)}
 
 
 def error_of(failure: KafkaError) -> RefbusError:
@@ -348,10 +355,6 @@ def asked(question: Callable[[], _Answer]) -> _Answer:
         if error.code is Code.TOPIC_MISSING:
             raise SetupError(Code.TOPIC_MISSING) from None
         raise error from None
-
-
-def _note_error(failure: KafkaError) -> None:
-    _log.warning("broker connection: %s", failure.name())
 
 
 _KINDS = {

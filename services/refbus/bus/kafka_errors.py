@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from typing import Protocol
+
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 _CODES = {
@@ -49,3 +53,24 @@ def error_named(name: str, *, fatal: bool = False) -> RefbusError:
     if code is not None:
         return TransportError(code, name)
     return TransportError(Code.BROKER_UNREACHABLE if fatal or name in _SILENT else Code.BROKER_REFUSED, name)
+
+
+class _Named(Protocol):
+    def name(self) -> str: ...
+
+
+class Troubles:
+    """Logs the names of a connection's errors, each at most once in `QUIET_S` seconds: a broker may be away for days."""
+
+    QUIET_S = 60.0
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: dict[str, float] = {}
+
+    def __call__(self, failure: _Named) -> None:
+        """Take one error, as the client's `error_cb` does."""
+        name, now = failure.name(), time.monotonic()
+        if now - self._told.get(name, -self.QUIET_S) >= self.QUIET_S:
+            self._told[name] = now
+            self._log.warning("broker connection: %s", name)

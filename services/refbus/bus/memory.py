@@ -229,6 +229,11 @@ class MemoryAdmin:
         self._bus.require_up()
         return {name: state for name, state in self._bus.states().items() if names is None or name in names}
 
+    def topic_id(self, name: str) -> str:
+        """Return a topic's id."""
+        self._bus.require_up()
+        return self._bus.log(name).state.topic_id
+
     def create_topic(self, topic: TopicState) -> None:
         """Create one topic."""
         self._bus.require_up()

@@ -145,6 +145,10 @@ class Admin(Protocol):
         """Return the topics that exist, by name; all when `names` is None (the broker's own are left out)."""
         ...
 
+    def topic_id(self, name: str) -> str:
+        """Return the id of one topic. Raises SetupError TOPIC_MISSING."""
+        ...
+
     def create_topic(self, topic: TopicState) -> None:
         """Create one topic. Raises TransportError BROKER_REFUSED."""
         ...
