@@ -1,7 +1,7 @@
 """From verified target files to a Directory. What is wrong with one file stays with that file.
 
-A bad organisation file leaves that organisation out; a bad policy leaves its country out; each is a Problem that operators
-see. So a careless or hostile country can take itself out of the federation and nobody else.
+A bad organisation file leaves that organisation out; a bad policy leaves its country out; each is a Problem that
+operators see. So a careless or hostile country can take itself out of the federation and nobody else.
 """
 
 from __future__ import annotations

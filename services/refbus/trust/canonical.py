@@ -1,4 +1,4 @@
-"""Strict JSON with one spelling: what parses must be the bytes that its value writes (docs/spec/directory.md §Target files).
+"""Strict JSON with one spelling: what parses must be the bytes that its value writes (docs/spec/directory.md §4).
 
 Objects have sorted keys, no spaces, UTF-8 text, integers only, and no key twice. Anything else is MalformedError.
 """
@@ -53,7 +53,10 @@ def _refuse(_text: str) -> NoReturn:
 
 
 class Fields:
-    """Reads one JSON object field by field; `done` refuses what nobody asked for. Every method raises MalformedError."""
+    """Reads one JSON object field by field.
+
+    `done` refuses what nobody asked for. Every method raises MalformedError.
+    """
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):

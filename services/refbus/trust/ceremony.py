@@ -1,6 +1,6 @@
 """A federation's folder, and making one for development in a single step (keys/README.md tells the real ceremony).
 
-    <out>/root.json  repository/  staged/  anchors/  delegations/  online/  homes/<org>/  gates/<cc>/
+<out>/root.json  repository/  staged/  anchors/  delegations/  online/  homes/<org>/  gates/<cc>/
 """
 
 from __future__ import annotations
@@ -167,4 +167,3 @@ def _first_root(description: Description, signers: Mapping[Path, CryptoSigner]) 
     for role in (Root.type, Targets.type):
         root.roles[role].threshold = description.threshold
     return root
-

@@ -1,4 +1,4 @@
-"""What the ceremony can change, each as an edit of a `Publication`; who must sign follows from the roles that it touches.
+"""What the ceremony can change, each as an edit of a `Publication`; the roles that it touches say who signs.
 
 `targets` (threshold of anchors): countries, enrolments, recovery, federation-wide revocation. `<cc>` (the country's
 delegation key): its policy, its organisations' later keys, suspension and removal.
@@ -65,7 +65,10 @@ def put_policy(publication: Publication, country: CountryCode, policy: bytes) ->
 
 
 def enrol(publication: Publication, member: MemberFile) -> None:
-    """Bring in an organisation whose request and answer were checked. Raises UntrustedError DIRECTORY_INVALID, known id."""
+    """Bring in an organisation whose request and answer were checked.
+
+    Raises UntrustedError DIRECTORY_INVALID, known id.
+    """
     held = member.organisation
     if publication.content(Targets.type, _enrolment_path(held.org_id)) is not None:
         raise UntrustedError(Code.DIRECTORY_INVALID, "this id is already enrolled: recover it, or choose another id")
@@ -91,7 +94,10 @@ def recover(publication: Publication, member: MemberFile, since_ms: int) -> None
 
 
 def update_keys(publication: Publication, update: bytes, org_id: OrgId) -> None:
-    """Publish keys that an organisation handed over (`enrolment.make_update`). Raises MalformedError, UntrustedError."""
+    """Publish keys that an organisation handed over (`enrolment.make_update`).
+
+    Raises MalformedError, UntrustedError.
+    """
     held, enrolment = load_parts(publication, org_id)
     _put_member(publication, apply_update(update, held, enrolment))
 

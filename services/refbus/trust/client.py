@@ -25,7 +25,7 @@ from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
+from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.trust.assembly import Problem
 from refbus.trust.files import store_errors
 from refbus.trust.layout import (
@@ -135,12 +135,12 @@ class _Verification:
         return signed
 
     def _take_country(self, country: CountryCode) -> bool:
-        """Load a country's part. One that TUF does not accept is left out; one that has not arrived stops the update."""
+        """Load a country's part.
+
+        One that TUF does not accept is left out; one that has not arrived stops the update.
+        """
         try:
-            self._updater.get_targetinfo(f"{country}/{POLICY}")
-            part = self._trusted(country, Targets)
-            if part.delegations is not None or len(part.targets) > MAX_TARGETS:
-                raise UntrustedError(Code.DIRECTORY_INVALID, "delegates further or lists too much")
+            part = self._part(country)
         except RepositoryError as error:
             self._problems.append(Problem.of(country, _coded(error)))
             return False
@@ -151,13 +151,21 @@ class _Verification:
             self._take_target(country, name)
         return True
 
+    def _part(self, country: CountryCode) -> Targets:
+        self._updater.get_targetinfo(f"{country}/{POLICY}")
+        part = self._trusted(country, Targets)
+        if part.delegations is not None or len(part.targets) > MAX_TARGETS:
+            raise UntrustedError(Code.DIRECTORY_INVALID, "delegates further or lists too much")
+        return part
+
     def _take_target(self, country: CountryCode, name: str) -> None:
+        if not _COUNTRY_TARGET.fullmatch(name) or not name.startswith(f"{country}/"):
+            self._problems.append(Problem(country, Code.DIRECTORY_INVALID, "lists a target outside its folder"))
+            return
         try:
-            if not _COUNTRY_TARGET.fullmatch(name) or not name.startswith(f"{country}/"):
-                raise MalformedError(Code.MALFORMED, "target outside the country's folder")
             self._targets[name] = self._content(name)
-        except (MalformedError, UntrustedError) as error:
-            self._problems.append(Problem.of(name if name.isprintable() and len(name) < 80 else country, error))
+        except UntrustedError as error:
+            self._problems.append(Problem.of(name, error))
 
     def _content(self, name: str) -> bytes:
         info = self._updater.get_targetinfo(name)

@@ -23,7 +23,10 @@ PUBLIC = "refbus/tuf-key/1"
 
 
 def create_key(path: Path, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> CryptoSigner:
-    """Make a new Ed25519 key, write it encrypted to `path`, and return its signer. Raises StoreError; never overwrites."""
+    """Make a new Ed25519 key, write it encrypted to `path`, and return its signer.
+
+    Raises StoreError; never overwrites.
+    """
     if path.exists():
         raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
     with store_errors():

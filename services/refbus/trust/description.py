@@ -55,7 +55,10 @@ def read_description(path: Path) -> Description:
 
 
 def parse_description(text: str, folder: Path) -> Description:
-    """Return what `text` describes; policy files are looked up in `folder`, then in keys/policies. Raises MalformedError."""
+    """Return what `text` describes.
+
+    Policy files are looked up in `folder`, then in keys/policies. Raises MalformedError.
+    """
     try:
         fields = Fields(tomllib.loads(text), "federation")
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -129,5 +132,3 @@ def _read(path: Path) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise MalformedError(Code.MALFORMED, f"{path.name}: not UTF-8") from None
-
-

@@ -1,7 +1,7 @@
-"""Who vouched for a key (docs/spec/directory.md §Keys). The holder of a country's delegation is not enough for any of it.
+"""Who vouched for a key (docs/spec/directory.md §5). A country's delegation alone is enough for none of it.
 
-A first key counts because the anchors signed its fingerprint, a later signing key because its predecessor signed it, a KEM
-epoch because a signing key of the same organisation did. What a revoked key vouched for is revoked with it.
+A first key counts because the anchors signed its fingerprint, a later signing key because its predecessor signed it,
+a KEM epoch because a signing key of the same organisation did. What a revoked key vouched for is revoked with it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ MAX_KEM_LIFE_MS = 200 * DAY_MS
 
 
 def signing_key_message(org_id: OrgId, key: SigningKey) -> bytes:
-    """Return what is signed for a signing key: LP(org) || LP(Ed25519) || LP(ML-DSA-65 or empty) || u64be from || u64be until."""
+    """Return what is signed for a signing key.
+
+    LP(org) || LP(Ed25519) || LP(ML-DSA-65 or empty) || u64be from || u64be until.
+    """
     keys = lp(key.ed25519) + lp(key.mldsa65 or b"")
     return lp(org_id.encode()) + keys + u64be(key.not_before_ms) + u64be(key.not_after_ms)
 
@@ -46,7 +49,7 @@ def kem_message(org_id: OrgId, key: KemKey) -> bytes:
 def endorse_signing(
     org_id: OrgId, pair: SigningPair, window: tuple[int, int], predecessor: SigningPair | None
 ) -> SigningEntry:
-    """Return the entry of a new signing key valid in `window` (ms UTC, half-open), vouched for by `predecessor` if any."""
+    """Return the entry of a new signing key valid in `window` (ms UTC, half-open), signed by `predecessor` if any."""
     key = SigningKey(pair.kid, pair.public_ed25519, pair.public_mldsa65, *window)
     message = signing_key_message(org_id, key)
     by = None if predecessor is None else Endorsement(predecessor.kid, predecessor.sign(LABEL_SIGNING_KEY, message))
@@ -63,8 +66,8 @@ def endorse_kem(org_id: OrgId, private: KemPrivate, window: tuple[int, int], sig
 def load_member(content: bytes, enrolment: bytes) -> Organisation:
     """Return the organisation of a target file and its enrolment file, every key checked, revocations applied.
 
-    The same bytes give the same answer, so unchanged organisations cost nothing in the next version. Raises MalformedError
-    or UntrustedError (KEY_INVALID, KEY_NOT_ENDORSED, DIRECTORY_INVALID).
+    The same bytes give the same answer, so unchanged organisations cost nothing in the next version. Raises
+    MalformedError or UntrustedError (KEY_INVALID, KEY_NOT_ENDORSED, DIRECTORY_INVALID).
     """
     return check_member(MemberFile.parse(content), Enrolment.parse(enrolment))
 
@@ -137,7 +140,7 @@ def _check_kem(org_id: OrgId, entry: KemEntry, signing: dict[KeyId, SigningKey],
 
 
 def _require_in_office(signer: SigningKey, at_ms: int) -> None:
-    """A key vouches only for keys that begin while it is valid itself: an old one found later begins nothing new."""
+    """Let a key vouch only for keys that begin while it is valid itself: an old one found later begins nothing."""
     if not signer.not_before_ms <= at_ms < signer.not_after_ms:
         raise UntrustedError(Code.KEY_NOT_ENDORSED, "the signer was not in office when the key begins")
 

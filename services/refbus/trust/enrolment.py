@@ -61,7 +61,10 @@ def new_org_id(country: CountryCode) -> OrgId:
 
 
 def first_file(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int) -> MemberFile:
-    """Return the file of a new member: its first signing key, which proves itself, and its first KEM epoch, signed by it."""
+    """Return the file of a new member.
+
+    Its first signing key, which proves itself, and its first KEM epoch, signed by it.
+    """
     signing_window, kem_window = first_windows(now_ms)
     organisation = Organisation(
         org_id=profile.org_id,

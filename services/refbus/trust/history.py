@@ -13,7 +13,10 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Verified versions, oldest first, never empty; a DirectoryHistory. `problems` is what the newest leaves out and why."""
+    """Verified versions, oldest first, never empty.
+
+    A DirectoryHistory. `problems` is what the newest leaves out and why.
+    """
 
     versions: tuple[Directory, ...]
     problems: tuple[Problem, ...] = ()

@@ -93,7 +93,10 @@ class Home:
         return {key.kid: key for key in keys}
 
     def destroy(self, kid: KeyId) -> bool:
-        """Delete the key file of `kid`; returns whether there was one. On most disks the old blocks stay until reused."""
+        """Delete the key file of `kid`.
+
+        Returns whether there was one. On most disks the old blocks stay until reused.
+        """
         found = [path for kind in ("signing", "kem") if (path := self._path(kind, kid)).exists()]
         with store_errors():
             for path in found:

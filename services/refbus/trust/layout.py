@@ -1,7 +1,8 @@
 """Where each file of the directory is, how large it may be, and in which order files travel.
 
 A path is what a DirectoryFile record carries: `metadata/<version>.<role>.json`, `metadata/timestamp.json`, and
-`targets/<folder>/<sha256>.<name>`, where the SHA-256 is that of the content (TUF specification §5.5, consistent snapshots).
+`targets/<folder>/<sha256>.<name>`, where the SHA-256 is that of the content (TUF specification §5.5, consistent
+snapshots).
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ def metadata_file(role: str, version: int | None) -> str:
 
 
 def publishing_order(paths: Iterable[str]) -> list[str]:
-    """Sort so that whatever a file names comes before it: targets, roots, delegations, targets role, snapshot, timestamp."""
+    """Sort so that whatever a file names comes before it.
+
+    Targets, roots, delegations, targets role, snapshot, timestamp.
+    """
     return sorted(paths, key=_rank)
 
 
@@ -79,7 +83,10 @@ def _rank(path: str) -> tuple[int, int, str]:
 
 
 def list_files(repository: Path) -> list[tuple[str, bytes]]:
-    """Return every file that today's reader of `repository` needs, in publishing order. Raises SetupError FILE_UNREADABLE."""
+    """Return every file that today's reader of `repository` needs, in publishing order.
+
+    Raises SetupError FILE_UNREADABLE.
+    """
     try:
         found = [path.relative_to(repository).as_posix() for path in repository.rglob("*.json") if path.is_file()]
         return [(path, (repository / path).read_bytes()) for path in publishing_order(filter(_is_ours, found))]

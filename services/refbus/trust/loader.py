@@ -5,8 +5,8 @@
     tuf/          the updater's own state: newest root, timestamp and snapshot seen
     versions/     one file for each verified version, kept for one message life
 
-Every file is written whole, and what is in force is the newest file in `versions/`, which is written last. So a stop at any
-point leaves the version before in force, and the next start verifies what had arrived.
+Every file is written whole, and what is in force is the newest file in `versions/`, which is written last. So a stop
+at any point leaves the version before in force, and the next start verifies what had arrived.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class TrustStore:
     def load(self, now_ms: int) -> History | None:
         """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
 
-        An expired directory is returned (see `History.require_fresh`), so that a gateway can start and fetch a newer one.
-        Raises SetupError when the pinned root cannot be read, StoreError.
+        An expired directory is returned (see `History.require_fresh`), so that a gateway can start and fetch a newer
+        one. Raises SetupError when the pinned root cannot be read, StoreError.
         """
         self._pinned_root()
         self._loaded = True
@@ -121,7 +121,10 @@ class TrustStore:
             return self._try_again(now_ms) if self._waiting else None
 
     def refresh_from(self, files: Iterable[tuple[str, bytes]], now_ms: int) -> Directory | None:
-        """Take a whole publication (a folder or archive, see `export`), whatever its order. Raises as `add_file` does."""
+        """Take a whole publication (a folder or archive, see `export`), whatever its order.
+
+        Raises as `add_file` does.
+        """
         given = dict(files)
         newest = None
         for path in publishing_order(path for path in given if _check(path, given[path])):
@@ -175,14 +178,17 @@ class TrustStore:
         self._use(found[-1], History(tuple(older)), now_ms)
 
     def _try_again(self, now_ms: int) -> Directory | None:
-        """A missing file may have come; if others are still missing, that is what is already known."""
+        """Verify again, since a missing file may have come; if others are still missing, that is already known."""
         try:
             return self._refresh(now_ms)
         except UncheckableError:
             return None
 
     def _make_room(self, target: Path, size: int) -> None:
-        """Keep `incoming` within its caps by dropping what no verified version is made of. Raises MalformedError TOO_LARGE."""
+        """Keep `incoming` within its caps by dropping what no verified version is made of.
+
+        Raises MalformedError TOO_LARGE.
+        """
         if self._sizes is None:
             with store_errors():
                 self._sizes = {path: path.stat().st_size for path in self._incoming.rglob("*.json")}

@@ -1,8 +1,8 @@
 """The publishing side: a TUF repository in a folder, and a change to it that anchors sign one after the other.
 
-A `Publication` holds roles that will change, the signatures that it has so far, and new target files. It can be saved and
-taken to the machine of each anchor. `publish` first verifies the result exactly as a reader does, then writes files in
-publishing order, the timestamp last: a stop on the way leaves readers with what was there before.
+A `Publication` holds roles that will change, the signatures that it has so far, and new target files. It can be saved
+and taken to the machine of each anchor. `publish` first verifies the result exactly as a reader does, then writes
+files in publishing order, the timestamp last: a stop on the way leaves readers with what was there before.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ _Signed = TypeVar("_Signed", Root, Targets, Snapshot, Timestamp)
 
 
 class Repository:
-    """The files that are published, read only. Raises SetupError FILE_UNREADABLE or MalformedError DIRECTORY_INVALID."""
+    """The files that are published, read only.
+
+    Raises SetupError FILE_UNREADABLE or MalformedError DIRECTORY_INVALID.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -273,9 +276,12 @@ class Publication:
             if name.startswith("targets/"):
                 publication._files[name] = content
             elif name.endswith(".root.json"):
-                publication._root = _parse(content, Root)
+                publication._root = _unpublished(_parse(content, Root), repository.root())
             else:
-                publication._roles[path.name.split(".")[1]] = _parse(content, Targets)
+                role = path.name.split(".")[1]
+                staged = _unpublished(_parse(content, Targets), repository.role(role))
+                if staged is not None:
+                    publication._roles[role] = staged
         return publication
 
     def summary(self) -> tuple[str, ...]:
@@ -310,6 +316,15 @@ def verify_files(folder: Path, changed: Mapping[str, bytes], root: bytes, now_ms
             copy.write_bytes(content)
         found = client.verify(Path(temporary, "tuf"), incoming, root, now_ms)
         return tuple(sorted({*found.problems, *assemble(found.targets, found.countries, {}).problems}, key=_order))
+
+
+def _unpublished(staged: Metadata[_Signed], published: Metadata[_Signed] | None) -> Metadata[_Signed] | None:
+    """Return what still waits; None when a stop came between publishing and clearing up."""
+    if published is None or staged.signed.version == published.signed.version + 1:
+        return staged
+    if staged.signed == published.signed:
+        return None
+    raise SetupError(Code.USAGE, "the staged change was made on an older version: discard it and make it again")
 
 
 def _order(problem: Problem) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """When keys change: windows of new keys, and what an organisation must do about its keys today.
 
-A KEM epoch lasts 60 days; the next is published 14 days before it begins, and it begins 7 days before the present one ends.
-The private half of an ended epoch is destroyed once no message sealed to it can still arrive.
+A KEM epoch lasts 60 days; the next is published 14 days before it begins, and it begins 7 days before the present one
+ends. The private half of an ended epoch is destroyed once no message sealed to it can still arrive.
 """
 
 from __future__ import annotations

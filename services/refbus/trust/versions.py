@@ -1,7 +1,7 @@
 """The verified versions on disk: one file each, `<version>.json`, written whole after TUF and all key checks.
 
-First line: SHA-256 of the rest. It finds damage; it is no protection from someone who may write here, for whom the pinned
-root is just as open.
+First line: SHA-256 of the rest. It finds damage; it is no protection from someone who may write here, for whom the
+pinned root is just as open.
 """
 
 from __future__ import annotations

@@ -1,0 +1,326 @@
+"""`refbus-ops directory`.
+
+The ceremony. Edits are staged in the federation's folder, signed by each key, then published.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from refbus.core.directory import OrgStatus
+from refbus.core.ids import KeyId, parse_country, parse_org_id
+from refbus.errors import Code, SetupError
+from refbus.trust import changes, custody, enrolment, export
+from refbus.trust.assembly import Problem
+from refbus.trust.canonical import parse_hex
+from refbus.trust.ceremony import (
+    FederationPaths,
+    Passphrases,
+    create_development_federation,
+    publish_for_development,
+)
+from refbus.trust.description import read_description
+from refbus.trust.enrolment_file import fingerprint
+from refbus.trust.layout import list_files
+from refbus.trust.policy import compile_policy
+from refbus.trust.repository import Publication, Repository, verify_files
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_PASSPHRASE = click.option("--passphrase-file", type=_FILE, required=True, help="File with the passphrase, one line.")
+MAX_INPUT_BYTES = 1_048_576
+
+
+@click.group(name="directory")
+@click.option("--federation", type=_FOLDER, required=True, help="The federation's folder, outside the checkout.")
+@click.pass_context
+def directory(context: click.Context, federation: Path) -> None:
+    r"""Keep the directory of members, keys and policies.
+
+    \b
+    refbus-ops directory --federation DIR suspend kz-4f7k2m9q
+    refbus-ops directory --federation DIR sign DIR/delegations/kz.key --passphrase-file P
+    refbus-ops directory --federation DIR publish --passphrase-file P
+    """
+    context.obj = FederationPaths(federation)
+
+
+@directory.command()
+@click.option("--description", type=_FILE, required=True, help="TOML, such as keys/development.toml.")
+@_PASSPHRASE
+@click.pass_obj
+def create(paths: FederationPaths, description: Path, passphrase_file: Path) -> None:
+    """Make a development federation: all keys in one folder, under one passphrase."""
+    passphrases = Passphrases.same(read_passphrase(passphrase_file))
+    made = create_development_federation(paths.out, read_description(description), passphrases, _now_ms())
+    click.echo(f"made {len(made.homes())} homes; readers pin {made.root}")
+
+
+@directory.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def show(paths: FederationPaths, as_json: bool) -> None:
+    """Show what is published, what is left out and why, and what waits for signatures."""
+    repository = Repository(paths.repository)
+    publication = _staged(paths)
+    timestamp, snapshot, root = repository.timestamp(), repository.snapshot(), repository.root().signed
+    found = {
+        "version": snapshot.version,
+        "timestamp_version": timestamp.version,
+        "root_version": root.version,
+        "anchors": len(root.roles["root"].keyids),
+        "threshold": root.roles["root"].threshold,
+        "timestamp_expires": timestamp.expires.isoformat(),
+        "snapshot_expires": snapshot.expires.isoformat(),
+        "files": sorted(name for role in snapshot.meta for name in _targets(repository, role)),
+        "left_out": [f"{item.path} {item.code} {item.detail}" for item in _problems(paths)],
+        "staged": list(publication.summary()),
+        "signatures_missing": publication.missing(),
+    }
+    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+
+
+@directory.command()
+@click.pass_obj
+def verify(paths: FederationPaths) -> None:
+    """Verify the repository as a reader does, from the pinned root; fails when anything is left out."""
+    problems = _problems(paths)
+    for problem in problems:
+        click.echo(f"{problem.path} {problem.code} {problem.detail}")
+    if problems:
+        raise SetupError(Code.DIRECTORY_INVALID, f"{len(problems)} left out")
+    click.echo(f"version {Repository(paths.repository).snapshot().version}: everything counts")
+
+
+@directory.command(name="export")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.pass_obj
+def export_command(paths: FederationPaths, target: Path) -> None:
+    """Write the publication to TARGET for offline use: one file if it ends in .tar, else a folder."""
+    files = list_files(paths.repository)
+    write = export.write_archive if target.suffix == ".tar" else export.write_folder
+    write(files, target)
+    click.echo(f"{len(files)} files")
+
+
+@directory.command(name="new-key")
+@click.argument("path", type=_FILE)
+@_PASSPHRASE
+def new_key(path: Path, passphrase_file: Path) -> None:
+    """Make an anchor's, country's or online key at PATH, encrypted, and print its public half."""
+    signer = custody.create_key(path, read_passphrase(passphrase_file))
+    click.echo(custody.export_public(signer))
+
+
+@directory.command(name="add-anchor")
+@click.argument("public", type=_FILE)
+@click.option("--threshold", type=int, required=True, help="How many anchors must sign from now on.")
+@click.pass_obj
+def add_anchor(paths: FederationPaths, public: Path, threshold: int) -> None:
+    """Stage one more national anchor."""
+    key = custody.import_public(_read(public))
+    _stage(paths, lambda publication: changes.add_anchor(publication, key, threshold))
+
+
+@directory.command(name="remove-anchor")
+@click.argument("keyid")
+@click.option("--threshold", type=int, required=True, help="How many anchors must sign from now on.")
+@click.pass_obj
+def remove_anchor(paths: FederationPaths, keyid: str, threshold: int) -> None:
+    """Stage the removal of an anchor's key."""
+    _stage(paths, lambda publication: changes.remove_anchor(publication, keyid, threshold))
+
+
+@directory.command(name="add-country")
+@click.argument("country")
+@click.option("--policy", type=_FILE, required=True, help="The national policy, TOML.")
+@click.option("--delegation", type=_FILE, required=True, help="Public key file of the country's delegation.")
+@click.pass_obj
+def add_country(paths: FederationPaths, country: str, policy: Path, delegation: Path) -> None:
+    """Stage a country: its folder, the key that speaks for it, its policy."""
+    code, key = parse_country(country), custody.import_public(_read(delegation))
+    content = compile_policy(_text(policy))
+    _stage(paths, lambda publication: changes.add_country(publication, code, content, key))
+
+
+@directory.command(name="put-policy")
+@click.argument("policy", type=_FILE)
+@click.option("--country", required=True)
+@click.pass_obj
+def put_policy(paths: FederationPaths, policy: Path, country: str) -> None:
+    """Stage a later version of a national policy."""
+    code, content = parse_country(country), compile_policy(_text(policy))
+    _stage(paths, lambda publication: changes.put_policy(publication, code, content))
+
+
+@directory.command()
+@click.argument("request", type=_FILE)
+@click.option("--out", type=_FILE, required=True, help="The challenge, to be sent to the organisation.")
+@click.option("--pending", type=_FILE, required=True, help="Kept here until the answer comes.")
+def challenge(request: Path, out: Path, pending: Path) -> None:
+    """Check an enrolment request and make the challenge that shows possession of its KEM key."""
+    content = _read(request)
+    member = enrolment.parse_request(content)
+    made, kept = enrolment.make_challenge(content)
+    export.write_folder([(out.name, made)], out.parent)
+    export.write_folder([(pending.name, kept)], pending.parent)
+    click.echo(f"{member.organisation.org_id} {member.organisation.role} {member.organisation.label}")
+    click.echo(f"fingerprint, compare by voice: {fingerprint(member.signing[0].key).hex()}")
+
+
+@directory.command()
+@click.argument("request", type=_FILE)
+@click.option("--pending", type=_FILE, required=True)
+@click.option("--answer", type=_FILE, required=True)
+@click.option(
+    "--recover-since", type=int, help="Restart the keys of a member: old ones are compromised since (ms UTC)."
+)
+@click.pass_obj
+def enrol(paths: FederationPaths, request: Path, pending: Path, answer: Path, recover_since: int | None) -> None:
+    """Stage an organisation whose answer is right. Anchors and its country sign."""
+    member = enrolment.check_answer(_read(pending), _read(answer), _read(request))
+    if recover_since is None:
+        _stage(paths, lambda publication: changes.enrol(publication, member))
+    else:
+        _stage(paths, lambda publication: changes.recover(publication, member, recover_since))
+
+
+@directory.command(name="update-keys")
+@click.argument("org_id")
+@click.argument("update", type=_FILE)
+@click.pass_obj
+def update_keys(paths: FederationPaths, org_id: str, update: Path) -> None:
+    """Stage the new keys that an organisation handed over (`refbus keys rotate`). Its country signs."""
+    member, content = parse_org_id(org_id), _read(update)
+    _stage(paths, lambda publication: changes.update_keys(publication, content, member))
+
+
+@directory.command()
+@click.argument("org_id")
+@click.argument("kid")
+@click.option("--since-ms", type=int, help="Compromised since, ms UTC; left out: now.")
+@click.option("--by-anchors", is_flag=True, help="Revoke so that no country can take it back; anchors sign.")
+@click.pass_obj
+def revoke(paths: FederationPaths, org_id: str, kid: str, since_ms: int | None, by_anchors: bool) -> None:
+    """Stage the revocation of a key, and with it of what it vouched for."""
+    member, key = parse_org_id(org_id), KeyId(parse_hex(kid, 16, "key id"))
+    since = _now_ms() if since_ms is None else since_ms
+    _stage(paths, lambda publication: changes.revoke(publication, member, key, since, by_anchors=by_anchors))
+
+
+def _status_command(name: str, status: OrgStatus, text: str) -> None:
+    @directory.command(name=name, help=text)
+    @click.argument("org_id")
+    @click.pass_obj
+    def command(paths: FederationPaths, org_id: str) -> None:
+        member = parse_org_id(org_id)
+        _stage(paths, lambda publication: changes.set_status(publication, member, status))
+
+
+_status_command("suspend", OrgStatus.SUSPENDED, "Stage that an organisation may not send or receive for now.")
+_status_command("reactivate", OrgStatus.ACTIVE, "Stage that a suspended organisation works again.")
+_status_command("remove", OrgStatus.REMOVED, "Stage that an organisation is no longer a member.")
+
+
+@directory.command()
+@click.argument("key", type=_FILE, nargs=-1, required=True)
+@_PASSPHRASE
+@click.pass_obj
+def sign(paths: FederationPaths, key: tuple[Path, ...], passphrase_file: Path) -> None:
+    """Add a key's signatures to the staged change. Read `show` first: it lists what you sign."""
+    publication = _staged(paths)
+    passphrase = read_passphrase(passphrase_file)
+    for path in key:
+        signed = publication.sign(custody.load_signer(path, passphrase))
+        click.echo(f"{path.name}: {', '.join(signed) or 'nothing here needs this key'}")
+    publication.save(paths.staged)
+
+
+@directory.command()
+@_PASSPHRASE
+@click.option("--development", is_flag=True, help="Sign first with every key in the folder.")
+@click.pass_obj
+def publish(paths: FederationPaths, passphrase_file: Path, development: bool) -> None:
+    """Put the staged change in force; with nothing staged, publish a fresh timestamp (once a day)."""
+    publication, passphrase = _staged(paths), read_passphrase(passphrase_file)
+    if development:
+        publish_for_development(paths, publication, Passphrases.same(passphrase))
+    else:
+        online = [custody.load_signer(paths.online(role), passphrase) for role in ("snapshot", "timestamp")]
+        publication.publish(*online)
+    shutil.rmtree(paths.staged, ignore_errors=True)
+    click.echo(f"version {Repository(paths.repository).snapshot().version} is published")
+
+
+@directory.command()
+@click.pass_obj
+def discard(paths: FederationPaths) -> None:
+    """Forget the staged change."""
+    shutil.rmtree(paths.staged, ignore_errors=True)
+
+
+def read_passphrase(path: Path) -> str:
+    """Return the first line of a passphrase file. Raises SetupError when it is empty or cannot be read."""
+    text = _text(path).split("\n", 1)[0].rstrip("\r")
+    if not text:
+        raise SetupError(Code.USAGE, f"{path.name} is empty")
+    return text
+
+
+def _stage(paths: FederationPaths, change: Callable[[Publication], None]) -> None:
+    publication = _staged(paths)
+    change(publication)
+    shutil.rmtree(paths.staged, ignore_errors=True)
+    publication.save(paths.staged)
+    for line in publication.summary():
+        click.echo(line)
+    needed = ", ".join(f"{role}: {count}" for role, count in sorted(publication.missing().items()))
+    click.echo(f"staged; signatures needed: {needed}")
+
+
+def _staged(paths: FederationPaths) -> Publication:
+    return Publication.resume(Repository(paths.repository), paths.staged, _now_ms())
+
+
+def _problems(paths: FederationPaths) -> tuple[Problem, ...]:
+    return verify_files(paths.repository, {}, _read(paths.root), _now_ms())
+
+
+def _targets(repository: Repository, meta: str) -> list[str]:
+    held = repository.role(meta.removesuffix(".json"))
+    return [] if held is None else list(held.signed.targets)
+
+
+def _lines(found: dict[str, object]) -> list[str]:
+    lines = []
+    for name, value in found.items():
+        lines += [f"{name}:", *(f"  {item}" for item in value)] if isinstance(value, list) else [f"{name}: {value}"]
+    return lines
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_INPUT_BYTES + 1)
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+    if len(content) > MAX_INPUT_BYTES:
+        raise SetupError(Code.TOO_LARGE, path.name)
+    return content
+
+
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode()
+    except UnicodeDecodeError:
+        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: not UTF-8") from None
+
+
+def _now_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
