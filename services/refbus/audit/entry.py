@@ -81,7 +81,7 @@ def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
         opening, record_type, encoded = split_lp(parts, 3)
         record = AuditRecord.parse(encoded)
         leaf = leaf_of(opening, RECORD_TYPE, encoded)
-        canonical = record_type == RECORD_TYPE.encode() and len(plaintext) == _size_class(len(parts))
+        canonical = len(plaintext) == _size_class(len(parts)) and record_type == RECORD_TYPE.encode()
     except MalformedError:
         raise UntrustedError(Code.AUDIT_INVALID, "sealed record") from None
     same_facts = (record.decision_id, record.writer, record.at_ms) == (entry.decision_id, entry.writer, entry.at_ms)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_every_field_is_signed(field: str) -> None:
     """A change of any field breaks the signature."""
     entry = audit_entry()
     value = getattr(entry, field)
-    changed = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
+    changed: Any = value + 1 if isinstance(value, int) else bytes([value[0] ^ 1]) + value[1:]
     assert code_of(dataclasses.replace(entry, **{field: changed})) is Code.SIGNATURE_INVALID
 
 
@@ -174,6 +175,7 @@ def _inside(record: AuditRecord, *, kind: str = RECORD_TYPE, opening: bytes | No
         pytest.param(pad_exact(_inside(audit_record()), 2048), id="a size that is no class"),
         pytest.param(pad_exact(_inside(audit_record()) + b"x", 1024), id="trailing bytes"),
         pytest.param(pad_exact(_inside(audit_record()), 1024)[:-1] + b"x", id="padding that is not zeros"),
+        pytest.param(pad_exact(_inside(audit_record(), kind="x" * 5000), 8192), id="larger than the largest class"),
         pytest.param(b"", id="nothing"),
     ],
 )

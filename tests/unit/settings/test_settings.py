@@ -51,7 +51,7 @@ def test_other_variables_are_ignored() -> None:
 
 def test_settings_of_another_service_are_known() -> None:
     """One shell can hold the settings of several services."""
-    assert from_environment(OpsSettings, GATE).bootstrap["kz"] == "127.0.0.1:9092"
+    assert from_environment(OpsSettings, GATE).bootstrap == {"kz": "127.0.0.1:9092", "uz": "[::1]:9093,localhost:9094"}
 
 
 @pytest.mark.parametrize(
