@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from refbus.core.consent import SignedConsent
 from refbus.core.ids import ConsentId
@@ -35,6 +36,7 @@ class WithdrawalRow:
     created_ms: int
     acknowledged_ms: int | None
     answer: str | None
+    reason: str | None
 
 
 def keep(tx: Transaction, case: Case, raw: bytes, now_ms: int) -> None:
@@ -64,12 +66,6 @@ def of_case(tx: Transaction, case: Case) -> list[Kept]:
     return [Kept(number, raw, decode_signed(raw)) for number, raw in raws]
 
 
-def case_number_of(tx: Transaction, consent_id: ConsentId) -> int | None:
-    """Return the number of the case that this consent belongs to."""
-    wanted = tx.vault.hash("consent", consent_id)
-    return tx.connection.execute(select(consents.c.case_id).where(consents.c.consent_hash == wanted)).scalar()
-
-
 def add_withdrawal(
     tx: Transaction, case: Case, consent_id: ConsentId, event_row: int, *, outgoing: bool, now_ms: int
 ) -> None:
@@ -85,21 +81,38 @@ def add_withdrawal(
     )
 
 
-def withdrawal_rows(tx: Transaction, *, outgoing: bool, case_id: int | None = None) -> list[WithdrawalRow]:
+def withdrawal_rows(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
     """Return the withdrawals in one direction, acknowledged or not, oldest first."""
-    query = select(withdrawals).where(withdrawals.c.outgoing == outgoing)
-    if case_id is not None:
-        query = query.where(withdrawals.c.case_id == case_id)
-    rows = tx.connection.execute(query.order_by(withdrawals.c.id))
-    return [
-        WithdrawalRow(r.id, r.case_id, r.event_id, r.outgoing, r.created_ms, r.acknowledged_ms, r.answer) for r in rows
-    ]
+    query = select(withdrawals).where(withdrawals.c.outgoing == outgoing).order_by(withdrawals.c.id)
+    return [_withdrawal(row) for row in tx.connection.execute(query)]
 
 
-def acknowledge(tx: Transaction, row_id: int, answer: str, now_ms: int) -> None:
-    """Note the answer to a withdrawal."""
+def of_consent(tx: Transaction, consent_id: ConsentId, *, case_id: int, outgoing: bool) -> list[WithdrawalRow]:
+    """Return the withdrawals of one consent in one direction."""
+    query = select(withdrawals).where(
+        withdrawals.c.consent_hash == tx.vault.hash("consent", consent_id),
+        withdrawals.c.case_id == case_id,
+        withdrawals.c.outgoing == outgoing,
+    )
+    return [_withdrawal(row) for row in tx.connection.execute(query)]
+
+
+def answer_to(tx: Transaction, event_row: int) -> tuple[str, str | None] | None:
+    """Return what was answered to the withdrawal that this event told of: the result and the reason for keeping."""
+    row = tx.connection.execute(select(withdrawals).where(withdrawals.c.event_id == event_row)).first()
+    return None if row is None or row.answer is None else (row.answer, row.reason)
+
+
+def is_withdrawal(tx: Transaction, event_row: int) -> bool:
+    """Whether this event tells of a withdrawal."""
+    query = select(withdrawals.c.id).where(withdrawals.c.event_id == event_row)
+    return tx.connection.execute(query).first() is not None
+
+
+def acknowledge(tx: Transaction, row_id: int, answer: str, reason: str | None, now_ms: int) -> None:
+    """Note the answer to a withdrawal: the result, and why data is kept if any is."""
     change = update(withdrawals).where(withdrawals.c.id == row_id)
-    tx.connection.execute(change.values(acknowledged_ms=now_ms, answer=answer))
+    tx.connection.execute(change.values(acknowledged_ms=now_ms, answer=answer, reason=reason))
 
 
 def oldest_unanswered_ms(tx: Transaction, *, outgoing: bool) -> int | None:
@@ -107,3 +120,16 @@ def oldest_unanswered_ms(tx: Transaction, *, outgoing: bool) -> int | None:
     query = select(func.min(withdrawals.c.created_ms))
     query = query.where(withdrawals.c.outgoing == outgoing, withdrawals.c.acknowledged_ms.is_(None))
     return tx.connection.execute(query).scalar()
+
+
+def _withdrawal(row: Row[Any]) -> WithdrawalRow:
+    return WithdrawalRow(
+        row.id,
+        row.case_id,
+        row.event_id,
+        row.outgoing,
+        row.created_ms,
+        row.acknowledged_ms,
+        row.answer,
+        row.reason,
+    )

@@ -76,11 +76,12 @@ def set_position(tx: Transaction, topic: str, new: Position) -> None:
         tx.connection.execute(insert(positions).values(topic=topic, **values))
 
 
-def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> None:
-    """Keep a record that cannot be taken in; the same bytes are kept once."""
+def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> bool:
+    """Keep a record that cannot be taken in; True the first time, since the same bytes are kept once."""
     digest = hashlib.sha256(record.body).digest()
     change = update(set_aside).where(set_aside.c.sha256 == digest).values(state=state, code=code)
-    if tx.connection.execute(change).rowcount == 0:
+    first = tx.connection.execute(change).rowcount == 0
+    if first:
         row = insert(set_aside).values(
             sequence=record.sequence,
             sha256=digest,
@@ -91,6 +92,7 @@ def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Cod
             since_ms=now_ms,
         )
         tx.connection.execute(row)
+    return first
 
 
 def aside(tx: Transaction, state: AsideState) -> list[Aside]:
@@ -99,9 +101,10 @@ def aside(tx: Transaction, state: AsideState) -> list[Aside]:
     return [Aside(r.id, r.sequence, InboxKind(r.kind), r.value, AsideState(r.state), r.code, r.since_ms) for r in rows]
 
 
-def take_back(tx: Transaction, row_id: int) -> None:
-    """Drop a record from what is set aside: it was taken in after all."""
-    tx.connection.execute(delete(set_aside).where(set_aside.c.id == row_id))
+def take_back(tx: Transaction, body: bytes) -> None:
+    """Drop a record from what is held: it is being taken in again."""
+    digest = hashlib.sha256(body).digest()
+    tx.connection.execute(delete(set_aside).where(set_aside.c.sha256 == digest, set_aside.c.state == AsideState.HELD))
 
 
 def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:

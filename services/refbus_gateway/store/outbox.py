@@ -1,7 +1,7 @@
 """Rows of the durable outbox and the gates' notices about them. A row exists before anything is sent.
 
 An event's row holds the exact bytes of one envelope. They are produced again until the gate's signed receipt is here;
-a fresh envelope for the same event replaces the row. An audit entry's row is done once the broker has it.
+a fresh envelope of the same event replaces the row. An audit entry's row is done once the broker has it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
-from refbus_gateway.store.schema import notices, outbox
+from refbus_gateway.store.schema import events, notices, outbox
 from refbus_gateway.store.session import Transaction
 
 
@@ -23,6 +23,7 @@ class RowState(StrEnum):
     """How far one envelope (or audit entry) has come, as far as signed receipts say."""
 
     READY = "READY"  # to be produced, and again until a receipt is here
+    STALE = "STALE"  # this envelope cannot arrive; a fresh one of the same event is to be made
     HELD = "HELD"  # a gate keeps it and will decide
     FORWARDED = "FORWARDED"  # our gate passed it to the border
     TAKEN = "TAKEN"  # the other country's gate has it; the end for an event
@@ -31,15 +32,18 @@ class RowState(StrEnum):
     DONE = "DONE"  # the broker has the audit entry; the end
 
 
+_ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events, outbox.c.event_id == events.c.id))
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row. Times in ms UTC; `expires_at_hour` and both key ids only for envelopes."""
+    """One row. Times in ms UTC; `referral`, `expires_at_hour` and both key ids only for envelopes."""
 
     id: int
     event_id: int | None
+    referral: int | None
+    confirmed: bool
     topic: str
     value: bytes | None = field(repr=False)
     sha256: bytes
@@ -83,9 +87,10 @@ def add(
     event_row: int | None = None,
     facts: EnvelopeFacts | None = None,
 ) -> int:
-    """Add a row that is due at once and return its id."""
+    """Add a row that is due at once and return its id. One with `facts` is an envelope, which a gate must confirm."""
     row = insert(outbox).values(
         event_id=event_row,
+        confirmed=facts is not None,
         topic=topic,
         value=value,
         sha256=hashlib.sha256(value).digest(),
@@ -103,26 +108,32 @@ def add(
 
 def due(tx: Transaction, now_ms: int, limit: int = 200) -> list[OutboxRow]:
     """Return the rows to produce now, in the order in which they were made."""
-    query = select(outbox).where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
+    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id).limit(limit))]
 
 
 def open_envelopes(tx: Transaction) -> list[OutboxRow]:
-    """Return the event rows that are not at their end, in the order in which they were made."""
+    """Return the envelopes that are not at their end, in the order in which they were made."""
     ended = [str(state) for state in ENDED]
-    query = select(outbox).where(outbox.c.event_id.is_not(None), outbox.c.state.not_in(ended))
+    query = _ROWS.where(outbox.c.confirmed, outbox.c.state.not_in(ended))
+    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+
+
+def stale(tx: Transaction) -> list[OutboxRow]:
+    """Return the envelopes that are to be replaced by fresh ones, in the order in which they were made."""
+    query = _ROWS.where(outbox.c.state == RowState.STALE)
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
-    query = select(outbox).where(outbox.c.event_id == event_row).order_by(outbox.c.id)
+    query = _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id)
     return [_row(row) for row in tx.connection.execute(query)]
 
 
 def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
     """Return the row whose bytes have this SHA-256 (32 bytes)."""
-    row = tx.connection.execute(select(outbox).where(outbox.c.sha256 == sha256)).first()
+    row = tx.connection.execute(_ROWS.where(outbox.c.sha256 == sha256)).first()
     return None if row is None else _row(row)
 
 
@@ -138,8 +149,8 @@ def oldest_ready_ms(tx: Transaction) -> int | None:
 
 
 def produced(tx: Transaction, row: OutboxRow, *, now_ms: int, next_ms: int) -> None:
-    """Note that the broker has the bytes. An event's row comes up again at `next_ms` unless a receipt ends that."""
-    done = row.event_id is None
+    """Note that the broker has the bytes. An envelope comes up again at `next_ms` unless a receipt ends that."""
+    done = not row.confirmed
     change = update(outbox).where(outbox.c.id == row.id, outbox.c.state == RowState.READY)
     tx.connection.execute(
         change.values(
@@ -194,6 +205,8 @@ def _row(row: Row[Any]) -> OutboxRow:
     return OutboxRow(
         row.id,
         row.event_id,
+        row.referral_id,
+        row.confirmed,
         row.topic,
         row.value,
         row.sha256,

@@ -10,7 +10,7 @@ from sqlalchemy import Row, insert, select, update
 
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
-from refbus.errors import Code, RuleError, UntrustedError
+from refbus.errors import Code, RuleError
 from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import cases
 from refbus_gateway.store.schema import events, referrals
@@ -91,6 +91,18 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
     return [_referral(tx, row) for row in rows]
 
 
+def note_request(tx: Transaction, referral: Referral, request_hash: bytes) -> None:
+    """Remember what a referral asked of whom, as a keyed hash."""
+    change = update(referrals).where(referrals.c.id == referral.id)
+    tx.connection.execute(change.values(request_hash=request_hash))
+
+
+def of_request(tx: Transaction, case: cases.Case, request_hash: bytes) -> list[Referral]:
+    """Return the referrals of a case that asked this."""
+    query = select(referrals).where(referrals.c.case_id == case.id, referrals.c.request_hash == request_hash)
+    return [_referral(tx, row) for row in tx.connection.execute(query)]
+
+
 def every(tx: Transaction) -> list[Referral]:
     """Return the referrals of all cases that were not erased, oldest first."""
     return [found for case in cases.every(tx) if case.key is not None for found in of_case(tx, case)]
@@ -99,7 +111,7 @@ def every(tx: Transaction) -> list[Referral]:
 def add_event(
     tx: Transaction, referral: Referral, block: RoutingBlock, payload: bytes, *, status: EventStatus, now_ms: int
 ) -> Event:
-    """Add an event. The caller has asked `known` first: a second one with these ids violates a unique key."""
+    """Add an event. The caller has asked `event_row_id` first: a second one with these ids violates a unique key."""
     outgoing = status in {EventStatus.QUEUED, EventStatus.SENT, EventStatus.REFUSED}
     key = cases.get(tx, referral.case_id).open_key()
     event_hash = _event_hash(tx, block.sender, block.event_id)
@@ -116,13 +128,10 @@ def add_event(
     return Event(row_id, referral.id, outgoing, status, now_ms, None, block, payload)
 
 
-def known(tx: Transaction, block: RoutingBlock, payload: bytes) -> bool:
-    """Whether this event is here already. Raises UntrustedError EVENT_ID_REUSED when its id stood for other content."""
-    wanted = _event_hash(tx, block.sender, block.event_id)
-    found = tx.connection.execute(select(events.c.content_hash).where(events.c.event_hash == wanted)).scalar()
-    if found is not None and found != _content_hash(tx, block, payload):
-        raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
-    return found is not None
+def same_content(tx: Transaction, row_id: int, block: RoutingBlock, payload: bytes) -> bool:
+    """Whether a stored event has this type, referral and payload; works for erased cases too."""
+    kept = tx.connection.execute(select(events.c.content_hash).where(events.c.id == row_id)).scalar_one()
+    return bool(kept == _content_hash(tx, block, payload))
 
 
 def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | None:
@@ -141,6 +150,15 @@ def events_of(tx: Transaction, referral: Referral) -> list[Event]:
     """Return all events of a referral in the order in which they came to this store."""
     rows = tx.connection.execute(select(events).where(events.c.referral_id == referral.id).order_by(events.c.id))
     return [_event(tx, row, referral) for row in rows]
+
+
+def replace_block(tx: Transaction, old: Event, block: RoutingBlock) -> Event:
+    """Keep the routing block of a fresh envelope for an event of ours; ids and payload are the same as before."""
+    event_hash = _event_hash(tx, block.sender, block.event_id)
+    key = cases.get(tx, get(tx, old.referral).case_id).open_key()
+    body = key.seal(b"event/" + event_hash, join(encode_block(block), old.payload))
+    tx.connection.execute(update(events).where(events.c.id == old.id).values(body=body))
+    return event(tx, old.id)
 
 
 def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:

@@ -51,6 +51,7 @@ referrals = Table(
     Column("case_id", ForeignKey("cases.id"), nullable=False),
     Column("counterpart_id", ForeignKey("counterparts.id"), nullable=False),
     Column("own", Boolean, nullable=False, comment="requested here, as against received"),
+    Column("request_hash", LargeBinary, comment="of organisation and content: the same request is sent once"),
     Column("created_ms", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
@@ -78,7 +79,8 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("event_id", ForeignKey("events.id"), comment="NULL for an audit entry"),
+    Column("event_id", ForeignKey("events.id"), comment="NULL for an audit entry or an answer without a stored event"),
+    Column("confirmed", Boolean, nullable=False, comment="a gate must confirm it, as against the broker alone"),
     Column("topic", Text, nullable=False),
     Column("value", LargeBinary, comment="sealed bytes as they travel; NULL once settled"),
     Column("sha256", LargeBinary, nullable=False, unique=True),
@@ -133,6 +135,7 @@ withdrawals = Table(
     Column("created_ms", Integer, nullable=False),
     Column("acknowledged_ms", Integer),
     Column("answer", Text),
+    Column("reason", Text),
 )
 
 set_aside = Table(

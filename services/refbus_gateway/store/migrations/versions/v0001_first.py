@@ -109,6 +109,12 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Integer(), nullable=False),
         sa.Column("counterpart_id", sa.Integer(), nullable=False),
         sa.Column("own", sa.Boolean(), nullable=False, comment="requested here, as against received"),
+        sa.Column(
+            "request_hash",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="of organisation and content: the same request is sent once",
+        ),
         sa.Column("created_ms", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -151,7 +157,15 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("event_id", sa.Integer(), nullable=True, comment="NULL for an audit entry"),
+        sa.Column(
+            "event_id",
+            sa.Integer(),
+            nullable=True,
+            comment="NULL for an audit entry or an answer without a stored event",
+        ),
+        sa.Column(
+            "confirmed", sa.Boolean(), nullable=False, comment="a gate must confirm it, as against the broker alone"
+        ),
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=True, comment="sealed bytes as they travel; NULL once settled"),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
@@ -182,6 +196,7 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.Integer(), nullable=False),
         sa.Column("acknowledged_ms", sa.Integer(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["cases.id"],

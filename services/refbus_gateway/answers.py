@@ -1,0 +1,87 @@
+"""What this gateway says by itself: received, cannot be opened, already acknowledged, erased."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from refbus.core.message import RoutingBlock
+from refbus.core.vocabulary import EventType
+from refbus.envelope.routing import Authenticated
+from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.wire.consent import decode_signed
+from refbus_gateway import sending
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.sending import Draft, Terms
+from refbus_gateway.store import consents, inbox, referrals
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.verifying import UndecryptableError
+
+
+def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) -> None:
+    """Say something that must not stand in the way of taking a record in; a failure becomes an alarm."""
+    try:
+        with tx.connection.begin_nested():
+            say()
+    except StoreError:
+        raise
+    except RefbusError as error:
+        inbox.raise_alarm(tx, error.code, "an automatic answer could not be sent", gateway.now_ms())
+
+
+def delivered(gateway: Gateway, tx: Transaction, referral: Referral, request: Event) -> None:
+    """Tell the sender that the request is here, verified and readable."""
+    block = request.block
+    fields = {"of_event": block.event_id, "at_ms": gateway.now_ms()}
+    draft = Draft(EventType.REFERRAL_DELIVERED, fields, Terms(block.purpose, block.priority))
+    best_effort(gateway, tx, lambda: sending.send(gateway, tx, referral, draft))
+
+
+def opened(gateway: Gateway, tx: Transaction, referral: Referral, request: Event) -> None:
+    """Tell the sender that a person has opened the request."""
+    block = request.block
+    fields = {"of_event": block.event_id, "at_ms": gateway.now_ms()}
+    sending.send(gateway, tx, referral, Draft(EventType.REFERRAL_OPENED, fields, Terms(block.purpose, block.priority)))
+
+
+def undecryptable(gateway: Gateway, tx: Transaction, error: UndecryptableError) -> None:
+    """Tell the sender, whose signature held, that the content does not open with any key here."""
+    opened_routing = error.authenticated.opened
+    fields = {"envelope_sha256": opened_routing.envelope.sha256, "reason": error.reason.value}
+    block = opened_routing.block
+    best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
+
+
+def repeated(gateway: Gateway, tx: Transaction, row_id: int, block: RoutingBlock) -> None:
+    """Answer a withdrawal that comes again although it was acknowledged: the acknowledgement was lost."""
+    if block.event_type is EventType.CONSENT_WITHDRAWN:
+        answer = consents.answer_to(tx, row_id)
+        if answer is not None:
+            best_effort(gateway, tx, lambda: _acknowledge(gateway, tx, block, answer))
+
+
+def after_erasure(gateway: Gateway, tx: Transaction, event: Authenticated) -> bool:
+    """Answer an envelope about a case that was erased here: a withdrawal is acknowledged as ERASED, all else refused.
+
+    Raises UncheckableError KEY_DESTROYED for all else.
+    """
+    block = event.opened.block
+    if block.event_type is not EventType.CONSENT_WITHDRAWN or block.consent_record is None:
+        raise UncheckableError(Code.KEY_DESTROYED, "about a case that was erased here")
+    row_id = referrals.event_row_id(tx, block.sender, block.event_id)
+    known = None if row_id is None else consents.answer_to(tx, row_id)
+    best_effort(gateway, tx, lambda: _acknowledge(gateway, tx, block, known or ("ERASED", None)))
+    return False
+
+
+def _acknowledge(gateway: Gateway, tx: Transaction, block: RoutingBlock, answer: tuple[str, str | None]) -> None:
+    if block.consent_record is None:
+        return
+    record = decode_signed(block.consent_record).record
+    fields = {
+        "consent_id": record.consent_id,
+        "consent_version": record.version,
+        "result": answer[0],
+        "retention_reason": answer[1],
+    }
+    sending.answer(gateway, tx, block, EventType.WITHDRAWAL_ACKNOWLEDGED, fields)

@@ -1,0 +1,52 @@
+"""What the gateway needs of a bus, and the real one. Tests give a `MemoryBus`, which has the same two calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from refbus.bus.port import Producer, Reader
+from refbus.errors import Code, SetupError
+from refbus_gateway.home import Config
+
+
+class Bus(Protocol):
+    """A way to write to topics and to read one."""
+
+    def producer(self) -> Producer:
+        """Return a new producer."""
+        ...
+
+    def reader(self, topic: str) -> Reader:
+        """Return a new reader at the beginning of `topic`."""
+        ...
+
+
+class KafkaBus:
+    """The broker of this organisation's country."""
+
+    def __init__(self, bootstrap: str, tls: Path | None) -> None:
+        from refbus.bus.address import BrokerAddress, TlsFiles  # late: only what talks to a broker pays for it
+
+        files = TlsFiles(tls / "ca.pem", tls / "certificate.pem", tls / "key.pem") if tls else None
+        self._address = BrokerAddress(bootstrap, files)
+
+    def producer(self) -> Producer:
+        """Return a new producer: acks from all replicas, idempotent. Raises SetupError UNSAFE_SETTING."""
+        from refbus.bus import confluent
+
+        return confluent.producer(self._address)
+
+    def reader(self, topic: str) -> Reader:
+        """Return a new reader at the beginning of `topic`. Raises SetupError UNSAFE_SETTING."""
+        from refbus.bus import confluent
+
+        return confluent.reader(self._address, topic)
+
+
+def kafka(config: Config, bootstrap: str | None, tls: Path | None) -> KafkaBus:
+    """Return the broker from the environment's settings, else from the home's. Raises SetupError SETTINGS_INVALID."""
+    address = bootstrap or config.bootstrap
+    if not address:
+        raise SetupError(Code.SETTINGS_INVALID, "no broker: refbus home connect --bootstrap HOST:PORT")
+    return KafkaBus(address, tls or (Path(config.tls) if config.tls else None))

@@ -1,0 +1,136 @@
+"""Own cases: taking a case file in, sending it, erasing a case."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.ids import OrgId, ReferralId
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.errors import Code, RuleError, SetupError
+from refbus_gateway import audit, sending
+from refbus_gateway.audit import Decided
+from refbus_gateway.casefile import CaseFile, parse_case
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.sending import Draft, Terms
+from refbus_gateway.store import cases, consents, outbox, referrals
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.referrals import EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.withholding import without
+
+MAX_CASE_FILE: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A referral that was queued, or that had been sent before and was left alone."""
+
+    referral: Referral
+    again: bool
+
+
+def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
+    """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE."""
+    parse_case(content, now_ms=gateway.now_ms())
+    name = hashlib.sha256(content).digest()
+    known = cases.find(tx, name)
+    if known is not None:
+        known.open_key()
+        return known
+    body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
+    return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
+
+
+def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes) -> None:
+    """Put an edited case file in place of the earlier one; what was sent stays as it was sent."""
+    parse_case(content, now_ms=gateway.now_ms())
+    body = {**cases.body_of(tx, _own(case)), "file": base64.b64encode(content).decode()}
+    cases.replace_body(tx, case, body)
+
+
+def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:
+    """Note organisations that must never receive anything of this case. The list never leaves this home."""
+    body = cases.body_of(tx, _own(case))
+    cases.replace_body(tx, case, {**body, "denied_recipients": sorted({*body["denied_recipients"], *orgs})})
+
+
+def file_of(gateway: Gateway, tx: Transaction, case: Case) -> CaseFile:
+    """Return the case file of an own case, read as of now. Raises RuleError CASE_UNKNOWN for a received one."""
+    content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
+    return parse_case(content, now_ms=gateway.now_ms())
+
+
+def send_case(
+    gateway: Gateway,
+    tx: Transaction,
+    case: Case,
+    *,
+    to: OrgId | None = None,
+    withhold: Collection[DataCategory] = (),
+    again: bool = False,
+) -> Sent:
+    """Queue the referral of a case to one organisation; without `again` a repeat changes nothing.
+
+    Raises ConsentError, RuleError, SetupError USAGE when no organisation is named, MalformedError.
+    """
+    file = file_of(gateway, tx, case)
+    org = to or (file.recipient if isinstance(file.recipient, str) else None)
+    if org is None:
+        raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")
+    gateway.organisation(org)
+    fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
+    request = tx.vault.hash("request", org.encode(), repr(sorted(fields.items())).encode())
+    known = None if again else _sent_before(tx, case, request)
+    if known is not None:
+        return Sent(known, again=True)
+    party = cases.counterpart(tx, case, org)
+    referral_id = ReferralId(secrets.token_bytes(16))
+    referral = referrals.create(tx, party, referral_id, own=True, now_ms=gateway.now_ms())
+    referrals.note_request(tx, referral, request)
+    fields["reply_by_ms"] = file.reply_by_ms
+    terms = Terms(file.purpose, file.priority, file.reply_by_ms)
+    sending.send(gateway, tx, referral, Draft(EventType.REFERRAL_REQUESTED, fields, terms))
+    return Sent(referral, again=False)
+
+
+def erase(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Destroy the key of a case. What waits for an answer must be settled first.
+
+    Raises RuleError STATE_NOT_ALLOWED while a withdrawal is not acknowledged or an event is still to be sent.
+    """
+    case.open_key()
+    unanswered = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.acknowledged_ms is None]
+    if any(row.case_id == case.id for row in unanswered):
+        raise RuleError(Code.STATE_NOT_ALLOWED, "a withdrawal of this case is not acknowledged yet")
+    for referral in referrals.of_case(tx, case):
+        for event in referrals.events_of(tx, referral):
+            rows = outbox.of_event(tx, event.id)
+            if event.status is EventStatus.QUEUED and any(row.produced_ms is None for row in rows):
+                raise RuleError(Code.STATE_NOT_ALLOWED, "an event of this case has not been sent yet")
+    destroy(gateway, tx, case)
+
+
+def destroy(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Destroy the key of a case now, and leave word of it for the inspector and for a restored backup."""
+    audit.record(gateway, tx, None, Decided(Stage.ERASED, AuditOutcome.DONE))
+    cases.destroy(tx, case, gateway.now_ms())
+
+
+def _sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
+    for referral in referrals.of_request(tx, case, request):
+        events = referrals.events_of(tx, referral)
+        if any(event.status is not EventStatus.REFUSED for event in events):
+            return referral
+    return None
+
+
+def _own(case: Case) -> Case:
+    if not case.own:
+        raise RuleError(Code.CASE_UNKNOWN, f"{case.id} was received from another organisation")
+    return case

@@ -1,0 +1,83 @@
+"""The consent decision at the sender and at the recipient, on all records that are kept here of the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refbus.core.consent import ConsentState, Decision, Evidence
+from refbus.core.ids import OrgId, SubjectRef
+from refbus.core.message import RoutingBlock
+from refbus.core.permit import decide, request_for
+from refbus.core.vocabulary import CONTROL_EVENTS
+from refbus.envelope.consent import evidence_of
+from refbus.errors import Code, ConsentError, UncheckableError
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, consents
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.consents import Kept
+from refbus_gateway.store.session import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A decision that permits, and the signed record (exact bytes) that travels with the event."""
+
+    decision: Decision
+    record: bytes
+
+
+def between(tx: Transaction, case: Case, one: OrgId, other: OrgId) -> list[Kept]:
+    """Return the records of a case that are about exactly these two organisations."""
+    pair = {one, other}
+    return [kept for kept in consents.of_case(tx, case) if {kept.signed.record.party, _collector(kept)} == pair]
+
+
+def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> Permit:
+    """Return what permits `block`. Raises ConsentError with every reason; UncheckableError VIEW_STALE when only that.
+
+    Denials that stay here (the person named organisations that must never know) count before any record.
+    """
+    kept = between(tx, case, block.sender, block.recipient)
+    subject = _subject_ref(tx, case, gateway, block)
+    request = request_for(block, subject if kept else None)
+    weighed = kept or consents.of_case(tx, case)
+    directory = gateway.directory()
+    evidence = [evidence_of(each.raw, directory) for each in weighed]
+    decision = decide(request, evidence, directory, gateway.policy(), gateway.now_ms())
+    reasons = set(decision.reasons)
+    if block.recipient in denied_recipients(tx, case):
+        reasons.add(Code.EXPLICIT_DENY)
+    if reasons == {Code.VIEW_STALE}:
+        raise UncheckableError(Code.VIEW_STALE)
+    if reasons:
+        raise ConsentError(tuple(sorted(reasons)))
+    return Permit(decision, _record_of(weighed, evidence, decision))
+
+
+def needs_permit(block: RoutingBlock) -> bool:
+    """Whether consent must permit this event; control events are exempt by their closed form."""
+    return block.event_type not in CONTROL_EVENTS
+
+
+def denied_recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
+    """Return the organisations that the person does not want to know anything. This list never leaves the home."""
+    body = cases.body_of(tx, case) if case.own else {}
+    return frozenset(OrgId(org) for org in body.get("denied_recipients", ()))
+
+
+def _record_of(weighed: list[Kept], evidence: list[Evidence], decision: Decision) -> bytes:
+    for kept, each in zip(weighed, evidence, strict=True):
+        record = each.record
+        same = (record.consent_id, record.version) == (decision.consent_id, decision.version)
+        if same and record.state is ConsentState.GIVEN:
+            return kept.raw
+    raise ConsentError((Code.NO_CONSENT,))
+
+
+def _subject_ref(tx: Transaction, case: Case, gateway: Gateway, block: RoutingBlock) -> SubjectRef | None:
+    other = block.recipient if block.sender == gateway.me else block.sender
+    return next((party.subject_ref for party in cases.counterparts_of(tx, case) if party.org == other), None)
+
+
+def _collector(kept: Kept) -> OrgId:
+    return kept.signed.record.collected_by

@@ -1,0 +1,183 @@
+"""Reading the directory topic, then the inbox, to their ends; each batch in one transaction with its position.
+
+Only what was read to the end may be shown: a withdrawal can wait behind a referral. Sequence numbers and the running
+hash show holes; offsets make each record count once, whatever the broker repeats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from refbus.bus.port import Reader, Record
+from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
+from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
+from refbus_gateway import incoming
+from refbus_gateway.broker import Bus
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import inbox
+from refbus_gateway.store.inbox import AsideState, Position
+from refbus_gateway.store.session import Transaction
+
+BATCH: Final = 50
+SYNCHRONISED: Final = "synchronised"
+_WAIT_S: Final = 5.0
+UNKNOWN_HASH: Final = b""
+"""Running hash after a hole: the next heartbeat gives a new start."""
+
+
+class Draining:
+    """The two readers of one home. One instance at a time: the holder of the home's lock."""
+
+    def __init__(self, gateway: Gateway, bus: Bus) -> None:
+        self._gateway = gateway
+        self._directory = bus.reader(gateway.directory_topic)
+        self._inbox = bus.reader(gateway.inbox_topic)
+        self._placed: set[str] = set()
+
+    def drain(self) -> int:
+        """Read both topics to the ends that they have now; return how many things are new for a person.
+
+        Raises TransportError BROKER_UNREACHABLE, SetupError TOPIC_MISSING, StoreError.
+        """
+        gateway = self._gateway
+        started_ms = gateway.now_ms()
+        self._read_all(self._directory, gateway.directory_topic, self._take_directory)
+        self._again_held()
+        news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
+        with gateway.store.write() as tx:
+            tx.put_int(SYNCHRONISED, started_ms)
+        return news
+
+    def read_some(self, timeout_s: float) -> int:
+        """Read what has arrived in the inbox, waiting at most `timeout_s` seconds; return what is new for a person."""
+        self._place(self._inbox, self._gateway.inbox_topic)
+        records = self._inbox.read(BATCH, timeout_s)
+        return self._take_inbox(records) if records else 0
+
+    def at_end(self) -> bool:
+        """Whether this home has everything that both topics have now. Raises TransportError."""
+        pairs = ((self._directory, self._gateway.directory_topic), (self._inbox, self._gateway.inbox_topic))
+        with self._gateway.store.read() as tx:
+            kept = {topic: inbox.position(tx, topic) for _, topic in pairs}
+        return all(_reached(reader.end_offset(), kept[topic]) for reader, topic in pairs)
+
+    def close(self) -> None:
+        """Free the connections."""
+        self._directory.close()
+        self._inbox.close()
+
+    def _again_held(self) -> None:
+        """Try again what could not be checked before: the directory or the clock may have moved."""
+        with self._gateway.store.read() as tx:
+            held = inbox.aside(tx, AsideState.HELD)
+        for each in held:
+            with self._gateway.store.write() as tx:
+                record = InboxRecord(each.kind, max(each.sequence, 1), each.value)
+                incoming.take_in(self._gateway, tx, record, Position("", 0, each.sequence - 1, UNKNOWN_HASH))
+
+    def _read_all(self, reader: Reader, topic: str, take: Callable[[list[Record]], int]) -> int:
+        self._place(reader, topic)
+        end = reader.end_offset()
+        news = 0
+        while reader.position() < end:
+            records = reader.read(BATCH, _WAIT_S)
+            if not records:
+                raise TransportError(Code.BROKER_UNREACHABLE, topic.split(".")[1])
+            news += take(records)
+        return news
+
+    def _place(self, reader: Reader, topic: str) -> None:
+        """Put a reader where this home stopped; what the log has lost in between is an alarm, never a stop."""
+        if topic in self._placed:
+            return
+        topic_id, begin = reader.topic_id(), reader.begin_offset()
+        with self._gateway.store.write() as tx:
+            kept = inbox.position(tx, topic) or Position(topic_id, begin)
+            lost = kept.topic_id != topic_id or kept.next_offset < begin
+            if lost:
+                inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], self._gateway.now_ms())
+                kept = replace(kept, topic_id=topic_id, next_offset=begin)
+            inbox.set_position(tx, topic, kept)
+        reader.seek(kept.next_offset)
+        self._placed.add(topic)
+
+    def _take_directory(self, records: list[Record]) -> int:
+        gateway = self._gateway
+        failures = [error for record in records if (error := _add_file(gateway, record)) is not None]
+        with gateway.store.write() as tx:
+            for error in failures:
+                inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
+            self._advance(tx, gateway.directory_topic, records[-1])
+        return 0
+
+    def _advance(self, tx: Transaction, topic: str, last: Record) -> None:
+        kept = inbox.position(tx, topic)
+        if kept is not None:
+            inbox.set_position(tx, topic, replace(kept, next_offset=last.offset + 1))
+
+    def _take_inbox(self, records: list[Record]) -> int:
+        topic = self._gateway.inbox_topic
+        try:
+            with self._gateway.store.write() as tx:
+                position = inbox.position(tx, topic) or Position("", records[0].offset)
+                news = 0
+                for record in records:
+                    position, new = self._take_one(tx, record, position)
+                    news += new
+                inbox.set_position(tx, topic, position)
+        except StoreError:
+            self._placed.discard(topic)  # nothing of the batch is kept: read it again
+            raise
+        return news
+
+    def _take_one(self, tx: Transaction, record: Record, position: Position) -> tuple[Position, int]:
+        """Take one record in and return where the inbox stands after it."""
+        gateway = self._gateway
+        after = replace(position, next_offset=record.offset + 1)
+        if record.offset < position.next_offset:
+            return position, 0
+        try:
+            parsed = InboxRecord.parse(record.value)
+        except MalformedError as error:
+            inbox.raise_alarm(tx, error.code, f"inbox offset {record.offset}", gateway.now_ms())
+            unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
+            inbox.put_aside(tx, unreadable, AsideState.REFUSED, error.code, gateway.now_ms())
+            return after, 1
+        if parsed.sequence <= position.sequence:
+            return after, 0
+        if parsed.sequence != position.sequence + 1:
+            detail = f"records {position.sequence + 1} to {parsed.sequence - 1}"
+            inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
+            position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
+        new = incoming.take_in(gateway, tx, parsed, position)
+        return _following(after, position, parsed), int(new)
+
+
+def _following(after: Position, before: Position, record: InboxRecord) -> Position:
+    """Return the position with the running hash moved on: SHA-256(before || SHA-256(body)); unknown stays unknown."""
+    known = before.running_hash != UNKNOWN_HASH
+    body = hashlib.sha256(record.body).digest()
+    running = hashlib.sha256(before.running_hash + body).digest() if known else UNKNOWN_HASH
+    return replace(after, sequence=record.sequence, running_hash=running)
+
+
+def _reached(end: int, kept: Position | None) -> bool:
+    return kept is not None and kept.next_offset >= end
+
+
+def _add_file(gateway: Gateway, record: Record) -> RefbusError | None:
+    """Give one file to the directory; return what speaks against it. A version still incomplete is no failure."""
+    try:
+        file = DirectoryFile.parse(record.value)
+        with gateway.home.directory_lock():
+            gateway.trust.add_file(file.path, file.content, gateway.now_ms())
+    except StoreError:
+        raise
+    except UncheckableError:
+        return None
+    except RefbusError as error:
+        return error
+    return None

@@ -1,0 +1,77 @@
+"""What a verified event causes here beyond being stored: receipts, stops, acknowledgements, fresh envelopes."""
+
+from __future__ import annotations
+
+from refbus.core.consent import withdrawal_of
+from refbus.core.message import RoutingBlock
+from refbus.core.vocabulary import EventType
+from refbus.envelope.consent import evidence_of
+from refbus.errors import Code, ConsentError, UntrustedError
+from refbus_gateway import answers, notices
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, consents, inbox, outbox
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.verifying import Verified
+
+
+def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> None:
+    """Refuse a consent record that is not signed by one who may, or speaks of another person or other organisations.
+
+    Raises ConsentError: BAD_SIGNATURE, SUBJECT_MISMATCH, RECIPIENT_NOT_COVERED; MalformedError.
+    """
+    evidence = evidence_of(block.consent_record or b"", gateway.directory())
+    record = evidence.record
+    party = next((each for each in cases.counterparts_of(tx, case) if each.org == block.sender), None)
+    reasons = {
+        Code.BAD_SIGNATURE: not evidence.authentic,
+        Code.SUBJECT_MISMATCH: party is None or party.subject_ref != record.subject_ref,
+        Code.RECIPIENT_NOT_COVERED: {record.collected_by, record.party} != {block.sender, gateway.me},
+    }
+    found = tuple(sorted(code for code, holds in reasons.items() if holds))
+    if found:
+        raise ConsentError(found)
+
+
+def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
+    """Do what a new event asks for. Raises UntrustedError when it contradicts what is known here."""
+    match event.block.event_type:
+        case EventType.REFERRAL_REQUESTED:
+            answers.delivered(gateway, tx, referral, stored)
+        case EventType.CONSENT_WITHDRAWN:
+            _withdrawn(gateway, tx, referral, stored, event)
+        case EventType.WITHDRAWAL_ACKNOWLEDGED:
+            _acknowledged(gateway, tx, referral, event)
+        case EventType.UNDECRYPTABLE:
+            _undecryptable(gateway, tx, event)
+        case _:
+            pass
+
+
+def _withdrawn(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
+    """From now on the consent decision here says WITHDRAWN; a person has to say what was done with the data."""
+    evidence = evidence_of(event.block.consent_record or b"", gateway.directory())
+    told = (event.payload["consent_id"], event.payload["consent_version"], event.payload["record_sha256"])
+    record = evidence.record
+    if withdrawal_of(evidence) is None or told != (record.consent_id, record.version, evidence.record_sha256):
+        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the withdrawal that it carries")
+    case, now_ms = cases.get(tx, referral.case_id), gateway.now_ms()
+    consents.add_withdrawal(tx, case, record.consent_id, stored.id, outgoing=False, now_ms=now_ms)
+
+
+def _acknowledged(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:
+    answer = event.payload["result"]
+    for row in consents.of_consent(tx, event.payload["consent_id"], case_id=referral.case_id, outgoing=True):
+        if row.acknowledged_ms is None or row.answer == "STOPPED":  # STOPPED now, ERASED later is progress
+            consents.acknowledge(tx, row.id, answer, event.payload["retention_reason"], gateway.now_ms())
+
+
+def _undecryptable(gateway: Gateway, tx: Transaction, event: Verified) -> None:
+    row = outbox.by_sha256(tx, event.payload["envelope_sha256"])
+    if row is None or row.event_id is None or row.sha256 != event.payload["envelope_sha256"]:
+        raise UntrustedError(Code.NOT_A_PARTY, "about an envelope that is not ours")
+    if event.payload["reason"] == "UNKNOWN_SCHEMA":
+        inbox.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())
+    else:
+        notices.request_renewal(gateway, tx, row, Code.UNDECRYPTABLE)

@@ -1,0 +1,143 @@
+"""Taking in one inbox record: verified and stored, or held to be tried again, or refused and kept as evidence.
+
+Nothing is ever dropped. A repeat has no second effect. What cannot be checked yet (a newer directory, a clock) is held;
+what was checked and is false is refused with an alarm; bytes that do not open are answered with UNDECRYPTABLE.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.message import RoutingBlock
+from refbus.core.referral import TABLE, Role
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
+from refbus.wire.consent import decode_signed
+from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gateway import answers, audit, consenting, effects, notices
+from refbus_gateway.audit import Decided
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store.referrals import EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.verifying import UndecryptableError, authenticated, verified
+
+
+def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: inbox.Position) -> bool:
+    """Take in one record and return whether a person has something new to look at. Raises StoreError only.
+
+    `position` is where the inbox stood before this record.
+    """
+    try:
+        with tx.connection.begin_nested():
+            inbox.take_back(tx, record.body)
+            if record.kind is InboxKind.NOTICE:
+                notices.take_in(gateway, tx, record.body, position)
+                return False
+            return _event(gateway, tx, record.body)
+    except (StoreError, SQLAlchemyError):
+        raise
+    except UncheckableError as error:
+        state = AsideState.REFUSED if error.code is Code.KEY_DESTROYED else AsideState.HELD
+        return _set_aside(gateway, tx, record, state, error)
+    except RefbusError as error:
+        return _set_aside(gateway, tx, record, AsideState.REFUSED, error)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop an inbox: kept, told, tried again
+        cause = RefbusError(Code.INTERNAL_ERROR, type(error).__name__)
+        inbox.raise_alarm(tx, cause.code, f"inbox record {record.sequence}: {cause.detail}", gateway.now_ms())
+        return _set_aside(gateway, tx, record, AsideState.HELD, cause)
+
+
+def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
+    opened = authenticated(gateway, raw)
+    block = opened.opened.block
+    known_case = cases.case_of_handle(tx, block.sender, block.case_handle)
+    if known_case is not None and known_case.key is None:
+        return answers.after_erasure(gateway, tx, opened)
+    event = verified(gateway, opened)
+    row_id = referrals.event_row_id(tx, block.sender, block.event_id)
+    if row_id is not None:
+        if not referrals.same_content(tx, row_id, block, event.encoded):
+            raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
+        answers.repeated(gateway, tx, row_id, block)
+        return False
+    referral = _referral(gateway, tx, block)
+    _check_role(referral, block)
+    _check_consent(gateway, tx, referral, block)
+    status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
+    stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())
+    effects.apply(gateway, tx, referral, stored, event)
+    return block.event_type not in _TECHNICAL
+
+
+_TECHNICAL = frozenset({EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE})
+
+
+def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
+    """Find the referral of an incoming event; the first event of a new one brings its names with it.
+
+    Raises UntrustedError NOT_A_PARTY when the referral is somebody else's, UncheckableError REFERRAL_UNKNOWN when the
+    request has not come yet.
+    """
+    referral = referrals.find(tx, block.referral_id)
+    if referral is None:
+        return _new_referral(gateway, tx, block)
+    case = cases.get(tx, referral.case_id)
+    party = next(each for each in cases.counterparts_of(tx, case) if each.org == referral.org)
+    if (block.sender, block.case_handle) != (party.org, party.case_handle):
+        raise UntrustedError(Code.NOT_A_PARTY, block.sender)
+    return referral
+
+
+def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
+    if Role.SOURCE not in TABLE[block.event_type].emitters:
+        raise UntrustedError(Code.NOT_A_PARTY, "an answer to a referral that is not ours")
+    if block.consent_record is None:
+        raise UncheckableError(Code.REFERRAL_UNKNOWN, "its request has not come yet")
+    record = decode_signed(block.consent_record).record
+    if {record.collected_by, record.party} != {block.sender, gateway.me}:
+        raise ConsentError((Code.RECIPIENT_NOT_COVERED,))
+    now_ms = gateway.now_ms()
+    case = cases.case_of_handle(tx, block.sender, block.case_handle)
+    if case is None:
+        case = cases.create(tx, block.sender.encode() + block.case_handle, {}, own=False, now_ms=now_ms)
+        party = cases.add_counterpart(tx, case, block.sender, block.case_handle, record.subject_ref)
+    else:
+        party = cases.counterpart(tx, case, block.sender)
+    return referrals.create(tx, party, block.referral_id, own=False, now_ms=now_ms)
+
+
+def _check_role(referral: Referral, block: RoutingBlock) -> None:
+    """Refuse what the sender's side may never say. The state is not judged: events cross on the way (domain 4.7)."""
+    role = Role.TARGET if referral.own else Role.SOURCE
+    if role not in TABLE[block.event_type].emitters:
+        raise RuleError(Code.ROLE_NOT_ALLOWED, block.event_type)
+
+
+def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> None:
+    """Keep the record that came along and decide, on all records that are known here. Raises ConsentError."""
+    case = cases.get(tx, referral.case_id)
+    if block.consent_record is not None:
+        effects.check_record(gateway, tx, case, block)
+        consents.keep(tx, case, block.consent_record, gateway.now_ms())
+    if consenting.needs_permit(block):
+        consenting.require_permit(gateway, tx, case, block)
+
+
+def _set_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, state: AsideState, error: RefbusError) -> bool:
+    """Keep the record with its code; tell a person, the inspector, and where it helps the sender."""
+    first = inbox.put_aside(tx, record, state, error.code, gateway.now_ms())
+    if state is AsideState.REFUSED:
+        inbox.raise_alarm(tx, error.code, f"inbox record {record.sequence}", gateway.now_ms())
+        if record.kind is InboxKind.EVENT:
+            codes = error.reasons if isinstance(error, ConsentError) else (error.code,)
+            answers.best_effort(gateway, tx, lambda: audit.record(gateway, tx, None, _refusal(codes)))
+    if first and isinstance(error, UndecryptableError):
+        answers.undecryptable(gateway, tx, error)
+    return state is AsideState.REFUSED
+
+
+def _refusal(codes: tuple[Code, ...]) -> Decided:
+    return Decided(Stage.OPENED, AuditOutcome.REFUSED, codes)

@@ -1,0 +1,117 @@
+"""What gates tell this organisation: receipts, refusals, failed deliveries, and heartbeats of the inbox."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from refbus.core.directory import OrgRole, SigningKey
+from refbus.core.ids import KeyId, OrgId
+from refbus.envelope.notice import open_notice
+from refbus.errors import Code, UntrustedError
+from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
+from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.session import Transaction
+
+LAST_HEARTBEAT: Final = "last-heartbeat"
+RESEAL: Final = frozenset(
+    {
+        Code.MESSAGE_EXPIRED,
+        Code.MESSAGE_LIFE_TOO_LONG,
+        Code.DIRECTORY_TOO_OLD,
+        Code.KEY_REVOKED,
+        Code.KEY_EXPIRED,
+        Code.HOLD_EXPIRED,
+    }
+)
+"""Refusals that say nothing against the event, only against the envelope: a fresh one may pass."""
+MOST_RENEWALS: Final = 5
+"""After so many fresh envelopes of one event a person must look at it."""
+_NEXT = {
+    NoticeOutcome.FORWARDED: RowState.FORWARDED,
+    NoticeOutcome.DUPLICATE: RowState.FORWARDED,
+    NoticeOutcome.HELD: RowState.HELD,
+    NoticeOutcome.TAKEN: RowState.TAKEN,
+}
+_RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWARDED: 2, RowState.TAKEN: 3}
+
+
+def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Position) -> None:
+    """Verify one sealed notice and act on it; `position` is where the inbox stood before it.
+
+    Raises UntrustedError OPEN_FAILED, NOT_A_PARTY; UncheckableError KEY_UNKNOWN; MalformedError.
+    """
+    notice = open_notice(body, gateway.me, gateway.keys.openers(), lambda org, kid: _gate_key(gateway, org, kid))
+    gateway.learn_time(tx, notice.at_ms)
+    if notice.at_ms > gateway.local_ms() + CLOCK_SKEW_MS:
+        inbox.raise_alarm(tx, Code.CLOCK_SKEW, "this computer's clock is behind", gateway.now_ms())
+    if notice.kind is NoticeKind.HEARTBEAT:
+        _heartbeat(gateway, tx, notice, position)
+        return
+    row = outbox.by_sha256(tx, notice.envelope_sha256)
+    if row is None or not row.confirmed:
+        raise UntrustedError(Code.NOT_A_PARTY, "a notice about an envelope that is not ours")
+    if outbox.note(tx, row.id, notice, gateway.now_ms()):
+        _settle(gateway, tx, row, notice)
+
+
+def _gate_key(gateway: Gateway, org: OrgId, kid: KeyId) -> SigningKey | None:
+    gate = gateway.directory().find(org)
+    key = gate.signing_key(kid) if gate and gate.role is OrgRole.GATE else None
+    return key if key and key.compromised_since_ms is None else None
+
+
+def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Move the row by what the gate says. A notice that arrives late never moves it back."""
+    if row.state in outbox.ENDED:
+        return
+    if notice.kind is NoticeKind.DELIVERY_FAILED:
+        request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
+    elif notice.outcome in {NoticeOutcome.REFUSED, NoticeOutcome.QUARANTINED}:
+        _refused(gateway, tx, row, notice)
+    elif notice.outcome in _NEXT:
+        state = _NEXT[notice.outcome]
+        if _RANK[state] > _RANK[row.state]:
+            outbox.set_state(tx, row.id, state)
+        if state is RowState.TAKEN and row.event_id is not None:
+            referrals.set_status(tx, row.event_id, EventStatus.SENT)
+
+
+def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    codes = {code for code in Code if code in notice.codes}
+    if codes and codes <= RESEAL:
+        request_renewal(gateway, tx, row, min(codes))
+        return
+    outbox.set_state(tx, row.id, RowState.REFUSED)
+    if row.event_id is not None:
+        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+    inbox.raise_alarm(
+        tx, min(codes, default=Code.INTERNAL_ERROR), f"{notice.from_gate} refused outbox {row.id}", gateway.now_ms()
+    )
+
+
+def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code) -> None:
+    """Ask for a fresh envelope of the same event. Too many become an alarm instead, except for a withdrawal."""
+    if row.event_id is None:  # an answer; whoever still needs it asks again
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        return
+    endless = consents.is_withdrawal(tx, row.event_id)
+    if not endless and len(outbox.of_event(tx, row.event_id)) > MOST_RENEWALS:
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
+    else:
+        outbox.set_state(tx, row.id, RowState.STALE)
+
+
+def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: inbox.Position) -> None:
+    """Compare the gate's count and running hash with what was read here: holes and silence show."""
+    if notice.from_gate != gateway.gate:
+        raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
+    tx.put_int(LAST_HEARTBEAT, max(tx.get_int(LAST_HEARTBEAT), notice.at_ms))
+    same_count = notice.inbox_count == position.sequence
+    if notice.inbox_count > position.sequence or (same_count and notice.inbox_hash != position.running_hash):
+        detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
+        inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())

@@ -1,0 +1,150 @@
+"""From the durable outbox to the broker: rows in order, again until a gate confirms them, fresh envelopes in time.
+
+A row is noted as produced only in its own error-free delivery report. A crash anywhere sends the same bytes again,
+which the gate recognises. Within a referral nothing overtakes: a later event waits until the broker has the earlier.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from refbus.bus.port import OnDelivery, Producer
+from refbus.core.ids import KeyId
+from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
+from refbus_gateway import notices, sending
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.sending import HOUR_MS
+from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.session import Transaction
+
+FIRST_RESEND_MS: Final = 30_000
+LONGEST_RESEND_MS: Final = 3_600_000
+RETRY_MS: Final = 1_000
+"""After the broker did not take a row."""
+WITHDRAWAL_AGAIN_MS: Final = 86_400_000
+"""A withdrawal that nobody acknowledged goes out in a fresh envelope every day, without end."""
+
+
+class Outgoing:
+    """Moves rows of one home to the broker. One instance at a time: the holder of the home's lock."""
+
+    def __init__(self, gateway: Gateway, producer: Producer, resend_ms: int = FIRST_RESEND_MS) -> None:
+        self._gateway = gateway
+        self._producer = producer
+        self._resend_ms = resend_ms
+        self._in_flight: dict[int, OutboxRow] = {}
+        self._reports: list[tuple[OutboxRow, RefbusError | None]] = []
+        self.last_error: RefbusError | None = None
+
+    def push(self, timeout_s: float = 0.0) -> bool:
+        """Produce what is due and note what the broker reported; True when something was confirmed by the broker.
+
+        Waits at most `timeout_s` seconds for reports. Raises StoreError; a broker that is away is `last_error`.
+        """
+        with self._gateway.store.read() as tx:
+            rows = outbox.due(tx, self._gateway.now_ms())
+        blocked = {row.referral for row in self._in_flight.values() if row.referral is not None}
+        for row in rows:
+            if row.id in self._in_flight or row.referral in blocked:
+                continue
+            if row.referral is not None and row.attempts == 0:
+                blocked.add(row.referral)
+            self._produce(row)
+        self._producer.poll(timeout_s if self._in_flight else 0.0)
+        return self._note()
+
+    def idle(self) -> bool:
+        """Whether nothing is with the broker's client right now."""
+        return not self._in_flight
+
+    def _produce(self, row: OutboxRow) -> None:
+        if row.value is None:
+            return
+        self._in_flight[row.id] = row
+        try:
+            self._producer.produce(row.topic, row.value, self._report(row))
+        except TransportError as error:
+            self._reports.append((row, error))
+
+    def _report(self, row: OutboxRow) -> OnDelivery:
+        return lambda error: self._reports.append((row, error))
+
+    def _note(self) -> bool:
+        if not self._reports:
+            return False
+        reports, self._reports = self._reports, []
+        now_ms = self._gateway.now_ms()
+        with self._gateway.store.write() as tx:
+            for row, error in reports:
+                if error is None:
+                    wait_ms = min(self._resend_ms * 2 ** min(row.attempts, 16), LONGEST_RESEND_MS)
+                    outbox.produced(tx, row, now_ms=now_ms, next_ms=now_ms + wait_ms)
+                else:
+                    outbox.postpone(tx, row.id, now_ms + RETRY_MS)
+        for row, error in reports:
+            self._in_flight.pop(row.id, None)
+            self.last_error = error
+        return any(error is None for _, error in reports)
+
+
+def tend(gateway: Gateway) -> None:
+    """Look after what time and keys do to waiting envelopes: each of them gets a fresh one, or a reason why not.
+
+    Raises StoreError, and UncheckableError while the directory is not usable: then everything waits.
+    """
+    gateway.directory()
+    with gateway.store.write() as tx:
+        for row in outbox.open_envelopes(tx):
+            code = _why_stale(gateway, row)
+            if code is not None:
+                notices.request_renewal(gateway, tx, row, code)
+        for row in outbox.stale(tx):
+            _renew(gateway, tx, row)
+        for withdrawal in consents.withdrawal_rows(tx, outgoing=True):
+            if withdrawal.acknowledged_ms is None:
+                _again(gateway, tx, withdrawal.event_row)
+
+
+def _why_stale(gateway: Gateway, row: OutboxRow) -> Code | None:
+    """Find what makes an envelope useless that no gate has passed on: its term, or a key that was revoked."""
+    if row.state is RowState.STALE or row.expires_at_hour is None:
+        return None
+    now_ms = gateway.now_ms()
+    if row.expires_at_hour * HOUR_MS <= now_ms:
+        return Code.MESSAGE_EXPIRED
+    if row.state is not RowState.READY:
+        return None
+    keys = {
+        key.kid: key for org in gateway.directory().organisations.values() for key in (*org.kem_keys, *org.signing_keys)
+    }
+    named = [keys.get(kid) for kid in (row.recipient_kid, row.signer_kid) if kid is not None]
+    return Code.KEY_REVOKED if any(key is None or _revoked(key) for key in named) else None
+
+
+def _revoked(key: KemKey | SigningKey) -> bool:
+    return key.revoked if isinstance(key, KemKey) else key.compromised_since_ms is not None
+
+
+def _renew(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
+    """Make the fresh envelope. What may no longer be sent ends here with the reason; what cannot be checked waits."""
+    if row.event_id is None:
+        return
+    try:
+        with tx.connection.begin_nested():
+            sending.renew(gateway, tx, referrals.event(tx, row.event_id))
+    except (StoreError, UncheckableError):
+        raise
+    except (ConsentError, RuleError, RefbusError) as error:
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        inbox.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
+
+
+def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:
+    newest = outbox.of_event(tx, event_row)[-1]
+    since_ms = gateway.now_ms() - newest.created_ms
+    if newest.state in outbox.ENDED and since_ms >= WITHDRAWAL_AGAIN_MS:
+        with tx.connection.begin_nested():
+            sending.renew(gateway, tx, referrals.event(tx, event_row))

@@ -1,0 +1,131 @@
+"""One organisation's conversation with its broker: read everything, send everything, look after what waits.
+
+`once` is a round; `run` goes on until it is told to stop. Only one process of a home does this at a time
+(`Home.exclusive`); other commands write to the store meanwhile and need no broker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from refbus.errors import Code, RefbusError, TransportError, UncheckableError
+from refbus_gateway import outgoing
+from refbus_gateway.broker import Bus
+from refbus_gateway.draining import Draining
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.outgoing import FIRST_RESEND_MS, Outgoing
+from refbus_gateway.store import outbox
+
+_TURN_S: Final = 0.02
+_TEND_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did: things new for a person, rows that the broker has not taken."""
+
+    news: int
+    waiting: int
+
+
+class Synchroniser:
+    """Reads and writes for one home. Hold `home.exclusive()` while one exists."""
+
+    def __init__(self, gateway: Gateway, bus: Bus, *, resend_ms: int = FIRST_RESEND_MS) -> None:
+        self._gateway = gateway
+        self._producer = bus.producer()
+        self._draining = Draining(gateway, bus)
+        self._outgoing = Outgoing(gateway, self._producer, resend_ms)
+        self._tended_ms = 0
+        self.last_error: RefbusError | None = None
+
+    def once(self, timeout_s: float = 10.0) -> Round:
+        """Read both topics to their ends, then send until the broker has everything that is due.
+
+        Raises TransportError when the broker is away, StoreError. What it could not send stays in the outbox.
+        """
+        news = self._draining.drain()
+        self._tend()
+        deadline = time.monotonic() + timeout_s
+        while self._outgoing.push(0.05) or not self._outgoing.idle():
+            if time.monotonic() > deadline:
+                break
+        if self._outgoing.last_error is not None:
+            raise self._outgoing.last_error
+        return Round(news, self.waiting())
+
+    def run(self, stop: Callable[[], bool], on_news: Callable[[int], None]) -> None:
+        """Go on until `stop()`; an error of broker or store is kept in `last_error` and the next turn tries again."""
+        while not stop():
+            try:
+                news = self._turn()
+            except RefbusError as error:
+                self.last_error = error
+                time.sleep(_TURN_S * 10)
+                continue
+            self.last_error = self._outgoing.last_error
+            if news:
+                on_news(news)
+
+    def waiting(self) -> int:
+        """Return how many rows the broker has not taken yet."""
+        with self._gateway.store.read() as tx:
+            return outbox.waiting(tx)
+
+    def close(self) -> None:
+        """Give the broker a moment to take what is under way, note what it took, and free the connections."""
+        self._producer.flush(2.0)
+        self._outgoing.push()
+        self._producer.close()
+        self._draining.close()
+
+    def _turn(self) -> int:
+        news = 0
+        if self._gateway.local_ms() - self._tended_ms >= _TEND_MS:
+            news += self._draining.drain()
+            self._tend()
+            self._tended_ms = self._gateway.local_ms()
+        news += self._draining.read_some(_TURN_S)
+        self._outgoing.push()
+        return news
+
+    def _tend(self) -> None:
+        """Renew what aged; while the directory is unusable everything waits, and reading goes on."""
+        try:
+            outgoing.tend(self._gateway)
+        except UncheckableError as error:
+            self.last_error = error
+
+
+def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -> None:
+    """Return once this home has everything that waits for it: by reading it, or by waiting for `refbus run`.
+
+    Raises UncheckableError NOT_SYNCHRONISED when the broker is away or does not finish in time.
+    """
+    draining: Draining | None = None
+    try:
+        draining = Draining(gateway, bus)
+        deadline = time.monotonic() + patience_s
+        while not draining.at_end():
+            _catch_up(gateway, draining)
+            if time.monotonic() > deadline:
+                raise UncheckableError(Code.NOT_SYNCHRONISED, "still reading")
+        gateway.load_directory()
+    except TransportError as error:
+        raise UncheckableError(Code.NOT_SYNCHRONISED, error.code) from None
+    finally:
+        if draining is not None:
+            draining.close()
+
+
+def _catch_up(gateway: Gateway, draining: Draining) -> None:
+    try:
+        with gateway.home.exclusive():
+            draining.drain()
+    except RefbusError as error:
+        if error.code is not Code.HOME_IN_USE:
+            raise
+        time.sleep(_TURN_S)
