@@ -1,7 +1,7 @@
 """Pumps: one per destination, each the only owner of its rows, in a thread of its own.
 
 A row leaves the store (or starts to wait for the hop receipt) only after its own error-free delivery report: flush
-returns 0 even when a record was refused. A crash anywhere repeats records, and no reader gives a repeat a second effect.
+returns 0 even when a record was refused. A crash anywhere repeats records; no reader gives a repeat a second effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PumpSettings:
 
     def wait_ms(self, attempts: int) -> int:
         """Return how long the receipt of a row may take after this many attempts."""
-        return min(self.resend_ms * 2 ** min(attempts, 20), self.longest_resend_ms)
+        return min(self.resend_ms << min(attempts, 20), self.longest_resend_ms)
 
 
 class Pump:

@@ -60,7 +60,16 @@ _MOVE_RECORD = (
     .values(
         {
             name: bindparam(name)
-            for name in ("decision_id", "outcome", "code", "envelope_key", "event_key", "at_ms", "sealed_answer")
+            for name in (
+                "decision_id",
+                "outcome",
+                "code",
+                "signed_key",
+                "envelope_key",
+                "event_key",
+                "at_ms",
+                "sealed_answer",
+            )
         }
     )
 )

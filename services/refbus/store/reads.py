@@ -27,11 +27,11 @@ def read_position(connection: Connection, topic: str) -> Position | None:
 def read_records(
     connection: Connection, store: NodeStore, column: str, keys: Iterable[bytes]
 ) -> dict[bytes, RecordRow]:
-    """Return the first record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
+    """Return a record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
     wanted = set(keys)
     if not wanted:
         return {}
-    chosen = select(record).where(record.c[column].in_(wanted)).order_by(record.c.at_ms.desc())
+    chosen = select(record).where(record.c[column].in_(wanted))
     return {getattr(row, column): _record_row(store, row) for row in connection.execute(chosen)}
 
 
@@ -102,6 +102,7 @@ def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
         outcome=row.outcome,
         code=row.code,
         record_key=row.record_key,
+        signed_key=row.signed_key,
         envelope_key=row.envelope_key,
         event_key=row.event_key,
         at_ms=row.at_ms,

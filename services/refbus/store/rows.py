@@ -20,14 +20,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """What became of one record. Keys are names from `NodeStore.name`; `answer` is what a resend is answered from."""
+    """What became of one record. The keys find it again (a repeat has none); `answer` is what a resend is told."""
 
     topic: str
     offset: int
     decision_id: bytes
     outcome: str
     code: str
-    record_key: bytes
+    record_key: bytes | None
+    signed_key: bytes | None
     envelope_key: bytes | None
     event_key: bytes | None
     at_ms: int

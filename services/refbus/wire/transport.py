@@ -231,3 +231,14 @@ class AuditEntry(WireRecord):
     at_ms: int = field(metadata=_COUNT)
     sealed_record: bytes
     ed25519: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRecord(WireRecord):
+    """A refused or quarantined record as received, with every reason. `decision_id` 16 bytes orders a replay."""
+
+    decision_id: bytes
+    topic: str
+    offset: int = field(metadata=_COUNT)
+    codes: tuple[str, ...] = field(metadata=_TEXTS)
+    record: bytes

@@ -111,7 +111,8 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
-        sa.Column("record_key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("record_key", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("signed_key", sa.LargeBinary(length=32), nullable=True),
         sa.Column("envelope_key", sa.LargeBinary(length=32), nullable=True),
         sa.Column("event_key", sa.LargeBinary(length=32), nullable=True),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
@@ -124,7 +125,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_record_envelope_key"), "record", ["envelope_key"], unique=False)
     op.create_index(op.f("ix_record_event_key"), "record", ["event_key"], unique=False)
     op.create_index(op.f("ix_record_keep_until_ms"), "record", ["keep_until_ms"], unique=False)
-    op.create_index(op.f("ix_record_record_key"), "record", ["record_key"], unique=False)
+    op.create_index(op.f("ix_record_record_key"), "record", ["record_key"], unique=True)
+    op.create_index(op.f("ix_record_signed_key"), "record", ["signed_key"], unique=True)
     op.create_index(op.f("ix_record_topic_outcome"), "record", ["topic", "outcome"], unique=False)
     op.create_table(
         "setting",
@@ -148,6 +150,7 @@ def downgrade() -> None:
     op.drop_table("tally")
     op.drop_table("setting")
     op.drop_index(op.f("ix_record_topic_outcome"), table_name="record")
+    op.drop_index(op.f("ix_record_signed_key"), table_name="record")
     op.drop_index(op.f("ix_record_record_key"), table_name="record")
     op.drop_index(op.f("ix_record_keep_until_ms"), table_name="record")
     op.drop_index(op.f("ix_record_event_key"), table_name="record")

@@ -1,0 +1,151 @@
+"""The heart of the gate: a batch of records becomes one transaction. It knows neither Faust nor Kafka.
+
+    1  repeats are recognised by the hash of their bytes; the rest is opened and authenticated on all cores
+    2  the state is read, with the number of the fence; decisions are made in order
+    3  what they cause is signed and sealed on all cores
+    4  one transaction: fence, position, rows, state, audit entries, outgoing rows
+
+Nothing is held between 1 and 4 but this process's turn to decide. If anything else moved the fence, 4 writes nothing and
+the worker stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from refbus.bus.port import Record
+from refbus.core.directory import DirectoryHistory
+from refbus.core.ids import CountryCode
+from refbus.core.verdicts import Point, Verdict
+from refbus.crypto.framing import sha256
+from refbus.errors import Code, SetupError, UntrustedError
+from refbus.store.audit_keys import AuditKeys
+from refbus.store.commit import commit
+from refbus.store.node import NodeStore
+from refbus.store.reads import read_position, read_records
+from refbus.store.rows import Position
+from refbus_gate import egress, ingress
+from refbus_gate.deciding import Batch, Decider
+from refbus_gate.egress import Egress
+from refbus_gate.ingress import Ingress
+from refbus_gate.names import GateKeys, border, outbox
+from refbus_gate.opening import EvidenceCache, Opened, Opener
+from refbus_gate.view import View
+from refbus_gate.work import Work, Workers
+
+_log = logging.getLogger("refbus.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A topic that is decided: its name, the point of decision, and the country whose events are in it."""
+
+    topic: str
+    point: Point
+    origin: CountryCode
+
+
+def sources_of(country: CountryCode, others: Iterable[CountryCode]) -> tuple[Source, ...]:
+    """Return the sources of a gate: its outbox and a border topic from each other country."""
+    borders = (Source(border(country, other), Point.INGRESS, other) for other in sorted(others) if other != country)
+    return (Source(outbox(country), Point.EGRESS, country), *borders)
+
+
+@dataclass(frozen=True, slots=True)
+class GateParts:
+    """What a gate is made of. `directories` gives the newest history each time; `now_ms` is this machine's clock."""
+
+    keys: GateKeys
+    store: NodeStore
+    audit_keys: AuditKeys
+    directories: Callable[[], DirectoryHistory]
+    now_ms: Callable[[], int]
+    workers: Workers
+
+
+class GateCore:
+    """Decides records. One batch at a time in a process; `decided` is told the destinations that have new rows."""
+
+    def __init__(self, parts: GateParts, decided: Callable[[frozenset[str]], None] = lambda _: None) -> None:
+        self.parts = parts
+        self.turn = threading.RLock()
+        self._cache = EvidenceCache()
+        self._decided = decided
+
+    def batch(self, source: Source) -> Batch:
+        """Return what is the same for all records that are decided now."""
+        parts = self.parts
+        return Batch(parts.keys, parts.directories(), source.point, source.origin, parts.now_ms())
+
+    def decide(self, source: Source, records: Sequence[Record], after: Position, before: Position | None) -> None:
+        """Decide records of one source that follow each other, and move its position from `before` to `after`.
+
+        Raises StoreError (nothing is written), SetupError, and whatever a poison record makes the code raise.
+        """
+        with self.turn:
+            batch = self.batch(source)
+            opened = self._open(source, batch, records)
+            view = View(self.parts.store, self.parts.keys.country, source.point, opened)
+            work = Work(self.parts.store, self.parts.keys.country)
+            work.changes.position = after
+            decider = self.decider(batch, view, work)
+            for each in opened:
+                decision_id = self.decision_id(after.topic_id, each.record)
+                decider.settle(each, verdict_of(each, view, batch), decision_id)
+            self.write(view, work, batch.now_ms, before)
+
+    def decider(self, batch: Batch, view: View, work: Work) -> Decider:
+        """Return what gives verdicts of this batch their effects."""
+        store = self.parts.store
+        side = Egress(batch, store, work) if batch.point is Point.EGRESS else Ingress(batch, store, view, work)
+        return Decider(batch, store, view, work, side)
+
+    def write(self, view: View, work: Work, now_ms: int, before: Position | None = None) -> None:
+        """Finish the work and write it in one transaction."""
+        work.finish(self.parts.workers, self.parts.audit_keys)
+        work.changes.facts = view.changed_facts(now_ms)
+        work.changes.settings |= view.changed_settings()
+        commit(self.parts.store, work.changes, view.fence, before, now_ms)
+        self._decided(frozenset(row.destination for row in work.changes.outgoing))
+
+    def decision_id(self, topic_id: str, record: Record) -> bytes:
+        """Return the name of the first decision about a record (16 bytes): the same if it has to be repeated."""
+        place = f"{record.topic}\0{topic_id}\0{record.offset}"
+        return self.parts.store.name("decision", place.encode())[:16]
+
+    def next_decision_id(self, before: bytes) -> bytes:
+        """Return the name of the decision that replaces another."""
+        return self.parts.store.name("decision", before)[:16]
+
+    def open_again(self, source: Source, batch: Batch, records: Sequence[Record]) -> list[Opened]:
+        """Open records that were decided before."""
+        opener = Opener(batch.keys, batch.directories, batch.now_ms, self._cache)
+        if source.point is Point.EGRESS:
+            return self.parts.workers.spread(lambda each: opener.outbox(each, resumed=True), records)
+        return self.parts.workers.spread(lambda each: opener.border(each, source.origin, resumed=True), records)
+
+    def _open(self, source: Source, batch: Batch, records: Sequence[Record]) -> list[Opened]:
+        """Open what was not decided before; a repeat is not looked into, whatever the time is now."""
+        opener = Opener(batch.keys, batch.directories, batch.now_ms, self._cache)
+        hashes = self.parts.workers.spread(lambda record: sha256(record.value), records)
+        names = [self.parts.store.name(f"record/{source.point}", each) for each in hashes]
+        with self.parts.store.database.reading() as connection:
+            seen = read_records(connection, self.parts.store, "record_key", names)
+
+        def open_one(item: tuple[Record, bytes, bytes]) -> Opened:
+            record, digest, name = item
+            if name in seen:
+                return Opened(record, digest, error=UntrustedError(Code.REPLAY))
+            return opener.outbox(record) if source.point is Point.EGRESS else opener.border(record, source.origin)
+
+        return self.parts.workers.spread(open_one, list(zip(records, hashes, names, strict=True)))
+
+
+def verdict_of(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
+    """Decide about one record, at the point where the batch is."""
+    decide = egress.decide if batch.point is Point.EGRESS else ingress.decide
+    return decide(opened, view, batch, resumed=resumed)

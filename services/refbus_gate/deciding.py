@@ -1,0 +1,182 @@
+"""From a verdict to what it causes: the row that accounts for it, the state, the audit entry, what is sent to whom.
+
+Decisions are data (`refbus.core.routing`); here they get their effects, in one place for egress, ingress, holds and
+replays alike. `egress` and `ingress` say what is different between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from refbus.audit import AuditOutcome, Stage
+from refbus.core.directory import DirectoryHistory
+from refbus.core.ids import CountryCode
+from refbus.core.passage import event_identity
+from refbus.core.verdicts import Duplicate, Forward, Hold, Point, Quarantine, Refuse, Verdict
+from refbus.store.node import NodeStore
+from refbus.store.rows import HoldRow, Kept, RecordRow
+from refbus.wire.transport import StoppedRecord
+from refbus_gate.names import GateKeys
+from refbus_gate.opening import Opened
+from refbus_gate.receipts import Noted, Said, audit_entry, inspector_key
+from refbus_gate.remembered import Answer
+from refbus_gate.view import CASE, ENVELOPE, Decided, View
+from refbus_gate.work import Work
+
+DAY_MS = 86_400_000
+KEEP_RECORD_MS = 120 * DAY_MS
+"""How long a record is recognised: past message life, retention of the topics and skew, which policies cap at 90 days."""
+NO_CASE = b"no case"
+"""Name of the audit key for decisions about records whose case is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is the same for every record of a batch. `origin` is the country whose events these are."""
+
+    keys: GateKeys
+    directories: DirectoryHistory
+    point: Point
+    origin: CountryCode
+    now_ms: int
+
+    def inspector(self) -> bytes:
+        """Return the key that audit records are sealed to."""
+        return inspector_key(self.directories.latest, self.keys.country, self.now_ms)
+
+
+class Side(Protocol):
+    """What differs between egress and ingress."""
+
+    def forward(self, opened: Opened, verdict: Forward) -> None:
+        """Send an event on its way."""
+        ...
+
+    def tell(self, said: Said, *, again: bool) -> None:
+        """Tell its sender what became of an event; `again` when the sender was told before."""
+        ...
+
+    def confirm(self, answer: Answer) -> None:
+        """Tell the gate of origin that the event is in this store."""
+        ...
+
+
+@dataclass(slots=True)
+class Decider:
+    """Turns verdicts into work, in the order of the records."""
+
+    batch: Batch
+    store: NodeStore
+    view: View
+    work: Work
+    side: Side
+
+    def settle(self, opened: Opened, verdict: Verdict, decision_id: bytes, before: RecordRow | None = None) -> None:
+        """Account for a record: a new one, or, with `before`, one that was decided again."""
+        for effect in verdict.effects:
+            self.view.apply(effect)
+        repeat = self.view.decided(opened) if isinstance(verdict, Duplicate) and before is None else None
+        answer = self._answer(opened, verdict) if repeat is None else repeat.answer
+        self._account(opened, verdict, decision_id, answer, before)
+        if opened.hop is None and opened.notice is None:
+            self._audit(opened, verdict, decision_id)
+        match verdict:
+            case Forward():
+                self.side.forward(opened, verdict)
+            case Hold():
+                self._hold(opened, verdict)
+            case Refuse() | Quarantine():
+                self._stop(opened, verdict, decision_id)
+            case Duplicate():
+                pass
+        if answer.told is not None:
+            told_of = decision_id if repeat is None else repeat.decision_id
+            self.side.tell(Said.of(answer, answer.told, told_of), again=repeat is not None)
+        if answer.hop:
+            self.side.confirm(answer)
+
+    def _answer(self, opened: Opened, verdict: Verdict) -> Answer:
+        block = opened.block
+        told = verdict.about.sender if isinstance(verdict, Forward) else getattr(verdict, "notify", None)
+        return Answer(
+            outcome=verdict.outcome,
+            codes=tuple(verdict.codes),
+            told=told,
+            event_id=None if block is None else block.event_id,
+            envelope_sha256=opened.envelope_sha256,
+            identity=None if block is None else event_identity(block),
+            hop=opened.passed is not None,
+        )
+
+    def _account(
+        self, opened: Opened, verdict: Verdict, decision_id: bytes, answer: Answer, before: RecordRow | None
+    ) -> None:
+        """Write the row by which the record is counted and recognised. A repeat is counted only."""
+        repeat = isinstance(verdict, Duplicate) or opened.hop is not None
+        block, view = opened.block, self.view
+        envelope_sha256 = None if repeat else opened.envelope_sha256
+        row = RecordRow(
+            topic=opened.record.topic,
+            offset=opened.record.offset,
+            decision_id=decision_id,
+            outcome=verdict.outcome,
+            code=verdict.codes[0] if verdict.codes else "",
+            record_key=None if repeat else view.record_key(opened.sha256),
+            signed_key=None if repeat or opened.presented is None else view.signed_key(opened.presented.signed_sha256),
+            envelope_key=None if envelope_sha256 is None else view.key(ENVELOPE, envelope_sha256),
+            event_key=None if repeat or block is None else view.event_key(block.sender, block.event_id),
+            at_ms=self.batch.now_ms,
+            keep_until_ms=self.batch.now_ms + KEEP_RECORD_MS,
+            answer=None if repeat else answer.encode(),
+        )
+        (self.work.changes.records if before is None else self.work.changes.moved).append(row)
+        if not repeat:
+            view.note(opened, Decided(decision_id, answer))
+
+    def _audit(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
+        case_handle = verdict.about.case_handle
+        name = self.view.key(CASE, NO_CASE if case_handle is None else case_handle)
+        noted = Noted(
+            verdict.about,
+            Stage(self.batch.point),
+            AuditOutcome(verdict.outcome),
+            verdict.codes,
+            decision_id,
+            opened.envelope_sha256,
+        )
+        self.audit(noted, name)
+
+    def audit(self, noted: Noted, case_name: bytes) -> None:
+        """Send an audit entry; the case's audit key is looked up when it is made."""
+        self.work.audit_names.add(case_name)
+        batch = self.batch
+        inspector = batch.inspector()
+
+        def make() -> bytes:
+            return audit_entry(batch.keys, noted, self.work.audit_key(case_name), inspector, batch.now_ms)
+
+        self.work.to_own_topic(f"{batch.keys.country}.audit", make)
+
+    def _hold(self, opened: Opened, verdict: Hold) -> None:
+        case_handle = verdict.about.case_handle
+        case_key = None if case_handle is None else self.view.key(CASE, case_handle)
+        row = HoldRow(
+            opened.record.topic,
+            opened.record.offset,
+            case_key,
+            verdict.codes[0],
+            verdict.deadline_ms,
+            opened.record.value,
+        )
+        self.work.changes.held.append(row)
+        if case_key is not None:
+            self.view.note_held(case_key)
+
+    def _stop(self, opened: Opened, verdict: Refuse | Quarantine, decision_id: bytes) -> None:
+        """Keep what was stopped, here for a replay and in the operator's topic."""
+        record = opened.record
+        self.work.changes.kept.append(Kept(record.topic, record.offset, verdict.codes[0], record.value))
+        stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), record.value)
+        family = "refused" if isinstance(verdict, Refuse) else "quarantine"
+        self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)

@@ -1,0 +1,72 @@
+"""Egress: `<cc>.outbox` -> verify, consent, lifecycle, residency -> border or inbox; receipts to the own gateways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from refbus.core.passage import Unread
+from refbus.core.routing import decide_egress, decide_unread
+from refbus.core.verdicts import Forward, Point, Verdict
+from refbus.errors import Code, StoreError
+from refbus.store.node import NodeStore
+from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
+from refbus_gate.deciding import Batch
+from refbus_gate.names import border
+from refbus_gate.opening import HOUR_MS, Opened
+from refbus_gate.receipts import Said, notice, public_key_of
+from refbus_gate.remembered import Answer
+from refbus_gate.view import CASE, ENVELOPE, View
+from refbus_gate.work import Send, Work
+
+
+def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
+    """Decide about one record of the outbox."""
+    if opened.presented is not None:
+        return decide_egress(opened.presented, view, batch.directories, batch.now_ms)
+    error = opened.error or StoreError(Code.INTERNAL_ERROR)
+    return decide_unread(Unread(opened.sha256, error, opened.header, resumed), Point.EGRESS, view)
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What egress causes. The sender is of this country, so it is told through its inbox, again at each resend."""
+
+    batch: Batch
+    store: NodeStore
+    work: Work
+
+    def forward(self, opened: Opened, verdict: Forward) -> None:
+        """Send an event to the destination's border topic until its gate has signed for it, or into an inbox here."""
+        block, envelope = opened.block, opened.envelope
+        if block is None or envelope is None:
+            raise StoreError(Code.INTERNAL_ERROR, "forwarded without an envelope")
+        if opened.stamped is None:
+            self.work.to_inbox(block.recipient, InboxKind.EVENT, lambda: envelope)
+            return
+        expires_ms = None if opened.header is None else opened.header.expires_at_hour * HOUR_MS
+        send = Send(
+            make=partial(_stamped, opened),
+            destination=verdict.destination,
+            topic=border(verdict.destination, self.batch.keys.country),
+            lane=self.store.name(CASE, block.case_handle),
+            envelope_key=self.store.name(ENVELOPE, opened.envelope_sha256 or b""),
+            expires_ms=expires_ms,
+        )
+        self.work.sends.append(send)
+
+    def tell(self, said: Said, *, again: bool) -> None:  # noqa: ARG002
+        """Write a sealed notice into the sender's inbox."""
+        batch = self.batch
+        public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
+        if public is not None:
+            self.work.to_inbox(said.to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+
+    def confirm(self, answer: Answer) -> None:
+        """Nobody but the sender waits for egress."""
+
+
+def _stamped(opened: Opened) -> bytes:
+    if opened.stamped is None:
+        raise StoreError(Code.INTERNAL_ERROR, "forwarded without an exit stamp")
+    return BorderRecord(BorderKind.PASSED, opened.stamped.encode()).encode()

@@ -1,0 +1,99 @@
+"""Ingress: `<cc>.border.<from>` -> pass, verify, consent, duplicate -> inbox; hop receipts and notices go back.
+
+The border topic also brings what the other gate says of our own events: hop receipts end their delivery, and sealed
+notices are put into the inbox of the organisation that sent the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from refbus.core.passage import Outcome, Unread
+from refbus.core.routing import decide_ingress, decide_unread
+from refbus.core.verdicts import About, Forward, Hold, Point, Refuse, Verdict
+from refbus.errors import Code, StoreError
+from refbus.store.node import NodeStore
+from refbus.wire.transport import HopOutcome, InboxKind
+from refbus_gate.deciding import DAY_MS, Batch
+from refbus_gate.names import border
+from refbus_gate.opening import Opened
+from refbus_gate.receipts import Said, hop_receipt, notice, public_key_of, relayed
+from refbus_gate.remembered import Answer
+from refbus_gate.view import ENVELOPE, View
+from refbus_gate.work import Send, Work
+
+STAMP_WAIT_MS = DAY_MS
+"""How long an event waits for the directory that has the key of the gate which stamped it."""
+
+
+def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
+    """Decide about one record of a border topic."""
+    about = About(Point.INGRESS)
+    if opened.hop is not None:
+        return Forward(about, batch.keys.country, ())
+    if opened.notice is not None and not view.record_seen(opened.sha256):
+        known = view.sender_of(opened.notice.envelope_sha256) is not None
+        return Forward(about, batch.keys.country, ()) if known else Refuse(about, (Code.NOT_A_PARTY,), None)
+    if opened.presented is not None:
+        return decide_ingress(opened.presented, view, batch.directories, batch.now_ms)
+    if not resumed and _stamp_unknown(opened) and not view.record_seen(opened.sha256):
+        return Hold(about, (Code.KEY_UNKNOWN,), batch.now_ms + STAMP_WAIT_MS, None)
+    error = opened.error or StoreError(Code.INTERNAL_ERROR)
+    return decide_unread(Unread(opened.sha256, error, opened.header, resumed), Point.INGRESS, view)
+
+
+def _stamp_unknown(opened: Opened) -> bool:
+    """Whether only the key of the stamping gate is missing: the directory here may be behind."""
+    return opened.envelope is not None and opened.passed is None and _code(opened) is Code.KEY_UNKNOWN
+
+
+def _code(opened: Opened) -> Code | None:
+    return None if opened.error is None else opened.error.code
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """What ingress causes. Hop receipts answer every record that was let out; notices cross the border sealed."""
+
+    batch: Batch
+    store: NodeStore
+    view: View
+    work: Work
+
+    def forward(self, opened: Opened, verdict: Forward) -> None:  # noqa: ARG002
+        """Put an event or a relayed notice into its inbox; let a hop receipt end a delivery."""
+        if opened.hop is not None:
+            self.work.changes.confirmed.append(self.store.name(ENVELOPE, opened.hop.envelope_sha256))
+        elif opened.notice is not None:
+            sealed, to = opened.notice.notice, self.view.sender_of(opened.notice.envelope_sha256)
+            if to is not None:
+                self.work.to_inbox(to, InboxKind.NOTICE, lambda: sealed)
+        elif opened.block is not None and opened.envelope is not None:
+            envelope = opened.envelope
+            self.work.to_inbox(opened.block.recipient, InboxKind.EVENT, lambda: envelope)
+
+    def tell(self, said: Said, *, again: bool) -> None:
+        """Seal a notice for the sender and give it to the gate of its country. Success is told by the hop receipt."""
+        batch = self.batch
+        public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
+        if again or public is None or not said.codes:
+            return
+
+        def make() -> bytes:
+            return relayed(said.envelope_sha256, notice(batch.keys, said, public, batch.now_ms))
+
+        self._to_origin(make)
+
+    def confirm(self, answer: Answer) -> None:
+        """Send the hop receipt, for every outcome and for every repeat."""
+        batch, digest = self.batch, answer.envelope_sha256
+        if digest is None:
+            return
+        outcome = HopOutcome.QUARANTINED if answer.outcome is Outcome.QUARANTINED else HopOutcome.TAKEN
+        self._to_origin(partial(hop_receipt, batch.keys, batch.origin, digest, outcome, batch.now_ms))
+
+    def _to_origin(self, make: Callable[[], bytes]) -> None:
+        topic = border(self.batch.origin, self.batch.keys.country)
+        self.work.sends.append(Send(make, self.batch.origin, topic, self.work.lane(topic)))

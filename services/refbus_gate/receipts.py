@@ -1,0 +1,144 @@
+"""What a gate says of its decisions: hop receipts to other gates, sealed notices to organisations, audit entries.
+
+Each function is one piece of cryptography on values that are already decided; the caller runs them on all cores.
+Receipts and notices never cause receipts or notices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
+from refbus.core.directory import Directory, OrgRole
+from refbus.core.ids import CountryCode, EventId, OrgId
+from refbus.core.passage import Outcome
+from refbus.core.verdicts import About
+from refbus.crypto.signing import LABEL_HOP, sign_ed25519
+from refbus.envelope.notice import seal_notice
+from refbus.errors import Code, SetupError
+from refbus.wire.transport import (
+    BorderKind,
+    BorderRecord,
+    GateNotice,
+    HopOutcome,
+    HopReceipt,
+    NoticeKind,
+    NoticeOutcome,
+    RelayedNotice,
+)
+from refbus_gate.names import GateKeys
+from refbus_gate.opening import HOUR_MS, hop_message
+from refbus_gate.remembered import Answer
+
+ZERO_HASH = bytes(32)
+ZERO_ID = bytes(16)
+
+
+def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, outcome: HopOutcome, now_ms: int) -> bytes:
+    """Return the signed border record which tells the gate of `origin` that the envelope is in this store."""
+    unsigned = HopReceipt(
+        envelope_sha256, origin, keys.country, outcome, now_ms // HOUR_MS, keys.pair.kid, ed25519=bytes(64)
+    )
+    signature = sign_ed25519(keys.pair, LABEL_HOP, hop_message(unsigned))
+    signed = HopReceipt(envelope_sha256, origin, keys.country, outcome, unsigned.hour, keys.pair.kid, ed25519=signature)
+    return BorderRecord(BorderKind.HOP, signed.encode()).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a notice tells one organisation. Hashes 32 bytes; counts and hashes of the inbox are for heartbeats."""
+
+    to: OrgId
+    kind: NoticeKind
+    outcome: NoticeOutcome = NoticeOutcome.NONE
+    codes: tuple[str, ...] = ()
+    envelope_sha256: bytes = ZERO_HASH
+    event_id: bytes | None = None
+    decision_id: bytes = ZERO_ID
+    inbox_count: int = 0
+    inbox_hash: bytes = ZERO_HASH
+
+    @classmethod
+    def of(cls, answer: Answer, to: OrgId, decision_id: bytes) -> Said:
+        """Return what `to` is told of a decision: codes make it a refusal unless the event still waits."""
+        refused = bool(answer.codes) and answer.outcome is not Outcome.HELD
+        return cls(
+            to,
+            NoticeKind.REFUSAL if refused else NoticeKind.RECEIPT,
+            NoticeOutcome(answer.outcome),
+            answer.codes,
+            answer.envelope_sha256 or ZERO_HASH,
+            answer.event_id,
+            decision_id,
+        )
+
+
+def public_key_of(directory: Directory, org_id: OrgId, now_ms: int) -> bytes | None:
+    """Return the key (1216 bytes) that a notice for a member is sealed to; None when it has none now."""
+    org = directory.find(org_id)
+    key = None if org is None else org.current_kem_key(now_ms)
+    return None if key is None else key.public
+
+
+def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int) -> bytes:
+    """Return the sealed notice."""
+    told = GateNotice(
+        from_gate=keys.org,
+        kid=keys.pair.kid,
+        kind=said.kind,
+        envelope_sha256=said.envelope_sha256,
+        event_id=None if said.event_id is None else EventId(said.event_id),
+        outcome=said.outcome,
+        codes=tuple(sorted(said.codes)),
+        at_ms=now_ms,
+        inbox_count=said.inbox_count,
+        inbox_hash=said.inbox_hash,
+        decision_id=said.decision_id,
+    )
+    return seal_notice(told, said.to, public, keys.pair)
+
+
+def relayed(envelope_sha256: bytes, sealed: bytes) -> bytes:
+    """Return the border record that carries a sealed notice to the gate of the sender's country."""
+    return BorderRecord(BorderKind.NOTICE, RelayedNotice(envelope_sha256, sealed).encode()).encode()
+
+
+def inspector_key(directory: Directory, country: CountryCode, now_ms: int) -> bytes:
+    """Return the public key that audit records of a country are sealed to. Raises SetupError DIRECTORY_INVALID."""
+    for org in directory.organisations.values():
+        if org.role is OrgRole.INSPECTOR and org.country == country:
+            key = org.current_kem_key(now_ms)
+            if key is not None:
+                return key.public
+    raise SetupError(Code.DIRECTORY_INVALID, "the country has no inspector to seal audit records to")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One decision as the audit entry says it."""
+
+    about: About
+    stage: Stage
+    outcome: AuditOutcome
+    codes: tuple[Code, ...]
+    decision_id: bytes
+    envelope_sha256: bytes | None
+
+
+def audit_entry(keys: GateKeys, noted: Noted, audit_key: bytes, inspector: bytes, now_ms: int) -> bytes:
+    """Return the signed audit entry: a commitment, and the record sealed to the inspector."""
+    about = noted.about
+    record = AuditRecord(
+        decision_id=noted.decision_id,
+        writer=keys.org,
+        stage=noted.stage,
+        outcome=noted.outcome,
+        codes=noted.codes,
+        event_type=about.event_type,
+        event_id=about.event_id,
+        message_sha256=noted.envelope_sha256,
+        consent_id=about.consent_id,
+        consent_version=about.consent_version,
+        at_ms=now_ms,
+    )
+    return make_entry(record, audit_key=audit_key, signer=keys.pair, inspector=inspector).encode()

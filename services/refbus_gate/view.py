@@ -1,0 +1,228 @@
+"""What this node knows, for one decision after the other: read once for a batch, then kept up to date in memory.
+
+It is the `NodeView` that the rules read. Their effects go in here, so that the second event of a case in a batch is
+decided on the first; what changed is handed to the transaction as facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from refbus.core.consent import Evidence, KnownConsent
+from refbus.core.facts import remember
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId
+from refbus.core.passage import KnownReferral
+from refbus.core.verdicts import AddDisclosure, AddReferralFact, Effect, MarkWithdrawn, NoteTime, Point, RecordConsent
+from refbus.errors import Code, StoreError
+from refbus.store.node import NodeStore, get_setting
+from refbus.store.reads import read_facts, read_fence, read_held_cases, read_records
+from refbus.store.rows import Fact, RecordRow
+from refbus_gate.opening import Opened
+from refbus_gate.remembered import (
+    Answer,
+    decode_consent,
+    decode_ledger,
+    decode_referral,
+    encode_consent,
+    encode_ledger,
+    encode_referral,
+)
+
+CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
+CLOCK = "newest_signed_ms"
+KEEP_MS = 5 * 366 * 86_400_000
+"""How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An earlier decision: its id, and what to answer."""
+
+    decision_id: bytes
+    answer: Answer
+
+
+class View:
+    """A `NodeView` over the store as it was at `fence`, with everything that the batch has changed since."""
+
+    def __init__(self, store: NodeStore, country: CountryCode, point: Point, opened: Sequence[Opened]) -> None:
+        self._store = store
+        self._country = country
+        self._point = point
+        with store.database.reading() as connection:
+            self.fence = read_fence(connection)
+            self._read(connection, opened)
+            clock = get_setting(connection, CLOCK)
+        self._newest_signed_ms = 0 if clock is None else int.from_bytes(clock, "big")
+        self._clock_moved = False
+        self._changed: set[tuple[str, bytes]] = set()
+
+    def _read(self, connection: Connection, opened: Sequence[Opened]) -> None:
+        """Read all state that decisions about these records may ask for."""
+        store = self._store
+        blocks = [each.block for each in opened if each.block is not None]
+        names = {(kind, self.key(kind, block.referral_id)) for block in blocks for kind in (REFERRAL, LEDGER)}
+        names |= {
+            (CONSENT, self.key(CONSENT, each.presented.consent.record.consent_id))
+            for each in opened
+            if each.presented is not None and each.presented.consent is not None
+        }
+        self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
+        self._held = read_held_cases(connection, [self.key(CASE, block.case_handle) for block in blocks])
+        records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
+        signed_keys = [self.signed_key(each.presented.signed_sha256) for each in opened if each.presented is not None]
+        signed = read_records(connection, store, "signed_key", signed_keys)
+        self._decided = {key: _decided(row) for key, row in {**records, **signed}.items()}
+        notices = [self.key(ENVELOPE, each.notice.envelope_sha256) for each in opened if each.notice is not None]
+        sent = read_records(connection, store, "envelope_key", notices)
+        self._senders = {key: _decided(row).answer.told for key, row in sent.items()}
+        event_keys = [self.event_key(block.sender, block.event_id) for block in blocks]
+        events = read_records(connection, store, "event_key", event_keys)
+        self._events = {key: _decided(row).answer.identity for key, row in events.items()}
+
+    def key(self, kind: str, value: bytes) -> bytes:
+        """Return the name under which a value of this kind is stored."""
+        return self._store.name(kind, value)
+
+    def record_key(self, record_sha256: bytes) -> bytes:
+        """Return the name of a record at this point of decision."""
+        return self._store.name(f"record/{self._point}", record_sha256)
+
+    def signed_key(self, signed_sha256: bytes) -> bytes:
+        """Return the name of what a sender signed at this point of decision."""
+        return self._store.name(f"signed/{self._point}", signed_sha256)
+
+    def event_key(self, sender: OrgId, event_id: EventId) -> bytes:
+        """Return the name of an event: its id is its sender's, so both count."""
+        return self._store.name("event", sender.encode() + b"\0" + event_id)
+
+    def sender_of(self, envelope_sha256: bytes) -> OrgId | None:
+        """Return the organisation of this country that sent an envelope which left it."""
+        return self._senders.get(self.key(ENVELOPE, envelope_sha256))
+
+    def decided(self, opened: Opened) -> Decided | None:
+        """Return the earlier decision about this record, or about the same signed bytes."""
+        found = self._decided.get(self.record_key(opened.sha256))
+        if found is None and opened.presented is not None:
+            found = self._decided.get(self.signed_key(opened.presented.signed_sha256))
+        return found
+
+    # NodeView ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def country(self) -> CountryCode:
+        """The country of this node."""
+        return self._country
+
+    @property
+    def newest_signed_ms(self) -> int:
+        """The newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
+        return self._newest_signed_ms
+
+    def record_seen(self, record_sha256: bytes) -> bool:
+        """Return whether exactly this record was decided at this point before."""
+        return self.record_key(record_sha256) in self._decided
+
+    def signed_seen(self, signed_sha256: bytes) -> bool:
+        """Return whether these signed bytes were decided at this point before."""
+        return self.signed_key(signed_sha256) in self._decided
+
+    def event_seen(self, sender: OrgId, event_id: EventId) -> bytes | None:
+        """Return the identity of what this sender sent under this event id before."""
+        return self._events.get(self.event_key(sender, event_id))
+
+    def consent(self, consent_id: ConsentId) -> KnownConsent:
+        """Return what is remembered of a consent id."""
+        value = self._facts.get((CONSENT, self.key(CONSENT, consent_id)))
+        return KnownConsent() if value is None else decode_consent(value)
+
+    def referral(self, referral_id: ReferralId) -> KnownReferral | None:
+        """Return what is remembered of a referral."""
+        value = self._facts.get((REFERRAL, self.key(REFERRAL, referral_id)))
+        return None if value is None else decode_referral(value)
+
+    def disclosed(self, referral_id: ReferralId) -> frozenset[OrgId]:
+        """Return the organisations that the disclosure ledger names for this referral."""
+        value = self._facts.get((LEDGER, self.key(LEDGER, referral_id)))
+        return frozenset() if value is None else decode_ledger(value)
+
+    def case_held(self, case_handle: CaseHandle) -> bool:
+        """Return whether an earlier event of this case is being held."""
+        return self.key(CASE, case_handle) in self._held
+
+    # What a decision changes ------------------------------------------------------------------------------------------
+
+    def note(self, opened: Opened, decided: Decided) -> None:
+        """Remember the decision about a record that is no repeat."""
+        self._decided[self.record_key(opened.sha256)] = decided
+        if opened.presented is not None:
+            block = opened.presented.block
+            self._decided[self.signed_key(opened.presented.signed_sha256)] = decided
+            key = self.event_key(block.sender, block.event_id)
+            self._events.setdefault(key, decided.answer.identity)
+
+    def note_held(self, case_key: bytes) -> None:
+        """Remember that this case has an event waiting."""
+        self._held.add(case_key)
+
+    def free_case(self, case_key: bytes) -> None:
+        """Remember that nothing of this case waits any more."""
+        self._held.discard(case_key)
+
+    def apply(self, effect: Effect) -> None:
+        """Take up one effect of a decision."""
+        match effect:
+            case RecordConsent(evidence):
+                self._record_consent(evidence)
+            case MarkWithdrawn(withdrawal):
+                known = self.consent(withdrawal.consent_id)
+                if withdrawal not in known.withdrawals:
+                    known = replace(known, withdrawals=(*known.withdrawals, withdrawal))
+                    self._put(CONSENT, withdrawal.consent_id, encode_consent(known))
+            case AddReferralFact():
+                self._add_fact(effect)
+            case AddDisclosure(referral_id, _, sender, recipient):
+                orgs = self.disclosed(referral_id)
+                self._put(LEDGER, referral_id, encode_ledger(orgs | {sender, recipient}))
+            case NoteTime(signed_ms):
+                self._clock_moved |= signed_ms > self._newest_signed_ms
+                self._newest_signed_ms = max(self._newest_signed_ms, signed_ms)
+
+    def changed_facts(self, now_ms: int) -> dict[tuple[str, bytes], Fact]:
+        """Return what the transaction has to write."""
+        return {name: Fact(*name, now_ms + KEEP_MS, self._facts[name]) for name in self._changed}
+
+    def changed_settings(self) -> dict[str, bytes]:
+        """Return the clock, if it moved on."""
+        return {CLOCK: self._newest_signed_ms.to_bytes(8, "big")} if self._clock_moved else {}
+
+    def _record_consent(self, evidence: Evidence) -> None:
+        record = evidence.record
+        known = self.consent(record.consent_id)
+        if any(each.record_sha256 == evidence.record_sha256 for each in known.newest):
+            return
+        others = tuple(each for each in known.newest if each.record.collected_by != record.collected_by)
+        self._put(CONSENT, record.consent_id, encode_consent(replace(known, newest=(*others, evidence))))
+
+    def _add_fact(self, effect: AddReferralFact) -> None:
+        known = self.referral(effect.referral_id)
+        if known is None:
+            known = KnownReferral(effect.case_handle, effect.subject_ref, ())
+        facts = remember(known.facts, effect.fact)
+        if facts != known.facts:
+            self._put(REFERRAL, effect.referral_id, encode_referral(replace(known, facts=facts)))
+
+    def _put(self, kind: str, value_id: bytes, value: bytes) -> None:
+        name = (kind, self.key(kind, value_id))
+        if self._facts.get(name) != value:
+            self._facts[name] = value
+            self._changed.add(name)
+
+
+def _decided(row: RecordRow) -> Decided:
+    if row.answer is None:
+        raise StoreError(Code.STORE_FAILED, "a record without its answer")
+    return Decided(row.decision_id, Answer.parse(row.answer))
