@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refbus.core.ids import CaseHandle, EventId, MessageId, OrgId, ReferralId
@@ -104,6 +104,7 @@ def forged(
     signer: SigningPair | None = None,
     label: bytes = LABEL_ENVELOPE,
     signatures: Signatures | None = None,
+    tamper: Callable[[Signatures], Signatures] | None = None,
     content_plaintext: bytes | None = None,
     content_readers: str = RECIPIENT,
     content_box: Box = Box.CONTENT,
@@ -115,7 +116,8 @@ def forged(
     """Return an envelope put together by hand. What is not given is as an honest sender makes it.
 
     `routing_keys` gives each of the four stanzas its own box key; the box is under the last one. `bound_header` is what
-    boxes and stanzas are bound to. Further names replace fields of the finished record.
+    boxes and stanzas are bound to; `tamper` changes the signatures once they are made. Further names replace fields of
+    the finished record.
     """
     header_bytes = encode_header(header or header_of(fed))
     bound = hashlib.sha256(encode_header(bound_header) if bound_header else header_bytes).digest()
@@ -123,14 +125,15 @@ def forged(
     keys = routing_keys or (routing_key,) * 4
     plaintext = pad_padme(PAYLOAD, CONTENT_MINIMUM) if content_plaintext is None else content_plaintext
     content = boxes.seal(content_key, content_box.value + bound, plaintext)
-    content_stanza = seal_stanza(content_box, _public(content_readers), bound, content_key)
+    content_stanza = seal_stanza(content_box, _public(fed, content_readers), bound, content_key)
     readers = (RECIPIENT, gate("kz"), gate("uz"), "nobody")
     stanzas = tuple(
-        seal_stanza(Box.ROUTING, _public(name), bound, key) for name, key in zip(readers, keys, strict=True)
+        seal_stanza(Box.ROUTING, _public(fed, name), bound, key) for name, key in zip(readers, keys, strict=True)
     )
     block_bytes = block if isinstance(block, bytes) else encode_block(block or block_of(fed))
     message = signed_message(header_bytes, stanzas, content_stanza, content, block_bytes)
     made = signatures or (signer or fed.pairs[SENDER]).sign(label, message)
+    made = tamper(made) if tamper else made
     parts = lp(block_bytes) + lp(made.ed25519) + lp(made.mldsa65 or b"")
     routing_plaintext = pad_exact(parts, ROUTING_SIZE) if routing_plaintext is None else routing_plaintext
     routing = boxes.seal(keys[-1], Box.ROUTING.value + bound, routing_plaintext)
@@ -154,5 +157,5 @@ def changed(raw: bytes, **fields: Any) -> bytes:
     return codec("Envelope").encode({**codec("Envelope").decode(raw), **fields})
 
 
-def _public(name: str) -> KemPublic:
-    return KemPublic.parse(kem_private(name).public)
+def _public(fed: Federation, name: str) -> KemPublic:
+    return KemPublic.parse((fed.kems.get(OrgId(name)) or kem_private(name)).public)

@@ -8,6 +8,7 @@ import pickle
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from refbus.core.directory import SigningKey
 from refbus.crypto import signing
 from refbus.crypto.signing import Signatures, SigningPair, check_public_keys, kid_of_signing, sign_ed25519, verify
 from refbus.errors import Code, MalformedError, UntrustedError
@@ -22,7 +23,7 @@ PRIME = 2**255 - 19
 D = -121665 * pow(121666, -1, PRIME) % PRIME
 
 
-def _fails(key: signing.SigningKey, label: bytes, message: bytes, signatures: Signatures) -> None:
+def _fails(key: SigningKey, label: bytes, message: bytes, signatures: Signatures) -> None:
     with pytest.raises(UntrustedError) as caught:
         verify(key, label, message, signatures)
     assert caught.value.code is Code.SIGNATURE_INVALID

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -96,7 +97,11 @@ def test_reordered_and_replaced_stanzas() -> None:
 @pytest.mark.parametrize("field", ["message_id", "expires_at_hour", "directory_version"])
 def test_an_edited_header(field: str) -> None:
     """A longer life, another message id or directory version: every box is bound to the header's bytes."""
-    values = {"message_id": bytes(16), "expires_at_hour": HONEST.header.expires_at_hour + 1, "directory_version": 1}
+    values: dict[str, Any] = {
+        "message_id": bytes(16),
+        "expires_at_hour": HONEST.header.expires_at_hour + 1,
+        "directory_version": 1,
+    }
     fed = FED.next_version()
     raw = sealed(fed)
     header = dataclasses.replace(Envelope.parse(raw).header, **{field: values[field]})

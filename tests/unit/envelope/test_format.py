@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,8 @@ def test_the_content_box_has_a_least_size(size: int) -> None:
 )
 def test_versions_and_suites_are_an_allow_list(field: str, value: int, code: Code) -> None:
     """There is one version and one suite; anything else is named and refused before any decryption."""
-    header = dataclasses.replace(header_of(FED), **{field: value})
+    change: dict[str, Any] = {field: value}
+    header = dataclasses.replace(header_of(FED), **change)
     assert _code(changed(RAW, header=encode_header(header))) is code
 
 

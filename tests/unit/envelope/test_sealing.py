@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_recipient_and_both_gates_read_the_routing_block() -> None:
         assert caught.value.code is Code.OPEN_FAILED
 
 
-def _positions(reader_names: list[str], envelope: Envelope) -> tuple[int, ...]:
+def _positions(reader_names: Sequence[str], envelope: Envelope) -> tuple[int, ...]:
     keys = [kem_private(name) for name in reader_names]
     return tuple(
         next((i for i, key in enumerate(keys) if open_stanza(Box.ROUTING, key, envelope.header_sha256, stanza)), -1)

@@ -1,0 +1,54 @@
+"""Every vector comes out as it says; the set is whole and current. Nothing here writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.kit import MAGIC, VECTORS, Vector, outcome
+from vectors.generate import cases, frozen
+
+FILES = sorted(VECTORS.glob("*/*.vector"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_vector(file: object) -> None:
+    """What the file expects is what comes of it: this class of error and this code, or this value."""
+    vector = Vector.parse(file.read_bytes())  # type: ignore[attr-defined]
+    assert outcome(vector) == vector.expect
+
+
+def test_the_set_is_current() -> None:
+    """Derived vectors follow from the frozen ones byte for byte, and the generator knows every file."""
+    made = {f"{path}.vector": vector.encode() for path, vector in cases(frozen)}
+    there = {file.relative_to(VECTORS).as_posix(): file.read_bytes() for file in FILES}
+    assert made.keys() == there.keys()
+    assert [name for name, data in made.items() if there[name] != data] == []
+
+
+def test_no_two_files_say_the_same() -> None:
+    """Each file is its own case: no body is there twice for the same task."""
+    tasks = [(vector.do, vector.body) for vector in map(Vector.parse, (file.read_bytes() for file in FILES))]
+    assert len(set(tasks)) == len(tasks) > 90
+
+
+def test_every_class_of_failure_has_a_vector() -> None:
+    """Bytes malformed, checked and false, cannot be checked: all three are there, and valid ones too."""
+    kinds = {Vector.parse(file.read_bytes()).expect.split(" ")[0] for file in FILES}
+    assert kinds == {"MalformedError", "UntrustedError", "UncheckableError", "payload", "sender", "key"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"refbus-vector/v2\nexpect: a\ndo: b\nmade: c\ncomment: d\n\n",
+        b"refbus-vector/v1\nexpect: a\ndo: b\ncomment: d\n\n",
+        b"refbus-vector/v1\nexpect: a\ndo: b\nmade: c\ncomment: d\nmore: e\n\n",
+        b"refbus-vector/v1\nexpect: a\ndo: b\nmade: c\ncomment: d",
+    ],
+)
+def test_a_file_of_another_shape_is_no_vector(data: bytes) -> None:
+    """A vector with a field missing, added or misspelt fails loudly instead of passing unseen."""
+    assert MAGIC == "refbus-vector/v1"
+    with pytest.raises(ValueError, match="not a vector"):
+        Vector.parse(data)
