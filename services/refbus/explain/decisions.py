@@ -150,7 +150,7 @@ RULES = {
     ),
     Code.WATCHDOG_STALLED: Explanation(
         "records wait, the broker and the store answer, and still nothing moves",
-        "The process ends so that it is started again. If this repeats, look at refbus_gate_refusals_total and the log.",
+        "The process ends so that it is started again. If this repeats, look at the log and the metrics.",
     ),
     Code.INTERNAL_ERROR: Explanation(
         "something went wrong that should not be able to go wrong",
