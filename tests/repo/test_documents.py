@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from refbus.explain import CATALOGUE
 from support.tree import ROOT, project_files
 from tools.pages import cli
 
@@ -65,3 +66,18 @@ def test_licence_is_the_apache_licence() -> None:
     assert "Apache License" in text
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_commands_in_hints_exist() -> None:
+    """Every command that the catalogue of errors advises exists."""
+    known = {name for program in cli.PROGRAMS for name, _ in cli.helps(program)}
+    for code, text in CATALOGUE.items():
+        for command in re.findall(r"`(refbus(?:-ops)?(?: [a-z]+)*)", text.next_step):
+            assert command in known, f"{code}: {command}"
+
+
+def test_pages_in_hints_exist() -> None:
+    """Every page that the catalogue of errors advises exists."""
+    for code, text in CATALOGUE.items():
+        for page in re.findall(r"docs/[\w/.-]+\.md", text.next_step):
+            assert (ROOT / page).is_file(), f"{code}: {page}"
