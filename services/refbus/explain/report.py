@@ -138,12 +138,18 @@ def as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
 
 def _record(failure: Exception, debug_dir: Path | None) -> str:
     """Return the reference of an unexpected exception: the same fault has the same one. Note its places if asked to."""
-    frames = traceback.extract_tb(failure.__traceback__)
-    places = [type(failure).__name__, *(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)]
-    reference = hashlib.sha256("\n".join(places).encode()).hexdigest()[:12]
+    text = "\n".join(places(failure)) + "\n"
+    reference = hashlib.sha256(text.encode()).hexdigest()[:12]
     if debug_dir is not None:
-        _write_private(debug_dir / f"error-{reference}.txt", "\n".join(places) + "\n")
+        _write_private(debug_dir / f"error-{reference}.txt", text)
     return reference
+
+
+def places(failure: BaseException) -> list[str]:
+    """Return what may be shown of any exception: its type, its code if it is ours, and the places in the code."""
+    name = type(failure).__name__ + (f" {failure.code}" if isinstance(failure, RefbusError) else "")
+    frames = traceback.extract_tb(failure.__traceback__)
+    return [name, *(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)]
 
 
 def _write_private(path: Path, text: str) -> None:
