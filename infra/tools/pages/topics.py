@@ -10,7 +10,7 @@ from tools.pages.markdown import document, table
 
 _INTRO = """\
 Declared in `topics/`, one file for each family; `refbus-ops topics plan`, `apply` and `drift` compare them
-with a broker. `<cc>` is the country of the cluster, `<from>` another country, `<org>` an organisation."""
+with a broker. `{cc}` is the country of the cluster, `{from}` another country, `{org}` an organisation."""
 
 
 def page() -> str:
@@ -24,8 +24,9 @@ def page() -> str:
 
 
 def _family(name: str, declared: dict[str, Any]) -> str:
-    rows = [(f"`{key}`", _shown(value)) for key, value in declared.items()]
-    return f"## {name}\n\n{table(('property', 'value'), rows)}"
+    why = " ".join(declared["why"].split())
+    rows = [(f"`{key}`", _shown(value)) for key, value in declared.items() if key not in {"name", "why"}]
+    return f"## {name}\n\n`{declared['name']}`. {why}\n\n{table(('property', 'value'), rows)}"
 
 
 def _shown(value: Any) -> str:
