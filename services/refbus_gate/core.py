@@ -5,8 +5,8 @@
     3  what they cause is signed and sealed on all cores
     4  one transaction: fence, position, rows, state, audit entries, outgoing rows
 
-Nothing is held between 1 and 4 but this process's turn to decide. If anything else moved the fence, 4 writes nothing and
-the worker stops.
+Nothing is held between 1 and 4 but this process's turn to decide. If anything else moved the fence, 4 writes nothing
+and the worker stops.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point, Verdict
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, SetupError, UntrustedError
+from refbus.errors import Code, UntrustedError
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.commit import commit
 from refbus.store.node import NodeStore
-from refbus.store.reads import read_position, read_records
-from refbus.store.rows import Position
+from refbus.store.reads import read_fence, read_records
+from refbus.store.rows import Changes, Position
 from refbus_gate import egress, ingress
 from refbus_gate.deciding import Batch, Decider
 from refbus_gate.egress import Egress
@@ -97,6 +96,14 @@ class GateCore:
                 decision_id = self.decision_id(after.topic_id, each.record)
                 decider.settle(each, verdict_of(each, view, batch), decision_id)
             self.write(view, work, batch.now_ms, before)
+
+    def skip(self, after: Position, before: Position | None) -> None:
+        """Move a position past offsets that hold no record."""
+        with self.turn:
+            changes = Changes(position=after)
+            with self.parts.store.database.reading() as connection:
+                fence = read_fence(connection)
+            commit(self.parts.store, changes, fence, before, self.parts.now_ms())
 
     def decider(self, batch: Batch, view: View, work: Work) -> Decider:
         """Return what gives verdicts of this batch their effects."""

@@ -7,7 +7,7 @@ replays alike. `egress` and `ingress` say what is different between the two.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage
 from refbus.core.directory import DirectoryHistory
@@ -26,7 +26,7 @@ from refbus_gate.work import Work
 
 DAY_MS = 86_400_000
 KEEP_RECORD_MS = 120 * DAY_MS
-"""How long a record is recognised: past message life, retention of the topics and skew, which policies cap at 90 days."""
+"""How long a record is recognised: past message life, retention of the topics and skew."""
 NO_CASE = b"no case"
 """Name of the audit key for decisions about records whose case is not known."""
 
@@ -81,6 +81,14 @@ class Decider:
         self._account(opened, verdict, decision_id, answer, before)
         if opened.hop is None and opened.notice is None:
             self._audit(opened, verdict, decision_id)
+        self._cause(opened, verdict, decision_id)
+        if answer.told is not None:
+            told_of = decision_id if repeat is None else repeat.decision_id
+            self.side.tell(Said.of(answer, answer.told, told_of), again=repeat is not None)
+        if answer.hop:
+            self.side.confirm(answer)
+
+    def _cause(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
         match verdict:
             case Forward():
                 self.side.forward(opened, verdict)
@@ -90,11 +98,8 @@ class Decider:
                 self._stop(opened, verdict, decision_id)
             case Duplicate():
                 pass
-        if answer.told is not None:
-            told_of = decision_id if repeat is None else repeat.decision_id
-            self.side.tell(Said.of(answer, answer.told, told_of), again=repeat is not None)
-        if answer.hop:
-            self.side.confirm(answer)
+            case _:
+                assert_never(verdict)
 
     def _answer(self, opened: Opened, verdict: Verdict) -> Answer:
         block = opened.block

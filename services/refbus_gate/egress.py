@@ -55,7 +55,7 @@ class Egress:
         )
         self.work.sends.append(send)
 
-    def tell(self, said: Said, *, again: bool) -> None:  # noqa: ARG002
+    def tell(self, said: Said, *, again: bool) -> None:
         """Write a sealed notice into the sender's inbox."""
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)

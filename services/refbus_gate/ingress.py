@@ -62,7 +62,7 @@ class Ingress:
     view: View
     work: Work
 
-    def forward(self, opened: Opened, verdict: Forward) -> None:  # noqa: ARG002
+    def forward(self, opened: Opened, verdict: Forward) -> None:
         """Put an event or a relayed notice into its inbox; let a hop receipt end a delivery."""
         if opened.hop is not None:
             self.work.changes.confirmed.append(self.store.name(ENVELOPE, opened.hop.envelope_sha256))

@@ -1,0 +1,64 @@
+"""The record that nothing can be done with: put aside so that it never halts a country, and its case waits."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from refbus.bus.port import Record
+from refbus.core.ids import CaseHandle
+from refbus.core.verdicts import About, Quarantine
+from refbus.crypto.framing import sha256
+from refbus.errors import Code
+from refbus.store.rows import HoldRow, Position
+from refbus_gate.core import GateCore, Source
+from refbus_gate.opening import HOUR_MS, Opened
+from refbus_gate.view import CASE, View
+from refbus_gate.work import Work
+
+_log = logging.getLogger("refbus.gate.poison")
+
+
+def quarantine(core: GateCore, source: Source, record: Record, after: Position, before: Position | None) -> None:
+    """Quarantine `record` with INTERNAL_ERROR and hold its case, if it can be known. Raises StoreError."""
+    with core.turn:
+        batch = core.batch(source)
+        opened = _opened(core, source, record)
+        view = View(core.parts.store, core.parts.keys.country, source.point, [opened])
+        work = Work(core.parts.store, core.parts.keys.country)
+        work.changes.position = after
+        about = About(source.point)
+        verdict = Quarantine(about, (Code.INTERNAL_ERROR,))
+        core.decider(batch, view, work).settle(opened, verdict, core.decision_id(after.topic_id, record))
+        _hold_case(view, work, opened)
+        core.write(view, work, batch.now_ms, before)
+    _log.critical("a record of %s was quarantined with INTERNAL_ERROR", record.topic)
+
+
+def where(error: BaseException) -> str:
+    """Return the kind of an exception and the place it came from; its text may quote a record, so that is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {place}"
+
+
+def _opened(core: GateCore, source: Source, record: Record) -> Opened:
+    """Open the record if that is not what fails."""
+    try:
+        return core.open_again(source, core.batch(source), [record])[0]
+    except Exception as error:  # noqa: BLE001 - it may be what fails
+        _log.error("the record cannot even be opened: %s", where(error))
+        return Opened(record, sha256(record.value))
+
+
+def _hold_case(view: View, work: Work, opened: Opened) -> None:
+    """Let later events of the case wait until somebody has looked, at most until the envelope ends."""
+    if opened.block is None or opened.header is None:
+        return
+    case_key = view.key(CASE, CaseHandle(opened.block.case_handle))
+    deadline_ms = opened.header.expires_at_hour * HOUR_MS
+    record = opened.record
+    work.changes.held.append(
+        HoldRow(record.topic, record.offset, case_key, Code.INTERNAL_ERROR, deadline_ms, record.value)
+    )
