@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.kit import MAGIC, VECTORS, Vector, outcome
+from conformance.kit import MAGIC, VECTORS, Vector, outcome, parties
+from refbus.core.ids import OrgId
+from refbus.crypto.framing import sha256
+from refbus.crypto.signing import LABEL_ENVELOPE
+from refbus.envelope.format import Envelope
+from refbus.envelope.routing import open_routing
 from vectors.generate import cases, frozen
 
 FILES = sorted(VECTORS.glob("*/*.vector"))
@@ -52,3 +57,19 @@ def test_a_file_of_another_shape_is_no_vector(data: bytes) -> None:
     assert MAGIC == "refbus-vector/v1"
     with pytest.raises(ValueError, match="not a vector"):
         Vector.parse(data)
+
+
+def test_the_specification_quotes_the_vectors() -> None:
+    """The values in the specification are those of the vector that it names."""
+    text = (VECTORS.parents[1] / "docs/spec/envelope.md").read_text()
+    raw = Vector.parse((VECTORS / "envelope/valid.vector").read_bytes()).body
+    envelope = Envelope.parse(raw)
+    opened = open_routing(envelope, [parties().kems[OrgId("kz-gate")]])
+    assert f"of {len(raw):,} bytes begins `{raw[:1].hex()} {envelope.header_bytes.hex()} 08 {raw[24:26].hex()}" in text
+    assert (
+        f"expiry hour {envelope.header.expires_at_hour:,}, directory version {envelope.header.directory_version}"
+        in text
+    )
+    assert envelope.header_sha256.hex() in text
+    assert f"the block has {len(opened.block_bytes)} bytes" in text
+    assert sha256(LABEL_ENVELOPE + opened.signed_message).hex() in text
