@@ -35,19 +35,25 @@ class Certificates:
         """The PEM file that everybody trusts."""
         return self._folder / "ca.pem"
 
+    def folder(self, principal: str) -> Path:
+        """Return the folder of `principal`, as REFBUS_TLS_<CC> wants it; `issue` fills it."""
+        return self._folder / principal
+
     def issue(self, principal: str) -> TlsFiles:
         """Return the files of `principal`, made now if there are none yet."""
         with self._locked():
             self._ensure_authority()
-            files = TlsFiles(self.authority, self._folder / f"{principal}.pem", self._folder / f"{principal}.key")
+            files = TlsFiles.in_folder(self.folder(principal))
             if not files.certificate.is_file():
+                files.key.parent.mkdir(mode=0o700, exist_ok=True)
+                files.ca.write_bytes(self.authority.read_bytes())
                 self._sign(principal, files)
         return files
 
     def keystore(self, principal: str) -> Path:
         """Return key and certificate of `principal` in one PEM file, as the broker wants them."""
         files = self.issue(principal)
-        path = self._folder / f"{principal}.keystore.pem"
+        path = self.folder(principal) / "keystore.pem"
         _write_private(path, files.key.read_bytes() + files.certificate.read_bytes())
         return path
 

@@ -43,16 +43,10 @@ def _signal_and_wait(
     while is_running(pid, marker):
         if time.monotonic() > deadline:
             return False
-        _reap(pid, child)
         time.sleep(0.02)
-    _reap(pid, child)
-    return True
-
-
-def _reap(pid: int, child: subprocess.Popen[bytes] | None) -> None:
-    """Collect the exit status of a child of ours, else it stays in the process table."""
     if child is not None and child.pid == pid:
-        child.poll()
+        child.wait()  # it is gone from the table only when its parent has asked for its exit status
+    return True
 
 
 def _command_line(pid: int) -> str:

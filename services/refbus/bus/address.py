@@ -18,6 +18,11 @@ class TlsFiles:
     certificate: Path
     key: Path
 
+    @classmethod
+    def in_folder(cls, folder: Path) -> TlsFiles:
+        """Return the files of a REFBUS_TLS_<CC> folder: ca.pem, certificate.pem, key.pem."""
+        return cls(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
+
     def check(self) -> None:
         """Raise SetupError FILE_UNREADABLE for a missing file, KEYFILE_UNSAFE for a key that others may read."""
         for path in (self.ca, self.certificate, self.key):

@@ -60,7 +60,7 @@ class _Named(Protocol):
 
 
 class Troubles:
-    """Logs the names of a connection's errors, each at most once in `QUIET_S` seconds: a broker may be away for days."""
+    """Logs names of a connection's errors, each at most once in `QUIET_S` seconds; a broker may be away for days."""
 
     QUIET_S = 60.0
 

@@ -1,0 +1,170 @@
+"""The difference between what a cluster must have and what it has: shown, applied, or reported as drift.
+
+Nothing is ever deleted but access rules. A topic that is not declared is shown, and counts as drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from refbus.bus.address import is_loopback, split_host_port
+from refbus.bus.port import AclRule, Admin, ResourceKind, TopicState
+from refbus.bus.topicset import Wanted
+from refbus.errors import Code, SetupError
+
+ATLEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
+"""Settings of which more than declared is safe; `plan` shows the difference all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a topic that differs."""
+
+    name: str
+    has: str
+    wants: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `apply` would do, and what it cannot do. `has_authoriser` is False on a plaintext development broker."""
+
+    country: str
+    create: tuple[TopicState, ...]
+    alter: Mapping[str, tuple[Setting, ...]]
+    remake: Mapping[str, str]  # name -> what cannot be changed in place
+    undeclared: tuple[str, ...]
+    add: tuple[AclRule, ...]
+    remove: tuple[AclRule, ...]
+    has_authoriser: bool
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the cluster is as declared."""
+        return not (self.create or self.alter or self.remake or self.undeclared or self.add or self.remove)
+
+    def lines(self) -> list[str]:
+        """Return the difference for people: `+` made, `~` changed, `-` taken away, `!` needs a person, `?` not ours."""
+        shown = [f"+ topic {topic.name}  {_described(topic)}" for topic in self.create]
+        for name, settings in self.alter.items():
+            shown += [f"~ topic {name}  {each.name}: {each.has} -> {each.wants}" for each in settings]
+        shown += [f"! topic {name}  {what}" for name, what in self.remake.items()]
+        shown += [f"? topic {name}  not declared; left alone" for name in self.undeclared]
+        shown += [f"+ allow {_rule_text(rule)}" for rule in self.add]
+        shown += [f"- allow {_rule_text(rule)}" for rule in self.remove]
+        if not self.has_authoriser:
+            shown.append("  no access rules: this broker has no authoriser (development on this machine)")
+        return [*shown, self.summary()]
+
+    def summary(self) -> str:
+        """Return the last line: how much there is to do."""
+        if self.is_clean:
+            return f"{self.country}: as declared"
+        rest = len(self.remake) + len(self.undeclared)
+        return (
+            f"{self.country}: topics {len(self.create)} to make, {len(self.alter)} to change, {rest} for a person; "
+            f"access rules {len(self.add)} to add, {len(self.remove)} to remove"
+        )
+
+
+def plan(wanted: Wanted, admin: Admin) -> Plan:
+    """Compare `wanted` with the cluster. Raises TransportError."""
+    prefix = f"{wanted.country}."
+    has = {name: topic for name, topic in admin.topics().items() if name.startswith(prefix)}
+    present = [(topic, has[topic.name]) for topic in wanted.topics if topic.name in has]
+    altered = {topic.name: _differences(topic, now) for topic, now in present}
+    rules = admin.acls()
+    ours = frozenset() if rules is None else frozenset(rule for rule in rules if _is_ours(rule, wanted.country))
+    return Plan(
+        country=wanted.country,
+        create=tuple(topic for topic in wanted.topics if topic.name not in has),
+        alter={name: settings for name, settings in altered.items() if settings},
+        remake={topic.name: what for topic, now in present if (what := _fixed_difference(topic, now))},
+        undeclared=tuple(sorted(set(has) - {topic.name for topic in wanted.topics})),
+        add=() if rules is None else tuple(sorted(wanted.rules - ours)),
+        remove=tuple(sorted(ours - wanted.rules)),
+        has_authoriser=rules is not None,
+    )
+
+
+def apply(todo: Plan, admin: Admin) -> None:
+    """Carry out a plan: topics, settings, rules to add, rules to remove. Raises TransportError at the first failure.
+
+    What was done stays; planning again shows the rest.
+    """
+    for topic in todo.create:
+        admin.create_topic(topic)
+    for name, settings in todo.alter.items():
+        admin.set_topic_config(name, {each.name: each.wants for each in settings})
+    if todo.has_authoriser:
+        admin.add_acls(todo.add)
+        admin.remove_acls(todo.remove)
+
+
+def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: bool) -> None:
+    """Refuse to work with topics that are missing or could lose records; every service calls this at its start.
+
+    Raises SetupError: TOPIC_MISSING, or UNSAFE_SETTING naming topic and setting, also for a broker that creates topics
+    by itself and, with `plaintext`, for one that sends its clients beyond this machine.
+    """
+    cluster = admin.cluster()
+    if cluster.auto_create_topics:
+        raise SetupError(Code.UNSAFE_SETTING, "the broker creates topics by itself (auto.create.topics.enable)")
+    if plaintext and not all(is_loopback(split_host_port(each)[0]) for each in cluster.brokers):
+        raise SetupError(Code.UNSAFE_SETTING, "plaintext to a broker beyond this machine")
+    has = admin.topics(names)
+    for name in names:
+        if name not in has:
+            raise SetupError(Code.TOPIC_MISSING, name)
+        problem = _unsafe(wanted.topic(name), has[name])
+        if problem:
+            raise SetupError(Code.UNSAFE_SETTING, f"{name}: {problem}")
+
+
+def _unsafe(topic: TopicState, now: TopicState) -> str:
+    """Return what is unsafe about a topic, "" when nothing is."""
+    fixed = _fixed_difference(topic, now)
+    if fixed:
+        return fixed
+    for each in _differences(topic, now):
+        if each.name not in ATLEAST or not _is_more(each):
+            return f"{each.name} is {each.has}, not {each.wants}"
+    return ""
+
+
+def _is_more(setting: Setting) -> bool:
+    unlimited = setting.name == "retention.ms" and setting.has == "-1"
+    return unlimited or (setting.has.isdecimal() and int(setting.has) > int(setting.wants))
+
+
+def _differences(topic: TopicState, now: TopicState) -> tuple[Setting, ...]:
+    return tuple(
+        Setting(name, now.config.get(name, "unset"), value)
+        for name, value in sorted(topic.config.items())
+        if now.config.get(name) != value
+    )
+
+
+def _fixed_difference(topic: TopicState, now: TopicState) -> str:
+    """Return what no setting can change: the number of partitions, too few replicas."""
+    if now.partitions != topic.partitions:
+        return f"has {now.partitions} partitions, not {topic.partitions}: make it anew under a person's eyes"
+    if now.replication < topic.replication:
+        return f"has {now.replication} replicas, not {topic.replication}: reassign its partition"
+    return ""
+
+
+def _is_ours(rule: AclRule, country: str) -> bool:
+    """Whether a rule is about the topics of this country; groups and the cluster count in the country's own cluster."""
+    return rule.kind is not ResourceKind.TOPIC or rule.name.startswith(f"{country}.")
+
+
+def _described(topic: TopicState) -> str:
+    days = int(topic.config["retention.ms"]) // 86_400_000
+    return f"{topic.partitions} partition, {topic.replication} replicas, {days} days"
+
+
+def _rule_text(rule: AclRule) -> str:
+    where = "cluster" if rule.kind is ResourceKind.CLUSTER else f"{rule.kind.lower()} {rule.name}"
+    return f"{rule.principal} {rule.operation} {where}"

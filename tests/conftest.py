@@ -1,0 +1,69 @@
+"""The broker of the tests: one that is given with --broker, or a real one started once for the session."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import Broker, BrokerFailedError, Certificates
+from kafka.artifacts import ArtifactError
+
+from refbus.bus import confluent
+from refbus.bus.address import BrokerAddress
+from refbus.bus.port import TopicState
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --broker."""
+    parser.addoption("--broker", default="", metavar="HOST:PORT", help="use this plaintext broker on this machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything below tests/broker: those tests need a broker wherever they run."""
+    for item in items:
+        if "broker" in Path(item.path).parent.parts:
+            item.add_marker(pytest.mark.broker)
+
+
+@pytest.fixture(scope="session")
+def broker_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerAddress]:
+    """Where the session's broker is: plaintext, no access rules, nothing created by being written to."""
+    given = request.config.getoption("--broker")
+    if given:
+        yield BrokerAddress(given)
+        return
+    broker = Broker(tmp_path_factory.mktemp("broker"), progress=lambda _text: None)
+    yield started(broker)
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def tls_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of kz that speaks TLS only and enforces access rules."""
+    folder = tmp_path_factory.mktemp("tls")
+    broker = Broker(folder / "broker", "kz", Certificates(folder / "certificates"), progress=lambda _text: None)
+    started(broker)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def topic(broker_address: BrokerAddress) -> str:
+    """A topic of this test alone."""
+    name = f"test.{uuid.uuid4().hex}"
+    confluent.admin(broker_address).create_topic(TopicState(name, 1, 1, {}))
+    return name
+
+
+def started(broker: Broker) -> BrokerAddress:
+    """Start a broker; where tests must not be left out (CI=true) a failure is one, elsewhere it skips with its reason."""
+    try:
+        return broker.start()
+    except (BrokerFailedError, ArtifactError) as failure:
+        broker.stop()
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no broker: {failure}")
