@@ -1,0 +1,72 @@
+"""The one order of a set of events."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+from refbus.core.facts import EventFact, in_order, remember, seen_by
+from refbus.core.vocabulary import EventType
+from support.consents import COLLECTOR, PARTY
+from support.passages import event_id
+
+STOPS = frozenset({EventType.REFERRAL_CANCELLED})
+
+
+def fact(
+    name: str, previous: str | None = None, at: int = 0, kind: EventType = EventType.REFERRAL_FEEDBACK
+) -> EventFact:
+    """Return a fact called `name`."""
+    return EventFact(event_id(name), kind, PARTY, COLLECTOR, event_id(previous) if previous else None, at)
+
+
+def names(facts: tuple[EventFact, ...]) -> str:
+    """Return the one-letter names of the facts, in order."""
+    return "".join(next(x for x in "abcdefgh" if event_id(x) == each.event_id) for each in facts)
+
+
+def test_an_event_follows_the_one_its_sender_had_seen() -> None:
+    """Links decide before times."""
+    assert names(in_order([fact("c", "b", 1), fact("b", "a", 2), fact("a", None, 3)], STOPS)) == "abc"
+
+
+def test_events_that_crossed_are_read_by_time_and_then_by_id() -> None:
+    """Where links say nothing, the senders' times do, and where these are equal, the ids."""
+    assert names(in_order([fact("b", "a", 9), fact("c", "a", 8), fact("a")], STOPS)) == "acb"
+    tied = in_order([fact("b"), fact("c")], STOPS)
+    assert [each.event_id for each in tied] == sorted([event_id("b"), event_id("c")])
+
+
+def test_a_stop_is_read_with_all_that_its_sender_had_seen_before_what_crossed_it() -> None:
+    """The stop `d` came after `b`; `c` crossed it although its time is earlier."""
+    stop = fact("d", "b", 9, EventType.REFERRAL_CANCELLED)
+    assert names(in_order([fact("a"), fact("c", "a", 1), fact("b", "a", 5), stop], STOPS)) == "abdc"
+    assert names(in_order([fact("a"), fact("c", "a", 1), fact("b", "a", 5), stop], frozenset())) == "acbd"
+
+
+def test_an_unknown_predecessor_does_not_keep_an_event_out() -> None:
+    """An event whose predecessor is missing is read as a first one."""
+    assert names(in_order([fact("b", "z", 1), fact("c", "b", 0)], STOPS)) == "bc"
+
+
+def test_links_in_a_circle_end() -> None:
+    """Two events that name each other are a forgery; every event still comes out once, in a fixed order."""
+    circle = [fact("a", "b", 1), fact("b", "a", 2), fact("c", "b", 0), fact("d", "d", 9)]
+    outcomes = {names(in_order(order, STOPS)) for order in itertools.permutations(circle)}
+    assert outcomes == {"cabd"}
+    assert seen_by(circle[0], {each.event_id: each for each in circle}) == {event_id("a"), event_id("b")}
+
+
+def test_an_event_is_remembered_once() -> None:
+    """Remembering again changes nothing, and the order is by id."""
+    one, two = fact("a"), fact("b")
+    kept = remember(remember((), two), one)
+    assert kept == remember(kept, two)
+    assert [each.event_id for each in kept] == sorted([one.event_id, two.event_id])
+
+
+def test_of_two_facts_under_one_id_the_same_one_stays_whatever_the_order() -> None:
+    """Gates refuse a reused id; should two ever differ, every node keeps the same."""
+    one = fact("a", at=1)
+    two = dataclasses.replace(one, occurred_at_ms=2)
+    assert remember(remember((), one), two) == remember(remember((), two), one) == (one,)

@@ -1,0 +1,303 @@
+"""The course of a referral: every line of the table, what crosses, reopening, withdrawal shown on top."""
+
+from __future__ import annotations
+
+import pytest
+
+from refbus.core.facts import EventFact, SystemEvent
+from refbus.core.ids import OrgId
+from refbus.core.referral import (
+    CONSENT_SUSPENDED,
+    OPEN,
+    REOPENABLE,
+    TABLE,
+    ReferralView,
+    Role,
+    State,
+    may_emit,
+    state_of,
+)
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code
+from support.consents import COLLECTOR, PARTY
+from support.directories import gate
+from support.passages import event_id
+
+E = EventType
+SOURCE_EVENTS = {E.REFERRAL_REQUESTED, E.INFORMATION_PROVIDED, E.CONSENT_GRANTED, E.CONSENT_AMENDED, E.ENTERED_IN_ERROR}
+EITHER = {
+    E.REFERRAL_CANCELLED,
+    E.REFERRAL_REOPENED,
+    E.CONSENT_WITHDRAWN,
+    E.WITHDRAWAL_ACKNOWLEDGED,
+    E.UNDECRYPTABLE,
+}
+
+
+class Course:
+    """Writes events one after the other, each having seen the one before unless said otherwise."""
+
+    def __init__(self) -> None:
+        """Start with a request."""
+        self.facts: list[EventFact] = []
+        self.add(E.REFERRAL_REQUESTED)
+
+    def add(
+        self,
+        kind: EventType | SystemEvent,
+        *,
+        by: Role | None = None,
+        after: str | None = "last",
+        name: str | None = None,
+    ) -> Course:
+        """Add an event; `after` names what its sender had seen."""
+        role = by or (Role.SOURCE if kind in SOURCE_EVENTS else Role.TARGET)
+        sender, recipient = (COLLECTOR, PARTY) if role is Role.SOURCE else (PARTY, COLLECTOR)
+        last = self.facts[-1].event_id if self.facts else None
+        previous = last if after == "last" else event_id(after) if after else None
+        number = len(self.facts)
+        identity = event_id(name or f"{kind} {number}")
+        self.facts.append(EventFact(identity, kind, sender, recipient, previous, 1000 + number))
+        return self
+
+    @property
+    def view(self) -> ReferralView:
+        """The view that the events give."""
+        return state_of(self.facts)
+
+
+ROADS = {
+    "sent": ((), State.REQUESTED),
+    "delivered": ((E.REFERRAL_DELIVERED,), State.DELIVERED),
+    "opened": ((E.REFERRAL_DELIVERED, E.REFERRAL_OPENED), State.UNDER_REVIEW),
+    "opened without delivery": ((E.REFERRAL_OPENED,), State.UNDER_REVIEW),
+    "accepted at once": ((E.REFERRAL_ACCEPTED,), State.ACCEPTED),
+    "accepted": ((E.REFERRAL_OPENED, E.REFERRAL_ACCEPTED), State.ACCEPTED),
+    "rejected": ((E.REFERRAL_OPENED, E.REFERRAL_REJECTED), State.REJECTED),
+    "redirected": ((E.REFERRAL_OPENED, E.REFERRAL_REDIRECTED), State.REDIRECTED),
+    "asked": ((E.INFORMATION_REQUESTED, E.INFORMATION_PROVIDED), State.REQUESTED),
+    "booked": ((E.REFERRAL_ACCEPTED, E.APPOINTMENT_BOOKED, E.APPOINTMENT_MISSED), State.ACCEPTED),
+    "in progress": ((E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS), State.IN_PROGRESS),
+    "on hold": ((E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS, E.REFERRAL_ON_HOLD), State.ON_HOLD),
+    "resumed": (
+        (E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS, E.REFERRAL_ON_HOLD, E.REFERRAL_RESUMED),
+        State.IN_PROGRESS,
+    ),
+    "feedback": ((E.REFERRAL_ACCEPTED, E.REFERRAL_FEEDBACK), State.ACCEPTED),
+    "completed": ((E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS, E.REFERRAL_COMPLETED), State.COMPLETED),
+    "failed": ((E.REFERRAL_ACCEPTED, E.REFERRAL_FAILED), State.FAILED),
+    "cancelled": ((E.REFERRAL_CANCELLED,), State.CANCELLED),
+    "in error": ((E.REFERRAL_ACCEPTED, E.ENTERED_IN_ERROR), State.ENTERED_IN_ERROR),
+    "expired": ((SystemEvent.REFERRAL_EXPIRED,), State.EXPIRED),
+    "expired, then accepted": ((SystemEvent.REFERRAL_EXPIRED, E.REFERRAL_ACCEPTED), State.ACCEPTED),
+    "a receipt that comes late": ((E.REFERRAL_ACCEPTED, E.REFERRAL_DELIVERED, E.REFERRAL_OPENED), State.ACCEPTED),
+    "consent before and beside": ((E.CONSENT_GRANTED, E.CONSENT_AMENDED), State.REQUESTED),
+    "cannot open": ((E.UNDECRYPTABLE, E.WITHDRAWAL_ACKNOWLEDGED), State.REQUESTED),
+}
+
+
+@pytest.mark.parametrize("name", ROADS)
+def test_each_road_ends_in_its_state(name: str) -> None:
+    """A course that nothing crossed: the state, the parties, the last event, nothing set aside."""
+    kinds, state = ROADS[name]
+    course = Course()
+    for kind in kinds:
+        course.add(kind)
+    assert course.view == ReferralView(COLLECTOR, PARTY, state, last=course.facts[-1].event_id)
+    assert course.view.status == state
+
+
+ALLOWED: dict[tuple[Role, EventType | SystemEvent], set[State]] = {
+    (Role.SOURCE, E.REFERRAL_REQUESTED): {State.DRAFT},
+    (Role.TARGET, E.REFERRAL_DELIVERED): set(State) - {State.DRAFT},
+    (Role.TARGET, E.REFERRAL_OPENED): set(State) - {State.DRAFT},
+    **{
+        (Role.TARGET, kind): {State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW, State.EXPIRED}
+        for kind in (E.REFERRAL_ACCEPTED, E.REFERRAL_REJECTED, E.REFERRAL_REDIRECTED)
+    },
+    (Role.TARGET, E.INFORMATION_REQUESTED): set(OPEN),
+    (Role.SOURCE, E.INFORMATION_PROVIDED): set(OPEN),
+    **{
+        (Role.TARGET, kind): {State.ACCEPTED, State.IN_PROGRESS, State.ON_HOLD}
+        for kind in (
+            E.APPOINTMENT_BOOKED,
+            E.APPOINTMENT_MISSED,
+            E.REFERRAL_FEEDBACK,
+            E.REFERRAL_COMPLETED,
+            E.REFERRAL_FAILED,
+        )
+    },
+    (Role.TARGET, E.REFERRAL_IN_PROGRESS): {State.ACCEPTED},
+    (Role.TARGET, E.REFERRAL_ON_HOLD): {State.IN_PROGRESS},
+    (Role.TARGET, E.REFERRAL_RESUMED): {State.ON_HOLD},
+    (Role.SOURCE, E.REFERRAL_CANCELLED): {State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW},
+    (Role.TARGET, E.REFERRAL_CANCELLED): set(OPEN),
+    (Role.SOURCE, E.REFERRAL_REOPENED): set(REOPENABLE),
+    (Role.TARGET, E.REFERRAL_REOPENED): set(REOPENABLE),
+    (Role.SOURCE, E.ENTERED_IN_ERROR): set(State) - {State.DRAFT},
+    **{(Role.SOURCE, kind): set(State) for kind in (E.CONSENT_GRANTED, E.CONSENT_AMENDED)},
+    **{
+        (role, kind): set(State)
+        for role in (Role.SOURCE, Role.TARGET)
+        for kind in (E.CONSENT_WITHDRAWN, E.WITHDRAWAL_ACKNOWLEDGED, E.UNDECRYPTABLE)
+    },
+    (Role.SYSTEM, SystemEvent.REFERRAL_EXPIRED): {State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW},
+}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("role", Role)
+def test_who_may_say_what_in_which_state(role: Role, kind: EventType | SystemEvent) -> None:
+    """The whole table, written down a second time."""
+    states = ALLOWED.get((role, kind))
+    for state in State:
+        codes = may_emit(ReferralView(state=state), role, kind)
+        if states is None:
+            assert codes == (Code.ROLE_NOT_ALLOWED,)
+        else:
+            assert codes == (() if state in states else (Code.STATE_NOT_ALLOWED,))
+
+
+def test_every_event_type_is_in_the_table() -> None:
+    """No event without a rule."""
+    assert set(TABLE) == {*EventType, *SystemEvent}
+
+
+def test_reasons_are_compulsory_where_somebody_is_turned_away() -> None:
+    """These events need a reason; without it the code comes out beside any other."""
+    with_reason = {kind for kind, rule in TABLE.items() if rule.reason}
+    assert with_reason == {
+        E.REFERRAL_REJECTED,
+        E.REFERRAL_ON_HOLD,
+        E.REFERRAL_FAILED,
+        E.REFERRAL_CANCELLED,
+        E.REFERRAL_REOPENED,
+        E.ENTERED_IN_ERROR,
+    }
+    view = ReferralView(state=State.DRAFT)
+    assert may_emit(view, Role.TARGET, E.REFERRAL_REJECTED, has_reason=False) == (
+        Code.REASON_REQUIRED,
+        Code.STATE_NOT_ALLOWED,
+    )
+
+
+def test_nothing_known_is_a_draft_of_nobody() -> None:
+    """The empty set of events."""
+    assert state_of([]) == ReferralView()
+    assert state_of([]).role_of(PARTY) is None
+
+
+def test_before_the_request_arrives_other_events_tell_who_is_who() -> None:
+    """A reply that overtakes the request counts as crossed until the request is there; the roles are known already."""
+    course = Course().add(E.REFERRAL_ACCEPTED)
+    early = state_of(course.facts[1:])
+    assert (early.source, early.target, early.state) == (COLLECTOR, PARTY, State.DRAFT)
+    assert early.crossed == (course.facts[1].event_id,)
+    granted = EventFact(event_id("g"), E.CONSENT_GRANTED, COLLECTOR, PARTY, None, 0)
+    assert (state_of([granted]).source, state_of([granted]).target) == (COLLECTOR, PARTY)
+    withdrawn = EventFact(event_id("w"), E.CONSENT_WITHDRAWN, COLLECTOR, PARTY, None, 0)
+    assert state_of([withdrawn]).source is None
+
+
+def test_the_request_says_who_is_who_over_any_earlier_event() -> None:
+    """A stray event with an earlier time does not turn the roles round."""
+    stray = EventFact(event_id("s"), E.REFERRAL_ACCEPTED, COLLECTOR, PARTY, None, 0)
+    assert state_of([stray, *Course().facts]).source == COLLECTOR
+
+
+def test_a_stranger_changes_nothing() -> None:
+    """An event of an organisation that is no party is set aside."""
+    stranger = EventFact(event_id("x"), E.REFERRAL_ACCEPTED, OrgId("kg-she1ter1"), COLLECTOR, None, 5000)
+    view = state_of([*Course().facts, stranger])
+    assert (view.state, view.crossed) == (State.REQUESTED, (stranger.event_id,))
+
+
+def test_an_organisation_cannot_state_what_only_a_timer_can() -> None:
+    """Expiry is the gate's own; whoever is named as its sender, it is judged as the system's word."""
+    assert may_emit(ReferralView(state=State.REQUESTED), Role.TARGET, SystemEvent.REFERRAL_EXPIRED)
+    expired = EventFact(event_id("x"), SystemEvent.REFERRAL_EXPIRED, gate("uz"), COLLECTOR, None, 5000)
+    assert state_of([*Course().facts, expired]).state is State.EXPIRED
+
+
+def test_a_cancellation_that_crosses_an_acceptance_wins_and_the_crossing_is_shown() -> None:
+    """What the source stopped before it knew of the acceptance stays stopped, however far the target went."""
+    course = Course().add(E.REFERRAL_OPENED, name="opened")
+    course.add(E.REFERRAL_ACCEPTED, name="accepted").add(E.REFERRAL_IN_PROGRESS, name="progress")
+    course.add(E.REFERRAL_CANCELLED, by=Role.SOURCE, after="opened")
+    view = course.view
+    assert view.state is State.CANCELLED
+    assert view.crossed == (event_id("accepted"), event_id("progress"))
+
+
+def test_a_source_that_knows_of_the_acceptance_cannot_cancel() -> None:
+    """Afterwards it is the target's to end, or a withdrawal of consent."""
+    course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_CANCELLED, by=Role.SOURCE)
+    assert course.view.state is State.ACCEPTED
+    assert course.view.crossed == (course.facts[-1].event_id,)
+    assert Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_CANCELLED).view.state is State.CANCELLED
+
+
+def test_entered_in_error_wins_over_everything_that_crosses_it() -> None:
+    """It is final."""
+    course = Course().add(E.REFERRAL_ACCEPTED, name="accepted").add(E.REFERRAL_COMPLETED, name="completed")
+    course.add(E.ENTERED_IN_ERROR, after="accepted")
+    assert course.view.state is State.ENTERED_IN_ERROR
+    assert course.view.crossed == (event_id("completed"),)
+
+
+def test_reopening_needs_four_eyes() -> None:
+    """One side's word waits, the other side's puts it in progress; twice the same side is not enough."""
+    course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_COMPLETED)
+    course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
+    assert (course.view.state, course.view.reopening) == (State.COMPLETED, {Role.SOURCE})
+    course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
+    assert course.view.state is State.COMPLETED
+    course.add(E.REFERRAL_REOPENED, by=Role.TARGET)
+    assert (course.view.state, course.view.reopening) == (State.IN_PROGRESS, frozenset())
+    assert course.add(E.REFERRAL_COMPLETED).view.state is State.COMPLETED
+
+
+def test_a_second_end_asks_for_four_eyes_again() -> None:
+    """An old wish to reopen does not count for the next time."""
+    course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_COMPLETED)
+    for role in (Role.SOURCE, Role.TARGET):
+        course.add(E.REFERRAL_REOPENED, by=role)
+    course.add(E.REFERRAL_FAILED).add(E.REFERRAL_REOPENED, by=Role.TARGET)
+    assert (course.view.state, course.view.reopening) == (State.FAILED, {Role.TARGET})
+
+
+def test_a_wish_to_reopen_ends_when_the_referral_was_entered_in_error() -> None:
+    """A change of state forgets the wish."""
+    course = Course().add(E.REFERRAL_CANCELLED).add(E.REFERRAL_REOPENED, by=Role.TARGET, name="wish")
+    course.add(E.ENTERED_IN_ERROR)
+    assert (course.view.state, course.view.reopening) == (State.ENTERED_IN_ERROR, frozenset())
+
+
+def test_a_withdrawal_is_shown_over_an_open_state_only() -> None:
+    """The state below stays; a closed referral keeps its own label."""
+    course = Course().add(E.REFERRAL_ACCEPTED).add(E.CONSENT_WITHDRAWN, by=Role.SOURCE)
+    assert (course.view.state, course.view.status) == (State.ACCEPTED, CONSENT_SUSPENDED)
+    closed = Course().add(E.REFERRAL_REJECTED).add(E.CONSENT_WITHDRAWN, by=Role.SOURCE)
+    assert closed.view.status == State.REJECTED
+
+
+def test_consent_given_by_one_who_knew_of_the_withdrawal_lifts_it() -> None:
+    """By link, or by the later word of the same organisation."""
+    course = Course().add(E.CONSENT_WITHDRAWN, by=Role.TARGET, name="stop").add(E.CONSENT_GRANTED)
+    assert not course.view.suspended
+    own = Course().add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).add(E.CONSENT_AMENDED, after=None)
+    assert not own.view.suspended
+
+
+def test_consent_that_crossed_the_withdrawal_does_not_lift_it() -> None:
+    """The collector had not seen the party's withdrawal; and its own earlier word is no answer to a later one."""
+    crossed = Course().add(E.CONSENT_WITHDRAWN, by=Role.TARGET).add(E.CONSENT_GRANTED, after=None)
+    assert crossed.view.suspended
+    earlier = Course().add(E.CONSENT_GRANTED).add(E.CONSENT_WITHDRAWN, by=Role.SOURCE, after=None)
+    assert earlier.view.suspended
+
+
+def test_every_withdrawal_must_be_answered() -> None:
+    """Consent given after the first withdrawal says nothing to the second."""
+    course = Course().add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).add(E.CONSENT_GRANTED)
+    assert course.add(E.CONSENT_WITHDRAWN, by=Role.TARGET, after=None).view.suspended
