@@ -81,6 +81,8 @@ def _show_one(spec: FieldSpec, item: Any, language: str) -> str:
             return f"{len(item)} bytes"
         case Kind.NUMBER if spec.name.endswith("_ms"):
             return show_time(item)
+        case Kind.NUMBER:
+            return str(item)
         case _:
             return _show_word(spec, item, language)
 
