@@ -1,0 +1,223 @@
+"""Gateways of a real development federation on a bus in memory, with a clock that tests move.
+
+    world = World(tmp_path)
+    kz, uz = world.gateway(AGENCY), world.gateway(SHELTER)
+    world.carry()     # what is in an outbox stands in the recipient's inbox: a road without gates, for unit tests
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from refbus.bus.memory import MemoryBus
+from refbus.core.ids import CountryCode, OrgId
+from refbus.core.referral import ReferralView
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.envelope.format import Envelope
+from refbus.envelope.routing import open_routing
+from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
+from refbus_gateway import acting, casework, consents, course
+from refbus_gateway.consentfile import parse_consent
+from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.home import Home
+from refbus_gateway.store import cases, referrals
+from refbus_gateway.sync import Round, Synchroniser
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
+from support.directories import NOW_MS
+
+COUNTRIES = ("kz", "kg", "tm", "uz")
+CATEGORIES = sorted(set(DataCategory) - {DataCategory.PHOTO_BIOMETRIC})
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now_ms: int = NOW_MS
+
+    def __call__(self) -> int:
+        """Return the time, UTC ms."""
+        return self.now_ms
+
+    def move(self, *, hours: float = 0, days: float = 0) -> None:
+        """Let time pass."""
+        self.now_ms += int((hours + 24 * days) * 3_600_000)
+
+
+@dataclass
+class World:
+    """One federation, one bus, one clock."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    lab: Lab = field(init=False)
+    bus: MemoryBus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lab = lab(self.folder)
+        self.bus = MemoryBus(clock=self.clock)
+        for org_id in self.lab.paths.homes():
+            self._topic(f"{org_id[:2]}.inbox.{org_id}")
+        for country in COUNTRIES:
+            for name in ("outbox", "directory", "audit"):
+                self._topic(f"{country}.{name}")
+        self._sequence: dict[str, int] = {}
+        self._carried: dict[str, int] = {}
+        self.publish()
+
+    def publish(self) -> None:
+        """Put the directory, as it is published now, into every country's topic."""
+        for country in COUNTRIES:
+            for path, content in self.lab.files():
+                self.bus.put(f"{country}.directory", DirectoryFile(path, content).encode())
+
+    def home(self, org_id: OrgId) -> Home:
+        """Return the home of a member."""
+        return Home(self.lab.paths.home(org_id))
+
+    def gateway(self, org_id: OrgId) -> Gateway:
+        """Open a member's gateway and let it read the directory."""
+        gateway = open_gateway(self.home(org_id), PASSPHRASE, self.clock)
+        self.sync(gateway)
+        return gateway
+
+    def sync(self, gateway: Gateway) -> Round:
+        """Let a gateway do one round."""
+        synchroniser = Synchroniser(gateway, self.bus)
+        try:
+            return synchroniser.once()
+        finally:
+            synchroniser.close()
+
+    def deliver(self, org_id: OrgId, kind: InboxKind, body: bytes, sequence: int | None = None) -> None:
+        """Put one record into a member's inbox."""
+        topic = f"{org_id[:2]}.inbox.{org_id}"
+        number = sequence or self._sequence.get(topic, 0) + 1
+        self._sequence[topic] = number
+        self.bus.put(topic, InboxRecord(kind, number, body).encode())
+
+    def carry(self) -> int:
+        """Put every new envelope of every outbox into its recipient's inbox; return how many."""
+        count = 0
+        for country in COUNTRIES:
+            keys = [*self.lab_gate_keys(country)]
+            for record in self.bus.records(f"{country}.outbox")[self._carried.get(country, 0) :]:
+                block = open_routing(Envelope.parse(record.value), keys).block
+                self.deliver(block.recipient, InboxKind.EVENT, record.value)
+                self._carried[country] = record.offset + 1
+                count += 1
+        return count
+
+    def lab_gate_keys(self, country: str) -> list[Any]:
+        """Return the KEM keys of a country's gate."""
+        from refbus.trust.homes import Home as MemberHome
+
+        gate = MemberHome(self.lab.paths.gate(CountryCode(country)))
+        return list(gate.kem_keys(PASSPHRASE).values())
+
+    def exchange(self, *gateways: Gateway) -> None:
+        """Let gateways and the road work until nothing moves any more."""
+        while True:
+            for gateway in gateways:
+                self.sync(gateway)
+            if not self.carry():
+                return
+
+    def _topic(self, name: str) -> None:
+        from refbus.bus.port import TopicState
+
+        self.bus.create_topic(TopicState(name, 1, 1, {}))
+
+
+def case_file(**changes: Any) -> bytes:
+    """Return a small fictional case file."""
+    document = {
+        "format": "refbus-case/1",
+        "fictional": True,
+        "about": "Fictional case for tests; no such person exists.",
+        "recipient": {"organisation": SHELTER},
+        "purpose": "REFERRAL_SERVICES",
+        "priority": "URGENT",
+        "reason": "AdditionalServicesRequired",
+        "source_of_referral": "NGO",
+        "services_requested": ["SocialCare"],
+        "responsible_worker_role": "CASE_MANAGER",
+        "person": {"prs_FirstName": "Тўқима шахс", "is_minor": False},
+        "health": {"summary": "Fictional: needs a dentist."},
+        **changes,
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def consent_file(org: OrgId = SHELTER, **changes: Any) -> bytes:
+    """Return a consent of an adult for everything but photos, both ways, towards `org`."""
+    document = {
+        "format": "refbus-consent/1",
+        "organisation": org,
+        "state": "GIVEN",
+        "valid_until": "2027-01-21",
+        "retain_until": "2027-06-30",
+        "notice": {"notice_id": "referral-1", "language": "ru"},
+        "grantor": {"kind": "SELF"},
+        "assent": "NOT_REQUIRED",
+        "method": "WRITTEN",
+        "interpreter": False,
+        "informed": [
+            "ACTUAL_AND_POTENTIAL_USE",
+            "HOW_TO_WITHDRAW",
+            "INTERVIEW_AGREED",
+            "NON_IDENTIFYING_RESEARCH",
+            "PURPOSE",
+            "RIGHT_TO_REQUEST_DATA",
+            "STORAGE_PERIOD",
+        ],
+        "withdrawal_contact": "Any office of the fictional agency",
+        "permit": [
+            {
+                "purposes": ["REFERRAL_SERVICES"],
+                "actions": ["DISCLOSE", "REPORT_BACK"],
+                "data_categories": [str(category) for category in CATEGORIES],
+            }
+        ],
+        "deny": [],
+        "denied_recipients": [],
+        **changes,
+    }
+    return json.dumps(document).encode()
+
+
+def take_consent(gateway: Gateway, case: int, content: bytes) -> None:
+    """Record a consent for a case."""
+    form = parse_consent(content, now_ms=gateway.now_ms())
+    with gateway.store.write() as tx:
+        consents.grant(gateway, cases.get(tx, case), tx, form.organisation, form)
+
+
+def new_case(gateway: Gateway, content: bytes | None = None) -> int:
+    """Take a case file in and return the case's number."""
+    with gateway.store.write() as tx:
+        return casework.add_case(gateway, tx, content or case_file()).id
+
+
+def refer(gateway: Gateway, case: int, **options: Any) -> int:
+    """Queue a referral and return its number."""
+    with gateway.store.write() as tx:
+        return casework.send_case(gateway, tx, cases.get(tx, case), **options).referral.id
+
+
+def say(gateway: Gateway, number: int, event_type: EventType, **document: Any) -> None:
+    """Answer in a referral."""
+    with gateway.store.write() as tx:
+        acting.act(gateway, tx, number, acting.Answer(event_type, document))
+
+
+def view(gateway: Gateway, number: int) -> ReferralView:
+    """Return how a referral stands at a gateway."""
+    with gateway.store.read() as tx:
+        return course.view_of(tx, referrals.get(tx, number))
+
+
+__all__ = ["AGENCY", "SHELTER", "Clock", "World", "case_file", "consent_file"]
