@@ -172,8 +172,7 @@ def _add_file(gateway: Gateway, record: Record) -> RefbusError | None:
     """Give one file to the directory; return what speaks against it. A version still incomplete is no failure."""
     try:
         file = DirectoryFile.parse(record.value)
-        with gateway.home.directory_lock():
-            gateway.trust.add_file(file.path, file.content, gateway.now_ms())
+        gateway.trust.add_file(file.path, file.content, gateway.now_ms())
     except StoreError:
         raise
     except UncheckableError:

@@ -91,13 +91,6 @@ class Home:
                 raise SetupError(Code.HOME_IN_USE, "refbus run or refbus sync is at work here") from None
             yield
 
-    @contextmanager
-    def directory_lock(self) -> Iterator[None]:
-        """Wait for, and hold for a moment, the right to read or change the directory folder as a whole."""
-        with (self.path / "directory.lock").open("a", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 def read_limited(path: Path, limit: int) -> bytes:
     """Return the bytes of a file that may have at most `limit`, judged before it is read.

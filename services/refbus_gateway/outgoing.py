@@ -116,15 +116,14 @@ def _why_stale(gateway: Gateway, row: OutboxRow) -> Code | None:
         return Code.MESSAGE_EXPIRED
     if row.state is not RowState.READY:
         return None
-    keys = {
-        key.kid: key for org in gateway.directory().organisations.values() for key in (*org.kem_keys, *org.signing_keys)
-    }
-    named = [keys.get(kid) for kid in (row.recipient_kid, row.signer_kid) if kid is not None]
-    return Code.KEY_REVOKED if any(key is None or _revoked(key) for key in named) else None
+    return Code.KEY_REVOKED if {row.recipient_kid, row.signer_kid} & _revoked(gateway) else None
 
 
-def _revoked(key: KemKey | SigningKey) -> bool:
-    return key.revoked if isinstance(key, KemKey) else key.compromised_since_ms is not None
+def _revoked(gateway: Gateway) -> set[KeyId | None]:
+    organisations = gateway.directory().organisations.values()
+    sealing = {key.kid for each in organisations for key in each.kem_keys if key.revoked}
+    signing = {key.kid for each in organisations for key in each.signing_keys if key.compromised_since_ms is not None}
+    return {*sealing, *signing}
 
 
 def _renew(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:

@@ -1,0 +1,122 @@
+"""What a person does with a referral: answer it, ask, report, cancel, acknowledge a withdrawal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from refbus.core.consent import ConsentState
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code, RuleError
+from refbus.wire.consent import decode_signed
+from refbus.wire.fields import FieldSpec, Kind
+from refbus.wire.payload import payload_fields
+from refbus_gateway import casework, sending
+from refbus_gateway.casefile.problems import Problems
+from refbus_gateway.casefile.values import read_record
+from refbus_gateway.consents import terms_of
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.sending import Draft
+from refbus_gateway.store import cases, consents, referrals
+from refbus_gateway.store.consents import WithdrawalRow
+from refbus_gateway.store.referrals import Event, EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+
+COMPUTED: Final = frozenset({"event_id", "referral_id"})
+_DECISIONS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_IN_PROGRESS})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person wants to say. `document` has plain codes and texts; `events` are local numbers of named events.
+
+    `codes_checked`: a person has looked at codes that no list here knows and decided what they mean.
+    """
+
+    event_type: EventType
+    document: Mapping[str, Any] = field(repr=False)
+    events: Mapping[str, int] = field(default_factory=dict)
+    codes_checked: bool = False
+
+
+def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event:
+    """Send an answer in referral `number`.
+
+    Raises RuleError REFERRAL_UNKNOWN, STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED, CODE_PARKED; ConsentError; CaseInvalidError
+    with every problem of the fields.
+    """
+    referral = referrals.get(tx, number)
+    events = referrals.events_of(tx, referral)
+    if answer.event_type in _DECISIONS and not answer.codes_checked:
+        _require_known_codes(events)
+    problems = Problems()
+    fields = read_record(written_fields(answer.event_type), answer.document, "", problems)
+    problems.raise_if_any()
+    for name, local in answer.events.items():
+        fields[name] = _named(events, local).block.event_id
+    return sending.send(gateway, tx, referral, Draft(answer.event_type, fields, terms_of(tx, referral)))
+
+
+def written_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
+    """Return the fields of an answer that a person fills; ids of events are given by their local number."""
+    specs = payload_fields(event_type)
+    return tuple(spec for spec in specs if spec.name not in COMPUTED and spec.kind is not Kind.ID)
+
+
+def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, reason: str | None) -> Event:
+    """Tell the other side what was done after a withdrawal; ERASED destroys the case here once that is queued.
+
+    Raises RuleError STATE_NOT_ALLOWED when no withdrawal waits, REASON_REQUIRED for RETAINED_LEGAL without a reason.
+    """
+    referral = referrals.get(tx, number)
+    if (result == "RETAINED_LEGAL") != (reason is not None):
+        raise RuleError(Code.REASON_REQUIRED, "RETAINED_LEGAL, and only that, needs a reason")
+    case = cases.get(tx, referral.case_id)
+    waiting = waiting_withdrawals(tx, referral)
+    if not waiting:
+        raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
+    event = None
+    for row in waiting:
+        event = _answer_withdrawal(gateway, tx, referral, row, (result, reason))
+    if event is None:
+        raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
+    if result == "ERASED":
+        casework.destroy(gateway, tx, case)
+    return event
+
+
+def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalRow]:
+    """Return the incoming withdrawals of a referral's case that nobody here has finished with."""
+    rows = consents.withdrawal_rows(tx, outgoing=False)
+    return [row for row in rows if row.case_id == referral.case_id and row.answer in {None, "STOPPED"}]
+
+
+def _answer_withdrawal(
+    gateway: Gateway, tx: Transaction, referral: Referral, row: WithdrawalRow, answer: tuple[str, str | None]
+) -> Event:
+    told = referrals.event(tx, row.event_row)
+    record = decode_signed(told.block.consent_record or b"").record
+    if record.state is not ConsentState.WITHDRAWN:
+        raise RuleError(Code.STATE_NOT_ALLOWED)
+    fields = {
+        "consent_id": record.consent_id,
+        "consent_version": record.version,
+        "result": answer[0],
+        "retention_reason": answer[1],
+    }
+    consents.acknowledge(tx, row.id, answer[0], answer[1], gateway.now_ms())
+    draft = Draft(EventType.WITHDRAWAL_ACKNOWLEDGED, fields, terms_of(tx, referral))
+    return sending.send(gateway, tx, referral, draft)
+
+
+def _require_known_codes(events: list[Event]) -> None:
+    if any(event.status is EventStatus.PARKED for event in events):
+        raise RuleError(Code.CODE_PARKED, "when a person has decided what it means: --codes-checked")
+
+
+def _named(events: list[Event], number: int) -> Event:
+    found = next((event for event in events if event.id == number), None)
+    if found is None:
+        raise RuleError(Code.REFERRAL_UNKNOWN, f"event {number}")
+    return found

@@ -1,0 +1,89 @@
+"""Opening what came in: consent is decided again at that moment, the sender hears of it, the audit record too.
+
+The caller has synchronised first (`sync.require_synchronised`): a withdrawal can wait behind a referral.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.referral import ReferralView
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code, ConsentError
+from refbus.wire.payload import UnknownCode, unknown_codes
+from refbus_gateway import acting, answers, audit, consenting, course
+from refbus_gateway.audit import Decided
+from refbus_gateway.casefile.view import Sections, render
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, referrals
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One event as a person may see it. `sections` is empty, with the reasons, where consent no longer permits it."""
+
+    event: Event
+    sections: Sections
+    unknown: tuple[UnknownCode, ...]
+    hidden: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A referral with all its events. `withdrawn`: a withdrawal waits for an answer of ours."""
+
+    referral: Referral
+    view: ReferralView
+    events: tuple[Shown, ...]
+    withdrawn: bool
+
+
+def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+    """Return a referral as a person may see it now, and note that it was opened.
+
+    Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
+    """
+    referral = referrals.get(tx, number)
+    events = referrals.events_of(tx, referral)
+    shown = tuple(_show(gateway, tx, referral, event, language) for event in events)
+    view = course.view_of(tx, referral)
+    return Opened(referral, view, shown, bool(acting.waiting_withdrawals(tx, referral)))
+
+
+def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str) -> Shown:
+    hidden = () if event.outgoing else _hidden(gateway, tx, referral, event)
+    if not event.outgoing and referrals.mark_seen(tx, event.id, gateway.now_ms()):
+        _note_opened(gateway, tx, referral, event, hidden)
+    if hidden:
+        return Shown(event, {}, (), hidden)
+    payload = course.payload_of(event)
+    return Shown(
+        event,
+        render(event.block.event_type, payload, language),
+        () if event.outgoing else unknown_codes(event.block.event_type, payload),
+        (),
+    )
+
+
+def _hidden(gateway: Gateway, tx: Transaction, referral: Referral, event: Event) -> tuple[Code, ...]:
+    """Decide on consent now, on everything known: the fourth time for this event."""
+    if not consenting.needs_permit(event.block):
+        return ()
+    try:
+        consenting.require_permit(gateway, tx, cases.get(tx, referral.case_id), event.block)
+    except ConsentError as error:
+        return error.reasons
+    return ()
+
+
+def _note_opened(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, hidden: tuple[Code, ...]) -> None:
+    case = cases.get(tx, referral.case_id)
+    outcome = AuditOutcome.REFUSED if hidden else AuditOutcome.DONE
+    block = event.block
+    decided = Decided(Stage.OPENED, outcome, hidden, block.event_type, block.event_id)
+    audit.record(gateway, tx, case, decided)
+    if block.event_type is EventType.REFERRAL_REQUESTED and not hidden:
+        answers.opened(gateway, tx, referral, event)

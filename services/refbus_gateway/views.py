@@ -1,0 +1,183 @@
+"""Where everything stands, for people: at which hop an event waits and what to do next. Reads the store only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from refbus.core.referral import ReferralView, State
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code
+from refbus_gateway import course
+from refbus_gateway.draining import SYNCHRONISED
+from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.notices import LAST_HEARTBEAT
+from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store.inbox import Alarm, AsideState
+from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+
+SILENCE_MS: Final = 3 * 3_600_000
+"""Three heartbeats missed in a row: something between the gate and this inbox does not work."""
+
+
+class Hop(StrEnum):
+    """Where an event of ours is, as far as signed receipts and answers say."""
+
+    MY_OUTBOX = "MY_OUTBOX"
+    MY_GATE = "MY_GATE"
+    HELD = "HELD"
+    BORDER = "BORDER"
+    THEIR_INBOX = "THEIR_INBOX"
+    DELIVERED = "DELIVERED"
+    OPENED = "OPENED"
+    DECIDED = "DECIDED"
+    REFUSED = "REFUSED"
+
+
+NEXT: Final = {
+    Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
+    Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does.",
+    Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
+    Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not confirmed it yet.",
+    Hop.THEIR_INBOX: "Nothing: it is in their inbox. If they are silent for long, call them.",
+    Hop.DELIVERED: "Nothing: their computer has it and could read it. If they are silent for long, call them.",
+    Hop.OPENED: "Wait for their decision; it is due by the time in the referral.",
+    Hop.DECIDED: "Read their answer with `refbus inbox show`.",
+    Hop.REFUSED: "It did not go through. The codes say why; correct that and send again.",
+}
+"""What a person does when an event is at a hop."""
+_DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event of ours: where it is, since when (UTC ms), which codes, how many envelopes it took."""
+
+    event: Event
+    hop: Hop
+    since_ms: int
+    codes: tuple[str, ...]
+    envelopes: int
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralLine:
+    """A referral at a glance."""
+
+    referral: Referral
+    view: ReferralView
+    events: int
+    unseen: int
+    respond_by_ms: int | None
+    priority: str
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a person must know about this home as a whole. Times in UTC ms, None for never."""
+
+    waiting: int
+    oldest_unconfirmed_ms: int | None
+    synchronised_ms: int | None
+    heartbeat_ms: int | None
+    silent: bool
+    clock_behind_ms: int
+    held: int
+    refused: int
+    withdrawals_unanswered_ms: int | None
+    withdrawals_to_answer_ms: int | None
+    alarms: tuple[Alarm, ...]
+
+
+def event_line(tx: Transaction, event: Event, view: ReferralView) -> EventLine:
+    """Return where one of our events is."""
+    rows = outbox.of_event(tx, event.id)
+    newest = rows[-1] if rows else None
+    receipts = tuple(receipt for row in rows for receipt in outbox.receipts(tx, row.id))
+    hop, since_ms = _hop(event, newest, receipts, view)
+    codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
+    return EventLine(event, hop, since_ms, codes, len(rows), receipts)
+
+
+def referral_lines(tx: Transaction, *, own: bool | None = None) -> list[ReferralLine]:
+    """Return all referrals, requested here (`own`), received, or both."""
+    return [referral_line(tx, each) for each in referrals.every(tx) if own is None or each.own == own]
+
+
+def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
+    """Return one referral at a glance."""
+    events = referrals.events_of(tx, referral)
+    request = course.request_of(events)
+    return ReferralLine(
+        referral=referral,
+        view=course.view_from(events),
+        events=len(events),
+        unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
+        respond_by_ms=request.block.respond_by_ms if request else None,
+        priority=request.block.priority if request else "",
+        last_ms=max((event.at_ms for event in events), default=referral.created_ms),
+    )
+
+
+def health(gateway: Gateway, tx: Transaction) -> Health:
+    """Return the state of this home as a whole."""
+    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(SYNCHRONISED)
+    behind = gateway.clock_behind_ms()
+    return Health(
+        waiting=outbox.waiting(tx),
+        oldest_unconfirmed_ms=outbox.oldest_ready_ms(tx),
+        synchronised_ms=synchronised or None,
+        heartbeat_ms=heartbeat or None,
+        silent=bool(heartbeat) and synchronised - heartbeat > SILENCE_MS,
+        clock_behind_ms=behind if behind > CLOCK_SKEW_MS else 0,
+        held=inbox.count_aside(tx, AsideState.HELD),
+        refused=inbox.count_aside(tx, AsideState.REFUSED),
+        withdrawals_unanswered_ms=consents.oldest_unanswered_ms(tx, outgoing=True),
+        withdrawals_to_answer_ms=consents.oldest_unanswered_ms(tx, outgoing=False),
+        alarms=tuple(inbox.standing_alarms(tx)),
+    )
+
+
+def unseen(tx: Transaction) -> int:
+    """Return how many things nobody here has looked at."""
+    return sum(line.unseen for line in referral_lines(tx)) + len(inbox.standing_alarms(tx))
+
+
+def _for_people(event: Event) -> bool:
+    return event.block.event_type not in {
+        EventType.REFERRAL_DELIVERED,
+        EventType.REFERRAL_OPENED,
+        EventType.UNDECRYPTABLE,
+    }
+
+
+def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: ReferralView) -> tuple[Hop, int]:
+    since_ms = receipts[-1].at_ms if receipts else event.at_ms
+    if row is None or row.state is RowState.REFUSED:
+        return Hop.REFUSED, since_ms
+    if row.state in {RowState.READY, RowState.STALE}:
+        produced = row.produced_ms
+        return (Hop.MY_OUTBOX, event.at_ms) if produced is None else (Hop.MY_GATE, produced)
+    if row.state is RowState.HELD:
+        return Hop.HELD, since_ms
+    if row.state is RowState.FORWARDED:
+        return _seen(view, event, Hop.BORDER), since_ms
+    return _seen(view, event, Hop.THEIR_INBOX), since_ms
+
+
+def _seen(view: ReferralView, event: Event, otherwise: Hop) -> Hop:
+    """Use what the recipient itself said, which may come before the gates' receipts do."""
+    if event.block.event_type is not EventType.REFERRAL_REQUESTED:
+        return otherwise
+    if view.state in _DECIDED:
+        return Hop.DECIDED
+    return {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}.get(view.state, otherwise)
+
+
+STALE_VIEW: Final = Code.NOT_SYNCHRONISED
+"""What a list is marked with that was made without asking the broker."""
