@@ -55,6 +55,6 @@ def _strip(padded: bytes) -> bytes:
     end = _PREFIX + int.from_bytes(padded[:_PREFIX], "big")
     if len(padded) < end:
         raise MalformedError(Code.MALFORMED, "padded length")
-    if padded.count(0, end) != len(padded) - end:
+    if padded[end:] != bytes(len(padded) - end):
         raise MalformedError(Code.NOT_CANONICAL, "padding is not zeros")
     return padded[_PREFIX:end]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -113,7 +114,7 @@ def verify(key: SigningKey, label: bytes, message: bytes, signatures: Signatures
         raise UntrustedError(Code.SIGNATURE_INVALID, "algorithms")
     if key.mldsa65 is not None and signatures.mldsa65 is not None:
         try:
-            MLDSA65PublicKey.from_public_bytes(key.mldsa65).verify(signatures.mldsa65, label + message)
+            _mldsa65_public(key.mldsa65).verify(signatures.mldsa65, label + message)
         except (InvalidSignature, ValueError):
             raise UntrustedError(Code.SIGNATURE_INVALID, "ML-DSA-65") from None
 
@@ -123,10 +124,8 @@ def verify_ed25519(key: SigningKey, label: bytes, message: bytes, signature: byt
 
     A key of small order verifies nothing here either, should one ever come past the checks of the directory.
     """
-    if _ed25519_fault(key.ed25519):
-        raise UntrustedError(Code.SIGNATURE_INVALID, "Ed25519")
     try:
-        Ed25519PublicKey.from_public_bytes(key.ed25519).verify(signature, label + message)
+        _ed25519_public(key.ed25519).verify(signature, label + message)
     except (InvalidSignature, ValueError):
         raise UntrustedError(Code.SIGNATURE_INVALID, "Ed25519") from None
 
@@ -142,6 +141,20 @@ def check_public_keys(ed25519: bytes, mldsa65: bytes | None) -> None:
         raise UntrustedError(Code.KEY_INVALID, "signing key size")
     if fault := _ed25519_fault(ed25519):
         raise UntrustedError(Code.KEY_INVALID, fault)
+
+
+@lru_cache(maxsize=512)
+def _mldsa65_public(raw: bytes) -> MLDSA65PublicKey:
+    """Return the key. Remembered, so that a batch loads each sender's key once (5 % of a verification)."""
+    return MLDSA65PublicKey.from_public_bytes(raw)
+
+
+@lru_cache(maxsize=512)
+def _ed25519_public(raw: bytes) -> Ed25519PublicKey:
+    """Return the key. Raises ValueError when no signature of it may count."""
+    if fault := _ed25519_fault(raw):
+        raise ValueError(fault)
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def _ed25519_fault(raw: bytes) -> str | None:
