@@ -1,0 +1,51 @@
+"""Running a click command: every failure becomes a report of `refbus.explain` and an exit status, for people or JSON.
+
+An error with `problems` (a file with several mistakes) has each of them shown: path, code, advice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from refbus.errors import Code, RefbusError, SetupError
+from refbus.explain import as_mapping, exit_code, render
+from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
+
+
+def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
+    """Run `command` with `arguments` and return the exit status. Raises nothing.
+
+    With `--json` among the arguments an error goes to standard output as one JSON object, else as text to standard error.
+    """
+    try:
+        result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        to_stderr("stopped")
+        return INTERRUPTED
+    except click.ClickException as error:
+        failure: RefbusError = SetupError(Code.USAGE, error.format_message())
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
+        failure = as_refbus_error(error, debug_dir)
+    else:
+        return result if isinstance(result, int) else 0
+    _tell(failure, as_json="--json" in arguments)
+    return exit_code(failure)
+
+
+def _tell(error: RefbusError, *, as_json: bool) -> None:
+    problems = [
+        {"path": each.path, "code": str(each.code), "advice": each.advice} for each in getattr(error, "problems", ())
+    ]
+    if as_json:
+        told = as_mapping(error)
+        click.echo(json.dumps({**told, "problems": problems} if problems else told, ensure_ascii=False))
+        return
+    for each in problems:
+        to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {each['advice']}")
+    to_stderr(render(error))
