@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import SchemaParseException, to_parsing_canonical_form
 from fastavro.schema import fingerprint as avro_fingerprint
-from fastavro.schema import to_parsing_canonical_form
 from fastavro.validation import validate
 
 from refbus.errors import Code, MalformedError, SetupError
@@ -31,17 +31,20 @@ class Codec:
     """One record schema: encodes and decodes its values, and knows its fingerprints.
 
     `fingerprint` is CRC-64-AVRO, 8 bytes little-endian (Avro 1.12 specification, "Single object encoding");
-    `sha256` is over the Parsing Canonical Form, 32 bytes.
+    `sha256` is over the Parsing Canonical Form, 32 bytes. Raises SetupError for a document that is no schema.
     """
 
     __slots__ = ("_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
 
     def __init__(self, document: Document) -> None:
-        self.document = document
-        self.name: str = document["name"]
-        self.max_bytes: int = document["max_bytes"]
-        self._parsed = parse_schema(document)
-        canonical = to_parsing_canonical_form(document)
+        try:
+            self.document = document
+            self.name: str = document["name"]
+            self.max_bytes: int = document["max_bytes"]
+            self._parsed = parse_schema(document)
+            canonical = to_parsing_canonical_form(document)
+        except (ValueError, KeyError, TypeError, SchemaParseException) as error:
+            raise SetupError(Code.FILE_UNREADABLE, f"not a schema: {type(error).__name__}") from error
         self.fingerprint = bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO"))
         self.sha256 = hashlib.sha256(canonical.encode()).digest()
 
@@ -93,7 +96,7 @@ def load_codec(path: Path) -> Codec:
     """Return the codec of one schema file. Raises SetupError FILE_UNREADABLE: the installation is damaged."""
     try:
         return Codec(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise SetupError(Code.FILE_UNREADABLE, f"schema {path.name}: {type(error).__name__}") from error
 
 

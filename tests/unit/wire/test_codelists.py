@@ -1,0 +1,134 @@
+"""Code lists and labels: complete, with sources, in all languages, and never a default."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from refbus.core.consent import Informed
+from refbus.core.referral import CONSENT_SUSPENDED, State
+from refbus.core.vocabulary import Action, DataCategory, Priority, Purpose
+from refbus.errors import Code, SetupError
+from refbus.resources import data_dir
+from refbus.wire.codelists import code_list, code_lists, load_code_list
+from refbus.wire.labels import LANGUAGES, label, labels
+
+FILES = sorted((data_dir("schemas") / "codelists").glob("*.json"))
+LABELLED = {
+    "refbus.RejectReason",
+    "refbus.CompletionOutcome",
+    "refbus.Priority",
+    "refbus.ReferralState",
+    "refbus.DataCategory",
+    "refbus.Purpose",
+    "htcds.spl_Type",
+}
+SCRIPTS = {"en": "LATIN", "uz-Latn": "LATIN", "tk": "LATIN"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_lists_are_complete(path: Path) -> None:
+    """Each list has a source; each extension has its own; other spellings lead to codes of the list."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    entry = load_code_list(path)
+    assert entry.name == path.stem
+    assert entry.source
+    for code, described in document["codes"].items():
+        assert described["label"]
+        assert ("source" in described) is code.startswith("x_"), code
+    assert set(entry.other_spellings.values()) <= set(entry.codes)
+    assert not set(entry.other_spellings) & set(entry.codes)
+    if any(code.startswith("x_") for code in entry.codes):
+        assert "+refbus." in entry.version
+
+
+def test_htcds_lists_are_verbatim() -> None:
+    """Values of the standard are as published, its misspelling too; the defects of its documents are mapped."""
+    assert list(code_list("htcds.vic_RelationshipToTrafficker").codes) == ["Familial", "Acquainted", "Unaquainted"]
+    assert len(code_list("htcds.vic_ForcedLabourIndustry").codes) == 21
+    assert len(code_list("htcds.per_RoleInProcess").codes) == 15
+    control = code_list("htcds.vic_MethodsOfControl")
+    assert len([code for code in control.codes if not code.startswith("x_")]) == 16
+    assert control.nearest("ThreatOfLawEnforcement") == "ThreatsLawEnforcement"
+    assert control.nearest("RestrictsMovement") == "x_RestrictsMovement"
+    assert "x_ForcedCriminality" in code_list("htcds.vic_TypeOfExploitation").codes
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("refbus.Priority", list(Priority)),
+        ("refbus.Purpose", list(Purpose)),
+        ("refbus.Action", list(Action)),
+        ("refbus.DataCategory", list(DataCategory)),
+        ("refbus.ReferralState", [*State, CONSENT_SUSPENDED]),
+        ("htcds.con_Consent", list(Informed)),
+    ],
+)
+def test_lists_of_the_code_are_the_same_as_the_code(name: str, members: list[str]) -> None:
+    """A vocabulary that decisions depend on has exactly its members as codes, so that each has words."""
+    assert set(code_list(name).codes) == set(members)
+
+
+def test_unknown_codes_are_unknown() -> None:
+    """Neither letter case nor version nor likeness makes a code known."""
+    services = code_list("htcds.spl_Type")
+    assert services.knows("Legal", services.version)
+    assert not services.knows("legal", services.version)
+    assert not services.knows("Legal", "1.0")
+    assert services.nearest("Leagl") == "Legal"
+    assert services.nearest("Telepathy") is None
+
+
+def test_missing_and_broken_lists_say_so(tmp_path: Path) -> None:
+    """A list that is not there or not readable is a damaged installation."""
+    (tmp_path / "broken.json").write_text("{}", encoding="utf-8")
+    for path in (tmp_path / "broken.json", tmp_path / "missing.json"):
+        with pytest.raises(SetupError) as caught:
+            load_code_list(path)
+        assert caught.value.code is Code.FILE_UNREADABLE
+    with pytest.raises(SetupError):
+        code_list("refbus.Nothing")
+    with pytest.raises(SetupError):
+        labels("xx")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_label(language: str) -> None:
+    """All languages have the same lists and codes, no label twice within a list, in the language's own script."""
+    read = labels(language)
+    assert set(read) == LABELLED
+    for name, words in read.items():
+        assert set(words) == set(code_list(name).codes), name
+        assert len(set(words.values())) == len(words), name
+        for text in words.values():
+            assert text == text.strip() == unicodedata.normalize("NFC", text)
+            script = SCRIPTS.get(language, "CYRILLIC")
+            letters = [char for char in text if char.isalpha() and unicodedata.category(char) != "Lm"]
+            assert all(unicodedata.name(char).startswith(script) for char in letters), text
+
+
+def test_drafts_say_that_they_are_drafts() -> None:
+    """Until native speakers have read them, labels are marked; the English ones are those of the lists."""
+    for language in LANGUAGES:
+        document = json.loads((data_dir("schemas") / "labels" / f"{language}.json").read_text(encoding="utf-8"))
+        assert document["language"] == language
+        assert document["status"] == ("source" if language == "en" else "draft, to be reviewed by native speakers")
+    for name, words in labels("en").items():
+        assert words == code_list(name).codes
+
+
+def test_label_never_invents_words() -> None:
+    """English where a language has none, and nothing for a code or list that is not known."""
+    assert label("ru", "refbus.Priority", "URGENT") == "Срочно"
+    assert label("ru", "refbus.RiskLevel", "LOW") == "Low"
+    assert label("ru", "refbus.Priority", "SOON") is None
+    assert label("ru", "refbus.Nothing", "URGENT") is None
+
+
+def test_all_lists_load() -> None:
+    """Every file in the folder is a list under its own name."""
+    assert {path.stem for path in FILES} == set(code_lists())

@@ -1,0 +1,108 @@
+"""Records of the node topics: each comes back equal, and each refuses what its form forbids."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from refbus.core.ids import CountryCode, EventId, KeyId, OrgId
+from refbus.errors import MalformedError
+from refbus.wire import transport
+from refbus.wire.schema import codec
+from refbus.wire.transport import (
+    AuditEntry,
+    BorderKind,
+    BorderRecord,
+    DirectoryFile,
+    GateNotice,
+    HopOutcome,
+    HopReceipt,
+    InboxKind,
+    InboxRecord,
+    NoticeKind,
+    NoticeOutcome,
+    Passed,
+    RelayedNotice,
+    SealedNotice,
+    StoppedRecord,
+    WireRecord,
+)
+
+KID, HASH, SIGNATURE, ID = KeyId(b"k" * 16), b"h" * 32, b"s" * 64, b"d" * 16
+KZ, UZ = CountryCode("kz"), CountryCode("uz")
+NOTICE = GateNotice(
+    from_gate=OrgId("kz-gate"),
+    kid=KID,
+    kind=NoticeKind.REFUSAL,
+    envelope_sha256=HASH,
+    event_id=EventId(ID),
+    outcome=NoticeOutcome.REFUSED,
+    codes=("EXPIRED", "NO_CONSENT"),
+    at_ms=1,
+    inbox_count=2,
+    inbox_hash=HASH,
+    decision_id=ID,
+)
+RECORDS: tuple[WireRecord, ...] = (
+    Passed(b"envelope", 5, KZ, UZ, KID, SIGNATURE, b"m" * 3309),
+    Passed(b"envelope", 5, KZ, UZ, KID, SIGNATURE, None),
+    HopReceipt(HASH, KZ, UZ, HopOutcome.TAKEN, 5, KID, SIGNATURE),
+    SealedNotice(b"t" * 1168, b"box"),
+    NOTICE,
+    dataclasses.replace(NOTICE, kind=NoticeKind.HEARTBEAT, outcome=NoticeOutcome.NONE, event_id=None, codes=()),
+    InboxRecord(InboxKind.EVENT, 1, b"body"),
+    BorderRecord(BorderKind.HOP, b"body"),
+    RelayedNotice(HASH, b"notice"),
+    DirectoryFile("kz/organisations.json", b"{}"),
+    AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, 1, b"sealed", SIGNATURE),
+    StoppedRecord(ID, "kz.outbox", 7, ("MALFORMED",), b"record"),
+)
+WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Passed", {"hour": -1}),
+    ("Passed", {"from": "KZ"}),
+    ("Passed", {"mldsa65": b"short"}),
+    ("HopReceipt", {"outcome": "LOST"}),
+    ("GateNotice", {"kind": "RUMOUR"}),
+    ("GateNotice", {"outcome": "FORGOTTEN"}),
+    ("GateNotice", {"inbox_count": -1}),
+    ("InboxRecord", {"sequence": 0}),
+    ("BorderRecord", {"kind": "OTHER"}),
+    ("DirectoryFile", {"path": "../root.json"}),
+    ("DirectoryFile", {"path": "/root.json"}),
+    ("DirectoryFile", {"path": "a\\b"}),
+    ("DirectoryFile", {"path": ""}),
+    ("AuditEntry", {"leaf": b"l" * 46}),
+    ("AuditEntry", {"writer": "somebody"}),
+)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_round_trip(record: WireRecord) -> None:
+    """What is encoded parses to an equal value, of the same types."""
+    again = type(record).parse(record.encode())
+    assert again == record
+    assert repr(again) == repr(record)
+
+
+@pytest.mark.parametrize(("name", "change"), WRONG, ids=[f"{name} {next(iter(change))}" for name, change in WRONG])
+def test_wrong_forms_are_refused(name: str, change: dict[str, Any]) -> None:
+    """A record that Avro can say and our rules forbid is a MalformedError."""
+    kind: type[WireRecord] = getattr(transport, name)
+    good = next(record for record in RECORDS if type(record) is kind)
+    data = codec(name).encode({**codec(name).decode(good.encode()), **change})
+    with pytest.raises(MalformedError):
+        kind.parse(data)
+
+
+def test_writing_checks_too() -> None:
+    """A record of a wrong form is refused before it is sent."""
+    with pytest.raises(MalformedError):
+        InboxRecord(InboxKind.EVENT, 0, b"body").encode()
+
+
+def test_every_record_class_has_its_schema_and_its_test() -> None:
+    """No class without an example here, and each finds its schema file by its name."""
+    classes = {kind for kind in vars(transport).values() if isinstance(kind, type) and issubclass(kind, WireRecord)}
+    assert {type(record) for record in RECORDS} == classes - {WireRecord}
