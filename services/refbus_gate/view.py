@@ -83,6 +83,13 @@ class View:
         events = read_records(connection, store, "event_key", event_keys)
         self._events = {key: _decided(row).answer.identity for key, row in events.items()}
 
+    def decided_elsewhere(self, opened: Opened, decision_id: bytes) -> bool:
+        """Return whether the same signed bytes were decided in another record than the one of `decision_id`."""
+        if opened.presented is None:
+            return False
+        found = self._decided.get(self.signed_key(opened.presented.signed_sha256))
+        return found is not None and found.decision_id != decision_id
+
     def key(self, kind: str, value: bytes) -> bytes:
         """Return the name under which a value of this kind is stored."""
         return self._store.name(kind, value)
@@ -175,8 +182,8 @@ class View:
     def apply(self, effect: Effect) -> None:
         """Take up one effect of a decision."""
         match effect:
-            case RecordConsent(evidence):
-                self._record_consent(evidence)
+            case RecordConsent(evidence, needless):
+                self._record_consent(evidence, needless)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
                 if withdrawal not in known.withdrawals:
@@ -199,13 +206,11 @@ class View:
         """Return the clock, if it moved on."""
         return {CLOCK: self._newest_signed_ms.to_bytes(8, "big")} if self._clock_moved else {}
 
-    def _record_consent(self, evidence: Evidence) -> None:
-        record = evidence.record
-        known = self.consent(record.consent_id)
-        if any(each.record_sha256 == evidence.record_sha256 for each in known.newest):
-            return
-        others = tuple(each for each in known.newest if each.record.collected_by != record.collected_by)
-        self._put(CONSENT, record.consent_id, encode_consent(replace(known, newest=(*others, evidence))))
+    def _record_consent(self, evidence: Evidence, needless: tuple[bytes, ...]) -> None:
+        consent_id = evidence.record.consent_id
+        known = self.consent(consent_id)
+        others = tuple(each for each in known.newest if each.record_sha256 not in needless)
+        self._put(CONSENT, consent_id, encode_consent(replace(known, newest=(*others, evidence))))
 
     def _add_fact(self, effect: AddReferralFact) -> None:
         known = self.referral(effect.referral_id)

@@ -173,8 +173,8 @@ class MemoryNode:
 
     def _change(self, effect: Effect) -> None:
         match effect:
-            case RecordConsent(proof):
-                self._keep(proof)
+            case RecordConsent(proof, needless):
+                self._keep(proof, needless)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
                 both = (*known.withdrawals, withdrawal)
@@ -188,10 +188,10 @@ class MemoryNode:
             case NoteTime(signed_ms):
                 self.newest_signed_ms = signed_ms
 
-    def _keep(self, proof: Evidence) -> None:
-        known, record = self.consent(proof.record.consent_id), proof.record
-        others = tuple(each for each in known.newest if each.record.collected_by != record.collected_by)
-        self.consents[record.consent_id] = dataclasses.replace(known, newest=(*others, proof))
+    def _keep(self, proof: Evidence, needless: tuple[bytes, ...]) -> None:
+        known = self.consent(proof.record.consent_id)
+        others = tuple(each for each in known.newest if each.record_sha256 not in needless)
+        self.consents[proof.record.consent_id] = dataclasses.replace(known, newest=(*others, proof))
 
 
 def wrong_key() -> KeyId:

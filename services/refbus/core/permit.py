@@ -22,16 +22,14 @@ from refbus.core.consent import (
     Withdrawal,
     withdrawal_of,
 )
+from refbus.core.consent_chain import Chain, answers, chain_of, is_broken, top_version
 from refbus.core.consent_rules import Setting, are_members, in_force, minor_until, record_problems
 from refbus.core.coverage import coverage, denied
 from refbus.core.directory import CountryPolicy, Directory, OrgStatus
-from refbus.core.ids import ConsentId, CountryCode, OrgId, SubjectRef
+from refbus.core.ids import CountryCode, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
-
-_Chain = tuple[ConsentId, OrgId]
-"""Versions belong together by id and collector, so that nobody else can continue or spoil a chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +136,16 @@ def _verdicts(
     request: Request, authentic: Iterable[Evidence], withdrawals: Sequence[Withdrawal], setting: Setting
 ) -> Iterator[_Verdict]:
     """Judge the newest answer of each chain. A chain of which only the withdrawal is known has no other answer."""
-    chains: defaultdict[_Chain, list[Evidence]] = defaultdict(list)
+    chains: defaultdict[Chain, list[Evidence]] = defaultdict(list)
     for each in authentic:
-        chains[each.record.consent_id, each.record.collected_by].append(each)
+        chains[chain_of(each)].append(each)
     for members in chains.values():
-        answers = [each for each in members if each.record.state is not ConsentState.WITHDRAWN]
-        newest = max(each.record.version for each in answers or members)
-        broken = _chain_problems(members, newest)
-        for each in answers or members:
+        newest = top_version(members)
+        broken = frozenset({Code.CHAIN_BROKEN}) if is_broken(members, withdrawals) else frozenset[Code]()
+        for each in answers(members) or members:
             if each.record.version == newest:
                 closed = any(withdrawal.closes(each.record) for withdrawal in withdrawals)
                 yield _judge(request, each.record, broken, closed, setting)
-
-
-def _chain_problems(members: Iterable[Evidence], newest: int) -> frozenset[Code]:
-    """Find forks, a newest version that does not continue a known one before it, and a change of person or party."""
-    answers = [each for each in members if each.record.state is not ConsentState.WITHDRAWN]
-    tops = {each.record_sha256 for each in answers if each.record.version == newest}
-    continued = {each.record.prev_hash for each in answers if each.record.version == newest}
-    before = {each.record_sha256 for each in members if each.record.version == newest - 1}
-    about = {(each.record.party, each.record.subject_ref) for each in answers}
-    broken = len(tops) > 1 or len(about) > 1 or (bool(before) and not continued <= before)
-    return frozenset({Code.CHAIN_BROKEN}) if broken else frozenset()
 
 
 def _judge(

@@ -11,6 +11,7 @@ from itertools import chain
 
 from refbus.core import routing_rules as rules
 from refbus.core.consent import Obligation, withdrawal_of
+from refbus.core.consent_chain import made_needless
 from refbus.core.directory import DirectoryHistory
 from refbus.core.facts import EventFact
 from refbus.core.passage import NodeView, Presented, Unread, event_identity
@@ -61,7 +62,9 @@ def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
     """Decide about a record that did not open: a resend, not parseable, to be tried again, or not to be believed."""
     header = unread.header
     about = About(point, message_id=header.message_id if header else None)
-    codes = (unread.error.code,)
+    codes: tuple[Code, ...] = (unread.error.code,)
+    if unread.resumed and unread.error.code is Code.MESSAGE_EXPIRED:
+        codes = (Code.HOLD_EXPIRED, *codes)
     if not unread.resumed and view.record_seen(unread.record_sha256):
         return Duplicate(about)
     if header is not None and unread.error.code is Code.DIRECTORY_NEWER:
@@ -123,14 +126,13 @@ def _learnt(case: Matter) -> Iterator[Effect]:
     evidence, known = case.presented.consent, case.known_consent
     if evidence is None or not evidence.authentic:
         return
-    withdrawal, record = withdrawal_of(evidence), evidence.record
-    if withdrawal is not None:
-        if withdrawal not in known.withdrawals:
-            yield MarkWithdrawn(withdrawal)
-    elif all(
-        record.version > each.record.version for each in known.newest if each.record.collected_by == record.collected_by
-    ):
-        yield RecordConsent(evidence)
+    withdrawal = withdrawal_of(evidence)
+    if withdrawal is None:
+        needless = made_needless(evidence, known)
+        if needless is not None:
+            yield RecordConsent(evidence, needless)
+    elif withdrawal not in known.withdrawals:
+        yield MarkWithdrawn(withdrawal)
 
 
 def _fact(case: Matter) -> AddReferralFact:

@@ -32,9 +32,10 @@ class Point(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordConsent:
-    """Keep this record as the newest of its consent id and collector."""
+    """Keep this record for its consent id, and forget those whose SHA-256 it makes needless."""
 
     evidence: Evidence
+    needless: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from support.consents import (
     withdrawn,
 )
 from support.directories import DAY_MS, NOW_MS, ngo, second_ngo
-from support.gates import FED, E, into, out, reply, sent, stop
 from support.passages import (
     HANDLE,
     NOW_HOUR,
@@ -36,6 +35,7 @@ from support.passages import (
     passed,
     presented,
 )
+from support.roads import FED, E, into, out, reply, sent, stop
 
 
 @pytest.mark.parametrize("sender", [COLLECTOR, PARTY])

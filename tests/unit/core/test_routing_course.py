@@ -15,7 +15,6 @@ from support.consents import (
     provision,
 )
 from support.directories import NOW_MS, ngo, second_ngo
-from support.gates import E, into, out, reply, sent
 from support.passages import (
     REFERRAL,
     MemoryNode,
@@ -23,6 +22,7 @@ from support.passages import (
     passed,
     presented,
 )
+from support.roads import E, into, out, reply, sent
 
 
 def test_egress_enforces_the_state_that_is_seen_there() -> None:

@@ -25,7 +25,6 @@ from support.consents import (
     provision,
 )
 from support.directories import HOUR_MS, NOW_MS, Federation, agency, gate, ngo, second_ngo
-from support.gates import FED, SKEW_MS, E, into, out, sent, stop
 from support.passages import (
     NOW_HOUR,
     MemoryNode,
@@ -35,6 +34,7 @@ from support.passages import (
     presented,
     wrong_key,
 )
+from support.roads import FED, SKEW_MS, E, into, out, sent, stop
 
 UNKNOWN_ORG = OrgId("uz-n0b0dy00")
 

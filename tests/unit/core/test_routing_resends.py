@@ -26,7 +26,6 @@ from support.consents import (
     consent_record,
 )
 from support.directories import DAY_MS, HOUR_MS, NOW_MS, ngo
-from support.gates import FED, E, into, out, sent, stop
 from support.passages import (
     REFERRAL,
     MemoryNode,
@@ -36,6 +35,7 @@ from support.passages import (
     presented,
     wrong_key,
 )
+from support.roads import FED, E, into, out, sent, stop
 
 
 def test_an_exact_resend_is_a_duplicate_before_anything_is_asked() -> None:

@@ -24,7 +24,6 @@ from support.consents import (
     provision,
 )
 from support.directories import NOW_MS, ngo
-from support.gates import FED, E, into, out, reply, sent
 from support.passages import (
     HANDLE,
     REFERRAL,
@@ -33,6 +32,7 @@ from support.passages import (
     passed,
     presented,
 )
+from support.roads import FED, E, into, out, reply, sent
 
 
 def test_a_request_leaves_with_everything_the_node_must_remember() -> None:

@@ -17,7 +17,6 @@ from support.consents import (
     consent_record,
 )
 from support.directories import DAY_MS, HOUR_MS, NOW_MS
-from support.gates import FED, SKEW_MS, E, held, into, out, sent, stop
 from support.passages import (
     HANDLE,
     NOW_HOUR,
@@ -28,6 +27,7 @@ from support.passages import (
     passed,
     presented,
 )
+from support.roads import FED, SKEW_MS, E, held, into, out, sent, stop
 
 
 def test_an_event_from_the_future_is_held_until_its_envelope_ends() -> None:

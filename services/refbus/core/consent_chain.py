@@ -1,0 +1,56 @@
+"""Versions of one consent: which belong together, whether they continue each other, which ones must be remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from refbus.core.consent import ConsentState, Evidence, KnownConsent, Withdrawal
+from refbus.core.ids import ConsentId, OrgId
+
+Chain = tuple[ConsentId, OrgId]
+"""Versions belong together by id and collector, so that nobody else can continue or spoil a chain."""
+
+
+def chain_of(evidence: Evidence) -> Chain:
+    """Return the chain that a record belongs to."""
+    return evidence.record.consent_id, evidence.record.collected_by
+
+
+def answers(members: Iterable[Evidence]) -> list[Evidence]:
+    """Return the records that say yes or no; a withdrawal is no answer, it closes them."""
+    return [each for each in members if each.record.state is not ConsentState.WITHDRAWN]
+
+
+def top_version(members: Sequence[Evidence]) -> int:
+    """Return the version that decides: of the newest answer, or of the withdrawals when there is none; 0 of nothing."""
+    return max((each.record.version for each in answers(members) or members), default=0)
+
+
+def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) -> bool:
+    """Return whether the newest answer is not alone, speaks of others, or continues something else than is known.
+
+    Where the version before is a withdrawal of which only the lasting form is kept, its hash cannot be compared.
+    """
+    newest = top_version(members)
+    tops = [each for each in answers(members) if each.record.version == newest]
+    before = {each.record_sha256 for each in members if each.record.version == newest - 1}
+    about = {(each.record.party, each.record.subject_ref) for each in answers(members)}
+    forgotten = any(
+        (each.consent_id, each.version) == (members[0].record.consent_id, newest - 1) for each in withdrawals
+    )
+    astray = bool(before) and not forgotten and not {each.record.prev_hash for each in tops} <= before
+    return len({each.record_sha256 for each in tops}) > 1 or len(about) > 1 or astray
+
+
+def made_needless(evidence: Evidence, known: KnownConsent) -> tuple[bytes, ...] | None:
+    """Return the SHA-256s of the remembered records that `evidence` makes needless; None when it says nothing new.
+
+    What it contradicts is kept beside it: a chain once broken stays so until a version continues it properly.
+    """
+    chain = [each for each in known.newest if chain_of(each) == chain_of(evidence)]
+    newest, version = top_version(chain), evidence.record.version
+    tops = [each for each in chain if each.record.version == newest]
+    if version < newest or evidence in chain or (version == newest and len(tops) > 1):
+        return None
+    broken = is_broken([*chain, evidence], known.withdrawals)
+    return tuple(each.record_sha256 for each in chain if not (broken and each in tops))
