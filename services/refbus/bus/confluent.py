@@ -257,12 +257,10 @@ class ConfluentAdmin:
 
     def acls(self) -> frozenset[AclRule] | None:
         """Return all access rules that this system writes (allow, literal, any host), None without an authoriser."""
-        try:
-            found = asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result)
-        except TransportError as error:
-            if error.detail == "SECURITY_DISABLED":
-                return None
-            raise
+        # Asked of the broker's settings: without an authoriser, describing rules gives an error or an empty list.
+        if not self._broker_config()[1]["authorizer.class.name"].value:
+            return None
+        found = asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result)
         return frozenset(rule for rule in map(_rule, found) if rule is not None)
 
     def add_acls(self, rules: Sequence[AclRule]) -> None:
@@ -283,9 +281,7 @@ class ConfluentAdmin:
 
     def cluster(self) -> ClusterState:
         """Return the cluster's id, the addresses of its brokers and whether it makes topics by itself."""
-        cluster = asked(self._client.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result)
-        resource = ConfigResource(ConfigResource.Type.BROKER, str(cluster.nodes[0].id))
-        config = asked(self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result)
+        cluster, config = self._broker_config()
         return ClusterState(
             cluster.cluster_id,
             tuple(f"{node.host}:{node.port}" for node in cluster.nodes),
@@ -335,6 +331,13 @@ class ConfluentAdmin:
             resources[resource]: {key: entry.value for key, entry in asked(future.result).items()}
             for resource, future in answers.items()
         }
+
+    def _broker_config(self) -> tuple[Any, dict[str, Any]]:
+        """Return the cluster's description and the settings of its first broker."""
+        cluster = asked(self._client.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result)
+        resource = ConfigResource(ConfigResource.Type.BROKER, str(cluster.nodes[0].id))
+        answers = self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+        return cluster, asked(answers[resource].result)
 
 
 def _config(address: BrokerAddress, client_id: str) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""Start, watch and stop the processes of a stack. Only processes that were started here are ever signalled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+STOP_GRACE_S = 20.0
+RESTART_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One service: its name, its command line, its whole environment, and the file that takes its output."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    log: Path
+
+
+class Service:
+    """A running service, restarted when it ends on its own: that is the external restarter that a gate relies on."""
+
+    def __init__(self, command: Command, *, restart: bool = True) -> None:
+        self.command = command
+        self.restarts = 0
+        self._restart = restart
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process = self._spawn()
+        self._watcher = threading.Thread(target=self._watch, name=f"watch {command.name}", daemon=True)
+        self._watcher.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the present instance."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the present instance is alive."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the present instance; nothing when it has just ended."""
+        with self._lock:
+            if self._process.poll() is None:
+                self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it: SIGTERM, after a grace SIGKILL. Returns the exit status."""
+        self._stopping.set()
+        return stop_process(self._process)
+
+    def _watch(self) -> None:
+        while True:
+            self._process.wait()
+            if self._stopping.is_set() or not self._restart:
+                return
+            if self._stopping.wait(RESTART_PAUSE_S):
+                return
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                self._process = self._spawn()
+                self.restarts += 1
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self.command.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.command.log.open("ab") as log:
+            return spawn(self.command.argv, self.command.environment, log)
+
+
+def spawn(argv: Sequence[str], environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a process of its own session, so that an interrupt typed at the terminal reaches only the one who started it."""
+    return subprocess.Popen(
+        list(argv),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> int:
+    """End a child: SIGCONT and SIGTERM, after a grace SIGKILL. Returns the exit status."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            return process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def stop_pids(pids: Sequence[tuple[int, str]]) -> None:
+    """End processes that another run of ours started, given as (id, start mark): a reused id is left alone."""
+    ours = [pid for pid, mark in pids if start_mark(pid) == mark]
+    for pid in ours:
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_GRACE_S
+    while time.monotonic() < deadline and any(start_mark(pid) for pid in ours):
+        time.sleep(0.1)
+    for pid, mark in pids:
+        if start_mark(pid) == mark:
+            os.kill(pid, signal.SIGKILL)
+
+
+def start_mark(pid: int) -> str:
+    """Return what tells this process from a later one with the same id (its start time), "" when there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]

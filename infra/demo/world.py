@@ -1,0 +1,135 @@
+"""What a stack is made of: brokers, a federation with its keys, topics, and the directory on them. No service runs yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from kafka import Broker, Certificates
+from refbus.bus import confluent, topicplan, topicset
+from refbus.bus.address import BrokerAddress
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.errors import Code, RefbusError, TransportError
+from refbus.resources import data_dir
+from refbus.trust.ceremony import FederationPaths, Passphrases, create_development_federation
+from refbus.trust.description import read_description
+from refbus.trust.homes import Home
+from refbus.trust.layout import list_files
+from refbus.wire.transport import DirectoryFile
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSPHRASE = "fictional demonstration passphrase"  # noqa: S105  opens keys of fictional organisations only
+Say = Callable[[str], None]
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where everything of one stack is. `brokers` has one entry per country, all the same broker when not federated."""
+
+    folder: Path
+    federated: bool
+    paths: FederationPaths
+    passphrase_file: Path
+    brokers: dict[CountryCode, Broker]
+    countries: tuple[CountryCode, ...]
+
+    def address(self, country: CountryCode, principal: str) -> BrokerAddress:
+        """Return how `principal` reaches the cluster of `country`."""
+        return self.brokers[country].address(principal)
+
+    def tls_folder(self, principal: str) -> Path | None:
+        """Return the folder that REFBUS_TLS_<CC> names for `principal`, or None without TLS."""
+        if not self.federated:
+            return None
+        certificates = Certificates(self.folder / "tls")
+        certificates.issue(principal)
+        return certificates.folder(principal)
+
+    def home(self, org: OrgId) -> Home:
+        """Return the home of a member."""
+        return Home(self.paths.home(org))
+
+    def directory(self, now_ms: int) -> Directory:
+        """Return the newest published directory, verified as every reader does it."""
+        store = self.home(gate_id(self.countries[0])).trust_store()
+        history = store.load(now_ms)
+        newest = store.refresh_from(list_files(self.paths.repository), now_ms)
+        if newest is not None:
+            return newest
+        if history is None:
+            raise RefbusError(Code.DIRECTORY_INVALID, "nothing published")
+        return history.latest
+
+    def publish_directory(self) -> None:
+        """Write the published directory to the topic of every country."""
+        files = [DirectoryFile(path, content).encode() for path, content in list_files(self.paths.repository)]
+        for country in self.countries:
+            producer = confluent.producer(self.brokers[country].address())
+            failures: list[RefbusError] = []
+            for value in files:
+                producer.produce(f"{country}.directory", value, lambda error: failures.append(error) if error else None)
+            left = producer.flush(30.0)
+            producer.close()
+            if failures or left:
+                raise failures[0] if failures else TransportError(Code.BROKER_UNREACHABLE, "directory")
+
+    def stop_brokers(self) -> None:
+        """Stop every broker."""
+        for broker in set(self.brokers.values()):
+            broker.stop()
+
+
+def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None) -> World:
+    """Make a new world in the empty `folder`: brokers started, keys made, topics applied, directory published."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    description = read_description(data_dir("keys") / "development.toml")
+    countries = tuple(sorted(description.policies))
+    passphrase_file = folder / "passphrase"
+    passphrase_file.write_text(PASSPHRASE + "\n", encoding="utf-8")
+    passphrase_file.chmod(0o600)
+    say("keys: a fictional federation of four countries, its anchors, gates and organisations")
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    paths = create_development_federation(folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms)
+    brokers = _brokers(folder, countries, federated=federated)
+    world = World(folder, federated, paths, passphrase_file, brokers, countries)
+    try:
+        distinct = tuple(dict.fromkeys(brokers.values()))
+        say(f"brokers: Apache Kafka, {len(distinct)} of them" if federated else "broker: Apache Kafka, one for all")
+        _for_all(Broker.start, distinct)
+        say("topics: declared in topics/, applied")
+        _apply_topics(world, now_ms)
+        world.publish_directory()
+    except BaseException:
+        world.stop_brokers()
+        raise
+    return world
+
+
+def _brokers(folder: Path, countries: tuple[CountryCode, ...], *, federated: bool) -> dict[CountryCode, Broker]:
+    if not federated:
+        shared = Broker(folder / "broker", "shared")
+        return dict.fromkeys(countries, shared)
+    certificates = Certificates(folder / "tls")
+    return {country: Broker(folder / f"broker-{country}", country, certificates) for country in countries}
+
+
+def _apply_topics(world: World, now_ms: int) -> None:
+    directory = world.directory(now_ms)
+
+    def apply(country: CountryCode) -> None:
+        admin = confluent.admin(world.brokers[country].address())
+        topicplan.apply(topicplan.plan(topicset.wanted(directory, country, production=False), admin), admin)
+
+    _for_all(apply, world.countries)
+
+
+def _for_all(do: Callable[[_Item], object], items: Iterable[_Item]) -> None:
+    """Do it for every item at the same time; the first failure is raised after all have ended."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(do, items))
