@@ -29,10 +29,11 @@ def test_sizes_and_round_trips(size: int) -> None:
 
 
 def test_every_failure_looks_the_same() -> None:
-    """Wrong key, context, length or bit: OPEN_FAILED without a detail."""
+    """A wrong or short key, context, length or bit: OPEN_FAILED without a detail."""
     box = seal(KEY, b"context", bytes(20_000))
     _fails(b"x" * 32, b"context", box)
     _fails(KEY, b"contexT", box)
+    _fails(KEY[:-1], b"context", box)
     for broken in (b"", box[:10], box[:-1], box + b"\0", box[: 16_384 + 56], bytes([box[0] ^ 1]) + box[1:]):
         _fails(KEY, b"context", broken)
 
