@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from kafka import Broker, BrokerFailedError, Certificates
 from kafka.artifacts import ArtifactError
-
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def broker_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerAddress]:
-    """Where the session's broker is: plaintext, no access rules, nothing created by being written to."""
+    """Return where the session's broker is: plaintext, no access rules, nothing created by being written to."""
     given = request.config.getoption("--broker")
     if given:
         yield BrokerAddress(given)
@@ -42,7 +42,7 @@ def broker_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 def tls_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker of kz that speaks TLS only and enforces access rules."""
+    """Start a broker of kz that speaks TLS only and enforces access rules."""
     folder = tmp_path_factory.mktemp("tls")
     broker = Broker(folder / "broker", "kz", Certificates(folder / "certificates"), progress=lambda _text: None)
     started(broker)
@@ -52,14 +52,14 @@ def tls_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture
 def topic(broker_address: BrokerAddress) -> str:
-    """A topic of this test alone."""
+    """Make a topic of this test alone."""
     name = f"test.{uuid.uuid4().hex}"
     confluent.admin(broker_address).create_topic(TopicState(name, 1, 1, {}))
     return name
 
 
 def started(broker: Broker) -> BrokerAddress:
-    """Start a broker; where tests must not be left out (CI=true) a failure is one, elsewhere it skips with its reason."""
+    """Start a broker. Where no test may be left out (CI=true) a failure is one; elsewhere it skips, with its reason."""
     try:
         return broker.start()
     except (BrokerFailedError, ArtifactError) as failure:

@@ -28,6 +28,9 @@ _COMMON = {
     "background.threads": "2",
     "log.cleaner.dedupe.buffer.size": "4194304",
     "group.initial.rebalance.delay.ms": "0",
+    # After a kill the controller takes the broker back only when its last session is over (default: 9 s).
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
 }
 
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from kafka import Broker
 
+from kafka import Broker
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import Producer, Reader, Record, TopicState
@@ -33,6 +33,18 @@ def read_all(reader: Reader) -> list[Record]:
         records += reader.read(100, 1.0)
         assert time.monotonic() < deadline
     return records
+
+
+def read_often(reader: Reader) -> None:
+    """Read until something is wrong."""
+    for _ in range(50):
+        reader.read(10, 0.5)
+
+
+def write_unreported(producer: Producer, count: int, reports: list[RefbusError | None]) -> None:
+    """Write without waiting for reports."""
+    for _ in range(count):
+        producer.produce("kz.outbox", b"a", reports.append)
 
 
 def test_what_is_written_is_read_in_order(broker_address: BrokerAddress, topic: str) -> None:
@@ -65,8 +77,7 @@ def test_a_position_past_the_log_is_named(broker_address: BrokerAddress, topic: 
     reader = confluent.reader(broker_address, topic)
     reader.seek(500)
     with pytest.raises(SetupError) as caught:
-        for _ in range(50):
-            reader.read(10, 0.5)
+        read_often(reader)
     assert caught.value.code is Code.LOG_TRUNCATED
     reader.close()
 
@@ -96,7 +107,7 @@ def test_a_topic_made_anew_has_another_id(broker_address: BrokerAddress, topic: 
 
 
 def test_an_oversize_record_is_refused_in_its_own_report(broker_address: BrokerAddress, topic: str) -> None:
-    """A record that the broker refuses has an error in its report although flush returns 0; its neighbours are stored."""
+    """A record that the broker refuses has an error in its report, though flush returns 0; its neighbours are kept."""
     confluent.admin(broker_address).set_topic_config(topic, {"max.message.bytes": "2000"})
     producer = confluent.producer(broker_address)
     reports = [write(producer, topic, value)[0] for value in (b"small", bytes(5_000), b"after")]
@@ -136,8 +147,7 @@ def test_the_queue_is_bounded_while_the_broker_is_away() -> None:
     producer = confluent.producer(BrokerAddress("127.0.0.1:9"), queue=3)
     reports: list[RefbusError | None] = []
     with pytest.raises(TransportError) as caught:
-        for _ in range(5):
-            producer.produce("kz.outbox", b"a", reports.append)
+        write_unreported(producer, 5, reports)
     assert caught.value.code is Code.BROKER_UNREACHABLE
     producer.close()
     assert [report and report.code for report in reports] == [Code.BROKER_UNREACHABLE] * 3

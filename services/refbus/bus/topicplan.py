@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from refbus.bus.address import is_loopback, split_host_port
-from refbus.bus.port import AclRule, Admin, ResourceKind, TopicState
+from refbus.bus.port import AclRule, Admin, ClusterState, ResourceKind, TopicState
 from refbus.bus.topicset import Wanted
 from refbus.errors import Code, SetupError
 
@@ -56,6 +56,19 @@ class Plan:
         if not self.has_authoriser:
             shown.append("  no access rules: this broker has no authoriser (development on this machine)")
         return [*shown, self.summary()]
+
+    def as_mapping(self) -> dict[str, object]:
+        """Return the difference as the JSON object that `--json` prints."""
+        return {
+            "country": self.country,
+            "clean": self.is_clean,
+            "create": [topic.name for topic in self.create],
+            "alter": {name: {each.name: each.wants for each in settings} for name, settings in self.alter.items()},
+            "remake": dict(self.remake),
+            "undeclared": list(self.undeclared),
+            "allow": [_rule_text(rule) for rule in self.add],
+            "disallow": [_rule_text(rule) for rule in self.remove],
+        }
 
     def summary(self) -> str:
         """Return the last line: how much there is to do."""
@@ -108,11 +121,9 @@ def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: boo
     Raises SetupError: TOPIC_MISSING, or UNSAFE_SETTING naming topic and setting, also for a broker that creates topics
     by itself and, with `plaintext`, for one that sends its clients beyond this machine.
     """
-    cluster = admin.cluster()
-    if cluster.auto_create_topics:
-        raise SetupError(Code.UNSAFE_SETTING, "the broker creates topics by itself (auto.create.topics.enable)")
-    if plaintext and not all(is_loopback(split_host_port(each)[0]) for each in cluster.brokers):
-        raise SetupError(Code.UNSAFE_SETTING, "plaintext to a broker beyond this machine")
+    problem = cluster_problem(admin.cluster(), plaintext=plaintext)
+    if problem:
+        raise SetupError(Code.UNSAFE_SETTING, problem)
     has = admin.topics(names)
     for name in names:
         if name not in has:
@@ -120,6 +131,15 @@ def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: boo
         problem = _unsafe(wanted.topic(name), has[name])
         if problem:
             raise SetupError(Code.UNSAFE_SETTING, f"{name}: {problem}")
+
+
+def cluster_problem(cluster: ClusterState, *, plaintext: bool) -> str:
+    """Return what makes a cluster unsafe to use, "" when nothing does."""
+    if cluster.auto_create_topics:
+        return "the broker creates topics by itself (auto.create.topics.enable)"
+    if plaintext and not all(is_loopback(split_host_port(each)[0]) for each in cluster.brokers):
+        return "plaintext to a broker beyond this machine"
+    return ""
 
 
 def _unsafe(topic: TopicState, now: TopicState) -> str:

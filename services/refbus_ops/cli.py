@@ -1,0 +1,55 @@
+"""`refbus-ops`: the operator's command. One file per group; this one only puts them together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from refbus.core.ids import parse_country
+from refbus.explain import report_errors
+from refbus.settings import OpsSettings, from_environment
+from refbus_ops.broker import broker
+from refbus_ops.context import Operator
+from refbus_ops.directory import directory
+from refbus_ops.lag import lag
+from refbus_ops.refused import quarantine, refused, replay
+from refbus_ops.topics import topics
+
+
+@click.group()
+@click.option("--country", metavar="CC", help="Country of the node; default REFBUS_OPS_COUNTRY.")
+@click.option(
+    "--gate-home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the gate; default REFBUS_OPS_GATE_HOME.",
+)
+@click.version_option(package_name="refbus")
+@click.pass_context
+def root(context: click.Context, country: str | None, gate_home: Path | None) -> None:
+    r"""Operate a national node. Nothing here can read a case.
+
+    \b
+    REFBUS_BOOTSTRAP_KZ=127.0.0.1:9092 refbus-ops --country kz --gate-home G topics plan
+    refbus-ops --country kz --gate-home G lag
+    refbus-ops --country kz --gate-home G refused list
+
+    Exit codes: 0 done, 1 drift or not clean, 2 usage or settings, 3 broker away (try again), 4 refused by a rule,
+    5 malformed or false input, 6 store.
+    """
+    if context.resilient_parsing:
+        return
+    settings = from_environment(OpsSettings, os.environ)
+    context.obj = Operator(settings, parse_country(country) if country else None, gate_home)
+
+
+for _group in (topics, lag, refused, quarantine, replay, broker, directory):
+    root.add_command(_group)
+
+
+def main() -> None:
+    """Run the command; errors are two lines and an exit code."""
+    debug_dir = os.environ.get("REFBUS_DEBUG_DIR")
+    with report_errors(debug_dir=Path(debug_dir) if debug_dir else None):
+        root(prog_name="refbus-ops")

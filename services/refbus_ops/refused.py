@@ -1,0 +1,178 @@
+"""`refbus-ops refused`, `quarantine`, `replay`: what the gate did not pass on, by code, and the order to decide again.
+
+The records hold sealed bytes; what is shown of each is its decision id, where it was, when, and the codes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from refbus.bus.port import Record
+from refbus.core.ids import CountryCode
+from refbus.core.vocabulary import member
+from refbus.errors import Code, SetupError, StoreError, TransportError
+from refbus.explain import explanation
+from refbus.wire.transport import StoppedRecord
+from refbus_ops.context import Operator
+
+_BATCH = 500
+_PATIENCE = 10  # reads of a second each
+_LAST = click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to show.")
+_CODE = click.option("--code", type=click.Choice([str(code) for code in Code]), help="Only those with this code.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """One record that was stopped, without its bytes."""
+
+    decision: str  # 32 hexadecimal digits
+    topic: str
+    offset: int
+    at_ms: int
+    codes: tuple[Code, ...]
+
+    def as_mapping(self) -> dict[str, object]:
+        """Return it as the JSON object that `--json` prints."""
+        return {
+            "decision": self.decision,
+            "topic": self.topic,
+            "offset": self.offset,
+            "at": _time(self.at_ms),
+            "codes": [str(code) for code in self.codes],
+        }
+
+
+@click.group()
+def refused() -> None:
+    """See events that the gate refused, and why."""
+
+
+@refused.command(name="list")
+@_LAST
+@_CODE
+@_JSON
+@click.pass_obj
+def list_refused(operator: Operator, last: int, code: str | None, as_json: bool) -> None:
+    """Count by code and list the newest."""
+    _list(operator, "refused", last=last, code=code, as_json=as_json)
+
+
+@refused.command(name="show")
+@click.argument("decision")
+@click.pass_obj
+def show_refused(operator: Operator, decision: str) -> None:
+    """Explain one refusal: each code, what it means, what the next step is."""
+    _show(operator, "refused", decision)
+
+
+@click.group()
+def quarantine() -> None:
+    """See records that the gate could not read as an event. Each is an alarm."""
+
+
+@quarantine.command(name="list")
+@_LAST
+@_CODE
+@_JSON
+@click.pass_obj
+def list_quarantine(operator: Operator, last: int, code: str | None, as_json: bool) -> None:
+    """Count by code and list the newest."""
+    _list(operator, "quarantine", last=last, code=code, as_json=as_json)
+
+
+@quarantine.command(name="show")
+@click.argument("decision")
+@click.pass_obj
+def show_quarantine(operator: Operator, decision: str) -> None:
+    """Explain one quarantined record."""
+    _show(operator, "quarantine", decision)
+
+
+@click.command()
+@click.argument("decision")
+@click.pass_obj
+def replay(operator: Operator, decision: str) -> None:
+    """Order the gate to decide a stopped record again, under today's directory, consent and clock.
+
+    The running gate takes the order within seconds; the new decision has an id of its own and moves the count. Whatever
+    made the record stop must have changed first, or it is stopped again.
+    """
+    country = operator.one_country()
+    found = find(operator, country, "refused", decision) or find(operator, country, "quarantine", decision)
+    if found is None:
+        raise SetupError(Code.USAGE, "no stopped record has this decision id")
+    folder = operator.gate_home() / "replay"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / found.decision).touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(Code.STORE_FAILED, f"order not written: {error.strerror}") from None
+    click.echo(f"ordered: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}")
+
+
+def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[Stopped]:
+    """Read "<cc>.refused" or "<cc>.quarantine" from its beginning to its end. Raises TransportError, MalformedError."""
+    reader = operator.cluster(country).reader(f"{country}.{family}")
+    try:
+        end, empty = reader.end_offset(), 0
+        while reader.position() < end:
+            records = reader.read(_BATCH, 1.0)
+            empty = 0 if records else empty + 1
+            if empty > _PATIENCE:
+                raise TransportError(Code.BROKER_UNREACHABLE, "the topic has more, but nothing comes")
+            yield from map(_stopped, records)
+    finally:
+        reader.close()
+
+
+def find(operator: Operator, country: CountryCode, family: str, decision: str) -> Stopped | None:
+    """Return the stopped record with this decision id. Raises SetupError USAGE for what is no decision id."""
+    if len(decision) != 32 or not set(decision) <= set("0123456789abcdef"):
+        raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
+    return next((each for each in stopped(operator, country, family) if each.decision == decision), None)
+
+
+def _stopped(record: Record) -> Stopped:
+    held = StoppedRecord.parse(record.value)
+    codes = tuple(member(Code, each) for each in held.codes)
+    return Stopped(held.decision_id.hex(), held.topic, held.offset, record.timestamp_ms, codes)
+
+
+def _list(operator: Operator, family: str, *, last: int, code: str | None, as_json: bool) -> None:
+    found = [
+        each
+        for each in _unique(stopped(operator, operator.one_country(), family))
+        if code is None or code in each.codes
+    ]
+    for each in found[-last:]:
+        line = f"{each.decision}  {_time(each.at_ms)}  {each.topic} {each.offset}  {', '.join(each.codes)}"
+        click.echo(json.dumps(each.as_mapping()) if as_json else line)
+    if not as_json:
+        counts = Counter(str(name) for each in found for name in each.codes)
+        click.echo(f"{len(found)} {family}" + "".join(f"; {name} {count}" for name, count in sorted(counts.items())))
+
+
+def _unique(found: Iterator[Stopped]) -> list[Stopped]:
+    """Count the same decision once: a pump may repeat a record."""
+    return list({each.decision: each for each in found}.values())
+
+
+def _show(operator: Operator, family: str, decision: str) -> None:
+    found = find(operator, operator.one_country(), family, decision)
+    if found is None:
+        raise SetupError(Code.USAGE, f"no {family} record has this decision id")
+    click.echo(f"{found.topic} {found.offset}, {_time(found.at_ms)}")
+    for code in found.codes:
+        text = explanation(code)
+        click.echo(f"{code}: {text.meaning}\n  next: {text.next_step}")
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
