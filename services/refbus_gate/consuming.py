@@ -173,4 +173,4 @@ class Consumer:
 
 def _is_infrastructure(error: RefbusError) -> bool:
     """Whether broker, store or set-up failed, so that no record is to blame."""
-    return error.retriable or isinstance(error, SetupError)
+    return isinstance(error, SetupError) or (error.retriable and error.code is not Code.INTERNAL_ERROR)

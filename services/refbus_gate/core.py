@@ -11,8 +11,8 @@ and the worker stops.
 
 from __future__ import annotations
 
-import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +36,6 @@ from refbus_gate.opening import EvidenceCache, Opened, Opener
 from refbus_gate.view import View
 from refbus_gate.work import Work, Workers
 
-_log = logging.getLogger("refbus.gate")
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -54,6 +52,10 @@ def sources_of(country: CountryCode, others: Iterable[CountryCode]) -> tuple[Sou
     return (Source(outbox(country), Point.EGRESS, country), *borders)
 
 
+Wrote = Callable[[Point, Changes, float], None]
+"""Told of a committed transaction: where it was decided, what was written, how many seconds the batch took."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateParts:
     """What a gate is made of. `directories` gives the newest history each time; `now_ms` is this machine's clock."""
@@ -67,13 +69,13 @@ class GateParts:
 
 
 class GateCore:
-    """Decides records. One batch at a time in a process; `decided` is told the destinations that have new rows."""
+    """Decides records. One batch at a time in a process; `wrote` is told of every committed transaction."""
 
-    def __init__(self, parts: GateParts, decided: Callable[[frozenset[str]], None] = lambda _: None) -> None:
+    def __init__(self, parts: GateParts, wrote: Wrote = lambda _point, _changes, _seconds: None) -> None:
         self.parts = parts
         self.turn = threading.RLock()
         self._cache = EvidenceCache()
-        self._decided = decided
+        self._wrote = wrote
 
     def batch(self, source: Source) -> Batch:
         """Return what is the same for all records that are decided now."""
@@ -87,9 +89,9 @@ class GateCore:
         """
         with self.turn:
             batch = self.batch(source)
+            work = Work(self.parts.store, self.parts.keys.country)
             opened = self._open(source, batch, records)
             view = View(self.parts.store, self.parts.keys.country, source.point, opened)
-            work = Work(self.parts.store, self.parts.keys.country)
             work.changes.position = after
             decider = self.decider(batch, view, work)
             for each in opened:
@@ -117,7 +119,7 @@ class GateCore:
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.settings |= view.changed_settings()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)
-        self._decided(frozenset(row.destination for row in work.changes.outgoing))
+        self._wrote(view.point, work.changes, time.monotonic() - work.began)
 
     def decision_id(self, topic_id: str, record: Record) -> bytes:
         """Return the name of the first decision about a record (16 bytes): the same if it has to be repeated."""

@@ -184,4 +184,6 @@ class Decider:
         self.work.changes.kept.append(Kept(record.topic, record.offset, verdict.codes[0], record.value))
         stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), record.value)
         family = "refused" if isinstance(verdict, Refuse) else "quarantine"
+        if isinstance(verdict, Refuse):
+            self.work.changes.refusals.extend(verdict.codes)
         self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)

@@ -37,6 +37,12 @@ KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
 
+def newest_signed_ms(connection: Connection) -> int:
+    """Return the newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
+    clock = get_setting(connection, CLOCK)
+    return 0 if clock is None else int.from_bytes(clock, "big")
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
     """An earlier decision: its id, and what to answer."""
@@ -51,12 +57,11 @@ class View:
     def __init__(self, store: NodeStore, country: CountryCode, point: Point, opened: Sequence[Opened]) -> None:
         self._store = store
         self._country = country
-        self._point = point
+        self.point = point
         with store.database.reading() as connection:
             self.fence = read_fence(connection)
             self._read(connection, opened)
-            clock = get_setting(connection, CLOCK)
-        self._newest_signed_ms = 0 if clock is None else int.from_bytes(clock, "big")
+            self._newest_signed_ms = newest_signed_ms(connection)
         self._clock_moved = False
         self._changed: set[tuple[str, bytes]] = set()
 
@@ -96,11 +101,11 @@ class View:
 
     def record_key(self, record_sha256: bytes) -> bytes:
         """Return the name of a record at this point of decision."""
-        return self._store.name(f"record/{self._point}", record_sha256)
+        return self._store.name(f"record/{self.point}", record_sha256)
 
     def signed_key(self, signed_sha256: bytes) -> bytes:
         """Return the name of what a sender signed at this point of decision."""
-        return self._store.name(f"signed/{self._point}", signed_sha256)
+        return self._store.name(f"signed/{self.point}", signed_sha256)
 
     def event_key(self, sender: OrgId, event_id: EventId) -> bytes:
         """Return the name of an event: its id is its sender's, so both count."""

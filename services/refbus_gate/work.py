@@ -7,6 +7,7 @@ committing    inbox records get their numbers, and everything is written at once
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Work:
     def __init__(self, store: NodeStore, country: CountryCode) -> None:
         self._store = store
         self._country = country
+        self.began = time.monotonic()
         self.changes = Changes()
         self.sends: list[Send] = []
         self.audit_names: set[bytes] = set()

@@ -96,8 +96,8 @@ def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
     app.timer(interval=seconds)(tick)
 
 
-def run(app: faust.App) -> NoReturn:
-    """Run until SIGTERM (exit 0) or an error (exit 1). The caller's process is over afterwards."""
+def run(app: faust.App, stop: Callable[[], None]) -> NoReturn:
+    """Run until SIGTERM, then call `stop` and exit 0; exit 1 on any error."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(app, loop=loop, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True)
@@ -105,8 +105,9 @@ def run(app: faust.App) -> NoReturn:
         worker.execute_from_commandline()
     except SystemExit as ended:
         if ended.code in {0, None} and not _failed(app):
+            stop()
             raise
-    except Exception:  # whatever it is, the process ends and is started again
+    except Exception:  # noqa: BLE001 - whatever it is, the process ends and is started again
         _log.exception("the worker failed")
     die("the worker stopped on an error; the restarter starts it again")
 

@@ -130,14 +130,19 @@ def _write_facts(connection: Connection, store: NodeStore, facts: Mapping[tuple[
 
 
 def _write_holds(connection: Connection, store: NodeStore, changes: Changes, now_ms: int) -> None:
-    ended = [{"its_topic": topic, "its_offset": offset} for topic, offset in changes.released]
-    if ended:
-        connection.execute(_DROP_HOLD, ended)
-        connection.execute(_DROP_KEPT, ended)
+    freed = [_place(topic, offset) for topic, offset in (*changes.released, *changes.freed)]
+    if freed:
+        connection.execute(_DROP_HOLD, freed)
+    if changes.released:
+        connection.execute(_DROP_KEPT, [_place(topic, offset) for topic, offset in changes.released])
     if changes.held:
         connection.execute(insert(hold), [_hold(store, row) for row in changes.held])
     if changes.kept:
         connection.execute(insert(quarantine), [_kept(store, row, now_ms) for row in changes.kept])
+
+
+def _place(topic: str, offset: int) -> dict[str, object]:
+    return {"its_topic": topic, "its_offset": offset}
 
 
 def _replace(connection: Connection, drop: Executable, add: Executable, rows: Sequence[Mapping[str, object]]) -> None:

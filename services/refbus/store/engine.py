@@ -18,7 +18,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from refbus.errors import Code, SetupError, StoreError
 
@@ -122,6 +122,8 @@ def _as_store_errors() -> Iterator[None]:
     """Turn what the database raises into StoreError; its text may quote values, so it is not repeated."""
     try:
         yield
+    except IntegrityError as error:  # what was written contradicts itself: a mistake of the program, not of the disk
+        raise StoreError(Code.INTERNAL_ERROR, "the database refused a row") from error
     except DBAPIError as error:
         full = "full" in str(error.orig).lower()
         raise StoreError(Code.STORE_FULL if full else Code.STORE_FAILED, type(error.orig).__name__) from error

@@ -150,12 +150,24 @@ def remove(connection: Connection, ids: Sequence[int]) -> None:
         connection.execute(_DONE, [{"row": each} for each in ids])
 
 
-def waiting(connection: Connection) -> tuple[int, int, int | None]:
-    """Return how many rows are READY, how many AWAITING, and since when the oldest of all is there (ms UTC)."""
-    counted = select(outgoing.c.state, func.count(), func.min(outgoing.c.created_ms)).group_by(outgoing.c.state)
-    found = {state: (rows, oldest) for state, rows, oldest in connection.execute(counted)}
-    ages = [oldest for _, oldest in found.values() if oldest is not None]
-    return found.get(READY, (0, None))[0], found.get(AWAITING, (0, None))[0], min(ages, default=None)
+def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int]], tuple[int, int | None]]:
+    """Return, per family of topics ("border", "inbox"), how many rows are READY and since when the oldest is there.
+
+    And the same for all AWAITING rows together. Times in ms UTC.
+    """
+    counted = select(outgoing.c.topic, outgoing.c.state, func.count(), func.min(outgoing.c.created_ms)).group_by(
+        outgoing.c.topic, outgoing.c.state
+    )
+    ready: dict[str, tuple[int, int]] = {}
+    awaiting, oldest_awaiting = 0, None
+    for topic, state, rows, oldest in connection.execute(counted):
+        if state == READY:
+            before, age = ready.get(topic.split(".")[1], (0, oldest))
+            ready[topic.split(".")[1]] = before + rows, min(age, oldest)
+        else:
+            awaiting += rows
+            oldest_awaiting = oldest if oldest_awaiting is None else min(oldest, oldest_awaiting)
+    return ready, (awaiting, oldest_awaiting)
 
 
 def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:

@@ -35,6 +35,13 @@ def read_records(
     return {getattr(row, column): _record_row(store, row) for row in connection.execute(chosen)}
 
 
+def read_record_at(connection: Connection, store: NodeStore, topic: str, offset: int) -> RecordRow | None:
+    """Return what became of the record at this place."""
+    chosen = select(record).where(record.c.topic == topic, record.c.offset == offset)
+    row = connection.execute(chosen).one_or_none()
+    return None if row is None else _record_row(store, row)
+
+
 def read_facts(
     connection: Connection, store: NodeStore, names: Iterable[tuple[str, bytes]]
 ) -> dict[tuple[str, bytes], Fact]:

@@ -86,13 +86,15 @@ class Changes:
     moved: list[RecordRow] = field(default_factory=list)  # decided again
     facts: dict[tuple[str, bytes], Fact] = field(default_factory=dict)
     held: list[HoldRow] = field(default_factory=list)
-    released: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset) of holds and quarantine that end
+    released: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): neither held nor kept any more
+    freed: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): not held any more
     inboxes: dict[str, InboxRow] = field(default_factory=dict)
     outgoing: list[Outgoing] = field(default_factory=list)
     confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
     expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered
     kept: list[Kept] = field(default_factory=list)
     settings: dict[str, bytes] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -1,0 +1,71 @@
+"""Follows `<cc>.directory`: a verified version comes into force when the last of its files has arrived."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from refbus.bus.port import Reader
+from refbus.core.directory import Directory, DirectoryHistory
+from refbus.errors import RefbusError, SetupError, StoreError
+from refbus.trust.history import History
+from refbus.trust.loader import TrustStore
+from refbus.wire.transport import DirectoryFile
+
+_log = logging.getLogger("refbus.gate.directory")
+_BATCH = 500
+_WAIT_S = 0.5
+
+
+class DirectoryFollower:
+    """Keeps the directory of this node current. `moved` is set whenever a newer version came into force."""
+
+    def __init__(self, trust: TrustStore, connect: Callable[[], Reader], now_ms: Callable[[], int]) -> None:
+        self._trust = trust
+        self._connect = connect
+        self._now_ms = now_ms
+        self._reader: Reader | None = None
+        self.moved = threading.Event()
+        self.caught_up = threading.Event()
+
+    def history(self) -> DirectoryHistory:
+        """Return the versions in force. Raises UncheckableError before the first one."""
+        history: History = self._trust.history
+        return history
+
+    def newest(self) -> Directory | None:
+        """Return the newest version, None before the first one."""
+        try:
+            return self._trust.history.latest
+        except RefbusError:
+            return None
+
+    def turn(self, wait_s: float = _WAIT_S) -> None:
+        """Take what has arrived. A file that is wrong is left out; the version before stays in force."""
+        reader = self._reader = self._reader or self._connect()
+        records = reader.read(_BATCH, wait_s)
+        for record in records:
+            self._take(record.value)
+        if not records:
+            self.caught_up.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until `stop` is set. Raises StoreError, SetupError."""
+        while not stop.is_set():
+            self.turn()
+        if self._reader is not None:
+            self._reader.close()
+
+    def _take(self, value: bytes) -> None:
+        try:
+            file = DirectoryFile.parse(value)
+            newer = self._trust.add_file(file.path, file.content, self._now_ms())
+        except (StoreError, SetupError):
+            raise
+        except RefbusError as error:
+            _log.info("a file of the directory does not count: %s", error.code)
+            return
+        if newer is not None:
+            _log.info("directory version %d is in force", newer.version)
+            self.moved.set()

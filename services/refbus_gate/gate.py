@@ -1,0 +1,220 @@
+"""One running gate: everything of it but Faust, put together from settings, started and stopped in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from refbus import telemetry
+from refbus.bus import confluent
+from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.topicplan import verify
+from refbus.bus.topicset import gate_group, wanted
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.core.verdicts import Point
+from refbus.errors import Code, RefbusError, SetupError
+from refbus.settings import GateSettings, Profile, read_secret_file
+from refbus.store.rows import Changes
+from refbus_gate.consuming import Consumer
+from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.following import DirectoryFollower
+from refbus_gate.holds import Redecider
+from refbus_gate.home import GateHome
+from refbus_gate.meters import Meters
+from refbus_gate.pump import Pump, PumpSettings
+from refbus_gate.upkeep import Upkeep
+from refbus_gate.watchdog import Watchdog
+from refbus_gate.work import Workers
+
+_log = logging.getLogger("refbus.gate")
+_FIRST_DIRECTORY_S = 60.0
+_STOP_S = 10.0
+_HOLDS_MS = 5_000
+"""How often events that wait are looked at again when the directory did not move."""
+
+
+def local_ms() -> int:
+    """Return the time of this machine, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+def addresses(settings: GateSettings) -> dict[CountryCode, BrokerAddress]:
+    """Return where the cluster of each country is. Raises SetupError for unsafe or missing ones."""
+    found = {
+        country: BrokerAddress(bootstrap, _tls(settings.tls.get(country)))
+        for country, bootstrap in settings.bootstrap.items()
+    }
+    if settings.country not in found:
+        raise SetupError(Code.SETTINGS_INVALID, f"REFBUS_BOOTSTRAP_{settings.country.upper()} is missing")
+    for address in found.values():
+        address.check()
+    return found
+
+
+def _tls(folder: Path | None) -> TlsFiles | None:
+    return None if folder is None else TlsFiles.in_folder(folder)
+
+
+@dataclass(slots=True)
+class Gate:
+    """The parts of a running gate. `start` begins all threads, `stop` ends them; a crash of one ends the process."""
+
+    settings: GateSettings
+    home: GateHome
+    addresses: Mapping[CountryCode, BrokerAddress]
+    follower: DirectoryFollower
+    end: Callable[[str], None]
+    core: GateCore = field(init=False)
+    consumers: dict[str, Consumer] = field(init=False)
+    pumps: dict[CountryCode, Pump] = field(init=False)
+    redecider: Redecider = field(init=False)
+    upkeep: Upkeep = field(init=False)
+    watchdog: Watchdog = field(init=False)
+    metrics: telemetry.Metrics = field(init=False)
+    meters: Meters = field(init=False)
+    _looked_ms: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, settings: GateSettings, end: Callable[[str], None]) -> Gate:
+        """Open the home, wait for a first directory if there is none yet, and check the topics.
+
+        Raises SetupError, StoreError, TransportError.
+        """
+        where = addresses(settings)
+        own = where[settings.country]
+        home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+        home.trust.load(local_ms())
+        follower = DirectoryFollower(
+            home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), local_ms
+        )
+        gate = cls(settings, home, where, follower, end)
+        gate._assemble()
+        return gate
+
+    @property
+    def group(self) -> str:
+        """The consumer group that every standby of this gate shares."""
+        return gate_group(self.settings.country)
+
+    def start(self) -> None:
+        """Check positions against the logs, then start pumps, follower and watchdog."""
+        self._start_threads()
+        admin = confluent.admin(self.addresses[self.settings.country])
+        for topic, consumer in self.consumers.items():
+            consumer.start(admin.group_offset(self.group, topic))
+
+    def tick(self) -> None:
+        """Do what is due by the clock; called every second by a timer of the active gate."""
+        if self.follower.moved.is_set() or local_ms() - self._looked_ms >= _HOLDS_MS:
+            self.follower.moved.clear()
+            self._looked_ms = local_ms()
+            self.redecider.holds()
+        self.upkeep.undelivered()
+        if self.follower.caught_up.is_set():
+            self.upkeep.heartbeats()
+        self._replays()
+        self._measure()
+
+    def stop(self) -> None:
+        """End all threads, take the last delivery reports, close the stores."""
+        self._stop.set()
+        for pump in self.pumps.values():
+            pump.wake()
+        for thread in self._threads:
+            thread.join(_STOP_S)
+        with self.core.turn:
+            self.core.parts.workers.close()
+            self.home.close()
+
+    def _assemble(self) -> None:
+        directory = self._first_directory()
+        settings, home = self.settings, self.home
+        threads = settings.threads or os.cpu_count() or 1
+        keys = home.gate_keys(directory, local_ms())
+        parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, local_ms, Workers(threads))
+        self.metrics = telemetry.Metrics(telemetry.Service.GATE, local_ms)
+        self.meters = Meters(self.metrics)
+        self.core = GateCore(parts, self._wrote)
+        countries = [country for country in directory.countries() if country in self.addresses]
+        sources = {source.topic: source for source in sources_of(settings.country, countries)}
+        own = self.addresses[settings.country]
+        verify(
+            confluent.admin(own),
+            wanted(directory, settings.country, production=settings.profile is Profile.PRODUCTION),
+            sorted(sources),
+            plaintext=own.tls is None,
+        )
+        self.consumers = {
+            topic: Consumer(self.core, source, partial(confluent.reader, own, topic))
+            for topic, source in sources.items()
+        }
+        resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))
+        self.pumps = {country: self._pump(country, resending) for country in countries}
+        self.redecider = Redecider(self.core, sources)
+        self.upkeep = Upkeep(self.core, sources[f"{settings.country}.outbox"], int(settings.heartbeat_s * 1000))
+        readers = {topic: confluent.reader(own, topic) for topic in sources}
+        patience_ms = int(settings.watchdog_s * 1000)
+        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, local_ms)
+
+    def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
+        address = self.addresses[country]
+        return Pump(
+            self.home.store, country, lambda: confluent.producer(address, delivery_timeout_s=0), local_ms, settings
+        )
+
+    def _first_directory(self) -> Directory:
+        deadline = time.monotonic() + _FIRST_DIRECTORY_S
+        while (newest := self.follower.newest()) is None:
+            if time.monotonic() > deadline:
+                raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
+            self.follower.turn()
+        return newest
+
+    def _wrote(self, point: Point, changes: Changes, seconds: float) -> None:
+        self.meters.wrote(point, changes, seconds)
+        for country in {row.destination for row in changes.outgoing}:
+            pump = self.pumps.get(CountryCode(country))
+            if pump is not None:
+                pump.wake()
+
+    def _measure(self) -> None:
+        self.meters.deliveries(list(self.pumps.values()))
+        self.meters.progress(self.watchdog, self.consumers)
+        self.meters.directory(self.follower)
+        with self.home.store.database.reading() as connection:
+            self.meters.store(connection, local_ms())
+
+    def _replays(self) -> None:
+        for order in self.home.replay_orders():
+            try:
+                self.redecider.replay(bytes.fromhex(order.name))
+            except (RefbusError, ValueError) as error:
+                _log.error("a replay was not possible: %s", error)
+            order.unlink(missing_ok=True)
+
+    def _start_threads(self) -> None:
+        tasks = {f"pump-{country}": pump.run for country, pump in self.pumps.items()}
+        for name, task in {**tasks, "directory": self.follower.run}.items():
+            self._thread(name, partial(task, self._stop))
+        self._thread("watchdog", lambda: self.watchdog.run(self._stop, self.end))
+
+    def _thread(self, name: str, task: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                task()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the process ends and is started again
+                _log.exception("%s failed", name)
+                self.end(f"{name} failed: {type(error).__name__}")
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)

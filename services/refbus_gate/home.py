@@ -1,0 +1,97 @@
+"""The home of a gate: keys and directory as every member has them, and what only a node has.
+
+keys/state.key         key file "state <gate>": the key that the node store is sealed under; made at the first start
+store/node.db          the node store
+store/audit-keys.db    one audit key per case; back it up apart from node.db
+replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refbus.core.directory import Directory
+from refbus.core.ids import KeyId
+from refbus.crypto import keyfile
+from refbus.crypto.kem import KemPrivate
+from refbus.crypto.secretbox import StateKey
+from refbus.crypto.signing import SigningPair
+from refbus.errors import Code, SetupError
+from refbus.store.audit_keys import AuditKeys
+from refbus.store.node import NodeStore
+from refbus.trust.homes import Home
+from refbus.trust.loader import TrustStore
+from refbus_gate.names import GateKeys
+
+
+@dataclass(frozen=True, slots=True)
+class GateHome:
+    """Everything that one gate owns on disk, opened. Close it to give the databases up."""
+
+    home: Home
+    store: NodeStore
+    audit_keys: AuditKeys
+    trust: TrustStore
+    pairs: dict[KeyId, SigningPair] = field(repr=False)
+    kems: dict[KeyId, KemPrivate] = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: Path, passphrase: str) -> GateHome:
+        """Open keys, stores and directory. Raises SetupError (KEYFILE_*, HOME_*), StoreError."""
+        home = Home(folder)
+        identity = home.identity()
+        pairs, kems = home.signing_pairs(passphrase), home.kem_keys(passphrase)
+        state = _state_key(home.keys / "state.key", f"state {identity.org_id}", passphrase)
+        store = NodeStore.open(folder / "store" / "node.db", state)
+        try:
+            audit_keys = AuditKeys(folder / "store" / "audit-keys.db", state)
+        except BaseException:
+            store.close()
+            raise
+        return cls(home, store, audit_keys, home.trust_store(), pairs, kems)
+
+    def gate_keys(self, directory: Directory, now_ms: int) -> GateKeys:
+        """Return the keys to work with: the signing pair that is current in the directory, every epoch's KEM key.
+
+        Raises SetupError KEY_UNKNOWN when this home does not have them.
+        """
+        identity = self.home.identity()
+        member = directory.find(identity.org_id)
+        current = None if member is None else member.current_signing_key(now_ms)
+        if member is None or current is None or current.kid not in self.pairs:
+            raise SetupError(Code.KEY_UNKNOWN, "the directory has no signing key for this gate that is kept here")
+        epochs = sorted(member.kem_keys, key=lambda key: key.not_before_ms, reverse=True)
+        kems = [self.kems[epoch.kid] for epoch in epochs if epoch.kid in self.kems]
+        if not kems:
+            raise SetupError(Code.KEY_UNKNOWN, "the directory has no KEM key for this gate that is kept here")
+        return GateKeys(identity.country, self.pairs[current.kid], kems)
+
+    def replay_orders(self) -> list[Path]:
+        """Return the orders that wait, oldest first."""
+        folder = self.home.folder / "replay"
+        return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.store.close()
+        self.audit_keys.close()
+
+
+def order_replay(folder: Path, decision_id: str) -> None:
+    """Leave an order to replay a decision (32 hexadecimal digits) for the running gate. Raises SetupError USAGE."""
+    if len(decision_id) != 32 or not set(decision_id) <= set("0123456789abcdef"):
+        raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
+    (folder / "replay").mkdir(mode=0o700, exist_ok=True)
+    (folder / "replay" / decision_id).touch()
+
+
+def _state_key(path: Path, label: str, passphrase: str) -> StateKey:
+    if not path.exists():
+        made = StateKey.generate()
+        keyfile.save(path, passphrase, label, made.secret)
+        return made
+    found, secret = keyfile.load(path, passphrase)
+    if found != label:
+        raise SetupError(Code.KEYFILE_DAMAGED, "state.key belongs to another gate")
+    return StateKey(secret)

@@ -1,0 +1,119 @@
+"""The gate's metrics: counted as decisions are written, and read from the store from time to time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, func, select
+
+from refbus import telemetry
+from refbus.core.passage import Outcome as Decision
+from refbus.core.verdicts import Point
+from refbus.errors import Code
+from refbus.store import outgoing
+from refbus.store.rows import Changes
+from refbus.store.tables import hold, record
+from refbus.telemetry import catalogue as metric
+from refbus.telemetry.labels import Destination, Direction, Outcome
+from refbus_gate.accounting import Balance, balance
+from refbus_gate.consuming import Consumer
+from refbus_gate.following import DirectoryFollower
+from refbus_gate.pump import Pump
+from refbus_gate.view import newest_signed_ms
+from refbus_gate.watchdog import Watchdog
+
+
+class Meters:
+    """Keeps `metrics` current. `wrote` is called with every committed transaction, `refresh` by a timer."""
+
+    def __init__(self, metrics: telemetry.Metrics) -> None:
+        self._metrics = metrics
+        self._delivered: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+
+    def wrote(self, point: Point, changes: Changes, seconds: float) -> None:
+        """Count what one transaction decided."""
+        direction, metrics = Direction(point), self._metrics
+        if changes.records:
+            metrics.observe(metric.GATE_BATCH_SECONDS, seconds, direction=direction)
+            metrics.observe(metric.GATE_BATCH_RECORDS, len(changes.records), direction=direction)
+        for row in (*changes.records, *changes.moved):
+            metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))
+        for code in changes.refusals:
+            metrics.count(metric.GATE_REFUSALS, direction=direction, code=Code(code))
+
+    def deliveries(self, pumps: Sequence[Pump]) -> None:
+        """Count what the pumps have delivered since the last time."""
+        delivered = sum((pump.delivered for pump in pumps), Counter())
+        failures = sum((pump.failures for pump in pumps), Counter())
+        for family, number in (delivered - self._delivered).items():
+            self._metrics.count(metric.GATE_DELIVERED, number, destination=Destination(family.upper()))
+        for code, number in (failures - self._failures).items():
+            self._metrics.count(metric.GATE_DELIVERY_FAILURES, number, code=Code(code))
+        self._delivered, self._failures = delivered, failures
+
+    def progress(self, watchdog: Watchdog, consumers: Mapping[str, Consumer]) -> None:
+        """Show positions, lag and since when nothing moved."""
+        lag: Counter[Direction] = Counter(dict.fromkeys(Direction, 0))
+        at: Counter[Direction] = Counter(dict.fromkeys(Direction, 0))
+        for topic, consumer in consumers.items():
+            direction = Direction(consumer.source.point)
+            lag[direction] += watchdog.lag.get(topic, 0)
+            at[direction] += consumer.next_offset
+        for direction in Direction:
+            self._metrics.put(metric.GATE_LAG, lag[direction], direction=direction)
+            self._metrics.put(metric.GATE_POSITION, at[direction], direction=direction)
+        self._metrics.since(metric.GATE_PROGRESS_AGE, watchdog.progress_ms or None)
+
+    def directory(self, follower: DirectoryFollower) -> None:
+        """Show which version of the directory is in force."""
+        newest = follower.newest()
+        self._metrics.put(metric.DIRECTORY_VERSION, 0 if newest is None else newest.version)
+        self._metrics.since(metric.DIRECTORY_AGE, None if newest is None else newest.published_at_ms)
+
+    def store(self, connection: Connection, now_ms: int) -> None:
+        """Show what the store says of itself: the balance, what waits, the clock."""
+        self._balance(balance(connection))
+        self._waiting(connection)
+        self._held(connection)
+        ahead_ms = max(0, newest_signed_ms(connection) - now_ms)
+        self._metrics.put(metric.CLOCK_SKEW, ahead_ms / 1000)
+
+    def _balance(self, account: Balance) -> None:
+        received: Counter[Direction] = Counter()
+        accounted: Counter[tuple[Direction, Outcome]] = Counter()
+        for topic, number in account.received.items():
+            received[_direction(topic)] += number
+        for (topic, decision), number in account.accounted.items():
+            accounted[_direction(topic), Outcome(decision)] += number
+        for direction in Direction:
+            counted = sum(accounted[direction, outcome] for outcome in Outcome)
+            self._metrics.put(metric.GATE_RECEIVED, received[direction], direction=direction)
+            self._metrics.put(metric.GATE_IMBALANCE, received[direction] - counted, direction=direction)
+            for outcome in Outcome:
+                number = accounted[direction, outcome]
+                self._metrics.put(metric.GATE_ACCOUNTED, number, direction=direction, outcome=outcome)
+        self._metrics.put(metric.GATE_QUARANTINED, account.total(Decision.QUARANTINED))
+
+    def _waiting(self, connection: Connection) -> None:
+        ready, awaiting = outgoing.waiting(connection)
+        for destination in Destination:
+            rows, oldest_ms = ready.get(destination.value.lower(), (0, None))
+            self._metrics.put(metric.GATE_OUTGOING_WAITING, rows, destination=destination)
+            self._metrics.since(metric.GATE_OUTGOING_AGE, oldest_ms, destination=destination)
+        self._metrics.put(metric.GATE_AWAITING_RECEIPT, awaiting[0])
+        self._metrics.since(metric.GATE_AWAITING_RECEIPT_AGE, awaiting[1])
+
+    def _held(self, connection: Connection) -> None:
+        rows = connection.execute(select(hold.c.reason, func.count()).group_by(hold.c.reason)).all()
+        held = {Code(reason): number for reason, number in rows}
+        for code in Code:
+            self._metrics.put(metric.GATE_HELD, held.get(code, 0), code=code)
+        joined = hold.join(record, (hold.c.topic == record.c.topic) & (hold.c.offset == record.c.offset))
+        oldest = connection.execute(select(func.min(record.c.at_ms)).select_from(joined)).scalar()
+        self._metrics.since(metric.GATE_HELD_AGE, oldest)
+
+
+def _direction(topic: str) -> Direction:
+    return Direction.EGRESS if topic.endswith(".outbox") else Direction.INGRESS

@@ -1,0 +1,127 @@
+"""What a gate does by the clock: heartbeats, deliveries that nobody confirmed in time, and forgetting old rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from refbus.audit import AuditOutcome, Stage
+from refbus.core.directory import Organisation, OrgRole, OrgStatus
+from refbus.core.ids import EventId, OrgId
+from refbus.core.verdicts import About, Point
+from refbus.errors import Code
+from refbus.store import outgoing
+from refbus.store.node import get_setting
+from refbus.store.purge import purge
+from refbus.store.reads import read_inboxes, read_records
+from refbus.store.rows import InboxRow, RecordRow
+from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
+from refbus_gate.core import GateCore, Source
+from refbus_gate.deciding import NO_CASE, Batch
+from refbus_gate.names import inbox
+from refbus_gate.receipts import Noted, Said, notice, public_key_of
+from refbus_gate.remembered import Answer
+from refbus_gate.view import CASE, View
+from refbus_gate.work import Work
+
+_log = logging.getLogger("refbus.gate.upkeep")
+_HEARTBEAT = "heartbeat_ms"
+_MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The tasks that a timer calls. `own` is the outbox: what is written here is written by the own country's gate."""
+
+    core: GateCore
+    own: Source
+    heartbeat_ms: int = 3_600_000
+
+    def heartbeats(self) -> int:
+        """Write a heartbeat into every inbox of the country when it is time; return how many."""
+        core, now_ms = self.core, self.core.parts.now_ms()
+        with core.turn:
+            view, work, batch = self._begin()
+            with core.parts.store.database.reading() as connection:
+                last = get_setting(connection, _HEARTBEAT)
+                if last is not None and now_ms - int.from_bytes(last, "big") < self.heartbeat_ms:
+                    return 0
+                members = _members(batch)
+                known = read_inboxes(connection, [inbox(each.org_id) for each in members])
+            for member in members:
+                topic = inbox(member.org_id)
+                self._heartbeat(work, batch, member.org_id, known.get(topic, InboxRow(topic, 0, bytes(32))))
+            work.changes.settings[_HEARTBEAT] = now_ms.to_bytes(8, "big")
+            core.write(view, work, now_ms)
+        return len(members)
+
+    def undelivered(self) -> int:
+        """Give up events that expired before the destination's gate signed for them, and tell their senders."""
+        core, store = self.core, self.core.parts.store
+        with core.turn:
+            view, work, batch = self._begin()
+            with store.database.reading() as connection:
+                rows = outgoing.expired(connection, batch.now_ms, _MOST)
+                keys = [key for _, key in rows if key is not None]
+                sent = read_records(connection, store, "envelope_key", keys)
+            for _, key in rows:
+                if key in sent:
+                    self._failed(work, batch, sent[key])
+            work.changes.expired.extend(row for row, _ in rows)
+            if rows:
+                core.write(view, work, batch.now_ms)
+                _log.warning("%d events were not taken by their destination in time", len(rows))
+        return len(rows)
+
+    def forget(self) -> int:
+        """Delete rows that are older than everything that could refer to them; their counts stay."""
+        with self.core.turn, self.core.parts.store.database.writing() as connection:
+            return purge(connection, self.core.parts.now_ms())
+
+    def _begin(self) -> tuple[View, Work, Batch]:
+        parts = self.core.parts
+        view = View(parts.store, parts.keys.country, self.own.point, [])
+        return view, Work(parts.store, parts.keys.country), self.core.batch(self.own)
+
+    def _heartbeat(self, work: Work, batch: Batch, to: OrgId, row: InboxRow) -> None:
+        public = public_key_of(batch.directories.latest, to, batch.now_ms)
+        if public is not None:
+            said = Said(to, NoticeKind.HEARTBEAT, inbox_count=row.sequence, inbox_hash=row.hash)
+            work.to_inbox(to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+
+    def _failed(self, work: Work, batch: Batch, row: RecordRow) -> None:
+        answer = None if row.answer is None else Answer.parse(row.answer)
+        if answer is None or answer.told is None:
+            return
+        decision_id = self.core.next_decision_id(row.decision_id)
+        public = public_key_of(batch.directories.latest, answer.told, batch.now_ms)
+        said = Said(
+            answer.told,
+            NoticeKind.DELIVERY_FAILED,
+            NoticeOutcome(answer.outcome),
+            (Code.DELIVERY_FAILED,),
+            answer.envelope_sha256 or bytes(32),
+            answer.event_id,
+            decision_id,
+        )
+        if public is not None:
+            work.to_inbox(answer.told, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+        self._audit(work, batch, answer, decision_id)
+
+    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> None:
+        event_id = None if answer.event_id is None else EventId(answer.event_id)
+        about = About(Point.EGRESS, event_id=event_id, sender=answer.told)
+        noted = Noted(
+            about, Stage.DELIVERY, AuditOutcome.FAILED, (Code.DELIVERY_FAILED,), decision_id, answer.envelope_sha256
+        )
+        view = View(self.core.parts.store, batch.keys.country, Point.EGRESS, [])
+        self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
+
+
+def _members(batch: Batch) -> list[Organisation]:
+    """Return the active organisations of this country that have an inbox, in a fixed order."""
+    found = batch.directories.latest.organisations.values()
+    here = [each for each in found if each.country == batch.keys.country and each.role in _MEMBERS]
+    return sorted((each for each in here if each.status is OrgStatus.ACTIVE), key=lambda each: each.org_id)

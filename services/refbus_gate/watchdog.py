@@ -1,0 +1,57 @@
+"""Ends a gate that stands still although it could work; something outside starts it again.
+
+Standing still is: records wait, broker and store answer, and no position has moved for the time that the settings give.
+A broker or store that does not answer is not the gate's fault, and restarting would not help.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from refbus.bus.port import Reader
+from refbus.errors import RefbusError
+from refbus.store.node import NodeStore
+from refbus_gate.consuming import Consumer
+
+_log = logging.getLogger("refbus.gate.watchdog")
+LOOK_S = 2.0
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Looks at positions and lag. `look` is one look, and all that tests need."""
+
+    consumers: Sequence[Consumer]
+    readers: Mapping[str, Reader]
+    store: NodeStore
+    patience_ms: int
+    now_ms: Callable[[], int]
+    lag: dict[str, int] = field(default_factory=dict)
+    progress_ms: int = 0
+    _positions: tuple[int, ...] = ()
+
+    def look(self) -> bool:
+        """Return whether the gate stands still and must end."""
+        now_ms = self.now_ms()
+        positions = tuple(consumer.next_offset for consumer in self.consumers)
+        try:
+            ends = [self.readers[consumer.source.topic].end_offset() for consumer in self.consumers]
+            self.store.self_test()
+        except RefbusError as error:
+            _log.warning("not watching: %s", error.code)
+            self.progress_ms = now_ms
+            return False
+        topics = [consumer.source.topic for consumer in self.consumers]
+        self.lag = {topic: max(0, end - at) for topic, end, at in zip(topics, ends, positions, strict=True)}
+        if positions != self._positions or not any(self.lag.values()):
+            self._positions, self.progress_ms = positions, now_ms
+        return now_ms - self.progress_ms >= self.patience_ms
+
+    def run(self, stop: threading.Event, end: Callable[[str], None]) -> None:
+        """Look until `stop` is set; call `end` when the gate stands still."""
+        while not stop.wait(LOOK_S):
+            if self.look():
+                end("WATCHDOG_STALLED: records wait and no position moves")
