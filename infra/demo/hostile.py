@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from demo.plan import smallest_case
 from refbus.core.consent import (
     SCHEMA_VERSION,
     Assent,
@@ -27,7 +28,7 @@ from refbus.core.directory import Directory, KemKey
 from refbus.core.ids import CaseHandle, ConsentId, EventId, OrgId, ReferralId, SubjectRef, gate_id
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose
-from refbus.crypto.kem import KemPrivate
+from refbus.crypto.kem import KemPrivate, kid_of_kem
 from refbus.crypto.signing import LABEL_CONSENT, SigningPair
 from refbus.envelope.sealing import Readers, seal
 from refbus.wire.consent import encode_record, encode_signed
@@ -66,7 +67,7 @@ class HostileMember:
         known = self._directory.find(plot.recipient)
         recipient_key = known.current_kem_key(now_ms) if known else None
         public = recipient_key.public if recipient_key else KemPrivate.generate().public
-        kid = recipient_key.kid if recipient_key else _kid(public)
+        kid = recipient_key.kid if recipient_key else kid_of_kem(public)
         fingerprint, schema_sha256 = payload_identity(plot.event_type)
         block = RoutingBlock(
             sender=self.org,
@@ -119,15 +120,7 @@ def fictional_payload(event_type: EventType, block: RoutingBlock) -> bytes:
     """Return the smallest payload of `event_type` that carries no person's data."""
     if event_type is not EventType.REFERRAL_REQUESTED:
         raise LookupError(f"no fictional payload for {event_type}")
-    from demo.cases import smallest_case  # noqa: PLC0415  the case files are read only when one is needed
-
     return encode_payload(event_type, smallest_case(block.event_id, block.referral_id))
-
-
-def _kid(public: bytes) -> bytes:
-    from refbus.crypto.kem import kid_of_kem  # noqa: PLC0415
-
-    return kid_of_kem(public)
 
 
 def _record(

@@ -80,7 +80,7 @@ class Service:
 
 
 def spawn(argv: Sequence[str], environment: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a process of its own session, so that an interrupt typed at the terminal reaches only the one who started it."""
+    """Start a process of its own session, so that an interrupt at the terminal reaches its starter only."""
     return subprocess.Popen(
         list(argv),
         env=dict(environment),

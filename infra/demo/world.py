@@ -1,4 +1,4 @@
-"""What a stack is made of: brokers, a federation with its keys, topics, and the directory on them. No service runs yet."""
+"""What a stack is made of: brokers, a federation with its keys, topics, the directory on them. No service runs yet."""
 
 from __future__ import annotations
 
@@ -67,17 +67,13 @@ class World:
         return history.latest
 
     def publish_directory(self) -> None:
-        """Write the published directory to the topic of every country."""
+        """Write the published directory to the topic of every country. Raises TransportError."""
         files = [DirectoryFile(path, content).encode() for path, content in list_files(self.paths.repository)]
-        for country in self.countries:
-            producer = confluent.producer(self.brokers[country].address())
-            failures: list[RefbusError] = []
-            for value in files:
-                producer.produce(f"{country}.directory", value, lambda error: failures.append(error) if error else None)
-            left = producer.flush(30.0)
-            producer.close()
-            if failures or left:
-                raise failures[0] if failures else TransportError(Code.BROKER_UNREACHABLE, "directory")
+
+        def publish(country: CountryCode) -> None:
+            produce_all(self.brokers[country].address(), f"{country}.directory", files)
+
+        _for_all(publish, self.countries)
 
     def stop_brokers(self) -> None:
         """Stop every broker."""
@@ -109,6 +105,18 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
         world.stop_brokers()
         raise
     return world
+
+
+def produce_all(address: BrokerAddress, topic: str, values: Iterable[bytes]) -> None:
+    """Write `values` in order and wait until the broker has them all. Raises TransportError."""
+    failures: list[RefbusError] = []
+    producer = confluent.producer(address)
+    for value in values:
+        producer.produce(topic, value, lambda error: failures.append(error) if error else None)
+    left = producer.flush(30.0)
+    producer.close()
+    if failures or left:
+        raise failures[0] if failures else TransportError(Code.BROKER_UNREACHABLE, topic)
 
 
 def _brokers(folder: Path, countries: tuple[CountryCode, ...], *, federated: bool) -> dict[CountryCode, Broker]:
