@@ -52,7 +52,7 @@ def _depth(text: str) -> int:
             depth += 1
             deepest = max(deepest, depth)
         elif mark in "]}":
-            depth -= 1
+            depth = max(depth - 1, 0)
     return deepest
 
 
