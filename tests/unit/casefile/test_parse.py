@@ -282,3 +282,10 @@ def test_the_set_of_cases_is_what_the_region_needs() -> None:
     assert {"RESIDENCY_FORBIDDEN", "CATEGORY_NOT_COVERED", "NO_CONSENT", "WITHDRAWN"} <= refused
     languages = {document["person"]["prs_PrimaryLanguage"] for document in documents if "person" in document}
     assert {"rus", "kaz", "kir", "uzb", "tuk", "tgk", "eng"} <= languages
+
+
+def test_the_example_of_the_page_is_a_case() -> None:
+    """What docs/case-file.md shows first can be sent as it stands."""
+    page = (ROOT / "docs" / "case-file.md").read_text(encoding="utf-8")
+    example = page.split("```json\n")[1].split("```")[0]
+    assert parse_case(example.encode(), now_ms=NOW_MS).fictional
