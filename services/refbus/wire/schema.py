@@ -50,7 +50,7 @@ class Codec:
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """Return the bytes of `value`; a field left out takes its default. Raises MalformedError (also TOO_LARGE)."""
-        return self._within_limit(self._write(value))
+        return self._within_limit(self._write(value, strict_allow_default=True))
 
     def validate(self, value: Mapping[str, Any]) -> None:
         """Refuse a value of another type, before Avro makes the best of it. Raises MalformedError."""
@@ -71,10 +71,13 @@ class Codec:
         self.decode(data)
         return self._read(data, reader._parsed)
 
-    def _write(self, value: Mapping[str, Any]) -> bytes:
+    def _write(self, value: Mapping[str, Any], *, strict_allow_default: bool = False) -> bytes:
+        """Encode; what was just decoded is complete and skips the look for fields that do not belong."""
         stream = BytesIO()
         try:
-            schemaless_writer(stream, self._parsed, value, strict_allow_default=True, disable_tuple_notation=True)
+            schemaless_writer(
+                stream, self._parsed, value, strict_allow_default=strict_allow_default, disable_tuple_notation=True
+            )
         except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
             raise MalformedError(Code.MALFORMED, f"{self.name} to Avro: {type(error).__name__}") from None
         return stream.getvalue()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from refbus.wire.payload import (
 )
 from refbus.wire.schema import Codec
 from support.payloads import FILE, full, least
+from tools.schemas import keep
 
 REQUESTED = EventType.REFERRAL_REQUESTED
 EVENTS = list(EventType)
@@ -142,6 +145,23 @@ def test_older_versions_are_read_as_the_current_one(monkeypatch: pytest.MonkeyPa
     data = b"\xc3\x01" + older.fingerprint + older.encode(ids)
     assert decode_payload(data) == (EventType.REFERRAL_RESUMED, {**ids, "note": None})
     assert identity_of(data)[1:] == (older.fingerprint, older.sha256)
+
+
+def test_history_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that was kept is found by its fingerprint, and a current one is never replaced by it."""
+    folder = Path(shutil.copytree(data_dir("schemas"), tmp_path / "schemas"))
+    path = folder / "events" / "ReferralResumed.avsc"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    current = Codec({**document, "fields": [field for field in document["fields"] if field["name"] != "note"]})
+    keep(folder, "ReferralResumed")
+    path.write_text(json.dumps(current.document), encoding="utf-8")
+    monkeypatch.setattr(module, "data_dir", lambda _name: folder)
+    monkeypatch.setattr(module, "_codec", module._codec.__wrapped__)
+    known = module._known_schemas.__wrapped__()
+    assert set(known) == {current.fingerprint} | {payload_identity(event)[0] for event in EventType} | {
+        Codec(document).fingerprint
+    }
+    assert known[Codec(document).fingerprint][0] is EventType.REFERRAL_RESUMED
 
 
 def test_optional_fields_may_be_left_out_when_writing() -> None:
