@@ -1,8 +1,9 @@
 """What is remembered of an event, and the one order in which a set of events is read.
 
 Events of two organisations cross on the way, so arrival order means nothing. The order comes from the events alone:
-an event follows the one that its sender had last seen (`previous`); what stops a course is read, with everything
-its sender had seen, before what crossed it; the rest by the senders' time, then by id. Equal sets, equal order.
+what begins a course comes first; an event follows the one that its sender had last seen (`previous`); what stops a
+course is read, with everything its sender had seen or said, before what crossed it; the rest by the senders' time, then
+by id. Equal sets, equal order.
 """
 
 from __future__ import annotations
@@ -52,16 +53,18 @@ def _key(fact: EventFact) -> tuple[bytes, str, str, str, bytes, int, str]:
     return fact.event_id, fact.type, fact.sender, fact.recipient, previous, fact.occurred_at_ms, fact.reason or ""
 
 
-def in_order(facts: Iterable[EventFact], stops: frozenset[EventType]) -> tuple[EventFact, ...]:
-    """Return the set of facts in its one order. Events of the types `stops` come before what they crossed."""
+def in_order(
+    facts: Iterable[EventFact], begins: frozenset[EventType], stops: frozenset[EventType]
+) -> tuple[EventFact, ...]:
+    """Return the set of facts in its one order: types `begins` first, types `stops` before what they crossed."""
     known = {fact.event_id: fact for fact in _once(facts)}
     urgent = _seen_by_stops(known, stops)
     children: defaultdict[EventId | None, list[EventFact]] = defaultdict(list)
     for fact in known.values():
         children[fact.previous if fact.previous in known else None].append(fact)
 
-    def entry(fact: EventFact) -> tuple[bool, int, EventId]:
-        return fact.event_id not in urgent, fact.occurred_at_ms, fact.event_id
+    def entry(fact: EventFact) -> tuple[bool, bool, int, EventId]:
+        return fact.type not in begins, fact.event_id not in urgent, fact.occurred_at_ms, fact.event_id
 
     ordered: dict[EventId, EventFact] = {}
     ready = [entry(fact) for fact in children[None]]
@@ -69,7 +72,7 @@ def in_order(facts: Iterable[EventFact], stops: frozenset[EventType]) -> tuple[E
     while len(ordered) < len(known):
         if not ready:  # links in a circle: only a forger makes one; start it at its first member
             ready.append(min(entry(fact) for fact in known.values() if fact.event_id not in ordered))
-        event_id = heapq.heappop(ready)[2]
+        event_id = heapq.heappop(ready)[-1]
         if event_id not in ordered:
             ordered[event_id] = known[event_id]
             for child in children[event_id]:
@@ -88,4 +91,11 @@ def seen_by(fact: EventFact, known: dict[EventId, EventFact]) -> frozenset[Event
 
 
 def _seen_by_stops(known: dict[EventId, EventFact], stops: frozenset[EventType]) -> frozenset[EventId]:
-    return frozenset[EventId]().union(*(seen_by(fact, known) for fact in known.values() if fact.type in stops))
+    """Collect what the senders of stops knew: by their links, and because they had said it themselves before."""
+    seen: set[EventId] = set()
+    for stop in known.values():
+        if stop.type in stops:
+            own = (each for each in known.values() if each.sender == stop.sender)
+            earlier = (each for each in own if each.occurred_at_ms <= stop.occurred_at_ms)
+            seen.update(*(seen_by(each, known) for each in earlier))
+    return frozenset(seen)

@@ -78,7 +78,8 @@ def decide(
     problems = set(_request_problems(request, bool(evidence), setting))
     if len(authentic) < len(evidence):
         problems.add(Code.BAD_SIGNATURE)
-    verdicts = list(_verdicts(request, authentic, withdrawals, setting))
+    distinct = {each.record_sha256: each for each in authentic}
+    verdicts = list(_verdicts(request, distinct.values(), withdrawals, setting))
     permits = [verdict for verdict in verdicts if not verdict.problems]
     if permits and not any(verdict.blocks for verdict in verdicts) and problems <= {Code.BAD_SIGNATURE}:
         best = max(

@@ -118,6 +118,8 @@ TABLE: Mapping[EventType | SystemEvent, Rule] = {
 }
 """The whole state machine. A new event type is a new line."""
 
+BEGINS = frozenset({EventType.REFERRAL_REQUESTED})
+"""There is nothing to say about a referral before it was asked for."""
 STOPS = frozenset({EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """When these cross another event, they win: what was stopped stays stopped."""
 _CONSENT_AGAIN = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
@@ -162,7 +164,7 @@ def may_emit(
 
 def state_of(facts: Iterable[EventFact]) -> ReferralView:
     """Return the one view that this set of events gives, in whatever order and however often they came."""
-    ordered = in_order(facts, STOPS)
+    ordered = in_order(facts, BEGINS, STOPS)
     source, target = _parties(ordered)
     view = ReferralView(source, target, suspended=_suspended(ordered))
     for fact in ordered:

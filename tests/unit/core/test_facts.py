@@ -10,6 +10,7 @@ from refbus.core.vocabulary import EventType
 from support.consents import COLLECTOR, PARTY
 from support.passages import event_id
 
+BEGINS = frozenset({EventType.REFERRAL_REQUESTED})
 STOPS = frozenset({EventType.REFERRAL_CANCELLED})
 
 
@@ -27,32 +28,47 @@ def names(facts: tuple[EventFact, ...]) -> str:
 
 def test_an_event_follows_the_one_its_sender_had_seen() -> None:
     """Links decide before times."""
-    assert names(in_order([fact("c", "b", 1), fact("b", "a", 2), fact("a", None, 3)], STOPS)) == "abc"
+    assert names(in_order([fact("c", "b", 1), fact("b", "a", 2), fact("a", None, 3)], BEGINS, STOPS)) == "abc"
 
 
 def test_events_that_crossed_are_read_by_time_and_then_by_id() -> None:
     """Where links say nothing, the senders' times do, and where these are equal, the ids."""
-    assert names(in_order([fact("b", "a", 9), fact("c", "a", 8), fact("a")], STOPS)) == "acb"
-    tied = in_order([fact("b"), fact("c")], STOPS)
+    assert names(in_order([fact("b", "a", 9), fact("c", "a", 8), fact("a")], BEGINS, STOPS)) == "acb"
+    tied = in_order([fact("b"), fact("c")], BEGINS, STOPS)
     assert [each.event_id for each in tied] == sorted([event_id("b"), event_id("c")])
 
 
 def test_a_stop_is_read_with_all_that_its_sender_had_seen_before_what_crossed_it() -> None:
     """The stop `d` came after `b`; `c` crossed it although its time is earlier."""
-    stop = fact("d", "b", 9, EventType.REFERRAL_CANCELLED)
-    assert names(in_order([fact("a"), fact("c", "a", 1), fact("b", "a", 5), stop], STOPS)) == "abdc"
-    assert names(in_order([fact("a"), fact("c", "a", 1), fact("b", "a", 5), stop], frozenset())) == "acbd"
+    crossing = dataclasses.replace(fact("c", "a", 1), sender=COLLECTOR)
+    facts = [fact("a"), crossing, fact("b", "a", 5), fact("d", "b", 9, EventType.REFERRAL_CANCELLED)]
+    assert names(in_order(facts, BEGINS, STOPS)) == "abdc"
+    assert names(in_order(facts, BEGINS, frozenset())) == "acbd"
+
+
+def test_what_begins_the_course_comes_first() -> None:
+    """Whatever the times say and although nothing links to it."""
+    begin = fact("b", at=9, kind=EventType.REFERRAL_REQUESTED)
+    stop = fact("a", at=1, kind=EventType.REFERRAL_CANCELLED)
+    assert names(in_order([stop, begin], BEGINS, STOPS)) == "ba"
+
+
+def test_a_sender_of_a_stop_knew_what_it_had_said_itself() -> None:
+    """`c` is the stopper's own earlier word without a link to the stop `d`; `b` is the other side's."""
+    other = dataclasses.replace(fact("b", "a", 1), sender=COLLECTOR)
+    stop = fact("d", "a", 9, EventType.REFERRAL_CANCELLED)
+    assert names(in_order([fact("a"), other, fact("c", "a", 5), stop], BEGINS, STOPS)) == "acdb"
 
 
 def test_an_unknown_predecessor_does_not_keep_an_event_out() -> None:
     """An event whose predecessor is missing is read as a first one."""
-    assert names(in_order([fact("b", "z", 1), fact("c", "b", 0)], STOPS)) == "bc"
+    assert names(in_order([fact("b", "z", 1), fact("c", "b", 0)], BEGINS, STOPS)) == "bc"
 
 
 def test_links_in_a_circle_end() -> None:
     """Two events that name each other are a forgery; every event still comes out once, in a fixed order."""
     circle = [fact("a", "b", 1), fact("b", "a", 2), fact("c", "b", 0), fact("d", "d", 9)]
-    outcomes = {names(in_order(order, STOPS)) for order in itertools.permutations(circle)}
+    outcomes = {names(in_order(order, BEGINS, STOPS)) for order in itertools.permutations(circle)}
     assert outcomes == {"cabd"}
     assert seen_by(circle[0], {each.event_id: each for each in circle}) == {event_id("a"), event_id("b")}
 
