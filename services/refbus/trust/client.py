@@ -152,7 +152,11 @@ class _Verification:
         return True
 
     def _part(self, country: CountryCode) -> Targets:
-        self._updater.get_targetinfo(f"{country}/{POLICY}")
+        try:
+            self._updater.get_targetinfo(f"{country}/{POLICY}")
+        except (LengthOrHashMismatchError, DownloadLengthMismatchError):
+            # Not the file that the snapshot names, so no word of the country: the right one is still to come.
+            raise DownloadHTTPError("another file arrived under this name", 404) from None
         part = self._trusted(country, Targets)
         if part.delegations is not None or len(part.targets) > MAX_TARGETS:
             raise UntrustedError(Code.DIRECTORY_INVALID, "delegates further or lists too much")

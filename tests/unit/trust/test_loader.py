@@ -20,7 +20,9 @@ from refbus.trust.ceremony import Passphrases, create_development_federation
 from refbus.trust.description import parse_description
 from refbus.trust.layout import TIMESTAMP, publishing_order
 from refbus.trust.loader import TrustStore
-from support.ceremonies import AGENCY, NOW_MS, SHELTER, Lab, lab, later, read
+from refbus.trust.repository import Publication
+from support.ceremonies import AGENCY, SHELTER, Lab, lab, later, read
+from support.directories import NOW_MS
 
 MEMBERS = 21
 
@@ -214,12 +216,35 @@ def test_a_mix_of_two_versions_is_refused(fed: Lab, store: TrustStore) -> None:
     )
 
 
-def test_a_country_s_part_of_another_version_leaves_that_country_out(fed: Lab, store: TrustStore) -> None:
-    """An old country file under the new one's name: the hash in the snapshot says no, and the others go on."""
+@pytest.mark.parametrize("edit", [lambda new, old: old, lambda new, old: new + b" ", lambda new, old: b""])
+def test_a_country_s_part_that_the_snapshot_does_not_name_is_waited_for(
+    fed: Lab, store: TrustStore, edit: Callable[[bytes, bytes], bytes]
+) -> None:
+    """Another file under its name, older or garbled, takes nobody out: the right one is still to come."""
     read(store, fed.files())
     suspend(fed)
     new = dict(fed.files())
-    directory = read(store, {**new, "metadata/2.uz.json": new["metadata/1.uz.json"]}.items())
+    right = new["metadata/2.uz.json"]
+    refused(
+        store,
+        list({**new, "metadata/2.uz.json": edit(right, new["metadata/1.uz.json"])}.items()),
+        Code.DIRECTORY_INCOMPLETE,
+    )
+    assert store.add_file("metadata/2.uz.json", right, NOW_MS) is not None
+    assert store.history.latest.organisations[SHELTER].status is OrgStatus.SUSPENDED
+
+
+def test_a_country_s_part_without_its_signature_leaves_that_country_out(
+    fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The online keys published what the delegation never signed: that country is out, the others go on."""
+    publication = fed.publication()
+    changes.set_status(publication, SHELTER, OrgStatus.REMOVED)
+    monkeypatch.setattr(Publication, "missing", lambda _self: {})
+    monkeypatch.setattr(Publication, "_check", lambda _self, _files: ())
+    monkeypatch.setattr(Publication, "sign", lambda _self, _signer: ())
+    fed.publish(publication)
+    directory = read(store, fed.files())
     assert SHELTER not in directory.organisations
     assert AGENCY in directory.organisations
     assert [(item.path, item.code) for item in store.problems] == [("uz", Code.DIRECTORY_INVALID)]

@@ -1,0 +1,124 @@
+"""One bad file stays one bad file: the rest of the federation goes on, and operators see what is left out and why."""
+
+from __future__ import annotations
+
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.errors import Code
+from refbus.resources import data_dir
+from refbus.trust.assembly import Assembly, assemble, key_owners
+from refbus.trust.endorsement import endorse_kem
+from refbus.trust.enrolment import Profile, enrolment_of, first_file
+from refbus.trust.member import MemberFile
+from refbus.trust.policy import compile_policy
+from support.directories import DAY_MS, NOW_MS, kem_private, signing_pair
+
+COUNTRIES = (CountryCode("kz"), CountryCode("uz"))
+KZ_ORG = OrgId("kz-agency01")
+UZ_ORG = OrgId("uz-she1ter1")
+
+
+def _member(org_id: OrgId, role: OrgRole = OrgRole.NGO) -> MemberFile:
+    profile = Profile(org_id, CountryCode(org_id[:2]), role, "Fictional")
+    return first_file(profile, signing_pair(f"assembly {org_id}"), kem_private(f"assembly {org_id}"), NOW_MS)
+
+
+def _targets(*members: MemberFile) -> dict[str, bytes]:
+    found = {}
+    for country in COUNTRIES:
+        text = (data_dir("keys") / "policies" / f"{country}.toml").read_text("utf-8")
+        found[f"{country}/policy.json"] = compile_policy(text)
+    for member in members:
+        held = member.organisation
+        found[f"{held.country}/{held.org_id}.json"] = member.encode()
+        found[f"enrolment/{held.org_id}.json"] = enrolment_of(member).encode()
+    return found
+
+
+def _assemble(targets: dict[str, bytes], owners: dict[KeyId, OrgId] | None = None) -> Assembly:
+    return assemble(targets, COUNTRIES, owners or {})
+
+
+def _problems(assembly: Assembly) -> list[tuple[str, Code]]:
+    return [(problem.path, problem.code) for problem in assembly.problems]
+
+
+def test_good_files_all_count() -> None:
+    """Two members, two policies, no problem."""
+    found = _assemble(_targets(_member(KZ_ORG), _member(UZ_ORG)))
+    assert set(found.organisations) == {KZ_ORG, UZ_ORG}
+    assert set(found.policies) == set(COUNTRIES)
+    assert found.problems == []
+
+
+def test_a_bad_member_file_is_left_out_alone() -> None:
+    """Malformed bytes in one file: that organisation is out, coded."""
+    targets = _targets(_member(KZ_ORG), _member(UZ_ORG))
+    targets[f"uz/{UZ_ORG}.json"] = b"{}"
+    found = _assemble(targets)
+    assert set(found.organisations) == {KZ_ORG}
+    assert _problems(found) == [(f"uz/{UZ_ORG}.json", Code.MALFORMED)]
+
+
+def test_a_country_without_a_good_policy_is_left_out_alone() -> None:
+    """No rules, no decisions: the country is out, the other goes on."""
+    targets = _targets(_member(KZ_ORG), _member(UZ_ORG))
+    for bad, code in ((b"{}", Code.MALFORMED), (targets["kz/policy.json"], Code.WRONG_COUNTRY)):
+        found = _assemble({**targets, "uz/policy.json": bad})
+        assert set(found.organisations) == {KZ_ORG}
+        assert _problems(found) == [("uz/policy.json", code)]
+    del targets["uz/policy.json"]
+    assert _problems(_assemble(targets)) == [("uz/policy.json", Code.MALFORMED)]
+
+
+def test_a_member_that_anchors_never_enrolled_is_left_out() -> None:
+    """The delegation alone brings nobody in."""
+    targets = _targets(_member(KZ_ORG), _member(UZ_ORG))
+    del targets[f"enrolment/{UZ_ORG}.json"]
+    assert _problems(_assemble(targets)) == [(f"uz/{UZ_ORG}.json", Code.KEY_NOT_ENDORSED)]
+
+
+def test_a_file_under_another_name_is_left_out() -> None:
+    """A copy of a member's file in another country's folder, or under another id, is not that member."""
+    member = _member(KZ_ORG)
+    targets = _targets(member)
+    targets[f"uz/{KZ_ORG}.json"] = member.encode()
+    found = _assemble(targets)
+    assert found.organisations[KZ_ORG].country == "kz"
+    assert _problems(found) == [(f"uz/{KZ_ORG}.json", Code.WRONG_COUNTRY)]
+
+
+def _claiming_kem_of(victim: OrgId, claimant: OrgId) -> MemberFile:
+    """Return a member that lists a victim's KEM key as its own next epoch (nobody needs its private half for that)."""
+    base = _member(claimant)
+    window = (NOW_MS, NOW_MS + DAY_MS)
+    stolen = endorse_kem(claimant, kem_private(f"assembly {victim}"), window, signing_pair(f"assembly {claimant}"))
+    return MemberFile.of(base.organisation, base.signing, (*base.kem, stolen))
+
+
+def test_a_newcomer_cannot_push_out_the_owner_of_a_key() -> None:
+    """With the version before at hand, the owner stays and the claimant is left out."""
+    owner = _member(UZ_ORG)
+    before = _assemble(_targets(owner, _member(KZ_ORG)))
+    found = _assemble(_targets(owner, _claiming_kem_of(UZ_ORG, KZ_ORG)), key_owners(before.organisations))
+    assert set(found.organisations) == {UZ_ORG}
+    assert _problems(found) == [(f"kz/{KZ_ORG}.json", Code.KEY_INVALID)]
+
+
+def test_a_key_of_two_strangers_counts_for_neither() -> None:
+    """A reader that knows no version before cannot tell whose key it is."""
+    found = _assemble(_targets(_member(UZ_ORG), _claiming_kem_of(UZ_ORG, KZ_ORG)))
+    assert found.organisations == {}
+    assert len(found.problems) == 2
+
+
+def test_one_signing_key_for_two_organisations_counts_for_neither() -> None:
+    """Even its holder may not sign as two."""
+    pair = signing_pair("two hats")
+    files = [
+        first_file(Profile(org, CountryCode(org[:2]), OrgRole.NGO, "Fictional"), pair, kem_private(org), NOW_MS)
+        for org in (KZ_ORG, UZ_ORG)
+    ]
+    found = _assemble(_targets(*files))
+    assert found.organisations == {}
+    assert {problem.code for problem in found.problems} == {Code.KEY_INVALID}

@@ -1,0 +1,291 @@
+"""What the ceremony changes, who must sign it, and what a reader then sees."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from tuf.api.metadata import DelegatedRole, Delegations
+
+from refbus.core.directory import OrgRole, OrgStatus
+from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.errors import Code, RefbusError, SetupError, UntrustedError
+from refbus.resources import data_dir
+from refbus.trust import changes
+from refbus.trust.ceremony import DEVELOPMENT_KIB, all_signers, sign_with
+from refbus.trust.custody import create_key, export_public, import_public, load_signer
+from refbus.trust.enrolment import (
+    Profile,
+    answer_challenge,
+    check_answer,
+    first_file,
+    make_challenge,
+    make_request,
+    make_update,
+    next_kem,
+)
+from refbus.trust.loader import TrustStore
+from refbus.trust.member import MemberFile
+from refbus.trust.policy import compile_policy
+from refbus.trust.repository import Publication, Repository
+from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, Lab, lab, later, read
+from support.directories import NOW_MS, kem_private, signing_pair
+
+TJ = CountryCode("tj")
+NEWCOMER = OrgId("uz-newc0mer")
+
+
+@pytest.fixture
+def fed(tmp_path: Path) -> Lab:
+    """Make a federation of four countries."""
+    return lab(tmp_path)
+
+
+@pytest.fixture
+def store(fed: Lab, tmp_path: Path) -> TrustStore:
+    """Make a reader that has version 1."""
+    made = fed.store(tmp_path / "reader")
+    read(made, fed.files())
+    return made
+
+
+def _enrolled(name: str = "newcomer", org_id: OrgId = NEWCOMER, now_ms: int = NOW_MS) -> MemberFile:
+    pair, kem = signing_pair(name), kem_private(name)
+    profile = Profile(org_id, CountryCode(org_id[:2]), OrgRole.NGO, "Fictional newcomer")
+    request = make_request(profile, pair, kem, now_ms)
+    challenge, pending = make_challenge(request)
+    return check_answer(pending, answer_challenge(challenge, request, kem), request)
+
+
+def _fails(publication: Publication, fed: Lab, code: Code) -> None:
+    with pytest.raises(RefbusError) as caught:
+        fed.publish(publication)
+    assert caught.value.code is code
+
+
+def test_an_organisation_is_enrolled(fed: Lab, store: TrustStore) -> None:
+    """Its request went through the exchange; anchors and country sign; readers see it."""
+    publication = fed.publication()
+    changes.enrol(publication, _enrolled())
+    assert publication.missing() == {"targets": 3, "uz": 1}
+    fed.publish(publication)
+    assert read(store, fed.files()).organisations[NEWCOMER].status is OrgStatus.ACTIVE
+    again = fed.publication()
+    with pytest.raises(UntrustedError) as caught:
+        changes.enrol(again, _enrolled("another"))
+    assert caught.value.code is Code.DIRECTORY_INVALID
+
+
+def test_the_country_alone_brings_nobody_in(fed: Lab) -> None:
+    """The holder of the delegation and of the online keys publishes a member file without enrolment: refused."""
+    publication = fed.publication()
+    publication.put("uz", f"uz/{NEWCOMER}.json", _enrolled().encode())
+    assert publication.missing() == {"uz": 1}
+    _fails(publication, fed, Code.KEY_NOT_ENDORSED)
+
+
+def test_a_hostile_delegation_cannot_swap_a_kem_key(
+    fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with a publisher that checks nothing, readers leave the organisation out: nobody seals to that key."""
+    publication = fed.publication()
+    held, _ = changes.load_parts(publication, SHELTER)
+    hostile = kem_private("hostile delegation holder")
+    theirs = dataclasses.replace(held.kem[0].key, kid=hostile.kid, public=hostile.public)
+    swapped = MemberFile.of(held.organisation, held.signing, (dataclasses.replace(held.kem[0], key=theirs),))
+    publication.put(UZ, f"uz/{SHELTER}.json", swapped.encode())
+    monkeypatch.setattr(Publication, "_check", lambda _self, _files: ())
+    fed.publish(publication)
+    directory = read(store, fed.files())
+    assert SHELTER not in directory.organisations
+    assert AGENCY in directory.organisations
+    assert [(item.path, item.code) for item in store.problems] == [(f"uz/{SHELTER}.json", Code.KEY_NOT_ENDORSED)]
+
+
+def test_a_delegation_cannot_write_outside_its_folder(
+    fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A country lists a file of another's folder, and an enrolment: neither is looked at, both are reported."""
+    publication = fed.publication()
+    publication.put(UZ, "kz/policy.json", b"{}")
+    publication.put(UZ, f"enrolment/{NEWCOMER}.json", b"{}")
+    monkeypatch.setattr(Publication, "_check", lambda _self, _files: ())
+    fed.publish(publication)
+    directory = read(store, fed.files())
+    assert directory.policies[KZ].version == 1
+    assert [(item.path, item.code) for item in store.problems] == [("uz", Code.DIRECTORY_INVALID)] * 2
+
+
+def test_a_delegation_that_delegates_further_is_left_out(
+    fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One key for one country: nothing below it."""
+    publication = fed.publication()
+    publication.put(UZ, "uz/x.json", b"{}")
+    signer = all_signers(fed.paths, fed.passphrases)[fed.paths.delegation(UZ)]
+    publication._roles[UZ].signed.delegations = Delegations(
+        {signer.public_key.keyid: signer.public_key},
+        {"kz": DelegatedRole("kz", [signer.public_key.keyid], 1, terminating=True, paths=["uz/*"])},
+    )
+    monkeypatch.setattr(Publication, "_check", lambda _self, _files: ())
+    fed.publish(publication)
+    directory = read(store, fed.files())
+    assert UZ not in directory.policies
+    assert KZ in directory.policies
+    assert ("uz", Code.DIRECTORY_INVALID) in [(item.path, item.code) for item in store.problems]
+
+
+def test_new_keys_are_published(fed: Lab, store: TrustStore) -> None:
+    """An update of the organisation, signed into the directory by its country alone."""
+    held = store.history.latest.organisations[SHELTER]
+    entry = next_kem(held, kem_private("next"), fed.pair(SHELTER), NOW_MS)
+    publication = fed.publication()
+    changes.update_keys(publication, make_update(SHELTER, (), (entry,)), SHELTER)
+    assert publication.missing() == {"uz": 1}
+    fed.publish(publication)
+    assert read(store, fed.files()).organisations[SHELTER].kem_key(entry.key.kid) == entry.key
+
+
+@pytest.mark.parametrize("by_anchors", [False, True])
+def test_a_revoked_signing_key_is_over_at_once(fed: Lab, store: TrustStore, *, by_anchors: bool) -> None:
+    """By the country, or by the anchors; the epochs that it signed go with it."""
+    kid = fed.pair(SHELTER).kid
+    publication = fed.publication()
+    changes.revoke(publication, SHELTER, kid, NOW_MS - 5, by_anchors=by_anchors)
+    assert publication.missing() == ({"targets": 3} if by_anchors else {"uz": 1})
+    fed.publish(publication)
+    member = read(store, fed.files()).organisations[SHELTER]
+    assert member.current_signing_key(NOW_MS) is None
+    assert member.current_kem_key(NOW_MS) is None
+    found = member.signing_key(kid)
+    assert found is not None
+    assert found.compromised_since_ms == NOW_MS - 5
+
+
+def test_a_revoked_epoch_is_over_at_once(fed: Lab, store: TrustStore) -> None:
+    """The signing key stays good."""
+    kid = next(iter(fed.kems(SHELTER)))
+    publication = fed.publication()
+    changes.revoke(publication, SHELTER, kid, NOW_MS)
+    fed.publish(publication)
+    member = read(store, fed.files()).organisations[SHELTER]
+    assert member.current_kem_key(NOW_MS) is None
+    assert member.current_signing_key(NOW_MS) is not None
+
+
+def test_an_earlier_compromise_moves_the_time_back_only(fed: Lab, store: TrustStore) -> None:
+    """A second revocation with a later time does not make the first one milder."""
+    kid = fed.pair(SHELTER).kid
+    publication = fed.publication()
+    for since in (NOW_MS - 5, NOW_MS):
+        changes.revoke(publication, SHELTER, kid, since)
+    fed.publish(publication)
+    found = read(store, fed.files()).organisations[SHELTER].signing_key(kid)
+    assert found is not None
+    assert found.compromised_since_ms == NOW_MS - 5
+
+
+def test_recovery_restarts_the_keys(fed: Lab, store: TrustStore) -> None:
+    """A new request, anchors and country sign: new keys count, old ones stay as evidence."""
+    old = fed.pair(SHELTER).kid
+    publication = fed.publication(later(1))
+    changes.recover(publication, _enrolled("recovered", SHELTER, later(1)), NOW_MS)
+    assert publication.missing() == {"targets": 3, "uz": 1}
+    fed.publish(publication)
+    member = read(store, fed.files(), later(1)).organisations[SHELTER]
+    current, before = member.current_signing_key(later(1)), member.signing_key(old)
+    assert current is not None
+    assert before is not None
+    assert current.kid == signing_pair("recovered").kid
+    assert before.compromised_since_ms == NOW_MS
+    assert [key.revoked for key in member.kem_keys] == [True, False]
+
+
+def test_status_changes(fed: Lab, store: TrustStore) -> None:
+    """Suspended, back again, removed; and removed is for good."""
+    for status in (OrgStatus.SUSPENDED, OrgStatus.ACTIVE, OrgStatus.REMOVED):
+        publication = fed.publication()
+        changes.set_status(publication, SHELTER, status)
+        fed.publish(publication)
+        assert read(store, fed.files()).organisations[SHELTER].status is status
+    with pytest.raises(UntrustedError):
+        changes.set_status(fed.publication(), SHELTER, OrgStatus.ACTIVE)
+
+
+def test_a_country_is_added(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """Anchors delegate a folder to its key; it publishes policy, gate and members; no code changes."""
+    signer = create_key(tmp_path / "tj" / "tj.key", PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    text = (data_dir("keys") / "policies" / "kz.toml").read_text("utf-8").replace('country = "kz"', 'country = "tj"')
+    publication = fed.publication()
+    changes.add_country(publication, TJ, compile_policy(text), import_public(export_public(signer)))
+    gate = Profile(OrgId("tj-gate"), TJ, OrgRole.GATE, "Gate of tj")
+    changes.enrol(publication, first_file(gate, signing_pair("tj"), kem_private("tj"), NOW_MS))
+    sign_with(publication, [signer])
+    fed.publish(publication)
+    directory = read(store, fed.files())
+    assert directory.countries() == ("kg", "kz", "tj", "tm", "uz")
+    assert directory.organisations[OrgId("tj-gate")].country == TJ
+
+
+def test_a_country_s_lost_delegation_key_is_replaced(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """Anchors give the folder to a new key; what the old one signs is over."""
+    signer = create_key(tmp_path / "new" / "uz.key", PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    publication = fed.publication()
+    publication.delegate(UZ, signer.public_key)
+    publication.sign(all_signers(fed.paths, fed.passphrases)[fed.paths.delegation(UZ)])
+    sign_with(publication, [signer])
+    fed.publish(publication)
+    assert SHELTER in read(store, fed.files()).organisations
+    publication = fed.publication()
+    changes.set_status(publication, SHELTER, OrgStatus.SUSPENDED)
+    _fails(publication, fed, Code.SIGNATURE_INVALID)
+
+
+def test_anchors_change_by_the_threshold_of_old_and_new(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """A fifth anchor, four of five; then one leaves; readers follow root by root."""
+    fifth = create_key(tmp_path / "more" / "tj.key", PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    publication = fed.publication()
+    changes.add_anchor(publication, fifth.public_key, 4)
+    fed.publish(publication)
+    kz = load_signer(fed.paths.anchor(KZ), PASSPHRASE)
+    publication = fed.publication()
+    changes.remove_anchor(publication, kz.public_key.keyid, 3)
+    fed.publish(publication)
+    assert Repository(fed.paths.repository).root().signed.version == 3
+    assert read(store, fed.files()).version == 1
+    with pytest.raises(SetupError):
+        changes.remove_anchor(fed.publication(), kz.public_key.keyid, 3)
+    publication = fed.publication()
+    changes.revoke(publication, SHELTER, fed.pair(SHELTER).kid, NOW_MS, by_anchors=True)
+    assert publication.sign(kz) == ()
+    fed.publish(publication)
+    assert read(store, fed.files()).version == 2
+
+
+def test_a_policy_only_moves_forward(fed: Lab, store: TrustStore) -> None:
+    """A later version replaces it; the same number or another country's text does not."""
+    text = (data_dir("keys") / "policies" / "uz.toml").read_text("utf-8")
+    with pytest.raises(UntrustedError):
+        changes.put_policy(fed.publication(), UZ, compile_policy(text))
+    with pytest.raises(UntrustedError) as caught:
+        changes.put_policy(fed.publication(), KZ, compile_policy(text.replace("version = 1", "version = 2")))
+    assert caught.value.code is Code.WRONG_COUNTRY
+    publication = fed.publication()
+    later_text = text.replace("version = 1", "version = 2").replace("majority_age = 18", "majority_age = 19")
+    changes.put_policy(publication, UZ, compile_policy(later_text))
+    fed.publish(publication)
+    assert read(store, fed.files()).policies[UZ].majority_age == 19
+
+
+def test_unknown_names_are_errors(fed: Lab) -> None:
+    """An id or key that is not in the directory."""
+    for org_id, kid, code in (
+        (OrgId("uz-99999999"), fed.pair(SHELTER).kid, Code.ORGANISATION_UNKNOWN),
+        (SHELTER, KeyId(bytes(16)), Code.KEY_UNKNOWN),
+    ):
+        with pytest.raises(SetupError) as caught:
+            changes.revoke(fed.publication(), org_id, kid, NOW_MS)
+        assert caught.value.code is code
+    with pytest.raises(SetupError):
+        fed.publication().remove(UZ, "uz/nothing.json")

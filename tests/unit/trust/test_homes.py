@@ -1,0 +1,88 @@
+"""A member's home: keys under a passphrase, a pinned root, a directory of its own."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from refbus.core.directory import OrgRole
+from refbus.errors import Code, RefbusError, SetupError
+from refbus.trust.ceremony import DEVELOPMENT_KIB
+from refbus.trust.homes import Home, Identity
+from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, lab
+from support.directories import NOW_MS, kem_private, signing_pair
+
+ME = Identity(AGENCY, KZ, OrgRole.NATIONAL_AGENCY)
+
+
+def _code(action: object) -> Code:
+    with pytest.raises(RefbusError) as caught:
+        action()  # type: ignore[operator]
+    return caught.value.code
+
+
+def test_a_home_keeps_keys_and_identity(tmp_path: Path) -> None:
+    """What is saved comes back under its passphrase; files are the owner's alone."""
+    home = Home.create(tmp_path / "home", ME, None)
+    pair, kem = signing_pair("home"), kem_private("home")
+    paths = [
+        home.save_signing(pair, PASSPHRASE, memory_kib=DEVELOPMENT_KIB),
+        home.save_kem(kem, PASSPHRASE, memory_kib=DEVELOPMENT_KIB),
+    ]
+    assert home.identity() == ME
+    assert {kid: found.secret for kid, found in home.signing_pairs(PASSPHRASE).items()} == {pair.kid: pair.secret}
+    assert {kid: found.seed for kid, found in home.kem_keys(PASSPHRASE).items()} == {kem.kid: kem.seed}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600, 0o600]
+    assert _code(lambda: home.kem_keys("wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+def test_destroying_an_epoch_removes_its_file(tmp_path: Path) -> None:
+    """The forward secrecy of old messages."""
+    home = Home.create(tmp_path / "home", ME, None)
+    kem = kem_private("home")
+    path = home.save_kem(kem, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    assert home.destroy(kem.kid)
+    assert not path.exists()
+    assert not home.destroy(kem.kid)
+
+
+def test_another_member_s_key_file_is_refused(tmp_path: Path) -> None:
+    """A key file carries its owner in its label."""
+    one = Home.create(tmp_path / "one", ME, None)
+    two = Home.create(tmp_path / "two", Identity(SHELTER, UZ, OrgRole.NGO), None)
+    path = one.save_kem(kem_private("home"), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    path.rename(two.keys / path.name)
+    assert _code(lambda: two.kem_keys(PASSPHRASE)) is Code.KEYFILE_DAMAGED
+
+
+def test_the_root_is_pinned_once(tmp_path: Path) -> None:
+    """Another root is not swapped in; without one there is no directory."""
+    home = Home.create(tmp_path / "home", ME, None)
+    assert _code(home.trust_store) is Code.FILE_UNREADABLE
+    home.pin_root(b"root")
+    home.pin_root(b"root")
+    assert _code(lambda: home.pin_root(b"other")) is Code.DIRECTORY_INVALID
+
+
+def test_no_home_says_so(tmp_path: Path) -> None:
+    """A folder without org.json is no home."""
+    with pytest.raises(SetupError) as caught:
+        Home(tmp_path).identity()
+    assert caught.value.code is Code.HOME_NOT_FOUND
+
+
+def test_development_homes_are_complete(tmp_path: Path) -> None:
+    """Every member of a development federation can unlock keys that the directory lists, and load that directory."""
+    fed = lab(tmp_path)
+    homes = fed.paths.homes()
+    assert len(homes) == 21
+    for org_id in (AGENCY, SHELTER, "kz-gate"):
+        home = Home(homes[org_id])  # type: ignore[index]
+        store = home.trust_store()
+        store.refresh_from(fed.files(), NOW_MS)
+        member = store.history.latest.organisations[home.identity().org_id]
+        assert member.role is home.identity().role
+        assert {key.kid for key in member.signing_keys} == set(home.signing_pairs(PASSPHRASE))
+        assert {key.kid for key in member.kem_keys} == set(home.kem_keys(PASSPHRASE))
