@@ -55,10 +55,17 @@ class Service:
             if self._process.poll() is None:
                 self._process.send_signal(number)
 
+    def signal_stop(self) -> None:
+        """Ask it to stop, and do not start it again."""
+        self._stopping.set()
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+
     def stop(self) -> int:
         """End it: SIGTERM, after a grace SIGKILL. Returns the exit status."""
-        self._stopping.set()
-        return stop_process(self._process)
+        self.signal_stop()
+        with self._lock:
+            return stop_process(self._process)
 
     def _watch(self) -> None:
         while True:

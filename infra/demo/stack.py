@@ -1,0 +1,287 @@
+"""`python -m demo.stack up|down`: a whole federation on this machine, as real processes that keep running.
+
+`up` writes var/run/state.json: broker addresses, countries, process ids, metrics ports and gateway homes. `down` stops
+exactly what is written there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from demo import world as worlds
+from demo.processes import Command, Service, spawn, start_mark, stop_pids
+from demo.world import ROOT, Say, World
+from kafka import BrokerFailedError
+from kafka.artifacts import ArtifactError
+from kafka.ports import free_ports
+from refbus.bus.topicset import GATEWAY_ROLES
+from refbus.core.ids import CountryCode, OrgId
+from refbus.errors import RefbusError
+from refbus.explain.report import as_lines, exit_code
+
+RUN = ROOT / "var" / "run"
+STATE = "state.json"
+KEEPER = "keeper.json"
+READY_S = 90.0
+
+
+class StackError(Exception):
+    """The stack did not come up; the message says which part and where its log is."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """The processes of one world: a gate for each country, a gateway for each organisation."""
+
+    world: World
+    services: dict[str, Service] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def homes(self) -> dict[OrgId, Path]:
+        """Home folders of the organisations that have a gateway."""
+        directory = self.world.directory(_now_ms())
+        return {
+            org.org_id: self.world.paths.home(org.org_id)
+            for org in directory.organisations.values()
+            if org.role in GATEWAY_ROLES
+        }
+
+    def start(self, say: Say) -> None:
+        """Start every gate and gateway and wait until each serves its metrics. Raises StackError."""
+        homes = self.homes
+        names = [*(f"gate-{country}" for country in self.world.countries), *(f"gateway-{org}" for org in homes)]
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        say(f"gates: {len(self.world.countries)}, one for each country")
+        for country in self.world.countries:
+            self._start(f"gate-{country}", (sys.executable, "-m", "refbus_gate"), self.gate_environment(country))
+        say(f"gateways: {len(homes)}, one for each organisation")
+        for org in homes:
+            argv = (str(Path(sys.executable).with_name("refbus")), "run")
+            self._start(f"gateway-{org}", argv, self.gateway_environment(org))
+        self.wait_ready(names)
+
+    def wait_ready(self, names: list[str]) -> None:
+        """Wait until each of these services answers on its metrics port. Raises StackError."""
+        deadline = time.monotonic() + READY_S
+        for name in names:
+            while not _answers(self.ports[name]):
+                if time.monotonic() > deadline:
+                    raise StackError(f"{name} is not ready; see {self.services[name].command.log}")
+                time.sleep(0.1)
+
+    def gate_environment(self, country: CountryCode) -> dict[str, str]:
+        """Return the settings of a country's gate."""
+        own: dict[str, str] = {
+            "REFBUS_COUNTRY": country,
+            "REFBUS_GATE_HOME": str(self.world.paths.gate(country)),
+            "REFBUS_GATE_PASSPHRASE_FILE": str(self.world.passphrase_file),
+            "REFBUS_GATE_RESEND_SECONDS": "5",
+            "REFBUS_METRICS_PORT": str(self.ports[f"gate-{country}"]),
+        }
+        for cluster in self.world.countries:
+            own |= self._cluster(cluster, f"{country}-gate")
+        return _base() | own
+
+    def gateway_environment(self, org: OrgId) -> dict[str, str]:
+        """Return the settings of an organisation's gateway, also for a person's commands."""
+        country = CountryCode(org[:2])
+        own = {
+            "REFBUS_HOME": str(self.world.paths.home(org)),
+            "REFBUS_PASSPHRASE_FILE": str(self.world.passphrase_file),
+        }
+        port = self.ports.get(f"gateway-{org}")
+        if port is not None:
+            own["REFBUS_METRICS_PORT"] = str(port)
+        return _base() | own | self._cluster(country, org)
+
+    def stop(self) -> None:
+        """Stop every service, then the brokers."""
+        for service in self.services.values():
+            service.signal_stop()
+        for service in self.services.values():
+            service.stop()
+        self.world.stop_brokers()
+
+    def state(self) -> dict[str, Any]:
+        """Return what `up` writes down for others."""
+        brokers = {broker.name: broker for broker in self.world.brokers.values()}
+        return {
+            "federated": self.world.federated,
+            "countries": list(self.world.countries),
+            "brokers": {country: broker.bootstrap for country, broker in self.world.brokers.items()},
+            "tls": str(self.world.folder / "tls") if self.world.federated else None,
+            "directory": str(self.world.paths.repository),
+            "root": str(self.world.paths.root),
+            "passphrase_file": str(self.world.passphrase_file),
+            "gates": {country: str(self.world.paths.gate(country)) for country in self.world.countries},
+            "homes": {org: str(home) for org, home in self.homes.items()},
+            "metrics_ports": self.ports,
+            "processes": {
+                **{name: _process(service.pid) for name, service in self.services.items()},
+                **{f"broker-{name}": _process(broker.pid) for name, broker in brokers.items()},
+            },
+        }
+
+    def _start(self, name: str, argv: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.services[name] = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
+
+    def _cluster(self, country: CountryCode, principal: str) -> dict[str, str]:
+        tls = self.world.tls_folder(principal)
+        where = {f"REFBUS_BOOTSTRAP_{country.upper()}": self.world.brokers[country].bootstrap}
+        return where | ({f"REFBUS_TLS_{country.upper()}": str(tls)} if tls else {})
+
+
+def up(folder: Path, *, federated: bool, say: Say) -> Stack:
+    """Make a new world in `folder` (what was there is removed) and start everything; a failure leaves nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    stack = Stack(worlds.create(folder, federated=federated, say=say))
+    try:
+        stack.start(say)
+    except BaseException:
+        stack.stop()
+        raise
+    return stack
+
+
+def _base() -> dict[str, str]:
+    """Return the environment that every process needs, without any REFBUS_ name of the caller."""
+    kept = ("PATH", "HOME", "LANG", "XDG_CACHE_HOME", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _process(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "started": start_mark(pid)}
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _up(*, federated: bool) -> int:
+    if _keeper() is not None:
+        return _fail("a stack is running already", "`make down` stops it")
+    RUN.mkdir(parents=True, exist_ok=True)
+    _end_leftovers()
+    (RUN / STATE).unlink(missing_ok=True)
+    log = RUN / "keeper.log"
+    with log.open("wb") as output:
+        argv = (sys.executable, "-m", "demo.stack", "keep", "--federated", str(int(federated)))
+        keeper = spawn(argv, dict(os.environ), output)
+    shown = 0
+    while not (RUN / STATE).exists():
+        ended = keeper.poll() is not None
+        shown = _show(log, shown)
+        if ended:
+            return _fail("the stack did not come up", f"see {log.relative_to(ROOT)} and var/run/world/log")
+        time.sleep(0.1)
+    _show(log, shown)
+    print(f"running: {(RUN / STATE).relative_to(ROOT)} says where everything is. `make down` stops it")
+    return 0
+
+
+def _keep(*, federated: bool) -> int:
+    """Hold a stack until SIGTERM; restarts what ends on its own."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    _write(RUN / KEEPER, _process(os.getpid()))
+    stack = up(RUN / "world", federated=federated, say=lambda line: print(line, flush=True))
+    try:
+        while not stop.is_set():
+            _write(RUN / STATE, stack.state())  # process ids change when something was started again
+            stop.wait(5.0)
+    finally:
+        stack.stop()
+        for name in (STATE, KEEPER):
+            (RUN / name).unlink(missing_ok=True)
+    return 0
+
+
+def _down() -> int:
+    keeper = _keeper()
+    if keeper is not None:
+        stop_pids([keeper])
+    _end_leftovers()
+    print("stopped" if keeper else "nothing was running")
+    return 0
+
+
+def _end_leftovers() -> None:
+    """End what a keeper that was killed has left behind, by what it wrote down."""
+    try:
+        state = json.loads((RUN / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    stop_pids([(each["pid"], each["started"]) for each in state["processes"].values()])
+    (RUN / STATE).unlink(missing_ok=True)
+
+
+def _keeper() -> tuple[int, str] | None:
+    try:
+        noted = json.loads((RUN / KEEPER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    alive = start_mark(noted["pid"]) == noted["started"]
+    return (noted["pid"], noted["started"]) if alive else None
+
+
+def _show(log: Path, shown: int) -> int:
+    text = log.read_bytes()
+    sys.stdout.write(text[shown:].decode(errors="replace"))
+    sys.stdout.flush()
+    return len(text)
+
+
+def _write(path: Path, value: object) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def _fail(what: str, hint: str) -> int:
+    print(f"error: {what}\nhint: {hint}", file=sys.stderr)
+    return 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.stack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["up", "down", "keep"])
+    parser.add_argument("--federated", type=int, choices=[0, 1], default=0)
+    given = parser.parse_args(arguments)
+    if given.command == "down":
+        return _down()
+    run = _up if given.command == "up" else _keep
+    try:
+        return run(federated=bool(given.federated))
+    except (StackError, BrokerFailedError, ArtifactError) as failed:
+        return _fail(str(failed), "see the logs in var/run")
+    except RefbusError as failed:
+        print("\n".join(as_lines(failed)), file=sys.stderr)
+        return exit_code(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
