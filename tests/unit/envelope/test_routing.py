@@ -9,9 +9,12 @@ import pytest
 
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
-from refbus.envelope.format import Envelope
+from refbus.crypto.framing import lp
+from refbus.crypto.padding import pad_exact
+from refbus.envelope.format import ROUTING_SIZE, Envelope
 from refbus.envelope.routing import authenticate, open_routing, receive
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
+from refbus.wire.message import encode_block
 from support.directories import (
     DAY_MS,
     HOUR_MS,
@@ -74,6 +77,14 @@ def test_expiry_within_policy_is_taken(hours: int) -> None:
     """From the next hour to the policy's maximum."""
     raw = sealed(FED, expires_at_hour=NOW_HOUR + hours)
     assert receive(Envelope.parse(raw), [FED.kems[GATE]], FED.history, NOW_MS).sender.org_id == SENDER
+
+
+def test_the_last_moment() -> None:
+    """An envelope is taken until its hour begins, and refused from that very millisecond on."""
+    expires_ms = (NOW_HOUR + 2) * HOUR_MS
+    raw = sealed(FED, expires_at_hour=NOW_HOUR + 2)
+    assert receive(Envelope.parse(raw), [FED.kems[GATE]], FED.history, expires_ms - 1).sender.org_id == SENDER
+    assert _code(UntrustedError, FED, raw, expires_ms) is Code.MESSAGE_EXPIRED
 
 
 def test_expiry_comes_before_opening() -> None:
@@ -186,6 +197,16 @@ def test_a_routing_plaintext_of_another_shape_is_refused(plaintext: bytes) -> No
     """Padding that is not zeros, parts that are not there, signatures of another size: one error."""
     with pytest.raises(UntrustedError) as caught:
         open_routing(Envelope.parse(forged(FED, routing_plaintext=plaintext)), [FED.kems[GATE]])
+    assert caught.value.code is Code.OPEN_FAILED
+
+
+@pytest.mark.parametrize(("ed25519", "mldsa65"), [(63, 3309), (65, 3309), (0, 0), (64, 1), (64, 3308), (64, 3310)])
+def test_signatures_of_another_size_are_refused(ed25519: int, mldsa65: int) -> None:
+    """64 bytes, and 3309 or none: anything else is not looked at further."""
+    parts = lp(encode_block(block_of(FED))) + lp(bytes(ed25519)) + lp(bytes(mldsa65))
+    raw = forged(FED, routing_plaintext=pad_exact(parts, ROUTING_SIZE))
+    with pytest.raises(UntrustedError) as caught:
+        open_routing(Envelope.parse(raw), [FED.kems[GATE]])
     assert caught.value.code is Code.OPEN_FAILED
 
 
