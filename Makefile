@@ -55,7 +55,7 @@ fmt: $(STAMP) ## format the code
 	@$(BIN)/ruff format services tests infra
 	@$(BIN)/ruff check --fix-only services tests infra
 
-reference: $(STAMP) ## regenerate docs/reference and schemas/LOCK
+reference: $(STAMP) ## regenerate docs/reference and the alert rules
 	@$(BIN)/python -m tools.reference
 
 bench: setup ## measure; var/bench/report.json
