@@ -9,8 +9,8 @@ import click
 
 from tools.pages.markdown import document
 
-PROGRAMS = {"refbus": "refbus_gateway.cli", "refbus-ops": "refbus_ops.cli"}
-"""Each program and the module whose `cli` is its group of commands."""
+PROGRAMS = {"refbus": ("refbus_gateway.cli.main", "refbus"), "refbus-ops": ("refbus_ops.cli", "root")}
+"""Each program, and the module and name of its group of commands."""
 _WIDTH = 100
 
 
@@ -25,7 +25,8 @@ def page() -> str:
 
 def helps(program: str) -> Iterator[tuple[str, str]]:
     """Yield name and help of the program and of all its commands, parents first."""
-    group: click.Command = import_module(PROGRAMS[program]).cli
+    module, name = PROGRAMS[program]
+    group: click.Command = getattr(import_module(module), name)
     yield from _walk(group, click.Context(group, info_name=program, terminal_width=_WIDTH))
 
 
