@@ -19,7 +19,7 @@ from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_st
 def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
     """Run `command` with `arguments` and return the exit status. Raises nothing.
 
-    With `--json` among the arguments an error goes to standard output as one JSON object, else as text to standard error.
+    With `--json` among the arguments an error goes to standard output as a JSON object, else as text to standard error.
     """
     try:
         result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)

@@ -31,6 +31,10 @@ class KafkaBus:
         files = TlsFiles(tls / "ca.pem", tls / "certificate.pem", tls / "key.pem") if tls else None
         self._address = BrokerAddress(bootstrap, files)
 
+    def check(self) -> None:
+        """Raise SetupError for a bad address, a missing file, or plaintext beyond this machine."""
+        self._address.check()
+
     def producer(self) -> Producer:
         """Return a new producer: acks from all replicas, idempotent. Raises SetupError UNSAFE_SETTING."""
         from refbus.bus import confluent

@@ -13,7 +13,7 @@ from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RuleError, SetupError
-from refbus_gateway import audit, sending
+from refbus_gateway import audit, erasure, sending
 from refbus_gateway.audit import Decided
 from refbus_gateway.casefile import CaseFile, parse_case
 from refbus_gateway.gateway import Gateway
@@ -119,6 +119,7 @@ def erase(gateway: Gateway, tx: Transaction, case: Case) -> None:
 def destroy(gateway: Gateway, tx: Transaction, case: Case) -> None:
     """Destroy the key of a case now, and leave word of it for the inspector and for a restored backup."""
     audit.record(gateway, tx, None, Decided(Stage.ERASED, AuditOutcome.DONE))
+    erasure.note(gateway.home.erased, cases.hash_of(tx, case))
     cases.destroy(tx, case, gateway.now_ms())
 
 

@@ -151,6 +151,7 @@ class Draining:
         if parsed.sequence != position.sequence + 1:
             detail = f"records {position.sequence + 1} to {parsed.sequence - 1}"
             inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
+            gateway.observer.gap()
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         new = incoming.take_in(gateway, tx, parsed, position)
         return _following(after, position, parsed), int(new)

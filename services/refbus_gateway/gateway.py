@@ -10,8 +10,10 @@ from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, UncheckableError
 from refbus.trust.history import History
 from refbus.trust.loader import TrustStore
+from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
+from refbus_gateway.observing import Observer
 from refbus_gateway.store.session import Store, Transaction
 
 _CLOCK_FLOOR: Final = "clock-floor"
@@ -30,6 +32,7 @@ class Gateway:
         self.trust: Final = trust
         self.me: Final[OrgId] = identity.org_id
         self.country: Final[CountryCode] = identity.country
+        self.observer = Observer()
         self._clock = clock
         with store.read() as tx:
             self._floor_ms = tx.get_int(_CLOCK_FLOOR)
@@ -116,6 +119,7 @@ def open_gateway(home: Home, passphrase: str, clock: Callable[[], int]) -> Gatew
     """
     keys = Keyring.unlock(home, passphrase)
     store = Store(home.store_path, keys.store)
+    erasure.again(home.erased, store, clock())
     gateway = Gateway(home, keys, store, home.member.trust_store(), clock)
     gateway.load_directory()
     return gateway

@@ -13,6 +13,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.referral import TABLE, Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
+from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway import answers, audit, consenting, effects, notices
@@ -35,6 +36,7 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: in
             inbox.take_back(tx, record.body)
             if record.kind is InboxKind.NOTICE:
                 notices.take_in(gateway, tx, record.body, position)
+                gateway.observer.inbox(InboxResult.NOTICE)
                 return False
             return _event(gateway, tx, record.body)
     except (StoreError, SQLAlchemyError):
@@ -61,12 +63,14 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     if row_id is not None:
         if not referrals.same_content(tx, row_id, block, event.encoded):
             raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
+        gateway.observer.inbox(InboxResult.DUPLICATE)
         answers.repeated(gateway, tx, row_id, block)
         return False
     referral = _referral(gateway, tx, block)
     _check_role(referral, block)
     _check_consent(gateway, tx, referral, block)
     status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
+    gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
     stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())
     effects.apply(gateway, tx, referral, stored, event)
     return block.event_type not in _TECHNICAL
@@ -129,6 +133,9 @@ def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, block:
 def _set_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, state: AsideState, error: RefbusError) -> bool:
     """Keep the record with its code; tell a person, the inspector, and where it helps the sender."""
     first = inbox.put_aside(tx, record, state, error.code, gateway.now_ms())
+    undecryptable = isinstance(error, UndecryptableError)
+    gateway.observer.inbox(InboxResult.UNDECRYPTABLE if undecryptable else InboxResult(state.value))
+    gateway.observer.refused(error.reasons if isinstance(error, ConsentError) else (error.code,))
     if state is AsideState.REFUSED:
         inbox.raise_alarm(tx, error.code, f"inbox record {record.sequence}", gateway.now_ms())
         if record.kind is InboxKind.EVENT:

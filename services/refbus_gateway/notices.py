@@ -45,6 +45,7 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
     """
     notice = open_notice(body, gateway.me, gateway.keys.openers(), lambda org, kid: _gate_key(gateway, org, kid))
     gateway.learn_time(tx, notice.at_ms)
+    gateway.observer.notice(notice.kind)
     if notice.at_ms > gateway.local_ms() + CLOCK_SKEW_MS:
         inbox.raise_alarm(tx, Code.CLOCK_SKEW, "this computer's clock is behind", gateway.now_ms())
     if notice.kind is NoticeKind.HEARTBEAT:
@@ -81,6 +82,7 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
     codes = {code for code in Code if code in notice.codes}
+    gateway.observer.refused(tuple(codes))
     if codes and codes <= RESEAL:
         request_renewal(gateway, tx, row, min(codes))
         return
@@ -115,3 +117,4 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
     if notice.inbox_count > position.sequence or (same_count and notice.inbox_hash != position.running_hash):
         detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
         inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
+        gateway.observer.gap()

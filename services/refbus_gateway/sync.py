@@ -57,18 +57,20 @@ class Synchroniser:
             raise self._outgoing.last_error
         return Round(news, self.waiting())
 
-    def run(self, stop: Callable[[], bool], on_news: Callable[[int], None]) -> None:
-        """Go on until `stop()`; an error of broker or store is kept in `last_error` and the next turn tries again."""
+    def run(self, stop: Callable[[], bool], after_turn: Callable[[int], None]) -> None:
+        """Go on until `stop()`; an error is kept in `last_error` and the next turn tries again.
+
+        `after_turn` hears after each turn how many things are new for a person. Whatever it raises ends the run.
+        """
         while not stop():
+            news = 0
             try:
                 news = self._turn()
+                self.last_error = self._outgoing.last_error
             except RefbusError as error:
                 self.last_error = error
                 time.sleep(_TURN_S * 10)
-                continue
-            self.last_error = self._outgoing.last_error
-            if news:
-                on_news(news)
+            after_turn(news)
 
     def waiting(self) -> int:
         """Return how many rows the broker has not taken yet."""

@@ -50,5 +50,6 @@ class InboxResult(StrEnum):
     NOTICE = "NOTICE"
     DUPLICATE = "DUPLICATE"
     PARKED = "PARKED"
+    HELD = "HELD"
     REFUSED = "REFUSED"
     UNDECRYPTABLE = "UNDECRYPTABLE"

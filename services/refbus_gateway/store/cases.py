@@ -82,9 +82,14 @@ def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     return body
 
 
+def hash_of(tx: Transaction, case: Case) -> bytes:
+    """Return the keyed hash that names a case outside of the store (32 bytes)."""
+    return bytes(tx.connection.execute(select(cases.c.case_hash).where(cases.c.id == case.id)).scalar_one())
+
+
 def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
     """Keep `body` in place of what was there."""
-    case_hash = tx.connection.execute(select(cases.c.case_hash).where(cases.c.id == case.id)).scalar_one()
+    case_hash = hash_of(tx, case)
     sealed = case.open_key().seal(b"case/" + case_hash, _dump(body))
     tx.connection.execute(update(cases).where(cases.c.id == case.id).values(body=sealed))
 

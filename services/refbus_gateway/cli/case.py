@@ -1,0 +1,159 @@
+"""`refbus case`: the cases of this organisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from refbus.errors import Code, SetupError
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.store.cases import Case
+    from refbus_gateway.store.session import Transaction
+
+CASE = "CASE is the number of a case, or its case file."
+
+
+@click.group(name="case")
+def group() -> None:
+    """Keep case files: new, add, list, show, erase."""
+
+
+@group.command()
+@example("refbus case new > case.json")
+def new() -> None:
+    """Print an empty case file with an explanation of every field."""
+    from refbus_gateway.casefile import template  # late: only needed here
+
+    click.echo(template())
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--deny", "denied", multiple=True, help="Organisation that must never know; may be repeated. Never sent.")
+@example("refbus case add case.json")
+@with_session
+def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
+    """Check a case file and keep it as a case. Nothing is sent."""
+    from refbus.core.ids import parse_org_id  # late: only needed here
+    from refbus_gateway import casework
+
+    orgs = [parse_org_id(org) for org in denied]
+    with session.gateway.store.write() as tx:
+        case = resolve(session, tx, str(file))
+        casework.deny(tx, case, orgs)
+    session.tell({"case": case.id}, [f"Case {case.id}."])
+
+
+@group.command()
+@click.argument("number", type=int)
+@click.argument("file", type=click.Path(path_type=Path))
+@example("refbus case update 3 case.json")
+@with_session
+def update(session: Session, number: int, file: Path) -> None:
+    """Put an edited case file in place of the one that a case has. What was sent stays as it was sent."""
+    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.home import read_limited
+    from refbus_gateway.store import cases
+
+    content = read_limited(file, casework.MAX_CASE_FILE)
+    with session.gateway.store.write() as tx:
+        casework.update_case(session.gateway, tx, cases.get(tx, number), content)
+    session.tell({"case": number}, ["Kept."])
+
+
+@group.command(name="list")
+@example("refbus case list")
+@with_session
+def list_(session: Session) -> None:
+    """List all cases, own and received."""
+    from refbus_gateway.cli.show import time_text  # late: only needed here
+    from refbus_gateway.store import cases, referrals
+
+    value: list[dict[str, object]] = []
+    texts: list[str] = []
+    with session.gateway.store.read() as tx:
+        for case in cases.every(tx):
+            erased = case.key is None
+            orgs = [] if erased else [party.org for party in cases.counterparts_of(tx, case)]
+            numbers = [] if erased else [each.id for each in referrals.of_case(tx, case)]
+            row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
+            value.append({**row, "parties": orgs, "referrals": numbers})
+            whose = "own" if case.own else "received"
+            texts.append(
+                f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}  {'erased' if erased else ' '.join(orgs)}"
+            )
+    session.tell(value, texts or ["No case yet: refbus case new > case.json"])
+
+
+@group.command()
+@click.argument("case")
+@example("refbus case show 3")
+@with_session
+def show(session: Session, case: str) -> None:
+    """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
+    from refbus.core.vocabulary import EventType  # late: only needed here
+    from refbus_gateway import casework
+    from refbus_gateway.casefile import render
+    from refbus_gateway.cli.show import section_lines
+
+    with session.gateway.store.write() as tx:
+        found = resolve(session, tx, case)
+        file = casework.file_of(session.gateway, tx, found)
+    sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
+    value = {
+        "case": found.id,
+        "purpose": file.purpose,
+        "priority": file.priority,
+        "categories": sorted(file.categories),
+        "content": sections,
+    }
+    lines = [f"Case {found.id}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
+    session.tell(value, [*lines, *section_lines(sections)])
+
+
+@group.command()
+@click.argument("number", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@example("refbus case erase 3")
+@with_session
+def erase(session: Session, number: int, *, yes: bool) -> None:
+    """Destroy the key of a case: nothing of it can be read here any more, and this cannot be undone."""
+    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.store import cases
+
+    if not yes:
+        click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
+    with session.gateway.store.write() as tx:
+        casework.erase(session.gateway, tx, cases.get(tx, number))
+    session.tell({"case": number, "erased": True}, ["Erased."])
+
+
+def resolve(session: Session, tx: Transaction, text: str) -> Case:
+    """Return the case that a number or a case file names; a file not known yet becomes a case.
+
+    Raises RuleError CASE_UNKNOWN, CaseInvalidError, SetupError FILE_UNREADABLE, TOO_LARGE.
+    """
+    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.home import read_limited
+    from refbus_gateway.store import cases
+
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return cases.get(tx, int(text))
+    path = Path(text)
+    if not path.is_file():
+        raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")
+    return casework.add_case(session.gateway, tx, read_limited(path, casework.MAX_CASE_FILE))
+
+
+def _full(fields: object) -> dict[str, object]:
+    """Return case-file fields as a decoded payload has them: every optional field is there."""
+    from refbus.core.vocabulary import EventType  # late: only needed here
+    from refbus.wire.payload import decode_payload, encode_payload
+
+    given = dict(fields) if isinstance(fields, dict) else {}
+    ids = {"event_id": bytes(16), "referral_id": bytes(16)}
+    return decode_payload(encode_payload(EventType.REFERRAL_REQUESTED, {**given, **ids}))[1]

@@ -1,0 +1,126 @@
+"""`refbus consent`: what a person agreed to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+
+@click.group(name="consent")
+def group() -> None:
+    """Take down what a person agreed to, show it, withdraw it."""
+
+
+@group.command()
+@click.argument("case")
+@click.option("--to", help="Organisation; else the one that the case file names.")
+@example("refbus consent new case.json --to uz-she1ter1 > consent.json")
+@with_session
+def new(session: Session, case: str, to: str | None) -> None:
+    """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
+    import json  # late: only needed here
+
+    from refbus_gateway import casework
+    from refbus_gateway.cli.case import resolve
+    from refbus_gateway.consentform import form
+
+    with session.gateway.store.write() as tx:
+        file = casework.file_of(session.gateway, tx, resolve(session, tx, case))
+    click.echo(json.dumps(form(session.gateway, file, to), ensure_ascii=False, indent=2))
+
+
+@group.command()
+@click.argument("case")
+@click.option("--file", type=click.Path(path_type=Path), help="Filled-in form; without it the command asks.")
+@click.option("--to", help="Organisation, when the command asks; else the one that the case file names.")
+@example("refbus consent grant case.json --file consent.json", "refbus consent grant 3 --to uz-she1ter1")
+@with_session
+def grant(session: Session, case: str, file: Path | None, to: str | None) -> None:
+    """Take down what the person said about one organisation, and sign it. A later answer is a new version."""
+    from refbus_gateway import casework, consents  # late: the help needs none of it
+    from refbus_gateway.cli.asking import ask_consent
+    from refbus_gateway.cli.case import resolve
+    from refbus_gateway.consentfile import parse_consent
+    from refbus_gateway.home import read_limited
+
+    gateway = session.gateway
+    with gateway.store.write() as tx:
+        found = resolve(session, tx, case)
+        held = casework.file_of(gateway, tx, found)
+    content = ask_consent(gateway, held, to) if file is None else read_limited(file, casework.MAX_CASE_FILE)
+    form = parse_consent(content, now_ms=gateway.now_ms())
+    with gateway.store.write() as tx:
+        record = consents.grant(gateway, found, tx, form.organisation, form)
+        casework.deny(tx, found, form.denied_recipients)
+    value = {
+        "case": found.id,
+        "organisation": record.party,
+        "consent_id": record.consent_id.hex(),
+        "version": record.version,
+        "state": record.state,
+    }
+    session.tell(value, [f"Case {found.id}, {record.party}: {record.state}, version {record.version}."])
+
+
+@group.command()
+@click.argument("case")
+@example("refbus consent show 3")
+@with_session
+def show(session: Session, case: str) -> None:
+    """Show every version of every consent of a case, and what it permits."""
+    from refbus_gateway.cli.case import resolve  # late: the help needs none of it
+    from refbus_gateway.cli.show import time_text
+    from refbus_gateway.store import consents
+
+    with session.gateway.store.write() as tx:
+        kept = consents.of_case(tx, resolve(session, tx, case))
+    value, lines = [], []
+    for record in (each.signed.record for each in kept):
+        rules = [
+            {"effect": rule.effect, "purposes": rule.purposes, "actions": rule.actions, "data": rule.data_categories}
+            for rule in record.provisions
+        ]
+        value.append(
+            {
+                "organisation": record.party,
+                "collected_by": record.collected_by,
+                "consent_id": record.consent_id.hex(),
+                "version": record.version,
+                "state": record.state,
+                "said_at_ms": record.event_time_ms,
+                "valid_until_ms": record.valid_until_ms,
+                "rules": rules,
+            }
+        )
+        until = time_text(record.valid_until_ms)
+        lines.append(f"{record.party}  version {record.version}  {record.state}  until {until}")
+        lines += [f"    {rule['effect']} {' '.join(rule['data'])}" for rule in rules]
+    session.tell(value, lines or ["No consent yet: refbus consent new"])
+
+
+@group.command()
+@click.argument("case")
+@click.option("--to", help="Only towards this organisation; else towards all.")
+@click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
+@example("refbus consent withdraw 3")
+@with_session
+def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> None:
+    """Record that the person withdrew. Nothing goes out from now on, and everyone who received something is told."""
+    from refbus.core.ids import parse_org_id  # late: the help needs none of it
+    from refbus_gateway import consents
+    from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+
+    with session.gateway.store.write() as tx:
+        found = resolve(session, tx, case)
+        done = consents.withdraw(session.gateway, tx, found, parse_org_id(to) if to else None)
+    told = [each for each in done if each.notified]
+    became = try_to_send(session, later=later) if told else "sent"
+    value = [{"organisation": each.org, "version": each.version, "notified": each.notified} for each in done]
+    lines = [f"{each.org}: withdrawn{', being told' if each.notified else ', had received nothing'}." for each in done]
+    session.tell(
+        {"case": found.id, "withdrawn": value, "delivery": became}, [*lines, *([SENT_TEXT[became]] if told else [])]
+    )

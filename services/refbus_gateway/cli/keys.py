@@ -1,0 +1,126 @@
+"""`refbus keys`: the keys of this organisation. Only public halves ever leave the home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from refbus.core.directory import OrgRole
+from refbus.errors import Code, SetupError
+from refbus_gateway.cli.session import Session, example, with_session
+
+
+@click.group(name="keys")
+def group() -> None:
+    """Make, show and rotate the keys of this organisation."""
+
+
+@group.command()
+@click.option("--country", required=True, help="Country code, e.g. kz.")
+@click.option("--role", type=click.Choice([role for role in OrgRole if role is not OrgRole.GATE]), default=OrgRole.NGO)
+@click.option("--label", required=True, help="Plain name of what the organisation is; never a person's.")
+@click.option("--service", "services", multiple=True, help="Service offered, code of htcds.spl_Type; may be repeated.")
+@click.option("--language", "languages", multiple=True, help="Language spoken, ISO 639; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the request to this file.")
+@example('refbus --home ~/refbus keys init --country uz --label "Shelter, south" --service SocialCare --language uz')
+@with_session
+def init(session: Session, country: str, out: Path | None, **said: Any) -> None:
+    """Make a home with first keys, and an enrolment request for the ceremony of your country."""
+    from refbus.core.ids import parse_country  # late: nothing else here needs them
+    from refbus.trust.enrolment import Profile, new_org_id
+    from refbus_gateway import keywork
+    from refbus_gateway.home import write_private
+
+    code = parse_country(country)
+    profile = Profile(new_org_id(code), code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
+    now_ms = session.runtime.clock()
+    request = keywork.init(session.home, profile, session.passphrase(confirm=True), now_ms)
+    if out is not None:
+        write_private(out, request)
+    path = session.home.path / keywork.REQUEST_FILE
+    session.tell(
+        {"org_id": profile.org_id, "request": str(path)},
+        [
+            f"This organisation is {profile.org_id}.",
+            f"Hand {path} to the ceremony of your country and compare the fingerprint by telephone.",
+            "When the challenge comes: refbus keys answer challenge.json",
+        ],
+    )
+
+
+@group.command()
+@click.argument("challenge", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the answer.")
+@example("refbus keys answer challenge.json --out answer.json")
+@with_session
+def answer(session: Session, challenge: Path, out: Path) -> None:
+    """Answer the ceremony's challenge: it shows that the private key is here."""
+    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.home import write_private
+
+    session.home.require()
+    write_private(out, keywork.answer(session.home, challenge, session.passphrase()))
+    session.tell({"answer": str(out)}, [f"Hand {out} to the ceremony."])
+
+
+@group.command()
+@example("refbus keys show")
+@with_session
+def show(session: Session) -> None:
+    """Show the keys of this home, and what is to be done about them."""
+    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.cli.show import time_text
+
+    lines, duties = keywork.key_lines(session.gateway), keywork.due(session.gateway)
+    value = {
+        "keys": [
+            {
+                "kind": line.kind,
+                "kid": line.kid.hex(),
+                "listed": line.listed,
+                "usable": line.usable,
+                "not_before_ms": line.not_before_ms,
+                "not_after_ms": line.not_after_ms,
+            }
+            for line in lines
+        ],
+        "duties": [{"task": duty.task, "due_ms": duty.due_ms} for duty in duties],
+    }
+    texts = [
+        f"{line.kind:8} {line.kid.hex()}  {'in use' if line.usable else 'not in use':10}"
+        f"  {time_text(line.not_before_ms)} to {time_text(line.not_after_ms)}"
+        for line in lines
+    ]
+    texts += [f"to do: {duty.task} by {time_text(duty.due_ms)}" for duty in duties]
+    session.tell(value, texts)
+
+
+@group.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the update.")
+@click.option("--signing", is_flag=True, help="Make a new signing pair.")
+@click.option("--kem", is_flag=True, help="Make the next KEM epoch.")
+@example("refbus keys rotate --kem --out update.json")
+@with_session
+def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
+    """Make the next keys and an update for the ceremony; they count once the directory lists them."""
+    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.home import write_private
+
+    if not signing and not kem:
+        raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
+    update = keywork.rotate(session.gateway, session.passphrase(), signing=signing, kem=kem)
+    write_private(out, update)
+    session.tell({"update": str(out)}, [f"Hand {out} to the ceremony. `refbus run` must be started again to use them."])
+
+
+@group.command()
+@example("refbus keys prune")
+@with_session
+def prune(session: Session) -> None:
+    """Destroy private keys that no message can need any more. What was sealed to them stays closed for ever."""
+    from refbus_gateway import keywork  # late: nothing else here needs them
+
+    gone = keywork.prune(session.gateway)
+    session.tell({"destroyed": [kid.hex() for kid in gone]}, [f"{len(gone)} keys destroyed."])

@@ -1,0 +1,91 @@
+"""The command `refbus` as a whole: which groups there are, and what they share."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from refbus import command
+from refbus_gateway.cli.runtime import Runtime
+from refbus_gateway.cli.session import example, remember_options, shared_options
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "home": ("home:group", "Make a home folder, connect it to the broker, show it."),
+    "keys": ("keys:group", "Make, show and rotate the keys of this organisation."),
+    "backup": ("backup:backup", "Copy keys, directory and store into one folder."),
+    "restore": ("backup:restore", "Bring a backup back; what was erased stays erased."),
+    "case": ("case:group", "Keep case files: new, add, list, show, erase."),
+    "consent": ("consent:group", "Take down what a person agreed to, show it, withdraw it."),
+    "send": ("send:send", "Refer a case to one organisation."),
+    "inbox": ("inbox:group", "Read and answer what other organisations sent."),
+    "status": ("status:status", "Where everything is that was sent, and what to do next."),
+    "receipts": ("status:receipts", "What the gates confirmed about a referral, as signed."),
+    "alarms": ("status:alarms", "What a person must look at; clear what was dealt with."),
+    "orgs": ("orgs:group", "Find organisations that one can refer to."),
+    "sync": ("sync:sync", "Read and send once."),
+    "run": ("sync:run", "Keep reading and sending until stopped."),
+}
+"""Name of each command, where it is, and its line in `refbus --help`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command, importing it now."""
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name][0].split(":")
+        found: click.Command = getattr(import_module(f"refbus_gateway.cli.{module}"), attribute)
+        return found
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@shared_options
+@click.version_option(package_name="refbus", message="%(version)s")
+@click.pass_context
+@example(
+    "refbus orgs find --country uz --service SocialCare",
+    "refbus case new > case.json                  # fill it in",
+    "refbus consent grant case.json --file consent.json",
+    "refbus send case.json",
+    "refbus status",
+)
+def refbus(ctx: click.Context, /, **options: object) -> None:
+    """Refer people who were trafficked to those who help, across borders, with their consent."""
+    remember_options(ctx, options)
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, environ: Mapping[str, str] | None = None, runtime: Runtime | None = None
+) -> int:
+    """Run the command and return its exit status. The environment is read here and nowhere else."""
+    chosen = runtime or Runtime(environ if environ is not None else os.environ, lambda: time.time_ns() // 1_000_000)
+    group = with_runtime(chosen)
+    return command.run(group, sys.argv[1:] if arguments is None else arguments, name="refbus")
+
+
+def with_runtime(runtime: Runtime) -> click.Group:
+    """Return the command bound to its surroundings."""
+    return LazyGroup(
+        name="refbus",
+        callback=refbus.callback,
+        params=refbus.params,
+        help=refbus.help,
+        context_settings={"help_option_names": ["-h", "--help"], "obj": runtime},
+    )

@@ -1,0 +1,32 @@
+"""What a command finds around it: environment, clock, broker. Tests give their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # only for the types: the broker client is loaded when it is used
+    from refbus.core.ids import CountryCode
+    from refbus.settings import GatewaySettings
+    from refbus_gateway.broker import Bus
+    from refbus_gateway.home import Config
+
+Connect = Callable[["Config", "GatewaySettings", "CountryCode"], "Bus"]
+"""Gives the bus of an organisation in that country."""
+
+
+def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:
+    """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
+    from refbus_gateway.broker import kafka  # late: most commands need no broker
+
+    return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The surroundings of one command. `clock` gives UTC ms."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    clock: Callable[[], int]
+    connect: Connect = connect_to_kafka

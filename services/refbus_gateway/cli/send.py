@@ -1,0 +1,54 @@
+"""`refbus send`."""
+
+from __future__ import annotations
+
+import click
+
+from refbus.core.vocabulary import DataCategory
+from refbus_gateway.cli.session import Session, example, with_session
+
+
+@click.command()
+@click.argument("case")
+@click.option("--to", help="Organisation; else the one that the case file names.")
+@click.option(
+    "--withhold",
+    multiple=True,
+    type=click.Choice(list(DataCategory)),
+    help="Leave a data category out; may be repeated.",
+)
+@click.option("--again", is_flag=True, help="Send although the same was sent to the same organisation before.")
+@click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
+@example("refbus send case.json --to uz-she1ter1")
+@with_session
+def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...], *, again: bool, later: bool) -> None:
+    """Refer a case to one organisation. CASE is the number of a case, or its case file.
+
+    Consent is checked first; it must have been taken down with `refbus consent grant`. Sending the same again does
+    nothing without --again. Without a connection the referral is kept and goes out by itself later.
+    """
+    from refbus.core.ids import parse_org_id  # late: the help needs none of it
+    from refbus_gateway import casework
+    from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+
+    gateway = session.gateway
+    with gateway.store.write() as tx:
+        found = resolve(session, tx, case)
+        sent = casework.send_case(
+            gateway,
+            tx,
+            found,
+            to=parse_org_id(to) if to else None,
+            withhold=[DataCategory(name) for name in withhold],
+            again=again,
+        )
+    value = {"case": found.id, "referral": sent.referral.id, "to": sent.referral.org, "sent_before": sent.again}
+    if sent.again:
+        text = "The same was sent before and was left alone; --again sends it once more."
+        session.tell(value, [f"Referral {sent.referral.id} to {sent.referral.org}.", text])
+        return
+    became = try_to_send(session, later=later)
+    session.tell(
+        {**value, "delivery": became}, [f"Referral {sent.referral.id} to {sent.referral.org}.", SENT_TEXT[became]]
+    )

@@ -1,0 +1,163 @@
+"""What every command has: its options, the home that it works in, and how it tells what it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, wraps
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+
+import click
+
+from refbus.errors import Code, SetupError
+from refbus_gateway.cli.runtime import Runtime
+
+if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
+    from refbus.settings import GatewaySettings
+    from refbus_gateway.broker import Bus
+    from refbus_gateway.gateway import Gateway
+    from refbus_gateway.home import Home
+
+_OPTIONS: Final = ("home", "passphrase_file", "as_json", "lang")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def shared_options(function: _F) -> _F:
+    """Give a command the options that all have; they may stand before or after its name."""
+    for option in reversed(
+        (
+            click.option("--home", type=click.Path(path_type=Path), help="Home folder (else REFBUS_HOME)."),
+            click.option(
+                "--passphrase-file", type=click.Path(path_type=Path), help="File whose first line opens the keys."
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts."),
+            click.option("--lang", help="Language of code lists, e.g. ru, kk, uz-Latn (else LANG)."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def example(*lines: str) -> Callable[[_F], _F]:
+    """Add an example to the help of a command."""
+
+    def add(function: _F) -> _F:
+        function.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n" + "\n".join(
+            f"  {line}" for line in lines
+        )
+        return function
+
+    return add
+
+
+def remember_options(ctx: click.Context, options: Mapping[str, object]) -> None:
+    """Keep options that stand before the command's name for the command."""
+    ctx.meta.update({f"refbus.{name}": value for name, value in options.items() if value})
+
+
+def with_session(function: Callable[Concatenate[Session, _P], _T]) -> Callable[_P, _T]:
+    """Give a command its session as first argument, and the shared options."""
+
+    @shared_options
+    @click.pass_context
+    @wraps(function)
+    def call(ctx: click.Context, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        given = {name: kwargs.pop(name, None) for name in _OPTIONS}
+        session = Session(ctx, {name: value or ctx.meta.get(f"refbus.{name}") for name, value in given.items()})
+        try:
+            return function(session, *args, **kwargs)
+        finally:
+            session.close()
+
+    return call
+
+
+class Session:
+    """One command at work."""
+
+    def __init__(self, ctx: click.Context, options: Mapping[str, Any]) -> None:
+        runtime: Runtime = ctx.find_object(Runtime) or _no_runtime()
+        self.runtime: Final = runtime
+        self.as_json: Final = bool(options["as_json"])
+        self._options = options
+
+    @cached_property
+    def settings(self) -> GatewaySettings:
+        """The settings of the environment. Raises SetupError SETTINGS_INVALID."""
+        from refbus.settings import GatewaySettings, from_environment  # late: see above
+
+        return from_environment(GatewaySettings, self.runtime.environ)
+
+    @cached_property
+    def home(self) -> Home:
+        """The home folder. Raises SetupError HOME_NOT_FOUND when none is named."""
+        from refbus_gateway.home import Home  # late: see above
+
+        path = self._options["home"] or self.settings.home
+        if path is None:
+            raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
+        return Home(path)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The gateway of the home, opened with the passphrase."""
+        from refbus_gateway.gateway import open_gateway  # late: see above
+
+        self.home.require()
+        return open_gateway(self.home, self.passphrase(), self.runtime.clock)
+
+    @property
+    def language(self) -> str:
+        """Language of words for codes: the option, else LANG, else English."""
+        from refbus.wire.labels import LANGUAGES  # late: only what shows codes needs it
+
+        asked = self._options["lang"]
+        if asked is not None and asked not in LANGUAGES:
+            raise SetupError(Code.USAGE, f"--lang is one of {', '.join(LANGUAGES)}")
+        wished = str(self.runtime.environ.get("LANG", "en")).split(".", maxsplit=1)[0].replace("_", "-")
+        known = {language.split("-")[0]: language for language in reversed(LANGUAGES)}
+        return asked or known.get(wished.split("-", maxsplit=1)[0], "en")
+
+    def passphrase(self, *, confirm: bool = False) -> str:
+        """Return the passphrase of the key files: from a file, else asked for. It is never an argument."""
+        from refbus.settings import read_secret_file  # late: see above
+
+        path = self._options["passphrase_file"] or self.settings.passphrase_file
+        if path is not None:
+            return read_secret_file(path).decode("utf-8", "surrogateescape")
+        asked: str = click.prompt("Passphrase", hide_input=True, err=True, confirmation_prompt=confirm)
+        return asked
+
+    def connect(self) -> Bus:
+        """Return the bus of this organisation's country. Raises SetupError."""
+        config = self.home.config()
+        return self.runtime.connect(config, self.settings, self.home.member.identity().country)
+
+    def tell(self, value: object, lines: Iterable[str] = ()) -> None:
+        """Print the result: `value` as JSON, or `lines` for people."""
+        if self.as_json:
+            click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+        else:
+            for line in lines:
+                click.echo(line)
+
+    def close(self) -> None:
+        """Release what was opened."""
+        if "gateway" in self.__dict__:
+            self.gateway.close()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (set, frozenset, tuple)):
+        return sorted(value)
+    raise TypeError(type(value).__name__)
+
+
+def _no_runtime() -> Runtime:
+    raise SetupError(Code.USAGE, "run this through refbus_gateway.cli.main")

@@ -1,0 +1,31 @@
+"""How values are written for people: ids, times, labels."""
+
+from __future__ import annotations
+
+from refbus.wire.labels import label
+from refbus_gateway.casefile.view import Sections, show_time
+from refbus_gateway.casefile.view import title as words
+
+
+def time_text(time_ms: int | None) -> str:
+    """Return a time in ms UTC to the minute, "-" for none."""
+    return "-" if time_ms is None else show_time(time_ms)
+
+
+def state_text(status: str, language: str) -> str:
+    """Return the words for a state of a referral in a language."""
+    found = label(language, "refbus.ReferralState", status)
+    return found or status.replace("_", " ").capitalize()
+
+
+def section_lines(sections: Sections) -> list[str]:
+    """Return a rendered payload as indented lines."""
+    lines: list[str] = []
+    for title, fields in sections.items():
+        lines.append(f"  {title}")
+        for name, text in fields.items():
+            lines.append(f"    {name}: {text if isinstance(text, str) else ', '.join(text)}")
+    return lines
+
+
+__all__ = ["section_lines", "state_text", "time_text", "words"]

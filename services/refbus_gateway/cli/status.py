@@ -1,0 +1,177 @@
+"""`refbus status`, `refbus receipts`, `refbus alarms`: where everything stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.store.session import Transaction
+    from refbus_gateway.views import EventLine, Health, ReferralLine
+
+
+@click.command()
+@click.argument("number", type=int, required=False)
+@example("refbus status", "refbus status 3")
+@with_session
+def status(session: Session, number: int | None) -> None:
+    """Show at which hop everything waits that was sent, and what to do. NUMBER shows one referral in full."""
+    from refbus_gateway import views  # late: the help needs none of it
+    from refbus_gateway.store import referrals
+
+    with session.gateway.store.read() as tx:
+        if number is None:
+            health = views.health(session.gateway, tx)
+            lines = views.referral_lines(tx, own=True)
+        else:
+            health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
+        events = {line.referral.id: _events(tx, line) for line in lines}
+    value: dict[str, Any] = {"referrals": [_referral(line, events[line.referral.id]) for line in lines]}
+    if health is not None:
+        value["home"] = _home(health)
+    texts = [
+        text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
+    ]
+    session.tell(value, [*texts, *(_home_texts(health) if health else [])])
+
+
+@click.command()
+@click.argument("number", type=int)
+@example("refbus receipts 3")
+@with_session
+def receipts(session: Session, number: int) -> None:
+    """Show what the gates confirmed about the events of a referral; each was signed and verified."""
+    from refbus_gateway import views  # late: the help needs none of it
+    from refbus_gateway.cli.show import time_text
+    from refbus_gateway.store import referrals
+
+    with session.gateway.store.read() as tx:
+        events = _events(tx, views.referral_line(tx, referrals.get(tx, number)))
+    value: list[dict[str, Any]] = [
+        {
+            "event": line.event.id,
+            "type": line.event.block.event_type,
+            "gate": receipt.gate,
+            "kind": receipt.kind,
+            "outcome": receipt.outcome,
+            "codes": list(receipt.codes),
+            "at_ms": receipt.at_ms,
+        }
+        for line in events
+        for receipt in line.receipts
+    ]
+    texts = [
+        f"{time_text(each['at_ms'])}  {each['type']:24} {each['gate']:8} {each['kind']:15} {each['outcome']:11} "
+        f"{' '.join(each['codes'])}"
+        for each in value
+    ]
+    session.tell(value, texts or ["No receipt yet."])
+
+
+@click.command()
+@click.option("--clear", type=int, help="Number of an alarm that was dealt with.")
+@example("refbus alarms", "refbus alarms --clear 2")
+@with_session
+def alarms(session: Session, clear: int | None) -> None:
+    """Show what a person must look at; with --clear note that one was dealt with."""
+    from refbus.errors import Code, RuleError  # late: the help needs none of it
+    from refbus.explain import explanation
+    from refbus_gateway.cli.show import time_text
+    from refbus_gateway.store import inbox
+
+    gateway = session.gateway
+    if clear is not None:
+        with gateway.store.write() as tx:
+            if not inbox.clear_alarm(tx, clear, gateway.now_ms()):
+                raise RuleError(Code.REFERRAL_UNKNOWN, f"alarm {clear}")
+    with gateway.store.read() as tx:
+        standing = inbox.standing_alarms(tx)
+    value = [{"alarm": each.id, "code": each.code, "detail": each.detail, "at_ms": each.at_ms} for each in standing]
+    texts = []
+    for each in standing:
+        texts.append(f"{each.id:>4}  {time_text(each.at_ms)}  {each.code}  {each.detail}")
+        texts.append(f"      {explanation(Code(each.code)).next_step}")
+    session.tell(value, texts or ["No alarm."])
+
+
+def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:
+    from refbus_gateway import views  # late: the help needs none of it
+    from refbus_gateway.store import referrals
+
+    events = referrals.events_of(tx, line.referral)
+    return [views.event_line(tx, event, line.view) for event in events if event.outgoing]
+
+
+def _referral(line: ReferralLine, events: list[EventLine]) -> dict[str, Any]:
+    return {
+        "referral": line.referral.id,
+        "case": line.referral.case_id,
+        "organisation": line.referral.org,
+        "own": line.referral.own,
+        "state": line.view.status,
+        "priority": line.priority,
+        "respond_by_ms": line.respond_by_ms,
+        "unseen": line.unseen,
+        "crossed": len(line.view.crossed),
+        "events": [
+            {
+                "event": each.event.id,
+                "type": each.event.block.event_type,
+                "hop": each.hop,
+                "since_ms": each.since_ms,
+                "codes": list(each.codes),
+                "envelopes": each.envelopes,
+            }
+            for each in events
+        ],
+    }
+
+
+def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_full: bool) -> list[str]:
+    from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
+    from refbus_gateway.views import NEXT
+
+    state = state_text(line.view.status, session.language)
+    head = f"Referral {line.referral.id}, case {line.referral.case_id}, {line.referral.org}: {state}"
+    due = f"  answer due {time_text(line.respond_by_ms)}" if line.respond_by_ms else ""
+    news = f"  {line.unseen} new: refbus inbox show {line.referral.id}" if line.unseen else ""
+    texts = [head + due + news]
+    for each in events if in_full else events[-1:]:
+        codes = f" {' '.join(each.codes)}" if each.codes else ""
+        texts.append(f"    {each.event.block.event_type:24} {each.hop}{codes} since {time_text(each.since_ms)}")
+        texts.append(f"        {NEXT[each.hop]}")
+    return texts
+
+
+def _home(health: Health) -> dict[str, Any]:
+    return {
+        "waiting": health.waiting,
+        "oldest_unconfirmed_ms": health.oldest_unconfirmed_ms,
+        "synchronised_ms": health.synchronised_ms,
+        "heartbeat_ms": health.heartbeat_ms,
+        "silent": health.silent,
+        "clock_behind_ms": health.clock_behind_ms,
+        "held": health.held,
+        "refused": health.refused,
+        "withdrawals_unanswered_ms": health.withdrawals_unanswered_ms,
+        "withdrawals_to_answer_ms": health.withdrawals_to_answer_ms,
+        "alarms": len(health.alarms),
+    }
+
+
+def _home_texts(health: Health) -> list[str]:
+    from refbus_gateway.cli.show import time_text  # late: the help needs none of it
+
+    told = [
+        (f"{health.waiting} waiting to be sent: refbus sync", health.waiting),
+        ("No heartbeat from the gate for hours: call the national node.", health.silent),
+        ("This computer's clock is behind: set it.", health.clock_behind_ms),
+        (f"{health.held} records wait for something (directory, clock); they are tried again.", health.held),
+        ("A withdrawal was not acknowledged yet; it is sent again every day.", health.withdrawals_unanswered_ms),
+        ("A withdrawal waits for your answer: refbus inbox list", health.withdrawals_to_answer_ms),
+        (f"{len(health.alarms)} alarms: refbus alarms", health.alarms),
+    ]
+    return [*(text for text, holds in told if holds), f"Last synchronised {time_text(health.synchronised_ms)}."]

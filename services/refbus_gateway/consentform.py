@@ -1,0 +1,62 @@
+"""A consent form for one case: what has to be asked, with the answers left open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from refbus.core.consent import Assent, GrantorKind, Informed, Method
+from refbus.core.ids import OrgId
+from refbus.core.vocabulary import Action, DataCategory
+from refbus_gateway.casefile import CaseFile
+from refbus_gateway.consentfile import FORMAT
+from refbus_gateway.gateway import Gateway
+
+_DAY_MS = 86_400_000
+
+
+def form(gateway: Gateway, case: CaseFile, to: str | None) -> dict[str, Any]:
+    """Return the form. Every answer of the person is empty; what follows from the case and the policy is filled in.
+
+    Raises UncheckableError when there is no directory yet.
+    """
+    policy = gateway.policy()
+    named = case.recipient if isinstance(case.recipient, str) else ""
+    return {
+        "format": FORMAT,
+        "about": "Ask the person, fill this in, then: refbus consent grant CASE --file THIS. Times like 2026-03-31.",
+        "organisation": OrgId(to) if to else named,
+        "state": "GIVEN or REFUSED",
+        "valid_until": f"at most {day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}",
+        "retain_until": "when they must erase it",
+        "notice": {
+            "notice_id": next(iter(sorted(policy.notices)), ""),
+            "language": "one of "
+            + ", ".join(sorted({lang for each in policy.notices.values() for lang in each.languages})),
+        },
+        "grantor": {"kind": f"one of {', '.join(GrantorKind)}"},
+        "assent": f"one of {', '.join(Assent)}",
+        "method": f"one of {', '.join(Method)}",
+        "interpreter": None,
+        "informed": [f"keep what was explained or asked: {', '.join(Informed)}"],
+        "withdrawal_contact": "where the person can withdraw; no person's name",
+        "permit": [
+            {
+                "purposes": [case.purpose],
+                "actions": [Action.DISCLOSE, Action.REPORT_BACK],
+                "data_categories": categories(case),
+            }
+        ],
+        "deny": [],
+        "denied_recipients": [],
+    }
+
+
+def categories(case: CaseFile) -> list[DataCategory]:
+    """Return the data categories that consent is asked for: those of the case, and what answers speak of."""
+    return sorted({*case.categories, DataCategory.SERVICE_NEEDS})
+
+
+def day(time_ms: int) -> str:
+    """Return the day of a time in ms UTC, like 2026-03-31."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,105 @@
+"""`refbus run`: the synchroniser with metrics, and a ping for people that says how many, never what."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from refbus.telemetry import Metrics, Service
+from refbus.telemetry import catalogue as metric
+from refbus_gateway import views
+from refbus_gateway.broker import Bus
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.home import Config
+from refbus_gateway.observing import Counting
+from refbus_gateway.store import consents, outbox
+from refbus_gateway.sync import Synchroniser
+
+_REFRESH_MS: Final = 1_000
+
+
+class Pinger:
+    """Runs a person's command with a count of new things, at most once in an interval; what came in between adds up."""
+
+    def __init__(self, command: Sequence[str], interval_s: int) -> None:
+        self._command = list(command)
+        self._interval_ms = interval_s * 1000
+        self._pending = 0
+        self._last_ms: int | None = None
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def add(self, count: int) -> None:
+        """Note that this many things are new."""
+        self._pending += count
+
+    def ping(self, now_ms: int) -> bool:
+        """Run the command if it is time and something is new; a command that cannot be started is left at that."""
+        self._running = [process for process in self._running if process.poll() is None]
+        due = self._last_ms is None or now_ms - self._last_ms >= self._interval_ms
+        if not (self._command and self._pending and due):
+            return False
+        self._last_ms, count, self._pending = now_ms, self._pending, 0
+        try:
+            self._running.append(
+                subprocess.Popen(  # noqa: S603 - the command is the home owner's own, run without a shell
+                    [*self._command, str(count)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+        except OSError:
+            return False
+        return True
+
+    def wait(self) -> None:
+        """Wait a moment for commands that still run."""
+        for process in self._running:
+            try:
+                process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class Daemon:
+    """A gateway that goes on by itself."""
+
+    def __init__(self, gateway: Gateway, bus: Bus, config: Config) -> None:
+        self.metrics = Metrics(Service.GATEWAY, gateway.now_ms)
+        self._gateway = gateway
+        self._pinger = Pinger(config.notify_command, config.notify_interval_s)
+        self._refreshed_ms = 0
+        gateway.observer = Counting(self.metrics)
+        self._synchroniser = Synchroniser(gateway, bus)
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Go on until `stop()`."""
+        self._synchroniser.run(stop, self._after_turn)
+
+    def close(self) -> None:
+        """Send what is under way and free everything but the gateway."""
+        self._synchroniser.close()
+        self._pinger.wait()
+
+    def _after_turn(self, news: int) -> None:
+        self._pinger.add(news)
+        now_ms = self._gateway.local_ms()
+        if now_ms - self._refreshed_ms >= _REFRESH_MS:
+            self._refreshed_ms = now_ms
+            self._pinger.ping(now_ms)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Set the gauges to what the store says."""
+        with self._gateway.store.read() as tx:
+            health = views.health(self._gateway, tx)
+            unconfirmed = sum(row.state is outbox.RowState.READY for row in outbox.open_envelopes(tx))
+            unanswered = sum(row.acknowledged_ms is None for row in consents.withdrawal_rows(tx, outgoing=True))
+        self.metrics.put(metric.GATEWAY_OUTBOX_WAITING, unconfirmed)
+        self.metrics.since(metric.GATEWAY_OUTBOX_AGE, health.oldest_unconfirmed_ms)
+        self.metrics.put(metric.GATEWAY_WITHDRAWALS, unanswered)
+        self.metrics.since(metric.GATEWAY_WITHDRAWALS_AGE, health.withdrawals_unanswered_ms)
+        self.metrics.since(metric.GATEWAY_HEARTBEAT_AGE, health.heartbeat_ms)
+        self.metrics.put(metric.CLOCK_SKEW, self._gateway.clock_behind_ms() / 1000)
