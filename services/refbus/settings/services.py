@@ -88,13 +88,13 @@ class GateSettings(ServingSettings):
     )
     batch_records: int = setting(
         "REFBUS_GATE_BATCH_RECORDS",
-        parsers.integer(1, 5000),
+        parsers.integer(1, 4096),
         default=200,
         doc="Most records in one transaction.",
     )
     batch_wait_s: float = setting(
         "REFBUS_GATE_BATCH_WAIT_SECONDS",
-        parsers.seconds(0.001, 5),
+        parsers.seconds(0.001, 1),
         default=0.01,
         doc="Longest wait for a batch to fill.",
     )
