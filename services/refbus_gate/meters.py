@@ -12,11 +12,11 @@ from refbus.core.passage import Outcome as Decision
 from refbus.core.verdicts import Point
 from refbus.errors import Code
 from refbus.store import outgoing
+from refbus.store.accounting import Balance, balance
 from refbus.store.rows import Changes
 from refbus.store.tables import hold, record
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import Destination, Direction, Outcome
-from refbus_gate.accounting import Balance, balance
 from refbus_gate.consuming import Consumer
 from refbus_gate.following import DirectoryFollower
 from refbus_gate.pump import Pump

@@ -1,9 +1,9 @@
 """Gates on buses in memory: the whole node but Faust and Kafka.
 
-    world = World(tmp_path)
-    world.outbox("kz", raw); world.settle()
-    world.inbox(ngo("uz"))                     # [InboxRecord, ...]
-    world.notices(agency("kz"))                # [GateNotice, ...] opened with its key
+world = World(tmp_path)
+world.outbox("kz", raw); world.settle()
+world.inbox(ngo("uz"))                     # [InboxRecord, ...]
+world.notices(agency("kz"))                # [GateNotice, ...] opened with its key
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from refbus.envelope.notice import open_notice
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
 from refbus.wire.transport import AuditEntry, GateNotice, InboxKind, InboxRecord
-from refbus_gate.accounting import Balance, balance
+from refbus.store.accounting import Balance, balance
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.names import GateKeys, inbox
@@ -53,16 +53,16 @@ class Node:
         self.store = NodeStore.open(self.folder / "node.db", StateKey(secret))
         self.audit_keys = AuditKeys(self.folder / "audit-keys.db", StateKey(secret))
         keys = GateKeys(self.country, fed.pairs[gate(self.country)], [fed.kems[gate(self.country)]])
-        parts = GateParts(
-            keys, self.store, self.audit_keys, lambda: self.world.fed.history, self.world.now, Workers(1)
-        )
+        parts = GateParts(keys, self.store, self.audit_keys, lambda: self.world.fed.history, self.world.now, Workers(1))
         self.core = GateCore(parts)
         self.consumers = {
             source.topic: Consumer(self.core, source, lambda topic=source.topic: self.bus.reader(topic))
             for source in sources_of(self.country, self.world.countries)
         }
         self.pumps = {
-            other: Pump(self.store, other, lambda bus=other: self.world.producer(bus), self.world.now, self.world.pumping)
+            other: Pump(
+                self.store, other, lambda bus=other: self.world.producer(bus), self.world.now, self.world.pumping
+            )
             for other in self.world.countries
         }
         for consumer in self.consumers.values():

@@ -98,9 +98,12 @@ def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
 
 def run(app: faust.App, stop: Callable[[], None]) -> NoReturn:
     """Run until SIGTERM, then call `stop` and exit 0; exit 1 on any error."""
+    for noisy in ("faust", "mode", "aiokafka"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    worker = Worker(app, loop=loop, loglevel=None, logfile=None, redirect_stdouts=False, quiet=True)
+    worker = Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it would move the cursor of a terminal
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:

@@ -67,6 +67,17 @@ class Database:
         with _as_store_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
+    @classmethod
+    def read_only(cls, path: Path) -> Database:
+        """Open a database that another process owns, to look at it. `writing` fails. Raises SetupError HOME_NOT_FOUND."""
+        if not path.is_file():
+            raise SetupError(Code.HOME_NOT_FOUND, path.name)
+        database = cls.__new__(cls)
+        database._path, database._one_writer = path, threading.Lock()
+        database._lock = open(os.devnull, "rb")  # noqa: SIM115 - nothing to own
+        database._engine = _sqlite(path, writable=False)
+        return database
+
     def close(self) -> None:
         """Close every connection and give the database up."""
         self._engine.dispose()
@@ -90,8 +101,9 @@ def _own(path: Path) -> Any:
     return lock
 
 
-def _sqlite(path: Path) -> Engine:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+def _sqlite(path: Path, *, writable: bool = True) -> Engine:
+    if writable:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(
         f"sqlite:///{path}", pool_size=16, max_overflow=16, connect_args={"check_same_thread": False}
     )
@@ -99,7 +111,7 @@ def _sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(dbapi_connection: Any, _record: object) -> None:
         dbapi_connection.isolation_level = None  # the driver must not begin transactions by itself
-        for pragma in _PRAGMAS:
+        for pragma in _PRAGMAS if writable else ("PRAGMA query_only=ON",):
             dbapi_connection.execute(pragma)
 
     @event.listens_for(engine, "begin")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from refbus.core.passage import Outcome
-from refbus.store.tables import position, record, tally
+from refbus.store.tables import hold, position, quarantine, record, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,32 @@ def balance(connection: Connection) -> Balance:
         for topic, outcome, records in connection.execute(query):
             accounted[topic, Outcome(outcome)] += records
     return Balance(received, dict(accounted))
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A record that waits for an operator: where it came from, why, since when (ms UTC), and its decision id."""
+
+    decision_id: bytes
+    topic: str
+    offset: int
+    outcome: Outcome
+    code: str
+    at_ms: int
+
+
+def stopped(connection: Connection, most: int = 1000) -> list[Stopped]:
+    """Return the refused and quarantined records that are kept for a replay, newest first."""
+    same = (quarantine.c.topic == record.c.topic) & (quarantine.c.offset == record.c.offset)
+    return _stopped(connection, select(record).join(quarantine, same), most)
+
+
+def held(connection: Connection, most: int = 1000) -> list[Stopped]:
+    """Return the records that wait for a newer directory, the clock, or an earlier event, newest first."""
+    same = (hold.c.topic == record.c.topic) & (hold.c.offset == record.c.offset)
+    return _stopped(connection, select(record).join(hold, same), most)
+
+
+def _stopped(connection: Connection, chosen: Select[Any], most: int) -> list[Stopped]:
+    rows = connection.execute(chosen.order_by(record.c.at_ms.desc(), record.c.offset.desc()).limit(most))
+    return [Stopped(row.decision_id, row.topic, row.offset, Outcome(row.outcome), row.code, row.at_ms) for row in rows]
