@@ -1,0 +1,133 @@
+"""Two or more gates and gateways on one bus in memory: the whole road with production parts but Faust and Kafka.
+
+    road = Road(tmp_path)
+    kz, uz = road.gateway(AGENCY), road.gateway(SHELTER)
+    road.settle(kz, uz)          # gateways, gates and pumps work until nothing moves
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refbus.bus.port import TopicState
+from refbus.core.ids import CountryCode, OrgId
+from refbus.wire.transport import AuditEntry
+from refbus_gate.consuming import Consumer
+from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.following import DirectoryFollower
+from refbus_gate.holds import Redecider
+from refbus_gate.home import GateHome
+from refbus_gate.pump import Pump
+from refbus_gate.upkeep import Upkeep
+from refbus_gate.work import Workers
+from refbus_gateway.gateway import Gateway
+from support.ceremonies import PASSPHRASE
+from support.gateways import World
+
+
+class Node:
+    """The gate of one country, from its home folder."""
+
+    def __init__(self, road: Road, country: str) -> None:
+        bus, clock = road.bus, road.clock
+        self.country = CountryCode(country)
+        self.home = GateHome.open(road.lab.paths.gate(self.country), PASSPHRASE)
+        self.home.trust.load(clock())
+        self.follower = DirectoryFollower(self.home.trust, lambda: bus.reader(f"{country}.directory"), clock)
+        self.follower.turn(0)
+        keys = self.home.gate_keys(self.home.trust.history.latest, clock())
+        parts = GateParts(
+            keys, self.home.store, self.home.audit_keys, self.follower.history, clock, Workers(1)
+        )
+        self.core = GateCore(parts)
+        sources = {source.topic: source for source in sources_of(self.country, road.gate_countries)}
+        self.bus = bus
+        self.consumers = {
+            topic: Consumer(self.core, source, lambda topic=topic: bus.reader(topic))
+            for topic, source in sources.items()
+        }
+        self.pumps = [Pump(self.home.store, other, bus.producer, clock) for other in road.gate_countries]
+        self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"])
+        self.redecider = Redecider(self.core, sources)
+        for consumer in self.consumers.values():
+            consumer.start(None)
+
+    def work(self) -> bool:
+        """Read the directory, every source to its end, and let all pumps work; True when something moved."""
+        self.follower.turn(0)
+        before = sum(consumer.next_offset for consumer in self.consumers.values())
+        for topic, consumer in self.consumers.items():
+            consumer.handle(self.bus.records(topic))
+        self.redecider.holds()
+        self.upkeep.undelivered()
+        pumped = False
+        for pump in self.pumps:
+            while pump.turn():
+                pumped = True
+        return pumped or sum(consumer.next_offset for consumer in self.consumers.values()) != before
+
+    def close(self) -> None:
+        """Close the stores."""
+        self.core.parts.workers.close()
+        self.home.close()
+
+
+@dataclass
+class Road(World):
+    """Gateways and gates of one federation."""
+
+    gate_countries: tuple[CountryCode, ...] = (CountryCode("kz"), CountryCode("uz"))
+    nodes: dict[str, Node] = field(init=False)
+    opened: list[Gateway] = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.opened = []
+        for country in self.gate_countries:
+            for name in ("refused", "quarantine", "federation"):
+                self.bus.create_topic(TopicState(f"{country}.{name}", 1, 1, {}))
+            for other in self.gate_countries:
+                if other != country:
+                    self.bus.create_topic(TopicState(f"{country}.border.{other}", 1, 1, {}))
+        self.nodes = {country: Node(self, country) for country in self.gate_countries}
+
+    def gateway(self, org_id: OrgId) -> Gateway:
+        """Open a member's gateway."""
+        gateway = super().gateway(org_id)
+        self.opened.append(gateway)
+        return gateway
+
+    def settle(self, *gateways: Gateway) -> None:
+        """Let gateways, gates and pumps work until nothing moves any more."""
+        moved = True
+        while moved:
+            before = {name: len(self.bus.records(name)) for name in self.bus.states()}
+            for gateway in gateways or self.opened:
+                self.sync(gateway)
+            for node in self.nodes.values():
+                node.work()
+            moved = before != {name: len(self.bus.records(name)) for name in self.bus.states()}
+
+    def audit(self, country: str) -> list[AuditEntry]:
+        """Return the audit entries of a country."""
+        return [AuditEntry.parse(record.value) for record in self.bus.records(f"{country}.audit")]
+
+    def close(self) -> None:
+        """Close all stores."""
+        for gateway in self.opened:
+            gateway.close()
+        for node in self.nodes.values():
+            node.close()
+
+
+@contextmanager
+def road(folder: Path) -> Iterator[Road]:
+    """Give a road and close it at the end."""
+    made = Road(folder)
+    try:
+        yield made
+    finally:
+        made.close()
