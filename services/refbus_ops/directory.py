@@ -37,17 +37,17 @@ _PASSPHRASE = click.option("--passphrase-file", type=_FILE, required=True, help=
 MAX_INPUT_BYTES = 1_048_576
 
 
-@click.group(name="directory")
+_EXAMPLE = """\b
+refbus-ops directory --federation DIR suspend kz-4f7k2m9q
+refbus-ops directory --federation DIR sign DIR/delegations/kz.key --passphrase-file P
+refbus-ops directory --federation DIR publish --passphrase-file P"""
+
+
+@click.group(name="directory", epilog=_EXAMPLE)
 @click.option("--federation", type=_FOLDER, required=True, help="The federation's folder, outside the checkout.")
 @click.pass_context
 def directory(context: click.Context, federation: Path) -> None:
-    r"""Keep the directory of members, keys and policies.
-
-    \b
-    refbus-ops directory --federation DIR suspend kz-4f7k2m9q
-    refbus-ops directory --federation DIR sign DIR/delegations/kz.key --passphrase-file P
-    refbus-ops directory --federation DIR publish --passphrase-file P
-    """
+    """Keep the directory of members, keys and policies: stage a change, let each key sign it, publish it."""
     context.obj = FederationPaths(federation)
 
 
