@@ -25,14 +25,6 @@ BYTES = {
         "the message has a form that this version does not know",
         "Update this software. The message is kept until then.",
     ),
-    Code.SCHEMA_INCOMPATIBLE: Explanation(
-        "this change of a schema would make old or new messages unreadable",
-        "Add a field with a default instead of changing or removing one; see docs/reference/schemas.md.",
-    ),
-    Code.SCHEMA_LOCK_MISMATCH: Explanation(
-        "a schema file is not the one that schemas/LOCK names",
-        "Restore the file, or, for a wanted change, run `make reference` and have it reviewed.",
-    ),
 }
 
 ENVELOPE = {
