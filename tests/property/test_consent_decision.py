@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refbus.core.consent import (
@@ -150,6 +150,7 @@ def permits(request: Request, proofs: list[Evidence], at: int = NOW_MS, known: K
 
 
 @given(REQUESTS, PROOFS, TIMES, PROOFS)
+@settings(deadline=None)
 def test_any_input_gives_a_decision(request_: Request, proofs: list[Evidence], at: int, stored: list[Evidence]) -> None:
     """Total: nonsense values, negative times, whatever the store holds."""
     withdrawals = tuple(filter(None, map(withdrawal_of, stored)))
@@ -157,6 +158,7 @@ def test_any_input_gives_a_decision(request_: Request, proofs: list[Evidence], a
 
 
 @given(REQUESTS, PROOFS, TIMES)
+@settings(deadline=None)
 def test_a_permit_has_a_whole_reason(request_: Request, proofs: list[Evidence], at: int) -> None:
     """Default deny: where it is permitted there is a signed, given, valid record about exactly this pair and person."""
     decision = decide(request_, proofs, FED.directory, POLICY, at)
@@ -180,6 +182,7 @@ def test_a_permit_has_a_whole_reason(request_: Request, proofs: list[Evidence], 
 
 
 @given(REQUESTS, st.data())
+@settings(deadline=None)
 def test_the_order_and_the_number_of_copies_mean_nothing(request_: Request, data: st.DataObject) -> None:
     """Permutation and duplication give the same decision, to the last field."""
     proofs = data.draw(PROOFS)
@@ -202,6 +205,7 @@ def with_provisions(proof: Evidence, provisions: tuple[Provision, ...]) -> Evide
 
 
 @given(REQUESTS, EVIDENCE, PROVISIONS, PROOFS)
+@settings(deadline=None)
 def test_adding_a_deny_never_permits(
     request_: Request, proof: Evidence, added: Provision, others: list[Evidence]
 ) -> None:
@@ -212,6 +216,7 @@ def test_adding_a_deny_never_permits(
 
 
 @given(REQUESTS, EVIDENCE, PROVISIONS, PROOFS)
+@settings(deadline=None)
 def test_deleting_a_permit_never_permits(
     request_: Request, proof: Evidence, deleted: Provision, others: list[Evidence]
 ) -> None:
@@ -230,6 +235,7 @@ def test_deleting_a_permit_never_permits(
 
 
 @given(REQUESTS, PROOFS, ACTIONS, DATA, COUNTRIES)
+@settings(deadline=None)
 def test_widening_the_request_never_permits(
     request_: Request, proofs: list[Evidence], action: Any, category: Any, country: CountryCode
 ) -> None:
@@ -251,6 +257,7 @@ def test_widening_the_request_never_permits(
     st.lists(st.sampled_from(("given", "withdrawn by collector", "withdrawn by party")), min_size=1, max_size=6),
     st.data(),
 )
+@settings(deadline=None)
 def test_any_interleaving_of_given_and_withdrawn_ends_the_same(said: list[str], data: st.DataObject) -> None:
     """Late, repeated, out of order: what was said last, by version and time, decides."""
     chain = [evidence(consent_record())]
@@ -270,6 +277,7 @@ def test_any_interleaving_of_given_and_withdrawn_ends_the_same(said: list[str], 
 
 
 @given(st.sets(st.integers(1, 6), min_size=1), st.integers(1, 7), st.integers(-1, 8))
+@settings(deadline=None)
 def test_a_withdrawal_covers_every_version_not_both_higher_and_later(
     versions: set[int], stopped_version: int, stopped_at: int
 ) -> None:
@@ -294,6 +302,7 @@ BOUNDS = st.integers(NOW_MS - 2, NOW_MS + 2)
 
 
 @given(BOUNDS, BOUNDS, BOUNDS, BOUNDS)
+@settings(deadline=None)
 def test_every_interval_is_half_open_to_the_millisecond(begins: int, ends: int, opens: int, closes: int) -> None:
     """Record and provision count from their first millisecond and no longer at their end."""
     record = consent_record(
@@ -304,6 +313,7 @@ def test_every_interval_is_half_open_to_the_millisecond(begins: int, ends: int, 
 
 
 @given(BOUNDS, BOUNDS)
+@settings(deadline=None)
 def test_a_deny_counts_exactly_in_its_interval(opens: int, closes: int) -> None:
     """A DENY outside its interval stops nothing, inside it everything."""
     record = consent_record(provisions=(provision(), deny(from_ms=opens, until_ms=closes)))
@@ -311,6 +321,7 @@ def test_a_deny_counts_exactly_in_its_interval(opens: int, closes: int) -> None:
 
 
 @given(BOUNDS, BOUNDS, st.sampled_from((GrantorKind.PARENT, GrantorKind.LEGAL_GUARDIAN, GrantorKind.COURT_APPOINTED)))
+@settings(deadline=None)
 def test_a_guardian_s_word_ends_with_the_authority_or_at_majority(
     authority: int, majority: int, kind: GrantorKind
 ) -> None:
@@ -321,6 +332,7 @@ def test_a_guardian_s_word_ends_with_the_authority_or_at_majority(
 
 
 @given(BOUNDS)
+@settings(deadline=None)
 def test_a_child_that_comes_of_age_must_be_asked_again(majority: int) -> None:
     """Its own word counts when it was said at majority or later, at both directions of the road."""
     record = consent_record(majority_at_ms=majority, event_time_ms=NOW_MS, valid_from_ms=NOW_MS)
@@ -329,6 +341,7 @@ def test_a_child_that_comes_of_age_must_be_asked_again(majority: int) -> None:
 
 
 @given(st.integers(-3, 3), st.sampled_from((-600_000, 600_000)))
+@settings(deadline=None)
 def test_clocks_may_differ_by_the_tolerance_and_no_more(beyond: int, difference: int) -> None:
     """A record from a collector whose clock is ahead is believed up to the tolerance; one behind never matters."""
     record = consent_record(event_time_ms=NOW_MS + difference + beyond)
@@ -336,6 +349,7 @@ def test_clocks_may_differ_by_the_tolerance_and_no_more(beyond: int, difference:
 
 
 @given(st.integers(0, 2 * 365))
+@settings(deadline=None)
 def test_the_life_of_a_consent_is_bounded(days: int) -> None:
     """One year at most, by the policy of this federation."""
     record = consent_record(valid_until_ms=GIVEN_MS + days * DAY_MS)

@@ -32,6 +32,7 @@ SETS = st.lists(FACTS, max_size=10, unique_by=lambda fact: fact.event_id)
 
 
 @given(SETS, st.data())
+@settings(deadline=None)
 def test_equal_sets_give_equal_views(facts: list[EventFact], data: st.DataObject) -> None:
     """Every order and every repetition, also of forged sets with loops, strangers and missing links."""
     copies = data.draw(st.lists(st.sampled_from(facts), max_size=4)) if facts else []
@@ -39,6 +40,7 @@ def test_equal_sets_give_equal_views(facts: list[EventFact], data: st.DataObject
 
 
 @given(SETS, st.data())
+@settings(deadline=None)
 def test_a_memory_filled_in_any_order_is_the_same_memory(facts: list[EventFact], data: st.DataObject) -> None:
     """What the store keeps of a referral is canonical, with losses delivered later."""
     kept: tuple[EventFact, ...] = ()
@@ -49,6 +51,7 @@ def test_a_memory_filled_in_any_order_is_the_same_memory(facts: list[EventFact],
 
 
 @given(SETS)
+@settings(deadline=None)
 def test_every_event_is_read_once_and_crossed_or_effective(facts: list[EventFact]) -> None:
     """The order loses and doubles nothing, and a view names only events of the set."""
     ids = {fact.event_id for fact in facts}
@@ -61,6 +64,7 @@ def test_every_event_is_read_once_and_crossed_or_effective(facts: list[EventFact
 
 
 @given(SETS)
+@settings(deadline=None)
 def test_an_event_follows_what_its_sender_had_seen(facts: list[EventFact]) -> None:
     """Links are kept wherever they lead to a beginning."""
     place = {fact.event_id: index for index, fact in enumerate(in_order(facts, BEGINS, STOPS))}
@@ -97,7 +101,7 @@ class Organisation:
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_two_sides_that_keep_to_the_rules_agree_when_all_has_arrived(data: st.DataObject) -> None:
     """Random courses with crossings, losses and later delivery: one view in the end, ended referrals stay ended."""
     source, target = Organisation(Role.SOURCE), Organisation(Role.TARGET)
@@ -129,7 +133,7 @@ def send_all(events: list[Presented], origin: MemoryNode, destination: MemoryNod
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_both_nodes_end_with_the_same_facts_however_events_cross(data: st.DataObject) -> None:
     """Through the real decisions: nothing that left is missing at the other node, whatever came first."""
     kz, uz = MemoryNode("kz"), MemoryNode("uz")

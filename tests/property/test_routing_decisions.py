@@ -86,7 +86,7 @@ def nodes(draw: st.DrawFn) -> MemoryNode:
 
 
 @given(events(), nodes(), st.integers(-1, 2**62))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_event_at_any_node_gets_one_verdict(event: Presented, node: MemoryNode, now: int) -> None:
     """Total and pure: a verdict, the same one again, sorted codes, and reasons exactly where something is stopped."""
     for decision in (decide_egress, decide_ingress):
@@ -100,7 +100,7 @@ def test_any_event_at_any_node_gets_one_verdict(event: Presented, node: MemoryNo
 
 
 @given(events(), nodes())
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_nothing_passes_without_consent(event: Presented, node: MemoryNode) -> None:
     """What is forwarded is a control event without data, or permitted by the record that it carries, at either gate."""
     for decision in (decide_egress, decide_ingress):
@@ -116,7 +116,7 @@ def test_nothing_passes_without_consent(event: Presented, node: MemoryNode) -> N
 
 
 @given(events())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_after_a_withdrawal_no_event_passes_on_that_consent(event: Presented) -> None:
     """Whatever else is true of the event, at both gates."""
     stop = withdrawal_of(evidence(withdrawn(consent_record())))
@@ -130,6 +130,7 @@ def test_after_a_withdrawal_no_event_passes_on_that_consent(event: Presented) ->
 
 
 @given(st.permutations(("request", "information", "withdrawal")), st.sampled_from(("kz", "uz")))
+@settings(deadline=None)
 def test_log_order_decides_between_a_withdrawal_and_what_is_sent(order: tuple[str, ...], country: str) -> None:
     """Everything before the withdrawal may pass, everything after it is refused WITHDRAWN; the withdrawal is marked."""
     node = MemoryNode(country)
