@@ -1,0 +1,117 @@
+"""`python -m demo`: the whole road with real processes, told as a story, judged, in var/demo/report.json."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from demo.border import Border
+from demo.gauges import wait_for
+from demo.office import CommandFailedError, Office
+from demo.plan import planned_cases
+from demo.stack import Stack, StackError, up
+from demo.story import Story
+from demo.verdict import FAILED, PASSED, Report, courses, percentile, unaccounted
+from demo.world import ROOT
+from kafka import BrokerFailedError
+from kafka.artifacts import ArtifactError
+from refbus.errors import RefbusError
+from refbus.explain.report import as_lines
+
+DEMO = ROOT / "var" / "demo"
+AT_THE_DESK = Counter(
+    {
+        "NO_CONSENT": 1,
+        "RECIPIENT_NOT_COVERED": 1,
+        "CATEGORY_NOT_COVERED": 1,
+        "RESIDENCY_FORBIDDEN": 1,
+        "EXPIRED": 1,
+        "WITHDRAWN": 1,
+    }
+)
+"""The code of each refusal that the story must meet in an office."""
+
+
+def tell(line: str) -> None:
+    """Print one line of the story."""
+    print(line, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demonstration; return 0 when its verdict is "passed"."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--federated", type=int, choices=[0, 1], default=0, help="one TLS cluster for each country")
+    federated = bool(parser.parse_args(arguments).federated)
+    try:
+        return _run(federated=federated)
+    except RefbusError as failed:
+        problem = "\n".join(as_lines(failed))
+    except (StackError, BrokerFailedError, ArtifactError, CommandFailedError, TimeoutError, AssertionError) as failed:
+        problem = f"error: {failed}\nhint: the logs of all processes are in var/demo/world/log"
+    print(problem, file=sys.stderr)
+    return 1
+
+
+def _run(*, federated: bool) -> int:
+    began = time.monotonic()
+    tell("Everything here is fictional: persons, cases, organisations.")
+    stack = up(DEMO / "world", federated=federated, say=tell)
+    try:
+        story, border = _tell_all(stack)
+        report = _judge(stack, story, border, time.monotonic() - began)
+    finally:
+        stack.stop()
+    report.write(DEMO / "report.json")
+    tell("")
+    tell(f"Verdict: {report.verdict}")
+    for line in report.lines():
+        tell(line)
+    tell("  nothing is left running; the report is var/demo/report.json")
+    return 0 if report.verdict == PASSED else 1
+
+
+def _tell_all(stack: Stack) -> tuple[Story, Border]:
+    directory = stack.world.directory(time.time_ns() // 1_000_000)
+    offices = {org: Office(org, stack.gateway_environment(org), DEMO / "desks" / org) for org in stack.homes}
+    story = Story(offices, planned_cases(directory), tell)
+    border = Border(stack, directory, tell)
+    story.first_referral()
+    story.all_referrals()
+    story.refusals_at_the_desk()
+    story.withdrawal()
+    border.attack()
+    border.replay()
+    border.poison()
+    return story, border
+
+
+def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report:
+    wait_for("every record is accounted for", lambda: unaccounted(stack) == 0)
+    sent = courses(stack)
+    desk = Counter(story.told.refused_here)
+    lost = sum(1 for each in sent if not each.delivered and not each.refused)
+    left = unaccounted(stack)
+    latencies = [each.latency_ms for each in sent if each.latency_ms is not None]
+    complete = len(sent) == len(story.told.sent) and all(each.delivered and each.opened for each in sent)
+    good = complete and lost == 0 and left == 0 and desk == AT_THE_DESK
+    return Report(
+        verdict=PASSED if good else FAILED,
+        topology="one TLS cluster for each country" if stack.world.federated else "one broker for all countries",
+        seconds=round(seconds, 1),
+        published=len(sent),
+        delivered=sum(each.delivered for each in sent),
+        opened=sum(each.opened for each in sent),
+        answered=sum(each.answered for each in sent),
+        refused=dict(sorted((desk + border.refused).items())),
+        duplicates_dropped=border.duplicates,
+        quarantined=border.quarantined,
+        lost=lost,
+        unaccounted=left,
+        latency_ms={"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99)},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
