@@ -162,7 +162,7 @@ class Broker:
         if (self.directory / "data" / "meta.properties").is_file():
             return
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self._properties), "--ignore-formatted"]
+        arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._properties), "--ignore-formatted"]
         command = java.command(folder, "kafka.tools.StorageTool", arguments)
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)

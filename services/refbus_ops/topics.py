@@ -46,7 +46,7 @@ def apply(operator: Operator, as_json: bool) -> None:
         _show(todo, as_json=as_json)
         topicplan.apply(todo, operator.cluster(country).admin())
         rest = planned(operator, country)
-        if rest.create or rest.alter or rest.add or rest.remove:
+        if rest.to_do:
             raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
 
 

@@ -25,22 +25,10 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import Producer as KafkaProducer
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewTopic,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka import admin as kafka
 
 from refbus.bus.address import BrokerAddress, TlsFiles
-from refbus.bus.kafka_errors import Troubles, error_named
+from refbus.bus.kafka_errors import Troubles, answer_error, error_of
 from refbus.bus.port import AclRule, ClusterState, OnDelivery, Operation, Record, ResourceKind, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
@@ -60,9 +48,14 @@ _log = logging.getLogger("refbus.bus.kafka")
 _Answer = TypeVar("_Answer")
 
 
-def producer(address: BrokerAddress, *, delivery_timeout_s: float = 30.0, queue: int = 10_000) -> ConfluentProducer:
-    """Return a producer; a record not acknowledged within `delivery_timeout_s` is reported BROKER_UNREACHABLE."""
-    return ConfluentProducer(address, delivery_timeout_s, queue)
+def producer(
+    address: BrokerAddress, *, delivery_timeout_s: float = 30.0, queue: int = 10_000, linger_s: float = 0.002
+) -> ConfluentProducer:
+    """Return a producer; a record not acknowledged within `delivery_timeout_s` (0: for ever) is reported unreachable.
+
+    Records for one topic travel together if they are queued within `linger_s` of each other, or until `flush`.
+    """
+    return ConfluentProducer(address, delivery_timeout_s, queue, linger_s)
 
 
 def reader(address: BrokerAddress, topic: str) -> ConfluentReader:
@@ -78,14 +71,15 @@ def admin(address: BrokerAddress) -> ConfluentAdmin:
 class ConfluentProducer:
     """See `port.Producer`. After a fatal error the client is replaced; what it still held is reported undelivered."""
 
-    def __init__(self, address: BrokerAddress, delivery_timeout_s: float, queue: int) -> None:
+    def __init__(self, address: BrokerAddress, delivery_timeout_s: float, queue: int, linger_s: float) -> None:
         self._config = _config(address, "refbus-writer") | {
             "acks": "all",
             "enable.idempotence": True,
             "message.timeout.ms": int(delivery_timeout_s * 1000),
             "message.max.bytes": MAX_RECORD,
             "queue.buffering.max.messages": queue,
-            "linger.ms": 2,
+            "linger.ms": linger_s * 1000,
+            "batch.size": MAX_RECORD,
             "compression.type": "none",  # sealed bytes do not shrink
         }
         self._client = KafkaProducer(self._config)
@@ -137,6 +131,7 @@ class ConfluentReader:
         self._address = address
         self._topic = topic
         self._position: int | None = None
+        self._served = False  # whether the broker ever gave a record or the end
         self._client = Consumer(
             _config(address, "refbus-reader")
             | {
@@ -162,6 +157,7 @@ class ConfluentReader:
             left = max(0.0, deadline - time.monotonic())
             first = self._client.poll(left)
             if first is None:
+                self._require_topic()
                 break
             self._take(first, records)
         # What is already here comes along; waiting for a full batch would cost latency.
@@ -204,9 +200,17 @@ class ConfluentReader:
         low, high = asked(lambda: self._client.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
         return int(low), int(high)
 
+    def _require_topic(self) -> None:
+        """Raise when the topic is missing or closed to us: for such a topic the client waits in silence."""
+        if not self._served:
+            with suppress(KafkaException):  # the broker is away: nothing is known, reading goes on
+                failure = self._client.list_topics(self._topic, timeout=1.0).topics[self._topic].error
+                if failure is not None:
+                    raise answer_error(failure)
+
     def _take(self, message: Message, records: list[Record]) -> None:
-        failure = message.error()
-        offset = message.offset()
+        failure, offset = message.error(), message.offset()
+        self._served = self._served or failure is None or failure.code() == KafkaError._PARTITION_EOF
         if failure is None:
             kind, timestamp_ms = message.timestamp()
             when = 0 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms
@@ -223,7 +227,7 @@ class ConfluentAdmin:
     """See `port.Admin`."""
 
     def __init__(self, address: BrokerAddress) -> None:
-        self._client = AdminClient(_config(address, "refbus-admin"))
+        self._client = kafka.AdminClient(_config(address, "refbus-admin"))
 
     def topics(self, names: Sequence[str] | None = None) -> dict[str, TopicState]:
         """Return the topics that exist, by name; the broker's own (with "__") are left out."""
@@ -243,16 +247,17 @@ class ConfluentAdmin:
 
     def create_topic(self, topic: TopicState) -> None:
         """Create one topic and wait until the broker knows it."""
-        new = NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
+        new = kafka.NewTopic(topic.name, topic.partitions, topic.replication, config=dict(topic.config))
         made = self._client.create_topics([new], request_timeout=REQUEST_TIMEOUT_S, operation_timeout=REQUEST_TIMEOUT_S)
         asked(made[topic.name].result)
 
     def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
         """Set these settings of one topic and leave the others."""
         entries = [
-            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+            kafka.ConfigEntry(key, value, incremental_operation=kafka.AlterConfigOpType.SET)
+            for key, value in config.items()
         ]
-        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=entries)
+        resource = kafka.ConfigResource(kafka.ResourceType.TOPIC, name, incremental_configs=entries)
         asked(self._client.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource].result)
 
     def acls(self) -> frozenset[AclRule] | None:
@@ -260,8 +265,11 @@ class ConfluentAdmin:
         # Asked of the broker's settings: without an authoriser, describing rules gives an error or an empty list.
         if not self._broker_config()[1]["authorizer.class.name"].value:
             return None
-        found = asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result)
-        return frozenset(rule for rule in map(_rule, found) if rule is not None)
+        return frozenset(rule for rule in map(_rule, self._bindings()) if rule is not None)
+
+    def strange_acls(self) -> tuple[str, ...]:
+        """Return, in words, the access rules of any other shape."""
+        return tuple(sorted(_in_words(binding) for binding in self._bindings() if _rule(binding) is None))
 
     def add_acls(self, rules: Sequence[AclRule]) -> None:
         """Add these access rules."""
@@ -274,7 +282,7 @@ class ConfluentAdmin:
         """Remove exactly these access rules."""
         if rules:
             gone = self._client.delete_acls(
-                [_binding(rule, AclBindingFilter) for rule in rules], request_timeout=REQUEST_TIMEOUT_S
+                [_binding(rule, kafka.AclBindingFilter) for rule in rules], request_timeout=REQUEST_TIMEOUT_S
             )
             for future in gone.values():
                 asked(future.result)
@@ -312,6 +320,9 @@ class ConfluentAdmin:
             time.sleep(min(0.25 * 2**attempt, 2.0))
         raise last
 
+    def _bindings(self) -> list[Any]:
+        return list(asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result))
+
     def _described(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the client's descriptions of those topics that exist."""
         found: dict[str, Any] = {}
@@ -323,7 +334,7 @@ class ConfluentAdmin:
         return found
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        resources = {ConfigResource(ConfigResource.Type.TOPIC, name): name for name in names}
+        resources = {kafka.ConfigResource(kafka.ResourceType.TOPIC, name): name for name in names}
         if not resources:
             return {}
         answers = self._client.describe_configs(list(resources), request_timeout=REQUEST_TIMEOUT_S)
@@ -335,7 +346,7 @@ class ConfluentAdmin:
     def _broker_config(self) -> tuple[Any, dict[str, Any]]:
         """Return the cluster's description and the settings of its first broker."""
         cluster = asked(self._client.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result)
-        resource = ConfigResource(ConfigResource.Type.BROKER, str(cluster.nodes[0].id))
+        resource = kafka.ConfigResource(kafka.ResourceType.BROKER, str(cluster.nodes[0].id))
         answers = self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
         return cluster, asked(answers[resource].result)
 
@@ -344,30 +355,24 @@ def _config(address: BrokerAddress, client_id: str) -> dict[str, Any]:
     return address.client_config(client_id) | {"logger": _log, "error_cb": Troubles(_log)}
 
 
-def error_of(failure: KafkaError) -> RefbusError:
-    """Translate what the client says; see `kafka_errors.error_named`."""
-    return error_named(failure.name(), fatal=failure.fatal())
-
-
 def asked(question: Callable[[], _Answer]) -> _Answer:
     """Return the broker's answer. Raises TransportError, SetupError instead of the client's exception."""
     try:
         return question()
     except KafkaException as caught:
-        error = error_of(caught.args[0])
-        if error.code is Code.TOPIC_MISSING:
-            raise SetupError(Code.TOPIC_MISSING) from None
-        raise error from None
+        raise answer_error(caught.args[0]) from None
 
 
 _KINDS = {
-    ResourceKind.TOPIC: ResourceType.TOPIC,
-    ResourceKind.GROUP: ResourceType.GROUP,
-    ResourceKind.CLUSTER: ResourceType.BROKER,  # librdkafka's name for the cluster
+    ResourceKind.TOPIC: kafka.ResourceType.TOPIC,
+    ResourceKind.GROUP: kafka.ResourceType.GROUP,
+    ResourceKind.CLUSTER: kafka.ResourceType.BROKER,  # librdkafka's name for the cluster
 }
 _KINDS_BACK = {theirs: ours for ours, theirs in _KINDS.items()}
-_ANY_ACL = AclBindingFilter(
-    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+_ALLOW, _LITERAL = kafka.AclPermissionType.ALLOW, kafka.ResourcePatternType.LITERAL
+_ANY_ACL = kafka.AclBindingFilter(
+    *(kafka.ResourceType.ANY, None, kafka.ResourcePatternType.ANY, None, None),
+    *(kafka.AclOperation.ANY, kafka.AclPermissionType.ANY),
 )
 
 
@@ -379,21 +384,18 @@ def _topic_state(description: Any, config: dict[str, str]) -> TopicState:
 
 
 def _rule(binding: Any) -> AclRule | None:
-    """Return our view of a binding, None for one of a shape that we never write."""
-    try:
-        kind = _KINDS_BACK[binding.restype]
-        return AclRule(kind, binding.name, binding.principal, Operation(binding.operation.name))
-    except (KeyError, ValueError):
+    """Return our view of a binding, None for one of a shape that is never written here."""
+    known = binding.restype in _KINDS_BACK and binding.operation.name in Operation.__members__
+    if not known or (binding.resource_pattern_type, binding.host, binding.permission_type) != (_LITERAL, "*", _ALLOW):
         return None
+    return AclRule(_KINDS_BACK[binding.restype], binding.name, binding.principal, Operation(binding.operation.name))
 
 
-def _binding(rule: AclRule, kind: Callable[..., Any] = AclBinding) -> Any:
-    return kind(
-        _KINDS[rule.kind],
-        rule.name,
-        ResourcePatternType.LITERAL,
-        rule.principal,
-        "*",
-        AclOperation[rule.operation.name],
-        AclPermissionType.ALLOW,
-    )
+def _in_words(binding: Any) -> str:
+    names = (binding.permission_type.name, binding.principal, binding.operation.name, binding.restype.name)
+    return " ".join((*names, binding.resource_pattern_type.name, binding.name, "from", binding.host))
+
+
+def _binding(rule: AclRule, kind: Callable[..., Any] = kafka.AclBinding) -> Any:
+    operation = kafka.AclOperation[rule.operation.name]
+    return kind(_KINDS[rule.kind], rule.name, _LITERAL, rule.principal, "*", operation, _ALLOW)

@@ -55,8 +55,27 @@ def error_named(name: str, *, fatal: bool = False) -> RefbusError:
     return TransportError(Code.BROKER_UNREACHABLE if fatal or name in _SILENT else Code.BROKER_REFUSED, name)
 
 
-class _Named(Protocol):
-    def name(self) -> str: ...
+class Failure(Protocol):
+    """An error object of the client, as far as it is used."""
+
+    def name(self) -> str:
+        """Return its constant name."""
+        ...
+
+    def fatal(self) -> bool:
+        """Whether the client is of no use any more."""
+        ...
+
+
+def error_of(failure: Failure) -> RefbusError:
+    """Translate an error object of the client; see `error_named`."""
+    return error_named(failure.name(), fatal=failure.fatal())
+
+
+def answer_error(failure: Failure) -> RefbusError:
+    """Like `error_of`, but to be told that a topic is missing is an answer: SetupError, not to be asked again."""
+    error = error_of(failure)
+    return SetupError(Code.TOPIC_MISSING) if error.code is Code.TOPIC_MISSING else error
 
 
 class Troubles:
@@ -68,7 +87,7 @@ class Troubles:
         self._log = log
         self._told: dict[str, float] = {}
 
-    def __call__(self, failure: _Named) -> None:
+    def __call__(self, failure: Failure) -> None:
         """Take one error, as the client's `error_cb` does."""
         name, now = failure.name(), time.monotonic()
         if now - self._told.get(name, -self.QUIET_S) >= self.QUIET_S:

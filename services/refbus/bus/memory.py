@@ -49,6 +49,7 @@ class MemoryBus:
     def __init__(self, topics: Sequence[str] = (), clock: Callable[[], int] = lambda: 0) -> None:
         self.down = False
         self.acl_rules: set[AclRule] | None = set()
+        self.strange_rules: tuple[str, ...] = ()
         self.cluster_state = ClusterState("memory", ("127.0.0.1:9092",), auto_create_topics=False)
         self.group_offsets: dict[tuple[str, str], int] = {}
         self._clock = clock
@@ -249,6 +250,11 @@ class MemoryAdmin:
         """Return all access rules, None when `acl_rules` of the bus is None."""
         self._bus.require_up()
         return None if self._bus.acl_rules is None else frozenset(self._bus.acl_rules)
+
+    def strange_acls(self) -> tuple[str, ...]:
+        """Return `strange_rules` of the bus."""
+        self._bus.require_up()
+        return self._bus.strange_rules
 
     def add_acls(self, rules: Sequence[AclRule]) -> None:
         """Add rules."""

@@ -56,7 +56,8 @@ class Reader(Protocol):
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return the next records; empty after `timeout_s` seconds without any, also while the broker is away.
 
-        Raises SetupError LOG_TRUNCATED when the position is no longer in the log, TransportError on a refusal.
+        Raises SetupError LOG_TRUNCATED when the position is no longer in the log, TOPIC_MISSING; TransportError
+        BROKER_REFUSED when this topic is closed to us.
         """
         ...
 
@@ -159,6 +160,10 @@ class Admin(Protocol):
 
     def acls(self) -> frozenset[AclRule] | None:
         """Return all access rules, or None when this cluster has no authoriser (plaintext development)."""
+        ...
+
+    def strange_acls(self) -> tuple[str, ...]:
+        """Return, in words, the access rules of a shape that is never written here: prefixes, hosts, denials, ALL."""
         ...
 
     def add_acls(self, rules: Sequence[AclRule]) -> None:

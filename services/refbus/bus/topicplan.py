@@ -37,12 +37,18 @@ class Plan:
     undeclared: tuple[str, ...]
     add: tuple[AclRule, ...]
     remove: tuple[AclRule, ...]
+    strange: tuple[str, ...]  # access rules of a shape that is never written here
     has_authoriser: bool
 
     @property
     def is_clean(self) -> bool:
         """Whether the cluster is as declared."""
-        return not (self.create or self.alter or self.remake or self.undeclared or self.add or self.remove)
+        return not (self.to_do or self.remake or self.undeclared or self.strange)
+
+    @property
+    def to_do(self) -> bool:
+        """Whether `apply` has something to do."""
+        return bool(self.create or self.alter or self.add or self.remove)
 
     def lines(self) -> list[str]:
         """Return the difference for people: `+` made, `~` changed, `-` taken away, `!` needs a person, `?` not ours."""
@@ -53,6 +59,7 @@ class Plan:
         shown += [f"? topic {name}  not declared; left alone" for name in self.undeclared]
         shown += [f"+ allow {_rule_text(rule)}" for rule in self.add]
         shown += [f"- allow {_rule_text(rule)}" for rule in self.remove]
+        shown += [f"? rule {text}  not of ours; a person takes it away" for text in self.strange]
         if not self.has_authoriser:
             shown.append("  no access rules: this broker has no authoriser (development on this machine)")
         return [*shown, self.summary()]
@@ -68,16 +75,17 @@ class Plan:
             "undeclared": list(self.undeclared),
             "allow": [_rule_text(rule) for rule in self.add],
             "disallow": [_rule_text(rule) for rule in self.remove],
+            "strange": list(self.strange),
         }
 
     def summary(self) -> str:
         """Return the last line: how much there is to do."""
         if self.is_clean:
             return f"{self.country}: as declared"
-        rest = len(self.remake) + len(self.undeclared)
+        rest = len(self.remake) + len(self.undeclared) + len(self.strange)
         return (
-            f"{self.country}: topics {len(self.create)} to make, {len(self.alter)} to change, {rest} for a person; "
-            f"access rules {len(self.add)} to add, {len(self.remove)} to remove"
+            f"{self.country}: topics {len(self.create)} to make, {len(self.alter)} to change; "
+            f"access rules {len(self.add)} to add, {len(self.remove)} to remove; {rest} for a person"
         )
 
 
@@ -97,6 +105,7 @@ def plan(wanted: Wanted, admin: Admin) -> Plan:
         undeclared=tuple(sorted(set(has) - {topic.name for topic in wanted.topics})),
         add=() if rules is None else tuple(sorted(wanted.rules - ours)),
         remove=tuple(sorted(ours - wanted.rules)),
+        strange=() if rules is None else admin.strange_acls(),
         has_authoriser=rules is not None,
     )
 

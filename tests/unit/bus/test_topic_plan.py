@@ -1,0 +1,218 @@
+"""Plan, apply, drift and the check at the start of a service, on the bus in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from refbus.bus.memory import MemoryBus
+from refbus.bus.port import AclRule, ClusterState, Operation, ResourceKind, TopicState
+from refbus.bus.topicplan import apply, plan, verify
+from refbus.bus.topicset import Wanted, wanted
+from refbus.core.directory import OrgStatus
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, SetupError, TransportError
+from support.directories import federation, ngo
+
+KZ = CountryCode("kz")
+FED = federation(("kz", "uz"))
+WANTED = wanted(FED.directory, KZ, production=False)
+OUTBOX = "kz.outbox"
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    """Return a cluster that is as declared."""
+    made = MemoryBus()
+    apply(plan(WANTED, made.admin()), made.admin())
+    return made
+
+
+def change(bus: MemoryBus, **config: str) -> None:
+    """Set settings of the outbox behind everybody's back; underscores stand for dots."""
+    bus.admin().set_topic_config(OUTBOX, {name.replace("_", "."): value for name, value in config.items()})
+
+
+def reshape(bus: MemoryBus, **changes: int) -> None:
+    """Give the outbox other partitions or replicas."""
+    bus.set_state(replace(bus.admin().topics()[OUTBOX], **changes))
+
+
+def refused(bus: MemoryBus, declared: Wanted = WANTED) -> tuple[Code, str]:
+    """Return with what a service that needs the outbox would refuse to start."""
+    with pytest.raises(SetupError) as caught:
+        verify(bus.admin(), declared, [OUTBOX], plaintext=True)
+    return caught.value.code, caught.value.detail
+
+
+def test_an_empty_cluster_gets_everything_once() -> None:
+    """The first plan makes all topics and rules; after applying it nothing is left to do."""
+    bus = MemoryBus()
+    first = plan(WANTED, bus.admin())
+    assert {topic.name for topic in first.create} == {topic.name for topic in WANTED.topics}
+    assert set(first.add) == WANTED.rules
+    assert not first.is_clean
+    apply(first, bus.admin())
+    after = plan(WANTED, bus.admin())
+    assert after.is_clean
+    assert after.lines() == ["kz: as declared"]
+
+
+def test_planning_changes_nothing() -> None:
+    """Looking is safe."""
+    bus = MemoryBus()
+    plan(WANTED, bus.admin())
+    assert bus.admin().topics() == {}
+    assert bus.admin().acls() == frozenset()
+
+
+def test_a_setting_that_was_changed_is_put_back(bus: MemoryBus) -> None:
+    """Drift in a setting is shown with both values and applied."""
+    change(bus, retention_ms="1000")
+    todo = plan(WANTED, bus.admin())
+    assert todo.lines()[0] == f"~ topic kz.outbox  retention.ms: 1000 -> {WANTED.topic(OUTBOX).config['retention.ms']}"
+    apply(todo, bus.admin())
+    assert plan(WANTED, bus.admin()).is_clean
+
+
+def test_what_no_setting_can_change_is_left_to_a_person(bus: MemoryBus) -> None:
+    """Other partitions are drift that apply does not touch."""
+    reshape(bus, partitions=3)
+    todo = plan(WANTED, bus.admin())
+    assert list(todo.remake) == [OUTBOX]
+    apply(todo, bus.admin())
+    assert not plan(WANTED, bus.admin()).is_clean
+
+
+def test_a_topic_that_nobody_declared_is_drift_and_stays(bus: MemoryBus) -> None:
+    """Nothing is ever deleted; topics of other countries on the same broker are not looked at."""
+    bus.create_topic(TopicState("kz.test", 1, 1, {}))
+    bus.create_topic(TopicState("uz.test", 1, 1, {}))
+    todo = plan(WANTED, bus.admin())
+    assert todo.undeclared == ("kz.test",)
+    apply(todo, bus.admin())
+    assert "kz.test" in bus.admin().topics()
+
+
+def test_a_rule_too_many_is_taken_away(bus: MemoryBus) -> None:
+    """Somebody who may read what is not declared loses the rule; rules on other countries' topics are not ours."""
+    extra = AclRule(ResourceKind.TOPIC, OUTBOX, "User:kz-0000000a", Operation.READ)
+    other = AclRule(ResourceKind.TOPIC, "uz.outbox", "User:kz-0000000a", Operation.READ)
+    bus.admin().add_acls([extra, other])
+    todo = plan(WANTED, bus.admin())
+    assert todo.remove == (extra,)
+    apply(todo, bus.admin())
+    assert bus.admin().acls() == WANTED.rules | {other}
+
+
+def test_a_rule_of_another_shape_is_left_to_a_person(bus: MemoryBus) -> None:
+    """A rule for everybody, made by hand, is drift that apply does not hide."""
+    bus.strange_rules = ("ALLOW User:* ALL TOPIC LITERAL * from *",)
+    todo = plan(WANTED, bus.admin())
+    assert not todo.is_clean
+    assert not todo.to_do
+    assert todo.lines()[0].startswith("? rule ALLOW User:* ALL")
+
+
+def test_suspending_an_organisation_takes_its_rules_away(bus: MemoryBus) -> None:
+    """The directory decides who may use the cluster."""
+    later = wanted(FED.changed(ngo("kz"), status=OrgStatus.SUSPENDED).directory, KZ, production=False)
+    apply(plan(later, bus.admin()), bus.admin())
+    rules = bus.admin().acls()
+    assert rules is not None
+    assert not any(rule.principal == f"User:{ngo('kz')}" for rule in rules)
+
+
+def test_without_an_authoriser_rules_are_no_drift() -> None:
+    """A plaintext development broker takes topics only, and the plan says so."""
+    bus = MemoryBus()
+    bus.acl_rules = None
+    apply(plan(WANTED, bus.admin()), bus.admin())
+    after = plan(WANTED, bus.admin())
+    assert after.is_clean
+    assert any("no authoriser" in line for line in after.lines())
+
+
+def test_the_plan_counts_what_it_shows() -> None:
+    """The summary agrees with the lines."""
+    todo = plan(WANTED, MemoryBus().admin())
+    assert todo.lines()[-1] == (
+        f"kz: topics {len(WANTED.topics)} to make, 0 to change; "
+        f"access rules {len(WANTED.rules)} to add, 0 to remove; 0 for a person"
+    )
+    assert todo.as_mapping()["create"] == [topic.name for topic in WANTED.topics]
+
+
+def test_a_broker_that_is_away_is_no_clean_cluster(bus: MemoryBus) -> None:
+    """An answer that did not come is not an answer."""
+    bus.down = True
+    with pytest.raises(TransportError):
+        plan(WANTED, bus.admin())
+
+
+def test_a_service_starts_on_a_cluster_as_declared(bus: MemoryBus) -> None:
+    """Nothing is raised."""
+    verify(bus.admin(), WANTED, [topic.name for topic in WANTED.topics], plaintext=True)
+
+
+def test_a_service_starts_when_more_is_kept_than_declared(bus: MemoryBus) -> None:
+    """A longer retention or a larger limit is drift, not danger."""
+    change(bus, retention_ms="-1", max_message_bytes="99999999")
+    assert not plan(WANTED, bus.admin()).is_clean
+    verify(bus.admin(), WANTED, [OUTBOX], plaintext=True)
+
+
+def test_a_missing_topic_stops_a_service() -> None:
+    """It is not made on the way."""
+    bus = MemoryBus()
+    assert refused(bus) == (Code.TOPIC_MISSING, OUTBOX)
+    assert bus.admin().topics() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cleanup.policy", "compact"),
+        ("retention.ms", "1000"),
+        ("retention.bytes", "1000"),
+        ("unclean.leader.election.enable", "true"),
+        ("message.timestamp.type", "CreateTime"),
+        ("max.message.bytes", "1000"),
+    ],
+)
+def test_a_setting_that_could_lose_records_stops_a_service(bus: MemoryBus, name: str, value: str) -> None:
+    """The error names topic and setting."""
+    bus.admin().set_topic_config(OUTBOX, {name: value})
+    code, detail = refused(bus)
+    assert code is Code.UNSAFE_SETTING
+    assert detail.startswith(f"{OUTBOX}: {name} is {value}")
+
+
+def test_a_development_topic_is_not_enough_for_production(bus: MemoryBus) -> None:
+    """One replica is refused where three are demanded, and so is an acknowledgement by one."""
+    production = wanted(FED.directory, KZ, production=True)
+    code, detail = refused(bus, production)
+    assert code is Code.UNSAFE_SETTING
+    assert "replicas" in detail
+    reshape(bus, replication=3)
+    assert refused(bus, production)[1].startswith("kz.outbox: min.insync.replicas is 1")
+
+
+def test_more_partitions_stop_a_service(bus: MemoryBus) -> None:
+    """With two partitions there is no national order."""
+    reshape(bus, partitions=2)
+    assert "partitions" in refused(bus)[1]
+
+
+def test_a_broker_that_makes_topics_by_itself_stops_a_service(bus: MemoryBus) -> None:
+    """A misspelt name would be a new topic that nobody reads."""
+    bus.cluster_state = replace(bus.cluster_state, auto_create_topics=True)
+    assert refused(bus)[0] is Code.UNSAFE_SETTING
+
+
+def test_a_plaintext_broker_that_sends_clients_elsewhere_stops_a_service(bus: MemoryBus) -> None:
+    """A tunnel on loopback does not help when the broker tells its clients another address."""
+    bus.cluster_state = ClusterState("id", ("192.0.2.7:9092",), auto_create_topics=False)
+    assert refused(bus)[0] is Code.UNSAFE_SETTING
+    verify(bus.admin(), WANTED, [OUTBOX], plaintext=False)
