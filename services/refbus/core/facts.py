@@ -58,13 +58,14 @@ def in_order(
 ) -> tuple[EventFact, ...]:
     """Return the set of facts in its one order: types `begins` first, types `stops` before what they crossed."""
     known = {fact.event_id: fact for fact in _once(facts)}
+    early = frozenset[EventId]().union(*(seen_by(fact, known) for fact in known.values() if fact.type in begins))
     urgent = _seen_by_stops(known, stops)
     children: defaultdict[EventId | None, list[EventFact]] = defaultdict(list)
     for fact in known.values():
         children[fact.previous if fact.previous in known else None].append(fact)
 
     def entry(fact: EventFact) -> tuple[bool, bool, int, EventId]:
-        return fact.type not in begins, fact.event_id not in urgent, fact.occurred_at_ms, fact.event_id
+        return fact.event_id not in early, fact.event_id not in urgent, fact.occurred_at_ms, fact.event_id
 
     ordered: dict[EventId, EventFact] = {}
     ready = [entry(fact) for fact in children[None]]

@@ -106,9 +106,9 @@ TABLE: Mapping[EventType | SystemEvent, Rule] = {
     EventType.REFERRAL_FEEDBACK: _rule(_T, HELPING),
     EventType.REFERRAL_COMPLETED: _rule(_T, HELPING, State.COMPLETED),
     EventType.REFERRAL_FAILED: _rule(_T, HELPING, State.FAILED, reason=True),
-    EventType.REFERRAL_CANCELLED: Rule({_S: UNDECIDED, _T: OPEN}, State.CANCELLED, reason=True),
+    EventType.REFERRAL_CANCELLED: Rule({_S: UNDECIDED, _T: OPEN}, State.CANCELLED, OPEN, reason=True),
     EventType.REFERRAL_REOPENED: _both(REOPENABLE, reason=True),  # both must: see `_Course.reopen`
-    EventType.ENTERED_IN_ERROR: _rule(_S, _SENT, State.ENTERED_IN_ERROR, reason=True),
+    EventType.ENTERED_IN_ERROR: _rule(_S, _SENT, State.ENTERED_IN_ERROR, reason=True, moves=_SENT),
     EventType.CONSENT_GRANTED: _rule(_S, _ANY),
     EventType.CONSENT_AMENDED: _rule(_S, _ANY),
     EventType.CONSENT_WITHDRAWN: _both(_ANY),
@@ -121,7 +121,7 @@ TABLE: Mapping[EventType | SystemEvent, Rule] = {
 BEGINS = frozenset({EventType.REFERRAL_REQUESTED})
 """There is nothing to say about a referral before it was asked for."""
 STOPS = frozenset({EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
-"""When these cross another event, they win: what was stopped stays stopped."""
+"""When these cross another event, they win: their sender's gate let them go, so what was stopped stays stopped."""
 _CONSENT_AGAIN = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 
 
@@ -173,12 +173,13 @@ def state_of(facts: Iterable[EventFact]) -> ReferralView:
 
 
 def _step(view: ReferralView, fact: EventFact) -> ReferralView:
+    rule = TABLE[fact.type]
     role = Role.SYSTEM if isinstance(fact.type, SystemEvent) else view.role_of(fact.sender)
-    if role is None or may_emit(view, role, fact.type):
+    stops = fact.type in STOPS and role in rule.emitters and view.state in rule.moves
+    if role is None or (not stops and may_emit(view, role, fact.type)):
         return replace(view, crossed=(*view.crossed, fact.event_id))
     if fact.type is EventType.REFERRAL_REOPENED:
         return _reopen(view, role)
-    rule = TABLE[fact.type]
     if rule.to is None or view.state not in rule.moves:
         return view
     return replace(view, state=rule.to, reopening=frozenset())

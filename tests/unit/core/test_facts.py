@@ -53,6 +53,14 @@ def test_what_begins_the_course_comes_first() -> None:
     assert names(in_order([stop, begin], BEGINS, STOPS)) == "ba"
 
 
+def test_what_the_beginning_had_seen_comes_before_it_and_before_all_else() -> None:
+    """`a` was said before the beginning `b`, with a clock far ahead; the stop `c` still waits for both."""
+    begin = fact("b", "a", 1, EventType.REFERRAL_REQUESTED)
+    stop = fact("c", None, 2, EventType.REFERRAL_CANCELLED)
+    ahead = dataclasses.replace(fact("a", at=99), sender=COLLECTOR)
+    assert names(in_order([stop, begin, ahead], BEGINS, STOPS)) == "abc"
+
+
 def test_a_sender_of_a_stop_knew_what_it_had_said_itself() -> None:
     """`c` is the stopper's own earlier word without a link to the stop `d`; `b` is the other side's."""
     other = dataclasses.replace(fact("b", "a", 1), sender=COLLECTOR)

@@ -229,12 +229,25 @@ def test_a_cancellation_that_crosses_an_acceptance_wins_and_the_crossing_is_show
     assert view.crossed == (event_id("accepted"), event_id("progress"))
 
 
-def test_a_source_that_knows_of_the_acceptance_cannot_cancel() -> None:
-    """Afterwards it is the target's to end, or a withdrawal of consent."""
-    course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_CANCELLED, by=Role.SOURCE)
-    assert course.view.state is State.ACCEPTED
-    assert course.view.crossed == (course.facts[-1].event_id,)
-    assert Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_CANCELLED).view.state is State.CANCELLED
+def test_a_source_that_knows_of_the_acceptance_cannot_cancel_but_a_stop_that_got_through_counts() -> None:
+    """Its gate refuses that; should the cancellation be there all the same, stopping is the safe reading."""
+    accepted = Course().add(E.REFERRAL_ACCEPTED)
+    assert may_emit(accepted.view, Role.SOURCE, E.REFERRAL_CANCELLED) == (Code.STATE_NOT_ALLOWED,)
+    assert may_emit(accepted.view, Role.TARGET, E.REFERRAL_CANCELLED) == ()
+    assert accepted.add(E.REFERRAL_CANCELLED, by=Role.SOURCE).view.state is State.CANCELLED
+
+
+def test_a_stop_after_the_end_is_a_crossing() -> None:
+    """What is rejected or completed cannot be cancelled any more, by either side."""
+    for role in (Role.SOURCE, Role.TARGET):
+        course = Course().add(E.REFERRAL_REJECTED).add(E.REFERRAL_CANCELLED, by=role)
+        assert (course.view.state, course.view.crossed) == (State.REJECTED, (course.facts[-1].event_id,))
+
+
+def test_a_stop_by_the_wrong_side_is_none() -> None:
+    """The target cannot enter a referral in error."""
+    course = Course().add(E.ENTERED_IN_ERROR, by=Role.TARGET)
+    assert (course.view.state, course.view.crossed) == (State.REQUESTED, (course.facts[-1].event_id,))
 
 
 def test_entered_in_error_wins_over_everything_that_crosses_it() -> None:
