@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
-from refbus.envelope.routing import Authenticated
+from refbus.envelope.format import Envelope
+from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError
 from refbus.wire.consent import decode_signed
 from refbus_gateway import sending
@@ -50,6 +51,23 @@ def undecryptable(gateway: Gateway, tx: Transaction, error: UndecryptableError) 
     fields = {"envelope_sha256": opened_routing.envelope.sha256, "reason": error.reason.value}
     block = opened_routing.block
     best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
+
+
+def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> None:
+    """Ask for a fresh envelope of an event that came too late to be taken, unless it is known here already.
+
+    A gateway that was away for longer than a message lives loses nothing this way. Whether it was genuine is judged as
+    of the last moment of its term.
+    """
+    try:
+        envelope = Envelope.parse(raw)
+        at_ms = envelope.header.expires_at_hour * sending.HOUR_MS - 1
+        block = receive(envelope, gateway.keys.openers(), gateway.history, at_ms).opened.block
+    except RefbusError:
+        return
+    if block.recipient == gateway.me and referrals.event_row_id(tx, block.sender, block.event_id) is None:
+        fields = {"envelope_sha256": envelope.sha256, "reason": Code.OPEN_FAILED.value}
+        best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
 
 
 def repeated(gateway: Gateway, tx: Transaction, row_id: int, block: RoutingBlock) -> None:

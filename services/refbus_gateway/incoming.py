@@ -143,6 +143,8 @@ def _set_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, state: As
             answers.best_effort(gateway, tx, lambda: audit.record(gateway, tx, None, _refusal(codes)))
     if first and isinstance(error, UndecryptableError):
         answers.undecryptable(gateway, tx, error)
+    elif first and error.code is Code.MESSAGE_EXPIRED and record.kind is InboxKind.EVENT:
+        answers.expired(gateway, tx, record.body)
     return state is AsideState.REFUSED
 
 

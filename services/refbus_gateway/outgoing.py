@@ -10,8 +10,10 @@ from typing import Final
 
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.ids import KeyId
+from refbus.core.referral import State
+from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
-from refbus_gateway import notices, sending
+from refbus_gateway import course, notices, sending
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import consents, inbox, outbox, referrals
@@ -97,7 +99,7 @@ def tend(gateway: Gateway) -> None:
     gateway.directory()
     with gateway.store.write() as tx:
         for row in outbox.open_envelopes(tx):
-            code = _why_stale(gateway, row)
+            code = _why_stale(gateway, tx, row)
             if code is not None:
                 notices.request_renewal(gateway, tx, row, code)
         for row in outbox.stale(tx):
@@ -107,16 +109,27 @@ def tend(gateway: Gateway) -> None:
                 _again(gateway, tx, withdrawal.event_row)
 
 
-def _why_stale(gateway: Gateway, row: OutboxRow) -> Code | None:
-    """Find what makes an envelope useless that no gate has passed on: its term, or a key that was revoked."""
-    if row.state is RowState.STALE or row.expires_at_hour is None:
-        return None
-    now_ms = gateway.now_ms()
-    if row.expires_at_hour * HOUR_MS <= now_ms:
-        return Code.MESSAGE_EXPIRED
-    if row.state is not RowState.READY:
-        return None
-    return Code.KEY_REVOKED if {row.recipient_kid, row.signer_kid} & _revoked(gateway) else None
+def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None:
+    """Find what makes an envelope useless: its term, or a key that was revoked before a gate took it.
+
+    Once our gate has passed it on, the gate watches over it (DELIVERY_FAILED). A request has an answer of its own, so
+    one that nobody has answered when its term ends is sealed again, wherever it was lost.
+    """
+    expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= gateway.now_ms()
+    if row.state is RowState.READY:
+        revoked = {row.recipient_kid, row.signer_kid} & _revoked(gateway)
+        return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else None
+    unanswered = expired and row.state is RowState.FORWARDED and _is_unanswered_request(tx, row)
+    return Code.MESSAGE_EXPIRED if unanswered else None
+
+
+def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
+    if row.referral is None or row.event_id is None:
+        return False
+    event = referrals.event(tx, row.event_id)
+    if event.block.event_type is not EventType.REFERRAL_REQUESTED:
+        return False
+    return course.view_of(tx, referrals.get(tx, row.referral)).state is State.REQUESTED
 
 
 def _revoked(gateway: Gateway) -> set[KeyId | None]:
@@ -144,6 +157,6 @@ def _renew(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
 def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:
     newest = outbox.of_event(tx, event_row)[-1]
     since_ms = gateway.now_ms() - newest.created_ms
-    if newest.state in outbox.ENDED and since_ms >= WITHDRAWAL_AGAIN_MS:
+    if newest.state not in {RowState.READY, RowState.STALE} and since_ms >= WITHDRAWAL_AGAIN_MS:
         with tx.connection.begin_nested():
             sending.renew(gateway, tx, referrals.event(tx, event_row))

@@ -1,8 +1,8 @@
 """Gateways of a real development federation on a bus in memory, with a clock that tests move.
 
-    world = World(tmp_path)
-    kz, uz = world.gateway(AGENCY), world.gateway(SHELTER)
-    world.carry()     # what is in an outbox stands in the recipient's inbox: a road without gates, for unit tests
+world = World(tmp_path)
+kz, uz = world.gateway(AGENCY), world.gateway(SHELTER)
+world.carry()     # what is in an outbox stands in the recipient's inbox: a road without gates, for unit tests
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from refbus.bus.memory import MemoryBus
-from refbus.core.ids import CountryCode, OrgId
+from refbus.bus.port import TopicState
+from refbus.core.ids import CountryCode, OrgId, ReferralId
 from refbus.core.referral import ReferralView
 from refbus.core.vocabulary import DataCategory, EventType
+from refbus.crypto.kem import KemPrivate
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
+from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import acting, casework, consents, course
+from refbus_gateway import acting, casework, consents, course, showing, views
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
+from refbus_gateway.showing import Opened
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.sync import Round, Synchroniser
+from refbus_gateway.views import EventLine, Health
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
 
@@ -111,10 +116,8 @@ class World:
                 count += 1
         return count
 
-    def lab_gate_keys(self, country: str) -> list[Any]:
+    def lab_gate_keys(self, country: str) -> list[KemPrivate]:
         """Return the KEM keys of a country's gate."""
-        from refbus.trust.homes import Home as MemberHome
-
         gate = MemberHome(self.lab.paths.gate(CountryCode(country)))
         return list(gate.kem_keys(PASSPHRASE).values())
 
@@ -127,8 +130,6 @@ class World:
                 return
 
     def _topic(self, name: str) -> None:
-        from refbus.bus.port import TopicState
-
         self.bus.create_topic(TopicState(name, 1, 1, {}))
 
 
@@ -208,6 +209,58 @@ def refer(gateway: Gateway, case: int, **options: Any) -> int:
         return casework.send_case(gateway, tx, cases.get(tx, case), **options).referral.id
 
 
+def sent(gateway: Gateway, case: bytes | None = None, consent: bytes | None = None) -> tuple[int, int]:
+    """Take a case in with a consent and refer it; return the numbers of case and referral."""
+    number = new_case(gateway, case)
+    take_consent(gateway, number, consent or consent_file())
+    return number, refer(gateway, number)
+
+
+def incoming(gateway: Gateway, referral_id: bytes) -> int:
+    """Return the number that a received referral has here."""
+    with gateway.store.read() as tx:
+        found = referrals.find(tx, ReferralId(referral_id))
+        assert found is not None
+        return found.id
+
+
+def id_of(gateway: Gateway, number: int) -> bytes:
+    """Return the id of a referral."""
+    with gateway.store.read() as tx:
+        return referrals.get(tx, number).referral_id
+
+
+def open_at(gateway: Gateway, number: int) -> Opened:
+    """Open a referral as a person does."""
+    with gateway.store.write() as tx:
+        return showing.open_referral(gateway, tx, number, "en")
+
+
+def line(gateway: Gateway, number: int, event_type: EventType = EventType.REFERRAL_REQUESTED) -> EventLine:
+    """Return where the newest of our events of a type is."""
+    with gateway.store.read() as tx:
+        referral = referrals.get(tx, number)
+        events = [e for e in referrals.events_of(tx, referral) if e.outgoing and e.block.event_type is event_type]
+        return views.event_line(tx, events[-1], course.view_of(tx, referral))
+
+
+def home_health(gateway: Gateway) -> Health:
+    """Return the state of a home."""
+    with gateway.store.read() as tx:
+        return views.health(gateway, tx)
+
+
+def alarm_codes(gateway: Gateway) -> list[str]:
+    """Return the codes of the standing alarms."""
+    return [alarm.code for alarm in home_health(gateway).alarms]
+
+
+def withdraw_all(gateway: Gateway, case: int) -> None:
+    """Withdraw every consent of a case."""
+    with gateway.store.write() as tx:
+        consents.withdraw(gateway, tx, cases.get(tx, case), None)
+
+
 def say(gateway: Gateway, number: int, event_type: EventType, **document: Any) -> None:
     """Answer in a referral."""
     with gateway.store.write() as tx:
@@ -218,6 +271,3 @@ def view(gateway: Gateway, number: int) -> ReferralView:
     """Return how a referral stands at a gateway."""
     with gateway.store.read() as tx:
         return course.view_of(tx, referrals.get(tx, number))
-
-
-__all__ = ["AGENCY", "SHELTER", "Clock", "World", "case_file", "consent_file"]

@@ -1,8 +1,8 @@
 """Two or more gates and gateways on one bus in memory: the whole road with production parts but Faust and Kafka.
 
-    road = Road(tmp_path)
-    kz, uz = road.gateway(AGENCY), road.gateway(SHELTER)
-    road.settle(kz, uz)          # gateways, gates and pumps work until nothing moves
+road = Road(tmp_path)
+kz, uz = road.gateway(AGENCY), road.gateway(SHELTER)
+road.settle(kz, uz)          # gateways, gates and pumps work until nothing moves
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from refbus_gate.pump import Pump
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 from refbus_gateway.gateway import Gateway
-from support.ceremonies import PASSPHRASE
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import World
 
 
@@ -39,9 +39,7 @@ class Node:
         self.follower = DirectoryFollower(self.home.trust, lambda: bus.reader(f"{country}.directory"), clock)
         self.follower.turn(0)
         keys = self.home.gate_keys(self.home.trust.history.latest, clock())
-        parts = GateParts(
-            keys, self.home.store, self.home.audit_keys, self.follower.history, clock, Workers(1)
-        )
+        parts = GateParts(keys, self.home.store, self.home.audit_keys, self.follower.history, clock, Workers(1))
         self.core = GateCore(parts)
         sources = {source.topic: source for source in sources_of(self.country, road.gate_countries)}
         self.bus = bus
@@ -79,6 +77,8 @@ class Node:
 class Road(World):
     """Gateways and gates of one federation."""
 
+    agency: OrgId = AGENCY
+    shelter: OrgId = SHELTER
     gate_countries: tuple[CountryCode, ...] = (CountryCode("kz"), CountryCode("uz"))
     nodes: dict[str, Node] = field(init=False)
     opened: list[Gateway] = field(init=False)
@@ -95,10 +95,27 @@ class Road(World):
         self.nodes = {country: Node(self, country) for country in self.gate_countries}
 
     def gateway(self, org_id: OrgId) -> Gateway:
-        """Open a member's gateway."""
+        """Open a member's gateway, in place of the one that was open."""
+        for open_one in [each for each in self.opened if each.me == org_id]:
+            open_one.close()
+            self.opened.remove(open_one)
         gateway = super().gateway(org_id)
         self.opened.append(gateway)
         return gateway
+
+    def of(self, org_id: OrgId) -> Gateway:
+        """Return the open gateway of a member."""
+        return next(each for each in self.opened if each.me == org_id)
+
+    @property
+    def kz(self) -> Gateway:
+        """The agency's gateway."""
+        return self.of(self.agency)
+
+    @property
+    def uz(self) -> Gateway:
+        """The shelter's gateway."""
+        return self.of(self.shelter)
 
     def settle(self, *gateways: Gateway) -> None:
         """Let gateways, gates and pumps work until nothing moves any more."""

@@ -26,7 +26,7 @@ def group() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the request to this file.")
 @example('refbus --home ~/refbus keys init --country uz --label "Shelter, south" --service SocialCare --language uz')
 @with_session
-def init(session: Session, country: str, out: Path | None, **said: Any) -> None:
+def init(session: Session, /, country: str, out: Path | None, **said: Any) -> None:
     """Make a home with first keys, and an enrolment request for the ceremony of your country."""
     from refbus.core.ids import parse_country  # late: nothing else here needs them
     from refbus.trust.enrolment import Profile, new_org_id

@@ -178,7 +178,13 @@ def set_state(tx: Transaction, row_id: int, state: RowState) -> None:
 
 def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
     """Keep a verified notice about a row; False when it was here already."""
-    if tx.connection.execute(select(notices.c.id).where(notices.c.decision_id == notice.decision_id)).first():
+    same = select(notices.c.id).where(
+        notices.c.outbox_id == row_id,
+        notices.c.decision_id == notice.decision_id,
+        notices.c.kind == notice.kind,
+        notices.c.outcome == notice.outcome,
+    )
+    if tx.connection.execute(same).first():
         return False
     tx.connection.execute(
         insert(notices).values(

@@ -106,7 +106,7 @@ notices = Table(
     Column("outcome", Text, nullable=False),
     Column("codes", Text, nullable=False, comment="joined by spaces"),
     Column("at_ms", Integer, nullable=False),
-    Column("decision_id", LargeBinary, nullable=False, unique=True),
+    Column("decision_id", LargeBinary, nullable=False),
     Column("received_ms", Integer, nullable=False),
     Index("notices_of_row", "outbox_id"),
 )

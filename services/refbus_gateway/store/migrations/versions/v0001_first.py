@@ -224,6 +224,5 @@ def upgrade() -> None:
             ["outbox.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("decision_id"),
     )
     op.create_index("notices_of_row", "notices", ["outbox_id"], unique=False)
