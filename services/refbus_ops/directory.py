@@ -149,6 +149,35 @@ def add_country(paths: FederationPaths, country: str, policy: Path, delegation: 
     _stage(paths, lambda publication: changes.add_country(publication, code, content, key))
 
 
+@directory.command(name="replace-delegation")
+@click.argument("country")
+@click.option("--delegation", type=_FILE, required=True, help="Public key file of the country's new key.")
+@click.pass_obj
+def replace_delegation(paths: FederationPaths, country: str, delegation: Path) -> None:
+    """Stage another key for a country's folder; anchors sign, and the country with its new key."""
+    code, key = parse_country(country), custody.import_public(_read(delegation))
+    _stage(paths, lambda publication: publication.delegate(code, key))
+
+
+@directory.command(name="remove-country")
+@click.argument("country")
+@click.pass_obj
+def remove_country(paths: FederationPaths, country: str) -> None:
+    """Stage the end of a country's part: readers then know none of its members."""
+    code = parse_country(country)
+    _stage(paths, lambda publication: changes.remove_country(publication, code))
+
+
+@directory.command(name="replace-online")
+@click.argument("role", type=click.Choice(["snapshot", "timestamp"]))
+@click.argument("public", type=_FILE)
+@click.pass_obj
+def replace_online(paths: FederationPaths, role: str, public: Path) -> None:
+    """Stage another key for an online role; anchors sign. Put its key file in place before publishing."""
+    key = custody.import_public(_read(public))
+    _stage(paths, lambda publication: changes.replace_online(publication, role, key))
+
+
 @directory.command(name="put-policy")
 @click.argument("policy", type=_FILE)
 @click.option("--country", required=True)

@@ -47,6 +47,22 @@ def remove_anchor(publication: Publication, keyid: str, threshold: int) -> None:
     publication.edit_root(change)
 
 
+def replace_online(publication: Publication, role: str, key: Key) -> None:
+    """Give `snapshot` or `timestamp` to another key alone. The next publication is signed with it."""
+
+    def change(root: Root) -> None:
+        for keyid in list(root.roles[role].keyids):
+            root.revoke_key(keyid, role)
+        root.add_key(key, role)
+
+    publication.edit_root(change)
+
+
+def remove_country(publication: Publication, country: CountryCode) -> None:
+    """End a country's part: its members are unknown to readers from then on. Raises SetupError USAGE."""
+    publication.end_delegation(country)
+
+
 def add_country(publication: Publication, country: CountryCode, policy: bytes, delegation: Key) -> None:
     """Bring in a country with its policy (bytes of `compile_policy`) and the key that speaks for its folder."""
     publication.delegate(country, delegation)

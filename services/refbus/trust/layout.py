@@ -24,9 +24,7 @@ MAX_TIMESTAMP_BYTES = 16_384
 
 _VERSION = r"[1-9][0-9]{0,8}"
 _METADATA = re.compile(rf"metadata/{_VERSION}\.(?P<role>root|snapshot|targets|[a-z]{{2}})\.json")
-_TARGET = re.compile(
-    r"targets/(?P<folder>[a-z]{2}|enrolment)/(?P<sha256>[0-9a-f]{64})\.(?P<name>[a-z0-9-]{1,40}\.json)"
-)
+_TARGET = re.compile(r"targets/(?P<folder>[a-z]{2,16})/(?P<sha256>[0-9a-f]{64})\.(?P<name>[a-z0-9-]{1,40}\.json)")
 
 
 def check_file(path: str, content: bytes) -> None:

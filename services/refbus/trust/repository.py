@@ -127,15 +127,30 @@ class Publication:
 
     def delegate(self, country: CountryCode, key: Key) -> None:
         """Give `country` its folder, under this key alone; replaces the key of a country that has one."""
+        _, roles = self._delegations()
+        roles[country] = DelegatedRole(country, [], 1, terminating=True, paths=[f"{country}/*"])
+        self._edited(Targets.type).signed.add_key(key, country)
+        self._forget_unused_keys()
+        self._edited(country)
+
+    def end_delegation(self, country: CountryCode) -> None:
+        """Take its folder from `country`: readers then know none of its members. Raises SetupError, no such country."""
+        if self._delegations()[1].pop(country, None) is None:
+            raise SetupError(Code.USAGE, f"{country} has no folder")
+        self._roles.pop(country, None)
+        self._forget_unused_keys()
+
+    def _delegations(self) -> tuple[dict[str, Key], dict[str, DelegatedRole]]:
         delegations = self._edited(Targets.type).signed.delegations
         if delegations is None or delegations.roles is None:
             raise MalformedError(Code.DIRECTORY_INVALID, "targets role without delegations")
-        delegations.roles[country] = DelegatedRole(country, [], 1, terminating=True, paths=[f"{country}/*"])
-        self._edited(Targets.type).signed.add_key(key, country)
-        used = {keyid for role in delegations.roles.values() for keyid in role.keyids}
-        for keyid in [keyid for keyid in delegations.keys if keyid not in used]:
-            del delegations.keys[keyid]
-        self._edited(country)
+        return delegations.keys, delegations.roles
+
+    def _forget_unused_keys(self) -> None:
+        keys, roles = self._delegations()
+        used = {keyid for role in roles.values() for keyid in role.keyids}
+        for keyid in [keyid for keyid in keys if keyid not in used]:
+            del keys[keyid]
 
     def put(self, role: str, path: str, content: bytes) -> None:
         """Make `role` list `content` as target `path`."""
@@ -228,7 +243,7 @@ class Publication:
         first = not (self._repository.folder / TIMESTAMP).is_file()
         timestamp = Timestamp() if first else self._repository.timestamp()
         snapshot = Snapshot() if first else self._repository.snapshot()
-        if self._roles or snapshot.expires - self._now < RESIGN_BEFORE:
+        if self._root or self._roles or snapshot.expires - self._now < RESIGN_BEFORE:
             snapshot.version += 0 if first else 1
             snapshot.expires = self._now + LIFE[Snapshot.type]
             for name, metadata in self._roles.items():

@@ -253,14 +253,51 @@ def test_anchors_change_by_the_threshold_of_old_and_new(fed: Lab, store: TrustSt
     changes.remove_anchor(publication, kz.public_key.keyid, 3)
     fed.publish(publication)
     assert Repository(fed.paths.repository).root().signed.version == 3
-    assert read(store, fed.files()).version == 1
+    assert read(store, fed.files()).version == 3
     with pytest.raises(SetupError):
         changes.remove_anchor(fed.publication(), kz.public_key.keyid, 3)
     publication = fed.publication()
     changes.revoke(publication, SHELTER, fed.pair(SHELTER).kid, NOW_MS, by_anchors=True)
     assert publication.sign(kz) == ()
     fed.publish(publication)
+    assert read(store, fed.files()).version == 4
+
+
+@pytest.mark.parametrize("role", ["snapshot", "timestamp"])
+def test_an_online_key_is_replaced(fed: Lab, store: TrustStore, role: str) -> None:
+    """Three anchors give the role to a new key; the old one's signatures are over, readers follow."""
+    path = fed.paths.online(role)
+    old = load_signer(path, PASSPHRASE)
+    path.rename(path.with_suffix(".old"))
+    publication = fed.publication()
+    changes.replace_online(publication, role, create_key(path, PASSPHRASE, memory_kib=DEVELOPMENT_KIB).public_key)
+    assert publication.missing() == {"root": 3}
+    fed.publish(publication)
     assert read(store, fed.files()).version == 2
+    signers = {name: load_signer(fed.paths.online(name), PASSPHRASE) for name in ("snapshot", "timestamp")}
+    signers[role] = old
+    publication = fed.publication()
+    changes.set_status(publication, SHELTER, OrgStatus.SUSPENDED)
+    publication.sign(load_signer(fed.paths.delegation(UZ), PASSPHRASE))
+    with pytest.raises(UntrustedError):
+        publication.publish(signers["snapshot"], signers["timestamp"])
+
+
+def test_a_country_leaves(fed: Lab, store: TrustStore) -> None:
+    """Its members are unknown from then on; versions from before are kept; the others go on."""
+    publication = fed.publication()
+    changes.set_status(publication, SHELTER, OrgStatus.SUSPENDED)
+    changes.remove_country(publication, UZ)
+    assert publication.missing() == {"targets": 3}
+    fed.publish(publication)
+    directory = read(store, fed.files())
+    assert directory.countries() == ("kg", "kz", "tm")
+    assert SHELTER not in directory.organisations
+    before = store.history.at(1)
+    assert before is not None
+    assert SHELTER in before.organisations
+    with pytest.raises(SetupError):
+        changes.remove_country(fed.publication(), UZ)
 
 
 def test_a_policy_only_moves_forward(fed: Lab, store: TrustStore) -> None:

@@ -118,6 +118,8 @@ def test_a_country_and_an_anchor_are_added(fed: Lab, run: Run, tmp_path: Path) -
     run("publish", "--development", passphrase=True)
     store = fed.store(tmp_path / "reader")
     assert "tj" in read(store, fed.files()).policies
+    run("replace-delegation", "tj", "--delegation", tmp_path / "delegations.json")
+    run("publish", "--development", passphrase=True)
     (tmp_path / "tj.toml").write_text(text.replace("version = 1", "version = 2"), "utf-8")
     run("put-policy", tmp_path / "tj.toml", "--country", "tj")
     run("publish", "--development", passphrase=True)
@@ -139,6 +141,16 @@ def test_keys_are_revoked_and_anchors_removed(fed: Lab, run: Run, tmp_path: Path
     run("remove", SHELTER)
     run("publish", "--development", passphrase=True)
     run("verify")
+
+
+def test_a_country_leaves_and_an_online_key_changes(fed: Lab, run: Run, tmp_path: Path) -> None:
+    """Both by the anchors."""
+    fed.paths.online("timestamp").rename(tmp_path / "old.key")
+    (tmp_path / "new.json").write_text(run("new-key", fed.paths.online("timestamp"), passphrase=True).strip(), "utf-8")
+    run("replace-online", "timestamp", tmp_path / "new.json")
+    run("remove-country", "uz")
+    run("publish", "--development", passphrase=True)
+    assert read(fed.store(tmp_path / "reader"), fed.files()).countries() == ("kg", "kz", "tm")
 
 
 def test_the_directory_is_exported(fed: Lab, run: Run, tmp_path: Path) -> None:
