@@ -59,13 +59,13 @@ def cache_folder(lock: Path = LOCK) -> Path:
     return cache / "refbus" / f"kafka-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
 
 
-def fetch(progress: Progress = print, folder: Path | None = None) -> Path:
+def fetch(progress: Progress = print, folder: Path | None = None, lock: Path = LOCK) -> Path:
     """Bring every locked jar into the cache and return its folder; what is there and right is not fetched again.
 
     Two processes may call this at once: the second waits. Raises ArtifactError.
     """
-    folder = folder or cache_folder()
-    jars = locked_jars()
+    folder = folder or cache_folder(lock)
+    jars = locked_jars(lock)
     with locked(folder):
         missing = [jar for jar in jars if not _is_right(folder, jar)]
         if missing:

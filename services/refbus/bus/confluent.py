@@ -38,8 +38,7 @@ MAX_RECORD = 1_048_576
 REQUEST_TIMEOUT_S = 10.0
 """How long one question to a broker may take."""
 
-GROUP_ATTEMPTS = 6
-"""How often moving a group's offset is tried while the broker still counts a dead member (about 6 s)."""
+GROUP_ATTEMPTS = 6  # about 6 s: so long the broker may count a dead member
 
 __all__ = ["BrokerAddress", "ConfluentAdmin", "ConfluentProducer", "ConfluentReader", "TlsFiles"]
 __all__ += ["admin", "producer", "reader"]

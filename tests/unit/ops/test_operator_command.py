@@ -1,0 +1,268 @@
+"""`refbus-ops` from the outside: what it prints and how it exits, on a cluster in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from refbus.bus.address import BrokerAddress
+from refbus.bus.memory import MemoryBus
+from refbus.bus.port import TopicState
+from refbus.bus.topicplan import apply, plan
+from refbus.bus.topicset import gate_group, wanted
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, TransportError
+from refbus.settings import OpsSettings, from_environment
+from refbus.wire.transport import StoppedRecord
+from refbus_ops.cli import main, root
+from refbus_ops.context import Operator
+from refbus_ops.lag import lag
+from refbus_ops.refused import quarantine, refused, replay
+from refbus_ops.topics import topics
+from support.directories import NOW_MS, federation, ngo
+
+KZ = CountryCode("kz")
+FED = federation(("kz", "uz"))
+DECISION = bytes(range(16))
+CANARY = b"canary of sealed bytes"
+
+
+class KnownDirectory(Operator):
+    """An operator whose gate has verified the test federation."""
+
+    __slots__ = ()
+
+    def directory(self) -> Directory:
+        """Return the test federation."""
+        return FED.directory
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    """Return the cluster of kz, as declared."""
+    made = MemoryBus(clock=lambda: NOW_MS)
+    declared = wanted(FED.directory, KZ, production=False)
+    apply(plan(declared, made.admin()), made.admin())
+    return made
+
+
+@pytest.fixture
+def run(bus: MemoryBus, tmp_path: Path) -> Callable[..., Result]:
+    """Return a way to run one command as the operator of kz."""
+    settings = from_environment(OpsSettings, {"REFBUS_BOOTSTRAP_KZ": "127.0.0.1:9092"})
+
+    def connect(address: BrokerAddress) -> MemoryBus:
+        assert address == BrokerAddress("127.0.0.1:9092")
+        return bus
+
+    operator = KnownDirectory(settings, KZ, tmp_path, connect=connect, clock=lambda: NOW_MS)
+    groups = {"topics": topics, "lag": lag, "refused": refused, "quarantine": quarantine, "replay": replay}
+
+    def invoke(name: str, *arguments: str) -> Result:
+        return CliRunner().invoke(groups[name], arguments, obj=operator)
+
+    return invoke
+
+
+def error(result: Result) -> RefbusError:
+    """Return the error that a command raised on purpose."""
+    assert isinstance(result.exception, RefbusError)
+    return result.exception
+
+
+def stop(bus: MemoryBus, family: str, decision: bytes, *codes: Code) -> None:
+    """Put a stopped record where the gate puts it."""
+    bus.put(f"kz.{family}", StoppedRecord(decision, "kz.outbox", 7, tuple(codes), CANARY).encode())
+
+
+def test_drift_exits_with_zero_on_a_clean_cluster_and_one_otherwise(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Scripts rely on the exit code, people read the lines."""
+    clean = run("topics", "drift")
+    assert (clean.exit_code, clean.output) == (0, "kz: as declared\n")
+    bus.create_topic(TopicState("kz.test", 1, 1, {}))
+    drifted = run("topics", "drift")
+    assert drifted.exit_code == 1
+    assert "? topic kz.test" in drifted.output
+
+
+def test_plan_shows_and_apply_does(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Plan leaves the drift; apply removes it."""
+    bus.admin().set_topic_config("kz.outbox", {"retention.ms": "1"})
+    shown = run("topics", "plan")
+    assert (shown.exit_code, "retention.ms: 1 ->" in shown.output) == (0, True)
+    assert run("topics", "drift").exit_code == 1
+    assert run("topics", "apply").exit_code == 0
+    assert run("topics", "drift").exit_code == 0
+
+
+def test_a_plan_can_be_read_by_machines(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """One JSON object for each country."""
+    bus.admin().set_topic_config("kz.outbox", {"retention.ms": "1"})
+    found = json.loads(run("topics", "plan", "--json").output)
+    assert (found["country"], found["clean"]) == ("kz", False)
+    assert list(found["alter"]) == ["kz.outbox"]
+
+
+def test_a_broker_that_is_away_is_an_error_to_try_again(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """It is neither clean nor drift."""
+    bus.down = True
+    failed = error(run("topics", "drift"))
+    assert isinstance(failed, TransportError)
+    assert failed.code is Code.BROKER_UNREACHABLE
+
+
+def test_lag_counts_what_waits(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Waiting is the end less what the gate acknowledged; a topic never read counts whole."""
+    for _ in range(5):
+        bus.put("kz.outbox", b"sealed")
+        bus.put("kz.border.uz", b"sealed")
+    bus.group_offsets[gate_group(KZ), "kz.outbox"] = 2
+    assert json.loads(run("lag", "--json").output) == {
+        "kz.outbox": {"end": 5, "acknowledged": 2},
+        "kz.border.uz": {"end": 5, "acknowledged": 0},
+    }
+    assert [line.split()[:3] for line in run("lag").output.splitlines()] == [
+        ["kz.outbox", "waiting", "3"],
+        ["kz.border.uz", "waiting", "5"],
+    ]
+
+
+def test_refused_records_are_listed_by_code_and_never_shown(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Decision, place, time and codes; a repeat by a pump counts once; no byte of the record."""
+    stop(bus, "refused", DECISION, Code.NO_CONSENT, Code.PURPOSE_NOT_COVERED)
+    stop(bus, "refused", DECISION, Code.NO_CONSENT, Code.PURPOSE_NOT_COVERED)
+    stop(bus, "refused", bytes(16), Code.MESSAGE_EXPIRED)
+    listed = run("refused", "list").output
+    assert f"{DECISION.hex()}  2026-09-21" in listed
+    assert listed.splitlines()[-1] == "2 refused; MESSAGE_EXPIRED 1; NO_CONSENT 1; PURPOSE_NOT_COVERED 1"
+    only = run("refused", "list", "--code", "MESSAGE_EXPIRED", "--json").output
+    assert [json.loads(line)["codes"] for line in only.splitlines()] == [["MESSAGE_EXPIRED"]]
+    explained = run("refused", "show", DECISION.hex()).output
+    assert "NO_CONSENT: " in explained
+    assert "next: " in explained
+    assert "canary" not in listed + only + explained
+
+
+def test_only_the_newest_are_listed_and_all_are_counted(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """--last limits the lines, not the count."""
+    for number in range(5):
+        stop(bus, "refused", bytes([number]) * 16, Code.MESSAGE_EXPIRED)
+    lines = run("refused", "list", "--last", "2").output.splitlines()
+    assert [line[:2] for line in lines[:-1]] == ["03", "04"]
+    assert lines[-1] == "5 refused; MESSAGE_EXPIRED 5"
+
+
+def test_quarantine_has_its_own_list(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """What could not be read is not mixed with what was refused."""
+    stop(bus, "quarantine", DECISION, Code.MALFORMED)
+    assert run("refused", "list").output == "0 refused\n"
+    assert run("quarantine", "list").output.splitlines()[-1] == "1 quarantine; MALFORMED 1"
+    assert "MALFORMED: " in run("quarantine", "show", DECISION.hex()).output
+
+
+def test_a_record_that_no_gate_wrote_is_said(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Bytes of another shape are malformed input, not a crash."""
+    bus.put("kz.refused", b"\xff")
+    assert isinstance(error(run("refused", "list")), MalformedError)
+
+
+def test_a_code_of_another_version_is_said(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """An unknown code is not guessed at."""
+    bus.put("kz.refused", StoppedRecord(DECISION, "kz.outbox", 7, ("CODE_OF_TOMORROW",), CANARY).encode())
+    assert error(run("refused", "list")).code is Code.UNKNOWN_VALUE
+
+
+@pytest.mark.parametrize("family", ["refused", "quarantine"])
+def test_replay_leaves_an_order_for_the_gate(
+    run: Callable[..., Result], bus: MemoryBus, tmp_path: Path, family: str
+) -> None:
+    """A private file named by the decision; ordering twice is ordering once."""
+    stop(bus, family, DECISION, Code.VIEW_STALE)
+    for _ in range(2):
+        assert run("replay", DECISION.hex()).output == "ordered: kz.outbox 7, stopped with VIEW_STALE\n"
+    (order,) = (tmp_path / "replay").iterdir()
+    assert (order.name, order.read_bytes(), order.stat().st_mode & 0o777) == (DECISION.hex(), b"", 0o600)
+
+
+@pytest.mark.parametrize("decision", ["00" * 16, "../../../etc/x", "AB" * 16, "0" * 31, ""])
+def test_replay_of_what_is_not_there_leaves_nothing(
+    run: Callable[..., Result], bus: MemoryBus, tmp_path: Path, decision: str
+) -> None:
+    """An unknown decision, or what is none, is an error of the caller and touches no file."""
+    stop(bus, "refused", DECISION, Code.VIEW_STALE)
+    assert error(run("replay", decision)).code is Code.USAGE
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_topic_that_ends_in_silence_is_no_endless_wait(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """When the log has more and nothing comes, the command gives up and says so."""
+    stop(bus, "refused", DECISION, Code.VIEW_STALE)
+    log = bus.log("kz.refused")
+    log.records = [replace(record, offset=-1) for record in log.records]
+    assert error(run("refused", "list")).code is Code.BROKER_UNREACHABLE
+
+
+def test_the_operator_needs_a_country_and_a_broker(tmp_path: Path) -> None:
+    """Each missing setting is named with its option and its variable."""
+    nothing = Operator(from_environment(OpsSettings, {}))
+    for question, code, name in (
+        (nothing.one_country, Code.USAGE, "REFBUS_OPS_COUNTRY"),
+        (nothing.countries, Code.SETTINGS_INVALID, "REFBUS_BOOTSTRAP_"),
+        (nothing.gate_home, Code.HOME_NOT_FOUND, "REFBUS_OPS_GATE_HOME"),
+        (lambda: nothing.address(KZ), Code.SETTINGS_INVALID, "REFBUS_BOOTSTRAP_KZ"),
+    ):
+        with pytest.raises(SetupError) as caught:
+            question()
+        assert caught.value.code is code
+        assert name in caught.value.detail
+
+
+def test_without_a_named_country_every_configured_one_is_meant() -> None:
+    """An operator of a shared development broker sees all countries."""
+    settings = from_environment(
+        OpsSettings, {"REFBUS_BOOTSTRAP_UZ": "127.0.0.1:1", "REFBUS_BOOTSTRAP_KZ": "127.0.0.1:1"}
+    )
+    assert Operator(settings).countries() == ("kz", "uz")
+    assert Operator(settings, KZ).countries() == ("kz",)
+
+
+def test_a_gate_without_a_directory_is_said(tmp_path: Path) -> None:
+    """Before the first verified directory there is nothing to compare with."""
+    settings = from_environment(OpsSettings, {})
+    with pytest.raises(RefbusError) as caught:
+        Operator(settings, KZ, tmp_path).directory()
+    assert isinstance(caught.value, SetupError)
+
+
+def test_help_names_every_group() -> None:
+    """One page leads to everything."""
+    shown = CliRunner().invoke(root, ["--help"]).output
+    for group in ("broker", "directory", "lag", "quarantine", "refused", "replay", "topics"):
+        assert f"  {group} " in shown
+
+
+def test_an_unknown_setting_is_two_lines_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line: error, hint, 2; no traceback."""
+    monkeypatch.setenv("REFBUS_BOOTSTRP_KZ", "127.0.0.1:9092")
+    monkeypatch.setattr("sys.argv", ["refbus-ops", "topics", "plan"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("error: SETTINGS_INVALID")
+    assert lines[1].startswith("hint:")
+    assert len(lines) == 2
+
+
+def test_the_inbox_of_an_organisation_is_part_of_the_plan(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Every organisation of the directory has its topic."""
+    assert f"kz.inbox.{ngo('kz')}" in bus.admin().topics()
+    assert run("topics", "drift").exit_code == 0
