@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--federated", type=int, choices=[0, 1], default=0, help="one TLS cluster for each country")
     federated = bool(parser.parse_args(arguments).federated)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that what was started is stopped
     try:
         return _run(federated=federated)
     except RefbusError as failed:

@@ -146,14 +146,31 @@ class Stack:
 
 def up(folder: Path, *, federated: bool, say: Say) -> Stack:
     """Make a new world in `folder` (what was there is removed) and start everything; a failure leaves nothing."""
+    end_leftovers(folder)
     shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(worlds.create(folder, federated=federated, say=say))
     try:
         stack.start(say)
+        write_state(folder, stack)
     except BaseException:
         stack.stop()
         raise
     return stack
+
+
+def write_state(folder: Path, stack: Stack) -> None:
+    """Write down what is running, for others, and for whoever must end it should this process be killed."""
+    _write(folder / STATE, stack.state())
+
+
+def end_leftovers(folder: Path) -> None:
+    """End what a killed process has left running, by what it wrote down in `folder`."""
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    stop_pids([(each["pid"], each["started"]) for each in state["processes"].values()])
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def _base() -> dict[str, str]:
@@ -182,7 +199,7 @@ def _up(*, federated: bool) -> int:
     if _keeper() is not None:
         return _fail("a stack is running already", "`make down` stops it")
     RUN.mkdir(parents=True, exist_ok=True)
-    _end_leftovers()
+    end_leftovers(RUN)
     (RUN / STATE).unlink(missing_ok=True)
     log = RUN / "keeper.log"
     with log.open("wb") as output:
@@ -208,7 +225,7 @@ def _keep(*, federated: bool) -> int:
     stack = up(RUN / "world", federated=federated, say=lambda line: print(line, flush=True))
     try:
         while not stop.is_set():
-            _write(RUN / STATE, stack.state())  # process ids change when something was started again
+            write_state(RUN, stack)  # process ids change when something was started again
             stop.wait(5.0)
     finally:
         stack.stop()
@@ -221,19 +238,9 @@ def _down() -> int:
     keeper = _keeper()
     if keeper is not None:
         stop_pids([keeper])
-    _end_leftovers()
+    end_leftovers(RUN)
     print("stopped" if keeper else "nothing was running")
     return 0
-
-
-def _end_leftovers() -> None:
-    """End what a keeper that was killed has left behind, by what it wrote down."""
-    try:
-        state = json.loads((RUN / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    stop_pids([(each["pid"], each["started"]) for each in state["processes"].values()])
-    (RUN / STATE).unlink(missing_ok=True)
 
 
 def _keeper() -> tuple[int, str] | None:

@@ -49,15 +49,15 @@ class Report:
     def lines(self) -> list[str]:
         """Return the report for people."""
         refused = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
+        latency = f"p50 {self.latency_ms['p50']:.0f} ms, p99 {self.latency_ms['p99']:.0f} ms"
+        came = f"{self.delivered} arrived, {self.opened} opened, {self.answered} answered"
         return [
             f"  topology      {self.topology}, {self.seconds:.0f} s",
-            f"  referrals     {self.published} sent, {self.delivered} delivered, "
-            f"{self.opened} opened, {self.answered} answered",
+            f"  referrals     {self.published} sent: {came}",
             f"  refused       {refused}",
             f"  put aside     {self.duplicates_dropped} duplicates, {self.quarantined} quarantined",
             f"  lost          {self.lost}; records that no count explains: {self.unaccounted}",
-            f"  latency       p50 {self.latency_ms['p50']:.0f} ms, p99 {self.latency_ms['p99']:.0f} ms, "
-            "from the sender's commit to the recipient's verified copy",
+            f"  latency       {latency}, from the sender's commit to the recipient's verified copy",
         ]
 
 
