@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_NOT_OURS = {".git", ".venv", "var", "dist", "build"}
+_NOT_OURS = {".git", ".venv", "var", "dist", "__pycache__", ".hypothesis", ".coverage"}
 
 
 def project_files(*folders: str, suffix: str = "") -> list[Path]:
     """Return the files under the given folders of the checkout, without what runs leave behind; no folder means all."""
     roots = [ROOT / folder for folder in folders] if folders else [ROOT]
-    found = (path for root in roots for path in root.rglob(f"*{suffix}") if path.is_file())
-    return sorted(path for path in found if not _is_leftover(path.relative_to(ROOT)))
+    return sorted(path for root in roots for path in _walk(root) if path.name.endswith(suffix))
 
 
 def texts(*folders: str, suffix: str = "") -> Iterator[tuple[str, str]]:
@@ -33,8 +32,11 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def _is_leftover(path: Path) -> bool:
-    return any(
-        part in _NOT_OURS or part == "__pycache__" or part.endswith((".egg-info", "_cache")) or part == ".hypothesis"
-        for part in path.parts
-    )
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name in _NOT_OURS or path.name.endswith(("_cache", ".egg-info")):
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        else:
+            yield path

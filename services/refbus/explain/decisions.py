@@ -142,7 +142,7 @@ RULES = {
     ),
     Code.LOG_TRUNCATED: Explanation(
         "the broker no longer has the records that come next, or the topic was made anew",
-        "Do not restart blindly: follow docs/runbooks/log-truncated.md. Records may be missing.",
+        'Do not delete anything: follow "The log was cut" in docs/howto-operate.md.',
     ),
     Code.POSITION_CONFLICT: Explanation(
         "two gates work for the same country at the same time",

@@ -35,7 +35,7 @@ GATEWAY = {
     ),
     Code.HOME_NOT_FOUND: Explanation(
         "there is no gateway in this folder",
-        "Give the right folder with --home, or make one with `refbus init`.",
+        "Give the right folder with --home, or make one with `refbus keys init`.",
     ),
     Code.BACKUP_INVALID: Explanation(
         "the backup is damaged, incomplete or of another organisation",

@@ -47,7 +47,7 @@ ALERTS: tuple[Alert, ...] = (
         "!= 0",
         0,
         Severity.PAGE,
-        "A record was read and is not accounted for. Stop replays, keep the store, follow the runbook.",
+        "A record was read and is not accounted for. Stop replays and copy the home folder of the gate.",
     ),
     Alert(
         "RefbusQuarantine",
