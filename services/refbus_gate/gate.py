@@ -28,7 +28,7 @@ from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
-from refbus_gate.pump import Pump, PumpSettings
+from refbus_gate.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.watchdog import Watchdog
 from refbus_gate.work import Workers
@@ -166,10 +166,9 @@ class Gate:
         self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, local_ms)
 
     def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
-        address = self.addresses[country]
-        return Pump(
-            self.home.store, country, lambda: confluent.producer(address, delivery_timeout_s=0), local_ms, settings
-        )
+        # No time-out: a record that was given up could be overtaken by the one behind it.
+        connect = partial(confluent.producer, self.addresses[country], delivery_timeout_s=0, linger_s=LINGER_S)
+        return Pump(self.home.store, country, connect, local_ms, settings)
 
     def _first_directory(self) -> Directory:
         deadline = time.monotonic() + _FIRST_DIRECTORY_S

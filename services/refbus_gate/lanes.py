@@ -1,8 +1,8 @@
 """Which rows a pump may send now. No I/O: rows and delivery reports go in, rows to send come out.
 
 A lane is what must stay in order: a case on its way over a border, an inbox, a topic of the own country. Rows that a
-gate must confirm go one at a time; others follow each other closely, because the client stops at the first failure.
-A lane that fails is parked with back-off and forgets its rows; its turn comes again, and no other lane waits for it.
+gate must confirm go one at a time; others go in waves, each of which the broker takes or refuses as a whole. A lane
+that fails is parked with back-off, forgets its rows and goes on one row at a time; no other lane waits for it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from refbus.store.outgoing import Waiting
 
 PIPELINE = 64
-"""Most unreported rows of a lane."""
+"""Most rows of a wave."""
+WAVE_BYTES = 800_000
+"""Most bytes of a wave with more than one row, so that it is one batch for the broker (docs/adr/0022-waves.md)."""
 _FIRST_BACK_OFF_MS = 250
 _LONGEST_BACK_OFF_MS = 60_000
 
@@ -34,9 +37,20 @@ class _Lane:
     stored: bool = False
     refill_at_ms: int = 0
 
-    def sendable(self) -> bool:
-        window = 1 if self.rows and self.rows[0].confirmed else PIPELINE
-        return not self.failed and self.in_flight < min(window, len(self.rows))
+    def wave(self) -> list[Waiting]:
+        """Return the rows to send now: none while others are under way, one where order must be seen."""
+        if self.failed or self.in_flight or not self.rows:
+            return []
+        if self.rows[0].confirmed or self.failures:
+            return [self.rows[0]]
+        wave: list[Waiting] = []
+        size = 0
+        for row in islice(self.rows, PIPELINE):
+            size += len(row.value)
+            if wave and (size > WAVE_BYTES or row.confirmed):
+                break
+            wave.append(row)
+        return wave
 
 
 class Lanes:
@@ -63,8 +77,9 @@ class Lanes:
         """Yield rows to send now; each counts as in flight from then on."""
         for _ in range(len(self._touched)):
             lane = self._lanes.get(self._touched.popleft())
-            while lane and lane.sendable():
-                row = lane.rows[lane.in_flight]
+            if lane is None:
+                continue
+            for row in lane.wave():
                 lane.in_flight += 1
                 self.in_flight += 1
                 yield row

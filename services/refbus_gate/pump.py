@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +24,10 @@ _log = logging.getLogger("refbus.gate.pump")
 
 MOST_HELD = 1000
 """Rows that a pump keeps in memory."""
-_MARK_ROWS = 128
-_MARK_WAIT_S = 0.02
-_POLL_S = 0.01
+_FLUSH_S = 0.1
 _IDLE_S = 0.25
+LINGER_S = 1.0
+"""How long the client may wait for more of a wave; flushing ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ class Pump:
         self._lanes = Lanes()
         self._cursor = 0
         self._marks: list[Waiting] = []
-        self._marking_since = 0.0
         self._overdue_at_ms = 0
         self._wake = threading.Event()
         self.failures: Counter[str] = Counter()
@@ -76,8 +74,7 @@ class Pump:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises StoreError; what the broker does never ends it."""
         while not stop.is_set():
-            busy = self.turn()
-            if not busy:
+            if not self.turn():
                 self._wake.wait(_IDLE_S)
         self.close()
 
@@ -89,15 +86,14 @@ class Pump:
         for row in self._lanes.sendable():
             self._send(row)
         if self._lanes.in_flight:
-            self._connected().poll(_POLL_S)
+            self._connected().flush(_FLUSH_S)  # sends at once what is queued, so that a wave is one batch
         self._mark()
-        return bool(self._lanes.in_flight or self._marks)
+        return bool(self._lanes.in_flight or len(self._lanes))
 
     def close(self) -> None:
         """Take the reports that are still due, mark, and give the rest up: the store keeps it."""
         if self._producer is not None:
             self._producer.flush(2.0)
-            self._marking_since = 0.0
             self._mark()
             self._producer.close()
             self._producer = None
@@ -131,14 +127,11 @@ class Pump:
             self._lanes.failed(row, self._now_ms())
         elif self._lanes.delivered(row):
             self.delivered[row.topic.split(".")[1]] += 1
-            if not self._marks:
-                self._marking_since = time.monotonic()
             self._marks.append(row)
 
     def _mark(self) -> None:
-        """Write down what arrived: many rows in one transaction, soon enough that a crash repeats little."""
-        waited = time.monotonic() - self._marking_since
-        if not self._marks or (len(self._marks) < _MARK_ROWS and waited < _MARK_WAIT_S):
+        """Write down what arrived, many rows in one transaction. What a crash leaves unwritten is sent again."""
+        if not self._marks:
             return
         now_ms = self._now_ms()
         with self._store.database.writing() as connection:

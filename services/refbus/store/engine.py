@@ -69,7 +69,7 @@ class Database:
 
     @classmethod
     def read_only(cls, path: Path) -> Database:
-        """Open a database that another process owns, to look at it. `writing` fails. Raises SetupError HOME_NOT_FOUND."""
+        """Open a database that another process owns, only to look at it. Raises SetupError HOME_NOT_FOUND."""
         if not path.is_file():
             raise SetupError(Code.HOME_NOT_FOUND, path.name)
         database = cls.__new__(cls)
