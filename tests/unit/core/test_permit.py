@@ -9,55 +9,29 @@ import pytest
 
 from refbus.core.consent import (
     Assent,
-    ConsentRecord,
     ConsentState,
     Decision,
-    Evidence,
     Grantor,
-    GrantorKind,
     Informed,
-    KnownConsent,
     NoticeRef,
-    Obligation,
-    Request,
-    Withdrawal,
-    withdrawal_of,
 )
-from refbus.core.directory import OrgStatus
-from refbus.core.ids import ConsentId, CountryCode, SubjectRef
-from refbus.core.permit import decide
+from refbus.core.ids import CountryCode, SubjectRef
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
+from support.asking import FED, GUARDIAN, OTHER_ID, UNKNOWN, YEAR_MS, ask
 from support.consents import (
     COLLECTOR,
     CONSENT_ID,
     GIVEN_MS,
     PARTY,
     UNTIL_MS,
-    amended,
-    child_record,
     consent_record,
     deny,
     disclosure,
-    evidence,
     provision,
-    record_sha256,
     report,
-    withdrawn,
 )
-from support.directories import DAY_MS, NOW_MS, agency, federation, ngo, second_ngo
-
-FED = federation(("kz", "uz", "kg"))
-POLICY = FED.directory.policies[CountryCode("kz")]
-YEAR_MS = 365 * DAY_MS
-OTHER_ID = ConsentId(bytes(16))
-
-
-def ask(*records: ConsentRecord | Evidence, request: Request | None = None, at: int = NOW_MS, **known: Any) -> Decision:
-    """Decide on records as if their collectors' signatures held."""
-    proofs = [record if isinstance(record, Evidence) else evidence(record) for record in records]
-    memory = KnownConsent(**known) if known else None
-    return decide(request or disclosure(), proofs, FED.directory, POLICY, at, known=memory)
+from support.directories import NOW_MS, ngo, second_ngo
 
 
 def test_a_covered_request_is_permitted() -> None:
@@ -75,9 +49,6 @@ def test_nothing_known_is_no_consent() -> None:
     """Default deny."""
     assert ask() == Decision(False, (Code.NO_CONSENT,), None, None, 0, ())
 
-
-GUARDIAN = Grantor(GrantorKind.LEGAL_GUARDIAN, bytes(32), UNTIL_MS, conflict_checked=True)
-UNKNOWN: Any = "FROM_A_NEWER_SCHEMA"
 
 BROKEN: dict[str, tuple[dict[str, Any], set[Code]]] = {
     "newer schema": ({"schema_version": 2}, {Code.UNKNOWN_VALUE}),
@@ -304,299 +275,3 @@ def test_a_permit_ends_with_its_provision() -> None:
     longer = dataclasses.replace(needs, until_ms=NOW_MS + 9)
     identity = provision(data_categories=(DataCategory.IDENTITY,))
     assert ask(consent_record(provisions=(identity, needs, longer))).valid_for_ms == 9
-
-
-# --- signatures and chains ---------------------------------------------------------------------------------------
-
-
-def test_a_bad_signature_counts_for_nothing() -> None:
-    """Neither a permit nor a withdrawal is believed without a signature that holds."""
-    record = consent_record()
-    assert ask(evidence(record, signature_ok=False)).reasons == (Code.BAD_SIGNATURE,)
-    assert ask(record, evidence(withdrawn(record), signature_ok=False)).permit
-
-
-def test_only_the_collector_gives_and_either_side_withdraws() -> None:
-    """GIVEN by the party is nothing; WITHDRAWN and REFUSED by it count; a stranger's do not."""
-    record = consent_record()
-    stop, no = withdrawn(record), amended(record, state=ConsentState.REFUSED)
-    assert ask(evidence(record, signer=PARTY)).reasons == (Code.BAD_SIGNATURE,)
-    assert ask(record, evidence(stop, signer=PARTY)).reasons == (Code.WITHDRAWN,)
-    assert ask(record, evidence(no, signer=PARTY)).reasons == (Code.REFUSED,)
-    assert ask(record, evidence(stop, signer=second_ngo("uz"))).permit
-
-
-def test_the_newest_version_decides() -> None:
-    """A narrower second version takes effect at once, in any order; the first alone would permit."""
-    first = consent_record()
-    second = amended(first, provisions=(provision(purposes=(Purpose.MEDICAL,)),))
-    for records in ((first, second), (second, first)):
-        assert ask(*records).reasons == (Code.PURPOSE_NOT_COVERED,)
-    assert ask(first, newest=(evidence(second),)).reasons == (Code.PURPOSE_NOT_COVERED,)
-
-
-def test_a_newer_version_that_is_not_understood_does_not_bring_the_older_back() -> None:
-    """Unknown values in version 2 deny; version 1 is not fallen back to."""
-    first = consent_record()
-    assert ask(first, amended(first, method=UNKNOWN)).reasons == (Code.UNKNOWN_VALUE,)
-
-
-def test_a_version_must_continue_the_one_before_when_that_is_known() -> None:
-    """A wrong predecessor breaks the chain; an unknown one cannot be checked and does not."""
-    first = consent_record()
-    assert ask(first, amended(first)).permit
-    assert ask(first, amended(first, prev_hash=bytes(32))).reasons == (Code.CHAIN_BROKEN,)
-    assert ask(amended(first, prev_hash=bytes(32))).permit
-
-
-def test_two_different_newest_versions_break_the_chain_and_a_repeated_one_does_not() -> None:
-    """A collector that says two things under one version is believed in neither."""
-    first = consent_record()
-    assert ask(first, dataclasses.replace(first, interpreter=False)).reasons == (Code.CHAIN_BROKEN,)
-    assert ask(first, first).permit
-
-
-def test_a_chain_keeps_to_one_person_and_party() -> None:
-    """A later version about somebody else is no continuation."""
-    first = consent_record()
-    moved = amended(first, subject_ref=SubjectRef(bytes(32)))
-    assert ask(first, moved).reasons == (Code.CHAIN_BROKEN,)
-    party = amended(first, party=second_ngo("uz"), provisions=())
-    assert Code.CHAIN_BROKEN in ask(first, party).reasons
-
-
-def test_nobody_else_can_continue_a_chain() -> None:
-    """A record under the same id by another collector is a chain of its own and changes nothing."""
-    hijack = consent_record(version=9, prev_hash=bytes(32), collected_by=agency("kg"), jurisdiction=CountryCode("kg"))
-    assert ask(consent_record(), hijack).permit
-    assert ask(consent_record(), dataclasses.replace(hijack, state=ConsentState.WITHDRAWN)).permit
-
-
-def test_a_collector_cannot_be_its_own_party() -> None:
-    """A record needs two organisations."""
-    own = consent_record(party=COLLECTOR, provisions=())
-    assert Code.MALFORMED in ask(own, request=disclosure(recipient=COLLECTOR, party=COLLECTOR)).reasons
-
-
-# --- withdrawal --------------------------------------------------------------------------------------------------
-
-
-def test_a_withdrawal_wins_in_any_order_and_ignores_its_provisions() -> None:
-    """WITHDRAWN closes the consent even when it still carries a PERMIT, and is the only reason."""
-    record = consent_record()
-    stop = withdrawn(record, provisions=record.provisions)
-    for records in ((record, stop), (stop, record), (record, stop, record, stop)):
-        assert ask(*records).reasons == (Code.WITHDRAWN,)
-
-
-def test_a_withdrawal_alone_is_reported_as_such() -> None:
-    """When only the withdrawal is known, the reason is WITHDRAWN."""
-    stop = withdrawn(consent_record())
-    assert ask(stop) == Decision(False, (Code.WITHDRAWN,), CONSENT_ID, 2, 0, ())
-
-
-def test_a_withdrawal_covers_versions_although_the_chain_is_incomplete() -> None:
-    """A withdrawal of version 9 with an unknown predecessor closes versions 1 and 8."""
-    stop = withdrawn(consent_record(), version=9, prev_hash=bytes(32))
-    for version in (1, 8, 9):
-        record = consent_record(version=version, prev_hash=None if version == 1 else bytes(32))
-        assert ask(record, stop).reasons == (Code.WITHDRAWN,)
-
-
-def test_a_withdrawal_of_a_lower_version_closes_higher_ones_signed_before_it() -> None:
-    """Who withdraws has not always seen the newest version: what counts is what was said later."""
-    record = consent_record()
-    later = amended(amended(record))
-    stop = withdrawn(record, event_time_ms=later.event_time_ms)
-    assert ask(later, stop).reasons == (Code.WITHDRAWN,)
-
-
-def test_consent_given_again_needs_a_higher_version_said_later() -> None:
-    """Only both together reopen it."""
-    record = consent_record()
-    stop = withdrawn(record)
-    again = amended(stop, state=ConsentState.GIVEN, provisions=record.provisions)
-    assert ask(record, stop, again).permit
-    assert ask(stop, dataclasses.replace(again, event_time_ms=stop.event_time_ms)).reasons == (Code.WITHDRAWN,)
-    same = dataclasses.replace(again, version=2, prev_hash=record_sha256(record))
-    assert ask(record, stop, same).reasons == (Code.WITHDRAWN,)
-
-
-def test_a_remembered_withdrawal_closes_a_record_that_comes_without_it() -> None:
-    """The store's memory is enough, long after the withdrawal itself is gone."""
-    stop = withdrawal_of(evidence(withdrawn(consent_record())))
-    assert stop is not None
-    assert ask(consent_record(), withdrawals=(stop,)).reasons == (Code.WITHDRAWN,)
-    foreign = Withdrawal(CONSENT_ID, ngo("kz"), 9, NOW_MS)
-    other_id = dataclasses.replace(stop, consent_id=OTHER_ID)
-    assert ask(consent_record(), withdrawals=(foreign, other_id)).permit
-
-
-def test_a_withdrawn_consent_does_not_close_another_one() -> None:
-    """Each consent id stands for itself."""
-    record = consent_record(consent_id=OTHER_ID)
-    assert ask(record, withdrawn(record), consent_record()).permit
-
-
-def test_only_an_authentic_withdrawal_is_one() -> None:
-    """A GIVEN is no withdrawal, nor is one that nobody entitled signed."""
-    stop = withdrawn(consent_record())
-    assert withdrawal_of(evidence(consent_record())) is None
-    assert withdrawal_of(evidence(stop, signature_ok=False)) is None
-    assert withdrawal_of(evidence(stop, signer=ngo("kz"))) is None
-    assert withdrawal_of(evidence(stop, signer=PARTY)) == Withdrawal(CONSENT_ID, PARTY, 2, GIVEN_MS + 1)
-
-
-# --- children and guardians --------------------------------------------------------------------------------------
-
-
-def test_a_guardian_and_the_child_together_permit_until_majority() -> None:
-    """The permit asks to be renewed by the person when of age."""
-    decision = ask(child_record())
-    assert decision.permit
-    assert decision.obligations == (Obligation.ASK_AGAIN_AT_MAJORITY,)
-
-
-CHILD: dict[str, tuple[dict[str, Any], set[Code]]] = {
-    "child said no": ({"assent": Assent.REFUSED}, {Code.ASSENT_MISSING}),
-    "child not asked": ({"assent": Assent.NOT_ASKED}, {Code.ASSENT_MISSING}),
-    "asking left out at 14": ({"assent": Assent.NOT_REQUIRED}, {Code.ASSENT_MISSING}),
-    "no evidence": ({"grantor": dataclasses.replace(GUARDIAN, authority_evidence=None)}, {Code.GRANTOR_NOT_ENTITLED}),
-    "conflict not checked": (
-        {"grantor": dataclasses.replace(GUARDIAN, conflict_checked=False)},
-        {Code.GRANTOR_NOT_ENTITLED},
-    ),
-    "authority over": (
-        {"grantor": dataclasses.replace(GUARDIAN, authority_until_ms=NOW_MS)},
-        {Code.GUARDIAN_AUTHORITY_EXPIRED},
-    ),
-    "authority without end": (
-        {"grantor": dataclasses.replace(GUARDIAN, authority_until_ms=None)},
-        {Code.GUARDIAN_AUTHORITY_EXPIRED},
-    ),
-    "came of age": ({"majority_at_ms": NOW_MS}, {Code.GRANTOR_NOT_ENTITLED}),
-    "was of age": ({"majority_at_ms": GIVEN_MS}, {Code.GRANTOR_NOT_ENTITLED}),
-}
-
-
-@pytest.mark.parametrize("name", CHILD)
-def test_each_gap_in_the_protection_of_a_child_has_its_reason(name: str) -> None:
-    """One gap, exactly its reasons."""
-    changes, reasons = CHILD[name]
-    assert ask(child_record(**changes)).reasons == tuple(sorted(reasons))
-
-
-def test_an_infant_need_not_be_asked_but_a_no_still_counts() -> None:
-    """Below the assent age of the policy NOT_REQUIRED is accepted; a refusal or an omission never is."""
-    infant = {"majority_at_ms": GIVEN_MS + 17 * YEAR_MS}
-    assert ask(child_record(**infant, assent=Assent.NOT_REQUIRED)).permit
-    for assent in (Assent.REFUSED, Assent.NOT_ASKED):
-        assert ask(child_record(**infant, assent=assent)).reasons == (Code.ASSENT_MISSING,)
-
-
-def test_the_assent_age_is_a_boundary_that_errs_towards_asking() -> None:
-    """Eleven years of 366 days before majority the child is asked; a millisecond more and it need not be."""
-    edge = GIVEN_MS + 11 * 366 * DAY_MS
-    assert not ask(child_record(majority_at_ms=edge, assent=Assent.NOT_REQUIRED)).permit
-    assert ask(child_record(majority_at_ms=edge + 1, assent=Assent.NOT_REQUIRED)).permit
-
-
-def test_an_authority_that_ends_in_the_middle_ends_the_permit() -> None:
-    """The guardian's authority, and the child's coming of age, limit the time of the permit."""
-    short = dataclasses.replace(GUARDIAN, authority_until_ms=NOW_MS + 5)
-    assert ask(child_record(grantor=short)).valid_for_ms == 5
-    assert ask(child_record(majority_at_ms=NOW_MS + 6)).valid_for_ms == 6
-    assert ask(child_record(grantor=short), at=NOW_MS + 5).reasons == (Code.GUARDIAN_AUTHORITY_EXPIRED,)
-
-
-def test_a_person_who_came_of_age_speaks_alone() -> None:
-    """After majority a record by the person itself permits; one that it gave as a child does not."""
-    of_age = {"majority_at_ms": GIVEN_MS}
-    assert ask(consent_record(**of_age)).permit
-    assert ask(consent_record(majority_at_ms=GIVEN_MS + 1)).reasons == (Code.ASSENT_MISSING, Code.GRANTOR_NOT_ENTITLED)
-
-
-def test_an_adult_may_have_a_representative_appointed_by_a_court() -> None:
-    """A court-appointed or legal representative speaks for an adult, without the duty of asking at majority."""
-    for kind in (GrantorKind.COURT_APPOINTED, GrantorKind.LEGAL_REPRESENTATIVE):
-        decision = ask(consent_record(grantor=dataclasses.replace(GUARDIAN, kind=kind)))
-        assert decision.permit
-        assert decision.obligations == ()
-    parent = dataclasses.replace(GUARDIAN, kind=GrantorKind.PARENT)
-    assert ask(consent_record(grantor=parent)).reasons == (Code.GRANTOR_NOT_ENTITLED,)
-
-
-def test_what_is_said_of_a_guardian_does_not_limit_a_person_who_speaks_alone() -> None:
-    """A stray end of authority in a SELF record has no meaning."""
-    stray = Grantor(GrantorKind.SELF, authority_until_ms=NOW_MS + 1)
-    assert ask(consent_record(grantor=stray)).valid_for_ms > 1
-
-
-# --- directory and policy ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", [OrgStatus.SUSPENDED, OrgStatus.REMOVED])
-def test_a_recipient_that_is_not_active_is_revoked(status: OrgStatus) -> None:
-    """Nothing is disclosed to an organisation that was suspended or removed."""
-    directory = FED.changed(PARTY, status=status).directory
-    decision = decide(disclosure(), [evidence(consent_record())], directory, POLICY, NOW_MS)
-    assert decision.reasons == (Code.RECIPIENT_REVOKED,)
-
-
-def test_an_expired_directory_is_a_stale_view() -> None:
-    """At the end of the directory's validity the answer is VIEW_STALE, one millisecond before it permits."""
-    end = FED.directory.expires_at_ms
-    assert ask(consent_record(), at=end - 1).valid_for_ms == 1
-    assert ask(consent_record(), at=end).reasons == (Code.VIEW_STALE,)
-
-
-def test_the_shortest_limit_of_both_countries_counts_everywhere() -> None:
-    """The party's country may allow a shorter life of consent, and the collector's gate already sees that."""
-    for country, deciding in (("uz", "kz"), ("kz", "uz")):
-        fed = FED.with_policy(country, consent_max_days=30)
-        policy = fed.directory.policies[CountryCode(deciding)]
-        decision = decide(disclosure(), [evidence(consent_record())], fed.directory, policy, NOW_MS)
-        assert decision.reasons == (Code.LIFETIME_EXCEEDS_POLICY,)
-
-
-def test_the_deciding_country_s_own_limit_counts_too() -> None:
-    """The policy that is passed in limits the life even when it is of a third country."""
-    policy = dataclasses.replace(FED.directory.policies[CountryCode("kg")], consent_max_days=30)
-    decision = decide(disclosure(), [evidence(consent_record())], FED.directory, policy, NOW_MS)
-    assert decision.reasons == (Code.LIFETIME_EXCEEDS_POLICY,)
-
-
-def test_a_life_of_exactly_the_limit_is_allowed() -> None:
-    """The limit itself is inside."""
-    assert ask(consent_record(valid_until_ms=GIVEN_MS + YEAR_MS)).permit
-
-
-def test_a_collector_that_the_directory_does_not_know_has_no_notice() -> None:
-    """Without the collector's country no text is recognised, and nothing raises."""
-    ghost: Any = "kz-gh0st000"
-    record = child_record(collected_by=ghost, majority_at_ms=GIVEN_MS + 17 * YEAR_MS, assent=Assent.NOT_REQUIRED)
-    assert ask(record, request=disclosure(sender=ghost)).reasons == (Code.NOTICE_UNKNOWN,)
-
-
-def test_a_country_that_wants_the_person_told_gets_an_obligation() -> None:
-    """The duty to notify comes from the policy of the collector's country, for disclosures only."""
-    fed = FED.with_policy("kz", notify_subject=True)
-    records = [evidence(consent_record())]
-    told = decide(disclosure(), records, fed.directory, POLICY, NOW_MS)
-    back = decide(report(), records, fed.directory, POLICY, NOW_MS)
-    assert (told.obligations, back.obligations) == ((Obligation.NOTIFY_SUBJECT,), ())
-
-
-@pytest.mark.parametrize("at", [GIVEN_MS, UNTIL_MS - 1])
-def test_the_interval_is_half_open(at: int) -> None:
-    """The first millisecond is inside, the end is outside."""
-    directory = dataclasses.replace(FED.directory, expires_at_ms=UNTIL_MS + DAY_MS)
-    records = [evidence(consent_record())]
-    assert decide(disclosure(), records, directory, POLICY, at).permit
-    assert decide(disclosure(), records, directory, POLICY, GIVEN_MS - 1).reasons == (Code.NOT_YET_VALID,)
-    assert decide(disclosure(), records, directory, POLICY, UNTIL_MS).reasons == (Code.EXPIRED,)
-
-
-def test_a_clock_a_little_behind_the_collector_s_does_not_matter() -> None:
-    """A record said up to the tolerated difference in the future is believed."""
-    assert ask(consent_record(event_time_ms=NOW_MS + 600_000)).permit
