@@ -28,7 +28,7 @@ from refbus_ops.topics import topics
 @click.version_option(package_name="refbus")
 @click.pass_context
 def root(context: click.Context, country: str | None, gate_home: Path | None) -> None:
-    r"""Operate a national node. Nothing here can read a case.
+    """Operate a national node. Nothing here can read a case.
 
     \b
     REFBUS_BOOTSTRAP_KZ=127.0.0.1:9092 refbus-ops --country kz --gate-home G topics plan
@@ -37,7 +37,7 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
 
     Exit codes: 0 done, 1 drift or not clean, 2 usage or settings, 3 broker away (try again), 4 refused by a rule,
     5 malformed or false input, 6 store.
-    """
+    """  # noqa: D301 - click wants the character
     if context.resilient_parsing:
         return
     settings = from_environment(OpsSettings, os.environ)

@@ -24,7 +24,9 @@ from refbus_ops.context import Operator
 _BATCH = 500
 _PATIENCE = 10  # reads of a second each
 _LAST = click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to show.")
-_CODE = click.option("--code", type=click.Choice([str(code) for code in Code]), help="Only those with this code.")
+_CODE = click.option(
+    "--code", type=click.Choice([str(code) for code in Code]), metavar="CODE", help="Only those with this code."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 

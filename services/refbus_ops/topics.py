@@ -18,13 +18,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 
 @click.group()
 def topics() -> None:
-    r"""Compare topics and access rules with what is declared, and make them so.
+    """Compare topics and access rules with what is declared, and make them so.
 
     \b
     refbus-ops --country kz --gate-home G topics plan
     refbus-ops --country kz --gate-home G topics apply
     refbus-ops --gate-home G topics drift     # exits with 1 when anything differs
-    """
+    """  # noqa: D301 - click wants the character
 
 
 @topics.command()

@@ -81,3 +81,11 @@ def test_pages_in_hints_exist() -> None:
     for code, text in CATALOGUE.items():
         for page in re.findall(r"docs/[\w/.-]+\.md", text.next_step):
             assert (ROOT / page).is_file(), f"{code}: {page}"
+
+
+@pytest.mark.parametrize("program", cli.PROGRAMS)
+def test_help_is_laid_out(program: str) -> None:
+    """No help shows a formatting mark or a line wider than a page."""
+    for name, text in cli.helps(program):
+        assert "\\b" not in text, name
+        assert max(map(len, text.splitlines())) <= 120, name
