@@ -164,3 +164,11 @@ def test_a_decision_changes_nothing_by_itself() -> None:
     assert decide_egress(presented(), node, FED.history, NOW_MS) == decide_egress(
         presented(), node, FED.history, NOW_MS
     )
+
+
+def test_a_hold_that_ran_out_says_so_although_its_envelope_opens_no_more() -> None:
+    """Opening fails with MESSAGE_EXPIRED by then; the first time that code stands alone."""
+    late = unread(Code.MESSAGE_EXPIRED, resumed=True)
+    assert decide_unread(late, Point.INGRESS, MemoryNode("kz")).codes == (Code.HOLD_EXPIRED, Code.MESSAGE_EXPIRED)
+    first = unread(Code.MESSAGE_EXPIRED)
+    assert decide_unread(first, Point.INGRESS, MemoryNode("kz")).codes == (Code.MESSAGE_EXPIRED,)
