@@ -15,6 +15,7 @@ from refbus_ops.context import Operator
 from refbus_ops.directory import directory
 from refbus_ops.lag import lag
 from refbus_ops.refused import quarantine, refused, replay
+from refbus_ops.settings import settings
 from refbus_ops.topics import topics
 
 
@@ -40,11 +41,11 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
     """  # noqa: D301 - click wants the character
     if context.resilient_parsing:
         return
-    settings = from_environment(OpsSettings, os.environ)
-    context.obj = Operator(settings, parse_country(country) if country else None, gate_home)
+    environment = from_environment(OpsSettings, os.environ)
+    context.obj = Operator(environment, parse_country(country) if country else None, gate_home)
 
 
-for _group in (topics, lag, refused, quarantine, replay, broker, directory):
+for _group in (topics, lag, refused, quarantine, replay, broker, directory, settings):
     root.add_command(_group)
 
 
