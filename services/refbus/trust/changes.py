@@ -88,8 +88,9 @@ def enrol(publication: Publication, member: MemberFile) -> None:
     held = member.organisation
     if publication.content(Targets.type, _enrolment_path(held.org_id)) is not None:
         raise UntrustedError(Code.DIRECTORY_INVALID, "this id is already enrolled: recover it, or choose another id")
-    _put_enrolment(publication, enrolment_of(member))
-    _put_member(publication, member)
+    enrolment = enrolment_of(member)
+    _put_enrolment(publication, enrolment)
+    _put_member(publication, member, enrolment)
 
 
 def recover(publication: Publication, member: MemberFile, since_ms: int) -> None:
@@ -106,7 +107,7 @@ def recover(publication: Publication, member: MemberFile, since_ms: int) -> None
     restarted = replace(enrolment, generation=enrolment.generation + 1, first_keys=first, revoked=revoked)
     _put_enrolment(publication, restarted)
     merged = MemberFile.of(member.organisation, (*signing, *member.signing), (*kem, *member.kem))
-    _put_member(publication, merged)
+    _put_member(publication, merged, restarted)
 
 
 def update_keys(publication: Publication, update: bytes, org_id: OrgId) -> None:
@@ -115,7 +116,7 @@ def update_keys(publication: Publication, update: bytes, org_id: OrgId) -> None:
     Raises MalformedError, UntrustedError.
     """
     held, enrolment = load_parts(publication, org_id)
-    _put_member(publication, apply_update(update, held, enrolment))
+    _put_member(publication, apply_update(update, held, enrolment), enrolment)
 
 
 def revoke(publication: Publication, org_id: OrgId, kid: KeyId, since_ms: int, *, by_anchors: bool = False) -> None:
@@ -132,15 +133,16 @@ def revoke(publication: Publication, org_id: OrgId, kid: KeyId, since_ms: int, *
         return
     signing = tuple(_compromised(entry, since_ms) if entry.key.kid == kid else entry for entry in held.signing)
     kem = tuple(_revoked(entry) if entry.key.kid == kid else entry for entry in held.kem)
-    _put_member(publication, MemberFile.of(held.organisation, signing, kem))
+    _put_member(publication, MemberFile.of(held.organisation, signing, kem), enrolment)
 
 
 def set_status(publication: Publication, org_id: OrgId, status: OrgStatus) -> None:
     """Suspend, remove or reactivate an organisation. A removed one stays listed, so that its old signatures verify."""
-    held, _ = load_parts(publication, org_id)
+    held, enrolment = load_parts(publication, org_id)
     if held.organisation.status is OrgStatus.REMOVED and status is not OrgStatus.REMOVED:
         raise UntrustedError(Code.DIRECTORY_INVALID, "a removed organisation comes back by a new enrolment only")
-    _put_member(publication, MemberFile.of(replace(held.organisation, status=status), held.signing, held.kem))
+    changed = MemberFile.of(replace(held.organisation, status=status), held.signing, held.kem)
+    _put_member(publication, changed, enrolment)
 
 
 def load_parts(publication: Publication, org_id: OrgId) -> tuple[MemberFile, Enrolment]:
@@ -161,12 +163,9 @@ def _put_enrolment(publication: Publication, enrolment: Enrolment) -> None:
     publication.put(Targets.type, _enrolment_path(enrolment.org_id), enrolment.encode())
 
 
-def _put_member(publication: Publication, member: MemberFile) -> None:
+def _put_member(publication: Publication, member: MemberFile, enrolment: Enrolment) -> None:
     held = member.organisation
-    enrolment = publication.content(Targets.type, _enrolment_path(held.org_id))
-    if enrolment is None:
-        raise SetupError(Code.ORGANISATION_UNKNOWN, held.org_id)
-    check_member(member, Enrolment.parse(enrolment))
+    check_member(member, enrolment)
     publication.put(held.country, f"{held.country}/{held.org_id}.json", member.encode())
 
 

@@ -14,21 +14,30 @@ from refbus.errors import Code, StoreError
 TEMPORARY = ".part-"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path` in one step, flushed to the disk, making folders as needed. Raises StoreError."""
+def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write `content` to `path` in one step, making folders as needed. Raises StoreError.
+
+    Without `flush` a power failure may leave it empty or old; only for what is verified before use and can come again.
+    """
     with store_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
         with draft.open("xb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if flush:
+            _flush_folder(path.parent)
+
+
+def _flush_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def remove_drafts(folder: Path, prefixes: tuple[str, ...] = (TEMPORARY,)) -> None:

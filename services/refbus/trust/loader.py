@@ -115,7 +115,7 @@ class TrustStore:
                 known = target.is_file() and target.read_bytes() == content
             if not known:
                 self._make_room(target, len(content))
-                write_whole(target, content)
+                write_whole(target, content, flush=False)
             if path == TIMESTAMP:
                 return self._refresh(now_ms)
             return self._try_again(now_ms) if self._waiting else None

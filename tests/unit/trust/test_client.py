@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from tuf.api.metadata import DelegatedRole, Timestamp
+from tuf.ngclient import Updater
 
-from refbus.errors import Code, UntrustedError
+from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.trust import repository
 from refbus.trust.loader import TrustStore
 from refbus.trust.repository import Publication
@@ -114,6 +115,40 @@ def test_a_timestamp_says_when_it_was_published(
     with pytest.raises(UntrustedError) as caught:
         store.refresh_from(fed.files(), NOW_MS)
     assert caught.value.code is Code.DIRECTORY_INVALID
+
+
+def test_a_target_that_tuf_does_not_find_is_left_out(
+    fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library answers None for "no such target"; that is never taken for trust."""
+    real = Updater.get_targetinfo
+
+    def blind(self: Updater, path: str) -> object:
+        return None if SHELTER in path and path.startswith("uz/") else real(self, path)
+
+    monkeypatch.setattr(Updater, "get_targetinfo", blind)
+    fed.republish(NOW_MS)
+    assert SHELTER not in read(store, fed.files()).organisations
+    assert [(item.path, item.code) for item in store.problems] == [(f"uz/{SHELTER}.json", Code.DIRECTORY_INVALID)]
+
+
+def test_what_was_left_out_is_known_after_a_restart(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """Operators see the same list again."""
+    publication = fed.publication()
+    publication.put(UZ, f"uz/{SHELTER}.json", b"{}")
+    fed.publish(publication)
+    read(store, fed.files())
+    again = fed.store(tmp_path / "reader")
+    assert again.load(NOW_MS) == store.history
+    assert [(item.path, item.code) for item in again.problems] == [(f"uz/{SHELTER}.json", Code.MALFORMED)]
+
+
+def test_nothing_is_delegated_without_delegations(fed: Lab) -> None:
+    """A targets role that lost its delegations is an error at the ceremony, not a crash."""
+    publication = fed.publication()
+    publication._edited("targets").signed.delegations = None
+    with pytest.raises(MalformedError):
+        publication.end_delegation(UZ)
 
 
 def test_an_oversize_pinned_root_is_refused(tmp_path: Path) -> None:

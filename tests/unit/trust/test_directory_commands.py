@@ -194,6 +194,10 @@ def test_mistakes_are_coded(fed: Lab, run: Run, tmp_path: Path) -> None:
         (("suspend", "SHELTER"), Code.MALFORMED),
         (("new-key", fed.paths.anchor(UZ), "--passphrase-file", tmp_path / "passphrase"), Code.KEYFILE_UNSAFE),
         (
+            ("sign", next((fed.paths.home(SHELTER) / "keys").iterdir()), "--passphrase-file", tmp_path / "passphrase"),
+            Code.KEYFILE_DAMAGED,
+        ),
+        (
             ("sign", fed.paths.homes()[SHELTER] / "org.json", "--passphrase-file", tmp_path / "passphrase"),
             Code.KEYFILE_UNSAFE,
         ),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from refbus.errors import Code, MalformedError, RefbusError
-from refbus.trust.export import read_publication, write_archive, write_folder
+from refbus.errors import Code, MalformedError, RefbusError, SetupError
+from refbus.trust.export import MAX_BYTES, read_publication, write_archive, write_folder
 from support.ceremonies import lab
 from support.directories import NOW_MS
 
@@ -66,6 +66,28 @@ def test_a_strange_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(MalformedError):
         read_publication(path)
     assert [found.name for found in tmp_path.iterdir()] == ["strange.tar"]
+
+
+def test_a_huge_archive_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """By its size on disk."""
+    with (tmp_path / "huge.tar").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(MalformedError) as caught:
+        read_publication(tmp_path / "huge.tar")
+    assert caught.value.code is Code.TOO_LARGE
+
+
+def test_an_unreadable_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails while the folder is read."""
+    fed = lab(tmp_path)
+
+    def fails(_path: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(SetupError) as caught:
+        read_publication(fed.paths.repository)
+    assert caught.value.code is Code.FILE_UNREADABLE
 
 
 def test_a_missing_archive_says_so(tmp_path: Path) -> None:

@@ -397,6 +397,20 @@ def test_a_full_disk_is_a_store_error(fed: Lab, store: TrustStore, monkeypatch: 
     assert read(store, fed.files()).version == 1
 
 
+def test_a_full_disk_at_the_start_is_a_store_error(
+    fed: Lab, store: TrustStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting needs to write; it says so instead of starting half."""
+    read(store, fed.files())
+
+    def full(_source: object, _target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StoreError):
+        fed.store(tmp_path / "reader").load(NOW_MS)
+
+
 # stops
 
 
