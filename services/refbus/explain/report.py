@@ -96,18 +96,12 @@ def printable(text: str) -> str:
 def report_errors(
     *,
     debug_dir: Path | None = None,
-    let_pass: tuple[type[BaseException], ...] = (),
     write: Callable[[str], object] | None = None,
 ) -> Iterator[None]:
-    """Turn what the block raises into a report and a SystemExit; usable as a decorator too.
-
-    `let_pass` names exceptions that the caller's framework handles itself. `debug_dir`: see `as_refbus_error`.
-    """
+    """Turn what the block raises into a report and a SystemExit. `debug_dir`: see `as_refbus_error`."""
     out = write or to_stderr
     try:
         yield
-    except let_pass:
-        raise
     except KeyboardInterrupt:
         out("stopped")
         raise SystemExit(INTERRUPTED) from None

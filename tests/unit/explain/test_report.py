@@ -160,12 +160,6 @@ def test_keyboard_stops_quietly() -> None:
     assert reported(KeyboardInterrupt()) == (130, "stopped")
 
 
-def test_let_pass_leaves_exceptions_alone() -> None:
-    """Exceptions of the caller's framework go through."""
-    with pytest.raises(LookupError), report_errors(let_pass=(LookupError,)):
-        raise LookupError
-
-
 def test_success_is_silent() -> None:
     """A block that ends well reports nothing."""
     lines: list[str] = []
