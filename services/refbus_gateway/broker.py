@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from refbus.bus.port import Producer, Reader
+from refbus.bus.port import Admin, Producer, Reader
 from refbus.errors import Code, SetupError
 from refbus_gateway.home import Config
 
@@ -19,6 +19,10 @@ class Bus(Protocol):
 
     def reader(self, topic: str) -> Reader:
         """Return a new reader at the beginning of `topic`."""
+        ...
+
+    def admin(self) -> Admin:
+        """Return the administrator's view; the broker decides what this organisation may do with it."""
         ...
 
 
@@ -46,6 +50,12 @@ class KafkaBus:
         from refbus.bus import confluent
 
         return confluent.reader(self._address, topic)
+
+    def admin(self) -> Admin:
+        """Return the administrator's view. Raises SetupError UNSAFE_SETTING."""
+        from refbus.bus import confluent
+
+        return confluent.admin(self._address)
 
 
 def kafka(config: Config, bootstrap: str | None, tls: Path | None) -> KafkaBus:

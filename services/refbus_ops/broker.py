@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
@@ -19,16 +18,17 @@ def broker() -> None:
 
 @broker.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a country.")
-@click.pass_obj
-def status(operator: Operator, as_json: bool) -> None:
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
     """Show what the cluster says about itself; exits with 1 when it is not safe to use, 3 when it does not answer."""
+    operator: Operator = context.obj
     found = [_status(operator, country) for country in operator.countries()]
     for each in found:
         click.echo(
             json.dumps(each) if as_json else "\n".join(f"{name + ':':16} {value}" for name, value in each.items())
         )
     if any(each["problem"] for each in found):
-        sys.exit(1)
+        context.exit(1)
 
 
 def _status(operator: Operator, country: CountryCode) -> dict[str, object]:

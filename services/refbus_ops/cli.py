@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
+from refbus import command
 from refbus.core.ids import parse_country
-from refbus.explain import report_errors
 from refbus.settings import OpsSettings, from_environment
 from refbus_ops.broker import broker
 from refbus_ops.context import Operator
@@ -49,8 +50,7 @@ for _group in (topics, lag, refused, quarantine, replay, broker, directory, sett
     root.add_command(_group)
 
 
-def main() -> None:
-    """Run the command; errors are two lines and an exit code."""
+def main() -> int:
+    """Run the command and return its exit status; an error is two lines. The environment is read here."""
     debug_dir = os.environ.get("REFBUS_DEBUG_DIR")
-    with report_errors(debug_dir=Path(debug_dir) if debug_dir else None):
-        root(prog_name="refbus-ops")
+    return command.run(root, sys.argv[1:], name="refbus-ops", debug_dir=Path(debug_dir) if debug_dir else None)

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "receipts": ("status:receipts", "What the gates confirmed about a referral, as signed."),
     "alarms": ("status:alarms", "What a person must look at; clear what was dealt with."),
     "orgs": ("orgs:group", "Find organisations that one can refer to."),
+    "topics": ("topics:group", "Compare the topics of the broker with what is declared (for operators)."),
     "sync": ("sync:sync", "Read and send once."),
     "run": ("sync:run", "Keep reading and sending until stopped."),
 }

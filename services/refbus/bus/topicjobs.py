@@ -1,0 +1,49 @@
+"""What `topics plan|apply|drift` do, for every command that offers them: one job for each cluster, lines out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from refbus.bus import topicplan
+from refbus.bus.port import Admin
+from refbus.bus.topicset import Wanted
+from refbus.errors import Code, TransportError
+
+Say = Callable[[str], None]
+
+
+class Job(NamedTuple):
+    """One cluster: what it must have, and the way to it."""
+
+    wanted: Wanted
+    admin: Admin
+
+
+def show(jobs: Iterable[Job], say: Say, *, as_json: bool) -> bool:
+    """Say what differs, for each cluster; return whether none does. Changes nothing. Raises TransportError."""
+    clean = True
+    for job in jobs:
+        found = topicplan.plan(job.wanted, job.admin)
+        say(_text(found, as_json=as_json))
+        clean = clean and found.is_clean
+    return clean
+
+
+def make(jobs: Iterable[Job], say: Say, *, as_json: bool) -> None:
+    """Say what differs and make each cluster as declared. What only a person can do is left.
+
+    Raises TransportError, TOPIC_DRIFT when the broker does not show afterwards what it agreed to.
+    """
+    for job in jobs:
+        todo = topicplan.plan(job.wanted, job.admin)
+        say(_text(todo, as_json=as_json))
+        topicplan.apply(todo, job.admin)
+        rest = topicplan.plan(job.wanted, job.admin)
+        if rest.to_do:
+            raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
+
+
+def _text(plan: topicplan.Plan, *, as_json: bool) -> str:
+    return json.dumps(plan.as_mapping()) if as_json else "\n".join(plan.lines())

@@ -1,0 +1,60 @@
+"""`refbus topics`: the topics of this organisation's country, as `refbus-ops topics` has them for the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from refbus.errors import Code, SetupError
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
+    from refbus.bus.topicjobs import Job
+
+
+@click.group()
+@example("refbus topics plan", "refbus topics apply", "refbus topics drift     # exits with 1 when anything differs")
+def group() -> None:
+    """Compare topics and access rules with what is declared, and make them so (for operators)."""
+
+
+@group.command()
+@with_session
+def plan(session: Session) -> None:
+    """Show what `apply` would do; change nothing."""
+    from refbus.bus import topicjobs  # late: most commands need no topics
+
+    topicjobs.show([_job(session)], click.echo, as_json=session.as_json)
+
+
+@group.command()
+@with_session
+def apply(session: Session) -> None:
+    """Make the cluster as declared; the broker lets only its operator do this."""
+    from refbus.bus import topicjobs  # late: see above
+
+    topicjobs.make([_job(session)], click.echo, as_json=session.as_json)
+
+
+@group.command()
+@with_session
+def drift(session: Session) -> int:
+    """Show what differs; exits with 1 when anything does."""
+    from refbus.bus import topicjobs  # late: see above
+
+    return 0 if topicjobs.show([_job(session)], click.echo, as_json=session.as_json) else 1
+
+
+def _job(session: Session) -> Job:
+    """Return the cluster of this home's country and what it must have by the directory verified here."""
+    from refbus.bus.topicjobs import Job  # late: see above
+    from refbus.bus.topicset import wanted
+    from refbus.settings import Profile
+
+    history = session.home.member.trust_store().load(session.runtime.clock())
+    if history is None:
+        raise SetupError(Code.DIRECTORY_INVALID, "no directory has been verified here yet")
+    country = session.home.member.identity().country
+    declared = wanted(history.latest, country, production=session.settings.profile is Profile.PRODUCTION)
+    return Job(declared, session.connect().admin())
