@@ -6,7 +6,7 @@ What the gates refuse can only be shown with events that an honest gateway would
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from demo.plan import smallest_case
@@ -47,6 +47,9 @@ class Plot:
     consent: bytes | None = None
     expires_in_hours: int = 48
     event_type: EventType = EventType.REFERRAL_REQUESTED
+    fields: Mapping[str, object] | None = None  # of the payload, without its ids; the smallest case when None
+    previous: EventId | None = None
+    event_id: EventId = field(default_factory=lambda: EventId(secrets.token_bytes(16)))
     referral_id: ReferralId = field(default_factory=lambda: ReferralId(secrets.token_bytes(16)))
     case_handle: CaseHandle = field(default_factory=lambda: CaseHandle(secrets.token_bytes(32)))
 
@@ -75,10 +78,10 @@ class HostileMember:
             recipient=plot.recipient,
             recipient_kid=kid,
             event_type=plot.event_type,
-            event_id=EventId(secrets.token_bytes(16)),
+            event_id=plot.event_id,
             referral_id=plot.referral_id,
             case_handle=plot.case_handle,
-            previous=None,
+            previous=plot.previous,
             priority=Priority.ROUTINE,
             respond_by_ms=None,
             purpose=Purpose.REFERRAL_SERVICES,
@@ -94,7 +97,7 @@ class HostileMember:
         destination = self._gate_key(plot.recipient if known else self.org, now_ms)
         return seal(
             block,
-            fictional_payload(plot.event_type, block),
+            fictional_payload(plot, block),
             expires_at_hour=now_ms // HOUR_MS + plot.expires_in_hours,
             directory_version=self._directory.version,
             signer=self._pair,
@@ -116,11 +119,14 @@ class HostileMember:
         return key
 
 
-def fictional_payload(event_type: EventType, block: RoutingBlock) -> bytes:
-    """Return the smallest payload of `event_type` that carries no person's data."""
-    if event_type is not EventType.REFERRAL_REQUESTED:
-        raise LookupError(f"no fictional payload for {event_type}")
-    return encode_payload(event_type, smallest_case(block.event_id, block.referral_id))
+def fictional_payload(plot: Plot, block: RoutingBlock) -> bytes:
+    """Return the payload of a plot, by default the smallest case that carries no person's data."""
+    if plot.fields is not None:
+        ids = {"event_id": block.event_id, "referral_id": block.referral_id}
+        return encode_payload(plot.event_type, {**plot.fields, **ids})
+    if plot.event_type is not EventType.REFERRAL_REQUESTED:
+        raise LookupError(f"no fictional payload for {plot.event_type}")
+    return encode_payload(plot.event_type, smallest_case(block.event_id, block.referral_id))
 
 
 def _record(

@@ -1,0 +1,206 @@
+"""The ground of one scenario: a fresh federation, fresh brokers, real gates under an external restarter.
+
+Whatever happens, `close` ends every process that was started here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos import logs
+from chaos.journal import Journal
+from demo import world as worlds
+from demo.processes import Command, Service
+from demo.stack import Stack
+from demo.world import ROOT, World
+from kafka.ports import free_ports
+from refbus.core.ids import CountryCode, OrgId
+
+WORK_S = 30.0
+"""How long a fault waits until its target works, before it strikes all the same."""
+SETTLE_S = 150.0
+"""How long the product may take, after the last fault, until nothing is under way."""
+
+
+@dataclass(slots=True)
+class Ground:
+    """Where a scenario happens. `faults` counts what was truly injected."""
+
+    folder: Path
+    world: World
+    stack: Stack
+    journal: Journal
+    faults: Counter[str] = field(default_factory=Counter)
+    plans: dict[str, Path] = field(default_factory=dict)
+    struck_at: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(cls, folder: Path, *, federated: bool = False) -> Ground:
+        """Make a new federation and its brokers in `folder`; what was there is removed."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        world = worlds.create(folder / "world", federated=federated, say=lambda _line: None)
+        return cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"))
+
+    @property
+    def gates(self) -> dict[CountryCode, Service]:
+        """The gates that were started, by country."""
+        found = {name.removeprefix("gate-"): service for name, service in self.stack.services.items()}
+        return {CountryCode(name): found[name] for name in found if len(name) == 2}
+
+    def start_gates(
+        self, countries: Sequence[str], sabotage: Mapping[str, Sequence[tuple[str, int]]] | None = None
+    ) -> None:
+        """Start the gates of these countries and wait until they serve; `sabotage` has points and calls per country."""
+        plans = sabotage or {}
+        for country in countries:
+            self.start_gate(CountryCode(country), f"gate-{country}", plans.get(country, ()))
+        self.stack.wait_ready([f"gate-{country}" for country in countries])
+
+    def start_gate(self, country: CountryCode, name: str, plan: Sequence[tuple[str, int]] = ()) -> Service:
+        """Start one gate process under its restarter. A second one of a country is a standby."""
+        own = f"gate-{country}"
+        self.stack.ports.setdefault(own, free_ports(1)[0])
+        self.stack.ports.setdefault(name, free_ports(1)[0])
+        environment = self.stack.gate_environment(country)
+        environment["REFBUS_METRICS_PORT"] = str(self.stack.ports[name])
+        return self.start(name, ("refbus_gate",), environment, plan)
+
+    def start(
+        self,
+        name: str,
+        module: tuple[str, ...],
+        environment: Mapping[str, str],
+        plan: Sequence[tuple[str, int]] = (),
+    ) -> Service:
+        """Start a Python module, sabotaged when there is a plan for it."""
+        settings = dict(environment)
+        argv = (sys.executable, "-m", *module)
+        if plan:
+            self.plans[name] = self.folder / f"{name}.struck"
+            settings |= {
+                "PYTHONPATH": str(ROOT / "infra"),
+                "CHAOS_PLAN": json.dumps([list(each) for each in plan]),
+                "CHAOS_STRUCK": str(self.plans[name]),
+            }
+            argv = (sys.executable, "-m", "chaos.sabotage", *module)
+        log = self.folder / "log" / f"{name}.log"
+        self.stack.services[name] = Service(Command(name, argv, settings, log))
+        return self.stack.services[name]
+
+    def count(self, fault: str, times: int = 1) -> None:
+        """Note a fault that was injected just now."""
+        with self._lock:
+            self.faults[fault] += times
+        self.journal.fault(fault)
+
+    def kill(self, country: CountryCode) -> None:
+        """Kill the gate of a country once it works; its restarter starts it again."""
+        self.wait_working(country)
+        self.stack.services[f"gate-{country}"].signal(signal.SIGKILL)
+        self.count("kill -9 of a gate")
+
+    def wait_working(self, country: CountryCode) -> None:
+        """Wait, at most WORK_S, until the gate has decided something since it was hit last, or all there is."""
+
+        def works() -> bool:
+            return self.decided(country) > self.struck_at[country] or self._is_calm(country)
+
+        wait(works, WORK_S)
+        self.struck_at[country] = self.decided(country)
+
+    def decided(self, country: CountryCode) -> int:
+        """Return how many records the gate of a country has decided, by its positions."""
+        with suppress(sqlite3.Error):
+            return sum(row[0] for row in self.query(country, "SELECT next_offset FROM position"))
+        return 0
+
+    def query(self, country: CountryCode, text: str) -> list[tuple[int | str | bytes, ...]]:
+        """Ask the node store of a country, read only, past the product's own code. Raises sqlite3.Error."""
+        path = self.world.paths.gate(country) / "store" / "node.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+            return connection.execute(text).fetchall()
+
+    def settle(self, countries: Iterable[CountryCode], seconds: float = SETTLE_S) -> bool:
+        """Wait until every record is decided and nothing is held or on its way; False when time ran out."""
+        chosen = list(countries)
+        calm = 0
+
+        def settled() -> bool:
+            nonlocal calm
+            calm = calm + 1 if all(self._is_calm(country) for country in chosen) else 0
+            return calm >= 3  # what one gate sends last is another's input
+
+        return wait(settled, seconds)
+
+    def sources(self, country: CountryCode) -> list[str]:
+        """Return the topics that a gate decides."""
+        borders = [f"{country}.border.{other}" for other in self.world.countries if other != country]
+        return [f"{country}.outbox", *borders]
+
+    def member(self, country: str, role: str) -> OrgId:
+        """Return an organisation of a country by its role's name."""
+        directory = self.world.directory(now_ms())
+        found = [each.org_id for each in directory.organisations.values() if each.country == country]
+        return min(org for org in found if directory.organisations[org].role.value == role)
+
+    def collect(self) -> None:
+        """Add what sabotaged processes have written down of their own end to the faults."""
+        for path in self.plans.values():
+            lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+            for point in lines:
+                self.count(point)
+        self.plans.clear()
+
+    def close(self) -> None:
+        """End every process of this ground."""
+        self.stack.stop()
+        self.journal.close()
+
+    def _is_calm(self, country: CountryCode) -> bool:
+        try:
+            positions = dict(self.query(country, "SELECT topic, next_offset FROM position"))
+            waiting = self.query(country, "SELECT (SELECT count(*) FROM outgoing) + (SELECT count(*) FROM hold)")[0][0]
+            ends = logs.ends(self.world.address(country, f"{country}-gate"), self.sources(country))
+        except (sqlite3.Error, logs.TopicUnreadableError):
+            return False
+        return waiting == 0 and all(positions.get(topic, 0) == end for topic, end in ends.items())
+
+
+def wait(holds: Callable[[], bool], seconds: float) -> bool:
+    """Ask again until `holds`; False when it did not in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def now_ms() -> int:
+    """Return the time of this machine, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+def freeze(service: Service, seconds: float) -> None:
+    """Stop a process for a while, as a machine does that swaps or whose host is moved, and let it go on."""
+    pid = service.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
