@@ -6,8 +6,9 @@ decided on the first; what changed is handed to the transaction as facts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -36,6 +37,8 @@ CLOCK = "newest_signed_ms"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
+_Fact = TypeVar("_Fact")
+
 
 def newest_signed_ms(connection: Connection) -> int:
     """Return the newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
@@ -63,6 +66,7 @@ class View:
             self._read(connection, opened)
             self._newest_signed_ms = newest_signed_ms(connection)
         self._clock_moved = False
+        self._read_facts: dict[tuple[str, bytes], Any] = {}
         self._changed: set[tuple[str, bytes]] = set()
 
     def _read(self, connection: Connection, opened: Sequence[Opened]) -> None:
@@ -148,18 +152,15 @@ class View:
 
     def consent(self, consent_id: ConsentId) -> KnownConsent:
         """Return what is remembered of a consent id."""
-        value = self._facts.get((CONSENT, self.key(CONSENT, consent_id)))
-        return KnownConsent() if value is None else decode_consent(value)
+        return self._decoded(CONSENT, consent_id, decode_consent) or KnownConsent()
 
     def referral(self, referral_id: ReferralId) -> KnownReferral | None:
         """Return what is remembered of a referral."""
-        value = self._facts.get((REFERRAL, self.key(REFERRAL, referral_id)))
-        return None if value is None else decode_referral(value)
+        return self._decoded(REFERRAL, referral_id, decode_referral)
 
     def disclosed(self, referral_id: ReferralId) -> frozenset[OrgId]:
         """Return the organisations that the disclosure ledger names for this referral."""
-        value = self._facts.get((LEDGER, self.key(LEDGER, referral_id)))
-        return frozenset() if value is None else decode_ledger(value)
+        return self._decoded(LEDGER, referral_id, decode_ledger) or frozenset()
 
     def case_held(self, case_handle: CaseHandle) -> bool:
         """Return whether an earlier event of this case is being held."""
@@ -230,6 +231,18 @@ class View:
         if self._facts.get(name) != value:
             self._facts[name] = value
             self._changed.add(name)
+            self._read_facts.pop(name, None)
+
+    def _decoded(self, kind: str, value_id: bytes, decode: Callable[[bytes], _Fact]) -> _Fact | None:
+        """Return a fact as a value, decoded once for as long as it does not change."""
+        name = (kind, self.key(kind, value_id))
+        data = self._facts.get(name)
+        if data is None:
+            return None
+        found: _Fact | None = self._read_facts.get(name)
+        if found is None:
+            found = self._read_facts[name] = decode(data)
+        return found
 
 
 def _decided(row: RecordRow) -> Decided:

@@ -6,11 +6,12 @@ Look-ups are HMAC-SHA256. Both keys come from the state key by HKDF-SHA256 (RFC 
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -57,9 +58,7 @@ class StateKey:
 
     def lookup(self, context: bytes, value: bytes) -> bytes:
         """Return the 32-byte keyed hash under which `value` is found again, apart for each `context`."""
-        mac = hmac.HMAC(self._lookup_key, hashes.SHA256())
-        mac.update(lp(context) + value)
-        return mac.finalize()
+        return hmac.digest(self._lookup_key, lp(context) + value, "sha256")
 
     def __repr__(self) -> str:
         return "StateKey(***)"

@@ -7,16 +7,16 @@ outside every lock and still rest on the newest state (docs/adr/0020-decide-outs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, fact_place, record_place
+from refbus.store.prepared import Prepared
 from refbus.store.rows import Changes, Fact, HoldRow, Kept, Position, RecordRow
 from refbus.store.tables import fact, failure, fence, hold, inbox, position, quarantine, record
 
@@ -38,14 +38,9 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
         if changes.position is not None:
             _move_position(connection, changes.position, before)
         _write_records(connection, store, changes)
-        _write_facts(connection, store, changes.facts)
+        _write_facts(connection, store, changes)
         _write_holds(connection, store, changes, now_ms)
-        _replace(
-            connection,
-            _DROP_INBOX,
-            insert(inbox),
-            [{**asdict(row), "its_topic": row.topic} for row in changes.inboxes.values()],
-        )
+        _write_inboxes(connection, changes)
         outgoing.taken(connection, changes.confirmed)
         outgoing.remove(connection, changes.expired)
         outgoing.add(connection, store, changes.outgoing, now_ms)
@@ -53,33 +48,31 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
             put_setting(connection, name, value)
 
 
+def _insert(table: Table) -> Prepared:
+    """Prepare an INSERT of whole rows; a number that the database gives is left out."""
+    given = [column.name for column in table.c if not (column.name == "id" and table.c.id.autoincrement is True)]
+    return Prepared(insert(table).values({name: bindparam(name) for name in given}))
+
+
+def _at(table: Table) -> Any:
+    """Return the condition that names one row of a table by topic and offset."""
+    return (table.c.topic == bindparam("its_topic")) & (table.c.offset == bindparam("its_offset"))
+
+
+_AGAIN = ("decision_id", "outcome", "code", "signed_key", "envelope_key", "event_key", "at_ms", "sealed_answer")
 _NEXT_FENCE = update(fence).where(fence.c.decisions == bindparam("found")).values(decisions=bindparam("found") + 1)
-_MOVE_RECORD = (
-    update(record)
-    .where(record.c.topic == bindparam("its_topic"), record.c.offset == bindparam("its_offset"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "decision_id",
-                "outcome",
-                "code",
-                "signed_key",
-                "envelope_key",
-                "event_key",
-                "at_ms",
-                "sealed_answer",
-            )
-        }
-    )
-)
-_DROP_FACT = delete(fact).where(fact.c.kind == bindparam("its_kind"), fact.c.fact_key == bindparam("its_key"))
-_DROP_HOLD = delete(hold).where(hold.c.topic == bindparam("its_topic"), hold.c.offset == bindparam("its_offset"))
-_DROP_KEPT = delete(quarantine).where(
-    quarantine.c.topic == bindparam("its_topic"), quarantine.c.offset == bindparam("its_offset")
-)
 _DROP_FAILURE = delete(failure).where(failure.c.topic == bindparam("its_topic"), failure.c.offset < bindparam("below"))
-_DROP_INBOX = delete(inbox).where(inbox.c.topic == bindparam("its_topic"))
+_ADD_RECORD = _insert(record)
+_MOVE_RECORD = Prepared(update(record).where(_at(record)).values({name: bindparam(name) for name in _AGAIN}))
+_DROP_FACT = Prepared(delete(fact).where(fact.c.kind == bindparam("its_kind"), fact.c.fact_key == bindparam("its_key")))
+_ADD_FACT = _insert(fact)
+_DROP_HOLD = Prepared(delete(hold).where(_at(hold)))
+_ADD_HOLD = _insert(hold)
+_DROP_KEPT = Prepared(delete(quarantine).where(_at(quarantine)))
+_ADD_KEPT = _insert(quarantine)
+_DROP_INBOX = Prepared(delete(inbox).where(inbox.c.topic == bindparam("its_topic")))
+_ADD_INBOX = _insert(inbox)
+_RECORD_FIELDS = tuple(each.name for each in fields(RecordRow) if each.name != "answer")
 
 
 def _move_fence(connection: Connection, expected: int) -> None:
@@ -105,66 +98,66 @@ def _move_position(connection: Connection, after: Position, before: Position | N
 
 
 def _write_records(connection: Connection, store: NodeStore, changes: Changes) -> None:
-    if changes.records:
-        connection.execute(insert(record), [_record(store, row) for row in changes.records])
-    if changes.moved:
-        rows = [_record(store, row) for row in changes.moved]
-        connection.execute(
-            _MOVE_RECORD, [{**row, "its_topic": row["topic"], "its_offset": row["offset"]} for row in rows]
-        )
+    _ADD_RECORD.many(connection, [_record(store, row) for row in changes.records])
+    moved = [{**_record(store, row), **_place(row.topic, row.offset)} for row in changes.moved]
+    _MOVE_RECORD.many(connection, moved)
 
 
-def _write_facts(connection: Connection, store: NodeStore, facts: Mapping[tuple[str, bytes], Fact]) -> None:
-    rows: list[dict[str, object]] = [
-        {
-            "its_kind": each.kind,
-            "its_key": each.key,
-            "kind": each.kind,
-            "fact_key": each.key,
-            "keep_until_ms": each.keep_until_ms,
-            "sealed": store.seal(fact_place(each.kind, each.key), each.value),
-        }
-        for each in facts.values()
-    ]
-    _replace(connection, _DROP_FACT, insert(fact), rows)
+def _write_facts(connection: Connection, store: NodeStore, changes: Changes) -> None:
+    """Delete and insert: the one way to overwrite that SQLite and PostgreSQL spell alike."""
+    rows = [_fact(store, each) for each in changes.facts.values()]
+    _DROP_FACT.many(connection, rows)
+    _ADD_FACT.many(connection, rows)
 
 
 def _write_holds(connection: Connection, store: NodeStore, changes: Changes, now_ms: int) -> None:
-    freed = [_place(topic, offset) for topic, offset in (*changes.released, *changes.freed)]
-    if freed:
-        connection.execute(_DROP_HOLD, freed)
-    if changes.released:
-        connection.execute(_DROP_KEPT, [_place(topic, offset) for topic, offset in changes.released])
-    if changes.held:
-        connection.execute(insert(hold), [_hold(store, row) for row in changes.held])
-    if changes.kept:
-        connection.execute(insert(quarantine), [_kept(store, row, now_ms) for row in changes.kept])
+    released = [_place(topic, offset) for topic, offset in changes.released]
+    _DROP_HOLD.many(connection, released + [_place(topic, offset) for topic, offset in changes.freed])
+    _DROP_KEPT.many(connection, released)
+    _ADD_HOLD.many(connection, [_hold(store, row) for row in changes.held])
+    _ADD_KEPT.many(connection, [_kept(store, row, now_ms) for row in changes.kept])
 
 
-def _place(topic: str, offset: int) -> dict[str, object]:
+def _write_inboxes(connection: Connection, changes: Changes) -> None:
+    rows = [{**asdict(row), "its_topic": row.topic} for row in changes.inboxes.values()]
+    _DROP_INBOX.many(connection, rows)
+    _ADD_INBOX.many(connection, rows)
+
+
+def _place(topic: str, offset: int) -> dict[str, Any]:
     return {"its_topic": topic, "its_offset": offset}
 
 
-def _replace(connection: Connection, drop: Executable, add: Executable, rows: Sequence[Mapping[str, object]]) -> None:
-    """Delete and insert: the one way to overwrite that SQLite and PostgreSQL spell alike."""
-    if rows:
-        connection.execute(drop, rows)
-        connection.execute(add, rows)
-
-
 def _record(store: NodeStore, row: RecordRow) -> dict[str, Any]:
-    values = asdict(row)
-    answer = values.pop("answer")
+    values: dict[str, Any] = {name: getattr(row, name) for name in _RECORD_FIELDS}
     place = answer_place(row.topic, row.offset)
-    return {**values, "sealed_answer": None if answer is None else store.seal(place, answer)}
+    values["sealed_answer"] = None if row.answer is None else store.seal(place, row.answer)
+    return values
+
+
+def _fact(store: NodeStore, row: Fact) -> dict[str, Any]:
+    return {
+        "its_kind": row.kind,
+        "its_key": row.key,
+        "kind": row.kind,
+        "fact_key": row.key,
+        "keep_until_ms": row.keep_until_ms,
+        "sealed": store.seal(fact_place(row.kind, row.key), row.value),
+    }
 
 
 def _hold(store: NodeStore, row: HoldRow) -> dict[str, Any]:
-    values = asdict(row)
-    return {"sealed_record": store.seal(record_place(row.topic, row.offset), values.pop("value")), **values}
+    sealed = store.seal(record_place(row.topic, row.offset), row.value)
+    return {
+        "topic": row.topic,
+        "offset": row.offset,
+        "case_key": row.case_key,
+        "reason": row.reason,
+        "deadline_ms": row.deadline_ms,
+        "sealed_record": sealed,
+    }
 
 
 def _kept(store: NodeStore, row: Kept, now_ms: int) -> dict[str, Any]:
-    values = asdict(row)
-    sealed = store.seal(record_place(row.topic, row.offset), values.pop("value"))
-    return {**values, "at_ms": now_ms, "sealed_record": sealed}
+    sealed = store.seal(record_place(row.topic, row.offset), row.value)
+    return {"topic": row.topic, "offset": row.offset, "code": row.code, "at_ms": now_ms, "sealed_record": sealed}

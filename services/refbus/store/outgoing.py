@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from refbus.store.node import NodeStore
 from refbus.store.places import outgoing_place
+from refbus.store.prepared import Prepared
 from refbus.store.tables import outgoing
 
 READY = "READY"
@@ -45,7 +46,7 @@ class Waiting:
     expires_ms: int | None
 
 
-_INSERT = insert(outgoing)
+_INSERT = Prepared(insert(outgoing).values({c.name: bindparam(c.name) for c in outgoing.c if c.name != "id"}))
 _COLUMNS = (
     outgoing.c.id,
     outgoing.c.topic,
@@ -82,19 +83,18 @@ _AGAIN = (
     .order_by(outgoing.c.next_attempt_ms)
     .limit(bindparam("most"))
 )
-_ARRIVED = (
+_ARRIVED = Prepared(
     update(outgoing)
     .where(outgoing.c.id == bindparam("row"))
     .values(state=AWAITING, attempts=bindparam("tried"), next_attempt_ms=bindparam("again"))
 )
-_DONE = delete(outgoing).where(outgoing.c.id == bindparam("row"))
-_TAKEN = delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope"))
+_DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
+_TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
 
 
 def add(connection: Connection, store: NodeStore, rows: Sequence[Outgoing], now_ms: int) -> None:
     """Write rows in the order in which they are to go out."""
-    if rows:
-        connection.execute(_INSERT, [_values(store, row, now_ms) for row in rows])
+    _INSERT.many(connection, [_values(store, row, now_ms) for row in rows])
 
 
 def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Waiting]:
@@ -126,16 +126,13 @@ def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_o
         for row, wait in zip(rows, back_off, strict=True)
         if row.confirmed
     ]
-    if done:
-        connection.execute(_DONE, done)
-    if kept:
-        connection.execute(_ARRIVED, kept)
+    _DONE.many(connection, done)
+    _ARRIVED.many(connection, kept)
 
 
 def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:
     """Remove the rows that a hop receipt confirmed."""
-    if envelope_keys:
-        connection.execute(_TAKEN, [{"envelope": key} for key in envelope_keys])
+    _TAKEN.many(connection, [{"envelope": key} for key in envelope_keys])
 
 
 def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, bytes | None]]:
@@ -146,8 +143,7 @@ def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, b
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:
     """Remove rows."""
-    if ids:
-        connection.execute(_DONE, [{"row": each} for each in ids])
+    _DONE.many(connection, [{"row": each} for each in ids])
 
 
 def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int]], tuple[int, int | None]]:
