@@ -16,7 +16,7 @@ from refbus_gateway.observing import Counting
 from refbus_gateway.store import consents, outbox
 from refbus_gateway.sync import Synchroniser
 
-_REFRESH_MS: Final = 1_000
+_REFRESH_MS: Final = 2_000
 
 
 class Pinger:

@@ -20,7 +20,10 @@ from refbus_gateway.outgoing import FIRST_RESEND_MS, Outgoing
 from refbus_gateway.store import outbox
 
 _TURN_S: Final = 0.02
-_TEND_MS: Final = 1_000
+"""Longest wait for the inbox before the store is looked at; what arrives in the inbox ends it at once."""
+_LOOK_MS: Final = 500
+"""How often the outbox is looked at although nothing was written: rows that are due again."""
+_TEND_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Synchroniser:
         self._draining = Draining(gateway, bus)
         self._outgoing = Outgoing(gateway, self._producer, resend_ms)
         self._tended_ms = 0
+        self._looked_ms = 0
+        self._mark = -1
         self.last_error: RefbusError | None = None
 
     def once(self, timeout_s: float = 10.0) -> Round:
@@ -91,8 +96,17 @@ class Synchroniser:
             self._tend()
             self._tended_ms = self._gateway.local_ms()
         news += self._draining.read_some(_TURN_S)
-        self._outgoing.push()
+        if self._has_work():
+            self._outgoing.push()
         return news
+
+    def _has_work(self) -> bool:
+        """Whether something was written since the last look, is with the broker's client, or may be due again."""
+        mark, now_ms = self._gateway.store.change_mark(), self._gateway.local_ms()
+        if mark == self._mark and self._outgoing.idle() and now_ms - self._looked_ms < _LOOK_MS:
+            return False
+        self._mark, self._looked_ms = mark, now_ms
+        return True
 
     def _tend(self) -> None:
         """Renew what aged; while the directory is unusable everything waits, and reading goes on."""

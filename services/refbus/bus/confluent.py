@@ -142,7 +142,7 @@ class ConfluentReader:
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
                 "check.crcs": True,
-                "fetch.wait.max.ms": 100,
+                "fetch.wait.max.ms": 500,  # data end the wait at once; this is how often the broker is asked in vain
                 "fetch.error.backoff.ms": 100,
             }
         )

@@ -62,6 +62,10 @@ class Store:
         with self.database.read() as connection:
             yield Transaction(connection, self._vault)
 
+    def change_mark(self) -> int:
+        """Return a number that changes with every write of any process. Raises StoreError."""
+        return self.database.change_mark()
+
     def close(self) -> None:
         """Release the file."""
         self.database.close()
