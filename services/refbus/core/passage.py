@@ -18,6 +18,7 @@ from refbus.core.message import Header, RoutingBlock
 from refbus.errors import Code, RefbusError
 
 _SEALED_AGAIN = frozenset({"sender_kid", "recipient_kid", "consent_record", "legal_basis_record"})
+_SAME = tuple(field.name for field in fields(RoutingBlock) if field.name not in _SEALED_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,9 @@ class NodeView(Protocol):
 def event_identity(block: RoutingBlock) -> bytes:
     """Return 32 bytes (SHA-256) that stay the same when an event is sealed again: all of it but keys and consent."""
     digest = hashlib.sha256(b"refbus/v1/event\0")
-    for field in fields(block):
-        if field.name not in _SEALED_AGAIN:
-            text = _text(getattr(block, field.name))
-            digest.update(len(text).to_bytes(4, "big") + text)
+    for name in _SAME:
+        text = _text(getattr(block, name))
+        digest.update(len(text).to_bytes(4, "big") + text)
     return digest.digest()
 
 

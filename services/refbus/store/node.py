@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select, update
@@ -22,6 +23,7 @@ class NodeStore:
         """Raise SetupError KEYFILE_WRONG_PASSPHRASE when the store was sealed under another key."""
         self.database = database
         self._key = key
+        self.name = lru_cache(maxsize=16_384)(self._name)  # a batch asks for the same names many times
         with database.writing() as connection:
             self._prove(connection)
 
@@ -35,7 +37,7 @@ class NodeStore:
             database.close()
             raise
 
-    def name(self, kind: str, value: bytes) -> bytes:
+    def _name(self, kind: str, value: bytes) -> bytes:
         """Return the 32 bytes under which `value` is found again in columns of this kind."""
         return self._key.lookup(kind.encode(), value)
 

@@ -120,20 +120,31 @@ class WireRecord:
         """Return the record in `data`. Raises MalformedError."""
         record = codec(cls.__name__).decode(data)
         values: dict[str, Any] = {}
-        for f in fields(cls):
-            value = record[f.metadata.get("wire", f.name)]
-            check = f.metadata.get("check")
-            values[f.name] = check(value) if check else value
+        for name, wire, check in _plan(cls):
+            value = record[wire]
+            values[name] = check(value) if check else value
         return cls(**values)
 
     def encode(self) -> bytes:
         """Return the canonical bytes; `parse` of them gives an equal value. Raises MalformedError."""
         record: dict[str, Any] = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            check = f.metadata.get("check")
-            record[f.metadata.get("wire", f.name)] = check(value) if check else value
+        for name, wire, check in _plan(type(self)):
+            value = getattr(self, name)
+            record[wire] = check(value) if check else value
         return codec(type(self).__name__).encode(record)
+
+
+_Plan = tuple[tuple[str, str, Callable[[Any], Any] | None], ...]
+_PLANS: dict[str, _Plan] = {}
+
+
+def _plan(kind: type[WireRecord]) -> _Plan:
+    """Return for each field its name, its name on the wire, and its check; looked up once, since every record asks."""
+    plan = _PLANS.get(kind.__name__)
+    if plan is None:
+        found = ((f.name, f.metadata.get("wire", f.name), f.metadata.get("check")) for f in fields(kind))
+        plan = _PLANS[kind.__name__] = tuple(found)
+    return plan
 
 
 @dataclass(frozen=True, slots=True)
