@@ -6,14 +6,18 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
+from confluent_kafka import Producer as KafkaProducer
 
 from kafka import Broker
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.families import MAX_BATCH
 from refbus.bus.port import Producer, Reader, Record, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 WAIT_S = 30.0
+LARGEST = confluent.MAX_RECORD - 512  # the client counts its own frame of some hundred bytes
 
 
 def write(producer: Producer, topic: str, *values: bytes) -> list[RefbusError | None]:
@@ -173,3 +177,42 @@ def test_order_is_kept_while_the_broker_is_killed_and_comes_back(tmp_path: Path)
         assert reports == [None] * 300
         values = [record.value for record in read_all(confluent.reader(address, "kz.outbox"))]
         assert values == [number.to_bytes(2, "big") for number in range(300)]
+
+
+def test_an_aborted_transaction_is_never_seen(broker_address: BrokerAddress, topic: str) -> None:
+    """Only committed records are read, and the end is reached past the marks that a transaction leaves in the log."""
+    outsider = KafkaProducer({"bootstrap.servers": broker_address.bootstrap, "transactional.id": topic})
+    outsider.init_transactions(WAIT_S)
+    for value, end in ((b"kept", outsider.commit_transaction), (b"aborted", outsider.abort_transaction)):
+        outsider.begin_transaction()
+        outsider.produce(topic, value, partition=0)
+        outsider.flush(WAIT_S)
+        end(WAIT_S)
+    reader = confluent.reader(broker_address, topic)
+    assert [record.value for record in read_all(reader)] == [b"kept"]
+    assert reader.position() == reader.end_offset() == 4
+    reader.close()
+
+
+def test_after_a_fatal_error_a_new_client_takes_over(broker_address: BrokerAddress, topic: str) -> None:
+    """An idempotent client that failed for good is replaced; the record that met the error is reported as open."""
+    producer = confluent.producer(broker_address)
+    assert write(producer, topic, b"before") == [None]
+    reports: list[RefbusError | None] = []
+    producer._report(reports.append, KafkaError(KafkaError._FATAL, "out of sequence", True), None)
+    assert [report and report.code for report in reports] == [Code.BROKER_UNREACHABLE]
+    assert write(producer, topic, b"after") == [None]
+    assert [record.value for record in read_all(confluent.reader(broker_address, topic))] == [b"before", b"after"]
+
+
+def test_many_small_records_in_one_batch_fit_the_declared_limit(broker_address: BrokerAddress, topic: str) -> None:
+    """Records that travel together never exceed what a declared topic takes, however many they are."""
+    confluent.admin(broker_address).set_topic_config(topic, {"max.message.bytes": str(MAX_BATCH)})
+    producer = confluent.producer(broker_address, linger_s=1.0)
+    assert write(producer, topic, *[bytes(9_000)] * 400) == [None] * 400
+
+
+def test_a_record_of_the_largest_size_fits_the_declared_limit(broker_address: BrokerAddress, topic: str) -> None:
+    """What the client lets through, the broker takes."""
+    confluent.admin(broker_address).set_topic_config(topic, {"max.message.bytes": str(MAX_BATCH)})
+    assert write(confluent.producer(broker_address), topic, bytes(LARGEST)) == [None]
