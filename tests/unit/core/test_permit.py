@@ -261,6 +261,15 @@ def test_a_live_refusal_in_another_consent_wins_until_it_is_over() -> None:
     assert ask(consent_record(), dataclasses.replace(refused, party=second_ngo("uz"))).permit
 
 
+def test_a_no_counts_from_its_first_millisecond() -> None:
+    """A DENY, and a refusal in another record, stop what is asked at the moment they begin."""
+    assert ask(consent_record(provisions=(provision(), deny(from_ms=NOW_MS)))).reasons == (Code.EXPLICIT_DENY,)
+    for changes in ({"state": ConsentState.REFUSED}, {"provisions": (deny(),)}):
+        begins = consent_record(consent_id=OTHER_ID, valid_from_ms=NOW_MS, **changes)
+        assert not ask(consent_record(), begins).permit
+        assert ask(consent_record(), dataclasses.replace(begins, valid_from_ms=NOW_MS + 1)).permit
+
+
 def test_the_longest_permit_is_named() -> None:
     """Of two permits the one that lasts longer decides, whatever the order."""
     short = consent_record(consent_id=OTHER_ID, valid_until_ms=NOW_MS + 5)

@@ -75,6 +75,15 @@ def test_an_infant_need_not_be_asked_but_a_no_still_counts() -> None:
         assert ask(child_record(**infant, assent=assent)).reasons == (Code.ASSENT_MISSING,)
 
 
+def test_the_assent_age_is_that_of_the_country_where_the_child_was_asked() -> None:
+    """The deciding country's own age does not matter, so that all four points agree."""
+    proofs = [evidence(child_record(assent=Assent.NOT_REQUIRED))]
+    grown = FED.with_policy("kz", assent_age=18).directory
+    assert decide(disclosure(), proofs, grown, POLICY, NOW_MS).permit
+    lenient = dataclasses.replace(POLICY, assent_age=18)
+    assert decide(disclosure(), proofs, FED.directory, lenient, NOW_MS).reasons == (Code.ASSENT_MISSING,)
+
+
 def test_the_assent_age_is_a_boundary_that_errs_towards_asking() -> None:
     """Eleven years of 366 days before majority the child is asked; a millisecond more and it need not be."""
     edge = GIVEN_MS + 11 * 366 * DAY_MS
