@@ -18,7 +18,6 @@ def gate_app(gate: Gate) -> faust.App:
         address=gate.addresses[settings.country],
         data_dir=settings.home / "faust",
         batch=settings.batch_records,
-        within_s=settings.batch_wait_s,
     )
     app = create_app(worker, gate.consumers)
     every(app, _TICK_S, gate.tick)

@@ -37,7 +37,7 @@ from refbus.errors import Code, SetupError
 
 _log = logging.getLogger("refbus.bus.harness")
 
-FETCH_WAIT_MS = 20
+FETCH_WAIT_MS = 50
 """How long the broker may keep a fetch open when there is nothing new."""
 
 
@@ -53,15 +53,14 @@ class BatchHandler(Protocol):
 class WorkerSettings:
     """How one worker reads. `group` names the application; every standby of a country uses the same one.
 
-    Seconds: `within_s` is how long a batch is collected, `session_timeout_s` after which a silent worker is replaced,
-    `commit_interval_s` how often acknowledged offsets are committed.
+    Seconds: `session_timeout_s` after which a silent worker is replaced, `commit_interval_s` how often acknowledged
+    offsets are committed. A batch is what has arrived while the one before was decided: nothing waits for it to fill.
     """
 
     group: str
     address: BrokerAddress
     data_dir: Path
     batch: int = 256
-    within_s: float = 0.005
     session_timeout_s: float = 6.0
     commit_interval_s: float = 0.5
 
@@ -70,8 +69,6 @@ class WorkerSettings:
         self.address.check()
         if not 1 <= self.batch <= 4096:
             raise SetupError(Code.SETTINGS_INVALID, "batch: 1 to 4096")
-        if not 0.0 < self.within_s <= 1.0:
-            raise SetupError(Code.SETTINGS_INVALID, "within_s: above 0, at most 1 second")
         if not 6.0 <= self.session_timeout_s <= 30.0:
             raise SetupError(Code.UNSAFE_SETTING, "session_timeout_s: 6 to 30 seconds")
         if not 0.5 <= self.commit_interval_s <= 1.0:
@@ -196,10 +193,15 @@ def _add_agent(app: faust.App, settings: WorkerSettings, name: str, handler: Bat
 
     async def decide(stream: StreamT[bytes]) -> None:
         loop = asyncio.get_running_loop()
-        async for events in stream.noack_take(settings.batch, within=settings.within_s):
-            await loop.run_in_executor(thread, handler.handle, [_record(name, event) for event in events])
-            for event in events:
-                event.ack()
+        manual, batch = stream.noack(), list[EventT[Any]]()
+        async for event in manual.events():
+            batch.append(event)
+            if len(batch) < settings.batch and not manual.channel.queue.empty():
+                continue  # more is here already: it comes along
+            await loop.run_in_executor(thread, handler.handle, [_record(name, each) for each in batch])
+            for each in batch:
+                each.ack()
+            batch.clear()
 
     app.agent(topic, name=f"decide-{name}", concurrency=1)(decide)
 

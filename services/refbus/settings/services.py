@@ -92,12 +92,6 @@ class GateSettings(ServingSettings):
         default=200,
         doc="Most records in one transaction.",
     )
-    batch_wait_s: float = setting(
-        "REFBUS_GATE_BATCH_WAIT_SECONDS",
-        parsers.seconds(0.001, 1),
-        default=0.01,
-        doc="Longest wait for a batch to fill.",
-    )
     threads: int = setting(
         "REFBUS_GATE_THREADS",
         parsers.integer(0, 256),
