@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from refbus.bus.port import Reader, Record
-from refbus.errors import Code, RefbusError, SetupError
+from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.store.commit import note_failure
 from refbus.store.reads import read_position
 from refbus.store.rows import Position
@@ -77,12 +77,11 @@ class Consumer:
         reader.seek(self.next_offset)
         while self.next_offset < end:
             records = reader.read(_FETCH, _FETCH_WAIT_S)
-            if records:
-                self._decide_all([record for record in records if record.offset < end])
-            elif reader.position() >= end:
+            self._decide_all([record for record in records if record.offset < end])
+            if self.next_offset < end and reader.position() >= end:
                 self._skip_to(end)
-            else:
-                raise SetupError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
+            elif not records:
+                raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
 
     def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Yield the new records in runs without gaps; what is missing between is fetched first."""

@@ -52,8 +52,16 @@ def sources_of(country: CountryCode, others: Iterable[CountryCode]) -> tuple[Sou
     return (Source(outbox(country), Point.EGRESS, country), *borders)
 
 
-Wrote = Callable[[Point, Changes, float], None]
-"""Told of a committed transaction: where it was decided, what was written, how many seconds the batch took."""
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long a batch took, and of that its commit with the write to disk; seconds."""
+
+    batch_s: float
+    commit_s: float
+
+
+Wrote = Callable[[Point, Changes, Took], None]
+"""Told of a committed transaction: where it was decided, what was written, how long it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class GateParts:
 class GateCore:
     """Decides records. One batch at a time in a process; `wrote` is told of every committed transaction."""
 
-    def __init__(self, parts: GateParts, wrote: Wrote = lambda _point, _changes, _seconds: None) -> None:
+    def __init__(self, parts: GateParts, wrote: Wrote = lambda _point, _changes, _took: None) -> None:
         self.parts = parts
         self.turn = threading.RLock()
         self._cache = EvidenceCache()
@@ -118,8 +126,10 @@ class GateCore:
         work.finish(self.parts.workers, self.parts.audit_keys)
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.settings |= view.changed_settings()
+        ready = time.monotonic()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)
-        self._wrote(view.point, work.changes, time.monotonic() - work.began)
+        done = time.monotonic()
+        self._wrote(view.point, work.changes, Took(done - work.began, done - ready))
 
     def decision_id(self, topic_id: str, record: Record) -> bytes:
         """Return the name of the first decision about a record (16 bytes): the same if it has to be repeated."""

@@ -23,7 +23,7 @@ from refbus.errors import Code, RefbusError, SetupError
 from refbus.settings import GateSettings, Profile, read_secret_file
 from refbus.store.rows import Changes
 from refbus_gate.consuming import Consumer
-from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.core import GateCore, GateParts, Took, sources_of
 from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
@@ -178,8 +178,8 @@ class Gate:
             self.follower.turn()
         return newest
 
-    def _wrote(self, point: Point, changes: Changes, seconds: float) -> None:
-        self.meters.wrote(point, changes, seconds)
+    def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
+        self.meters.wrote(point, changes, took)
         for country in {row.destination for row in changes.outgoing}:
             pump = self.pumps.get(CountryCode(country))
             if pump is not None:

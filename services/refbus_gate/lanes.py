@@ -60,7 +60,7 @@ class Lanes:
         self._lanes: dict[bytes, _Lane] = {}
         self._ids: set[int] = set()
         self._touched: deque[bytes] = deque()  # lanes that may have something to send
-        self._parked: set[bytes] = set()  # lanes whose older rows are in the store alone
+        self._parked: dict[bytes, None] = {}  # lanes whose older rows are in the store alone, in order
         self.in_flight = 0
 
     def __len__(self) -> int:
@@ -109,7 +109,7 @@ class Lanes:
         """Take up what the store has of a lane; `complete` tells that it has no older rows than the pump reads next."""
         lane = self._lanes[name]
         lane.stored = not complete
-        self._parked.discard(name)
+        self._parked.pop(name, None)
         for row in rows:
             self._keep(row, lane)
         if not rows:
@@ -128,7 +128,7 @@ class Lanes:
         elif lane.rows:
             self._touched.append(name)
         elif lane.stored:
-            self._parked.add(name)
+            self._parked[name] = None
         else:
             del self._lanes[name]
 
@@ -138,4 +138,4 @@ class Lanes:
         lane.refill_at_ms = now_ms + min(_FIRST_BACK_OFF_MS * 2 ** min(lane.failures, 10), _LONGEST_BACK_OFF_MS)
         self._ids.difference_update(row.id for row in lane.rows)
         lane.rows.clear()
-        self._parked.add(name)
+        self._parked[name] = None

@@ -18,6 +18,7 @@ from refbus.store.tables import hold, record
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import Destination, Direction, Outcome
 from refbus_gate.consuming import Consumer
+from refbus_gate.core import Took
 from refbus_gate.following import DirectoryFollower
 from refbus_gate.pump import Pump
 from refbus_gate.view import newest_signed_ms
@@ -32,11 +33,12 @@ class Meters:
         self._delivered: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
 
-    def wrote(self, point: Point, changes: Changes, seconds: float) -> None:
+    def wrote(self, point: Point, changes: Changes, took: Took) -> None:
         """Count what one transaction decided."""
         direction, metrics = Direction(point), self._metrics
+        metrics.observe(metric.STORE_COMMIT_SECONDS, took.commit_s)
         if changes.records:
-            metrics.observe(metric.GATE_BATCH_SECONDS, seconds, direction=direction)
+            metrics.observe(metric.GATE_BATCH_SECONDS, took.batch_s, direction=direction)
             metrics.observe(metric.GATE_BATCH_RECORDS, len(changes.records), direction=direction)
         for row in (*changes.records, *changes.moved):
             metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))

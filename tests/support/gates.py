@@ -8,32 +8,41 @@ world.notices(agency("kz"))                # [GateNotice, ...] opened with its k
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import delete
+
 from refbus.bus.memory import MemoryBus
 from refbus.bus.port import Producer
+from refbus.core.consent import ConsentState, Provision
 from refbus.core.directory import SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.message import RoutingBlock
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import Action, EventType
+from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
+from refbus.crypto.signing import LABEL_PASS, SigningPair
 from refbus.envelope.notice import open_notice
+from refbus.store.accounting import Balance, balance
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
-from refbus.wire.transport import AuditEntry, GateNotice, InboxKind, InboxRecord
-from refbus.store.accounting import Balance, balance
+from refbus.store.outgoing import Waiting, again, fresh
+from refbus.store.tables import position
+from refbus.wire.consent import encode_record
+from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, GateNotice, InboxKind, InboxRecord, Passed
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.holds import Redecider
 from refbus_gate.names import GateKeys, inbox
-from refbus_gate.opening import Opened
+from refbus_gate.opening import pass_message
 from refbus_gate.pump import Pump, PumpSettings
+from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
-from support.consents import CATEGORIES, consent_record, signed_bytes
-from support.directories import NOW_MS, Federation, agency, federation, gate, ngo
-from support.envelopes import block_of, fixed, sealed
+from support.consents import CATEGORIES, consent_record, provision, signed_bytes
+from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair
+from support.envelopes import NOW_HOUR, block_of, fixed, sealed
 
 
 class Node:
@@ -65,6 +74,9 @@ class Node:
             )
             for other in self.world.countries
         }
+        sources = {topic: consumer.source for topic, consumer in self.consumers.items()}
+        self.redecider = Redecider(self.core, sources)
+        self.upkeep = Upkeep(self.core, sources[f"{self.country}.outbox"])
         for consumer in self.consumers.values():
             consumer.start(None)
 
@@ -73,6 +85,22 @@ class Node:
         self.store.close()
         self.audit_keys.close()
         self.open()
+
+    def start_anew(self) -> None:
+        """Start on an empty store, as after the restore of a backup from before everything."""
+        self.store.close()
+        self.audit_keys.close()
+        for path in self.folder.glob("node.db*"):
+            path.unlink()
+        self.open()
+
+    def restart_reading(self, topic: str) -> None:
+        """Accept that a topic was made anew, as an operator does after looking into it."""
+        source = self.consumers[topic].source
+        with self.store.database.writing() as connection:
+            connection.execute(delete(position).where(position.c.topic == topic))
+        self.consumers[topic] = Consumer(self.core, source, lambda: self.bus.reader(topic))
+        self.consumers[topic].start(None)
 
     def consume(self) -> int:
         """Read every source to its end; return how many records were decided."""
@@ -86,6 +114,11 @@ class Node:
         for pump in self.pumps.values():
             while pump.turn():
                 pass
+
+    def waiting(self, destination: str) -> list[Waiting]:
+        """Return the rows for a destination that are not ended, whether or not its broker has them."""
+        later_ms = self.world.now_ms + 10**12
+        return fresh(self.store, destination, 0, 1000) + again(self.store, destination, later_ms, 1000)
 
     def balance(self) -> Balance:
         """Return the account of this node."""
@@ -168,6 +201,63 @@ class World:
     def consent(self, **changes: Any) -> bytes:
         """Return the signed consent record that covers `event`."""
         return signed_bytes(self.fed, consent_record(**changes))
+
+    def stamped(self, raw: bytes, *, hour: int = NOW_HOUR, pair: SigningPair | None = None) -> bytes:
+        """Return the border record by which the gate of kz lets `raw` out to uz."""
+        pair = pair or self.fed.pairs[gate("kz")]
+        made = pair.sign(LABEL_PASS, pass_message(sha256(raw), "kz", "uz", hour))
+        passed = Passed(raw, hour, CountryCode("kz"), CountryCode("uz"), pair.kid, made.ed25519, made.mldsa65)
+        return BorderRecord(BorderKind.PASSED, passed.encode()).encode()
+
+    def new_gate_pair(self, country: str) -> SigningPair:
+        """Return the signing pair that the gate of a country will have next."""
+        return signing_pair(f"{country}-gate next")
+
+    def with_new_gate_pair(self, country: str) -> Federation:
+        """Return the federation one version later, in which the gate's next signing pair counts too."""
+        before = self.fed.directory.organisations[gate(country)].signing_keys
+        keys = (*before, signing_key(self.new_gate_pair(country)))
+        return self.fed.changed(gate(country), signing_keys=keys)
+
+    def inspector(self, country: str) -> OrgId:
+        """Return the inspector of a country."""
+        return inspector(country)
+
+    def provision(self, **changes: Any) -> Provision:
+        """Return the provision of `consent`, changed."""
+        return provision(**changes)
+
+    def answer(self, name: str, event_type: EventType, **changes: Any) -> bytes:
+        """Return what the uz shelter answers to the event `name`."""
+        usual: dict[str, Any] = {
+            "sender": ngo("uz"),
+            "recipient": agency("kz"),
+            "event_type": event_type,
+            "event_id": fixed(f"{event_type} {name}"),
+            "referral_id": fixed(f"referral {name}"),
+            "case_handle": fixed(f"case {name}", 32),
+            "previous": fixed(name),
+            "actions": (Action.REPORT_BACK,),
+            "data_categories": (),
+            "respond_by_ms": None,
+        }
+        return sealed(self.fed, self.block(name, **{**usual, **changes}))
+
+    def withdrawal(self, name: str, **changes: Any) -> bytes:
+        """Return the withdrawal of the consent that `event` of this name relied on."""
+        before = consent_record()
+        gone = {"version": 2, "prev_hash": sha256(encode_record(before)), "state": ConsentState.WITHDRAWN}
+        record = consent_record(**gone, event_time_ms=before.event_time_ms + 1, provisions=())
+        usual: dict[str, Any] = {
+            "event_type": EventType.CONSENT_WITHDRAWN,
+            "event_id": fixed(f"withdrawal {name}"),
+            "referral_id": fixed(f"referral {name}"),
+            "case_handle": fixed(f"case {name}", 32),
+            "previous": fixed(name),
+            "data_categories": (),
+            "consent_record": signed_bytes(self.fed, record),
+        }
+        return sealed(self.fed, self.block(name, **{**usual, **changes}))
 
     def _gate_key(self, org: OrgId, kid: KeyId) -> SigningKey | None:
         found = self.fed.directory.find(org)

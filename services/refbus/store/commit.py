@@ -49,9 +49,10 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
 
 
 def _insert(table: Table) -> Prepared:
-    """Prepare an INSERT of whole rows; a number that the database gives is left out."""
-    given = [column.name for column in table.c if not (column.name == "id" and table.c.id.autoincrement is True)]
-    return Prepared(insert(table).values({name: bindparam(name) for name in given}))
+    """Prepare an INSERT of whole rows; `id` is the number that the database gives."""
+    return Prepared(
+        insert(table).values({column.name: bindparam(column.name) for column in table.c if column.name != "id"})
+    )
 
 
 def _at(table: Table) -> Any:

@@ -1,0 +1,164 @@
+"""Events that wait: why, what waits behind them, how they end, and decisions made again by an operator."""
+
+from __future__ import annotations
+
+import pytest
+
+from refbus.core.directory import OrgStatus
+from refbus.core.passage import Outcome
+from refbus.errors import Code, RuleError
+from refbus.wire.transport import NoticeKind, NoticeOutcome, StoppedRecord
+from support.directories import HOUR_MS, agency, ngo
+from support.envelopes import NOW_HOUR, fixed, sealed
+from support.gates import World
+
+
+def test_an_event_that_names_a_newer_directory_waits_for_it(world: World) -> None:
+    """It is held, and goes on by itself once the directory is there."""
+    raw = sealed(world.fed, world.block(), directory_version=2)
+    world.outbox("kz", raw)
+    world.settle()
+    assert world.nodes["kz"].balance().total(Outcome.HELD) == 1
+    assert world.events(ngo("uz")) == []
+    world.fed = world.fed.next_version()
+    assert world.nodes["kz"].redecider.holds() == 1
+    world.settle()
+    assert world.events(ngo("uz")) == [raw]
+    balance = world.nodes["kz"].balance()
+    assert (balance.total(Outcome.HELD), set(balance.difference.values())) == (0, {0})
+
+
+def test_the_sender_hears_of_a_hold_and_of_its_end(world: World) -> None:
+    """A clock that is ahead holds the event with CLOCK_SKEW; when time has come, it goes on."""
+    ahead = world.now_ms + HOUR_MS
+    world.outbox("kz", world.event(occurred_at_ms=ahead, respond_by_ms=None))
+    world.settle()
+    assert [(each.kind, each.outcome, each.codes) for each in world.notices(agency("kz"))] == [
+        (NoticeKind.RECEIPT, NoticeOutcome.HELD, ("CLOCK_SKEW",))
+    ]
+    world.now_ms = ahead
+    world.nodes["kz"].redecider.holds()
+    world.settle()
+    assert world.notices(agency("kz"))[-1].outcome is NoticeOutcome.FORWARDED
+
+
+def test_later_events_of_the_case_wait_behind(world: World) -> None:
+    """Order within a case is kept: the second waits with CASE_HELD and follows the first."""
+    ahead = world.now_ms + HOUR_MS
+    first = world.event("one", occurred_at_ms=ahead, respond_by_ms=None)
+    same_case = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
+    second = world.event("two", event_type="ConsentAmended", previous=fixed("one"), **same_case)
+    other = world.event("three")
+    for raw in (first, second, other):
+        world.outbox("kz", raw)
+    world.settle()
+    assert world.events(ngo("uz")) == [other]
+    assert world.notices(agency("kz"))[1].codes == ("CASE_HELD",)
+    world.now_ms = ahead
+    assert world.nodes["kz"].redecider.holds() == 2
+    world.settle()
+    assert world.events(ngo("uz")) == [other, first, second]
+
+
+def test_a_withdrawal_waits_for_nothing(world: World) -> None:
+    """A withdrawal of a case that is held goes through at once, and what waited is refused."""
+    ahead = world.now_ms + HOUR_MS
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    same_case = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
+    held = world.event("two", event_type="ConsentAmended", occurred_at_ms=ahead, respond_by_ms=None, **same_case)
+    world.outbox("kz", held)
+    gone = world.withdrawal("one")
+    world.outbox("kz", gone)
+    world.settle()
+    assert world.events(ngo("uz"))[-1] == gone
+    world.now_ms = ahead
+    world.nodes["kz"].redecider.holds()
+    world.settle()
+    assert "WITHDRAWN" in world.notices(agency("kz"))[-1].codes
+
+
+def test_a_hold_ends_with_its_envelope(world: World) -> None:
+    """At the deadline the event is refused, and the sender is told why it had waited."""
+    raw = world.event(occurred_at_ms=world.now_ms + 200 * HOUR_MS, respond_by_ms=None)
+    world.outbox("kz", raw)
+    world.settle()
+    world.now_ms = (NOW_HOUR + 168) * HOUR_MS
+    assert world.nodes["kz"].redecider.holds() == 1
+    world.settle()
+    balance = world.nodes["kz"].balance()
+    assert (balance.total(Outcome.HELD), balance.total(Outcome.REFUSED)) == (0, 1)
+
+
+def test_a_resend_of_a_held_event_is_told_that_it_is_held(world: World) -> None:
+    """A duplicate of a waiting event is answered HELD."""
+    raw = world.event(occurred_at_ms=world.now_ms + HOUR_MS, respond_by_ms=None)
+    world.outbox("kz", raw)
+    world.outbox("kz", raw)
+    world.settle()
+    assert [each.outcome for each in world.notices(agency("kz"))] == [NoticeOutcome.HELD] * 2
+
+
+def test_a_stamp_by_an_unknown_key_waits_for_the_directory(world: World) -> None:
+    """The directory of uz may be behind the new key of the gate of kz: the event is held, not lost."""
+    raw = world.event()
+    world.nodes["uz"].bus.put("uz.border.kz", world.stamped(raw, pair=world.new_gate_pair("kz")))
+    world.settle()
+    assert world.nodes["uz"].balance().total(Outcome.HELD) == 1
+    world.fed = world.with_new_gate_pair("kz")
+    world.nodes["uz"].redecider.holds()
+    world.settle()
+    assert world.events(ngo("uz")) == [raw]
+
+
+def test_two_records_of_one_event_that_waited_give_one_event(world: World) -> None:
+    """The same signed bytes held under two stamps are forwarded once."""
+    raw = world.event()
+    pair = world.new_gate_pair("kz")
+    for hour in (NOW_HOUR, NOW_HOUR + 1):
+        world.nodes["uz"].bus.put("uz.border.kz", world.stamped(raw, pair=pair, hour=hour))
+    world.settle()
+    world.fed = world.with_new_gate_pair("kz")
+    assert world.nodes["uz"].redecider.holds() == 2
+    world.settle()
+    assert world.events(ngo("uz")) == [raw]
+    assert set(world.nodes["uz"].balance().difference.values()) == {0}
+
+
+def test_a_replay_moves_the_count(world: World) -> None:
+    """After the operator has seen to the cause the refused record is decided again under a new decision id."""
+    world.fed = world.fed.changed(ngo("uz"), status=OrgStatus.SUSPENDED)
+    raw = world.event()
+    world.outbox("kz", raw)
+    world.settle()
+    (kept,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.refused")]
+    world.fed = world.fed.changed(ngo("uz"), status=OrgStatus.ACTIVE)
+    verdict = world.nodes["kz"].redecider.replay(kept.decision_id)
+    world.settle()
+    assert verdict.outcome is Outcome.FORWARDED
+    assert world.events(ngo("uz")) == [raw]
+    balance = world.nodes["kz"].balance()
+    assert (balance.total(Outcome.REFUSED), set(balance.difference.values())) == (0, {0})
+    assert world.notices(agency("kz"))[-1].decision_id != kept.decision_id
+
+
+def test_a_replay_needs_a_stopped_record(world: World) -> None:
+    """What was forwarded, or never decided, is not replayed."""
+    world.outbox("kz", world.event())
+    world.settle()
+    for decision_id in (world.notices(agency("kz"))[0].decision_id, bytes(16)):
+        with pytest.raises(RuleError) as caught:
+            world.nodes["kz"].redecider.replay(decision_id)
+        assert caught.value.code is Code.CASE_UNKNOWN
+
+
+def test_a_replay_may_be_refused_again(world: World) -> None:
+    """It stays refused, is kept again, and can be replayed again under its new id."""
+    world.outbox("kz", world.event(consent_record=None))
+    world.settle()
+    (first,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.refused")]
+    world.nodes["kz"].redecider.replay(first.decision_id)
+    world.settle()
+    second = StoppedRecord.parse(world.nodes["kz"].bus.records("kz.refused")[-1].value)
+    assert second.decision_id != first.decision_id
+    assert world.nodes["kz"].redecider.replay(second.decision_id).outcome is Outcome.REFUSED
