@@ -1,0 +1,1 @@
+"""`make bench`: what the system costs, each number beside the limit that physics or its parts set."""

@@ -1,0 +1,135 @@
+"""`python -m bench`: measure everything, print a table, write var/bench/report.json. Nothing is left running."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import cost, gatework, idle, latency, memory, throughput
+from bench.events import DESTINATION, ORIGIN, Federation
+from bench.pinned import in_child, measured_core, other_cores, pool
+from bench.report import Measure, machine, table, write
+from bench.stage import Stage, staged
+from demo.world import ROOT
+
+OUT = ROOT / "var" / "bench"
+PARTS = ("cost", "gate", "kafka", "latency", "idle", "federated", "memory")
+ROUNDS = 300
+GATE_EVENTS = 2_400
+LATENCY_EVENTS = 600
+MEMORY_EVENTS = 100_000
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run. Each part adds to the report, which is written again after each."""
+
+    folder: Path
+    parts: tuple[str, ...]
+    memory_events: int
+    measures: list[Measure] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Measure the chosen parts, the quick ones first."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._without_broker()
+        if {"kafka", "latency", "idle"} & set(self.parts):
+            with staged(self.folder / "shared", federated=False, say=self.say) as stage:
+                self._one_broker(stage)
+        if "federated" in self.parts:
+            with staged(self.folder / "federated", federated=True, say=self.say) as stage:
+                self._start_road(stage)
+                self._part("federated", lambda: latency.measure(stage, LATENCY_EVENTS))
+        if "memory" in self.parts:
+            folder = self._federation("memory")
+            self._part("memory", lambda: in_child(memory.measure, folder, self.memory_events, other_cores()))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def say(self, line: str) -> None:
+        """Tell what happens."""
+        print(f"[{time.monotonic() - self.began:4.0f} s] {line}", flush=True)
+
+    def _without_broker(self) -> None:
+        if not {"cost", "gate"} & set(self.parts):
+            return
+        folder = self._federation("core")
+        self._part("cost", lambda: in_child(cost.measure, folder, ROUNDS))
+        if "gate" in self.parts:
+            raw = _sealed(folder, GATE_EVENTS)
+            self._part("gate", lambda: in_child(gatework.measure, folder, raw))
+
+    def _one_broker(self, stage: Stage) -> None:
+        if {"latency", "idle"} & set(self.parts):
+            self._start_road(stage)
+            self._part("latency", lambda: latency.measure(stage, LATENCY_EVENTS))
+            self._part("idle", lambda: _idle(stage))
+            stage.stop()
+        if "kafka" in self.parts:
+            raw = _sealed(stage.world.paths.out, GATE_EVENTS)
+            limits = {
+                each.name.split()[1].strip(","): each.baseline_value
+                for each in self.measures
+                if each.baseline == gatework.BASELINE
+            }
+            self._part("kafka", lambda: throughput.measure(stage, raw, limits))
+
+    def _start_road(self, stage: Stage) -> None:
+        case = latency.road(stage)
+        self.say("two gates, two gateways")
+        for country in (ORIGIN, DESTINATION):
+            stage.start_gate(country)
+        for org in (case.sender, case.recipient):
+            stage.start_gateway(org)
+
+    def _federation(self, name: str) -> Path:
+        return Federation.create(self.folder / name).paths.out
+
+    def _part(self, name: str, measure: Callable[[], list[Measure]]) -> None:
+        if name not in self.parts:
+            return
+        self.say(f"part {name}")
+        found = measure()
+        self.measures += found
+        write(OUT / "report.json", self.measures)
+        print("\n".join(table(found)), flush=True)
+
+
+def _sealed(folder: Path, count: int) -> list[bytes]:
+    """Seal events on all cores."""
+    on = sorted({*other_cores(), measured_core()})
+    with pool(on, len(on)) as sealers:
+        share = count // len(on)
+        made = [sealers.submit(gatework.seal_some, folder, share) for _ in on]
+        return [raw for each in made for raw in each.result()]
+
+
+def _idle(stage: Stage) -> list[Measure]:
+    pids = {name: service.pid for name, service in stage.stack.services.items()}
+    chosen = {"gate": pids[f"gate-{ORIGIN}"], "gateway": pids[f"gateway-{latency.road(stage).sender}"]}
+    with throughput.pass_through(stage, "idle") as bare:
+        return idle.measure(chosen, bare.pid)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--events", type=int, default=MEMORY_EVENTS, help="events of the memory part")
+    given = parser.parse_args(arguments)
+    print(machine())
+    bench = Bench(OUT / "work", tuple(given.only), given.events)
+    bench.run()
+    print(f"\n{machine()}")
+    print("\n".join(table(bench.measures)))
+    bench.say("report: var/bench/report.json")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Part 2: events a second of one gate on one core, against what its cryptography alone allows; no Faust, no Kafka.
+
+Batches of real events go through the real `GateCore` and its SQLite store with fsync, in turn with the bare
+cryptography of the same events on the same core. Deliveries are caught between the batches and not timed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from bench.dissect import take_apart, take_stamped_apart
+from bench.events import DESTINATION, EVENTS_PER_CONSENT, ORIGIN, Federation, Sealer, now_ms
+from bench.primitives import GateSteps, Reader, Sealed, Signer, Verifier
+from bench.report import Aim, Measure
+from bench.standing import StandingGate
+from bench.timing import Clock, interleaved
+from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.crypto.kem import KemPublic
+from refbus.trust.ceremony import FederationPaths
+from refbus_gate.names import border, outbox
+from refbus_gate.receipts import inspector_key, public_key_of
+
+BASELINE = "gate cryptography alone"
+AIM = Aim("ratio", ">=", 0.7)
+BATCH = 200
+"""Records of one transaction, as the gate is set up by default."""
+Step = Callable[[Sealed, int], None]
+
+
+@cache
+def _sealer(folder: Path) -> Sealer:
+    return Sealer(Federation.of(FederationPaths(folder)))
+
+
+def seal_some(folder: Path, count: int) -> list[bytes]:
+    """Return sealed events; for a process of its own."""
+    return _sealer(folder).many(count)
+
+
+def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) -> list[Measure]:
+    """Return the rates of egress and of ingress. The gates' homes in `folder` must be fresh."""
+    federation = Federation.of(FederationPaths(folder))
+    steps = _steps(federation, ORIGIN, DESTINATION, federation.sender)
+    reader = federation.member(gate_id(ORIGIN))
+    events = [take_apart(each, reader) for each in raw]
+    gate = Turns(StandingGate(federation, ORIGIN), outbox(ORIGIN), raw)
+    out = gate.measured("gate egress, core and store, one core", events, steps.egress, clock)
+    across = gate.delivered[border(DESTINATION, ORIGIN)]
+    reader = federation.member(gate_id(DESTINATION))
+    events = [take_stamped_apart(each, reader) for each in across]
+    steps = _steps(federation, DESTINATION, ORIGIN, federation.recipient)
+    gate = Turns(StandingGate(federation, DESTINATION), border(DESTINATION, ORIGIN), across)
+    return [out, gate.measured("gate ingress, core and store, one core", events, steps.ingress, clock)]
+
+
+class Turns:
+    """The batches of one gate, one in each round."""
+
+    def __init__(self, gate: StandingGate, topic: str, values: list[bytes]) -> None:
+        self._gate = gate
+        self._topic = topic
+        self._values = values
+        self.delivered: dict[str, list[bytes]] = {}
+
+    def measured(self, name: str, events: list[Sealed], bare: Step, clock: Clock) -> Measure:
+        """Run all batches and return events a second, by the median batch."""
+
+        def alone(number: int) -> None:
+            for place in range(number * BATCH, (number + 1) * BATCH):
+                bare(events[place], place)
+
+        rounds = len(self._values) // BATCH
+        ours, limit, _ = interleaved((self._decide, alone, self._deliver), rounds - 1, clock=clock)
+        self._gate.close()
+        return Measure(name, BATCH / ours.median, "events/s", BASELINE, BATCH / limit.median, AIM)
+
+    def _decide(self, number: int) -> None:
+        values = self._values[number * BATCH : (number + 1) * BATCH]
+        self._gate.decide(self._gate.records(self._topic, values))
+
+    def _deliver(self, _number: int) -> None:
+        for topic, values in self._gate.deliver().items():
+            self.delivered.setdefault(topic, []).extend(values)
+
+
+def _steps(federation: Federation, here: CountryCode, there: CountryCode, organisation: OrgId) -> GateSteps:
+    gate, other = federation.member(gate_id(here)), federation.member(gate_id(there))
+    sender = federation.directory.organisations[federation.sender].current_signing_key(now_ms())
+    told = public_key_of(federation.directory, organisation, now_ms())
+    if sender is None or told is None:
+        raise LookupError("the directory has no current keys")
+    return GateSteps(
+        reader=Reader(gate.kem, Verifier(sender)),
+        signer=Signer(gate.pair),
+        other_gate=Verifier(other.signing_key),
+        inspector=KemPublic.parse(inspector_key(federation.directory, here, now_ms())),
+        organisation=KemPublic.parse(told),
+        per_consent=EVENTS_PER_CONSENT,
+    )

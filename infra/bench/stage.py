@@ -1,0 +1,82 @@
+"""The parts of a real stack that a measurement needs: brokers, some gates and gateways as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.events import Federation
+from bench.pinned import module_argv
+from demo import world as worlds
+from demo.processes import Command, Service
+from demo.stack import Stack
+from demo.world import Say, World
+from kafka.ports import free_ports
+from refbus.bus import confluent
+from refbus.bus.address import BrokerAddress
+from refbus.bus.port import TopicState
+from refbus.core.ids import CountryCode, OrgId
+
+
+@dataclass(slots=True)
+class Stage:
+    """A world whose services are started and stopped one by one."""
+
+    world: World
+    stack: Stack
+    federation: Federation
+
+    def start_gate(self, country: CountryCode, *, pinned: bool = False) -> Service:
+        """Start the gate of a country and wait until it is ready; `pinned` keeps it on the measured core."""
+        argv = module_argv("refbus_gate") if pinned else (sys.executable, "-m", "refbus_gate")
+        return self._start(f"gate-{country}", argv, country)
+
+    def start_gateway(self, org: OrgId) -> Service:
+        """Start the gateway of an organisation and wait until it is ready."""
+        return self._start(f"gateway-{org}", (str(Path(sys.executable).with_name("refbus")), "run"), org)
+
+    def stop(self, names: Sequence[str] | None = None) -> None:
+        """Stop these services, all of them by default."""
+        for name in list(self.stack.services) if names is None else names:
+            self.stack.services.pop(name).stop()
+
+    def operator(self, country: CountryCode) -> BrokerAddress:
+        """Return how the operator reaches the cluster of a country."""
+        return self.world.brokers[country].address()
+
+    def make_topic(self, country: CountryCode, name: str) -> str:
+        """Make a topic in the cluster of a country, dated by its broker, and return its name."""
+        topic = TopicState(name, 1, 1, {"message.timestamp.type": "LogAppendTime"})
+        confluent.admin(self.operator(country)).create_topic(topic)
+        return name
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a process that needs no settings."""
+        path = {"PYTHONPATH": str(worlds.ROOT / "infra")}
+        return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | path
+
+    def _start(self, name: str, argv: tuple[str, ...], member: str) -> Service:
+        self.stack.ports[name] = free_ports(1)[0]
+        if name.startswith("gate-"):
+            environment = self.stack.gate_environment(CountryCode(member))
+        else:
+            environment = self.stack.gateway_environment(OrgId(member))
+        service = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
+        self.stack.services[name] = service
+        self.stack.wait_ready([name])
+        return service
+
+
+@contextmanager
+def staged(folder: Path, *, federated: bool, say: Say) -> Iterator[Stage]:
+    """Give a fresh stage in `folder`; whatever happens, nothing of it is left running."""
+    world = worlds.create(folder, federated=federated, say=say)
+    stack = Stack(world)
+    try:
+        yield Stage(world, stack, Federation.of(world.paths))
+    finally:
+        stack.stop()

@@ -1,0 +1,106 @@
+"""A gate without Faust and Kafka: real keys, its real store on the disk, records handed to it, deliveries caught."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.events import Federation, now_ms
+from demo.world import PASSPHRASE
+from refbus.bus.port import OnDelivery, Record
+from refbus.core.ids import CountryCode
+from refbus_gate.consuming import Consumer
+from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.home import GateHome
+from refbus_gate.pump import Pump
+from refbus_gate.work import Workers
+
+
+class EmptyLog:
+    """A topic that was never written to, as far as a starting consumer asks. A `Reader` of the bus."""
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return nothing."""
+        return []
+
+    def seek(self, offset: int) -> None:
+        """Stay."""
+
+    def position(self) -> int:
+        """Return the beginning."""
+        return 0
+
+    def begin_offset(self) -> int:
+        """Return the beginning."""
+        return 0
+
+    def end_offset(self) -> int:
+        """Return the beginning."""
+        return 0
+
+    def topic_id(self) -> str:
+        """Return a fixed id."""
+        return "bench"
+
+    def close(self) -> None:
+        """Free nothing."""
+
+
+class Catch:
+    """A `Producer` that has delivered at once; `caught` are the records by topic."""
+
+    def __init__(self) -> None:
+        self.caught: dict[str, list[bytes]] = {}
+
+    def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
+        """Keep the record and report it stored."""
+        self.caught.setdefault(topic, []).append(value)
+        on_delivery(None)
+
+    def poll(self, timeout_s: float) -> None:
+        """Nothing is under way."""
+
+    def flush(self, timeout_s: float) -> int:
+        """Nothing is under way."""
+        return 0
+
+    def close(self) -> None:
+        """Free nothing."""
+
+
+class StandingGate:
+    """The gate of one country on one thread."""
+
+    def __init__(self, federation: Federation, country: CountryCode) -> None:
+        self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE)
+        keys = self.home.gate_keys(federation.directory, now_ms())
+        parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, now_ms, Workers(1))
+        self.core = GateCore(parts)
+        countries = federation.directory.countries()
+        self._consumers = {
+            source.topic: Consumer(self.core, source, EmptyLog) for source in sources_of(country, countries)
+        }
+        self._catch = Catch()
+        self._pumps = [Pump(self.home.store, each, lambda: self._catch, now_ms) for each in countries]
+        for consumer in self._consumers.values():
+            consumer.start(None)
+
+    def records(self, topic: str, values: Sequence[bytes]) -> list[Record]:
+        """Return the next records of a topic."""
+        first = self._consumers[topic].next_offset
+        return [Record(topic, first + number, value, 0) for number, value in enumerate(values)]
+
+    def decide(self, records: Sequence[Record]) -> None:
+        """Decide one batch and have it on the disk."""
+        self._consumers[records[0].topic].handle(records)
+
+    def deliver(self) -> dict[str, list[bytes]]:
+        """Let the pumps deliver everything that waits, and return it by topic."""
+        for pump in self._pumps:
+            while pump.turn():
+                pass
+        caught, self._catch.caught = self._catch.caught, {}
+        return caught
+
+    def close(self) -> None:
+        """Close the store."""
+        self.home.close()
