@@ -31,6 +31,8 @@ def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) ->
 
     Where the version before is a withdrawal of which only the lasting form is kept, its hash cannot be compared.
     """
+    if len(members) < 2:
+        return False
     newest = top_version(members)
     tops = [each for each in answers(members) if each.record.version == newest]
     before = {each.record_sha256 for each in members if each.record.version == newest - 1}

@@ -52,7 +52,7 @@ def record_problems(record: ConsentRecord, setting: Setting) -> frozenset[Code]:
 
 def are_members(kind: type, values: Iterable[object]) -> bool:
     """Return whether every value is a member of the closed list `kind` (equal text does not count)."""
-    return all(isinstance(value, kind) for value in values)
+    return set(map(type, values)) <= {kind}
 
 
 def _known_values(record: ConsentRecord) -> bool:

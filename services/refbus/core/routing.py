@@ -81,7 +81,8 @@ def _decide(point: Point, presented: Presented, view: NodeView, directories: Dir
         view.record_seen(presented.record_sha256) or view.signed_seen(presented.signed_sha256)
     ):
         return Duplicate(about)
-    if view.event_seen(sender, presented.block.event_id) not in {None, event_identity(presented.block)}:
+    seen = view.event_seen(sender, presented.block.event_id)
+    if seen is not None and seen != event_identity(presented.block):
         return Duplicate(about, (Code.EVENT_ID_REUSED,), notify=sender)
     case = rules.matter(point, presented, view, directories, now_ms)
     return Refuse(about, (case,), notify=sender) if isinstance(case, Code) else _judge(case, about)

@@ -35,6 +35,7 @@ class Matter:
     recipient: Organisation
     known: KnownReferral | None
     referral: ReferralView
+    known_consent: KnownConsent  # of the consent id that the event relies on
     now_ms: int  # this machine's clock
 
     @property
@@ -69,12 +70,6 @@ class Matter:
         facts = self.known.facts if self.known else ()
         return any(fact.event_id == self.presented.block.event_id for fact in facts)
 
-    @property
-    def known_consent(self) -> KnownConsent:
-        """What the store remembers of the consent id that the event relies on."""
-        evidence = self.presented.consent
-        return self.view.consent(evidence.record.consent_id) if evidence else KnownConsent()
-
 
 def matter(
     point: Point, presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int
@@ -88,7 +83,7 @@ def matter(
     if sender is None or recipient is None:
         return Code.ORGANISATION_UNKNOWN
     named = directories.at(presented.header.directory_version)
-    known = view.referral(block.referral_id)
+    known, evidence = view.referral(block.referral_id), presented.consent
     return Matter(
         point=point,
         presented=presented,
@@ -100,6 +95,7 @@ def matter(
         recipient=recipient,
         known=known,
         referral=state_of(known.facts if known else ()),
+        known_consent=view.consent(evidence.record.consent_id) if evidence else KnownConsent(),
         now_ms=now_ms,
     )
 
