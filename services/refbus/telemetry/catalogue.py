@@ -145,18 +145,11 @@ GATE_QUARANTINED = Metric(
     _GATE,
     "Records in quarantine that nobody has dealt with.",
 )
-GATE_NOTICES = Metric(
-    "refbus_gate_notices_total",
-    Kind.COUNTER,
-    _GATE,
-    "Notices written for organisations.",
-    {"kind": NoticeKind},
-)
 STORE_COMMIT_SECONDS = Metric(
     "refbus_store_commit_seconds",
     Kind.HISTOGRAM,
-    _BOTH,
-    "Time of a commit with its write to disk.",
+    _GATE,
+    "Time of a transaction of the node store, with its write to disk.",
     {},
     _SECONDS,
 )

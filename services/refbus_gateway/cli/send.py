@@ -13,6 +13,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 @click.option("--to", help="Organisation; else the one that the case file names.")
 @click.option(
     "--withhold",
+    metavar="CATEGORY",
     multiple=True,
     type=click.Choice(list(DataCategory)),
     help="Leave a data category out; may be repeated.",
