@@ -22,7 +22,7 @@ from refbus.core.consent import (
     Withdrawal,
     withdrawal_of,
 )
-from refbus.core.consent_chain import Chain, answers, chain_of, is_broken, top_version
+from refbus.core.consent_chain import Chain, chain_of, is_broken, top_version
 from refbus.core.consent_rules import Setting, are_members, in_force, minor_until, record_problems
 from refbus.core.coverage import coverage, denied
 from refbus.core.directory import CountryPolicy, Directory, OrgStatus
@@ -143,7 +143,7 @@ def _verdicts(
     for members in chains.values():
         newest = top_version(members)
         broken = frozenset({Code.CHAIN_BROKEN}) if is_broken(members, withdrawals) else frozenset[Code]()
-        for each in answers(members) or members:
+        for each in members:
             if each.record.version == newest:
                 closed = any(withdrawal.closes(each.record) for withdrawal in withdrawals)
                 yield _judge(request, each.record, broken, closed, setting)

@@ -261,6 +261,13 @@ def test_a_live_refusal_in_another_consent_wins_until_it_is_over() -> None:
     assert ask(consent_record(), dataclasses.replace(refused, party=second_ngo("uz"))).permit
 
 
+def test_a_request_about_a_third_party_is_not_about_the_record() -> None:
+    """Sender and recipient alone do not make it so, and a refusal between them is still reported."""
+    refused = consent_record(state=ConsentState.REFUSED)
+    decision = ask(refused, request=disclosure(party=second_ngo("uz")))
+    assert decision.reasons == (Code.RECIPIENT_NOT_COVERED, Code.REFUSED)
+
+
 def test_a_no_counts_from_its_first_millisecond() -> None:
     """A DENY, and a refusal in another record, stop what is asked at the moment they begin."""
     assert ask(consent_record(provisions=(provision(), deny(from_ms=NOW_MS)))).reasons == (Code.EXPLICIT_DENY,)
