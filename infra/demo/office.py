@@ -25,7 +25,7 @@ class Answer:
     @property
     def code(self) -> str:
         """The stable code of the failure, "" when there was none."""
-        return str(self.value["code"]) if self.status else ""
+        return str(self.value["error"]["code"]) if self.status else ""
 
 
 class CommandFailedError(Exception):

@@ -66,17 +66,19 @@ def agency(directory: Directory, country: CountryCode) -> OrgId:
 def consent_form(case: PlannedCase, party: OrgId | None = None, *, expired: bool = False) -> dict[str, Any]:
     """Return the consent file of a case as a case-worker fills it in: all that the case tells, less what is withheld.
 
-    With `expired` the person agreed two months ago, for one month.
+    With `expired` the person agreed to one conversation, and that is over.
     """
     now = datetime.now(UTC)
-    said, until = (now - timedelta(days=60), now - timedelta(days=30)) if expired else (now, now + timedelta(days=90))
+    said, until = (
+        (now - timedelta(seconds=2), now - timedelta(seconds=1)) if expired else (now, now + timedelta(days=90))
+    )
     told = sorted(case.file.categories - set(case.withhold))
     form: dict[str, Any] = {
         "format": "refbus-consent/1",
         "organisation": party or case.recipient,
         "state": "GIVEN",
-        "said_at": said.isoformat(timespec="seconds"),
-        "valid_until": until.date().isoformat(),
+        "said_at": said.isoformat(timespec="milliseconds"),
+        "valid_until": until.isoformat(timespec="milliseconds"),
         "retain_until": (until + timedelta(days=180)).date().isoformat(),
         "notice": {"notice_id": "referral-1", "language": "ru"},
         "grantor": {"kind": "SELF"},

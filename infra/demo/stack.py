@@ -22,14 +22,19 @@ from typing import Any
 
 from demo import world as worlds
 from demo.processes import Command, Service, spawn, start_mark, stop_pids
-from demo.world import ROOT, Say, World
+from demo.world import PASSPHRASE, ROOT, Say, World
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
 from kafka.ports import free_ports
 from refbus.bus.topicset import GATEWAY_ROLES
 from refbus.core.ids import CountryCode, OrgId
+from refbus.crypto import keyfile
+from refbus.crypto.secretbox import StateKey
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
+from refbus.trust.ceremony import DEVELOPMENT_KIB
+from refbus_gateway.home import Home as GatewayHome
+from refbus_gateway.keyring import store_label
 
 RUN = ROOT / "var" / "run"
 STATE = "state.json"
@@ -62,6 +67,8 @@ class Stack:
     def start(self, say: Say) -> None:
         """Start every gate and gateway and wait until each serves its metrics. Raises StackError."""
         homes = self.homes
+        for org, home in homes.items():
+            _make_cheap_store_key(org, home)
         names = [*(f"gate-{country}" for country in self.world.countries), *(f"gateway-{org}" for org in homes)]
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         say(f"gates: {len(self.world.countries)}, one for each country")
@@ -171,6 +178,14 @@ def end_leftovers(folder: Path) -> None:
         return
     stop_pids([(each["pid"], each["started"]) for each in state["processes"].values()])
     (folder / STATE).unlink(missing_ok=True)
+
+
+def _make_cheap_store_key(org: OrgId, home: Path) -> None:
+    """Give a gateway the key of its store as its first start would, but quick to open, like its other keys here."""
+    path = GatewayHome(home).store_key
+    if not path.exists():
+        secret = StateKey.generate().secret
+        keyfile.save(path, PASSPHRASE, store_label(org), secret, memory_kib=DEVELOPMENT_KIB)
 
 
 def _base() -> dict[str, str]:
