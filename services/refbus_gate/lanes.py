@@ -108,7 +108,7 @@ class Lanes:
     def refill(self, name: bytes, rows: Sequence[Waiting], *, complete: bool) -> None:
         """Take up what the store has of a lane; `complete` tells that it has no older rows than the pump reads next."""
         lane = self._lanes[name]
-        lane.stored = not complete
+        lane.stored, lane.refill_at_ms = not complete, 0
         self._parked.pop(name, None)
         for row in rows:
             self._keep(row, lane)

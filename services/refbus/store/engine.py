@@ -105,7 +105,11 @@ def _sqlite(path: Path, *, writable: bool = True) -> Engine:
     if writable:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(
-        f"sqlite:///{path}", pool_size=16, max_overflow=16, connect_args={"check_same_thread": False}
+        f"sqlite:///{path}",
+        pool_size=16,
+        max_overflow=16,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # the text of an error goes to places where values must not
     )
 
     @event.listens_for(engine, "connect")

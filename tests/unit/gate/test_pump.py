@@ -1,0 +1,148 @@
+"""Pumps: a row ends only with its own report, and whatever fails is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from refbus.bus.memory import Fault, MemoryBus
+from refbus.crypto.secretbox import StateKey
+from refbus.store import outgoing
+from refbus.store.node import NodeStore
+from refbus.store.outgoing import Outgoing
+from refbus_gate.pump import Pump, PumpSettings
+
+
+class Bench:
+    """One pump, its store and its destination."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = NodeStore.open(folder / "node.db", StateKey(bytes(32)))
+        self.bus = MemoryBus(["uz.inbox.a", "uz.inbox.b", "uz.border.kz"])
+        self.now_ms = 1_000_000
+        self.pump = self.new_pump()
+
+    def new_pump(self) -> Pump:
+        """Return a pump as after a start of the process."""
+        return Pump(self.store, "uz", self.bus.producer, lambda: self.now_ms, PumpSettings(1000, 8000))
+
+    def add(self, *values: bytes, topic: str = "uz.inbox.a", **fields: object) -> None:
+        """Write rows for one topic."""
+        rows = [Outgoing("uz", topic, value, topic.encode(), **fields) for value in values]  # type: ignore[arg-type]
+        with self.store.database.writing() as connection:
+            outgoing.add(connection, self.store, rows, self.now_ms)
+
+    def run(self, turns: int = 20) -> None:
+        """Let the pump work; time passes."""
+        for _ in range(turns):
+            self.pump.turn()
+            self.now_ms += 500
+
+    def arrived(self, topic: str = "uz.inbox.a") -> list[bytes]:
+        """Return what is in a topic."""
+        return [record.value for record in self.bus.records(topic)]
+
+    def unsent(self) -> int:
+        """Return how many rows are in the store."""
+        with self.store.database.reading() as connection:
+            ready, awaiting = outgoing.waiting(connection)
+        return sum(rows for rows, _ in ready.values()) + awaiting[0]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Return a pump to try."""
+    made = Bench(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_rows_arrive_in_order_and_leave_the_store(bench: Bench) -> None:
+    """What the broker has confirmed is not kept."""
+    bench.add(b"1", b"2", b"3")
+    bench.run(2)
+    assert bench.arrived() == [b"1", b"2", b"3"]
+    assert bench.unsent() == 0
+
+
+def test_a_rejected_row_is_kept_and_sent_again(bench: Bench) -> None:
+    """A rejection in the delivery report loses nothing, though flush says that nothing is under way."""
+    bench.bus.inject("uz.inbox.a", Fault.REJECT)
+    bench.add(b"1")
+    bench.pump.turn()
+    assert (bench.arrived(), bench.unsent()) == ([], 1)
+    bench.run()
+    assert (bench.arrived(), bench.unsent()) == ([b"1"], 0)
+
+
+def test_an_unknown_outcome_is_repeated(bench: Bench) -> None:
+    """Stored, but reported unreachable: the record is there twice, which readers know how to skip."""
+    bench.bus.inject("uz.inbox.a", Fault.UNKNOWN)
+    bench.add(b"1")
+    bench.run()
+    assert bench.arrived() == [b"1", b"1"]
+    assert bench.unsent() == 0
+
+
+def test_a_missing_topic_holds_up_its_own_rows_only(bench: Bench) -> None:
+    """The inbox of an organisation whose topic is not made yet waits; the others go on."""
+    bench.add(b"1", topic="uz.inbox.new")
+    bench.add(b"2")
+    bench.run(5)
+    assert bench.arrived() == [b"2"]
+    bench.bus.create_topic(bench.bus.log("uz.inbox.a").state.__class__("uz.inbox.new", 1, 1, {}))
+    bench.run(30)
+    assert bench.arrived("uz.inbox.new") == [b"1"]
+
+
+def test_a_crash_before_marking_repeats(bench: Bench) -> None:
+    """A new pump on the same store sends what is not marked, from the beginning."""
+    bench.add(b"1", b"2")
+    bench.pump = bench.new_pump()
+    bench.run(3)
+    assert bench.arrived() == [b"1", b"2"]
+
+
+def test_a_down_broker_loses_nothing(bench: Bench) -> None:
+    """Rows that are written while the broker is away arrive in order when it is back."""
+    bench.bus.down = True
+    for number in range(5):
+        bench.add(b"%d" % number)
+        bench.run(2)
+    bench.bus.down = False
+    bench.run(200)
+    assert bench.arrived() == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_row_with_a_receipt_due_is_sent_again_with_back_off(bench: Bench) -> None:
+    """It stays AWAITING and is repeated after 1, 2, 4, 8, 8 ... seconds, until the receipt removes it."""
+    bench.add(b"event", topic="uz.border.kz", envelope_key=b"k" * 32, expires_ms=2_000_000)
+    counts = []
+    for _ in range(16):
+        bench.run(2)
+        counts.append(len(bench.arrived("uz.border.kz")))
+    assert counts[0] == 1
+    assert counts[-1] in {4, 5}
+    with bench.store.database.writing() as connection:
+        outgoing.taken(connection, [b"k" * 32])
+    bench.run(60)
+    assert len(bench.arrived("uz.border.kz")) == counts[-1]
+
+
+def test_numbers_never_come_again(bench: Bench) -> None:
+    """A pump reads on from the last number: were one used twice, its row would never be sent."""
+    for value in (b"1", b"2", b"3"):
+        bench.add(value)
+        bench.run(2)
+        assert bench.unsent() == 0
+    assert bench.arrived() == [b"1", b"2", b"3"]
+
+
+def test_closing_takes_the_last_reports(bench: Bench) -> None:
+    """A clean stop marks what has arrived."""
+    bench.add(b"1")
+    bench.pump.turn()
+    bench.pump.close()
+    assert bench.unsent() == 0

@@ -1,0 +1,169 @@
+"""The parts around the core: directory follower, watchdog, home, harness settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.harness import WorkerSettings, create_app
+from refbus.bus.memory import MemoryBus
+from refbus.core.ids import OrgId
+from refbus.errors import Code, MalformedError, SetupError, StoreError
+from refbus.wire.transport import DirectoryFile
+from refbus_gate.following import DirectoryFollower
+from refbus_gate.home import order_replay
+from refbus_gate.watchdog import Watchdog
+from support.gates import World
+
+LOCAL = BrokerAddress("127.0.0.1:9092")
+
+
+class Trust:
+    """Stands for the trust store: takes files, and has a new version when told so."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def add_file(self, path: str, content: bytes, now_ms: int) -> object:
+        """Refuse "bad.json"; come into force with "timestamp.json"."""
+        if path == "bad.json":
+            raise MalformedError(Code.MALFORMED)
+        if path == "full.json":
+            raise StoreError(Code.STORE_FULL)
+        self.taken.append(path)
+        return type("Newer", (), {"version": now_ms})() if path == "timestamp.json" else None
+
+
+def follower(*paths: str) -> tuple[DirectoryFollower, Trust]:
+    """Return a follower of a topic with files of these names."""
+    bus, trust = MemoryBus(["kz.directory"]), Trust()
+    for path in paths:
+        bus.put("kz.directory", b"garbage" if path == "garbage" else DirectoryFile(path, b"{}").encode())
+    return DirectoryFollower(trust, lambda: bus.reader("kz.directory"), lambda: 7), trust  # type: ignore[arg-type]
+
+
+def test_files_of_the_directory_are_taken_in_order() -> None:
+    """Every file goes to the trust store; a new version is announced."""
+    made, trust = follower("a.json", "timestamp.json")
+    made.turn(0)
+    assert trust.taken == ["a.json", "timestamp.json"]
+    assert made.moved.is_set()
+    assert not made.caught_up.is_set()
+    made.turn(0)
+    assert made.caught_up.is_set()
+
+
+def test_a_wrong_file_stops_nothing() -> None:
+    """Garbage and refused files are left out; later ones count."""
+    made, trust = follower("garbage", "bad.json", "timestamp.json")
+    made.turn(0)
+    assert trust.taken == ["timestamp.json"]
+
+
+def test_a_full_disk_stops_the_follower() -> None:
+    """A store fault is not a wrong file."""
+    made, _ = follower("full.json")
+    with pytest.raises(StoreError):
+        made.turn(0)
+
+
+def watchdog(world: World) -> Watchdog:
+    """Return the watchdog of kz with a patience of ten seconds."""
+    kz = world.nodes["kz"]
+    readers = {topic: kz.bus.reader(topic) for topic in kz.consumers}
+    return Watchdog(list(kz.consumers.values()), readers, kz.store, 10_000, world.now)
+
+
+def test_the_watchdog_ends_a_gate_that_stands_still(world: World) -> None:
+    """Records wait, broker and store answer, nothing moves for the whole patience."""
+    dog = watchdog(world)
+    world.outbox("kz", b"garbage")
+    assert not dog.look()
+    assert dog.lag["kz.outbox"] == 1
+    world.now_ms += 9_999
+    assert not dog.look()
+    world.now_ms += 1
+    assert dog.look()
+
+
+def test_the_watchdog_is_patient_with_progress_and_idleness(world: World) -> None:
+    """A position that moves, or nothing to do, starts the patience anew."""
+    dog = watchdog(world)
+    for _ in range(3):
+        world.now_ms += 9_000
+        world.outbox("kz", world.event(str(world.now_ms)))
+        world.outbox("kz", b"waits" + bytes(world.now_ms % 7))
+        world.nodes["kz"].consumers["kz.outbox"].handle(world.nodes["kz"].bus.records("kz.outbox")[:-1])
+        assert not dog.look()
+    world.settle()
+    for _ in range(3):
+        world.now_ms += 20_000
+        assert not dog.look()
+
+
+def test_the_watchdog_does_not_blame_the_gate_for_the_broker(world: World) -> None:
+    """While the broker does not answer the patience does not run."""
+    dog = watchdog(world)
+    world.outbox("kz", b"garbage")
+    assert not dog.look()
+    world.nodes["kz"].bus.down = True
+    world.now_ms += 60_000
+    assert not dog.look()
+    world.nodes["kz"].bus.down = False
+    assert not dog.look()
+
+
+@pytest.mark.parametrize("text", ["", "00", "g" * 32, "A" * 32, "../" + "0" * 29])
+def test_an_order_to_replay_is_a_decision_id(tmp_path: Path, text: str) -> None:
+    """Nothing else becomes the name of a file."""
+    with pytest.raises(SetupError):
+        order_replay(tmp_path, text)
+
+
+def test_an_order_to_replay_is_a_file(tmp_path: Path) -> None:
+    """The running gate finds it by its name."""
+    order_replay(tmp_path, "0f" * 16)
+    assert [path.name for path in (tmp_path / "replay").iterdir()] == ["0f" * 16]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"address": BrokerAddress("broker.example:9092")},
+        {"session_timeout_s": 60.0},
+        {"commit_interval_s": 5.0},
+        {"batch": 0},
+    ],
+    ids=["plaintext", "session", "commit", "batch"],
+)
+def test_unsafe_settings_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    """A worker that could lose records or show them does not start."""
+    settings = {"group": "g", "address": LOCAL, "data_dir": tmp_path, **changes}
+    with pytest.raises(SetupError):
+        create_app(WorkerSettings(**settings), {})  # type: ignore[arg-type]
+
+
+def test_tls_without_files_is_refused(tmp_path: Path) -> None:
+    """Mutual TLS needs all three files."""
+    address = BrokerAddress("broker.example:9092", TlsFiles.in_folder(tmp_path))
+    with pytest.raises(SetupError):
+        create_app(WorkerSettings("g", address, tmp_path), {})
+
+
+def test_the_worker_is_safe_by_construction(tmp_path: Path) -> None:
+    """Raw bytes, one agent per topic with concurrency 1, the crashing supervisor, nothing declared, no web server."""
+    app = create_app(WorkerSettings("g", LOCAL, tmp_path), {"kz.outbox": None, "kz.border.uz": None})  # type: ignore[dict-item]
+    conf = app.conf
+    assert {agent.concurrency for agent in app.agents.values()} == {1}
+    assert len(app.agents) == 2
+    assert conf.agent_supervisor.__name__ == "CrashingSupervisor"
+    assert (conf.topic_allow_declare, conf.web_enabled, conf.stream_wait_empty) == (False, False, False)
+    assert conf.topic_disable_leader
+    assert (conf.processing_guarantee.value, conf.consumer_auto_offset_reset) == ("at_least_once", "earliest")
+
+
+def test_the_organisation_of_a_gate_has_its_country_in_its_name(world: World) -> None:
+    """The gate signs under the id that the directory knows."""
+    assert world.nodes["kz"].core.parts.keys.org == OrgId("kz-gate")
