@@ -7,9 +7,11 @@ import dataclasses
 from refbus.core.consent import (
     ConsentState,
     Decision,
+    KnownConsent,
     Withdrawal,
     withdrawal_of,
 )
+from refbus.core.consent_chain import made_needless
 from refbus.core.ids import CountryCode, SubjectRef
 from refbus.core.vocabulary import Purpose
 from refbus.errors import Code
@@ -163,3 +165,44 @@ def test_only_an_authentic_withdrawal_is_one() -> None:
     assert withdrawal_of(evidence(stop, signature_ok=False)) is None
     assert withdrawal_of(evidence(stop, signer=ngo("kz"))) is None
     assert withdrawal_of(evidence(stop, signer=PARTY)) == Withdrawal(CONSENT_ID, PARTY, 2, GIVEN_MS + 1)
+
+
+def test_a_version_may_continue_a_withdrawal_of_which_only_the_mark_is_left() -> None:
+    """Party and collector spoke at once as version 2; version 3 continues the withdrawal, whose hash is gone."""
+    first = consent_record()
+    crossed = amended(first)
+    stop = withdrawn(first)
+    again = amended(stop, state=ConsentState.GIVEN, provisions=first.provisions)
+    mark = withdrawal_of(evidence(stop))
+    assert mark is not None
+    assert ask(again, newest=(evidence(crossed),), withdrawals=(mark,)).permit
+    assert ask(again, newest=(evidence(crossed),)).reasons == (Code.CHAIN_BROKEN,)
+    for other in (dataclasses.replace(mark, version=1), dataclasses.replace(mark, consent_id=OTHER_ID)):
+        assert Code.CHAIN_BROKEN in ask(again, newest=(evidence(crossed),), withdrawals=(other,)).reasons
+
+
+def test_what_a_new_record_makes_needless() -> None:
+    """A version that continues replaces all; a repeat and an older one say nothing; a contradiction is kept beside."""
+    first = evidence(consent_record())
+    second = evidence(amended(first.record))
+    fork = evidence(amended(first.record, interpreter=False))
+    third = evidence(amended(second.record))
+    astray = evidence(amended(second.record, prev_hash=bytes(32)))
+    other = evidence(consent_record(collected_by=ngo("kz")))
+    assert made_needless(first, KnownConsent()) == ()
+    assert made_needless(first, KnownConsent(newest=(first,))) is None
+    assert made_needless(first, KnownConsent(newest=(second,))) is None
+    assert made_needless(second, KnownConsent(newest=(other, first))) == (first.record_sha256,)
+    assert made_needless(fork, KnownConsent(newest=(second,))) == ()
+    assert made_needless(evidence(amended(first.record, method=UNKNOWN)), KnownConsent(newest=(second, fork))) is None
+    assert made_needless(astray, KnownConsent(newest=(second,))) == ()
+    assert made_needless(astray, KnownConsent(newest=(first, second))) == (first.record_sha256,)
+    assert made_needless(third, KnownConsent(newest=(first, second))) == (first.record_sha256, second.record_sha256)
+
+
+def test_a_broken_chain_stays_broken_until_a_version_continues_it() -> None:
+    """What contradicted it is remembered beside it."""
+    second, fork = amended(consent_record()), amended(consent_record(), interpreter=False)
+    known = (evidence(second), evidence(fork))
+    assert ask(second, newest=known).reasons == (Code.CHAIN_BROKEN,)
+    assert ask(amended(fork), newest=known).permit
