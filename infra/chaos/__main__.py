@@ -4,51 +4,93 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from chaos.controls import CONTROLS, Control
 from chaos.own import OWN
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
-from chaos.stage import Cast
+from chaos.stage import Cast, Scenario
 from demo.world import ROOT
+from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
 EVENTS = 20_000
+SEED = 20_260_501
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the scenarios; return 0 only when each ended as it must."""
-    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
-    parser.add_argument(
-        "--seed", type=int, default=20_260_501, help="what is sent and where faults strike follows from it"
-    )
-    parser.add_argument("--events", type=int, default=EVENTS, help="events over all own scenarios together")
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="scenarios whose name contains this"
-    )
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     began = time.monotonic()
     results: list[Result] = []
+    print(heading(), flush=True)
+    for result in _all(given):
+        results.append(result)
+        print(result.line(), flush=True)
+        for note in (result.stuck, *result.tally.notes[:3]) if not result.good else ():
+            print(f"       {note}", flush=True)
+        write(OUT / "report.json", given.seed, results, time.monotonic() - began)
+    good = verdict(results)
+    own = sum(each.events for each in results if not each.negative_control)
+    print(f"{'PASS' if good else 'FAIL'}: {len(results)} scenarios, {own} events of ours, {OUT / 'report.json'}")
+    return 0 if good else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=SEED, help="what is sent and where faults strike follows from it")
+    parser.add_argument("--events", type=int, default=EVENTS, help="events over all own scenarios together")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="scenarios whose name contains NAME"
+    )
+    return parser
+
+
+def _all(given: argparse.Namespace) -> Iterator[Result]:
+    def wanted(each: Scenario | Control) -> bool:
+        return not given.only or any(text in each.name for text in given.only)
+
+    yield from _own([each for each in OWN if wanted(each)], given)
+    yield from _controls([each for each in CONTROLS if wanted(each)], given.seed)
+
+
+def _own(chosen: Sequence[Scenario], given: argparse.Namespace) -> Iterator[Result]:
+    """Play our own scenarios one after the other: each has the machine for itself."""
+    if not chosen:
+        return
+    shares = sum(each.share for each in OWN)
+    left = given.events
     sealer = Sealer()
     try:
-        shares = sum(each.share for each in OWN)
-        print(heading(), flush=True)
-        for scenario in OWN:
-            if given.only and not any(text in scenario.name for text in given.only):
-                continue
-            folder = OUT / scenario.name.replace(" ", "-")
+        for scenario in chosen:
+            last = scenario is OWN[-1] and len(chosen) == len(OWN)
+            events = left if last else given.events * scenario.share // shares
+            left -= events
             rng = random.Random(f"{given.seed}/{scenario.name}")  # noqa: S311  repeatable, not secret
-            result = scenario.run(Cast(folder, given.events * scenario.share // shares, rng, sealer))
-            results.append(result)
-            print(result.line(), flush=True)
-            write(OUT / "report.json", given.seed, results, time.monotonic() - began)
+            yield scenario.run(Cast(OUT / _slug(scenario.name), events, rng, sealer))
     finally:
         sealer.close()
-    return 0 if verdict(results) else 1
+
+
+def _controls(chosen: Sequence[Control], seed: int) -> Iterator[Result]:
+    """Play the negative controls, three at a time on one broker: they mostly wait."""
+    if not chosen:
+        return
+    shutil.rmtree(OUT / "controls", ignore_errors=True)
+    with Broker(OUT / "controls" / "broker", progress=lambda _text: None) as broker, ThreadPoolExecutor(3) as pool:
+        address = broker.address()
+        yield from pool.map(lambda each: each.run(address, OUT / "controls" / _slug(each.name), seed), chosen)
+
+
+def _slug(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).replace("--", "-")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, Passed, 
 class Found:
     """Everything that was seen at the effect."""
 
-    outboxes: dict[CountryCode, list[Line]] = field(default_factory=dict)
+    sources: dict[str, list[Line]] = field(default_factory=dict)
     inboxes: list[Inbox] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     audited: dict[CountryCode, set[bytes]] = field(default_factory=dict)
@@ -44,7 +44,8 @@ def examine(ground: Ground, countries: Sequence[CountryCode]) -> Tally:
     by_hash = {each.sha256: each for each in pages.planned}
     found = Found()
     for country in countries:
-        found.outboxes[country] = read_topic(ground.world.address(country, f"{country}-gate"), f"{country}.outbox")
+        for topic in ground.sources(country):
+            found.sources[topic] = read_topic(ground.world.address(country, f"{country}-gate"), topic)
         _read_stopped(ground, country, by_hash, found)
     _read_inboxes(ground, countries, directory, found)
     for country in countries:
@@ -59,20 +60,22 @@ def examine(ground: Ground, countries: Sequence[CountryCode]) -> Tally:
 
 
 def _expected(pages: Pages, found: Found) -> Iterable[Expected]:
-    """Yield the fate of each event from the order of the logs: what stands behind a withdrawal is denied."""
+    """Yield the fate of each event from the order of the logs: what stands behind a withdrawal is denied.
+
+    Outboxes hold what members sent; a border topic counts only for what the harness itself wrote there.
+    """
     by_hash = {each.sha256: each for each in pages.planned}
     accepted = pages.accepted()
     logged: set[str] = set()
     closed: set[tuple[str, str]] = set()
-    for lines in found.outboxes.values():
-        for line in lines:
-            planned = by_hash.get(sha256(line.value).hex())
-            if planned is None or planned.event in logged:
-                continue
-            logged.add(planned.event)
-            yield Expected(planned.event, planned.case, line.offset, _fate(planned, closed))
-            if planned.nature is Nature.WITHDRAWAL:
-                closed.add((planned.sender, planned.case))
+    for line in (line for lines in found.sources.values() for line in lines):
+        planned = by_hash.get(sha256(line.value).hex())
+        if planned is None or planned.event in logged:
+            continue
+        logged.add(planned.event)
+        yield Expected(planned.event, planned.case, line.offset, _fate(planned, closed))
+        if planned.nature is Nature.WITHDRAWAL:
+            closed.add((planned.sender, planned.case))
     for planned in pages.planned:
         if planned.event not in logged and planned.event in accepted:
             yield Expected(planned.event, planned.case, 0, Fate.DELIVERED)  # confirmed, and not there: lost
@@ -94,8 +97,8 @@ def _read_stopped(ground: Ground, country: CountryCode, by_hash: dict[str, Plann
             if stopped.decision_id in seen:
                 continue
             seen.add(stopped.decision_id)
-            digest = sha256(envelope_of(stopped.topic, stopped.record)).hex()
-            planned = by_hash.get(digest)
+            bare, digest = sha256(stopped.record).hex(), sha256(envelope_of(stopped.topic, stopped.record)).hex()
+            planned = by_hash.get(bare) or by_hash.get(digest)
             found.stopped.append(digest if planned is None else planned.event)
 
 
@@ -157,7 +160,7 @@ def _judge_inboxes(tally: Tally, pages: Pages, found: Found) -> None:
         for before, after in pairwise([0, *inbox.sequences]):
             if after != before + 1:
                 tally.add("unaccounted", 1, f"inbox of {inbox.org}: {after} follows {before}")
-    logged = {sha256(line.value).hex() for lines in found.outboxes.values() for line in lines}
+    logged = {sha256(line.value).hex() for lines in found.sources.values() for line in lines}
     for each in pages.planned:
         readable = each.nature is not Nature.POISON and each.sha256 in logged
         if readable and each.sha256 not in told[each.sender]:
@@ -169,8 +172,7 @@ def _judge_account(tally: Tally, ground: Ground, country: CountryCode, found: Fo
     rows = ground.query(country, 'SELECT topic, "offset", decision_id FROM record')
     decided = {(str(topic), int(offset)): bytes(name) for topic, offset, name in rows}
     for topic in ground.sources(country):
-        lines = read_topic(ground.world.address(country, f"{country}-operator"), topic)
-        for line in lines:
+        for line in found.sources[topic]:
             name = decided.pop((topic, line.offset), None)
             if name is None:
                 tally.add("unaccounted", 1, f"{topic} {line.offset}: no outcome")

@@ -6,7 +6,6 @@ Whatever happens, `close` ends every process that was started here.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -43,17 +42,19 @@ class Ground:
     stack: Stack
     journal: Journal
     faults: Counter[str] = field(default_factory=Counter)
+    settings: Mapping[str, str] = field(default_factory=dict)
     plans: dict[str, Path] = field(default_factory=dict)
+    measured: Counter[str] = field(default_factory=Counter)
     struck_at: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def open(cls, folder: Path, *, federated: bool = False) -> Ground:
+    def open(cls, folder: Path, *, federated: bool = False, settings: Mapping[str, str] | None = None) -> Ground:
         """Make a new federation and its brokers in `folder`; what was there is removed."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         world = worlds.create(folder / "world", federated=federated, say=lambda _line: None)
-        return cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"))
+        return cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"), settings=settings or {})
 
     @property
     def gates(self) -> dict[CountryCode, Service]:
@@ -70,14 +71,16 @@ class Ground:
             self.start_gate(CountryCode(country), f"gate-{country}", plans.get(country, ()))
         self.stack.wait_ready([f"gate-{country}" for country in countries])
 
-    def start_gate(self, country: CountryCode, name: str, plan: Sequence[tuple[str, int]] = ()) -> Service:
+    def start_gate(
+        self, country: CountryCode, name: str, plan: Sequence[tuple[str, int]] = (), *, restart: bool = True
+    ) -> Service:
         """Start one gate process under its restarter. A second one of a country is a standby."""
         own = f"gate-{country}"
         self.stack.ports.setdefault(own, free_ports(1)[0])
         self.stack.ports.setdefault(name, free_ports(1)[0])
-        environment = self.stack.gate_environment(country)
+        environment = self.stack.gate_environment(country) | dict(self.settings)
         environment["REFBUS_METRICS_PORT"] = str(self.stack.ports[name])
-        return self.start(name, ("refbus_gate",), environment, plan)
+        return self.start(name, ("refbus_gate",), environment, plan, restart=restart)
 
     def start(
         self,
@@ -85,6 +88,8 @@ class Ground:
         module: tuple[str, ...],
         environment: Mapping[str, str],
         plan: Sequence[tuple[str, int]] = (),
+        *,
+        restart: bool = True,
     ) -> Service:
         """Start a Python module, sabotaged when there is a plan for it."""
         settings = dict(environment)
@@ -98,7 +103,7 @@ class Ground:
             }
             argv = (sys.executable, "-m", "chaos.sabotage", *module)
         log = self.folder / "log" / f"{name}.log"
-        self.stack.services[name] = Service(Command(name, argv, settings, log))
+        self.stack.services[name] = Service(Command(name, argv, settings, log), restart=restart)
         return self.stack.services[name]
 
     def count(self, fault: str, times: int = 1) -> None:
@@ -107,10 +112,10 @@ class Ground:
             self.faults[fault] += times
         self.journal.fault(fault)
 
-    def kill(self, country: CountryCode) -> None:
+    def kill(self, country: CountryCode, name: str = "") -> None:
         """Kill the gate of a country once it works; its restarter starts it again."""
         self.wait_working(country)
-        self.stack.services[f"gate-{country}"].signal(signal.SIGKILL)
+        self.stack.services[name or f"gate-{country}"].signal(signal.SIGKILL)
         self.count("kill -9 of a gate")
 
     def wait_working(self, country: CountryCode) -> None:
@@ -165,6 +170,13 @@ class Ground:
                 self.count(point)
         self.plans.clear()
 
+    def stop_services(self) -> None:
+        """Ask every service to end, and wait; the brokers go on."""
+        for service in self.stack.services.values():
+            service.signal_stop()
+        for service in self.stack.services.values():
+            service.stop()
+
     def close(self) -> None:
         """End every process of this ground."""
         self.stack.stop()
@@ -193,14 +205,3 @@ def wait(holds: Callable[[], bool], seconds: float) -> bool:
 def now_ms() -> int:
     """Return the time of this machine, UTC ms."""
     return time.time_ns() // 1_000_000
-
-
-def freeze(service: Service, seconds: float) -> None:
-    """Stop a process for a while, as a machine does that swaps or whose host is moved, and let it go on."""
-    pid = service.pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(seconds)
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from chaos.journal import Attempt, Journal, Outcome, Planned
+from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
 from chaos.sealing import Sealed
 from refbus.bus.address import BrokerAddress
 
@@ -48,13 +48,16 @@ class Load:
         self._again = again
         self._progress = progress
         self.sent = 0
-        self.outcomes: Counter[Outcome] = Counter()
         self.repeats = 0
+        self._outcomes: Counter[Outcome] = Counter()
+        self._natures: Counter[Nature] = Counter()
+        self._late = 0
 
     def run(self, cases: Iterator[Sealed]) -> None:
         """Send everything. Raises LoadStuckError; the journal has what happened so far."""
         while cohort := list(islice(cases, SIDE_BY_SIDE)):
             self._journal.planned(planned for case in cohort for planned, _ in case)
+            self._note([[planned.nature for planned, _ in case] for case in cohort])
             for step in range(max(len(case) for case in cohort)):
                 wave = [case[step] for case in cohort if step < len(case)]
                 self._until_taken(wave)
@@ -62,11 +65,29 @@ class Load:
                 self._repeat(wave)
                 self._progress(self.sent)
 
+    def counted(self) -> dict[str, int]:
+        """Return what of all that was sent is a fault in itself, by name, without zeros."""
+        found = {
+            "sent again": self.repeats,
+            "send failed": self._outcomes[Outcome.FAILED],
+            "send unknown": self._outcomes[Outcome.UNKNOWN],
+            "poison": self._natures[Nature.POISON],
+            "sent without consent": self._natures[Nature.UNCONSENTED],
+            "sent after a withdrawal": self._late,
+        }
+        return {name: times for name, times in found.items() if times}
+
     def close(self) -> None:
         """Give up what is queued and free the connections."""
         for producer in self._producers.values():
             producer.purge()
             producer.flush(1.0)
+
+    def _note(self, cases: list[list[Nature]]) -> None:
+        for natures in cases:
+            self._natures.update(natures)
+            if Nature.WITHDRAWAL in natures:
+                self._late += len(natures) - natures.index(Nature.WITHDRAWAL) - 1
 
     def _repeat(self, wave: list[Letter]) -> None:
         """Send some events once more although the broker has them, as a gateway does whose gate is silent."""
@@ -103,7 +124,7 @@ class Load:
             producer.flush(10.0)
         attempts = [Attempt(planned.event, heard.get(planned.event, Outcome.UNKNOWN)) for planned, _ in letters]
         self._journal.attempts(attempts)
-        self.outcomes.update(each.outcome for each in attempts)
+        self._outcomes.update(each.outcome for each in attempts)
         return [letter for letter in letters if heard.get(letter[0].event) is not Outcome.OK]
 
 

@@ -61,7 +61,7 @@ def _to_the_end(consumer: Consumer, topic: str) -> list[Line]:
     lines: list[Line] = []
     deadline = time.monotonic() + READ_S
     while time.monotonic() < deadline:
-        for message in consumer.consume(1000, 0.5):
+        for message in consumer.consume(500, 0.05):
             failure = message.error()
             if failure is None:
                 lines.append(Line(message.offset(), message.value() or b"", message.timestamp()[1]))

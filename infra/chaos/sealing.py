@@ -10,13 +10,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
 from chaos.cases import Script
 from chaos.journal import Nature, Planned
-from demo.hostile import HostileMember, Plot
+from demo.hostile import HOUR_MS, HostileMember, Plot
 from demo.world import PASSPHRASE
 from refbus.core.consent import ConsentState
 from refbus.core.ids import EventId, OrgId
@@ -67,8 +68,8 @@ def seal_case(federation: Path, script: Script) -> Sealed:
     previous: EventId | None = None
     sealed: Sealed = []
     for step, nature in enumerate(script.steps):
-        plot = _plot(member, script, step, given, now_ms, previous)
-        value = member.seal(plot, now_ms + step)
+        plot = _plot(member, script, step, given)
+        value = member.seal(replace(plot, previous=previous), now_ms + step)
         if nature is Nature.POISON:
             value = poisoned(value, random.Random(script.seed))  # noqa: S311  repeatable, not secret
         sealed.append((_planned(script, step, value), value))
@@ -92,38 +93,33 @@ def poisoned(good: bytes, rng: random.Random) -> bytes:
             return good[:at] + bytes([good[at] ^ (1 << rng.randrange(8))]) + good[at + 1 :]
 
 
-def _plot(
-    member: HostileMember, script: Script, step: int, given: bytes, now_ms: int, previous: EventId | None
-) -> Plot:
+def _plot(member: HostileMember, script: Script, step: int, given: bytes) -> Plot:
     nature = script.steps[step]
     plain = Plot(
         recipient=script.recipient,
         categories=_CATEGORIES,
         consent=None if nature is Nature.UNCONSENTED else given,
-        previous=previous,
         event_id=script.event_ids[step],
         referral_id=script.referral_id,
         case_handle=script.case_handle,
     )
     if nature is Nature.WITHDRAWAL:
-        return _withdrawal(member, plain, given, now_ms)
-    if step == 0:
-        return plain
-    return Plot(**{**_values(plain), "event_type": EventType.INFORMATION_PROVIDED, "fields": _ANSWER})
+        return _withdrawal(member, plain, given)
+    return plain if step == 0 else replace(plain, event_type=EventType.INFORMATION_PROVIDED, fields=_ANSWER)
 
 
-def _withdrawal(member: HostileMember, plain: Plot, given: bytes, now_ms: int) -> Plot:
+def _withdrawal(member: HostileMember, plain: Plot, given: bytes) -> Plot:
     before = decode_signed(given)
     signed = member.consent(
         plain.recipient,
         _CATEGORIES,
-        now_ms,
+        before.record.valid_from_ms + HOUR_MS,
         consent_id=before.record.consent_id,
         subject_ref=before.record.subject_ref,
         version=2,
         prev_hash=sha256(before.record_bytes),
         state=ConsentState.WITHDRAWN,
-        event_time_ms=now_ms,
+        event_time_ms=before.record.event_time_ms + HOUR_MS,
         provisions=(),
     )
     record = decode_signed(signed).record
@@ -132,12 +128,7 @@ def _withdrawal(member: HostileMember, plain: Plot, given: bytes, now_ms: int) -
         "consent_version": record.version,
         "record_sha256": sha256(encode_record(record)),
     }
-    changed = {"categories": (), "consent": signed, "event_type": EventType.CONSENT_WITHDRAWN, "fields": fields}
-    return Plot(**{**_values(plain), **changed})
-
-
-def _values(plot: Plot) -> dict[str, object]:
-    return {name: getattr(plot, name) for name in plot.__slots__}
+    return replace(plain, categories=(), consent=signed, event_type=EventType.CONSENT_WITHDRAWN, fields=fields)
 
 
 def _planned(script: Script, step: int, value: bytes) -> Planned:

@@ -17,7 +17,7 @@ from chaos.sealing import Sealer
 from chaos.timeline import Fault, Timeline
 from refbus.core.ids import CountryCode
 
-KZ, UZ = CountryCode("kz"), CountryCode("uz")
+KG, KZ, UZ = CountryCode("kg"), CountryCode("kz"), CountryCode("uz")
 Sabotage = Mapping[str, Sequence[tuple[str, int]]]
 
 
@@ -37,55 +37,60 @@ Prepare = Callable[[Ground, Cast], Sequence[Fault]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One of our own scenarios. `share` is its part of all events, relative to the others."""
+    """One of our own scenarios. `share` is its part of all events, relative to the others.
+
+    `requires` names the faults that must truly have been injected; without one of them the scenario shows nothing.
+    """
 
     name: str
     share: int
     faults: Prepare
     mix: Mix = field(default_factory=Mix)
-    countries: tuple[str, ...] = ("kz", "uz")
+    countries: tuple[CountryCode, ...] = (KZ, UZ)
     federated: bool = False
-    again: float = 0.02
+    settings: Mapping[str, str] = field(default_factory=dict)
     sabotage: Callable[[random.Random], Sabotage] = lambda _rng: {}
-    during: Callable[[Ground], Mapping[str, int]] = lambda _ground: {}
+    roads: Callable[[Ground], list[Road]] | None = None
+    requires: tuple[str, ...] = ()
 
     def run(self, cast: Cast) -> Result:
         """Play it. Whatever happens nothing is left running; what went wrong outside the product is `stuck`."""
         began = time.monotonic()
-        ground = Ground.open(cast.folder, federated=self.federated)
+        ground = Ground.open(cast.folder, federated=self.federated, settings=self.settings)
         try:
             played = time.monotonic()
             stuck, sent = _play(self, ground, cast)
+            ground.measured["seconds under way"] = round(time.monotonic() - played)
+            ground.stop_services()
             ground.collect()
-            measured = {**self.during(ground), "seconds_under_way": round(time.monotonic() - played)}
-            for service in ground.stack.services.values():
-                service.signal_stop()
-            for service in ground.stack.services.values():
-                service.stop()
-            tally = examine(ground, [CountryCode(country) for country in self.countries])
+            tally = examine(ground, self.countries)
         finally:
             ground.close()
-        return Result(self.name, False, sent, ground.faults, tally, time.monotonic() - began, stuck, measured)
+        missing = [name for name in self.requires if not ground.faults[name]]
+        if missing and not stuck:
+            stuck = f"not injected: {', '.join(missing)}"
+        seconds = time.monotonic() - began
+        return Result(self.name, False, sent, ground.faults, tally, seconds, stuck, ground.measured)
 
 
 def _play(scenario: Scenario, ground: Ground, cast: Cast) -> tuple[str, int]:
     ground.start_gates(scenario.countries, scenario.sabotage(cast.rng))
     timeline = Timeline(cast.rng, scenario.faults(ground, cast), cast.events)
-    addresses = {
-        country: ground.world.address(CountryCode(country), f"{country}-operator") for country in scenario.countries
-    }
-    load = Load(addresses, ground.journal, cast.rng, again=scenario.again, progress=timeline.advance)
+    outboxes = {country: ground.world.address(country, f"{country}-operator") for country in scenario.countries}
+    load = Load(outboxes, ground.journal, cast.rng, progress=timeline.advance)
     stuck = ""
     try:
-        cases = scripts(cast.rng, roads(ground, scenario.countries), cast.events, scenario.mix)
+        chosen = scenario.roads(ground) if scenario.roads else roads(ground, scenario.countries)
+        cases = scripts(cast.rng, chosen, cast.events, scenario.mix)
         load.run(cast.sealer.seal(ground.world.paths, cases))
         timeline.finish()
     except Exception as error:  # noqa: BLE001 - what cannot go on is judged as it stands, and reported
         stuck = f"{type(error).__name__}: {error}"
     finally:
         load.close()
-    ground.count("sent again", load.repeats)
-    if not ground.settle([CountryCode(country) for country in scenario.countries]) and not stuck:
+    for name, times in load.counted().items():
+        ground.count(name, times)
+    if not ground.settle(scenario.countries) and not stuck:
         stuck = "the gates did not come to rest"
     return stuck, load.sent
 

@@ -1,0 +1,154 @@
+"""Faults that are done to a ground from outside: to its gates, its brokers, its topics. Each counts what it did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+from chaos import logs
+from chaos.ground import Ground, wait
+from chaos.journal import Nature, Planned
+from demo.world import ROOT, produce_all
+from refbus.bus import confluent
+from refbus.core.ids import CountryCode
+from refbus.crypto.framing import sha256
+from refbus.wire.transport import BorderKind, BorderRecord
+
+SESSION_S = 6.0
+"""After this a silent member of a consumer group is given up (`WorkerSettings.session_timeout_s`)."""
+TOO_SMALL = "8000"
+"""Bytes: no envelope fits, receipts and notices do."""
+_TAKE_OVER_S = 60.0
+
+
+def freeze(ground: Ground, country: CountryCode) -> None:
+    """Stop a gate for longer than its session, and let it go on in the middle of its work."""
+    ground.wait_working(country)
+    service = ground.stack.services[f"gate-{country}"]
+    pid = service.pid
+    os.kill(pid, signal.SIGSTOP)
+    ground.count("SIGSTOP past the session")
+    try:
+        time.sleep(SESSION_S + 3.0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def second_owner(ground: Ground, country: CountryCode) -> None:
+    """Let two gates own one store for a moment: the first is frozen, its lock is lost, a second starts, both go on.
+
+    This is what a standby does on a shared disk whose locks do not hold. Only the fence in the store is left.
+    """
+    ground.wait_working(country)
+    first = ground.stack.services[f"gate-{country}"]
+    pid = first.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for lock in (ground.world.paths.gate(country) / "store").glob("*.lock"):
+            lock.unlink()
+        before = ground.decided(country)
+        ground.start_gate(country, f"gate-{country}-2")
+        ground.count("second owner of a store")
+        wait(lambda: ground.decided(country) > before, 30.0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def fail_over(ground: Ground, country: CountryCode, active: str, standby: str) -> None:
+    """Kill the active gate for good, wait until the standby decides, and start the first again as the new standby."""
+    ground.wait_working(country)
+    before = ground.decided(country)
+    service = ground.stack.services[active]
+    service.signal(signal.SIGKILL)
+    ground.count("kill -9 of the active gate")
+    if not wait(lambda: ground.decided(country) > before, _TAKE_OVER_S):
+        raise TimeoutError(f"{standby} did not take over")
+    service.stop()
+    ground.start_gate(country, active)
+
+
+def stranger(ground: Ground, country: CountryCode) -> None:
+    """Let a foreign member join the gate's group, inherit its topics when the gate dies, and be killed in its turn.
+
+    Joining moves no topic: a group gives all topics of a gate to one member. It makes the gate stop and go on, though.
+    """
+    ground.wait_working(country)
+    joined = ground.folder / f"stranger-{country}.joined"
+    environment = {
+        **ground.stack.gate_environment(country),
+        "PYTHONPATH": str(ROOT / "infra"),
+        "CHAOS_BOOTSTRAP": ground.world.address(country, f"{country}-gate").bootstrap,
+        "CHAOS_GROUP": f"refbus-gate-{country}",
+        "CHAOS_TOPICS": ",".join(ground.sources(country)),
+        "CHAOS_JOINED": str(joined),
+    }
+    service = ground.start(f"stranger-{country}", ("chaos.stranger",), environment, restart=False)
+    try:
+        if not wait(joined.exists, 40.0):
+            raise TimeoutError("the stranger was not let in")
+        ground.count("rebalance")
+        ground.kill(country)
+        if wait(joined.with_suffix(".held").exists, 30.0):
+            ground.count("topics held by a stranger")
+    finally:
+        service.signal(signal.SIGKILL)  # it leaves without a word: the group notices when its session ends
+        service.stop()
+
+
+def refuse(ground: Ground, country: CountryCode, topic: str, seconds: float) -> None:
+    """Let the broker refuse envelopes for a while: the topic takes small records only, then what it took before."""
+    admin = confluent.admin(ground.world.address(country, f"{country}-operator"))
+    key = "max.message.bytes"
+    before = admin.topics([topic])[topic].config[key]
+    admin.set_topic_config(topic, {key: TOO_SMALL})
+    ground.count("sends refused by the broker")
+    try:
+        time.sleep(seconds)
+    finally:
+        admin.set_topic_config(topic, {key: before})
+
+
+def kill_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
+    """Kill a broker, leave it dead for a while, and start it again on the same address and data."""
+    broker = ground.world.brokers[country]
+    broker.kill()
+    ground.count("kill -9 of a broker")
+    time.sleep(seconds)
+    broker.start()
+
+
+def border_down(ground: Ground, country: CountryCode, other: CountryCode, seconds: float) -> None:
+    """Stop the cluster of `country` for a while; the border to `other` must go on, or this is an error."""
+    inbox = f"{other}.inbox.{ground.member(other, 'NGO')}"
+    address = ground.world.address(other, f"{other}-operator")
+    broker = ground.world.brokers[country]
+    broker.stop()
+    ground.count("border down")
+    try:
+        began = logs.ends(address, [inbox])[inbox]
+        time.sleep(seconds)
+        grown = logs.ends(address, [inbox])[inbox] - began
+    finally:
+        broker.start()
+    ground.measured["delivered over the other border while one was down"] += grown
+    if grown == 0:
+        raise TimeoutError("the other border stood still")
+
+
+def poison_border(ground: Ground, country: CountryCode, origin: CountryCode, values: list[bytes]) -> None:
+    """Write bytes into a border topic that the gate of `origin` never wrote, bare and in the wrapping of an event."""
+    topic = f"{country}.border.{origin}"
+    records = [
+        value if number % 2 else BorderRecord(BorderKind.PASSED, value).encode() for number, value in enumerate(values)
+    ]
+    names = [sha256(record).hex() for record in records]
+    ground.journal.planned(
+        Planned(name, f"border-{name[:8]}", 0, f"{origin}-gate", f"{country}-gate", Nature.POISON, name)
+        for name in names
+    )
+    produce_all(ground.world.address(country, f"{origin}-gate"), topic, records)
+    ground.count("poison in a border topic", len(records))
