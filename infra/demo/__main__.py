@@ -96,7 +96,8 @@ def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report
     lost = sum(1 for each in sent if not each.delivered and not each.refused)
     left = unaccounted(stack)
     latencies = [each.latency_ms for each in sent if each.latency_ms is not None]
-    complete = len(sent) == len(story.told.sent) and all(each.delivered and each.opened for each in sent)
+    answered = sum(each.answered for each in sent)
+    complete = len(sent) == len(story.told.sent) and all(each.delivered for each in sent) and answered == story.expected
     good = complete and lost == 0 and left == 0 and desk == AT_THE_DESK
     return Report(
         verdict=PASSED if good else FAILED,
@@ -105,7 +106,7 @@ def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report
         published=len(sent),
         delivered=sum(each.delivered for each in sent),
         opened=sum(each.opened for each in sent),
-        answered=sum(each.answered for each in sent),
+        answered=answered,
         refused=dict(sorted((desk + border.refused).items())),
         duplicates_dropped=border.duplicates,
         quarantined=border.quarantined,

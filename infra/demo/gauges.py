@@ -33,10 +33,10 @@ def total(ports: Iterable[int], name: str, label: str | None = None) -> Counter[
     return +found
 
 
-def wait_for(what: str, holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(what: str, holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Ask again until `holds`. Raises TimeoutError naming what did not happen."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
-        time.sleep(0.1)
+        time.sleep(0.2)

@@ -69,7 +69,7 @@ class Office:
             refbus(list(words), environ=self._environment)
         return out.getvalue().splitlines()
 
-    def until(self, words: Sequence[str], holds: Any, seconds: float = 30.0) -> Any:
+    def until(self, words: Sequence[str], holds: Any, seconds: float = 60.0) -> Any:
         """Repeat a command until `holds(value)`. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while True:
@@ -78,4 +78,4 @@ class Office:
                 return answer.value
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.org}: refbus {' '.join(words)}: {answer.value}")
-            time.sleep(0.15)
+            time.sleep(0.3)

@@ -31,6 +31,11 @@ class Story:
         self._tell = tell
         self.told = Told()
 
+    @property
+    def expected(self) -> int:
+        """How many referrals must have been answered at the end."""
+        return sum(case.expect == ANSWERED for case in self._cases.values())
+
     def first_referral(self) -> None:
         """One case from beginning to end, with the commands that the people type."""
         case = self._cases["kz-01-construction-samarkand"]
@@ -71,15 +76,10 @@ class Story:
         )
         for case in rest:
             self._send(case)
-        for case in rest:
-            office = self._offices[case.recipient]
-            office.until(
-                ("inbox", "list"), lambda value: all(each["state"] != "REQUESTED" for each in value["referrals"])
-            )
         for org in sorted({case.recipient for case in rest}):
-            self._accept_all(self._offices[org])
-        for case in rest:
-            self._until_state(self._offices[case.sender], self.told.sent[case.name], "ACCEPTED")
+            self._accept_all(self._offices[org], sum(case.recipient == org for case in rest))
+        for org in sorted({case.sender for case in rest}):
+            self._offices[org].until(("status",), _all_accepted)
         self._tell("  all of them delivered, opened, accepted, and every answer is back")
 
     def refusals_at_the_desk(self) -> None:
@@ -93,7 +93,7 @@ class Story:
         )
         self._plain_refusal(self._cases["uz-19-photo-abroad"], "she agrees, but a photograph may not leave Uzbekistan")
         self._plain_refusal(
-            self._cases["tm-27-expired-consent"], "the consent was for a month, two months ago", expired=True
+            self._cases["tm-27-expired-consent"], "the consent was for one conversation, which is over", expired=True
         )
 
     def withdrawal(self) -> None:
@@ -127,11 +127,12 @@ class Story:
         self.told.sent[case.name] = number
         return number
 
-    def _accept_all(self, office: Office) -> None:
-        for each in office.do("inbox", "list")["referrals"]:
-            if each["state"] == "DELIVERED":
-                office.do("inbox", "show", str(each["referral"]))
-                office.do("inbox", "accept", str(each["referral"]), *ACCEPT)
+    def _accept_all(self, office: Office, expected: int) -> None:
+        """Wait until `expected` referrals wait for an answer, then open and accept each."""
+        came = office.until(("inbox", "list"), lambda value: len(_waiting(value)) >= expected)
+        for number in _waiting(came):
+            office.do("inbox", "show", number)
+            office.do("inbox", "accept", number, *ACCEPT)
 
     def _no_consent(self, case: PlannedCase) -> None:
         office = self._offices[case.sender]
@@ -179,6 +180,14 @@ class Story:
             self._tell(f"    {line}")
         if len(lines) > most:
             self._tell(f"    … {len(lines) - most} more lines")
+
+
+def _waiting(value: dict[str, list[dict[str, object]]]) -> list[str]:
+    return [str(each["referral"]) for each in value["referrals"] if each["state"] == "DELIVERED"]
+
+
+def _all_accepted(value: dict[str, list[dict[str, object]]]) -> bool:
+    return all(each["state"] == "ACCEPTED" for each in value["referrals"])
 
 
 def _came(referral: dict[str, object], sender: OrgId) -> bool:
