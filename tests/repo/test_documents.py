@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from refbus.explain import CATALOGUE
-from support.tree import ROOT, project_files
+from support.tree import ROOT, project_files, texts
 from tools.pages import cli
 
 PAGES = project_files("docs", "keys", "schemas", "topics", "infra", suffix=".md") + sorted(ROOT.glob("*.md"))
@@ -89,3 +89,19 @@ def test_help_is_laid_out(program: str) -> None:
     for name, text in cli.helps(program):
         assert "\\b" not in text, name
         assert re.search(r"^  [A-Z]", text, re.MULTILINE), name
+
+
+def test_pages_named_in_code_exist() -> None:
+    """Every page under docs/ that a comment, a message or a schema names exists."""
+    named = {
+        (name, page)
+        for name, text in texts("services", "infra", "schemas", "topics", "keys")
+        for page in re.findall(r"docs/[\w/.-]+\.md", text)
+    }
+    assert {(name, page) for name, page in named if not (ROOT / page).is_file()} == set()
+
+
+def test_every_decision_is_listed() -> None:
+    """The list of decisions has every decision under docs/adr."""
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if page.name not in listed] == []
