@@ -89,6 +89,7 @@ def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
     """Run `task` in a thread every `seconds` while this worker runs; an exception of it stops the worker."""
 
     async def tick() -> None:
+        """Run the task once."""
         try:
             await asyncio.get_running_loop().run_in_executor(None, task)
         except Exception as error:

@@ -1,6 +1,6 @@
 """The directory as decisions see it: who exists, with which keys, under which national policy. Plain values.
 
-How it is fetched and verified (TUF, endorsements, key checks) is `refbus.trust`; a `Directory` only ever comes from there.
+How it is fetched and verified (TUF, endorsements, key checks) is `refbus.trust`; a `Directory` comes only from there.
 """
 
 from __future__ import annotations
