@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_dir(name: str) -> Path:
-    """Return the folder `name` ("schemas", "topics" or "keys"): in an installed wheel, else at the top of the checkout."""
+    """Return the folder `name` ("schemas", "topics" or "keys"): in a wheel, else at the top of the checkout."""
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parents[1] / name
