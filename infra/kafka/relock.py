@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from kafka.artifacts import LOCK, SPEC
+from kafka.artifacts import LOCK, SPEC, Jar
 
-HEADER = "# Every jar on the broker's class path with its SHA-256. Written by `python -m kafka lock`.\n"
+HEADER = (
+    "# Every jar on the broker's class path with its SHA-256. "
+    "Written by `python -m kafka lock`; review the difference.\n"
+)
 
 
 def relock() -> int:
@@ -20,11 +24,16 @@ def relock() -> int:
             context=MavenContext(timeout=60), link_strategy=LinkStrategy.COPY, cache_dir=Path(folder)
         )
         lockfile = builder.from_spec(EnvironmentSpec.load(SPEC)).lockfile
-    jars = sorted((each.groupId, each.artifactId, each.version, each.sha256) for each in lockfile.dependencies)
-    LOCK.write_text(HEADER + "".join(_entry(*jar) for jar in jars), encoding="utf-8")
+    jars = [Jar(each.groupId, each.artifactId, each.version, each.sha256) for each in lockfile.dependencies]
+    LOCK.write_text(lock_text(jars), encoding="utf-8")
     return len(jars)
 
 
-def _entry(group: str, artifact: str, version: str, sha256: str) -> str:
-    names = f'groupId = "{group}"\nartifactId = "{artifact}"\nversion = "{version}"\nsha256 = "{sha256}"\n'
-    return f"\n[[dependencies]]\n{names}"
+def lock_text(jars: Iterable[Jar]) -> str:
+    """Return the lock file that names `jars`, in one order whatever theirs is."""
+    return HEADER + "".join(_entry(jar) for jar in sorted(jars, key=lambda jar: (jar.group, jar.artifact)))
+
+
+def _entry(jar: Jar) -> str:
+    names = f'groupId = "{jar.group}"\nartifactId = "{jar.artifact}"\nversion = "{jar.version}"\n'
+    return f'\n[[dependencies]]\n{names}sha256 = "{jar.sha256}"\n'

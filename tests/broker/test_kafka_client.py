@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import Producer as KafkaProducer
 
 from kafka import Broker
@@ -133,6 +133,28 @@ def test_a_group_is_moved_and_asked(broker_address: BrokerAddress, topic: str) -
     write(confluent.producer(broker_address), topic, b"a", b"b")
     admin.set_group_offset("test-group", topic, 1)
     assert admin.group_offset("test-group", topic) == 1
+
+
+def test_a_group_with_a_live_member_is_not_moved(
+    broker_address: BrokerAddress, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded number of tries the refusal is told; nothing is moved under a reader's feet."""
+    monkeypatch.setattr(confluent, "GROUP_ATTEMPTS", 2)
+    admin = confluent.admin(broker_address)
+    group = f"{topic}-group"
+    member = Consumer({"bootstrap.servers": broker_address.bootstrap, "group.id": group})
+    joined: list[object] = []
+    member.subscribe([topic], on_assign=lambda _consumer, partitions: joined.extend(partitions))
+    try:
+        while not joined:
+            member.poll(1.0)
+        with pytest.raises(TransportError) as caught:
+            admin.set_group_offset(group, topic, 0)
+    finally:
+        member.close()
+    assert caught.value.code is Code.BROKER_REFUSED
+    admin.set_group_offset(group, topic, 0)
+    assert admin.group_offset(group, topic) == 0
 
 
 def test_a_broker_that_is_away_is_said_to_be(tmp_path: Path) -> None:

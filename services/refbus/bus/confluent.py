@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +17,6 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Message,
@@ -29,7 +28,8 @@ from confluent_kafka import admin as kafka
 
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.kafka_errors import Troubles, answer_error, error_of
-from refbus.bus.port import AclRule, ClusterState, OnDelivery, Operation, Record, ResourceKind, TopicState
+from refbus.bus.kafka_shapes import KIND_NAMES, in_words, rule_of, topic_state
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, Record, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 MAX_RECORD = 1_048_576
@@ -226,6 +226,7 @@ class ConfluentAdmin:
     """See `port.Admin`."""
 
     def __init__(self, address: BrokerAddress) -> None:
+        self._address = address
         self._client = kafka.AdminClient(_config(address, "refbus-admin"))
 
     def topics(self, names: Sequence[str] | None = None) -> dict[str, TopicState]:
@@ -235,7 +236,7 @@ class ConfluentAdmin:
             names = [name for name in listed if not name.startswith("__")]
         found = self._described(names)
         configs = self._configs(list(found))
-        return {name: _topic_state(each, configs[name]) for name, each in found.items()}
+        return {name: topic_state(each, configs[name]) for name, each in found.items()}
 
     def topic_id(self, name: str) -> str:
         """Return the id of one topic. Raises SetupError TOPIC_MISSING."""
@@ -264,11 +265,11 @@ class ConfluentAdmin:
         # Asked of the broker's settings: without an authoriser, describing rules gives an error or an empty list.
         if not self._broker_config()[1]["authorizer.class.name"].value:
             return None
-        return frozenset(rule for rule in map(_rule, self._bindings()) if rule is not None)
+        return frozenset(rule for rule in map(rule_of, self._bindings()) if rule is not None)
 
     def strange_acls(self) -> tuple[str, ...]:
         """Return, in words, the access rules of any other shape."""
-        return tuple(sorted(_in_words(binding) for binding in self._bindings() if _rule(binding) is None))
+        return tuple(sorted(in_words(binding) for binding in self._bindings() if rule_of(binding) is None))
 
     def add_acls(self, rules: Sequence[AclRule]) -> None:
         """Add these access rules."""
@@ -297,19 +298,20 @@ class ConfluentAdmin:
 
     def group_offset(self, group: str, topic: str) -> int | None:
         """Return the offset that a consumer group committed for the topic, or None."""
-        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
-        answer = self._client.list_consumer_group_offsets([wanted], request_timeout=REQUEST_TIMEOUT_S)
-        offset = int(asked(answer[group].result).topic_partitions[0].offset)
-        return None if offset < 0 else offset
+        with self._outside(group) as client:
+            found = asked(lambda: client.committed([TopicPartition(topic, 0)], timeout=REQUEST_TIMEOUT_S))[0]
+        if found.error is not None:
+            raise error_of(found.error)
+        return None if found.offset < 0 else int(found.offset)
 
     def set_group_offset(self, group: str, topic: str, offset: int) -> None:
         """Move the committed offset of a group, waiting a bounded time for its last member to be forgotten."""
-        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])
+        wanted = [TopicPartition(topic, 0, offset)]
         last: RefbusError = TransportError(Code.BROKER_UNREACHABLE)
         for attempt in range(GROUP_ATTEMPTS):
-            answer = self._client.alter_consumer_group_offsets([wanted], request_timeout=REQUEST_TIMEOUT_S)
             try:
-                moved = asked(answer[group].result).topic_partitions[0].error
+                with self._outside(group) as client:
+                    moved = asked(lambda: client.commit(offsets=wanted, asynchronous=False))[0].error
             except RefbusError as error:
                 last = error
             else:
@@ -318,6 +320,18 @@ class ConfluentAdmin:
                 last = error_of(moved)
             time.sleep(min(0.25 * 2**attempt, 2.0))
         raise last
+
+    @contextmanager
+    def _outside(self, group: str) -> Iterator[Consumer]:
+        """Speak to a group's coordinator without joining the group.
+
+        Not by the administrator's calls: they end the process (librdkafka 2.16) when a coordinator has just moved.
+        """
+        client = Consumer(_config(self._address, "refbus-admin") | {"group.id": group, "enable.auto.commit": False})
+        try:
+            yield client
+        finally:
+            client.close()
 
     def _bindings(self) -> list[Any]:
         return list(asked(self._client.describe_acls(_ANY_ACL, request_timeout=REQUEST_TIMEOUT_S).result))
@@ -362,12 +376,6 @@ def asked(question: Callable[[], _Answer]) -> _Answer:
         raise answer_error(caught.args[0]) from None
 
 
-_KINDS = {
-    ResourceKind.TOPIC: kafka.ResourceType.TOPIC,
-    ResourceKind.GROUP: kafka.ResourceType.GROUP,
-    ResourceKind.CLUSTER: kafka.ResourceType.BROKER,  # librdkafka's name for the cluster
-}
-_KINDS_BACK = {theirs: ours for ours, theirs in _KINDS.items()}
 _ALLOW, _LITERAL = kafka.AclPermissionType.ALLOW, kafka.ResourcePatternType.LITERAL
 _ANY_ACL = kafka.AclBindingFilter(
     *(kafka.ResourceType.ANY, None, kafka.ResourcePatternType.ANY, None, None),
@@ -375,26 +383,6 @@ _ANY_ACL = kafka.AclBindingFilter(
 )
 
 
-def _topic_state(description: Any, config: dict[str, str]) -> TopicState:
-    replication = min((len(each.replicas) for each in description.partitions), default=0)
-    return TopicState(
-        description.name, len(description.partitions), replication, config, topic_id=str(description.topic_id)
-    )
-
-
-def _rule(binding: Any) -> AclRule | None:
-    """Return our view of a binding, None for one of a shape that is never written here."""
-    known = binding.restype in _KINDS_BACK and binding.operation.name in Operation.__members__
-    if not known or (binding.resource_pattern_type, binding.host, binding.permission_type) != (_LITERAL, "*", _ALLOW):
-        return None
-    return AclRule(_KINDS_BACK[binding.restype], binding.name, binding.principal, Operation(binding.operation.name))
-
-
-def _in_words(binding: Any) -> str:
-    names = (binding.permission_type.name, binding.principal, binding.operation.name, binding.restype.name)
-    return " ".join((*names, binding.resource_pattern_type.name, binding.name, "from", binding.host))
-
-
 def _binding(rule: AclRule, kind: Callable[..., Any] = kafka.AclBinding) -> Any:
     operation = kafka.AclOperation[rule.operation.name]
-    return kind(_KINDS[rule.kind], rule.name, _LITERAL, rule.principal, "*", operation, _ALLOW)
+    return kind(kafka.ResourceType[KIND_NAMES[rule.kind]], rule.name, _LITERAL, rule.principal, "*", operation, _ALLOW)

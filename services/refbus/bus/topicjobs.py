@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -31,16 +32,22 @@ def show(jobs: Iterable[Job], say: Say, *, as_json: bool) -> bool:
     return clean
 
 
-def make(jobs: Iterable[Job], say: Say, *, as_json: bool) -> None:
+def make(jobs: Iterable[Job], say: Say, *, as_json: bool, patience: int = 40) -> None:
     """Say what differs and make each cluster as declared. What only a person can do is left.
 
-    Raises TransportError, TOPIC_DRIFT when the broker does not show afterwards what it agreed to.
+    A broker agrees first and shows later, so it is asked up to `patience` times, a quarter of a second apart. Raises
+    TransportError, TOPIC_DRIFT when it still does not show what it agreed to.
     """
     for job in jobs:
         todo = topicplan.plan(job.wanted, job.admin)
         say(_text(todo, as_json=as_json))
         topicplan.apply(todo, job.admin)
         rest = topicplan.plan(job.wanted, job.admin)
+        for _ in range(patience):
+            if not rest.to_do:
+                break
+            time.sleep(0.25)
+            rest = topicplan.plan(job.wanted, job.admin)
         if rest.to_do:
             raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from refbus.bus.memory import MemoryBus
+from refbus.bus.memory import MemoryAdmin, MemoryBus
 from refbus.bus.port import AclRule, ClusterState, Operation, ResourceKind, TopicState
+from refbus.bus.topicjobs import Job, make
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import Wanted, wanted
 from refbus.core.directory import OrgStatus
@@ -132,6 +133,20 @@ def test_without_an_authoriser_rules_are_no_drift() -> None:
     after = plan(WANTED, bus.admin())
     assert after.is_clean
     assert any("no authoriser" in line for line in after.lines())
+
+
+def test_a_broker_that_agrees_and_does_nothing_is_found_out() -> None:
+    """Applying ends with a look: what was agreed to and is not there is an error to try again."""
+
+    class Idle(MemoryAdmin):
+        def create_topic(self, topic: TopicState) -> None:
+            """Agree."""
+
+    said: list[str] = []
+    with pytest.raises(TransportError) as caught:
+        make([Job(WANTED, Idle(MemoryBus()))], said.append, as_json=False, patience=1)
+    assert caught.value.code is Code.TOPIC_DRIFT
+    assert len(said) == 1
 
 
 def test_the_plan_counts_what_it_shows() -> None:

@@ -50,7 +50,7 @@ def test_every_topic_of_a_country_is_wanted() -> None:
         ("kz.outbox", {agency("kz"), ngo("kz"), second_ngo("kz")}, {gate("kz")}),
         ("kz.border.uz", {gate("uz")}, {gate("kz")}),
         (f"kz.inbox.{ngo('kz')}", {gate("kz")}, {ngo("kz")}),
-        ("kz.directory", {gate("kz")}, {agency("kz"), ngo("kz"), second_ngo("kz")}),
+        ("kz.directory", {gate("kz")}, {gate("kz"), agency("kz"), ngo("kz"), second_ngo("kz")}),
         (
             "kz.federation",
             {gate("uz"), gate("kg"), auditor("uz"), auditor("kg")},

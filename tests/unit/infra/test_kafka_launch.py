@@ -13,8 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from kafka import Certificates, ports, processes, properties
+from kafka import BrokerFailedError, Certificates, java, ports, processes, properties
 from kafka.artifacts import LOCK, SPEC, ArtifactError, cache_folder, class_path, locked_jars
+from kafka.relock import lock_text
+from kafka.warm import warm
 
 MARKER = "refbus-test-process"
 
@@ -44,6 +46,37 @@ def test_a_jar_without_a_hash_is_refused(tmp_path: Path) -> None:
     lock.write_text(LOCK.read_text(encoding="utf-8").replace("sha256", "sha1", 1), encoding="utf-8")
     with pytest.raises(ArtifactError, match="no SHA-256"):
         locked_jars(lock)
+
+
+def test_the_lock_file_is_as_it_is_written() -> None:
+    """Nobody edited it by hand: written again from what it says, it is the same."""
+    assert lock_text(reversed(locked_jars())) == LOCK.read_text(encoding="utf-8")
+
+
+def test_a_class_cache_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a class cache for this Java runtime no training start is made."""
+    monkeypatch.setattr("kafka.warm.fetch", lambda _progress: tmp_path)
+    java.class_cache(tmp_path).touch()
+    said: list[str] = []
+    warm(said.append)
+    assert said == []
+
+
+def test_without_a_class_cache_there_is_a_broker_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training start that fails is told, and nothing else: it is a matter of speed."""
+
+    class Failing:
+        def __init__(self, *_arguments: object, **_options: object) -> None:
+            raise BrokerFailedError("no")
+
+    monkeypatch.setattr("kafka.warm.fetch", lambda _progress: tmp_path)
+    monkeypatch.setattr("kafka.warm.Broker", Failing)
+    said: list[str] = []
+    warm(said.append)
+    assert "starts are slower" in said[-1]
+    assert "-XX:AOTCache" not in " ".join(java.command(tmp_path, "kafka.Kafka", []))
+    java.class_cache(tmp_path).touch()
+    assert f"-XX:AOTCache={java.class_cache(tmp_path)}" in java.command(tmp_path, "kafka.Kafka", [])
 
 
 def test_the_cache_is_named_by_the_lock_and_outside_the_checkout(

@@ -20,6 +20,7 @@ from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, TransportError
 from refbus.settings import OpsSettings, from_environment
 from refbus.wire.transport import StoppedRecord
+from refbus_ops.broker import broker
 from refbus_ops.cli import main, root
 from refbus_ops.context import Operator
 from refbus_ops.lag import lag
@@ -62,7 +63,14 @@ def run(bus: MemoryBus, tmp_path: Path) -> Callable[..., Result]:
         return bus
 
     operator = KnownDirectory(settings, KZ, tmp_path, connect=connect, clock=lambda: NOW_MS)
-    groups = {"topics": topics, "lag": lag, "refused": refused, "quarantine": quarantine, "replay": replay}
+    groups = {
+        "broker": broker,
+        "topics": topics,
+        "lag": lag,
+        "refused": refused,
+        "quarantine": quarantine,
+        "replay": replay,
+    }
 
     def invoke(name: str, *arguments: str) -> Result:
         return CliRunner().invoke(groups[name], arguments, obj=operator)
@@ -115,6 +123,19 @@ def test_a_broker_that_is_away_is_an_error_to_try_again(run: Callable[..., Resul
     failed = error(run("topics", "drift"))
     assert isinstance(failed, TransportError)
     assert failed.code is Code.BROKER_UNREACHABLE
+
+
+def test_the_status_of_a_broker_says_what_is_unsafe(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Exit code 0 for a cluster that is safe to use, 1 for one that is not, for people and machines."""
+    safe = run("broker", "status")
+    assert safe.exit_code == 0
+    assert "cluster:         memory" in safe.output
+    bus.cluster_state = replace(bus.cluster_state, auto_create_topics=True)
+    unsafe = run("broker", "status", "--json")
+    assert unsafe.exit_code == 1
+    assert "auto.create.topics.enable" in json.loads(unsafe.output)["problem"]
+    bus.acl_rules = None
+    assert "no authoriser" in run("broker", "status").output
 
 
 def test_lag_counts_what_waits(run: Callable[..., Result], bus: MemoryBus) -> None:
