@@ -22,8 +22,8 @@ def answers(members: Iterable[Evidence]) -> list[Evidence]:
 
 
 def top_version(members: Sequence[Evidence]) -> int:
-    """Return the version that decides: of the newest answer, or of the withdrawals when there is none; 0 of nothing."""
-    return max((each.record.version for each in answers(members) or members), default=0)
+    """Return the version that decides, 0 of none. A withdrawal at the top closes all below it."""
+    return max((each.record.version for each in members), default=0)
 
 
 def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) -> bool:

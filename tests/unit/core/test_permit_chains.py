@@ -70,6 +70,7 @@ def test_a_version_must_continue_the_one_before_when_that_is_known() -> None:
     assert ask(first, amended(first)).permit
     assert ask(first, amended(first, prev_hash=bytes(32))).reasons == (Code.CHAIN_BROKEN,)
     assert ask(amended(first, prev_hash=bytes(32))).permit
+    assert ask(first, consent_record(version=3, prev_hash=bytes(32))).permit
 
 
 def test_two_different_newest_versions_break_the_chain_and_a_repeated_one_does_not() -> None:
@@ -195,6 +196,8 @@ def test_what_a_new_record_makes_needless() -> None:
     assert made_needless(second, KnownConsent(newest=(other, first))) == (first.record_sha256,)
     assert made_needless(fork, KnownConsent(newest=(second,))) == ()
     assert made_needless(evidence(amended(first.record, method=UNKNOWN)), KnownConsent(newest=(second, fork))) is None
+    both = (second.record_sha256, fork.record_sha256)
+    assert made_needless(evidence(amended(fork.record)), KnownConsent(newest=(second, fork))) == both
     assert made_needless(astray, KnownConsent(newest=(second,))) == ()
     assert made_needless(astray, KnownConsent(newest=(first, second))) == (first.record_sha256,)
     assert made_needless(third, KnownConsent(newest=(first, second))) == (first.record_sha256, second.record_sha256)
