@@ -103,9 +103,9 @@ class Broker:
             time.sleep(0.3 * attempt)
         raise BrokerFailedError(f"broker {self.name}: no port\n{self._tail()}")
 
-    def stop(self) -> None:
-        """Stop it: SIGTERM, and SIGKILL after a while. Nothing happens when it is not running."""
-        self._end(processes.end, STOP_SECONDS)
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop it: SIGTERM, and SIGKILL after `seconds`. Nothing happens when it is not running."""
+        self._end(processes.end, seconds)
 
     def kill(self) -> None:
         """Stop it at once, as a power cut does (the page cache stays)."""

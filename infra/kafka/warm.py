@@ -9,6 +9,9 @@ from kafka import java
 from kafka.artifacts import Progress, fetch, locked
 from kafka.broker import Broker, BrokerFailedError
 
+WRITE_SECONDS = 180.0
+"""How long the training start may take to end: seven seconds on an idle machine."""
+
 
 def warm(progress: Progress = print) -> None:
     """Make the class cache if there is none for this Java runtime. A failure is told and changes nothing else."""
@@ -20,7 +23,7 @@ def warm(progress: Progress = print) -> None:
         with tempfile.TemporaryDirectory(prefix="refbus-broker-") as directory:
             broker = Broker(Path(directory), progress=progress)
             broker.start(train=True)
-            broker.stop()
+            broker.stop(WRITE_SECONDS)  # at its end it writes the cache
         with locked(folder):
             java.training_output(folder).replace(java.class_cache(folder))
     except (BrokerFailedError, OSError) as caught:
