@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from refbus.core.consent import ConsentState, Evidence, KnownConsent, Withdrawal
 from refbus.core.ids import ConsentId, OrgId
 
-Chain = tuple[ConsentId, OrgId]
-"""Versions belong together by id and collector, so that nobody else can continue or spoil a chain."""
+Chain = tuple[ConsentId, OrgId, OrgId]
+"""Versions belong together by id, collector and party: only these two can sign, so nobody else can spoil a chain."""
 
 
 def chain_of(evidence: Evidence) -> Chain:
     """Return the chain that a record belongs to."""
-    return evidence.record.consent_id, evidence.record.collected_by
+    return evidence.record.consent_id, evidence.record.collected_by, evidence.record.party
 
 
 def answers(members: Iterable[Evidence]) -> list[Evidence]:
@@ -27,7 +27,7 @@ def top_version(members: Sequence[Evidence]) -> int:
 
 
 def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) -> bool:
-    """Return whether the newest answer is not alone, speaks of others, or continues something else than is known.
+    """Return whether the newest answer is not alone, answers speak of two persons, or it continues something unknown.
 
     Where the version before is a withdrawal of which only the lasting form is kept, its hash cannot be compared.
     """
@@ -36,12 +36,12 @@ def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) ->
     newest = top_version(members)
     tops = [each for each in answers(members) if each.record.version == newest]
     before = {each.record_sha256 for each in members if each.record.version == newest - 1}
-    about = {(each.record.party, each.record.subject_ref) for each in answers(members)}
+    persons = {each.record.subject_ref for each in answers(members)}
     forgotten = any(
         (each.consent_id, each.version) == (members[0].record.consent_id, newest - 1) for each in withdrawals
     )
     astray = bool(before) and not forgotten and not {each.record.prev_hash for each in tops} <= before
-    return len({each.record_sha256 for each in tops}) > 1 or len(about) > 1 or astray
+    return len({each.record_sha256 for each in tops}) > 1 or len(persons) > 1 or astray
 
 
 def made_needless(evidence: Evidence, known: KnownConsent) -> tuple[bytes, ...] | None:
