@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chaos.controls import CONTROLS, Control
+from chaos.offices import OfficesScenario
 from chaos.own import OWN
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
@@ -20,6 +21,7 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
+ALL = (*OWN, OfficesScenario())
 EVENTS = 20_000
 SEED = 20_260_501
 
@@ -54,27 +56,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _all(given: argparse.Namespace) -> Iterator[Result]:
-    def wanted(each: Scenario | Control) -> bool:
+    def wanted(each: Scenario | OfficesScenario | Control) -> bool:
         return not given.only or any(text in each.name for text in given.only)
 
-    yield from _own([each for each in OWN if wanted(each)], given)
+    yield from _own([each for each in ALL if wanted(each)], given)
     yield from _controls([each for each in CONTROLS if wanted(each)], given.seed)
 
 
-def _own(chosen: Sequence[Scenario], given: argparse.Namespace) -> Iterator[Result]:
+def _own(chosen: Sequence[Scenario | OfficesScenario], given: argparse.Namespace) -> Iterator[Result]:
     """Play our own scenarios one after the other: each has the machine for itself."""
     if not chosen:
         return
-    shares = sum(each.share for each in OWN)
-    left = given.events
+    shares = sum(each.share for each in ALL)
+    parts = {each.name: given.events * each.share // shares for each in ALL}
+    parts[OWN[0].name] += given.events - sum(parts.values())
     sealer = Sealer()
     try:
         for scenario in chosen:
-            last = scenario is OWN[-1] and len(chosen) == len(OWN)
-            events = left if last else given.events * scenario.share // shares
-            left -= events
             rng = random.Random(f"{given.seed}/{scenario.name}")  # noqa: S311  repeatable, not secret
-            yield scenario.run(Cast(OUT / _slug(scenario.name), events, rng, sealer))
+            yield scenario.run(Cast(OUT / _slug(scenario.name), parts[scenario.name], rng, sealer))
     finally:
         sealer.close()
 

@@ -93,7 +93,7 @@ class Ground:
     ) -> Service:
         """Start a Python module, sabotaged when there is a plan for it."""
         settings = dict(environment)
-        argv = (sys.executable, "-m", *module)
+        argv = _argv(module)
         if plan:
             self.plans[name] = self.folder / f"{name}.struck"
             settings |= {
@@ -190,6 +190,15 @@ class Ground:
         except (sqlite3.Error, logs.TopicUnreadableError):
             return False
         return waiting == 0 and all(positions.get(topic, 0) == end for topic, end in ends.items())
+
+
+def _argv(module: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command line of "module" or "module:function" with its arguments."""
+    if ":" not in module[0]:
+        return (sys.executable, "-m", *module)
+    name, _, function = module[0].partition(":")
+    call = f"import sys; from {name} import {function}; sys.exit({function}())"
+    return (sys.executable, "-c", call, *module[1:])
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m chaos.sabotage MODULE [ARGUMENTS]`: run a service that ends itself at a named point.
+"""`python -m chaos.sabotage MODULE[:FUNCTION] [ARGUMENTS]`: run a service that ends itself at a named point.
 
 The product has no hooks. This wrapper imports the function at the point and puts another around it. CHAOS_PLAN is a
 JSON list of [point, n]: each life of the process takes the next entry and strikes at the n-th call; CHAOS_STRUCK is the
@@ -111,7 +111,10 @@ def main(arguments: list[str], plan: list[tuple[str, int]], struck: Path) -> Non
 
         arm(point, calls, strike)
     sys.argv = arguments
-    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    module, _, function = arguments[0].partition(":")
+    if function:
+        sys.exit(getattr(importlib.import_module(module), function)())
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,294 @@
+"""Real gateways under kills: people write into their stores, `refbus run` moves the rows, gates carry them.
+
+The people's side is played with the gateway's library, and with commands that are killed half-way and repeated until
+one says that it worked, as a person does whose machine went off.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from chaos.evidence import examine
+from chaos.ground import Ground, now_ms, wait
+from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
+from chaos.judging import Tally
+from chaos.logs import read_topic
+from chaos.result import Result
+from chaos.stage import KZ, UZ, Cast
+from chaos.timeline import Fault, Timeline
+from demo.plan import PlannedCase, consent_form, planned_cases
+from demo.processes import spawn, stop_process
+from demo.world import PASSPHRASE
+from refbus.core.ids import OrgId
+from refbus.core.vocabulary import EventType
+from refbus.crypto.framing import sha256
+from refbus.envelope.format import Envelope
+from refbus.envelope.routing import open_routing
+from refbus.errors import RefbusError
+from refbus_gateway import acting, casework, consents
+from refbus_gateway.consentfile import parse_consent
+from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.home import Home
+from refbus_gateway.store import outbox, referrals
+from refbus_gateway.store.outbox import RowState
+
+NAME = "gateways and gates killed"
+EVENTS_PER_CASE = 4
+POINTS = (
+    "gateway before publish",
+    "gateway between publish and mark-sent",
+    "gateway before the inbox transaction",
+)
+_CLI = "refbus_gateway.cli:main"
+_ANSWER = acting.Answer(EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"})
+_UNDECIDED = frozenset({RowState.READY, RowState.STALE, RowState.HELD})
+_SETTLE_S = 120.0
+
+
+@dataclass(slots=True)
+class Offices:
+    """An agency in kz and a shelter in uz, each with its gateway's process and its store open beside it."""
+
+    ground: Ground
+    agency: Gateway
+    shelter: Gateway
+    rng: random.Random
+    sent: dict[str, int] = field(default_factory=dict)
+    answered: set[int] = field(default_factory=set)
+
+    def send(self, case: PlannedCase, content: bytes, name: str) -> None:
+        """Take a case in, note the person's consent and queue the referral, in one transaction."""
+        gateway, party = self.agency, self.shelter.me
+        form = parse_consent(json.dumps(_form(case, party)).encode(), now_ms=gateway.now_ms())
+        with gateway.store.write() as tx:
+            own = casework.add_case(gateway, tx, content)
+            consents.grant(gateway, own, tx, party, form)
+            sent = casework.send_case(gateway, tx, own, to=party)
+        self.sent[name] = sent.referral.id
+
+    def answer(self) -> int:
+        """Accept every request at the shelter that has come and is not answered; return how many answers there are."""
+        gateway = self.shelter
+        with gateway.store.read() as tx:
+            waiting = [each.id for each in referrals.every(tx) if each.id not in self.answered]
+        for number in waiting:
+            with gateway.store.write() as tx:
+                acting.act(gateway, tx, number, _ANSWER)
+            self.answered.add(number)
+        return len(self.answered)
+
+    def waiting(self) -> int:
+        """Return how many envelopes of either office have not been passed on by a gate."""
+        found = 0
+        for gateway in (self.agency, self.shelter):
+            with gateway.store.read() as tx:
+                found += sum(row.state in _UNDECIDED for row in outbox.open_envelopes(tx))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class OfficesScenario:
+    """The scenario with real gateways, in the shape of the others."""
+
+    name: str = NAME
+    share: int = 3
+
+    def run(self, cast: Cast) -> Result:
+        """Play it. Whatever happens nothing is left running."""
+        return _run(cast)
+
+
+def _run(cast: Cast) -> Result:
+    began = time.monotonic()
+    ground = Ground.open(cast.folder)
+    try:
+        cases = max(6, cast.events // EVENTS_PER_CASE)
+        ground.start_gates((KZ, UZ))
+        with _offices(ground, cast.rng) as offices:
+            stuck = _play(offices, cases)
+            _rest(ground, offices)
+            tally = _stores(offices, cases)
+        ground.stop_services()
+        ground.collect()
+        events = _journal_of_log(ground)
+        _add(tally, examine(ground, (KZ, UZ)))
+    finally:
+        ground.close()
+    missing = [name for name in ("kill -9 of a gateway", *POINTS) if not ground.faults[name]]
+    if missing and not stuck:
+        stuck = f"not injected: {', '.join(missing)}"
+    return Result(NAME, False, events, ground.faults, tally, time.monotonic() - began, stuck, ground.measured)
+
+
+def _play(offices: Offices, cases: int) -> str:
+    ground, rng = offices.ground, offices.rng
+    names = ("gateway-kz", "gateway-uz")
+    faults: list[Fault] = [partial(_kill, ground, name) for name in names for _ in range(2)]
+    faults += [partial(ground.kill, country) for country in (KZ, UZ)]
+    rng.shuffle(faults)
+    timeline = Timeline(rng, faults, cases)
+    model = next(
+        each for each in planned_cases(offices.agency.directory()) if each.expect == "ANSWERED" and not each.minor
+    )
+    try:
+        for number in range(cases):
+            name = f"referral-{number}"
+            content = model.content + b" " * number  # another file, another case, the same words
+            ground.journal.planned([Planned(name, name, 0, offices.agency.me, offices.shelter.me, Nature.EVENT, "")])
+            if number % 12 == 5:
+                _by_command(offices, model, content, name)
+            else:
+                offices.send(model, content, name)
+            ground.journal.attempts([Attempt(name, Outcome.OK)])
+            offices.answer()
+            timeline.advance(number + 1)
+        timeline.finish()
+        if not wait(lambda: offices.answer() >= cases, _SETTLE_S):
+            return f"{len(offices.answered)} of {cases} referrals came"
+    except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _rest(ground: Ground, offices: Offices) -> None:
+    wait(lambda: offices.waiting() == 0, _SETTLE_S)
+    ground.settle((KZ, UZ))
+
+
+def _kill(ground: Ground, name: str) -> None:
+    ground.stack.services[name].signal(signal.SIGKILL)
+    ground.count("kill -9 of a gateway")
+    time.sleep(2.0)  # it works again before the next fault
+
+
+def _by_command(offices: Offices, case: PlannedCase, content: bytes, name: str) -> None:
+    """Do with commands what `send` does, killing each half-way once and repeating it until it says that it worked."""
+    ground, org = offices.ground, offices.agency.me
+    desk = ground.folder / "desk"
+    desk.mkdir(exist_ok=True)
+    (desk / f"{name}.json").write_bytes(content)
+    (desk / f"{name}.consent.json").write_text(json.dumps(_form(case, offices.shelter.me)), encoding="utf-8")
+    environment = ground.stack.gateway_environment(org)
+    environment.pop("REFBUS_METRICS_PORT", None)
+    file, consent = str(desk / f"{name}.json"), str(desk / f"{name}.consent.json")
+    for words in (
+        ("case", "add", file),
+        ("consent", "grant", file, "--file", consent),
+        ("send", file, "--to", offices.shelter.me, "--later"),
+    ):
+        if _command(ground, environment, words, kill_after_s=offices.rng.uniform(0.3, 1.5)) is None:
+            ground.count("kill -9 of a command")
+        status = _command(ground, environment, words)
+        if status != 0:
+            raise RuntimeError(f"refbus {words[0]} ended with {status}")
+
+
+def _command(
+    ground: Ground, environment: Mapping[str, str], words: tuple[str, ...], kill_after_s: float = 60.0
+) -> int | None:
+    """Run one command; None when it had to be killed."""
+    call = f"import sys; from {_CLI.partition(':')[0]} import main; sys.exit(main())"
+    with (ground.folder / "desk" / "commands.log").open("ab") as log:
+        process = spawn((sys.executable, "-c", call, *words), environment, log)
+        try:
+            return process.wait(kill_after_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
+        finally:
+            stop_process(process)
+
+
+@contextmanager
+def _offices(ground: Ground, rng: random.Random) -> Iterator[Offices]:
+    """Start both gateways, and open their stores beside them as a person's command does."""
+    plan = [(name, rng.randint(3, 25)) for name in POINTS]
+    opened: list[Gateway] = []
+    for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO")):
+        org = ground.member(country, role)
+        own = rng.sample(plan, len(plan))
+        ground.start(f"gateway-{country}", (_CLI, "run"), ground.stack.gateway_environment(org), own)
+        opened.append(_open(ground.world.paths.home(org)))
+    try:
+        yield Offices(ground, opened[0], opened[1], rng)
+    finally:
+        for gateway in opened:
+            gateway.close()
+
+
+def _open(home: Path) -> Gateway:
+    """Open a home once its gateway has brought a directory."""
+    gateway = open_gateway(Home(home), PASSPHRASE, now_ms)
+
+    def known() -> bool:
+        try:
+            gateway.load_directory()
+            return gateway.directory().version > 0
+        except RefbusError:
+            return False
+
+    wait(known, 60.0)
+    return gateway
+
+
+def _form(case: PlannedCase, party: OrgId) -> dict[str, object]:
+    return consent_form(replace(case, withhold=()), party)
+
+
+def _stores(offices: Offices, cases: int) -> Tally:
+    """Count at the people's side: every referral once at the shelter, every answer once at the agency."""
+    tally = Tally()
+    for gateway, kind in (
+        (offices.shelter, EventType.REFERRAL_REQUESTED),
+        (offices.agency, EventType.REFERRAL_ACCEPTED),
+    ):
+        with gateway.store.read() as tx:
+            all_of = referrals.every(tx)
+            per_referral = Counter(
+                sum(e.block.event_type is kind and not e.outgoing for e in referrals.events_of(tx, each))
+                for each in all_of
+            )
+        found = sum(count * times for count, times in per_referral.items())
+        tally.add("lost", cases - found, f"{kind}: {found} of {cases} came")
+        tally.add("duplicate_effects", found - cases, f"{kind}: {found} for {cases}")
+    return tally
+
+
+def _journal_of_log(ground: Ground) -> int:
+    """Write into the journal what the gateways put into the outboxes; the keys of its recipient open each envelope."""
+    keys = [
+        key
+        for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO"))
+        for key in ground.world.home(ground.member(country, role)).kem_keys(PASSPHRASE).values()
+    ]
+    planned: dict[str, Planned] = {}
+    for country in (KZ, UZ):
+        for line in read_topic(ground.world.address(country, f"{country}-operator"), f"{country}.outbox"):
+            block = open_routing(Envelope.parse(line.value), keys).block
+            digest = sha256(line.value).hex()
+            name, case = block.event_id.hex(), block.referral_id.hex()
+            planned[digest] = Planned(name, case, line.offset, block.sender, block.recipient, Nature.EVENT, digest)
+    path = ground.journal.path
+    path.rename(path.with_name("people.jsonl"))
+    ground.journal.close()
+    ground.journal = Journal(path)
+    ground.journal.planned(planned.values())
+    return len({each.event for each in planned.values()})
+
+
+def _add(tally: Tally, more: Tally) -> None:
+    for name in ("lost", "duplicate_effects", "reordered", "unaccounted", "consent_violations"):
+        setattr(tally, name, getattr(tally, name) + getattr(more, name))
+    tally.notes += more.notes
