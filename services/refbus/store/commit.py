@@ -61,8 +61,21 @@ def _at(table: Table) -> Any:
 
 
 _AGAIN = ("decision_id", "outcome", "code", "signed_key", "envelope_key", "event_key", "at_ms", "sealed_answer")
-_NEXT_FENCE = update(fence).where(fence.c.decisions == bindparam("found")).values(decisions=bindparam("found") + 1)
-_DROP_FAILURE = delete(failure).where(failure.c.topic == bindparam("its_topic"), failure.c.offset < bindparam("below"))
+_NEXT_FENCE = Prepared(
+    update(fence).where(fence.c.decisions == bindparam("found")).values(decisions=bindparam("found") + 1)
+)
+_MOVE_POSITION = Prepared(
+    update(position)
+    .where(
+        position.c.topic == bindparam("its_topic"),
+        position.c.topic_id == bindparam("its_topic_id"),
+        position.c.next_offset == bindparam("its_next_offset"),
+    )
+    .values({column.name: bindparam(column.name) for column in position.c})
+)
+_DROP_FAILURE = Prepared(
+    delete(failure).where(failure.c.topic == bindparam("its_topic"), failure.c.offset < bindparam("below"))
+)
 _ADD_RECORD = _insert(record)
 _MOVE_RECORD = Prepared(update(record).where(_at(record)).values({name: bindparam(name) for name in _AGAIN}))
 _DROP_FACT = Prepared(delete(fact).where(fact.c.kind == bindparam("its_kind"), fact.c.fact_key == bindparam("its_key")))
@@ -77,7 +90,7 @@ _RECORD_FIELDS = tuple(each.name for each in fields(RecordRow) if each.name != "
 
 
 def _move_fence(connection: Connection, expected: int) -> None:
-    if connection.execute(_NEXT_FENCE, {"found": expected}).rowcount == 1:
+    if _NEXT_FENCE.once(connection, {"found": expected}).rowcount == 1:
         return
     if expected != 0 or connection.execute(select(fence.c.id)).first() is not None:
         raise StoreError(Code.POSITION_CONFLICT, "another process decided in between")
@@ -88,14 +101,10 @@ def _move_position(connection: Connection, after: Position, before: Position | N
     if before is None:
         connection.execute(insert(position).values(**asdict(after)))
         return
-    same = (
-        (position.c.topic == before.topic)
-        & (position.c.topic_id == before.topic_id)
-        & (position.c.next_offset == before.next_offset)
-    )
-    if connection.execute(update(position).where(same).values(**asdict(after))).rowcount != 1:
+    found = {"its_topic": before.topic, "its_topic_id": before.topic_id, "its_next_offset": before.next_offset}
+    if _MOVE_POSITION.once(connection, {**found, **asdict(after)}).rowcount != 1:
         raise StoreError(Code.POSITION_CONFLICT, "the position is not where the batch begins")
-    connection.execute(_DROP_FAILURE, {"its_topic": after.topic, "below": after.next_offset})
+    _DROP_FAILURE.once(connection, {"its_topic": after.topic, "below": after.next_offset})
 
 
 def _write_records(connection: Connection, store: NodeStore, changes: Changes) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError, StoreError, UntrustedError
 from refbus.store.engine import Database
+from refbus.store.prepared import Prepared
 from refbus.store.tables import setting
 
+_NAMED = setting.c.name == bindparam("its_name")
+_GET = Prepared(select(setting.c.value).where(_NAMED))
+_CHANGE = Prepared(update(setting).where(_NAMED).values(value=bindparam("its_value")))
+_ADD = Prepared(insert(setting).values(name=bindparam("its_name"), value=bindparam("its_value")))
 _PROOF = "state_key"
 _PROOF_TEXT = b"refbus node store"
 
@@ -76,12 +81,12 @@ class NodeStore:
 
 def get_setting(connection: Connection, name: str) -> bytes | None:
     """Return one small fact of the node."""
-    value: bytes | None = connection.execute(select(setting.c.value).where(setting.c.name == name)).scalar()
+    value: bytes | None = _GET.once(connection, {"its_name": name}).scalar()
     return value
 
 
 def put_setting(connection: Connection, name: str, value: bytes) -> None:
     """Set one small fact of the node."""
-    changed = connection.execute(update(setting).where(setting.c.name == name).values(value=value))
-    if changed.rowcount == 0:
-        connection.execute(insert(setting).values(name=name, value=value))
+    row = {"its_name": name, "its_value": value}
+    if _CHANGE.once(connection, row).rowcount == 0:
+        _ADD.once(connection, row)

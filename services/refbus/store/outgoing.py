@@ -56,13 +56,13 @@ _COLUMNS = (
     outgoing.c.expires_ms,
     outgoing.c.sealed_value,
 )
-_FRESH = (
+_FRESH = Prepared(
     select(*_COLUMNS)
     .where(outgoing.c.destination == bindparam("to"), outgoing.c.state == READY, outgoing.c.id > bindparam("after"))
     .order_by(outgoing.c.id)
     .limit(bindparam("most"))
 )
-_LANE = (
+_LANE = Prepared(
     select(*_COLUMNS)
     .where(
         outgoing.c.lane == bindparam("lane"),
@@ -73,7 +73,7 @@ _LANE = (
     .order_by(outgoing.c.id)
     .limit(bindparam("most"))
 )
-_AGAIN = (
+_AGAIN = Prepared(
     select(*_COLUMNS)
     .where(
         outgoing.c.state == AWAITING,
@@ -100,21 +100,21 @@ def add(connection: Connection, store: NodeStore, rows: Sequence[Outgoing], now_
 def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Waiting]:
     """Return READY rows with an id above `after`, in order."""
     with store.database.reading() as connection:
-        rows = connection.execute(_FRESH, {"to": destination, "after": after, "most": most}).all()
+        rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most}).all()
     return [_waiting(store, destination, row) for row in rows]
 
 
 def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:
     """Return the READY rows of one lane with an id up to `upto`, in order."""
     with store.database.reading() as connection:
-        rows = connection.execute(_LANE, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
+        rows = _LANE.once(connection, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
     return [_waiting(store, destination, row) for row in rows]
 
 
 def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
     """Return AWAITING rows whose receipt is overdue."""
     with store.database.reading() as connection:
-        rows = connection.execute(_AGAIN, {"to": destination, "now": now_ms, "most": most}).all()
+        rows = _AGAIN.once(connection, {"to": destination, "now": now_ms, "most": most}).all()
     return [_waiting(store, destination, row) for row in rows]
 
 
@@ -181,6 +181,6 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
     }
 
 
-def _waiting(store: NodeStore, destination: str, row: Row[Any, Any, Any, Any, Any, Any, Any]) -> Waiting:
+def _waiting(store: NodeStore, destination: str, row: Row[Any]) -> Waiting:
     value = store.unseal(outgoing_place(destination, row.topic), row.sealed_value)
     return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, row.attempts, row.expires_ms)

@@ -5,13 +5,15 @@ Compiling and adapting parameters anew cost as much per batch as writing it (doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection
+from sqlalchemy import BindParameter, ClauseElement, Column, Connection, CursorResult, Row, Select, bindparam
 from sqlalchemy.engine.interfaces import Dialect
 
 _Row = Mapping[str, Any]
+_MOST = 256
+"""Values in one question: below every limit of the databases."""
 
 
 class _Text:
@@ -30,18 +32,50 @@ class _Text:
 
 
 class Prepared:
-    """An INSERT, UPDATE or DELETE with named parameters, run for many rows at once. Values are plain: no adapters."""
+    """A statement with named parameters, run once or for many rows at once. Values are plain: no adapters."""
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._texts: dict[str, _Text] = {}
 
+    def once(self, connection: Connection, row: _Row) -> CursorResult[Any]:
+        """Run the statement with the parameters in `row` and return its result."""
+        text = self._text(connection)
+        return connection.exec_driver_sql(text.text, text.arguments(row))
+
     def many(self, connection: Connection, rows: Sequence[_Row]) -> None:
         """Run the statement for each of `rows`, which map its parameters; nothing for no rows."""
-        if not rows:
-            return
+        if rows:
+            text = self._text(connection)
+            connection.exec_driver_sql(text.text, [text.arguments(row) for row in rows])
+
+    def _text(self, connection: Connection) -> _Text:
         name = connection.dialect.name
         text = self._texts.get(name)
         if text is None:
             text = self._texts[name] = _Text(self._statement, connection.dialect)
-        connection.exec_driver_sql(text.text, [text.arguments(row) for row in rows])
+        return text
+
+
+class AnyOf:
+    """A SELECT of the rows in which a column has one of some values: compiled for 1, 2, 4, ... values, then reused."""
+
+    def __init__(self, statement: Select[Any], column: Column[Any]) -> None:
+        self._statement = statement
+        self._column = column
+        self._sizes: dict[int, Prepared] = {}
+
+    def rows(self, connection: Connection, values: Collection[Any]) -> Iterator[Row[Any]]:
+        """Yield the rows with any of `values`; asks nothing for no values."""
+        wanted = list(values)
+        for start in range(0, len(wanted), _MOST):
+            yield from self._some(connection, wanted[start : start + _MOST])
+
+    def _some(self, connection: Connection, wanted: list[Any]) -> CursorResult[Any]:
+        size = 1 << (len(wanted) - 1).bit_length()
+        padded = wanted + wanted[-1:] * (size - len(wanted))
+        prepared = self._sizes.get(size)
+        if prepared is None:
+            places: list[BindParameter[Any]] = [bindparam(f"v{number}") for number in range(size)]
+            prepared = self._sizes[size] = Prepared(self._statement.where(self._column.in_(places)))
+        return prepared.once(connection, {f"v{number}": value for number, value in enumerate(padded)})

@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from refbus.store.node import NodeStore
 from refbus.store.places import answer_place, fact_place, record_place
+from refbus.store.prepared import AnyOf, Prepared
 from refbus.store.rows import Fact, HoldRow, InboxRow, Kept, Position, RecordRow
 from refbus.store.tables import fact, fence, hold, inbox, position, quarantine, record
+
+_FENCE = Prepared(select(fence.c.decisions))
+_POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
+_RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
+_FACTS = AnyOf(select(fact), fact.c.fact_key)
+_HELD_CASES = AnyOf(select(hold.c.case_key).distinct(), hold.c.case_key)
+_INBOXES = AnyOf(select(inbox), inbox.c.topic)
 
 
 def read_fence(connection: Connection) -> int:
     """Return the number that the next deciding transaction must find."""
-    return connection.execute(select(fence.c.decisions)).scalar_one_or_none() or 0
+    return _FENCE.once(connection, {}).scalar_one_or_none() or 0
 
 
 def read_position(connection: Connection, topic: str) -> Position | None:
     """Return how far `topic` is decided, None before its first record."""
-    row = connection.execute(select(position).where(position.c.topic == topic)).one_or_none()
+    row = _POSITION.once(connection, {"its_topic": topic}).one_or_none()
     return None if row is None else Position(row.topic, row.topic_id, row.next_offset, row.first_offset, row.gaps)
 
 
@@ -28,11 +36,8 @@ def read_records(
     connection: Connection, store: NodeStore, column: str, keys: Iterable[bytes]
 ) -> dict[bytes, RecordRow]:
     """Return a record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
-    wanted = set(keys)
-    if not wanted:
-        return {}
-    chosen = select(record).where(record.c[column].in_(wanted))
-    return {getattr(row, column): _record_row(store, row) for row in connection.execute(chosen)}
+    rows = _RECORDS[column].rows(connection, set(keys))
+    return {getattr(row, column): _record_row(store, row) for row in rows}
 
 
 def read_record_at(connection: Connection, store: NodeStore, topic: str, offset: int) -> RecordRow | None:
@@ -47,9 +52,7 @@ def read_facts(
 ) -> dict[tuple[str, bytes], Fact]:
     """Return the facts that are known among these (kind, key)."""
     wanted = set(names)
-    if not wanted:
-        return {}
-    rows = connection.execute(select(fact).where(fact.c.fact_key.in_({key for _, key in wanted})))
+    rows = _FACTS.rows(connection, {key for _, key in wanted})
     return {
         (row.kind, row.fact_key): Fact(
             row.kind, row.fact_key, row.keep_until_ms, store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
@@ -61,10 +64,7 @@ def read_facts(
 
 def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:
     """Return those of these cases that have an event waiting."""
-    wanted = set(case_keys)
-    if not wanted:
-        return set()
-    return set(connection.execute(select(hold.c.case_key).where(hold.c.case_key.in_(wanted)).distinct()).scalars())
+    return {row.case_key for row in _HELD_CASES.rows(connection, set(case_keys))}
 
 
 def read_holds(connection: Connection, store: NodeStore, most: int) -> list[HoldRow]:
@@ -85,7 +85,7 @@ def read_holds(connection: Connection, store: NodeStore, most: int) -> list[Hold
 
 def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, InboxRow]:
     """Return the inboxes that have been written to among these topics."""
-    rows = connection.execute(select(inbox).where(inbox.c.topic.in_(set(topics))))
+    rows = _INBOXES.rows(connection, set(topics))
     return {row.topic: InboxRow(row.topic, row.sequence, row.hash) for row in rows}
 
 
