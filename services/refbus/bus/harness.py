@@ -1,10 +1,10 @@
 """The safe way to run Faust: the only module, besides thin apps, that imports it.
 
-What must hold for a record never to be lost (each line has a negative control in `tests/support/broken_agents.py`):
+What must hold for a record never to be lost (most lines have a negative control in `chaos.broken_agents`):
 
 1. raw bytes in, decoding is the handler's: a deserialiser that raises acknowledges and skips
 2. one agent, concurrency 1, per topic: with more, the commit steps over a slow record at the head
-3. `noack_take` and manual acks **and** `CrashingSupervisor`: with one of them alone a failed record is acknowledged
+3. `noack` and manual acks **and** `CrashingSupervisor`: with one of them alone a failed record is acknowledged
 4. the acks are the last statement, in order, after the handler's transaction is on disk; no `async with`
 5. the worker dies on any error and something outside restarts it; nothing is retried in place
 6. no sink, no send, no table, no exactly_once: producing is the pumps' business
@@ -36,9 +36,6 @@ from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
 
 _log = logging.getLogger("refbus.bus.harness")
-
-FETCH_WAIT_MS = 50
-"""How long the broker may keep a fetch open when there is nothing new."""
 
 
 class BatchHandler(Protocol):
@@ -127,14 +124,10 @@ def die(reason: str) -> NoReturn:
 
 
 class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer with two settings that Faust does not let through (0.15.3 fixes them in its code).
-
-    A fetch that waits up to 1.5 s for one topic keeps records of another waiting just as long.
-    """
+    """The driver's consumer with one setting that Faust does not let through: only committed records are read."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"
         return consumer
 
