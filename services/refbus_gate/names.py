@@ -37,3 +37,9 @@ def border(of: str, coming_from: str) -> str:
 def inbox(org: OrgId) -> str:
     """Return the topic from which only `org` reads."""
     return f"{org[:2]}.inbox.{org}"
+
+
+def family(topic: str) -> str:
+    """Return the kind of a topic: "border" for "uz.border.kz"; "" for a name of another shape."""
+    parts = topic.split(".")
+    return parts[1] if len(parts) > 1 else ""

@@ -19,6 +19,7 @@ from refbus.store import outgoing
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Waiting
 from refbus_gate.lanes import PIPELINE, Lanes
+from refbus_gate.names import family
 
 _log = logging.getLogger("refbus.gate.pump")
 
@@ -126,7 +127,7 @@ class Pump:
             _log.warning("a row for %s was not delivered: %s", self._destination, error.code)
             self._lanes.failed(row, self._now_ms())
         elif self._lanes.delivered(row):
-            self.delivered[row.topic.split(".")[1]] += 1
+            self.delivered[family(row.topic)] += 1
             self._marks.append(row)
 
     def _mark(self) -> None:

@@ -9,12 +9,13 @@ world.notices(agency("kz"))                # [GateNotice, ...] opened with its k
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete
 
-from refbus.bus.memory import MemoryBus
+from refbus.bus.memory import Fault, MemoryBus, MemoryProducer
 from refbus.bus.port import Producer
 from refbus.core.consent import ConsentState, Provision
 from refbus.core.directory import SigningKey
@@ -25,10 +26,12 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import LABEL_PASS, SigningPair
 from refbus.envelope.notice import open_notice
+from refbus.errors import Code, TransportError
 from refbus.store.accounting import Balance, balance
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Waiting, again, fresh
+from refbus.store.reads import read_record_at
 from refbus.store.tables import position
 from refbus.wire.consent import encode_record
 from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, GateNotice, InboxKind, InboxRecord, Passed
@@ -145,7 +148,7 @@ class World:
 
     def producer(self, country: str) -> Producer:
         """Return a producer to the bus of a country."""
-        return self.nodes[country].bus.producer()
+        return WholeBatches(self.nodes[country].bus)
 
     def outbox(self, country: str, raw: bytes) -> None:
         """Write a record into the outbox of a country."""
@@ -178,6 +181,12 @@ class World:
         """Return the notices in an inbox, opened by their owner."""
         bodies = [each.body for each in self.inbox(org) if each.kind is InboxKind.NOTICE]
         return [open_notice(body, org, [self.fed.kems[org]], self._gate_key) for body in bodies]
+
+    def outcome(self, country: str, offset: int) -> tuple[str, str]:
+        """Return outcome and first code of a record of a country's outbox."""
+        with self.nodes[country].store.database.reading() as connection:
+            row = read_record_at(connection, self.nodes[country].store, f"{country}.outbox", offset)
+        return ("", "") if row is None else (row.outcome, row.code)
 
     def audit(self, country: str) -> list[AuditEntry]:
         """Return the audit entries of a country."""
@@ -262,6 +271,26 @@ class World:
     def _gate_key(self, org: OrgId, kid: KeyId) -> SigningKey | None:
         found = self.fed.directory.find(org)
         return None if found is None else found.signing_key(kid)
+
+
+class WholeBatches(MemoryProducer):
+    """A producer to a broker that takes or refuses what was queued for a topic as a whole, as a real one does."""
+
+    def poll(self, timeout_s: float) -> None:
+        """Store what is queued; a REJECT that is due for a topic is for all its records."""
+        refused = {topic for topic, _, _ in self._queue if self._is_refused(topic)}
+        kept = deque(each for each in self._queue if each[0] not in refused)
+        gone = [each for each in self._queue if each[0] in refused]
+        self._queue = kept
+        for topic in refused:
+            self._bus.log(topic).faults.popleft()
+        for topic, _, on_delivery in gone:
+            on_delivery(TransportError(Code.BROKER_REFUSED, topic))
+        super().poll(timeout_s)
+
+    def _is_refused(self, topic: str) -> bool:
+        faults = self._bus.log(topic).faults
+        return not self._bus.down and bool(faults) and faults[0] is Fault.REJECT
 
 
 def topics_of(country: str, countries: tuple[str, ...]) -> list[str]:
