@@ -251,9 +251,8 @@ def carried_record(case: Matter) -> Iterator[Code]:
 
 
 def residency(case: Matter) -> Iterator[Code]:
-    """Keep at home what this country's policy keeps at home. Only the country of origin can say so."""
-    if case.point is Point.EGRESS:
-        yield from residency_problems(case.policy, case.presented.block.data_categories, case.recipient.country)
+    """Keep at home what this country keeps at home. At ingress nothing leaves, so only the origin can object."""
+    yield from residency_problems(case.policy, case.presented.block.data_categories, case.recipient.country)
 
 
 def needs_permit(case: Matter) -> bool:

@@ -74,8 +74,15 @@ def test_a_rule_broken_at_ingress_still_counts_as_said() -> None:
     assert [fact.type for fact in known.facts] == [E.REFERRAL_REQUESTED]
     assert node.ledger == {}
     kz, uz = sent()
-    for event in (reply(E.REFERRAL_REQUESTED), passed(presented(block(E.REFERRAL_ACCEPTED)))):
-        into(event, node=uz)
+    stranger = block(E.INFORMATION_PROVIDED, sender=ngo("kz"))
+    other_case = block(E.INFORMATION_PROVIDED, case_handle=CaseHandle(bytes(32)))
+    for routing, code in (
+        (block(E.REFERRAL_ACCEPTED), Code.ROLE_NOT_ALLOWED),
+        (stranger, Code.NOT_A_PARTY),
+        (other_case, Code.DECLARATION_MISMATCH),
+    ):
+        event = passed(presented(routing, record=consent_record(collected_by=routing.sender), named=code))
+        assert into(event, node=uz).codes == (code,)
     assert uz.referral(REFERRAL) == kz.referral(REFERRAL)
 
 
@@ -96,7 +103,8 @@ def test_a_control_event_needs_both_organisations_in_the_ledger_at_both_gates() 
     """Being a party is not enough when nothing was ever disclosed."""
     kz, uz = sent()
     kz.ledger.clear()
-    uz.ledger[REFERRAL] = {PARTY}
     event = presented(block(E.UNDECRYPTABLE))
     assert out(event, node=kz).codes == (Code.NOT_A_PARTY,)
-    assert into(passed(event), node=uz).codes == (Code.NOT_A_PARTY,)
+    for only in (PARTY, COLLECTOR):
+        uz.ledger[REFERRAL] = {only}
+        assert into(passed(presented(block(E.UNDECRYPTABLE), named=only)), node=uz).codes == (Code.NOT_A_PARTY,)

@@ -47,6 +47,13 @@ def test_an_exact_resend_is_a_duplicate_before_anything_is_asked() -> None:
     assert (verdict.codes, verdict.alarm, verdict.effects, verdict.outcome) == ((), False, (), Outcome.DUPLICATE)
 
 
+def test_a_resend_of_what_did_not_open_the_first_time_is_a_duplicate() -> None:
+    """The record is known although what it signs is not: it is held, and decided again as such."""
+    node = MemoryNode("kz")
+    node.records.add(presented().record_sha256)
+    assert isinstance(out(node=node), Duplicate)
+
+
 def test_the_same_signed_bytes_in_another_record_are_a_duplicate() -> None:
     """A replay under a fresh pass has no second effect."""
     _, uz = sent()
@@ -155,7 +162,8 @@ def test_a_resend_of_what_did_not_open_is_a_duplicate_unless_it_is_resumed() -> 
     node = MemoryNode("kz")
     node.records.add(bytes(32))
     assert isinstance(decide_unread(unread(Code.MESSAGE_EXPIRED), Point.EGRESS, node), Duplicate)
-    assert isinstance(decide_unread(unread(Code.OPEN_FAILED, resumed=True), Point.EGRESS, node), Refuse)
+    again = decide_unread(unread(Code.OPEN_FAILED, resumed=True), Point.EGRESS, node)
+    assert again == Refuse(About(Point.EGRESS, header().message_id), (Code.OPEN_FAILED,), None)
 
 
 def test_a_decision_changes_nothing_by_itself() -> None:

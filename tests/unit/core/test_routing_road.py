@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refbus.core.consent import Obligation
+from refbus.core.directory import OrgRole
 from refbus.core.facts import EventFact
 from refbus.core.passage import Outcome
 from refbus.core.verdicts import (
@@ -99,3 +100,9 @@ def test_obligations_of_the_permit_come_with_the_verdict() -> None:
     verdict = out(fed=FED.with_policy("kz", notify_subject=True))
     assert isinstance(verdict, Forward)
     assert verdict.obligations == (Obligation.NOTIFY_SUBJECT,)
+
+
+def test_an_embassy_is_an_ordinary_member() -> None:
+    """It can be named in a consent, receive and answer like an agency or an NGO."""
+    fed = FED.changed(PARTY, role=OrgRole.EMBASSY)
+    assert isinstance(out(fed=fed), Forward)
