@@ -51,6 +51,16 @@ class Draining:
             tx.put_int(SYNCHRONISED, started_ms)
         return news
 
+    def keep_up(self) -> None:
+        """Take what has arrived of the directory, and try again what could not be checked; never waits for a broker.
+
+        Asking a broker for the end of a topic waits behind the reader's own long question for more.
+        """
+        self._place(self._directory, self._gateway.directory_topic)
+        while records := self._directory.read(BATCH, 0):
+            self._take_directory(records)
+        self._again_held()
+
     def read_some(self, timeout_s: float) -> int:
         """Read what has arrived in the inbox, waiting at most `timeout_s` seconds; return what is new for a person."""
         self._place(self._inbox, self._gateway.inbox_topic)

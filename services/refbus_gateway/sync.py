@@ -24,6 +24,8 @@ _TURN_S: Final = 0.02
 _LOOK_MS: Final = 500
 """How often the outbox is looked at although nothing was written: rows that are due again."""
 _TEND_MS: Final = 2_000
+_DRAIN_MS: Final = 60_000
+"""How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Synchroniser:
         self._draining = Draining(gateway, bus)
         self._outgoing = Outgoing(gateway, self._producer, resend_ms)
         self._tended_ms = 0
+        self._drained_ms = 0
         self._looked_ms = 0
         self._mark = -1
         self.last_error: RefbusError | None = None
@@ -91,8 +94,12 @@ class Synchroniser:
 
     def _turn(self) -> int:
         news = 0
-        if self._gateway.local_ms() - self._tended_ms >= _TEND_MS:
-            news += self._draining.drain()
+        now_ms = self._gateway.local_ms()
+        if now_ms - self._tended_ms >= _TEND_MS:
+            if now_ms - self._drained_ms >= _DRAIN_MS:
+                news += self._draining.drain()
+                self._drained_ms = now_ms
+            self._draining.keep_up()
             self._tend()
             self._tended_ms = self._gateway.local_ms()
         news += self._draining.read_some(_TURN_S)

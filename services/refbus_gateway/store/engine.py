@@ -9,6 +9,7 @@ STORE_FAILED otherwise; nothing of the transaction is kept then, so the same cal
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from refbus.errors import Code, RefbusError, StoreError
 
 BUSY_TIMEOUT_S: Final = 20
+_TRY_MS: Final = 2
 HEAD: Final = "0001"
 """The newest migration. A store at this version opens without loading the migration tool."""
 
@@ -87,10 +89,30 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        mode = "IMMEDIATE" if connection.get_execution_options().get("refbus_write") else "DEFERRED"
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        raw: Any = connection.connection.driver_connection
+        if connection.get_execution_options().get("refbus_write"):
+            _begin_writing(raw)
+        else:
+            raw.execute("BEGIN DEFERRED").close()
 
     return engine
+
+
+def _begin_writing(raw: sqlite3.Connection) -> None:
+    """Begin with the write lock. SQLite itself would sleep up to 100 ms between two tries; a neighbour takes a few."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    raw.execute(f"PRAGMA busy_timeout={_TRY_MS}").close()
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}").close()
 
 
 def _migrate(engine: Engine) -> None:
