@@ -1,6 +1,7 @@
 """Values at rest: sealed under a state key, found again by a keyed hash.
 
-Sealing is AES-256-GCM-SIV (RFC 8452) with a random nonce: a repeated nonce shows that two values are equal, no more.
+Sealing is AES-256-GCM (NIST SP 800-38D) under a key of its own for each value: HMAC-SHA256(seal key, 16 random bytes).
+A key seals once, so its nonce is fixed and can never meet another value (docs/adr/0026-a-key-for-each-value.md).
 Look-ups are HMAC-SHA256. Both keys come from the state key by HKDF-SHA256 (RFC 5869), so neither helps with the other.
 """
 
@@ -12,29 +13,30 @@ from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from refbus.crypto.framing import lp
 from refbus.errors import Code, MalformedError, UntrustedError
 
 KEY_SIZE: Final = 32
-OVERHEAD: Final = 29
+OVERHEAD: Final = 33
 _FORMAT: Final = b"\x01"
-_NONCE_SIZE: Final = 12
+_SALT_SIZE: Final = 16
+_NONCE: Final = bytes(12)
 
 
 class StateKey:
     """32 secret bytes that a store is sealed under. It cannot be pickled, and its repr shows nothing."""
 
-    __slots__ = ("_aead", "_lookup_key", "secret")
+    __slots__ = ("_lookup_key", "_seal_key", "secret")
 
     def __init__(self, secret: bytes) -> None:
         """Take 32 secret bytes. Raises MalformedError KEY_INVALID on another size."""
         if len(secret) != KEY_SIZE:
             raise MalformedError(Code.KEY_INVALID, "state key size")
         self.secret: Final = secret
-        self._aead: Final = AESGCMSIV(hkdf_sha256(secret, b"refbus/v1/state/seal\0", KEY_SIZE))
+        self._seal_key: Final = hkdf_sha256(secret, b"refbus/v1/state/seal\0", KEY_SIZE)
         self._lookup_key: Final = hkdf_sha256(secret, b"refbus/v1/state/lookup\0", KEY_SIZE)
 
     @classmethod
@@ -43,22 +45,25 @@ class StateKey:
         return cls(secrets.token_bytes(KEY_SIZE))
 
     def seal(self, context: bytes, plaintext: bytes) -> bytes:
-        """Return `plaintext` sealed, 29 bytes longer. `context` names table, column and row: it opens nowhere else."""
-        nonce = secrets.token_bytes(_NONCE_SIZE)
-        return _FORMAT + nonce + self._aead.encrypt(nonce, plaintext, context)
+        """Return `plaintext` sealed, 33 bytes longer. `context` names table, column and row: it opens nowhere else."""
+        salt = secrets.token_bytes(_SALT_SIZE)
+        return _FORMAT + salt + self._aead(salt).encrypt(_NONCE, plaintext, context)
 
     def open(self, context: bytes, sealed: bytes) -> bytes:
         """Return the plaintext. Raises UntrustedError OPEN_FAILED when key, context or bytes differ."""
         if sealed[:1] != _FORMAT or len(sealed) < OVERHEAD:
             raise UntrustedError(Code.OPEN_FAILED)
         try:
-            return self._aead.decrypt(sealed[1 : 1 + _NONCE_SIZE], sealed[1 + _NONCE_SIZE :], context)
+            return self._aead(sealed[1 : 1 + _SALT_SIZE]).decrypt(_NONCE, sealed[1 + _SALT_SIZE :], context)
         except InvalidTag:
             raise UntrustedError(Code.OPEN_FAILED) from None
 
     def lookup(self, context: bytes, value: bytes) -> bytes:
         """Return the 32-byte keyed hash under which `value` is found again, apart for each `context`."""
         return hmac.digest(self._lookup_key, lp(context) + value, "sha256")
+
+    def _aead(self, salt: bytes) -> AESGCM:
+        return AESGCM(hmac.digest(self._seal_key, salt, "sha256"))
 
     def __repr__(self) -> str:
         return "StateKey(***)"

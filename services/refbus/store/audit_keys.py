@@ -32,7 +32,7 @@ class AuditKeys:
 
     def __init__(self, path: Path, key: StateKey) -> None:
         """Open or create the database. Raises SetupError HOME_IN_USE, StoreError."""
-        self._database = Database(path, _MIGRATIONS)
+        self._database = Database(path, _MIGRATIONS, wipe=True)
         self._key = key
         self._known: dict[bytes, bytes] = {}
 

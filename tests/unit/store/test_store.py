@@ -36,13 +36,13 @@ def store(tmp_path: Path) -> Iterator[NodeStore]:
 
 
 def test_sqlite_is_set_for_durability(store: NodeStore) -> None:
-    """WAL, a full sync at each commit, a busy timeout, deleted rows overwritten."""
+    """WAL, a full sync at each commit, a busy timeout, pages that hold an envelope."""
     with store.database.reading() as connection:
         found = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "busy_timeout", "secure_delete")
+            for name in ("journal_mode", "synchronous", "busy_timeout", "page_size")
         }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "secure_delete": 1}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "page_size": 16_384}
 
 
 def test_the_migrations_make_the_tables(store: NodeStore) -> None:
