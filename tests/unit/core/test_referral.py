@@ -314,3 +314,27 @@ def test_every_withdrawal_must_be_answered() -> None:
     """Consent given after the first withdrawal says nothing to the second."""
     course = Course().add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).add(E.CONSENT_GRANTED)
     assert course.add(E.CONSENT_WITHDRAWN, by=Role.TARGET, after=None).view.suspended
+
+
+def test_consent_given_in_the_same_millisecond_is_no_later_word() -> None:
+    """Without a link the same organisation's consent must be later than its withdrawal."""
+    course = Course().add(E.CONSENT_WITHDRAWN, by=Role.SOURCE)
+    at = course.facts[-1].occurred_at_ms
+    course.facts.append(EventFact(event_id("again"), E.CONSENT_GRANTED, COLLECTOR, PARTY, None, at))
+    assert course.view.suspended
+
+
+def test_what_was_completed_failed_or_cancelled_can_be_reopened() -> None:
+    """A rejection, a redirection or an entry in error cannot: these need a new referral."""
+    assert {State.COMPLETED, State.FAILED, State.CANCELLED} == REOPENABLE
+
+
+def test_an_event_that_needs_no_reason_needs_none() -> None:
+    """Only the events listed above ask for one."""
+    assert may_emit(ReferralView(state=State.REQUESTED), Role.TARGET, E.REFERRAL_ACCEPTED, has_reason=False) == ()
+
+
+def test_a_timer_does_not_tell_who_is_who() -> None:
+    """Expiry names a gate, which is no party."""
+    expired = EventFact(event_id("x"), SystemEvent.REFERRAL_EXPIRED, gate("uz"), COLLECTOR, None, 5000)
+    assert (state_of([expired]).source, state_of([expired]).target) == (None, None)
