@@ -81,6 +81,7 @@ class Work:
             row = Outgoing(send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms)
             self.changes.outgoing.append(row)
         self.changes.inboxes = inboxes
+        self.sends.clear()  # what makes them refers back to this work: the bytes would wait for the collector
 
 
 def _numbered(inboxes: dict[str, InboxRow], topic: str, kind: InboxKind, body: bytes) -> bytes:
