@@ -33,6 +33,7 @@ class Bench:
     parts: tuple[str, ...]
     memory_events: int
     measures: list[Measure] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -94,7 +95,12 @@ class Bench:
         if name not in self.parts:
             return
         self.say(f"part {name}")
-        found = measure()
+        try:
+            found = measure()
+        except TimeoutError as late:
+            self.failed.append(f"{name}: {late} did not happen in time")
+            self.say(f"part {name} FAILED: {late}")
+            return
         self.measures += found
         write(OUT / "report.json", self.measures)
         print("\n".join(table(found)), flush=True)
@@ -128,7 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))
     bench.say("report: var/bench/report.json")
-    return 0
+    for line in bench.failed:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if bench.failed else 0
 
 
 if __name__ == "__main__":

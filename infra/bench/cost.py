@@ -26,7 +26,7 @@ Task = Callable[[int], object]
 def measure(folder: Path, rounds: int) -> list[Measure]:
     """Return median and least cost of sealing and of opening, in microseconds."""
     federation = Federation.of(FederationPaths(folder))
-    raw = Sealer(federation).many(rounds + 1)
+    raw = Sealer(federation, federation.recipient).many(rounds + 1)
     sealed, bare_sealed, opened, bare_opened = interleaved(
         (*_sealing(federation, raw), *_opening(federation, raw)), rounds
     )

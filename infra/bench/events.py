@@ -67,6 +67,11 @@ class Federation:
         """The organisation abroad that they are for."""
         return organisations(self.directory, DESTINATION, OrgRole.NGO)[0]
 
+    @property
+    def neighbour(self) -> OrgId:
+        """An organisation of the sender's own country."""
+        return organisations(self.directory, ORIGIN, OrgRole.NGO)[0]
+
     def member(self, org: OrgId) -> Member:
         """Return a member with its private keys."""
         country = CountryCode(org[:2])
@@ -90,13 +95,13 @@ class Member:
 
 
 class Sealer:
-    """Seals honest referral requests, `EVENTS_PER_CONSENT` about each fictional person."""
+    """Seals honest referral requests to one organisation, `EVENTS_PER_CONSENT` about each fictional person."""
 
-    def __init__(self, federation: Federation) -> None:
+    def __init__(self, federation: Federation, recipient: OrgId) -> None:
         sender = federation.member(federation.sender)
         self._member = HostileMember(sender.org, sender.pair, federation.directory)
-        self._recipient = federation.recipient
-        self._plot = Plot(self._recipient)
+        self._recipient = recipient
+        self._plot = Plot(recipient)
         self._made = 0
 
     def next(self) -> bytes:

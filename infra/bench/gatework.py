@@ -31,13 +31,14 @@ Step = Callable[[Sealed, int], None]
 
 
 @cache
-def _sealer(folder: Path) -> Sealer:
-    return Sealer(Federation.of(FederationPaths(folder)))
+def _sealer(folder: Path, *, abroad: bool) -> Sealer:
+    federation = Federation.of(FederationPaths(folder))
+    return Sealer(federation, federation.recipient if abroad else federation.neighbour)
 
 
-def seal_some(folder: Path, count: int) -> list[bytes]:
+def seal_some(folder: Path, count: int, *, abroad: bool = True) -> list[bytes]:
     """Return sealed events; for a process of its own."""
-    return _sealer(folder).many(count)
+    return _sealer(folder, abroad=abroad).many(count)
 
 
 def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) -> list[Measure]:

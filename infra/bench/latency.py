@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 
 from bench.events import DESTINATION, ORIGIN, now_ms
 from bench.hops import make_hops, relayed
@@ -36,7 +37,8 @@ CASES = 20
 """Between how many cases the events change: those of one case keep their order and wait for each other."""
 RECORD = bytes(20_000)
 _LOOK_S = 0.001
-_LAST_S = 30.0
+_LAST_S = 60.0
+_AT_ONCE = 8
 
 
 def measure(stage: Stage, count: int) -> list[Measure]:
@@ -126,8 +128,10 @@ class Road:
                     self._note(time.monotonic())
 
     def _note(self, now: float) -> None:
+        """Look for the oldest events that are still missing; they arrive nearly in order."""
+        missing = (event_id for event_id in list(self._sent) if event_id not in self._arrived)
         with self._recipient.store.read() as tx:
-            for event_id in self._sent.keys() - self._arrived.keys():
+            for event_id in islice(missing, _AT_ONCE):
                 if referrals.event_row_id(tx, self._sender.me, event_id) is not None:
                     self._arrived[event_id] = now
 

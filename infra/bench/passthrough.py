@@ -25,6 +25,7 @@ def app_of(bootstrap: str, group: str, source: str, target: str, datadir: Path) 
     destination = app.topic(target, value_serializer="raw")
 
     async def forward(stream: StreamT[bytes]) -> None:
+        """Send each record on."""
         async for value in stream:
             await destination.send(value=value)
 

@@ -8,6 +8,7 @@ from bench.events import Federation, now_ms
 from demo.world import PASSPHRASE
 from refbus.bus.port import OnDelivery, Record
 from refbus.core.ids import CountryCode
+from refbus_gate import collector
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.home import GateHome
@@ -75,6 +76,7 @@ class StandingGate:
         keys = self.home.gate_keys(federation.directory, now_ms())
         parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, now_ms, Workers(1))
         self.core = GateCore(parts)
+        collector.settle()
         countries = federation.directory.countries()
         self._consumers = {
             source.topic: Consumer(self.core, source, EmptyLog) for source in sources_of(country, countries)
