@@ -22,6 +22,7 @@ from refbus.core.verdicts import Point
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.settings import GateSettings, Profile, read_secret_file
 from refbus.store.rows import Changes
+from refbus_gate import collector
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, Took, sources_of
 from refbus_gate.following import DirectoryFollower
@@ -107,6 +108,7 @@ class Gate:
 
     def start(self) -> None:
         """Check positions against the logs, then start pumps, follower and watchdog."""
+        collector.settle()
         self._start_threads()
         admin = confluent.admin(self.addresses[self.settings.country])
         for topic, consumer in self.consumers.items():

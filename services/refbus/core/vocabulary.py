@@ -102,10 +102,10 @@ _Member = TypeVar("_Member", bound=StrEnum)
 
 def member(kind: type[_Member], text: str) -> _Member:
     """Return the member of `kind` whose value is `text`. Raises MalformedError UNKNOWN_VALUE, naming the list only."""
-    try:
-        return kind(text)
-    except ValueError:
-        raise MalformedError(Code.UNKNOWN_VALUE, kind.__name__) from None
+    found: _Member | None = kind._value2member_map_.get(text)  # type: ignore[assignment]
+    if found is None:
+        raise MalformedError(Code.UNKNOWN_VALUE, kind.__name__)
+    return found
 
 
 CONTROL_EVENTS = frozenset(

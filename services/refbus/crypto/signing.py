@@ -130,6 +130,11 @@ def verify_ed25519(key: SigningKey, label: bytes, message: bytes, signature: byt
         raise UntrustedError(Code.SIGNATURE_INVALID, "Ed25519") from None
 
 
+# A public key is read once: a gate meets the same few hundred keys all day.
+_ed25519 = lru_cache(maxsize=1024)(Ed25519PublicKey.from_public_bytes)
+_mldsa65 = lru_cache(maxsize=1024)(MLDSA65PublicKey.from_public_bytes)
+
+
 def check_public_keys(ed25519: bytes, mldsa65: bytes | None) -> None:
     """Refuse public keys that no honest key generation gives. Raises UntrustedError KEY_INVALID.
 
