@@ -37,8 +37,9 @@ from refbus_gate.work import Workers
 _log = logging.getLogger("refbus.gate")
 _FIRST_DIRECTORY_S = 60.0
 _STOP_S = 10.0
-_HOLDS_MS = 5_000
-"""How often events that wait are looked at again when the directory did not move."""
+_LOOK_MS = 5_000
+"""How often events that wait, keys and metrics are looked at when the directory did not move."""
+_FORGET_MS = 3_600_000
 
 
 def local_ms() -> int:
@@ -81,6 +82,7 @@ class Gate:
     metrics: telemetry.Metrics = field(init=False)
     meters: Meters = field(init=False)
     _looked_ms: int = 0
+    _forgot_ms: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -116,15 +118,20 @@ class Gate:
 
     def tick(self) -> None:
         """Do what is due by the clock; called every second by a timer of the active gate."""
-        if self.follower.moved.is_set() or local_ms() - self._looked_ms >= _HOLDS_MS:
+        moved = self.follower.moved.is_set()
+        if moved or local_ms() - self._looked_ms >= _LOOK_MS:
             self.follower.moved.clear()
             self._looked_ms = local_ms()
-            self.redecider.holds()
+            self._require_same_world()
+            self.redecider.holds(moved=moved)
+            self._measure()
         self.upkeep.undelivered()
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()
+        if local_ms() - self._forgot_ms >= _FORGET_MS:
+            self._forgot_ms = local_ms()
+            self.upkeep.forget()
         self._replays()
-        self._measure()
 
     def stop(self) -> None:
         """End all threads, take the last delivery reports, close the stores."""
@@ -146,13 +153,13 @@ class Gate:
         self.metrics = telemetry.Metrics(telemetry.Service.GATE, local_ms)
         self.meters = Meters(self.metrics)
         self.core = GateCore(parts, self._wrote)
-        countries = [country for country in directory.countries() if country in self.addresses]
+        countries = self._countries(directory)
         sources = {source.topic: source for source in sources_of(settings.country, countries)}
         own = self.addresses[settings.country]
         verify(
             confluent.admin(own),
             wanted(directory, settings.country, production=settings.profile is Profile.PRODUCTION),
-            sorted(sources),
+            [*sorted(sources), f"{settings.country}.directory"],
             plaintext=own.tls is None,
         )
         self.consumers = {
@@ -186,6 +193,20 @@ class Gate:
             pump = self.pumps.get(CountryCode(country))
             if pump is not None:
                 pump.wake()
+
+    def _require_same_world(self) -> None:
+        """End the process when countries or keys are others than at its start: the next one begins with them."""
+        newest = self.follower.newest()
+        if newest is None:
+            return
+        if self._countries(newest) != list(self.pumps):
+            self.end("the directory has other countries than at the start")
+        if self.home.has_new_keys(newest, self.core.parts.keys, local_ms()):
+            self.end("this gate has other keys than at the start")
+
+    def _countries(self, directory: Directory) -> list[CountryCode]:
+        """Return the countries that there is a way to."""
+        return [country for country in directory.countries() if country in self.addresses]
 
     def _measure(self) -> None:
         self.meters.deliveries(list(self.pumps.values()))

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from refbus.bus.port import Record
 from refbus.core.verdicts import Duplicate, Hold, Refuse, Verdict
 from refbus.errors import Code, RuleError, StoreError
-from refbus.store.reads import read_holds, read_kept, read_record_at, read_records
-from refbus.store.rows import HoldRow, RecordRow
+from refbus.store.reads import read_held_record, read_holds, read_kept, read_record_at, read_records
+from refbus.store.rows import RecordRow, Waits
 from refbus_gate.core import GateCore, Source, verdict_of
 from refbus_gate.view import View
 from refbus_gate.work import Work
 
 _log = logging.getLogger("refbus.gate.holds")
-_MOST = 1000
+_PAGE = 200
+_FOR_THE_DIRECTORY = frozenset({Code.DIRECTORY_NEWER, Code.KEY_UNKNOWN, Code.VIEW_STALE})
+"""Reasons that only a new version of the directory can take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,33 @@ class Redecider:
     core: GateCore
     sources: Mapping[str, Source]
 
-    def holds(self) -> int:
-        """Decide all events that wait once more, oldest first; return how many wait no longer."""
-        released = 0
+    def holds(self, *, moved: bool = True) -> int:
+        """Decide the events that wait once more, oldest first; return how many wait no longer.
+
+        `moved` tells whether the directory has a new version: without one, what waits for it is left alone.
+        """
+        released, last = 0, 0
         blocked: set[bytes] = set()
         with self.core.turn:
-            with self.core.parts.store.database.reading() as connection:
-                rows = read_holds(connection, self.core.parts.store, _MOST)
-            for row in rows:
-                if row.case_key in blocked:
-                    continue
-                if self._hold(row):
-                    released += 1
-                elif row.case_key is not None:
-                    blocked.add(row.case_key)
+            while rows := self._page(last):
+                last = rows[-1].number
+                for row in rows:
+                    if row.case_key not in blocked and self._is_due(row, moved=moved) and self._decide(row):
+                        released += 1
+                    elif row.case_key is not None:
+                        blocked.add(row.case_key)
         return released
+
+    def _page(self, after: int) -> list[Waits]:
+        with self.core.parts.store.database.reading() as connection:
+            return read_holds(connection, after, _PAGE)
+
+    def _is_due(self, row: Waits, *, moved: bool) -> bool:
+        """Whether anything can have changed for a waiting event."""
+        over = self.core.parts.now_ms() >= row.deadline_ms
+        if row.reason == Code.INTERNAL_ERROR:
+            return over
+        return over or moved or row.reason not in _FOR_THE_DIRECTORY
 
     def replay(self, decision_id: bytes) -> Verdict:
         """Decide a refused or quarantined record again, by order of an operator.
@@ -65,20 +79,19 @@ class Redecider:
         _log.warning("a record was decided again by an operator: %s", verdict.outcome)
         return verdict
 
-    def _hold(self, row: HoldRow) -> bool:
+    def _decide(self, row: Waits) -> bool:
         """Decide one waiting event; False when it still waits."""
-        now_ms = self.core.parts.now_ms()
-        over = now_ms >= row.deadline_ms
         if row.reason == Code.INTERNAL_ERROR:
-            return over and self._release(row)
+            return self._release(row)
         store = self.core.parts.store
         with store.database.reading() as connection:
             before = read_record_at(connection, store, row.topic, row.offset)
-        if before is None:
+            value = read_held_record(connection, store, row.number)
+        if before is None or value is None:
             raise StoreError(Code.STORE_FAILED, "a hold without its record")
-        return self._again(Record(row.topic, row.offset, row.value, 0), before, row) is not None
+        return self._again(Record(row.topic, row.offset, value, 0), before, row) is not None
 
-    def _again(self, record: Record, before: RecordRow, hold: HoldRow | None) -> Verdict | None:
+    def _again(self, record: Record, before: RecordRow, hold: Waits | None) -> Verdict | None:
         """Decide and write. None when `hold` has to wait on, and nothing was written."""
         core, source = self.core, self.sources[record.topic]
         batch = core.batch(source)
@@ -98,7 +111,7 @@ class Redecider:
         core.write(view, work, batch.now_ms)
         return verdict
 
-    def _release(self, row: HoldRow) -> bool:
+    def _release(self, row: Waits) -> bool:
         """Let a case go on whose quarantined event nobody has looked at until it ended."""
         source = self.sources[row.topic]
         view = View(self.core.parts.store, self.core.parts.keys.country, source.point, [])

@@ -67,6 +67,19 @@ class GateHome:
             raise SetupError(Code.KEY_UNKNOWN, "the directory has no KEM key for this gate that is kept here")
         return GateKeys(identity.country, self.pairs[current.kid], kems)
 
+    def has_new_keys(self, directory: Directory, used: GateKeys, now_ms: int) -> bool:
+        """Return whether the directory names keys whose files are here by now and which are not `used`."""
+        member = directory.find(used.org)
+        current = None if member is None else member.current_signing_key(now_ms)
+        if member is None or current is None:
+            return False
+        loaded = {key.kid for key in used.kems}
+        signing = current.kid != used.pair.kid and self._has(f"signing-{current.kid.hex()}")
+        return signing or any(key.kid not in loaded and self._has(f"kem-{key.kid.hex()}") for key in member.kem_keys)
+
+    def _has(self, name: str) -> bool:
+        return (self.home.keys / f"{name}.key").exists()
+
     def replay_orders(self) -> list[Path]:
         """Return the orders that wait, oldest first."""
         folder = self.home.folder / "replay"

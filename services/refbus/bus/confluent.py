@@ -146,10 +146,12 @@ class ConfluentReader:
                 "fetch.error.backoff.ms": 100,
             }
         )
-        self._assign(OFFSET_BEGINNING)
+        self._assigned = False  # a reader that only asks for offsets must not fetch records in the background
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return the next records. Raises SetupError LOG_TRUNCATED, TransportError."""
+        if not self._assigned:
+            self._assign(OFFSET_BEGINNING)
         deadline = time.monotonic() + timeout_s
         records: list[Record] = []
         while not records:
@@ -193,6 +195,7 @@ class ConfluentReader:
 
     def _assign(self, offset: int) -> None:
         self._client.assign([TopicPartition(self._topic, 0, offset)])
+        self._assigned = True
 
     def _offsets(self) -> tuple[int, int]:
         partition = TopicPartition(self._topic, 0)

@@ -59,6 +59,18 @@ class HoldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """An event that waits, without its bytes. `number` is the order in which they came."""
+
+    number: int
+    topic: str
+    offset: int
+    case_key: bytes | None
+    reason: str
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class InboxRow:
     """Last sequence and running hash (32 bytes) of an inbox."""
 

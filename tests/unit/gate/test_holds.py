@@ -8,6 +8,7 @@ from refbus.core.directory import OrgStatus
 from refbus.core.passage import Outcome
 from refbus.errors import Code, RuleError
 from refbus.wire.transport import NoticeKind, NoticeOutcome, StoppedRecord
+from refbus_gate import holds
 from support.directories import HOUR_MS, agency, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
@@ -162,3 +163,28 @@ def test_a_replay_may_be_refused_again(world: World) -> None:
     second = StoppedRecord.parse(world.nodes["kz"].bus.records("kz.refused")[-1].value)
     assert second.decision_id != first.decision_id
     assert world.nodes["kz"].redecider.replay(second.decision_id).outcome is Outcome.REFUSED
+
+
+def test_what_waits_for_the_directory_is_not_opened_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the directory has not moved and time is left, such an event costs nothing; others are looked at."""
+    for name in ("a", "b"):
+        world.outbox("kz", sealed(world.fed, world.block(name), directory_version=2))
+    world.outbox("kz", world.event("c", occurred_at_ms=world.now_ms + HOUR_MS, respond_by_ms=None))
+    world.settle()
+    core, opened = world.nodes["kz"].core, []
+    again = core.open_again
+    monkeypatch.setattr(core, "open_again", lambda *given: opened.append(given) or again(*given))
+    assert world.nodes["kz"].redecider.holds(moved=False) == 0
+    assert len(opened) == 1
+    world.now_ms = (NOW_HOUR + 168) * HOUR_MS
+    assert world.nodes["kz"].redecider.holds(moved=False) == 3
+
+
+def test_any_number_of_events_may_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those behind many others have their turn too."""
+    monkeypatch.setattr(holds, "_PAGE", 2)
+    for name in "abcde":
+        world.outbox("kz", sealed(world.fed, world.block(name), directory_version=2))
+    world.settle()
+    world.fed = world.fed.next_version()
+    assert world.nodes["kz"].redecider.holds() == 5
