@@ -95,7 +95,7 @@ class Daemon:
         """Set the gauges to what the store says."""
         with self._gateway.store.read() as tx:
             health = views.health(self._gateway, tx)
-            unconfirmed = sum(row.state is outbox.RowState.READY for row in outbox.open_envelopes(tx))
+            unconfirmed = outbox.unconfirmed(tx)
             unanswered = sum(row.acknowledged_ms is None for row in consents.withdrawal_rows(tx, outgoing=True))
         self.metrics.put(metric.GATEWAY_OUTBOX_WAITING, unconfirmed)
         self.metrics.since(metric.GATEWAY_OUTBOX_AGE, health.oldest_unconfirmed_ms)

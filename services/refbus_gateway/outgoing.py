@@ -98,7 +98,7 @@ def tend(gateway: Gateway) -> None:
     """
     gateway.directory()
     with gateway.store.write() as tx:
-        for row in outbox.open_envelopes(tx):
+        for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS):
             code = _why_stale(gateway, tx, row)
             if code is not None:
                 notices.request_renewal(gateway, tx, row, code)

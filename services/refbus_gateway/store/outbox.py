@@ -112,10 +112,13 @@ def due(tx: Transaction, now_ms: int, limit: int = 200) -> list[OutboxRow]:
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id).limit(limit))]
 
 
-def open_envelopes(tx: Transaction) -> list[OutboxRow]:
-    """Return the envelopes that are not at their end, in the order in which they were made."""
-    ended = [str(state) for state in ENDED]
-    query = _ROWS.where(outbox.c.confirmed, outbox.c.state.not_in(ended))
+def perishable(tx: Transaction, hour: int) -> list[OutboxRow]:
+    """Return the envelopes that time or keys may have made useless by `hour` (UTC hours), in the order of making.
+
+    Those that no gate has confirmed, and those that ran out on the way. The many others that are open stay unread.
+    """
+    over = (outbox.c.state == RowState.FORWARDED) & (outbox.c.expires_at_hour <= hour)
+    query = _ROWS.where(outbox.c.confirmed, (outbox.c.state == RowState.READY) | over)
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 
@@ -140,6 +143,12 @@ def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
 def waiting(tx: Transaction) -> int:
     """Return how many rows the broker has not taken yet."""
     query = select(func.count()).select_from(outbox).where(outbox.c.state == RowState.READY, outbox.c.attempts == 0)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def unconfirmed(tx: Transaction) -> int:
+    """Return how many envelopes no gate has confirmed yet."""
+    query = select(func.count()).select_from(outbox).where(outbox.c.state == RowState.READY, outbox.c.confirmed)
     return int(tx.connection.execute(query).scalar_one())
 
 
