@@ -27,7 +27,7 @@ from confluent_kafka import Producer as KafkaProducer
 from confluent_kafka import admin as kafka
 
 from refbus.bus.address import BrokerAddress, TlsFiles
-from refbus.bus.kafka_errors import Troubles, answer_error, error_of
+from refbus.bus.kafka_errors import PASSING, Troubles, answer_error, error_of
 from refbus.bus.kafka_shapes import KIND_NAMES, in_words, rule_of, topic_state
 from refbus.bus.port import AclRule, ClusterState, OnDelivery, Record, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
@@ -301,26 +301,30 @@ class ConfluentAdmin:
 
     def group_offset(self, group: str, topic: str) -> int | None:
         """Return the offset that a consumer group committed for the topic, or None."""
-        with self._outside(group) as client:
-            found = asked(lambda: client.committed([TopicPartition(topic, 0)], timeout=REQUEST_TIMEOUT_S))[0]
-        if found.error is not None:
-            raise error_of(found.error)
-        return None if found.offset < 0 else int(found.offset)
+        wanted = [TopicPartition(topic, 0)]
+        offset = self._of_group(group, lambda client: client.committed(wanted, timeout=REQUEST_TIMEOUT_S)).offset
+        return None if offset < 0 else int(offset)
 
     def set_group_offset(self, group: str, topic: str, offset: int) -> None:
         """Move the committed offset of a group, waiting a bounded time for its last member to be forgotten."""
         wanted = [TopicPartition(topic, 0, offset)]
+        self._of_group(group, lambda client: client.commit(offsets=wanted, asynchronous=False))
+
+    def _of_group(self, group: str, question: Callable[[Consumer], list[TopicPartition]]) -> TopicPartition:
+        """Return a group's answer about one partition; a coordinator that loads or has just moved is asked again."""
         last: RefbusError = TransportError(Code.BROKER_UNREACHABLE)
         for attempt in range(GROUP_ATTEMPTS):
             try:
                 with self._outside(group) as client:
-                    moved = asked(lambda: client.commit(offsets=wanted, asynchronous=False))[0].error
+                    found: TopicPartition = asked(partial(question, client))[0]
             except RefbusError as error:
                 last = error
             else:
-                if moved is None:
-                    return
-                last = error_of(moved)
+                if found.error is None:
+                    return found
+                last = error_of(found.error)
+            if last.detail not in PASSING:
+                break
             time.sleep(min(0.25 * 2**attempt, 2.0))
         raise last
 

@@ -44,6 +44,19 @@ _SILENT = frozenset(
     }
 )
 
+PASSING = frozenset(
+    {
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "NON_EMPTY_GROUP",
+        "UNKNOWN_MEMBER_ID",
+        "ILLEGAL_GENERATION",
+        "REBALANCE_IN_PROGRESS",
+    }
+)
+"""What a group's coordinator says for some seconds: it is only just there, or still counts a dead member."""
+
 
 def error_named(name: str, *, fatal: bool = False) -> RefbusError:
     """Translate an error by the client's own name of it, which is also the detail; its text is never carried.
