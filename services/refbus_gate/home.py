@@ -42,7 +42,7 @@ class GateHome:
         home = Home(folder)
         identity = home.identity()
         pairs, kems = home.signing_pairs(passphrase), home.kem_keys(passphrase)
-        state = _state_key(home.keys / "state.key", f"state {identity.org_id}", passphrase)
+        state = state_key(home.keys / "state.key", f"state {identity.org_id}", passphrase)
         store = NodeStore.open(folder / "store" / "node.db", state)
         try:
             audit_keys = AuditKeys(folder / "store" / "audit-keys.db", state)
@@ -99,7 +99,8 @@ def order_replay(folder: Path, decision_id: str) -> None:
     (folder / "replay" / decision_id).touch()
 
 
-def _state_key(path: Path, label: str, passphrase: str) -> StateKey:
+def state_key(path: Path, label: str, passphrase: str) -> StateKey:
+    """Return the key of the node store, made and written to `path` at the first start. Raises SetupError KEYFILE_*."""
     if not path.exists():
         made = StateKey.generate()
         keyfile.save(path, passphrase, label, made.secret)

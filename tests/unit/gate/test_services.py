@@ -9,11 +9,14 @@ import pytest
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.harness import WorkerSettings, create_app
 from refbus.bus.memory import MemoryBus
-from refbus.core.ids import OrgId
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, OrgId
+from refbus.crypto.keyfile import MEMORY_KIB
 from refbus.errors import Code, MalformedError, SetupError, StoreError
+from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.following import DirectoryFollower
-from refbus_gate.home import order_replay
+from refbus_gate.home import GateHome, order_replay, state_key
 from refbus_gate.watchdog import Watchdog
 from support.gates import World
 
@@ -167,3 +170,29 @@ def test_the_worker_is_safe_by_construction(tmp_path: Path) -> None:
 def test_the_organisation_of_a_gate_has_its_country_in_its_name(world: World) -> None:
     """The gate signs under the id that the directory knows."""
     assert world.nodes["kz"].core.parts.keys.org == OrgId("kz-gate")
+
+
+def test_new_key_files_are_noticed(world: World, tmp_path: Path) -> None:
+    """Once the directory names a key whose file is here, the gate starts anew; without the file it goes on."""
+    home = Home.create(tmp_path / "home", Identity(OrgId("kz-gate"), CountryCode("kz"), OrgRole.GATE), None)
+    node = world.nodes["kz"]
+    opened = GateHome(home, node.store, node.audit_keys, None, {}, {})  # type: ignore[arg-type]
+    used = node.core.parts.keys
+    newer = world.with_new_gate_pair("kz").directory
+    later_ms = world.now_ms + 1
+    assert not opened.has_new_keys(world.fed.directory, used, later_ms)
+    assert not opened.has_new_keys(newer, used, later_ms)
+    home.save_signing(world.new_gate_pair("kz"), "fictional", memory_kib=MEMORY_KIB)
+    current = newer.organisations[OrgId("kz-gate")].current_signing_key(later_ms)
+    assert current is not None
+    assert opened.has_new_keys(newer, used, later_ms) == (current.kid != used.pair.kid)
+
+
+def test_the_state_key_is_made_once(tmp_path: Path) -> None:
+    """It is sealed under the passphrase, the same at the next start, and belongs to one gate."""
+    path = tmp_path / "state.key"
+    made = state_key(path, "state kz-gate", "fictional")
+    assert state_key(path, "state kz-gate", "fictional").secret == made.secret
+    for label, passphrase in (("state kz-gate", "wrong"), ("state uz-gate", "fictional")):
+        with pytest.raises(SetupError):
+            state_key(path, label, passphrase)

@@ -1,0 +1,74 @@
+"""The gate's metrics: what was decided, what waits, and whether the account balances."""
+
+from __future__ import annotations
+
+from refbus import telemetry
+from refbus.store.tables import position
+from refbus_gate.core import GateCore
+from refbus_gate.meters import Meters
+from support.directories import HOUR_MS
+from support.gates import Node, World
+
+
+class Metered:
+    """The kz node with metrics."""
+
+    def __init__(self, world: World) -> None:
+        self.node: Node = world.nodes["kz"]
+        self.metrics = telemetry.Metrics(telemetry.Service.GATE, world.now)
+        self.meters = Meters(self.metrics)
+        core = GateCore(self.node.core.parts, self.meters.wrote)
+        for consumer in self.node.consumers.values():
+            consumer._core = core
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return one series after a refresh from the store."""
+        with self.node.store.database.reading() as connection:
+            self.meters.store(connection, self.node.world.now_ms)
+        self.meters.deliveries(list(self.node.pumps.values()))
+        return self.metrics.registry.get_sample_value(f"refbus_gate_{name}", labels)
+
+
+def test_decisions_and_reasons_are_counted(world: World) -> None:
+    """Each outcome once, each reason of a refusal once."""
+    metered = Metered(world)
+    for raw in (world.event("a"), world.event("b", consent_record=None), b"garbage"):
+        world.outbox("kz", raw)
+    world.settle()
+    for outcome in ("FORWARDED", "REFUSED", "QUARANTINED"):
+        assert metered.value("decisions_total", direction="EGRESS", outcome=outcome) == 1
+    assert metered.value("refusals_total", direction="EGRESS", code="NO_CONSENT") == 1
+    assert metered.value("quarantined_records") == 1
+    assert metered.value("delivered_total", destination="BORDER") == 1
+
+
+def test_the_balance_is_a_metric(world: World) -> None:
+    """It is 0 as long as every record is accounted for, and anything else is seen."""
+    metered = Metered(world)
+    world.outbox("kz", world.event())
+    world.settle()
+    assert metered.value("received_records", direction="EGRESS") == 1
+    assert metered.value("imbalance_records", direction="EGRESS") == 0
+    with metered.node.store.database.writing() as connection:
+        connection.execute(position.update().values(next_offset=position.c.next_offset + 1))
+    assert metered.value("imbalance_records", direction="EGRESS") == 1
+
+
+def test_what_waits_has_number_and_age(world: World) -> None:
+    """Undelivered rows, events without a receipt, and held events, each with the age of the oldest."""
+    metered = Metered(world)
+    world.nodes["uz"].bus.down = True
+    world.outbox("kz", world.event("a"))
+    world.outbox("kz", world.event("b", occurred_at_ms=world.now_ms + HOUR_MS, respond_by_ms=None))
+    metered.node.consume()
+    world.now_ms += 5_000
+    assert metered.value("outgoing_waiting_records", destination="BORDER") == 1
+    assert metered.value("outgoing_oldest_age_seconds", destination="BORDER") == 5
+    assert metered.value("held_records", code="CLOCK_SKEW") == 1
+    assert metered.value("held_oldest_age_seconds") == 5
+    world.nodes["uz"].bus.down = False
+    metered.node.pump()
+    assert metered.value("awaiting_receipt_records") == 1
+    world.settle()
+    assert metered.value("awaiting_receipt_records") == 0
+    assert metered.value("awaiting_receipt_oldest_age_seconds") == 0
