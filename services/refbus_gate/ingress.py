@@ -7,7 +7,7 @@ notices are put into the inbox of the organisation that sent the event.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from refbus.core.passage import Outcome, Unread
@@ -15,7 +15,7 @@ from refbus.core.routing import decide_ingress, decide_unread
 from refbus.core.verdicts import About, Forward, Hold, Point, Refuse, Verdict
 from refbus.errors import Code, StoreError
 from refbus.store.node import NodeStore
-from refbus.wire.transport import HopOutcome, InboxKind
+from refbus.wire.transport import HopOutcome, HopReceipt, InboxKind, NoticeOutcome
 from refbus_gate.deciding import DAY_MS, Batch
 from refbus_gate.names import border
 from refbus_gate.opening import Opened
@@ -34,7 +34,7 @@ def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -
     if opened.hop is not None:
         return Forward(about, batch.keys.country, ())
     if opened.notice is not None and not view.record_seen(opened.sha256):
-        known = view.sender_of(opened.notice.envelope_sha256) is not None
+        known = view.sent(opened.notice.envelope_sha256) is not None
         return Forward(about, batch.keys.country, ()) if known else Refuse(about, (Code.NOT_A_PARTY,), None)
     if opened.presented is not None:
         return decide_ingress(opened.presented, view, batch.directories, batch.now_ms)
@@ -66,10 +66,11 @@ class Ingress:
         """Put an event or a relayed notice into its inbox; let a hop receipt end a delivery."""
         if opened.hop is not None:
             self.work.changes.confirmed.append(self.store.name(ENVELOPE, opened.hop.envelope_sha256))
+            self._across(opened.hop)
         elif opened.notice is not None:
-            sealed, to = opened.notice.notice, self.view.sender_of(opened.notice.envelope_sha256)
-            if to is not None:
-                self.work.to_inbox(to, InboxKind.NOTICE, lambda: sealed)
+            sealed, sent = opened.notice.notice, self.view.sent(opened.notice.envelope_sha256)
+            if sent is not None and sent.answer.told is not None:
+                self.work.to_inbox(sent.answer.told, InboxKind.NOTICE, lambda: sealed)
         elif opened.block is not None and opened.envelope is not None:
             envelope = opened.envelope
             self.work.to_inbox(opened.block.recipient, InboxKind.EVENT, lambda: envelope)
@@ -93,6 +94,18 @@ class Ingress:
             return
         outcome = HopOutcome.QUARANTINED if answer.outcome is Outcome.QUARANTINED else HopOutcome.TAKEN
         self._to_origin(partial(hop_receipt, batch.keys, batch.origin, digest, outcome, batch.now_ms))
+
+    def _across(self, hop: HopReceipt) -> None:
+        """Tell the sender, once, that the other country's gate has signed for its envelope."""
+        sent, first = self.view.sent(hop.envelope_sha256), self.view.taken(hop.envelope_sha256)
+        if sent is None or not first or hop.outcome is not HopOutcome.TAKEN:
+            return
+        batch, answer = self.batch, sent.answer
+        public = None if answer.told is None else public_key_of(batch.directories.latest, answer.told, batch.now_ms)
+        if answer.told is None or public is None:
+            return
+        said = replace(Said.of(answer, answer.told, sent.decision_id), outcome=NoticeOutcome.TAKEN)
+        self.work.to_inbox(answer.told, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
 
     def _to_origin(self, make: Callable[[], bytes]) -> None:
         topic = border(self.batch.origin, self.batch.keys.country)

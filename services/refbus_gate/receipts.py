@@ -1,7 +1,7 @@
 """What a gate says of its decisions: hop receipts to other gates, sealed notices to organisations, audit entries.
 
 Each function is one piece of cryptography on values that are already decided; the caller runs them on all cores.
-Receipts and notices never cause receipts or notices.
+Nothing of it is answered: only the first hop receipt for an envelope is passed on to its sender, as a notice.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, 
 from refbus.core.passage import KnownReferral
 from refbus.core.verdicts import AddDisclosure, AddReferralFact, Effect, MarkWithdrawn, NoteTime, Point, RecordConsent
 from refbus.errors import Code, StoreError
+from refbus.store import outgoing
 from refbus.store.node import NodeStore, get_setting
 from refbus.store.reads import read_facts, read_fence, read_held_cases, read_records
 from refbus.store.rows import Fact, RecordRow
@@ -85,9 +86,10 @@ class View:
         signed_keys = [self.signed_key(each.presented.signed_sha256) for each in opened if each.presented is not None]
         signed = read_records(connection, store, "signed_key", signed_keys)
         self._decided = {key: _decided(row) for key, row in {**records, **signed}.items()}
-        notices = [self.key(ENVELOPE, each.notice.envelope_sha256) for each in opened if each.notice is not None]
-        sent = read_records(connection, store, "envelope_key", notices)
-        self._senders = {key: _decided(row).answer.told for key, row in sent.items()}
+        about = [said.envelope_sha256 for each in opened for said in (each.notice, each.hop) if said is not None]
+        sent = read_records(connection, store, "envelope_key", [self.key(ENVELOPE, sha256) for sha256 in about])
+        self._sent = {key: _decided(row) for key, row in sent.items()}
+        self._awaited = outgoing.awaited(connection, self._sent)
         event_keys = [self.event_key(block.sender, block.event_id) for block in blocks]
         events = read_records(connection, store, "event_key", event_keys)
         self._events = {key: _decided(row).answer.identity for key, row in events.items()}
@@ -115,9 +117,16 @@ class View:
         """Return the name of an event: its id is its sender's, so both count."""
         return self._store.name("event", sender.encode() + b"\0" + event_id)
 
-    def sender_of(self, envelope_sha256: bytes) -> OrgId | None:
-        """Return the organisation of this country that sent an envelope which left it."""
-        return self._senders.get(self.key(ENVELOPE, envelope_sha256))
+    def sent(self, envelope_sha256: bytes) -> Decided | None:
+        """Return the decision by which an envelope left this country."""
+        return self._sent.get(self.key(ENVELOPE, envelope_sha256))
+
+    def taken(self, envelope_sha256: bytes) -> bool:
+        """Note that the destination's gate has signed for an envelope; False when that was known before."""
+        key = self.key(ENVELOPE, envelope_sha256)
+        first = key in self._awaited
+        self._awaited.discard(key)
+        return first
 
     def decided(self, opened: Opened) -> Decided | None:
         """Return the earlier decision about this record, or about the same signed bytes."""

@@ -34,7 +34,16 @@ from refbus.store.outgoing import Waiting, again, fresh
 from refbus.store.reads import read_record_at
 from refbus.store.tables import position
 from refbus.wire.consent import encode_record
-from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, GateNotice, InboxKind, InboxRecord, Passed
+from refbus.wire.transport import (
+    AuditEntry,
+    BorderKind,
+    BorderRecord,
+    GateNotice,
+    InboxKind,
+    InboxRecord,
+    NoticeOutcome,
+    Passed,
+)
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.holds import Redecider
@@ -178,6 +187,14 @@ class World:
         return [each.body for each in self.inbox(org) if each.kind is InboxKind.EVENT]
 
     def notices(self, org: OrgId) -> list[GateNotice]:
+        """Return the notices of decisions and heartbeats in an inbox."""
+        return [each for each in self.all_notices(org) if each.outcome is not NoticeOutcome.TAKEN]
+
+    def crossings(self, org: OrgId) -> list[GateNotice]:
+        """Return the receipts in an inbox which say that the other country's gate has signed for an envelope."""
+        return [each for each in self.all_notices(org) if each.outcome is NoticeOutcome.TAKEN]
+
+    def all_notices(self, org: OrgId) -> list[GateNotice]:
         """Return the notices in an inbox, opened by their owner."""
         bodies = [each.body for each in self.inbox(org) if each.kind is InboxKind.NOTICE]
         return [open_notice(body, org, [self.fed.kems[org]], self._gate_key) for body in bodies]

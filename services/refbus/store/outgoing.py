@@ -6,7 +6,7 @@ it is sent again from time to time until the hop receipt removes it or it expire
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +128,15 @@ def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_o
     ]
     _DONE.many(connection, done)
     _ARRIVED.many(connection, kept)
+
+
+def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> set[bytes]:
+    """Return those of these envelopes that nobody has signed for yet."""
+    wanted = set(envelope_keys)
+    if not wanted:
+        return set()
+    chosen = select(outgoing.c.envelope_key).where(outgoing.c.envelope_key.in_(wanted))
+    return set(connection.execute(chosen).scalars())
 
 
 def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:

@@ -67,6 +67,7 @@ def test_the_hop_receipt_is_signed_again_for_a_repeat(world: World) -> None:
     world.settle()
     back = [BorderRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.border.uz")]
     assert [each.kind for each in back] == [BorderKind.HOP] * 2
+    assert len(world.crossings(agency("kz"))) == 1
     assert len(world.events(ngo("uz"))) == 1
 
 

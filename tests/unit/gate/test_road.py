@@ -10,7 +10,7 @@ from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.store import outgoing
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, InboxKind, NoticeKind, NoticeOutcome, Passed
-from support.directories import agency, inspector, ngo, second_ngo
+from support.directories import agency, gate, inspector, ngo, second_ngo
 from support.envelopes import fixed, sealed
 from support.gates import World
 
@@ -25,6 +25,12 @@ def test_an_event_crosses_the_border(world: World) -> None:
     assert (receipt.kind, receipt.outcome, receipt.envelope_sha256) == (
         NoticeKind.RECEIPT,
         NoticeOutcome.FORWARDED,
+        sha256(raw),
+    )
+    (crossing,) = world.crossings(agency("kz"))
+    assert (crossing.kind, crossing.from_gate, crossing.envelope_sha256) == (
+        NoticeKind.RECEIPT,
+        gate("kz"),
         sha256(raw),
     )
     for node in world.nodes.values():
@@ -110,7 +116,7 @@ def test_inbox_records_are_numbered_from_one(world: World) -> None:
         world.outbox("kz", world.event(name))
     world.settle()
     assert [each.sequence for each in world.inbox(ngo("uz"))] == [1, 2, 3]
-    assert [each.kind for each in world.inbox(agency("kz"))] == [InboxKind.NOTICE] * 3
+    assert [each.kind for each in world.inbox(agency("kz"))] == [InboxKind.NOTICE] * 6
 
 
 def test_a_withdrawal_overtakes_what_comes_later(world: World) -> None:
