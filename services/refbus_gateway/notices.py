@@ -65,12 +65,16 @@ def _gate_key(gateway: Gateway, org: OrgId, kid: KeyId) -> SigningKey | None:
 
 
 def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
-    """Move the row by what the gate says. A notice that arrives late never moves it back."""
-    if row.state in outbox.ENDED:
+    """Move the row by what the gate says. A notice that arrives late never moves it back.
+
+    The other country's gate signs for what it has before it says whether it passes it on, so a refusal may follow.
+    """
+    refused = notice.outcome in {NoticeOutcome.REFUSED, NoticeOutcome.QUARANTINED}
+    if row.state in outbox.ENDED and not (refused and row.state is RowState.TAKEN):
         return
     if notice.kind is NoticeKind.DELIVERY_FAILED:
         request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
-    elif notice.outcome in {NoticeOutcome.REFUSED, NoticeOutcome.QUARANTINED}:
+    elif refused:
         _refused(gateway, tx, row, notice)
     elif notice.outcome in _NEXT:
         state = _NEXT[notice.outcome]
