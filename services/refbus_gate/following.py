@@ -15,7 +15,7 @@ from refbus.wire.transport import DirectoryFile
 
 _log = logging.getLogger("refbus.gate.directory")
 _BATCH = 500
-_WAIT_S = 0.5
+_WAIT_S = 1.0
 
 
 class DirectoryFollower:

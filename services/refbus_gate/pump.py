@@ -26,7 +26,7 @@ _log = logging.getLogger("refbus.gate.pump")
 MOST_HELD = 1000
 """Rows that a pump keeps in memory."""
 _FLUSH_S = 0.1
-_IDLE_S = 0.25
+_IDLE_S = 1.0
 LINGER_S = 1.0
 """How long the client may wait for more of a wave; flushing ends the wait."""
 
