@@ -11,8 +11,9 @@ from refbus.core.ids import OrgId
 from refbus.core.referral import CONSENT_SUSPENDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
-from refbus_gateway import acting
+from refbus_gateway import acting, backups
 from refbus_gateway.showing import Opened
+from refbus_gateway.store import referrals
 from refbus_gateway.views import Hop
 from support.gateways import case_file, home_health, id_of, incoming, line, open_at, say, sent, view, withdraw_all
 from support.nodes import Road
@@ -34,7 +35,8 @@ def test_the_referral_arrives_verified_and_the_sender_knows(shared: Road) -> Non
     assert view(shared.uz, there).state is State.DELIVERED
     found = line(shared.kz, number)
     assert found.hop is Hop.DELIVERED
-    assert [(each.gate, each.outcome) for each in found.receipts][0] == ("kz-gate", "FORWARDED")
+    first = found.receipts[0]
+    assert (first.gate, first.outcome) == ("kz-gate", "FORWARDED")
 
 
 def test_the_recipient_reads_what_was_written(shared: Road) -> None:
@@ -150,8 +152,6 @@ def test_the_recipient_can_pass_a_withdrawal_on(own: Road) -> None:
     """A person who withdraws at the shelter has withdrawn at the agency too, and both stop."""
     _, number, there = delivered(own, "withdrawn there")
     with own.uz.store.read() as tx:
-        from refbus_gateway.store import referrals
-
         case_there = referrals.get(tx, there).case_id
     withdraw_all(own.uz, case_there)
     own.settle()
@@ -176,8 +176,6 @@ def test_erasing_makes_everything_unreadable_and_old_mail_is_refused(own: Road) 
 
 def test_a_restored_backup_erases_again(own: Road, tmp_path: Path) -> None:
     """A backup from before the erasure does not bring the case back."""
-    from refbus_gateway import backups
-
     case, _, there = delivered(own, "backed up")
     backups.back_up(own.uz, tmp_path / "backup")
     withdraw_all(own.kz, case)

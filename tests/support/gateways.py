@@ -30,7 +30,7 @@ from refbus_gateway.showing import Opened
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.sync import Round, Synchroniser
 from refbus_gateway.views import EventLine, Health
-from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
+from support.ceremonies import PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
 
 COUNTRIES = ("kz", "kg", "tm", "uz")
