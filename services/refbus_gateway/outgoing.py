@@ -47,15 +47,11 @@ class Outgoing:
         """
         with self._gateway.store.read() as tx:
             rows = outbox.due(tx, self._gateway.now_ms())
-        blocked = {row.referral for row in self._in_flight.values() if row.referral is not None}
         for row in rows:
-            if row.id in self._in_flight or row.referral in blocked:
-                continue
-            if row.referral is not None and row.attempts == 0:
-                blocked.add(row.referral)
-            self._produce(row)
+            if row.id not in self._in_flight:
+                self._produce(row)
         self._producer.poll(timeout_s if self._in_flight else 0.0)
-        return self._note()
+        return self.note()
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""
@@ -73,7 +69,8 @@ class Outgoing:
     def _report(self, row: OutboxRow) -> OnDelivery:
         return lambda error: self._reports.append((row, error))
 
-    def _note(self) -> bool:
+    def note(self) -> bool:
+        """Write down what the broker reported so far; True when it took something. Raises StoreError."""
         if not self._reports:
             return False
         reports, self._reports = self._reports, []

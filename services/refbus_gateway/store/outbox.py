@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
@@ -107,8 +107,11 @@ def add(
 
 
 def due(tx: Transaction, now_ms: int, limit: int = 200) -> list[OutboxRow]:
-    """Return the rows to produce now, in the order in which they were made."""
-    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
+    """Return the rows to produce now, in the order in which they were made.
+
+    An event of a referral is not among them while the broker has not taken an earlier one, due or not.
+    """
+    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms, ~_earlier_untaken())
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id).limit(limit))]
 
 
@@ -214,6 +217,22 @@ def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     """Return what the gates said about a row, in the order of arrival."""
     rows = tx.connection.execute(select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id))
     return [Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms) for r in rows]
+
+
+def _earlier_untaken() -> ColumnElement[bool]:
+    """Whether the referral of a row has an earlier event whose envelope never reached the broker.
+
+    By the order of the events: the fresh envelope of an early event is a late row.
+    """
+    earlier, waits = events.alias("earlier"), outbox.alias("waits")
+    both = select(waits.c.id).select_from(waits.join(earlier, waits.c.event_id == earlier.c.id))
+    found = both.where(
+        earlier.c.referral_id == events.c.referral_id,
+        earlier.c.id < events.c.id,
+        waits.c.state == RowState.READY,
+        waits.c.attempts == 0,
+    )
+    return found.correlate(events).exists()
 
 
 def _row(row: Row[Any]) -> OutboxRow:
