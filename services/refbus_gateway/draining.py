@@ -14,7 +14,7 @@ from typing import Final
 from refbus.bus.port import Reader, Record
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import incoming
+from refbus_gateway import incoming, notices
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import inbox
@@ -164,6 +164,8 @@ class Draining:
             gateway.observer.gap()
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         new = incoming.take_in(gateway, tx, parsed, position)
+        if position.running_hash == UNKNOWN_HASH:
+            position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
         return _following(after, position, parsed), int(new)
 
 

@@ -16,6 +16,7 @@ from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
 
 LAST_HEARTBEAT: Final = "last-heartbeat"
+_HEARTBEAT_HASH: Final = "heartbeat-hash"
 RESEAL: Final = frozenset(
     {
         Code.MESSAGE_EXPIRED,
@@ -103,8 +104,10 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
     if row.event_id is None:  # an answer; whoever still needs it asks again
         outbox.set_state(tx, row.id, RowState.REFUSED)
         return
-    endless = consents.is_withdrawal(tx, row.event_id)
-    if not endless and len(outbox.of_event(tx, row.event_id)) > MOST_RENEWALS:
+    envelopes = outbox.of_event(tx, row.event_id)
+    if envelopes[-1].id != row.id:  # a fresh one is on its way already
+        return
+    if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
         outbox.set_state(tx, row.id, RowState.REFUSED)
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
         inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
@@ -112,13 +115,20 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         outbox.set_state(tx, row.id, RowState.STALE)
 
 
+def told_hash(tx: Transaction, sequence: int) -> bytes:
+    """Return the running hash that a heartbeat stated for an inbox of this length; b"" when none did."""
+    told = tx.get(_HEARTBEAT_HASH) or b""
+    return told[8:] if told[:8] == sequence.to_bytes(8, "big") else b""
+
+
 def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: inbox.Position) -> None:
     """Compare the gate's count and running hash with what was read here: holes and silence show."""
     if notice.from_gate != gateway.gate:
         raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
     tx.put_int(LAST_HEARTBEAT, max(tx.get_int(LAST_HEARTBEAT), notice.at_ms))
-    same_count = notice.inbox_count == position.sequence
-    if notice.inbox_count > position.sequence or (same_count and notice.inbox_hash != position.running_hash):
+    tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
+    comparable = notice.inbox_count == position.sequence and position.running_hash
+    if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
         detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
         inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
         gateway.observer.gap()

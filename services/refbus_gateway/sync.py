@@ -88,7 +88,7 @@ class Synchroniser:
     def close(self) -> None:
         """Give the broker a moment to take what is under way, note what it took, and free the connections."""
         self._producer.flush(2.0)
-        self._outgoing.push()
+        self._outgoing.note()
         self._producer.close()
         self._draining.close()
 

@@ -83,7 +83,7 @@ def test_a_fault_of_the_broker_neither_loses_nor_doubles(own: Road, fault: Fault
 def _produce_without_noting(sync: Synchroniser) -> None:
     outgoing = sync._outgoing  # the process dies between the broker's word and the note of it
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outgoing, "_note", lambda: False)
+        patch.setattr(outgoing, "note", lambda: False)
         outgoing.push()
 
 
