@@ -203,6 +203,7 @@ def application(setting: Setting) -> faust.App:
 
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[object], **_kwargs: object) -> None:
+        """Leave a file for the harness once the agent has its topic."""
         if assigned:
             (setting.state / "assigned").touch()
 

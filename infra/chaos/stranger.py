@@ -34,6 +34,7 @@ def main(environment: dict[str, str]) -> None:
     for name in environment["CHAOS_TOPICS"].split(","):
 
         async def idle(stream: StreamT[bytes]) -> None:
+            """Take everything and acknowledge nothing."""
             async for _event in stream.noack().events():
                 pass
 
@@ -41,6 +42,7 @@ def main(environment: dict[str, str]) -> None:
 
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[object], **_kwargs: object) -> None:
+        """Leave a file for the harness: a member now, and whether with topics."""
         joined = Path(environment["CHAOS_JOINED"])
         joined.touch()
         if assigned:
