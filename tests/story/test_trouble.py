@@ -13,7 +13,8 @@ from refbus.core.vocabulary import EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, SetupError, TransportError, UncheckableError
 from refbus.trust import changes
-from refbus.trust.enrolment import make_update, next_kem
+from refbus.trust.endorsement import endorse_kem
+from refbus.trust.enrolment import make_update
 from refbus_gateway import draining
 from refbus_gateway.outgoing import RETRY_MS
 from refbus_gateway.store import outbox, referrals
@@ -193,20 +194,21 @@ def test_a_revoked_recipient_key_gets_a_fresh_envelope_for_the_next(own: Road) -
     fresh = KemPrivate.generate()
     signer = own.uz.keys.signer(own.uz.directory(), own.shelter, own.clock())
     publication = own.lab.publication(own.clock())
-    update = make_update(own.shelter, (), (next_kem(held, fresh, signer, own.clock()),))
+    epoch = endorse_kem(own.shelter, fresh, (own.clock(), held.kem_keys[0].not_after_ms), signer)
+    update = make_update(own.shelter, (), (epoch,))
     changes.update_keys(publication, update, own.shelter)
     changes.revoke(publication, own.shelter, held.kem_keys[0].kid, own.clock())
     own.home(own.shelter).member.save_kem(fresh, PASSPHRASE, memory_kib=64)
     own.lab.publish(publication)
-    own.clock.move(days=55)
-    refresh(own)
+    own.publish()
     own.gateway(own.shelter)
     own.settle()
-    found = line(own.kz, number)
-    assert found.envelopes >= 2
+    assert view(own.kz, number).state is State.DELIVERED
+    assert line(own.kz, number).envelopes == 2
     with own.kz.store.read() as tx:
-        kids = {row.recipient_kid for row in outbox.of_event(tx, found.event.id)}
-    assert fresh.kid in kids
+        rows = outbox.of_event(tx, line(own.kz, number).event.id)
+    assert [row.recipient_kid for row in rows] == [held.kem_keys[0].kid, fresh.kid]
+    assert rows[0].attempts == 0
 
 
 def test_heartbeats_are_checked_and_silence_is_seen(own: Road) -> None:
