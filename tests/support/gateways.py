@@ -30,7 +30,7 @@ from refbus_gateway.showing import Opened
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.sync import Round, Synchroniser
 from refbus_gateway.views import EventLine, Health
-from support.ceremonies import PASSPHRASE, SHELTER, Lab, lab
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
 
 COUNTRIES = ("kz", "kg", "tm", "uz")
@@ -271,3 +271,21 @@ def view(gateway: Gateway, number: int) -> ReferralView:
     """Return how a referral stands at a gateway."""
     with gateway.store.read() as tx:
         return course.view_of(tx, referrals.get(tx, number))
+
+
+class Pair:
+    """The agency and the shelter in one world."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder)
+        self.kz: Gateway = self.world.gateway(AGENCY)
+        self.uz: Gateway = self.world.gateway(SHELTER)
+
+    def exchange(self) -> None:
+        """Let everything arrive."""
+        self.world.exchange(self.kz, self.uz)
+
+    def close(self) -> None:
+        """Close both stores."""
+        self.kz.close()
+        self.uz.close()

@@ -7,27 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refbus_gateway.gateway import Gateway
-from support.ceremonies import AGENCY, SHELTER
-from support.gateways import World
-
-
-class Pair:
-    """The agency and the shelter in one world."""
-
-    def __init__(self, folder: Path) -> None:
-        self.world = World(folder)
-        self.kz: Gateway = self.world.gateway(AGENCY)
-        self.uz: Gateway = self.world.gateway(SHELTER)
-
-    def exchange(self) -> None:
-        """Let everything arrive."""
-        self.world.exchange(self.kz, self.uz)
-
-    def close(self) -> None:
-        """Close both stores."""
-        self.kz.close()
-        self.uz.close()
+from support.gateways import Pair
 
 
 @pytest.fixture(scope="module")
