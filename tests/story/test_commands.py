@@ -1,0 +1,105 @@
+"""The whole road again, typed: what people see and what scripts get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.commands import Commands, file
+from support.gateways import case_file, consent_file
+from support.nodes import Road, road
+
+
+@pytest.fixture
+def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[Road, Commands]]:
+    """Give a road whose gateways are opened by commands only."""
+    with road(tmp_path) as made:
+        yield made, Commands(made, capsys)
+
+
+def gates(made: Road) -> None:
+    """Let the gates work; the gateways are commands that come and go."""
+    while sum(node.work() for node in made.nodes.values()):
+        pass
+
+
+def test_a_referral_from_the_empty_form_to_the_answer(typed: tuple[Road, Commands], tmp_path: Path) -> None:
+    """Find, write, ask, send, look; there: list, show, accept; here: the answer."""
+    made, refbus = typed
+    kz, uz = made.agency, made.shelter
+    for org in (kz, uz):
+        assert refbus.json(org, "sync") == {"news": 0, "waiting": 0}
+    found = refbus.json(kz, "orgs", "find", "--country", "uz", "--service", "SocialCare", "--language", "tg")
+    assert [each["org_id"] for each in found] == [uz]
+    case, consent = file(tmp_path, "case.json", case_file()), file(tmp_path, "consent.json", consent_file())
+    assert refbus.json(kz, "case", "add", case) == {"case": 1}
+    assert refbus.json(kz, "consent", "grant", case, "--file", consent)["version"] == 1
+    sent = refbus.json(kz, "send", case)
+    assert (sent["referral"], sent["to"], sent["delivery"]) == (1, uz, "sent")
+    assert refbus.json(kz, "send", case)["sent_before"] is True
+    gates(made)
+    refbus.run(uz, "sync")
+    gates(made)
+    listed = refbus.json(uz, "inbox", "list")
+    assert listed["synchronised"] is True
+    assert [(each["referral"], each["state"], each["unseen"]) for each in listed["referrals"]] == [(1, "DELIVERED", 1)]
+    shown = refbus.run(uz, "inbox", "show", "1").out
+    assert "Тўқима шахс" in shown
+    refbus.run(uz, "inbox", "accept", "1", "--responsible-worker-role", "SOCIAL_WORKER", "--note", "Fictional: welcome")
+    gates(made)
+    refbus.run(kz, "sync")
+    status = refbus.json(kz, "status", "1")["referrals"][0]
+    assert (status["state"], status["events"][0]["hop"]) == ("ACCEPTED", "DECIDED")
+    assert "Fictional: welcome" in refbus.run(kz, "inbox", "show", "1").out
+    receipts = refbus.json(kz, "receipts", "1")
+    assert {"gate": "kz-gate", "outcome": "FORWARDED"}.items() <= receipts[0].items()
+    assert "1 new" not in refbus.run(kz, "status").out
+
+
+def test_a_withdrawal_typed_here_and_acknowledged_there(typed: tuple[Road, Commands], tmp_path: Path) -> None:
+    """The list says CONSENT WITHDRAWN, show hides everything, and the answer ends the daily repeats."""
+    made, refbus = typed
+    kz, uz = made.agency, made.shelter
+    for org in (kz, uz):
+        refbus.run(org, "sync")
+    case, consent = file(tmp_path, "case.json", case_file()), file(tmp_path, "consent.json", consent_file())
+    refbus.run(kz, "consent", "grant", case, "--file", consent)
+    refbus.run(kz, "send", case)
+    gates(made)
+    refbus.run(kz, "consent", "withdraw", "1")
+    gates(made)
+    assert "CONSENT WITHDRAWN" in refbus.run(uz, "inbox", "list").out
+    shown = refbus.run(uz, "inbox", "show", "1").out
+    assert "not shown: WITHDRAWN" in shown
+    assert "Тўқима шахс" not in shown
+    refbus.run(uz, "inbox", "acknowledge", "1", "ERASED")
+    gates(made)
+    refbus.run(kz, "sync")
+    assert refbus.json(kz, "status")["home"]["withdrawals_unanswered_ms"] is None
+    refused = refbus.run(uz, "inbox", "show", "1", ok=False)
+    assert refused.err.startswith("error: KEY_DESTROYED ")
+    assert refbus.json(uz, "case", "list")[0]["erased"] is True
+
+
+def test_without_a_line_everything_is_kept_and_nothing_is_shown(typed: tuple[Road, Commands], tmp_path: Path) -> None:
+    """Typing goes on; the list is marked as old; opening is refused with what to do."""
+    made, refbus = typed
+    kz, uz = made.agency, made.shelter
+    for org in (kz, uz):
+        refbus.run(org, "sync")
+    case, consent = file(tmp_path, "case.json", case_file()), file(tmp_path, "consent.json", consent_file())
+    made.bus.down = True
+    refbus.run(kz, "consent", "grant", case, "--file", consent)
+    assert refbus.json(kz, "send", case)["delivery"] == "later"
+    assert refbus.json(kz, "status")["referrals"][0]["events"][0]["hop"] == "MY_OUTBOX"
+    refused = refbus.run(uz, "inbox", "show", "1", ok=False)
+    assert refused.err.startswith("error: NOT_SYNCHRONISED ")
+    assert "hint:" in refused.err
+    assert refbus.run(uz, "inbox", "list", "--offline").out.startswith("NOT SYNCHRONISED")
+    assert refbus.run(kz, "sync", "--json", ok=False).value["error"]["code"] == "BROKER_UNREACHABLE"
+    made.bus.down = False
+    refbus.run(kz, "sync")
+    gates(made)
+    assert refbus.json(uz, "inbox", "list")["referrals"][0]["state"] in {"REQUESTED", "DELIVERED"}
