@@ -84,6 +84,8 @@ class Session:
         self.runtime: Final = runtime
         self.as_json: Final = bool(options["as_json"])
         self._options = options
+        if options["lang"]:
+            _ = self.language  # a language that there is not is told by every command, not only where words are shown
 
     @cached_property
     def settings(self) -> GatewaySettings:

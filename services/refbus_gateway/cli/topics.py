@@ -14,12 +14,12 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
 
 
 @click.group()
-@example("refbus topics plan", "refbus topics apply", "refbus topics drift     # exits with 1 when anything differs")
 def group() -> None:
     """Compare topics and access rules with what is declared, and make them so (for operators)."""
 
 
 @group.command()
+@example("refbus topics plan")
 @with_session
 def plan(session: Session) -> None:
     """Show what `apply` would do; change nothing."""
@@ -29,6 +29,7 @@ def plan(session: Session) -> None:
 
 
 @group.command()
+@example("refbus topics apply")
 @with_session
 def apply(session: Session) -> None:
     """Make the cluster as declared; the broker lets only its operator do this."""
@@ -38,6 +39,7 @@ def apply(session: Session) -> None:
 
 
 @group.command()
+@example("refbus topics drift     # exits with 1 when anything differs")
 @with_session
 def drift(session: Session) -> int:
     """Show what differs; exits with 1 when anything does."""

@@ -1,0 +1,258 @@
+"""Bad input at the command line: a code, what it means, the next step; nothing secret, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from refbus.errors import Code
+from refbus_gateway.cli.main import COMMANDS, with_runtime
+from refbus_gateway.cli.runtime import Runtime
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
+from support.commands import Commands, Ran, file
+from support.gateways import World, case_file, consent_file
+
+SECRET = "Тўқима-сир-1987"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give a world in which the agency has read the directory."""
+    made = World(tmp_path_factory.mktemp("commands"))
+    made.gateway(AGENCY).close()
+    return made
+
+
+@pytest.fixture
+def refbus(world: World, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """Give the command."""
+    return Commands(world, capsys)
+
+
+def told(ran: Ran, code: Code) -> Ran:
+    """Check that a failure is told as it should be: two lines or more, coded, with a hint, without a traceback."""
+    lines = ran.err.splitlines()
+    assert [line for line in lines if line.startswith(f"error: {code} ")], ran
+    assert lines[-1].startswith("hint:"), ran
+    assert "Traceback" not in ran.err + ran.out
+    assert SECRET not in ran.err + ran.out
+    assert PASSPHRASE not in ran.err + ran.out
+    return ran
+
+
+def every_command(group: click.Group, ctx: click.Context, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command."""
+    for name in group.list_commands(ctx):
+        found = group.get_command(ctx, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from every_command(found, ctx, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def test_every_command_explains_itself_with_an_example(refbus: Commands) -> None:
+    """`--help` works for each command, without a home, and shows how it is used."""
+    group = with_runtime(Runtime({}, lambda: 0))
+    names = list(every_command(group, click.Context(group)))
+    assert len(names) > 40
+    for words in names:
+        shown = refbus.bare(*words, "--help").out
+        assert "Example:" in shown, words
+        assert " ".join(words) in shown.split("Example:")[1], words
+
+
+def test_the_first_help_loads_no_heavy_library(refbus: Commands) -> None:
+    """`refbus --help` is fast: neither database nor broker nor Avro is imported for it."""
+    script = "import sys, refbus_gateway.cli.main; print([m for m in %r if m in sys.modules])"
+    heavy = ["sqlalchemy", "alembic", "confluent_kafka", "fastavro", "tuf", "faust", "cryptography"]
+    ran = subprocess.run([sys.executable, "-c", script % heavy], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+    assert set(COMMANDS) >= {"home", "keys", "case", "consent", "send", "inbox", "status", "orgs", "sync", "run"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("nonsense",), Code.USAGE),
+        (("send",), Code.USAGE),
+        (("inbox", "show", "one"), Code.USAGE),
+        (("inbox", "list", "--nonsense"), Code.USAGE),
+        (("status", "--lang", "xx"), Code.USAGE),
+        (("status", "99"), Code.REFERRAL_UNKNOWN),
+        (("case", "erase", "99", "--yes"), Code.CASE_UNKNOWN),
+        (("send", "99"), Code.CASE_UNKNOWN),
+        (("send", "no-such-file.json"), Code.FILE_UNREADABLE),
+        (("orgs", "show", "uz-00000000"), Code.ORGANISATION_UNKNOWN),
+        (("orgs", "show", "Uz-She1ter1"), Code.MALFORMED),
+        (("alarms", "--clear", "99"), Code.REFERRAL_UNKNOWN),
+        (("inbox", "acknowledge", "99", "STOPPED"), Code.REFERRAL_UNKNOWN),
+        (("inbox", "accept", "99", "--responsible-worker-role", "SOCIAL_WORKER"), Code.REFERRAL_UNKNOWN),
+        (("inbox", "appointment", "1", "--service", "Legal", "--at", "tomorrow"), Code.USAGE),
+        (("inbox", "provide", "1", "--answer", "no sign"), Code.USAGE),
+        (("home", "connect", "--bootstrap", "broker.example:9092"), Code.UNSAFE_SETTING),
+        (("home", "connect", "--bootstrap", "nonsense"), Code.SETTINGS_INVALID),
+        (("keys", "rotate", "--out", "update.json"), Code.USAGE),
+        (("restore", "no-such-folder"), Code.FILE_UNREADABLE),
+    ],
+    ids=lambda value: "" if isinstance(value, Code) else " ".join(value),
+)
+def test_a_mistake_is_told_with_the_next_step(refbus: Commands, arguments: tuple[str, ...], code: Code) -> None:
+    """Whatever was typed, one coded answer with a hint."""
+    told(refbus.run(AGENCY, *arguments, ok=False), code)
+
+
+def test_a_home_that_is_none(refbus: Commands, tmp_path: Path) -> None:
+    """HOME_NOT_FOUND for no folder, an empty folder, and none named at all."""
+    told(refbus.bare("status", ok=False), Code.HOME_NOT_FOUND)
+    told(refbus.bare("--home", str(tmp_path), "status", ok=False), Code.HOME_NOT_FOUND)
+    told(refbus.bare("status", "--home", str(tmp_path / "none"), ok=False), Code.HOME_NOT_FOUND)
+
+
+def test_a_wrong_passphrase(refbus: Commands, tmp_path: Path) -> None:
+    """KEYFILE_WRONG_PASSPHRASE, and the passphrase that was tried is not repeated."""
+    wrong = Path(file(tmp_path, "passphrase", SECRET + "\n"))
+    wrong.chmod(0o600)
+    told(refbus.run(AGENCY, "status", "--passphrase-file", str(wrong), ok=False), Code.KEYFILE_WRONG_PASSPHRASE)
+
+
+def test_a_passphrase_file_that_others_can_read(refbus: Commands, tmp_path: Path) -> None:
+    """KEYFILE_UNSAFE before anything is opened with it."""
+    loose = Path(file(tmp_path, "passphrase", PASSPHRASE))
+    loose.chmod(0o644)
+    told(refbus.run(AGENCY, "status", "--passphrase-file", str(loose), ok=False), Code.KEYFILE_UNSAFE)
+
+
+def test_an_unknown_setting_is_a_mistake(refbus: Commands) -> None:
+    """A misspelt REFBUS_ name is told, not passed over."""
+    told(refbus.run(AGENCY, "status", ok=False, REFBUS_HOEM="x"), Code.SETTINGS_INVALID)
+
+
+def test_a_file_of_a_gigabyte_is_refused_by_its_size(refbus: Commands, tmp_path: Path) -> None:
+    """TOO_LARGE, judged before it is read."""
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as handle:
+        handle.truncate(1 << 30)
+    for arguments in (("case", "add", str(huge)), ("consent", "grant", "1", "--file", str(huge))):
+        ran = refbus.run(AGENCY, *arguments, ok=False)
+        assert "TOO_LARGE" in ran.err or "CASE_UNKNOWN" in ran.err
+    told(refbus.run(AGENCY, "case", "add", str(huge), ok=False), Code.TOO_LARGE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe{}",
+        b'{"format": "refbus-case/1", "a": NaN}',
+        b'{"a": 1, "a": 2}',
+        b"[" * 5000,
+    ],
+    ids=["empty", "cut off", "a list", "null", "UTF-16", "NaN", "twice", "deep"],
+)
+def test_a_file_that_is_no_case(refbus: Commands, tmp_path: Path, content: bytes) -> None:
+    """CASE_INVALID for whatever is not a JSON object in UTF-8."""
+    told(refbus.run(AGENCY, "case", "add", file(tmp_path, "case.json", content), ok=False), Code.CASE_INVALID)
+
+
+def test_every_mistake_of_a_case_file_is_listed_at_once(refbus: Commands, tmp_path: Path) -> None:
+    """Path and advice for each, never the value; as text and as JSON."""
+    path = file(
+        tmp_path,
+        "case.json",
+        case_file(priority="NOW", person={"prs_FirstName": 7, "prs_Gender": SECRET}, services_requested=[]),
+    )
+    ran = refbus.run(AGENCY, "case", "add", path, ok=False)
+    assert [line for line in ran.err.splitlines() if "person.prs_Gender" in line]
+    assert [line for line in ran.err.splitlines() if "services_requested" in line]
+    assert SECRET not in ran.err
+    problems = refbus.run(AGENCY, "case", "add", path, "--json", ok=False).value["problems"]
+    assert {"priority", "person.prs_FirstName", "person.prs_Gender"} <= {each["path"] for each in problems}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Тўқима", "Қазақ әліпбиі", "Ўзбекча ёзув", "Türkmençe ýazuw", "Тоҷикӣ ҳарф", "عربي", "漢字", "e\u0301", "👩‍👧"],
+)
+def test_text_in_any_script_goes_in_and_is_shown(refbus: Commands, tmp_path: Path, name: str) -> None:
+    """Names of the region and beyond are kept letter by letter (in NFC)."""
+    path = file(tmp_path, "case.json", case_file(person={"prs_FirstName": name, "is_minor": False}))
+    case = refbus.json(AGENCY, "case", "add", path)["case"]
+    assert unicodedata.normalize("NFC", name) in refbus.run(AGENCY, "case", "show", str(case)).out
+
+
+def test_a_consent_form_with_mistakes(refbus: Commands, tmp_path: Path) -> None:
+    """Every field that is missing or wrong is named; nothing is filled in."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: consent mistakes"))
+    bad = file(
+        tmp_path, "consent.json", consent_file(state="YES", informed=["PURPOSE", "NONE"], grantor={"kind": "PARENT"})
+    )
+    ran = refbus.run(AGENCY, "consent", "grant", case, "--file", bad, ok=False)
+    for path in ("state", "informed", "grantor.authority_evidence", "grantor.authority_until"):
+        assert [line for line in ran.err.splitlines() if line.strip().startswith(path)], path
+    withdrawn = file(tmp_path, "withdrawn.json", consent_file(state="WITHDRAWN"))
+    assert "refbus consent withdraw" in refbus.run(AGENCY, "consent", "grant", case, "--file", withdrawn, ok=False).err
+
+
+def test_the_consent_form_asks_and_answers_nothing(refbus: Commands, tmp_path: Path) -> None:
+    """The printed form is not a consent: given back as it is, every answer of the person is missing."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: empty form"))
+    form = refbus.run(AGENCY, "consent", "new", case).out
+    assert json.loads(form)["organisation"] == SHELTER
+    ran = refbus.run(AGENCY, "consent", "grant", case, "--file", file(tmp_path, "form.json", form), ok=False)
+    assert "state" in ran.err
+    assert "interpreter" in ran.err
+
+
+def test_consent_taken_down_by_questions(refbus: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guided way makes the same record as a file: what was answered, and no more."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: asked", health={"summary": "Fictional"}))
+    categories = ["y", "n", "y"]  # HEALTH, IDENTITY, SERVICE_NEEDS
+    form = ["2027-01-01", "2027-06-01", "referral-1", "ru", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*categories, *form, "Any office", "y"]) + "\n"))
+    refbus.run(AGENCY, "consent", "grant", case)
+    shown = refbus.json(AGENCY, "consent", "show", case)
+    assert [each["rules"][0]["data"] for each in shown] == [["HEALTH", "SERVICE_NEEDS"]]
+    assert shown[0]["rules"][0]["actions"] == ["DISCLOSE", "REPORT_BACK"]
+
+
+def test_an_error_for_a_script_is_one_object(refbus: Commands) -> None:
+    """With --json, before or after the command, an error is JSON on standard output."""
+    for arguments in (("--json", "status", "99"), ("status", "99", "--json")):
+        ran = refbus.run(AGENCY, *arguments, ok=False)
+        assert ran.value["error"]["code"] == "REFERRAL_UNKNOWN"
+        assert ran.err == ""
+
+
+def test_a_refusal_by_consent_names_every_reason(refbus: Commands, tmp_path: Path) -> None:
+    """Each reason is a line of its own for people, and a list for scripts."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: many reasons"))
+    rule = {"purposes": ["MEDICAL"], "actions": ["REPORT_BACK"], "data_categories": ["CONTACT"]}
+    refbus.run(AGENCY, "consent", "grant", case, "--file", file(tmp_path, "consent.json", consent_file(permit=[rule])))
+    ran = refbus.run(AGENCY, "send", case, ok=False)
+    assert ran.err.count("also:") >= 2
+    reasons = refbus.run(AGENCY, "send", case, "--json", ok=False).value["error"]["reasons"]
+    assert {"ACTION_NOT_COVERED", "CATEGORY_NOT_COVERED", "PURPOSE_NOT_COVERED"} <= set(reasons)
+
+
+def test_states_are_told_in_the_persons_language(refbus: Commands, tmp_path: Path) -> None:
+    """--lang and LANG choose the words for states; codes stay codes."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: language"))
+    refbus.run(AGENCY, "consent", "grant", case, "--file", file(tmp_path, "consent.json", consent_file()))
+    number = refbus.json(AGENCY, "send", case, "--later")["referral"]
+    english = refbus.run(AGENCY, "status", str(number)).out
+    russian = refbus.run(AGENCY, "status", str(number), "--lang", "ru").out
+    assert refbus.run(AGENCY, "status", str(number), LANG="ru_KZ.UTF-8").out == russian
+    assert english != russian
+    assert "MY_OUTBOX" in russian
