@@ -95,21 +95,28 @@ def arm(point: Point, calls: int, strike: Callable[[], None]) -> None:
     setattr(holder, name, around)
 
 
+def arm_next(plan: list[tuple[str, int]], struck: Path) -> None:
+    """Arm the first entry that has not struck yet; once it has, the one after it, should the process live on."""
+    done = len(struck.read_text(encoding="ascii").splitlines()) if struck.exists() else 0
+    if done == len(plan):
+        return
+    name, calls = plan[done]
+    point = POINTS[name]
+
+    def strike() -> None:
+        with struck.open("a", encoding="ascii") as file:
+            file.write(name + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        arm_next(plan, struck)
+        point.strike()
+
+    arm(point, calls, strike)
+
+
 def main(arguments: list[str], plan: list[tuple[str, int]], struck: Path) -> None:
     """Run the module with the next entry of the plan armed."""
-    lives = len(struck.read_text(encoding="ascii").splitlines()) if struck.exists() else 0
-    if lives < len(plan):
-        name, calls = plan[lives]
-        point = POINTS[name]
-
-        def strike() -> None:
-            with struck.open("a", encoding="ascii") as file:
-                file.write(name + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            point.strike()
-
-        arm(point, calls, strike)
+    arm_next(plan, struck)
     sys.argv = arguments
     module, _, function = arguments[0].partition(":")
     if function:

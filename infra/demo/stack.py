@@ -14,13 +14,12 @@ import signal
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from demo import world as worlds
+from demo.gauges import samples
 from demo.processes import Command, Service, spawn, start_mark, stop_pids
 from demo.world import PASSPHRASE, ROOT, Say, World
 from kafka import BrokerFailedError
@@ -65,7 +64,7 @@ class Stack:
         }
 
     def start(self, say: Say) -> None:
-        """Start every gate and gateway and wait until each serves its metrics. Raises StackError."""
+        """Start every gate and gateway and wait until each has a verified directory. Raises StackError."""
         homes = self.homes
         for org, home in homes.items():
             _make_cheap_store_key(org, home)
@@ -81,10 +80,10 @@ class Stack:
         self.wait_ready(names)
 
     def wait_ready(self, names: list[str]) -> None:
-        """Wait until each of these services answers on its metrics port. Raises StackError."""
+        """Wait until each of these services says on its metrics page that it has a directory. Raises StackError."""
         deadline = time.monotonic() + READY_S
         for name in names:
-            while not _answers(self.ports[name]):
+            while not _is_ready(self.ports[name]):
                 if time.monotonic() > deadline:
                     raise StackError(f"{name} is not ready; see {self.services[name].command.log}")
                 time.sleep(0.1)
@@ -198,11 +197,11 @@ def _process(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": start_mark(pid)}
 
 
-def _answers(port: int) -> bool:
+def _is_ready(port: int) -> bool:
+    """Whether the service on this metrics port answers and has a verified directory."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        return any(version > 0 for _, version in samples(port, "refbus_directory_version"))
+    except OSError:
         return False
 
 

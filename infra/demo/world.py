@@ -12,9 +12,10 @@ from typing import TypeVar
 from kafka import Broker, Certificates
 from refbus.bus import confluent, topicplan, topicset
 from refbus.bus.address import BrokerAddress
+from refbus.bus.writing import write_all
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
-from refbus.errors import Code, RefbusError, TransportError
+from refbus.errors import Code, RefbusError
 from refbus.resources import data_dir
 from refbus.trust.ceremony import FederationPaths, Passphrases, create_development_federation
 from refbus.trust.description import read_description
@@ -67,11 +68,15 @@ class World:
         return history.latest
 
     def publish_directory(self) -> None:
-        """Write the published directory to the topic of every country. Raises TransportError."""
+        """Write the published directory where it reaches everybody. Raises TransportError.
+
+        The first country's operator publishes to its own gateways; the other countries' gates hand it on to theirs.
+        """
         files = [DirectoryFile(path, content).encode() for path, content in list_files(self.paths.repository)]
 
         def publish(country: CountryCode) -> None:
-            produce_all(self.brokers[country].address(), f"{country}.directory", files)
+            kind = "directory" if country == self.countries[0] else "federation"
+            produce_all(self.brokers[country].address(), f"{country}.{kind}", files)
 
         _for_all(publish, self.countries)
 
@@ -109,14 +114,11 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
 
 def produce_all(address: BrokerAddress, topic: str, values: Iterable[bytes]) -> None:
     """Write `values` in order and wait until the broker has them all. Raises TransportError."""
-    failures: list[RefbusError] = []
     producer = confluent.producer(address)
-    for value in values:
-        producer.produce(topic, value, lambda error: failures.append(error) if error else None)
-    left = producer.flush(30.0)
-    producer.close()
-    if failures or left:
-        raise failures[0] if failures else TransportError(Code.BROKER_UNREACHABLE, topic)
+    try:
+        write_all(producer, topic, values)
+    finally:
+        producer.close()
 
 
 def _brokers(folder: Path, countries: tuple[CountryCode, ...], *, federated: bool) -> dict[CountryCode, Broker]:

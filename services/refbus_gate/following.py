@@ -41,23 +41,11 @@ class DirectoryFollower:
         except RefbusError:
             return None
 
-    def turn(self, wait_s: float = _WAIT_S) -> None:
-        """Take what has arrived. A file that is wrong is left out; the version before stays in force."""
-        reader = self._reader = self._reader or self._connect()
-        records = reader.read(_BATCH, wait_s)
-        for record in records:
-            self._take(record.value)
-        if not records:
-            self.caught_up.set()
+    def take(self, value: bytes) -> bool:
+        """Take one record of the directory; True when it puts a newer version in force.
 
-    def run(self, stop: threading.Event) -> None:
-        """Follow until `stop` is set. Raises StoreError, SetupError."""
-        while not stop.is_set():
-            self.turn()
-        if self._reader is not None:
-            self._reader.close()
-
-    def _take(self, value: bytes) -> None:
+        Raises StoreError, SetupError.
+        """
         try:
             file = DirectoryFile.parse(value)
             newer = self._trust.add_file(file.path, file.content, self._now_ms())
@@ -65,7 +53,26 @@ class DirectoryFollower:
             raise
         except RefbusError as error:
             _log.info("a file of the directory does not count: %s", error.code)
-            return
-        if newer is not None:
-            _log.info("directory version %d is in force", newer.version)
-            self.moved.set()
+            return False
+        if newer is None:
+            return False
+        _log.info("directory version %d is in force", newer.version)
+        self.moved.set()
+        return True
+
+    def turn(self, wait_s: float = _WAIT_S) -> None:
+        """Take what has arrived. A file that is wrong is left out; the version before stays in force."""
+        reader = self._reader = self._reader or self._connect()
+        records = reader.read(_BATCH, wait_s)
+        for record in records:
+            self.take(record.value)
+        if not records:
+            self.caught_up.set()
+
+    def run(self, stop: threading.Event, also: Callable[[], None]) -> None:
+        """Follow until `stop` is set, and do `also` after each turn. Raises StoreError, SetupError."""
+        while not stop.is_set():
+            self.turn()
+            also()
+        if self._reader is not None:
+            self._reader.close()

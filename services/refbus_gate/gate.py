@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
+from refbus.bus.writing import write_all
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
@@ -30,6 +31,7 @@ from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
 from refbus_gate.pump import LINGER_S, Pump, PumpSettings
+from refbus_gate.relaying import DirectoryRelay
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.watchdog import Watchdog
 from refbus_gate.work import Workers
@@ -64,6 +66,14 @@ def _tls(folder: Path | None) -> TlsFiles | None:
     return None if folder is None else TlsFiles.in_folder(folder)
 
 
+def _hand_on(address: BrokerAddress, topic: str, values: Sequence[bytes]) -> None:
+    producer = confluent.producer(address)
+    try:
+        write_all(producer, topic, values)
+    finally:
+        producer.close()
+
+
 @dataclass(slots=True)
 class Gate:
     """The parts of a running gate. `start` begins all threads, `stop` ends them; a crash of one ends the process."""
@@ -72,6 +82,7 @@ class Gate:
     home: GateHome
     addresses: Mapping[CountryCode, BrokerAddress]
     follower: DirectoryFollower
+    relay: DirectoryRelay
     end: Callable[[str], None]
     core: GateCore = field(init=False)
     consumers: dict[str, Consumer] = field(init=False)
@@ -99,7 +110,14 @@ class Gate:
         follower = DirectoryFollower(
             home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), local_ms
         )
-        gate = cls(settings, home, where, follower, end)
+        relay = DirectoryRelay(
+            home.trust,
+            follower.take,
+            lambda: confluent.reader(own, f"{settings.country}.federation"),
+            partial(_hand_on, own, f"{settings.country}.directory"),
+            settings.home / "relay-owed",
+        )
+        gate = cls(settings, home, where, follower, relay, end)
         gate._assemble()
         return gate
 
@@ -159,7 +177,7 @@ class Gate:
         verify(
             confluent.admin(own),
             wanted(directory, settings.country, production=settings.profile is Profile.PRODUCTION),
-            [*sorted(sources), f"{settings.country}.directory"],
+            [*sorted(sources), f"{settings.country}.directory", f"{settings.country}.federation"],
             plaintext=own.tls is None,
         )
         self.consumers = {
@@ -185,6 +203,7 @@ class Gate:
             if time.monotonic() > deadline:
                 raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
             self.follower.turn()
+            self.relay.turn()
         return newest
 
     def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
@@ -225,9 +244,16 @@ class Gate:
 
     def _start_threads(self) -> None:
         tasks = {f"pump-{country}": pump.run for country, pump in self.pumps.items()}
-        for name, task in {**tasks, "directory": self.follower.run}.items():
+        for name, task in tasks.items():
             self._thread(name, partial(task, self._stop))
+        self._thread("directory", self._follow)
         self._thread("watchdog", lambda: self.watchdog.run(self._stop, self.end))
+
+    def _follow(self) -> None:
+        try:
+            self.follower.run(self._stop, self.relay.turn)
+        finally:
+            self.relay.close()
 
     def _thread(self, name: str, task: Callable[[], None]) -> None:
         def guarded() -> None:

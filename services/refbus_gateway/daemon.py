@@ -103,3 +103,6 @@ class Daemon:
         self.metrics.since(metric.GATEWAY_WITHDRAWALS_AGE, health.withdrawals_unanswered_ms)
         self.metrics.since(metric.GATEWAY_HEARTBEAT_AGE, health.heartbeat_ms)
         self.metrics.put(metric.CLOCK_SKEW, self._gateway.clock_behind_ms() / 1000)
+        newest = self._gateway.newest_directory()
+        self.metrics.put(metric.DIRECTORY_VERSION, newest.version if newest else 0)
+        self.metrics.since(metric.DIRECTORY_AGE, newest.published_at_ms if newest else None)

@@ -89,6 +89,13 @@ class Gateway:
         """Return the newest directory. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED."""
         return self.history.require_fresh(self.now_ms())
 
+    def newest_directory(self) -> Directory | None:
+        """Return the newest verified directory even if it has expired, None before the first one."""
+        try:
+            return self.history.latest
+        except UncheckableError:
+            return None
+
     def policy(self) -> CountryPolicy:
         """Return the rules of this organisation's country. Raises UncheckableError."""
         policy = self.directory().policies.get(self.country)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from refbus.bus.address import BrokerAddress, TlsFiles
-from refbus.bus.port import Admin, Reader
+from refbus.bus.port import Admin, Producer, Reader
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
@@ -26,6 +26,10 @@ class Cluster(Protocol):
 
     def reader(self, topic: str) -> Reader:
         """Return a reader of one topic."""
+        ...
+
+    def producer(self) -> Producer:
+        """Return a producer."""
         ...
 
 
@@ -46,6 +50,12 @@ class KafkaCluster:
         from refbus.bus import confluent
 
         return confluent.reader(self.address, topic)
+
+    def producer(self) -> Producer:
+        """Return a producer. Raises SetupError UNSAFE_SETTING."""
+        from refbus.bus import confluent
+
+        return confluent.producer(self.address)
 
 
 def now_ms() -> int:

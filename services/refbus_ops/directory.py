@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from refbus.bus.writing import write_all
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
@@ -30,6 +31,8 @@ from refbus.trust.enrolment_file import fingerprint
 from refbus.trust.layout import list_files
 from refbus.trust.policy import compile_policy
 from refbus.trust.repository import Publication, Repository, verify_files
+from refbus.wire.transport import DirectoryFile
+from refbus_ops.context import Operator
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -285,6 +288,30 @@ def publish(paths: FederationPaths, passphrase_file: Path, development: bool) ->
         publication.publish(*online)
     shutil.rmtree(paths.staged, ignore_errors=True)
     click.echo(f"version {Repository(paths.repository).snapshot().version} is published")
+
+
+@directory.command()
+@click.pass_context
+def send(context: click.Context) -> None:
+    """Write what is published to the brokers that the settings name.
+
+    With --country it goes to that country's own gateways and gate, <cc>.directory; every other country gets it on
+    <cc>.federation, and its gate hands it on.
+    """
+    operator: Operator = context.find_root().obj
+    own = operator.country or operator.settings.country
+    files = list_files(Repository(context.obj.repository).folder)
+    values = [DirectoryFile(path, content).encode() for path, content in files]
+    if not operator.settings.bootstrap:
+        raise SetupError(Code.SETTINGS_INVALID, "no broker: set REFBUS_BOOTSTRAP_<CC>")
+    for country in sorted(operator.settings.bootstrap):
+        topic = f"{country}.{'directory' if country == own else 'federation'}"
+        producer = operator.cluster(country).producer()
+        try:
+            write_all(producer, topic, values)
+        finally:
+            producer.close()
+        click.echo(f"{topic}: {len(values)} files")
 
 
 @directory.command()

@@ -23,7 +23,7 @@ from refbus.trust import client, versions
 from refbus.trust.assembly import Problem, assemble, key_owners
 from refbus.trust.files import remove_drafts, store_errors, write_whole
 from refbus.trust.history import History
-from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, publishing_order
+from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, list_files, publishing_order
 
 MAX_INCOMING_FILES = 8_000
 MAX_INCOMING_BYTES = 256 * 1024 * 1024
@@ -72,6 +72,11 @@ class TrustStore:
     def problems(self) -> tuple[Problem, ...]:
         """What the version in force leaves out, and why."""
         return () if self._history is None else self._history.problems
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Return (path, content) of what has arrived, in publishing order, to be handed on. Raises StoreError."""
+        with store_errors():
+            return list_files(self._incoming)
 
     def load(self, now_ms: int) -> History | None:
         """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.

@@ -1,0 +1,107 @@
+"""The directory crosses from the federation's topic to a country's own gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from refbus.bus.memory import MemoryBus
+from refbus.errors import Code, TransportError
+from refbus.trust.homes import Home
+from refbus.trust.loader import TrustStore
+from refbus.wire.transport import DirectoryFile
+from refbus_gate.following import DirectoryFollower
+from refbus_gate.relaying import DirectoryRelay
+from support.ceremonies import KZ, Lab, lab
+from support.directories import NOW_MS
+
+FEDERATION, OWN = "kz.federation", "kz.directory"
+
+
+class Node:
+    """What a gate has for the directory, on a bus in memory; `broken` makes the own topic unreachable."""
+
+    def __init__(self, fed: Lab, folder: Path) -> None:
+        self.bus = MemoryBus([FEDERATION, OWN])
+        self.trust: TrustStore = Home(fed.paths.gate(KZ)).trust_store()
+        self.trust.load(NOW_MS)
+        self.marker = folder / "relay-owed"
+        self.broken = False
+        self.start()
+
+    def start(self) -> None:
+        """Begin as a process does, from the start of the topics."""
+        self.follower = DirectoryFollower(self.trust, lambda: self.bus.reader(OWN), lambda: NOW_MS)
+        self.relay = DirectoryRelay(
+            self.trust, self.follower.take, lambda: self.bus.reader(FEDERATION), self._publish, self.marker
+        )
+
+    def receive(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Put files into the federation's topic."""
+        for path, content in files:
+            self.bus.put(FEDERATION, DirectoryFile(path, content).encode())
+
+    def handed_on(self) -> list[str]:
+        """Return the paths in the country's own topic."""
+        return [DirectoryFile.parse(record.value).path for record in self.bus.records(OWN)]
+
+    def _publish(self, values: Sequence[bytes]) -> None:
+        if self.broken:
+            raise TransportError(Code.BROKER_UNREACHABLE, OWN)
+        for value in values:
+            self.bus.put(OWN, value)
+
+
+@pytest.fixture
+def fed(tmp_path: Path) -> Lab:
+    """Make a federation."""
+    return lab(tmp_path / "fed")
+
+
+@pytest.fixture
+def node(fed: Lab, tmp_path: Path) -> Node:
+    """Make a node that knows no directory yet."""
+    return Node(fed, tmp_path)
+
+
+def test_a_whole_version_is_handed_on_once(fed: Lab, node: Node) -> None:
+    """Everything that a gateway needs is there, the timestamp last, and nothing is repeated without need."""
+    node.receive(fed.files())
+    node.relay.turn()
+    assert node.handed_on() == [path for path, _ in fed.files()]
+    assert node.follower.newest() is not None
+    node.relay.turn()
+    assert len(node.handed_on()) == len(fed.files())
+    assert not node.marker.exists()
+
+
+def test_half_a_version_is_not_handed_on(fed: Lab, node: Node) -> None:
+    """Without its timestamp nothing is in force, so nothing goes further."""
+    node.receive(fed.files()[:-1])
+    node.relay.turn()
+    assert node.handed_on() == []
+    assert not node.marker.exists()
+
+
+def test_garbage_and_forged_files_go_no_further(fed: Lab, node: Node) -> None:
+    """What is not a file of the directory, or not signed, is left out."""
+    node.bus.put(FEDERATION, b"garbage")
+    node.receive([(path, content[:-1] + b"x") for path, content in fed.files()])
+    node.relay.turn()
+    assert node.handed_on() == []
+
+
+def test_a_broker_that_is_away_delays_only(fed: Lab, node: Node) -> None:
+    """The version is in force here at once, and handed on when the broker is back, also by the next process."""
+    node.broken = True
+    node.receive(fed.files())
+    node.relay.turn()
+    assert node.follower.newest() is not None
+    assert node.marker.exists()
+    node.broken = False
+    node.start()
+    node.relay.turn()
+    assert node.handed_on() == [path for path, _ in fed.files()]
+    assert not node.marker.exists()
