@@ -32,7 +32,7 @@ from refbus.trust.member import (
     parse_signing_entry,
     signing_mapping,
 )
-from refbus.trust.rotation import first_windows, next_kem_window, next_signing_window
+from refbus.trust.rotation import epoch_from, first_windows, next_kem_window, next_signing_window
 
 REQUEST = "refbus/enrolment-request/1"
 CHALLENGE = "refbus/enrolment-challenge/1"
@@ -163,9 +163,16 @@ def _answer(secret: bytes, digest: bytes) -> bytes:
 
 
 def next_kem(held: Organisation, kem: KemPrivate, signer: SigningPair, now_ms: int) -> KemEntry:
-    """Return the entry of the epoch after the organisation's last, signed by its current key `signer`."""
-    last = max(held.kem_keys, key=lambda key: key.not_after_ms, default=None)
-    window = first_windows(now_ms)[1] if last is None else next_kem_window(last, now_ms)
+    """Return the entry of the epoch after the organisation's last, signed by its current key `signer`.
+
+    Revoked epochs do not count: after a theft the next one begins now, not when the stolen one would have ended.
+    """
+    good = [key for key in held.kem_keys if not key.revoked]
+    last = max(good, key=lambda key: key.not_after_ms, default=None)
+    if last is not None:
+        window = next_kem_window(last, now_ms)
+    else:
+        window = epoch_from(now_ms) if held.kem_keys else first_windows(now_ms)[1]
     return endorse_kem(held.org_id, kem, window, signer)
 
 

@@ -51,7 +51,13 @@ def first_windows(now_ms: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def next_kem_window(present: KemKey, now_ms: int) -> tuple[int, int]:
     """Return the window of the epoch after `present`; if that end has passed, one that begins now."""
-    start = max(present.not_after_ms - EPOCH_OVERLAP_MS, now_ms - now_ms % HOUR_MS)
+    start = max(present.not_after_ms - EPOCH_OVERLAP_MS, epoch_from(now_ms)[0])
+    return start, start + EPOCH_MS
+
+
+def epoch_from(now_ms: int) -> tuple[int, int]:
+    """Return the window of an epoch that begins with this hour."""
+    start = now_ms - now_ms % HOUR_MS
     return start, start + EPOCH_MS
 
 

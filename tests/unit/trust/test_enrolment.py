@@ -211,3 +211,11 @@ def test_an_organisation_without_epochs_starts_again() -> None:
     bare = dataclasses.replace(HELD, kem_keys=())
     entry = next_kem(bare, KEM, PAIR, NOW_MS)
     assert entry.key.usable_at(NOW_MS)
+
+
+def test_after_a_theft_the_next_epoch_begins_with_this_hour() -> None:
+    """A revoked epoch does not keep its successor waiting."""
+    stolen = dataclasses.replace(HELD, kem_keys=tuple(dataclasses.replace(key, revoked=True) for key in HELD.kem_keys))
+    entry = next_kem(stolen, kem_private("next epoch"), PAIR, NOW_MS)
+    assert entry.key.not_before_ms == NOW_MS - NOW_MS % 3_600_000
+    assert entry.key.usable_at(NOW_MS)
