@@ -11,7 +11,7 @@ GATEWAY = {
     ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",
-        "List the cases with `refbus status`.",
+        "List the cases with `refbus case list`.",
     ),
     Code.REFERRAL_UNKNOWN: Explanation(
         "there is no such referral here",
