@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from chaos.evidence import examine
 from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
@@ -40,8 +42,9 @@ from refbus_gateway import acting, casework, consents
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
-from refbus_gateway.store import outbox, referrals
+from refbus_gateway.store import referrals
 from refbus_gateway.store.outbox import RowState
+from refbus_gateway.store.schema import outbox
 
 NAME = "gateways and gates killed"
 EVENTS_PER_CASE = 4
@@ -52,7 +55,8 @@ POINTS = (
 )
 _CLI = "refbus_gateway.cli:main"
 _ANSWER = acting.Answer(EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"})
-_UNDECIDED = frozenset({RowState.READY, RowState.STALE, RowState.HELD})
+_UNDECIDED = (RowState.READY, RowState.STALE, RowState.HELD)
+_WAITING = select(func.count()).select_from(outbox).where(outbox.c.confirmed, outbox.c.state.in_(_UNDECIDED))
 _SETTLE_S = 120.0
 
 
@@ -93,7 +97,7 @@ class Offices:
         found = 0
         for gateway in (self.agency, self.shelter):
             with gateway.store.read() as tx:
-                found += sum(row.state in _UNDECIDED for row in outbox.open_envelopes(tx))
+                found += tx.connection.execute(_WAITING).scalar_one()
         return found
 
 
