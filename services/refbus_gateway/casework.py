@@ -13,7 +13,8 @@ from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RuleError, SetupError
-from refbus_gateway import audit, erasure, sending
+from refbus.wire.payload import categories_of
+from refbus_gateway import audit, erasure, onward, sending
 from refbus_gateway.audit import Decided
 from refbus_gateway.casefile import CaseFile, parse_case
 from refbus_gateway.gateway import Gateway
@@ -45,6 +46,23 @@ def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
         return known
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
     return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
+
+
+def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
+    """Keep the content of an own case once more, as a case of its own: under new names, with no consent yet.
+
+    A referral of the copy cannot be joined with one of the first case by its names, even by the same recipient.
+    """
+    body = cases.body_of(tx, _own(case))
+    body = {**body, "copy_of": body.get("copy_of", case.id)}
+    return cases.create(tx, secrets.token_bytes(32), body, own=True, now_ms=gateway.now_ms())
+
+
+def copies_of(tx: Transaction, case: Case) -> list[int]:
+    """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too."""
+    own = [each for each in cases.every(tx) if each.own and each.key is not None]
+    first = {each.id: cases.body_of(tx, each).get("copy_of", each.id) for each in own}
+    return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
 
 
 def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes) -> None:
@@ -85,6 +103,7 @@ def send_case(
         raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")
     gateway.organisation(org)
     fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
+    onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
     request = tx.vault.hash("request", org.encode(), repr(sorted(fields.items())).encode())
     known = None if again else _sent_before(tx, case, request)
     if known is not None:

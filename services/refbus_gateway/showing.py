@@ -12,7 +12,7 @@ from refbus.core.referral import ReferralView
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
-from refbus_gateway import acting, answers, audit, consenting, course
+from refbus_gateway import acting, answers, audit, consenting, course, onward
 from refbus_gateway.audit import Decided
 from refbus_gateway.casefile.view import Sections, render
 from refbus_gateway.gateway import Gateway
@@ -33,12 +33,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A referral with all its events. `withdrawn`: a withdrawal waits for an answer of ours."""
+    """A referral with all its events. `withdrawn`: a withdrawal waits for an answer of ours.
+
+    `passed_on`: cases here that were made from it, which its withdrawal does not reach by itself.
+    """
 
     referral: Referral
     view: ReferralView
     events: tuple[Shown, ...]
     withdrawn: bool
+    passed_on: tuple[int, ...] = ()
 
 
 def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
@@ -50,7 +54,9 @@ def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str)
     events = referrals.events_of(tx, referral)
     shown = tuple(_show(gateway, tx, referral, event, language) for event in events)
     view = course.view_of(tx, referral)
-    return Opened(referral, view, shown, bool(acting.waiting_withdrawals(tx, referral)))
+    withdrawn = bool(acting.waiting_withdrawals(tx, referral))
+    passed_on = onward.made_from(tx, referral) if withdrawn else []
+    return Opened(referral, view, shown, withdrawn, tuple(passed_on))
 
 
 def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str) -> Shown:

@@ -30,7 +30,10 @@ class RecipientQuery:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case file that can be sent. `categories` are computed from the filled fields."""
+    """A case file that can be sent. `categories` are computed from the filled fields.
+
+    `onward_of`: local number of the received referral that it was made from; never sent.
+    """
 
     recipient: OrgId | RecipientQuery
     purpose: Purpose
@@ -39,6 +42,7 @@ class CaseFile:
     fictional: bool
     categories: frozenset[DataCategory]
     fields: Mapping[str, Any] = field(repr=False)
+    onward_of: int | None = None
 
     def payload(self, event_id: EventId, referral_id: ReferralId) -> dict[str, Any]:
         """Return the payload of the ReferralRequested event with these ids."""
@@ -67,6 +71,7 @@ def parse_case(data: bytes, *, now_ms: int) -> CaseFile:
         fictional=fields["fictional"],
         categories=categories_of(EventType.REFERRAL_REQUESTED, fields),
         fields=fields,
+        onward_of=document.get("onward_of"),
     )
 
 

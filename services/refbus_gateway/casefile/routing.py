@@ -19,9 +19,9 @@ from refbus_gateway.casefile.values import check_text, unknown_field
 FORMAT = "refbus-case/1"
 """Value of `format` in every case file."""
 ROUTING_FIELDS = frozenset(
-    {"format", "about", "help", "recipient", "purpose", "priority", "reply_by", "reply_within_hours"}
+    {"format", "about", "help", "recipient", "purpose", "priority", "reply_by", "reply_within_hours", "onward_of"}
 )
-"""Fields of a case file that are not payload. `about` and `help` are for people and are never sent."""
+"""Fields of a case file that are not payload. `about`, `help` and `onward_of` are for this home and are never sent."""
 MAX_REPLY_HOURS = 24 * 60
 """Longest `reply_within_hours`: sixty days."""
 _HOUR_MS = 3_600_000
@@ -38,6 +38,9 @@ def check_routing(document: Mapping[str, Any], now_ms: int, problems: Problems) 
     _check_member(Purpose, document.get("purpose"), "purpose", problems)
     _check_member(Priority, document.get("priority"), "priority", problems)
     _check_reply(document, now_ms, problems)
+    received = document.get("onward_of")
+    if received is not None and (type(received) is not int or received < 1):
+        problems.invalid("onward_of", "leave it as `refbus case onward` wrote it: the number of the referral")
 
 
 def reply_by(document: Mapping[str, Any], now_ms: int) -> int | None:

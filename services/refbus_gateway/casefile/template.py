@@ -40,6 +40,13 @@ def template() -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
+def event_template(specs: Iterable[FieldSpec]) -> str:
+    """Return an empty file for `--file` with the fields of an event, explained like a case file."""
+    listed = tuple(specs)
+    document = {**_empty(listed), "help": {"help": _ROUTING_HELP["help"], **dict(_help(listed, ""))}}
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
 def _empty(specs: Iterable[FieldSpec]) -> dict[str, Any]:
     return {_written_name(spec): _empty_value(spec) for spec in specs if "hash_of" not in spec.attributes}
 
@@ -65,6 +72,8 @@ def _help(specs: Iterable[FieldSpec], path: str) -> Iterable[tuple[str, str]]:
 
 def _explain(spec: FieldSpec) -> str:
     parts = ["Compulsory." if spec.required else "", spec.doc, _codes(spec) if spec.kind is Kind.CODED else ""]
+    if spec.kind is Kind.ENUM:
+        parts.append(f"One of {', '.join(spec.symbols)}.")
     if spec.category is not None:
         parts.append(f"Category {spec.category}.")
     return " ".join(part for part in parts if part)

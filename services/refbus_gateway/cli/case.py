@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.errors import Code, SetupError
+from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CASE = "CASE is the number of a case, or its case file."
 
 @click.group(name="case")
 def group() -> None:
-    """Keep case files: new, add, list, show, erase."""
+    """Keep case files: new, add, list, show, copy, pass on, erase."""
 
 
 @group.command()
@@ -157,3 +158,6 @@ def _full(fields: object) -> dict[str, object]:
     given = dict(fields) if isinstance(fields, dict) else {}
     ids = {"event_id": bytes(16), "referral_id": bytes(16)}
     return decode_payload(encode_payload(EventType.REFERRAL_REQUESTED, {**given, **ids}))[1]
+
+
+add_onward(group)

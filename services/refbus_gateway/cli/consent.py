@@ -110,17 +110,20 @@ def show(session: Session, case: str) -> None:
 def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> None:
     """Record that the person withdrew. Nothing goes out from now on, and everyone who received something is told."""
     from refbus.core.ids import parse_org_id  # late: the help needs none of it
-    from refbus_gateway import consents
+    from refbus_gateway import casework, consents
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         done = consents.withdraw(session.gateway, tx, found, parse_org_id(to) if to else None)
+        copies = casework.copies_of(tx, found)
     told = [each for each in done if each.notified]
     became = try_to_send(session, later=later) if told else "sent"
     value = [{"organisation": each.org, "version": each.version, "notified": each.notified} for each in done]
     lines = [f"{each.org}: withdrawn{', being told' if each.notified else ', had received nothing'}." for each in done]
+    lines += [f"Case {copy} has the same content: refbus consent withdraw {copy}" for copy in copies]
     session.tell(
-        {"case": found.id, "withdrawn": value, "delivery": became}, [*lines, *([SENT_TEXT[became]] if told else [])]
+        {"case": found.id, "withdrawn": value, "delivery": became, "same_content_as_cases": copies},
+        [*lines, *([SENT_TEXT[became]] if told else [])],
     )

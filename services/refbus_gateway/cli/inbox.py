@@ -91,6 +91,10 @@ def show(session: Session, number: int) -> None:
     if opened.withdrawn:
         texts.append("CONSENT WITHDRAWN: stop using what you received; then say what you did:")
         texts.append(f"  refbus inbox acknowledge {number} STOPPED | ERASED | RETAINED_LEGAL --reason ...")
+    texts += [
+        f"  Passed on as case {case}: ask the person, and withdraw there too: refbus consent withdraw {case}"
+        for case in opened.passed_on
+    ]
     for each in opened.events:
         texts += _event_texts(each)
     session.tell(_value(opened), texts)
@@ -121,6 +125,7 @@ def _value(opened: Opened) -> dict[str, Any]:
         "organisation": opened.referral.org,
         "state": opened.view.status,
         "withdrawal_to_answer": opened.withdrawn,
+        "passed_on_as_cases": list(opened.passed_on),
         "crossed": len(opened.view.crossed),
         "events": [
             {

@@ -1,0 +1,57 @@
+"""`refbus case onward` and `refbus case copy`: to another organisation, or another time, without a link."""
+
+from __future__ import annotations
+
+import click
+
+from refbus.core.vocabulary import DataCategory
+from refbus_gateway.cli.session import Session, example, with_session
+
+
+@click.command()
+@click.argument("referral", type=int)
+@click.option(
+    "--withhold",
+    metavar="CATEGORY",
+    multiple=True,
+    type=click.Choice(list(DataCategory)),
+    help="Leave a data category out; may be repeated.",
+)
+@example("refbus case onward 4 --withhold HEALTH > case.json")
+@with_session
+def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
+    """Print a case file of what REFERRAL brought, to refer the person on to a third organisation.
+
+    The consent under which it came must allow onward transfer of every category in it. The new recipient needs a
+    consent of its own, and learns nothing of the first organisation.
+    """
+    from refbus_gateway import onward as passing  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import synchronised
+
+    synchronised(session)
+    with session.gateway.store.read() as tx:
+        text = passing.case_document(session.gateway, tx, referral, [DataCategory(name) for name in withhold])
+    click.echo(text, nl=False)
+
+
+@click.command()
+@click.argument("number", type=int)
+@example("refbus case copy 3")
+@with_session
+def copy(session: Session, number: int) -> None:
+    """Make a new case with the content of an own one, so that a later referral cannot be joined with an earlier one.
+
+    The copy has names of its own and no consent yet: take it down again with `refbus consent grant`.
+    """
+    from refbus_gateway import casework  # late: the help needs none of it
+    from refbus_gateway.store import cases
+
+    with session.gateway.store.write() as tx:
+        made = casework.copy_case(session.gateway, tx, cases.get(tx, number))
+    session.tell({"case": made.id, "copy_of": number}, [f"Case {made.id}, with the content of case {number}."])
+
+
+def add_onward(group: click.Group) -> None:
+    """Add both commands to `refbus case`."""
+    group.add_command(onward)
+    group.add_command(copy)
