@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ _FILE_LIMIT: Final = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """A command of `refbus inbox`: its name, the event it sends, what it is for, and an example."""
+    """A command that sends an event: its name, the event, what it is for, and an example of its arguments."""
 
     name: str
     event_type: EventType
@@ -77,13 +77,13 @@ SAYINGS: Final = (
 """Every answer."""
 
 
-def add_answers(group: click.Group) -> None:
-    """Add a command for each answer."""
-    for saying in SAYINGS:
-        group.add_command(_command(saying))
+def add_answers(group: click.Group, sayings: Iterable[Saying] = SAYINGS) -> None:
+    """Add a command for each answer to a group of `refbus`."""
+    for saying in sayings:
+        group.add_command(_command(saying, str(group.name)))
 
 
-def _command(saying: Saying) -> click.Command:
+def _command(saying: Saying, group: str) -> click.Command:
     options: list[Callable[[Any], Any]] = [
         click.option("--file", type=click.Path(path_type=Path), help="JSON file with the fields, instead of options."),
         click.option("--codes-checked", is_flag=True, help="A person decided what codes mean that no list here has."),
@@ -102,13 +102,13 @@ def _command(saying: Saying) -> click.Command:
         function = option(function)
     function = click.argument("number", type=int)(function)
     function.__doc__ = saying.text
-    return click.command(name=saying.name)(example(f"refbus inbox {saying.name} {saying.example}")(function))
+    return click.command(name=saying.name)(example(f"refbus {group} {saying.name} {saying.example}")(function))
 
 
 def _options(spec: FieldSpec, prefix: str = "") -> list[Callable[[Any], Any]]:
     """Return the options for one field; a list of records is written as CATEGORY=TEXT, files come with --file only."""
     if spec.kind is Kind.RECORD:
-        if not spec.many:
+        if not spec.many and not prefix:
             return [option for each in spec.fields for option in _options(each, f"{spec.name}.")]
         if [each.name for each in spec.fields] == ["data_category", "text"]:
             return [click.option("--answer", prefix + spec.name, multiple=True, help="CATEGORY=TEXT; may be repeated.")]
