@@ -115,7 +115,7 @@ class Gate:
             follower.take,
             lambda: confluent.reader(own, f"{settings.country}.federation"),
             partial(_hand_on, own, f"{settings.country}.directory"),
-            settings.home / "relay-owed",
+            settings.home / "handed-on",
         )
         gate = cls(settings, home, where, follower, relay, end)
         gate._assemble()

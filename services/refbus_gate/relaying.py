@@ -1,7 +1,7 @@
 """Hands the directory on: what others put into `<cc>.federation` reaches the gateways on `<cc>.directory`.
 
 Files are checked here as everywhere; whole versions are handed on once they are in force at this node, in publishing
-order. A marker file says that something is still to be handed on, so a crash in between only repeats it.
+order, however they came. A marker file says which one was handed on last, so a crash in between only repeats it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refbus.bus.port import Reader
-from refbus.errors import TransportError
+from refbus.errors import RefbusError, TransportError
+from refbus.trust.files import write_whole
 from refbus.trust.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
 
@@ -20,12 +21,12 @@ _BATCH = 500
 
 
 class DirectoryRelay:
-    """Runs in the follower's thread, as both feed one trust store. `take` tells whether a version came into force."""
+    """Runs in the follower's thread, as both feed one trust store through `take`."""
 
     def __init__(
         self,
         trust: TrustStore,
-        take: Callable[[bytes], bool],
+        take: Callable[[bytes], object],
         connect: Callable[[], Reader],
         publish: Callable[[Sequence[bytes]], None],
         marker: Path,
@@ -42,20 +43,29 @@ class DirectoryRelay:
 
         Raises StoreError, SetupError.
         """
-        owed = self._marker.exists()
         reader = self._reader = self._reader or self._connect()
-        records = reader.read(_BATCH, 0.0)
-        if records and not owed:
-            self._marker.touch()
-        moved = [self._take(record.value) for record in records]
-        if owed or any(moved):
-            try:
-                self._publish([DirectoryFile(path, content).encode() for path, content in self._trust.files()])
-            except TransportError as error:
-                _log.warning("the directory could not be handed on yet: %s", error.code)
-                return
-        if owed or records:
-            self._marker.unlink(missing_ok=True)
+        for record in reader.read(_BATCH, 0.0):
+            self._take(record.value)
+        newest = self._in_force()
+        if newest is None or newest == self._handed_on():
+            return
+        try:
+            self._publish([DirectoryFile(path, content).encode() for path, content in self._trust.files()])
+        except TransportError as error:
+            _log.warning("the directory could not be handed on yet: %s", error.code)
+            return
+        write_whole(self._marker, newest)
+
+    def _in_force(self) -> bytes | None:
+        """Return what tells one publication from another: a republished version has a new end."""
+        try:
+            latest = self._trust.history.latest
+        except RefbusError:
+            return None
+        return f"{latest.version} {latest.expires_at_ms}\n".encode()
+
+    def _handed_on(self) -> bytes | None:
+        return self._marker.read_bytes() if self._marker.exists() else None
 
     def close(self) -> None:
         """Free the connection."""
