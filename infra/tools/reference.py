@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.pages import alerts, cli, errors, metrics, schemas, settings, topics
+from tools.pages import alerts, cli, errors, lifecycle, metrics, schemas, settings, topics
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli.page,
     "docs/reference/errors.md": errors.page,
+    "docs/reference/lifecycle.md": lifecycle.page,
     "docs/reference/metrics.md": metrics.page,
     "docs/reference/schemas.md": schemas.page,
     "docs/reference/settings.md": settings.page,

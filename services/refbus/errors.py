@@ -79,6 +79,7 @@ class Code(StrEnum):
     ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
     REASON_REQUIRED = "REASON_REQUIRED"
     NOT_A_PARTY = "NOT_A_PARTY"
+    PURPOSE_MISMATCH = "PURPOSE_MISMATCH"
     CASE_HELD = "CASE_HELD"
     CLOCK_SKEW = "CLOCK_SKEW"
     HOLD_EXPIRED = "HOLD_EXPIRED"
@@ -88,6 +89,26 @@ class Code(StrEnum):
     POSITION_CONFLICT = "POSITION_CONFLICT"
     WATCHDOG_STALLED = "WATCHDOG_STALLED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    # return home (DOMAIN 4.4)
+    GUARD_WISH = "GUARD_WISH"
+    GUARD_NOT_INFORMED = "GUARD_NOT_INFORMED"
+    GUARD_CONSENT = "GUARD_CONSENT"
+    GUARD_RISK_ASSESSMENT = "GUARD_RISK_ASSESSMENT"
+    GUARD_RISK_DIFFERS = "GUARD_RISK_DIFFERS"
+    GUARD_RISK_OUT_OF_DATE = "GUARD_RISK_OUT_OF_DATE"
+    GUARD_RISK_HIGH = "GUARD_RISK_HIGH"
+    GUARD_LEGAL_STATUS = "GUARD_LEGAL_STATUS"
+    GUARD_NATIONALITY = "GUARD_NATIONALITY"
+    GUARD_DOCUMENTS = "GUARD_DOCUMENTS"
+    GUARD_DOCUMENTS_OUT_OF_DATE = "GUARD_DOCUMENTS_OUT_OF_DATE"
+    GUARD_RECEPTION = "GUARD_RECEPTION"
+    GUARD_PLAN = "GUARD_PLAN"
+    GUARD_NOT_FIT = "GUARD_NOT_FIT"
+    GUARD_PROTECTED = "GUARD_PROTECTED"
+    GUARD_FAMILY_ASSESSMENT = "GUARD_FAMILY_ASSESSMENT"
+    GUARD_BEST_INTERESTS = "GUARD_BEST_INTERESTS"
+    GUARD_AGAINST_BEST_INTERESTS = "GUARD_AGAINST_BEST_INTERESTS"
+    GUARD_ESCORT = "GUARD_ESCORT"
     # gateway
     CASE_INVALID = "CASE_INVALID"
     CASE_UNKNOWN = "CASE_UNKNOWN"
@@ -154,7 +175,11 @@ class ConsentError(RefbusError):
 
 
 class RuleError(RefbusError):
-    """A rule of the course of help forbids it: role, state, residency, a missing reason."""
+    """A rule of the course of help forbids it: role, state, residency, a missing reason. `reasons` has every one."""
+
+    def __init__(self, code: Code, detail: str = "", reasons: tuple[Code, ...] = ()) -> None:
+        self.reasons = reasons or (code,)
+        super().__init__(code, detail)
 
 
 class TransportError(RefbusError):

@@ -13,7 +13,7 @@ from refbus.core.consent import Evidence, KnownConsent, Withdrawal
 from refbus.core.facts import EventFact, SystemEvent
 from refbus.core.ids import CaseHandle, ConsentId, EventId, OrgId, SubjectRef
 from refbus.core.passage import KnownReferral, Outcome
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import EventType, Priority
 from refbus.crypto.framing import sha256
 from refbus.wire.consent import decode_record, encode_record
 
@@ -66,6 +66,8 @@ def encode_referral(known: KnownReferral) -> bytes:
             _hex(fact.previous),
             fact.occurred_at_ms,
             fact.reason,
+            fact.priority,
+            fact.respond_by_ms,
         ]
         for fact in known.facts
     ]
@@ -117,7 +119,8 @@ def _evidence(record_bytes: bytes, signer: OrgId, signature_ok: bool) -> Evidenc
 
 
 def _fact(fields: list[Any]) -> EventFact:
-    event_id, kind, sender, recipient, previous, occurred_at_ms, reason = fields
+    event_id, kind, sender, recipient, previous, occurred_at_ms, reason, *later = fields
+    priority, respond_by_ms = later or (None, None)  # absent in what the first release wrote
     before = _raw(previous)
     return EventFact(
         EventId(bytes.fromhex(event_id)),
@@ -127,6 +130,8 @@ def _fact(fields: list[Any]) -> EventFact:
         None if before is None else EventId(before),
         occurred_at_ms,
         reason,
+        None if priority is None else Priority(priority),
+        respond_by_ms,
     )
 
 

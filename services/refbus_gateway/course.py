@@ -1,12 +1,13 @@
-"""How a referral stands: the view that its stored events give, with the rules of `refbus.core.referral`."""
+"""How a course stands: the view that its stored events give, with the rules of `refbus.core.course`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from refbus.core.course import CourseView, may_emit, state_of
 from refbus.core.facts import EventFact
-from refbus.core.referral import ReferralView, Role, may_emit, state_of
+from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import RuleError
 from refbus.wire.payload import decode_payload
@@ -15,12 +16,12 @@ from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
 
-def view_of(tx: Transaction, referral: Referral) -> ReferralView:
+def view_of(tx: Transaction, referral: Referral) -> CourseView:
     """Return where a referral stands. Events that a gate refused are not part of it."""
     return view_from(referrals.events_of(tx, referral))
 
 
-def view_from(events: Iterable[Event]) -> ReferralView:
+def view_from(events: Iterable[Event]) -> CourseView:
     """Return the view that these events give."""
     return state_of(fact_of(event) for event in events if event.status is not EventStatus.REFUSED)
 
@@ -36,6 +37,8 @@ def fact_of(event: Event) -> EventFact:
         block.previous,
         block.occurred_at_ms,
         reason_of(payload_of(event)),
+        block.priority,
+        block.respond_by_ms,
     )
 
 
@@ -55,7 +58,7 @@ def role_in(referral: Referral) -> Role:
     return Role.SOURCE if referral.own else Role.TARGET
 
 
-def require_allowed(view: ReferralView, referral: Referral, event_type: EventType, *, has_reason: bool) -> None:
+def require_allowed(view: CourseView, referral: Referral, event_type: EventType, *, has_reason: bool) -> None:
     """Raise RuleError ROLE_NOT_ALLOWED, STATE_NOT_ALLOWED or REASON_REQUIRED unless we may send this event now."""
     problems = may_emit(view, role_in(referral), event_type, has_reason=has_reason)
     if problems:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.course import rule_of
+from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
-from refbus.core.referral import TABLE, Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
 from refbus.telemetry.labels import InboxResult
@@ -96,7 +97,7 @@ def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referra
 
 
 def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
-    if Role.SOURCE not in TABLE[block.event_type].emitters:
+    if Role.SOURCE not in rule_of(block.event_type).emitters:
         raise UntrustedError(Code.NOT_A_PARTY, "an answer to a referral that is not ours")
     if block.consent_record is None:
         raise UncheckableError(Code.REFERRAL_UNKNOWN, "its request has not come yet")
@@ -116,7 +117,7 @@ def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Ref
 def _check_role(referral: Referral, block: RoutingBlock) -> None:
     """Refuse what the sender's side may never say. The state is not judged: events cross on the way (domain 4.7)."""
     role = Role.TARGET if referral.own else Role.SOURCE
-    if role not in TABLE[block.event_type].emitters:
+    if role not in rule_of(block.event_type).emitters:
         raise RuleError(Code.ROLE_NOT_ALLOWED, block.event_type)
 
 

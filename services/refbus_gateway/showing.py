@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from refbus.audit.record import AuditOutcome, Stage
-from refbus.core.referral import ReferralView
+from refbus.core.course import CourseView
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
@@ -39,7 +39,7 @@ class Opened:
     """
 
     referral: Referral
-    view: ReferralView
+    view: CourseView
     events: tuple[Shown, ...]
     withdrawn: bool
     passed_on: tuple[int, ...] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from refbus.core.referral import ReferralView, State
+from refbus.core.course import CourseView
+from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus_gateway import course
@@ -50,6 +52,7 @@ NEXT: Final = {
 }
 """What a person does when an event is at a hop."""
 _DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
+_RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class ReferralLine:
     """A referral at a glance."""
 
     referral: Referral
-    view: ReferralView
+    view: CourseView
     events: int
     unseen: int
     respond_by_ms: int | None
@@ -94,7 +97,7 @@ class Health:
     alarms: tuple[Alarm, ...]
 
 
-def event_line(tx: Transaction, event: Event, view: ReferralView) -> EventLine:
+def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
     """Return where one of our events is."""
     rows = outbox.of_event(tx, event.id)
     newest = rows[-1] if rows else None
@@ -156,7 +159,7 @@ def _for_people(event: Event) -> bool:
     }
 
 
-def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: ReferralView) -> tuple[Hop, int]:
+def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: CourseView) -> tuple[Hop, int]:
     since_ms = receipts[-1].at_ms if receipts else event.at_ms
     if row is None or row.state is RowState.REFUSED:
         return Hop.REFUSED, since_ms
@@ -170,13 +173,13 @@ def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], vie
     return _seen(view, event, Hop.THEIR_INBOX), since_ms
 
 
-def _seen(view: ReferralView, event: Event, otherwise: Hop) -> Hop:
+def _seen(view: CourseView, event: Event, otherwise: Hop) -> Hop:
     """Use what the recipient itself said, which may come before the gates' receipts do."""
     if event.block.event_type is not EventType.REFERRAL_REQUESTED:
         return otherwise
     if view.state in _DECIDED:
         return Hop.DECIDED
-    return {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}.get(view.state, otherwise)
+    return _RECEIVED.get(view.state, otherwise)
 
 
 STALE_VIEW: Final = Code.NOT_SYNCHRONISED

@@ -15,7 +15,7 @@ from typing import Any
 from refbus.bus.memory import MemoryBus
 from refbus.bus.port import TopicState
 from refbus.core.ids import CountryCode, OrgId, ReferralId
-from refbus.core.referral import ReferralView
+from refbus.core.course import CourseView
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.envelope.format import Envelope
@@ -267,7 +267,7 @@ def say(gateway: Gateway, number: int, event_type: EventType, **document: Any) -
         acting.act(gateway, tx, number, acting.Answer(event_type, document))
 
 
-def view(gateway: Gateway, number: int) -> ReferralView:
+def view(gateway: Gateway, number: int) -> CourseView:
     """Return how a referral stands at a gateway."""
     with gateway.store.read() as tx:
         return course.view_of(tx, referrals.get(tx, number))

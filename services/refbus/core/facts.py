@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.core.ids import EventId, OrgId
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import EventType, Priority
 
 
 class SystemEvent(StrEnum):
@@ -35,6 +35,8 @@ class EventFact:
     previous: EventId | None
     occurred_at_ms: int
     reason: str | None = None  # a code; known to gateways, never to gates
+    priority: Priority | None = None
+    respond_by_ms: int | None = None  # when the sender expects the next word (UTC), or the person on the road
 
 
 def remember(facts: Iterable[EventFact], fact: EventFact) -> tuple[EventFact, ...]:
@@ -48,9 +50,18 @@ def _once(facts: Iterable[EventFact]) -> tuple[EventFact, ...]:
     return tuple(sorted(unique.values(), key=_key))
 
 
-def _key(fact: EventFact) -> tuple[bytes, str, str, str, bytes, int, str]:
-    previous = fact.previous or b""
-    return fact.event_id, fact.type, fact.sender, fact.recipient, previous, fact.occurred_at_ms, fact.reason or ""
+def _key(fact: EventFact) -> tuple[bytes, str, str, str, bytes, int, str, str, int]:
+    return (
+        fact.event_id,
+        fact.type,
+        fact.sender,
+        fact.recipient,
+        fact.previous or b"",
+        fact.occurred_at_ms,
+        fact.reason or "",
+        fact.priority or "",
+        fact.respond_by_ms or 0,
+    )
 
 
 def in_order(

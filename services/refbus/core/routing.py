@@ -41,6 +41,8 @@ _RULES: tuple[Rule, ...] = (
     rules.recipient_key,
     rules.parties,
     rules.lifecycle,
+    rules.purpose,
+    rules.departure,
     rules.residency,
     rules.carried_record,
 )
@@ -139,7 +141,14 @@ def _learnt(case: Matter) -> Iterator[Effect]:
 def _fact(case: Matter) -> AddReferralFact:
     block, evidence = case.presented.block, case.presented.consent
     fact = EventFact(
-        block.event_id, block.event_type, block.sender, block.recipient, block.previous, block.occurred_at_ms
+        block.event_id,
+        block.event_type,
+        block.sender,
+        block.recipient,
+        block.previous,
+        block.occurred_at_ms,
+        priority=block.priority,
+        respond_by_ms=block.respond_by_ms,
     )
     subject_ref = evidence.record.subject_ref if evidence else None
     return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from refbus.core.consent import ConsentState, Decision, KnownConsent
+from refbus.core.consent_rules import minor_until
+from refbus.core.course import CourseView, may_emit, rule_of, state_of
 from refbus.core.directory import CountryPolicy, Directory, DirectoryHistory, Organisation, OrgRole, OrgStatus
+from refbus.core.guards import gaps_from_facts
+from refbus.core.machine import Role
 from refbus.core.passage import KnownReferral, NodeView, Presented
 from refbus.core.permit import decide, request_for
-from refbus.core.referral import TABLE, ReferralView, Role, may_emit, state_of
 from refbus.core.residency import residency_problems
 from refbus.core.verdicts import Point
-from refbus.core.vocabulary import CONTROL_EVENTS, EventType
+from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, EventType
 from refbus.errors import Code
 
 HOUR_MS = 3_600_000
@@ -34,7 +37,7 @@ class Matter:
     sender: Organisation
     recipient: Organisation
     known: KnownReferral | None
-    referral: ReferralView
+    referral: CourseView
     known_consent: KnownConsent  # of the consent id that the event relies on
     now_ms: int  # this machine's clock
 
@@ -201,7 +204,7 @@ def parties(case: Matter) -> Iterator[Code]:
 
 def role_of_sender(case: Matter) -> Role:
     """Return what the sender is in the referral; in one that is not known yet, whoever may send this is that."""
-    emitters = TABLE[case.presented.block.event_type].emitters
+    emitters = rule_of(case.presented.block.event_type).emitters
     assumed = Role.SOURCE if Role.SOURCE in emitters else Role.TARGET
     return case.referral.role_of(case.presented.block.sender) or assumed
 
@@ -212,6 +215,22 @@ def lifecycle(case: Matter) -> Iterator[Code]:
     if case.point is Point.INGRESS or case.repeated:
         codes = tuple(code for code in codes if code is not Code.STATE_NOT_ALLOWED)
     yield from codes
+
+
+def purpose(case: Matter) -> Iterator[Code]:
+    """Hold an event to the one purpose that it may be sent for, so that consent to another does not cover it."""
+    needed = PURPOSE_OF.get(case.presented.block.event_type)
+    if needed is not None and case.presented.block.purpose is not needed:
+        yield Code.PURPOSE_MISMATCH
+
+
+def departure(case: Matter) -> Iterator[Code]:
+    """Let a departure be authorised only when every guard is met that a gate can see. At ingress it is too late."""
+    if case.presented.block.event_type is EventType.DEPARTURE_AUTHORISED and case.point is Point.EGRESS:
+        evidence = case.presented.consent
+        of_age_ms = minor_until(evidence.record) if evidence else None
+        minor = of_age_ms is not None and of_age_ms > case.clock_ms
+        yield from gaps_from_facts(case.known.facts if case.known else (), minor=minor)
 
 
 def control(case: Matter) -> Iterator[Code]:

@@ -6,6 +6,7 @@ under `schemas/codelists`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -95,6 +96,35 @@ class EventType(StrEnum):
     CONSENT_WITHDRAWN = "ConsentWithdrawn"
     WITHDRAWAL_ACKNOWLEDGED = "WithdrawalAcknowledged"
     UNDECRYPTABLE = "Undecryptable"
+    TRANSFER_PROPOSED = "CaseTransferProposed"
+    TRANSFER_ACCEPTED = "CaseTransferAccepted"
+    TRANSFER_REJECTED = "CaseTransferRejected"
+    RETURN_WISH_RECORDED = "ReturnWishRecorded"
+    RISK_ASSESSED = "JointRiskAssessmentRecorded"
+    NATIONALITY_REQUESTED = "NationalityVerificationRequested"
+    NATIONALITY_CONFIRMED = "NationalityVerificationConfirmed"
+    NATIONALITY_NEGATIVE = "NationalityVerificationNegative"
+    FAMILY_TRACING_REQUESTED = "FamilyTracingRequested"
+    FAMILY_ASSESSED = "FamilyAssessmentRecorded"
+    BEST_INTERESTS_DETERMINED = "BestInterestsDetermined"
+    DOCUMENT_REQUESTED = "TravelDocumentRequested"
+    DOCUMENT_ISSUED = "TravelDocumentIssued"
+    RECEPTION_CONFIRMED = "ReceivingOrganisationConfirmed"
+    PLAN_AGREED = "ReturnPlanAgreed"
+    DEPARTURE_AUTHORISED = "DepartureAuthorised"
+    DEPARTED = "Departed"
+    CHECKPOINT_REACHED = "TransitCheckpointReached"
+    TRANSIT_DELAYED = "TransitDelayed"
+    ARRIVED = "Arrived"
+    HANDOVER_CONFIRMED = "HandoverConfirmed"
+    REINTEGRATION_AGREED = "ReintegrationPlanAgreed"
+    MONITORING_RECORDED = "MonitoringContactRecorded"
+    REPATRIATION_CLOSED = "RepatriationClosed"
+    REPATRIATION_SUSPENDED = "RepatriationSuspended"
+    REPATRIATION_RESUMED = "RepatriationResumed"
+    REPATRIATION_ABORTED = "RepatriationAborted"
+    EMERGENCY_INVOKED = "EmergencyDisclosureInvoked"
+    EMERGENCY_REVIEWED = "EmergencyDisclosureReviewed"
 
 
 _Member = TypeVar("_Member", bound=StrEnum)
@@ -114,9 +144,48 @@ CONTROL_EVENTS = frozenset(
         EventType.REFERRAL_OPENED,
         EventType.REFERRAL_CANCELLED,
         EventType.ENTERED_IN_ERROR,
+        EventType.CONSENT_GRANTED,
+        EventType.CONSENT_AMENDED,
         EventType.CONSENT_WITHDRAWN,
         EventType.WITHDRAWAL_ACKNOWLEDGED,
         EventType.UNDECRYPTABLE,
+        EventType.TRANSFER_REJECTED,
+        EventType.REPATRIATION_SUSPENDED,
+        EventType.REPATRIATION_ABORTED,
+        EventType.ARRIVED,
+        EventType.HANDOVER_CONFIRMED,
+        EventType.EMERGENCY_REVIEWED,
     }
 )
 """Events that need no permit: closed schemas, no free text, no data category, only between parties already known."""
+
+_RETURN = (
+    EventType.RETURN_WISH_RECORDED,
+    EventType.RISK_ASSESSED,
+    EventType.BEST_INTERESTS_DETERMINED,
+    EventType.RECEPTION_CONFIRMED,
+    EventType.PLAN_AGREED,
+    EventType.DEPARTURE_AUTHORISED,
+    EventType.DEPARTED,
+    EventType.CHECKPOINT_REACHED,
+    EventType.TRANSIT_DELAYED,
+    EventType.REINTEGRATION_AGREED,
+    EventType.REPATRIATION_CLOSED,
+    EventType.REPATRIATION_RESUMED,
+)
+_IDENTITY = (
+    EventType.NATIONALITY_REQUESTED,
+    EventType.NATIONALITY_CONFIRMED,
+    EventType.NATIONALITY_NEGATIVE,
+    EventType.DOCUMENT_REQUESTED,
+    EventType.DOCUMENT_ISSUED,
+)
+_FAMILY = (EventType.FAMILY_TRACING_REQUESTED, EventType.FAMILY_ASSESSED)
+
+PURPOSE_OF: Mapping[EventType, Purpose] = {
+    **dict.fromkeys(_RETURN, Purpose.REPATRIATION),
+    **dict.fromkeys(_IDENTITY, Purpose.IDENTITY_TRAVEL_DOCUMENT),
+    **dict.fromkeys(_FAMILY, Purpose.FAMILY_TRACING),
+    EventType.MONITORING_RECORDED: Purpose.MONITORING,
+}
+"""The one purpose that an event may be sent for; those that are not here take the purpose of their course."""

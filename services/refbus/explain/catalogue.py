@@ -9,6 +9,7 @@ from refbus.errors import Code, Explanation
 from refbus.explain.decisions import CONSENT, RULES
 from refbus.explain.messages import BYTES, DIRECTORY, ENVELOPE, KEYS
 from refbus.explain.operations import GATEWAY, MACHINE
+from refbus.explain.returns import RETURN
 
 SECTIONS: Mapping[str, Mapping[Code, Explanation]] = MappingProxyType(
     {
@@ -18,6 +19,7 @@ SECTIONS: Mapping[str, Mapping[Code, Explanation]] = MappingProxyType(
         "Keys": KEYS,
         "Consent": CONSENT,
         "Rules and the gate": RULES,
+        "Return home": RETURN,
         "Gateway": GATEWAY,
         "Settings, broker and disk": MACHINE,
     }

@@ -120,6 +120,10 @@ RULES = {
         "an organisation that has no part in this referral tried to act on it",
         "Nothing was changed. Report it to the person who runs the national node.",
     ),
+    Code.PURPOSE_MISMATCH: Explanation(
+        "this step was sent for a purpose that is not its own",
+        "Record the person's consent for the purpose of this step, and send it under that consent.",
+    ),
     Code.CASE_HELD: Explanation(
         "an earlier event of this case waits, so this one waits behind it",
         "It goes on by itself when the earlier one does. `refbus status` says what it waits for.",

@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from refbus.core.course import CourseView, may_emit, state_of
 from refbus.core.facts import EventFact, SystemEvent
 from refbus.core.ids import OrgId
-from refbus.core.referral import (
-    CONSENT_SUSPENDED,
-    OPEN,
-    REOPENABLE,
-    TABLE,
-    ReferralView,
-    Role,
-    State,
-    may_emit,
-    state_of,
-)
+from refbus.core.machine import CourseKind, Role
+from refbus.core.referral import CONSENT_SUSPENDED, HELPING, OPEN, REOPENABLE, TABLE, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from support.consents import COLLECTOR, PARTY
+from support.courses import Course
 from support.directories import gate
 from support.passages import event_id
 
 E = EventType
-SOURCE_EVENTS = {E.REFERRAL_REQUESTED, E.INFORMATION_PROVIDED, E.CONSENT_GRANTED, E.CONSENT_AMENDED, E.ENTERED_IN_ERROR}
-EITHER = {
-    E.REFERRAL_CANCELLED,
-    E.REFERRAL_REOPENED,
-    E.CONSENT_WITHDRAWN,
-    E.WITHDRAWAL_ACKNOWLEDGED,
-    E.UNDECRYPTABLE,
-}
-
-
-class Course:
-    """Writes events one after the other, each having seen the one before unless said otherwise."""
-
-    def __init__(self) -> None:
-        """Start with a request."""
-        self.facts: list[EventFact] = []
-        self.add(E.REFERRAL_REQUESTED)
-
-    def add(
-        self,
-        kind: EventType | SystemEvent,
-        *,
-        by: Role | None = None,
-        after: str | None = "last",
-        name: str | None = None,
-    ) -> Course:
-        """Add an event; `after` names what its sender had seen."""
-        role = by or (Role.SOURCE if kind in SOURCE_EVENTS else Role.TARGET)
-        sender, recipient = (COLLECTOR, PARTY) if role is Role.SOURCE else (PARTY, COLLECTOR)
-        last = self.facts[-1].event_id if self.facts else None
-        previous = last if after == "last" else event_id(after) if after else None
-        number = len(self.facts)
-        identity = event_id(name or f"{kind} {number}")
-        self.facts.append(EventFact(identity, kind, sender, recipient, previous, 1000 + number))
-        return self
-
-    @property
-    def view(self) -> ReferralView:
-        """The view that the events give."""
-        return state_of(self.facts)
-
-
 ROADS = {
     "sent": ((), State.REQUESTED),
     "delivered": ((E.REFERRAL_DELIVERED,), State.DELIVERED),
@@ -103,7 +54,7 @@ def test_each_road_ends_in_its_state(name: str) -> None:
     course = Course()
     for kind in kinds:
         course.add(kind)
-    assert course.view == ReferralView(COLLECTOR, PARTY, state, last=course.facts[-1].event_id)
+    assert course.view == CourseView(COLLECTOR, PARTY, state, last=course.facts[-1].event_id)
     assert course.view.status == state
 
 
@@ -141,6 +92,9 @@ ALLOWED: dict[tuple[Role, EventType | SystemEvent], set[State]] = {
         for role in (Role.SOURCE, Role.TARGET)
         for kind in (E.CONSENT_WITHDRAWN, E.WITHDRAWAL_ACKNOWLEDGED, E.UNDECRYPTABLE)
     },
+    (Role.SOURCE, E.TRANSFER_PROPOSED): set(HELPING),
+    (Role.TARGET, E.TRANSFER_ACCEPTED): set(HELPING),
+    (Role.TARGET, E.TRANSFER_REJECTED): set(HELPING),
     (Role.SYSTEM, SystemEvent.REFERRAL_EXPIRED): {State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW},
 }
 
@@ -151,16 +105,12 @@ def test_who_may_say_what_in_which_state(role: Role, kind: EventType | SystemEve
     """The whole table, written down a second time."""
     states = ALLOWED.get((role, kind))
     for state in State:
-        codes = may_emit(ReferralView(state=state), role, kind)
+        offered = kind in {E.TRANSFER_ACCEPTED, E.TRANSFER_REJECTED}
+        codes = may_emit(CourseView(state=state, last=event_id("a"), transfer_proposed=offered), role, kind)
         if states is None:
             assert codes == (Code.ROLE_NOT_ALLOWED,)
         else:
             assert codes == (() if state in states else (Code.STATE_NOT_ALLOWED,))
-
-
-def test_every_event_type_is_in_the_table() -> None:
-    """No event without a rule."""
-    assert set(TABLE) == {*EventType, *SystemEvent}
 
 
 def test_reasons_are_compulsory_where_somebody_is_turned_away() -> None:
@@ -173,8 +123,9 @@ def test_reasons_are_compulsory_where_somebody_is_turned_away() -> None:
         E.REFERRAL_CANCELLED,
         E.REFERRAL_REOPENED,
         E.ENTERED_IN_ERROR,
+        E.TRANSFER_REJECTED,
     }
-    view = ReferralView(state=State.DRAFT)
+    view = CourseView(state=State.DRAFT)
     assert may_emit(view, Role.TARGET, E.REFERRAL_REJECTED, has_reason=False) == (
         Code.REASON_REQUIRED,
         Code.STATE_NOT_ALLOWED,
@@ -183,7 +134,7 @@ def test_reasons_are_compulsory_where_somebody_is_turned_away() -> None:
 
 def test_nothing_known_is_a_draft_of_nobody() -> None:
     """The empty set of events."""
-    assert state_of([]) == ReferralView()
+    assert state_of([]) == CourseView()
     assert state_of([]).role_of(PARTY) is None
 
 
@@ -214,7 +165,7 @@ def test_a_stranger_changes_nothing() -> None:
 
 def test_an_organisation_cannot_state_what_only_a_timer_can() -> None:
     """Expiry is the gate's own; whoever is named as its sender, it is judged as the system's word."""
-    assert may_emit(ReferralView(state=State.REQUESTED), Role.TARGET, SystemEvent.REFERRAL_EXPIRED)
+    assert may_emit(CourseView(state=State.REQUESTED), Role.TARGET, SystemEvent.REFERRAL_EXPIRED)
     expired = EventFact(event_id("x"), SystemEvent.REFERRAL_EXPIRED, gate("uz"), COLLECTOR, None, 5000)
     assert state_of([*Course().facts, expired]).state is State.EXPIRED
 
@@ -262,11 +213,11 @@ def test_reopening_needs_four_eyes() -> None:
     """One side's word waits, the other side's puts it in progress; twice the same side is not enough."""
     course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_COMPLETED)
     course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
-    assert (course.view.state, course.view.reopening) == (State.COMPLETED, {Role.SOURCE})
+    assert (course.view.state, course.view.first_word) == (State.COMPLETED, {Role.SOURCE})
     course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
     assert course.view.state is State.COMPLETED
     course.add(E.REFERRAL_REOPENED, by=Role.TARGET)
-    assert (course.view.state, course.view.reopening) == (State.IN_PROGRESS, frozenset())
+    assert (course.view.state, course.view.first_word) == (State.IN_PROGRESS, frozenset())
     assert course.add(E.REFERRAL_COMPLETED).view.state is State.COMPLETED
 
 
@@ -276,14 +227,14 @@ def test_a_second_end_asks_for_four_eyes_again() -> None:
     for role in (Role.SOURCE, Role.TARGET):
         course.add(E.REFERRAL_REOPENED, by=role)
     course.add(E.REFERRAL_FAILED).add(E.REFERRAL_REOPENED, by=Role.TARGET)
-    assert (course.view.state, course.view.reopening) == (State.FAILED, {Role.TARGET})
+    assert (course.view.state, course.view.first_word) == (State.FAILED, {Role.TARGET})
 
 
 def test_a_wish_to_reopen_ends_when_the_referral_was_entered_in_error() -> None:
     """A change of state forgets the wish."""
     course = Course().add(E.REFERRAL_CANCELLED).add(E.REFERRAL_REOPENED, by=Role.TARGET, name="wish")
     course.add(E.ENTERED_IN_ERROR)
-    assert (course.view.state, course.view.reopening) == (State.ENTERED_IN_ERROR, frozenset())
+    assert (course.view.state, course.view.first_word) == (State.ENTERED_IN_ERROR, frozenset())
 
 
 def test_a_withdrawal_is_shown_over_an_open_state_only() -> None:
@@ -331,10 +282,49 @@ def test_what_was_completed_failed_or_cancelled_can_be_reopened() -> None:
 
 def test_an_event_that_needs_no_reason_needs_none() -> None:
     """Only the events listed above ask for one."""
-    assert may_emit(ReferralView(state=State.REQUESTED), Role.TARGET, E.REFERRAL_ACCEPTED, has_reason=False) == ()
+    assert may_emit(CourseView(state=State.REQUESTED), Role.TARGET, E.REFERRAL_ACCEPTED, has_reason=False) == ()
 
 
 def test_a_timer_does_not_tell_who_is_who() -> None:
     """Expiry names a gate, which is no party."""
     expired = EventFact(event_id("x"), SystemEvent.REFERRAL_EXPIRED, gate("uz"), COLLECTOR, None, 5000)
     assert (state_of([expired]).source, state_of([expired]).target) == (None, None)
+
+
+def test_custody_moves_with_the_acceptance_only() -> None:
+    """An offer leaves the case where it is; the answer moves it, or not; the state is not touched."""
+    course = Course().add(E.REFERRAL_ACCEPTED).add(E.TRANSFER_PROPOSED)
+    assert (course.view.custody, course.view.transfer_proposed, course.view.state) == (
+        Role.SOURCE,
+        True,
+        State.ACCEPTED,
+    )
+    course.add(E.TRANSFER_ACCEPTED)
+    assert (course.view.custody, course.view.transfer_proposed, course.view.state) == (
+        Role.TARGET,
+        False,
+        State.ACCEPTED,
+    )
+    refused = Course().follow(E.REFERRAL_ACCEPTED, E.TRANSFER_PROPOSED, E.TRANSFER_REJECTED)
+    assert (refused.view.custody, refused.view.transfer_proposed) == (Role.SOURCE, False)
+
+
+def test_custody_is_offered_once_and_only_an_offer_is_answered() -> None:
+    """No answer without an offer, no second offer beside the first, none of what is no longer one's own."""
+    course = Course().add(E.REFERRAL_ACCEPTED)
+    assert may_emit(course.view, Role.TARGET, E.TRANSFER_ACCEPTED) == (Code.STATE_NOT_ALLOWED,)
+    course.add(E.TRANSFER_PROPOSED)
+    assert may_emit(course.view, Role.SOURCE, E.TRANSFER_PROPOSED) == (Code.STATE_NOT_ALLOWED,)
+    course.add(E.TRANSFER_REJECTED)
+    assert may_emit(course.view, Role.SOURCE, E.TRANSFER_PROPOSED) == ()
+    course.follow(E.TRANSFER_PROPOSED, E.TRANSFER_ACCEPTED)
+    assert may_emit(course.view, Role.SOURCE, E.TRANSFER_PROPOSED) == (Code.STATE_NOT_ALLOWED,)
+
+
+def test_an_event_of_another_kind_of_course_is_none_of_this_one() -> None:
+    """Neither allowed nor effective, and it does not turn a referral into a return."""
+    course = Course()
+    assert may_emit(course.view, Role.SOURCE, E.DEPARTED) == (Code.ROLE_NOT_ALLOWED,)
+    stray = EventFact(event_id("s"), E.RETURN_WISH_RECORDED, COLLECTOR, PARTY, None, 0)
+    view = state_of([*course.facts, stray])
+    assert (view.kind, view.state, view.crossed) == (CourseKind.REFERRAL, State.REQUESTED, (stray.event_id,))

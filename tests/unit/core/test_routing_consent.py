@@ -113,8 +113,7 @@ def test_a_narrower_version_counts_at_once_for_events_that_carry_the_older_one()
     """The store's newest record decides, and an older one that comes late does not replace it."""
     kz, _ = sent()
     narrow = amended(consent_record(), provisions=(provision(data_categories=(DataCategory.SERVICE_NEEDS,)),))
-    needs = (DataCategory.SERVICE_NEEDS,)
-    assert isinstance(out(presented(block(E.CONSENT_AMENDED, data_categories=needs), record=narrow), node=kz), Forward)
+    assert isinstance(out(presented(block(E.CONSENT_AMENDED), record=narrow), node=kz), Forward)
     verdict = out(presented(block(E.INFORMATION_PROVIDED)), node=kz)
     assert verdict.codes == (Code.CATEGORY_NOT_COVERED,)
     assert kz.consent(CONSENT_ID).newest[0].record.version == 2
@@ -124,7 +123,7 @@ def test_a_newer_record_is_remembered_even_when_its_event_is_refused() -> None:
     """Narrowing is immediate: the refusal of the amendment does not bring the wider version back."""
     kz, _ = sent()
     nothing = amended(consent_record(), provisions=())
-    assert isinstance(out(presented(block(E.CONSENT_AMENDED), record=nothing), node=kz), Refuse)
+    assert isinstance(out(presented(block(E.TRANSFER_PROPOSED), record=nothing), node=kz), Refuse)
     assert Code.PURPOSE_NOT_COVERED in out(presented(block(E.INFORMATION_PROVIDED)), node=kz).codes
 
 
@@ -132,8 +131,9 @@ def test_a_refused_consent_is_remembered() -> None:
     """A person who says no under the same id is heard."""
     kz, _ = sent()
     no = amended(consent_record(), state=ConsentState.REFUSED)
-    assert out(presented(block(E.CONSENT_AMENDED), record=no), node=kz).codes == (Code.REFUSED,)
-    assert out(presented(block(E.INFORMATION_PROVIDED)), node=kz).codes == (Code.REFUSED,)
+    assert out(presented(block(E.INFORMATION_PROVIDED), record=no), node=kz).codes == (Code.REFUSED,)
+    later = presented(block(E.INFORMATION_PROVIDED), named="later")
+    assert out(later, node=kz).codes == (Code.REFUSED,)
 
 
 def test_a_record_by_another_collector_is_kept_beside() -> None:

@@ -40,7 +40,17 @@ def test_a_request_leaves_with_everything_the_node_must_remember() -> None:
     """Egress forwards to the recipient's country; consent, fact, disclosure and time are effects."""
     event = presented()
     verdict = out(event)
-    fact = EventFact(event.block.event_id, E.REFERRAL_REQUESTED, COLLECTOR, PARTY, None, NOW_MS - 1000)
+    fact = EventFact(
+        event.block.event_id,
+        E.REFERRAL_REQUESTED,
+        COLLECTOR,
+        PARTY,
+        None,
+        NOW_MS - 1000,
+        None,
+        event.block.priority,
+        event.block.respond_by_ms,
+    )
     assert verdict == Forward(
         about=About(
             Point.EGRESS,

@@ -6,22 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from refbus.core.referral import HELPING, OPEN, REOPENABLE, TABLE, UNDECIDED, Role, State
-from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 
 SPEC = Path(__file__).parents[3] / "docs" / "spec"
-SETS = {
-    "ANY": frozenset(State),
-    "SENT": frozenset(State) - {State.DRAFT},
-    "OPEN": OPEN,
-    "UNDECIDED": UNDECIDED,
-    "HELPING": HELPING,
-    "ANSWERABLE": UNDECIDED | {State.EXPIRED},
-    "REOPENABLE": REOPENABLE,
-    "": None,
-    **{state.value: frozenset({state}) for state in State},
-}
 REASONS = """MALFORMED, UNKNOWN_VALUE, NO_CONSENT, BAD_SIGNATURE, CHAIN_BROKEN, SUBJECT_MISMATCH, REFUSED, WITHDRAWN,
 NOT_YET_VALID, EXPIRED, LIFETIME_EXCEEDS_POLICY, GRANTOR_NOT_ENTITLED, GUARDIAN_AUTHORITY_EXPIRED, ASSENT_MISSING,
 NOTICE_UNKNOWN, PURPOSE_NOT_COVERED, ACTION_NOT_COVERED, RECIPIENT_NOT_COVERED, COUNTRY_NOT_COVERED,
@@ -38,18 +25,6 @@ def rows(name: str, first: str) -> list[list[str]]:
             break
         found.append([cell.strip() for cell in line.strip("|").split("|")])
     return found
-
-
-def test_the_table_of_the_specification_is_the_table_of_the_code() -> None:
-    """Each event with its emitters, states, target and compulsory reason."""
-    written = {row[0]: row[1:] for row in rows("lifecycle.md", "event")}
-    assert set(written) == {kind.value for kind in EventType}
-    for kind in EventType:
-        source, target, leads_to, reason = written[kind.value]
-        rule = TABLE[kind]
-        assert rule.emitters.get(Role.SOURCE) == SETS[source], kind
-        assert rule.emitters.get(Role.TARGET) == SETS[target], kind
-        assert (rule.to or "", "yes" if rule.reason else "") == (leads_to, reason), kind
 
 
 def test_each_reason_of_the_decision_has_its_row() -> None:

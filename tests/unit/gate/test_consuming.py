@@ -144,7 +144,7 @@ def test_the_case_of_a_poison_record_waits(world: World, monkeypatch: pytest.Mon
     Poison(world, monkeypatch, "bad", ZeroDivisionError())
     world.outbox("kz", world.event("bad"))
     same_case = {"referral_id": fixed("referral bad"), "case_handle": fixed("case bad", 32)}
-    world.outbox("kz", world.event("after", event_type="ConsentAmended", **same_case))
+    world.outbox("kz", world.event("after", event_type="InformationProvided", **same_case))
     world.settle()
     assert world.notices(agency("kz"))[-1].codes == ("CASE_HELD",)
     monkeypatch.undo()

@@ -48,7 +48,7 @@ def test_later_events_of_the_case_wait_behind(world: World) -> None:
     ahead = world.now_ms + HOUR_MS
     first = world.event("one", occurred_at_ms=ahead, respond_by_ms=None)
     same_case = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
-    second = world.event("two", event_type="ConsentAmended", previous=fixed("one"), **same_case)
+    second = world.event("two", event_type="InformationProvided", previous=fixed("one"), **same_case)
     other = world.event("three")
     for raw in (first, second, other):
         world.outbox("kz", raw)
@@ -67,7 +67,7 @@ def test_a_withdrawal_waits_for_nothing(world: World) -> None:
     world.outbox("kz", world.event("one"))
     world.settle()
     same_case = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
-    held = world.event("two", event_type="ConsentAmended", occurred_at_ms=ahead, respond_by_ms=None, **same_case)
+    held = world.event("two", event_type="InformationProvided", occurred_at_ms=ahead, respond_by_ms=None, **same_case)
     world.outbox("kz", held)
     gone = world.withdrawal("one")
     world.outbox("kz", gone)

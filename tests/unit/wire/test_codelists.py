@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from refbus.core.consent import Informed
+from refbus.core.emergency import EmergencyState
 from refbus.core.referral import CONSENT_SUSPENDED, State
+from refbus.core.repatriation import ReturnState
 from refbus.core.vocabulary import Action, DataCategory, Priority, Purpose
 from refbus.errors import Code, SetupError
 from refbus.resources import data_dir
@@ -25,6 +27,10 @@ LABELLED = {
     "refbus.DataCategory",
     "refbus.Purpose",
     "htcds.spl_Type",
+    "refbus.ReturnState",
+    "refbus.EmergencyState",
+    "refbus.MonitoringResult",
+    "refbus.ReturnResult",
 }
 SCRIPTS = {"en": "LATIN", "uz-Latn": "LATIN", "tk": "LATIN"}
 
@@ -65,6 +71,8 @@ def test_htcds_lists_are_verbatim() -> None:
         ("refbus.Action", list(Action)),
         ("refbus.DataCategory", list(DataCategory)),
         ("refbus.ReferralState", [*State, CONSENT_SUSPENDED]),
+        ("refbus.ReturnState", list(ReturnState)),
+        ("refbus.EmergencyState", list(EmergencyState)),
         ("htcds.con_Consent", list(Informed)),
     ],
 )

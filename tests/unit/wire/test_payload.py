@@ -158,9 +158,9 @@ def test_history_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "data_dir", lambda _name: folder)
     monkeypatch.setattr(module, "_codec", module._codec.__wrapped__)
     known = module._known_schemas.__wrapped__()
-    assert set(known) == {current.fingerprint} | {payload_identity(event)[0] for event in EventType} | {
-        Codec(document).fingerprint
-    }
+    kept = {Codec(json.loads(each.read_text())).fingerprint for each in (folder / "history" / "events").glob("*.avsc")}
+    assert Codec(document).fingerprint in kept
+    assert set(known) == {current.fingerprint} | {payload_identity(event)[0] for event in EventType} | kept
     assert known[Codec(document).fingerprint][0] is EventType.REFERRAL_RESUMED
 
 
