@@ -41,6 +41,10 @@ class NoticeKind(StrEnum):
     REFUSAL = "REFUSAL"
     HEARTBEAT = "HEARTBEAT"
     DELIVERY_FAILED = "DELIVERY_FAILED"
+    REMINDER = "REMINDER"
+    ESCALATION = "ESCALATION"
+    EXPIRED = "EXPIRED"
+    ALARM = "ALARM"
 
 
 class InboxResult(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
-from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, parse_country, parse_org_id
+from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, ReferralId, parse_country, parse_org_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, MalformedError
 from refbus.wire.schema import codec
@@ -34,10 +34,14 @@ class NoticeKind(StrEnum):
     REFUSAL = "REFUSAL"
     HEARTBEAT = "HEARTBEAT"
     DELIVERY_FAILED = "DELIVERY_FAILED"
+    REMINDER = "REMINDER"
+    ESCALATION = "ESCALATION"
+    EXPIRED = "EXPIRED"
+    ALARM = "ALARM"
 
 
 class NoticeOutcome(StrEnum):
-    """What became of the envelope. NONE, the empty text, is for heartbeats."""
+    """What became of the envelope. NONE, the empty text, is for heartbeats and deadlines."""
 
     FORWARDED = "FORWARDED"
     TAKEN = "TAKEN"
@@ -61,6 +65,7 @@ class BorderKind(StrEnum):
     PASSED = "PASSED"
     HOP = "HOP"
     NOTICE = "NOTICE"
+    STATEMENT = "STATEMENT"
 
 
 def _count(number: int) -> int:
@@ -183,7 +188,10 @@ class SealedNotice(WireRecord):
 
 @dataclass(frozen=True, slots=True)
 class GateNotice(WireRecord):
-    """What a gate tells an organisation. Hashes 32 bytes, `decision_id` 16; `codes` are those of errors."""
+    """What a gate tells an organisation. Hashes 32 bytes, `decision_id` 16; `codes` are those of errors.
+
+    The last four fields are about a deadline: its course, kind, step of the ladder, and when that step was due (UTC).
+    """
 
     from_gate: OrgId = field(metadata=_ORG)
     kid: KeyId
@@ -196,6 +204,10 @@ class GateNotice(WireRecord):
     inbox_count: int = field(metadata=_COUNT)
     inbox_hash: bytes
     decision_id: bytes
+    referral_id: ReferralId | None = None
+    deadline: str = ""
+    level: int = field(default=0, metadata=_COUNT)
+    due_ms: int = field(default=0, metadata=_COUNT)
 
 
 @dataclass(frozen=True, slots=True)

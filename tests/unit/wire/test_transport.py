@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refbus.core.ids import CountryCode, EventId, KeyId, OrgId
+from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, ReferralId
 from refbus.errors import MalformedError
 from refbus.wire import transport
 from refbus.wire.schema import codec
@@ -52,8 +52,18 @@ RECORDS: tuple[WireRecord, ...] = (
     SealedNotice(b"t" * 1168, b"box"),
     NOTICE,
     dataclasses.replace(NOTICE, kind=NoticeKind.HEARTBEAT, outcome=NoticeOutcome.NONE, event_id=None, codes=()),
+    dataclasses.replace(
+        NOTICE,
+        kind=NoticeKind.ESCALATION,
+        outcome=NoticeOutcome.NONE,
+        referral_id=ReferralId(ID),
+        deadline="DECIDE",
+        level=2,
+        due_ms=3,
+    ),
     InboxRecord(InboxKind.EVENT, 1, b"body"),
     BorderRecord(BorderKind.HOP, b"body"),
+    BorderRecord(BorderKind.STATEMENT, b"sealed notice"),
     RelayedNotice(HASH, b"notice"),
     DirectoryFile("kz/organisations.json", b"{}"),
     AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, 1, b"sealed", SIGNATURE),
@@ -67,6 +77,8 @@ WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("GateNotice", {"kind": "RUMOUR"}),
     ("GateNotice", {"outcome": "FORGOTTEN"}),
     ("GateNotice", {"inbox_count": -1}),
+    ("GateNotice", {"level": -1}),
+    ("GateNotice", {"due_ms": -1}),
     ("InboxRecord", {"sequence": 0}),
     ("BorderRecord", {"kind": "OTHER"}),
     ("DirectoryFile", {"path": "../root.json"}),
