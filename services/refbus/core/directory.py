@@ -132,6 +132,8 @@ class CountryPolicy:
     emergency_disclosure: bool = False
     assent_age: int = 7  # from this age on a child is asked; below it NOT_REQUIRED is accepted
     notify_subject: bool = False  # the person must be told of each disclosure (e.g. kg, Decree 759 of 21 Nov 2017)
+    emergency_max_hours: int = 72  # an emergency disclosure ends after so long; never more than 72
+    emergency_review_hours: int = 72  # a third officer reviews it within
 
 
 @dataclass(frozen=True, slots=True)
