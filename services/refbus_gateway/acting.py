@@ -7,23 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from refbus.core.consent import ConsentState
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import PURPOSE_OF, EventType
 from refbus.errors import Code, RuleError
 from refbus.wire.consent import decode_signed
-from refbus.wire.fields import FieldSpec, Kind
-from refbus.wire.payload import payload_fields
-from refbus_gateway import casework, sending
+from refbus_gateway import casework, returns, sending
+from refbus_gateway.casefile.asked import written_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import read_record
 from refbus_gateway.consents import terms_of
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.sending import Draft
+from refbus_gateway.sending import Draft, Terms
 from refbus_gateway.store import cases, consents, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
-COMPUTED: Final = frozenset({"event_id", "referral_id"})
 _DECISIONS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_IN_PROGRESS})
 
 
@@ -55,13 +53,31 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     problems.raise_if_any()
     for name, local in answer.events.items():
         fields[name] = _named(events, local).block.event_id
-    return sending.send(gateway, tx, referral, Draft(answer.event_type, fields, terms_of(tx, referral)))
+    return say(gateway, tx, referral, answer.event_type, fields)
 
 
-def written_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
-    """Return the fields of an answer that a person fills; ids of events are given by their local number."""
-    specs = payload_fields(event_type)
-    return tuple(spec for spec in specs if spec.name not in COMPUTED and spec.kind is not Kind.ID)
+def say(gateway: Gateway, tx: Transaction, referral: Referral, event_type: EventType, fields: dict[str, Any]) -> Event:
+    """Send an event whose fields were read: computed ones are added, and what only its content shows is checked.
+
+    Raises as `act` does, and RuleError with a guard of a departure, or PROTECTED_FROM_EMBASSY.
+    """
+    if event_type is EventType.RISK_ASSESSED:
+        fields["assessment_sha256"] = returns.risk_text_sha256(fields)
+    returns.require_safe(gateway, tx, referral, event_type, fields)
+    terms = terms_of(tx, referral)
+    terms = Terms(PURPOSE_OF.get(event_type, terms.purpose), terms.priority, fields.get("expected_ms"))
+    return sending.send(gateway, tx, referral, Draft(event_type, fields, terms))
+
+
+def co_sign(gateway: Gateway, tx: Transaction, number: int) -> Event:
+    """Record the other organisation's risk assessment of a return as it stands, so that both have signed one text.
+
+    Raises RuleError REFERRAL_UNKNOWN, STATE_NOT_ALLOWED; ConsentError.
+    """
+    referral = referrals.get(tx, number)
+    theirs = returns.other_assessment(tx, referral)
+    fields = {name: theirs[name] for name in theirs if name not in {"event_id", "referral_id"}}
+    return say(gateway, tx, referral, EventType.RISK_ASSESSED, fields)
 
 
 def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, reason: str | None) -> Event:

@@ -105,7 +105,7 @@ def send_case(
     fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
     onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
     request = tx.vault.hash("request", org.encode(), repr(sorted(fields.items())).encode())
-    known = None if again else _sent_before(tx, case, request)
+    known = None if again else sent_before(tx, case, request)
     if known is not None:
         return Sent(known, again=True)
     party = cases.counterpart(tx, case, org)
@@ -142,7 +142,8 @@ def destroy(gateway: Gateway, tx: Transaction, case: Case) -> None:
     cases.destroy(tx, case, gateway.now_ms())
 
 
-def _sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
+def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
+    """Return the referral that went out with this request before and was not refused, or None."""
     for referral in referrals.of_request(tx, case, request):
         events = referrals.events_of(tx, referral)
         if any(event.status is not EventStatus.REFUSED for event in events):

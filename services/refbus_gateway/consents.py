@@ -114,11 +114,11 @@ def _notify(gateway: Gateway, tx: Transaction, referral: Referral, record: Conse
 
 
 def terms_of(tx: Transaction, referral: Referral) -> Terms:
-    """Return the purpose and priority of the request that a referral began with."""
-    request = course.request_of(referrals.events_of(tx, referral))
-    if request is None:
+    """Return the purpose and priority of the event that a course began with."""
+    began = course.beginning_of(referrals.events_of(tx, referral))
+    if began is None:
         return Terms(Purpose.REFERRAL_SERVICES, Priority.ROUTINE)
-    return Terms(request.block.purpose, request.block.priority)
+    return Terms(began.block.purpose, began.block.priority)
 
 
 def _ours(gateway: Gateway, kept: Kept) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from refbus.core.course import CourseView, may_emit, state_of
+from refbus.core.course import BEGINS, CourseView, may_emit, state_of
 from refbus.core.facts import EventFact
 from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
@@ -65,6 +65,6 @@ def require_allowed(view: CourseView, referral: Referral, event_type: EventType,
         raise RuleError(problems[0], f"{event_type} while {view.status}")
 
 
-def request_of(events: Iterable[Event]) -> Event | None:
-    """Return the request that a referral began with."""
-    return next((event for event in events if event.block.event_type is EventType.REFERRAL_REQUESTED), None)
+def beginning_of(events: Iterable[Event]) -> Event | None:
+    """Return the event that a course began with: the request, the wish to return, the emergency."""
+    return next((event for event in events if event.block.event_type in BEGINS), None)

@@ -7,9 +7,9 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, UntrustedError
-from refbus_gateway import answers, notices
+from refbus_gateway import answers, notices, returns
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents, inbox, outbox
+from refbus_gateway.store import cases, consents, inbox, outbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
@@ -37,8 +37,12 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
 def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
     """Do what a new event asks for. Raises UntrustedError when it contradicts what is known here."""
     match event.block.event_type:
-        case EventType.REFERRAL_REQUESTED:
+        case EventType.REFERRAL_REQUESTED | EventType.RETURN_WISH_RECORDED | EventType.EMERGENCY_INVOKED:
             answers.delivered(gateway, tx, referral, stored)
+        case EventType.RISK_ASSESSED:
+            returns.require_own_hash(event.payload)
+        case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
+            _departing(gateway, tx, referral)
         case EventType.CONSENT_WITHDRAWN:
             _withdrawn(gateway, tx, referral, stored, event)
         case EventType.WITHDRAWAL_ACKNOWLEDGED:
@@ -47,6 +51,13 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             _undecryptable(gateway, tx, event)
         case _:
             pass
+
+
+def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
+    """Alarm a person here about a departure with open guards; it stays in the course, for it may have happened."""
+    missing = returns.gaps(referrals.events_of(tx, referral), gateway.now_ms())
+    if missing:
+        inbox.raise_alarm(tx, missing[0], f"return {referral.id} departs with {' '.join(missing)}", gateway.now_ms())
 
 
 def _withdrawn(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:

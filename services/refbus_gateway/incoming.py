@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.audit.record import AuditOutcome, Stage
-from refbus.core.course import rule_of
+from refbus.core.course import rule_in, rule_of
 from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
@@ -17,7 +17,7 @@ from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import answers, audit, consenting, effects, notices
+from refbus_gateway import answers, audit, consenting, course, effects, notices
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
@@ -68,7 +68,7 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
         answers.repeated(gateway, tx, row_id, block)
         return False
     referral = _referral(gateway, tx, block)
-    _check_role(referral, block)
+    _check_role(tx, referral, block)
     _check_consent(gateway, tx, referral, block)
     status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
     gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
@@ -114,10 +114,11 @@ def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Ref
     return referrals.create(tx, party, block.referral_id, own=False, now_ms=now_ms)
 
 
-def _check_role(referral: Referral, block: RoutingBlock) -> None:
+def _check_role(tx: Transaction, referral: Referral, block: RoutingBlock) -> None:
     """Refuse what the sender's side may never say. The state is not judged: events cross on the way (domain 4.7)."""
     role = Role.TARGET if referral.own else Role.SOURCE
-    if role not in rule_of(block.event_type).emitters:
+    rule = rule_in(course.view_of(tx, referral), block.event_type)
+    if rule is None or role not in rule.emitters:
         raise RuleError(Code.ROLE_NOT_ALLOWED, block.event_type)
 
 

@@ -138,7 +138,7 @@ def _reasons(
 def _received(tx: Transaction, number: int) -> tuple[Referral, Event]:
     """Return a received referral and its request. Raises RuleError STATE_NOT_ALLOWED for anything else."""
     referral = referrals.get(tx, number)
-    request = course.request_of(referrals.events_of(tx, referral))
-    if referral.own or request is None:
+    request = course.beginning_of(referrals.events_of(tx, referral))
+    if referral.own or request is None or request.block.event_type is not EventType.REFERRAL_REQUESTED:
         raise RuleError(Code.STATE_NOT_ALLOWED, "only a referral that came in can be passed on")
     return referral, request

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from refbus.audit.record import AuditOutcome, Stage
-from refbus.core.course import CourseView
-from refbus.core.vocabulary import EventType
+from refbus.core.course import BEGINS, CourseView
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
 from refbus_gateway import acting, answers, audit, consenting, course, onward
@@ -91,5 +90,5 @@ def _note_opened(gateway: Gateway, tx: Transaction, referral: Referral, event: E
     block = event.block
     decided = Decided(Stage.OPENED, outcome, hidden, block.event_type, block.event_id)
     audit.record(gateway, tx, case, decided)
-    if block.event_type is EventType.REFERRAL_REQUESTED and not hidden:
+    if block.event_type in BEGINS and not hidden:
         answers.opened(gateway, tx, referral, event)

@@ -115,7 +115,7 @@ def referral_lines(tx: Transaction, *, own: bool | None = None) -> list[Referral
 def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
     """Return one referral at a glance."""
     events = referrals.events_of(tx, referral)
-    request = course.request_of(events)
+    request = course.beginning_of(events)
     return ReferralLine(
         referral=referral,
         view=course.view_from(events),

@@ -8,6 +8,7 @@ import pytest
 
 from refbus.audit import AuditOutcome, Stage, open_entry
 from refbus.core.ids import OrgId
+from refbus.core.machine import Role
 from refbus.core.referral import CONSENT_SUSPENDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
@@ -194,3 +195,17 @@ def test_a_restored_backup_erases_again(own: Road, tmp_path: Path) -> None:
 def _inspector(road: Road, country: str) -> str:
     found = road.kz.directory().organisations.values()
     return next(each.org_id for each in found if each.role == "INSPECTOR" and each.country == country)
+
+
+def test_custody_moves_to_the_organisation_that_helps_when_it_accepts(shared: Road) -> None:
+    """An offer moves nothing; the acceptance does, at both offices."""
+    _, number, there = delivered(shared, "custody")
+    say(shared.uz, there, EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+    shared.settle()
+    say(shared.kz, number, EventType.TRANSFER_PROPOSED, reason="MOVED", responsible_worker_role="CASE_MANAGER")
+    shared.settle()
+    assert view(shared.uz, there).transfer_proposed
+    assert view(shared.uz, there).custody is Role.SOURCE
+    say(shared.uz, there, EventType.TRANSFER_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+    shared.settle()
+    assert (view(shared.kz, number).custody, view(shared.uz, there).custody) == (Role.TARGET, Role.TARGET)

@@ -14,8 +14,8 @@ from typing import Any
 
 from refbus.bus.memory import MemoryBus
 from refbus.bus.port import TopicState
-from refbus.core.ids import CountryCode, OrgId, ReferralId
 from refbus.core.course import CourseView
+from refbus.core.ids import CountryCode, OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.envelope.format import Envelope

@@ -85,12 +85,19 @@ def rule_of(saying: Saying) -> Rule:
     return machine_for(saying).table[saying]
 
 
+def rule_in(view: CourseView, saying: Saying) -> Rule | None:
+    """Return the rule of an event in this course; None when its kind has none. Nothing said yet: any kind."""
+    return rule_of(saying) if _is_new(view) else view.machine.table.get(saying)
+
+
+def _is_new(view: CourseView) -> bool:
+    return view.last is None and view.state is view.machine.draft
+
+
 def may_emit(view: CourseView, role: Role, saying: Saying, *, has_reason: bool = True) -> tuple[Code, ...]:
     """Return why `role` may not send this now, sorted; empty when it may. A gate cannot see reasons."""
-    new = view.last is None and view.state is view.machine.draft
-    machine = machine_for(saying) if new else view.machine
-    state = machine.draft if new else view.state
-    rule = machine.table.get(saying)
+    rule = rule_in(view, saying)
+    state = machine_for(saying).draft if _is_new(view) else view.state
     if rule is None:
         return (Code.ROLE_NOT_ALLOWED,)
     codes = []

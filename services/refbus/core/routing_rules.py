@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from refbus.core.consent import ConsentState, Decision, KnownConsent
 from refbus.core.consent_rules import minor_until
-from refbus.core.course import CourseView, may_emit, rule_of, state_of
+from refbus.core.course import CourseView, may_emit, rule_in, state_of
 from refbus.core.directory import CountryPolicy, Directory, DirectoryHistory, Organisation, OrgRole, OrgStatus
 from refbus.core.guards import gaps_from_facts
 from refbus.core.machine import Role
@@ -204,8 +204,8 @@ def parties(case: Matter) -> Iterator[Code]:
 
 def role_of_sender(case: Matter) -> Role:
     """Return what the sender is in the referral; in one that is not known yet, whoever may send this is that."""
-    emitters = rule_of(case.presented.block.event_type).emitters
-    assumed = Role.SOURCE if Role.SOURCE in emitters else Role.TARGET
+    rule = rule_in(case.referral, case.presented.block.event_type)
+    assumed = Role.SOURCE if rule is None or Role.SOURCE in rule.emitters else Role.TARGET
     return case.referral.role_of(case.presented.block.sender) or assumed
 
 

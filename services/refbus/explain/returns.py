@@ -81,4 +81,8 @@ RETURN = {
         "a child would travel without an escort",
         "Name a guardian or another escort in the return plan.",
     ),
+    Code.PROTECTED_FROM_EMBASSY: Explanation(
+        "the person seeks protection, so the embassy of the home country must not hear of them",
+        "Do not contact the embassy. Ask the asylum authority of this country how identity can be established.",
+    ),
 }

@@ -74,7 +74,7 @@ def check_text(content: Any, path: str, problems: Problems) -> str:
 
 
 def _is_computed(spec: FieldSpec) -> bool:
-    return "hash_of" in spec.attributes
+    return "hash_of" in spec.attributes or spec.attributes.get("computed", False)
 
 
 def _add_hashes(specs: Iterable[FieldSpec], values: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.payload import payload_fields
-from refbus_gateway.acting import COMPUTED, Answer, act
+from refbus_gateway.acting import Answer, act
+from refbus_gateway.casefile.asked import asked_fields
 from refbus_gateway.cli.session import Session, example, with_session
 
 _FILE_LIMIT: Final = 1_048_576
@@ -89,9 +90,8 @@ def _command(saying: Saying, group: str) -> click.Command:
         click.option("--codes-checked", is_flag=True, help="A person decided what codes mean that no list here has."),
         click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it."),
     ]
-    for spec in payload_fields(saying.event_type):
-        if spec.name not in COMPUTED:
-            options += _options(spec)
+    for spec in asked_fields(saying.event_type):
+        options += field_options(spec)
 
     @with_session
     def answer(session: Session, /, number: int, **values: Any) -> None:
@@ -105,11 +105,11 @@ def _command(saying: Saying, group: str) -> click.Command:
     return click.command(name=saying.name)(example(f"refbus {group} {saying.name} {saying.example}")(function))
 
 
-def _options(spec: FieldSpec, prefix: str = "") -> list[Callable[[Any], Any]]:
-    """Return the options for one field; a list of records is written as CATEGORY=TEXT, files come with --file only."""
+def field_options(spec: FieldSpec, prefix: str = "") -> list[Callable[[Any], Any]]:
+    """Return the options for one field; answers are written as CATEGORY=TEXT, other lists of records need --file."""
     if spec.kind is Kind.RECORD:
         if not spec.many and not prefix:
-            return [option for each in spec.fields for option in _options(each, f"{spec.name}.")]
+            return [option for each in spec.fields for option in field_options(each, f"{spec.name}.")]
         if [each.name for each in spec.fields] == ["data_category", "text"]:
             return [click.option("--answer", prefix + spec.name, multiple=True, help="CATEGORY=TEXT; may be repeated.")]
         return []
@@ -144,9 +144,9 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
 
     file, later = values.pop("file"), values.pop("later")
     codes_checked = values.pop("codes_checked")
-    ids = {spec.name for spec in payload_fields(saying.event_type) if spec.kind is Kind.ID} - COMPUTED
+    ids = {spec.name for spec in asked_fields(saying.event_type) if spec.kind is Kind.ID}
     events = {name: values.pop(name) for name in ids if values.get(name) is not None}
-    document = _from_file(file) if file is not None else _document(saying.event_type, values)
+    document = file_document(file) if file is not None else document_of(saying.event_type, values)
     answer = Answer(saying.event_type, document, events, codes_checked=codes_checked)
     with session.gateway.store.write() as tx:
         event = act(session.gateway, tx, number, answer)
@@ -155,7 +155,7 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
     session.tell(value, [f"Referral {number}: {saying.event_type}.", SENT_TEXT[became]])
 
 
-def _document(event_type: EventType, values: dict[str, Any]) -> dict[str, Any]:
+def document_of(event_type: EventType, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given as the JSON object that a file would hold."""
     document: dict[str, Any] = {}
     specs = {spec.name: spec for spec in payload_fields(event_type)}
@@ -195,7 +195,8 @@ def _pair(text: str) -> dict[str, str]:
     return {"data_category": category, "text": answer}
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def file_document(path: Path) -> dict[str, Any]:
+    """Return the fields that a file has. Raises SetupError FILE_UNREADABLE, MalformedError CASE_INVALID."""
     from refbus_gateway.home import read_json_object  # late: only with --file
 
     return dict(read_json_object(path, _FILE_LIMIT, Code.CASE_INVALID))

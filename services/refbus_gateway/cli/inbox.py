@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from refbus_gateway.cli.answers import add_answers
+from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
-
-if TYPE_CHECKING:
-    from refbus_gateway.showing import Opened, Shown
 
 RESULTS = ("STOPPED", "ERASED", "RESTRICTED", "RETAINED_LEGAL")
 REASONS = (
@@ -79,25 +75,13 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
 def show(session: Session, number: int) -> None:
     """Open a referral: consent is checked again, and the sender learns that it was opened."""
     from refbus_gateway import showing  # late: the help needs none of it
-    from refbus_gateway.cli.show import state_text
     from refbus_gateway.cli.syncing import synchronised, try_to_send
 
     synchronised(session)
     with session.gateway.store.write() as tx:
         opened = showing.open_referral(session.gateway, tx, number, session.language)
     try_to_send(session)
-    state = state_text(opened.view.status, session.language)
-    texts = [f"Referral {number}, {opened.referral.org}: {state}"]
-    if opened.withdrawn:
-        texts.append("CONSENT WITHDRAWN: stop using what you received; then say what you did:")
-        texts.append(f"  refbus inbox acknowledge {number} STOPPED | ERASED | RETAINED_LEGAL --reason ...")
-    texts += [
-        f"  Passed on as case {case}: ask the person, and withdraw there too: refbus consent withdraw {case}"
-        for case in opened.passed_on
-    ]
-    for each in opened.events:
-        texts += _event_texts(each)
-    session.tell(_value(opened), texts)
+    session.tell(opened_value(opened), opened_texts(opened, session.language))
 
 
 @group.command()
@@ -116,48 +100,6 @@ def acknowledge(session: Session, number: int, result: str, reason: str | None, 
         acting.acknowledge(session.gateway, tx, number, result, reason)
     became = try_to_send(session, later=later)
     session.tell({"referral": number, "result": result, "delivery": became}, [SENT_TEXT[became]])
-
-
-def _value(opened: Opened) -> dict[str, Any]:
-    return {
-        "referral": opened.referral.id,
-        "case": opened.referral.case_id,
-        "organisation": opened.referral.org,
-        "state": opened.view.status,
-        "withdrawal_to_answer": opened.withdrawn,
-        "passed_on_as_cases": list(opened.passed_on),
-        "crossed": len(opened.view.crossed),
-        "events": [
-            {
-                "event": each.event.id,
-                "type": each.event.block.event_type,
-                "from": each.event.block.sender,
-                "at_ms": each.event.block.occurred_at_ms,
-                "hidden": [str(code) for code in each.hidden],
-                "unknown_codes": [
-                    {"path": code.path, "code": code.code, "list": code.code_list} for code in each.unknown
-                ],
-                "content": each.sections,
-            }
-            for each in opened.events
-        ],
-    }
-
-
-def _event_texts(shown: Shown) -> list[str]:
-    from refbus_gateway.casefile.view import safe  # late: the help needs none of it
-    from refbus_gateway.cli.show import section_lines, time_text, words
-
-    block = shown.event.block
-    arrow = "to" if shown.event.outgoing else "from"
-    other = block.recipient if shown.event.outgoing else block.sender
-    head = f"[{shown.event.id}] {words(block.event_type)}, {arrow} {other}, {time_text(block.occurred_at_ms)}"
-    hidden = [f"  not shown: {' '.join(shown.hidden)}"] if shown.hidden else []
-    unknown = [
-        f"  CODE_PARKED {code.path}: {safe(code.code)} is not in {safe(code.code_list)} here; ask the sender"
-        for code in shown.unknown
-    ]
-    return [head, *hidden, *unknown, *section_lines(shown.sections)]
 
 
 add_answers(group)

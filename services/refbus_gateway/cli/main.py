@@ -23,6 +23,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "case": ("case:group", "Keep case files: new, add, list, show, erase."),
     "consent": ("consent:group", "Take down what a person agreed to, show it, withdraw it."),
     "send": ("send:send", "Refer a case to one organisation."),
+    "return": ("returning:group", "Bring a person home, step by step."),
+    "transfer": ("transfer:group", "Hand a case over to the organisation that helps, or take it."),
     "inbox": ("inbox:group", "Read and answer what other organisations sent."),
     "status": ("status:status", "Where everything is that was sent, and what to do next."),
     "receipts": ("status:receipts", "What the gates confirmed about a referral, as signed."),

@@ -6,6 +6,8 @@ from refbus.wire.labels import label
 from refbus_gateway.casefile.view import Sections, show_time
 from refbus_gateway.casefile.view import title as words
 
+_STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
+
 
 def time_text(time_ms: int | None) -> str:
     """Return a time in ms UTC to the minute, "-" for none."""
@@ -13,8 +15,8 @@ def time_text(time_ms: int | None) -> str:
 
 
 def state_text(status: str, language: str) -> str:
-    """Return the words for a state of a referral in a language."""
-    found = label(language, "refbus.ReferralState", status)
+    """Return the words for a state of a course in a language."""
+    found = next((words for name in _STATES if (words := label(language, name, status))), None)
     return found or status.replace("_", " ").capitalize()
 
 

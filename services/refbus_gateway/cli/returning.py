@@ -1,0 +1,232 @@
+"""`refbus return`: a person goes home. One command for each step, generated from the schemas as the answers are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus_gateway.cli.answers import Saying, add_answers, document_of, field_options, file_document
+from refbus_gateway.cli.opened import opened_texts, opened_value
+from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.returns import wish_fields
+
+if TYPE_CHECKING:
+    from refbus.errors import Code
+
+_E = EventType
+STEPS: Final = (
+    Saying("assess", _E.RISK_ASSESSED, "Record the joint risk assessment.", "1 --file risks.json"),
+    Saying(
+        "ask-nationality",
+        _E.NATIONALITY_REQUESTED,
+        "Ask the home country whether the person is a national.",
+        "1 --citizenship KG --embassy-may-be-asked false",
+    ),
+    Saying("confirm-nationality", _E.NATIONALITY_CONFIRMED, "Confirm the nationality.", "1 --citizenship KG"),
+    Saying(
+        "deny-nationality",
+        _E.NATIONALITY_NEGATIVE,
+        "Say that the nationality is not confirmed.",
+        "1 --reason MORE_NEEDED",
+    ),
+    Saying("trace-family", _E.FAMILY_TRACING_REQUESTED, "Ask to find and assess the family.", "1 --file family.json"),
+    Saying("family", _E.FAMILY_ASSESSED, "Record the family assessment.", "1 --result SUITABLE_WITH_SUPPORT"),
+    Saying(
+        "best-interests",
+        _E.BEST_INTERESTS_DETERMINED,
+        "Record what is best for a child.",
+        "1 --conclusion RETURN_TO_FAMILY --guardian-agrees true --determined-by-role CHILD_PROTECTION_OFFICER",
+    ),
+    Saying(
+        "ask-document",
+        _E.DOCUMENT_REQUESTED,
+        "Ask for a travel document.",
+        "1 --kind RETURN_CERTIFICATE --embassy-may-be-asked true",
+    ),
+    Saying(
+        "document",
+        _E.DOCUMENT_ISSUED,
+        "Record a travel document.",
+        "1 --kind PASSPORT --valid-until 2027-01-01T00:00+05:00",
+    ),
+    Saying(
+        "reception",
+        _E.RECEPTION_CONFIRMED,
+        "Confirm that the person is taken in.",
+        "1 --responsible-worker-role SHELTER_MANAGER --place-kind SHELTER --meets-on-arrival true "
+        "--available-from 2026-11-01T00:00+05:00",
+    ),
+    Saying("plan", _E.PLAN_AGREED, "Record the return plan.", "1 --file plan.json"),
+    Saying(
+        "authorise",
+        _E.DEPARTURE_AUTHORISED,
+        "Authorise the departure, when every guard is met.",
+        "1 --departs 2026-11-02T08:00+05:00 --first-officer-role CASE_MANAGER "
+        "--second-officer-role NATIONAL_FOCAL_POINT",
+    ),
+    Saying(
+        "depart",
+        _E.DEPARTED,
+        "Say that the person has left.",
+        "1 --at 2026-11-02T08:10+05:00 --expected 2026-11-02T20:00+05:00",
+    ),
+    Saying(
+        "checkpoint",
+        _E.CHECKPOINT_REACHED,
+        "Say that the person is at a stop.",
+        "1 --at 2026-11-02T13:00+05:00 --place Korday --expected 2026-11-02T20:00+05:00",
+    ),
+    Saying(
+        "delay",
+        _E.TRANSIT_DELAYED,
+        "Say that the journey takes longer.",
+        "1 --reason BORDER --expected 2026-11-03T01:00+05:00",
+    ),
+    Saying(
+        "arrived",
+        _E.ARRIVED,
+        "Say that the person is there.",
+        "1 --at 2026-11-02T19:30+05:00 --expected 2026-11-03T12:00+05:00",
+    ),
+    Saying("handover", _E.HANDOVER_CONFIRMED, "Sign the hand-over; both must.", "1 --at 2026-11-02T19:40+05:00"),
+    Saying(
+        "reintegration",
+        _E.REINTEGRATION_AGREED,
+        "Record the plan for the time at home.",
+        "1 --stage CRISIS --services SocialCare --monitoring-agreed true --responsible-worker-role SOCIAL_WORKER",
+    ),
+    Saying("monitor", _E.MONITORING_RECORDED, "Record how the person fares.", "1 --month 3 --result SAFE"),
+    Saying("close", _E.REPATRIATION_CLOSED, "Close the return, with its result.", "1 --result INTEGRATED"),
+    Saying("suspend", _E.REPATRIATION_SUSPENDED, "Interrupt the return, with the reason.", "1 --reason HEALTH"),
+    Saying("resume", _E.REPATRIATION_RESUMED, "Go on with the return.", "1 --responsible-worker-role CASE_MANAGER"),
+    Saying("abort", _E.REPATRIATION_ABORTED, "Give the return up, with the reason.", "1 --reason PERSON_DECLINED"),
+    Saying("ask", _E.INFORMATION_REQUESTED, "Ask the other office.", "1 --asked-categories HEALTH --question ..."),
+    Saying("provide", _E.INFORMATION_PROVIDED, "Answer what was asked.", '1 --answer "HEALTH=No allergy known"'),
+    Saying("mistake", _E.ENTERED_IN_ERROR, "Say that a return was entered by mistake.", "1 --reason WRONG_PERSON"),
+)
+"""Every step of a return but the first."""
+
+
+@click.group(name="return")
+def group() -> None:
+    """Bring a person home. NUMBER is the number of a return in `refbus status` or `refbus inbox list`."""
+
+
+@click.argument("case")
+@click.option("--to", required=True, help="Organisation in the home country; refbus orgs find --country kg")
+@click.option(
+    "--withhold",
+    metavar="CATEGORY",
+    multiple=True,
+    type=click.Choice(list(DataCategory)),
+    help="Leave a data category out; may be repeated.",
+)
+@click.option("--file", type=click.Path(path_type=Path), help="JSON file with the fields, instead of options.")
+@click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
+@example(
+    "refbus return begin 3 --to kg-agency01 --is-minor false --seeks-protection false --decided-freely true \\",
+    "    --alternatives-explained true --risks-explained true --may-stop-explained true",
+)
+@with_session
+def begin(
+    session: Session, /, case: str, to: str, withhold: tuple[str, ...], file: Path | None, *, later: bool, **values: Any
+) -> None:
+    """Record a person's wish to go home, and begin the return with an organisation there.
+
+    CASE is the number of an own case, or its case file; who the person is comes from there. The person's consent must
+    cover REPATRIATION, and for later steps IDENTITY_TRAVEL_DOCUMENT, FAMILY_TRACING and MONITORING.
+    """
+    from refbus.core.ids import parse_org_id  # late: the help needs none of it
+    from refbus_gateway import returns
+    from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+
+    document = file_document(file) if file else document_of(_E.RETURN_WISH_RECORDED, values)
+    with session.gateway.store.write() as tx:
+        found = resolve(session, tx, case)
+        withheld = [DataCategory(name) for name in withhold]
+        sent = returns.begin(session.gateway, tx, found, parse_org_id(to), document, withhold=withheld)
+    value = {"case": found.id, "return": sent.referral.id, "to": sent.referral.org, "sent_before": sent.again}
+    head = f"Return {sent.referral.id} to {sent.referral.org}."
+    if sent.again:
+        session.tell(value, [head, "The same wish was sent before and was left alone."])
+        return
+    became = try_to_send(session, later=later)
+    session.tell({**value, "delivery": became}, [head, SENT_TEXT[became]])
+
+
+@group.command(name="co-sign")
+@click.argument("number", type=int)
+@click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
+@example("refbus return co-sign 1")
+@with_session
+def co_sign(session: Session, number: int, *, later: bool) -> None:
+    """Sign the risk assessment that the other organisation recorded, word for word. Read it first: return show."""
+    from refbus_gateway import acting  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT, synchronised, try_to_send
+
+    synchronised(session)
+    with session.gateway.store.write() as tx:
+        event = acting.co_sign(session.gateway, tx, number)
+    became = try_to_send(session, later=later)
+    value = {"return": number, "event": event.id, "type": event.block.event_type, "delivery": became}
+    session.tell(value, [f"Return {number}: {event.block.event_type}.", SENT_TEXT[became]])
+
+
+@group.command()
+@click.argument("number", type=int)
+@example("refbus return show 1")
+@with_session
+def show(session: Session, number: int) -> None:
+    """Open a return: everything that was said, and what still stands in the way of a departure."""
+    from refbus_gateway import returns, showing  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import synchronised, try_to_send
+    from refbus_gateway.store import referrals
+
+    synchronised(session)
+    with session.gateway.store.write() as tx:
+        opened = showing.open_referral(session.gateway, tx, number, session.language)
+        missing = returns.open_guards(session.gateway, tx, referrals.get(tx, number))
+    try_to_send(session)
+    value = {**opened_value(opened), "guards": [str(code) for code in missing]}
+    session.tell(value, [*opened_texts(opened, session.language), *guard_texts(missing)])
+
+
+@group.command()
+@click.argument("step", type=click.Choice(["begin", *(saying.name for saying in STEPS)]))
+@example("refbus return template plan > plan.json")
+def template(step: str) -> None:
+    """Print an empty file for --file of STEP, with an explanation of every field."""
+    from refbus_gateway.casefile.asked import written_fields  # late: the help needs none of it
+    from refbus_gateway.casefile.template import event_template
+
+    types = {saying.name: saying.event_type for saying in STEPS}
+    click.echo(event_template(wish_fields() if step == "begin" else written_fields(types[step])), nl=False)
+
+
+def guard_texts(missing: tuple[Code, ...]) -> list[str]:
+    """Return what stands in the way of a departure, each with the command that settles it."""
+    from refbus.core.guards import SETTLED_BY  # late: the help needs none of it
+    from refbus.explain import explanation
+
+    commands = {saying.event_type: saying.name for saying in STEPS}
+    lines = ["Before the departure:"] if missing else []
+    for code in missing:
+        names = [commands[kind] for kind in SETTLED_BY[code] if kind in commands]
+        lines.append(f"  {code}: {explanation(code).meaning}" + (f" (refbus return {names[0]})" if names else ""))
+    return lines
+
+
+def _add_begin() -> None:
+    function: Any = begin
+    for spec in reversed(wish_fields()):
+        for option in field_options(spec):
+            function = option(function)
+    group.add_command(click.command(name="begin")(function))
+
+
+_add_begin()
+add_answers(group, STEPS)

@@ -1,0 +1,93 @@
+"""A return home as case-workers type it: from the wish to the departure, with the guards that still stand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refbus.core.vocabulary import DataCategory
+from refbus.errors import Code
+from support.commands import Commands, file
+from support.gateways import case_file, consent_file, id_of, incoming
+from support.homecoming import DAY_MS, RETURN_PURPOSES, plan, risks
+from support.nodes import Road
+
+INFORMED = (
+    *("--is-minor", "false", "--seeks-protection", "false", "--decided-freely", "true"),
+    *("--alternatives-explained", "true", "--risks-explained", "true", "--may-stop-explained", "true"),
+)
+
+
+def test_a_return_is_typed_step_by_step(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options for short steps, a file for long ones; what stands in the way is shown with its command."""
+    refbus, kz, uz = Commands(shared, capsys), shared.agency, shared.shelter
+    case = file(tmp_path, "case.json", case_file(about="Fictional: typed"))
+    permit = {"purposes": RETURN_PURPOSES, "actions": ["DISCLOSE", "REPORT_BACK"]}
+    categories = sorted(set(DataCategory) - {DataCategory.PHOTO_BIOMETRIC})
+    consent = file(tmp_path, "consent.json", consent_file(permit=[{**permit, "data_categories": categories}]))
+    refbus.run(kz, "consent", "grant", case, "--file", consent)
+    begun = refbus.json(kz, "return", "begin", case, "--to", uz, *INFORMED)
+    here = str(begun["return"])
+    shared.settle()
+    there = str(incoming(shared.uz, id_of(shared.kz, int(here))))
+
+    shown = refbus.run(uz, "return", "show", there).out
+    assert "Wish to return recorded" in shown
+    assert "GUARD_RECEPTION" in shown
+    assert "(refbus return reception)" in shown
+    template = json.loads(refbus.run(kz, "return", "template", "assess").out)
+    assert template["risks"] == []
+    assert "assessment_sha256" not in template, "what is computed is not asked for"
+
+    now_ms = shared.clock()
+    refbus.run(kz, "return", "assess", here, "--file", file(tmp_path, "risks.json", json.dumps(risks(now_ms))))
+    shared.settle()
+    refbus.run(uz, "return", "co-sign", there)
+    reception = (
+        "--responsible-worker-role",
+        "SHELTER_MANAGER",
+        "--place-kind",
+        "SHELTER",
+        "--meets-on-arrival",
+        "true",
+    )
+    refbus.run(uz, "return", "reception", there, *reception, "--available-from", "2026-10-01T00:00+05:00")
+    refbus.run(uz, "return", "document", there, "--kind", "PASSPORT", "--valid-until", "2027-10-01T00:00+05:00")
+    shared.settle()
+    refused = refbus.run(kz, "return", "authorise", here, *departure(), ok=False)
+    assert "error: GUARD_LEGAL_STATUS" in refused.err
+    assert str(Code.GUARD_PLAN) in refused.err, "every open guard is told"
+    refbus.run(kz, "return", "plan", here, "--file", file(tmp_path, "plan.json", json.dumps(plan(now_ms + DAY_MS))))
+    shared.settle()
+    assert refbus.json(kz, "return", "show", here)["guards"] == []
+    refbus.run(kz, "return", "authorise", here, *departure())
+    shared.settle()
+    assert refbus.json(uz, "return", "show", there)["state"] == "DEPARTURE_AUTHORISED"
+    assert "Выезд разрешён" in refbus.run(uz, "--lang", "ru", "return", "show", there).out
+
+
+def departure() -> tuple[str, ...]:
+    """Return the options of an authorisation."""
+    officers = ("--first-officer-role", "CASE_MANAGER", "--second-officer-role", "NATIONAL_FOCAL_POINT")
+    return ("--departs", "2026-11-02T08:00+05:00", *officers)
+
+
+def test_a_transfer_is_typed(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Proposed, shown with what to type, accepted."""
+    refbus, kz, uz = Commands(shared, capsys), shared.agency, shared.shelter
+    case = file(tmp_path, "case.json", case_file(about="Fictional: custody typed"))
+    refbus.run(kz, "consent", "grant", case, "--file", file(tmp_path, "consent.json", consent_file()))
+    here = str(refbus.json(kz, "send", case)["referral"])
+    shared.settle()
+    there = str(incoming(shared.uz, id_of(shared.kz, int(here))))
+    refbus.run(uz, "inbox", "accept", there, "--responsible-worker-role", "SOCIAL_WORKER")
+    shared.settle()
+    worker = ("--responsible-worker-role", "CASE_MANAGER")
+    refbus.run(kz, "transfer", "propose", here, "--reason", "MOVED", *worker)
+    shared.settle()
+    assert f"refbus transfer accept {there}" in refbus.run(uz, "inbox", "show", there).out
+    refbus.run(uz, "transfer", "accept", there, *worker)
+    shared.settle()
+    assert refbus.json(kz, "inbox", "show", here)["custody"] == "TARGET"
