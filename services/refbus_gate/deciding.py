@@ -91,6 +91,7 @@ class Decider:
     def _cause(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
         match verdict:
             case Forward():
+                self.work.changes.loud.extend(verdict.loud)
                 self.side.forward(opened, verdict)
             case Hold():
                 self._hold(opened, verdict)
@@ -146,7 +147,7 @@ class Decider:
             verdict.about,
             Stage(self.batch.point),
             AuditOutcome(verdict.outcome),
-            verdict.codes,
+            verdict.loud if isinstance(verdict, Forward) and verdict.loud else verdict.codes,
             decision_id,
             opened.envelope_sha256,
         )

@@ -44,6 +44,8 @@ class Meters:
             metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))
         for code in changes.refusals:
             metrics.count(metric.GATE_REFUSALS, direction=direction, code=Code(code))
+        for code in changes.loud:
+            metrics.count(metric.GATE_EMERGENCIES, direction=direction, code=Code(code))
 
     def deliveries(self, pumps: Sequence[Pump]) -> None:
         """Count what the pumps have delivered since the last time."""

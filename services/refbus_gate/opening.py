@@ -11,12 +11,14 @@ from refbus.bus.port import Record
 from refbus.core.consent import Evidence
 from refbus.core.directory import Directory, DirectoryHistory, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
+from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.passage import Pass, Presented
 from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.signing import LABEL_HOP, LABEL_PASS, Signatures, verify, verify_ed25519
 from refbus.envelope.consent import evidence_of
 from refbus.envelope.format import Envelope
+from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
@@ -134,6 +136,7 @@ class Opener:
                 evidence = self.cache.evidence(routing.block.consent_record, self.directories.latest)
             except RefbusError as error:
                 problem = error.code
+        basis, basis_problem = self._basis(routing.block)
         return Presented(
             record_sha256=opened.sha256,
             signed_sha256=sha256(routing.signed_message),
@@ -141,9 +144,20 @@ class Opener:
             block=routing.block,
             consent=evidence,
             consent_error=problem,
+            basis=basis,
+            basis_error=basis_problem,
             passed=opened.passed,
             resumed=resumed,
         )
+
+    def _basis(self, block: RoutingBlock) -> tuple[BasisClaim | None, Code | None]:
+        """Read the legal basis record of an emergency, or say why it cannot be read."""
+        if block.legal_basis_record is None or block.event_type not in BASIS_EVENTS:
+            return None, None
+        try:
+            return basis_of(block.legal_basis_record, self.directories.latest), None
+        except RefbusError as error:
+            return None, error.code
 
     def _stamp(self, envelope: Envelope, recipient_id: OrgId) -> Passed | None:
         """Sign an event out of the country; the stamp is used only if the decision lets it go."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refbus.core.consent import Evidence, KnownConsent, Withdrawal
+from refbus.core.denials import Denials
 from refbus.core.facts import EventFact, SystemEvent
 from refbus.core.ids import CaseHandle, ConsentId, EventId, OrgId, SubjectRef
 from refbus.core.passage import KnownReferral, Outcome
@@ -112,6 +113,17 @@ def decode_consent(data: bytes) -> KnownConsent:
         ),
         tuple(_evidence(bytes.fromhex(record), OrgId(signer), ok) for record, signer, ok in newest),
     )
+
+
+def encode_denials(known: Denials) -> bytes:
+    """Return the bytes of what a person has refused."""
+    both = (known.answers, known.withdrawals)
+    return _dump([[encode_record(record).hex() for record in records] for records in both])
+
+
+def decode_denials(data: bytes) -> Denials:
+    """Return what `encode_denials` wrote."""
+    return Denials(*(tuple(decode_record(bytes.fromhex(each)) for each in records) for records in json.loads(data)))
 
 
 def _evidence(record_bytes: bytes, signer: OrgId, signature_ok: bool) -> Evidence:

@@ -6,17 +6,27 @@ decided on the first; what changed is handed to the transaction as facts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from refbus.core.consent import Evidence, KnownConsent
+from refbus.core.denials import Denials, matters, note
 from refbus.core.facts import remember
-from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
 from refbus.core.passage import KnownReferral
-from refbus.core.verdicts import AddDisclosure, AddReferralFact, Effect, MarkWithdrawn, NoteTime, Point, RecordConsent
+from refbus.core.verdicts import (
+    AddDisclosure,
+    AddReferralFact,
+    Effect,
+    MarkWithdrawn,
+    NoteAnswer,
+    NoteTime,
+    Point,
+    RecordConsent,
+)
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
 from refbus.store.node import NodeStore, get_setting
@@ -26,14 +36,17 @@ from refbus_gate.opening import Opened
 from refbus_gate.remembered import (
     Answer,
     decode_consent,
+    decode_denials,
     decode_ledger,
     decode_referral,
     encode_consent,
+    encode_denials,
     encode_ledger,
     encode_referral,
 )
 
 CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
+DENIAL = "denial"
 CLOCK = "newest_signed_ms"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
@@ -80,6 +93,7 @@ class View:
             for each in opened
             if each.presented is not None and each.presented.consent is not None
         }
+        names |= {(DENIAL, self.key(DENIAL, subject)) for each in opened for subject in _subjects(each)}
         self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
         self._held = read_held_cases(connection, [self.key(CASE, block.case_handle) for block in blocks])
         records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
@@ -167,6 +181,10 @@ class View:
         """Return what is remembered of a referral."""
         return self._decoded(REFERRAL, referral_id, decode_referral)
 
+    def denials(self, subject_ref: SubjectRef) -> Denials:
+        """Return what is remembered of a person's refusals between two organisations."""
+        return self._decoded(DENIAL, subject_ref, decode_denials) or Denials()
+
     def disclosed(self, referral_id: ReferralId) -> frozenset[OrgId]:
         """Return the organisations that the disclosure ledger names for this referral."""
         return self._decoded(LEDGER, referral_id, decode_ledger) or frozenset()
@@ -204,6 +222,8 @@ class View:
                 if withdrawal not in known.withdrawals:
                     known = replace(known, withdrawals=(*known.withdrawals, withdrawal))
                     self._put(CONSENT, withdrawal.consent_id, encode_consent(known))
+            case NoteAnswer(record):
+                self._put(DENIAL, record.subject_ref, encode_denials(note(self.denials(record.subject_ref), record)))
             case AddReferralFact():
                 self._add_fact(effect)
             case AddDisclosure(referral_id, _, sender, recipient):
@@ -252,6 +272,15 @@ class View:
         if found is None:
             found = self._read_facts[name] = decode(data)
         return found
+
+
+def _subjects(opened: Opened) -> Iterator[SubjectRef]:
+    """Yield the pseudonym whose refusals a decision about this record asks for or changes; most records have none."""
+    presented = opened.presented
+    if presented is not None and presented.consent is not None and matters(presented.consent.record):
+        yield presented.consent.record.subject_ref
+    if presented is not None and presented.basis is not None:
+        yield presented.basis.record.subject_ref
 
 
 def _decided(row: RecordRow) -> Decided:

@@ -11,9 +11,10 @@ import hashlib
 from typing import Any
 
 from refbus.core.consent import ConsentRecord, Evidence, KnownConsent
+from refbus.core.denials import Denials, note
 from refbus.core.directory import DirectoryHistory
 from refbus.core.facts import remember
-from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, KeyId, MessageId, OrgId, ReferralId
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, KeyId, MessageId, OrgId, ReferralId, SubjectRef
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.passage import KnownReferral, Pass, Presented, event_identity
 from refbus.core.routing import decide_egress, decide_ingress
@@ -24,6 +25,7 @@ from refbus.core.verdicts import (
     Effect,
     Hold,
     MarkWithdrawn,
+    NoteAnswer,
     NoteTime,
     RecordConsent,
     Verdict,
@@ -119,6 +121,7 @@ class MemoryNode:
         self.events: dict[tuple[OrgId, EventId], bytes] = {}
         self.consents: dict[ConsentId, KnownConsent] = {}
         self.referrals: dict[ReferralId, KnownReferral] = {}
+        self.refusals: dict[SubjectRef, Denials] = {}
         self.ledger: dict[ReferralId, set[OrgId]] = {}
         self.held: set[CaseHandle] = set()
 
@@ -141,6 +144,10 @@ class MemoryNode:
     def referral(self, referral_id: ReferralId) -> KnownReferral | None:
         """Return what is known of the referral."""
         return self.referrals.get(referral_id)
+
+    def denials(self, subject_ref: SubjectRef) -> Denials:
+        """Return what the person has refused."""
+        return self.refusals.get(subject_ref, Denials())
 
     def disclosed(self, referral_id: ReferralId) -> set[OrgId]:
         """Return whom the ledger names."""
@@ -175,6 +182,8 @@ class MemoryNode:
         match effect:
             case RecordConsent(proof, needless):
                 self._keep(proof, needless)
+            case NoteAnswer(record):
+                self.refusals[record.subject_ref] = note(self.denials(record.subject_ref), record)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
                 both = (*known.withdrawals, withdrawal)

@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from refbus.core.consent import Evidence, KnownConsent
+from refbus.core.denials import Denials
 from refbus.core.facts import EventFact
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
+from refbus.core.legal_basis import BasisClaim
 from refbus.core.message import Header, RoutingBlock
 from refbus.errors import Code, RefbusError
 
@@ -39,6 +41,8 @@ class Presented:
     block: RoutingBlock
     consent: Evidence | None = None  # the record that rides in the block, checked
     consent_error: Code | None = None  # why the record in the block could not be read
+    basis: BasisClaim | None = None  # the legal basis record that rides in the block, checked
+    basis_error: Code | None = None  # why it could not be read
     passed: Pass | None = None  # at ingress, when the signature of the gate of origin is verified
     resumed: bool = False  # decided again: a resend of itself it is not
 
@@ -99,6 +103,10 @@ class NodeView(Protocol):
 
     def consent(self, consent_id: ConsentId) -> KnownConsent:
         """Return what is remembered of a consent id."""
+        ...
+
+    def denials(self, subject_ref: SubjectRef) -> Denials:
+        """Return what is remembered of a person's refusals between two organisations; read for emergencies only."""
         ...
 
     def referral(self, referral_id: ReferralId) -> KnownReferral | None:

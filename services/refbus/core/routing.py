@@ -12,8 +12,10 @@ from itertools import chain
 from refbus.core import routing_rules as rules
 from refbus.core.consent import Obligation, withdrawal_of
 from refbus.core.consent_chain import made_needless
+from refbus.core.denials import matters
 from refbus.core.directory import DirectoryHistory
 from refbus.core.facts import EventFact
+from refbus.core.legal_basis import ReviewResult
 from refbus.core.passage import NodeView, Presented, Unread, event_identity
 from refbus.core.routing_rules import HOUR_MS, Matter, Rule
 from refbus.core.verdicts import (
@@ -25,6 +27,7 @@ from refbus.core.verdicts import (
     Forward,
     Hold,
     MarkWithdrawn,
+    NoteAnswer,
     NoteTime,
     Point,
     Quarantine,
@@ -32,6 +35,7 @@ from refbus.core.verdicts import (
     Refuse,
     Verdict,
 )
+from refbus.core.vocabulary import EventType
 from refbus.errors import Code, MalformedError
 
 _FINAL: tuple[Rule, ...] = (rules.passing, rules.in_time)
@@ -45,6 +49,7 @@ _RULES: tuple[Rule, ...] = (
     rules.departure,
     rules.residency,
     rules.carried_record,
+    rules.review,
 )
 _NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH})
 """Refusals after which the event does not count in its referral: its sender had no business to say it."""
@@ -99,18 +104,22 @@ def _judge(case: Matter, about: About) -> Verdict:
     wait = _codes(case, rules.waiting)
     if wait:
         return Hold(about, wait, case.expires_ms, sender, learnt)
-    codes = set(_codes(case, *_RULES))
-    obligations: tuple[Obligation, ...] = ()
-    if rules.needs_permit(case):
-        decision = rules.consent(case)
-        codes |= set(decision.reasons)
-        obligations = decision.obligations
-    else:
-        codes |= set(_codes(case, rules.control))
+    against, obligations = _permission(case)
+    codes = {*_codes(case, *_RULES), *against}
     if codes:
         said = case.point is Point.INGRESS and codes.isdisjoint(_NOT_SAID)
         return Refuse(about, tuple(sorted(codes)), sender, (*learnt, *([_fact(case)] if said else [])))
     return _forward(case, about, learnt, obligations)
+
+
+def _permission(case: Matter) -> tuple[tuple[Code, ...], tuple[Obligation, ...]]:
+    """Return what stands against the event for want of consent, or of what takes its place, and what it obliges to."""
+    if case.presented.block.event_type is EventType.EMERGENCY_INVOKED:
+        return _codes(case, rules.emergency), (Obligation.NOTIFY_SUBJECT,)
+    if rules.needs_permit(case):
+        decision = rules.consent(case)
+        return decision.reasons, decision.obligations
+    return _codes(case, rules.control), ()
 
 
 def _codes(case: Matter, *each: Rule) -> tuple[Code, ...]:
@@ -121,7 +130,17 @@ def _forward(case: Matter, about: About, learnt: tuple[Effect, ...], obligations
     block = case.presented.block
     disclosure = AddDisclosure(block.referral_id, about.consent_id, block.sender, block.recipient)
     effects = (*learnt, _fact(case), disclosure, *_noted_time(case))
-    return Forward(about, case.recipient.country, effects, obligations)
+    return Forward(about, case.recipient.country, effects, obligations, loud=_loud(case))
+
+
+def _loud(case: Matter) -> tuple[Code, ...]:
+    """Return what nobody may overlook of an event that was let through."""
+    claim, event_type = case.presented.basis, case.presented.block.event_type
+    if event_type is EventType.EMERGENCY_INVOKED:
+        return (Code.EMERGENCY_DISCLOSED,)
+    if event_type is EventType.EMERGENCY_REVIEWED and claim is not None and claim.review is not None:
+        return (Code.EMERGENCY_UPHELD if claim.review.result is ReviewResult.UPHELD else Code.EMERGENCY_NOT_UPHELD,)
+    return ()
 
 
 def _learnt(case: Matter) -> Iterator[Effect]:
@@ -136,10 +155,12 @@ def _learnt(case: Matter) -> Iterator[Effect]:
             yield RecordConsent(evidence, needless)
     elif withdrawal not in known.withdrawals:
         yield MarkWithdrawn(withdrawal)
+    if matters(evidence.record):
+        yield NoteAnswer(evidence.record)
 
 
 def _fact(case: Matter) -> AddReferralFact:
-    block, evidence = case.presented.block, case.presented.consent
+    block, evidence, basis = case.presented.block, case.presented.consent, case.presented.basis
     fact = EventFact(
         block.event_id,
         block.event_type,
@@ -150,7 +171,8 @@ def _fact(case: Matter) -> AddReferralFact:
         priority=block.priority,
         respond_by_ms=block.respond_by_ms,
     )
-    subject_ref = evidence.record.subject_ref if evidence else None
+    named = evidence or basis
+    subject_ref = named.record.subject_ref if named else None
     return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact)
 
 

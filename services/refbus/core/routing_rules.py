@@ -10,6 +10,7 @@ from refbus.core.consent_rules import minor_until
 from refbus.core.course import CourseView, may_emit, rule_in, state_of
 from refbus.core.directory import CountryPolicy, Directory, DirectoryHistory, Organisation, OrgRole, OrgStatus
 from refbus.core.guards import gaps_from_facts
+from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim, Circumstances, invocation_problems, review_problems
 from refbus.core.machine import Role
 from refbus.core.passage import KnownReferral, NodeView, Presented
 from refbus.core.permit import decide, request_for
@@ -265,7 +266,7 @@ def carried_record(case: Matter) -> Iterator[Code]:
         yield presented.consent_error
     if presented.consent is not None and not presented.consent.authentic:
         yield Code.BAD_SIGNATURE
-    if presented.block.legal_basis_record is not None:
+    if presented.block.legal_basis_record is not None and presented.block.event_type not in BASIS_EVENTS:
         yield Code.LEGAL_BASIS_REQUIRED
 
 
@@ -277,6 +278,37 @@ def residency(case: Matter) -> Iterator[Code]:
 def needs_permit(case: Matter) -> bool:
     """Return whether the event carries anything about the person, so that consent must cover it."""
     return case.presented.block.event_type not in CONTROL_EVENTS
+
+
+def emergency(case: Matter) -> Iterator[Code]:
+    """Decide about a disclosure without consent: its own rules, and none of them asks for consent."""
+    claim = case.presented.basis
+    if claim is None:
+        yield case.presented.basis_error or Code.LEGAL_BASIS_REQUIRED
+        return
+    yield from invocation_problems(claim, case.presented.block, _circumstances(case, claim))
+    known = case.known.subject_ref if case.known else None
+    if known not in {None, claim.record.subject_ref}:
+        yield Code.DECLARATION_MISMATCH
+
+
+def review(case: Matter) -> Iterator[Code]:
+    """Let a review stand only on the signature of an officer who did not decide."""
+    if case.presented.block.event_type is not EventType.EMERGENCY_REVIEWED:
+        return
+    claim = case.presented.basis
+    if claim is None:
+        yield case.presented.basis_error or Code.REVIEW_MISSING
+        return
+    yield from review_problems(claim, case.presented.block, _circumstances(case, claim))
+    if case.known is not None and case.known.subject_ref != claim.record.subject_ref:
+        yield Code.DECLARATION_MISMATCH
+
+
+def _circumstances(case: Matter, claim: BasisClaim) -> Circumstances:
+    """Weigh with the rules of the sender's country, at both gates alike."""
+    policy = case.directory.policies.get(case.sender.country)
+    return Circumstances(policy, case.view.denials(claim.record.subject_ref), case.clock_ms)
 
 
 def consent(case: Matter) -> Decision:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from refbus.core.consent import Evidence, Obligation, Withdrawal
+from refbus.core.consent import ConsentRecord, Evidence, Obligation, Withdrawal
 from refbus.core.facts import EventFact
 from refbus.core.ids import (
     CaseHandle,
@@ -36,6 +36,13 @@ class RecordConsent:
 
     evidence: Evidence
     needless: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAnswer:
+    """Remember for emergencies that this record says a no, or may lift an earlier one."""
+
+    record: ConsentRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class NoteTime:
     signed_ms: int
 
 
-Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime
+Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime | NoteAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class Forward:
     effects: tuple[Effect, ...]
     obligations: tuple[Obligation, ...] = ()
     codes: tuple[Code, ...] = ()
+    loud: tuple[Code, ...] = ()  # said in the audit entry and counted, though nothing is wrong
     outcome: ClassVar[Outcome] = Outcome.FORWARDED
 
 

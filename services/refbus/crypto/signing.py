@@ -29,6 +29,9 @@ LABEL_KEM: Final = b"refbus/v1/kem\0"
 LABEL_SIGNING_KEY: Final = b"refbus/v1/signing-key\0"
 LABEL_POSSESSION: Final = b"refbus/v1/key-possession\0"
 LABEL_AUDIT: Final = b"refbus/v1/audit-entry\0"
+LABEL_OFFICER_ROLL: Final = b"refbus/v1/officer-roll\0"
+LABEL_LEGAL_BASIS: Final = b"refbus/v1/legal-basis\0"
+LABEL_LEGAL_REVIEW: Final = b"refbus/v1/legal-review\0"
 
 SEED_SIZE: Final = 32
 ED25519_PUBLIC_SIZE: Final = 32

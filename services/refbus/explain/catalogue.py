@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from refbus.errors import Code, Explanation
 from refbus.explain.decisions import CONSENT, RULES
+from refbus.explain.emergencies import EMERGENCY
 from refbus.explain.messages import BYTES, DIRECTORY, ENVELOPE, KEYS
 from refbus.explain.operations import GATEWAY, MACHINE
 from refbus.explain.returns import RETURN
@@ -20,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[Code, Explanation]] = MappingProxyType(
         "Consent": CONSENT,
         "Rules and the gate": RULES,
         "Return home": RETURN,
+        "Emergency disclosure": EMERGENCY,
         "Gateway": GATEWAY,
         "Settings, broker and disk": MACHINE,
     }

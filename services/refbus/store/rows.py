@@ -89,6 +89,25 @@ class Kept:
     value: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class DeadlineRow:
+    """A course that is waited for: when to look at it next (None: never), and which steps were told."""
+
+    course_key: bytes
+    next_ms: int | None
+    keep_until_ms: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PingRow:
+    """A message without content to an organisation. `message_id` (16 bytes) stays the same when it is sent again."""
+
+    organisation: str
+    kind: str
+    message_id: bytes
+
+
 @dataclass(slots=True)
 class Changes:
     """Everything that one deciding transaction writes."""
@@ -105,8 +124,12 @@ class Changes:
     confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
     expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered
     kept: list[Kept] = field(default_factory=list)
+    deadlines: list[DeadlineRow] = field(default_factory=list)
+    pings: list[PingRow] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # deadlines that were told; not written, counted
     settings: dict[str, bytes] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
+    loud: list[str] = field(default_factory=list)  # what was let through and nobody may overlook; counted like them
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -29,6 +29,13 @@ GATE_REFUSALS = Metric(
     "Reasons of refusals; a refusal with three reasons counts once under each.",
     {"direction": Direction, "code": Code},
 )
+GATE_EMERGENCIES = Metric(
+    "refbus_gate_emergencies_total",
+    Kind.COUNTER,
+    _GATE,
+    "Disclosures without consent that were let through, and their reviews: each is to be looked at by a person.",
+    {"direction": Direction, "code": Code},
+)
 GATE_BATCH_SECONDS = Metric(
     "refbus_gate_batch_seconds",
     Kind.HISTOGRAM,

@@ -11,6 +11,7 @@ from refbus.core.ids import CaseHandle, OrgId
 from refbus.core.verdicts import (
     Forward,
     MarkWithdrawn,
+    NoteAnswer,
     RecordConsent,
     Refuse,
 )
@@ -61,7 +62,7 @@ def test_a_withdrawal_takes_effect_even_when_it_is_not_passed_on() -> None:
     assert isinstance(verdict, Refuse)
     mark = withdrawal_of(evidence(withdrawn(consent_record())))
     assert mark is not None
-    assert verdict.effects == (MarkWithdrawn(mark),)
+    assert verdict.effects == (MarkWithdrawn(mark), NoteAnswer(withdrawn(consent_record())))
     assert out(node=node).codes == (Code.WITHDRAWN,)
 
 
