@@ -1,0 +1,124 @@
+"""What a new version of a consent changes, computed from the two records."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from refbus.core.consent import Assent, ConsentRecord, ConsentState, Grantor, GrantorKind
+from refbus.core.consent_change import ConsentChange, change_between, ends, narrowed, widens
+from refbus.core.vocabulary import Action, DataCategory, Purpose
+from refbus.wire.codelists import code_lists
+from support.consents import GIVEN_MS, UNTIL_MS, consent_record, deny, provision
+from support.directories import DAY_MS, NOW_MS
+
+GUARDIAN = Grantor(GrantorKind.LEGAL_GUARDIAN, b"\1" * 32, UNTIL_MS, conflict_checked=True)
+CHILD: dict[str, Any] = {"grantor": GUARDIAN, "majority_at_ms": UNTIL_MS + DAY_MS, "assent": Assent.NOT_REQUIRED}
+
+
+def later(record: ConsentRecord, **changes: Any) -> ConsentRecord:
+    """Return the next version, said now."""
+    new = {"version": record.version + 1, "prev_hash": bytes(32), "event_time_ms": NOW_MS, "valid_from_ms": NOW_MS}
+    return dataclasses.replace(record, **{**new, **changes})
+
+
+def test_the_words_are_those_of_the_event() -> None:
+    """The enum, the code list of ConsentAmended and nothing else."""
+    assert set(code_lists()["refbus.ConsentChange"].codes) == {each.value for each in ConsentChange}
+
+
+ADULT = consent_record()
+CASES: dict[str, tuple[ConsentRecord, ConsentRecord, ConsentChange | None]] = {
+    "the same again": (ADULT, later(ADULT), None),
+    "another withdrawal contact": (ADULT, later(ADULT, withdrawal_contact="Fictional office"), None),
+    "a category less": (
+        ADULT,
+        later(ADULT, provisions=(provision(data_categories=(DataCategory.IDENTITY,)),)),
+        ConsentChange.NARROWED,
+    ),
+    "a denial more": (ADULT, later(ADULT, provisions=(provision(), deny())), ConsentChange.NARROWED),
+    "a denial less": (
+        consent_record(provisions=(provision(), deny())),
+        later(ADULT),
+        ConsentChange.WIDENED,
+    ),
+    "an earlier end": (ADULT, later(ADULT, valid_until_ms=UNTIL_MS - 1), ConsentChange.NARROWED),
+    "a shorter keeping": (ADULT, later(ADULT, retain_until_ms=ADULT.retain_until_ms - 1), ConsentChange.NARROWED),
+    "refused": (ADULT, later(ADULT, state=ConsentState.REFUSED), ConsentChange.NARROWED),
+    "a category more": (
+        ADULT,
+        later(ADULT, provisions=(provision(data_categories=(DataCategory.HEALTH, DataCategory.IDENTITY)),)),
+        ConsentChange.WIDENED,
+    ),
+    "a purpose more": (
+        ADULT,
+        later(ADULT, provisions=(provision(purposes=(Purpose.MEDICAL, Purpose.REFERRAL_SERVICES)),)),
+        ConsentChange.WIDENED,
+    ),
+    "may be passed on": (ADULT, later(ADULT, provisions=(provision(onward_transfer=True),)), ConsentChange.WIDENED),
+    "a later end": (
+        ADULT,
+        later(ADULT, valid_until_ms=UNTIL_MS + 1, provisions=(provision(until_ms=UNTIL_MS + 1),)),
+        ConsentChange.RENEWED,
+    ),
+    "after it had ended": (
+        consent_record(valid_until_ms=GIVEN_MS + 1, provisions=(provision(until_ms=GIVEN_MS + 1),)),
+        later(ADULT),
+        ConsentChange.RENEWED,
+    ),
+    "kept longer": (ADULT, later(ADULT, retain_until_ms=ADULT.retain_until_ms + 1), ConsentChange.RENEWED),
+    "a later end and one thing more": (
+        ADULT,
+        later(
+            ADULT,
+            valid_until_ms=UNTIL_MS + 1,
+            provisions=(provision(until_ms=UNTIL_MS + 1, actions=tuple(Action)),),
+        ),
+        ConsentChange.WIDENED,
+    ),
+    "a guardian speaks": (ADULT, later(ADULT, grantor=GUARDIAN), ConsentChange.GUARDIAN_APPOINTED),
+    "another guardian": (
+        consent_record(**CHILD),
+        later(consent_record(**CHILD), grantor=dataclasses.replace(GUARDIAN, authority_evidence=b"\2" * 32)),
+        ConsentChange.GUARDIAN_REPLACED,
+    ),
+    "the child was asked": (
+        consent_record(**CHILD),
+        later(consent_record(**CHILD), assent=Assent.GIVEN),
+        ConsentChange.ASSENT_RECORDED,
+    ),
+    "of age": (
+        consent_record(**CHILD),
+        later(ADULT, event_time_ms=UNTIL_MS + DAY_MS, valid_from_ms=UNTIL_MS + DAY_MS, valid_until_ms=UNTIL_MS * 2),
+        ConsentChange.MAJORITY_REACHED,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_change_has_its_word(name: str) -> None:
+    """One word for each; what only concerns us is none."""
+    before, after, change = CASES[name]
+    assert change_between(before, after) is change
+
+
+def test_a_record_ends_with_the_guardian_or_with_majority() -> None:
+    """Whatever is first."""
+    child = consent_record(**CHILD)
+    assert ends(child) == UNTIL_MS
+    assert ends(dataclasses.replace(child, majority_at_ms=NOW_MS)) == NOW_MS
+    assert ends(dataclasses.replace(child, grantor=dataclasses.replace(GUARDIAN, authority_until_ms=1))) == 1
+
+
+def test_stopping_a_category_takes_it_out_of_every_permit_and_leaves_denials() -> None:
+    """Narrowing is all that a program may do without a new word of the person."""
+    record = consent_record(provisions=(provision(), provision(data_categories=(DataCategory.IDENTITY,)), deny()))
+    less = narrowed(record, [DataCategory.IDENTITY])
+    assert [each.data_categories for each in less.provisions] == [
+        (DataCategory.SERVICE_NEEDS,),
+        (DataCategory.IDENTITY,),
+    ]
+    assert less.provisions[-1] == deny()
+    assert not widens(record, less)
