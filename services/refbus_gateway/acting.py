@@ -14,13 +14,13 @@ from refbus_gateway import casework, returns, sending
 from refbus_gateway.casefile.asked import written_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import read_record
-from refbus_gateway.consents import terms_of
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
 from refbus_gateway.store import cases, consents, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.telling import terms_of
 
 _DECISIONS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_IN_PROGRESS})
 
@@ -94,7 +94,7 @@ def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, rea
         raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
     event = None
     for row in waiting:
-        event = _answer_withdrawal(gateway, tx, referral, row, (result, reason))
+        event = _answer_withdrawal(gateway, tx, row, (result, reason))
     if event is None:
         raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
     if result == "ERASED":
@@ -108,10 +108,10 @@ def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalR
     return [row for row in rows if row.case_id == referral.case_id and row.answer in {None, "STOPPED"}]
 
 
-def _answer_withdrawal(
-    gateway: Gateway, tx: Transaction, referral: Referral, row: WithdrawalRow, answer: tuple[str, str | None]
-) -> Event:
+def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, answer: tuple[str, str | None]) -> Event:
+    """Answer in the course in which the withdrawal came: a person's no can be said in several."""
     told = referrals.event(tx, row.event_row)
+    referral = referrals.get(tx, told.referral)
     record = decode_signed(told.block.consent_record or b"").record
     if record.state is not ConsentState.WITHDRAWN:
         raise RuleError(Code.STATE_NOT_ALLOWED)

@@ -11,52 +11,108 @@ import secrets
 from dataclasses import dataclass
 
 from refbus.core.consent import ConsentRecord, ConsentState, SignedConsent
+from refbus.core.consent_change import ConsentChange, change_between, widens
 from refbus.core.ids import ConsentId, OrgId
-from refbus.core.vocabulary import EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
-from refbus.errors import Code, ConsentError
+from refbus.errors import Code, ConsentError, RuleError
 from refbus.wire.consent import encode_record, encode_signed
-from refbus_gateway import consenting, course, sending
+from refbus_gateway import consenting, telling
 from refbus_gateway.consentfile import ConsentForm
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.sending import Draft, Terms
-from refbus_gateway.store import cases, consents, referrals
+from refbus_gateway.store import cases, consents
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import Kept
-from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.session import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """A withdrawal that was recorded: for which organisation, and whether it had received anything to stop using."""
+    """A withdrawal that was recorded: for which organisation, and whether it had received anything to stop using.
+
+    `taken_back`: how many events waited here to be sent and will not be.
+    """
 
     org: OrgId
     consent_id: ConsentId
     version: int
     notified: bool
+    taken_back: int = 0
 
 
-def grant(gateway: Gateway, case: Case, tx: Transaction, org: OrgId, form: ConsentForm) -> ConsentRecord:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that was signed and kept. `change` and `widened` against the one before; both empty for the first.
+
+    `told`: word of it is on the way to the organisation. `taken_back` as in `Withdrawn`.
+    """
+
+    record: ConsentRecord
+    change: ConsentChange | None = None
+    widened: bool = False
+    told: bool = False
+    taken_back: int = 0
+
+
+def grant(
+    gateway: Gateway,
+    case: Case,
+    tx: Transaction,
+    org: OrgId,
+    form: ConsentForm,
+    *,
+    only: frozenset[ConsentChange] | None = None,
+) -> Version:
     """Sign and keep what the person said about one organisation; a later version when there is one already.
 
-    Raises UncheckableError ORGANISATION_UNKNOWN, ConsentError NOTICE_UNKNOWN, MalformedError.
+    Raises UncheckableError ORGANISATION_UNKNOWN, ConsentError NOTICE_UNKNOWN, MalformedError, RuleError
+    CONSENT_FORM_OLD for what was said before the newest version: it cannot be used a second time;
+    CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
     """
     country = gateway.organisation(org).country
-    party = cases.counterpart(tx, case, org)
+    record = form.record(gateway, cases.counterpart(tx, case, org), country)
+    last = newest(gateway, tx, case, org)
+    if last is None:
+        record = dataclasses.replace(record, consent_id=ConsentId(secrets.token_bytes(16)), version=1)
+        consents.keep(tx, case, sign(gateway, record), gateway.now_ms())
+        return Version(record)
+    said_ms, last_said_ms = record.event_time_ms, last.signed.record.event_time_ms
+    if said_ms < min(last_said_ms, gateway.now_ms()):
+        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
+    if only is not None:
+        _require_change(last.signed.record, record, only)
+    return follow(gateway, tx, case, last, record)
+
+
+def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozenset[ConsentChange]) -> None:
+    change = change_between(before, record)
+    if change not in only:
+        raise RuleError(Code.CONSENT_CHANGE_DIFFERS, f"the form is {change or 'the same as before'}")
+
+
+def newest(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept | None:
+    """Return the newest version of the consent towards `org` that was taken down here."""
     chain = [kept for kept in consenting.between(tx, case, gateway.me, org) if _ours(gateway, kept)]
-    last = max(chain, key=lambda kept: kept.signed.record.version, default=None)
-    record = form.record(gateway, party, country)
+    return max(chain, key=lambda kept: kept.signed.record.version, default=None)
+
+
+def follow(gateway: Gateway, tx: Transaction, case: Case, last: Kept, record: ConsentRecord) -> Version:
+    """Sign and keep `record` as the version after `last`, take back what it forbids, and tell the organisation."""
+    before = last.signed.record
     record = dataclasses.replace(
         record,
-        consent_id=last.signed.record.consent_id if last else ConsentId(secrets.token_bytes(16)),
-        version=last.signed.record.version + 1 if last else 1,
-        prev_hash=sha256(last.signed.record_bytes) if last else None,
-        event_time_ms=max(record.event_time_ms, last.signed.record.event_time_ms + 1) if last else record.event_time_ms,
+        consent_id=before.consent_id,
+        version=before.version + 1,
+        prev_hash=sha256(last.signed.record_bytes),
+        event_time_ms=max(record.event_time_ms, before.event_time_ms + 1),
     )
-    consents.keep(tx, case, sign(gateway, record), gateway.now_ms())
-    return record
+    signed = sign(gateway, record)
+    consents.keep(tx, case, signed, gateway.now_ms())
+    taken_back = telling.take_back(gateway, tx, case, record.party)
+    told = telling.version(gateway, tx, case, before, signed)
+    if before.state is not ConsentState.GIVEN:
+        return Version(record, None, widened=True, told=told, taken_back=taken_back)
+    return Version(record, change_between(before, record), widens(before, record), told, taken_back)
 
 
 def sign(gateway: Gateway, record: ConsentRecord) -> bytes:
@@ -95,30 +151,9 @@ def _withdraw_one(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> 
     )
     signed = sign(gateway, record)
     consents.keep(tx, case, signed, gateway.now_ms())
-    newest = next((each for each in reversed(referrals.of_case(tx, case)) if each.org == org), None)
-    if newest is not None:
-        _notify(gateway, tx, newest, record, signed)
-    return Withdrawn(org, record.consent_id, record.version, newest is not None)
-
-
-def _notify(gateway: Gateway, tx: Transaction, referral: Referral, record: ConsentRecord, signed: bytes) -> None:
-    fields = {
-        "consent_id": record.consent_id,
-        "consent_version": record.version,
-        "record_sha256": sha256(encode_record(record)),
-    }
-    draft = Draft(EventType.CONSENT_WITHDRAWN, fields, terms_of(tx, referral), consent_record=signed)
-    event = sending.send(gateway, tx, referral, draft)
-    case = cases.get(tx, referral.case_id)
-    consents.add_withdrawal(tx, case, record.consent_id, event.id, outgoing=True, now_ms=gateway.now_ms())
-
-
-def terms_of(tx: Transaction, referral: Referral) -> Terms:
-    """Return the purpose and priority of the event that a course began with."""
-    began = course.beginning_of(referrals.events_of(tx, referral))
-    if began is None:
-        return Terms(Purpose.REFERRAL_SERVICES, Priority.ROUTINE)
-    return Terms(began.block.purpose, began.block.priority)
+    taken_back = telling.take_back(gateway, tx, case, org)
+    notified = telling.withdrawal(gateway, tx, case, signed)
+    return Withdrawn(org, record.consent_id, record.version, notified, taken_back)
 
 
 def _ours(gateway: Gateway, kept: Kept) -> bool:

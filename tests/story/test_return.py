@@ -200,6 +200,7 @@ def test_a_wish_without_its_checklist_is_refused(shared: Road) -> None:
 def test_a_step_of_a_return_is_none_of_a_referral(shared: Road) -> None:
     """The kinds of course do not mix."""
     case, number = sent(shared.kz)
+    shared.settle()
     permit = {"purposes": [*RETURN_PURPOSES, "REFERRAL_SERVICES"], "actions": ["DISCLOSE"]}
     take_consent(shared.kz, case, consent_file(permit=[{**permit, "data_categories": ["SERVICE_NEEDS"]}]))
     resume = acting.Answer(E.REPATRIATION_RESUMED, {"responsible_worker_role": "CASE_MANAGER"})

@@ -21,6 +21,18 @@ GATEWAY = {
         "a code in the message is not in the list that is known here, so a person must decide what it means",
         "Look at it with `refbus inbox show`, ask the sender, and answer by hand.",
     ),
+    Code.CONSENT_CHANGE_DIFFERS: Explanation(
+        "the consent form changes something else than the command says, or nothing",
+        "Read what it changes in the message. Correct the form, or use the command that fits; nothing was recorded.",
+    ),
+    Code.CONSENT_FORM_OLD: Explanation(
+        "the consent form is older than the newest answer of the person",
+        "An old form is never used a second time. Ask the person again and write down when they said it.",
+    ),
+    Code.CONSENT_ENDING: Explanation(
+        "a consent ends soon, or the person comes of age soon",
+        "Talk with the person in time: `refbus consent renew`, or `refbus consent majority` once they are of age.",
+    ),
     Code.NOT_SYNCHRONISED: Explanation(
         "this computer has not yet read everything that waits for it, and a withdrawal may be among it",
         "Connect and run `refbus sync`, then try again.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from refbus_gateway.cli.consent_changes import add_changes, tell_version
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -53,16 +54,9 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     content = ask_consent(gateway, held, to) if file is None else read_limited(file, casework.MAX_CASE_FILE)
     form = parse_consent(content, now_ms=gateway.now_ms())
     with gateway.store.write() as tx:
-        record = consents.grant(gateway, found, tx, form.organisation, form)
+        done = consents.grant(gateway, found, tx, form.organisation, form)
         casework.deny(tx, found, form.denied_recipients)
-    value = {
-        "case": found.id,
-        "organisation": record.party,
-        "consent_id": record.consent_id.hex(),
-        "version": record.version,
-        "state": record.state,
-    }
-    session.tell(value, [f"Case {found.id}, {record.party}: {record.state}, version {record.version}."])
+    tell_version(session, found.id, done)
 
 
 @group.command()
@@ -120,10 +114,21 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
         copies = casework.copies_of(tx, found)
     told = [each for each in done if each.notified]
     became = try_to_send(session, later=later) if told else "sent"
-    value = [{"organisation": each.org, "version": each.version, "notified": each.notified} for each in done]
+    value = [
+        {
+            "organisation": each.org,
+            "version": each.version,
+            "notified": each.notified,
+            "taken_back": each.taken_back,
+        }
+        for each in done
+    ]
     lines = [f"{each.org}: withdrawn{', being told' if each.notified else ', had received nothing'}." for each in done]
     lines += [f"Case {copy} has the same content: refbus consent withdraw {copy}" for copy in copies]
     session.tell(
         {"case": found.id, "withdrawn": value, "delivery": became, "same_content_as_cases": copies},
         [*lines, *([SENT_TEXT[became]] if told else [])],
     )
+
+
+add_changes(group)

@@ -12,7 +12,7 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, RuleError, SetupError
 from refbus.wire.payload import categories_of
-from refbus_gateway import acting, casework, consents, sending
+from refbus_gateway import acting, casework, consents, sending, telling
 from refbus_gateway.casefile import CaseInvalidError, parse_case
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.store import cases, outbox, referrals
@@ -277,5 +277,5 @@ def test_terms_of_a_referral_are_those_of_its_request(own: Pair) -> None:
     """Answers travel for the same purpose and with the same priority."""
     _, number = sent(own.kz, case_file(priority="EMERGENCY"))
     with own.kz.store.read() as tx:
-        terms = consents.terms_of(tx, referrals.get(tx, number))
+        terms = telling.terms_of(tx, referrals.get(tx, number))
     assert terms == sending.Terms(Purpose.REFERRAL_SERVICES, Priority.EMERGENCY)

@@ -1,0 +1,106 @@
+"""Consent over time: the person says less, more, or longer; a guardian, the child, the person now of age speaks.
+
+Each is a newly signed version that follows the one before. What it changes is computed from the two; a command that
+was meant for something else is refused. The program by itself only ever takes something away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from refbus.core.consent import ConsentRecord, ConsentState
+from refbus.core.consent_change import ConsentChange, ends, narrowed
+from refbus.core.consent_rules import minor_until
+from refbus.core.ids import OrgId
+from refbus.core.vocabulary import DataCategory
+from refbus.errors import Code, ConsentError, RuleError
+from refbus_gateway import consents
+from refbus_gateway.consentfile import ConsentForm
+from refbus_gateway.consents import Version
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.consents import Kept
+from refbus_gateway.store.session import Transaction
+
+_DAY_MS: Final = 86_400_000
+CHANGES: Final = {
+    "amend": frozenset({ConsentChange.NARROWED, ConsentChange.WIDENED}),
+    "renew": frozenset({ConsentChange.RENEWED}),
+    "guardian": frozenset({ConsentChange.GUARDIAN_APPOINTED, ConsentChange.GUARDIAN_REPLACED}),
+    "assent": frozenset({ConsentChange.ASSENT_RECORDED}),
+    "majority": frozenset({ConsentChange.MAJORITY_REACHED}),
+}
+"""What each command of `refbus consent` is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A consent that ends soon or has ended, by its own terms. `majority`: because the person comes of age."""
+
+    case: int
+    org: OrgId
+    ends_ms: int
+    majority: bool
+    over: bool
+
+
+def amend(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm, command: str) -> Version:
+    """Sign and keep a changed answer; it counts here at once, and the organisation is told.
+
+    Raises RuleError CONSENT_CHANGE_DIFFERS when the form changes something else than `command` is for, nothing then
+    being kept; CONSENT_FORM_OLD; ConsentError NO_CONSENT, WITHDRAWN; as `consents.grant` does.
+    """
+    _standing(gateway, tx, case, form.organisation)
+    return consents.grant(gateway, case, tx, form.organisation, form, only=CHANGES[command])
+
+
+def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: Collection[DataCategory]) -> Version:
+    """Take categories out of what `org` may receive, from now on, because the person said so.
+
+    Raises ConsentError NO_CONSENT, WITHDRAWN; RuleError CONSENT_CHANGE_DIFFERS when none of them was permitted.
+    """
+    last = _standing(gateway, tx, case, org)
+    record = dataclasses.replace(narrowed(last.signed.record, categories), event_time_ms=gateway.now_ms())
+    if record.provisions == last.signed.record.provisions:
+        raise RuleError(Code.CONSENT_CHANGE_DIFFERS, "none of these was permitted")
+    return consents.follow(gateway, tx, case, last, record)
+
+
+def endings(gateway: Gateway, tx: Transaction, only: Case | None = None) -> list[Ending]:
+    """Return the consents of own cases that end within the country's days of warning, soonest first.
+
+    One that has ended is among them until the person was asked again. Raises UncheckableError without a directory.
+    """
+    warn_ms = gateway.now_ms() + gateway.policy().pace.consent_warning_days * _DAY_MS
+    found = []
+    for case in [only] if only else cases.every(tx):
+        if case.own and case.key is not None:
+            orgs = (party.org for party in cases.counterparts_of(tx, case))
+            newest = filter(None, (consents.newest(gateway, tx, case, org) for org in orgs))
+            found += [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
+    return sorted(found, key=lambda ending: ending.ends_ms)
+
+
+def _ends_by(kept: Kept, time_ms: int) -> bool:
+    return kept.signed.record.state is ConsentState.GIVEN and ends(kept.signed.record) <= time_ms
+
+
+def _ending(gateway: Gateway, case: Case, record: ConsentRecord) -> Ending:
+    ends_ms = ends(record)
+    return Ending(case.id, record.party, ends_ms, minor_until(record) == ends_ms, ends_ms <= gateway.now_ms())
+
+
+def _standing(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept:
+    """Return the newest version, which has to be a yes: a no is followed by a new consent, not by a change."""
+    last = consents.newest(gateway, tx, case, org)
+    if last is None:
+        raise ConsentError((Code.NO_CONSENT,), "refbus consent grant")
+    state = last.signed.record.state
+    if state is not ConsentState.GIVEN:
+        code = Code.WITHDRAWN if state is ConsentState.WITHDRAWN else Code.REFUSED
+        raise ConsentError((code,), "if the person says yes again: refbus consent grant")
+    return last
