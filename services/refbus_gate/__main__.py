@@ -14,6 +14,7 @@ import sys
 
 from refbus.bus import confluent
 from refbus.bus.harness import die, run
+from refbus.clock import clock_from
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.settings import GateSettings, from_environment, read_secret_file
@@ -21,7 +22,7 @@ from refbus.telemetry import configure_logs, serve
 from refbus_gate.app import gate_app
 from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
-from refbus_gate.gate import Gate, addresses, local_ms
+from refbus_gate.gate import Gate, addresses
 from refbus_gate.home import GateHome, order_replay
 
 
@@ -48,7 +49,7 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
     reader = confluent.reader(addresses(settings)[settings.country], topic)
     try:
-        accept_gap(home.store, reader, topic, local_ms())
+        accept_gap(home.store, reader, topic, clock_from(settings.clock_file)())
     finally:
         reader.close()
         home.close()

@@ -33,6 +33,7 @@ from refbus_gate.egress import Egress
 from refbus_gate.ingress import Ingress
 from refbus_gate.names import GateKeys, border, outbox
 from refbus_gate.opening import EvidenceCache, Opened, Opener
+from refbus_gate.timetable import planned
 from refbus_gate.view import View
 from refbus_gate.work import Work, Workers
 
@@ -126,6 +127,7 @@ class GateCore:
         work.finish(self.parts.workers, self.parts.audit_keys)
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.settings |= view.changed_settings()
+        work.changes.deadlines = planned(view, self.parts.directories().latest, now_ms)
         ready = time.monotonic()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)
         done = time.monotonic()

@@ -17,19 +17,23 @@ from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.bus.writing import write_all
+from refbus.clock import clock_from
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
 from refbus.errors import Code, RefbusError, SetupError
+from refbus.notify.book import read_book
 from refbus.settings import GateSettings, Profile, read_secret_file
 from refbus.store.rows import Changes
 from refbus_gate import collector
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, Took, sources_of
+from refbus_gate.deadlines import Timekeeper
 from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
+from refbus_gate.pinging import Pinger
 from refbus_gate.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.relaying import DirectoryRelay
 from refbus_gate.upkeep import Upkeep
@@ -42,11 +46,6 @@ _STOP_S = 10.0
 _LOOK_MS = 5_000
 """How often events that wait, keys and metrics are looked at when the directory did not move."""
 _FORGET_MS = 3_600_000
-
-
-def local_ms() -> int:
-    """Return the time of this machine, UTC ms."""
-    return time.time_ns() // 1_000_000
 
 
 def addresses(settings: GateSettings) -> dict[CountryCode, BrokerAddress]:
@@ -84,11 +83,14 @@ class Gate:
     follower: DirectoryFollower
     relay: DirectoryRelay
     end: Callable[[str], None]
+    now_ms: Callable[[], int]
     core: GateCore = field(init=False)
     consumers: dict[str, Consumer] = field(init=False)
     pumps: dict[CountryCode, Pump] = field(init=False)
     redecider: Redecider = field(init=False)
     upkeep: Upkeep = field(init=False)
+    timekeeper: Timekeeper = field(init=False)
+    pinger: Pinger = field(init=False)
     watchdog: Watchdog = field(init=False)
     metrics: telemetry.Metrics = field(init=False)
     meters: Meters = field(init=False)
@@ -105,11 +107,10 @@ class Gate:
         """
         where = addresses(settings)
         own = where[settings.country]
+        now_ms = clock_from(settings.clock_file)
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
-        home.trust.load(local_ms())
-        follower = DirectoryFollower(
-            home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), local_ms
-        )
+        home.trust.load(now_ms())
+        follower = DirectoryFollower(home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), now_ms)
         relay = DirectoryRelay(
             home.trust,
             follower.take,
@@ -117,7 +118,7 @@ class Gate:
             partial(_hand_on, own, f"{settings.country}.directory"),
             settings.home / "handed-on",
         )
-        gate = cls(settings, home, where, follower, relay, end)
+        gate = cls(settings, home, where, follower, relay, end, now_ms)
         gate._assemble()
         return gate
 
@@ -136,18 +137,19 @@ class Gate:
 
     def tick(self) -> None:
         """Do what is due by the clock; called every second by a timer of the active gate."""
-        moved = self.follower.moved.is_set()
-        if moved or local_ms() - self._looked_ms >= _LOOK_MS:
+        moved, now_ms = self.follower.moved.is_set(), self.now_ms()
+        if moved or abs(now_ms - self._looked_ms) >= _LOOK_MS:  # the clock may have been set back
             self.follower.moved.clear()
-            self._looked_ms = local_ms()
+            self._looked_ms = now_ms
             self._require_same_world()
             self.redecider.holds(moved=moved)
             self._measure()
         self.upkeep.undelivered()
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()
-        if local_ms() - self._forgot_ms >= _FORGET_MS:
-            self._forgot_ms = local_ms()
+        self.timekeeper.tell()
+        if abs(now_ms - self._forgot_ms) >= _FORGET_MS:
+            self._forgot_ms = now_ms
             self.upkeep.forget()
         self._replays()
 
@@ -166,11 +168,12 @@ class Gate:
         directory = self._first_directory()
         settings, home = self.settings, self.home
         threads = settings.threads or os.cpu_count() or 1
-        keys = home.gate_keys(directory, local_ms())
-        parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, local_ms, Workers(threads))
-        self.metrics = telemetry.Metrics(telemetry.Service.GATE, local_ms)
+        keys = home.gate_keys(directory, self.now_ms())
+        parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.now_ms, Workers(threads))
+        self.metrics = telemetry.Metrics(telemetry.Service.GATE, self.now_ms)
         self.meters = Meters(self.metrics)
         self.core = GateCore(parts, self._wrote)
+        self.pinger = Pinger(home.store, read_book(settings.pings), self.now_ms, self.meters.pinged)
         countries = self._countries(directory)
         sources = {source.topic: source for source in sources_of(settings.country, countries)}
         own = self.addresses[settings.country]
@@ -188,14 +191,15 @@ class Gate:
         self.pumps = {country: self._pump(country, resending) for country in countries}
         self.redecider = Redecider(self.core, sources)
         self.upkeep = Upkeep(self.core, sources[f"{settings.country}.outbox"], int(settings.heartbeat_s * 1000))
+        self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._caught_up)
         readers = {topic: confluent.reader(own, topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
-        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, local_ms)
+        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, self.now_ms)
 
     def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
         # No time-out: a record that was given up could be overtaken by the one behind it.
         connect = partial(confluent.producer, self.addresses[country], delivery_timeout_s=0, linger_s=LINGER_S)
-        return Pump(self.home.store, country, connect, local_ms, settings)
+        return Pump(self.home.store, country, connect, self.now_ms, settings)
 
     def _first_directory(self) -> Directory:
         deadline = time.monotonic() + _FIRST_DIRECTORY_S
@@ -220,19 +224,23 @@ class Gate:
             return
         if self._countries(newest) != list(self.pumps):
             self.end("the directory has other countries than at the start")
-        if self.home.has_new_keys(newest, self.core.parts.keys, local_ms()):
+        if self.home.has_new_keys(newest, self.core.parts.keys, self.now_ms()):
             self.end("this gate has other keys than at the start")
 
     def _countries(self, directory: Directory) -> list[CountryCode]:
         """Return the countries that there is a way to."""
         return [country for country in directory.countries() if country in self.addresses]
 
+    def _caught_up(self) -> bool:
+        """Whether every input is read to its end and the directory too: an answer may wait among what is not."""
+        return self.follower.caught_up.is_set() and self.watchdog.at_the_end()
+
     def _measure(self) -> None:
         self.meters.deliveries(list(self.pumps.values()))
         self.meters.progress(self.watchdog, self.consumers)
         self.meters.directory(self.follower)
         with self.home.store.database.reading() as connection:
-            self.meters.store(connection, local_ms())
+            self.meters.store(connection, self.now_ms())
 
     def _replays(self) -> None:
         for order in self.home.replay_orders():
@@ -247,6 +255,7 @@ class Gate:
         for name, task in tasks.items():
             self._thread(name, partial(task, self._stop))
         self._thread("directory", self._follow)
+        self._thread("pings", partial(self.pinger.run, self._stop))
         self._thread("watchdog", lambda: self.watchdog.run(self._stop, self.end))
 
     def _follow(self) -> None:

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select
 
 from refbus import telemetry
+from refbus.core.deadlines import DeadlineKind
 from refbus.core.passage import Outcome as Decision
 from refbus.core.verdicts import Point
 from refbus.errors import Code
 from refbus.store import outgoing
 from refbus.store.accounting import Balance, balance
+from refbus.store.reads import oldest_due
 from refbus.store.rows import Changes
 from refbus.store.tables import hold, record
 from refbus.telemetry import catalogue as metric
-from refbus.telemetry.labels import Destination, Direction, Outcome
+from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcome, PingResult
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import Took
 from refbus_gate.following import DirectoryFollower
@@ -44,8 +46,14 @@ class Meters:
             metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))
         for code in changes.refusals:
             metrics.count(metric.GATE_REFUSALS, direction=direction, code=Code(code))
+        for kind, level in changes.steps:
+            metrics.count(metric.GATE_DEADLINES, deadline=DeadlineKind(kind), step=DeadlineStep(level))
         for code in changes.loud:
             metrics.count(metric.GATE_EMERGENCIES, direction=direction, code=Code(code))
+
+    def pinged(self, result: PingResult) -> None:
+        """Count an attempt to send a ping."""
+        self._metrics.count(metric.GATE_PINGS, result=result)
 
     def deliveries(self, pumps: Sequence[Pump]) -> None:
         """Count what the pumps have delivered since the last time."""
@@ -81,6 +89,7 @@ class Meters:
         self._balance(balance(connection))
         self._waiting(connection)
         self._held(connection)
+        self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))
         ahead_ms = max(0, newest_signed_ms(connection) - now_ms)
         self._metrics.put(metric.CLOCK_SKEW, ahead_ms / 1000)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
 from refbus.core.directory import Directory, OrgRole
-from refbus.core.ids import CountryCode, EventId, OrgId
+from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.passage import Outcome
 from refbus.core.verdicts import About
 from refbus.crypto.signing import LABEL_HOP, sign_ed25519
@@ -46,7 +46,10 @@ def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, out
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a notice tells one organisation. Hashes 32 bytes; counts and hashes of the inbox are for heartbeats."""
+    """What a notice tells one organisation. Hashes 32 bytes; counts and hashes of the inbox are for heartbeats.
+
+    The last five are about a deadline: its course, kind, step, when it was due (UTC ms), whose turn it is.
+    """
 
     to: OrgId
     kind: NoticeKind
@@ -57,6 +60,11 @@ class Said:
     decision_id: bytes = ZERO_ID
     inbox_count: int = 0
     inbox_hash: bytes = ZERO_HASH
+    referral_id: ReferralId | None = None
+    deadline: str = ""
+    level: int = 0
+    due_ms: int = 0
+    responsible: str = ""
 
     @classmethod
     def of(cls, answer: Answer, to: OrgId, decision_id: bytes) -> Said:
@@ -94,6 +102,11 @@ def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int) -> bytes:
         inbox_count=said.inbox_count,
         inbox_hash=said.inbox_hash,
         decision_id=said.decision_id,
+        referral_id=said.referral_id,
+        deadline=said.deadline,
+        level=said.level,
+        due_ms=said.due_ms,
+        responsible=said.responsible,
     )
     return seal_notice(told, said.to, public, keys.pair)
 

@@ -30,7 +30,7 @@ from refbus.core.verdicts import (
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
 from refbus.store.node import NodeStore, get_setting
-from refbus.store.reads import read_facts, read_fence, read_held_cases, read_records
+from refbus.store.reads import read_deadlines, read_facts, read_fence, read_held_cases, read_records
 from refbus.store.rows import Fact, RecordRow
 from refbus_gate.opening import Opened
 from refbus_gate.remembered import (
@@ -51,6 +51,8 @@ CLOCK = "newest_signed_ms"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
+StepId = tuple[str, int, int, int]
+"""A step of a deadline: kind, number, when it was due (UTC ms), level. The same one has the same id again."""
 _Fact = TypeVar("_Fact")
 
 
@@ -71,23 +73,34 @@ class Decided:
 class View:
     """A `NodeView` over the store as it was at `fence`, with everything that the batch has changed since."""
 
-    def __init__(self, store: NodeStore, country: CountryCode, point: Point, opened: Sequence[Opened]) -> None:
+    def __init__(
+        self,
+        store: NodeStore,
+        country: CountryCode,
+        point: Point,
+        opened: Sequence[Opened],
+        courses: Sequence[ReferralId] = (),
+    ) -> None:
+        """Read what decisions about `opened` need, and the courses that a timer looks at."""
         self._store = store
         self._country = country
         self.point = point
         with store.database.reading() as connection:
             self.fence = read_fence(connection)
-            self._read(connection, opened)
+            self._read(connection, opened, courses)
             self._newest_signed_ms = newest_signed_ms(connection)
         self._clock_moved = False
         self._read_facts: dict[tuple[str, bytes], Any] = {}
         self._changed: set[tuple[str, bytes]] = set()
+        self._touched: dict[ReferralId, set[StepId]] = {}
 
-    def _read(self, connection: Connection, opened: Sequence[Opened]) -> None:
+    def _read(self, connection: Connection, opened: Sequence[Opened], courses: Sequence[ReferralId]) -> None:
         """Read all state that decisions about these records may ask for."""
         store = self._store
         blocks = [each.block for each in opened if each.block is not None]
         names = {(kind, self.key(kind, block.referral_id)) for block in blocks for kind in (REFERRAL, LEDGER)}
+        names |= {(REFERRAL, self.key(REFERRAL, referral_id)) for referral_id in courses}
+        self._timetables = read_deadlines(connection, store, [key for kind, key in names if kind == REFERRAL])
         names |= {
             (CONSENT, self.key(CONSENT, each.presented.consent.record.consent_id))
             for each in opened
@@ -237,6 +250,16 @@ class View:
         """Return what the transaction has to write."""
         return {name: Fact(*name, now_ms + KEEP_MS, self._facts[name]) for name in self._changed}
 
+    def tell(self, referral_id: ReferralId, step: StepId | None) -> None:
+        """Remember that a step was told (or that there was none): the course's timetable is written anew."""
+        self._touched.setdefault(referral_id, set()).update([] if step is None else [step])
+
+    def touched(self) -> Iterator[tuple[ReferralId, bytes, bytes | None, frozenset[StepId]]]:
+        """Yield the courses whose timetable changes: id, key, the timetable as it was kept, and what was told now."""
+        for referral_id, told in self._touched.items():
+            key = self.key(REFERRAL, referral_id)
+            yield referral_id, key, self._timetables.get(key), frozenset(told)
+
     def changed_settings(self) -> dict[str, bytes]:
         """Return the clock, if it moved on."""
         return {CLOCK: self._newest_signed_ms.to_bytes(8, "big")} if self._clock_moved else {}
@@ -253,6 +276,7 @@ class View:
             known = KnownReferral(effect.case_handle, effect.subject_ref, ())
         facts = remember(known.facts, effect.fact)
         if facts != known.facts:
+            self._touched.setdefault(effect.referral_id, set())
             self._put(REFERRAL, effect.referral_id, encode_referral(replace(known, facts=facts)))
 
     def _put(self, kind: str, value_id: bytes, value: bytes) -> None:

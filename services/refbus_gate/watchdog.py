@@ -50,6 +50,15 @@ class Watchdog:
             self._positions, self.progress_ms = positions, now_ms
         return now_ms - self.progress_ms >= self.patience_ms
 
+    def at_the_end(self) -> bool:
+        """Whether there is nothing to read in any source now; False when the broker does not answer."""
+        try:
+            return all(
+                self.readers[consumer.source.topic].end_offset() <= consumer.next_offset for consumer in self.consumers
+            )
+        except RefbusError:
+            return False
+
     def run(self, stop: threading.Event, end: Callable[[str], None]) -> None:
         """Look until `stop` is set; call `end` when the gate stands still."""
         while not stop.wait(LOOK_S):

@@ -11,6 +11,7 @@ from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import RuleError
 from refbus.wire.payload import decode_payload
+from refbus_gateway import timers
 from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -18,12 +19,13 @@ from refbus_gateway.store.session import Transaction
 
 def view_of(tx: Transaction, referral: Referral) -> CourseView:
     """Return where a referral stands. Events that a gate refused are not part of it."""
-    return view_from(referrals.events_of(tx, referral))
+    return view_from(tx, referral, referrals.events_of(tx, referral))
 
 
-def view_from(events: Iterable[Event]) -> CourseView:
-    """Return the view that these events give."""
-    return state_of(fact_of(event) for event in events if event.status is not EventStatus.REFUSED)
+def view_from(tx: Transaction, referral: Referral, events: Iterable[Event]) -> CourseView:
+    """Return the view that these events of a course give, with the expiry that a timer stated."""
+    facts = [fact_of(event) for event in events if event.status is not EventStatus.REFUSED]
+    return state_of([*facts, *timers.expiry_of(tx, referral.referral_id)])
 
 
 def fact_of(event: Event) -> EventFact:

@@ -1,4 +1,4 @@
-"""What gates tell this organisation: receipts, refusals, failed deliveries, and heartbeats of the inbox."""
+"""What gates tell this organisation: receipts, refusals, failed deliveries, deadlines, and heartbeats of the inbox."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from refbus.core.ids import KeyId, OrgId
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
+from refbus_gateway import timers
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
 from refbus_gateway.store import consents, inbox, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState
@@ -51,6 +52,9 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
         inbox.raise_alarm(tx, Code.CLOCK_SKEW, "this computer's clock is behind", gateway.now_ms())
     if notice.kind is NoticeKind.HEARTBEAT:
         _heartbeat(gateway, tx, notice, position)
+        return
+    if notice.kind in timers.KINDS:
+        timers.take_in(gateway, tx, notice)
         return
     row = outbox.by_sha256(tx, notice.envelope_sha256)
     if row is None or not row.confirmed:

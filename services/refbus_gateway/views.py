@@ -118,7 +118,7 @@ def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
     request = course.beginning_of(events)
     return ReferralLine(
         referral=referral,
-        view=course.view_from(events),
+        view=course.view_from(tx, referral, events),
         events=len(events),
         unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
         respond_by_ms=request.block.respond_by_ms if request else None,

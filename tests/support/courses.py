@@ -38,6 +38,13 @@ class Course:
             self.add(kind)
         return self
 
+    @classmethod
+    def of(cls, course: Course, *more: EventFact) -> Course:
+        """Return a copy, with more facts at the end."""
+        made = cls()
+        made.facts, made.machine = [*course.facts, *more], course.machine
+        return made
+
     @property
     def view(self) -> CourseView:
         """The view that the events give."""

@@ -17,6 +17,7 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.wire.transport import AuditEntry
 from refbus_gate.consuming import Consumer
 from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.deadlines import Timekeeper
 from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
@@ -50,6 +51,7 @@ class Node:
         self.pumps = [Pump(self.home.store, other, bus.producer, clock) for other in road.gate_countries]
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"])
         self.redecider = Redecider(self.core, sources)
+        self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], lambda: True)
         for consumer in self.consumers.values():
             consumer.start(None)
 
@@ -127,6 +129,17 @@ class Road(World):
             for node in self.nodes.values():
                 node.work()
             moved = before != {name: len(self.bus.records(name)) for name in self.bus.states()}
+
+    def pass_time(self, *, hours: float = 0, days: float = 0) -> None:
+        """Let time pass under a directory that is kept fresh, both gates look at what is due, and everything arrive."""
+        self.clock.move(hours=hours, days=days)
+        if days:
+            self.lab.republish(self.clock())
+            self.publish()
+            self.settle()
+        for node in self.nodes.values():
+            node.timekeeper.tell()
+        self.settle()
 
     def audit(self, country: str) -> list[AuditEntry]:
         """Return the audit entries of a country."""

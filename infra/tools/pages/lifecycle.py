@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from refbus.core import referral, repatriation
 from refbus.core.course import MACHINES
+from refbus.core.deadlines import SOURCES, DeadlineKind
 from refbus.core.facts import SystemEvent
 from refbus.core.guards import CONTENT_GUARDS, EVENT_GUARDS, ContentGuard, EventGuard
 from refbus.core.machine import CourseKind, Machine, Role, Rule
@@ -25,6 +26,35 @@ _GUARDS = """\
 DepartureAuthorised is refused with every guard that is missing. *Events*: the gate of the host country and both
 organisations check it. *Content*: only the two organisations can, since a gate cannot open the content."""
 
+_DEADLINES = """\
+Counted from the events themselves, by the signed policy of the source's country, at both gates alike
+([how](../deadlines.md)). *Ladder*: reminder, both organisations, focal point, focal point of the other country."""
+_TIMES: Mapping[DeadlineKind, tuple[str, str, str, str]] = {
+    DeadlineKind.DELIVER: (
+        "the first sign of the recipient",
+        "TARGET",
+        "`deliver_s` of the priority",
+        "ladder, no reminder",
+    ),
+    DeadlineKind.DECIDE: ("the answer", "TARGET", "the sender's own time, else `decide_s`", "ladder"),
+    DeadlineKind.EXPIRE: ("any answer at all", "SOURCE", "`expire_s`, never before the answer is due", "both: EXPIRED"),
+    DeadlineKind.TRANSFER: ("the answer to an offer of custody", "TARGET", "`transfer_decide_s`", "ladder"),
+    DeadlineKind.WITHDRAWAL_ACK: ("what was done after a withdrawal", "who was told", "`withdrawal_ack_s`", "ladder"),
+    DeadlineKind.LEG: (
+        "the next word of the road",
+        "TARGET",
+        "as said by Departed and its followers",
+        "alarm: all at once",
+    ),
+    DeadlineKind.HANDOVER: ("both signatures", "whose is missing", "as said by Arrived", "alarm: all at once"),
+    DeadlineKind.MONITORING: (
+        "how the person fares",
+        "TARGET",
+        "each of `monitoring_months` after the arrival, and `monitoring_grace_days`",
+        "ladder; reminder in the month",
+    ),
+    DeadlineKind.EMERGENCY_REVIEW: ("the independent review", "SOURCE", "`emergency_review_hours`", "ladder"),
+}
 _Sets = Mapping[str, frozenset[StrEnum]]
 _OWN_SETS: Mapping[CourseKind, _Sets] = {
     CourseKind.REFERRAL: {
@@ -53,6 +83,11 @@ def page() -> str:
         _guard(guard, "content") for guard in CONTENT_GUARDS
     ]
     blocks += ["## Guards of a departure", _GUARDS, table(("guard", "seen in", "for", "settled by", "source"), guards)]
+    blocks += [
+        "## Deadlines",
+        _DEADLINES,
+        table(("deadline", "waits for", "whose turn", "due", "told", "source"), _due()),
+    ]
     return document("Lifecycles", *blocks)
 
 
@@ -133,6 +168,12 @@ def _edges(machine: Machine, rule: Rule, groups: _Sets) -> Iterator[str]:
     order = list(type(machine.draft))
     for start in [max(starts, key=order.index).value] if one else _named(starts, groups):
         yield f"{start} --> {rule.to}"
+
+
+def _due() -> Iterator[tuple[str, ...]]:
+    for kind in DeadlineKind:
+        waits, turn, due, told = _TIMES[kind]
+        yield code(kind.value), waits, turn, due, told, SOURCES[kind]
 
 
 def _guard(guard: EventGuard | ContentGuard, seen: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class Stage(StrEnum):
     INGRESS = "INGRESS"  # the gate of destination
     OPENED = "OPENED"  # the recipient's gateway, before showing
     DELIVERY = "DELIVERY"  # the gate of origin, when an event expired without a hop receipt
+    DEADLINE = "DEADLINE"  # a gate, when something was not there in time
     ERASED = "ERASED"  # whoever destroyed the keys of a case
 
 

@@ -99,10 +99,24 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How long each step may take, in seconds."""
+    """How long each step may take, in seconds; `step_s` is the pause between two steps of an escalation."""
 
     deliver_s: int
     decide_s: int
+    expire_s: int = 14 * 86_400
+    step_s: int = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What is waited for beyond a referral's own clocks, and when a reminder comes before the end."""
+
+    reminder_percent: int = 50
+    transfer_decide_s: int = 259_200
+    withdrawal_ack_s: int = 259_200
+    monitoring_months: tuple[int, ...] = (1, 3, 6, 12)
+    monitoring_grace_days: int = 14
+    consent_warning_days: int = 30  # before a consent ends, or majority, an office is told to ask again
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,8 @@ class CountryPolicy:
     emergency_disclosure: bool = False
     assent_age: int = 7  # from this age on a child is asked; below it NOT_REQUIRED is accepted
     notify_subject: bool = False  # the person must be told of each disclosure (e.g. kg, Decree 759 of 21 Nov 2017)
+    focal_point: OrgId | None = None  # hears of what an organisation of the country leaves undone
+    pace: Pace = field(default_factory=Pace)
     emergency_max_hours: int = 72  # an emergency disclosure ends after so long; never more than 72
     emergency_review_hours: int = 72  # a third officer reviews it within
 

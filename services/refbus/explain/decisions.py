@@ -132,6 +132,22 @@ RULES = {
         "the clock of one of the computers is wrong",
         "Set the date and time of this computer, with its time zone. The event waits and goes on by itself.",
     ),
+    Code.DEADLINE_NEAR: Explanation(
+        "an answer is due soon",
+        "Open it with `refbus status` and answer, or say when you can.",
+    ),
+    Code.DEADLINE_PASSED: Explanation(
+        "an answer that was due is not there",
+        "Answer it, or call the organisation whose turn it is: `refbus status` names it.",
+    ),
+    Code.REFERRAL_EXPIRED: Explanation(
+        "nobody answered the referral in time",
+        "Choose another organisation with the person. A late answer still counts.",
+    ),
+    Code.PERSON_NOT_ARRIVED: Explanation(
+        "a person on the way home did not arrive when expected",
+        "Call the escort and the other organisation now, and whom else the plan names. Then record what happened.",
+    ),
     Code.HOLD_EXPIRED: Explanation(
         "the event waited for as long as it may and what it waited for did not come",
         "Look at the first reason in `refbus status`, put it right and send again.",

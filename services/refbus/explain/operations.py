@@ -76,6 +76,10 @@ MACHINE = {
         "the message broker did not take the message",
         "It is kept and tried again. If it lasts, the person who runs the node should check rights and size limits.",
     ),
+    Code.PING_FAILED: Explanation(
+        "a mail or webhook that says to look into the inbox could not be sent",
+        "Nothing of the case is lost and it is tried again. Look at REFBUS_GATE_PINGS and the mail server.",
+    ),
     Code.TOPIC_MISSING: Explanation(
         "a topic that is needed does not exist on the broker",
         "The person who runs the node runs `refbus-ops topics plan`, then `refbus-ops topics apply`.",

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from refbus.core.ids import CountryCode
+from refbus.errors import Code, SetupError
 from refbus.settings import parsers
 from refbus.settings.fields import setting, setting_per_country
 
@@ -42,12 +43,23 @@ class CommonSettings:
         doc="Folder with ca.pem, certificate.pem and key.pem for the cluster of a country. "
         "Without it only brokers on this machine are used.",
     )
+    clock_file: Path | None = setting(
+        "REFBUS_CLOCK_FILE",
+        parsers.path(),
+        default=None,
+        doc="For demonstrations only: a file with a number of milliseconds by which the clock is moved.",
+    )
     debug_dir: Path | None = setting(
         "REFBUS_DEBUG_DIR",
         parsers.path(),
         default=None,
         doc="Folder for the places in the code where something unexpected happened: file, line, function, no values.",
     )
+
+    def __post_init__(self) -> None:
+        """Raise SetupError UNSAFE_SETTING for a moved clock in production."""
+        if self.clock_file is not None and self.profile is Profile.PRODUCTION:
+            raise SetupError(Code.UNSAFE_SETTING, "REFBUS_CLOCK_FILE in production")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,12 @@ class GateSettings(ServingSettings):
         parsers.seconds(1, 3600),
         default=30.0,
         doc="First wait for a hop receipt before an event is sent again; it doubles up to an hour.",
+    )
+    pings: Path | None = setting(
+        "REFBUS_GATE_PINGS",
+        parsers.path(),
+        default=None,
+        doc="TOML file with mail and webhook addresses of organisations that are told to look into their inbox.",
     )
     heartbeat_s: float = setting(
         "REFBUS_GATE_HEARTBEAT_SECONDS",

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
 from refbus.store.node import NodeStore, put_setting
-from refbus.store.places import answer_place, fact_place, record_place
+from refbus.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.store.prepared import Prepared
 from refbus.store.rows import Changes, Fact, HoldRow, Kept, Position, RecordRow
-from refbus.store.tables import fact, failure, fence, hold, inbox, position, quarantine, record
+from refbus.store.tables import deadline, fact, failure, fence, hold, inbox, ping, position, quarantine, record
 
 
 def note_failure(store: NodeStore, topic: str, offset: int) -> int:
@@ -44,6 +44,7 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
         outgoing.taken(connection, changes.confirmed)
         outgoing.remove(connection, changes.expired)
         outgoing.add(connection, store, changes.outgoing, now_ms)
+        _write_deadlines(connection, store, changes, now_ms)
         for name, value in changes.settings.items():
             put_setting(connection, name, value)
 
@@ -86,6 +87,9 @@ _DROP_KEPT = Prepared(delete(quarantine).where(_at(quarantine)))
 _ADD_KEPT = _insert(quarantine)
 _DROP_INBOX = Prepared(delete(inbox).where(inbox.c.topic == bindparam("its_topic")))
 _ADD_INBOX = _insert(inbox)
+_DROP_DEADLINE = Prepared(delete(deadline).where(deadline.c.course_key == bindparam("its_key")))
+_ADD_DEADLINE = _insert(deadline)
+_ADD_PING = _insert(ping)
 _RECORD_FIELDS = tuple(each.name for each in fields(RecordRow) if each.name != "answer")
 
 
@@ -132,6 +136,23 @@ def _write_inboxes(connection: Connection, changes: Changes) -> None:
     rows = [{**asdict(row), "its_topic": row.topic} for row in changes.inboxes.values()]
     _DROP_INBOX.many(connection, rows)
     _ADD_INBOX.many(connection, rows)
+
+
+def _write_deadlines(connection: Connection, store: NodeStore, changes: Changes, now_ms: int) -> None:
+    rows = [
+        {
+            "its_key": row.course_key,
+            "course_key": row.course_key,
+            "next_ms": row.next_ms,
+            "keep_until_ms": row.keep_until_ms,
+            "sealed": store.seal(deadline_place(row.course_key), row.value),
+        }
+        for row in changes.deadlines
+    ]
+    _DROP_DEADLINE.many(connection, rows)
+    _ADD_DEADLINE.many(connection, rows)
+    fresh = {"created_ms": now_ms, "attempts": 0, "next_attempt_ms": now_ms}
+    _ADD_PING.many(connection, [{**asdict(row), **fresh} for row in changes.pings])
 
 
 def _place(topic: str, offset: int) -> dict[str, Any]:

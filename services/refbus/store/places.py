@@ -18,6 +18,11 @@ def answer_place(topic: str, offset: int) -> str:
     return f"answer/{topic}/{offset}"
 
 
+def deadline_place(course_key: bytes) -> str:
+    """Place of the timetable of a course."""
+    return f"deadline/{course_key.hex()}"
+
+
 def outgoing_place(destination: str, topic: str) -> str:
     """Place of a value on its way; its number is not known when it is sealed."""
     return f"outgoing/{destination}/{topic}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from refbus.store.tables import fact, hold, quarantine, record, tally
+from refbus.store.tables import deadline, fact, hold, quarantine, record, tally
 
 
 def purge(connection: Connection, now_ms: int) -> int:
@@ -22,6 +22,7 @@ def purge(connection: Connection, now_ms: int) -> int:
     connection.execute(delete(quarantine).where(stopped.exists()))
     connection.execute(delete(record).where(old))
     connection.execute(delete(fact).where(fact.c.keep_until_ms <= now_ms))
+    connection.execute(delete(deadline).where(deadline.c.keep_until_ms <= now_ms))
     return sum(records for _, _, records in counts)
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from refbus.store.node import NodeStore
-from refbus.store.places import answer_place, fact_place, record_place
+from refbus.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.store.prepared import AnyOf, Prepared
 from refbus.store.rows import Fact, InboxRow, Kept, Position, RecordRow, Waits
-from refbus.store.tables import fact, fence, hold, inbox, position, quarantine, record
+from refbus.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
 
 _FENCE = Prepared(select(fence.c.decisions))
 _POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
 _RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
 _FACTS = AnyOf(select(fact), fact.c.fact_key)
 _HELD_CASES = AnyOf(select(hold.c.case_key).distinct(), hold.c.case_key)
+_DEADLINES = AnyOf(select(deadline), deadline.c.course_key)
 _INBOXES = AnyOf(select(inbox), inbox.c.topic)
 
 
@@ -84,6 +85,23 @@ def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, Inb
     """Return the inboxes that have been written to among these topics."""
     rows = _INBOXES.rows(connection, set(topics))
     return {row.topic: InboxRow(row.topic, row.sequence, row.hash) for row in rows}
+
+
+def read_deadlines(connection: Connection, store: NodeStore, course_keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the timetables that are kept of these courses."""
+    rows = _DEADLINES.rows(connection, set(course_keys))
+    return {row.course_key: store.unseal(deadline_place(row.course_key), row.sealed) for row in rows}
+
+
+def read_due(connection: Connection, store: NodeStore, now_ms: int, most: int) -> list[bytes]:
+    """Return the timetables of courses that have to be looked at now, the longest waiting first."""
+    chosen = select(deadline).where(deadline.c.next_ms <= now_ms).order_by(deadline.c.next_ms).limit(most)
+    return [store.unseal(deadline_place(row.course_key), row.sealed) for row in connection.execute(chosen)]
+
+
+def oldest_due(connection: Connection, now_ms: int) -> int | None:
+    """Return when (UTC ms) the longest waiting course had to be looked at; None when none waits."""
+    return connection.execute(select(func.min(deadline.c.next_ms)).where(deadline.c.next_ms <= now_ms)).scalar()
 
 
 def read_kept(connection: Connection, store: NodeStore, topic: str, offset: int) -> Kept | None:

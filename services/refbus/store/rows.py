@@ -126,7 +126,7 @@ class Changes:
     kept: list[Kept] = field(default_factory=list)
     deadlines: list[DeadlineRow] = field(default_factory=list)
     pings: list[PingRow] = field(default_factory=list)
-    steps: list[str] = field(default_factory=list)  # deadlines that were told; not written, counted
+    steps: list[tuple[str, str]] = field(default_factory=list)  # deadlines told: kind, level; not written, counted
     settings: dict[str, bytes] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
     loud: list[str] = field(default_factory=list)  # what was let through and nobody may overlook; counted like them

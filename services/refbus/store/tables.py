@@ -152,6 +152,32 @@ quarantine = Table(
     comment="Refused and quarantined records as received, for replay by an operator.",
 )
 
+deadline = Table(
+    "deadline",
+    metadata,
+    Column("course_key", LargeBinary(32), primary_key=True),
+    Column("next_ms", BigInteger),
+    Column("keep_until_ms", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "next_ms"),
+    Index(None, "keep_until_ms"),
+    comment="When a course has to be looked at next, and which steps of its deadlines were told.",
+)
+
+ping = Table(
+    "ping",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("organisation", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("message_id", LargeBinary(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_ms", BigInteger, nullable=False),
+    Index(None, "next_attempt_ms"),
+    comment="Messages without content that say only: look into your inbox.",
+)
+
 setting = Table(
     "setting",
     metadata,

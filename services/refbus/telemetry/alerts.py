@@ -42,6 +42,24 @@ class Alert:
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
+        "RefbusPersonNotArrived",
+        metrics.GATE_DEADLINES,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A person on the way home did not arrive when expected. Both offices are told: make sure that they answer.",
+        selector='{deadline=~"LEG|HANDOVER",step="ORGANISATION"}',
+        increase="1h",
+    ),
+    Alert(
+        "RefbusDeadlineUntold",
+        metrics.GATE_DEADLINE_AGE,
+        "> 900",
+        300,
+        Severity.PAGE,
+        "Deadlines have passed and nobody was told: the gate does not read its inputs to their end.",
+    ),
+    Alert(
         "RefbusImbalance",
         metrics.GATE_IMBALANCE,
         "!= 0",

@@ -5,8 +5,17 @@ Units are base units (seconds, records). Which organisation, country pair or cas
 
 from __future__ import annotations
 
+from refbus.core.deadlines import DeadlineKind
 from refbus.errors import Code
-from refbus.telemetry.labels import Destination, Direction, InboxResult, NoticeKind, Outcome
+from refbus.telemetry.labels import (
+    DeadlineStep,
+    Destination,
+    Direction,
+    InboxResult,
+    NoticeKind,
+    Outcome,
+    PingResult,
+)
 from refbus.telemetry.metric import Kind, Metric, Service
 
 _GATE = (Service.GATE,)
@@ -35,6 +44,26 @@ GATE_EMERGENCIES = Metric(
     _GATE,
     "Disclosures without consent that were let through, and their reviews: each is to be looked at by a person.",
     {"direction": Direction, "code": Code},
+)
+GATE_DEADLINES = Metric(
+    "refbus_gate_deadlines_total",
+    Kind.COUNTER,
+    _GATE,
+    "Steps of deadlines that were told, by what is waited for and how far up the ladder.",
+    {"deadline": DeadlineKind, "step": DeadlineStep},
+)
+GATE_DEADLINE_AGE = Metric(
+    "refbus_gate_deadline_untold_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Since when a step of a deadline should have been told; 0 when none waits.",
+)
+GATE_PINGS = Metric(
+    "refbus_gate_pings_total",
+    Kind.COUNTER,
+    _GATE,
+    "Mails and webhook calls that say only: look into your inbox.",
+    {"result": PingResult},
 )
 GATE_BATCH_SECONDS = Metric(
     "refbus_gate_batch_seconds",

@@ -47,6 +47,23 @@ class NoticeKind(StrEnum):
     ALARM = "ALARM"
 
 
+class DeadlineStep(StrEnum):
+    """How far up the ladder a deadline was told."""
+
+    REMINDER = "REMINDER"
+    ORGANISATION = "ORGANISATION"
+    FOCAL_POINT = "FOCAL_POINT"
+    PEER_FOCAL_POINT = "PEER_FOCAL_POINT"
+
+
+class PingResult(StrEnum):
+    """What became of an attempt to tell an organisation to look into its inbox."""
+
+    SENT = "SENT"
+    FAILED = "FAILED"
+    GIVEN_UP = "GIVEN_UP"
+
+
 class InboxResult(StrEnum):
     """What became of a record that a gateway read from its inbox."""
 

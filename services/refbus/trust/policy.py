@@ -10,8 +10,8 @@ import re
 import tomllib
 from typing import Any
 
-from refbus.core.directory import Clock, CountryPolicy, Notice
-from refbus.core.ids import parse_country
+from refbus.core.directory import Clock, CountryPolicy, Notice, Pace
+from refbus.core.ids import parse_country, parse_org_id
 from refbus.core.vocabulary import DataCategory, Priority, Residency, member
 from refbus.errors import Code, MalformedError
 from refbus.trust.canonical import Fields, dumps, loads, parse_hex
@@ -65,7 +65,11 @@ def _policy(value: object) -> CountryPolicy:
         residency={category: _rule(residency.take(category.value), category) for category in DataCategory},
         clocks={priority: _clock(clocks.take(priority.value)) for priority in Priority},
         notices={notice.notice_id: notice for notice in notices},
+        focal_point=parse_org_id(fields.text("focal_point")),
+        pace=_pace(fields.take("pace")),
         emergency_disclosure=fields.flag("emergency_disclosure"),
+        emergency_max_hours=fields.integer("emergency_max_hours", 1, 72),
+        emergency_review_hours=fields.integer("emergency_review_hours", 1, 720),
         assent_age=fields.integer("assent_age", 0, 18),
         notify_subject=fields.flag("notify_subject"),
     )
@@ -101,9 +105,39 @@ def _rule(value: object, category: DataCategory) -> Residency:
 
 def _clock(value: object) -> Clock:
     fields = Fields(value, "clock")
-    clock = Clock(fields.integer("deliver_s", 1, 30 * _DAY_S), fields.integer("decide_s", 1, 90 * _DAY_S))
+    clock = Clock(
+        fields.integer("deliver_s", 1, 30 * _DAY_S),
+        fields.integer("decide_s", 1, 90 * _DAY_S),
+        fields.integer("expire_s", 1, 365 * _DAY_S),
+        fields.integer("step_s", 1, 30 * _DAY_S),
+    )
     fields.done()
+    if clock.expire_s < clock.decide_s:
+        raise fields.wrong("expire_s", "a referral cannot expire before its answer is due")
     return clock
+
+
+def _pace(value: object) -> Pace:
+    fields = Fields(value, "pace")
+    months = fields.items("monitoring_months", _month)
+    pace = Pace(
+        fields.integer("reminder_percent", 1, 99),
+        fields.integer("transfer_decide_s", 1, 90 * _DAY_S),
+        fields.integer("withdrawal_ack_s", 1, 90 * _DAY_S),
+        tuple(months),
+        fields.integer("monitoring_grace_days", 0, 90),
+        fields.integer("consent_warning_days", 1, 180),
+    )
+    fields.done()
+    if list(pace.monitoring_months) != sorted(set(pace.monitoring_months)):
+        raise fields.wrong("monitoring_months", "months in rising order, each once")
+    return pace
+
+
+def _month(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= 60:
+        raise MalformedError(Code.MALFORMED, "policy.pace.monitoring_months: whole months from 1 to 60")
+    return value
 
 
 def _notice(value: object) -> Notice:

@@ -65,7 +65,6 @@ class BorderKind(StrEnum):
     PASSED = "PASSED"
     HOP = "HOP"
     NOTICE = "NOTICE"
-    STATEMENT = "STATEMENT"
 
 
 def _count(number: int) -> int:
@@ -190,7 +189,8 @@ class SealedNotice(WireRecord):
 class GateNotice(WireRecord):
     """What a gate tells an organisation. Hashes 32 bytes, `decision_id` 16; `codes` are those of errors.
 
-    The last four fields are about a deadline: its course, kind, step of the ladder, and when that step was due (UTC).
+    The last five fields are about a deadline: its course, kind, step of the ladder, when it was due (UTC), whose turn
+    it is.
     """
 
     from_gate: OrgId = field(metadata=_ORG)
@@ -208,6 +208,7 @@ class GateNotice(WireRecord):
     deadline: str = ""
     level: int = field(default=0, metadata=_COUNT)
     due_ms: int = field(default=0, metadata=_COUNT)
+    responsible: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
 
     code = parse_country(country)
     profile = Profile(new_org_id(code), code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
-    now_ms = session.runtime.clock()
+    now_ms = session.clock()
     request = keywork.init(session.home, profile, session.passphrase(confirm=True), now_ms)
     if out is not None:
         write_private(out, request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final
@@ -78,7 +77,7 @@ def main(
     arguments: Sequence[str] | None = None, *, environ: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> int:
     """Run the command and return its exit status. The environment is read here and nowhere else."""
-    chosen = runtime or Runtime(environ if environ is not None else os.environ, lambda: time.time_ns() // 1_000_000)
+    chosen = runtime or Runtime(environ if environ is not None else os.environ)
     group = with_runtime(chosen)
     return command.run(group, sys.argv[1:] if arguments is None else arguments, name="refbus")
 

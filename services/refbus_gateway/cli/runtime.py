@@ -25,8 +25,8 @@ def connect_to_kafka(config: Config, settings: GatewaySettings, country: Country
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The surroundings of one command. `clock` gives UTC ms."""
+    """The surroundings of one command. `clock` gives UTC ms; None: that of the settings."""
 
     environ: Mapping[str, str] = field(repr=False)
-    clock: Callable[[], int]
+    clock: Callable[[], int] | None = None
     connect: Connect = connect_to_kafka

@@ -110,7 +110,14 @@ class Session:
         from refbus_gateway.gateway import open_gateway  # late: see above
 
         self.home.require()
-        return open_gateway(self.home, self.passphrase(), self.runtime.clock)
+        return open_gateway(self.home, self.passphrase(), self.clock)
+
+    @cached_property
+    def clock(self) -> Callable[[], int]:
+        """The clock, UTC ms: the surroundings' own, else that of the settings."""
+        from refbus.clock import clock_from  # late: see above
+
+        return self.runtime.clock or clock_from(self.settings.clock_file)
 
     @property
     def language(self) -> str:

@@ -54,7 +54,7 @@ def _job(session: Session) -> Job:
     from refbus.bus.topicset import wanted
     from refbus.settings import Profile
 
-    history = session.home.member.trust_store().load(session.runtime.clock())
+    history = session.home.member.trust_store().load(session.clock())
     if history is None:
         raise SetupError(Code.DIRECTORY_INVALID, "no directory has been verified here yet")
     country = session.home.member.identity().country

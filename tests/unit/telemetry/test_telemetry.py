@@ -8,11 +8,20 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from refbus.core.deadlines import DeadlineKind
 from refbus.errors import Code, SetupError
 from refbus.telemetry import Kind, Metric, Metrics, Service, serve
 from refbus.telemetry import catalogue as c
 from refbus.telemetry.alerts import ALERTS, as_yaml
-from refbus.telemetry.labels import Destination, Direction, InboxResult, NoticeKind, Outcome
+from refbus.telemetry.labels import (
+    DeadlineStep,
+    Destination,
+    Direction,
+    InboxResult,
+    NoticeKind,
+    Outcome,
+    PingResult,
+)
 
 NOW_MS = 1_790_000_000_000
 
@@ -110,7 +119,8 @@ def test_names_and_units(metric: Metric) -> None:
 def test_no_label_can_name_anyone() -> None:
     """The labels are these and no other; none is an organisation, a country, a corridor or a case."""
     used = {kind for metric in c.CATALOGUE for kind in metric.labels.values()}
-    assert used == {Direction, Outcome, Destination, NoticeKind, InboxResult, Code}
+    closed = {Direction, Outcome, Destination, NoticeKind, InboxResult, DeadlineKind, DeadlineStep, PingResult, Code}
+    assert used == closed
 
 
 def test_names_are_unique() -> None:

@@ -63,7 +63,6 @@ RECORDS: tuple[WireRecord, ...] = (
     ),
     InboxRecord(InboxKind.EVENT, 1, b"body"),
     BorderRecord(BorderKind.HOP, b"body"),
-    BorderRecord(BorderKind.STATEMENT, b"sealed notice"),
     RelayedNotice(HASH, b"notice"),
     DirectoryFile("kz/organisations.json", b"{}"),
     AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, 1, b"sealed", SIGNATURE),

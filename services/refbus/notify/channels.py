@@ -1,0 +1,96 @@
+"""Mail (RFC 5321, 5322, 8314) and webhooks. Each call sends once and raises TransportError when it could not."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from refbus.errors import Code, SetupError, TransportError
+from refbus.notify.message import Ping
+
+TIMEOUT_S = 15.0
+
+
+class Security(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"  # on this machine only
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A mail server that takes mail from the gate."""
+
+    host: str
+    port: int
+    security: Security
+    sender: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def check(self) -> None:
+        """Raise SetupError UNSAFE_SETTING for mail in plain text beyond this machine."""
+        if self.security is Security.NONE and not is_loopback(self.host):
+            raise SetupError(Code.UNSAFE_SETTING, "mail without TLS beyond this machine")
+
+    def send(self, address: str, ping: Ping) -> None:
+        """Send one mail. Raises TransportError PING_FAILED."""
+        mail = EmailMessage()
+        mail["Subject"], mail["From"], mail["To"] = ping.subject, self.sender, address
+        mail["Message-ID"] = f"<{ping.message_id.hex()}@{self.sender.rpartition('@')[2]}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return
+        mail.set_content(ping.text)
+        try:
+            with self._connected() as server:
+                if self.user:
+                    server.login(self.user, self.password)
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise TransportError(Code.PING_FAILED, type(error).__name__) from None
+
+    def _connected(self) -> smtplib.SMTP:
+        if self.security is Security.TLS:
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+        server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_S)
+        if self.security is Security.STARTTLS:
+            server.starttls(context=ssl.create_default_context())
+        return server
+
+
+def call_webhook(url: str, ping: Ping) -> None:
+    """Post `{"refbus": "inbox", "urgent": ..., "id": ...}` once; any 2xx will do. Raises TransportError PING_FAILED."""
+    parts = urlsplit(url)
+    body = json.dumps({"refbus": "inbox", "urgent": ping.urgent, "id": ping.message_id.hex()})
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S, context=context)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", target, body, {"Content-Type": "application/json"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise TransportError(Code.PING_FAILED, type(error).__name__) from None
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise TransportError(Code.PING_FAILED, f"status {status}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by name or by address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

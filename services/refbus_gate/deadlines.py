@@ -1,0 +1,188 @@
+"""Deadlines at the gate: planned in the transaction of every decision, told once when their time has come.
+
+A row per course says when to look at it next and which steps were told. What stands is computed from the facts each
+time (`refbus.core.deadlines`), so a clock that jumps or a standby that takes over changes nothing: a step is told when
+its time has come and the row does not have it yet, and the row is written in the transaction that tells it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from refbus.audit import AuditOutcome, Stage
+from refbus.core.course import CourseView, state_of
+from refbus.core.deadlines import ALARMS, DeadlineKind, Level, Step, expired_fact
+from refbus.core.directory import Directory, OrgStatus
+from refbus.core.ids import CountryCode, OrgId, ReferralId, gate_id
+from refbus.core.machine import Role
+from refbus.core.passage import KnownReferral
+from refbus.core.verdicts import About, AddReferralFact, Point
+from refbus.errors import Code
+from refbus.store.reads import read_due
+from refbus.store.rows import PingRow
+from refbus.wire.transport import InboxKind, NoticeKind
+from refbus_gate.core import GateCore, Source
+from refbus_gate.deciding import Batch
+from refbus_gate.receipts import Noted, Said, notice, public_key_of
+from refbus_gate.timetable import Timetable, country_of, policy_of, step_id, steps_in
+from refbus_gate.view import CASE, View
+from refbus_gate.work import Work
+
+_log = logging.getLogger("refbus.gate.deadlines")
+_MOST = 50
+"""Courses in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timekeeper:
+    """Tells what is due. `caught_up`: whether all inputs are read to their end, since an answer may wait among them."""
+
+    core: GateCore
+    own: Source
+    caught_up: Callable[[], bool]
+
+    def tell(self) -> int:
+        """Tell every step whose time has come, each in the transaction that remembers it; return how many."""
+        count, parts = 0, self.core.parts
+        while self._due() and self.caught_up():
+            with self.core.turn:
+                batch, due = self.core.batch(self.own), self._due()
+                view = View(parts.store, parts.keys.country, Point.EGRESS, [], [each.referral_id for each in due])
+                work = Work(parts.store, parts.keys.country)
+                for timetable in due:
+                    count += self._course(_Telling(self.core, batch, view, work), timetable)
+                self.core.write(view, work, batch.now_ms)
+        return count
+
+    def _due(self) -> list[Timetable]:
+        parts = self.core.parts
+        with parts.store.database.reading() as connection:
+            return [Timetable.parse(each) for each in read_due(connection, parts.store, parts.now_ms(), _MOST)]
+
+    def _course(self, telling: _Telling, timetable: Timetable) -> int:
+        """Tell the due steps of one course, in order; an expiry ends what was due behind it."""
+        view, batch = telling.view, telling.batch
+        known = view.referral(timetable.referral_id)
+        steps = [] if known is None else steps_in(known, batch.directories.latest)
+        due = [step for step in steps if step.at_ms <= batch.now_ms and step_id(step) not in timetable.told]
+        count = 0
+        for step in due:
+            if known is None:
+                break
+            view.tell(timetable.referral_id, step_id(step))
+            telling.step(timetable.referral_id, known, step)
+            count += 1
+            if step.kind is DeadlineKind.EXPIRE:
+                break
+        if not due:
+            view.tell(timetable.referral_id, None)
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """One transaction of the timekeeper."""
+
+    core: GateCore
+    batch: Batch
+    view: View
+    work: Work
+
+    def step(self, referral_id: ReferralId, known: KnownReferral, step: Step) -> None:
+        """Tell one step to whom it concerns in this country, and leave word of it in the audit."""
+        course = state_of(known.facts)
+        said = _notice(referral_id, course, step)
+        addressees = _addressees(course, step, self.batch)
+        for org in addressees:
+            self._tell(org, said)
+        country = country_of(course.source, self.batch.directories.latest)
+        if step.kind is DeadlineKind.EXPIRE and country is not None:
+            fact = expired_fact(referral_id, step.due_ms, gate_id(country))
+            self.view.apply(AddReferralFact(referral_id, known.case_handle, known.subject_ref, fact))
+        if addressees or step.kind is DeadlineKind.EXPIRE:
+            self._audit(referral_id, known, said)
+        self.work.changes.steps.append((step.kind.value, step.level.name))
+
+    def _tell(self, org: OrgId, said: Said) -> None:
+        public = public_key_of(self.batch.directories.latest, org, self.batch.now_ms)
+        to = replace(said, to=org)
+        if public is not None:
+            make = partial(notice, self.batch.keys, to, public, self.batch.now_ms)
+            self.work.to_inbox(org, InboxKind.NOTICE, make)
+        message_id = self.core.parts.store.name("ping", said.decision_id + org.encode())[:16]
+        self.work.changes.pings.append(PingRow(org, said.kind.value, message_id))
+
+    def _audit(self, referral_id: ReferralId, known: KnownReferral, said: Said) -> None:
+        about = About(Point.EGRESS, referral_id=referral_id, case_handle=known.case_handle)
+        outcome = AuditOutcome.DONE if said.kind is NoticeKind.REMINDER else AuditOutcome.FAILED
+        codes = tuple(Code(code) for code in said.codes)
+        noted = Noted(about, Stage.DEADLINE, outcome, codes, said.decision_id, None)
+        decider = self.core.decider(self.batch, self.view, self.work)
+        decider.audit(noted, self.view.key(CASE, known.case_handle))
+
+
+def _notice(referral_id: ReferralId, course: CourseView, step: Step) -> Said:
+    if step.kind is DeadlineKind.EXPIRE:
+        kind, code = NoticeKind.EXPIRED, Code.REFERRAL_EXPIRED
+    elif step.level is Level.REMINDER:
+        kind, code = NoticeKind.REMINDER, Code.DEADLINE_NEAR
+    elif step.kind in ALARMS:
+        kind, code = NoticeKind.ALARM, Code.PERSON_NOT_ARRIVED
+    else:
+        kind, code = NoticeKind.ESCALATION, Code.DEADLINE_PASSED
+    responsible = course.source if step.responsible is Role.SOURCE else course.target
+    return Said(
+        to=OrgId(""),
+        kind=kind,
+        codes=(code,),
+        decision_id=_decision_id(referral_id, step),
+        referral_id=referral_id,
+        deadline=step.kind.value,
+        level=step.level.value,
+        due_ms=step.due_ms,
+        responsible=responsible or "",
+    )
+
+
+def _decision_id(referral_id: ReferralId, step: Step) -> bytes:
+    text = "\0".join(str(part) for part in step_id(step)).encode()
+    return hashlib.sha256(b"refbus/v1/deadline\0" + referral_id + text).digest()[:16]
+
+
+def _addressees(course: CourseView, step: Step, batch: Batch) -> tuple[OrgId, ...]:
+    """Return who hears of a step here: organisations of this country that are active, each once."""
+    directory, here = batch.directories.latest, batch.keys.country
+    return tuple(dict.fromkeys(org for org in _ladder(course, step, directory) if _is_here(org, directory, here)))
+
+
+def _ladder(course: CourseView, step: Step, directory: Directory) -> Iterator[OrgId]:
+    late, other = course.target, course.source
+    if step.responsible is Role.SOURCE:
+        late, other = other, late
+    match step.level:
+        case Level.REMINDER:
+            yield from _known(late)
+        case Level.ORGANISATION:
+            yield from _known(late, other)
+        case Level.FOCAL_POINT:
+            yield from _focal_point(late, directory)
+        case Level.PEER_FOCAL_POINT:
+            yield from _focal_point(other, directory)
+
+
+def _known(*orgs: OrgId | None) -> Iterable[OrgId]:
+    return [org for org in orgs if org is not None]
+
+
+def _focal_point(org: OrgId | None, directory: Directory) -> Iterable[OrgId]:
+    policy = policy_of(org, directory)
+    return [] if policy is None else _known(policy.focal_point)
+
+
+def _is_here(org: OrgId, directory: Directory, here: CountryCode) -> bool:
+    found = directory.find(org)
+    return found is not None and found.country == here and found.status is OrgStatus.ACTIVE
