@@ -25,7 +25,7 @@ from refbus.wire.payload import categories_of, encode_payload, payload_identity
 from refbus_gateway import audit, consenting, course
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, outbox, referrals
+from refbus_gateway.store import cases, disclosures, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -90,6 +90,7 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
     )
     block = _permitted(gateway, tx, referral, block)
     event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
+    disclosures.note(tx, cases.get(tx, referral.case_id), event)
     _queue(gateway, tx, block, encoded, event)
     return event
 

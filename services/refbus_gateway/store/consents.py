@@ -84,7 +84,7 @@ def add_withdrawal(
 def withdrawal_rows(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
     """Return the withdrawals in one direction, acknowledged or not, oldest first."""
     query = select(withdrawals).where(withdrawals.c.outgoing == outgoing).order_by(withdrawals.c.id)
-    return [_withdrawal(row) for row in tx.connection.execute(query)]
+    return [withdrawal_of_row(row) for row in tx.connection.execute(query)]
 
 
 def of_consent(tx: Transaction, consent_id: ConsentId, *, case_id: int, outgoing: bool) -> list[WithdrawalRow]:
@@ -94,7 +94,7 @@ def of_consent(tx: Transaction, consent_id: ConsentId, *, case_id: int, outgoing
         withdrawals.c.case_id == case_id,
         withdrawals.c.outgoing == outgoing,
     )
-    return [_withdrawal(row) for row in tx.connection.execute(query)]
+    return [withdrawal_of_row(row) for row in tx.connection.execute(query)]
 
 
 def answer_to(tx: Transaction, event_row: int) -> tuple[str, str | None] | None:
@@ -122,7 +122,8 @@ def oldest_unanswered_ms(tx: Transaction, *, outgoing: bool) -> int | None:
     return tx.connection.execute(query).scalar()
 
 
-def _withdrawal(row: Row[Any]) -> WithdrawalRow:
+def withdrawal_of_row(row: Row[Any]) -> WithdrawalRow:
+    """Return a row of the table as it is used."""
     return WithdrawalRow(
         row.id,
         row.case_id,

@@ -2,7 +2,8 @@
 
 `*_hash` columns are keyed hashes (32 bytes, HMAC-SHA-256 under the home's store key). `body` columns are sealed: under
 the case's own random key where a case is concerned, so that destroying that key makes all of it unreadable. What stays
-after erasure is random ids, keyed hashes, codes and times. Times are UTC milliseconds, hours where the name says so.
+after erasure is random ids, keyed hashes, codes and times, and sealed under the store key who received what kinds of
+data (`disclosures`): a person may ask for that later. Times are UTC milliseconds, hours where the name says so.
 The migrations under `migrations/` create exactly these tables; a test compares the two.
 """
 
@@ -136,6 +137,27 @@ withdrawals = Table(
     Column("acknowledged_ms", Integer),
     Column("answer", Text),
     Column("reason", Text),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("event_id", ForeignKey("events.id"), nullable=False, unique=True),
+    Column("org_hash", LargeBinary, nullable=False, comment="as in counterparts"),
+    Column("at_ms", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="sealed under the store key: it outlives the case"),
+    Index("disclosures_of_case", "case_id"),
+)
+
+subject_notices = Table(
+    "subject_notices",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("how", Text, nullable=False, comment="How"),
+    Column("at_ms", Integer, nullable=False),
 )
 
 set_aside = Table(

@@ -41,6 +41,14 @@ class Vault:
         """Return the keyed hash under which a row of `kind` is found. Without the store key it says nothing."""
         return self._key.lookup(f"refbus-gateway/{kind}".encode(), join(*parts))
 
+    def seal(self, context: bytes, content: bytes) -> bytes:
+        """Seal what outlives a case under the store key, bound to where it is kept."""
+        return self._key.seal(b"refbus-gateway/kept/" + context, content)
+
+    def open(self, context: bytes, sealed: bytes) -> bytes:
+        """Open what `seal` made. Raises StoreError."""
+        return self._key.open(b"refbus-gateway/kept/" + context, sealed)
+
     def new_case_key(self, case_hash: bytes) -> tuple[StateKey, bytes]:
         """Return a new random case key, and its wrapped form for the row with this hash."""
         secret = secrets.token_bytes(CASE_KEY_BYTES)

@@ -1,0 +1,153 @@
+"""The ledger of what left this organisation about a case, and when the person was told. Both outlive the case.
+
+A row is written in the transaction that queues the event. What it says (who, what kinds of data, why, on which
+consent) is sealed under the store key and not under the case's, so that a person can be told even after erasure who
+received what; no content, no name and no pseudonym of the person is in it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from refbus.core.course import BEGINS
+from refbus.core.ids import OrgId
+from refbus.core.message import RoutingBlock
+from refbus.core.vocabulary import DataCategory, EventType, Purpose
+from refbus.crypto.framing import sha256
+from refbus.wire.consent import decode_signed
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.consents import WithdrawalRow, withdrawal_of_row
+from refbus_gateway.store.referrals import Event, EventStatus
+from refbus_gateway.store.schema import counterparts, disclosures, events, referrals, subject_notices, withdrawals
+from refbus_gateway.store.session import Transaction
+
+
+class How(StrEnum):
+    """How a person was told who received their data; or that telling would put them in danger now."""
+
+    IN_PERSON = "IN_PERSON"
+    PHONE = "PHONE"
+    DEFERRED_UNSAFE = "DEFERRED_UNSAFE"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One event that carried data about a person to an organisation. Times in ms UTC, hashes in hex.
+
+    `consent` is the id and version of the record that it travelled on, None for a disclosure in an emergency.
+    """
+
+    event_row: int
+    org_hash: bytes
+    at_ms: int
+    status: EventStatus
+    org: OrgId
+    event_type: EventType
+    event_id: str
+    purpose: Purpose
+    categories: tuple[DataCategory, ...]
+    consent: tuple[str, int] | None
+    consent_sha256: str | None
+    retain_until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectNotice:
+    """The person was told, or could not be told safely."""
+
+    how: How
+    at_ms: int
+
+
+def note(tx: Transaction, case: Case, event: Event) -> None:
+    """Write down an event of ours that carries data about a person, or that begins a course; others change nothing."""
+    block = event.block
+    if not block.data_categories and block.event_type not in BEGINS:
+        return
+    tx.connection.execute(
+        insert(disclosures).values(
+            case_id=case.id,
+            event_id=event.id,
+            org_hash=tx.vault.hash("org", str(case.id).encode(), block.recipient.encode()),
+            at_ms=event.at_ms,
+            body=tx.vault.seal(_context(event.id), json.dumps(_body(block), sort_keys=True).encode()),
+        )
+    )
+
+
+def of_case(tx: Transaction, case: Case) -> list[Disclosure]:
+    """Return what left about a case, oldest first; of an erased case too."""
+    query = select(disclosures, events.c.status).join(events, events.c.id == disclosures.c.event_id)
+    rows = tx.connection.execute(query.where(disclosures.c.case_id == case.id).order_by(disclosures.c.id))
+    return [_disclosure(tx, row) for row in rows]
+
+
+def withdrawals_of(tx: Transaction, case: Case) -> dict[bytes, list[WithdrawalRow]]:
+    """Return the withdrawals that went out about a case, by the `org_hash` of their recipient, oldest first."""
+    query = (
+        select(withdrawals, counterparts.c.org_hash)
+        .join(events, events.c.id == withdrawals.c.event_id)
+        .join(referrals, referrals.c.id == events.c.referral_id)
+        .join(counterparts, counterparts.c.id == referrals.c.counterpart_id)
+        .where(withdrawals.c.case_id == case.id, withdrawals.c.outgoing)
+        .order_by(withdrawals.c.id)
+    )
+    found: dict[bytes, list[WithdrawalRow]] = {}
+    for row in tx.connection.execute(query):
+        found.setdefault(row.org_hash, []).append(withdrawal_of_row(row))
+    return found
+
+
+def add_notice(tx: Transaction, case: Case, how: How, now_ms: int) -> None:
+    """Write down that the person was told."""
+    tx.connection.execute(insert(subject_notices).values(case_id=case.id, how=how, at_ms=now_ms))
+
+
+def notices_of(tx: Transaction, case: Case) -> list[SubjectNotice]:
+    """Return when the person was told, oldest first."""
+    query = select(subject_notices).where(subject_notices.c.case_id == case.id).order_by(subject_notices.c.id)
+    return [SubjectNotice(How(row.how), row.at_ms) for row in tx.connection.execute(query)]
+
+
+def _body(block: RoutingBlock) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "org": block.recipient,
+        "event_type": block.event_type,
+        "event_id": block.event_id.hex(),
+        "purpose": block.purpose,
+        "categories": list(block.data_categories),
+    }
+    if block.consent_record is not None and block.legal_basis_record is None:
+        signed = decode_signed(block.consent_record)
+        body["consent"] = [signed.record.consent_id.hex(), signed.record.version]
+        body["consent_sha256"] = sha256(signed.record_bytes).hex()
+        body["retain_until_ms"] = signed.record.retain_until_ms
+    return body
+
+
+def _disclosure(tx: Transaction, row: Row[Any]) -> Disclosure:
+    body = json.loads(tx.vault.open(_context(row.event_id), row.body))
+    consent = body.get("consent")
+    return Disclosure(
+        event_row=row.event_id,
+        org_hash=row.org_hash,
+        at_ms=row.at_ms,
+        status=EventStatus(row.status),
+        org=OrgId(body["org"]),
+        event_type=EventType(body["event_type"]),
+        event_id=body["event_id"],
+        purpose=Purpose(body["purpose"]),
+        categories=tuple(DataCategory(each) for each in body["categories"]),
+        consent=None if consent is None else (consent[0], consent[1]),
+        consent_sha256=body.get("consent_sha256"),
+        retain_until_ms=body.get("retain_until_ms"),
+    )
+
+
+def _context(event_row: int) -> bytes:
+    return b"disclosure/" + event_row.to_bytes(8, "big")
