@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from refbus.errors import Code, SetupError
+from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -20,7 +22,7 @@ CASE = "CASE is the number of a case, or its case file."
 
 @click.group(name="case")
 def group() -> None:
-    """Keep case files: new, add, list, show, copy, pass on, erase."""
+    """Keep case files: new, add, list, show, copy, pass on, erase; tell the person who received what."""
 
 
 @group.command()
@@ -97,23 +99,25 @@ def list_(session: Session) -> None:
 def show(session: Session, case: str) -> None:
     """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
     from refbus.core.vocabulary import EventType  # late: only needed here
-    from refbus_gateway import casework
+    from refbus_gateway import amending, casework
     from refbus_gateway.casefile import render
-    from refbus_gateway.cli.show import section_lines
+    from refbus_gateway.cli.show import ending_lines, section_lines
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
+        endings = amending.endings(session.gateway, tx, found)
     sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
     value = {
         "case": found.id,
         "purpose": file.purpose,
         "priority": file.priority,
         "categories": sorted(file.categories),
+        "consents_ending": [asdict(each) for each in endings],
         "content": sections,
     }
     lines = [f"Case {found.id}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
-    session.tell(value, [*lines, *section_lines(sections)])
+    session.tell(value, [*lines, *ending_lines(endings), *section_lines(sections)])
 
 
 @group.command()
@@ -161,3 +165,4 @@ def _full(fields: object) -> dict[str, object]:
 
 
 add_onward(group)
+add_disclosures(group)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from refbus.errors import Code
+from refbus.explain import explanation
 from refbus.wire.labels import label
 from refbus_gateway.casefile.view import Sections, show_time
 from refbus_gateway.casefile.view import title as words
+
+if TYPE_CHECKING:
+    from refbus_gateway.amending import Ending
 
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 
@@ -20,6 +28,18 @@ def state_text(status: str, language: str) -> str:
     return found or status.replace("_", " ").capitalize()
 
 
+def ending_lines(endings: Iterable[Ending]) -> list[str]:
+    """Return a line for each consent that ends soon or has ended, and what to do."""
+    lines = []
+    for each in endings:
+        why = "the person comes of age" if each.majority else "it ends"
+        code = Code.EXPIRED if each.over else Code.CONSENT_ENDING
+        lines.append(f"Consent, case {each.case}, {each.org}: {why} {time_text(each.ends_ms)}  {code}")
+        command = "majority" if each.majority else "renew"
+        lines.append(f"    {explanation(code).next_step} refbus consent {command} {each.case}")
+    return lines
+
+
 def section_lines(sections: Sections) -> list[str]:
     """Return a rendered payload as indented lines."""
     lines: list[str] = []
@@ -30,4 +50,4 @@ def section_lines(sections: Sections) -> list[str]:
     return lines
 
 
-__all__ = ["section_lines", "state_text", "time_text", "words"]
+__all__ = ["ending_lines", "section_lines", "state_text", "time_text", "words"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 @with_session
 def status(session: Session, number: int | None) -> None:
     """Show at which hop everything waits that was sent, and what to do. NUMBER shows one referral in full."""
-    from refbus_gateway import views  # late: the help needs none of it
+    from refbus_gateway import amending, views  # late: the help needs none of it
+    from refbus_gateway.cli.show import ending_lines
     from refbus_gateway.store import referrals
 
+    endings: list[amending.Ending] = []
     with session.gateway.store.read() as tx:
         if number is None:
             health = views.health(session.gateway, tx)
+            endings = amending.endings(session.gateway, tx)
             lines = views.referral_lines(tx, own=True)
         else:
             health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
@@ -32,10 +36,11 @@ def status(session: Session, number: int | None) -> None:
     value: dict[str, Any] = {"referrals": [_referral(line, events[line.referral.id]) for line in lines]}
     if health is not None:
         value["home"] = _home(health)
+        value["consents_ending"] = [asdict(each) for each in endings]
     texts = [
         text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
     ]
-    session.tell(value, [*texts, *(_home_texts(health) if health else [])])
+    session.tell(value, [*texts, *ending_lines(endings), *(_home_texts(health) if health else [])])
 
 
 @click.command()

@@ -1,0 +1,58 @@
+"""`refbus case disclosures` and `refbus case told`: what a person may know about where their data went."""
+
+from __future__ import annotations
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), help="Default: text.")
+@example("refbus case disclosures 3 --lang ru", "refbus case disclosures 3 --lang kk --format html > page.html")
+@with_session
+def disclosures(session: Session, number: int, form: str | None) -> None:
+    """Show who received what of a case, when, why and on which consent, with proof; for the person, in plain words.
+
+    It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
+    """
+    import json  # late: the help needs none of it
+
+    from refbus_gateway import disclosing, disclosure_page
+    from refbus_gateway.store import cases
+
+    with session.gateway.store.read() as tx:
+        report = disclosing.report(tx, cases.get(tx, number))
+    wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())
+    if form == "html":
+        click.echo(disclosure_page.page(report, wording), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(disclosure_page.values(report), ensure_ascii=False))
+    else:
+        session.tell(disclosure_page.values(report), disclosure_page.text(report, wording))
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--how", required=True, type=click.Choice(["IN_PERSON", "PHONE", "DEFERRED_UNSAFE"]), help="How.")
+@example("refbus case told 3 --how IN_PERSON")
+@with_session
+def told(session: Session, number: int, how: str) -> None:
+    """Note that the person was told who received their data, or that telling them is not safe now."""
+    from refbus_gateway import disclosing  # late: the help needs none of it
+    from refbus_gateway.store import cases, disclosures
+    from refbus_gateway.store.disclosures import How
+
+    with session.gateway.store.write() as tx:
+        case = cases.get(tx, number)
+        disclosures.add_notice(tx, case, How(how), session.gateway.now_ms())
+        left = disclosing.report(tx, case).untold
+    lines = ["Noted.", *([f"{left} disclosures are still to be told."] if left else [])]
+    session.tell({"case": number, "how": how, "untold": left}, lines)
+
+
+def add_disclosures(group: click.Group) -> None:
+    """Add both commands to `refbus case`."""
+    group.add_command(disclosures)
+    group.add_command(told)

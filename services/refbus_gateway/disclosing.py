@@ -1,0 +1,82 @@
+"""Who received what of a case, when, why, on which consent, with proof, and what became of it. Works after erasure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refbus_gateway.store import disclosures, outbox
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.consents import WithdrawalRow
+from refbus_gateway.store.disclosures import Disclosure, How, SubjectNotice
+from refbus_gateway.store.outbox import OutboxRow, Receipt
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.session import Transaction
+
+
+class Became(StrEnum):
+    """What became of one disclosure on its way, as far as signed receipts say."""
+
+    STOPPED_HERE = "STOPPED_HERE"
+    WAITING = "WAITING"
+    ON_THE_WAY = "ON_THE_WAY"
+    DELIVERED = "DELIVERED"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One disclosure with its proof. `envelopes` are SHA-256 of the sealed bytes, in hex, the oldest first.
+
+    `withdrawal` is the newest word about a withdrawal towards this organisation after it, None without one.
+    """
+
+    disclosure: Disclosure
+    became: Became
+    envelopes: tuple[str, ...]
+    receipts: tuple[Receipt, ...]
+    withdrawal: WithdrawalRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that left this organisation about one case, oldest first, and when the person was told."""
+
+    case: int
+    erased_ms: int | None
+    entries: tuple[Entry, ...]
+    told: tuple[SubjectNotice, ...]
+
+    @property
+    def untold(self) -> int:
+        """How many disclosures the person has not been told of, in person or by telephone."""
+        told_ms = max((each.at_ms for each in self.told if each.how is not How.DEFERRED_UNSAFE), default=-1)
+        gone = (each for each in self.entries if each.became is not Became.STOPPED_HERE)
+        return sum(1 for each in gone if each.disclosure.at_ms > told_ms)
+
+
+def report(tx: Transaction, case: Case) -> Report:
+    """Return the report of a case, own or received, erased or not."""
+    withdrawals = disclosures.withdrawals_of(tx, case)
+    entries = (_entry(tx, each, withdrawals.get(each.org_hash, [])) for each in disclosures.of_case(tx, case))
+    return Report(case.id, case.destroyed_ms, tuple(entries), tuple(disclosures.notices_of(tx, case)))
+
+
+def _entry(tx: Transaction, disclosure: Disclosure, withdrawals: list[WithdrawalRow]) -> Entry:
+    rows = outbox.of_event(tx, disclosure.event_row)
+    later = [each for each in withdrawals if each.created_ms >= disclosure.at_ms]
+    said = [each for each in later if each.acknowledged_ms is not None] or later
+    return Entry(
+        disclosure,
+        _became(disclosure, rows),
+        tuple(row.sha256.hex() for row in rows),
+        tuple(receipt for row in rows for receipt in outbox.receipts(tx, row.id)),
+        said[-1] if said else None,
+    )
+
+
+def _became(disclosure: Disclosure, rows: list[OutboxRow]) -> Became:
+    if disclosure.status is EventStatus.REFUSED:
+        return Became.STOPPED_HERE
+    if disclosure.status is EventStatus.SENT:
+        return Became.DELIVERED
+    return Became.ON_THE_WAY if any(row.attempts for row in rows) else Became.WAITING
