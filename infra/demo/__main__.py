@@ -10,6 +10,7 @@ from collections import Counter
 
 from demo.border import Border
 from demo.gauges import wait_for
+from demo.homecoming import CHANGES_HER_MIND, CHILD, GOES_HOME, IS_MISSING, Ended, Homecomings
 from demo.office import CommandFailedError, Office
 from demo.plan import planned_cases
 from demo.stack import Stack, StackError, up
@@ -33,6 +34,8 @@ AT_THE_DESK = Counter(
     }
 )
 """The code of each refusal that the story must meet in an office."""
+RETURNS = {GOES_HOME: "MONITORING", IS_MISSING: "ABORTED", CHANGES_HER_MIND: "SUSPENDED", CHILD: "DEPARTURE_AUTHORISED"}
+"""Where each return must stand at the end."""
 
 
 def tell(line: str) -> None:
@@ -61,8 +64,8 @@ def _run(*, federated: bool) -> int:
     tell("Everything here is fictional: persons, cases, organisations.")
     stack = up(DEMO / "world", federated=federated, say=tell)
     try:
-        story, border = _tell_all(stack)
-        report = _judge(stack, story, border, time.monotonic() - began)
+        story, border, ended = _tell_all(stack)
+        report = _judge(stack, story, border, ended, time.monotonic() - began)
     finally:
         stack.stop()
     report.write(DEMO / "report.json")
@@ -74,10 +77,11 @@ def _run(*, federated: bool) -> int:
     return 0 if report.verdict == PASSED else 1
 
 
-def _tell_all(stack: Stack) -> tuple[Story, Border]:
+def _tell_all(stack: Stack) -> tuple[Story, Border, Ended]:
     directory = stack.world.directory(time.time_ns() // 1_000_000)
     offices = {org: Office(org, stack.gateway_environment(org), DEMO / "desks" / org) for org in stack.homes}
-    story = Story(offices, planned_cases(directory), tell)
+    cases = planned_cases(directory)
+    story = Story(offices, cases, tell)
     border = Border(stack, directory, tell)
     story.first_referral()
     story.all_referrals()
@@ -86,10 +90,11 @@ def _tell_all(stack: Stack) -> tuple[Story, Border]:
     border.attack()
     border.replay()
     border.poison()
-    return story, border
+    ended = Homecomings(stack.world, offices, cases, tell).tell_all()
+    return story, border, ended
 
 
-def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report:
+def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: float) -> Report:
     wait_for("every record is accounted for", lambda: unaccounted(stack) == 0)
     sent = courses(stack)
     desk = Counter(story.told.refused_here)
@@ -99,6 +104,7 @@ def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report
     answered = sum(each.answered for each in sent)
     complete = len(sent) == len(story.told.sent) and all(each.delivered for each in sent) and answered == story.expected
     good = complete and lost == 0 and left == 0 and desk == AT_THE_DESK
+    good = good and ended.states == RETURNS and all(ended.alarms.values()) and len(ended.departures_refused) > 1
     return Report(
         verdict=PASSED if good else FAILED,
         topology="one TLS cluster for each country" if stack.world.federated else "one broker for all countries",
@@ -112,6 +118,9 @@ def _judge(stack: Stack, story: Story, border: Border, seconds: float) -> Report
         quarantined=border.quarantined,
         lost=lost,
         unaccounted=left,
+        returns=ended.states,
+        departure_refused_for=ended.departures_refused,
+        not_arrived_alarms=ended.alarms,
         latency_ms={"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99)},
     )
 

@@ -56,7 +56,7 @@ class Stack:
     @property
     def homes(self) -> dict[OrgId, Path]:
         """Home folders of the organisations that have a gateway."""
-        directory = self.world.directory(_now_ms())
+        directory = self.world.directory(self.world.now_ms())
         return {
             org.org_id: self.world.paths.home(org.org_id)
             for org in directory.organisations.values()
@@ -96,6 +96,7 @@ class Stack:
             "REFBUS_GATE_PASSPHRASE_FILE": str(self.world.passphrase_file),
             "REFBUS_GATE_RESEND_SECONDS": "5",
             "REFBUS_METRICS_PORT": str(self.ports[f"gate-{country}"]),
+            "REFBUS_CLOCK_FILE": str(self.world.clock_file),
         }
         for cluster in self.world.countries:
             own |= self._cluster(cluster, f"{country}-gate")
@@ -107,6 +108,7 @@ class Stack:
         own = {
             "REFBUS_HOME": str(self.world.paths.home(org)),
             "REFBUS_PASSPHRASE_FILE": str(self.world.passphrase_file),
+            "REFBUS_CLOCK_FILE": str(self.world.clock_file),
         }
         port = self.ports.get(f"gateway-{org}")
         if port is not None:
@@ -203,10 +205,6 @@ def _is_ready(port: int) -> bool:
         return any(version > 0 for _, version in samples(port, "refbus_directory_version"))
     except OSError:
         return False
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _up(*, federated: bool) -> int:

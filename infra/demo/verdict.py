@@ -39,6 +39,9 @@ class Report:
     quarantined: int
     lost: int
     unaccounted: int
+    returns: dict[str, str]
+    departure_refused_for: list[str]
+    not_arrived_alarms: dict[str, int]
     latency_ms: dict[str, float]
 
     def write(self, path: Path) -> None:
@@ -57,6 +60,8 @@ class Report:
             f"  refused       {refused}",
             f"  put aside     {self.duplicates_dropped} duplicates, {self.quarantined} quarantined",
             f"  lost          {self.lost}; records that no count explains: {self.unaccounted}",
+            f"  returns       {', '.join(self.returns.values())}",
+            f"  not arrived   alarms at {len(self.not_arrived_alarms)} offices",
             f"  latency       {latency}, from the sender's commit to the recipient's verified copy",
         ]
 
@@ -79,7 +84,8 @@ def courses(stack: Stack) -> list[Course]:
         gateway = open_gateway(Home(home), PASSPHRASE, lambda: time.time_ns() // 1_000_000)
         with gateway.store.read() as tx:
             own = [referral for referral in referrals.every(tx) if referral.own]
-            found += [_course(referrals.events_of(tx, referral)) for referral in own]
+            each = (referrals.events_of(tx, referral) for referral in own)
+            found += [course for events in each if (course := _course(events)) is not None]
         gateway.close()
     return found
 
@@ -98,8 +104,11 @@ def percentile(values: Iterable[int], share: float) -> float:
     return float(ordered[max(0, math.ceil(share * len(ordered)) - 1)]) if ordered else 0.0
 
 
-def _course(events: list[Event]) -> Course:
-    request = next(each for each in events if each.block.event_type is EventType.REFERRAL_REQUESTED)
+def _course(events: list[Event]) -> Course | None:
+    """Return what became of a referral; None for a return home."""
+    request = next((each for each in events if each.block.event_type is EventType.REFERRAL_REQUESTED), None)
+    if request is None:
+        return None
     back = {each.block.event_type: each for each in events if not each.outgoing}
     delivered = back.get(EventType.REFERRAL_DELIVERED)
     return Course(

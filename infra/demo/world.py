@@ -13,19 +13,28 @@ from kafka import Broker, Certificates
 from refbus.bus import confluent, topicplan, topicset
 from refbus.bus.address import BrokerAddress
 from refbus.bus.writing import write_all
+from refbus.clock import clock_from
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, RefbusError
 from refbus.resources import data_dir
-from refbus.trust.ceremony import FederationPaths, Passphrases, create_development_federation
+from refbus.trust.ceremony import (
+    FederationPaths,
+    Passphrases,
+    create_development_federation,
+    publish_for_development,
+)
 from refbus.trust.description import read_description
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
+from refbus.trust.repository import Publication, Repository
 from refbus.wire.transport import DirectoryFile
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "fictional demonstration passphrase"  # noqa: S105  opens keys of fictional organisations only
 Say = Callable[[str], None]
+EPOCH_MS = 190 * 86_400_000
+"""First KEM keys that outlive the months of the story."""
 _Item = TypeVar("_Item")
 
 
@@ -67,6 +76,23 @@ class World:
             raise RefbusError(Code.DIRECTORY_INVALID, "nothing published")
         return history.latest
 
+    @property
+    def clock_file(self) -> Path:
+        """The file that moves the clock of every service of this world, in milliseconds."""
+        return self.folder / "clock"
+
+    def now_ms(self) -> int:
+        """Return the time of this world, UTC ms."""
+        return clock_from(self.clock_file)()
+
+    def pass_time(self, days: float) -> None:
+        """Move the clock, and publish the directory anew, as its keepers would have done meanwhile."""
+        moved_ms = int(self.clock_file.read_text(encoding="ascii")) + int(days * 86_400_000)
+        self.clock_file.write_text(f"{moved_ms}\n", encoding="ascii")
+        publication = Publication(Repository(self.paths.repository), self.now_ms())
+        publish_for_development(self.paths, publication, Passphrases.same(PASSPHRASE))
+        self.publish_directory()
+
     def publish_directory(self) -> None:
         """Write the published directory where it reaches everybody. Raises TransportError.
 
@@ -96,7 +122,10 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
     passphrase_file.chmod(0o600)
     say("keys: a fictional federation of four countries, its anchors, gates and organisations")
     now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-    paths = create_development_federation(folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms)
+    paths = create_development_federation(
+        folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
+    )
+    (folder / "clock").write_text("0\n", encoding="ascii")
     brokers = _brokers(folder, countries, federated=federated)
     world = World(folder, federated, paths, passphrase_file, brokers, countries)
     try:

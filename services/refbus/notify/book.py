@@ -70,8 +70,9 @@ _COMPULSORY = {"host", "port", "security", "sender"}
 
 
 def _mail(value: Any) -> MailServer:
-    if not isinstance(value, dict) or value.keys() - _COMPULSORY - {"user", "password_file"} or _COMPULSORY - value.keys():
-        raise SetupError(Code.SETTINGS_INVALID, "[mail] has host, port, security, sender; if needed user, password_file")
+    names = set(value) if isinstance(value, dict) else set()
+    if not _COMPULSORY <= names <= _COMPULSORY | {"user", "password_file"}:
+        raise SetupError(Code.SETTINGS_INVALID, "[mail] has host, port, security, sender, and user, password_file")
     good = value["security"] in list(Security) and isinstance(value["host"], str) and type(value["port"]) is int
     if not good or not _ADDRESS.fullmatch(f"mailto:{value['sender']}"):
         raise SetupError(Code.SETTINGS_INVALID, "[mail] security is tls, starttls or none; sender is an address")

@@ -23,6 +23,7 @@ from refbus.trust.enrolment import answer_challenge, check_answer, make_challeng
 from refbus.trust.files import write_whole
 from refbus.trust.homes import Home, Identity
 from refbus.trust.repository import Publication, Repository
+from refbus.trust.rotation import EPOCH_MS
 
 DEVELOPMENT_KIB = 64
 """Argon2 memory of development key files: quick, and no protection worth the name."""
@@ -92,12 +93,13 @@ class FederationPaths:
 
 
 def create_development_federation(
-    out_dir: Path, description: Description, passphrases: Passphrases, now_ms: int
+    out_dir: Path, description: Description, passphrases: Passphrases, now_ms: int, epoch_ms: int = EPOCH_MS
 ) -> FederationPaths:
     """Make a whole federation in `out_dir`: anchors, countries, members with keys and homes, first publication.
 
     Every key is on one machine, so this is for development and tests. Each member goes through the same enrolment as a
-    real one. Raises SetupError USAGE when the folder holds a federation already, MalformedError, StoreError.
+    real one. `epoch_ms` is the term of the first KEM keys. Raises SetupError USAGE when the folder holds a federation
+    already, MalformedError, StoreError.
     """
     paths = FederationPaths(out_dir)
     if paths.root.exists():
@@ -109,7 +111,7 @@ def create_development_federation(
         changes.add_country(publication, country, policy, signers[paths.delegation(country)].public_key)
     keys = {profile: (SigningPair.generate(), KemPrivate.generate()) for profile in description.members}
     for profile, (pair, kem) in keys.items():
-        request = make_request(profile, pair, kem, now_ms)
+        request = make_request(profile, pair, kem, now_ms, epoch_ms)
         challenge, pending = make_challenge(request)
         changes.enrol(publication, check_answer(pending, answer_challenge(challenge, request, kem), request))
     sign_with(publication, signers.values())

@@ -32,7 +32,7 @@ from refbus.trust.member import (
     parse_signing_entry,
     signing_mapping,
 )
-from refbus.trust.rotation import epoch_from, first_windows, next_kem_window, next_signing_window
+from refbus.trust.rotation import EPOCH_MS, epoch_from, first_windows, next_kem_window, next_signing_window
 
 REQUEST = "refbus/enrolment-request/1"
 CHALLENGE = "refbus/enrolment-challenge/1"
@@ -60,12 +60,14 @@ def new_org_id(country: CountryCode) -> OrgId:
     return OrgId(f"{country}-" + "".join(secrets.choice(_ALPHABET) for _ in range(8)))
 
 
-def first_file(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int) -> MemberFile:
+def first_file(
+    profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int, epoch_ms: int = EPOCH_MS
+) -> MemberFile:
     """Return the file of a new member.
 
     Its first signing key, which proves itself, and its first KEM epoch, signed by it.
     """
-    signing_window, kem_window = first_windows(now_ms)
+    signing_window, kem_window = first_windows(now_ms, epoch_ms)
     organisation = Organisation(
         org_id=profile.org_id,
         country=profile.country,
@@ -81,9 +83,9 @@ def first_file(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int
     return MemberFile.of(organisation, (signing,), (endorse_kem(profile.org_id, kem, kem_window, pair),))
 
 
-def make_request(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int) -> bytes:
+def make_request(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int, epoch_ms: int = EPOCH_MS) -> bytes:
     """Return the request file of an organisation. It holds public keys only."""
-    return dumps({"format": REQUEST, "member": first_file(profile, pair, kem, now_ms).to_mapping()})
+    return dumps({"format": REQUEST, "member": first_file(profile, pair, kem, now_ms, epoch_ms).to_mapping()})
 
 
 def parse_request(content: bytes) -> MemberFile:

@@ -40,13 +40,13 @@ class Duty:
     due_ms: int
 
 
-def first_windows(now_ms: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def first_windows(now_ms: int, epoch_ms: int = EPOCH_MS) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the windows (ms UTC, half-open) of an organisation's first signing key and first KEM epoch.
 
     They begin an hour before the full hour, so that a clock that is a little behind accepts them at once.
     """
     start = now_ms - now_ms % HOUR_MS - HOUR_MS
-    return (start, start + SIGNING_LIFE_MS), (start, start + EPOCH_MS)
+    return (start, start + SIGNING_LIFE_MS), (start, start + epoch_ms)
 
 
 def next_kem_window(present: KemKey, now_ms: int) -> tuple[int, int]:
