@@ -96,7 +96,7 @@ class Daemon:
         with self._gateway.store.read() as tx:
             health = views.health(self._gateway, tx)
             unconfirmed = outbox.unconfirmed(tx)
-            unanswered = sum(row.acknowledged_ms is None for row in consents.withdrawal_rows(tx, outgoing=True))
+            unanswered = consents.count_unanswered(tx)
         self.metrics.put(metric.GATEWAY_OUTBOX_WAITING, unconfirmed)
         self.metrics.since(metric.GATEWAY_OUTBOX_AGE, health.oldest_unconfirmed_ms)
         self.metrics.put(metric.GATEWAY_WITHDRAWALS, unanswered)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from refbus.core.consent import withdrawal_of
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, UntrustedError
-from refbus_gateway import answers, notices, returns
+from refbus_gateway import answers, consent_effects, notices, returns
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents, inbox, outbox, referrals
+from refbus_gateway.store import cases, inbox, outbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
@@ -36,6 +35,9 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
 
 def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
     """Do what a new event asks for. Raises UntrustedError when it contradicts what is known here."""
+    if event.block.event_type in consent_effects.EVENTS:
+        consent_effects.apply(gateway, tx, stored, event)
+        return
     match event.block.event_type:
         case EventType.REFERRAL_REQUESTED | EventType.RETURN_WISH_RECORDED | EventType.EMERGENCY_INVOKED:
             answers.delivered(gateway, tx, referral, stored)
@@ -43,10 +45,6 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             returns.require_own_hash(event.payload)
         case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
             _departing(gateway, tx, referral)
-        case EventType.CONSENT_WITHDRAWN:
-            _withdrawn(gateway, tx, referral, stored, event)
-        case EventType.WITHDRAWAL_ACKNOWLEDGED:
-            _acknowledged(gateway, tx, referral, event)
         case EventType.UNDECRYPTABLE:
             _undecryptable(gateway, tx, event)
         case _:
@@ -58,24 +56,6 @@ def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
     missing = returns.gaps(referrals.events_of(tx, referral), gateway.now_ms())
     if missing:
         inbox.raise_alarm(tx, missing[0], f"return {referral.id} departs with {' '.join(missing)}", gateway.now_ms())
-
-
-def _withdrawn(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
-    """From now on the consent decision here says WITHDRAWN; a person has to say what was done with the data."""
-    evidence = evidence_of(event.block.consent_record or b"", gateway.directory())
-    told = (event.payload["consent_id"], event.payload["consent_version"], event.payload["record_sha256"])
-    record = evidence.record
-    if withdrawal_of(evidence) is None or told != (record.consent_id, record.version, evidence.record_sha256):
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the withdrawal that it carries")
-    case, now_ms = cases.get(tx, referral.case_id), gateway.now_ms()
-    consents.add_withdrawal(tx, case, record.consent_id, stored.id, outgoing=False, now_ms=now_ms)
-
-
-def _acknowledged(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:
-    answer = event.payload["result"]
-    for row in consents.of_consent(tx, event.payload["consent_id"], case_id=referral.case_id, outgoing=True):
-        if row.acknowledged_ms is None or row.answer == "STOPPED":  # STOPPED now, ERASED later is progress
-            consents.acknowledge(tx, row.id, answer, event.payload["retention_reason"], gateway.now_ms())
 
 
 def _undecryptable(gateway: Gateway, tx: Transaction, event: Verified) -> None:

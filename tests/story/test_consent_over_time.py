@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from refbus.core.machine import Role
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError
 from refbus.wire.transport import InboxRecord
-from refbus_gateway import acting, amending
+from refbus_gateway import acting, amending, telling
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.consents import Version
 from refbus_gateway.gateway import Gateway
@@ -30,6 +31,7 @@ from support.gateways import (
     home_health,
     id_of,
     incoming,
+    line,
     new_case,
     open_at,
     refer,
@@ -98,6 +100,33 @@ def test_narrowing_counts_at_once_here_and_at_the_recipient(shared: Road) -> Non
     assert opened.events[0].hidden == (Code.CATEGORY_NOT_COVERED,)
     assert not view(shared.uz, there).suspended
     assert refer(shared.kz, case, again=True, withhold=[DataCategory.HEALTH]) != number
+
+
+def test_the_gate_holds_an_office_to_the_narrower_answer(own: Road) -> None:
+    """An office that went back to an older store still sends health; its own gate has learnt the newer record."""
+    case, _, _ = arrived(own, "forgetful")
+    home = own.home(own.agency).path
+    own.kz.store.database.copy_to(home / "before.db")
+    amend(own.kz, case, "amend", consent_file(permit=permit("IDENTITY", "SERVICE_NEEDS")))
+    own.settle()
+    own.kz.close()
+    for name in ("store.db", "store.db-wal", "store.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    shutil.move(home / "before.db", home / "store.db")
+    forgetful = own.gateway(own.agency)
+    number = refer(forgetful, case, again=True)
+    own.settle()
+    assert line(forgetful, number).codes == (Code.CATEGORY_NOT_COVERED,)
+
+
+def test_a_false_word_about_a_change_alarms(shared: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says narrowed and widens: the signed record counts, and a person at the recipient looks at it."""
+    case, _, there = arrived(shared, "false word", consent_file(permit=permit("HEALTH", "IDENTITY", "SERVICE_NEEDS")))
+    monkeypatch.setattr(telling, "change_between", lambda *_records: ConsentChange.NARROWED)
+    amend(shared.kz, case, "amend", consent_file(permit=permit(*CATEGORIES)))
+    shared.settle()
+    assert Code.DECLARATION_MISMATCH in alarm_codes(shared.uz)
+    assert [version for version, _ in records_at(shared.uz, there)] == [1, 2]
 
 
 def test_what_waits_unsent_is_taken_back(own: Road) -> None:

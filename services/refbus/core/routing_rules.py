@@ -23,6 +23,7 @@ HOUR_MS = 3_600_000
 _MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
 _STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """What even a suspended organisation must still be told."""
+_NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,23 @@ def control(case: Matter) -> Iterator[Code]:
         yield from _withdrawal(case)
         if case.point is Point.INGRESS:
             return  # the gate of origin asked its ledger; nothing that this node has forgotten may stop a withdrawal
+    if block.event_type in _NEW_VERSIONS:
+        yield from _new_version(case)
     if not {block.sender, block.recipient} <= set(case.view.disclosed(block.referral_id)):
+        yield Code.NOT_A_PARTY
+
+
+def _new_version(case: Matter) -> Iterator[Code]:
+    """Demand the signed record that the event tells of: a yes for ConsentGranted, and never a withdrawal."""
+    evidence, block = case.presented.consent, case.presented.block
+    if evidence is None:
+        yield Code.NO_CONSENT
+        return
+    granted = block.event_type is EventType.CONSENT_GRANTED
+    state = evidence.record.state
+    if state is ConsentState.WITHDRAWN or (granted and state is not ConsentState.GIVEN):
+        yield Code.DECLARATION_MISMATCH
+    if (block.sender, block.recipient) != (evidence.record.collected_by, evidence.record.party):
         yield Code.NOT_A_PARTY
 
 

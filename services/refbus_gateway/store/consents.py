@@ -122,6 +122,13 @@ def oldest_unanswered_ms(tx: Transaction, *, outgoing: bool) -> int | None:
     return tx.connection.execute(query).scalar()
 
 
+def count_unanswered(tx: Transaction) -> int:
+    """Return how many consents were withdrawn towards a recipient that has not answered, in however many courses."""
+    query = select(func.count(func.distinct(withdrawals.c.consent_hash)))
+    query = query.where(withdrawals.c.outgoing, withdrawals.c.acknowledged_ms.is_(None))
+    return int(tx.connection.execute(query).scalar_one())
+
+
 def withdrawal_of_row(row: Row[Any]) -> WithdrawalRow:
     """Return a row of the table as it is used."""
     return WithdrawalRow(

@@ -110,11 +110,30 @@ def test_a_withdrawal_is_remembered_once() -> None:
     assert not any(isinstance(effect, MarkWithdrawn) for effect in again.effects)
 
 
+def test_a_new_version_has_to_be_in_the_event_that_tells_of_it() -> None:
+    """Without a record, with a withdrawal, by the other side or about another pair it changes nothing."""
+    wider = amended(consent_record())
+    for kind, record, code in (
+        (E.CONSENT_GRANTED, None, Code.NO_CONSENT),
+        (E.CONSENT_AMENDED, None, Code.NO_CONSENT),
+        (E.CONSENT_AMENDED, withdrawn(consent_record()), Code.DECLARATION_MISMATCH),
+        (E.CONSENT_GRANTED, dataclasses.replace(wider, state=ConsentState.REFUSED), Code.DECLARATION_MISMATCH),
+        (E.CONSENT_AMENDED, dataclasses.replace(wider, party=second_ngo("uz")), Code.NOT_A_PARTY),
+    ):
+        bare = dataclasses.replace(presented(block(kind), record=wider), consent=None)
+        event = bare if record is None else presented(block(kind), record=record)
+        assert code in out(event, node=sent()[0]).codes
+    assert isinstance(out(presented(block(E.CONSENT_GRANTED), record=wider), node=sent()[0]), Forward)
+
+
 def test_a_narrower_version_counts_at_once_for_events_that_carry_the_older_one() -> None:
     """The store's newest record decides, and an older one that comes late does not replace it."""
-    kz, _ = sent()
+    kz, uz = sent()
     narrow = amended(consent_record(), provisions=(provision(data_categories=(DataCategory.SERVICE_NEEDS,)),))
-    assert isinstance(out(presented(block(E.CONSENT_AMENDED), record=narrow), node=kz), Forward)
+    told = presented(block(E.CONSENT_AMENDED), record=narrow)
+    assert isinstance(into(passed(told), node=uz), Forward)
+    assert into(passed(presented(block(E.INFORMATION_PROVIDED))), node=uz).codes == (Code.CATEGORY_NOT_COVERED,)
+    assert isinstance(out(told, node=kz), Forward)
     verdict = out(presented(block(E.INFORMATION_PROVIDED)), node=kz)
     assert verdict.codes == (Code.CATEGORY_NOT_COVERED,)
     assert kz.consent(CONSENT_ID).newest[0].record.version == 2
