@@ -105,6 +105,7 @@ def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: fl
     complete = len(sent) == len(story.told.sent) and all(each.delivered for each in sent) and answered == story.expected
     good = complete and lost == 0 and left == 0 and desk == AT_THE_DESK
     good = good and ended.states == RETURNS and all(ended.alarms.values()) and len(ended.departures_refused) > 1
+    good = good and ended.emergency.startswith("OFFICERS_MISSING")
     return Report(
         verdict=PASSED if good else FAILED,
         topology="one TLS cluster for each country" if stack.world.federated else "one broker for all countries",
@@ -121,6 +122,7 @@ def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: fl
         returns=ended.states,
         departure_refused_for=ended.departures_refused,
         not_arrived_alarms=ended.alarms,
+        emergency=ended.emergency,
         latency_ms={"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99)},
     )
 

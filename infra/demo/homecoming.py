@@ -10,7 +10,7 @@ from typing import Any
 from demo.office import Office
 from demo.plan import PlannedCase, consent_form
 from demo.world import World
-from refbus.core.ids import OrgId
+from refbus.core.ids import CountryCode, OrgId
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 
 DAY_MS = 86_400_000
@@ -55,6 +55,7 @@ class Ended:
     states: dict[str, str] = field(default_factory=dict)
     departures_refused: list[str] = field(default_factory=list)
     alarms: dict[str, int] = field(default_factory=dict)
+    emergency: str = ""
 
 
 class Homecomings:
@@ -73,6 +74,7 @@ class Homecomings:
         """Tell every course to its end."""
         self._tell("")
         self._tell("Four people want to go home")
+        self._world.allow_emergencies(CountryCode("kz"))
         for each in self._all.values():
             self._begin(each)
         self._arrivals()
@@ -82,6 +84,7 @@ class Homecomings:
         self._prepare(self._all[GOES_HOME])
         self._prepare(self._all[IS_MISSING])
         self._journeys()
+        self._emergency()
         self._months()
         for name, each in self._all.items():
             self.ended.states[name] = each.agency.do("return", "show", each.here)["state"]
@@ -207,6 +210,31 @@ class Homecomings:
         self._tell("  Two days later the other has not arrived: PERSON_NOT_ARRIVED at both ends.")
         missing.do(missing.agency, "abort", "--reason", "TURNED_BACK")
         self._tell("  They are found: turned back at the border. The return is given up and the alarm dealt with.")
+
+    def _emergency(self) -> None:
+        """Tell a hospital what it must know at once, on the word of two officers, and let a third review it."""
+        missing = self._all[IS_MISSING]
+        agency, shelter = missing.agency, missing.home
+        secrets = [agency.secret(f"officer-{number}", f"fictional officer {number}") for number in range(3)]
+        names = []
+        for path in secrets:
+            made = agency.do("officers", "add", "--role", "DUTY_OFFICER", "--key-passphrase-file", path)
+            names.append(made["officer"])
+        case = agency.file(f"{missing.case.name}.json", missing.case.content)
+        words = (
+            *("emergency", "invoke", case, "--to", shelter.org, "--ground", "MEDICAL_EMERGENCY"),
+            *("--incapacity", "UNCONSCIOUS", "--category", "IDENTITY", "--needed-now", "Fictional: allergies?"),
+            *("--first", names[0], "--first-passphrase-file", secrets[0]),
+        )
+        alone = agency.ask(*words, "--second", names[0], "--second-passphrase-file", secrets[0])
+        made = agency.do(*words, "--second", names[1], "--second-passphrase-file", secrets[1])
+        shelter.until(("alarms",), lambda value: _alarms(value, "EMERGENCY_DISCLOSED") > 0)
+        review = ("--result", "UPHELD", "--officer", names[2], "--officer-passphrase-file", secrets[2])
+        agency.do("emergency", "review", str(made["emergency"]), *review)
+        shelter.until(("alarms",), lambda value: _alarms(value, "EMERGENCY_UPHELD") > 0)
+        self.ended.emergency = f"{alone.code}, then disclosed and UPHELD"
+        self._tell("  One of them collapses on the way. Nobody can ask him; the hospital must know at once.")
+        self._tell(f"    one officer alone: {alone.code}. Two officers: disclosed, loudly. A third reviews it: UPHELD.")
 
     def _months(self) -> None:
         each = self._all[GOES_HOME]

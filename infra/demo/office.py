@@ -47,6 +47,13 @@ class Office:
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode())
         return str(path)
 
+    def secret(self, name: str, text: str) -> str:
+        """Put a passphrase file on the desk, readable by its owner alone, and return its path."""
+        path = self._desk / name
+        path.write_text(text + "\n", encoding="utf-8")
+        path.chmod(0o600)
+        return str(path)
+
     def ask(self, *words: str) -> Answer:
         """Run one command with --json; a refusal is an answer too."""
         out = io.StringIO()

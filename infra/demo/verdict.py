@@ -42,6 +42,7 @@ class Report:
     returns: dict[str, str]
     departure_refused_for: list[str]
     not_arrived_alarms: dict[str, int]
+    emergency: str
     latency_ms: dict[str, float]
 
     def write(self, path: Path) -> None:
@@ -62,6 +63,7 @@ class Report:
             f"  lost          {self.lost}; records that no count explains: {self.unaccounted}",
             f"  returns       {', '.join(self.returns.values())}",
             f"  not arrived   alarms at {len(self.not_arrived_alarms)} offices",
+            f"  emergency     {self.emergency}",
             f"  latency       {latency}, from the sender's commit to the recipient's verified copy",
         ]
 

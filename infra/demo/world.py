@@ -18,6 +18,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, RefbusError
 from refbus.resources import data_dir
+from refbus.trust import changes
 from refbus.trust.ceremony import (
     FederationPaths,
     Passphrases,
@@ -27,6 +28,7 @@ from refbus.trust.ceremony import (
 from refbus.trust.description import read_description
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
+from refbus.trust.policy import compile_policy
 from refbus.trust.repository import Publication, Repository
 from refbus.wire.transport import DirectoryFile
 
@@ -89,7 +91,17 @@ class World:
         """Move the clock, and publish the directory anew, as its keepers would have done meanwhile."""
         moved_ms = int(self.clock_file.read_text(encoding="ascii")) + int(days * 86_400_000)
         self.clock_file.write_text(f"{moved_ms}\n", encoding="ascii")
+        self._publish(Publication(Repository(self.paths.repository), self.now_ms()))
+
+    def allow_emergencies(self, country: CountryCode) -> None:
+        """Publish a new version of a country's policy that allows emergency disclosures."""
+        text = (data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8")
+        text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
         publication = Publication(Repository(self.paths.repository), self.now_ms())
+        changes.put_policy(publication, country, compile_policy(text.replace("version = 1\n", "version = 2\n")))
+        self._publish(publication)
+
+    def _publish(self, publication: Publication) -> None:
         publish_for_development(self.paths, publication, Passphrases.same(PASSPHRASE))
         self.publish_directory()
 

@@ -8,7 +8,7 @@ from refbus.core.consent import ConsentState, Decision, Evidence
 from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.permit import decide, request_for
-from refbus.core.vocabulary import CONTROL_EVENTS
+from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.gateway import Gateway
@@ -55,8 +55,8 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
 
 
 def needs_permit(block: RoutingBlock) -> bool:
-    """Whether consent must permit this event; control events are exempt by their closed form."""
-    return block.event_type not in CONTROL_EVENTS
+    """Whether consent must permit this event; control events are exempt by their closed form, emergencies by theirs."""
+    return block.event_type not in CONTROL_EVENTS and block.event_type is not EventType.EMERGENCY_INVOKED
 
 
 def denied_recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:

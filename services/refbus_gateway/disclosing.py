@@ -8,7 +8,7 @@ from enum import StrEnum
 from refbus_gateway.store import disclosures, outbox
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import WithdrawalRow
-from refbus_gateway.store.disclosures import Disclosure, How, SubjectNotice
+from refbus_gateway.store.disclosures import Disclosure, SubjectNotice
 from refbus_gateway.store.outbox import OutboxRow, Receipt
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -39,26 +39,24 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that left this organisation about one case, oldest first, and when the person was told."""
+    """Everything that left this organisation about one case, oldest first, and when the person was told.
+
+    `untold`: how many disclosures the person has not been told of, in person or by telephone.
+    """
 
     case: int
     erased_ms: int | None
     entries: tuple[Entry, ...]
     told: tuple[SubjectNotice, ...]
-
-    @property
-    def untold(self) -> int:
-        """How many disclosures the person has not been told of, in person or by telephone."""
-        told_ms = max((each.at_ms for each in self.told if each.how is not How.DEFERRED_UNSAFE), default=-1)
-        gone = (each for each in self.entries if each.became is not Became.STOPPED_HERE)
-        return sum(1 for each in gone if each.disclosure.at_ms > told_ms)
+    untold: int
 
 
 def report(tx: Transaction, case: Case) -> Report:
     """Return the report of a case, own or received, erased or not."""
     withdrawals = disclosures.withdrawals_of(tx, case)
     entries = (_entry(tx, each, withdrawals.get(each.org_hash, [])) for each in disclosures.of_case(tx, case))
-    return Report(case.id, case.destroyed_ms, tuple(entries), tuple(disclosures.notices_of(tx, case)))
+    told = tuple(disclosures.notices_of(tx, case))
+    return Report(case.id, case.destroyed_ms, tuple(entries), told, disclosures.untold(tx).get(case.id, 0))
 
 
 def _entry(tx: Transaction, disclosure: Disclosure, withdrawals: list[WithdrawalRow]) -> Entry:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from refbus.core.course import BEGINS
+from refbus.core.legal_basis import ReviewResult
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.envelope.consent import evidence_of
+from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
 from refbus_gateway import answers, consent_effects, notices, returns
 from refbus_gateway.gateway import Gateway
@@ -35,12 +38,16 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
 
 def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, event: Verified) -> None:
     """Do what a new event asks for. Raises UntrustedError when it contradicts what is known here."""
-    if event.block.event_type in consent_effects.EVENTS:
+    block = event.block
+    if block.event_type in consent_effects.EVENTS:
         consent_effects.apply(gateway, tx, stored, event)
-        return
-    match event.block.event_type:
-        case EventType.REFERRAL_REQUESTED | EventType.RETURN_WISH_RECORDED | EventType.EMERGENCY_INVOKED:
-            answers.delivered(gateway, tx, referral, stored)
+    if block.event_type in BEGINS:
+        answers.delivered(gateway, tx, referral, stored)
+    match block.event_type:
+        case EventType.EMERGENCY_INVOKED:
+            inbox.raise_alarm(tx, Code.EMERGENCY_DISCLOSED, f"number {referral.id}", gateway.now_ms())
+        case EventType.EMERGENCY_REVIEWED:
+            _reviewed(gateway, tx, referral, event)
         case EventType.RISK_ASSESSED:
             returns.require_own_hash(event.payload)
         case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
@@ -49,6 +56,16 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             _undecryptable(gateway, tx, event)
         case _:
             pass
+
+
+def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:
+    """Tell a person what the review found. Raises UntrustedError when the event says other than the signed review."""
+    review = basis_of(event.block.legal_basis_record or b"", gateway.directory()).review
+    if review is None or (review.result, review.at_ms) != (event.payload["result"], event.payload["reviewed_at_ms"]):
+        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the review that it carries")
+    upheld = review.result is ReviewResult.UPHELD
+    code = Code.EMERGENCY_UPHELD if upheld else Code.EMERGENCY_NOT_UPHELD
+    inbox.raise_alarm(tx, code, f"number {referral.id}", gateway.now_ms())
 
 
 def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:

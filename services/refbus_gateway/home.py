@@ -66,6 +66,7 @@ class Home:
         self.store_path: Final = path / "store.db"
         self.store_key: Final = path / "keys" / "store.key"
         self.erased: Final = path / "erased"
+        self.officers: Final = path / "officers"
         self._config = path / "gateway.json"
 
     def require(self) -> None:

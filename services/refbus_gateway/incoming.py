@@ -10,14 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.course import rule_in, rule_of
+from refbus.core.ids import SubjectRef
+from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
+from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import answers, audit, consenting, course, effects, notices
+from refbus_gateway import answers, audit, consenting, course, effects, legal, notices
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
@@ -99,19 +102,27 @@ def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referra
 def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
     if Role.SOURCE not in rule_of(block.event_type).emitters:
         raise UntrustedError(Code.NOT_A_PARTY, "an answer to a referral that is not ours")
+    subject_ref = _subject_of(gateway, block)
+    now_ms = gateway.now_ms()
+    case = cases.case_of_handle(tx, block.sender, block.case_handle)
+    if case is None:
+        case = cases.create(tx, block.sender.encode() + block.case_handle, {}, own=False, now_ms=now_ms)
+        party = cases.add_counterpart(tx, case, block.sender, block.case_handle, subject_ref)
+    else:
+        party = cases.counterpart(tx, case, block.sender)
+    return referrals.create(tx, party, block.referral_id, own=False, now_ms=now_ms)
+
+
+def _subject_of(gateway: Gateway, block: RoutingBlock) -> SubjectRef:
+    """Return the pseudonym of the person, from the consent or from the legal basis that came with the first event."""
+    if block.event_type is EventType.EMERGENCY_INVOKED and block.legal_basis_record is not None:
+        return basis_of(block.legal_basis_record, gateway.directory()).record.subject_ref
     if block.consent_record is None:
         raise UncheckableError(Code.REFERRAL_UNKNOWN, "its request has not come yet")
     record = decode_signed(block.consent_record).record
     if {record.collected_by, record.party} != {block.sender, gateway.me}:
         raise ConsentError((Code.RECIPIENT_NOT_COVERED,))
-    now_ms = gateway.now_ms()
-    case = cases.case_of_handle(tx, block.sender, block.case_handle)
-    if case is None:
-        case = cases.create(tx, block.sender.encode() + block.case_handle, {}, own=False, now_ms=now_ms)
-        party = cases.add_counterpart(tx, case, block.sender, block.case_handle, record.subject_ref)
-    else:
-        party = cases.counterpart(tx, case, block.sender)
-    return referrals.create(tx, party, block.referral_id, own=False, now_ms=now_ms)
+    return record.subject_ref
 
 
 def _check_role(tx: Transaction, referral: Referral, block: RoutingBlock) -> None:
@@ -128,6 +139,8 @@ def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, block:
     if block.consent_record is not None:
         effects.check_record(gateway, tx, case, block)
         consents.keep(tx, case, block.consent_record, gateway.now_ms())
+    if block.event_type in BASIS_EVENTS:
+        legal.require_basis(gateway, tx, case, block)
     if consenting.needs_permit(block):
         consenting.require_permit(gateway, tx, case, block)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.directory import KemKey
 from refbus.core.ids import EventId, KeyId, OrgId, gate_id
+from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.message import RoutingBlock
 from refbus.core.residency import residency_problems
 from refbus.core.vocabulary import CONTROL_EVENTS, Action, EventType, Priority, Purpose
@@ -22,7 +23,7 @@ from refbus.crypto.framing import sha256
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RuleError, UncheckableError
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
-from refbus_gateway import audit, consenting, course
+from refbus_gateway import audit, consenting, course, legal
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, disclosures, outbox, referrals
@@ -47,12 +48,14 @@ class Draft:
     """What somebody wants to say in a referral. `fields` is the payload without its ids.
 
     `consent_record` is given for a withdrawal, which carries its own record; else the consent decision finds it.
+    `legal_basis` is the signed record of an emergency.
     """
 
     event_type: EventType
     fields: Mapping[str, Any]
     terms: Terms
     consent_record: bytes | None = None
+    legal_basis: bytes | None = None
 
 
 def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> Event:
@@ -83,7 +86,7 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
         actions=_actions(draft.event_type, own=referral.own),
         data_categories=tuple(sorted(categories_of(draft.event_type, payload))),
         consent_record=draft.consent_record,
-        legal_basis_record=None,
+        legal_basis_record=draft.legal_basis,
         occurred_at_ms=gateway.now_ms(),
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
@@ -157,14 +160,21 @@ def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: Rou
     signer = gateway.keys.signer(directory, gateway.me, now_ms)
     kid = recipient_key(gateway, block.recipient).kid
     block = dataclasses.replace(block, sender_kid=signer.kid, recipient_kid=kid)
+    if block.event_type in BASIS_EVENTS:
+        legal.require_basis(gateway, tx, cases.get(tx, referral.case_id), block)
     if not consenting.needs_permit(block):
+        _require_residency(gateway, block)
         return block
     permit = consenting.require_permit(gateway, tx, cases.get(tx, referral.case_id), block)
+    _require_residency(gateway, block)
+    return dataclasses.replace(block, consent_record=permit.record)
+
+
+def _require_residency(gateway: Gateway, block: RoutingBlock) -> None:
     destination = gateway.organisation(block.recipient).country
     problems = residency_problems(gateway.policy(), block.data_categories, destination)
     if problems:
         raise RuleError(problems[0], f"not from {gateway.country} to {destination}")
-    return dataclasses.replace(block, consent_record=permit.record)
 
 
 def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None) -> None:
@@ -187,7 +197,8 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
     row = event.id if event else None
     case = cases.get(tx, referrals.get(tx, event.referral).case_id) if event else None
     outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, event_row=row, facts=facts)
-    decided = Decided(Stage.SENT, AuditOutcome.DONE, (), block.event_type, block.event_id, sha256(envelope))
+    loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
+    decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, sha256(envelope))
     audit.record(gateway, tx, case, decided)
 
 

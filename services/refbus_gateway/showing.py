@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.course import BEGINS, CourseView
+from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
-from refbus_gateway import acting, answers, audit, consenting, course, onward
+from refbus_gateway import acting, answers, audit, consenting, course, legal, onward
 from refbus_gateway.audit import Decided
 from refbus_gateway.casefile.view import Sections, render
 from refbus_gateway.gateway import Gateway
@@ -75,10 +76,12 @@ def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, l
 
 def _hidden(gateway: Gateway, tx: Transaction, referral: Referral, event: Event) -> tuple[Code, ...]:
     """Decide on consent now, on everything known: the fourth time for this event."""
-    if not consenting.needs_permit(event.block):
-        return ()
+    case = cases.get(tx, referral.case_id)
     try:
-        consenting.require_permit(gateway, tx, cases.get(tx, referral.case_id), event.block)
+        if event.block.event_type is EventType.EMERGENCY_INVOKED:
+            legal.require_basis(gateway, tx, case, event.block)
+        elif consenting.needs_permit(event.block):
+            consenting.require_permit(gateway, tx, case, event.block)
     except ConsentError as error:
         return error.reasons
     return ()

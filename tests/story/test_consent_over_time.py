@@ -250,6 +250,8 @@ def test_a_withdrawal_reaches_every_course_of_the_case(own: Road) -> None:
     own.settle()
     assert view(own.uz, road.there).status == "SUSPENDED"
     assert view(own.uz, there).suspended
+    with own.kz.store.read() as tx:
+        assert consents.count_unanswered(tx) == 1
     with pytest.raises(ConsentError):
         road.say(Role.SOURCE, E.PLAN_AGREED, **plan(own.clock()))
     with own.uz.store.write() as tx:
@@ -315,7 +317,29 @@ def test_typed(own: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "WIDENED" in wrong.err
     more = refbus.run(own.agency, "consent", "amend", str(case), "--file", form).out
     assert "permits more than before" in more
+    shown = refbus.json(own.agency, "consent", "show", str(case))
+    assert [each["change"] for each in shown] == [None, "NARROWED", "WIDENED"]
     assert refbus.run(own.agency, "consent", "amend", str(case), ok=False).status != 0
+
+
+def test_status_and_case_name_a_consent_that_ends(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the day and the command; a guardian's ends with majority."""
+    case, _, _ = arrived(own, "ends soon", consent_file(valid_until="2026-10-01"))
+    child = new_case(own.kz, case_file(about="Fictional: a child", person={"is_minor": True}))
+    take_consent(own.kz, child, consent_file(**{**CHILD_CONSENT, "majority_on": "2026-10-05"}))
+    own.kz.close()
+    refbus = Commands(own, capsys)
+    found = refbus.json(own.agency, "status")["consents_ending"]
+    assert [(each["case"], each["majority"], each["over"]) for each in found] == [
+        (case, False, False),
+        (child, True, False),
+    ]
+    text = refbus.run(own.agency, "status").out
+    assert f"refbus consent renew {case}" in text
+    assert f"refbus consent majority {child}" in text
+    assert "CONSENT_ENDING" in refbus.run(own.agency, "case", "show", str(case)).out
+    own.clock.move(days=12)
+    assert "EXPIRED" in refbus.run(own.agency, "case", "show", str(case)).out
 
 
 def _both() -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from support.nodes import Road
 E = EventType
 CANARY = "Қалқан-сынақ-сөзі"
 THIRD = OrgId("uz-1ega1a1d")
+KYRGYZ = OrgId("kg-agency01")
 
 
 def report_of(gateway: Gateway, case: int) -> Report:
@@ -168,6 +169,19 @@ def test_who_was_told_is_kept_and_deferring_is_not_telling(own: Road) -> None:
     report = report_of(own.kz, case)
     assert report.untold == 1
     assert [each.how for each in report.told] == [How.DEFERRED_UNSAFE, How.IN_PERSON]
+
+
+def test_where_the_law_demands_telling_the_status_says_whom(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kyrgyzstan's policy has notify_subject; Kazakhstan's has not."""
+    bishkek = own.gateway(KYRGYZ)
+    sent(own.kz)
+    case, _ = sent(bishkek, case_file(recipient={"organisation": own.agency}), consent_file(own.agency))
+    own.kz.close()
+    bishkek.close()
+    refbus = Commands(own, capsys)
+    assert refbus.json(KYRGYZ, "status")["untold"] == [{"case": case, "disclosures": 1}]
+    assert f"refbus case disclosures {case}" in refbus.run(KYRGYZ, "status").out
+    assert refbus.json(own.agency, "status")["untold"] == []
 
 
 class Tags(HTMLParser):

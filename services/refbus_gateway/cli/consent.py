@@ -64,15 +64,19 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 @example("refbus consent show 3")
 @with_session
 def show(session: Session, case: str) -> None:
-    """Show every version of every consent of a case, and what it permits."""
-    from refbus_gateway.cli.case import resolve  # late: the help needs none of it
+    """Show every version of every consent of a case, what it changed, and what it permits."""
+    from refbus.core.consent_change import change_between, follows  # late: the help needs none of it
+    from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.show import time_text
     from refbus_gateway.store import consents
 
     with session.gateway.store.write() as tx:
         kept = consents.of_case(tx, resolve(session, tx, case))
     value, lines = [], []
-    for record in (each.signed.record for each in kept):
+    records = [each.signed.record for each in kept]
+    for record in records:
+        before = next((each for each in records if follows(each, record)), None)
+        change = change_between(before, record) if before else None
         rules = [
             {"effect": rule.effect, "purposes": rule.purposes, "actions": rule.actions, "data": rule.data_categories}
             for rule in record.provisions
@@ -84,13 +88,14 @@ def show(session: Session, case: str) -> None:
                 "consent_id": record.consent_id.hex(),
                 "version": record.version,
                 "state": record.state,
+                "change": change,
                 "said_at_ms": record.event_time_ms,
                 "valid_until_ms": record.valid_until_ms,
                 "rules": rules,
             }
         )
         until = time_text(record.valid_until_ms)
-        lines.append(f"{record.party}  version {record.version}  {record.state}  until {until}")
+        lines.append(f"{record.party}  version {record.version}  {change or record.state}  until {until}")
         lines += [f"    {rule['effect']} {' '.join(rule['data'])}" for rule in rules]
     session.tell(value, lines or ["No consent yet: refbus consent new"])
 

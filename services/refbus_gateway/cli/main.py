@@ -23,6 +23,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "consent": ("consent:group", "Take down what a person agreed to, show it, withdraw it."),
     "send": ("send:send", "Refer a case to one organisation."),
     "return": ("returning:group", "Bring a person home, step by step."),
+    "emergency": ("emergency:group", "Disclose the least, without consent, to protect a life."),
+    "officers": ("officers:group", "Keep the officers who decide about an emergency, and review one."),
     "transfer": ("transfer:group", "Hand a case over to the organisation that helps, or take it."),
     "inbox": ("inbox:group", "Read and answer what other organisations sent."),
     "status": ("status:status", "Where everything is that was sent, and what to do next."),

@@ -24,11 +24,13 @@ def status(session: Session, number: int | None) -> None:
     from refbus_gateway.cli.show import ending_lines
     from refbus_gateway.store import referrals
 
+    untold: dict[int, int] = {}
     endings: list[amending.Ending] = []
     with session.gateway.store.read() as tx:
         if number is None:
             health = views.health(session.gateway, tx)
             endings = amending.endings(session.gateway, tx)
+            untold = _untold(session, tx)
             lines = views.referral_lines(tx, own=True)
         else:
             health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
@@ -37,10 +39,12 @@ def status(session: Session, number: int | None) -> None:
     if health is not None:
         value["home"] = _home(health)
         value["consents_ending"] = [asdict(each) for each in endings]
+        value["untold"] = [{"case": case, "disclosures": count} for case, count in untold.items()]
     texts = [
         text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
     ]
-    session.tell(value, [*texts, *ending_lines(endings), *(_home_texts(health) if health else [])])
+    due = [*ending_lines(endings), *_untold_texts(untold)]
+    session.tell(value, [*texts, *due, *(_home_texts(health) if health else [])])
 
 
 @click.command()
@@ -100,6 +104,19 @@ def alarms(session: Session, clear: int | None) -> None:
         texts.append(f"{each.id:>4}  {time_text(each.at_ms)}  {each.code}  {each.detail}")
         texts.append(f"      {explanation(Code(each.code)).next_step}")
     session.tell(value, texts or ["No alarm."])
+
+
+def _untold(session: Session, tx: Transaction) -> dict[int, int]:
+    """Return which cases have disclosures to tell the person of, where the country's law demands that each is told."""
+    from refbus_gateway.store import disclosures  # late: the help needs none of it
+
+    directory = session.gateway.newest_directory()
+    policy = directory.policies.get(session.gateway.country) if directory else None
+    return disclosures.untold(tx) if policy and policy.notify_subject else {}
+
+
+def _untold_texts(untold: dict[int, int]) -> list[str]:
+    return [f"Case {case}: tell the person who received what: refbus case disclosures {case}" for case in untold]
 
 
 def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from refbus.core.course import BEGINS
 from refbus.core.ids import OrgId
@@ -112,6 +112,22 @@ def notices_of(tx: Transaction, case: Case) -> list[SubjectNotice]:
     """Return when the person was told, oldest first."""
     query = select(subject_notices).where(subject_notices.c.case_id == case.id).order_by(subject_notices.c.id)
     return [SubjectNotice(How(row.how), row.at_ms) for row in tx.connection.execute(query)]
+
+
+def untold(tx: Transaction) -> dict[int, int]:
+    """Return, by the number of a case, how many disclosures the person has not been told of; only cases with some."""
+    told = (
+        select(func.max(subject_notices.c.at_ms))
+        .where(subject_notices.c.case_id == disclosures.c.case_id, subject_notices.c.how != How.DEFERRED_UNSAFE)
+        .scalar_subquery()
+    )
+    query = (
+        select(disclosures.c.case_id, func.count())
+        .join(events, events.c.id == disclosures.c.event_id)
+        .where(events.c.status != EventStatus.REFUSED, disclosures.c.at_ms > func.coalesce(told, -1))
+        .group_by(disclosures.c.case_id)
+    )
+    return {row[0]: row[1] for row in tx.connection.execute(query)}
 
 
 def _body(block: RoutingBlock) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""`refbus officers`: who may decide about an emergency; each officer has a key under a passphrase of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+_NOT_ENDORSED = "not endorsed: refbus officers renew"
+
+
+@click.group(name="officers")
+def group() -> None:
+    """Keep the officers who may decide about an emergency disclosure, and review one."""
+
+
+@group.command()
+@click.option("--role", required=True, help="A code of refbus.WorkerRole, such as DUTY_OFFICER; never a name.")
+@click.option("--key-passphrase-file", type=click.Path(path_type=Path), help="The officer's passphrase; else asked.")
+@example("refbus officers add --role DUTY_OFFICER")
+@with_session
+def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
+    """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
+    from refbus_gateway import officers  # late: the help needs none of it
+
+    passphrase = officer_passphrase("The officer's own passphrase", key_passphrase_file, confirm=True)
+    made = officers.add(session.gateway, session.home, role, passphrase)
+    session.tell({"officer": made.kid.hex(), "role": role}, [f"Officer {made.kid.hex()}: {role}."])
+
+
+@group.command(name="list")
+@example("refbus officers list")
+@with_session
+def list_(session: Session) -> None:
+    """List the officers, and whether the organisation vouches for each now."""
+    from refbus_gateway import officers  # late: the help needs none of it
+
+    found = officers.listed(session.home, session.clock())
+    value = [{"officer": e.officer.kid.hex(), "role": e.officer.role, "endorsed": e.endorsed} for e in found]
+    texts = [
+        f"{each.officer.kid.hex()}  {each.officer.role:24} {'' if each.endorsed else _NOT_ENDORSED}" for each in found
+    ]
+    session.tell(value, texts or ["No officer yet: refbus officers add --role DUTY_OFFICER"])
+
+
+@group.command()
+@example("refbus officers renew")
+@with_session
+def renew(session: Session) -> None:
+    """Let the organisation vouch for its officers anew, for ninety days."""
+    from refbus_gateway import officers  # late: the help needs none of it
+    from refbus_gateway.cli.show import time_text
+
+    until_ms = officers.renew(session.gateway, session.home).roll.valid_until_ms
+    session.tell({"valid_until_ms": until_ms}, [f"Valid until {time_text(until_ms)}."])
+
+
+@group.command()
+@click.argument("officer")
+@example("refbus officers remove 3f9c")
+@with_session
+def remove(session: Session, officer: str) -> None:
+    """Take an officer off the roll and destroy the key. OFFICER is the beginning of the key id."""
+    from refbus_gateway import officers  # late: the help needs none of it
+
+    gone = officers.remove(session.gateway, session.home, officer)
+    session.tell({"officer": gone.kid.hex()}, ["Removed."])
+
+
+def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False) -> str:
+    """Return an officer's passphrase: from a file, else typed."""
+    from refbus.settings import read_secret_file  # late: the help needs none of it
+
+    if path is not None:
+        return read_secret_file(path).decode("utf-8", "surrogateescape")
+    typed: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=confirm)
+    return typed

@@ -1,0 +1,116 @@
+"""The officers of an organisation: each has a key of one's own, under one's own passphrase; the organisation vouches.
+
+`officers/officers.json` lists the public keys and roles, `officers/<key id>.key` holds one private key each, and
+`officers/roll` is the list as the organisation's key signed it (docs/emergency.md).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from refbus.core.ids import KeyId
+from refbus.core.legal_basis import MOST_ROLL_DAYS, Officer, OfficerRoll
+from refbus.crypto import keyfile
+from refbus.crypto.signing import SigningPair
+from refbus.envelope.legal_basis import sign_roll
+from refbus.errors import Code, SetupError
+from refbus.wire.codelists import code_list
+from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.home import Home, read_json_object, read_limited, write_private
+
+_DAY_MS: Final = 86_400_000
+ROLL_DAYS: Final = MOST_ROLL_DAYS - 10
+_LIMIT: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An officer of the list, and whether the organisation's roll names that key now."""
+
+    officer: Officer
+    endorsed: bool
+
+
+def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: int = keyfile.MEMORY_KIB) -> Officer:
+    """Make a key for an officer, and sign the roll anew with it. Raises SetupError USAGE for an unknown role."""
+    if role not in code_list(ROLES).codes:
+        raise SetupError(Code.USAGE, f"the role is one of {', '.join(code_list(ROLES).codes)}")
+    pair = SigningPair(secrets.token_bytes(32), None)
+    home.officers.mkdir(mode=0o700, exist_ok=True)
+    path = home.officers / f"{pair.kid.hex()}.key"
+    keyfile.save(path, passphrase, _label(gateway), pair.secret, memory_kib=memory_kib)
+    officer = Officer(pair.kid, pair.public_ed25519, role)
+    _save(home, [*_officers(home), officer])
+    renew(gateway, home)
+    return officer
+
+
+def remove(gateway: Gateway, home: Home, name: str) -> Officer:
+    """Take an officer off the list and the roll, and destroy the key. Raises SetupError USAGE."""
+    gone = _find(home, name)
+    _save(home, [each for each in _officers(home) if each.kid != gone.kid])
+    renew(gateway, home)
+    (home.officers / f"{gone.kid.hex()}.key").unlink(missing_ok=True)
+    return gone
+
+
+def renew(gateway: Gateway, home: Home) -> SignedRoll:
+    """Let the organisation vouch for its officers anew, for ninety days."""
+    now_ms = gateway.now_ms()
+    roll = OfficerRoll(gateway.me, now_ms, now_ms + ROLL_DAYS * _DAY_MS, tuple(_officers(home)))
+    signed = sign_roll(roll, gateway.keys.signer(gateway.directory(), gateway.me, now_ms))
+    write_private(home.officers / "roll", encode_signed_roll(signed))
+    return signed
+
+
+def roll_of(home: Home) -> SignedRoll:
+    """Return the roll. Raises SetupError USAGE while there is no officer."""
+    path = home.officers / "roll"
+    if not path.is_file():
+        raise SetupError(Code.USAGE, "there are no officers yet: refbus officers add")
+    return decode_signed_roll(read_limited(path, _LIMIT))
+
+
+def listed(home: Home, now_ms: int) -> list[Listed]:
+    """Return every officer."""
+    known = _officers(home)
+    roll = roll_of(home).roll if known else None
+    named = {each.kid for each in roll.officers} if roll and now_ms < roll.valid_until_ms else set()
+    return [Listed(each, each.kid in named) for each in known]
+
+
+def unlock(gateway: Gateway, home: Home, name: str, passphrase: str) -> SigningPair:
+    """Return the key of an officer, who types the passphrase. Raises SetupError USAGE, KEYFILE_*."""
+    officer = _find(home, name)
+    label, secret = keyfile.load(home.officers / f"{officer.kid.hex()}.key", passphrase)
+    if label != _label(gateway):
+        raise SetupError(Code.KEYFILE_DAMAGED, "the key of another organisation's officer")
+    return SigningPair.from_secret(secret)
+
+
+def _label(gateway: Gateway) -> str:
+    return f"officer {gateway.me}"
+
+
+def _find(home: Home, name: str) -> Officer:
+    found = [each for each in _officers(home) if each.kid.hex().startswith(name.lower())]
+    if len(found) != 1 or len(name) < 4:
+        raise SetupError(Code.USAGE, "name an officer by the first letters of the key id: refbus officers list")
+    return found[0]
+
+
+def _officers(home: Home) -> list[Officer]:
+    path = home.officers / "officers.json"
+    if not path.is_file():
+        return []
+    rows = read_json_object(path, _LIMIT, Code.FILE_UNREADABLE)["officers"]
+    return [Officer(KeyId(bytes.fromhex(row["kid"])), bytes.fromhex(row["ed25519"]), row["role"]) for row in rows]
+
+
+def _save(home: Home, officers: list[Officer]) -> None:
+    rows = [{"kid": each.kid.hex(), "ed25519": each.ed25519.hex(), "role": each.role} for each in officers]
+    write_private(home.officers / "officers.json", json.dumps({"officers": rows}, indent=2).encode())

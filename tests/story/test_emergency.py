@@ -1,0 +1,222 @@
+"""Disclosure without consent: on the word of two officers, for a short time, reviewed by a third, and loud."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from refbus.core.ids import CountryCode, OrgId
+from refbus.core.legal_basis import Ground, Incapacity, Protects, ReviewResult
+from refbus.core.vocabulary import DataCategory
+from refbus.crypto.signing import SigningPair
+from refbus.errors import Code, ConsentError, SetupError
+from refbus.resources import data_dir
+from refbus.trust import changes
+from refbus.trust.policy import compile_policy
+from refbus.wire.legal_basis import SignedRoll
+from refbus_gateway import emergencies, officers
+from refbus_gateway.emergencies import Decision
+from refbus_gateway.store import cases, referrals
+from support.commands import Commands, file
+from support.gateways import (
+    alarm_codes,
+    case_file,
+    consent_file,
+    id_of,
+    incoming,
+    new_case,
+    open_at,
+    take_consent,
+    view,
+    withdraw_all,
+)
+from support.nodes import Road, road
+
+CHEAP = 1024
+FALLEN = Decision(
+    recipient=OrgId("uz-she1ter1"),
+    ground=Ground.MEDICAL_EMERGENCY,
+    protects=Protects.PERSON,
+    incapacity=Incapacity.UNCONSCIOUS,
+    categories=(DataCategory.IDENTITY, DataCategory.HEALTH),
+    hours=24,
+    needed_now="Fictional: allergies and medicines, at once.",
+)
+
+
+def allow(made: Road, country: str) -> None:
+    """Let a country's policy allow emergency disclosures."""
+    text = (data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8")
+    text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
+    allowed = compile_policy(text.replace("version = 1\n", "version = 2\n"))
+    publication = made.lab.publication(made.clock())
+    changes.put_policy(publication, CountryCode(country), allowed)
+    made.lab.publish(publication)
+    made.publish()
+    made.settle()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    """Give a road whose first country allows it, with three officers at the agency."""
+    with road(tmp_path_factory.mktemp("road")) as made:
+        made.gateway(made.agency)
+        made.gateway(made.shelter)
+        allow(made, "kz")
+        for number in range(3):
+            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
+        yield made
+
+
+def word(made: Road, *numbers: int) -> tuple[SignedRoll, tuple[SigningPair, ...]]:
+    """Return the word of some officers."""
+    home = made.home(made.agency)
+    names = [each.officer.kid.hex() for each in officers.listed(home, made.clock())]
+    return officers.roll_of(home), tuple(officers.unlock(made.kz, home, names[n], f"own {n}") for n in numbers)
+
+
+def disclose(made: Road, name: str, signers: tuple[int, ...] = (0, 1), **changed: object) -> tuple[int, int]:
+    """Disclose a case of its own; return case and course here."""
+    case = new_case(made.kz, case_file(about=f"Fictional: {name}"))
+    return case, invoke(made, case, signers, **changed)
+
+
+def invoke(made: Road, case: int, signers: tuple[int, ...] = (0, 1), **changed: object) -> int:
+    """Disclose a case that is there."""
+    decision = dataclasses.replace(FALLEN, **changed)  # type: ignore[arg-type]
+    with made.kz.store.write() as tx:
+        number = emergencies.invoke(made.kz, tx, cases.get(tx, case), decision, word(made, *signers)).id
+    made.settle()
+    return number
+
+
+def test_the_least_crosses_the_border_without_consent_and_loudly(office: Road) -> None:
+    """Two officers' word takes it through both gates; what they did not name stays; alarm and audit tell it."""
+    _, number = disclose(office, "unconscious")
+    there = incoming(office.uz, id_of(office.kz, number))
+    shown = open_at(office.uz, there)
+    assert shown.events[0].sections["Person"]["First name"] == "Тўқима шахс"
+    assert "dentist" in str(shown.events[0].sections["Health"])
+    assert "Location" not in shown.events[0].sections
+    assert view(office.uz, there).status == "INVOKED"
+    assert Code.EMERGENCY_DISCLOSED in alarm_codes(office.uz)
+
+
+def test_a_third_officer_reviews_it_and_the_recipient_hears(office: Road) -> None:
+    """One of the two cannot; another can, and what was found stands at both ends."""
+    _, number = disclose(office, "reviewed")
+    with office.kz.store.write() as tx, pytest.raises(ConsentError) as caught:
+        emergencies.review(office.kz, tx, number, ReviewResult.UPHELD, word(office, 1)[1][0])
+    assert caught.value.reasons == (Code.REVIEWER_NOT_INDEPENDENT,)
+    with office.kz.store.write() as tx:
+        emergencies.review(office.kz, tx, number, ReviewResult.NOT_UPHELD, word(office, 2)[1][0])
+    office.settle()
+    there = incoming(office.uz, id_of(office.kz, number))
+    assert (view(office.kz, number).status, view(office.uz, there).status) == ("REVIEWED", "REVIEWED")
+    assert Code.EMERGENCY_NOT_UPHELD in alarm_codes(office.uz)
+
+
+REFUSED = {
+    "one officer twice": ((0, 0), {}, Code.OFFICERS_MISSING),
+    "one officer": ((0,), {}, Code.OFFICERS_MISSING),
+    "a person who can be asked": ((0, 1), {"incapacity": None}, Code.INCAPACITY_MISSING),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_breaks_a_rule_never_leaves_the_office(office: Road, name: str) -> None:
+    """With the code, and nothing in the outbox."""
+    signers, changed, code = REFUSED[name]
+    with pytest.raises(ConsentError) as caught:
+        disclose(office, name, signers, **changed)
+    assert code in caught.value.reasons
+
+
+def test_the_explicit_no_of_an_adult_stands(office: Road) -> None:
+    """Withdrawn consent, or a refusal towards this organisation: only another person's danger goes before it."""
+    case = new_case(office.kz, case_file(about="Fictional: said no"))
+    take_consent(office.kz, case, consent_file())
+    withdraw_all(office.kz, case)
+    with pytest.raises(ConsentError) as caught:
+        invoke(office, case)
+    assert Code.DENIED_BY_PERSON in caught.value.reasons
+    number = invoke(office, case, protects=Protects.ANOTHER, incapacity=None)
+    assert view(office.kz, number).status == "INVOKED"
+
+
+def test_a_country_that_did_not_allow_it_does_not(tmp_path: Path) -> None:
+    """Off by default."""
+    with road(tmp_path) as made:
+        made.gateway(made.agency)
+        made.gateway(made.shelter)
+        for number in range(3):
+            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
+        with pytest.raises(ConsentError) as caught:
+            disclose(made, "off")
+        assert caught.value.reasons == (Code.EMERGENCY_OFF,)
+
+
+def test_it_ends_by_itself(tmp_path: Path) -> None:
+    """After its hours the recipient sees nothing of it any more; the missing review is told."""
+    with road(tmp_path) as made:
+        made.gateway(made.agency)
+        made.gateway(made.shelter)
+        allow(made, "kz")
+        for number in range(3):
+            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
+        _, number = disclose(made, "ends", hours=2)
+        there = incoming(made.uz, id_of(made.kz, number))
+        assert open_at(made.uz, there).events[0].hidden == ()
+        made.pass_time(hours=3)
+        assert open_at(made.uz, there).events[0].hidden == (Code.EMERGENCY_OVER,)
+        made.pass_time(days=3)
+        assert Code.DEADLINE_PASSED in alarm_codes(made.kz)
+
+
+def test_officers_hold_their_own_keys(office: Road) -> None:
+    """A wrong passphrase opens nothing, a removed officer is on no roll, and every name is a key id."""
+    home = office.home(office.agency)
+    fourth = officers.add(office.kz, home, "CASE_MANAGER", "own 3", CHEAP)
+    with pytest.raises(SetupError) as caught:
+        officers.unlock(office.kz, home, fourth.kid.hex(), "own 0")
+    assert caught.value.code is Code.KEYFILE_WRONG_PASSPHRASE
+    officers.remove(office.kz, home, fourth.kid.hex()[:8])
+    assert fourth.kid not in {each.officer.kid for each in officers.listed(home, office.clock())}
+    with pytest.raises(SetupError):
+        officers.unlock(office.kz, home, fourth.kid.hex(), "own 3")
+    with pytest.raises(SetupError):
+        officers.add(office.kz, home, "NOBODY", "own 3", CHEAP)
+
+
+def test_an_emergency_is_typed(office: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Officers listed, disclosed, shown, reviewed: as people type it."""
+    refbus, kz = Commands(office, capsys), office.agency
+    names = [row["officer"] for row in refbus.json(kz, "officers", "list")]
+    secrets = []
+    for number in range(3):
+        path = tmp_path / f"own-{number}"
+        path.write_text(f"own {number}\n", encoding="utf-8")
+        path.chmod(0o600)
+        secrets.append(str(path))
+    case = file(tmp_path, "case.json", case_file(about="Fictional: typed emergency"))
+    made = refbus.json(
+        kz,
+        *("emergency", "invoke", case, "--to", office.shelter, "--ground", "MISSING_PERSON"),
+        *("--incapacity", "MISSING", "--category", "IDENTITY", "--needed-now", "Fictional: look for her"),
+        *("--first", names[0], "--second", names[1]),
+        *("--first-passphrase-file", secrets[0], "--second-passphrase-file", secrets[1]),
+    )
+    number = str(made["emergency"])
+    office.settle()
+    review = ("--result", "UPHELD", "--officer", names[2], "--officer-passphrase-file", secrets[2])
+    refbus.run(kz, "emergency", "review", number, *review)
+    assert refbus.json(kz, "emergency", "show", number)["state"] == "REVIEWED"
+    refused = refbus.run(kz, "emergency", "review", number, *review, ok=False)
+    assert "STATE_NOT_ALLOWED" in refused.err
+    assert json.loads(json.dumps(made))["to"] == office.shelter
+    with office.kz.store.read() as tx:
+        assert referrals.get(tx, int(number)).own
