@@ -58,6 +58,12 @@ def change_between(before: ConsentRecord, after: ConsentRecord) -> ConsentChange
     return None if same_times and not _gains(before, after, after.event_time_ms) else ConsentChange.NARROWED
 
 
+def follows(before: ConsentRecord, after: ConsentRecord) -> bool:
+    """Return whether two answers are a yes and the next version of it, which is a yes too or a refusal."""
+    answers = before.state is ConsentState.GIVEN and after.state is not ConsentState.WITHDRAWN
+    return answers and (before.consent_id, before.version + 1) == (after.consent_id, after.version)
+
+
 def widens(before: ConsentRecord, after: ConsentRecord) -> bool:
     """Return whether `after` permits something that `before` does not permit, other than for a longer time."""
     return _gains(after, before, after.event_time_ms)
