@@ -59,7 +59,7 @@ EMERGENCY = {
     ),
     Code.EMERGENCY_UPHELD: Explanation(
         "an independent officer has found an emergency disclosure right",
-        "Tell the person, if that was not done yet: `refbus emergency notify-subject`.",
+        "Tell the person, if that was not done yet: `refbus case told`.",
     ),
     Code.EMERGENCY_NOT_UPHELD: Explanation(
         "an independent officer has found an emergency disclosure wrong",
