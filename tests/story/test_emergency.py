@@ -11,14 +11,16 @@ import pytest
 
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.legal_basis import Ground, Incapacity, Protects, ReviewResult
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, ConsentError, SetupError
 from refbus.resources import data_dir
 from refbus.trust import changes
 from refbus.trust.policy import compile_policy
 from refbus.wire.legal_basis import SignedRoll
-from refbus_gateway import emergencies, officers
+from refbus_gateway import acting, disclosing, disclosure_page, emergencies, officers
+from refbus_gateway.disclosing import Became, Report
+from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.emergencies import Decision
 from refbus_gateway.store import cases, referrals
 from support.commands import Commands, file
@@ -220,3 +222,29 @@ def test_an_emergency_is_typed(office: Road, tmp_path: Path, capsys: pytest.Capt
     assert json.loads(json.dumps(made))["to"] == office.shelter
     with office.kz.store.read() as tx:
         assert referrals.get(tx, int(number)).own
+
+
+def test_an_emergency_is_told_as_one_and_its_recipient_can_be_made_to_stop(office: Road) -> None:
+    """No consent stands in the report; the person, awake, says no, and the withdrawal reaches that recipient too."""
+    case, number = disclose(office, "told as one")
+    told = report_of(office, case)
+    (entry,) = told.entries
+    assert entry.disclosure.event_type is EventType.EMERGENCY_INVOKED
+    assert (entry.disclosure.consent, entry.became, len(entry.envelopes)) == (None, Became.DELIVERED, 1)
+    wording = Wording("en", office.kz.directory())
+    assert wording.say("on_emergency") in disclosure_page.text(told, wording)
+    take_consent(office.kz, case, consent_file(state="REFUSED", permit=[]))
+    withdraw_all(office.kz, case)
+    office.settle()
+    with office.uz.store.write() as tx:
+        acting.acknowledge(office.uz, tx, incoming(office.uz, id_of(office.kz, number)), "ERASED", None)
+    office.settle()
+    word = report_of(office, case).entries[0].withdrawal
+    assert word is not None
+    assert word.answer == "ERASED"
+
+
+def report_of(made: Road, case: int) -> Report:
+    """Return the person's report of a case."""
+    with made.kz.store.read() as tx:
+        return disclosing.report(tx, cases.get(tx, case))
