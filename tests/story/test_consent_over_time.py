@@ -291,8 +291,9 @@ def test_old_mail_about_an_erased_case_leaves_nothing_anywhere(own: Road) -> Non
     before = home_health(own.uz).refused
     _deliver_again(own, old)
     with own.uz.store.read() as tx:
-        codes = {row.code for row in inbox.aside(tx, AsideState.REFUSED)}
-    assert codes == {Code.KEY_DESTROYED}
+        refused = inbox.aside(tx, AsideState.REFUSED)
+    assert {row.code for row in refused} == {Code.KEY_DESTROYED}
+    assert {row.value for row in refused} == {b""}, "the sealed bytes could still be opened with the home's key"
     assert home_health(own.uz).refused > before
     needle = CANARY.encode()
     files = [path for path in own.lab.paths.home(own.shelter).rglob("*") if path.is_file()]

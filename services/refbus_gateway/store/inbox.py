@@ -77,16 +77,20 @@ def set_position(tx: Transaction, topic: str, new: Position) -> None:
 
 
 def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> bool:
-    """Keep a record that cannot be taken in; True the first time, since the same bytes are kept once."""
+    """Keep a record that cannot be taken in; True the first time, since the same bytes are kept once.
+
+    Of one about an erased case only the hash is kept: its bytes could still be opened with the key of this home.
+    """
     digest = hashlib.sha256(record.body).digest()
-    change = update(set_aside).where(set_aside.c.sha256 == digest).values(state=state, code=code)
+    kept = b"" if code is Code.KEY_DESTROYED else record.body
+    change = update(set_aside).where(set_aside.c.sha256 == digest).values(state=state, code=code, value=kept)
     first = tx.connection.execute(change).rowcount == 0
     if first:
         row = insert(set_aside).values(
             sequence=record.sequence,
             sha256=digest,
             kind=record.kind,
-            value=record.body,
+            value=kept,
             state=state,
             code=code,
             since_ms=now_ms,
