@@ -2,6 +2,7 @@
 
 replay <decision id>   decide a stopped record again; the running gate takes the order
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
+statistics <year> <file>  write the counts of a closed year that may be published
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from refbus.bus import confluent
 from refbus.bus.harness import die, run
@@ -18,12 +20,15 @@ from refbus.clock import clock_from
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.settings import GateSettings, from_environment, read_secret_file
+from refbus.store.node import NodeStore
 from refbus.telemetry import configure_logs, serve
+from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
 from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
 from refbus_gate.gate import Gate, addresses
-from refbus_gate.home import GateHome, order_replay
+from refbus_gate.home import GateHome, order_replay, state_key
+from refbus_gate.statistics import edition_of, write_edition
 
 
 def main(arguments: list[str]) -> None:
@@ -39,8 +44,12 @@ def main(arguments: list[str]) -> None:
                 order_replay(settings.home, decision_id)
             case ["accept-gap", topic]:
                 _accept_gap(settings, topic)
+            case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
+                _statistics(settings, int(year), Path(file))
             case _:
-                raise SetupError(Code.USAGE, "python -m refbus_gate [replay DECISION-ID | accept-gap TOPIC]")
+                raise SetupError(
+                    Code.USAGE, "python -m refbus_gate [replay DECISION-ID | accept-gap TOPIC | statistics YEAR FILE]"
+                )
 
 
 def _accept_gap(settings: GateSettings, topic: str) -> None:
@@ -53,6 +62,20 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     finally:
         reader.close()
         home.close()
+
+
+def _statistics(settings: GateSettings, year: int, file: Path) -> None:
+    home, passphrase = Home(settings.home), read_secret_file(settings.passphrase_file).decode()
+    state = state_key(home.keys / "state.key", f"state {home.identity().org_id}", passphrase)
+    store = NodeStore.look_at(settings.home / "store" / "node.db", state)
+    now_ms = clock_from(settings.clock_file)()
+    history = home.trust_store().load(now_ms)
+    if history is None:
+        raise SetupError(Code.DIRECTORY_INVALID, "this gate has no directory yet")
+    try:
+        write_edition(edition_of(store, history.latest, settings.country, year, now_ms), file)
+    finally:
+        store.close()
 
 
 def _run(settings: GateSettings) -> None:

@@ -72,17 +72,18 @@ def encode_referral(known: KnownReferral) -> bytes:
         ]
         for fact in known.facts
     ]
-    return _dump([known.case_handle.hex(), _hex(known.subject_ref), facts])
+    return _dump([known.case_handle.hex(), _hex(known.subject_ref), facts, known.minor])
 
 
 def decode_referral(data: bytes) -> KnownReferral:
     """Return what `encode_referral` wrote."""
-    case_handle, subject_ref, facts = json.loads(data)
+    case_handle, subject_ref, facts, *later = json.loads(data)
     subject = _raw(subject_ref)
     return KnownReferral(
         CaseHandle(bytes.fromhex(case_handle)),
         None if subject is None else SubjectRef(subject),
         tuple(_fact(fact) for fact in facts),
+        later[0] if later else None,  # absent in what the first release wrote
     )
 
 

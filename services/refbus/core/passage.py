@@ -69,11 +69,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownReferral:
-    """A referral as this node knows it: its case, the pseudonym of the person in it, and its events."""
+    """A referral as this node knows it: its case, the pseudonym of the person in it, and its events.
+
+    `minor`: whether the person was a child when asked, by the first consent record that came along; None without one.
+    """
 
     case_handle: CaseHandle
     subject_ref: SubjectRef | None
     facts: tuple[EventFact, ...]
+    minor: bool | None = None
 
 
 class NodeView(Protocol):

@@ -12,6 +12,7 @@ from itertools import chain
 from refbus.core import routing_rules as rules
 from refbus.core.consent import Obligation, withdrawal_of
 from refbus.core.consent_chain import made_needless
+from refbus.core.consent_rules import minor_until
 from refbus.core.denials import matters
 from refbus.core.directory import DirectoryHistory
 from refbus.core.facts import EventFact
@@ -173,7 +174,8 @@ def _fact(case: Matter) -> AddReferralFact:
     )
     named = evidence or basis
     subject_ref = named.record.subject_ref if named else None
-    return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact)
+    minor = None if evidence is None else minor_until(evidence.record) is not None
+    return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact, minor)
 
 
 def _noted_time(case: Matter) -> Iterator[Effect]:

@@ -60,6 +60,7 @@ class AddReferralFact:
     case_handle: CaseHandle
     subject_ref: SubjectRef | None
     fact: EventFact
+    minor: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

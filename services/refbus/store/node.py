@@ -42,6 +42,21 @@ class NodeStore:
             database.close()
             raise
 
+    @classmethod
+    def look_at(cls, path: Path, key: StateKey) -> NodeStore:
+        """Open the store of a gate that may be running, to read it. Raises SetupError HOME_NOT_FOUND, KEYFILE_*."""
+        store = cls.__new__(cls)
+        store.database, store._key = Database.read_only(path), key
+        store.name = lru_cache(maxsize=16_384)(store._name)
+        with store.database.reading() as connection:
+            sealed = get_setting(connection, _PROOF)
+        try:
+            key.open(_PROOF.encode(), sealed or b"")
+        except UntrustedError as error:
+            store.close()
+            raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE, "the store was made with another state key") from error
+        return store
+
     def _name(self, kind: str, value: bytes) -> bytes:
         """Return the 32 bytes under which `value` is found again in columns of this kind."""
         return self._key.lookup(kind.encode(), value)

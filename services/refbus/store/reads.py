@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
@@ -61,6 +61,12 @@ def read_facts(
         for row in rows
         if (row.kind, row.fact_key) in wanted
     }
+
+
+def every_fact(connection: Connection, store: NodeStore, kind: str) -> Iterator[bytes]:
+    """Yield every fact of one kind, unsealed."""
+    for row in connection.execute(select(fact).where(fact.c.kind == kind).execution_options(yield_per=500)):
+        yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
 
 
 def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:

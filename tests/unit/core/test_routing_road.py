@@ -67,7 +67,7 @@ def test_a_request_leaves_with_everything_the_node_must_remember() -> None:
         destination=FED.directory.organisations[PARTY].country,
         effects=(
             RecordConsent(evidence(consent_record())),
-            AddReferralFact(REFERRAL, HANDLE, SUBJECT, fact),
+            AddReferralFact(REFERRAL, HANDLE, SUBJECT, fact, minor=False),
             AddDisclosure(REFERRAL, CONSENT_ID, COLLECTOR, PARTY),
             NoteTime(NOW_MS - 1000),
         ),

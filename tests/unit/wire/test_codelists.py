@@ -31,6 +31,7 @@ LABELLED = {
     "refbus.EmergencyState",
     "refbus.MonitoringResult",
     "refbus.ReturnResult",
+    "refbus.Statistics",
 }
 SCRIPTS = {"en": "LATIN", "uz-Latn": "LATIN", "tk": "LATIN"}
 

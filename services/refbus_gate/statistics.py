@@ -1,0 +1,71 @@
+"""`python -m refbus_gate statistics YEAR FILE`: the counts of a closed year that may be published, from routing facts.
+
+The file is written once: an edition that is out is never replaced by another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from refbus.core.course import state_of
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
+from refbus.errors import Code, SetupError
+from refbus.store.node import NodeStore
+from refbus.store.reads import every_fact
+from refbus_gate.remembered import decode_referral
+from refbus_gate.timetable import country_of
+from refbus_gate.view import REFERRAL
+
+FORMAT = "refbus/statistics/1"
+
+
+def edition_of(store: NodeStore, directory: Directory, country: CountryCode, year: int, now_ms: int) -> str:
+    """Return the edition of a year as JSON. Raises SetupError USAGE while the year is not over."""
+    if year >= datetime.fromtimestamp(now_ms / 1000, UTC).year:
+        raise SetupError(Code.USAGE, "a year is counted when it is over (UTC)")
+    courses = [each for each in _courses(store, directory, country) if each.year == year]
+    return _edition(tables(courses, directory.countries(), LEAST_THRESHOLD), country, year)
+
+
+def write_edition(edition: str, file: Path) -> None:
+    """Write an edition. Raises SetupError USAGE when the file exists, FILE_UNREADABLE when it cannot be written."""
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(edition)
+    except FileExistsError:
+        raise SetupError(Code.USAGE, f"{file.name} exists: an edition is never replaced") from None
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{file.name}: {error.strerror}") from None
+
+
+def _courses(store: NodeStore, directory: Directory, country: CountryCode) -> Iterator[Counted]:
+    """Yield every course that began in this country, each once."""
+    with store.database.reading() as connection:
+        for data in every_fact(connection, store, REFERRAL):
+            known = decode_referral(data)
+            view = state_of(known.facts)
+            destination = country_of(view.target, directory)
+            if destination is not None and country_of(view.source, directory) == country:
+                found = counted(known.facts, known.minor, destination)
+                if found is not None:
+                    yield found
+
+
+def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:
+    document = {
+        "format": FORMAT,
+        "country": country,
+        "year": year,
+        "threshold": LEAST_THRESHOLD,
+        "note": "null: not told, so that nobody is recognised. Only courses that began in this country are counted.",
+        "tables": [
+            {"kind": each.kind, "split_by": each.split_by, "total": each.total, "cells": dict(each.cells)}
+            for each in found
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"

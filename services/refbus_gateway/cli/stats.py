@@ -1,0 +1,47 @@
+"""`refbus stats`: an edition of a country's yearly statistics, in the words of one's language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+_LIMIT = 65_536
+_NOT_TOLD = "…"
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@example("refbus stats kz-2026.json --lang ru")
+@with_session
+def stats(session: Session, file: Path) -> None:
+    """Show the statistics of a year, as the node of a country published them. … is a number that is not told."""
+    from refbus.errors import Code, SetupError  # late: the help needs none of it
+    from refbus_gateway.home import read_json_object
+
+    edition = read_json_object(file, _LIMIT, Code.FILE_UNREADABLE)
+    if edition.get("format") != "refbus/statistics/1":
+        raise SetupError(Code.FILE_UNREADABLE, f"{file.name} is no edition of statistics")
+    texts = [f"{edition['country']} {edition['year']}"]
+    for table in edition["tables"]:
+        texts += _table(table, session.language)
+    session.tell(edition, texts)
+
+
+def _table(table: dict[str, Any], language: str) -> list[str]:
+    total = _NOT_TOLD if table["total"] is None else table["total"]
+    head = f"{_words(table['kind'], language)}, {_words(table['split_by'].upper(), language).lower()}: {total}"
+    return [head, *(f"  {_words(name, language):28} {_told(count)}" for name, count in table["cells"].items())]
+
+
+def _told(count: int | None) -> str:
+    return _NOT_TOLD if count is None else str(count)
+
+
+def _words(code: str, language: str) -> str:
+    from refbus.wire.labels import label  # late: the help needs none of it
+
+    return label(language, "refbus.Statistics", code) or label(language, "refbus.Priority", code) or code

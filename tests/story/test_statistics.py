@@ -1,0 +1,99 @@
+"""A year is counted from what the gate knows, once each, and small numbers are not told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refbus.core.ids import CountryCode
+from refbus.core.machine import CourseKind
+from refbus.core.statistics import Age, Counted, tables
+from refbus.core.vocabulary import EventType, Priority
+from refbus.errors import Code, SetupError
+from refbus.store.node import NodeStore
+from refbus_gate.statistics import edition_of, write_edition
+from support.commands import Commands
+from support.gateways import case_file, id_of, incoming, say, sent
+from support.nodes import Road
+
+KZ, UZ = CountryCode("kz"), CountryCode("uz")
+YEAR = 2026
+NEXT_YEAR_MS = 1_800_000_000_000
+
+
+def edition(road: Road, country: CountryCode, now_ms: int = NEXT_YEAR_MS) -> dict[str, Any]:
+    """Return the edition of the year of the tests."""
+    node = road.nodes[country]
+    found: dict[str, Any] = json.loads(
+        edition_of(node.home.store, node.home.trust.history.latest, country, YEAR, now_ms)
+    )
+    return found
+
+
+def table(found: dict[str, Any], kind: str, split_by: str) -> dict[str, Any]:
+    """Return one table of an edition."""
+    return next(each for each in found["tables"] if (each["kind"], each["split_by"]) == (kind, split_by))
+
+
+def test_a_year_of_referrals_is_counted_at_the_country_that_began_them(shared: Road, tmp_path: Path) -> None:
+    """Twelve accepted, two rejected, told so that the two cannot be found; the other country counts none of them."""
+    for number in range(14):
+        _, here = sent(shared.kz, case_file(about=f"Fictional: counted {number}"))
+        shared.settle()
+        there = incoming(shared.uz, id_of(shared.kz, here))
+        if number < 12:
+            say(shared.uz, there, EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+        else:
+            say(shared.uz, there, EventType.REFERRAL_REJECTED, reason="CAPACITY_FULL")
+    shared.settle()
+    found = edition(shared, KZ)
+    for split_by in ("age", "outcome", "priority", "destination"):
+        of_kind = table(found, "REFERRAL", split_by)
+        assert (of_kind["total"], of_kind["cells"]) == (14, {}), "twelve beside the total would tell the two"
+    assert table(found, "REPATRIATION", "outcome")["total"] is None
+    assert table(edition(shared, UZ), "REFERRAL", "outcome")["total"] is None
+    file = tmp_path / "kz-2026.json"
+    write_edition(json.dumps(found), file)
+    with pytest.raises(SetupError) as caught:
+        write_edition(json.dumps(found), file)
+    assert caught.value.code is Code.USAGE
+
+
+def test_a_year_that_is_not_over_is_not_counted(shared: Road) -> None:
+    """Numbers that still grow could be subtracted from each other."""
+    with pytest.raises(SetupError) as caught:
+        edition(shared, KZ, shared.clock())
+    assert caught.value.code is Code.USAGE
+
+
+def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
+    """Read only, under the same key."""
+    home = shared.nodes["kz"].home
+    path = home.home.folder / "store" / "node.db"
+    looked = NodeStore.look_at(path, home.store._key)
+    directory = home.trust.history.latest
+    assert edition_of(looked, directory, KZ, YEAR, NEXT_YEAR_MS)
+    looked.close()
+
+
+def test_an_edition_is_shown_in_words(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the language of the office; what is not told shows as such; any other file is refused."""
+    courses = [
+        Counted(CourseKind.REFERRAL, YEAR, UZ, "ANSWERED_AND_HELPED", Age.ADULT, Priority.ROUTINE) for _ in range(30)
+    ]
+    rows = [
+        {"kind": each.kind, "split_by": each.split_by, "total": each.total, "cells": dict(each.cells)}
+        for each in tables(courses, [KZ, UZ], 5)
+    ]
+    document = {"format": "refbus/statistics/1", "country": "kz", "year": YEAR, "tables": rows}
+    file = tmp_path / "kz.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    refbus = Commands(shared, capsys)
+    shown = refbus.run(shared.agency, "--lang", "ru", "stats", str(file)).out
+    assert "Направления, по результату: 30" in shown
+    assert "…" in shown
+    file.write_text("{}", encoding="utf-8")
+    assert "FILE_UNREADABLE" in refbus.run(shared.agency, "stats", str(file), ok=False).err
