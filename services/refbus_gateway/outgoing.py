@@ -45,13 +45,23 @@ class Outgoing:
 
         Waits at most `timeout_s` seconds for reports. Raises StoreError; a broker that is away is `last_error`.
         """
-        with self._gateway.store.read() as tx:
-            rows = outbox.due(tx, self._gateway.now_ms())
-        for row in rows:
+        for row in self._due():
             if row.id not in self._in_flight:
                 self._produce(row)
         self._producer.poll(timeout_s if self._in_flight else 0.0)
         return self.note()
+
+    def _due(self) -> list[OutboxRow]:
+        """Return what is due. An event is written down as handed over first: from then on nobody takes it back."""
+        now_ms, store = self._gateway.now_ms(), self._gateway.store
+        with store.read() as tx:
+            rows = outbox.due(tx, now_ms)
+        fresh = [row.id for row in rows if row.handed_ms is None and row.event_id is not None]
+        if not fresh:
+            return rows
+        with store.write() as tx:
+            outbox.hand_over(tx, fresh, now_ms)
+            return outbox.due(tx, now_ms)  # what was taken back meanwhile is not among them
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""

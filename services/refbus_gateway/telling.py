@@ -100,7 +100,7 @@ def _waiting(tx: Transaction, case: Case, org: OrgId) -> Iterator[Event]:
 
 
 def _unsent(tx: Transaction, event: Event) -> bool:
-    return all(row.attempts == 0 for row in outbox.of_event(tx, event.id))
+    return all(row.handed_ms is None for row in outbox.of_event(tx, event.id))
 
 
 def _fields(record: ConsentRecord) -> dict[str, object]:

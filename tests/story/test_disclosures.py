@@ -16,6 +16,7 @@ from refbus_gateway import acting, casework, disclosing, disclosure_page
 from refbus_gateway.disclosing import Became, Report
 from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.gateway import Gateway
+from refbus_gateway.outgoing import Outgoing
 from refbus_gateway.store import cases, disclosures, outbox, referrals
 from refbus_gateway.store.disclosures import How
 from support.commands import Commands
@@ -30,6 +31,7 @@ from support.gateways import (
     say,
     sent,
     take_consent,
+    view,
     withdraw_all,
 )
 from support.homecoming import Homecoming
@@ -257,3 +259,18 @@ def test_typed(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
 def _note(gateway: Gateway, case: int, how: How) -> None:
     with gateway.store.write() as tx:
         disclosures.add_notice(tx, cases.get(tx, case), how, gateway.now_ms())
+
+
+def test_what_may_have_left_is_not_taken_back(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program ended between giving the event to the broker and noting it: the recipient must hear of the stop."""
+    case, number = sent(own.kz, case_file(about="Fictional: ended in between"))
+    monkeypatch.setattr(Outgoing, "note", lambda _self: False)
+    Outgoing(own.kz, own.bus.producer()).push()
+    monkeypatch.undo()
+    withdraw_all(own.kz, case)
+    with own.kz.store.read() as tx:
+        said = [event.block.event_type for event in referrals.events_of(tx, referrals.get(tx, number))]
+    assert said == [EventType.REFERRAL_REQUESTED, EventType.CONSENT_WITHDRAWN]
+    own.settle()
+    there = incoming(own.uz, id_of(own.kz, number))
+    assert view(own.uz, there).status == "CONSENT_SUSPENDED"

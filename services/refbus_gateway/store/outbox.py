@@ -7,6 +7,7 @@ a fresh envelope of the same event replaces the row. An audit entry's row is don
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -55,6 +56,7 @@ class OutboxRow:
     expires_at_hour: int | None
     recipient_kid: KeyId | None
     signer_kid: KeyId | None
+    handed_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,12 @@ def oldest_ready_ms(tx: Transaction) -> int | None:
     return tx.connection.execute(select(func.min(outbox.c.created_ms)).where(outbox.c.state == RowState.READY)).scalar()
 
 
+def hand_over(tx: Transaction, row_ids: Collection[int], now_ms: int) -> None:
+    """Note, before the broker's client gets them, that these rows may be on their way from now on."""
+    fresh = (outbox.c.id.in_(row_ids), outbox.c.state == RowState.READY, outbox.c.handed_ms.is_(None))
+    tx.connection.execute(update(outbox).where(*fresh).values(handed_ms=now_ms))
+
+
 def produced(tx: Transaction, row: OutboxRow, *, now_ms: int, next_ms: int) -> None:
     """Note that the broker has the bytes. An envelope comes up again at `next_ms` unless a receipt ends that."""
     done = not row.confirmed
@@ -252,4 +260,5 @@ def _row(row: Row[Any]) -> OutboxRow:
         row.expires_at_hour,
         row.recipient_kid,
         row.signer_kid,
+        row.handed_ms,
     )

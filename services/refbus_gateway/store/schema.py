@@ -90,6 +90,7 @@ outbox = Table(
     Column("created_ms", Integer, nullable=False),
     Column("next_ms", Integer, nullable=False),
     Column("produced_ms", Integer),
+    Column("handed_ms", Integer, comment="first given to the broker's client; NULL: it has certainly not left"),
     Column("expires_at_hour", Integer),
     Column("recipient_kid", LargeBinary),
     Column("signer_kid", LargeBinary),
