@@ -9,7 +9,7 @@ FEDERATED ?= 0
 export PYTHONPATH := $(CURDIR)/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lint fmt up down bench chaos reference lock audit-deps build clean
+.PHONY: help setup demo test test-fast check lint fmt up down bench chaos converge reference lock audit-deps build clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ reference: $(STAMP) ## regenerate docs/reference and the alert rules
 
 bench: setup ## measure; var/bench/report.json
 	@$(BIN)/python -m bench
+
+converge: $(STAMP) ## 10,000 random histories of each kind of course, and through both gates
+	@HISTORIES=10000 $(BIN)/python -m pytest -q tests/property/test_course_state.py -k "two_sides or both_nodes"
 
 chaos: setup ## faults and negative controls; var/chaos/report.json
 	@$(BIN)/python -m chaos

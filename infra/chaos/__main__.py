@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chaos.controls import CONTROLS, Control
+from chaos.deadlines import DeadlinesScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
 from chaos.result import Result, heading, verdict, write
@@ -21,7 +22,8 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
-ALL = (*OWN, OfficesScenario())
+Own = Scenario | DeadlinesScenario | OfficesScenario
+ALL = (*OWN, DeadlinesScenario(), OfficesScenario())
 EVENTS = 20_000
 SEED = 20_260_501
 
@@ -56,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _all(given: argparse.Namespace) -> Iterator[Result]:
-    def wanted(each: Scenario | OfficesScenario | Control) -> bool:
+    def wanted(each: Own | Control) -> bool:
         return not given.only or any(text in each.name for text in given.only)
 
     yield from _own([each for each in ALL if wanted(each)], given)
     yield from _controls([each for each in CONTROLS if wanted(each)], given.seed)
 
 
-def _own(chosen: Sequence[Scenario | OfficesScenario], given: argparse.Namespace) -> Iterator[Result]:
+def _own(chosen: Sequence[Own], given: argparse.Namespace) -> Iterator[Result]:
     """Play our own scenarios one after the other: each has the machine for itself."""
     if not chosen:
         return

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -32,16 +32,18 @@ from chaos.timeline import Fault, Timeline
 from demo.plan import PlannedCase, consent_form, planned_cases
 from demo.processes import spawn, stop_process
 from demo.world import PASSPHRASE
-from refbus.core.ids import OrgId
+from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import EventType
 from refbus.crypto.framing import sha256
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
-from refbus.errors import RefbusError
+from refbus.errors import ConsentError, RefbusError
 from refbus_gateway import acting, casework, consents
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
+from refbus_gateway.store import cases as stored
+from refbus_gateway.store import consents as rows
 from refbus_gateway.store import referrals
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import outbox
@@ -69,7 +71,9 @@ class Offices:
     shelter: Gateway
     rng: random.Random
     sent: dict[str, int] = field(default_factory=dict)
-    answered: set[int] = field(default_factory=set)
+    answered: set[ReferralId] = field(default_factory=set)
+    withdrawn: set[ReferralId] = field(default_factory=set)
+    acknowledged: set[int] = field(default_factory=set)
 
     def send(self, case: PlannedCase, content: bytes, name: str) -> None:
         """Take a case in, note the person's consent and queue the referral, in one transaction."""
@@ -81,16 +85,38 @@ class Offices:
             sent = casework.send_case(gateway, tx, own, to=party)
         self.sent[name] = sent.referral.id
 
+    def withdraw(self, name: str) -> None:
+        """Let the person of a referral withdraw while it may be anywhere on its way."""
+        gateway = self.agency
+        with gateway.store.write() as tx:
+            referral = referrals.get(tx, self.sent[name])
+            consents.withdraw(gateway, tx, stored.get(tx, referral.case_id), None)
+        self.withdrawn.add(referral.referral_id)
+
     def answer(self) -> int:
-        """Accept every request at the shelter that has come and is not answered; return how many answers there are."""
+        """Accept every request at the shelter that has come, and acknowledge every withdrawal.
+
+        Return how many referrals are settled: answered, or withdrawn (which may have stopped them on their way).
+        """
         gateway = self.shelter
         with gateway.store.read() as tx:
-            waiting = [each.id for each in referrals.every(tx) if each.id not in self.answered]
-        for number in waiting:
-            with gateway.store.write() as tx:
+            every = referrals.every(tx)
+            waiting = [(each.id, each.referral_id) for each in every if each.referral_id not in self.answered]
+            stopped = [each.id for each in every if acting.waiting_withdrawals(tx, each)]
+        for number, referral_id in waiting:
+            with suppress(ConsentError), gateway.store.write() as tx:
                 acting.act(gateway, tx, number, _ANSWER)
-            self.answered.add(number)
-        return len(self.answered)
+            self.answered.add(referral_id)
+        for number in set(stopped) - self.acknowledged:
+            with gateway.store.write() as tx:
+                acting.acknowledge(gateway, tx, number, "STOPPED", None)
+            self.acknowledged.add(number)
+        return len(self.answered | self.withdrawn)
+
+    def unacknowledged(self) -> int:
+        """Return how many withdrawals the agency has no word about yet."""
+        with self.agency.store.read() as tx:
+            return sum(row.acknowledged_ms is None for row in rows.withdrawal_rows(tx, outgoing=True))
 
     def waiting(self) -> int:
         """Return how many envelopes of either office have not been passed on by a gate."""
@@ -145,6 +171,7 @@ def _play(offices: Offices, cases: int) -> str:
     model = next(
         each for each in planned_cases(offices.agency.directory()) if each.expect == "ANSWERED" and not each.minor
     )
+    back = 0
     try:
         for number in range(cases):
             name = f"referral-{number}"
@@ -156,10 +183,14 @@ def _play(offices: Offices, cases: int) -> str:
                 offices.send(model, content, name)
             ground.journal.attempts([Attempt(name, Outcome.OK)])
             offices.answer()
+            if number % 6 == 4:  # at once, when it has hardly left, or when it may be there already
+                offices.withdraw(f"referral-{number - back}")
+                back = 3 - back
+                ground.count("withdrawn in mid-course")
             timeline.advance(number + 1)
         timeline.finish()
-        if not wait(lambda: offices.answer() >= cases, _SETTLE_S):
-            return f"{len(offices.answered)} of {cases} referrals came"
+        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, _SETTLE_S):
+            return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}"
     return ""
@@ -252,22 +283,35 @@ def _form(case: PlannedCase, party: OrgId) -> dict[str, object]:
 
 
 def _stores(offices: Offices, cases: int) -> Tally:
-    """Count at the people's side: every referral once at the shelter, every answer once at the agency."""
+    """Count at the people's side: every referral once at the shelter, every answer once at the agency.
+
+    What was withdrawn may have come and been answered or not, by what was first; if it came, it is acknowledged.
+    """
     tally = Tally()
-    for gateway, kind in (
-        (offices.shelter, EventType.REFERRAL_REQUESTED),
-        (offices.agency, EventType.REFERRAL_ACCEPTED),
-    ):
-        with gateway.store.read() as tx:
-            all_of = referrals.every(tx)
-            per_referral = Counter(
-                sum(e.block.event_type is kind and not e.outgoing for e in referrals.events_of(tx, each))
-                for each in all_of
-            )
-        found = sum(count * times for count, times in per_referral.items())
-        tally.add("lost", cases - found, f"{kind}: {found} of {cases} came")
-        tally.add("duplicate_effects", found - cases, f"{kind}: {found} for {cases}")
+    came = _incoming(offices.shelter, EventType.REFERRAL_REQUESTED)
+    answers = _incoming(offices.agency, EventType.REFERRAL_ACCEPTED)
+    stops = _incoming(offices.agency, EventType.WITHDRAWAL_ACKNOWLEDGED)
+    missing = cases - len(came.keys() | offices.withdrawn)
+    tally.add("lost", missing, f"{missing} of {cases} requests did not come")
+    unanswered = came.keys() - offices.withdrawn - answers.keys()
+    tally.add("lost", len(unanswered), f"{len(unanswered)} answers did not come back")
+    stopped = came.keys() & offices.withdrawn
+    tally.add("lost", len(stopped - stops.keys()), "withdrawals that nobody acknowledged")
+    for kind, found in (("requests", came), ("answers", answers)):
+        twice = sum(times - 1 for times in found.values())
+        tally.add("duplicate_effects", twice, f"{twice} {kind} came twice")
     return tally
+
+
+def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:
+    """Count the events of a kind that came in, by referral; referrals without one are left out."""
+    with gateway.store.read() as tx:
+        return Counter(
+            each.referral_id
+            for each in referrals.every(tx)
+            for event in referrals.events_of(tx, each)
+            if event.block.event_type is kind and not event.outgoing
+        )
 
 
 def _journal_of_log(ground: Ground) -> int:

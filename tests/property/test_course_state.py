@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,8 @@ from support.consents import COLLECTOR, PARTY, evidence, withdrawn
 from support.directories import NOW_MS, federation
 from support.passages import MemoryNode, block, event_id, passed, presented
 
+HISTORIES = int(os.environ.get("HISTORIES", "0"))
+"""How many random histories each test of convergence tries; `make converge` sets 10,000."""
 FED = federation(("kz", "uz"))
 IDS = st.sampled_from([event_id(str(number)) for number in range(8)])
 STOPS = frozenset().union(*(machine.stops for machine in MACHINES.values()))
@@ -107,7 +110,7 @@ class Organisation:
 
 @pytest.mark.parametrize("begins", BEGINS)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=HISTORIES or 150, deadline=None)
 def test_two_sides_that_keep_to_the_rules_agree_when_all_has_arrived(begins: EventType, data: st.DataObject) -> None:
     """Random courses with crossings, losses and later delivery: one view in the end, what was ended stays ended."""
     source, target = Organisation(Role.SOURCE), Organisation(Role.TARGET)
@@ -145,7 +148,7 @@ def send_all(events: list[Presented], origin: MemoryNode, destination: MemoryNod
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=HISTORIES or 60, deadline=None)
 def test_both_nodes_end_with_the_same_facts_however_events_cross(data: st.DataObject) -> None:
     """Through the real decisions: nothing that left is missing at the other node, whatever came first."""
     kz, uz = MemoryNode("kz"), MemoryNode("uz")
