@@ -328,3 +328,40 @@ def test_an_event_of_another_kind_of_course_is_none_of_this_one() -> None:
     stray = EventFact(event_id("s"), E.RETURN_WISH_RECORDED, COLLECTOR, PARTY, None, 0)
     view = state_of([*course.facts, stray])
     assert (view.kind, view.state, view.crossed) == (CourseKind.REFERRAL, State.REQUESTED, (stray.event_id,))
+
+
+MOVES = {
+    E.REFERRAL_DELIVERED: {State.REQUESTED},
+    E.REFERRAL_OPENED: {State.REQUESTED, State.DELIVERED},
+    E.REFERRAL_CANCELLED: set(OPEN),
+    E.REFERRAL_REOPENED: set(REOPENABLE),
+    E.ENTERED_IN_ERROR: set(State) - {State.DRAFT},
+}
+LEADS_TO = {
+    E.REFERRAL_REQUESTED: State.REQUESTED,
+    E.REFERRAL_DELIVERED: State.DELIVERED,
+    E.REFERRAL_OPENED: State.UNDER_REVIEW,
+    E.REFERRAL_ACCEPTED: State.ACCEPTED,
+    E.REFERRAL_REJECTED: State.REJECTED,
+    E.REFERRAL_REDIRECTED: State.REDIRECTED,
+    E.REFERRAL_IN_PROGRESS: State.IN_PROGRESS,
+    E.REFERRAL_ON_HOLD: State.ON_HOLD,
+    E.REFERRAL_RESUMED: State.IN_PROGRESS,
+    E.REFERRAL_COMPLETED: State.COMPLETED,
+    E.REFERRAL_FAILED: State.FAILED,
+    E.REFERRAL_CANCELLED: State.CANCELLED,
+    E.REFERRAL_REOPENED: State.IN_PROGRESS,
+    E.ENTERED_IN_ERROR: State.ENTERED_IN_ERROR,
+    SystemEvent.REFERRAL_EXPIRED: State.EXPIRED,
+}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_each_row_leads_where_it_is_written_here(kind: EventType | SystemEvent) -> None:
+    """To which state, from which states, said by both together or by one, and where the row comes from."""
+    rule = TABLE[kind]
+    assert rule.to == LEADS_TO.get(kind)
+    assert (None if rule.moves is None else set(rule.moves)) == MOVES.get(kind)
+    assert rule.both == (kind is E.REFERRAL_REOPENED)
+    assert not rule.resumes
+    assert rule.source

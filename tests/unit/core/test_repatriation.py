@@ -222,3 +222,55 @@ def test_the_kind_is_known_before_the_wish_arrives() -> None:
     view = state_of(late)
     assert (view.kind, view.state) == (CourseKind.REPATRIATION, R.DRAFT)
     assert view.target == late[0].sender
+
+
+ROAD = [
+    R.RETURN_WISH_RECORDED,
+    R.RISK_ASSESSMENT,
+    R.IDENTITY_VERIFICATION,
+    R.FAMILY_TRACING,
+    R.BEST_INTERESTS,
+    R.TRAVEL_DOCUMENTS,
+    R.RECEPTION_CONFIRMED,
+    R.PLAN_AGREED,
+]
+LEAVING = WAITING | {R.DEPARTURE_AUTHORISED}
+NOT_GONE = STAYING | {R.ABORTED}
+MOVES: dict[EventType, set[ReturnState]] = {
+    E.RISK_ASSESSED: set(ROAD[:1]),
+    E.NATIONALITY_REQUESTED: set(ROAD[:2]),
+    E.NATIONALITY_CONFIRMED: set(ROAD[:2]),
+    E.NATIONALITY_NEGATIVE: set(ROAD[:2]),
+    E.FAMILY_TRACING_REQUESTED: set(ROAD[:3]),
+    E.FAMILY_ASSESSED: set(ROAD[:3]),
+    E.BEST_INTERESTS_DETERMINED: set(ROAD[:4]),
+    E.DOCUMENT_REQUESTED: set(ROAD[:5]),
+    E.DOCUMENT_ISSUED: set(ROAD[:5]),
+    E.RECEPTION_CONFIRMED: set(ROAD[:6]),
+    E.PLAN_AGREED: set(ROAD[:7]),
+    E.DEPARTED: NOT_GONE,
+    E.ARRIVED: NOT_GONE | {R.IN_TRANSIT},
+    E.HANDOVER_CONFIRMED: {R.ARRIVED},
+    E.REPATRIATION_RESUMED: {R.SUSPENDED},
+    E.REPATRIATION_ABORTED: STAYING | {R.IN_TRANSIT},
+    E.ENTERED_IN_ERROR: NOT_GONE,
+    E.CONSENT_WITHDRAWN: LEAVING,
+}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_each_row_moves_what_is_written_here(kind: EventType) -> None:
+    """From which states it leads on; who must say it together; what resumes; and every row has its source."""
+    rule = TABLE[kind]
+    assert (None if rule.moves is None else set(rule.moves)) == MOVES.get(kind)
+    assert rule.both == (kind is E.HANDOVER_CONFIRMED)
+    assert rule.resumes == (kind is E.REPATRIATION_RESUMED)
+    assert rule.source
+
+
+def test_what_stops_and_what_stands_is_written_here() -> None:
+    """An abort and a mistake stop; they, and what has happened on the road, take effect whatever crossed them."""
+    assert {E.REPATRIATION_ABORTED, E.ENTERED_IN_ERROR} == MACHINE.stops
+    assert {*MACHINE.stops, E.DEPARTED, E.ARRIVED} == MACHINE.stands
+    assert (MACHINE.hidden, MACHINE.overlay) == (STAYING, "SUSPENDED")
+    assert MACHINE.undone == {R.DEPARTURE_AUTHORISED: R.PLAN_AGREED}
