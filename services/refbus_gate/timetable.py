@@ -53,8 +53,9 @@ def planned(view: View, directory: Directory, now_ms: int) -> list[DeadlineRow]:
 
 def steps_in(known: KnownReferral, directory: Directory) -> tuple[Step, ...]:
     """Return the steps of a course by the policy of its source's country; none before that is known."""
-    policy = policy_of(state_of(known.facts).source, directory)
-    return () if policy is None else steps_of(known.facts, policy)
+    view = state_of(known.facts)
+    policy = policy_of(view.source, directory)
+    return () if policy is None else steps_of(known.facts, policy, view)
 
 
 def policy_of(org: OrgId | None, directory: Directory) -> CountryPolicy | None:

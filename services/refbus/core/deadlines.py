@@ -90,13 +90,14 @@ class _Due:
     number: int = 0
 
 
-def steps_of(facts: Iterable[EventFact], policy: CountryPolicy) -> tuple[Step, ...]:
+def steps_of(facts: Iterable[EventFact], policy: CountryPolicy, view: CourseView | None = None) -> tuple[Step, ...]:
     """Return all steps of everything that is waited for now, past and to come, by time.
 
-    `policy` is that of the country of the source. What has been answered has no steps any more.
+    `policy` is that of the country of the source, `view` that of the facts when it is known. What has been answered has
+    no steps any more.
     """
     known = tuple(facts)
-    view = state_of(known)
+    view = view or state_of(known)
     ordered = in_order(known, frozenset({view.machine.begins}), view.machine.stops)
     began = next((fact for fact in ordered if fact.type is view.machine.begins), None)
     if began is None:
