@@ -12,11 +12,11 @@ import pytest
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
+from refbus.clock import machine_ms
 from refbus.crypto.secretbox import StateKey
 from refbus.store import outgoing
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Outgoing
-from refbus_gate.gate import local_ms
 from refbus_gate.pump import LINGER_S, Pump
 
 WAIT_S = 60.0
@@ -32,13 +32,13 @@ def store(tmp_path: Path) -> Iterator[NodeStore]:
 
 def pump_to(store: NodeStore, address: BrokerAddress) -> Pump:
     """Return a pump as the gate makes it."""
-    return Pump(store, "uz", partial(confluent.producer, address, delivery_timeout_s=0, linger_s=LINGER_S), local_ms)
+    return Pump(store, "uz", partial(confluent.producer, address, delivery_timeout_s=0, linger_s=LINGER_S), machine_ms)
 
 
 def add(store: NodeStore, topic: str, *values: bytes) -> None:
     """Write rows of one lane."""
     with store.database.writing() as connection:
-        outgoing.add(connection, store, [Outgoing("uz", topic, value, topic.encode()) for value in values], local_ms())
+        outgoing.add(connection, store, [Outgoing("uz", topic, value, topic.encode()) for value in values], machine_ms())
 
 
 def turn_until(pump: Pump, done: Callable[[], bool]) -> None:
