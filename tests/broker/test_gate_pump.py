@@ -38,7 +38,9 @@ def pump_to(store: NodeStore, address: BrokerAddress) -> Pump:
 def add(store: NodeStore, topic: str, *values: bytes) -> None:
     """Write rows of one lane."""
     with store.database.writing() as connection:
-        outgoing.add(connection, store, [Outgoing("uz", topic, value, topic.encode()) for value in values], machine_ms())
+        outgoing.add(
+            connection, store, [Outgoing("uz", topic, value, topic.encode()) for value in values], machine_ms()
+        )
 
 
 def turn_until(pump: Pump, done: Callable[[], bool]) -> None:
