@@ -156,6 +156,9 @@ class Code(StrEnum):
     STORE_FULL = "STORE_FULL"
     FILE_UNREADABLE = "FILE_UNREADABLE"
     AUDIT_INVALID = "AUDIT_INVALID"
+    # audit log
+    PROOF_INVALID = "PROOF_INVALID"
+    QUORUM_MISSING = "QUORUM_MISSING"
 
 
 class Explanation(NamedTuple):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from refbus.errors import Code, Explanation
 from refbus.explain.decisions import CONSENT, RULES
 from refbus.explain.emergencies import EMERGENCY
+from refbus.explain.logs import LOG
 from refbus.explain.messages import BYTES, DIRECTORY, ENVELOPE, KEYS
 from refbus.explain.operations import GATEWAY, MACHINE
 from refbus.explain.returns import RETURN
@@ -24,6 +25,7 @@ SECTIONS: Mapping[str, Mapping[Code, Explanation]] = MappingProxyType(
         "Emergency disclosure": EMERGENCY,
         "Gateway": GATEWAY,
         "Settings, broker and disk": MACHINE,
+        "Audit log": LOG,
     }
 )
 """The catalogue by subject, as the reference page shows it."""
