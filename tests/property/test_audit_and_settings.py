@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, leaf_of, open_entry, opening_of, verify_entry
-from refbus.audit.entry import RECORD_TYPE
+from refbus.audit.statement import RECORD_TYPE
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError, SetupError
 from refbus.explain import as_lines

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from refbus.audit.leaf import leaf_of, opening_of
 from refbus.audit.record import AuditRecord
+from refbus.audit.statement import Statement
 from refbus.core.directory import Organisation
 from refbus.core.ids import OrgId
 from refbus.crypto.box import box_size
-from refbus.crypto.framing import lp, sha256, split_lp, u64be
+from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.padding import pad_exact, unpad_exact
 from refbus.crypto.sealed import Sealed, open_sealed, seal_for
@@ -29,7 +29,6 @@ from refbus.crypto.stanza import STANZA_SIZE, Box
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import AuditEntry
 
-RECORD_TYPE: Final = "refbus.v1.AuditRecord"
 SIZE_CLASSES: Final = (1024, 4096)
 """Bytes of the padded plaintext: the size of an entry says at most whether there were very many reasons."""
 
@@ -40,10 +39,8 @@ def make_entry(record: AuditRecord, *, audit_key: bytes, signer: SigningPair, in
     `audit_key`: of the case, 32 secret random bytes, destroyed on erasure; the writer's own when the case is not known.
     `inspector`: public KEM key of the inspector role, 1216 bytes. Raises MalformedError, UntrustedError KEY_INVALID.
     """
-    encoded = record.encode()
-    opening = opening_of(audit_key, record.decision_id)
-    leaf = leaf_of(opening, RECORD_TYPE, encoded)
-    plaintext = lp(opening) + lp(RECORD_TYPE.encode()) + lp(encoded)
+    statement = Statement.of(record, audit_key)
+    leaf, plaintext = statement.leaf, statement.encode()
     bound = _bound(record.decision_id, record.writer, leaf)
     sealed = seal_for(Box.AUDIT, KemPublic.parse(inspector), bound, pad_exact(plaintext, _size_class(len(plaintext))))
     sealed_record = sealed.stanza + sealed.box
@@ -78,14 +75,13 @@ def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
     plaintext = _open(entry, keys)
     try:
         parts = unpad_exact(plaintext, len(plaintext))
-        opening, record_type, encoded = split_lp(parts, 3)
-        record = AuditRecord.parse(encoded)
-        leaf = leaf_of(opening, RECORD_TYPE, encoded)
-        canonical = len(plaintext) == _size_class(len(parts)) and record_type == RECORD_TYPE.encode()
+        statement = Statement.parse(parts)
+        canonical = len(plaintext) == _size_class(len(parts))
     except MalformedError:
         raise UntrustedError(Code.AUDIT_INVALID, "sealed record") from None
+    record = statement.record
     same_facts = (record.decision_id, record.writer, record.at_ms) == (entry.decision_id, entry.writer, entry.at_ms)
-    if not (canonical and same_facts and leaf == entry.leaf):
+    if not (canonical and same_facts and statement.leaf == entry.leaf):
         raise UntrustedError(Code.AUDIT_INVALID, "leaf")
     return record
 

@@ -7,8 +7,9 @@ import pytest
 
 from refbus.audit import entry as entries
 from refbus.audit import leaf_of, open_entry, opening_of, verify_entry
-from refbus.audit.entry import RECORD_TYPE, make_entry
+from refbus.audit.entry import make_entry
 from refbus.audit.record import AuditOutcome, AuditRecord, Stage
+from refbus.audit.statement import RECORD_TYPE
 from refbus.core.directory import Organisation
 from refbus.crypto.framing import lp
 from refbus.crypto.kem import KemPublic
