@@ -8,8 +8,8 @@ from bench.events import Federation, now_ms
 from demo.world import PASSPHRASE
 from refbus.bus.port import OnDelivery, Record
 from refbus.core.ids import CountryCode
-from refbus_gate import collector
-from refbus_gate.consuming import Consumer
+from refbus.node import collector
+from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.home import GateHome
 from refbus_gate.pump import Pump
@@ -79,7 +79,7 @@ class StandingGate:
         collector.settle()
         countries = federation.directory.countries()
         self._consumers = {
-            source.topic: Consumer(self.core, source, EmptyLog) for source in sources_of(country, countries)
+            source.topic: consumer_of(self.core, source, EmptyLog) for source in sources_of(country, countries)
         }
         self._catch = Catch()
         self._pumps = [Pump(self.home.store, each, lambda: self._catch, now_ms) for each in countries]

@@ -49,7 +49,7 @@ POINTS = {
     "before the transaction": Point("refbus_gate.core", "commit", before=True),
     "inside the transaction": Point("refbus.store.outgoing", "add", before=False),
     "between transaction and ack": Point("refbus_gate.core", "commit", before=False),
-    "before the ack": Point("refbus_gate.consuming", "Consumer.handle", before=False),
+    "before the ack": Point("refbus.node.consuming", "Consumer.handle", before=False),
     "after publish": Point("refbus_gate.pump", "Pump._send", before=False),
     "between publish and mark-sent": Point("refbus.store.outgoing", "arrived", before=True),
     "exception at the head": Point("refbus_gate.core", "verdict_of", before=True, strike=_bug),

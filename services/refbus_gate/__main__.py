@@ -19,6 +19,8 @@ from refbus.bus.harness import die, run
 from refbus.clock import clock_from
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
+from refbus.node.addresses import addresses
+from refbus.node.statekey import state_key
 from refbus.settings import GateSettings, from_environment, read_secret_file
 from refbus.store.node import NodeStore
 from refbus.telemetry import configure_logs, serve
@@ -26,8 +28,8 @@ from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
 from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
-from refbus_gate.gate import Gate, addresses
-from refbus_gate.home import GateHome, order_replay, state_key
+from refbus_gate.gate import Gate
+from refbus_gate.home import GateHome, order_replay
 from refbus_gate.statistics import edition_of, write_edition
 
 
@@ -56,7 +58,7 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     if topic not in {source.topic for source in sources_of(settings.country, settings.bootstrap)}:
         raise SetupError(Code.USAGE, "this gate does not read that topic")
     home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
-    reader = confluent.reader(addresses(settings)[settings.country], topic)
+    reader = confluent.reader(addresses(settings, settings.country)[settings.country], topic)
     try:
         accept_gap(home.store, reader, topic, clock_from(settings.clock_file)())
     finally:

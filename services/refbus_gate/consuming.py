@@ -1,175 +1,52 @@
-"""How one topic is read: positions, repeats, gaps, and the record that nothing can be done with.
-
-The position in the store is the truth; what the broker keeps for the consumer group is a hint. Records at or below the
-position are skipped before any check, and missing ones are fetched from the log.
-"""
+"""A source of the gate as the node's consumer reads it: its records are decided by the gate's core."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from refbus.bus.port import Reader, Record
-from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.node.consuming import Consumer
 from refbus.store.commit import note_failure
 from refbus.store.reads import read_position
 from refbus.store.rows import Position
 from refbus_gate.core import GateCore, Source
-from refbus_gate.poison import quarantine, where
-
-_log = logging.getLogger("refbus.gate.consuming")
-
-POISON_ATTEMPTS = 3
-"""How often a record may fail alone before it is quarantined."""
-_FETCH = 256
-_FETCH_WAIT_S = 5.0
+from refbus_gate.poison import quarantine
 
 
-class Consumer:
-    """Decides the records of one source, each once. A `BatchHandler` for the harness."""
+@dataclass(frozen=True, slots=True)
+class SourceDecider:
+    """Decides one source. A `Decider`."""
 
-    def __init__(self, core: GateCore, source: Source, connect: Callable[[], Reader]) -> None:
-        self._core = core
-        self._source = source
-        self._connect = connect
-        self._position: Position | None = None
-        self._topic_id = ""
+    core: GateCore
+    source: Source
 
-    @property
-    def source(self) -> Source:
-        """What is read."""
-        return self._source
+    def position(self) -> Position | None:
+        """Return how far the source is decided, None before its first record."""
+        with self.core.parts.store.database.reading() as connection:
+            return read_position(connection, self.source.topic)
 
-    @property
-    def next_offset(self) -> int:
-        """The offset that is decided next."""
-        return 0 if self._position is None else self._position.next_offset
+    def decide(self, records: Sequence[Record], after: Position, before: Position | None) -> None:
+        """Decide a batch in one transaction. Raises as `GateCore.decide`."""
+        self.core.decide(self.source, records, after, before)
 
-    def start(self, committed: int | None) -> None:
-        """Check the log against the position, and read again what the group has passed but this store has not.
+    def skip(self, after: Position, before: Position | None) -> None:
+        """Move the position past offsets that hold no record."""
+        self.core.skip(after, before)
 
-        `committed` is the group's offset: what is before it does not come by itself any more, and after the restore of
-        a database it would be lost. Raises SetupError LOG_TRUNCATED when such records are gone, or the topic is anew.
-        """
-        reader = self._connect()
-        try:
-            self._topic_id, begin = reader.topic_id(), reader.begin_offset()
-            with self._core.parts.store.database.reading() as connection:
-                self._position = read_position(connection, self._source.topic)
-            known = self._position
-            if known is not None and known.topic_id != self._topic_id:
-                raise SetupError(Code.LOG_TRUNCATED, "the topic was deleted and made anew")
-            if begin > self.next_offset:
-                raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
-            if committed is not None and committed > self.next_offset:
-                _log.warning("the store is behind the group: records are read again")
-                self._catch_up(reader, min(committed, reader.end_offset()))
-        finally:
-            reader.close()
+    def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
+        """Quarantine a record with INTERNAL_ERROR; its case waits."""
+        quarantine(self.core, self.source, record, after, before)
 
-    def handle(self, records: Sequence[Record]) -> None:
-        """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
-        for run in self._runs(records):
-            self._decide_all(run)
+    def note_failure(self, offset: int) -> int:
+        """Count, durably, that the record at `offset` failed alone; return how often it has."""
+        return note_failure(self.core.parts.store, self.source.topic, offset)
 
-    def _catch_up(self, reader: Reader, end: int) -> None:
-        reader.seek(self.next_offset)
-        while self.next_offset < end:
-            records = reader.read(_FETCH, _FETCH_WAIT_S)
-            self._decide_all([record for record in records if record.offset < end])
-            if self.next_offset < end and reader.position() >= end:
-                self._skip_to(end)
-            elif not records:
-                raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
-
-    def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
-        """Yield the new records in runs without gaps; what is missing between is fetched first."""
-        run: list[Record] = []
-        expected = self.next_offset
-        for record in records:
-            if record.offset < expected:
-                continue
-            if record.offset > expected:
-                if run:
-                    yield run
-                    run = []
-                self._fill(record.offset)
-            run.append(record)
-            expected = record.offset + 1
-        if run:
-            yield run
-
-    def _fill(self, end: int) -> None:
-        """Fetch the records up to `end`; offsets that hold none are the markers of a writer's transactions."""
-        reader = self._connect()
-        try:
-            if reader.begin_offset() > self.next_offset:
-                raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
-            self._catch_up(reader, end)
-        finally:
-            reader.close()
-
-    def _decide_all(self, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        try:
-            self._decide(records)
-        except RefbusError as error:
-            if _is_infrastructure(error):
-                raise
-            self._one_by_one(records)
-        except Exception as error:  # noqa: BLE001 - whatever a record makes the code raise
-            _log.error("a batch failed with %s; its records are tried one by one", where(error))
-            self._one_by_one(records)
-
-    def _one_by_one(self, records: Sequence[Record]) -> None:
-        for record in records:
-            while not self._alone(record):
-                pass
-
-    def _alone(self, record: Record) -> bool:
-        """Try one record; at the third failure, and if the store works, put it aside. Returns whether it is decided."""
-        try:
-            self._decide([record])
-        except RefbusError as error:
-            if _is_infrastructure(error):
-                raise
-        except Exception as error:  # noqa: BLE001 - whatever a record makes the code raise
-            _log.error("a record failed alone with %s", where(error))
-        else:
-            return True
-        store = self._core.parts.store
-        attempts = note_failure(store, record.topic, record.offset)
-        store.self_test()
-        if attempts < POISON_ATTEMPTS:
-            return False
-        before = self._position
-        after = self._after([record])
-        quarantine(self._core, self._source, record, after, before)
-        self._position = after
-        return True
-
-    def _decide(self, records: Sequence[Record]) -> None:
-        before = self._position
-        after = self._after(records)
-        self._core.decide(self._source, records, after, before)
-        self._position = after
-
-    def _after(self, records: Sequence[Record]) -> Position:
-        """Return the position behind these records; offsets skipped on the way are counted as gaps."""
-        known = self._position or Position(self._source.topic, self._topic_id, 0, 0, 0)
-        end = records[-1].offset + 1
-        return replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset - len(records))
-
-    def _skip_to(self, end: int) -> None:
-        """Pass offsets that hold no record; the next decision writes it."""
-        known = self._position or Position(self._source.topic, self._topic_id, 0, 0, 0)
-        _log.info("%d offsets hold no record", end - known.next_offset)
-        self._core.skip(replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset), self._position)
-        self._position = replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset)
+    def self_test(self) -> None:
+        """Raise StoreError when the store does not work."""
+        self.core.parts.store.self_test()
 
 
-def _is_infrastructure(error: RefbusError) -> bool:
-    """Whether broker, store or set-up failed, so that no record is to blame."""
-    return isinstance(error, SetupError) or (error.retriable and error.code is not Code.INTERNAL_ERROR)
+def consumer_of(core: GateCore, source: Source, connect: Callable[[], Reader]) -> Consumer:
+    """Return what reads a source of the gate, each record once."""
+    return Consumer(source.topic, SourceDecider(core, source), connect)

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from refbus import telemetry
 from refbus.bus import confluent
-from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.address import BrokerAddress
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.bus.writing import write_all
@@ -22,14 +21,18 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
 from refbus.errors import Code, RefbusError, SetupError
+from refbus.node import collector
+from refbus.node.addresses import addresses
+from refbus.node.consuming import Consumer
+from refbus.node.following import DirectoryFollower
+from refbus.node.threads import Threads
+from refbus.node.watchdog import Watchdog
 from refbus.notify.book import read_book
 from refbus.settings import GateSettings, Profile, read_secret_file
 from refbus.store.rows import Changes
-from refbus_gate import collector
-from refbus_gate.consuming import Consumer
+from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, Took, sources_of
 from refbus_gate.deadlines import Timekeeper
-from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
@@ -37,32 +40,13 @@ from refbus_gate.pinging import Pinger
 from refbus_gate.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.relaying import DirectoryRelay
 from refbus_gate.upkeep import Upkeep
-from refbus_gate.watchdog import Watchdog
 from refbus_gate.work import Workers
 
 _log = logging.getLogger("refbus.gate")
 _FIRST_DIRECTORY_S = 60.0
-_STOP_S = 10.0
 _LOOK_MS = 5_000
 """How often events that wait, keys and metrics are looked at when the directory did not move."""
 _FORGET_MS = 3_600_000
-
-
-def addresses(settings: GateSettings) -> dict[CountryCode, BrokerAddress]:
-    """Return where the cluster of each country is. Raises SetupError for unsafe or missing ones."""
-    found = {
-        country: BrokerAddress(bootstrap, _tls(settings.tls.get(country)))
-        for country, bootstrap in settings.bootstrap.items()
-    }
-    if settings.country not in found:
-        raise SetupError(Code.SETTINGS_INVALID, f"REFBUS_BOOTSTRAP_{settings.country.upper()} is missing")
-    for address in found.values():
-        address.check()
-    return found
-
-
-def _tls(folder: Path | None) -> TlsFiles | None:
-    return None if folder is None else TlsFiles.in_folder(folder)
 
 
 def _hand_on(address: BrokerAddress, topic: str, values: Sequence[bytes]) -> None:
@@ -94,10 +78,9 @@ class Gate:
     watchdog: Watchdog = field(init=False)
     metrics: telemetry.Metrics = field(init=False)
     meters: Meters = field(init=False)
+    threads: Threads = field(init=False)
     _looked_ms: int = 0
     _forgot_ms: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
     def open(cls, settings: GateSettings, end: Callable[[str], None]) -> Gate:
@@ -105,7 +88,7 @@ class Gate:
 
         Raises SetupError, StoreError, TransportError.
         """
-        where = addresses(settings)
+        where = addresses(settings, settings.country)
         own = where[settings.country]
         now_ms = clock_from(settings.clock_file)
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
@@ -155,11 +138,10 @@ class Gate:
 
     def stop(self) -> None:
         """End all threads, take the last delivery reports, close the stores."""
-        self._stop.set()
+        self.threads.stop.set()
         for pump in self.pumps.values():
             pump.wake()
-        for thread in self._threads:
-            thread.join(_STOP_S)
+        self.threads.join()
         with self.core.turn:
             self.core.parts.workers.close()
             self.home.close()
@@ -167,6 +149,7 @@ class Gate:
     def _assemble(self) -> None:
         directory = self._first_directory()
         settings, home = self.settings, self.home
+        self.threads = Threads(self.end)
         threads = settings.threads or os.cpu_count() or 1
         keys = home.gate_keys(directory, self.now_ms())
         parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.now_ms, Workers(threads))
@@ -184,7 +167,7 @@ class Gate:
             plaintext=own.tls is None,
         )
         self.consumers = {
-            topic: Consumer(self.core, source, partial(confluent.reader, own, topic))
+            topic: consumer_of(self.core, source, partial(confluent.reader, own, topic))
             for topic, source in sources.items()
         }
         resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))
@@ -251,27 +234,14 @@ class Gate:
             order.unlink(missing_ok=True)
 
     def _start_threads(self) -> None:
-        tasks = {f"pump-{country}": pump.run for country, pump in self.pumps.items()}
-        for name, task in tasks.items():
-            self._thread(name, partial(task, self._stop))
-        self._thread("directory", self._follow)
-        self._thread("pings", partial(self.pinger.run, self._stop))
-        self._thread("watchdog", lambda: self.watchdog.run(self._stop, self.end))
+        for country, pump in self.pumps.items():
+            self.threads.start(f"pump-{country}", pump.run)
+        self.threads.start("directory", self._follow)
+        self.threads.start("pings", self.pinger.run)
+        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end))
 
-    def _follow(self) -> None:
+    def _follow(self, stop: threading.Event) -> None:
         try:
-            self.follower.run(self._stop, self.relay.turn)
+            self.follower.run(stop, self.relay.turn)
         finally:
             self.relay.close()
-
-    def _thread(self, name: str, task: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                task()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the process ends and is started again
-                _log.exception("%s failed", name)
-                self.end(f"{name} failed: {type(error).__name__}")
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        self._threads.append(thread)

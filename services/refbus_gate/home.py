@@ -13,11 +13,10 @@ from pathlib import Path
 
 from refbus.core.directory import Directory
 from refbus.core.ids import KeyId
-from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
-from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.node.statekey import state_key
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
 from refbus.trust.homes import Home
@@ -97,15 +96,3 @@ def order_replay(folder: Path, decision_id: str) -> None:
         raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
     (folder / "replay").mkdir(mode=0o700, exist_ok=True)
     (folder / "replay" / decision_id).touch()
-
-
-def state_key(path: Path, label: str, passphrase: str) -> StateKey:
-    """Return the key of the node store, made and written to `path` at the first start. Raises SetupError KEYFILE_*."""
-    if not path.exists():
-        made = StateKey.generate()
-        keyfile.save(path, passphrase, label, made.secret)
-        return made
-    found, secret = keyfile.load(path, passphrase)
-    if found != label:
-        raise SetupError(Code.KEYFILE_DAMAGED, "state.key belongs to another gate")
-    return StateKey(secret)

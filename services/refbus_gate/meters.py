@@ -12,6 +12,9 @@ from refbus.core.deadlines import DeadlineKind
 from refbus.core.passage import Outcome as Decision
 from refbus.core.verdicts import Point
 from refbus.errors import Code
+from refbus.node.consuming import Consumer
+from refbus.node.following import DirectoryFollower
+from refbus.node.watchdog import Watchdog
 from refbus.store import outgoing
 from refbus.store.accounting import Balance, balance
 from refbus.store.reads import oldest_due
@@ -19,12 +22,9 @@ from refbus.store.rows import Changes
 from refbus.store.tables import hold, record
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcome, PingResult
-from refbus_gate.consuming import Consumer
 from refbus_gate.core import Took
-from refbus_gate.following import DirectoryFollower
 from refbus_gate.pump import Pump
 from refbus_gate.view import newest_signed_ms
-from refbus_gate.watchdog import Watchdog
 
 
 class Meters:
@@ -70,7 +70,7 @@ class Meters:
         lag: Counter[Direction] = Counter(dict.fromkeys(Direction, 0))
         at: Counter[Direction] = Counter(dict.fromkeys(Direction, 0))
         for topic, consumer in consumers.items():
-            direction = Direction(consumer.source.point)
+            direction = _direction(topic)
             lag[direction] += watchdog.lag.get(topic, 0)
             at[direction] += consumer.next_offset
         for direction in Direction:

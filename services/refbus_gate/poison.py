@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import traceback
-from pathlib import Path
 
 from refbus.bus.port import Record
 from refbus.core.ids import CaseHandle
 from refbus.core.verdicts import About, Quarantine
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
+from refbus.node.consuming import where
 from refbus.store.rows import HoldRow, Position
 from refbus_gate.core import GateCore, Source
 from refbus_gate.opening import HOUR_MS, Opened
@@ -34,13 +33,6 @@ def quarantine(core: GateCore, source: Source, record: Record, after: Position, 
         _hold_case(view, work, opened)
         core.write(view, work, batch.now_ms, before)
     _log.critical("a record of %s was quarantined with INTERNAL_ERROR", record.topic)
-
-
-def where(error: BaseException) -> str:
-    """Return the kind of an exception and the place it came from; its text may quote a record, so that is left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    return f"{type(error).__name__} at {place}"
 
 
 def _opened(core: GateCore, source: Source, record: Record) -> Opened:

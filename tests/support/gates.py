@@ -44,7 +44,7 @@ from refbus.wire.transport import (
     NoticeOutcome,
     Passed,
 )
-from refbus_gate.consuming import Consumer
+from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.holds import Redecider
 from refbus_gate.names import GateKeys, inbox
@@ -76,9 +76,10 @@ class Node:
         keys = GateKeys(self.country, fed.pairs[gate(self.country)], [fed.kems[gate(self.country)]])
         parts = GateParts(keys, self.store, self.audit_keys, lambda: self.world.fed.history, self.world.now, Workers(1))
         self.core = GateCore(parts)
+        self.sources = {source.topic: source for source in sources_of(self.country, self.world.countries)}
         self.consumers = {
-            source.topic: Consumer(self.core, source, lambda topic=source.topic: self.bus.reader(topic))
-            for source in sources_of(self.country, self.world.countries)
+            topic: consumer_of(self.core, source, lambda topic=topic: self.bus.reader(topic))
+            for topic, source in self.sources.items()
         }
         self.pumps = {
             other: Pump(
@@ -86,9 +87,8 @@ class Node:
             )
             for other in self.world.countries
         }
-        sources = {topic: consumer.source for topic, consumer in self.consumers.items()}
-        self.redecider = Redecider(self.core, sources)
-        self.upkeep = Upkeep(self.core, sources[f"{self.country}.outbox"])
+        self.redecider = Redecider(self.core, self.sources)
+        self.upkeep = Upkeep(self.core, self.sources[f"{self.country}.outbox"])
         for consumer in self.consumers.values():
             consumer.start(None)
 
@@ -108,10 +108,9 @@ class Node:
 
     def restart_reading(self, topic: str) -> None:
         """Accept that a topic was made anew, as an operator does after looking into it."""
-        source = self.consumers[topic].source
         with self.store.database.writing() as connection:
             connection.execute(delete(position).where(position.c.topic == topic))
-        self.consumers[topic] = Consumer(self.core, source, lambda: self.bus.reader(topic))
+        self.consumers[topic] = consumer_of(self.core, self.sources[topic], lambda: self.bus.reader(topic))
         self.consumers[topic].start(None)
 
     def consume(self) -> int:

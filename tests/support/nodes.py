@@ -14,11 +14,11 @@ from pathlib import Path
 
 from refbus.bus.port import TopicState
 from refbus.core.ids import CountryCode, OrgId
+from refbus.node.following import DirectoryFollower
 from refbus.wire.transport import AuditEntry
-from refbus_gate.consuming import Consumer
+from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.deadlines import Timekeeper
-from refbus_gate.following import DirectoryFollower
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.pump import Pump
@@ -45,7 +45,7 @@ class Node:
         sources = {source.topic: source for source in sources_of(self.country, road.gate_countries)}
         self.bus = bus
         self.consumers = {
-            topic: Consumer(self.core, source, lambda topic=topic: bus.reader(topic))
+            topic: consumer_of(self.core, source, lambda topic=topic: bus.reader(topic))
             for topic, source in sources.items()
         }
         self.pumps = [Pump(self.home.store, other, bus.producer, clock) for other in road.gate_countries]

@@ -6,10 +6,10 @@ import pytest
 
 from refbus.core.passage import Outcome
 from refbus.errors import Code, RefbusError, SetupError, StoreError, UntrustedError
+from refbus.node.consuming import POISON_ATTEMPTS
 from refbus.store.reads import read_position
 from refbus.wire.transport import StoppedRecord
 from refbus_gate import core
-from refbus_gate.consuming import POISON_ATTEMPTS
 from support.directories import agency, ngo
 from support.envelopes import fixed
 from support.gates import Node, World

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refbus import telemetry
 from refbus.store.tables import position
+from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore
 from refbus_gate.meters import Meters
 from support.directories import HOUR_MS
@@ -18,8 +19,9 @@ class Metered:
         self.metrics = telemetry.Metrics(telemetry.Service.GATE, world.now)
         self.meters = Meters(self.metrics)
         core = GateCore(self.node.core.parts, self.meters.wrote)
-        for consumer in self.node.consumers.values():
-            consumer._core = core
+        for topic, source in self.node.sources.items():
+            self.node.consumers[topic] = consumer_of(core, source, lambda topic=topic: self.node.bus.reader(topic))
+            self.node.consumers[topic].start(None)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return one series after a refresh from the store."""

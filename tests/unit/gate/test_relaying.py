@@ -9,10 +9,10 @@ import pytest
 
 from refbus.bus.memory import MemoryBus
 from refbus.errors import Code, TransportError
+from refbus.node.following import DirectoryFollower
 from refbus.trust.homes import Home
 from refbus.trust.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
-from refbus_gate.following import DirectoryFollower
 from refbus_gate.relaying import DirectoryRelay
 from support.ceremonies import KZ, Lab, lab
 from support.directories import NOW_MS

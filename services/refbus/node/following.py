@@ -13,7 +13,7 @@ from refbus.trust.history import History
 from refbus.trust.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
 
-_log = logging.getLogger("refbus.gate.directory")
+_log = logging.getLogger("refbus.node.directory")
 _BATCH = 500
 _WAIT_S = 1.0
 

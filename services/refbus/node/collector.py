@@ -1,4 +1,4 @@
-"""The garbage collector of a gate: what is there after the start stays, so it is not looked through again and again."""
+"""The garbage collector of a service: what is there after the start stays, and is not looked through again."""
 
 from __future__ import annotations
 

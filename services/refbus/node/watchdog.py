@@ -1,7 +1,7 @@
-"""Ends a gate that stands still although it could work; something outside starts it again.
+"""Ends a service that stands still although it could work; something outside starts it again.
 
 Standing still is: records wait, broker and store answer, and no position has moved for the time that the settings give.
-A broker or store that does not answer is not the gate's fault, and restarting would not help.
+A broker or store that does not answer is not its fault, and restarting would not help.
 """
 
 from __future__ import annotations
@@ -10,14 +10,22 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from refbus.bus.port import Reader
 from refbus.errors import RefbusError
-from refbus.store.node import NodeStore
-from refbus_gate.consuming import Consumer
+from refbus.node.consuming import Consumer
 
-_log = logging.getLogger("refbus.gate.watchdog")
+_log = logging.getLogger("refbus.node.watchdog")
 LOOK_S = 2.0
+
+
+class Testable(Protocol):
+    """A store that can say whether it works."""
+
+    def self_test(self) -> None:
+        """Raise StoreError when it does not."""
+        ...
 
 
 @dataclass(slots=True)
@@ -26,7 +34,7 @@ class Watchdog:
 
     consumers: Sequence[Consumer]
     readers: Mapping[str, Reader]
-    store: NodeStore
+    store: Testable
     patience_ms: int
     now_ms: Callable[[], int]
     lag: dict[str, int] = field(default_factory=dict)
@@ -34,17 +42,17 @@ class Watchdog:
     _positions: tuple[int, ...] = ()
 
     def look(self) -> bool:
-        """Return whether the gate stands still and must end."""
+        """Return whether the service stands still and must end."""
         now_ms = self.now_ms()
         positions = tuple(consumer.next_offset for consumer in self.consumers)
         try:
-            ends = [self.readers[consumer.source.topic].end_offset() for consumer in self.consumers]
+            ends = [self.readers[consumer.topic].end_offset() for consumer in self.consumers]
             self.store.self_test()
         except RefbusError as error:
             _log.warning("not watching: %s", error.code)
             self.progress_ms = now_ms
             return False
-        topics = [consumer.source.topic for consumer in self.consumers]
+        topics = [consumer.topic for consumer in self.consumers]
         self.lag = {topic: max(0, end - at) for topic, end, at in zip(topics, ends, positions, strict=True)}
         if positions != self._positions or not any(self.lag.values()):
             self._positions, self.progress_ms = positions, now_ms
@@ -53,14 +61,12 @@ class Watchdog:
     def at_the_end(self) -> bool:
         """Whether there is nothing to read in any source now; False when the broker does not answer."""
         try:
-            return all(
-                self.readers[consumer.source.topic].end_offset() <= consumer.next_offset for consumer in self.consumers
-            )
+            return all(self.readers[consumer.topic].end_offset() <= consumer.next_offset for consumer in self.consumers)
         except RefbusError:
             return False
 
     def run(self, stop: threading.Event, end: Callable[[str], None]) -> None:
-        """Look until `stop` is set; call `end` when the gate stands still."""
+        """Look until `stop` is set; call `end` when the service stands still."""
         while not stop.wait(LOOK_S):
             if self.look():
                 end("WATCHDOG_STALLED: records wait and no position moves")

@@ -1,0 +1,1 @@
+"""What every service of a node does alike: follow the directory, read topics once, watch itself, end in order."""

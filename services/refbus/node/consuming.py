@@ -1,0 +1,201 @@
+"""How one topic is read: positions, repeats, gaps, and the record that nothing can be done with.
+
+The position in the store is the truth; what the broker keeps for the consumer group is a hint. Records at or below the
+position are skipped before any check, and missing ones are fetched from the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from refbus.bus.port import Reader, Record
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.store.rows import Position
+
+_log = logging.getLogger("refbus.node.consuming")
+
+POISON_ATTEMPTS = 3
+"""How often a record may fail alone before it is quarantined."""
+_FETCH = 256
+_FETCH_WAIT_S = 5.0
+
+
+class Decider(Protocol):
+    """What is done with the records of one topic. Everything is on disk when a method returns, or nothing is."""
+
+    def position(self) -> Position | None:
+        """Return how far the topic is decided, None before its first record."""
+        ...
+
+    def decide(self, records: Sequence[Record], after: Position, before: Position | None) -> None:
+        """Decide records that follow each other, and move the position from `before` to `after`."""
+        ...
+
+    def skip(self, after: Position, before: Position | None) -> None:
+        """Move the position past offsets that hold no record."""
+        ...
+
+    def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
+        """Set a record aside that nothing can be done with, and move the position behind it."""
+        ...
+
+    def note_failure(self, offset: int) -> int:
+        """Count, durably, that the record at `offset` failed alone; return how often it has."""
+        ...
+
+    def self_test(self) -> None:
+        """Raise StoreError when the store does not work: then no record is to blame."""
+        ...
+
+
+class Consumer:
+    """Decides the records of one topic, each once. A `BatchHandler` for the harness."""
+
+    def __init__(self, topic: str, decider: Decider, connect: Callable[[], Reader]) -> None:
+        self.topic = topic
+        self._decider = decider
+        self._connect = connect
+        self._position: Position | None = None
+        self._topic_id = ""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset that is decided next."""
+        return 0 if self._position is None else self._position.next_offset
+
+    def start(self, committed: int | None) -> None:
+        """Check the log against the position, and read again what the group has passed but this store has not.
+
+        `committed` is the group's offset: what is before it does not come by itself any more, and after the restore of
+        a database it would be lost. Raises SetupError LOG_TRUNCATED when such records are gone, or the topic is anew.
+        """
+        reader = self._connect()
+        try:
+            self._topic_id, begin = reader.topic_id(), reader.begin_offset()
+            self._position = known = self._decider.position()
+            if known is not None and known.topic_id != self._topic_id:
+                raise SetupError(Code.LOG_TRUNCATED, "the topic was deleted and made anew")
+            if begin > self.next_offset:
+                raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
+            if committed is not None and committed > self.next_offset:
+                _log.warning("the store is behind the group: records are read again")
+                self._catch_up(reader, min(committed, reader.end_offset()))
+        finally:
+            reader.close()
+
+    def handle(self, records: Sequence[Record]) -> None:
+        """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
+        for run in self._runs(records):
+            self._decide_all(run)
+
+    def _catch_up(self, reader: Reader, end: int) -> None:
+        reader.seek(self.next_offset)
+        while self.next_offset < end:
+            records = reader.read(_FETCH, _FETCH_WAIT_S)
+            self._decide_all([record for record in records if record.offset < end])
+            if self.next_offset < end and reader.position() >= end:
+                self._skip_to(end)
+            elif not records:
+                raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
+
+    def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
+        """Yield the new records in runs without gaps; what is missing between is fetched first."""
+        run: list[Record] = []
+        expected = self.next_offset
+        for record in records:
+            if record.offset < expected:
+                continue
+            if record.offset > expected:
+                if run:
+                    yield run
+                    run = []
+                self._fill(record.offset)
+            run.append(record)
+            expected = record.offset + 1
+        if run:
+            yield run
+
+    def _fill(self, end: int) -> None:
+        """Fetch the records up to `end`; offsets that hold none are the markers of a writer's transactions."""
+        reader = self._connect()
+        try:
+            if reader.begin_offset() > self.next_offset:
+                raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
+            self._catch_up(reader, end)
+        finally:
+            reader.close()
+
+    def _decide_all(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        try:
+            self._decide(records)
+        except RefbusError as error:
+            if _is_infrastructure(error):
+                raise
+            self._one_by_one(records)
+        except Exception as error:  # noqa: BLE001 - whatever a record makes the code raise
+            _log.error("a batch failed with %s; its records are tried one by one", where(error))
+            self._one_by_one(records)
+
+    def _one_by_one(self, records: Sequence[Record]) -> None:
+        for record in records:
+            while not self._alone(record):
+                pass
+
+    def _alone(self, record: Record) -> bool:
+        """Try one record; at the third failure, and if the store works, put it aside. Returns whether it is decided."""
+        try:
+            self._decide([record])
+        except RefbusError as error:
+            if _is_infrastructure(error):
+                raise
+        except Exception as error:  # noqa: BLE001 - whatever a record makes the code raise
+            _log.error("a record failed alone with %s", where(error))
+        else:
+            return True
+        attempts = self._decider.note_failure(record.offset)
+        self._decider.self_test()
+        if attempts < POISON_ATTEMPTS:
+            return False
+        before = self._position
+        after = self._after([record])
+        self._decider.put_aside(record, after, before)
+        self._position = after
+        return True
+
+    def _decide(self, records: Sequence[Record]) -> None:
+        before = self._position
+        after = self._after(records)
+        self._decider.decide(records, after, before)
+        self._position = after
+
+    def _after(self, records: Sequence[Record]) -> Position:
+        """Return the position behind these records; offsets skipped on the way are counted as gaps."""
+        known = self._position or Position(self.topic, self._topic_id, 0, 0, 0)
+        end = records[-1].offset + 1
+        return replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset - len(records))
+
+    def _skip_to(self, end: int) -> None:
+        """Pass offsets that hold no record; the next decision writes it."""
+        known = self._position or Position(self.topic, self._topic_id, 0, 0, 0)
+        _log.info("%d offsets hold no record", end - known.next_offset)
+        self._decider.skip(replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset), self._position)
+        self._position = replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset)
+
+
+def where(error: BaseException) -> str:
+    """Return the kind of an exception and the place it came from; its text may quote a record, so that is left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {place}"
+
+
+def _is_infrastructure(error: RefbusError) -> bool:
+    """Whether broker, store or set-up failed, so that no record is to blame."""
+    return isinstance(error, SetupError) or (error.retriable and error.code is not Code.INTERNAL_ERROR)
