@@ -31,6 +31,9 @@ from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.vocabulary import DataCategory, Priority, Residency
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.shards import shards_from
+from refbus.trust.auditkeys import SHARDS_LISTED, keys_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -90,6 +93,24 @@ def signing_pair(name: str, *, mldsa: bool = True) -> SigningPair:
 def kem_private(name: str) -> KemPrivate:
     """Return the KEM key that belongs to `name`, always the same one."""
     return KemPrivate(_seed("kem", name))
+
+
+@lru_cache(maxsize=64)
+def log_secret(name: str) -> LogSecret:
+    """Return the log secret that belongs to `name`, always the same one."""
+    return LogSecret(_seed("log", name))
+
+
+def log_name_of(country: str) -> str:
+    """Return the name of the country's log."""
+    return f"{country}.audit.refbus.example"
+
+
+@lru_cache(maxsize=64)
+def audit_keys_of(country: str, now_ms: int = NOW_MS) -> tuple[str, ...]:
+    """Return what the country's auditor lists: its log's keys for this half-year and the next three, its witness."""
+    shards = shards_from(now_ms, SHARDS_LISTED)
+    return tuple(sorted(key.vkey for key in keys_of(log_secret(auditor(country)), log_name_of(country), shards)))
 
 
 def signing_key(pair: SigningPair, now_ms: int = NOW_MS) -> SigningKey:
@@ -152,6 +173,18 @@ class Federation:
     history: FixedHistory
     pairs: Mapping[OrgId, SigningPair]
     kems: Mapping[OrgId, KemPrivate]
+
+    def with_audit_keys(self, *, quorum: int = 0) -> Federation:
+        """Return the federation one version later, where every auditor lists its keys of log and witness.
+
+        Their private halves: `log_secret(auditor(country))`. Each country demands `quorum` witnesses.
+        """
+        members, policies = dict(self.directory.organisations), dict(self.directory.policies)
+        for country, rules in self.directory.policies.items():
+            keys = audit_keys_of(country, self.directory.published_at_ms)
+            members[auditor(country)] = dataclasses.replace(members[auditor(country)], audit_keys=keys)
+            policies[country] = dataclasses.replace(rules, audit_quorum=quorum)
+        return self.next_version(organisations=members, policies=policies)
 
     def changed(self, org_id: OrgId, *, at_ms: int | None = None, **changes: Any) -> Federation:
         """Return the federation one version later, with fields of one organisation replaced."""

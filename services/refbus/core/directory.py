@@ -77,6 +77,7 @@ class Organisation:
     languages: tuple[str, ...]  # ISO 639
     signing_keys: tuple[SigningKey, ...]
     kem_keys: tuple[KemKey, ...]
+    audit_keys: tuple[str, ...] = ()  # of an auditor: the keys of its log's shards and its witness keys, as vkeys
 
     def signing_key(self, kid: KeyId) -> SigningKey | None:
         """Return the signing key with this id, usable or not."""
@@ -150,6 +151,7 @@ class CountryPolicy:
     pace: Pace = field(default_factory=Pace)
     emergency_max_hours: int = 72  # an emergency disclosure ends after so long; never more than 72
     emergency_review_hours: int = 72  # a third officer reviews it within
+    audit_quorum: int = 0  # how many other countries' witnesses must cosign this country's log; 0: none is demanded
 
 
 @dataclass(frozen=True, slots=True)

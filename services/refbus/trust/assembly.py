@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from refbus.core.directory import CountryPolicy, Organisation
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, RefbusError, UntrustedError
+from refbus.trust.auditkeys import claims
 from refbus.trust.endorsement import load_member
 from refbus.trust.layout import ENROLMENT, POLICY
 from refbus.trust.policy import parse_policy
@@ -80,13 +81,14 @@ def _add_members(result: Assembly, country: CountryCode, targets: Mapping[str, b
 
 
 def key_owners(organisations: Mapping[OrgId, Organisation]) -> dict[KeyId, OrgId]:
-    """Return who holds each key."""
+    """Return who holds each key, and each name of a log."""
     return {kid: org_id for org_id, member in organisations.items() for kid in _kids(member)}
 
 
 def _kids(member: Organisation) -> Iterator[KeyId]:
     yield from (key.kid for key in member.signing_keys)
     yield from (key.kid for key in member.kem_keys)
+    yield from claims(member)
 
 
 def _refuse_shared_keys(result: Assembly, owners: Mapping[KeyId, OrgId]) -> None:
@@ -98,5 +100,5 @@ def _refuse_shared_keys(result: Assembly, owners: Mapping[KeyId, OrgId]) -> None
     for org_id in out:
         country = result.organisations.pop(org_id).country
         result.problems.append(
-            Problem(f"{country}/{org_id}.json", Code.KEY_INVALID, "lists a key of another organisation")
+            Problem(f"{country}/{org_id}.json", Code.KEY_INVALID, "lists a key or log name of another organisation")
         )

@@ -12,14 +12,19 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
+from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.keys import VerifierKey
+from refbus.tlog.shards import shards_from
 from refbus.trust import changes
+from refbus.trust.auditkeys import SHARDS_LISTED, keys_of
 from refbus.trust.custody import create_key, load_signer
 from refbus.trust.description import Description
-from refbus.trust.enrolment import answer_challenge, check_answer, make_challenge, make_request
+from refbus.trust.enrolment import Profile, answer_challenge, check_answer, make_challenge, make_request
 from refbus.trust.files import write_whole
 from refbus.trust.homes import Home, Identity
 from refbus.trust.repository import Publication, Repository
@@ -27,6 +32,8 @@ from refbus.trust.rotation import EPOCH_MS
 
 DEVELOPMENT_KIB = 64
 """Argon2 memory of development key files: quick, and no protection worth the name."""
+DEVELOPMENT_LOG = "audit.refbus.example"
+"""Behind the country's code and a dot: the name of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,28 @@ class FederationPaths:
         return {Home(path).identity().org_id: path for path in found}
 
 
+@dataclass(frozen=True, slots=True)
+class _MemberKeys:
+    """The first private keys of a member; the log secret is for auditors."""
+
+    pair: SigningPair = field(default_factory=SigningPair.generate)
+    kem: KemPrivate = field(default_factory=KemPrivate.generate)
+    log: LogSecret = field(default_factory=LogSecret.generate)
+
+    def audit(self, profile: Profile, now_ms: int) -> list[VerifierKey]:
+        """Return the audit keys of an auditor, of nobody else."""
+        if profile.role is not OrgRole.AUDITOR:
+            return []
+        return keys_of(self.log, f"{profile.country}.{DEVELOPMENT_LOG}", shards_from(now_ms, SHARDS_LISTED))
+
+    def save(self, home: Home, passphrase: str) -> None:
+        """Write the keys into the member's home."""
+        home.save_signing(self.pair, passphrase, memory_kib=DEVELOPMENT_KIB)
+        home.save_kem(self.kem, passphrase, memory_kib=DEVELOPMENT_KIB)
+        if home.identity().role is OrgRole.AUDITOR:
+            home.save_log_secret(self.log, passphrase, memory_kib=DEVELOPMENT_KIB)
+
+
 def create_development_federation(
     out_dir: Path, description: Description, passphrases: Passphrases, now_ms: int, epoch_ms: int = EPOCH_MS
 ) -> FederationPaths:
@@ -109,18 +138,18 @@ def create_development_federation(
     publication.begin(_first_root(description, signers))
     for country, policy in description.policies.items():
         changes.add_country(publication, country, policy, signers[paths.delegation(country)].public_key)
-    keys = {profile: (SigningPair.generate(), KemPrivate.generate()) for profile in description.members}
-    for profile, (pair, kem) in keys.items():
-        request = make_request(profile, pair, kem, now_ms, epoch_ms)
+    keys = {profile: _MemberKeys() for profile in description.members}
+    for profile, held in keys.items():
+        audit = held.audit(profile, now_ms)
+        request = make_request(profile, held.pair, held.kem, now_ms, epoch_ms, audit=audit)
         challenge, pending = make_challenge(request)
-        changes.enrol(publication, check_answer(pending, answer_challenge(challenge, request, kem), request))
+        changes.enrol(publication, check_answer(pending, answer_challenge(challenge, request, held.kem), request))
     sign_with(publication, signers.values())
     publication.publish(signers[paths.online(Snapshot.type)], signers[paths.online(Timestamp.type)])
     root = Repository(paths.repository).initial_root()
-    for profile, (pair, kem) in keys.items():
+    for profile, held in keys.items():
         home = Home.create(paths.home(profile.org_id), Identity(profile.org_id, profile.country, profile.role), root)
-        home.save_signing(pair, passphrases.members, memory_kib=DEVELOPMENT_KIB)
-        home.save_kem(kem, passphrases.members, memory_kib=DEVELOPMENT_KIB)
+        held.save(home, passphrases.members)
     write_whole(paths.root, root)
     return paths
 

@@ -14,6 +14,7 @@ from tuf.api.metadata import Root, Targets
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, SetupError, UntrustedError
+from refbus.trust.auditkeys import audit_key_id, parse_vkey
 from refbus.trust.endorsement import check_member
 from refbus.trust.enrolment import apply_update, enrolment_of
 from refbus.trust.enrolment_file import Enrolment
@@ -97,7 +98,7 @@ def recover(publication: Publication, member: MemberFile, since_ms: int) -> None
     """Restart the keys of an organisation that lost or must distrust its own: `member` is a new, checked request.
 
     Old signing keys stay listed as compromised since `since_ms`, so that what was logged before stays evidence; old KEM
-    epochs are revoked. Raises UntrustedError.
+    epochs are revoked. An auditor's old audit keys are gone, until it vouches for them again. Raises UntrustedError.
     """
     held, enrolment = load_parts(publication, member.organisation.org_id)
     signing = tuple(_compromised(entry, since_ms) for entry in held.signing)
@@ -106,7 +107,7 @@ def recover(publication: Publication, member: MemberFile, since_ms: int) -> None
     first = (*enrolment.first_keys, *enrolment_of(member).first_keys)
     restarted = replace(enrolment, generation=enrolment.generation + 1, first_keys=first, revoked=revoked)
     _put_enrolment(publication, restarted)
-    merged = MemberFile.of(member.organisation, (*signing, *member.signing), (*kem, *member.kem))
+    merged = MemberFile.of(member.organisation, (*signing, *member.signing), (*kem, *member.kem), member.audit)
     _put_member(publication, merged, restarted)
 
 
@@ -120,20 +121,23 @@ def update_keys(publication: Publication, update: bytes, org_id: OrgId) -> None:
 
 
 def revoke(publication: Publication, org_id: OrgId, kid: KeyId, since_ms: int, *, by_anchors: bool = False) -> None:
-    """Revoke a signing key (compromised since `since_ms`) or a KEM epoch, and with it what it vouched for.
+    """Revoke a signing key (compromised since `since_ms`), a KEM epoch or an audit key, and what it vouched for.
 
     By the country's delegation, which is quick, or `by_anchors`, which no delegation can take back. Raises SetupError
     KEY_UNKNOWN.
     """
     held, enrolment = load_parts(publication, org_id)
-    if kid not in {entry.key.kid for entry in held.signing} | {entry.key.kid for entry in held.kem}:
+    audit = {entry.vkey: audit_key_id(parse_vkey(entry.vkey).public) for entry in held.audit}
+    listed = {entry.key.kid for entry in held.signing} | {entry.key.kid for entry in held.kem}
+    if kid not in listed | set(audit.values()):
         raise SetupError(Code.KEY_UNKNOWN, "the organisation lists no such key")
     if by_anchors:
         _put_enrolment(publication, replace(enrolment, revoked={**enrolment.revoked, kid: since_ms}))
         return
     signing = tuple(_compromised(entry, since_ms) if entry.key.kid == kid else entry for entry in held.signing)
     kem = tuple(_revoked(entry) if entry.key.kid == kid else entry for entry in held.kem)
-    _put_member(publication, MemberFile.of(held.organisation, signing, kem), enrolment)
+    left = tuple(entry for entry in held.audit if audit[entry.vkey] != kid)
+    _put_member(publication, MemberFile.of(held.organisation, signing, kem, left), enrolment)
 
 
 def set_status(publication: Publication, org_id: OrgId, status: OrgStatus) -> None:
@@ -141,7 +145,7 @@ def set_status(publication: Publication, org_id: OrgId, status: OrgStatus) -> No
     held, enrolment = load_parts(publication, org_id)
     if held.organisation.status is OrgStatus.REMOVED and status is not OrgStatus.REMOVED:
         raise UntrustedError(Code.DIRECTORY_INVALID, "a removed organisation comes back by a new enrolment only")
-    changed = MemberFile.of(replace(held.organisation, status=status), held.signing, held.kem)
+    changed = MemberFile.of(replace(held.organisation, status=status), held.signing, held.kem, held.audit)
     _put_member(publication, changed, enrolment)
 
 

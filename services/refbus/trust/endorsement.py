@@ -1,7 +1,8 @@
 """Who vouched for a key (docs/spec/directory.md §5). A country's delegation alone is enough for none of it.
 
 A first key counts because the anchors signed its fingerprint, a later signing key because its predecessor signed it,
-a KEM epoch because a signing key of the same organisation did. What a revoked key vouched for is revoked with it.
+a KEM epoch or an auditor's log key because a signing key of the same organisation did. What a revoked key vouched for
+is revoked with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from refbus.core.ids import KeyId, OrgId, gate_id
 from refbus.crypto.framing import lp, u64be
 from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import (
+    LABEL_AUDIT_KEY,
     LABEL_KEM,
     LABEL_POSSESSION,
     LABEL_SIGNING_KEY,
@@ -24,8 +26,10 @@ from refbus.crypto.signing import (
     verify,
 )
 from refbus.errors import Code, UntrustedError
+from refbus.tlog.keys import VerifierKey
+from refbus.trust.auditkeys import AuditKeys, audit_key_id, check_one_name, parse_vkey
 from refbus.trust.enrolment_file import Enrolment, fingerprint
-from refbus.trust.member import Endorsement, KemEntry, MemberFile, SigningEntry
+from refbus.trust.member import AuditKeyEntry, Endorsement, KemEntry, MemberFile, SigningEntry
 
 DAY_MS = 86_400_000
 MAX_SIGNING_LIFE_MS = 1_100 * DAY_MS
@@ -46,6 +50,11 @@ def kem_message(org_id: OrgId, key: KemKey) -> bytes:
     return lp(org_id.encode()) + lp(key.public) + u64be(key.not_before_ms) + u64be(key.not_after_ms)
 
 
+def audit_key_message(org_id: OrgId, vkey: str) -> bytes:
+    """Return what is signed for a key of an auditor's log or witness: LP(org) || LP(vkey)."""
+    return lp(org_id.encode()) + lp(vkey.encode())
+
+
 def endorse_signing(
     org_id: OrgId, pair: SigningPair, window: tuple[int, int], predecessor: SigningPair | None
 ) -> SigningEntry:
@@ -60,6 +69,12 @@ def endorse_kem(org_id: OrgId, private: KemPrivate, window: tuple[int, int], sig
     """Return the entry of a KEM epoch valid in `window` (ms UTC, half-open), signed by `signer`."""
     key = KemKey(private.kid, private.public, *window)
     return KemEntry(key, Endorsement(signer.kid, signer.sign(LABEL_KEM, kem_message(org_id, key))))
+
+
+def endorse_audit_key(org_id: OrgId, key: VerifierKey, signer: SigningPair) -> AuditKeyEntry:
+    """Return the entry of a key of an auditor's log or witness, signed by `signer`."""
+    signatures = signer.sign(LABEL_AUDIT_KEY, audit_key_message(org_id, key.vkey))
+    return AuditKeyEntry(key.vkey, Endorsement(signer.kid, signatures))
 
 
 @lru_cache(maxsize=4_096)
@@ -85,7 +100,8 @@ def check_member(file: MemberFile, enrolment: Enrolment) -> Organisation:
     kem = tuple(_check_kem(held.org_id, entry, signing, enrolment) for entry in file.kem)
     if len({key.kid for key in kem}) != len(kem):
         raise UntrustedError(Code.KEY_INVALID, "a key is listed twice")
-    return dataclasses.replace(held, signing_keys=tuple(signing.values()), kem_keys=kem)
+    audit = _check_audit(file, signing, enrolment)
+    return dataclasses.replace(held, signing_keys=tuple(signing.values()), kem_keys=kem, audit_keys=audit)
 
 
 def _check_signing(file: MemberFile, enrolment: Enrolment) -> dict[KeyId, SigningKey]:
@@ -137,6 +153,37 @@ def _check_kem(org_id: OrgId, entry: KemEntry, signing: dict[KeyId, SigningKey],
     _verify(signer, LABEL_KEM, kem_message(org_id, key), entry.endorsement.signatures)
     revoked = key.revoked or signer.compromised_since_ms is not None or key.kid in enrolment.revoked
     return dataclasses.replace(key, revoked=revoked)
+
+
+def _check_audit(file: MemberFile, signing: dict[KeyId, SigningKey], enrolment: Enrolment) -> tuple[str, ...]:
+    """Return the audit keys that count. The form of all is checked, also of those that count no more."""
+    if not file.audit:
+        return ()
+    if file.organisation.role is not OrgRole.AUDITOR:
+        raise UntrustedError(Code.KEY_INVALID, "audit keys are for auditors only")
+    keys = [parse_vkey(entry.vkey) for entry in file.audit]
+    check_one_name({key.name.rpartition("/")[0] for key in keys})
+    publics = {key.public for key in keys} | {key.ed25519 for key in signing.values()}
+    if len(publics) != len(keys) + len({key.ed25519 for key in signing.values()}):
+        raise UntrustedError(Code.KEY_INVALID, "one public key twice")
+    vouched = [_vouched(file.organisation.org_id, entry, signing) for entry in file.audit]
+    counted = tuple(
+        key.vkey
+        for key, good in zip(keys, vouched, strict=True)
+        if good and audit_key_id(key.public) not in enrolment.revoked
+    )
+    if counted:
+        AuditKeys.of(counted)
+    return counted
+
+
+def _vouched(org_id: OrgId, entry: AuditKeyEntry, signing: dict[KeyId, SigningKey]) -> bool:
+    """Return whether the signer of an audit key still counts. Raises UntrustedError KEY_NOT_ENDORSED."""
+    signer = signing.get(entry.endorsement.signer)
+    if signer is None:
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, "audit key: signer unknown")
+    _verify(signer, LABEL_AUDIT_KEY, audit_key_message(org_id, entry.vkey), entry.endorsement.signatures)
+    return signer.compromised_since_ms is None
 
 
 def _require_in_office(signer: SigningKey, at_ms: int) -> None:

@@ -11,6 +11,7 @@ All four are small canonical JSON files, so they travel by any road.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
@@ -20,14 +21,18 @@ from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import SigningPair
 from refbus.crypto.stanza import STANZA_SIZE, Box, open_stanza, seal_stanza
 from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.tlog.keys import VerifierKey
 from refbus.trust.canonical import Fields, b64, dumps, loads
-from refbus.trust.endorsement import check_member, endorse_kem, endorse_signing
+from refbus.trust.endorsement import check_member, endorse_audit_key, endorse_kem, endorse_signing
 from refbus.trust.enrolment_file import Enrolment, fingerprint
 from refbus.trust.member import (
+    AuditKeyEntry,
     KemEntry,
     MemberFile,
     SigningEntry,
+    audit_mapping,
     kem_mapping,
+    parse_audit_entries,
     parse_kem_entry,
     parse_signing_entry,
     signing_mapping,
@@ -61,11 +66,18 @@ def new_org_id(country: CountryCode) -> OrgId:
 
 
 def first_file(
-    profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int, epoch_ms: int = EPOCH_MS
+    profile: Profile,
+    pair: SigningPair,
+    kem: KemPrivate,
+    now_ms: int,
+    epoch_ms: int = EPOCH_MS,
+    *,
+    audit: Iterable[VerifierKey] = (),
 ) -> MemberFile:
     """Return the file of a new member.
 
-    Its first signing key, which proves itself, and its first KEM epoch, signed by it.
+    Its first signing key, which proves itself, its first KEM epoch, signed by it, and an auditor's keys of log and
+    witness, signed by it too.
     """
     signing_window, kem_window = first_windows(now_ms, epoch_ms)
     organisation = Organisation(
@@ -80,12 +92,23 @@ def first_file(
         kem_keys=(),
     )
     signing = endorse_signing(profile.org_id, pair, signing_window, None)
-    return MemberFile.of(organisation, (signing,), (endorse_kem(profile.org_id, kem, kem_window, pair),))
+    epoch = endorse_kem(profile.org_id, kem, kem_window, pair)
+    entries = tuple(endorse_audit_key(profile.org_id, key, pair) for key in audit)
+    return MemberFile.of(organisation, (signing,), (epoch,), entries)
 
 
-def make_request(profile: Profile, pair: SigningPair, kem: KemPrivate, now_ms: int, epoch_ms: int = EPOCH_MS) -> bytes:
-    """Return the request file of an organisation. It holds public keys only."""
-    return dumps({"format": REQUEST, "member": first_file(profile, pair, kem, now_ms, epoch_ms).to_mapping()})
+def make_request(
+    profile: Profile,
+    pair: SigningPair,
+    kem: KemPrivate,
+    now_ms: int,
+    epoch_ms: int = EPOCH_MS,
+    *,
+    audit: Iterable[VerifierKey] = (),
+) -> bytes:
+    """Return the request file of an organisation. It holds public keys only; `audit` is for auditors."""
+    member = first_file(profile, pair, kem, now_ms, epoch_ms, audit=audit)
+    return dumps({"format": REQUEST, "member": member.to_mapping()})
 
 
 def parse_request(content: bytes) -> MemberFile:
@@ -186,7 +209,12 @@ def next_signing(held: Organisation, pair: SigningPair, predecessor: SigningPair
     return endorse_signing(held.org_id, pair, next_signing_window(present, now_ms), predecessor)
 
 
-def make_update(org_id: OrgId, signing: tuple[SigningEntry, ...], kem: tuple[KemEntry, ...]) -> bytes:
+def make_update(
+    org_id: OrgId,
+    signing: tuple[SigningEntry, ...],
+    kem: tuple[KemEntry, ...],
+    audit: tuple[AuditKeyEntry, ...] = (),
+) -> bytes:
     """Return the file with which an organisation hands its new public keys to the country's ceremony."""
     return dumps(
         {
@@ -194,6 +222,7 @@ def make_update(org_id: OrgId, signing: tuple[SigningEntry, ...], kem: tuple[Kem
             "org_id": org_id,
             "signing_keys": [signing_mapping(entry) for entry in signing],
             "kem_keys": [kem_mapping(entry) for entry in kem],
+            **audit_mapping(tuple(sorted(audit, key=lambda entry: entry.vkey))),
         }
     )
 
@@ -201,8 +230,8 @@ def make_update(org_id: OrgId, signing: tuple[SigningEntry, ...], kem: tuple[Kem
 def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> MemberFile:
     """Return `member` with the keys of an update, everything checked. Raises MalformedError or UntrustedError.
 
-    An entry for a key that is already listed replaces its proofs (a new signing key may sign a running epoch again); a
-    revocation is never taken back.
+    An entry for a key that is already listed replaces its proofs (a new signing key may sign a running epoch or an old
+    shard's key again); a revocation is never taken back.
     """
     fields = Fields(loads(content), "update")
     fields.fixed("format", UPDATE)
@@ -210,6 +239,7 @@ def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> Me
         raise UntrustedError(Code.DIRECTORY_INVALID, "update of another organisation")
     signing = fields.items("signing_keys", parse_signing_entry)
     kem = fields.items("kem_keys", parse_kem_entry)
+    audit = parse_audit_entries(fields)
     fields.done()
     ended = {entry.key.kid for entry in member.signing if entry.key.compromised_since_ms is not None}
     ended |= {entry.key.kid for entry in member.kem if entry.key.revoked}
@@ -219,6 +249,7 @@ def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> Me
         member.organisation,
         (*(entry for entry in member.signing if entry.key.kid not in _kids(signing, ())), *signing),
         (*(entry for entry in member.kem if entry.key.kid not in _kids((), kem)), *kem),
+        (*(entry for entry in member.audit if entry.vkey not in {each.vkey for each in audit}), *audit),
     )
     check_member(updated, enrolment)
     return updated

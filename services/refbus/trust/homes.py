@@ -4,6 +4,7 @@
     root.json                      the initial TUF root
     keys/signing-<kid>.key         key file "signing <org>": SigningPair.secret
     keys/kem-<kid>.key             key file "kem <org>": 32-byte seed, one file for each epoch
+    keys/log.key                   key file "log <org>": LogSecret.secret, of an auditor
     directory/                     TrustStore
 
 The passphrase of the key files is never here.
@@ -22,6 +23,7 @@ from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
 from refbus.trust.files import store_errors, write_whole
 from refbus.trust.loader import TrustStore
@@ -76,21 +78,36 @@ class Home:
 
     def save_signing(self, pair: SigningPair, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
         """Write a signing pair as a key file; returns its path."""
-        return self._save("signing", pair.kid, pair.secret, passphrase, memory_kib)
+        return self._save(self._path("signing", pair.kid), pair.secret, passphrase, memory_kib)
 
     def save_kem(self, private: KemPrivate, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
         """Write a KEM epoch's private key as a key file; returns its path."""
-        return self._save("kem", private.kid, private.seed, passphrase, memory_kib)
+        return self._save(self._path("kem", private.kid), private.seed, passphrase, memory_kib)
+
+    def save_log_secret(self, secret: LogSecret, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
+        """Write the secret of an auditor's log and witness; returns its path.
+
+        Raises SetupError KEYFILE_UNSAFE when there is one already: with it every proof of the log would lose its key.
+        """
+        if self._log.exists():
+            raise SetupError(Code.KEYFILE_UNSAFE, f"{self._log.name} is already there")
+        return self._save(self._log, secret.secret, passphrase, memory_kib)
 
     def signing_pairs(self, passphrase: str) -> dict[KeyId, SigningPair]:
         """Return the signing pairs of this home."""
-        pairs = [SigningPair.from_secret(secret) for secret in self._secrets("signing", passphrase)]
+        pairs = [SigningPair.from_secret(secret) for secret in self._secrets("signing-*.key", passphrase)]
         return {pair.kid: pair for pair in pairs}
 
     def kem_keys(self, passphrase: str) -> dict[KeyId, KemPrivate]:
         """Return the KEM private keys of this home, one for each epoch that is not destroyed."""
-        keys = [KemPrivate(secret) for secret in self._secrets("kem", passphrase)]
+        keys = [KemPrivate(secret) for secret in self._secrets("kem-*.key", passphrase)]
         return {key.kid: key for key in keys}
+
+    def log_secret(self, passphrase: str) -> LogSecret:
+        """Return the secret of this auditor's log and witness. Raises SetupError KEY_UNKNOWN when there is none."""
+        for secret in self._secrets(self._log.name, passphrase):
+            return LogSecret(secret)
+        raise SetupError(Code.KEY_UNKNOWN, f"no {self._log.name} in this home")
 
     def destroy(self, kid: KeyId) -> bool:
         """Delete the key file of `kid`.
@@ -116,15 +133,20 @@ class Home:
     def _path(self, kind: str, kid: KeyId) -> Path:
         return self.keys / f"{kind}-{kid.hex()}.key"
 
-    def _save(self, kind: str, kid: KeyId, secret: bytes, passphrase: str, memory_kib: int) -> Path:
-        path = self._path(kind, kid)
-        keyfile.save(path, passphrase, f"{kind} {self.identity().org_id}", secret, memory_kib=memory_kib)
+    @property
+    def _log(self) -> Path:
+        return self.keys / "log.key"
+
+    def _label(self, path: Path) -> str:
+        return f"{path.stem.split('-', 1)[0]} {self.identity().org_id}"
+
+    def _save(self, path: Path, secret: bytes, passphrase: str, memory_kib: int) -> Path:
+        keyfile.save(path, passphrase, self._label(path), secret, memory_kib=memory_kib)
         return path
 
-    def _secrets(self, kind: str, passphrase: str) -> Iterator[bytes]:
-        org_id = self.identity().org_id
-        for path in sorted(self.keys.glob(f"{kind}-*.key")):
+    def _secrets(self, pattern: str, passphrase: str) -> Iterator[bytes]:
+        for path in sorted(self.keys.glob(pattern)):
             label, secret = keyfile.load(path, passphrase)
-            if label != f"{kind} {org_id}":
+            if label != self._label(path):
                 raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
             yield secret

@@ -6,7 +6,7 @@ Parsing checks shape only. Whether the keys are good and vouched for is `endorse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from refbus.core.directory import KemKey, Organisation, OrgRole, OrgStatus, SigningKey
@@ -19,6 +19,9 @@ from refbus.trust.canonical import Fields, b64, dumps, loads
 FORMAT = "refbus/organisation/1"
 MAX_SIGNING_KEYS = 8
 MAX_KEM_KEYS = 24
+MAX_AUDIT_KEYS = 40
+"""Eighteen years of half-yearly shards and the witness keys; more would not fit into a target file."""
+MAX_VKEY_CHARS = 2_000
 ED25519_BYTES = 32
 MLDSA65_BYTES = 1952
 KEM_BYTES = 1216
@@ -52,30 +55,44 @@ class KemEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditKeyEntry:
+    """A key of an auditor's log or witness, as vkey, and the organisation's signature over it."""
+
+    vkey: str
+    endorsement: Endorsement
+
+
+@dataclass(frozen=True, slots=True)
 class MemberFile:
     """A parsed organisation file. Only `parse` and the ceremony make one."""
 
     organisation: Organisation
     signing: tuple[SigningEntry, ...]
     kem: tuple[KemEntry, ...]
+    audit: tuple[AuditKeyEntry, ...] = ()
 
     @classmethod
-    def of(cls, organisation: Organisation, signing: tuple[SigningEntry, ...], kem: tuple[KemEntry, ...]) -> MemberFile:
-        """Return the file of an organisation, whose key lists are taken from the entries, oldest first."""
+    def of(
+        cls,
+        organisation: Organisation,
+        signing: tuple[SigningEntry, ...],
+        kem: tuple[KemEntry, ...],
+        audit: tuple[AuditKeyEntry, ...] = (),
+    ) -> MemberFile:
+        """Return the file of an organisation, whose key lists are taken from the entries.
+
+        Signing and KEM keys stand oldest first, audit keys in the order of their text.
+        """
         signing = tuple(sorted(signing, key=lambda entry: (entry.key.not_before_ms, entry.key.kid)))
         kem = tuple(sorted(kem, key=lambda entry: (entry.key.not_before_ms, entry.key.kid)))
-        held = Organisation(
-            org_id=organisation.org_id,
-            country=organisation.country,
-            role=organisation.role,
-            status=organisation.status,
-            label=organisation.label,
-            services=organisation.services,
-            languages=organisation.languages,
+        audit = tuple(sorted(audit, key=lambda entry: entry.vkey))
+        held = replace(
+            organisation,
             signing_keys=tuple(entry.key for entry in signing),
             kem_keys=tuple(entry.key for entry in kem),
+            audit_keys=tuple(entry.vkey for entry in audit),
         )
-        return cls(held, signing, kem)
+        return cls(held, signing, kem, audit)
 
     @classmethod
     def parse(cls, content: bytes) -> MemberFile:
@@ -100,8 +117,9 @@ class MemberFile:
         )
         signing = fields.items("signing_keys", _signing_entry, MAX_SIGNING_KEYS)
         kem = fields.items("kem_keys", _kem_entry, MAX_KEM_KEYS)
+        audit = parse_audit_entries(fields)
         fields.done()
-        parsed = cls.of(organisation, signing, kem)
+        parsed = cls.of(organisation, signing, kem, audit)
         if (parsed.signing, parsed.kem) != (signing, kem):
             raise MalformedError(Code.NOT_CANONICAL, "organisation: keys are listed oldest first")
         return parsed
@@ -120,6 +138,7 @@ class MemberFile:
             "languages": list(held.languages),
             "signing_keys": [signing_mapping(entry) for entry in self.signing],
             "kem_keys": [kem_mapping(entry) for entry in self.kem],
+            **audit_mapping(self.audit),
         }
 
     def encode(self) -> bytes:
@@ -151,6 +170,23 @@ def kem_mapping(entry: KemEntry) -> dict[str, Any]:
         "revoked": entry.key.revoked,
         "endorsement": _endorsement_mapping(entry.endorsement),
     }
+
+
+def audit_mapping(entries: tuple[AuditKeyEntry, ...]) -> dict[str, Any]:
+    """Return the field of the audit keys; none at all when there are no keys, as in all files but the auditors'."""
+    listed = [{"vkey": entry.vkey, "endorsement": _endorsement_mapping(entry.endorsement)} for entry in entries]
+    return {"audit_keys": listed} if listed else {}
+
+
+def parse_audit_entries(fields: Fields) -> tuple[AuditKeyEntry, ...]:
+    """Return the audit keys of an object, () when it has no such field. Raises MalformedError."""
+    if "audit_keys" not in fields:
+        return ()
+    found = fields.items("audit_keys", _audit_entry, MAX_AUDIT_KEYS)
+    names = [entry.vkey for entry in found]
+    if not found or names != sorted(set(names)):
+        raise MalformedError(Code.NOT_CANONICAL, "audit keys: left out when there are none, else sorted and distinct")
+    return found
 
 
 def parse_signing_entry(value: object) -> SigningEntry:
@@ -191,6 +227,14 @@ def _kem_entry(value: object) -> KemEntry:
     endorsement = _endorsement(fields.take("endorsement"))
     fields.done()
     return KemEntry(key, endorsement)
+
+
+def _audit_entry(value: object) -> AuditKeyEntry:
+    fields = Fields(value, "audit key")
+    vkey = fields.text("vkey", MAX_VKEY_CHARS)
+    endorsement = _endorsement(fields.take("endorsement"))
+    fields.done()
+    return AuditKeyEntry(vkey, endorsement)
 
 
 def _endorsement(value: object) -> Endorsement:

@@ -17,6 +17,7 @@ from refbus.errors import Code, MalformedError
 from refbus.trust.canonical import Fields, dumps, loads, parse_hex
 
 FORMAT = "refbus/policy/1"
+MAX_QUORUM = 16
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _DAY_S = 86_400
 
@@ -72,6 +73,7 @@ def _policy(value: object) -> CountryPolicy:
         emergency_review_hours=fields.integer("emergency_review_hours", 1, 720),
         assent_age=fields.integer("assent_age", 0, 18),
         notify_subject=fields.flag("notify_subject"),
+        audit_quorum=fields.integer("audit_quorum", 0, MAX_QUORUM),
     )
     for part in (residency, clocks, fields):
         part.done()

@@ -1,0 +1,87 @@
+"""What a country's audit log must show before it is believed, drawn from the directory (docs/spec/directory.md §6).
+
+The witnesses of a log are the auditors of the other countries; one counts when both its Ed25519 and its ML-DSA-44
+cosignature are there. How many are needed is in the country's own policy (`audit_quorum`).
+"""
+
+from __future__ import annotations
+
+from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, UncheckableError
+from refbus.tlog.keys import SigType, VerifierKey
+from refbus.tlog.policy import Policy
+from refbus.trust.auditkeys import AuditKeys
+
+_ABROAD = "abroad"
+_KINDS = {SigType.ED25519_COSIGNATURE: "ed25519", SigType.MLDSA44_COSIGNATURE: "mldsa44"}
+
+
+def auditor_of(directory: Directory, country: CountryCode) -> Organisation:
+    """Return the active auditor of `country` that lists audit keys. Raises UncheckableError KEY_UNKNOWN.
+
+    There may be one only: with two, nobody could say which log is the country's.
+    """
+    found = _auditors(directory, country)
+    if len(found) != 1:
+        raise UncheckableError(Code.KEY_UNKNOWN, f"{len(found)} active auditors with audit keys in {country}")
+    return found[0]
+
+
+def audit_keys(directory: Directory, country: CountryCode) -> AuditKeys:
+    """Return the keys of the log and witness of `country`. Raises UncheckableError KEY_UNKNOWN."""
+    return AuditKeys.of(auditor_of(directory, country).audit_keys)
+
+
+def log_name(directory: Directory, country: CountryCode) -> str:
+    """Return the name of the log of `country`; a slash and the shard make an origin. Raises as `auditor_of`."""
+    return audit_keys(directory, country).name
+
+
+def policy_text(directory: Directory, country: CountryCode) -> str:
+    """Return the trust policy for the log of `country`, a file of c2sp.org/tlog-policy that stands for itself.
+
+    Raises UncheckableError: KEY_UNKNOWN as `auditor_of`, QUORUM_MISSING when there are fewer witnesses than needed.
+    """
+    quorum = directory.policies[country].audit_quorum if country in directory.policies else 0
+    lines = [f"# The audit log of {country}, from version {directory.version} of the directory of the Referral Bus."]
+    lines += [f"log {key.vkey}" for key in audit_keys(directory, country).logs.values()]
+    witnesses = _witnesses(directory, country)
+    for other, keys in witnesses.items():
+        lines += [f"witness {other}-{_KINDS[key.type]} {key.vkey}" for key in keys]
+        lines.append(f"group {other} all " + " ".join(f"{other}-{_KINDS[key.type]}" for key in keys))
+    if quorum > len(witnesses):
+        raise UncheckableError(Code.QUORUM_MISSING, f"{quorum} witnesses demanded, {len(witnesses)} in the directory")
+    if quorum:
+        lines.append(f"group {_ABROAD} {quorum} {' '.join(witnesses)}")
+    lines.append(f"quorum {_ABROAD if quorum else 'none'}")
+    return "\n".join(lines) + "\n"
+
+
+def log_policy(directory: Directory, country: CountryCode) -> Policy:
+    """Return the trust policy for the log of `country`, read back in full. Raises as `policy_text`."""
+    return Policy.parse(policy_text(directory, country).encode())
+
+
+def _witnesses(directory: Directory, country: CountryCode) -> dict[str, list[VerifierKey]]:
+    """Return the witness keys of every other country that has one auditor and both kinds of keys."""
+    found = dict[str, list[VerifierKey]]()
+    for other in directory.countries():
+        auditors = _auditors(directory, other)
+        if other != country and len(auditors) == 1:
+            held = AuditKeys.of(auditors[0].audit_keys).witness
+            keys = [held[kind] for kind in _KINDS if kind in held]
+            if len(keys) == len(_KINDS):
+                found[other] = keys
+    return found
+
+
+def _auditors(directory: Directory, country: CountryCode) -> list[Organisation]:
+    return [
+        member
+        for member in directory.organisations.values()
+        if member.country == country
+        and member.role is OrgRole.AUDITOR
+        and member.status is OrgStatus.ACTIVE
+        and member.audit_keys
+    ]

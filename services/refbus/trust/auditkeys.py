@@ -1,0 +1,115 @@
+"""The keys of an auditor's log and witness as the directory lists them (docs/spec/directory.md §5).
+
+    log key of one shard    type 01, name <log name>/<shard>       one for each half-year; old ones stay listed
+    witness keys            types 04 and 06, name <log name>/witness
+
+One log name for each auditor and one auditor for each log name; no public key stands twice, under no other name, type
+or organisation. Who vouched for them is `endorsement`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from refbus.core.directory import Organisation
+from refbus.core.ids import KeyId
+from refbus.crypto.framing import lp, sha256
+from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.keys import SigType, VerifierKey
+from refbus.tlog.shards import WITNESS, origin_of, shards_from
+
+SHARDS_LISTED: Final = 4
+"""The present half-year and the next three: what an auditor lists when it renews."""
+LEAST_AHEAD: Final = 2
+"""With fewer half-years ahead, a renewal is overdue."""
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
+_SHARD: Final = re.compile(r"[0-9]{4}[ab]")
+_MOST_AHEAD: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKeys:
+    """The audit keys of one organisation: its log's name, the key of each shard, and its witness keys by type."""
+
+    name: str
+    logs: Mapping[str, VerifierKey]
+    witness: Mapping[SigType, VerifierKey]
+
+    @classmethod
+    def of(cls, vkeys: Iterable[str]) -> AuditKeys:
+        """Return what the vkeys are, of which there is one at least. Raises UntrustedError KEY_INVALID."""
+        logs, witness, names = dict[str, VerifierKey](), dict[SigType, VerifierKey](), set[str]()
+        for vkey in vkeys:
+            key = parse_vkey(vkey)
+            name, _, part = key.name.rpartition("/")
+            names.add(name)
+            if part in logs or (part == WITNESS and key.type in witness):
+                raise UntrustedError(Code.KEY_INVALID, "two audit keys for one place")
+            if part == WITNESS:
+                witness[key.type] = key
+            else:
+                logs[part] = key
+        return cls(check_one_name(names), dict(sorted(logs.items())), witness)
+
+    def shards_ahead(self, now_ms: int) -> int:
+        """Return for how many half-years after that of `now_ms` there are keys without a gap from now on."""
+        count = 0
+        for shard in shards_from(now_ms, _MOST_AHEAD):
+            if shard not in self.logs:
+                break
+            count += 1
+        return max(0, count - 1)
+
+
+def parse_vkey(vkey: str) -> VerifierKey:
+    """Return the key in a vkey that an auditor may list. Raises UntrustedError KEY_INVALID."""
+    try:
+        key = VerifierKey.parse(vkey)
+    except MalformedError:
+        raise UntrustedError(Code.KEY_INVALID, "audit key") from None
+    name, _, part = key.name.rpartition("/")
+    fits = _SHARD.fullmatch(part) if key.type is SigType.ED25519 else part == WITNESS
+    if not fits:
+        raise UntrustedError(Code.KEY_INVALID, "name and type of an audit key")
+    check_log_name(name)
+    return key
+
+
+def check_log_name(name: str) -> None:
+    """Refuse a log name that is not like that of a host. Raises UntrustedError KEY_INVALID."""
+    if not _NAME.fullmatch(name):
+        raise UntrustedError(Code.KEY_INVALID, "log name: lower-case letters, digits, dots and hyphens")
+
+
+def check_one_name(names: set[str]) -> str:
+    """Return the log name that all keys share. Raises UntrustedError KEY_INVALID."""
+    if len(names) != 1:
+        raise UntrustedError(Code.KEY_INVALID, "audit keys of one organisation have one log name")
+    return next(iter(names))
+
+
+def audit_key_id(public: bytes) -> KeyId:
+    """Return the 16-byte id of a public key, whatever its name and type: by it a key is revoked and found twice."""
+    return KeyId(sha256(b"refbus/v1/kid/audit\0" + lp(public))[:16])
+
+
+def claims(member: Organisation) -> Iterator[KeyId]:
+    """Return one id for each thing that no other organisation may list: the public keys, and the log's name.
+
+    Ed25519 signing keys are among them, so that none is a log's or witness's key elsewhere.
+    """
+    yield from (audit_key_id(key.ed25519) for key in member.signing_keys)
+    for vkey in member.audit_keys:
+        key = VerifierKey.parse(vkey)
+        yield audit_key_id(key.public)
+        yield KeyId(sha256(b"refbus/v1/kid/log-name\0" + lp(key.name.rpartition("/")[0].encode()))[:16])
+
+
+def keys_of(secret: LogSecret, name: str, shards: Iterable[str]) -> list[VerifierKey]:
+    """Return what the auditor that holds `secret` lists for these shards of the log `name`, and its witness keys."""
+    logs = [secret.log_key(origin_of(name, shard)) for shard in shards]
+    return [key.verifier for key in (*logs, *secret.witness_keys(name))]
