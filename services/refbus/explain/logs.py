@@ -17,5 +17,33 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
             "too few witnesses that the policy names have cosigned the checkpoint",
             "Ask for a newer proof; if it lasts, ask the auditor of the country why the witnesses do not sign.",
         ),
+        Code.LOG_INCOMPLETE: Explanation(
+            "a file that a log of this size has is missing",
+            "Fetch it again from the auditor of the country or from another copy.",
+        ),
+        Code.LOG_DAMAGED: Explanation(
+            "a file of the log has another size or form than it must have",
+            "Keep it, fetch it again, and compare. If it stays so, report it to the auditor of the country.",
+        ),
+        Code.LOG_INCONSISTENT: Explanation(
+            "the log contradicts itself, or what it signed before: an entry was edited, moved or taken away",
+            "Keep the files and every checkpoint: they are the evidence. Tell the auditors of other countries.",
+        ),
+        Code.LOG_ENTRY_UNKNOWN: Explanation(
+            "an entry of the log is neither a decision nor a version of the directory",
+            "Ask the auditor of the country what it is; nothing else belongs into this log.",
+        ),
+        Code.LOG_ENTRY_TWICE: Explanation(
+            "one decision stands twice in the log",
+            "Report it to the auditor of the country: a repeated record must not add a second entry.",
+        ),
+        Code.LOG_UNEXPECTED: Explanation(
+            "a file or checkpoint that does not belong to this log, or not yet",
+            "On a log that grows check again a little later; if it stays, ask the auditor of the country.",
+        ),
+        Code.LOG_UNREACHABLE: Explanation(
+            "the files of the log could not be fetched",
+            "Check the address and the line and try again, or check a copy in a folder.",
+        ),
     }
 )
