@@ -11,6 +11,7 @@ import click
 from refbus import command
 from refbus.core.ids import parse_country
 from refbus.settings import OpsSettings, from_environment
+from refbus_ops.audit import audit
 from refbus_ops.broker import broker
 from refbus_ops.context import Operator
 from refbus_ops.directory import directory
@@ -46,7 +47,7 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
     context.obj = Operator(environment, parse_country(country) if country else None, gate_home)
 
 
-for _group in (topics, lag, refused, quarantine, replay, broker, directory, settings):
+for _group in (topics, lag, refused, quarantine, replay, broker, directory, audit, settings):
     root.add_command(_group)
 
 

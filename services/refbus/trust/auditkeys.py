@@ -17,15 +17,18 @@ from typing import Final
 from refbus.core.directory import Organisation
 from refbus.core.ids import KeyId
 from refbus.crypto.framing import lp, sha256
-from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.errors import Code, MalformedError, SetupError, UntrustedError
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.keys import SigType, VerifierKey
-from refbus.tlog.shards import WITNESS, origin_of, shards_from
+from refbus.tlog.shards import WITNESS, next_shard, origin_of, shard_at, shards_from
 
 SHARDS_LISTED: Final = 4
 """The present half-year and the next three: what an auditor lists when it renews."""
 LEAST_AHEAD: Final = 2
 """With fewer half-years ahead, a renewal is overdue."""
+MAX_AUDIT_KEYS: Final = 40
+"""More would not fit into a target file beside the other keys."""
+MAX_SHARDS: Final = MAX_AUDIT_KEYS - 2
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
 _SHARD: Final = re.compile(r"[0-9]{4}[ab]")
 _MOST_AHEAD: Final = 64
@@ -107,6 +110,23 @@ def claims(member: Organisation) -> Iterator[KeyId]:
         key = VerifierKey.parse(vkey)
         yield audit_key_id(key.public)
         yield KeyId(sha256(b"refbus/v1/kid/log-name\0" + lp(key.name.rpartition("/")[0].encode()))[:16])
+
+
+def shards_listed(first: str | None, now_ms: int) -> list[str]:
+    """Return the half-years from `first` (None: that of `now_ms`) to the third after that of `now_ms`.
+
+    Raises SetupError USAGE for a half-year that is none, has not begun, or lies too long ago.
+    """
+    present = shard_at(now_ms)
+    found = [present if first is None else first]
+    if not _SHARD.fullmatch(found[0]) or found[0] > present:
+        raise SetupError(Code.USAGE, "a half-year such as 2026b, not one to come")
+    last = shards_from(now_ms, SHARDS_LISTED)[-1]
+    while found[-1] != last and len(found) <= MAX_SHARDS:
+        found.append(next_shard(found[-1]))
+    if len(found) > MAX_SHARDS:
+        raise SetupError(Code.USAGE, "a half-year so long ago that not all keys since could be listed")
+    return found
 
 
 def keys_of(secret: LogSecret, name: str, shards: Iterable[str]) -> list[VerifierKey]:

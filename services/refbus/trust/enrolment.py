@@ -21,7 +21,9 @@ from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import SigningPair
 from refbus.crypto.stanza import STANZA_SIZE, Box, open_stanza, seal_stanza
 from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.tlog.custody import LogSecret
 from refbus.tlog.keys import VerifierKey
+from refbus.trust.auditkeys import keys_of, shards_listed
 from refbus.trust.canonical import Fields, b64, dumps, loads
 from refbus.trust.endorsement import check_member, endorse_audit_key, endorse_kem, endorse_signing
 from refbus.trust.enrolment_file import Enrolment, fingerprint
@@ -225,6 +227,19 @@ def make_update(
             **audit_mapping(tuple(sorted(audit, key=lambda entry: entry.vkey))),
         }
     )
+
+
+def make_audit_update(
+    held: Organisation, secret: LogSecret, named: tuple[str, str | None], signer: SigningPair, now_ms: int
+) -> bytes:
+    """Return the update of an auditor: its witness keys and those of its log, each signed by `signer`.
+
+    `named` is the log's name and the first half-year (None: the present one); the last is three after the present one.
+    Raises SetupError USAGE for a half-year that is none or too long ago.
+    """
+    name, first = named
+    keys = keys_of(secret, name, shards_listed(first, now_ms))
+    return make_update(held.org_id, (), (), tuple(endorse_audit_key(held.org_id, key, signer) for key in keys))
 
 
 def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> MemberFile:

@@ -84,12 +84,16 @@ class Home:
         """Write a KEM epoch's private key as a key file; returns its path."""
         return self._save(self._path("kem", private.kid), private.seed, passphrase, memory_kib)
 
+    def has_log_secret(self) -> bool:
+        """Whether the secret of an auditor's log and witness is here."""
+        return self._log.exists()
+
     def save_log_secret(self, secret: LogSecret, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
         """Write the secret of an auditor's log and witness; returns its path.
 
         Raises SetupError KEYFILE_UNSAFE when there is one already: with it every proof of the log would lose its key.
         """
-        if self._log.exists():
+        if self.has_log_secret():
             raise SetupError(Code.KEYFILE_UNSAFE, f"{self._log.name} is already there")
         return self._save(self._log, secret.secret, passphrase, memory_kib)
 

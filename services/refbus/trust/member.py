@@ -14,13 +14,12 @@ from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.core.vocabulary import member
 from refbus.crypto.signing import Signatures
 from refbus.errors import Code, MalformedError
+from refbus.trust.auditkeys import MAX_AUDIT_KEYS
 from refbus.trust.canonical import Fields, b64, dumps, loads
 
 FORMAT = "refbus/organisation/1"
 MAX_SIGNING_KEYS = 8
 MAX_KEM_KEYS = 24
-MAX_AUDIT_KEYS = 40
-"""Eighteen years of half-yearly shards and the witness keys; more would not fit into a target file."""
 MAX_VKEY_CHARS = 2_000
 ED25519_BYTES = 32
 MLDSA65_BYTES = 1952

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code
 from refbus.resources import data_dir
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.keys import SigType, VerifierKey
 from refbus.trust.assembly import Assembly, assemble, key_owners
-from refbus.trust.endorsement import endorse_kem
+from refbus.trust.auditkeys import keys_of
+from refbus.trust.endorsement import endorse_audit_key, endorse_kem
 from refbus.trust.enrolment import Profile, enrolment_of, first_file
 from refbus.trust.member import MemberFile
 from refbus.trust.policy import compile_policy
@@ -103,6 +108,34 @@ def test_a_newcomer_cannot_push_out_the_owner_of_a_key() -> None:
     found = _assemble(_targets(owner, _claiming_kem_of(UZ_ORG, KZ_ORG)), key_owners(before.organisations))
     assert set(found.organisations) == {UZ_ORG}
     assert _problems(found) == [(f"kz/{KZ_ORG}.json", Code.KEY_INVALID)]
+
+
+def _auditor(org_id: OrgId, *, seed: int, name: str) -> MemberFile:
+    profile = Profile(org_id, CountryCode(org_id[:2]), OrgRole.AUDITOR, "Fictional")
+    keys = keys_of(LogSecret(bytes([seed]) * 32), name, ["2026b"])
+    return first_file(profile, signing_pair(org_id), kem_private(org_id), NOW_MS, audit=keys)
+
+
+@pytest.mark.parametrize("what", ["log name", "log key", "witness key", "signing key"])
+def test_audit_keys_and_log_names_have_one_owner(what: str) -> None:
+    """A claimant of what another auditor lists is left out, under whatever name or type; the owner stays."""
+    owner = _auditor(KZ_ORG, seed=1, name="kz.example")
+    log, ed25519, _ = keys_of(LogSecret(b"\1" * 32), "kz.example", ["2026b"])
+    stolen = {
+        "log name": keys_of(LogSecret(b"\2" * 32), "kz.example", ["2027a"])[0],
+        "log key": VerifierKey("uz.example/witness", SigType.ED25519_COSIGNATURE, log.public),
+        "witness key": VerifierKey("uz.example/2026b", SigType.ED25519, ed25519.public),
+        "signing key": VerifierKey("uz.example/2026b", SigType.ED25519, signing_pair(KZ_ORG).public_ed25519),
+    }[what]
+    base = _auditor(UZ_ORG, seed=2, name="uz.example")
+    claim = endorse_audit_key(UZ_ORG, stolen, signing_pair(UZ_ORG))
+    claimant = MemberFile.of(base.organisation, base.signing, base.kem, (claim,))
+    before = _assemble(_targets(owner))
+    found = _assemble(_targets(owner, claimant), key_owners(before.organisations))
+    assert set(found.organisations) == {KZ_ORG}
+    assert _problems(found) == [(f"uz/{UZ_ORG}.json", Code.KEY_INVALID)]
+    assert _assemble(_targets(owner, claimant)).organisations == {}
+    assert len(_assemble(_targets(owner, base)).organisations) == 2
 
 
 def test_a_key_of_two_strangers_counts_for_neither() -> None:

@@ -12,7 +12,10 @@ from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, RefbusError, SetupError, UntrustedError
 from refbus.resources import data_dir
+from refbus.tlog.custody import LogSecret
 from refbus.trust import changes
+from refbus.trust.auditing import audit_keys, auditor_of, policy_text
+from refbus.trust.auditkeys import audit_key_id, keys_of
 from refbus.trust.ceremony import DEVELOPMENT_KIB, all_signers, sign_with
 from refbus.trust.custody import create_key, export_public, import_public, load_signer
 from refbus.trust.enrolment import (
@@ -20,6 +23,7 @@ from refbus.trust.enrolment import (
     answer_challenge,
     check_answer,
     first_file,
+    make_audit_update,
     make_challenge,
     make_request,
     make_update,
@@ -172,6 +176,68 @@ def test_a_revoked_epoch_is_over_at_once(fed: Lab, store: TrustStore) -> None:
     member = read(store, fed.files()).organisations[SHELTER]
     assert member.current_kem_key(NOW_MS) is None
     assert member.current_signing_key(NOW_MS) is not None
+
+
+def _checker(store: TrustStore) -> OrgId:
+    """Return the auditor of kz."""
+    return auditor_of(store.history.latest, KZ).org_id
+
+
+def test_new_shards_of_a_log_are_published(fed: Lab, store: TrustStore) -> None:
+    """An update of the auditor, signed into the directory by its country alone; the old shards stay."""
+    checker, publication = _checker(store), fed.publication()
+    secret, at_ms = fed.home(checker).log_secret(PASSPHRASE), later(200)
+    held = store.history.latest.organisations[checker]
+    update = make_audit_update(held, secret, ("kz.audit.refbus.example", None), fed.pair(checker), at_ms)
+    changes.update_keys(publication, update, checker)
+    assert publication.missing() == {"kz": 1}
+    fed.publish(publication)
+    found = audit_keys(read(store, fed.files()), KZ)
+    assert list(found.logs) == ["2026b", "2027a", "2027b", "2028a", "2028b"]
+
+
+@pytest.mark.parametrize("by_anchors", [False, True])
+def test_a_revoked_audit_key_counts_no_more(fed: Lab, store: TrustStore, *, by_anchors: bool) -> None:
+    """By its id; the others stay. What the anchors revoked no update brings back."""
+    checker, publication = _checker(store), fed.publication()
+    held = store.history.latest.organisations[checker]
+    kid = audit_key_id(audit_keys(store.history.latest, KZ).logs["2026b"].public)
+    changes.revoke(publication, checker, kid, NOW_MS, by_anchors=by_anchors)
+    assert publication.missing() == ({"targets": 3} if by_anchors else {"kz": 1})
+    again = fed.home(checker).log_secret(PASSPHRASE)
+    update = make_audit_update(held, again, ("kz.audit.refbus.example", None), fed.pair(checker), NOW_MS)
+    fed.publish(publication)
+    left = list(audit_keys(read(store, fed.files()), KZ).logs)
+    assert left == ["2027a", "2027b", "2028a"]
+    second = fed.publication()
+    changes.update_keys(second, update, checker)
+    fed.publish(second)
+    assert ("2026b" in audit_keys(read(store, fed.files()), KZ).logs) != by_anchors
+
+
+def test_a_suspended_auditor_keeps_its_audit_keys_listed(fed: Lab, store: TrustStore) -> None:
+    """They are there when it comes back; meanwhile its log has no policy and it is no witness."""
+    checker = _checker(store)
+    for status in (OrgStatus.SUSPENDED, OrgStatus.ACTIVE):
+        publication = fed.publication()
+        changes.set_status(publication, checker, status)
+        fed.publish(publication)
+        directory = read(store, fed.files())
+        assert len(directory.organisations[checker].audit_keys) == 6
+        assert ("witness kz-ed25519" in policy_text(directory, UZ)) == (status is OrgStatus.ACTIVE)
+
+
+def test_recovery_restarts_an_auditors_audit_keys(fed: Lab, store: TrustStore) -> None:
+    """The old ones are gone with the key that vouched for them; the request brings the new ones."""
+    checker = _checker(store)
+    profile = Profile(checker, KZ, OrgRole.AUDITOR, "Fictional auditor")
+    keys = keys_of(LogSecret(bytes(32)), "kz.audit.refbus.example", ["2026b"])
+    publication = fed.publication()
+    member = first_file(profile, signing_pair("recovered"), kem_private("recovered"), NOW_MS, audit=keys)
+    changes.recover(publication, member, NOW_MS)
+    fed.publish(publication)
+    found = audit_keys(read(store, fed.files()), KZ)
+    assert found.logs == {"2026b": keys[0]}
 
 
 def test_an_earlier_compromise_moves_the_time_back_only(fed: Lab, store: TrustStore) -> None:

@@ -11,6 +11,8 @@ import pytest
 from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, parse_org_id
 from refbus.errors import Code, MalformedError, RefbusError, UntrustedError
+from refbus.tlog.custody import LogSecret
+from refbus.trust.auditkeys import keys_of
 from refbus.trust.canonical import dumps, loads
 from refbus.trust.endorsement import check_member, endorse_kem, endorse_signing
 from refbus.trust.enrolment import (
@@ -204,6 +206,25 @@ def test_a_request_asks_to_be_active() -> None:
     member = MemberFile.of(held, MEMBER.signing, MEMBER.kem)
     with pytest.raises(MalformedError):
         parse_request(dumps({"format": "refbus/enrolment-request/1", "member": member.to_mapping()}))
+
+
+def test_an_auditor_may_ask_with_its_audit_keys_at_once() -> None:
+    """They go through the same exchange; in anyone else's request, or with a false signature, they are refused."""
+    keys = keys_of(LogSecret(bytes(32)), "kz.audit.refbus.example", ["2026b"])
+    profile = dataclasses.replace(PROFILE, role=OrgRole.AUDITOR)
+    request = make_request(profile, PAIR, KEM, NOW_MS, audit=keys)
+    challenge, pending = make_challenge(request)
+    member = check_answer(pending, answer_challenge(challenge, request, KEM), request)
+    assert member.organisation.audit_keys == tuple(sorted(key.vkey for key in keys))
+    false = loads(request)
+    false["member"]["audit_keys"][0]["endorsement"] = false["member"]["audit_keys"][1]["endorsement"]
+    for content, code in (
+        (make_request(PROFILE, PAIR, KEM, NOW_MS, audit=keys), Code.KEY_INVALID),
+        (dumps(false), Code.KEY_NOT_ENDORSED),
+    ):
+        with pytest.raises(UntrustedError) as caught:
+            parse_request(content)
+        assert caught.value.code is code
 
 
 def test_an_organisation_without_epochs_starts_again() -> None:

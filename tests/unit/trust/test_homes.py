@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from refbus.core.directory import OrgRole
+from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError, SetupError
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.shards import shards_from
+from refbus.trust.auditing import audit_keys, log_policy
+from refbus.trust.auditkeys import keys_of
 from refbus.trust.ceremony import DEVELOPMENT_KIB
 from refbus.trust.homes import Home, Identity
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, lab
 from support.directories import NOW_MS, kem_private, signing_pair
 
+CHECKER = OrgId("kz-checker1")
 ME = Identity(AGENCY, KZ, OrgRole.NATIONAL_AGENCY)
 
 
@@ -57,6 +63,24 @@ def test_another_member_s_key_file_is_refused(tmp_path: Path) -> None:
     assert _code(lambda: two.kem_keys(PASSPHRASE)) is Code.KEYFILE_DAMAGED
 
 
+def test_an_auditor_s_home_keeps_one_log_secret(tmp_path: Path) -> None:
+    """Under its passphrase and its owner's label; a second one never takes its place."""
+    home = Home.create(tmp_path / "home", Identity(CHECKER, KZ, OrgRole.AUDITOR), None)
+    assert not home.has_log_secret()
+    assert _code(lambda: home.log_secret(PASSPHRASE)) is Code.KEY_UNKNOWN
+    secret = LogSecret.generate()
+    path = home.save_log_secret(secret, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    assert (path, stat.S_IMODE(path.stat().st_mode)) == (home.folder / "keys" / "log.key", 0o600)
+    assert home.has_log_secret()
+    assert home.log_secret(PASSPHRASE).secret == secret.secret
+    assert home.signing_pairs(PASSPHRASE) == home.kem_keys(PASSPHRASE) == {}
+    assert _code(lambda: home.log_secret("wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert _code(lambda: home.save_log_secret(LogSecret.generate(), PASSPHRASE)) is Code.KEYFILE_UNSAFE
+    other = Home.create(tmp_path / "other", ME, None)
+    path.rename(other.keys / path.name)
+    assert _code(lambda: other.log_secret(PASSPHRASE)) is Code.KEYFILE_DAMAGED
+
+
 def test_the_root_is_pinned_once(tmp_path: Path) -> None:
     """Another root is not swapped in; without one there is no directory."""
     home = Home.create(tmp_path / "home", ME, None)
@@ -86,3 +110,24 @@ def test_development_homes_are_complete(tmp_path: Path) -> None:
         assert member.role is home.identity().role
         assert {key.kid for key in member.signing_keys} == set(home.signing_pairs(PASSPHRASE))
         assert {key.kid for key in member.kem_keys} == set(home.kem_keys(PASSPHRASE))
+
+
+def test_every_country_of_a_development_federation_has_a_log(tmp_path: Path) -> None:
+    """Each auditor holds the secret of the keys that it lists, for this half-year and three more; nobody else has one.
+
+    Every policy can be met, and gives a file for offline use.
+    """
+    fed = lab(tmp_path)
+    directory = fed.store(tmp_path / "reader")
+    directory.refresh_from(fed.files(), NOW_MS)
+    latest = directory.history.latest
+    for org_id, member in latest.organisations.items():
+        home = fed.home(org_id)
+        assert home.has_log_secret() == (member.role is OrgRole.AUDITOR) == bool(member.audit_keys)
+        if home.has_log_secret():
+            name = f"{member.country}.audit.refbus.example"
+            expected = keys_of(home.log_secret(PASSPHRASE), name, shards_from(NOW_MS, 4))
+            assert member.audit_keys == tuple(sorted(key.vkey for key in expected))
+    for country in latest.countries():
+        assert len(log_policy(latest, country).groups) == 4
+        assert audit_keys(latest, country).shards_ahead(NOW_MS) == 3

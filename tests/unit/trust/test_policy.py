@@ -54,6 +54,14 @@ def test_only_kg_tells_the_person_of_each_transfer() -> None:
     assert telling == ["kg"]
 
 
+@pytest.mark.parametrize("country", COUNTRIES)
+def test_two_of_the_other_three_cosign_each_countrys_log(country: str) -> None:
+    """One may be away, and no single neighbour is enough; 0 is a value too: none demanded."""
+    text = (KEYS / "policies" / f"{country}.toml").read_text("utf-8")
+    assert parse_policy(compile_policy(text)).audit_quorum == 2
+    assert parse_policy(compile_policy(text.replace("audit_quorum = 2", "audit_quorum = 0"))).audit_quorum == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -74,6 +82,10 @@ def test_only_kg_tells_the_person_of_each_transfer() -> None:
         ("deliver_s = 900", "deliver_s = 0"),
         ('languages = ["en", "ru"]', 'languages = ["ru", "en"]'),
         ("[scope]", "[scope"),
+        ("audit_quorum = 2\n", ""),
+        ("audit_quorum = 2", "audit_quorum = 17"),
+        ("audit_quorum = 2", "audit_quorum = -1"),
+        ("audit_quorum = 2", "audit_quorum = true"),
         ('notice_id = "referral-1"', 'notice_id = ""'),
     ],
 )
