@@ -15,6 +15,8 @@ from refbus.core.directory import Directory, OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import RefbusError, UncheckableError
 from refbus.resources import data_dir
+from refbus.tlog.custody import LogSecret
+from refbus.trust.auditkeys import AuditKeys, keys_of
 from refbus.trust.canonical import dumps, loads
 from refbus.trust.custody import import_public
 from refbus.trust.description import parse_description
@@ -32,6 +34,16 @@ PROFILE = Profile(ORG, CountryCode("uz"), OrgRole.NGO, "Fictional shelter")
 MEMBER = first_file(PROFILE, signing_pair("property"), kem_private("property"), NOW_MS)
 FILE = MEMBER.encode()
 ENROLMENT = enrolment_of(MEMBER).encode()
+AUDITOR = first_file(
+    Profile(OrgId("uz-checker1"), CountryCode("uz"), OrgRole.AUDITOR, "Fictional auditor"),
+    signing_pair("property"),
+    kem_private("property"),
+    NOW_MS,
+    audit=keys_of(LogSecret(bytes(32)), "uz.audit.refbus.example", ["2026b"]),
+)
+AUDIT_FILE = AUDITOR.encode()
+AUDIT_ENROLMENT = enrolment_of(AUDITOR).encode()
+VKEY = AUDITOR.audit[0].vkey.encode()
 POLICY = compile_policy((data_dir("keys") / "policies" / "uz.toml").read_text("utf-8"))
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=10)
@@ -49,6 +61,8 @@ _PARSERS: list[Callable[[bytes], object]] = [
     import_public,
     lambda content: load_member(content, ENROLMENT),
     lambda content: load_member(FILE, content),
+    lambda content: load_member(content, AUDIT_ENROLMENT),
+    lambda content: AuditKeys.of([content.decode("utf-8", "replace")]),
     lambda content: parse_description(content.decode("utf-8", "replace"), Path()),
     lambda content: compile_policy(content.decode("utf-8", "replace")),
 ]
@@ -58,7 +72,7 @@ _PARSERS: list[Callable[[bytes], object]] = [
 @given(st.data(), st.sampled_from(_PARSERS))
 def test_any_bytes_give_a_value_or_our_error(data: st.DataObject, parse: Callable[[bytes], object]) -> None:
     """Noise, JSON of any shape, and damaged files."""
-    start = data.draw(st.sampled_from([FILE, ENROLMENT, POLICY]))
+    start = data.draw(st.sampled_from([FILE, ENROLMENT, POLICY, AUDIT_FILE, VKEY]))
     cut = data.draw(st.integers(0, len(start)))
     damaged = start[:cut] + data.draw(st.binary(max_size=4)) + start[cut + data.draw(st.integers(0, 4)) :]
     shaped = dumps({"format": "refbus/organisation/1", "x": data.draw(_JSON)})
@@ -92,6 +106,17 @@ def test_no_flipped_bit_of_a_member_file_brings_other_keys(bit: int) -> None:
         (key.kid, key.public, key.not_before_ms, key.not_after_ms) for key in good.kem_keys
     ]
     assert [key.ed25519 for key in found.signing_keys] == [key.ed25519 for key in good.signing_keys]
+
+
+@settings(max_examples=100)
+@given(st.integers(AUDIT_FILE.index(b'"audit_keys"') * 8, AUDIT_FILE.index(b'"country"') * 8 - 1))
+def test_no_flipped_bit_brings_other_audit_keys(bit: int) -> None:
+    """Every bit of the audit keys and of what vouches for them is needed."""
+    changed = bytearray(AUDIT_FILE)
+    changed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(RefbusError):
+        load_member(bytes(changed), AUDIT_ENROLMENT)
+    assert load_member(AUDIT_FILE, AUDIT_ENROLMENT).audit_keys == AUDITOR.organisation.audit_keys
 
 
 @given(st.text(max_size=80), st.binary(max_size=50))

@@ -16,6 +16,7 @@ from refbus.wire import transport
 from refbus.wire.codelists import code_list
 from refbus.wire.consent import decode_record, decode_signed, encode_record, encode_signed
 from refbus.wire.fields import FieldSpec, Kind
+from refbus.wire.logs import LogProofs, WitnessMail
 from refbus.wire.message import decode_block, decode_header, encode_block, encode_header
 from refbus.wire.payload import (
     categories_of,
@@ -31,6 +32,7 @@ from support.payloads import EVENT_ID, REFERRAL_ID, full
 
 WIRE = sorted(path.stem for path in (data_dir("schemas") / "wire").glob("*.avsc"))
 RECORDS = [kind for kind in vars(transport).values() if isinstance(kind, type) and issubclass(kind, WireRecord)]
+LOGS = (WitnessMail, LogProofs)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 few, some = (settings(max_examples=count, deadline=None) for count in (30, 150))
 
@@ -120,11 +122,13 @@ def test_values_come_back_and_no_bit_is_free(name: str, data: st.DataObject) -> 
         assert codec(name).decode(bytes(turned)) != value
 
 
-@pytest.mark.parametrize("kind", [kind for kind in RECORDS if kind is not WireRecord], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*(kind for kind in RECORDS if kind is not WireRecord), *LOGS], ids=lambda kind: kind.__name__
+)
 @few
 @given(data=st.data())
-def test_transport_records_parse_or_are_malformed(kind: type[WireRecord], data: st.DataObject) -> None:
-    """A transport record that parses encodes to the same bytes; any other is a MalformedError."""
+def test_topic_records_parse_or_are_malformed(kind: type[WireRecord | LogProofs], data: st.DataObject) -> None:
+    """A record of a topic that parses encodes to the same bytes; any other is a MalformedError."""
     value = data.draw(_values(codec(kind.__name__).document, {}))
     raw = codec(kind.__name__).encode(value)
     with suppress(MalformedError):
