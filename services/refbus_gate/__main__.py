@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from refbus.bus import confluent
@@ -30,7 +31,7 @@ from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
 from refbus_gate.gate import Gate
 from refbus_gate.home import GateHome, order_replay
-from refbus_gate.statistics import edition_of, write_edition
+from refbus_gate.statistics import edition_of, first_edition, write_edition
 
 
 def main(arguments: list[str]) -> None:
@@ -75,7 +76,8 @@ def _statistics(settings: GateSettings, year: int, file: Path) -> None:
     if history is None:
         raise SetupError(Code.DIRECTORY_INVALID, "this gate has no directory yet")
     try:
-        write_edition(edition_of(store, history.latest, settings.country, year, now_ms), file)
+        make = partial(edition_of, store, history.latest, settings.country, year, now_ms)
+        write_edition(first_edition(settings.home / "statistics", year, make), file)
     finally:
         store.close()
 

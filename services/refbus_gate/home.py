@@ -3,6 +3,7 @@
 keys/state.key         key file "state <gate>": the key that the node store is sealed under; made at the first start
 store/node.db          the node store
 store/audit-keys.db    one audit key per case; back it up apart from node.db
+statistics/<year>.json the one edition of a year's counts
 replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
 """
 

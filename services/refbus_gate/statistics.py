@@ -1,22 +1,25 @@
 """`python -m refbus_gate statistics YEAR FILE`: the counts of a closed year that may be published, from routing facts.
 
-The file is written once: an edition that is out is never replaced by another.
+The first edition of a year is kept in the gate's home, and is what every later call gives: two editions, made at
+different times, could be subtracted from each other.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from refbus.core.course import state_of
-from refbus.core.directory import Directory
+from refbus.core.directory import MEMBER_ROLES, Directory
 from refbus.core.ids import CountryCode
 from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
 from refbus.errors import Code, SetupError
 from refbus.store.node import NodeStore
 from refbus.store.reads import every_fact
+from refbus.trust.files import write_whole
 from refbus_gate.remembered import decode_referral
 from refbus_gate.timetable import country_of
 from refbus_gate.view import REFERRAL
@@ -29,7 +32,21 @@ def edition_of(store: NodeStore, directory: Directory, country: CountryCode, yea
     if year >= datetime.fromtimestamp(now_ms / 1000, UTC).year:
         raise SetupError(Code.USAGE, "a year is counted when it is over (UTC)")
     courses = [each for each in _courses(store, directory, country) if each.year == year]
-    return _edition(tables(courses, directory.countries(), LEAST_THRESHOLD), country, year)
+    return _edition(tables(courses, destinations(directory, country), LEAST_THRESHOLD), country, year)
+
+
+def first_edition(folder: Path, year: int, make: Callable[[], str]) -> str:
+    """Return the edition of a year that is kept in `folder`; the first time the one that `make` makes.
+
+    Raises StoreError, SetupError FILE_UNREADABLE, and what `make` raises.
+    """
+    kept = folder / f"{year}.json"
+    if not kept.exists():
+        write_whole(kept, make().encode())
+    try:
+        return kept.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SetupError(Code.FILE_UNREADABLE, f"statistics/{kept.name}") from None
 
 
 def write_edition(edition: str, file: Path) -> None:
@@ -54,6 +71,12 @@ def _courses(store: NodeStore, directory: Directory, country: CountryCode) -> It
                 found = counted(known.facts, known.minor, destination)
                 if found is not None:
                     yield found
+
+
+def destinations(directory: Directory, country: CountryCode) -> Iterator[CountryCode]:
+    """Yield the countries in which there is an organisation to write to: everybody knows of the others' zeros."""
+    members = Counter(each.country for each in directory.organisations.values() if each.role in MEMBER_ROLES)
+    yield from (each for each in directory.countries() if members[each] > (each == country))
 
 
 def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from refbus.core.directory import MEMBER_ROLES
 from refbus.core.ids import CountryCode
 from refbus.core.machine import CourseKind
 from refbus.core.statistics import Age, Counted, tables
 from refbus.core.vocabulary import EventType, Priority
 from refbus.errors import Code, SetupError
 from refbus.store.node import NodeStore
-from refbus_gate.statistics import edition_of, write_edition
+from refbus_gate.statistics import destinations, edition_of, first_edition, write_edition
 from support.commands import Commands
 from support.gateways import case_file, id_of, incoming, say, sent
 from support.nodes import Road
@@ -55,6 +57,7 @@ def test_a_year_of_referrals_is_counted_at_the_country_that_began_them(shared: R
         assert (of_kind["total"], of_kind["cells"]) == (14, {}), "twelve beside the total would tell the two"
     assert table(found, "REPATRIATION", "outcome")["total"] is None
     assert table(edition(shared, UZ), "REFERRAL", "outcome")["total"] is None
+    assert table(found, "REFERRAL", "destination")["total"] == 14
     file = tmp_path / "kz-2026.json"
     write_edition(json.dumps(found), file)
     with pytest.raises(SetupError) as caught:
@@ -67,6 +70,30 @@ def test_a_year_that_is_not_over_is_not_counted(shared: Road) -> None:
     with pytest.raises(SetupError) as caught:
         edition(shared, KZ, shared.clock())
     assert caught.value.code is Code.USAGE
+
+
+def test_the_first_edition_of_a_year_stays(tmp_path: Path) -> None:
+    """What is asked for later gives the same bytes: two editions could be subtracted."""
+    made = iter(("first", "second"))
+    folder = tmp_path / "statistics"
+    assert [first_edition(folder, 2026, lambda: next(made)) for _ in range(2)] == ["first", "first"]
+    assert first_edition(folder, 2027, lambda: next(made)) == "second"
+    (folder / "2028.json").write_bytes(b"\xff")
+    with pytest.raises(SetupError) as caught:
+        first_edition(folder, 2028, lambda: next(made))
+    assert caught.value.code is Code.FILE_UNREADABLE
+
+
+def test_a_country_in_which_nobody_is_has_no_cell(shared: Road) -> None:
+    """Everybody knows that its number is zero, so it hides nothing. The own country counts when two are there."""
+    directory = shared.nodes["kz"].home.trust.history.latest
+    members = [each for each in directory.organisations.values() if each.role in MEMBER_ROLES]
+    lonely = dataclasses.replace(
+        directory,
+        organisations={each.org_id: each for each in members if each.country == UZ or each.org_id == shared.agency},
+    )
+    assert list(destinations(lonely, KZ)) == [UZ]
+    assert list(destinations(directory, UZ)) == sorted({each.country for each in members})
 
 
 def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:

@@ -33,6 +33,10 @@ class OrgRole(StrEnum):
     INSPECTOR = "INSPECTOR"
 
 
+MEMBER_ROLES = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+"""Who may send and receive events about people."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A pair of public signing keys under one id. Validity is half-open, milliseconds UTC."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from refbus.core.consent import ConsentState, Decision, KnownConsent
 from refbus.core.consent_rules import minor_until
 from refbus.core.course import CourseView, may_emit, rule_in, state_of
-from refbus.core.directory import CountryPolicy, Directory, DirectoryHistory, Organisation, OrgRole, OrgStatus
+from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.guards import gaps_from_facts
 from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim, Circumstances, invocation_problems, review_problems
 from refbus.core.machine import Role
@@ -20,7 +20,6 @@ from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, EventType
 from refbus.errors import Code
 
 HOUR_MS = 3_600_000
-_MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
 _STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """What even a suspended organisation must still be told."""
 _NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
@@ -157,7 +156,7 @@ def waiting(case: Matter) -> Iterator[Code]:
 
 def sender_stands(case: Matter) -> Iterator[Code]:
     """Look at the sender again: an event may have been held while its sender was suspended or lost a key."""
-    if case.sender.role not in _MEMBERS:
+    if case.sender.role not in MEMBER_ROLES:
         yield Code.ROLE_NOT_ALLOWED
     if case.sender.status is not OrgStatus.ACTIVE:
         yield Code.ORGANISATION_SUSPENDED
@@ -170,7 +169,7 @@ def sender_stands(case: Matter) -> Iterator[Code]:
 
 def recipient_stands(case: Matter) -> Iterator[Code]:
     """Demand an active organisation. A suspended one is still told to stop."""
-    if case.recipient.role not in _MEMBERS:
+    if case.recipient.role not in MEMBER_ROLES:
         yield Code.ROLE_NOT_ALLOWED
     if case.recipient.status is OrgStatus.REMOVED:
         yield Code.RECIPIENT_REVOKED

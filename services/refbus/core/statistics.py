@@ -2,7 +2,8 @@
 
 A country publishes only courses that began in it, so no two countries publish the same number. Each table splits one
 total; nothing else is published, so a suppressed number can be attacked through its own table alone. `publish` makes
-sure that such an attack leaves at least `threshold` possible values, for a reader who knows this very rule.
+sure that such an attack leaves at least `threshold` possible values, for a reader who knows this very rule and works it
+backwards through all tables that there could be. No cell is there that everybody knows to be zero.
 """
 
 from __future__ import annotations
@@ -66,60 +67,68 @@ def counted(facts: Iterable[EventFact], minor: bool | None, destination: Country
 
 
 def tables(courses: Iterable[Counted], countries: Iterable[CountryCode], threshold: int) -> tuple[Table, ...]:
-    """Return every table of one year's courses, safe to publish. `threshold` is never below LEAST_THRESHOLD."""
+    """Return every table of one year's courses, safe to publish. `threshold` is never below LEAST_THRESHOLD.
+
+    `countries` are those to which something could be sent.
+    """
     known, k = tuple(courses), max(threshold, LEAST_THRESHOLD)
-    places = sorted(countries)
+    places = sorted({*countries, *(each.destination for each in known)})
     found = []
     for kind in CourseKind:
         of_kind = [each for each in known if each.kind is kind]
         splits: dict[str, tuple[Iterable[str], Counter[str]]] = {
             "outcome": (_OUTCOMES[kind], Counter(each.outcome for each in of_kind)),
         }
-        if kind is not CourseKind.EMERGENCY:  # without a consent record nobody's age is known
-            splits["age"] = list(Age), Counter(each.age.value for each in of_kind)
         if kind is CourseKind.REFERRAL:
             splits["destination"] = places, Counter(each.destination for each in of_kind)
             splits["priority"] = list(Priority), Counter(each.priority.value for each in of_kind)
+        if kind is not CourseKind.EMERGENCY:  # without a consent record nobody's age is known
+            found.append(_by_age(kind, [each.age for each in of_kind], k))
         for name, (cells, counts) in splits.items():
             found.append(publish(kind, name, {cell: counts[cell] for cell in cells}, k))
     return tuple(found)
 
 
+def _by_age(kind: CourseKind, ages: list[Age], k: int) -> Table:
+    """Split by age, or not at all when somebody's is not known: that cell is nearly always zero, and hides no other."""
+    if Age.NOT_KNOWN in ages:
+        return Table(kind, "age", len(ages) if len(ages) >= k else None, {})
+    return publish(kind, "age", {age.value: ages.count(age) for age in (Age.ADULT, Age.CHILD)}, k)
+
+
 def publish(kind: CourseKind, split_by: str, counts: Mapping[str, int], k: int) -> Table:
     """Return the table with every number that would tell of fewer than `k` people left out.
 
-    Numbers below `k`, zero too, are left out; then the smallest others, until what is left out together says nothing
-    narrower than `k` values about any of it. Where even all of it left out would, the cells are not told at all.
+    Cells below a bound are left out together: first below `k`, then below twice that, and so on, until what is left out
+    together is wide enough. Where nothing would be told any more the cells are empty, and look alike whatever they are.
     """
-    total = sum(counts.values())
+    total, low = sum(counts.values()), k
     if total < k:
         return Table(kind, split_by, None, {})
-    small = {cell for cell, count in counts.items() if count < k}
-    hidden = set(small)
-    told = sorted((count, cell) for cell, count in counts.items() if cell not in small)
-    while hidden and not _is_safe(counts, small, hidden, k):
-        if not told:
-            return Table(kind, split_by, total, {})
-        hidden.add(told.pop(0)[1])
-    return Table(kind, split_by, total, {cell: None if cell in hidden else counts[cell] for cell in counts})
+    while len(hidden := [count for count in counts.values() if count < low]) < len(counts):
+        if not hidden or len(_possible(hidden, low, k)) >= k:
+            cells = {cell: None if count < low else count for cell, count in counts.items()}
+            return Table(kind, split_by, total, cells)
+        low *= 2
+    return Table(kind, split_by, total, {})
 
 
-def _is_safe(counts: Mapping[str, int], small: set[str], hidden: set[str], k: int) -> bool:
-    """Tell whether each hidden cell may be one of `k` values for one who knows the sum and which cells are small.
+def _possible(hidden: list[int], bound: int, k: int) -> set[int]:
+    """Return values that any one of the hidden cells may have, for one who knows their sum, `bound` and this rule.
 
-    The others that are hidden are at least `k`, and at most the smallest that is told, since those are hidden first.
+    Each stands for a table that is published alike: one small value, `others` cells that only the last doubling hid,
+    the rest zero. At every earlier bound the small value alone was hidden, and that is never enough. So it is enough to
+    count them, and which cells are small is not asked: the answer depends on what is published alone.
     """
-    together = sum(counts[cell] for cell in hidden)
-    told = [count for cell, count in counts.items() if cell not in hidden]
-    most = min(told, default=together)
-    bounds = {cell: (0, k - 1) if cell in small else (k, most) for cell in hidden}
-    lowest, highest = sum(low for low, _ in bounds.values()), sum(high for _, high in bounds.values())
-    for low, high in bounds.values():
-        least = max(low, together - (highest - high))
-        greatest = min(high, together - (lowest - low))
-        if greatest - least + 1 < k:
-            return False
-    return True
+    together, low, high = sum(hidden), bound // 2 if bound > k else 0, bound - 1
+    found: set[int] = set()
+    for others in range(1, len(hidden)):
+        for small in range(k - 1 if bound > k else k):
+            rest = together - small
+            if others * low <= rest <= others * high:
+                found.add(small)
+                found.update(range(max(low, rest - (others - 1) * high), min(high, rest - (others - 1) * low) + 1))
+    return found
 
 
 _GROUPS: Mapping[CourseKind, Mapping[str, frozenset[str]]] = {
