@@ -1,6 +1,6 @@
 """`python -m demo.stack up|down`: a whole federation on this machine, as real processes that keep running.
 
-`up` writes var/run/state.json: broker addresses, countries, process ids, metrics ports and gateway homes. `down` stops
+`up` writes var/run/state.json: broker addresses, countries, process ids, ports and homes. `down` stops
 exactly what is written there.
 """
 
@@ -31,6 +31,7 @@ from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
+from refbus.trust.auditing import auditor_of
 from refbus.trust.ceremony import DEVELOPMENT_KIB
 from refbus_gateway.home import Home as GatewayHome
 from refbus_gateway.keyring import store_label
@@ -47,7 +48,7 @@ class StackError(Exception):
 
 @dataclass(slots=True)
 class Stack:
-    """The processes of one world: a gate for each country, a gateway for each organisation."""
+    """The processes of one world: a gate and an auditor for each country, a gateway for each organisation."""
 
     world: World
     services: dict[str, Service] = field(default_factory=dict)
@@ -64,15 +65,22 @@ class Stack:
         }
 
     def start(self, say: Say) -> None:
-        """Start every gate and gateway and wait until each has a verified directory. Raises StackError."""
+        """Start every gate, auditor and gateway and wait until each has a verified directory. Raises StackError."""
         homes = self.homes
         for org, home in homes.items():
             _make_cheap_store_key(org, home)
-        names = [*(f"gate-{country}" for country in self.world.countries), *(f"gateway-{org}" for org in homes)]
-        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        countries = self.world.countries
+        nodes = [f"{kind}-{country}" for kind in ("gate", "auditor") for country in countries]
+        names = [*nodes, *(f"gateway-{org}" for org in homes)]
+        served = [*names, *(f"log-{country}" for country in countries)]
+        self.ports = dict(zip(served, free_ports(len(served)), strict=True))
         say(f"gates: {len(self.world.countries)}, one for each country")
-        for country in self.world.countries:
+        for country in countries:
             self._start(f"gate-{country}", (sys.executable, "-m", "refbus_gate"), self.gate_environment(country))
+        say(f"auditors: {len(countries)}, each keeps the log of its country and witnesses those of the others")
+        for country in countries:
+            argv = (sys.executable, "-m", "refbus_auditor")
+            self._start(f"auditor-{country}", argv, self.auditor_environment(country))
         say(f"gateways: {len(homes)}, one for each organisation")
         for org in homes:
             argv = (str(Path(sys.executable).with_name("refbus")), "run")
@@ -98,9 +106,23 @@ class Stack:
             "REFBUS_METRICS_PORT": str(self.ports[f"gate-{country}"]),
             "REFBUS_CLOCK_FILE": str(self.world.clock_file),
         }
-        for cluster in self.world.countries:
-            own |= self._cluster(cluster, f"{country}-gate")
-        return _base() | own
+        return _base() | own | self._clusters(f"{country}-gate")
+
+    def auditor_environment(self, country: CountryCode) -> dict[str, str]:
+        """Return the settings of a country's auditor."""
+        own = {
+            "REFBUS_COUNTRY": country,
+            "REFBUS_AUDITOR_HOME": str(self.world.paths.home(self.auditor(country))),
+            "REFBUS_AUDITOR_PASSPHRASE_FILE": str(self.world.passphrase_file),
+            "REFBUS_AUDITOR_PORT": str(self.ports[f"log-{country}"]),
+            "REFBUS_METRICS_PORT": str(self.ports[f"auditor-{country}"]),
+            "REFBUS_CLOCK_FILE": str(self.world.clock_file),
+        }
+        return _base() | own | self._clusters(self.auditor(country))
+
+    def auditor(self, country: CountryCode) -> OrgId:
+        """Return the id of a country's auditor."""
+        return auditor_of(self.world.directory(self.world.now_ms()), country).org_id
 
     def gateway_environment(self, org: OrgId) -> dict[str, str]:
         """Return the settings of an organisation's gateway, also for a person's commands."""
@@ -135,6 +157,9 @@ class Stack:
             "root": str(self.world.paths.root),
             "passphrase_file": str(self.world.passphrase_file),
             "gates": {country: str(self.world.paths.gate(country)) for country in self.world.countries},
+            "auditors": {
+                country: str(self.world.paths.home(self.auditor(country))) for country in self.world.countries
+            },
             "homes": {org: str(home) for org, home in self.homes.items()},
             "metrics_ports": self.ports,
             "processes": {
@@ -145,6 +170,12 @@ class Stack:
 
     def _start(self, name: str, argv: tuple[str, ...], environment: dict[str, str]) -> None:
         self.services[name] = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
+
+    def _clusters(self, principal: str) -> dict[str, str]:
+        found = dict[str, str]()
+        for country in self.world.countries:
+            found |= self._cluster(country, principal)
+        return found
 
     def _cluster(self, country: CountryCode, principal: str) -> dict[str, str]:
         tls = self.world.tls_folder(principal)

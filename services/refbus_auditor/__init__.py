@@ -1,1 +1,1 @@
-"""The auditor of a country, which will keep the log of its audit entries. The import contracts bind it already."""
+"""The auditor of a country: the log of its audit entries, and a witness of the logs of the others."""

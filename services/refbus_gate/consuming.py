@@ -40,7 +40,7 @@ class SourceDecider:
 
     def note_failure(self, offset: int) -> int:
         """Count, durably, that the record at `offset` failed alone; return how often it has."""
-        return note_failure(self.core.parts.store, self.source.topic, offset)
+        return note_failure(self.core.parts.store.database, self.source.topic, offset)
 
     def self_test(self) -> None:
         """Raise StoreError when the store does not work."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from refbus.audit.leaf import LEAF_SIZE, PREFIX
+from refbus.crypto.framing import lp, sha256
 
 DIRECTORY_PREFIX: Final = b"refbus-directory/v1"
 _DIRECTORY: Final = re.compile(
@@ -24,6 +25,11 @@ class Shape(StrEnum):
 
     AUDIT = "AUDIT"
     DIRECTORY = "DIRECTORY"
+
+
+def directory_leaf(path: str, content: bytes) -> bytes:
+    """Return the entry that tells that a metadata file of the directory, by its relative path, was seen as it is."""
+    return DIRECTORY_PREFIX + lp(path.encode()) + sha256(content)
 
 
 def shape_of(entry: bytes) -> Shape | None:

@@ -13,6 +13,18 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
             "the proof does not lead to the root of the log: the entry, its place or the tree is another one",
             "Do not rely on it. Keep the file and the checkpoint: together they may show that a log was changed.",
         ),
+        Code.LOG_FORKED: Explanation(
+            "one log has signed two histories: two trees of one size with different roots",
+            "Stop relying on that log. Keep both checkpoints, which convict it, and tell the other countries.",
+        ),
+        Code.LOG_OTHER_SIZE: Explanation(
+            "the witness knows another size of the log than the one that the proof begins at",
+            "Nothing to do: the log asks again from the size that the witness has.",
+        ),
+        Code.LOG_ROLLED_BACK: Explanation(
+            "others have cosigned or read more of this log than its own store knows: an old copy was brought back",
+            "Do not let this auditor sign. Bring back the newest store; docs/howto-operate.md says more.",
+        ),
         Code.QUORUM_MISSING: Explanation(
             "too few witnesses that the policy names have cosigned the checkpoint",
             "Ask for a newer proof; if it lasts, ask the auditor of the country why the witnesses do not sign.",

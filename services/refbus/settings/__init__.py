@@ -5,6 +5,7 @@ from refbus.settings.parsers import read_secret_file
 from refbus.settings.reader import explain, from_environment
 from refbus.settings.services import (
     ALL_SETTINGS,
+    AuditorSettings,
     CommonSettings,
     GateSettings,
     GatewaySettings,
@@ -15,6 +16,7 @@ from refbus.settings.services import (
 
 __all__ = [
     "ALL_SETTINGS",
+    "AuditorSettings",
     "CommonSettings",
     "ExplainedSetting",
     "GateSettings",

@@ -137,6 +137,50 @@ class GateSettings(ServingSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class AuditorSettings(ServingSettings):
+    """The auditor of one country."""
+
+    country: CountryCode = setting("REFBUS_COUNTRY", parsers.country(), doc="Country of this node.")
+    home: Path = setting("REFBUS_AUDITOR_HOME", parsers.path(), doc="Folder of the auditor: keys, directory, logs.")
+    passphrase_file: Path = setting(
+        "REFBUS_AUDITOR_PASSPHRASE_FILE",
+        parsers.path(),
+        secret=True,
+        doc="File, readable by the owner alone, whose first line opens the key files of the auditor.",
+    )
+    batch_records: int = setting(
+        "REFBUS_AUDITOR_BATCH_RECORDS",
+        parsers.integer(1, 4096),
+        default=1000,
+        doc="Most entries in one transaction.",
+    )
+    port: int | None = setting(
+        "REFBUS_AUDITOR_PORT",
+        parsers.integer(0, 65535),
+        default=None,
+        doc="Port on which logs and witness are served over HTTP; 0 takes a free one; without it there is none.",
+    )
+    host: str = setting(
+        "REFBUS_AUDITOR_HOST",
+        parsers.host(),
+        default="127.0.0.1",
+        doc="Address on which the logs and the witness are served.",
+    )
+    public: bool = setting(
+        "REFBUS_AUDITOR_PUBLIC",
+        parsers.boolean(),
+        default=False,
+        doc="Must be yes when REFBUS_AUDITOR_HOST is not of this machine alone.",
+    )
+    watchdog_s: float = setting(
+        "REFBUS_AUDITOR_WATCHDOG_SECONDS",
+        parsers.seconds(5, 3600),
+        default=60.0,
+        doc="The process ends when entries wait, broker and store answer, and nothing has moved for this long.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySettings(ServingSettings):
     """The gateway of one organisation."""
 
@@ -167,5 +211,5 @@ class OpsSettings(CommonSettings):
     )
 
 
-ALL_SETTINGS: tuple[type[CommonSettings], ...] = (GateSettings, GatewaySettings, OpsSettings)
+ALL_SETTINGS: tuple[type[CommonSettings], ...] = (AuditorSettings, GateSettings, GatewaySettings, OpsSettings)
 """Every settings class. The reference page is made from them."""

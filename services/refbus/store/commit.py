@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
+from refbus.store.engine import Database
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.store.prepared import Prepared
@@ -21,10 +22,10 @@ from refbus.store.rows import Changes, Fact, HoldRow, Kept, Position, RecordRow
 from refbus.store.tables import deadline, fact, failure, fence, hold, inbox, ping, position, quarantine, record
 
 
-def note_failure(store: NodeStore, topic: str, offset: int) -> int:
+def note_failure(database: Database, topic: str, offset: int) -> int:
     """Count, durably, that a record failed alone; return how often it has."""
     this = (failure.c.topic == topic) & (failure.c.offset == offset)
-    with store.database.writing() as connection:
+    with database.writing() as connection:
         changed = connection.execute(update(failure).where(this).values(attempts=failure.c.attempts + 1))
         if changed.rowcount == 0:
             connection.execute(insert(failure).values(topic=topic, offset=offset, attempts=1))
@@ -36,7 +37,7 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
     with store.database.writing() as connection:
         _move_fence(connection, expected_fence)
         if changes.position is not None:
-            _move_position(connection, changes.position, before)
+            move_position(connection, changes.position, before)
         _write_records(connection, store, changes)
         _write_facts(connection, store, changes)
         _write_holds(connection, store, changes, now_ms)
@@ -101,7 +102,8 @@ def _move_fence(connection: Connection, expected: int) -> None:
     connection.execute(insert(fence).values(id=1, decisions=1))
 
 
-def _move_position(connection: Connection, after: Position, before: Position | None) -> None:
+def move_position(connection: Connection, after: Position, before: Position | None) -> None:
+    """Write how far a topic is decided. Raises StoreError POSITION_CONFLICT when it is not where `before` says."""
     if before is None:
         connection.execute(insert(position).values(**asdict(after)))
         return

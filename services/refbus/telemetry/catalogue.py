@@ -11,16 +11,20 @@ from refbus.telemetry.labels import (
     DeadlineStep,
     Destination,
     Direction,
+    EntryResult,
     InboxResult,
     NoticeKind,
     Outcome,
     PingResult,
+    WitnessResult,
 )
 from refbus.telemetry.metric import Kind, Metric, Service
 
 _GATE = (Service.GATE,)
 _GATEWAY = (Service.GATEWAY,)
 _BOTH = (Service.GATE, Service.GATEWAY)
+_AUDITOR = (Service.AUDITOR,)
+_ALL = (*_BOTH, Service.AUDITOR)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
@@ -192,13 +196,13 @@ STORE_COMMIT_SECONDS = Metric(
 DIRECTORY_VERSION = Metric(
     "refbus_directory_version",
     Kind.GAUGE,
-    _BOTH,
+    _ALL,
     "Newest verified version of the directory; 0 before the first.",
 )
 DIRECTORY_AGE = Metric(
     "refbus_directory_age_seconds",
     Kind.AGE,
-    _BOTH,
+    _ALL,
     "Time since the newest verified version of the directory was published.",
 )
 CLOCK_SKEW = Metric(
@@ -263,6 +267,83 @@ GATEWAY_NOTICES = Metric(
     _GATEWAY,
     "Notices of the gate read, by kind.",
     {"kind": NoticeKind},
+)
+
+AUDITOR_ENTRIES = Metric(
+    "refbus_auditor_entries_total",
+    Kind.COUNTER,
+    _AUDITOR,
+    "Records read from the audit topic, by what became of them.",
+    {"result": EntryResult},
+)
+AUDITOR_REFUSALS = Metric(
+    "refbus_auditor_refusals_total",
+    Kind.COUNTER,
+    _AUDITOR,
+    "Reasons for which a record was not logged. The record itself is not kept.",
+    {"code": Code},
+)
+AUDITOR_WAITING = Metric(
+    "refbus_auditor_waiting_records",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Entries whose writer's key the directory does not have yet.",
+)
+AUDITOR_IMBALANCE = Metric(
+    "refbus_auditor_imbalance_records",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Records read less accounted for. Anything but 0 is an alarm.",
+)
+AUDITOR_LOG_SIZE = Metric(
+    "refbus_auditor_log_entries",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Entries in the log of this half-year.",
+)
+AUDITOR_UNPROVEN = Metric(
+    "refbus_auditor_unproven_entries",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Entries of which no member has a proof yet, since no quorum stands behind them.",
+)
+AUDITOR_COSIGNED_AGE = Metric(
+    "refbus_auditor_cosigned_age_seconds",
+    Kind.AGE,
+    _AUDITOR,
+    "Time since a quorum of witnesses last cosigned this country's log.",
+)
+AUDITOR_WITNESSED = Metric(
+    "refbus_auditor_witnessed_total",
+    Kind.COUNTER,
+    _AUDITOR,
+    "Requests of other countries' logs to this witness, by what it answered.",
+    {"result": WitnessResult},
+)
+AUDITOR_ALARMS = Metric(
+    "refbus_auditor_alarms_total",
+    Kind.COUNTER,
+    _AUDITOR,
+    "What other logs and witnesses sent that does not count, by code. LOG_FORKED convicts a log.",
+    {"code": Code},
+)
+AUDITOR_SHARDS_AHEAD = Metric(
+    "refbus_auditor_shards_ahead",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Half-years after this one for which the directory has the key of this country's log.",
+)
+AUDITOR_LAG = Metric(
+    "refbus_auditor_lag_records",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Records that wait on the broker to be logged.",
+)
+AUDITOR_PROGRESS_AGE = Metric(
+    "refbus_auditor_progress_age_seconds",
+    Kind.AGE,
+    _AUDITOR,
+    "Time since a position last moved, or since nothing was left to do: what the watchdog looks at.",
 )
 
 CATALOGUE: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

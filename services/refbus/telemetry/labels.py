@@ -74,3 +74,19 @@ class InboxResult(StrEnum):
     HELD = "HELD"
     REFUSED = "REFUSED"
     UNDECRYPTABLE = "UNDECRYPTABLE"
+
+
+class EntryResult(StrEnum):
+    """What became of a record that an auditor read from the audit topic."""
+
+    LOGGED = "LOGGED"
+    DUPLICATE = "DUPLICATE"
+    REFUSED = "REFUSED"
+
+
+class WitnessResult(StrEnum):
+    """What a witness answered to a log."""
+
+    COSIGNED = "COSIGNED"
+    OTHER_SIZE = "OTHER_SIZE"
+    REFUSED = "REFUSED"

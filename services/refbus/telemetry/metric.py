@@ -21,6 +21,7 @@ class Service(StrEnum):
 
     GATE = "gate"
     GATEWAY = "gateway"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)

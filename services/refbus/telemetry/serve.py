@@ -45,14 +45,19 @@ def serve(metrics: Metrics, port: int, host: str = "127.0.0.1", *, public: bool 
     Raises SetupError: UNSAFE_SETTING for an address that others can reach unless `public`, SETTINGS_INVALID for an
     address that is not in digits or is in use.
     """
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        raise SetupError(Code.SETTINGS_INVALID, "metrics address is not an IP address") from None
-    if not loopback and not public:
-        raise SetupError(Code.UNSAFE_SETTING, "metrics beyond this machine need REFBUS_METRICS_PUBLIC=yes")
+    check_host(host, public=public, setting="REFBUS_METRICS_PUBLIC")
     try:
         server, thread = start_http_server(port, host, metrics.registry)
     except OSError:
         raise SetupError(Code.SETTINGS_INVALID, f"metrics port {port} cannot be used") from None
     return MetricsServer(server, thread)
+
+
+def check_host(host: str, *, public: bool, setting: str) -> None:
+    """Refuse an address that others can reach unless that was said by `setting`. Raises SetupError as `serve`."""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise SetupError(Code.SETTINGS_INVALID, "the address to serve on is not an IP address") from None
+    if not loopback and not public:
+        raise SetupError(Code.UNSAFE_SETTING, f"serving beyond this machine needs {setting}=yes")

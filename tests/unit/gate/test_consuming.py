@@ -162,7 +162,7 @@ def test_failures_are_counted_across_restarts(world: World, monkeypatch: pytest.
     from refbus.store.commit import note_failure
 
     for _ in range(POISON_ATTEMPTS - 1):
-        note_failure(kz.store, "kz.outbox", 0)
+        note_failure(kz.store.database, "kz.outbox", 0)
     kz.restart()
     poison = Poison(world, monkeypatch, "bad", ZeroDivisionError())
     kz.consume()

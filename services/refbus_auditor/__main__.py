@@ -1,0 +1,52 @@
+"""`python -m refbus_auditor`: run the auditor of one country, or take something out of it.
+
+export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
+
+Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
+outside must start it again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from refbus.bus.harness import die, run
+from refbus.errors import Code, SetupError
+from refbus.explain import report_errors
+from refbus.settings import AuditorSettings, from_environment
+from refbus.telemetry import configure_logs, serve
+from refbus_auditor.app import auditor_app
+from refbus_auditor.auditor import Auditor
+from refbus_auditor.exporting import day_ms, export
+
+_ALWAYS = ("1970-01-01", "9999-12-31")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the auditor, or write an export beside the running one."""
+    configure_logs()
+    with report_errors():
+        settings = from_environment(AuditorSettings, os.environ)
+    with report_errors(debug_dir=settings.debug_dir):
+        match arguments:
+            case []:
+                _run(settings)
+            case ["export", file, *days] if len(days) <= 2:
+                first, last = (*days, *_ALWAYS[len(days) :])
+                export(settings.home, Path(file), day_ms(first), day_ms(last))
+            case _:
+                raise SetupError(Code.USAGE, "python -m refbus_auditor [export FILE [FROM [TO]]]")
+
+
+def _run(settings: AuditorSettings) -> None:
+    auditor = Auditor.open(settings, die)
+    if settings.metrics_port is not None:
+        serve(auditor.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public)
+    auditor.start()
+    run(auditor_app(auditor), auditor.stop)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

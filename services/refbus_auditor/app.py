@@ -1,0 +1,24 @@
+"""The auditor as a Faust application: one safe agent for the audit topic, one timer."""
+
+from __future__ import annotations
+
+import faust
+
+from refbus.bus.harness import WorkerSettings, create_app, every
+from refbus_auditor.auditor import Auditor
+
+_TICK_S = 1.0
+
+
+def auditor_app(auditor: Auditor) -> faust.App:
+    """Return the application of an opened auditor. Nothing runs yet."""
+    settings = auditor.settings
+    worker = WorkerSettings(
+        group=auditor.group,
+        address=auditor.addresses[settings.country],
+        data_dir=settings.home / "faust",
+        batch=settings.batch_records,
+    )
+    app = create_app(worker, auditor.consumers)
+    every(app, _TICK_S, auditor.tick)
+    return app

@@ -1,0 +1,182 @@
+"""One running auditor: everything of it but Faust, put together from settings, started and stopped in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from refbus import telemetry
+from refbus.bus import confluent
+from refbus.bus.address import BrokerAddress
+from refbus.bus.topicplan import verify
+from refbus.bus.topicset import auditor_group, wanted
+from refbus.bus.writing import write_all
+from refbus.clock import clock_from
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, SetupError
+from refbus.node.addresses import addresses
+from refbus.node.consuming import Consumer
+from refbus.node.following import DirectoryFollower
+from refbus.node.threads import Threads
+from refbus.node.watchdog import Watchdog
+from refbus.settings import AuditorSettings, Profile, read_secret_file
+from refbus.trust.auditing import audit_keys
+from refbus_auditor.core import AuditorCore, Hearers, Lines
+from refbus_auditor.home import AuditorHome
+from refbus_auditor.meters import Meters
+from refbus_auditor.serving import LogServer
+
+_FIRST_DIRECTORY_S = 60.0
+
+
+@dataclass(slots=True)
+class Auditor:
+    """The parts of a running auditor. `start` begins all threads, `stop` ends them; a crash of one ends the process."""
+
+    settings: AuditorSettings
+    home: AuditorHome
+    addresses: Mapping[CountryCode, BrokerAddress]
+    follower: DirectoryFollower
+    end: Callable[[str], None]
+    now_ms: Callable[[], int]
+    core: AuditorCore = field(init=False)
+    consumers: dict[str, Consumer] = field(init=False)
+    watchdog: Watchdog = field(init=False)
+    metrics: telemetry.Metrics = field(init=False)
+    meters: Meters = field(init=False)
+    threads: Threads = field(init=False)
+    server: LogServer | None = None
+
+    @classmethod
+    def open(cls, settings: AuditorSettings, end: Callable[[str], None]) -> Auditor:
+        """Open the home, wait for a first directory if there is none yet, and check the topics.
+
+        Raises SetupError, StoreError, TransportError; UncheckableError KEY_UNKNOWN while the directory does not have
+        the keys of this auditor.
+        """
+        where = addresses(settings, settings.country)
+        own = where[settings.country]
+        now_ms = clock_from(settings.clock_file)
+        home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+        home.trust.load(now_ms())
+        follower = DirectoryFollower(home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), now_ms)
+        auditor = cls(settings, home, where, follower, end, now_ms)
+        auditor._assemble()
+        return auditor
+
+    @property
+    def group(self) -> str:
+        """The consumer group that every standby of this auditor shares."""
+        return auditor_group(self.settings.country)
+
+    def start(self) -> None:
+        """Publish what a stop kept back, start the threads, and check the position against the log of the broker."""
+        settings = self.settings
+        self.core.publisher.recover()
+        if settings.port is not None:
+            self.server = LogServer(
+                self.home.log_folder, self.core.witness, settings.host, settings.port, public=settings.public
+            )
+        self.threads.start("directory", lambda stop: self.follower.run(stop, lambda: None))
+        self.threads.start("federation", self.core.inbound.run)
+        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end))
+        admin = confluent.admin(self.addresses[settings.country])
+        for topic, consumer in self.consumers.items():
+            consumer.start(admin.group_offset(self.group, topic))
+
+    def tick(self) -> None:
+        """Do what is due; called every second by a timer of the active auditor."""
+        if self.follower.moved.is_set():
+            self.follower.moved.clear()
+            self.core.log_directory(self.home.trust.files())
+            self.core.entries.again()
+        self.core.turn()
+        self._measure()
+
+    def stop(self) -> None:
+        """End all threads, close the store."""
+        if self.server is not None:
+            self.server.close()
+        self.threads.join()
+        self.core.outbound.close()
+        self.home.close()
+
+    def _assemble(self) -> None:
+        directory, country = self._first_directory(), self.settings.country
+        own = self.addresses[country]
+        self.threads = Threads(self.end)
+        self.metrics = telemetry.Metrics(telemetry.Service.AUDITOR, self.now_ms)
+        self.meters = Meters(self.metrics)
+        lines = Lines(
+            federation=lambda: confluent.reader(own, f"{country}.federation"),
+            others={
+                other: partial(confluent.producer, address)
+                for other, address in self.addresses.items()
+                if other != country
+            },
+            publish=partial(_write, own, f"{country}.proofs"),
+        )
+        hearers = Hearers(self.meters.counted, self.meters.witnessed, self._alarm)
+        self.core = AuditorCore(country, self.home, lambda: self.follower.history().latest, self.now_ms, lines, hearers)
+        self._require_own_keys(directory)
+        topic = self.core.topic
+        self._verify_topics(directory, topic)
+        self.consumers = {topic: Consumer(topic, self.core.entries, partial(confluent.reader, own, topic))}
+        patience_ms = int(self.settings.watchdog_s * 1000)
+        self.watchdog = Watchdog(
+            list(self.consumers.values()),
+            {topic: confluent.reader(own, topic)},
+            self.core.entries,
+            patience_ms,
+            self.now_ms,
+        )
+
+    def _first_directory(self) -> Directory:
+        deadline = time.monotonic() + _FIRST_DIRECTORY_S
+        while (newest := self.follower.newest()) is None:
+            if time.monotonic() > deadline:
+                raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
+            self.follower.turn()
+        self.follower.moved.set()  # what is in force at the start may not be logged yet
+        return newest
+
+    def _require_own_keys(self, directory: Directory) -> None:
+        """Refuse to begin with a secret whose keys are not those in the directory: nobody could check the log."""
+        listed = audit_keys(directory, self.settings.country)
+        mine = {key.verifier.public for key in self.home.secret.witness_keys(listed.name)}
+        if mine != {key.public for key in listed.witness.values()}:
+            raise SetupError(Code.KEY_UNKNOWN, "the directory has other keys for this auditor than its home")
+
+    def _verify_topics(self, directory: Directory, topic: str) -> None:
+        country = self.settings.country
+        own = self.addresses[country]
+        verify(
+            confluent.admin(own),
+            wanted(directory, country, production=self.settings.profile is Profile.PRODUCTION),
+            [topic, f"{country}.directory", f"{country}.federation", f"{country}.proofs"],
+            plaintext=own.tls is None,
+        )
+
+    def _alarm(self, code: Code) -> None:
+        self.meters.alarm(code)
+        if code is Code.LOG_ROLLED_BACK:
+            self.home.stop_for_good(code)
+            self.end("LOG_ROLLED_BACK: a witness has cosigned more of this log than this store knows")
+
+    def _measure(self) -> None:
+        directory = self.follower.history().latest
+        ahead = audit_keys(directory, self.settings.country).shards_ahead(self.now_ms())
+        self.meters.directory(directory, ahead)
+        self.meters.log(self.core.shards(), self.core.account())
+        self.meters.progress(self.watchdog)
+
+
+def _write(address: BrokerAddress, topic: str, values: Sequence[bytes]) -> None:
+    producer = confluent.producer(address)
+    try:
+        write_all(producer, topic, values)
+    finally:
+        producer.close()

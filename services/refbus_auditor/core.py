@@ -1,0 +1,154 @@
+"""The heart of the auditor: from entries in the store to files, signature, cosignatures and proofs. It knows no Kafka.
+
+Entries are logged when their batch is committed; `turn` does the rest. Nothing of it is waited for by anybody who sends
+a referral.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from refbus.audit.shapes import directory_leaf
+from refbus.bus.port import Producer, Reader
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.crypto.framing import sha256
+from refbus.errors import Code, RefbusError, TransportError
+from refbus.tlog.policy import Policy
+from refbus.trust.auditing import log_name, log_policy
+from refbus_auditor import ledger
+from refbus_auditor.cosigning import Cosigning
+from refbus_auditor.entries import Account, Counted, Entries, account
+from refbus_auditor.files import LogFolder
+from refbus_auditor.home import AuditorHome
+from refbus_auditor.ledger import Ledger, Shard
+from refbus_auditor.mailing import Inbound, Outbound
+from refbus_auditor.proving import Prover
+from refbus_auditor.publishing import Publisher
+from refbus_auditor.witnessing import Told, Witness
+
+_log = logging.getLogger("refbus.auditor")
+_METADATA = "metadata/"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The ways out of an auditor. `publish` returns when the broker has the values, or raises TransportError."""
+
+    federation: Callable[[], Reader]
+    others: Mapping[CountryCode, Callable[[], Producer]]
+    publish: Callable[[Sequence[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Who hears what happened: of entries, of requests to the witness, of what others sent that does not count."""
+
+    counted: Counted = lambda _result, _code, _number: None
+    witnessed: Told = lambda _result, _code: None
+    alarm: Callable[[Code], None] = lambda _code: None
+
+
+@dataclass(slots=True)
+class AuditorCore:
+    """The auditor of `country`. `directory` gives the newest version each time, `now_ms` this machine's time."""
+
+    country: CountryCode
+    home: AuditorHome
+    directory: Callable[[], Directory]
+    now_ms: Callable[[], int]
+    lines: Lines
+    hearers: Hearers = field(default_factory=Hearers)
+    entries: Entries = field(init=False)
+    publisher: Publisher = field(init=False)
+    witness: Witness = field(init=False)
+    inbound: Inbound = field(init=False)
+    outbound: Outbound = field(init=False)
+    _cosigning: Cosigning = field(init=False)
+    _prover: Prover = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the parts together. Raises UncheckableError KEY_UNKNOWN without an auditor in the directory."""
+        home, database, name = self.home, self.home.database, log_name(self.directory(), self.country)
+        files, key_of = LogFolder(home.log_folder, name), home.secret.log_key
+        self.entries = Entries(
+            self.topic, database, Ledger(name), self.directory, self.now_ms, counted=self.hearers.counted
+        )
+        self.publisher = Publisher(database, files, key_of)
+        self.witness = Witness(
+            self.country,
+            database,
+            home.secret.witness_keys(name),
+            self.directory,
+            home.evidence,
+            self.now_ms,
+            told=self.hearers.witnessed,
+        )
+        self.outbound = Outbound(self.lines.others)
+        self._cosigning = Cosigning(self.country, database, files, key_of, self.policy, self.outbound.send, self.now_ms)
+        self.inbound = Inbound(
+            self.country,
+            self.witness,
+            self._cosigning,
+            self.outbound,
+            self.lines.federation,
+            self.publisher.add_cosignatures,
+            self.hearers.alarm,
+        )
+        self._prover = Prover(database, files, self.lines.publish)
+
+    @property
+    def topic(self) -> str:
+        """The topic whose records are logged."""
+        return f"{self.country}.audit"
+
+    def policy(self) -> Policy:
+        """Return what others demand of this country's log. Raises UncheckableError KEY_UNKNOWN, QUORUM_MISSING."""
+        return log_policy(self.directory(), self.country)
+
+    def log_directory(self, files: Iterable[tuple[str, bytes]]) -> int:
+        """Log the metadata among the files of a directory, given as (path, content); return how many are new."""
+        leaves = [directory_leaf(path, content) for path, content in files if path.startswith(_METADATA)]
+        return self.entries.add_directory((sha256(leaf)[:16], leaf) for leaf in leaves)
+
+    def turn(self) -> None:
+        """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
+        for log in self.shards():
+            self.publisher.publish(log)
+        self._cosign()
+        self._prove()
+        self.outbound.poll()
+
+    def shards(self) -> list[Shard]:
+        """Return all logs, oldest first."""
+        with self.home.database.reading() as connection:
+            return ledger.shards(connection)
+
+    def account(self) -> Account:
+        """Return what became of the records of the audit topic."""
+        with self.home.database.reading() as connection:
+            return account(connection, self.topic)
+
+    def _cosign(self) -> None:
+        logs = self.shards()
+        witnesses = [each for each in self.directory().countries() if each != self.country]
+        for log in logs:
+            try:
+                note = self._cosigning.ask(log, witnesses, grows=log is logs[-1])
+            except RefbusError as error:
+                if error.code not in {Code.KEY_UNKNOWN, Code.QUORUM_MISSING}:
+                    raise
+                self.hearers.alarm(error.code)
+            else:
+                if note is not None:
+                    self.publisher.add_cosignatures(note)
+
+    def _prove(self) -> None:
+        for log in self.shards():
+            try:
+                self._prover.prove(log)
+            except TransportError as error:
+                _log.warning("proofs could not be handed out yet: %s", error.code)
+                return

@@ -1,0 +1,214 @@
+"""Getting the own log cosigned: one candidate at a time goes to every witness until the quorum stands behind it.
+
+Requests and answers are the bodies of c2sp.org/tlog-witness, in records on `<cc>.federation`, so a border that is down
+delays a cosignature and loses nothing. What is remembered here can all be lost: it is asked for again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import update
+
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.store.engine import Database
+from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.keys import SignerKey, decimal
+from refbus.tlog.note import Note, verified
+from refbus.tlog.policy import NONE, Policy
+from refbus.tlog.proofs import consistency_proof
+from refbus.tlog.tiles import TileTrees
+from refbus.tlog.witness import AddCheckpoint
+from refbus.wire.logs import MailKind, WitnessMail
+from refbus_auditor import ledger
+from refbus_auditor.files import LogFolder
+from refbus_auditor.ledger import Shard
+from refbus_auditor.store.tables import shard
+
+RESEND_MS = 5_000
+"""First wait for the answer of a witness; it doubles up to LONGEST_MS."""
+LONGEST_MS = 300_000
+MOVE_ON_MS = 60_000
+"""After so long without a quorum the newest checkpoint takes the place of the candidate."""
+REFRESH_MS = 3_600_000
+"""How old the last quorum may become before it is asked for again although nothing was added."""
+SKEW_MS = 600_000
+"""How far the clock of a witness may be ahead; a cosignature from later than that does not count."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is known of one witness: the size it has, when it is asked next, how often it was asked for a candidate."""
+
+    size: int = 0
+    next_ms: int = 0
+    times: int = 0
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A checkpoint on its way to a quorum."""
+
+    note: Note
+    checkpoint: Checkpoint
+    since_ms: int
+    asked: dict[CountryCode, _Asked] = field(default_factory=dict)
+    answered: set[CountryCode] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Cosigning:
+    """Asks the witnesses. `policy` gives the quorum in force, `send` puts a mail on its way without waiting."""
+
+    country: CountryCode
+    database: Database
+    files: LogFolder
+    key_of: Callable[[str], SignerKey]
+    policy: Callable[[], Policy]
+    send: Callable[[CountryCode, WitnessMail], None]
+    now_ms: Callable[[], int]
+    _candidates: dict[str, _Candidate] = field(default_factory=dict)
+    _sizes: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, log: Shard, witnesses: Sequence[CountryCode], *, grows: bool) -> Note | None:
+        """Do what is due for a log; return a checkpoint that stands without any witness because none is demanded.
+
+        A log that still `grows` is cosigned again from time to time although nothing was added. Raises StoreError,
+        UncheckableError when the directory has no quorum for it.
+        """
+        with self._turn:
+            return self._ask_all(log, witnesses) if self._is_due(log, grows=grows) else None
+
+    def take(self, mail: WitnessMail) -> Note | None:
+        """Take the answer of a witness; return the checkpoint if the quorum stands behind it now.
+
+        Raises MalformedError, UntrustedError (SIGNATURE_INVALID; LOG_ROLLED_BACK when a witness has cosigned more of
+        this log than there is), UncheckableError.
+        """
+        with self._turn:
+            if mail.kind is MailKind.CONFLICT:
+                self._other_size(mail)
+                return None
+            return self._cosigned(Note.parse(mail.body))
+
+    def _ask_all(self, log: Shard, witnesses: Sequence[CountryCode]) -> Note | None:
+        candidate = self._candidate(log)
+        if self.policy().quorum == NONE:
+            return self._settle(candidate)
+        now_ms = self.now_ms()
+        for country in witnesses:
+            asked = candidate.asked.setdefault(country, _Asked(self._sizes.get((log.origin, country), 0)))
+            if country not in candidate.answered and now_ms >= asked.next_ms:
+                self._ask(candidate, country, asked)
+        return None
+
+    def _cosigned(self, note: Note) -> Note | None:
+        checkpoint = Checkpoint.parse(note.text)
+        candidate = self._candidates.get(checkpoint.origin)
+        if candidate is None or candidate.note.text != note.text:
+            return None
+        policy = self.policy()
+        latest_s = (self.now_ms() + SKEW_MS) // 1000
+        good = {name for name, at_s in policy.cosigned(note, checkpoint).items() if at_s <= latest_s}
+        keys = [policy.witnesses[name].key for name in good]
+        candidate.note = candidate.note.with_signatures(
+            line for line in note.signatures if any(line.of(key) for key in keys)
+        )
+        for country in {CountryCode(name[:2].decode()) for name in good}:
+            candidate.answered.add(country)
+            self._sizes[checkpoint.origin, country] = checkpoint.size
+        try:
+            policy.check(candidate.note, latest_s)
+        except UntrustedError as error:
+            if error.code is Code.QUORUM_MISSING:
+                return None
+            raise
+        return self._settle(candidate)
+
+    def _is_due(self, log: Shard, *, grows: bool) -> bool:
+        if log.signed.size == 0:
+            return False
+        if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
+            return True
+        grown = Checkpoint.parse(Note.parse(log.cosigned).text).size < log.signed.size
+        return grown or (grows and self.now_ms() - log.cosigned_ms >= REFRESH_MS)
+
+    def _candidate(self, log: Shard) -> _Candidate:
+        """Return the checkpoint to be cosigned now: the one under way, or the newest if that takes too long."""
+        now_ms = self.now_ms()
+        present = self._candidates.get(log.origin)
+        if present is not None and (
+            present.checkpoint.size == log.signed.size or now_ms - present.since_ms < MOVE_ON_MS
+        ):
+            return present
+        checkpoint = Checkpoint(log.origin, log.signed.size, log.signed.root)
+        note = sign_checkpoint(checkpoint, self.key_of(log.origin))
+        self._candidates[log.origin] = _Candidate(note, checkpoint, now_ms)
+        return self._candidates[log.origin]
+
+    def _ask(self, candidate: _Candidate, country: CountryCode, asked: _Asked) -> None:
+        checkpoint = candidate.checkpoint
+        trees = TileTrees(self.files.reader(checkpoint.origin), checkpoint.size)
+        proof = consistency_proof(trees, asked.size, checkpoint.size)
+        request = AddCheckpoint(asked.size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
+        asked.next_ms = self.now_ms() + min(LONGEST_MS, RESEND_MS << min(asked.times, 10))
+        asked.times += 1
+        self.send(country, WitnessMail(self.country, MailKind.ADD_CHECKPOINT, request.encode()))
+
+    def _other_size(self, mail: WitnessMail) -> None:
+        """Ask from the size that a witness has. One that is ahead of us convicts us, if we signed what it has."""
+        origin, size, newest = parse_conflict(mail.body)
+        candidate = self._candidates.get(origin)
+        if candidate is None:
+            return
+        if size > candidate.checkpoint.size:
+            if newest is not None and self._signed_by_us(origin, newest) > self._signed_size(origin):
+                raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned more of this log than there is")
+            return
+        self._sizes[origin, mail.country] = size
+        asked = candidate.asked.setdefault(mail.country, _Asked())
+        if asked.size != size:
+            asked.size, asked.next_ms = size, 0
+
+    def _signed_by_us(self, origin: str, note: Note) -> int:
+        """Return the size of a checkpoint that our own key signed. Raises MalformedError, UncheckableError."""
+        verified(note, [self.key_of(origin).verifier])
+        checkpoint = Checkpoint.parse(note.text)
+        if checkpoint.origin != origin:
+            raise MalformedError(Code.MALFORMED, "origin of a conflict")
+        return checkpoint.size
+
+    def _signed_size(self, origin: str) -> int:
+        with self.database.reading() as connection:
+            log = ledger.find(connection, origin)
+        return 0 if log is None else log.signed.size
+
+    def _settle(self, candidate: _Candidate) -> Note:
+        """Keep a checkpoint that its quorum stands behind; the next candidate is free."""
+        same = shard.c.origin == candidate.checkpoint.origin
+        values = {"cosigned": candidate.note.encode(), "cosigned_ms": self.now_ms()}
+        with self.database.writing() as connection:
+            connection.execute(update(shard).where(same).values(**values))
+        self._candidates.pop(candidate.checkpoint.origin, None)
+        return candidate.note
+
+
+def conflict(country: CountryCode, origin: str, size: int, newest: bytes | None) -> WitnessMail:
+    """Return the answer of a witness that has another size of a log: origin, size, and what it has."""
+    return WitnessMail(country, MailKind.CONFLICT, f"{origin}\n{size}\n\n".encode() + (newest or b""))
+
+
+def parse_conflict(body: bytes) -> tuple[str, int, Note | None]:
+    """Return origin, size and newest checkpoint of such an answer. Raises MalformedError."""
+    head, gap, newest = body.partition(b"\n\n")
+    try:
+        origin, size = head.decode("utf-8").split("\n")
+    except ValueError:
+        raise MalformedError(Code.NOT_CANONICAL, "conflict") from None
+    if not gap:
+        raise MalformedError(Code.NOT_CANONICAL, "conflict")
+    return origin, decimal(size), Note.parse(newest) if newest else None

@@ -1,0 +1,39 @@
+"""The sealed entries of a time for the inspector, in one file (refbus.audit.export). The auditor cannot open them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from refbus.audit.export import Exported
+from refbus.errors import Code, SetupError
+from refbus.store.engine import Database
+from refbus.trust.files import store_errors
+from refbus_auditor import ledger
+
+
+def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
+    """Write what was logged from `first_ms` up to `last_ms` (UTC, half-open) to `file`; return how many entries.
+
+    The auditor may be running. What was erased has no record any more and is left out. Raises SetupError
+    HOME_NOT_FOUND, StoreError.
+    """
+    database = Database.read_only(home / "store" / "auditor.db")
+    count = 0
+    try:
+        with store_errors(), file.open("xb") as output, database.reading() as connection:
+            for log in ledger.shards(connection):
+                for index, logged_ms, raw in ledger.records(connection, log.origin, first_ms, last_ms):
+                    output.write(Exported(log.origin, index, logged_ms, raw).encode())
+                    count += 1
+    finally:
+        database.close()
+    return count
+
+
+def day_ms(text: str) -> int:
+    """Return the beginning of a day such as "2026-11-30", UTC ms. Raises SetupError USAGE."""
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        raise SetupError(Code.USAGE, "a day is written like 2026-11-30") from None

@@ -1,0 +1,76 @@
+"""The home of an auditor: keys and directory as every member has them, and what only an auditor has.
+
+keys/log.key           the secret of its log and its witness
+store/auditor.db       what is in the logs, what was signed and witnessed
+log/<shard>/           the logs as files: checkpoint, tiles, entries
+evidence/              what convicts another log, for people
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refbus.errors import Code, SetupError
+from refbus.store.engine import Database
+from refbus.store.node import get_setting, put_setting
+from refbus.tlog.custody import LogSecret
+from refbus.trust.homes import Home, Identity
+from refbus.trust.loader import TrustStore
+
+MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
+_STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditorHome:
+    """Everything that one auditor owns on disk, opened. Close it to give the database up."""
+
+    folder: Path
+    identity: Identity
+    secret: LogSecret
+    database: Database
+    trust: TrustStore = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: Path, passphrase: str) -> AuditorHome:
+        """Open keys, store and directory. Raises SetupError (KEYFILE_*, HOME_*; LOG_ROLLED_BACK), StoreError.
+
+        Only one process can have a home open, and deleted values are overwritten.
+        """
+        home = Home(folder)
+        secret = home.log_secret(passphrase)
+        database = Database(folder / "store" / "auditor.db", MIGRATIONS, wipe=True)
+        opened = cls(folder, home.identity(), secret, database, home.trust_store())
+        try:
+            opened.require_not_stopped()
+        except BaseException:
+            database.close()
+            raise
+        return opened
+
+    @property
+    def log_folder(self) -> Path:
+        """The folder of the logs, which is what is served."""
+        return self.folder / "log"
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of what convicts other logs."""
+        return self.folder / "evidence"
+
+    def require_not_stopped(self) -> None:
+        """Raise SetupError with the code for which this auditor must not sign any more."""
+        with self.database.reading() as connection:
+            code = get_setting(connection, _STOPPED)
+        if code is not None:
+            raise SetupError(Code(code.decode()), "this auditor was stopped")
+
+    def stop_for_good(self, code: Code) -> None:
+        """Remember that this auditor must not sign any more, and why."""
+        with self.database.writing() as connection:
+            put_setting(connection, _STOPPED, code.encode())
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

@@ -1,0 +1,183 @@
+"""What is in the logs: entries get their places here, in the transaction of whoever adds them.
+
+The order in this store is the log. Tiles, checkpoints and proofs are made from it later, and can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from refbus.errors import Code, StoreError
+from refbus.store.prepared import AnyOf, Prepared
+from refbus.tlog.edge import Edge
+from refbus.tlog.hashing import EMPTY_ROOT, leaf_hash
+from refbus.tlog.proofs import Head
+from refbus.tlog.shards import origin_of, shard_at
+from refbus_auditor.store.tables import entry, shard
+
+DIRECTORY_WRITER = "directory"
+"""In place of a writer: the entry is the hash of a file of the directory, which nobody signs but the file itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is to be logged. `raw` is the entry as received, None for what has no record; `logged_ms` broker's UTC."""
+
+    decision_id: bytes
+    leaf: bytes
+    writer: str
+    logged_ms: int
+    raw: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of entries: how many are new, how many were there, and those that contradict what is there."""
+
+    new: int
+    known: int
+    contradicting: tuple[NewEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One log as the store has it. `head` is what is in it; `signed` what was signed last; `proven` what was proven."""
+
+    origin: str
+    opened_ms: int
+    head: Head
+    signed: Head
+    proven: int
+    cosigned: bytes | None = field(repr=False)
+    cosigned_ms: int | None
+
+
+_SHARD = Prepared(select(shard).where(shard.c.origin == bindparam("its_origin")))
+_NEWEST = Prepared(select(shard.c.origin).order_by(shard.c.origin.desc()).limit(1))
+_GROW = Prepared(
+    update(shard)
+    .where(shard.c.origin == bindparam("its_origin"), shard.c.size == bindparam("old_size"))
+    .values(size=bindparam("new_size"), root=bindparam("new_root"), edge=bindparam("new_edge"))
+)
+_ADD = Prepared(insert(entry).values({column.name: bindparam(column.name) for column in entry.c}))
+_KNOWN = AnyOf(select(entry.c.decision_id, entry.c.writer, entry.c.leaf), entry.c.decision_id)
+_RANGE = Prepared(
+    select(entry.c.place, entry.c.leaf)
+    .where(entry.c.origin == bindparam("its_origin"))
+    .where(entry.c.place >= bindparam("start"), entry.c.place < bindparam("end"))
+    .order_by(entry.c.place)
+)
+
+
+class Ledger:
+    """The logs of one auditor, whose log is called `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def add(self, connection: Connection, entries: Sequence[NewEntry], now_ms: int) -> Added:
+        """Give the new ones of `entries` the next places in the shard of `now_ms` (UTC).
+
+        An entry that was added before, by the same writer under the same decision id, is not added again; one with
+        another leaf contradicts. Raises StoreError POSITION_CONFLICT when something else grew the log meanwhile.
+        """
+        fresh, known, contradicting = self._sort(connection, entries)
+        if fresh:
+            self._append(connection, self._open(connection, now_ms), fresh)
+        return Added(len(fresh), known, contradicting)
+
+    def _sort(
+        self, connection: Connection, entries: Sequence[NewEntry]
+    ) -> tuple[list[NewEntry], int, tuple[NewEntry, ...]]:
+        rows = _KNOWN.rows(connection, [each.decision_id for each in entries])
+        leaves = {(row.writer, row.decision_id): row.leaf for row in rows}
+        fresh, contradicting, known = list[NewEntry](), list[NewEntry](), 0
+        for each in entries:
+            there = leaves.get((each.writer, each.decision_id))
+            if there is None:
+                leaves[each.writer, each.decision_id] = each.leaf
+                fresh.append(each)
+            elif there == each.leaf:
+                known += 1
+            else:
+                contradicting.append(each)
+        return fresh, known, tuple(contradicting)
+
+    def _open(self, connection: Connection, now_ms: int) -> str:
+        """Return the origin that entries go to now. A clock that is set back opens no older shard again."""
+        origin = origin_of(self.name, shard_at(now_ms))
+        newest = _NEWEST.once(connection, {}).scalar_one_or_none()
+        if newest is not None and newest >= origin:
+            return str(newest)
+        empty = {"size": 0, "root": EMPTY_ROOT, "edge": b"", "signed_size": 0, "signed_root": EMPTY_ROOT}
+        connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, proven_size=0, **empty))
+        return origin
+
+    def _append(self, connection: Connection, origin: str, entries: Sequence[NewEntry]) -> None:
+        row = _SHARD.once(connection, {"its_origin": origin}).one()
+        edge = Edge.parse(row.size, row.edge)
+        rows = list[dict[str, Any]]()
+        for each in entries:
+            rows.append(
+                {
+                    "origin": origin,
+                    "place": edge.size,
+                    "decision_id": each.decision_id,
+                    "leaf": each.leaf,
+                    "writer": each.writer,
+                    "logged_ms": each.logged_ms,
+                    "raw": each.raw,
+                }
+            )
+            edge.append(leaf_hash(each.leaf))
+        _ADD.many(connection, rows)
+        head = edge.head
+        grown = {"new_size": head.size, "new_root": head.root, "new_edge": edge.encode()}
+        if _GROW.once(connection, {"its_origin": origin, "old_size": row.size, **grown}).rowcount != 1:
+            raise StoreError(Code.POSITION_CONFLICT, "another process added to the log")
+
+
+def shards(connection: Connection) -> list[Shard]:
+    """Return all logs, oldest first."""
+    return [_shard(row) for row in connection.execute(select(shard).order_by(shard.c.origin))]
+
+
+def find(connection: Connection, origin: str) -> Shard | None:
+    """Return the log with this origin."""
+    row = _SHARD.once(connection, {"its_origin": origin}).one_or_none()
+    return None if row is None else _shard(row)
+
+
+def leaves(connection: Connection, origin: str, start: int, end: int) -> list[bytes]:
+    """Return the leaves from `start` up to `end`. Raises StoreError AUDIT_INVALID when one is missing."""
+    rows = _RANGE.once(connection, {"its_origin": origin, "start": start, "end": end}).all()
+    if [row.place for row in rows] != list(range(start, end)):
+        raise StoreError(Code.AUDIT_INVALID, "entries of the log are missing in the store")
+    return [row.leaf for row in rows]
+
+
+def records(connection: Connection, origin: str, first_ms: int, last_ms: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (index, logged_ms, raw) of what was logged in [first_ms, last_ms) and still has its record."""
+    chosen = (
+        select(entry.c.place, entry.c.logged_ms, entry.c.raw)
+        .where(entry.c.origin == origin, entry.c.logged_ms >= first_ms, entry.c.logged_ms < last_ms)
+        .where(entry.c.raw.is_not(None))
+        .order_by(entry.c.place)
+    )
+    yield from (tuple(row) for row in connection.execute(chosen))
+
+
+def _shard(row: Row[Any]) -> Shard:
+    return Shard(
+        row.origin,
+        row.opened_ms,
+        Head(row.size, row.root),
+        Head(row.signed_size, row.signed_root),
+        row.proven_size,
+        row.cosigned,
+        row.cosigned_ms,
+    )

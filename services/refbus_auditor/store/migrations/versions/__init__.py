@@ -1,0 +1,1 @@
+"""Migrations of the auditor's store, run when it is opened."""

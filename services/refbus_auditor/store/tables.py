@@ -1,0 +1,78 @@
+"""Tables of the auditor's store. Times are milliseconds UTC, hashes 32 bytes.
+
+`position`, `failure` and `setting` are those of every node store (refbus.store.tables).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
+
+from refbus.store import tables
+
+metadata = MetaData(naming_convention=tables.metadata.naming_convention)
+
+position = tables.position.to_metadata(metadata)
+failure = tables.failure.to_metadata(metadata)
+setting = tables.setting.to_metadata(metadata)
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("origin", String(255), primary_key=True),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("signed_size", BigInteger, nullable=False),
+    Column("signed_root", LargeBinary(32), nullable=False),
+    Column("proven_size", BigInteger, nullable=False),
+    Column("cosigned", LargeBinary),
+    Column("cosigned_ms", BigInteger),
+    comment="One log each half-year: what is in it, what was signed of it, what the quorum cosigned.",
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("origin", String(255), primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("decision_id", LargeBinary(16), nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("writer", String(32), nullable=False),
+    Column("logged_ms", BigInteger, nullable=False),
+    Column("raw", LargeBinary),
+    Index(None, "decision_id", "writer", unique=True),
+    comment="What was logged, in order. `raw`, the entry as received, goes when a case is erased; the leaf stays.",
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("code", String(40), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("logged_ms", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    comment="Entries whose writer's key is not known here yet: tried again when the directory moves.",
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("result", String(16), primary_key=True),
+    Column("code", String(40), primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    comment="What became of the records of the audit topic, so that what was read equals what is accounted for.",
+)
+
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("origin", String(255), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    comment="Newest checkpoint of each foreign log that this auditor cosigned, with its cosignatures.",
+)

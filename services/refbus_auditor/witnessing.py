@@ -1,0 +1,119 @@
+"""A witness of other countries' logs: it cosigns what follows from all it saw of a log before, and nothing else.
+
+Looking at the newest checkpoint of a log, checking and replacing it are one transaction, which is on disk before a
+cosignature leaves. What convicts a log is kept in `evidence/` for people.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.store.engine import Database
+from refbus.telemetry.labels import WitnessResult
+from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.cosignature import cosign
+from refbus.tlog.hashing import EMPTY_ROOT
+from refbus.tlog.keys import SignerKey, VerifierKey
+from refbus.tlog.note import Note, Signature
+from refbus.tlog.proofs import Head
+from refbus.tlog.witness import AddCheckpoint, OtherSizeError, check, origin_hash
+from refbus.trust.auditing import audit_keys
+from refbus.trust.files import write_whole
+from refbus_auditor.store.tables import witnessed
+
+_log = logging.getLogger("refbus.auditor.witness")
+
+Told = Callable[[WitnessResult, Code | None], None]
+"""Told of each request: what came of it, and why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A checkpoint with the cosignatures of this witness, which are `lines`."""
+
+    note: Note
+    lines: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The witness of `country`. `keys` are its own, `directory` gives the newest one, `now_ms` this machine's time."""
+
+    country: CountryCode
+    database: Database
+    keys: Sequence[SignerKey] = field(repr=False)
+    directory: Callable[[], Directory]
+    evidence: Path
+    now_ms: Callable[[], int]
+    told: Told = lambda _result, _code: None
+
+    def add_checkpoint(self, request: AddCheckpoint) -> Cosigned:
+        """Cosign the checkpoint of `request`. Raises as `refbus.tlog.witness.check`, StoreError."""
+        try:
+            cosigned = self._add(request)
+        except OtherSizeError:
+            self.told(WitnessResult.OTHER_SIZE, None)
+            raise
+        except RefbusError as error:
+            self.told(WitnessResult.REFUSED, error.code)
+            raise
+        self.told(WitnessResult.COSIGNED, None)
+        return cosigned
+
+    def newest(self, name: str) -> bytes | None:
+        """Return the newest checkpoint that was cosigned of the log with this hash of its origin, None without one."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(witnessed.c.origin, witnessed.c.note)).all()
+        return next((row.note for row in rows if origin_hash(row.origin) == name), None)
+
+    def _add(self, request: AddCheckpoint) -> Cosigned:
+        keys = self._log_keys(request.origin)
+        at_ms = self.now_ms()
+        with self.database.writing() as connection:
+            row = connection.execute(select(witnessed).where(witnessed.c.origin == request.origin)).one_or_none()
+            known = Head(0, EMPTY_ROOT) if row is None else Head(row.size, row.root)
+            try:
+                checkpoint = check(request, known, keys)
+            except RefbusError as error:
+                self._keep_evidence(error, request, row)
+                raise
+            cosigned = self._cosign(request.note, checkpoint, at_ms)
+            connection.execute(delete(witnessed).where(witnessed.c.origin == checkpoint.origin))
+            values = {"size": checkpoint.size, "root": checkpoint.root, "note": cosigned.note.encode(), "at_ms": at_ms}
+            connection.execute(insert(witnessed).values(origin=checkpoint.origin, **values))
+        return cosigned
+
+    def _cosign(self, note: Note, checkpoint: Checkpoint, at_ms: int) -> Cosigned:
+        lines = tuple(cosign(checkpoint, key, at_ms // 1000) for key in self.keys)
+        signed = tuple(line for line in note.signatures if line.name == checkpoint.origin)
+        return Cosigned(Note(note.text, signed).with_signatures(lines), lines)
+
+    def _log_keys(self, origin: str) -> list[VerifierKey]:
+        """Return the key of a foreign log; a log never has its own country's witness."""
+        directory = self.directory()
+        for other in directory.countries():
+            if other != self.country:
+                try:
+                    keys = audit_keys(directory, other).logs.values()
+                except UncheckableError:
+                    continue
+                if found := [key for key in keys if key.name == origin]:
+                    return found
+        return []
+
+    def _keep_evidence(self, error: RefbusError, request: AddCheckpoint, row: Row[Any] | None) -> None:
+        if error.code not in {Code.LOG_FORKED, Code.PROOF_INVALID} or row is None:
+            return
+        name = f"{origin_hash(request.origin)[:16]}-{row.size}-{error.code.lower()}.txt"
+        write_whole(self.evidence / name, row.note + b"\n" + request.encode())
+        if error.code is Code.LOG_FORKED:
+            _log.critical("a log has two histories: both checkpoints are kept in evidence/%s", name)

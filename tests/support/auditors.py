@@ -1,0 +1,136 @@
+"""Auditors on buses in memory: everything but Faust, Kafka and HTTP.
+
+world = Auditors(tmp_path)                  # kz, kg, uz; two witnesses must cosign
+world.log("kz", 3); world.settle()
+world.nodes["kz"].note()                    # the published checkpoint
+world.nodes["kz"].proofs()                  # [LogProofs, ...] that members get
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from refbus.audit.record import AuditRecord
+from refbus.bus.memory import MemoryBus
+from refbus.bus.writing import write_all
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode
+from refbus.errors import Code
+from refbus.node.consuming import Consumer
+from refbus.store.engine import Database
+from refbus.telemetry.labels import WitnessResult
+from refbus.tlog.note import Note
+from refbus.tlog.shards import origin_of, shard_at
+from refbus.trust.homes import Identity
+from refbus.trust.loader import TrustStore
+from refbus.wire.logs import LogProofs
+from refbus_auditor.core import AuditorCore, Hearers, Lines
+from refbus_auditor.home import MIGRATIONS, AuditorHome
+from support.audit import audit_entry, audit_record
+from support.directories import NOW_MS, Federation, auditor, federation, log_name_of, log_secret
+
+COUNTRIES = ("kg", "kz", "uz")
+
+
+class AuditNode:
+    """The auditor of one country, and the bus of that country."""
+
+    def __init__(self, world: Auditors, country: str, folder: Path) -> None:
+        self.world = world
+        self.country = CountryCode(country)
+        self.folder = folder
+        self.bus = MemoryBus([f"{country}.{kind}" for kind in ("audit", "federation", "proofs")], world.now)
+        self.alarms: list[Code] = []
+        self.answers: list[WitnessResult] = []
+        self.open()
+
+    def open(self) -> None:
+        """Open the store and make everything that lives in memory anew, as a start of the process does."""
+        database = Database(self.folder / "store" / "auditor.db", MIGRATIONS, wipe=True)
+        identity = Identity(auditor(self.country), self.country, OrgRole.AUDITOR)
+        secret = log_secret(auditor(self.country))
+        self.home = AuditorHome(self.folder, identity, secret, database, TrustStore(self.folder / "directory"))
+        topic = f"{self.country}.proofs"
+        lines = Lines(
+            federation=lambda: self.bus.reader(f"{self.country}.federation"),
+            others={
+                CountryCode(other): lambda other=other: self.world.nodes[other].bus.producer()
+                for other in self.world.countries
+                if other != self.country
+            },
+            publish=lambda values: write_all(self.bus.producer(), topic, values),
+        )
+        hearers = Hearers(alarm=self.alarms.append, witnessed=self._answered)
+        directory = lambda: self.world.fed.directory  # noqa: E731 - read anew each time
+        self.core = AuditorCore(self.country, self.home, directory, self.world.now, lines, hearers)
+        self.consumer = Consumer(self.core.topic, self.core.entries, lambda: self.bus.reader(self.core.topic))
+        self.core.publisher.recover()
+        self.consumer.start(None)
+        self.core.inbound.turn(0)
+
+    def restart(self) -> None:
+        """Stop without a word, as kill -9 does, and start again on the same files."""
+        self.home.close()
+        self.open()
+
+    def consume(self) -> None:
+        """Log what is in the audit topic."""
+        self.consumer.handle(self.bus.records(self.core.topic))
+
+    def origin(self) -> str:
+        """Return the origin of the log of this half-year."""
+        return origin_of(log_name_of(self.country), shard_at(self.world.now_ms))
+
+    def log_folder(self) -> Path:
+        """Return the folder of the log of this half-year."""
+        return self.home.log_folder / shard_at(self.world.now_ms)
+
+    def note(self) -> Note:
+        """Return the published checkpoint."""
+        return Note.parse((self.log_folder() / "checkpoint").read_bytes())
+
+    def proofs(self) -> list[LogProofs]:
+        """Return what members of the country were given."""
+        return [LogProofs.parse(record.value) for record in self.bus.records(f"{self.country}.proofs")]
+
+    def _answered(self, result: WitnessResult, _code: Code | None) -> None:
+        self.answers.append(result)
+
+
+class Auditors:
+    """Auditors of several countries, one directory and one clock."""
+
+    def __init__(self, folder: Path, countries: Sequence[str] = COUNTRIES, quorum: int = 2) -> None:
+        self.countries = tuple(countries)
+        self.now_ms = NOW_MS
+        self.fed: Federation = federation(self.countries).with_audit_keys(quorum=quorum)
+        self.nodes: dict[str, AuditNode] = {}
+        self._decisions = 0
+        for country in self.countries:
+            self.nodes[country] = AuditNode(self, country, folder / country)
+
+    def now(self) -> int:
+        """Return the time, UTC ms."""
+        return self.now_ms
+
+    def record(self) -> AuditRecord:
+        """Return another decision of the gate of kz."""
+        self._decisions += 1
+        return audit_record(decision_id=self._decisions.to_bytes(16, "big"))
+
+    def log(self, count: int = 1) -> list[bytes]:
+        """Write so many entries into the audit topic of kz; return their leaves."""
+        entries = [audit_entry(self.record()) for _ in range(count)]
+        for entry in entries:
+            self.nodes["kz"].bus.put("kz.audit", entry.encode())
+        return [entry.leaf for entry in entries]
+
+    def settle(self, turns: int = 6) -> None:
+        """Let everybody work until nothing moves any more."""
+        for _ in range(turns):
+            for node in self.nodes.values():
+                node.consume()
+                node.core.turn()
+            for node in self.nodes.values():
+                node.core.inbound.turn(0)
