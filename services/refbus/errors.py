@@ -169,6 +169,7 @@ class Code(StrEnum):
     LOG_ENTRY_TWICE = "LOG_ENTRY_TWICE"
     LOG_UNEXPECTED = "LOG_UNEXPECTED"
     LOG_UNREACHABLE = "LOG_UNREACHABLE"
+    KEY_NOT_OURS = "KEY_NOT_OURS"
 
 
 class Explanation(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import secrets
 from collections.abc import Collection
@@ -137,7 +138,7 @@ def erase(gateway: Gateway, tx: Transaction, case: Case) -> None:
 
 def destroy(gateway: Gateway, tx: Transaction, case: Case) -> None:
     """Destroy the key of a case now, and leave word of it for the inspector and for a restored backup."""
-    audit.record(gateway, tx, None, Decided(Stage.ERASED, AuditOutcome.DONE))
+    audit.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
     erasure.note(gateway.home.erased, cases.hash_of(tx, case))
     cases.destroy(tx, case, gateway.now_ms())
 

@@ -100,19 +100,9 @@ class Draining:
         return news
 
     def _place(self, reader: Reader, topic: str) -> None:
-        """Put a reader where this home stopped; what the log has lost in between is an alarm, never a stop."""
-        if topic in self._placed:
-            return
-        topic_id, begin = reader.topic_id(), reader.begin_offset()
-        with self._gateway.store.write() as tx:
-            kept = inbox.position(tx, topic) or Position(topic_id, begin)
-            lost = kept.topic_id != topic_id or kept.next_offset < begin
-            if lost:
-                inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], self._gateway.now_ms())
-                kept = replace(kept, topic_id=topic_id, next_offset=begin)
-            inbox.set_position(tx, topic, kept)
-        reader.seek(kept.next_offset)
-        self._placed.add(topic)
+        if topic not in self._placed:
+            place(self._gateway, reader, topic)
+            self._placed.add(topic)
 
     def _take_directory(self, records: list[Record]) -> int:
         gateway = self._gateway
@@ -167,6 +157,22 @@ class Draining:
         if position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
         return _following(after, position, parsed), int(new)
+
+
+def place(gateway: Gateway, reader: Reader, topic: str) -> None:
+    """Put a reader where this home stopped; what the log has lost in between is an alarm, never a stop.
+
+    Raises TransportError, SetupError TOPIC_MISSING, StoreError.
+    """
+    topic_id, begin = reader.topic_id(), reader.begin_offset()
+    with gateway.store.write() as tx:
+        kept = inbox.position(tx, topic) or Position(topic_id, begin)
+        lost = kept.topic_id != topic_id or kept.next_offset < begin
+        if lost:
+            inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+            kept = replace(kept, topic_id=topic_id, next_offset=begin)
+        inbox.set_position(tx, topic, kept)
+    reader.seek(kept.next_offset)
 
 
 def _following(after: Position, before: Position, record: InboxRecord) -> Position:

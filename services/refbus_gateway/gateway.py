@@ -67,6 +67,11 @@ class Gateway:
         """Where the directory's files arrive."""
         return f"{self.country}.directory"
 
+    @property
+    def proofs_topic(self) -> str:
+        """Where the auditor of this country publishes proofs of what its log holds."""
+        return f"{self.country}.proofs"
+
     def now_ms(self) -> int:
         """Return the time, UTC ms: this machine's, or the newest time that a gate signed, whichever is later."""
         return max(self._clock(), self._floor_ms)

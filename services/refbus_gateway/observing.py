@@ -23,6 +23,9 @@ class Observer:
     def notice(self, kind: str) -> None:
         """Hear of a notice of a gate."""
 
+    def fork(self) -> None:
+        """Hear that a log showed two histories."""
+
 
 class Counting(Observer):
     """Counts into the metrics of a daemon."""
@@ -46,3 +49,7 @@ class Counting(Observer):
     def notice(self, kind: str) -> None:
         """Count a notice by its kind."""
         self._metrics.count(metric.GATEWAY_NOTICES, kind=NoticeKind(kind))
+
+    def fork(self) -> None:
+        """Count a contradiction."""
+        self._metrics.count(metric.GATEWAY_LOG_FORKS)

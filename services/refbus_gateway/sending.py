@@ -198,7 +198,8 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
     case = cases.get(tx, referrals.get(tx, event.referral).case_id) if event else None
     outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, event_row=row, facts=facts)
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
-    decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, sha256(envelope))
+    digest, on = sha256(envelope), audit.consent_of(block)
+    decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)
     audit.record(gateway, tx, case, decided)
 
 

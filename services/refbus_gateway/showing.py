@@ -91,7 +91,8 @@ def _note_opened(gateway: Gateway, tx: Transaction, referral: Referral, event: E
     case = cases.get(tx, referral.case_id)
     outcome = AuditOutcome.REFUSED if hidden else AuditOutcome.DONE
     block = event.block
-    decided = Decided(Stage.OPENED, outcome, hidden, block.event_type, block.event_id)
+    on = audit.consent_of(block)
+    decided = Decided(Stage.OPENED, outcome, hidden, block.event_type, block.event_id, consent=on, event_row=event.id)
     audit.record(gateway, tx, case, decided)
     if block.event_type in BEGINS and not hidden:
         answers.opened(gateway, tx, referral, event)

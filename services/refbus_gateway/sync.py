@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
-from refbus_gateway import outgoing
+from refbus_gateway import outgoing, ownkeys
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.outgoing import FIRST_RESEND_MS, Outgoing
+from refbus_gateway.proving import Proving
 from refbus_gateway.store import outbox
 
 _TURN_S: Final = 0.02
@@ -26,6 +27,9 @@ _LOOK_MS: Final = 500
 _TEND_MS: Final = 2_000
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
+_PROOFS_IN_A_TURN: Final = 20
+_PROOFS_IN_A_ROUND: Final = 2_000
+"""Records of the audit log that are read at a time; the rest waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Synchroniser:
         self._gateway = gateway
         self._producer = bus.producer()
         self._draining = Draining(gateway, bus)
+        self._proving = Proving(gateway, bus)
         self._outgoing = Outgoing(gateway, self._producer, resend_ms)
         self._tended_ms = 0
         self._drained_ms = 0
@@ -61,6 +66,7 @@ class Synchroniser:
         while self._outgoing.push(0.05) or not self._outgoing.idle():
             if time.monotonic() > deadline:
                 break
+        self._proving.read(_PROOFS_IN_A_ROUND)
         if self._outgoing.last_error is not None:
             raise self._outgoing.last_error
         return Round(news, self.waiting())
@@ -91,6 +97,7 @@ class Synchroniser:
         self._outgoing.note()
         self._producer.close()
         self._draining.close()
+        self._proving.close()
 
     def _turn(self) -> int:
         news = 0
@@ -101,6 +108,7 @@ class Synchroniser:
                 self._drained_ms = now_ms
             self._draining.keep_up()
             self._tend()
+            self._proving.read(_PROOFS_IN_A_TURN)
             self._tended_ms = self._gateway.local_ms()
         news += self._draining.read_some(_TURN_S)
         if self._has_work():
@@ -117,6 +125,7 @@ class Synchroniser:
 
     def _tend(self) -> None:
         """Renew what aged; while the directory is unusable everything waits, and reading goes on."""
+        ownkeys.check(self._gateway)
         try:
             outgoing.tend(self._gateway)
         except UncheckableError as error:

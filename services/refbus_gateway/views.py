@@ -11,11 +11,11 @@ from refbus.core.course import CourseView
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
-from refbus_gateway import course
+from refbus_gateway import course, ownkeys
 from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
-from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements
 from refbus_gateway.store.inbox import Alarm, AsideState
 from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
 from refbus_gateway.store.referrals import Event, Referral
@@ -82,7 +82,10 @@ class ReferralLine:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a person must know about this home as a whole. Times in UTC ms, None for never."""
+    """What a person must know about this home as a whole. Times in UTC ms, None for never.
+
+    `unproven`: own entries of the audit log that wait for a proof, `unproven_ms` since when the oldest does.
+    """
 
     waiting: int
     oldest_unconfirmed_ms: int | None
@@ -95,6 +98,10 @@ class Health:
     withdrawals_unanswered_ms: int | None
     withdrawals_to_answer_ms: int | None
     alarms: tuple[Alarm, ...]
+    unproven: int
+    unproven_ms: int | None
+    checkpoint_ms: int | None
+    foreign_keys: int
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
@@ -131,6 +138,7 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
     """Return the state of this home as a whole."""
     heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(SYNCHRONISED)
     behind = gateway.clock_behind_ms()
+    unproven, unproven_ms = statements.waiting(tx)
     return Health(
         waiting=outbox.waiting(tx),
         oldest_unconfirmed_ms=outbox.oldest_ready_ms(tx),
@@ -143,6 +151,10 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         withdrawals_unanswered_ms=consents.oldest_unanswered_ms(tx, outgoing=True),
         withdrawals_to_answer_ms=consents.oldest_unanswered_ms(tx, outgoing=False),
         alarms=tuple(inbox.standing_alarms(tx)),
+        unproven=unproven,
+        unproven_ms=unproven_ms,
+        checkpoint_ms=logheads.newest_ms(tx),
+        foreign_keys=ownkeys.foreign(tx),
     )
 
 

@@ -57,5 +57,10 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
             "the files of the log could not be fetched",
             "Check the address and the line and try again, or check a copy in a folder.",
         ),
+        Code.KEY_NOT_OURS: Explanation(
+            "the directory lists a key under this organisation's name that was never in this home",
+            "Restored a backup? Make new keys: refbus keys rotate. If not, someone can act in your name: have the "
+            "ceremony revoke that key now.",
+        ),
     }
 )

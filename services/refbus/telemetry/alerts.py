@@ -248,6 +248,40 @@ ALERTS: tuple[Alert, ...] = (
         Severity.TICKET,
         "The directory has no key for the next half-year's log: the auditor must renew its keys.",
     ),
+    Alert(
+        "RefbusEntryUnproven",
+        metrics.GATEWAY_UNPROVEN_AGE,
+        "> 86400",
+        0,
+        Severity.TICKET,
+        "The audit log has not proven for a day that it holds an entry of this gateway.",
+    ),
+    Alert(
+        "RefbusCheckpointOld",
+        metrics.GATEWAY_CHECKPOINT_AGE,
+        "> 172800",
+        0,
+        Severity.TICKET,
+        "No checkpoint of the audit log with its quorum for two days: the auditor or its witnesses are silent.",
+    ),
+    Alert(
+        "RefbusForkSeen",
+        metrics.GATEWAY_LOG_FORKS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "The audit log of the country showed two histories. Keep the store of the gateway and call the inspector.",
+        "",
+        "1h",
+    ),
+    Alert(
+        "RefbusKeyNotOurs",
+        metrics.GATEWAY_FOREIGN_KEYS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "The directory lists a key under the name of this organisation that it never had. Call the ceremony.",
+    ),
 )
 
 

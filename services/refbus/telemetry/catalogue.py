@@ -268,6 +268,36 @@ GATEWAY_NOTICES = Metric(
     "Notices of the gate read, by kind.",
     {"kind": NoticeKind},
 )
+GATEWAY_UNPROVEN = Metric(
+    "refbus_gateway_unproven_entries",
+    Kind.GAUGE,
+    _GATEWAY,
+    "Own entries of the audit log for which no proof of the log is here yet.",
+)
+GATEWAY_UNPROVEN_AGE = Metric(
+    "refbus_gateway_unproven_oldest_age_seconds",
+    Kind.AGE,
+    _GATEWAY,
+    "Age of the oldest own entry of the audit log without a proof; 0 when none waits.",
+)
+GATEWAY_CHECKPOINT_AGE = Metric(
+    "refbus_gateway_checkpoint_age_seconds",
+    Kind.AGE,
+    _GATEWAY,
+    "Time since the newest checkpoint of the country's audit log was cosigned by its quorum.",
+)
+GATEWAY_LOG_FORKS = Metric(
+    "refbus_gateway_log_forks_total",
+    Kind.COUNTER,
+    _GATEWAY,
+    "Checkpoints that contradict an earlier one of the same log. Anything but 0 is an alarm.",
+)
+GATEWAY_FOREIGN_KEYS = Metric(
+    "refbus_gateway_foreign_keys",
+    Kind.GAUGE,
+    _GATEWAY,
+    "Keys that the directory lists under the name of this organisation and that never were in its home.",
+)
 
 AUDITOR_ENTRIES = Metric(
     "refbus_auditor_entries_total",

@@ -12,6 +12,7 @@ The passphrase of the key files is never here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
 from refbus.trust.files import store_errors, write_whole
 from refbus.trust.loader import TrustStore
+
+_HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,13 @@ class Home:
         for secret in self._secrets(self._log.name, passphrase):
             return LogSecret(secret)
         raise SetupError(Code.KEY_UNKNOWN, f"no {self._log.name} in this home")
+
+    def held(self) -> frozenset[KeyId]:
+        """Return the ids of all private keys of this home, by the names of their files; nothing is opened."""
+        names = (
+            path.stem.rpartition("-")[2] for kind in ("signing", "kem") for path in self.keys.glob(f"{kind}-*.key")
+        )
+        return frozenset(KeyId(bytes.fromhex(name)) for name in names if _HEX.fullmatch(name))
 
     def destroy(self, kid: KeyId) -> bool:
         """Delete the key file of `kid`.

@@ -181,19 +181,29 @@ def _home(health: Health) -> dict[str, Any]:
         "withdrawals_unanswered_ms": health.withdrawals_unanswered_ms,
         "withdrawals_to_answer_ms": health.withdrawals_to_answer_ms,
         "alarms": len(health.alarms),
+        "unproven": health.unproven,
+        "unproven_ms": health.unproven_ms,
+        "checkpoint_ms": health.checkpoint_ms,
+        "foreign_keys": health.foreign_keys,
     }
 
 
 def _home_texts(health: Health) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
+    unproven = f"{health.unproven} entries wait for a proof of the audit log since {time_text(health.unproven_ms)}."
     told = [
+        (
+            f"{health.foreign_keys} keys are listed in your name that this home never had: refbus alarms",
+            health.foreign_keys,
+        ),
         (f"{health.waiting} waiting to be sent: refbus sync", health.waiting),
         ("No heartbeat from the gate for hours: call the national node.", health.silent),
         ("This computer's clock is behind: set it.", health.clock_behind_ms),
         (f"{health.held} records wait for something (directory, clock); they are tried again.", health.held),
         ("A withdrawal was not acknowledged yet; it is sent again every day.", health.withdrawals_unanswered_ms),
         ("A withdrawal waits for your answer: refbus inbox list", health.withdrawals_to_answer_ms),
+        (unproven, health.unproven),
         (f"{len(health.alarms)} alarms: refbus alarms", health.alarms),
     ]
     return [*(text for text, holds in told if holds), f"Last synchronised {time_text(health.synchronised_ms)}."]

@@ -193,3 +193,51 @@ alarms = Table(
     Column("at_ms", Integer, nullable=False),
     Column("cleared_ms", Integer),
 )
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("leaf_hash", LargeBinary, nullable=False, unique=True, comment="of the leaf as it stands in the public log"),
+    Column("case_id", ForeignKey("cases.id")),
+    Column("event_id", ForeignKey("events.id")),
+    Column("outbox_id", ForeignKey("outbox.id"), comment="row that carries it to the log; NULL: a gate's"),
+    Column("kept", Boolean, nullable=False, comment="sealed under the store key: it outlives the case"),
+    Column("awaited", Boolean, nullable=False, comment="the proof comes over this country's topic"),
+    Column("at_ms", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, comment="tlog-proof@v1 without extra; public"),
+    Column("proven_ms", Integer),
+    Index("statements_of_event", "event_id"),
+    Index("statements_of_case", "case_id"),
+    Index("statements_waiting", "awaited", "proven_ms", "at_ms"),
+)
+
+log_heads = Table(
+    "log_heads",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False, comment="the cosigned checkpoint as received"),
+    Column("quorum_ms", Integer, comment="when a quorum stood behind it"),
+    Column("seen_ms", Integer, nullable=False),
+)
+
+log_evidence = Table(
+    "log_evidence",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("origin", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True, comment="of the note: the same is kept once"),
+    Column("note", LargeBinary, nullable=False, comment="the checkpoint that contradicts"),
+    Column("against", LargeBinary, nullable=False, comment="the checkpoint that it contradicts"),
+    Column("at_ms", Integer, nullable=False),
+)
+
+own_keys = Table(
+    "own_keys",
+    metadata,
+    Column("kid", LargeBinary, primary_key=True),
+    Column("since_ms", Integer, nullable=False),
+)

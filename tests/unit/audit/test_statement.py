@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from refbus.audit.leaf import opening_of
+from refbus.audit.record import AuditOutcome, Stage
 from refbus.audit.statement import RECORD_TYPE, Statement
 from refbus.crypto.framing import lp
 from refbus.errors import MalformedError
+from refbus.wire.codelists import code_list
 from support.audit import AUDIT_KEY, DECISION_ID, audit_entry, audit_record
 
 STATEMENT = Statement.of(audit_record(), AUDIT_KEY)
@@ -44,3 +46,9 @@ def test_anything_else_is_refused(damaged: bytes) -> None:
     """A statement with other bytes is no statement."""
     with pytest.raises(MalformedError):
         Statement.parse(damaged)
+
+
+def test_stages_and_outcomes_have_words() -> None:
+    """Each stage and outcome of a record has its words in the code lists, and the lists have no others."""
+    assert set(code_list("refbus.AuditStage").codes) == set(Stage)
+    assert set(code_list("refbus.AuditOutcome").codes) == set(AuditOutcome)

@@ -32,6 +32,8 @@ LABELLED = {
     "refbus.MonitoringResult",
     "refbus.ReturnResult",
     "refbus.Statistics",
+    "refbus.AuditStage",
+    "refbus.AuditOutcome",
 }
 SCRIPTS = {"en": "LATIN", "uz-Latn": "LATIN", "tk": "LATIN"}
 
