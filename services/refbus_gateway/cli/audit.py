@@ -1,0 +1,175 @@
+"""`refbus audit`: proofs of what was decided, checked by anyone, and what the inspector reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus.errors import RefbusError
+    from refbus.tlog.policy import Policy
+    from refbus_gateway.proofs import Held
+    from refbus_gateway.store.logheads import Evidence
+
+_SKEW_S: Final = 600
+"""A cosignature may be so far ahead of this computer's clock, in seconds."""
+
+POLICY = click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="Trust policy of the country's log."
+)
+"""The option of every command that checks something offline."""
+
+
+@click.group(name="audit")
+def group() -> None:
+    """Prove what was decided, check proofs and logs, open and report what the audit log holds."""
+
+
+@group.command()
+@click.argument("number", type=int)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files (default: they are only counted).")
+@example("refbus audit proof 3 --out proofs", "refbus audit verify proofs/*.tlog-proof --policy proofs/kz.tlog-policy")
+@with_session
+def proof(session: Session, number: int, out: Path | None) -> None:
+    """Write the proofs of one referral: a file for each decision, and the policy to check them with.
+
+    A file says who decided what about which event, and proves that the audit log holds it. It names no person. Whoever
+    has it can read it: give it to those who may know that there is this referral.
+    """
+    from refbus_gateway import proofs  # late: the help needs none of it
+    from refbus_gateway.store import referrals
+
+    with session.gateway.store.read() as tx:
+        referral = referrals.get(tx, number)
+        held = proofs.of_referral(tx, referral)
+    names = [proofs.file_name(referral, at, each) for at, each in enumerate(held, start=1)]
+    name, policy = proofs.policy_file(session.gateway)
+    if out is not None:
+        ready = {file: each.file for file, each in zip(names, held, strict=True) if each.file is not None}
+        _write(out, {**ready, name: policy})
+    value = [_held_value(file, each) for file, each in zip(names, held, strict=True)]
+    lines = [_held_line(session, file, each) for file, each in zip(names, held, strict=True)]
+    session.tell({"statements": value, "policy": name}, lines or ["Nothing was decided about it yet."])
+
+
+@group.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@POLICY
+@click.option("--entry", type=click.Path(path_type=Path), help="What was logged, when the proof does not carry it.")
+@example("refbus audit verify decision.tlog-proof --policy kz.tlog-policy")
+@with_session
+def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: Path | None) -> int:
+    """Check proofs offline, with public keys only: no home, no keys, no network.
+
+    Says in plain words what is proven. A file that proves nothing is told with its code and gives an exit status.
+    """
+    from refbus.errors import RefbusError  # late: the help needs none of it
+    from refbus.explain import exit_code, render
+
+    policy = read_policy(policy_file)
+    given = None if entry is None else _read(entry)
+    values: list[dict[str, Any]] = []
+    failures: list[RefbusError] = []
+    for path in files:
+        try:
+            value, lines = _checked(session, path, policy, given)
+        except RefbusError as error:
+            failures.append(error)
+            value, lines = {"proven": False, "code": error.code, "detail": error.detail}, [render(error)]
+        values.append({"file": str(path), **value})
+        head = f"{path.name}: {'PROVEN' if value['proven'] else 'NOT PROVEN'}"
+        if not session.as_json:
+            session.tell(value, [head, *lines])
+    if session.as_json:
+        session.tell(values)
+    return exit_code(failures[0]) if failures else 0
+
+
+@group.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files (default: they are only listed).")
+@example("refbus audit evidence --out evidence")
+@with_session
+def evidence(session: Session, out: Path | None) -> None:
+    """Show checkpoints that contradict each other: two histories of one log. Written out, anyone can check both."""
+    from refbus_gateway.statementwords import moment
+    from refbus_gateway.store import logheads  # late: the help needs none of it
+
+    with session.gateway.store.read() as tx:
+        found = logheads.evidence(tx)
+    if out is not None:
+        _write(out, {f"fork-{each.id}-{side}": data for each in found for side, data in _sides(each)})
+    value = [{"evidence": each.id, "origin": each.origin, "at_ms": each.at_ms} for each in found]
+    lines = [f"{each.id:>4}  {moment(each.at_ms)}  {each.origin}: two checkpoints" for each in found]
+    session.tell(value, lines or ["No log has contradicted itself, as far as this home has seen."])
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the trust policy in a file. Raises SetupError FILE_UNREADABLE, MalformedError, UntrustedError."""
+    from refbus.tlog.policy import MOST_BYTES, Policy  # late: the help needs none of it
+    from refbus_gateway.home import read_limited
+
+    return Policy.parse(read_limited(path, MOST_BYTES))
+
+
+def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> tuple[dict[str, Any], list[str]]:
+    from refbus.audit.proven import check_proof  # late: the help needs none of it
+    from refbus.tlog.proof import MOST_BYTES
+    from refbus_gateway import statementwords
+    from refbus_gateway.home import read_limited
+
+    proven = check_proof(read_limited(path, MOST_BYTES), policy, entry, session.clock() // 1000 + _SKEW_S)
+    words = statementwords.Words(session.language)
+    said = proven.statement
+    lines = statementwords.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]
+    value = {"proven": True, **statementwords.proof_values(proven)}
+    value["record"] = statementwords.record_values(said.record) if said else None
+    return value, [*lines, *statementwords.columns(words.proof(proven))]
+
+
+def _held_value(file: str, held: Held) -> dict[str, Any]:
+    from refbus_gateway.statementwords import record_values  # late: the help needs none of it
+
+    return {
+        "file": None if held.file is None else file,
+        "proven_ms": held.stated.proven_ms,
+        "logged_ms": held.stated.logged_ms,
+        **record_values(held.statement.record),
+    }
+
+
+def _held_line(session: Session, file: str, held: Held) -> str:
+    from refbus_gateway.statementwords import Words, moment  # late: the help needs none of it
+
+    record = held.statement.record
+    what = f"{moment(record.at_ms)}  {Words(session.language).decision(record)}  {record.event_type or ''}"
+    if held.file is not None:
+        return f"{what}\n    {file}"
+    where = "the broker has it" if held.stated.logged_ms else "it has not been sent yet"
+    return f"{what}\n    waits for the proof of the audit log; {where}"
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    from refbus.errors import Code, SetupError  # late: the help needs none of it
+    from refbus_gateway.home import write_private
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{folder.name}: {error.strerror}") from None
+    for name, content in files.items():
+        write_private(folder / name, content)
+
+
+def _read(path: Path) -> bytes:
+    from refbus_gateway.home import read_limited  # late: the help needs none of it
+
+    return read_limited(path, 1 << 16)
+
+
+def _sides(evidence: Evidence) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    return ("first", evidence.against), ("second", evidence.note)
