@@ -31,7 +31,6 @@ MAX_AUDIT_KEYS: Final = 40
 MAX_SHARDS: Final = MAX_AUDIT_KEYS - 2
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
 _SHARD: Final = re.compile(r"[0-9]{4}[ab]")
-_MOST_AHEAD: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,15 @@ class AuditKeys:
                 witness[key.type] = key
             else:
                 logs[part] = key
-        return cls(check_one_name(names), dict(sorted(logs.items())), witness)
+        if len(names) != 1:
+            raise UntrustedError(Code.KEY_INVALID, "audit keys of one organisation have one log name")
+        return cls(names.pop(), dict(sorted(logs.items())), witness)
 
     def shards_ahead(self, now_ms: int) -> int:
         """Return for how many half-years after that of `now_ms` there are keys without a gap from now on."""
-        count = 0
-        for shard in shards_from(now_ms, _MOST_AHEAD):
-            if shard not in self.logs:
-                break
-            count += 1
+        shard, count = shard_at(now_ms), 0
+        while shard in self.logs:
+            shard, count = next_shard(shard), count + 1
         return max(0, count - 1)
 
 
@@ -86,13 +85,6 @@ def check_log_name(name: str) -> None:
     """Refuse a log name that is not like that of a host. Raises UntrustedError KEY_INVALID."""
     if not _NAME.fullmatch(name):
         raise UntrustedError(Code.KEY_INVALID, "log name: lower-case letters, digits, dots and hyphens")
-
-
-def check_one_name(names: set[str]) -> str:
-    """Return the log name that all keys share. Raises UntrustedError KEY_INVALID."""
-    if len(names) != 1:
-        raise UntrustedError(Code.KEY_INVALID, "audit keys of one organisation have one log name")
-    return next(iter(names))
 
 
 def audit_key_id(public: bytes) -> KeyId:

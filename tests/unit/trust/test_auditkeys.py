@@ -225,6 +225,18 @@ def test_the_anchors_revoke_one_audit_key() -> None:
     assert AuditKeys.of(replaced.audit_keys).logs["2026b"].public != old.public
 
 
+def test_after_all_its_keys_were_revoked_an_auditor_begins_a_new_log() -> None:
+    """Under another name, from another secret: the old keys stay listed and count no more."""
+    revoked = {audit_key_id(key.public): NOW_MS for key in KEYS}
+    enrolment = dataclasses.replace(ENROLMENT, revoked=revoked)
+    held = check_member(FILE, enrolment)
+    assert held.audit_keys == ()
+    update = make_audit_update(held, LogSecret(SEED), ("new.example", None), PAIR, NOW_MS)
+    found = check_member(apply_update(update, FILE, enrolment), enrolment)
+    assert AuditKeys.of(found.audit_keys).name == "new.example"
+    assert len(found.audit_keys) == 6
+
+
 def test_an_update_renews_and_never_takes_away() -> None:
     """Old shards stay listed, coming ones are added, one list in one order."""
     held = check_member(FILE, ENROLMENT)
