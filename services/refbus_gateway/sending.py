@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.deadlines import expects_too_late
 from refbus.core.directory import KemKey
 from refbus.core.ids import EventId, KeyId, OrgId, gate_id
 from refbus.core.legal_basis import BASIS_EVENTS
@@ -91,6 +92,8 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
     )
+    if expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms):
+        raise RuleError(Code.EXPECTED_TIME_INVALID)
     block = _permitted(gateway, tx, referral, block)
     event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
     disclosures.note(tx, cases.get(tx, referral.case_id), event)

@@ -75,6 +75,7 @@ def verified(gateway: Gateway, sender: Authenticated) -> Verified:
         payload["event_id"] == block.event_id,
         payload["referral_id"] == block.referral_id,
         actual_categories(block, payload) <= set(block.data_categories),
+        payload.get("expected_ms", block.respond_by_ms) == block.respond_by_ms,
     )
     if not all(same):
         raise UntrustedError(Code.DECLARATION_MISMATCH)

@@ -66,6 +66,10 @@ def test_a_return_is_typed_step_by_step(shared: Road, tmp_path: Path, capsys: py
     shared.settle()
     assert refbus.json(uz, "return", "show", there)["state"] == "DEPARTURE_AUTHORISED"
     assert "Выезд разрешён" in refbus.run(uz, "--lang", "ru", "return", "show", there).out
+    wrong_year = ("--at", "2026-11-02T08:10+05:00", "--expected", "2027-11-02T20:00+05:00")
+    refused = refbus.run(kz, "return", "depart", here, *wrong_year, ok=False)
+    assert "error: EXPECTED_TIME_INVALID" in refused.err
+    assert "the day and the year" in refused.err
 
 
 def departure() -> tuple[str, ...]:

@@ -62,6 +62,10 @@ SOURCES = {
 }
 ALARMS = frozenset({DeadlineKind.LEG, DeadlineKind.HANDOVER})
 """Late here means that a person who travels may be in danger: no ladder, everybody at once."""
+EXPECTING = frozenset({EventType.DEPARTED, EventType.CHECKPOINT_REACHED, EventType.TRANSIT_DELAYED, EventType.ARRIVED})
+"""Events of the road: each says when the person is expected next, which sets the timer of the alarm."""
+MOST_EXPECTED_DAYS = 30
+"""A time further away is a slip of the pen: nobody would be looked for before it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,6 +109,12 @@ def steps_of(facts: Iterable[EventFact], policy: CountryPolicy, view: CourseView
     ladder_ms = policy.clocks[began.priority or Priority.ROUTINE].step_s * 1000
     standing = _standing(_Course(view, ordered, began), policy)
     return tuple(sorted(step for due in standing for step in _ladder(due, ladder_ms)))
+
+
+def expects_too_late(event_type: EventType, occurred_at_ms: int, respond_by_ms: int | None) -> bool:
+    """Return whether an event of the road says no time, or one so far away that the alarm would come too late."""
+    latest_ms = occurred_at_ms + MOST_EXPECTED_DAYS * _DAY_MS
+    return event_type in EXPECTING and (respond_by_ms is None or respond_by_ms > latest_ms)
 
 
 def expired_fact(referral_id: ReferralId, due_ms: int, source_gate: OrgId) -> EventFact:
@@ -188,15 +198,17 @@ def _journey(course: _Course) -> Iterator[_Due]:
     """Expect a person on the road at the time that was said last, then both signatures."""
     if course.view.state is ReturnState.IN_TRANSIT:
         last = course.said(EventType.DEPARTED, EventType.CHECKPOINT_REACHED, EventType.TRANSIT_DELAYED)[-1]
-        if last.respond_by_ms is not None:
-            yield _Due(DeadlineKind.LEG, last.respond_by_ms, Role.TARGET, None)
+        yield _Due(DeadlineKind.LEG, _expected(last), Role.TARGET, None)
     arrivals = course.said(EventType.ARRIVED, by=Role.TARGET)
     signed = {course.view.role_of(fact.sender) for fact in course.said(EventType.HANDOVER_CONFIRMED)}
     if arrivals and course.view.state in AT_HOME and not signed >= BOTH:
-        due_ms = arrivals[-1].respond_by_ms
         late = Role.SOURCE if Role.TARGET in signed else Role.TARGET
-        if due_ms is not None:
-            yield _Due(DeadlineKind.HANDOVER, due_ms, late, None)
+        yield _Due(DeadlineKind.HANDOVER, _expected(arrivals[-1]), late, None)
+
+
+def _expected(said: EventFact) -> int:
+    """Return when the next word of the road is due; a day later where a gate let none be said, never never."""
+    return said.occurred_at_ms + _DAY_MS if said.respond_by_ms is None else said.respond_by_ms
 
 
 def _monitoring(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:

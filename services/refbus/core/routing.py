@@ -47,6 +47,7 @@ _RULES: tuple[Rule, ...] = (
     rules.parties,
     rules.lifecycle,
     rules.purpose,
+    rules.expected,
     rules.departure,
     rules.residency,
     rules.carried_record,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refbus.core.consent import ConsentState, Decision, KnownConsent
 from refbus.core.consent_rules import minor_until
 from refbus.core.course import CourseView, may_emit, rule_in, state_of
+from refbus.core.deadlines import expects_too_late
 from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.guards import gaps_from_facts
 from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim, Circumstances, invocation_problems, review_problems
@@ -223,6 +224,14 @@ def purpose(case: Matter) -> Iterator[Code]:
     needed = PURPOSE_OF.get(case.presented.block.event_type)
     if needed is not None and case.presented.block.purpose is not needed:
         yield Code.PURPOSE_MISMATCH
+
+
+def expected(case: Matter) -> Iterator[Code]:
+    """Let no word of the road leave that sets no timer. At ingress the person is on the way: nothing is held up."""
+    block = case.presented.block
+    late = expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms)
+    if late and case.point is Point.EGRESS:
+        yield Code.EXPECTED_TIME_INVALID
 
 
 def departure(case: Matter) -> Iterator[Code]:

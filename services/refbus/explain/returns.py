@@ -85,4 +85,8 @@ RETURN = {
         "the person seeks protection, so the embassy of the home country must not hear of them",
         "Do not contact the embassy. Ask the asylum authority of this country how identity can be established.",
     ),
+    Code.EXPECTED_TIME_INVALID: Explanation(
+        "the time at which the person is expected next is missing, or over 30 days away: the alarm would be too late",
+        "Look at the day and the year, and say again when the person is expected: --expected 2026-11-02T20:00+05:00.",
+    ),
 }

@@ -6,7 +6,16 @@ import dataclasses
 
 import pytest
 
-from refbus.core.deadlines import ALARMS, SOURCES, DeadlineKind, Level, Step, expired_fact, steps_of
+from refbus.core.deadlines import (
+    ALARMS,
+    SOURCES,
+    DeadlineKind,
+    Level,
+    Step,
+    expects_too_late,
+    expired_fact,
+    steps_of,
+)
 from refbus.core.directory import Clock, Pace
 from refbus.core.facts import EventFact
 from refbus.core.machine import Role
@@ -156,6 +165,23 @@ def test_a_person_who_does_not_arrive_is_an_alarm_for_everybody_at_once() -> Non
     course.add(E.ARRIVED)
     assert times(course, K.LEG) == []
     assert {K.LEG, K.HANDOVER} == ALARMS
+
+
+def test_a_word_of_the_road_that_says_no_time_is_late_after_a_day() -> None:
+    """A gate should not have let it out; the person is looked for all the same."""
+    course = left(None)
+    assert times(course, K.LEG) == at_once(course.facts[-1].occurred_at_ms + DAY, T)
+    course.add(E.ARRIVED)
+    assert times(course, K.HANDOVER) == at_once(course.facts[-1].occurred_at_ms + DAY, T)
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_a_word_of_the_road_says_when_the_next_is_due_within_thirty_days(kind: EventType) -> None:
+    """Without a time, or with one a year away, nobody would be looked for. Other events set no such timer."""
+    road = kind in {E.DEPARTED, E.CHECKPOINT_REACHED, E.TRANSIT_DELAYED, E.ARRIVED}
+    assert expects_too_late(kind, BEGAN, None) is road
+    assert expects_too_late(kind, BEGAN, BEGAN + 30 * DAY + 1) is road
+    assert not expects_too_late(kind, BEGAN, BEGAN + 30 * DAY)
 
 
 def test_a_person_on_the_road_is_waited_for_although_consent_is_withdrawn() -> None:

@@ -63,6 +63,17 @@ def test_the_gate_of_the_home_country_does_not_refuse_for_what_it_has_not_seen()
     assert isinstance(into(passed(step(E.DEPARTURE_AUTHORISED)), node=uz), Forward)
 
 
+def test_a_word_of_the_road_that_sets_no_timer_does_not_leave() -> None:
+    """The office is asked again; what crossed a border all the same is not held up there."""
+    event = step(E.DEPARTED, respond_by_ms=None)
+    assert out(event, node=prepared()).codes == (Code.EXPECTED_TIME_INVALID, Code.STATE_NOT_ALLOWED)
+    said = step(E.DEPARTED, respond_by_ms=event.block.occurred_at_ms)
+    assert out(said, node=prepared()).codes == (Code.STATE_NOT_ALLOWED,)
+    uz = MemoryNode("uz")
+    into(passed(step(E.RETURN_WISH_RECORDED)), node=uz)
+    assert isinstance(into(passed(event), node=uz), Forward)
+
+
 @pytest.mark.parametrize("kind", PURPOSE_OF)
 def test_a_step_under_another_purpose_is_refused(kind: EventType) -> None:
     """Consent to one purpose covers no other, whatever the envelope says."""

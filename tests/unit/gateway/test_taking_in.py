@@ -91,6 +91,20 @@ def test_an_honest_envelope_is_taken_in(pair: Pair) -> None:
     assert taken(pair, forged(pair, *fresh(pair))) == ""
 
 
+def test_a_time_that_sets_no_timer_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a person on the road is expected for must be what the gates count by."""
+    block, payload = fresh(pair)
+    monkeypatch.setattr(verifying, "decode_payload", lambda raw: told(raw, block.occurred_at_ms))
+    assert taken(pair, forged(pair, block, payload)) == Code.DECLARATION_MISMATCH
+    assert taken(pair, forged(pair, *fresh(pair, respond_by_ms=block.occurred_at_ms))) == ""
+
+
+def told(raw: bytes, expected_ms: int) -> tuple[EventType, dict[str, Any]]:
+    """Return a payload as if it said when somebody is expected."""
+    event_type, payload = decode_payload(raw)
+    return event_type, {**payload, "expected_ms": expected_ms}
+
+
 @pytest.mark.parametrize(
     ("lie", "code"),
     [
