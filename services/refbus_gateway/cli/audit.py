@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from refbus_gateway.cli.auditlogs import add_logs
+from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -15,14 +17,6 @@ if TYPE_CHECKING:
     from refbus.tlog.policy import Policy
     from refbus_gateway.proofs import Held
     from refbus_gateway.store.logheads import Evidence
-
-_SKEW_S: Final = 600
-"""A cosignature may be so far ahead of this computer's clock, in seconds."""
-
-POLICY = click.option(
-    "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="Trust policy of the country's log."
-)
-"""The option of every command that checks something offline."""
 
 
 @click.group(name="audit")
@@ -108,21 +102,13 @@ def evidence(session: Session, out: Path | None) -> None:
     session.tell(value, lines or ["No log has contradicted itself, as far as this home has seen."])
 
 
-def read_policy(path: Path) -> Policy:
-    """Return the trust policy in a file. Raises SetupError FILE_UNREADABLE, MalformedError, UntrustedError."""
-    from refbus.tlog.policy import MOST_BYTES, Policy  # late: the help needs none of it
-    from refbus_gateway.home import read_limited
-
-    return Policy.parse(read_limited(path, MOST_BYTES))
-
-
 def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> tuple[dict[str, Any], list[str]]:
     from refbus.audit.proven import check_proof  # late: the help needs none of it
     from refbus.tlog.proof import MOST_BYTES
     from refbus_gateway import statementwords
     from refbus_gateway.home import read_limited
 
-    proven = check_proof(read_limited(path, MOST_BYTES), policy, entry, session.clock() // 1000 + _SKEW_S)
+    proven = check_proof(read_limited(path, MOST_BYTES), policy, entry, now_s(session))
     words = statementwords.Words(session.language)
     said = proven.statement
     lines = statementwords.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]
@@ -173,3 +159,6 @@ def _read(path: Path) -> bytes:
 
 def _sides(evidence: Evidence) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
     return ("first", evidence.against), ("second", evidence.note)
+
+
+add_logs(group)

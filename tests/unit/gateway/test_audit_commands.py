@@ -1,0 +1,266 @@
+"""`refbus audit`: proofs for a referral, anyone's check of them, a whole log, and what the inspector opens."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from refbus.audit.export import Exported
+from refbus.audit.statement import Statement
+from refbus.errors import Code
+from refbus.tlog.proof import TlogProof
+from refbus.wire.logs import LogProofs
+from support.auditlogs import CountryLog
+from support.ceremonies import AGENCY, KG, KZ, TM
+from support.commands import Commands, file
+from support.gateways import Pair, sent
+
+
+class Scene:
+    """A referral whose decision the log of kz has proven, and commands to look at it with."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.pair = Pair(folder)
+        self.log = CountryLog(self.pair.world, KZ)
+        self.commands = Commands(self.pair.world, capture)
+        self.folder = folder
+        _, self.number = sent(self.pair.kz)
+        self.pair.exchange()
+
+    def prove(self) -> None:
+        """Let the log prove everything."""
+        self.log.take()
+        self.log.publish()
+        self.pair.world.sync(self.pair.kz)
+
+    def files(self) -> tuple[list[str], str]:
+        """Write the proof files of the referral; return them and the policy file."""
+        out = self.folder / "proofs"
+        self.commands.run(AGENCY, "audit", "proof", str(self.number), "--out", str(out))
+        return sorted(str(path) for path in out.glob("*.tlog-proof")), str(out / "kz.tlog-policy")
+
+    def export(self, *changed: Exported) -> str:
+        """Write an export of everything that was logged, or of `changed`."""
+        entries = [Exported(self.log.origin, at, ms, entry.encode()) for at, entry, ms in self.log.exported]
+        return file(self.folder, "export", b"".join(each.encode() for each in (changed or entries)))
+
+
+@pytest.fixture
+def scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Scene:
+    """Give a scene for one test."""
+    return Scene(tmp_path, capsys)
+
+
+def test_a_proof_is_written_and_checked_by_anyone(scene: Scene) -> None:
+    """The files of a referral verify with public keys alone, in plain words: who, what, which event, log, witnesses."""
+    scene.prove()
+    proofs, policy = scene.files()
+    ran = scene.commands.bare("audit", "verify", *proofs, "--policy", policy)
+    assert "referral-1-01-sent.tlog-proof: PROVEN" in ran.out
+    assert f"the gateway of {AGENCY}" in ran.out
+    assert "Sealed and sent: Done (SENT DONE)" in ran.out
+    assert "Referral requested (ReferralRequested)" in ran.out
+    assert f"{scene.log.origin}, entry 0 of 1" in ran.out
+    assert "kg.audit.refbus.example/witness, 2026-09-21" in ran.out
+
+
+def test_a_checked_proof_as_json(scene: Scene) -> None:
+    """Scripts get record, place, witnesses and times."""
+    scene.prove()
+    proofs, policy = scene.files()
+    (value,) = scene.commands.bare("audit", "verify", *proofs, "--policy", policy, "--json").value
+    assert value["proven"] is True
+    assert (value["record"]["writer"], value["record"]["stage"]) == (AGENCY, "SENT")
+    assert (value["origin"], value["index"]) == (scene.log.origin, 0)
+    assert value["quorum_at_s"] == scene.pair.world.clock.now_ms // 1000
+
+
+def test_what_waits_is_told(scene: Scene) -> None:
+    """Before the log has proven anything there is no file, and the command says what it waits for."""
+    ran = scene.commands.run(AGENCY, "audit", "proof", str(scene.number), "--out", str(scene.folder / "out"))
+    assert "waits for the proof of the audit log; the broker has it" in ran.out
+    assert [path.name for path in (scene.folder / "out").iterdir()] == ["kz.tlog-policy"]
+    value = scene.commands.json(AGENCY, "audit", "proof", str(scene.number))
+    assert [each["file"] for each in value["statements"]] == [None]
+    ran = scene.commands.run(AGENCY, "status")
+    assert "1 entries wait for a proof of the audit log since" in ran.out
+
+
+def test_files_are_for_the_owner_alone(scene: Scene) -> None:
+    """Whoever has a proof can read it: the files are written with mode 0600."""
+    scene.prove()
+    proofs, _ = scene.files()
+    assert {Path(each).stat().st_mode & 0o777 for each in proofs} == {0o600}
+
+
+def _tampered(proof: TlogProof) -> dict[str, tuple[bytes, Code]]:
+    """Return ways to change a proof, each with the code that it ends in."""
+    good = proof.encode()
+    statement = Statement.parse(proof.extra or b"")
+    other = base64.b64encode(statement.encode().replace(AGENCY.encode(), b"kz-agency02")).decode()
+    extra = base64.b64encode(proof.extra or b"").decode()
+    return {
+        "statement": (good.replace(extra.encode(), other.encode()), Code.PROOF_INVALID),
+        "index": (good.replace(b"\nindex 0\n", b"\nindex 1\n"), Code.PROOF_INVALID),
+        "size": (good.replace(b"/2026b\n1\n", b"/2026b\n2\n"), Code.SIGNATURE_INVALID),
+        "header": (good.replace(b"@v1", b"@v2", 1), Code.NOT_CANONICAL),
+        "nothing": (b"", Code.NOT_CANONICAL),
+        "no statement": (good.replace(f"extra {extra}\n".encode(), b""), Code.PROOF_INVALID),
+        "log": (good.replace(b"kz.audit", b"zz.audit"), Code.KEY_UNKNOWN),
+    }
+
+
+@pytest.mark.parametrize("way", ["statement", "index", "size", "header", "nothing", "no statement", "log"])
+def test_a_tampered_proof_is_refused(scene: Scene, way: str) -> None:
+    """Each change ends in its code and an exit status, and a good proof beside it stays proven."""
+    scene.prove()
+    proofs, policy = scene.files()
+    content, code = _tampered(TlogProof.parse(Path(proofs[0]).read_bytes()))[way]
+    bad = file(scene.folder, "bad.tlog-proof", content)
+    ran = scene.commands.bare("audit", "verify", bad, *proofs, "--policy", policy, ok=False)
+    assert "bad.tlog-proof: NOT PROVEN" in ran.out
+    assert code in ran.out
+    assert ran.out.count(": PROVEN") == 1
+    ran = scene.commands.bare("audit", "verify", bad, "--policy", policy, "--json", ok=False)
+    assert ran.value[0]["code"] == code
+
+
+def test_too_few_witnesses_are_refused(scene: Scene) -> None:
+    """A proof under a checkpoint that one country cosigned does not count."""
+    scene.prove()
+    proofs, policy = scene.files()
+    proof = TlogProof.parse(Path(proofs[0]).read_bytes())
+    weak = TlogProof(proof.index, proof.hashes, scene.log.checkpoint(witnesses=[TM]), proof.extra)
+    ran = scene.commands.bare(
+        "audit", "verify", file(scene.folder, "weak", weak.encode()), "--policy", policy, "--json", ok=False
+    )
+    assert ran.value[0]["code"] == Code.QUORUM_MISSING
+
+
+def test_a_time_to_come_is_refused(scene: Scene) -> None:
+    """A cosignature of tomorrow is false today."""
+    scene.prove()
+    proofs, policy = scene.files()
+    proof = TlogProof.parse(Path(proofs[0]).read_bytes())
+    note = scene.log.checkpoint(at_s=scene.pair.world.clock.now_ms // 1000 + 86_400)
+    early = TlogProof(proof.index, proof.hashes, note, proof.extra)
+    path = file(scene.folder, "early", early.encode())
+    ran = scene.commands.bare("audit", "verify", path, "--policy", policy, "--json", ok=False)
+    assert ran.value[0]["code"] == Code.SIGNATURE_INVALID
+    scene.pair.world.clock.move(days=1)
+    assert scene.commands.bare("audit", "verify", path, "--policy", policy, "--json").value[0]["proven"]
+
+
+def test_a_proof_without_content_needs_the_entry(scene: Scene) -> None:
+    """With the entry or the statement in a file of its own a bare proof can be checked; another entry is refused."""
+    scene.prove()
+    proofs, policy = scene.files()
+    proof = TlogProof.parse(Path(proofs[0]).read_bytes())
+    bare = file(scene.folder, "bare", TlogProof(proof.index, proof.hashes, proof.note).encode())
+    statement = file(scene.folder, "statement", proof.extra or b"")
+    entry = file(scene.folder, "entry", scene.log.entries[0])
+    ran = scene.commands.bare("audit", "verify", bare, "--policy", policy, "--entry", statement)
+    assert "Sealed and sent" in ran.out
+    ran = scene.commands.bare("audit", "verify", bare, "--policy", policy, "--entry", entry)
+    assert "The content of the entry is not shown." in ran.out
+    other = file(scene.folder, "other", b"another entry")
+    ran = scene.commands.bare("audit", "verify", proofs[0], "--policy", policy, "--entry", other, "--json", ok=False)
+    assert ran.value[0]["code"] == Code.PROOF_INVALID
+
+
+def test_evidence_of_a_fork_can_be_handed_on(scene: Scene) -> None:
+    """Both checkpoints are written out as the log signed them."""
+    assert "No log has contradicted itself" in scene.commands.run(AGENCY, "audit", "evidence").out
+    scene.prove()
+    forked = scene.log.checkpoint([b"another past"])
+    scene.log.put(LogProofs(forked.encode(), ()))
+    scene.pair.world.sync(scene.pair.kz)
+    out = scene.folder / "evidence"
+    ran = scene.commands.run(AGENCY, "audit", "evidence", "--out", str(out))
+    assert f"{scene.log.origin}: two checkpoints" in ran.out
+    assert (out / "fork-1-second").read_bytes() == forked.encode()
+    assert (out / "fork-1-first").read_bytes() != forked.encode()
+
+
+def test_a_whole_log_is_checked(scene: Scene) -> None:
+    """Every file of a log and its quorum; one edited entry is found, with an exit status."""
+    scene.prove()
+    _, policy = scene.files()
+    shard = next(scene.log.write(scene.folder / "log").iterdir())
+    old = file(scene.folder, "old", (shard / "checkpoint").read_bytes())
+    ran = scene.commands.bare("audit", "fsck", str(shard), "--policy", policy, "--since", old)
+    assert "Every entry, hash and signature holds. It continues the older checkpoint." in ran.out
+    bundle = shard / "tile" / "entries" / "000.p" / "1"
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")
+    ran = scene.commands.bare("audit", "fsck", str(shard), "--policy", policy, ok=False)
+    assert Code.LOG_INCONSISTENT in ran.out
+    assert "THINGS ARE WRONG" in ran.out
+    value = scene.commands.bare("audit", "fsck", str(shard), "--policy", policy, "--json", ok=False).value
+    assert value["findings"][0]["code"] == Code.LOG_INCONSISTENT
+
+
+def test_a_log_without_its_quorum_is_told(scene: Scene) -> None:
+    """A log that holds, under a checkpoint with too few witnesses, is not all right."""
+    scene.prove()
+    _, policy = scene.files()
+    shard = next(scene.log.write(scene.folder / "log").iterdir())
+    (shard / "checkpoint").write_bytes(scene.log.checkpoint(witnesses=[KG]).encode())
+    ran = scene.commands.bare("audit", "fsck", str(shard), "--policy", policy, ok=False)
+    assert Code.QUORUM_MISSING in ran.out
+
+
+def test_the_inspector_opens_what_was_exported(scene: Scene) -> None:
+    """Signature, content and leaf of each entry are checked against directory, keys of the role and published log."""
+    scene.prove()
+    _, policy = scene.files()
+    place = str(scene.log.write(scene.folder / "log"))
+    inspector = scene.log.inspector(KZ)
+    trust = scene.pair.world.lab.home(inspector).trust_store()
+    trust.refresh_from(scene.pair.world.lab.files(), scene.pair.world.clock.now_ms)
+    ran = scene.commands.run(inspector, "audit", "open", scene.export(), "--policy", policy, "--log", place)
+    assert "Sealed and sent: Done (SENT DONE)  ReferralRequested" in ran.out
+    assert "ok, in the log" in ran.out
+    assert "1 entries, 0 with problems." in ran.out
+    (value,) = scene.commands.json(inspector, "audit", "open", scene.export(), "--policy", policy)
+    assert (value["record"]["writer"], value["in_log"], value["problems"]) == (AGENCY, None, [])
+
+
+def test_the_inspector_sees_what_is_false(scene: Scene) -> None:
+    """A record at another place of the log, one that was changed and one out of its time each have their code."""
+    sent(scene.pair.kz)
+    scene.pair.world.sync(scene.pair.kz)
+    scene.prove()
+    _, policy = scene.files()
+    place = str(scene.log.write(scene.folder / "log"))
+    inspector = scene.log.inspector(KZ)
+    trust = scene.pair.world.lab.home(inspector).trust_store()
+    trust.refresh_from(scene.pair.world.lab.files(), scene.pair.world.clock.now_ms)
+    index, entry, at_ms = scene.log.exported[0]
+    raw = entry.encode()
+    middle = len(raw) // 2
+    changed = raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :]
+    export = scene.export(
+        Exported(scene.log.origin, index + 1, at_ms, raw),
+        Exported(scene.log.origin, index, at_ms, changed),
+        Exported(scene.log.origin, index, 0, raw),
+        Exported("zz.audit.example/2026b", index, at_ms, raw),
+        Exported(scene.log.origin, index, at_ms, raw),
+    )
+    ran = scene.commands.run(inspector, "audit", "open", export, "--policy", policy, "--log", place, "--json", ok=False)
+    assert [each["problems"] for each in ran.value] == [
+        [Code.PROOF_INVALID],
+        [Code.SIGNATURE_INVALID, Code.OPEN_FAILED],
+        [Code.KEY_EXPIRED],
+        [Code.KEY_UNKNOWN],
+        [],
+    ]
+
+
+def test_only_the_inspector_opens(scene: Scene) -> None:
+    """Any other home is told so at once."""
+    scene.prove()
+    _, policy = scene.files()
+    ran = scene.commands.run(AGENCY, "audit", "open", scene.export(), "--policy", policy, ok=False)
+    assert Code.ROLE_NOT_ALLOWED in ran.err
