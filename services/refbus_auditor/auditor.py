@@ -32,6 +32,22 @@ from refbus_auditor.serving import LogServer
 _FIRST_DIRECTORY_S = 60.0
 
 
+class Writer:
+    """Writes to one topic and waits until the broker has everything; the connection is kept between two calls."""
+
+    def __init__(self, address: BrokerAddress, topic: str) -> None:
+        self._producer = confluent.producer(address)
+        self._topic = topic
+
+    def write(self, values: Sequence[bytes]) -> None:
+        """Return when the broker has all of `values`, or raise TransportError; some may have been stored then."""
+        write_all(self._producer, self._topic, values)
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._producer.close()
+
+
 @dataclass(slots=True)
 class Auditor:
     """The parts of a running auditor. `start` begins all threads, `stop` ends them; a crash of one ends the process."""
@@ -48,6 +64,7 @@ class Auditor:
     metrics: telemetry.Metrics = field(init=False)
     meters: Meters = field(init=False)
     threads: Threads = field(init=False)
+    writer: Writer = field(init=False)
     server: LogServer | None = None
 
     @classmethod
@@ -102,11 +119,13 @@ class Auditor:
             self.server.close()
         self.threads.join()
         self.core.outbound.close()
+        self.writer.close()
         self.home.close()
 
     def _assemble(self) -> None:
         directory, country = self._first_directory(), self.settings.country
         own = self.addresses[country]
+        self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
         self.metrics = telemetry.Metrics(telemetry.Service.AUDITOR, self.now_ms)
         self.meters = Meters(self.metrics)
@@ -117,7 +136,7 @@ class Auditor:
                 for other, address in self.addresses.items()
                 if other != country
             },
-            publish=partial(_write, own, f"{country}.proofs"),
+            publish=self.writer.write,
         )
         hearers = Hearers(self.meters.counted, self.meters.witnessed, self._alarm)
         self.core = AuditorCore(country, self.home, lambda: self.follower.history().latest, self.now_ms, lines, hearers)
@@ -172,11 +191,3 @@ class Auditor:
         self.meters.directory(directory, ahead)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)
-
-
-def _write(address: BrokerAddress, topic: str, values: Sequence[bytes]) -> None:
-    producer = confluent.producer(address)
-    try:
-        write_all(producer, topic, values)
-    finally:
-        producer.close()

@@ -8,10 +8,15 @@ world.nodes["kz"].proofs()                  # [LogProofs, ...] that members get
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from refbus.audit import make_entry
+from refbus.audit.fsck import check_log
 from refbus.audit.record import AuditRecord
+from refbus.audit.sources import FolderSource
 from refbus.bus.memory import MemoryBus
 from refbus.bus.writing import write_all
 from refbus.core.directory import OrgRole
@@ -25,10 +30,22 @@ from refbus.tlog.shards import origin_of, shard_at
 from refbus.trust.homes import Identity
 from refbus.trust.loader import TrustStore
 from refbus.wire.logs import LogProofs
+from refbus.wire.transport import AuditEntry
+from refbus_auditor import ledger
 from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import MIGRATIONS, AuditorHome
 from support.audit import audit_entry, audit_record
-from support.directories import NOW_MS, Federation, auditor, federation, log_name_of, log_secret
+from support.directories import (
+    NOW_MS,
+    Federation,
+    auditor,
+    federation,
+    inspector,
+    kem_private,
+    log_name_of,
+    log_secret,
+    signing_pair,
+)
 
 COUNTRIES = ("kg", "kz", "uz")
 
@@ -90,6 +107,18 @@ class AuditNode:
         """Return the published checkpoint."""
         return Note.parse((self.log_folder() / "checkpoint").read_bytes())
 
+    def leaves(self) -> list[bytes]:
+        """Return what is in the newest log."""
+        log = self.core.shards()[-1]
+        with self.home.database.reading() as connection:
+            return ledger.leaves(connection, log.origin, 0, log.head.size)
+
+    def require_sound(self) -> None:
+        """Check the whole log on disk by its format alone, with its quorum."""
+        with tempfile.TemporaryFile() as scratch:
+            report = check_log(FolderSource(self.log_folder()), self.core.policy(), scratch, self.world.now_ms // 1000)
+        assert (report.findings, report.quorum, report.complete) == ((), None, True)
+
     def proofs(self) -> list[LogProofs]:
         """Return what members of the country were given."""
         return [LogProofs.parse(record.value) for record in self.bus.records(f"{self.country}.proofs")]
@@ -125,6 +154,20 @@ class Auditors:
         for entry in entries:
             self.nodes["kz"].bus.put("kz.audit", entry.encode())
         return [entry.leaf for entry in entries]
+
+    def entry_of(self, name: str, **changes: Any) -> AuditEntry:
+        """Return the entry of a decision of the member `name`, sealed to the inspector of kz."""
+        return make_entry(
+            audit_record(writer=name, **changes),
+            audit_key=bytes(32),
+            signer=signing_pair(name),
+            inspector=kem_private(inspector("kz")).public,
+        )
+
+    def close(self) -> None:
+        """Give all databases up."""
+        for node in self.nodes.values():
+            node.home.close()
 
     def settle(self, turns: int = 6) -> None:
         """Let everybody work until nothing moves any more."""
