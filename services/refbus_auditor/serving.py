@@ -30,6 +30,8 @@ _log = logging.getLogger("refbus.auditor.http")
 _SHARD: Final = re.compile(r"[0-9]{4}[ab]", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_END_S: Final = 1.0
+"""How long a reader may finish when the server ends."""
 _FRESH: Final = {"Cache-Control": "no-cache"}
 _TEXT: Final = "text/plain; charset=utf-8"
 _STATUS: Final = {
@@ -55,7 +57,7 @@ class LogServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         self._thread.start()
-        self._runner = web.AppRunner(self._app(), access_log=None)
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_END_S)
         try:
             self.port = self._wait(asyncio.run_coroutine_threadsafe(self._start(host, port), self._loop))
         except OSError:

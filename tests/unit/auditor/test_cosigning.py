@@ -1,0 +1,234 @@
+"""Getting a quorum: over lines that fail, past witnesses that lie, are silent, or know better."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from refbus.bus.memory import Fault
+from refbus.core.ids import CountryCode
+from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.cosignature import cosign
+from refbus.tlog.keys import SignerKey, SigType
+from refbus.tlog.note import Note
+from refbus.tlog.proof import TlogProof
+from refbus.wire.logs import MailKind, WitnessMail
+from refbus_auditor.cosigning import LONGEST_MS, MOVE_ON_MS, REFRESH_MS, conflict, parse_conflict
+from support.auditors import AuditNode, Auditors
+from support.directories import auditor, log_name_of, log_secret
+
+UZ = CountryCode("uz")
+
+
+def cosigned_size(node: AuditNode) -> int:
+    """Return the size of the newest checkpoint that a quorum stands behind."""
+    raw = node.core.shards()[-1].cosigned
+    return 0 if raw is None else Checkpoint.parse(Note.parse(raw).text).size
+
+
+def answer(node: AuditNode, signers: list[SignerKey], at_s: int) -> WitnessMail:
+    """Return an answer to the log of kz with these cosignatures on its newest checkpoint."""
+    signed = node.note()
+    checkpoint = Checkpoint.parse(signed.text)
+    lines = tuple(cosign(checkpoint, key, at_s) for key in signers)
+    return WitnessMail(UZ, MailKind.COSIGNED, Note(signed.text, signed.signatures + lines).encode())
+
+
+def keys(country: str) -> list[SignerKey]:
+    """Return the witness keys of a country."""
+    return list(log_secret(auditor(country)).witness_keys(log_name_of(country)))
+
+
+def asked_alone(world: Auditors) -> AuditNode:
+    """Let kz publish a checkpoint and ask, with nobody there to answer."""
+    node = world.nodes["kz"]
+    world.log(2)
+    node.consume()
+    node.core.turn()
+    return node
+
+
+def test_a_quorum_gives_proofs(world: Auditors) -> None:
+    """When both witnesses have cosigned, each entry's proof goes to the members, and holds offline."""
+    leaves = world.log(3)
+    world.settle()
+    node = world.nodes["kz"]
+    (given,) = node.proofs()
+    note = Note.parse(given.checkpoint)
+    for leaf, proof in zip(leaves, given.proofs, strict=True):
+        assert proof.entry == leaf
+        file = TlogProof(proof.index, proof.hashes, note)
+        assert TlogProof.parse(file.encode()).verify(leaf, node.core.policy(), world.now_ms // 1000)
+
+
+def test_no_quorum_no_proofs(world: Auditors) -> None:
+    """With one of two witnesses away the log goes on, nothing is proven, and all of it later."""
+    world.nodes["uz"].bus.down = True
+    world.log(2)
+    world.settle()
+    node = world.nodes["kz"]
+    assert (cosigned_size(node), node.proofs()) == (0, [])
+    assert Checkpoint.parse(node.note().text).size == 2
+    world.nodes["uz"].bus.down = False
+    world.log(2)
+    world.now_ms += MOVE_ON_MS
+    world.settle()
+    assert cosigned_size(node) == 4
+    assert sum(len(each.proofs) for each in node.proofs()) == 4
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.REPEAT, Fault.TAMPER, Fault.UNKNOWN])
+@pytest.mark.parametrize("topic", ["uz.federation", "kz.federation"])
+def test_mail_over_a_bad_line(world: Auditors, topic: str, fault: Fault) -> None:
+    """A mail that is lost, comes twice or comes changed costs time and nothing else."""
+    world.nodes[topic[:2]].bus.inject(topic, fault)
+    world.log(2)
+    world.settle()
+    world.now_ms += LONGEST_MS
+    world.settle()
+    assert cosigned_size(world.nodes["kz"]) == 2
+    assert set(world.nodes["kz"].alarms) <= {Code.NOT_CANONICAL, Code.SIGNATURE_INVALID, Code.MALFORMED}
+
+
+def test_after_a_restart_the_witness_says_where_it_stands(world: Auditors) -> None:
+    """What the log forgot about its witnesses they tell it."""
+    world.log(2)
+    world.settle()
+    world.nodes["kz"].restart()
+    world.log(2)
+    world.settle()
+    assert cosigned_size(world.nodes["kz"]) == 4
+    assert world.nodes["kz"].alarms == []
+
+
+def test_a_quiet_log_is_cosigned_again(world: Auditors) -> None:
+    """The age of the last quorum tells whether witnesses answer, also when nothing happens."""
+    world.log(1)
+    world.settle()
+    before = world.nodes["kz"].core.shards()[-1].cosigned_ms
+    world.settle()
+    assert world.nodes["kz"].core.shards()[-1].cosigned_ms == before
+    world.now_ms += REFRESH_MS
+    world.settle()
+    assert world.nodes["kz"].core.shards()[-1].cosigned_ms == world.now_ms
+
+
+@pytest.mark.parametrize(
+    ("signers", "quorum"),
+    [
+        (keys("kg") + keys("uz"), True),
+        (keys("kg") + keys("uz")[:1], False),  # half of a witness
+        (keys("kg") + keys("uz")[1:], False),
+        (keys("kg"), False),
+        ([*keys("kg"), SignerKey(f"{log_name_of('uz')}/witness", SigType.ED25519_COSIGNATURE, bytes(32))], False),
+        (keys("kg") + [SignerKey("uz", key.verifier.type, bytes([1]) * 32) for key in keys("uz")], False),
+        (keys("kg") + keys("kz"), False),  # nobody is a witness of the own log
+    ],
+)
+def test_whose_cosignatures_count(world: Auditors, signers: list[SignerKey], quorum: bool) -> None:
+    """Both kinds of keys that the directory names, of two other countries; strange names and keys are passed over."""
+    node = asked_alone(world)
+    note = node.core._cosigning.take(answer(node, signers, world.now_ms // 1000))
+    assert (note is not None) is quorum
+
+
+def test_a_cosignature_from_the_future_does_not_count(world: Auditors) -> None:
+    """Ten minutes are a wrong clock, more is a lie; the others' cosignatures still count."""
+    node = asked_alone(world)
+    now_s = world.now_ms // 1000
+    assert node.core._cosigning.take(answer(node, keys("uz"), now_s + 601)) is None
+    assert node.core._cosigning.take(answer(node, keys("kg"), now_s + 600)) is None
+    assert node.core._cosigning.take(answer(node, keys("uz"), now_s)) is not None
+
+
+def test_a_cosignature_moved_to_another_witness_is_false(world: Auditors) -> None:
+    """The line of one witness under the name and key id of another refuses the whole answer."""
+    node = asked_alone(world)
+    mail = answer(node, keys("kg"), world.now_ms // 1000)
+    note = Note.parse(mail.body)
+    other = keys("uz")[0].verifier
+    moved = type(note.signatures[1])(other.name, other.key_id, note.signatures[1].data)
+    with pytest.raises(UntrustedError) as caught:
+        node.core._cosigning.take(WitnessMail(UZ, MailKind.COSIGNED, Note(note.text, (moved,)).encode()))
+    assert caught.value.code is Code.SIGNATURE_INVALID
+
+
+def test_a_late_answer_to_an_older_checkpoint_is_passed_over(world: Auditors) -> None:
+    """It is about another tree than the one under way."""
+    node = asked_alone(world)
+    late = answer(node, keys("kg") + keys("uz"), world.now_ms // 1000)
+    world.log(1)
+    world.now_ms += MOVE_ON_MS
+    node.consume()
+    node.core.turn()
+    assert node.core._cosigning.take(late) is None
+
+
+def test_a_witness_that_knows_more_convicts_an_old_store(world: Auditors) -> None:
+    """Store and files brought back from yesterday: the witnesses have cosigned more, and the auditor stops."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    node.home.close()
+    copy = node.folder.with_name("kz-copy")
+    shutil.copytree(node.folder, copy)
+    node.open()
+    world.log(2)
+    world.settle()
+    node.home.close()
+    shutil.rmtree(node.folder)
+    copy.rename(node.folder)
+    node.bus.recreate_topic("kz.audit")
+    with closing(sqlite3.connect(node.folder / "store" / "auditor.db")) as store:
+        store.execute("DELETE FROM position")
+        store.commit()
+    node.open()
+    world.log(1)
+    world.settle()
+    assert Code.LOG_ROLLED_BACK in node.alarms
+
+
+def test_a_conflict_that_we_never_signed_is_passed_over(world: Auditors) -> None:
+    """Anybody can say that a witness has more; only our own signature on it convicts."""
+    node = asked_alone(world)
+    claim = conflict(UZ, node.origin(), 1_000, None)
+    assert node.core._cosigning.take(claim) is None
+    stranger = SignerKey(node.origin(), SigType.ED25519, bytes(32))
+    forged = sign_checkpoint(Checkpoint(node.origin(), 1_000, bytes(32)), stranger)
+    node.bus.put("kz.federation", conflict(UZ, node.origin(), 1_000, forged.encode()).encode())
+    node.core.inbound.turn(0)
+    assert node.alarms == [Code.KEY_UNKNOWN]
+
+
+@pytest.mark.parametrize("body", [b"", b"a\n1\n", b"a\n\n", b"a\n01\n\n", b"\xff\n1\n\n", b"a\n1\n\nno note"])
+def test_conflicts_are_strict(body: bytes) -> None:
+    """One spelling only."""
+    with pytest.raises(MalformedError):
+        parse_conflict(body)
+
+
+def test_a_conflict_reads_back() -> None:
+    """What is written is read, with and without a checkpoint."""
+    assert parse_conflict(conflict(UZ, "log.example/2026b", 7, None).body) == ("log.example/2026b", 7, None)
+
+
+def test_a_country_without_quorum_proves_by_itself(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the policy demands no witness, the log's own signature is enough."""
+    world = Auditors(tmp_path_factory.mktemp("alone"), ("kz",), quorum=0)
+    world.log(2)
+    world.settle()
+    assert sum(len(each.proofs) for each in world.nodes["kz"].proofs()) == 2
+    world.close()
+
+
+def test_proofs_that_the_broker_did_not_take_come_again(world: Auditors) -> None:
+    """They are published when the topic takes them, each at least once."""
+    node = world.nodes["kz"]
+    node.bus.inject("kz.proofs", Fault.REJECT)
+    world.log(2)
+    world.settle(8)
+    assert [proof.index for each in node.proofs() for proof in each.proofs] == [0, 1]
