@@ -1,12 +1,14 @@
 """Sends pings on a thread of its own, so that a slow mail server never delays a decision.
 
-Each is sent at least once. One that is sent again has the same Message-ID, so a mailbox shows it once.
+Each address is rung at least once. What is sent again, after a crash, has the same Message-ID, so a mailbox shows it
+once.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,6 +39,7 @@ class Pinger:
     book: AddressBook
     now_ms: Callable[[], int]
     told: Callable[[PingResult], None] = field(default=lambda _result: None)
+    _done: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def turn(self) -> int:
         """Try every ping whose time has come, once; return how many."""
@@ -53,24 +56,36 @@ class Pinger:
                 pass
 
     def _try(self, waiting: WaitingPing) -> None:
-        urgent = waiting.kind == NoticeKind.ALARM
-        try:
-            sent = self.book.send(OrgId(waiting.organisation), Ping(waiting.message_id, urgent))
-        except TransportError as error:
-            self._failed(waiting, error)
+        """Ring every address that was not rung before; one that is dead keeps no other from being rung."""
+        ping, done = Ping(waiting.message_id, waiting.kind == NoticeKind.ALARM), self._done[waiting.number]
+        addresses = self.book.of(OrgId(waiting.organisation))
+        for address in addresses:
+            if address not in done and self._sent(address, ping):
+                done.add(address)
+        if not done.issuperset(addresses):
+            self._failed(waiting)
             return
         with self.store.database.writing() as connection:
             pings.end(connection, waiting.number)
-        if sent:
+        del self._done[waiting.number]
+        if addresses:
             self.told(PingResult.SENT)
 
-    def _failed(self, waiting: WaitingPing, error: TransportError) -> None:
-        _log.warning("a ping could not be sent: %s", error)
+    def _sent(self, address: str, ping: Ping) -> bool:
+        try:
+            self.book.send(address, ping)
+        except TransportError as error:
+            _log.warning("a ping could not be sent: %s", error)
+            return False
+        return True
+
+    def _failed(self, waiting: WaitingPing) -> None:
         over = waiting.attempts + 1 >= MOST_ATTEMPTS
         wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(waiting.attempts, 16))
         with self.store.database.writing() as connection:
             if over:
                 pings.end(connection, waiting.number)
+                del self._done[waiting.number]
             else:
                 pings.again(connection, waiting.number, self.now_ms() + wait_ms)
         self.told(PingResult.GIVEN_UP if over else PingResult.FAILED)

@@ -20,8 +20,8 @@ from refbus.wire.consent import encode_record, encode_signed
 from refbus_gateway import consenting, telling
 from refbus_gateway.consentfile import ConsentForm
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store import cases, consents, disclosures
+from refbus_gateway.store.cases import Case, Counterpart
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
 
@@ -126,30 +126,48 @@ def sign(gateway: Gateway, record: ConsentRecord) -> bytes:
 def withdraw(gateway: Gateway, tx: Transaction, case: Case, only: OrgId | None) -> list[Withdrawn]:
     """Record that the person withdrew, towards one organisation or all, and tell each that received something.
 
-    Works at either side of a consent. Raises ConsentError NO_CONSENT when there is nothing to withdraw.
+    Works at either side of a consent. An organisation that received something in an emergency, without consent, is told
+    the same in words of its own. Raises ConsentError NO_CONSENT when there is nothing to withdraw.
     """
-    done = [
-        _withdraw_one(gateway, tx, case, party.org)
-        for party in cases.counterparts_of(tx, case)
-        if only in {None, party.org} and consenting.between(tx, case, gateway.me, party.org)
-    ]
-    if not done:
+    parties = [party for party in cases.counterparts_of(tx, case) if only in {None, party.org}]
+    found = [record for party in parties if (record := _no_to(gateway, tx, case, party)) is not None]
+    if not found:
         raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
-    return done
+    return [_withdraw_one(gateway, tx, case, record) for record in found]
 
 
-def _withdraw_one(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Withdrawn:
-    kept = max(consenting.between(tx, case, gateway.me, org), key=lambda each: each.signed.record.version)
-    before = kept.signed.record
-    record = dataclasses.replace(
-        before,
-        version=before.version + 1,
-        prev_hash=sha256(kept.signed.record_bytes),
+def _no_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -> ConsentRecord | None:
+    """Return the person's no to one organisation; None to one that has neither a consent nor anything of the case."""
+    now_ms, given = gateway.now_ms(), consenting.between(tx, case, gateway.me, party.org)
+    if given:
+        kept = max(given, key=lambda each: each.signed.record.version)
+        before = kept.signed.record
+        return dataclasses.replace(
+            before,
+            version=before.version + 1,
+            prev_hash=sha256(kept.signed.record_bytes),
+            state=ConsentState.WITHDRAWN,
+            event_time_ms=max(now_ms, before.event_time_ms + 1),
+            provisions=(),
+        )
+    said = [each.signed.record for each in consents.of_case(tx, case) if _ours(gateway, each)]
+    if not said or party.org not in disclosures.recipients(tx, case):
+        return None
+    return dataclasses.replace(
+        said[-1],
+        consent_id=ConsentId(secrets.token_bytes(16)),
+        version=1,
+        prev_hash=None,
+        subject_ref=party.subject_ref,
+        party=party.org,
         state=ConsentState.WITHDRAWN,
-        event_time_ms=max(gateway.now_ms(), before.event_time_ms + 1),
+        event_time_ms=now_ms,
         provisions=(),
     )
-    signed = sign(gateway, record)
+
+
+def _withdraw_one(gateway: Gateway, tx: Transaction, case: Case, record: ConsentRecord) -> Withdrawn:
+    org, signed = (record.party if record.collected_by == gateway.me else record.collected_by), sign(gateway, record)
     consents.keep(tx, case, signed, gateway.now_ms())
     taken_back = telling.take_back(gateway, tx, case, org)
     notified = telling.withdrawal(gateway, tx, case, signed)

@@ -18,7 +18,7 @@ from refbus.resources import data_dir
 from refbus.trust import changes
 from refbus.trust.policy import compile_policy
 from refbus.wire.legal_basis import SignedRoll
-from refbus_gateway import acting, disclosing, disclosure_page, emergencies, officers
+from refbus_gateway import acting, consents, disclosing, disclosure_page, emergencies, officers
 from refbus_gateway.disclosing import Became, Report
 from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.emergencies import Decision
@@ -242,6 +242,26 @@ def test_an_emergency_is_told_as_one_and_its_recipient_can_be_made_to_stop(offic
     word = report_of(office, case).entries[0].withdrawal
     assert word is not None
     assert word.answer == "ERASED"
+
+
+def test_a_withdrawal_reaches_who_received_something_in_an_emergency(office: Road) -> None:
+    """Asked about another organisation only, the person takes everything back: the hospital has to stop as well."""
+    case, number = disclose(office, "reached as well")
+    take_consent(office.kz, case, consent_file(OrgId("uz-1ega1a1d")))
+    withdraw_all(office.kz, case)
+    office.settle()
+    there = incoming(office.uz, id_of(office.kz, number))
+    assert view(office.uz, there).suspended
+    with office.uz.store.write() as tx:
+        acting.acknowledge(office.uz, tx, there, "ERASED", None)
+    office.settle()
+    word = report_of(office, case).entries[0].withdrawal
+    assert word is not None
+    assert word.answer == "ERASED"
+    again = new_case(office.kz, case_file(about="Fictional: after a no"))
+    with pytest.raises(ConsentError) as caught, office.kz.store.write() as tx:
+        consents.withdraw(office.kz, tx, cases.get(tx, again), None)
+    assert caught.value.reasons == (Code.NO_CONSENT,)
 
 
 def report_of(made: Road, case: int) -> Report:

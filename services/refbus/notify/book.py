@@ -38,14 +38,16 @@ class AddressBook:
     mail: MailServer | None
     addresses: Mapping[OrgId, tuple[str, ...]]
 
-    def send(self, org: OrgId, ping: Ping) -> int:
-        """Send a ping to every address of an organisation and return how many. Raises TransportError PING_FAILED."""
-        for address in self.addresses.get(org, ()):
-            if address.startswith("mailto:") and self.mail is not None:
-                self.mail.send(address.removeprefix("mailto:"), ping)
-            else:
-                call_webhook(address, ping)
-        return len(self.addresses.get(org, ()))
+    def of(self, org: OrgId) -> tuple[str, ...]:
+        """Return the addresses of an organisation."""
+        return self.addresses.get(org, ())
+
+    def send(self, address: str, ping: Ping) -> None:
+        """Send a ping to one address, once. Raises TransportError PING_FAILED."""
+        if address.startswith("mailto:") and self.mail is not None:
+            self.mail.send(address.removeprefix("mailto:"), ping)
+        else:
+            call_webhook(address, ping)
 
 
 def read_book(path: Path | None) -> AddressBook:

@@ -87,6 +87,11 @@ def of_case(tx: Transaction, case: Case) -> list[Disclosure]:
     return [_disclosure(tx, row) for row in rows]
 
 
+def recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
+    """Return the organisations to which something of a case left, or may have left."""
+    return frozenset(each.org for each in of_case(tx, case) if each.status is not EventStatus.REFUSED)
+
+
 def withdrawals_of(tx: Transaction, case: Case) -> dict[bytes, list[WithdrawalRow]]:
     """Return the withdrawals that went out about a case, by the `org_hash` of their recipient, oldest first."""
     query = (

@@ -18,6 +18,7 @@ from refbus.store.node import NodeStore
 from refbus.store.rows import Changes, PingRow
 from refbus.telemetry.labels import PingResult
 from refbus_gate.pinging import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_ATTEMPTS, Pinger
+from support.mail import mail_server, server_at
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,22 @@ class Book(AddressBook):
     sent: list[Ping] = field(default_factory=list)
     down: list[bool] = field(default_factory=lambda: [False])
 
-    def send(self, org: OrgId, ping: Ping) -> int:
+    dead: list[str] = field(default_factory=list)
+
+    def send(self, address: str, ping: Ping) -> None:
         """Keep the ping, or fail."""
-        if self.down[0]:
+        if self.down[0] or address in self.dead:
             raise TransportError(Code.PING_FAILED)
         self.sent.append(ping)
-        return len(self.addresses.get(org, ()))
 
 
 class Bench:
     """A store, a clock and a pinger."""
 
-    def __init__(self, store: NodeStore) -> None:
+    def __init__(self, store: NodeStore, *addresses: str) -> None:
         """Start with one ping."""
         self.store, self.now_ms, self.results = store, 1000, list[PingResult]()
-        self.book = Book(None, {OrgId("kz-agency01"): ("mailto:a@b.example",)})
+        self.book = Book(None, {OrgId("kz-agency01"): addresses})
         self.pinger = Pinger(store, self.book, lambda: self.now_ms, self.results.append)
         commit(store, Changes(pings=[PingRow("kz-agency01", "ALARM", bytes(16))]), 0, None, self.now_ms)
 
@@ -50,7 +52,7 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Give a bench."""
     store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
-    yield Bench(store)
+    yield Bench(store, "mailto:a@b.example")
     store.database.close()
 
 
@@ -86,3 +88,51 @@ def test_a_ping_is_given_up_in_the_end(bench: Bench) -> None:
         bench.now_ms += LONGEST_WAIT_MS
     assert bench.pinger.turn() == 0
     assert bench.results[-1] is PingResult.GIVEN_UP
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_dead_address_keeps_no_other_from_being_rung(tmp_path: Path, dead: int) -> None:
+    """The duty officer's telephone rings although the mail server is gone, and rings once."""
+    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    addresses = ("mailto:a@b.example", "https://b.example/bell")
+    bench = Bench(store, *addresses)
+    bench.book.dead.append(addresses[dead])
+    bench.pinger.turn()
+    assert (len(bench.book.sent), bench.results) == (1, [PingResult.FAILED])
+    bench.now_ms += FIRST_WAIT_MS
+    bench.pinger.turn()
+    assert len(bench.book.sent) == 1, "the one that works is not rung again for the other"
+    bench.book.dead.clear()
+    bench.now_ms += LONGEST_WAIT_MS
+    bench.pinger.turn()
+    assert (len(bench.book.sent), bench.results[-1]) == (2, PingResult.SENT)
+    store.database.close()
+
+
+def test_a_crash_after_the_mail_sends_it_again_under_the_same_message_id(tmp_path: Path) -> None:
+    """Against a real mail server: refused, sent, the process dies before it notes that, sent again."""
+    path = tmp_path / "node.db"
+    with mail_server() as (box, port):
+        store = NodeStore.open(path, StateKey(bytes(32)))
+        bench = Bench(store)
+        book = AddressBook(server_at(port), {OrgId("kz-agency01"): ("mailto:duty@node.example",)})
+        box.closed = True
+        assert Pinger(store, book, lambda: bench.now_ms).turn() == 1
+        box.closed = False
+        bench.now_ms += FIRST_WAIT_MS
+        with pytest.MonkeyPatch.context() as dying:
+            dying.setattr("refbus_gate.pinging.pings.end", crash)
+            with pytest.raises(KeyboardInterrupt):
+                Pinger(store, book, lambda: bench.now_ms).turn()
+        store.database.close()
+        store = NodeStore.open(path, StateKey(bytes(32)))
+        pinger = Pinger(store, book, lambda: bench.now_ms)
+        assert (pinger.turn(), pinger.turn()) == (1, 0)
+        store.database.close()
+    assert [mail["Message-ID"] for mail in box.mails] == [f"<{bytes(16).hex()}@node.example>"] * 2
+    assert {mail["Subject"] for mail in box.mails} == {"Refbus: urgent"}
+
+
+def crash(*_arguments: object) -> None:
+    """Die."""
+    raise KeyboardInterrupt
