@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import cost, gatework, idle, latency, memory, throughput
+from bench import appending, cost, gatework, idle, latency, memory, proving, throughput
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -18,7 +18,7 @@ from bench.stage import Stage, staged
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
-PARTS = ("cost", "gate", "kafka", "latency", "idle", "federated", "memory")
+PARTS = ("cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
 ROUNDS = 300
 GATE_EVENTS = 2_400
 LATENCY_EVENTS = 600
@@ -32,6 +32,7 @@ class Bench:
     folder: Path
     parts: tuple[str, ...]
     memory_events: int
+    log_leaves: int
     measures: list[Measure] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -40,6 +41,8 @@ class Bench:
         """Measure the chosen parts, the quick ones first."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._without_broker()
+        self._part("append", lambda: appending.measure(self.folder / "append", self.say))
+        self._part("prove", lambda: proving.measure(self.folder / "prove", self.log_leaves))
         if {"kafka", "latency", "idle"} & set(self.parts):
             with staged(self.folder / "shared", federated=False, say=self.say) as stage:
                 self._one_broker(stage)
@@ -127,9 +130,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--events", type=int, default=MEMORY_EVENTS, help="events of the memory part")
+    parser.add_argument("--leaves", type=int, default=proving.LEAVES, help="leaves of the log that proofs come from")
     given = parser.parse_args(arguments)
+    if not 0 < given.leaves <= proving.MOST_LEAVES:
+        parser.error(f"--leaves: 1 to {proving.MOST_LEAVES:,}")
     print(machine())
-    bench = Bench(OUT / "work", tuple(given.only), given.events)
+    bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves)
     bench.run()
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))

@@ -44,8 +44,8 @@ def measure(folder: Path, events: int, sealing_on: list[int]) -> list[Measure]:
             _confirm(gate, keys)
             done += len(raw)
             if not first and done >= FIRST:
-                first = _resident_mb()
-    last = _resident_mb()
+                first = resident_mb()
+    last = resident_mb()
     gate.close()
     return [Measure(f"memory of a gate after {done:,} events", last, "MB", f"after {FIRST:,} events", first, AIM)]
 
@@ -72,8 +72,9 @@ def _confirm(gate: StandingGate, keys: GateKeys) -> None:
         gate.deliver()
 
 
-def _resident_mb() -> float:
+def resident_mb(field: str = "VmRSS") -> float:
+    """Return the memory of this process in MB; "VmHWM" is the most that it had so far."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
-    raise LookupError("no VmRSS")
+    raise LookupError(field)

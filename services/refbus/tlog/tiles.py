@@ -87,20 +87,29 @@ def tile_of(level: int, index: int, size: int) -> Tile:
 
 
 class TileTrees:
-    """Complete subtrees out of the tiles of a log of `size` entries; `fetch` gives the bytes of a tile."""
+    """Complete subtrees out of the tiles of a log of `size` entries; `fetch` gives the bytes of a tile.
+
+    Of each level the tile that was read last is kept: most of what a proof needs of a level lies in one.
+    """
 
     def __init__(self, fetch: Callable[[Tile], bytes], size: int) -> None:
         self._fetch = fetch
         self._size = size
+        self._kept: dict[int, tuple[Tile, list[bytes]]] = {}
 
     def subtree(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree. Raises UntrustedError when a tile has another size than it should."""
         tile_level, height = divmod(level, HEIGHT)
         first = index << height
-        tile = tile_of(tile_level, first // WIDTH, self._size)
-        hashes = split_hashes(self._fetch(tile), tile.width)
+        hashes = self._row(tile_level, tile_of(tile_level, first // WIDTH, self._size))
         start = first % WIDTH
         return complete_root(hashes[start : start + (1 << height)])
+
+    def _row(self, level: int, tile: Tile) -> list[bytes]:
+        kept = self._kept.get(level)
+        if kept is None or kept[0] != tile:
+            kept = self._kept[level] = (tile, split_hashes(self._fetch(tile), tile.width))
+        return kept[1]
 
 
 def split_hashes(data: bytes, width: int) -> list[bytes]:

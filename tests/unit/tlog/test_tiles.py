@@ -4,6 +4,7 @@ import pytest
 
 from refbus.errors import RefbusError
 from refbus.tlog.hashing import leaf_hash, tree_root
+from refbus.tlog.proofs import inclusion_proof
 from refbus.tlog.tiles import (
     Tile,
     TileTrees,
@@ -84,6 +85,21 @@ def test_roots_from_tiles(size: int) -> None:
         return b"".join(trees.subtree(8 * level, first + at) for at in range(tile.width))
 
     assert tree_root(TileTrees(fetch, size), size) == mth(data)
+
+
+def test_a_proof_reads_few_tiles() -> None:
+    """What a proof needs of one tile is read once: two tiles of a level at most, one on the way up, one at the edge."""
+    size, read = 70_000, list[Tile]()
+
+    def fetch(tile: Tile) -> bytes:
+        read.append(tile)
+        return bytes(32 * tile.width)
+
+    for index in (0, 255, 256, 40_000, 65_535, 65_536, 69_999):
+        read.clear()
+        inclusion_proof(TileTrees(fetch, size), index, size)
+        assert len(read) <= 6
+        assert len({(tile.level, tile.index) for tile in read}) == len(read)
 
 
 def test_bundles() -> None:
