@@ -28,6 +28,7 @@ import pytest
 from refbus.audit.fsck import check_log
 from refbus.audit.history import compare
 from refbus.audit.sources import FolderSource
+from refbus.core.ids import CountryCode
 from refbus.errors import UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosign
@@ -36,7 +37,12 @@ from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.proofs import Head, consistency_proof, inclusion_proof
+from refbus.tlog.shards import shard_at
 from refbus.tlog.tiles import Tile, TileTrees, encode_bundle, tiles_after
+from refbus.trust.auditing import audit_keys, policy_text
+from refbus_auditor.files import LogFolder
+from support.auditors import Auditors
+from support.directories import log_name_of
 from support.logs import ORIGIN, NaiveTrees, audit_entries, log_key, mth, witness_key
 
 SOURCE = Path(__file__).parent / "golang"
@@ -213,6 +219,61 @@ def test_others_refuse_a_false_cosignature(program: Path, written: Path, tmp_pat
     result = run(program, "verify", str(folder))
     assert result.returncode == 1
     assert "invalid signature" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what an auditor published in three turns, cosigned by two other countries, with the proofs it gave out."""
+    folder = tmp_path_factory.mktemp("published")
+    world = Auditors(folder / "world")
+    node, heads = world.nodes["kz"], list[tuple[int, bytes]]()
+    for count in (3, 260, 40):
+        world.log(count)
+        world.settle()
+        head = Checkpoint.parse(node.note().text).head
+        heads.append((head.size, head.root))
+    trees = TileTrees(LogFolder(node.home.log_folder, log_name_of("kz")).reader(node.origin()), heads[-1][0])
+    shutil.copytree(node.log_folder(), folder / "log")
+    keys = audit_keys(world.fed.directory, CountryCode("kz"))
+    put(folder / "log.vkey", keys.logs[shard_at(world.now_ms)].vkey.encode())
+    witnesses = [
+        key.vkey
+        for country in ("kg", "uz")
+        for key in audit_keys(world.fed.directory, CountryCode(country)).witness.values()
+    ]
+    put(folder / "witnesses.vkey", "\n".join(witnesses).encode())
+    put(folder / "policy", policy_text(world.fed.directory, CountryCode("kz")).encode())
+    for given in node.proofs():
+        note = Note.parse(given.checkpoint)
+        for proof in given.proofs:
+            made = TlogProof(proof.index, proof.hashes, note)
+            put(folder / "proofs" / f"{proof.index}.tlog-proof", made.encode())
+    growth = []
+    for size, root in heads:
+        hashes = [base64.b64encode(hash_).decode() for hash_ in consistency_proof(trees, size, heads[-1][0])]
+        growth.append({"Old": size, "Root": base64.b64encode(root).decode(), "Proof": hashes})
+    put(folder / "consistency.json", json.dumps(growth).encode())
+    world.close()
+    return folder
+
+
+def test_others_accept_what_an_auditor_publishes(program: Path, published: Path) -> None:
+    """The log of a running auditor, cosigned across borders, and the proofs that members get hold for others."""
+    size = len(list((published / "proofs").iterdir()))
+    assert size == 303
+    result = run(program, "verify", str(published))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[0].endswith(f", {size} entries, 4 cosignatures")
+    assert result.stdout.splitlines()[2:] == [f"proofs: {size}", "consistency: 3"]
+
+
+def test_fsck_accepts_what_an_auditor_publishes(published: Path) -> None:
+    """So does our own check, under the policy that anyone can print from the directory."""
+    policy = Policy.parse((published / "policy").read_bytes())
+    report = check_log(FolderSource(published / "log"), policy, io.BytesIO())
+    assert (report.findings, report.quorum, report.complete) == ((), None, True)
+    assert report.seen is not None
+    assert len(report.seen.times_s) == 4
 
 
 @pytest.mark.parametrize("size", [1, 256, 300, SIZE])
