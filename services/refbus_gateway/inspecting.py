@@ -16,7 +16,7 @@ from refbus.audit.export import Exported, read_export
 from refbus.audit.lookup import LogLookup
 from refbus.audit.record import AuditRecord
 from refbus.audit.sources import source_of
-from refbus.core.directory import Organisation, OrgRole
+from refbus.core.directory import Directory, Organisation, OrgRole
 from refbus.core.ids import OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, MalformedError, SetupError, UncheckableError, UntrustedError
@@ -119,6 +119,12 @@ def open_home(home: Home, passphrase: str, now_ms: int) -> tuple[Sequence[KemPri
     trust = home.member.trust_store()
     trust.load(now_ms)
     return tuple(home.member.kem_keys(passphrase).values()), trust.history
+
+
+def directory_of(home: Home, now_ms: int) -> Directory | None:
+    """Return the newest directory of a home, None before the first one."""
+    history = home.member.trust_store().load(now_ms)
+    return None if history is None else history.latest
 
 
 def _folder(origin: str) -> str:

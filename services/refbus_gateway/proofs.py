@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from refbus.audit.proven import Proven, check_proof, with_statement
 from refbus.audit.statement import Statement
+from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import Policy
+from refbus.tlog.proof import TlogProof
 from refbus.trust.auditing import policy_text
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import statements
@@ -30,7 +32,7 @@ class Held:
 
 def of_referral(tx: Transaction, referral: Referral) -> list[Held]:
     """Return everything that was stated about a referral, oldest first. Raises RuleError KEY_DESTROYED."""
-    return [_held(tx, stated) for stated in statements.of_referral(tx, referral)]
+    return [held(tx, stated) for stated in statements.of_referral(tx, referral)]
 
 
 def policy_file(gateway: Gateway) -> tuple[str, bytes]:
@@ -41,12 +43,19 @@ def policy_file(gateway: Gateway) -> tuple[str, bytes]:
     return f"{gateway.country}.tlog-policy", policy_text(gateway.directory(), gateway.country).encode()
 
 
-def file_name(referral: Referral, number: int, held: Held) -> str:
+def file_name(referral: Referral, number: int, one: Held) -> str:
     """Return the name of a proof file: it names no organisation and no person."""
-    return f"referral-{referral.id}-{number:02d}-{held.statement.record.stage.lower()}.tlog-proof"
+    return f"referral-{referral.id}-{number:02d}-{one.statement.record.stage.lower()}.tlog-proof"
 
 
-def _held(tx: Transaction, stated: Stated) -> Held:
+def held(tx: Transaction, stated: Stated) -> Held:
+    """Return a statement opened, with its proof file. Raises KEY_DESTROYED when its case was erased."""
     statement = statements.opened(tx, stated)
     file = None if stated.proof is None else with_statement(stated.proof, statement)
     return Held(stated, statement, file)
+
+
+def place_of(proof: bytes) -> tuple[str, int]:
+    """Return origin and index of a stored proof."""
+    parsed = TlogProof.parse(proof)
+    return Checkpoint.parse(parsed.note.text).origin, parsed.index

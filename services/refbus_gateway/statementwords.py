@@ -11,6 +11,7 @@ from refbus.audit.proven import Proven
 from refbus.audit.record import AuditRecord
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.wire.labels import label
 from refbus_gateway.casefile.view import safe, title
@@ -44,6 +45,10 @@ class Words:
         outcome = label(self.language, "refbus.AuditOutcome", record.outcome) or record.outcome
         return f"{stage}: {outcome} ({record.stage} {record.outcome})"
 
+    def reason(self, code: str) -> str:
+        """Return a code with what it means; one that is not known here as it came."""
+        return f"{code}: {explanation(Code(code)).meaning}" if code in set(Code) else safe(code)
+
     def facts(self, record: AuditRecord) -> Iterator[Fact]:
         """Yield what a record says."""
         yield "Who", self.writer(record.writer)
@@ -53,7 +58,7 @@ class Words:
         if record.event_id is not None:
             yield "Event id", record.event_id.hex()
         for code in record.codes:
-            yield "Reason", f"{code}: {explanation(code).meaning}"
+            yield "Reason", self.reason(code)
         if record.consent_id is not None:
             yield "Consent", f"{record.consent_id.hex()}, version {record.consent_version}"
         if record.message_sha256 is not None:

@@ -24,12 +24,9 @@ from refbus.tlog.tiles import Tile, encode_bundle, tiles_after
 from refbus.trust.auditing import auditor_of, log_name, log_policy, policy_text
 from refbus.wire.logs import LogProof, LogProofs
 from refbus.wire.transport import AuditEntry
-from support.ceremonies import KG, PASSPHRASE, UZ
+from support.ceremonies import KG, PASSPHRASE, TM, UZ
 from support.gateways import World
 from support.logs import NaiveTrees, mth
-
-WITNESSES = (KG, UZ)
-"""The countries that cosign for kz unless a test says otherwise: as many as its policy demands."""
 
 
 @dataclass
@@ -75,15 +72,16 @@ class CountryLog:
     def checkpoint(
         self,
         entries: Sequence[bytes] | None = None,
-        witnesses: Sequence[CountryCode] = WITNESSES,
+        witnesses: Sequence[CountryCode] | None = None,
         at_s: int | None = None,
     ) -> Note:
-        """Return a checkpoint over `entries` (all that there are), cosigned by `witnesses` at `at_s` (now)."""
+        """Return a checkpoint over `entries` (all there are), cosigned at `at_s` (now) by `witnesses` (two others)."""
+        cosigners = [each for each in (KG, UZ, TM) if each != self.country][:2] if witnesses is None else witnesses
         leaves = self.entries if entries is None else entries
         checkpoint = Checkpoint(self.origin, len(leaves), mth(leaves))
         note = sign_checkpoint(checkpoint, self._secret(self.country).log_key(self.origin))
         time_s = self.world.clock.now_ms // 1000 if at_s is None else at_s
-        keys = [key for each in witnesses for key in self._secret(each).witness_keys(self._name(each))]
+        keys = [key for each in cosigners for key in self._secret(each).witness_keys(self._name(each))]
         return note.with_signatures(cosign(checkpoint, key, time_s) for key in keys)
 
     def proofs(self, note: Note, indices: Sequence[int], entries: Sequence[bytes] | None = None) -> LogProofs:

@@ -10,6 +10,7 @@ import click
 
 from refbus_gateway.cli.auditlogs import add_logs
 from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
+from refbus_gateway.cli.reporting import add_report
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -162,3 +163,4 @@ def _sides(evidence: Evidence) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
 
 
 add_logs(group)
+add_report(group)

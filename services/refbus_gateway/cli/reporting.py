@@ -1,0 +1,117 @@
+"""`refbus audit report`: an account that people can read, print and check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from refbus_gateway.cli.auditlogs import inspected
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.accounts import Account
+    from refbus_gateway.inspecting import Inspected
+
+_ALWAYS_MS: Final = 1 << 62
+
+
+@click.command()
+@click.option("--case", "number", type=int, help="Number of a case: every step of it.")
+@click.option("--from", "first", metavar="DAY", help="From this day on (2026-11-01, UTC).")
+@click.option("--to", "last", metavar="DAY", help="Until before this day.")
+@click.option(
+    "--export", "file", type=click.Path(path_type=Path), help="Entries that the auditor exported (inspector)."
+)
+@click.option("--event", metavar="ID", help="With --export: only this event, by its id in hex.")
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="With --log: trust policy of the log.")
+@click.option("--log", "place", help="With --export: where the shards of the log lie, to look each entry up.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the page to this file, for the owner alone.")
+@example(
+    "refbus audit report --case 3 --out case-3.html",
+    "refbus audit report --from 2026-11-01 --to 2026-12-01 --out november.html",
+    "refbus audit report --home ~/inspector --export november.audit --event 0123456789abcdef0123456789abcdef",
+)
+@with_session
+def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
+    """Write an account of one case, one period or one event, as a page that prints well (A4).
+
+    Each step says who decided what, why, on which consent, and how that is proven; the end says how to check it.
+    """
+    from refbus_gateway import account_page  # late: the help needs none of it
+    from refbus_gateway.home import write_private
+
+    account = _account(session, **chosen)
+    if out is not None:
+        write_private(out, account_page.page(account).encode())
+        session.tell(account_page.values(account), [f"{len(account.steps)} steps: {out}"])
+    elif session.as_json:
+        session.tell(account_page.values(account))
+    else:
+        click.echo(account_page.page(account), nl=False)
+
+
+def add_report(group: click.Group) -> None:
+    """Add the command to `refbus audit`."""
+    group.add_command(report)
+
+
+def _account(session: Session, *, number: int | None, file: Path | None, **rest: Any) -> Account:
+    from refbus.errors import Code, SetupError  # late: the help needs none of it
+    from refbus_gateway import accounts
+    from refbus_gateway.statementwords import Words
+    from refbus_gateway.store import cases
+
+    start_ms, end_ms = _day_ms(rest["first"], 0), _day_ms(rest["last"], _ALWAYS_MS)
+    period = rest["first"] is not None or rest["last"] is not None
+    if file is not None and number is None:
+        return _exported(session, file, (start_ms, end_ms), **rest)
+    if file is not None or period == (number is not None):
+        raise SetupError(Code.USAGE, "choose one: --case, --from and --to, or --export")
+    words = Words(session.language, session.gateway.newest_directory())
+    with session.gateway.store.read() as tx:
+        if number is not None:
+            return accounts.of_case(session.gateway, tx, cases.get(tx, number), words)
+        return accounts.of_period(session.gateway, tx, start_ms, end_ms, words)
+
+
+def _exported(
+    session: Session, file: Path, times: tuple[int, int], *, event: str | None, policy_file: Path | None, **rest: Any
+) -> Account:
+    from refbus_gateway import accounts, inspecting  # late: the help needs none of it
+    from refbus_gateway.statementwords import Words
+
+    directory = inspecting.directory_of(session.home, session.clock())
+    found = [
+        each
+        for each in inspected(session, file, policy_file, rest["place"])
+        if times[0] <= each.logged_at_ms < times[1] and _is_about(each, event)
+    ]
+    subject = f"Event {event}" if event else f"What was logged {_period(rest['first'], rest['last'])}"
+    return accounts.of_export(found, Words(session.language, directory), subject, session.clock())
+
+
+def _is_about(each: Inspected, event: str | None) -> bool:
+    """Whether an entry is to be told: with an event chosen, one that does not open is not known to be about it."""
+    if event is None:
+        return True
+    return each.record is not None and each.record.event_id is not None and each.record.event_id.hex() == event.lower()
+
+
+def _period(first: str | None, last: str | None) -> str:
+    return f"from {first or 'the beginning'} until {f'before {last}' if last else 'now'}"
+
+
+def _day_ms(day: str | None, otherwise: int) -> int:
+    """Return the beginning of a day, UTC ms. Raises SetupError USAGE."""
+    from datetime import UTC, datetime  # late: the help needs none of it
+
+    from refbus.errors import Code, SetupError
+
+    if day is None:
+        return otherwise
+    try:
+        return int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        raise SetupError(Code.USAGE, "a day is written like 2026-11-30") from None
