@@ -201,7 +201,7 @@ def _journey(course: _Course) -> Iterator[_Due]:
         yield _Due(DeadlineKind.LEG, _expected(last), Role.TARGET, None)
     arrivals = course.said(EventType.ARRIVED, by=Role.TARGET)
     signed = {course.view.role_of(fact.sender) for fact in course.said(EventType.HANDOVER_CONFIRMED)}
-    if arrivals and course.view.state in AT_HOME and not signed >= BOTH:
+    if course.view.state in AT_HOME and not signed >= BOTH:
         late = Role.SOURCE if Role.TARGET in signed else Role.TARGET
         yield _Due(DeadlineKind.HANDOVER, _expected(arrivals[-1]), late, None)
 
@@ -212,16 +212,23 @@ def _expected(said: EventFact) -> int:
 
 
 def _monitoring(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
-    """Wait for the contacts of the policy, counted from the arrival, one after the other; months of 30 days."""
+    """Wait for the contacts of the policy, counted from the arrival; months of 30 days.
+
+    One is answered by whatever was recorded since half of the time from the one before: a further contact in between,
+    because of a worry, takes none of the later ones away.
+    """
     arrivals = course.said(EventType.ARRIVED, by=Role.TARGET)
     followed = {ReturnState.HANDED_OVER, ReturnState.REINTEGRATION, ReturnState.MONITORING}
-    if not arrivals or course.view.state not in followed or course.view.suspended:
+    if course.view.state not in followed or course.view.suspended:
         return
-    done = len(course.said(EventType.MONITORING_RECORDED, by=Role.TARGET))
-    for month in policy.pace.monitoring_months[done:]:
-        asked_ms = arrivals[-1].occurred_at_ms + month * 30 * _DAY_MS
-        due_ms = asked_ms + policy.pace.monitoring_grace_days * _DAY_MS
-        yield _Due(DeadlineKind.MONITORING, due_ms, Role.TARGET, asked_ms, month)
+    arrived_ms = before_ms = arrivals[-1].occurred_at_ms
+    recorded = [fact.occurred_at_ms for fact in course.said(EventType.MONITORING_RECORDED, by=Role.TARGET)]
+    for month in policy.pace.monitoring_months:
+        asked_ms = arrived_ms + month * 30 * _DAY_MS
+        if max(recorded, default=arrived_ms) < (before_ms + asked_ms) // 2:
+            due_ms = asked_ms + policy.pace.monitoring_grace_days * _DAY_MS
+            yield _Due(DeadlineKind.MONITORING, due_ms, Role.TARGET, asked_ms, month)
+        before_ms = asked_ms
 
 
 def _review(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:

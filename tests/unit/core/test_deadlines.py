@@ -28,6 +28,7 @@ E, K = EventType, DeadlineKind
 S, T = Role.SOURCE, Role.TARGET
 HOUR, DAY = 3_600_000, 86_400_000
 BEGAN = 1000  # when the first event of a course of these tests happens, ms
+EXPIRED_AT_5 = "a89f56ddb0d43ac6d2a40ca93c18342e"  # SHA-256("refbus/v1/expired\0" + referral id + u64be 5), 16 bytes
 POLICY = policy(
     "kz",
     clocks={
@@ -201,7 +202,7 @@ def test_a_handover_waits_for_both_signatures() -> None:
 
 
 def test_contacts_after_the_return_are_due_month_by_month() -> None:
-    """Reminded in the month, late after the days of grace; each contact that is recorded ends the next one."""
+    """Reminded in the month, late after the days of grace, also before there is a plan for the time at home."""
     course = left(DAY).add(E.ARRIVED)
     arrived = course.facts[-1].occurred_at_ms
     assert times(course, K.MONITORING) == []
@@ -210,8 +211,68 @@ def test_contacts_after_the_return_are_due_month_by_month() -> None:
     third = ladder(arrived + 97 * DAY, DAY, T, arrived + 90 * DAY)
     assert times(course, K.MONITORING) == [*first, *third]
     assert [step.number for step in steps(course, K.MONITORING)] == [1] * 4 + [3] * 4
-    assert times(course.add(E.MONITORING_RECORDED), K.MONITORING) == third
-    assert times(course.add(E.MONITORING_RECORDED), K.MONITORING) == []
+    signed = left(DAY).add(E.ARRIVED).add(E.HANDOVER_CONFIRMED, by=S).add(E.HANDOVER_CONFIRMED, by=T)
+    assert len(times(signed, K.MONITORING)) == 8
+
+
+def monitored(*days: int, by: Role = T) -> list[int]:
+    """Return the months that are waited for, after contacts on these days after the arrival."""
+    course = left(DAY).add(E.ARRIVED).add(E.REINTEGRATION_AGREED)
+    arrived = course.facts[-2].occurred_at_ms
+    for day in days:
+        course.add(E.MONITORING_RECORDED, by=by)
+        course.facts[-1] = dataclasses.replace(course.facts[-1], occurred_at_ms=arrived + day * DAY)
+    return sorted({step.number for step in steps(course, K.MONITORING)})
+
+
+def test_a_contact_answers_the_month_that_it_belongs_to() -> None:
+    """From half of the time on; one more because of a worry takes no later month away, a late one answers all before.
+
+    What only the host country says is none.
+    """
+    assert monitored() == monitored(14) == [1, 3]
+    assert monitored(15) == monitored(30) == monitored(30, 37, 59) == [3]
+    assert monitored(60) == monitored(30, 91) == []
+    assert monitored(30, by=S) == [1, 3]
+
+
+def test_nobody_is_asked_after_who_withdrew_or_whose_return_is_over() -> None:
+    """No contact is due, no signature either."""
+    home = left(DAY).add(E.ARRIVED).add(E.REINTEGRATION_AGREED)
+    assert times(Course.of(home).add(E.CONSENT_WITHDRAWN, by=S), K.MONITORING) == []
+    closed = home.add(E.REPATRIATION_CLOSED)
+    assert (times(closed, K.MONITORING), times(closed, K.HANDOVER)) == ([], [])
+
+
+def test_a_word_of_the_wrong_side_starts_and_answers_nothing() -> None:
+    """An arrival that the host country tells, an offer of what is not one's own, an answer by who withdrew."""
+    home = expect(left(DAY).add(E.ARRIVED), 2 * DAY)
+    expect(home.add(E.ARRIVED, by=S), 9 * DAY)
+    assert times(home, K.HANDOVER) == at_once(2 * DAY, T)
+    assert next(step.due_ms for step in steps(home.add(E.REINTEGRATION_AGREED), K.MONITORING)) == 1004 + 37 * DAY
+    offer = Course().follow(E.REFERRAL_ACCEPTED, E.TRANSFER_PROPOSED)
+    at = offer.facts[-1].occurred_at_ms
+    assert times(offer.add(E.TRANSFER_PROPOSED, by=T), K.TRANSFER) == ladder(at + 2 * DAY, DAY, T, at + DAY)
+    withdrawn = Course().add(E.CONSENT_WITHDRAWN, by=S).add(E.WITHDRAWAL_ACKNOWLEDGED, by=S)
+    assert len(times(withdrawn, K.WITHDRAWAL_ACK)) == 4
+
+
+def test_an_acknowledgement_of_the_same_moment_answers() -> None:
+    """Clocks are no finer than a millisecond. A withdrawal to somebody who is no party is answered by nobody."""
+    course = Course().add(E.CONSENT_WITHDRAWN, by=S).add(E.WITHDRAWAL_ACKNOWLEDGED, by=T)
+    course.facts[-1] = dataclasses.replace(course.facts[-1], occurred_at_ms=course.facts[-2].occurred_at_ms)
+    assert times(course, K.WITHDRAWAL_ACK) == []
+    stray = Course().add(E.CONSENT_WITHDRAWN, by=S)
+    stray.facts[-1] = dataclasses.replace(stray.facts[-1], recipient=gate("uz"))
+    assert times(stray, K.WITHDRAWAL_ACK) == []
+
+
+def test_what_is_over_is_waited_for_no_longer() -> None:
+    """Cancelled before anybody heard of it, completed or withdrawn beside an offer of custody."""
+    assert times(Course().add(E.REFERRAL_CANCELLED, by=S), K.DELIVER) == []
+    offer = Course().follow(E.REFERRAL_ACCEPTED, E.TRANSFER_PROPOSED)
+    assert times(Course.of(offer).add(E.REFERRAL_COMPLETED), K.TRANSFER) == []
+    assert times(offer.add(E.CONSENT_WITHDRAWN, by=S), K.TRANSFER) == []
 
 
 def test_nothing_is_due_in_what_has_not_begun_or_is_over() -> None:
@@ -231,6 +292,8 @@ def test_the_expiry_that_two_timers_state_is_one_event() -> None:
     expired = Course.of(course, fact)
     assert expired.view.status == "EXPIRED"
     assert steps_of(expired.facts, POLICY) == ()
+    assert {step.number for step in steps(Course(), K.EXPIRE)} == {0}
+    assert expired_fact(REFERRAL, 5, gate("kz")).event_id.hex() == EXPIRED_AT_5, "gates of any version say the same"
     other = expired_fact(REFERRAL, 5, gate("kz"))
     assert other.event_id != fact.event_id
 

@@ -49,6 +49,9 @@ def test_a_disclosure_ends_with_its_review() -> None:
     course.add(E.EMERGENCY_REVIEWED)
     assert (course.view.state, course.view.is_open) == (X.REVIEWED, False)
     assert {X.REVIEWED, X.ENTERED_IN_ERROR} == MACHINE.final
+    assert (MACHINE.begins, MACHINE.draft, MACHINE.suspended) == (E.EMERGENCY_INVOKED, X.DRAFT, None)
+    assert not (MACHINE.stops | MACHINE.stands | MACHINE.hidden)
+    assert set(ROWS) == set(TABLE)
 
 
 def test_no_row_waits_for_both_or_moves_elsewhere() -> None:

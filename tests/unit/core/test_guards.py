@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from refbus.core.facts import SystemEvent
 from refbus.core.guards import (
     CONTENT_GUARDS,
     EVENT_GUARDS,
@@ -15,6 +16,7 @@ from refbus.core.guards import (
     gaps_from_details,
     gaps_from_facts,
 )
+from refbus.core.ids import EventId, OrgId
 from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
@@ -123,6 +125,20 @@ def test_a_word_of_the_wrong_side_settles_nothing() -> None:
     assert gaps(prepared(E.RECEPTION_CONFIRMED).add(E.RECEPTION_CONFIRMED, by=Role.SOURCE)) == (Code.GUARD_RECEPTION,)
 
 
+def test_what_a_side_may_not_say_settles_no_guard() -> None:
+    """The home country cannot agree the plan or decide for the child, the host country cannot assess the family."""
+    for kind, by in (
+        (E.PLAN_AGREED, Role.TARGET),
+        (E.BEST_INTERESTS_DETERMINED, Role.TARGET),
+        (E.FAMILY_ASSESSED, Role.SOURCE),
+    ):
+        assert gaps(prepared(kind).add(kind, by=by)) == (MISSING[(kind,)],)
+    stray = dataclasses.replace(prepared().facts[-1], event_id=EventId(b"s" * 16), sender=OrgId("kg-she1ter1"))
+    assert gaps(Course.of(prepared(E.PLAN_AGREED), stray)) == (Code.GUARD_PLAN,)
+    expired = dataclasses.replace(stray, type=SystemEvent.REFERRAL_EXPIRED)
+    assert gaps(Course.of(prepared(), expired)) == ()
+
+
 def test_everything_that_is_missing_is_named_at_once() -> None:
     """Sorted, so that two nodes say the same."""
     codes = gaps(Course(E.RETURN_WISH_RECORDED))
@@ -167,11 +183,41 @@ def test_what_was_never_said_does_not_hold() -> None:
     }
 
 
+def test_a_child_of_whom_nothing_was_said_may_not_travel() -> None:
+    """Neither the best interests nor an escort are taken for granted."""
+    unsaid = set(gaps_from_details(ReturnDetails(minor=True), NOW_MS)) - set(gaps_from_details(ReturnDetails(), NOW_MS))
+    assert unsaid == {Code.GUARD_AGAINST_BEST_INTERESTS, Code.GUARD_ESCORT}
+
+
+SETTLES = {
+    Code.GUARD_WISH: (E.RETURN_WISH_RECORDED,),
+    Code.GUARD_CONSENT: (E.CONSENT_GRANTED, E.CONSENT_AMENDED),
+    Code.GUARD_RISK_ASSESSMENT: (E.RISK_ASSESSED,),
+    Code.GUARD_NATIONALITY: (E.NATIONALITY_CONFIRMED,),
+    Code.GUARD_DOCUMENTS: (E.DOCUMENT_ISSUED,),
+    Code.GUARD_RECEPTION: (E.RECEPTION_CONFIRMED,),
+    Code.GUARD_PLAN: (E.PLAN_AGREED,),
+    Code.GUARD_FAMILY_ASSESSMENT: (E.FAMILY_TRACING_REQUESTED, E.FAMILY_ASSESSED),
+    Code.GUARD_BEST_INTERESTS: (E.BEST_INTERESTS_DETERMINED,),
+    Code.GUARD_NOT_INFORMED: (E.RETURN_WISH_RECORDED,),
+    Code.GUARD_RISK_DIFFERS: (E.RISK_ASSESSED,),
+    Code.GUARD_RISK_OUT_OF_DATE: (E.RISK_ASSESSED,),
+    Code.GUARD_RISK_HIGH: (E.RISK_ASSESSED,),
+    Code.GUARD_LEGAL_STATUS: (E.PLAN_AGREED,),
+    Code.GUARD_DOCUMENTS_OUT_OF_DATE: (E.DOCUMENT_ISSUED,),
+    Code.GUARD_NOT_FIT: (E.PLAN_AGREED,),
+    Code.GUARD_PROTECTED: (E.REPATRIATION_ABORTED,),
+    Code.GUARD_AGAINST_BEST_INTERESTS: (E.BEST_INTERESTS_DETERMINED, E.REPATRIATION_ABORTED),
+    Code.GUARD_ESCORT: (E.PLAN_AGREED,),
+}
+
+
 def test_every_guard_is_tried_here_and_says_what_settles_it() -> None:
     """No guard without a failing course, none without a way out."""
     assert {guard.code for guard in EVENT_GUARDS} == {*MISSING.values(), Code.GUARD_WISH, Code.GUARD_CONSENT}
     assert {guard.code for guard in CONTENT_GUARDS} == set(CONTENT)
-    assert all(SETTLED_BY.values())
+    assert SETTLED_BY == SETTLES
+    assert all(guard.source for guard in (*EVENT_GUARDS, *CONTENT_GUARDS))
     minors = {guard.code for guard in (*EVENT_GUARDS, *CONTENT_GUARDS) if guard.minors_only}
     assert minors == {
         Code.GUARD_FAMILY_ASSESSMENT,

@@ -8,7 +8,7 @@ from refbus.core.course import CourseView, may_emit, state_of
 from refbus.core.facts import EventFact, SystemEvent
 from refbus.core.ids import OrgId
 from refbus.core.machine import CourseKind, Role
-from refbus.core.referral import CONSENT_SUSPENDED, HELPING, OPEN, REOPENABLE, TABLE, State
+from refbus.core.referral import CONSENT_SUSPENDED, HELPING, MACHINE, OPEN, REOPENABLE, TABLE, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from support.consents import COLLECTOR, PARTY
@@ -354,6 +354,21 @@ LEADS_TO = {
     E.ENTERED_IN_ERROR: State.ENTERED_IN_ERROR,
     SystemEvent.REFERRAL_EXPIRED: State.EXPIRED,
 }
+
+
+def test_the_rows_here_are_all_rows() -> None:
+    """What begins, ends and hides a referral; no event of one without a second writing."""
+    assert {kind for _, kind in ALLOWED} == set(TABLE)
+    ended = {"REJECTED", "REDIRECTED", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED", "ENTERED_IN_ERROR"}
+    assert ended == MACHINE.final
+    assert (MACHINE.hidden, MACHINE.overlay) == (set(State) - ended - {State.DRAFT}, "CONSENT_SUSPENDED")
+    assert (MACHINE.begins, MACHINE.draft, MACHINE.suspended, MACHINE.undone) == (
+        E.REFERRAL_REQUESTED,
+        State.DRAFT,
+        None,
+        {},
+    )
+    assert MACHINE.stops == MACHINE.stands == {E.REFERRAL_CANCELLED, E.ENTERED_IN_ERROR}
 
 
 @pytest.mark.parametrize("kind", TABLE)

@@ -272,5 +272,6 @@ def test_what_stops_and_what_stands_is_written_here() -> None:
     """An abort and a mistake stop; they, and what has happened on the road, take effect whatever crossed them."""
     assert {E.REPATRIATION_ABORTED, E.ENTERED_IN_ERROR} == MACHINE.stops
     assert {*MACHINE.stops, E.DEPARTED, E.ARRIVED} == MACHINE.stands
+    assert (MACHINE.begins, MACHINE.draft, MACHINE.suspended) == (E.RETURN_WISH_RECORDED, R.DRAFT, R.SUSPENDED)
     assert (MACHINE.hidden, MACHINE.overlay) == (STAYING, "SUSPENDED")
     assert MACHINE.undone == {R.DEPARTURE_AUTHORISED: R.PLAN_AGREED}
