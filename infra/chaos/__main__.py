@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from chaos.auditors import AuditorsScenario
 from chaos.controls import CONTROLS, Control
 from chaos.deadlines import DeadlinesScenario
 from chaos.offices import OfficesScenario
@@ -22,8 +23,8 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
-Own = Scenario | DeadlinesScenario | OfficesScenario
-ALL = (*OWN, DeadlinesScenario(), OfficesScenario())
+Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario
+ALL = (*OWN, DeadlinesScenario(), OfficesScenario(), AuditorsScenario())
 EVENTS = 20_000
 SEED = 20_260_501
 

@@ -57,6 +57,14 @@ POINTS = {
     "gateway before publish": Point("refbus_gateway.outgoing", "Outgoing._produce", before=True),
     "gateway between publish and mark-sent": Point("refbus_gateway.store.outbox", "produced", before=True),
     "gateway before the inbox transaction": Point("refbus_gateway.incoming", "take_in", before=False),
+    "log before its transaction": Point("refbus_auditor.entries", "Entries.decide", before=True),
+    "log inside its transaction": Point("refbus_auditor.ledger", "Ledger.add", before=False),
+    "log after its transaction": Point("refbus_auditor.entries", "Entries.decide", before=False),
+    "tiles before the signed state": Point("refbus_auditor.publishing", "Publisher._swap", before=True),
+    "signed state before the signature": Point("refbus_auditor.publishing", "Publisher._swap", before=False),
+    "signature before the proofs": Point("refbus_auditor.proving", "Prover.prove", before=True),
+    "proofs before they are noted": Point("refbus_auditor.proving", "Prover._note", before=True),
+    "witness before it answers": Point("refbus_auditor.witnessing", "Witness._cosign", before=False),
 }
 """The named points. `tests/unit/chaos` checks that each of them still exists in the product."""
 
