@@ -106,8 +106,7 @@ def _jump(ground: Ground, days: float) -> None:
     if days > 0:
         world.pass_time(days)
     else:
-        moved_ms = int(world.clock_file.read_text(encoding="ascii")) + int(days * 86_400_000)
-        world.clock_file.write_text(f"{moved_ms}\n", encoding="ascii")
+        world.move_clock(days)
     ground.count("clock jump")
 
 

@@ -17,7 +17,8 @@ def machine_ms() -> int:
 def clock_from(file: Path | None) -> Callable[[], int]:
     """Return a clock (UTC ms). `file` holds a whole number of ms to add, read at each call; without it no offset.
 
-    The clock raises SetupError FILE_UNREADABLE when the file is missing or holds anything else.
+    The clock raises SetupError FILE_UNREADABLE when the file is missing or holds anything else: whoever moves it must
+    replace the file in one step.
     """
     if file is None:
         return machine_ms
