@@ -21,6 +21,7 @@ from refbus.trust.auditing import log_name, log_policy
 from refbus_auditor import ledger
 from refbus_auditor.cosigning import Cosigning
 from refbus_auditor.entries import Account, Counted, Entries, account
+from refbus_auditor.erasing import Erasures
 from refbus_auditor.files import LogFolder
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.ledger import Ledger, Shard
@@ -73,8 +74,10 @@ class AuditorCore:
         """Put the parts together. Raises UncheckableError KEY_UNKNOWN without an auditor in the directory."""
         home, database, name = self.home, self.home.database, log_name(self.directory(), self.country)
         files, key_of = LogFolder(home.log_folder, name), home.secret.log_key
+        erasures = Erasures(self.home.erased, database)
+        erasures.again()
         self.entries = Entries(
-            self.topic, database, Ledger(name), self.directory, self.now_ms, counted=self.hearers.counted
+            self.topic, database, Ledger(name), erasures, self.directory, self.now_ms, counted=self.hearers.counted
         )
         self.publisher = Publisher(database, files, key_of)
         self.witness = Witness(

@@ -1,7 +1,9 @@
 """The audit topic: each entry is checked against the directory and gets its place in the log, once.
 
-What becomes of a record is one of LOGGED, DUPLICATE, REFUSED and WAITING; the tally in the store always balances with
-the position. An entry whose writer's key is not known here yet waits for the directory instead of being lost.
+An erasure order is no entry: it deletes sealed records of its own writer, and the leaves stay.
+What becomes of a record is one of LOGGED, DUPLICATE, ERASED, REFUSED and WAITING; the tally in the store always
+balances with the position. An entry whose writer's key is not known here yet waits for the directory instead of being
+lost.
 """
 
 from __future__ import annotations
@@ -14,16 +16,19 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, insert, select, update
 
 from refbus.audit.entry import verify_entry
+from refbus.audit.erasure import verify_order
 from refbus.bus.port import Record
-from refbus.core.directory import Directory
-from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
+from refbus.core.directory import Directory, Organisation
+from refbus.core.ids import OrgId
+from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.store.commit import move_position, note_failure
 from refbus.store.engine import Database
 from refbus.store.node import get_setting, put_setting
 from refbus.store.reads import read_position
 from refbus.store.rows import Position
 from refbus.telemetry.labels import EntryResult
-from refbus.wire.transport import AuditEntry
+from refbus.wire.transport import AuditEntry, ErasureOrder
+from refbus_auditor.erasing import Erasures
 from refbus_auditor.ledger import Ledger, NewEntry
 from refbus_auditor.store.tables import tally, waiting
 
@@ -41,8 +46,17 @@ class _Sorted:
     """A batch after the checks."""
 
     good: list[NewEntry] = field(default_factory=list)
+    orders: list[ErasureOrder] = field(default_factory=list)
     wait: list[tuple[Record, Code]] = field(default_factory=list)
     results: Counter[tuple[EntryResult, Code | None]] = field(default_factory=Counter)
+
+    def take(self, checked: NewEntry | ErasureOrder) -> None:
+        """Put a record that passed where it belongs."""
+        if isinstance(checked, NewEntry):
+            self.good.append(checked)
+        else:
+            self.orders.append(checked)
+            self.results[EntryResult.ERASED, None] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,7 @@ class Entries:
     topic: str
     database: Database
     ledger: Ledger
+    erasures: Erasures
     directory: Callable[[], Directory]
     now_ms: Callable[[], int]
     counted: Counted = lambda _result, _code, _number: None
@@ -64,10 +79,11 @@ class Entries:
     def decide(self, records: Sequence[Record], after: Position, before: Position | None) -> None:
         """Check a batch, log what is good, and move the position, in one transaction. Raises StoreError."""
         sorted_ = self._sort(records)
+        self.erasures.note(sorted_.orders)
         with self.database.writing() as connection:
             move_position(connection, after, before)
             self._keep(connection, sorted_)
-        self._tell(sorted_.results)
+        self._tell(sorted_)
 
     def skip(self, after: Position, before: Position | None) -> None:
         """Move the position past offsets that hold no record."""
@@ -80,7 +96,7 @@ class Entries:
         with self.database.writing() as connection:
             move_position(connection, after, before)
             self._keep(connection, sorted_)
-        self._tell(sorted_.results)
+        self._tell(sorted_)
         _log.critical("the record at offset %d was refused with INTERNAL_ERROR", record.offset)
 
     def note_failure(self, offset: int) -> int:
@@ -108,10 +124,11 @@ class Entries:
         sorted_.wait.clear()
         answered = [record.offset for record in records if record.offset not in still - given_up]
         if answered:
+            self.erasures.note(sorted_.orders)
             with self.database.writing() as connection:
                 connection.execute(delete(waiting).where(waiting.c.topic == self.topic, waiting.c.offset.in_(answered)))
                 self._keep(connection, sorted_)
-            self._tell(sorted_.results)
+            self._tell(sorted_)
         return len(answered)
 
     def add_directory(self, leaves: Iterable[tuple[bytes, bytes]]) -> int:
@@ -125,15 +142,19 @@ class Entries:
         found, directory = _Sorted(), self.directory()
         for record in records:
             try:
-                found.good.append(_checked(record, directory))
+                checked = _checked(record, directory)
             except UncheckableError as error:
                 found.wait.append((record, error.code))
             except RefbusError as error:
                 found.results[EntryResult.REFUSED, error.code] += 1
+            else:
+                found.take(checked)
         return found
 
     def _keep(self, connection: Connection, sorted_: _Sorted) -> None:
-        added = self.ledger.add(connection, sorted_.good, self.now_ms())
+        self.erasures.apply(connection, sorted_.orders)
+        good = self.erasures.without(connection, sorted_.good)
+        added = self.ledger.add(connection, good, self.now_ms())
         for result, number in ((EntryResult.LOGGED, added.new), (EntryResult.DUPLICATE, added.known)):
             sorted_.results[result, None] += number
         sorted_.results[EntryResult.REFUSED, Code.AUDIT_INVALID] += len(added.contradicting)
@@ -144,8 +165,10 @@ class Entries:
         for (result, reason), number in sorted_.results.items():
             _count(connection, result, reason, number)
 
-    def _tell(self, results: Counter[tuple[EntryResult, Code | None]]) -> None:
-        for (result, code), number in results.items():
+    def _tell(self, sorted_: _Sorted) -> None:
+        if sorted_.orders:
+            self.database.scrub()
+        for (result, code), number in sorted_.results.items():
             self.counted(result, code, number)
             if result is EntryResult.REFUSED and number:
                 _log.warning("%d audit entries were refused: %s", number, code)
@@ -176,16 +199,35 @@ def account(connection: Connection, topic: str) -> Account:
     return Account(read, waits, dict(results))
 
 
-def _checked(record: Record, directory: Directory) -> NewEntry:
-    """Return the entry in a record. Raises MalformedError, UntrustedError; UncheckableError: it may be good later."""
-    parsed = AuditEntry.parse(record.value)
-    writer = directory.find(parsed.writer)
+def _checked(record: Record, directory: Directory) -> NewEntry | ErasureOrder:
+    """Return what a record says. Raises MalformedError, UntrustedError; UncheckableError: it may be good later."""
+    parsed = _parsed(record.value)
+    writer = _writer(record, directory, parsed.writer)
+    if isinstance(parsed, ErasureOrder):
+        verify_order(parsed, writer, record.timestamp_ms)
+        return parsed
+    verify_entry(parsed, writer, record.timestamp_ms)
+    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, record.timestamp_ms, record.value)
+
+
+def _parsed(value: bytes) -> AuditEntry | ErasureOrder:
+    """Return the entry, or else the order, in a record: the signature of the one is none of the other."""
+    try:
+        return AuditEntry.parse(value)
+    except MalformedError as error:
+        try:
+            return ErasureOrder.parse(value)
+        except MalformedError:
+            raise error from None
+
+
+def _writer(record: Record, directory: Directory, named: OrgId) -> Organisation:
+    writer = directory.find(named)
     if writer is None:
         raise UncheckableError(Code.ORGANISATION_UNKNOWN, "writer of an audit entry")
     if record.topic.partition(".")[0] != writer.country:
         raise UntrustedError(Code.WRONG_COUNTRY, "writer of an audit entry")
-    verify_entry(parsed, writer, record.timestamp_ms)
-    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, record.timestamp_ms, record.value)
+    return writer
 
 
 def _count(connection: Connection, result: EntryResult, code: Code | None, number: int) -> None:

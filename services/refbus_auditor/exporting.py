@@ -7,28 +7,40 @@ from pathlib import Path
 
 from refbus.audit.export import Exported
 from refbus.errors import Code, SetupError
+from refbus.store import erased as lists
 from refbus.store.engine import Database
 from refbus.trust.files import store_errors
 from refbus_auditor import ledger
+from refbus_auditor.erasing import name_of
+from refbus_auditor.home import ERASED
 
 
 def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     """Write what was logged from `first_ms` up to `last_ms` (UTC, half-open) to `file`; return how many entries.
 
-    The auditor may be running. What was erased has no record any more and is left out. Raises SetupError
+    The auditor may be running. What was erased has no record any more and is left out, and so is what the list of
+    erasures names in a store that was brought back. Raises SetupError
     HOME_NOT_FOUND, StoreError.
     """
+    gone = lists.noted(home / ERASED)
     database = Database.read_only(home / "store" / "auditor.db")
     count = 0
     try:
         with store_errors(), file.open("xb") as output, database.reading() as connection:
             for log in ledger.shards(connection):
                 for index, logged_ms, raw in ledger.records(connection, log.origin, first_ms, last_ms):
-                    output.write(Exported(log.origin, index, logged_ms, raw).encode())
-                    count += 1
+                    exported = Exported(log.origin, index, logged_ms, raw)
+                    if _name(exported) not in gone:
+                        output.write(exported.encode())
+                        count += 1
     finally:
         database.close()
     return count
+
+
+def _name(exported: Exported) -> str:
+    entry = exported.entry()
+    return name_of(entry.writer, entry.decision_id).hex()
 
 
 def day_ms(text: str) -> int:

@@ -3,6 +3,7 @@
 keys/log.key           the secret of its log and its witness
 store/auditor.db       what is in the logs, what was signed and witnessed
 log/<shard>/           the logs as files: checkpoint, tiles, entries
+erased                 which sealed records were ordered to be deleted, as hashes
 evidence/              what convicts another log, for people
 """
 
@@ -19,6 +20,7 @@ from refbus.trust.homes import Home, Identity
 from refbus.trust.loader import TrustStore
 
 MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
+ERASED = "erased"
 _STOPPED = "stopped"
 
 
@@ -58,6 +60,11 @@ class AuditorHome:
     def evidence(self) -> Path:
         """The folder of what convicts other logs."""
         return self.folder / "evidence"
+
+    @property
+    def erased(self) -> Path:
+        """The list of what was erased."""
+        return self.folder / ERASED
 
     def require_not_stopped(self) -> None:
         """Raise SetupError with the code for which this auditor must not sign any more."""

@@ -17,6 +17,7 @@ from typing import Final
 
 from refbus.audit.record import AuditRecord
 from refbus.audit.statement import Statement
+from refbus.audit.writers import writing_key
 from refbus.core.directory import Organisation
 from refbus.core.ids import OrgId
 from refbus.crypto.box import box_size
@@ -26,7 +27,7 @@ from refbus.crypto.padding import pad_exact, unpad_exact
 from refbus.crypto.sealed import Sealed, open_sealed, seal_for
 from refbus.crypto.signing import LABEL_AUDIT, SigningPair, sign_ed25519, verify_ed25519
 from refbus.crypto.stanza import STANZA_SIZE, Box
-from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
+from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.wire.transport import AuditEntry
 
 SIZE_CLASSES: Final = (1024, 4096)
@@ -54,15 +55,9 @@ def verify_entry(entry: AuditEntry, writer: Organisation, logged_at_ms: int) -> 
     The broker's time counts, since a stolen key can write any other. Raises UncheckableError KEY_UNKNOWN, and
     UntrustedError KEY_EXPIRED, KEY_REVOKED, SIGNATURE_INVALID, AUDIT_INVALID (another writer, an impossible size).
     """
-    key = writer.signing_key(entry.kid)
-    if key is None:
-        raise UncheckableError(Code.KEY_UNKNOWN, "signing key of an audit writer")
-    if entry.writer != writer.org_id or len(entry.sealed_record) not in _SEALED_SIZES:
+    key = writing_key(writer, entry.writer, entry.kid, logged_at_ms)
+    if len(entry.sealed_record) not in _SEALED_SIZES:
         raise UntrustedError(Code.AUDIT_INVALID)
-    if not key.not_before_ms <= logged_at_ms < key.not_after_ms:
-        raise UntrustedError(Code.KEY_EXPIRED)
-    if key.compromised_since_ms is not None and key.compromised_since_ms <= logged_at_ms:
-        raise UntrustedError(Code.KEY_REVOKED)
     verify_ed25519(key, LABEL_AUDIT, _signed_message(entry), entry.ed25519)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,18 @@ class Database:
         """Give a connection that sees one consistent state and writes nothing."""
         with _as_store_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log into the database, so that no older version of a page is left in it.
+
+        A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
+        """
+        with self._one_writer, _as_store_errors():
+            raw = self._engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                raw.close()
 
     @classmethod
     def read_only(cls, path: Path) -> Database:
@@ -146,5 +159,5 @@ def _as_store_errors() -> Iterator[None]:
         raise StoreError(Code.STORE_FULL if full else Code.STORE_FAILED, type(error.orig).__name__) from error
     except SQLAlchemyError as error:
         raise StoreError(Code.STORE_FAILED, type(error).__name__) from error
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise StoreError(Code.STORE_FAILED, type(error).__name__) from error

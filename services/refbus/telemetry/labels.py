@@ -81,6 +81,7 @@ class EntryResult(StrEnum):
 
     LOGGED = "LOGGED"
     DUPLICATE = "DUPLICATE"
+    ERASED = "ERASED"
     REFUSED = "REFUSED"
 
 

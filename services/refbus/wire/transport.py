@@ -6,7 +6,7 @@ verified elsewhere (`refbus.crypto.signing`); these values only carry them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
@@ -103,8 +103,17 @@ def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
     return lambda text: member(kind, text)
 
 
+def _decisions(names: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the names of decisions: at least one, in ascending order, each once."""
+    found = tuple(names)
+    if not found or list(found) != sorted(set(found)):
+        raise MalformedError(Code.MALFORMED, "order of decision ids")
+    return found
+
+
 # How a decoded value is checked ("check"), and the name on the wire where Python reserves it ("wire").
 _COUNT = {"check": _count}
+_DECISIONS = {"check": _decisions}
 _LEAF = {"check": _leaf}
 _MLDSA65 = {"check": _mldsa65}
 _ORG = {"check": parse_org_id}
@@ -254,6 +263,17 @@ class AuditEntry(WireRecord):
     leaf: bytes = field(metadata=_LEAF)
     at_ms: int = field(metadata=_COUNT)
     sealed_record: bytes
+    ed25519: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureOrder(WireRecord):
+    """The sealed records of these decisions (16 bytes each) of its writer are to be deleted. `ed25519` 64 bytes."""
+
+    writer: OrgId = field(metadata=_ORG)
+    kid: KeyId
+    decision_ids: tuple[bytes, ...] = field(metadata=_DECISIONS)
+    at_ms: int = field(metadata=_COUNT)
     ed25519: bytes
 
 

@@ -45,6 +45,13 @@ entry = Table(
     comment="What was logged, in order. `raw`, the entry as received, goes when a case is erased; the leaf stays.",
 )
 
+erased = Table(
+    "erased",
+    metadata,
+    Column("name", LargeBinary(32), primary_key=True),
+    comment="Hashes of the entries whose record was ordered to be deleted, those that come later too.",
+)
+
 waiting = Table(
     "waiting",
     metadata,

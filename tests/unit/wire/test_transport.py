@@ -16,6 +16,7 @@ from refbus.wire.transport import (
     BorderKind,
     BorderRecord,
     DirectoryFile,
+    ErasureOrder,
     GateNotice,
     HopOutcome,
     HopReceipt,
@@ -66,6 +67,7 @@ RECORDS: tuple[WireRecord, ...] = (
     RelayedNotice(HASH, b"notice"),
     DirectoryFile("kz/organisations.json", b"{}"),
     AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, 1, b"sealed", SIGNATURE),
+    ErasureOrder(OrgId("kz-gate"), KID, (ID, b"e" * 16), 1, SIGNATURE),
     StoppedRecord(ID, "kz.outbox", 7, ("MALFORMED",), b"record"),
 )
 WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -86,6 +88,11 @@ WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("DirectoryFile", {"path": ""}),
     ("AuditEntry", {"leaf": b"l" * 46}),
     ("AuditEntry", {"writer": "somebody"}),
+    ("ErasureOrder", {"writer": "somebody"}),
+    ("ErasureOrder", {"at_ms": -1}),
+    ("ErasureOrder", {"decision_ids": []}),
+    ("ErasureOrder", {"decision_ids": [ID, ID]}),
+    ("ErasureOrder", {"decision_ids": [b"e" * 16, ID]}),
 )
 
 

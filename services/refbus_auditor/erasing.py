@@ -1,0 +1,100 @@
+"""Deleting sealed records whose writer has ordered it. The leaf stays, and so does every proof about it.
+
+What was ordered is written to a list beside the store before the store forgets it, so that a store that is brought back
+forgets it again; and an entry that arrives after the order about it is logged without its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from refbus.crypto.framing import lp, sha256
+from refbus.store import erased as lists
+from refbus.store.engine import Database
+from refbus.store.prepared import AnyOf
+from refbus.wire.transport import ErasureOrder
+from refbus_auditor.ledger import NewEntry
+from refbus_auditor.store.tables import entry, erased
+
+_AT_ONCE = 500
+_ORDERED = AnyOf(select(erased.c.name), erased.c.name)
+
+
+def name_of(writer: str, decision_id: bytes) -> bytes:
+    """Return the hash (32 bytes) under which the list knows an entry. Both are in the log's own store in clear."""
+    return sha256(lp(writer.encode()) + lp(decision_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Erasures:
+    """What was erased from one auditor's store. `path` is the list beside it."""
+
+    path: Path
+    database: Database
+
+    def note(self, orders: Sequence[ErasureOrder]) -> None:
+        """Write verified orders to the list, on the disk when it returns. Raises StoreError."""
+        if orders:
+            lists.note(self.path, _names(orders))
+
+    def apply(self, connection: Connection, orders: Iterable[ErasureOrder]) -> None:
+        """Delete the records of the decisions of the orders' own writers, and remember them. Again changes nothing."""
+        for order in orders:
+            for start in range(0, len(order.decision_ids), _AT_ONCE):
+                part = order.decision_ids[start : start + _AT_ONCE]
+                _remember(connection, [name_of(order.writer, each) for each in part])
+                own = (entry.c.writer == order.writer, entry.c.decision_id.in_(part))
+                connection.execute(update(entry).where(*own).values(raw=None))
+
+    def without(self, connection: Connection, entries: Sequence[NewEntry]) -> list[NewEntry]:
+        """Return the entries, those that were ordered to be deleted without their record."""
+        if connection.execute(select(erased.c.name).limit(1)).first() is None:
+            return list(entries)
+        names = [name_of(each.writer, each.decision_id) for each in entries]
+        ordered = {row.name for row in _ORDERED.rows(connection, names)}
+        both = zip(entries, names, strict=True)
+        return [replace(each, raw=None) if name in ordered else each for each, name in both]
+
+    def again(self) -> int:
+        """Delete whatever the list names and the store still has, as after a restore; return how many were new to it.
+
+        Raises StoreError.
+        """
+        listed = frozenset(bytes.fromhex(line) for line in lists.noted(self.path))
+        with self.database.reading() as connection:
+            if connection.execute(select(func.count()).select_from(erased)).scalar_one() == len(listed):
+                return 0
+            new = listed - set(connection.execute(select(erased.c.name)).scalars())
+        with self.database.writing() as connection:
+            names = sorted(new)
+            for start in range(0, len(names), _AT_ONCE):
+                _remember(connection, names[start : start + _AT_ONCE])
+            for origin, place in list(_having(connection, new)):
+                same = (entry.c.origin == origin, entry.c.place == place)
+                connection.execute(update(entry).where(*same).values(raw=None))
+        self.database.scrub()
+        return len(new)
+
+
+def _names(orders: Iterable[ErasureOrder]) -> Iterator[bytes]:
+    for order in orders:
+        yield from (name_of(order.writer, each) for each in order.decision_ids)
+
+
+def _remember(connection: Connection, names: Sequence[bytes]) -> None:
+    known = {row.name for row in _ORDERED.rows(connection, names)}
+    rows = [{"name": name} for name in names if name not in known]
+    if rows:
+        connection.execute(insert(erased), rows)
+
+
+def _having(connection: Connection, names: frozenset[bytes]) -> Iterator[tuple[str, int]]:
+    """Yield where entries of these names stand that still have their record."""
+    chosen = select(entry.c.origin, entry.c.place, entry.c.writer, entry.c.decision_id).where(entry.c.raw.is_not(None))
+    for row in connection.execute(chosen):
+        if name_of(row.writer, row.decision_id) in names:
+            yield row.origin, row.place
