@@ -19,6 +19,7 @@ _KNOWN_HOSTS = {
     "www.apache.org",
     "creativecommons.org",
     "github.com",
+    "c2sp.org",
 }
 """Hosts that a file of the project may name: places to read, this machine, and placeholders."""
 
