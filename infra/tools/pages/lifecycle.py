@@ -78,7 +78,13 @@ def page() -> str:
     """Return the page."""
     blocks = [_INTRO]
     for machine in MACHINES.values():
-        blocks += [f"## {_TITLES[machine.kind]}", _picture(machine), *_legend(machine), _rows(machine)]
+        blocks += [
+            f"## {_TITLES[machine.kind]}",
+            _picture(machine),
+            *_legend(machine),
+            _states_of(machine),
+            _rows(machine),
+        ]
     guards = [_guard(guard, "events") for guard in EVENT_GUARDS] + [
         _guard(guard, "content") for guard in CONTENT_GUARDS
     ]
@@ -107,6 +113,20 @@ def _rows(machine: Machine) -> str:
         for saying, rule in machine.table.items()
     ]
     return table(("event", "SOURCE in", "TARGET in", "leads to", "reason", "source"), rows)
+
+
+def _states_of(machine: Machine) -> str:
+    rows = [
+        (
+            code(state.value),
+            meaning.text,
+            ", ".join(code(saying.value) for saying, rule in machine.table.items() if rule.to is state),
+            "yes" if state in machine.final else "",
+            meaning.source,
+        )
+        for state, meaning in machine.states.items()
+    ]
+    return table(("state", "means", "entered by", "final", "source"), rows)
 
 
 def _effect(rule: Rule) -> str:

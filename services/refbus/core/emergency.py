@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from refbus.core.machine import CourseKind, Machine, Role, Rule, Saying, with_common
+from refbus.core.machine import CourseKind, Machine, Meaning, Role, Rule, Saying, with_common
 from refbus.core.vocabulary import EventType
 
 
@@ -41,11 +41,22 @@ TABLE: Mapping[Saying, Rule] = with_common(
 )
 """The whole state machine. A new event type is a new line."""
 
+STATES: Mapping[StrEnum, Meaning] = {
+    EmergencyState.DRAFT: Meaning("nothing was disclosed yet", "GDPR 49(1)(f)"),
+    EmergencyState.INVOKED: Meaning(
+        "two officers disclosed the least; a review is due", "Primero legitimate basis 3; GDPR 49(1)(f)"
+    ),
+    EmergencyState.REVIEWED: Meaning("a third officer has judged it", "domain notes 2.4"),
+    EmergencyState.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),
+}
+"""What each state means."""
+
 MACHINE = Machine(
     kind=CourseKind.EMERGENCY,
     begins=EventType.EMERGENCY_INVOKED,
     draft=EmergencyState.DRAFT,
     table=TABLE,
+    states=STATES,
     final=frozenset({EmergencyState.REVIEWED, EmergencyState.ENTERED_IN_ERROR}),
     stops=frozenset(),
     stands=frozenset(),

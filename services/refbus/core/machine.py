@@ -55,8 +55,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a state says about a course, and where it comes from."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """One kind of course.
+    """One kind of course. `states` says what each of its states means.
 
     `stops` win over what they crossed. `stands` take effect from any state in their `moves`, whatever the table lets
     their sender say there: their sender's gate let them go, and what they tell has happened. `hidden` states are shown
@@ -67,6 +75,7 @@ class Machine:
     begins: EventType
     draft: StrEnum
     table: Mapping[Saying, Rule]
+    states: Mapping[StrEnum, Meaning]
     final: frozenset[StrEnum]
     stops: frozenset[EventType]
     stands: frozenset[EventType]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from refbus.core.facts import SystemEvent
-from refbus.core.machine import CourseKind, Machine, Role, Rule, Saying, by_both, with_common
+from refbus.core.machine import CourseKind, Machine, Meaning, Role, Rule, Saying, by_both, with_common
 from refbus.core.vocabulary import EventType
 
 
@@ -94,6 +94,26 @@ TABLE: Mapping[Saying, Rule] = with_common(
 )
 """The whole state machine. A new event type is a new line."""
 
+STATES: Mapping[StrEnum, Meaning] = {
+    State.DRAFT: Meaning("nothing was said yet", _PRIMERO),
+    State.REQUESTED: Meaning("asked, and no sign of the recipient yet", _PRIMERO),
+    State.DELIVERED: Meaning("arrived and verified at the recipient", "360X; technical receipt"),
+    State.UNDER_REVIEW: Meaning("a person has opened it", "360X; decrypt receipt"),
+    State.ACCEPTED: Meaning("the recipient will help", _PRIMERO),
+    State.REJECTED: Meaning("the recipient will not help, with the reason", _PRIMERO),
+    State.REDIRECTED: Meaning(
+        "another organisation is named, for which the person must be asked anew", "Gravity; nrm.bg 1.4"
+    ),
+    State.IN_PROGRESS: Meaning("help is given", _PRIMERO),
+    State.ON_HOLD: Meaning("help is interrupted, with the reason", "FHIR Task"),
+    State.COMPLETED: Meaning("help has ended, with its outcome", _PRIMERO),
+    State.FAILED: Meaning("help could not be given, with the reason", "FHIR Task"),
+    State.CANCELLED: Meaning("taken back, with the reason", _PRIMERO),
+    State.EXPIRED: Meaning("nobody answered in time; a late answer still counts", "domain notes 4.2"),
+    State.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),
+}
+"""What each state means."""
+
 _STOPS = frozenset({_E.REFERRAL_CANCELLED, _E.ENTERED_IN_ERROR})
 
 MACHINE = Machine(
@@ -101,6 +121,7 @@ MACHINE = Machine(
     begins=_E.REFERRAL_REQUESTED,
     draft=State.DRAFT,
     table=TABLE,
+    states=STATES,
     final=_ANY - OPEN - {State.DRAFT},
     stops=_STOPS,
     stands=_STOPS,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from refbus.core.machine import CourseKind, Machine, Role, Rule, Saying, by_both, with_common
+from refbus.core.machine import CourseKind, Machine, Meaning, Role, Rule, Saying, by_both, with_common
 from refbus.core.vocabulary import EventType
 
 
@@ -145,11 +145,43 @@ TABLE: Mapping[Saying, Rule] = with_common(
 )
 """The whole state machine. A new event type is a new line."""
 
+STATES: Mapping[StrEnum, Meaning] = {
+    ReturnState.DRAFT: Meaning("nothing was said yet", "nrm.bg 3.2"),
+    ReturnState.RETURN_WISH_RECORDED: Meaning(
+        "the person wishes to return, informed of the alternatives", "nrm.bg 3.2: informed decision"
+    ),
+    ReturnState.RISK_ASSESSMENT: Meaning(
+        "the risks are assessed, by both countries together", "IOM TACT; Palermo 8(2)"
+    ),
+    ReturnState.IDENTITY_VERIFICATION: Meaning("nationality is asked for or answered", "Palermo 8(3)"),
+    ReturnState.FAMILY_TRACING: Meaning("the family is looked for and assessed", "IOM TACT family assessment form"),
+    ReturnState.BEST_INTERESTS: Meaning("what is best for a child is determined", "CRC 3, 12; ODIHR principle 4"),
+    ReturnState.TRAVEL_DOCUMENTS: Meaning("documents are asked for or there", "Palermo 8(4)"),
+    ReturnState.RECEPTION_CONFIRMED: Meaning("somebody takes the person in", "nrm.bg 3.2; IOM AVRR post-arrival"),
+    ReturnState.PLAN_AGREED: Meaning(
+        "the person or the guardian has agreed to a plan", "nrm.bg 3.2; IOM AVRR pre-departure"
+    ),
+    ReturnState.DEPARTURE_AUTHORISED: Meaning("every guard is met", "Palermo 8; ODIHR principles 1-4"),
+    ReturnState.IN_TRANSIT: Meaning("the person is on the road, with a timer for each leg", "IOM AVRR travel"),
+    ReturnState.ARRIVED: Meaning("the person is in the home country", "IOM AVRR post-arrival"),
+    ReturnState.HANDED_OVER: Meaning("both organisations have signed the hand-over", "Lao flow; domain notes 4.4"),
+    ReturnState.REINTEGRATION: Meaning("there is a plan for the time at home", "IOM AVRR; NEXUS"),
+    ReturnState.MONITORING: Meaning(
+        "somebody asks how the person fares, and tells the former host country", "IOM AVRR; ODIHR principle 7"
+    ),
+    ReturnState.CLOSED: Meaning("the return is over, with its result", "domain notes 4.4"),
+    ReturnState.SUSPENDED: Meaning("interrupted, or consent was withdrawn before the journey", "ODIHR principles 1, 3"),
+    ReturnState.ABORTED: Meaning("given up, with the reason", "ODIHR principle 3"),
+    ReturnState.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),
+}
+"""What each state means."""
+
 MACHINE = Machine(
     kind=CourseKind.REPATRIATION,
     begins=_E.RETURN_WISH_RECORDED,
     draft=_R.DRAFT,
     table=TABLE,
+    states=STATES,
     final=FINAL,
     stops=frozenset({_E.REPATRIATION_ABORTED, _E.ENTERED_IN_ERROR}),
     stands=frozenset({_E.REPATRIATION_ABORTED, _E.ENTERED_IN_ERROR, _E.DEPARTED, _E.ARRIVED}),

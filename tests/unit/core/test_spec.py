@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.course import MACHINES
+from refbus.core.machine import Machine
+from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 
 SPEC = Path(__file__).parents[3] / "docs" / "spec"
@@ -40,3 +43,87 @@ def test_a_specification_is_short_and_begins_with_an_example(name: str) -> None:
     lines = (SPEC / name).read_text(encoding="utf-8").splitlines()
     assert len(lines) < 200
     assert any(line.startswith("```") for line in lines[:10])
+
+
+CATALOGUE = [
+    "ReferralRequested",
+    "ReferralDelivered",
+    "ReferralOpened",
+    "ReferralAccepted",
+    "ReferralRejected",
+    "ReferralRedirected",
+    "InformationRequested",
+    "InformationProvided",
+    "ServiceAppointmentBooked",
+    "ServiceAppointmentMissed",
+    "ReferralInProgress",
+    "ReferralOnHold",
+    "ReferralResumed",
+    "ReferralFeedback",
+    "ReferralCompleted",
+    "ReferralCancelled",
+    "ReferralExpired",
+    "EscalationRaised",
+    "ReferralFailed",
+    "EnteredInError",
+    "ReferralReopened",
+    "CaseTransferProposed",
+    "CaseTransferAccepted",
+    "CaseTransferRejected",
+    "ConsentGranted",
+    "ConsentAmended",
+    "ConsentWithdrawn",
+    "ConsentExpired",
+    "WithdrawalNoticeSent",
+    "WithdrawalAcknowledged",
+    "GuardianAppointed",
+    "GuardianReplaced",
+    "AssentRecorded",
+    "MajorityReached",
+    "EmergencyDisclosureInvoked",
+    "EmergencyDisclosureReviewed",
+    "SubjectNotified",
+    "ErasureRequested",
+    "ErasureCompleted",
+    "ReturnWishRecorded",
+    "JointRiskAssessmentRecorded",
+    "NationalityVerificationRequested",
+    "NationalityVerificationConfirmed",
+    "NationalityVerificationNegative",
+    "FamilyTracingRequested",
+    "FamilyAssessmentRecorded",
+    "BestInterestsDetermined",
+    "TravelDocumentRequested",
+    "TravelDocumentIssued",
+    "ReceivingOrganisationConfirmed",
+    "ReturnPlanAgreed",
+    "DepartureAuthorised",
+    "Departed",
+    "TransitCheckpointReached",
+    "TransitDelayed",
+    "Arrived",
+    "HandoverConfirmed",
+    "PersonNotArrived",
+    "ReintegrationPlanAgreed",
+    "MonitoringContactRecorded",
+    "RepatriationClosed",
+    "RepatriationSuspended",
+    "RepatriationAborted",
+]
+"""The events of the domain notes 4.2 to 4.4."""
+
+
+def test_each_event_of_the_domain_notes_has_its_place() -> None:
+    """It is an event here, or the specification says what stands in its place; and the other way round."""
+    elsewhere = {name for row in rows("lifecycle.md", "domain notes") for name in row[0].split(", ")}
+    assert elsewhere == set(CATALOGUE) - {each.value for each in EventType}
+    assert {each.value for each in EventType} - set(CATALOGUE) == {"Undecryptable", "RepatriationResumed"}
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_each_state_says_what_it_means_and_where_it_comes_from(machine: Machine) -> None:
+    """All states, in the order of the road; and each but the first is entered by something."""
+    assert list(machine.states) == list(type(machine.draft))
+    assert all(meaning.text and meaning.source for meaning in machine.states.values())
+    entered = {rule.to for rule in machine.table.values()} - {None}
+    assert entered == set(machine.states) - {machine.draft}
