@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from refbus.core.consent import Assent, ConsentRecord, ConsentState, Grantor, GrantorKind
-from refbus.core.consent_change import ConsentChange, change_between, ends, narrowed, widens
+from refbus.core.consent_change import ConsentChange, change_between, ends, follows, narrowed, permits, points, widens
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.wire.codelists import code_lists
 from support.consents import GIVEN_MS, UNTIL_MS, consent_record, deny, provision
@@ -110,6 +110,34 @@ def test_a_record_ends_with_the_guardian_or_with_majority() -> None:
     assert ends(child) == UNTIL_MS
     assert ends(dataclasses.replace(child, majority_at_ms=NOW_MS)) == NOW_MS
     assert ends(dataclasses.replace(child, grantor=dataclasses.replace(GUARDIAN, authority_until_ms=1))) == 1
+
+
+def test_an_adults_own_word_ends_by_its_own_date() -> None:
+    """An end of somebody's authority counts for a guardian only; a guardian's without an end ends by the date."""
+    grantor = dataclasses.replace(GUARDIAN, kind=GrantorKind.SELF, authority_until_ms=1)
+    assert ends(dataclasses.replace(ADULT, grantor=grantor)) == UNTIL_MS
+    endless = dataclasses.replace(GUARDIAN, authority_until_ms=None)
+    assert ends(dataclasses.replace(ADULT, grantor=endless)) == UNTIL_MS
+
+
+def test_a_yes_is_followed_by_its_next_version_only() -> None:
+    """Not by a withdrawal, not by another consent, not by a version after the next; and no refusal is followed."""
+    assert follows(ADULT, later(ADULT))
+    assert follows(ADULT, later(ADULT, state=ConsentState.REFUSED))
+    assert not follows(ADULT, later(ADULT, state=ConsentState.WITHDRAWN))
+    assert not follows(ADULT, later(ADULT, version=3))
+    assert not follows(ADULT, later(ADULT, consent_id=bytes(16)))
+    assert not follows(dataclasses.replace(ADULT, state=ConsentState.REFUSED), later(ADULT))
+
+
+def test_points_are_those_of_permits_and_only_while_they_count() -> None:
+    """A denial permits nothing, and nothing is permitted before its time or after it."""
+    assert list(points(consent_record(provisions=(deny(),)))) == []
+    point = next(points(ADULT))
+    assert permits(ADULT, point, GIVEN_MS)
+    assert not permits(ADULT, point, GIVEN_MS - 1)
+    assert not permits(dataclasses.replace(ADULT, valid_until_ms=NOW_MS), point, NOW_MS)
+    assert not permits(dataclasses.replace(ADULT, state=ConsentState.REFUSED), point, NOW_MS)
 
 
 def test_stopping_a_category_takes_it_out_of_every_permit_and_leaves_denials() -> None:

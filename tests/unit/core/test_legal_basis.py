@@ -159,6 +159,38 @@ def test_the_last_moment_counts() -> None:
     assert problems(claim, now_ms=end_ms) == (Code.EMERGENCY_OVER,)
 
 
+COMMON = {DataCategory.IDENTITY, DataCategory.CONTACT, DataCategory.LOCATION_SAFE, DataCategory.SERVICE_NEEDS}
+OPENED = {
+    Ground.IMMINENT_RISK_TO_LIFE: {DataCategory.HEALTH, DataCategory.TRAFFICKING_EXPERIENCE},
+    Ground.MEDICAL_EMERGENCY: {DataCategory.HEALTH, DataCategory.SEXUAL_HEALTH},
+    Ground.CHILD_IN_DANGER: {DataCategory.HEALTH, DataCategory.FAMILY, DataCategory.TRAFFICKING_EXPERIENCE},
+    Ground.MISSING_PERSON: {DataCategory.HEALTH, DataCategory.TRAFFICKING_EXPERIENCE},
+}
+
+
+@pytest.mark.parametrize("ground", Ground)
+@pytest.mark.parametrize("category", DataCategory)
+def test_each_ground_opens_what_is_written_here(ground: Ground, category: DataCategory) -> None:
+    """The most that it can need, category by category: written a second time."""
+    claim = claim_of(record(ground=ground, data_categories=(category,)))
+    opened = category in COMMON | OPENED[ground]
+    assert problems(claim, invocation(data_categories=(category,))) == (() if opened else (Code.EMERGENCY_NOT_MINIMUM,))
+
+
+def test_limits_count_to_the_moment() -> None:
+    """Sent and reviewed in the moment of the decision; as much as the ground needs; over as soon as it began: no."""
+    assert problems(routing=invocation(occurred_at_ms=INVOKED_MS)) == ()
+    third = reviewed().review
+    assert third is not None
+    assert reviews(reviewed(review=dataclasses.replace(third, at_ms=INVOKED_MS))) == ()
+    everything = tuple(sorted(MOST_CATEGORIES[Ground.MEDICAL_EMERGENCY]))
+    assert problems(claim_of(record(data_categories=everything))) == ()
+    assert problems(claim_of(record(valid_until_ms=INVOKED_MS)), now_ms=INVOKED_MS - 1) == (Code.EMERGENCY_TOO_LONG,)
+    long_roll = claim_of(roll=roll(issued_at_ms=INVOKED_MS - 100 * DAY_MS + 1))
+    assert problems(long_roll) == ()
+    assert Code.REVIEW_NOT_PLANNED in problems(claim_of(record(review_by_ms=INVOKED_MS + 1)), policy=None)
+
+
 @pytest.mark.parametrize("ground", Ground)
 def test_no_ground_opens_a_file_of_law_or_photographs(ground: Ground) -> None:
     """Legal case, immigration, perpetrators and biometrics wait for consent, whatever happens."""
