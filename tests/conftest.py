@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kafka import Broker, BrokerFailedError, Certificates
 from kafka.artifacts import ArtifactError
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
+
+# These machines are shared: how long an example takes says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

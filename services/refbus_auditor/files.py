@@ -10,6 +10,7 @@ from typing import Final
 from refbus.errors import Code, UntrustedError
 from refbus.tlog.hashing import HASH_SIZE
 from refbus.tlog.tiles import WIDTH, Tile
+from refbus.trust.files import remove_drafts
 
 CHECKPOINT: Final = "checkpoint"
 _CACHED: Final = 1024
@@ -32,6 +33,10 @@ class LogFolder:
         """Return the origins of the logs that have a folder here."""
         found = self._folder.iterdir() if self._folder.is_dir() else ()
         return sorted(f"{self._name}/{path.name}" for path in found if path.is_dir())
+
+    def remove_drafts(self) -> None:
+        """Remove what a killed process left half written. Raises StoreError."""
+        remove_drafts(self._folder)
 
     def reader(self, origin: str) -> Callable[[Tile], bytes]:
         """Return what gives the bytes of a tile of a log. It raises UntrustedError AUDIT_INVALID for a missing one."""

@@ -44,6 +44,7 @@ class Publisher:
         Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the store: an old copy of the store
         must not sign; UntrustedError LOG_FORKED when it has another root.
         """
+        self._files.remove_drafts()
         with self._database.reading() as connection:
             known = {each.origin: each for each in ledger.shards(connection)}
         for origin in self._files.origins():

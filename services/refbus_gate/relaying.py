@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refbus.bus.port import Reader
-from refbus.errors import RefbusError, TransportError
+from refbus.errors import MalformedError, RefbusError, TransportError
 from refbus.trust.files import write_whole
 from refbus.trust.loader import TrustStore
+from refbus.wire.logs import WitnessMail
 from refbus.wire.transport import DirectoryFile
 
 _log = logging.getLogger("refbus.gate.directory")
@@ -45,7 +46,8 @@ class DirectoryRelay:
         """
         reader = self._reader = self._reader or self._connect()
         for record in reader.read(_BATCH, 0.0):
-            self._take(record.value)
+            if not _is_mail(record.value):
+                self._take(record.value)
         newest = self._in_force()
         if newest is None or newest == self._handed_on():
             return
@@ -71,3 +73,12 @@ class DirectoryRelay:
         """Free the connection."""
         if self._reader is not None:
             self._reader.close()
+
+
+def _is_mail(value: bytes) -> bool:
+    """Whether a record is for the auditor, who reads the same topic."""
+    try:
+        WitnessMail.parse(value)
+    except MalformedError:
+        return False
+    return True

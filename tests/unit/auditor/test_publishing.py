@@ -61,6 +61,7 @@ def test_a_stop_between_any_two_files(world: Auditors, monkeypatch: pytest.Monke
                 node.core.publisher.publish(node.core.shards()[-1])
         else:
             node.core.publisher.publish(node.core.shards()[-1])
+    (node.log_folder() / "tile" / "0" / ".part-of-a-tile").write_bytes(b"half")
     node.restart()
     leaves += world.log(3)
     world.settle()

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from refbus.bus.memory import MemoryBus
+from refbus.core.ids import CountryCode
 from refbus.errors import Code, TransportError
 from refbus.node.following import DirectoryFollower
 from refbus.trust.homes import Home
 from refbus.trust.loader import TrustStore
+from refbus.wire.logs import MailKind, WitnessMail
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.relaying import DirectoryRelay
 from support.ceremonies import KZ, Lab, lab
@@ -111,3 +113,13 @@ def test_a_broker_that_is_away_delays_only(fed: Lab, node: Node) -> None:
     node.start()
     node.relay.turn()
     assert node.handed_on() == [path for path, _ in fed.files()]
+
+
+def test_mails_of_auditors_are_left_to_the_auditor(fed: Lab, node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    """What witnesses say to each other passes by in silence; the directory beside it is handed on."""
+    node.bus.put(FEDERATION, WitnessMail(CountryCode("uz"), MailKind.CONFLICT, b"log.example/2026b\n1\n\n").encode())
+    node.receive(fed.files())
+    with caplog.at_level("INFO"):
+        node.relay.turn()
+    assert node.handed_on() == [path for path, _ in fed.files()]
+    assert "does not count" not in caplog.text
