@@ -24,7 +24,7 @@ from refbus.crypto.signing import Signatures, SigningPair
 
 HPKE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 AUDIT_PLAINTEXT = bytes(1024)
-NOTICE_PLAINTEXT = bytes(512)
+NOTICE_PLAINTEXT = bytes(1024)
 _KEY = bytes(range(32))
 _CONTEXT = bytes(50)
 _STAMPED = bytes(80)

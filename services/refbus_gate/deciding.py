@@ -19,7 +19,7 @@ from refbus.store.rows import HoldRow, Kept, RecordRow
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.names import GateKeys
 from refbus_gate.opening import Opened
-from refbus_gate.receipts import Noted, Said, audit_entry, inspector_key
+from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_key, nothing_stated, statement
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, Decided, View
 from refbus_gate.work import Work
@@ -53,8 +53,8 @@ class Side(Protocol):
         """Send an event on its way."""
         ...
 
-    def tell(self, said: Said, *, again: bool) -> None:
-        """Tell its sender what became of an event; `again` when the sender was told before."""
+    def tell(self, said: Said, stated: Stated, *, again: bool) -> None:
+        """Tell its sender what became of an event; `again` when it was told before, and then nothing is `stated`."""
         ...
 
     def confirm(self, answer: Answer) -> None:
@@ -79,12 +79,14 @@ class Decider:
         repeat = self.view.decided(opened) if isinstance(verdict, Duplicate) and before is None else None
         answer = self._answer(opened, verdict) if repeat is None else repeat.answer
         self._account(opened, verdict, decision_id, answer, before)
+        stated = nothing_stated
         if opened.hop is None and opened.notice is None:
-            self._audit(opened, verdict, decision_id)
+            stated = self._audit(opened, verdict, decision_id)
         self._cause(opened, verdict, decision_id)
         if answer.told is not None:
             told_of = decision_id if repeat is None else repeat.decision_id
-            self.side.tell(Said.of(answer, answer.told, told_of), again=repeat is not None)
+            told = nothing_stated if repeat else stated
+            self.side.tell(Said.of(answer, answer.told, told_of), told, again=repeat is not None)
         if answer.hop:
             self.side.confirm(answer)
 
@@ -140,7 +142,7 @@ class Decider:
         if not repeat:
             view.note(opened, Decided(decision_id, answer))
 
-    def _audit(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
+    def _audit(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> Stated:
         case_handle = verdict.about.case_handle
         name = self.view.key(CASE, NO_CASE if case_handle is None else case_handle)
         noted = Noted(
@@ -151,10 +153,10 @@ class Decider:
             decision_id,
             opened.envelope_sha256,
         )
-        self.audit(noted, name)
+        return self.audit(noted, name)
 
-    def audit(self, noted: Noted, case_name: bytes) -> None:
-        """Send an audit entry; the case's audit key is looked up when it is made."""
+    def audit(self, noted: Noted, case_name: bytes) -> Stated:
+        """Send an audit entry, and return what gives its statement; both look the case's audit key up when made."""
         self.work.audit_names.add(case_name)
         batch = self.batch
         inspector = batch.inspector()
@@ -163,6 +165,7 @@ class Decider:
             return audit_entry(batch.keys, noted, self.work.audit_key(case_name), inspector, batch.now_ms)
 
         self.work.to_own_topic(f"{batch.keys.country}.audit", make)
+        return lambda: statement(batch.keys, noted, self.work.audit_key(case_name), batch.now_ms)
 
     def _hold(self, opened: Opened, verdict: Hold) -> None:
         case_handle = verdict.about.case_handle

@@ -14,7 +14,7 @@ from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
 from refbus_gate.deciding import Batch
 from refbus_gate.names import border
 from refbus_gate.opening import HOUR_MS, Opened
-from refbus_gate.receipts import Said, notice, public_key_of
+from refbus_gate.receipts import Said, Stated, notice, public_key_of
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, View
 from refbus_gate.work import Send, Work
@@ -55,12 +55,13 @@ class Egress:
         )
         self.work.sends.append(send)
 
-    def tell(self, said: Said, *, again: bool) -> None:
+    def tell(self, said: Said, stated: Stated, *, again: bool) -> None:
         """Write a sealed notice into the sender's inbox."""
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
         if public is not None:
-            self.work.to_inbox(said.to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+            make = partial(notice, batch.keys, said, public, batch.now_ms, stated)
+            self.work.to_inbox(said.to, InboxKind.NOTICE, make)
 
     def confirm(self, answer: Answer) -> None:
         """Nobody but the sender waits for egress."""

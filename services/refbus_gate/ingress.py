@@ -19,7 +19,7 @@ from refbus.wire.transport import HopOutcome, HopReceipt, InboxKind, NoticeOutco
 from refbus_gate.deciding import DAY_MS, Batch
 from refbus_gate.names import border
 from refbus_gate.opening import Opened
-from refbus_gate.receipts import Said, hop_receipt, notice, public_key_of, relayed
+from refbus_gate.receipts import Said, Stated, hop_receipt, notice, public_key_of, relayed
 from refbus_gate.remembered import Answer
 from refbus_gate.view import ENVELOPE, View
 from refbus_gate.work import Send, Work
@@ -75,7 +75,7 @@ class Ingress:
             envelope = opened.envelope
             self.work.to_inbox(opened.block.recipient, InboxKind.EVENT, lambda: envelope)
 
-    def tell(self, said: Said, *, again: bool) -> None:
+    def tell(self, said: Said, stated: Stated, *, again: bool) -> None:
         """Seal a notice for the sender and give it to the gate of its country. Success is told by the hop receipt."""
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
@@ -83,7 +83,7 @@ class Ingress:
             return
 
         def make() -> bytes:
-            return relayed(said.envelope_sha256, notice(batch.keys, said, public, batch.now_ms))
+            return relayed(said.envelope_sha256, notice(batch.keys, said, public, batch.now_ms, stated))
 
         self._to_origin(make)
 

@@ -6,9 +6,11 @@ Nothing of it is answered: only the first hop receipt for an envelope is passed 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
+from refbus.audit.statement import Statement
 from refbus.core.directory import Directory, OrgRole
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.passage import Outcome
@@ -32,6 +34,13 @@ from refbus_gate.remembered import Answer
 
 ZERO_HASH = bytes(32)
 ZERO_ID = bytes(16)
+Stated = Callable[[], bytes]
+"""Gives the statement behind a decision (refbus.audit.statement) once the audit keys of a batch are there."""
+
+
+def nothing_stated() -> bytes:
+    """Return the statement of what is told without one: repeats, heartbeats, deadlines."""
+    return b""
 
 
 def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, outcome: HopOutcome, now_ms: int) -> bytes:
@@ -88,8 +97,8 @@ def public_key_of(directory: Directory, org_id: OrgId, now_ms: int) -> bytes | N
     return None if key is None else key.public
 
 
-def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int) -> bytes:
-    """Return the sealed notice."""
+def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int, stated: Stated = nothing_stated) -> bytes:
+    """Return the sealed notice, with what the organisation needs to prove the decision that it tells of."""
     told = GateNotice(
         from_gate=keys.org,
         kid=keys.pair.kid,
@@ -107,6 +116,7 @@ def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int) -> bytes:
         level=said.level,
         due_ms=said.due_ms,
         responsible=said.responsible,
+        statement=stated(),
     )
     return seal_notice(told, said.to, public, keys.pair)
 
@@ -137,21 +147,30 @@ class Noted:
     decision_id: bytes
     envelope_sha256: bytes | None
 
+    def record(self, writer: OrgId, now_ms: int) -> AuditRecord:
+        """Return what the audit log is told of it."""
+        about = self.about
+        return AuditRecord(
+            decision_id=self.decision_id,
+            writer=writer,
+            stage=self.stage,
+            outcome=self.outcome,
+            codes=self.codes,
+            event_type=about.event_type,
+            event_id=about.event_id,
+            message_sha256=self.envelope_sha256,
+            consent_id=about.consent_id,
+            consent_version=about.consent_version,
+            at_ms=now_ms,
+        )
+
 
 def audit_entry(keys: GateKeys, noted: Noted, audit_key: bytes, inspector: bytes, now_ms: int) -> bytes:
     """Return the signed audit entry: a commitment, and the record sealed to the inspector."""
-    about = noted.about
-    record = AuditRecord(
-        decision_id=noted.decision_id,
-        writer=keys.org,
-        stage=noted.stage,
-        outcome=noted.outcome,
-        codes=noted.codes,
-        event_type=about.event_type,
-        event_id=about.event_id,
-        message_sha256=noted.envelope_sha256,
-        consent_id=about.consent_id,
-        consent_version=about.consent_version,
-        at_ms=now_ms,
-    )
+    record = noted.record(keys.org, now_ms)
     return make_entry(record, audit_key=audit_key, signer=keys.pair, inspector=inspector).encode()
+
+
+def statement(keys: GateKeys, noted: Noted, audit_key: bytes, now_ms: int) -> bytes:
+    """Return what is behind the leaf of a decision, for the organisation whose event it was about."""
+    return Statement.of(noted.record(keys.org, now_ms), audit_key).encode()

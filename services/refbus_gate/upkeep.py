@@ -20,7 +20,7 @@ from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
 from refbus_gate.core import GateCore, Source
 from refbus_gate.deciding import NO_CASE, Batch
 from refbus_gate.names import inbox
-from refbus_gate.receipts import Noted, Said, notice, public_key_of
+from refbus_gate.receipts import Noted, Said, Stated, notice, public_key_of
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, View
 from refbus_gate.work import Work
@@ -106,18 +106,19 @@ class Upkeep:
             answer.event_id,
             decision_id,
         )
+        stated = self._audit(work, batch, answer, decision_id)
         if public is not None:
-            work.to_inbox(answer.told, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
-        self._audit(work, batch, answer, decision_id)
+            make = partial(notice, batch.keys, said, public, batch.now_ms, stated)
+            work.to_inbox(answer.told, InboxKind.NOTICE, make)
 
-    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> None:
+    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> Stated:
         event_id = None if answer.event_id is None else EventId(answer.event_id)
         about = About(Point.EGRESS, event_id=event_id, sender=answer.told)
         noted = Noted(
             about, Stage.DELIVERY, AuditOutcome.FAILED, (Code.DELIVERY_FAILED,), decision_id, answer.envelope_sha256
         )
         view = View(self.core.parts.store, batch.keys.country, Point.EGRESS, [])
-        self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
+        return self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
 
 
 def _members(batch: Batch) -> list[Organisation]:

@@ -95,7 +95,6 @@ def _account(gateway: Gateway, words: Words, subject: str, steps: Iterable[Step]
 
 
 def _statements(gateway: Gateway, tx: Transaction, found: Iterable[statements.Stated], words: Words) -> Iterator[Step]:
-    policy = _policy(gateway)
     for stated in found:
         try:
             held = proofs.held(tx, stated)
@@ -104,7 +103,7 @@ def _statements(gateway: Gateway, tx: Transaction, found: Iterable[statements.St
                 raise
             yield Step(stated.at_ms, "A decision about this case", (), Surety.DESTROYED, place=_bare_place(stated))
         else:
-            yield _held_step(tx, held, policy, words)
+            yield _held_step(tx, held, _policy(gateway, held), words)
 
 
 def _held_step(tx: Transaction, held: Held, policy: Policy | None, words: Words) -> Step:
@@ -117,7 +116,7 @@ def _held_step(tx: Transaction, held: Held, policy: Policy | None, words: Words)
 
 def _surety(held: Held, policy: Policy | None) -> tuple[Surety, Proven | None, tuple[Code, ...]]:
     if held.file is None:
-        return Surety.WAITING, None, ()
+        return (Surety.WAITING if held.stated.awaited else Surety.SIGNED), None, ()
     if policy is None:
         return Surety.UNCHECKED, None, ()
     try:
@@ -173,11 +172,12 @@ def _inspected(each: Inspected, words: Words) -> Step:
     return Step(each.logged_at_ms, heading, facts, surety, place=place, codes=each.problems)
 
 
-def _policy(gateway: Gateway) -> Policy | None:
+def _policy(gateway: Gateway, held: Held) -> Policy | None:
+    """Return what a proof is checked with; None without one, or when the directory here does not know the log."""
     directory = gateway.newest_directory()
-    if directory is None:
+    if directory is None or held.file is None:
         return None
     try:
-        return log_policy(directory, gateway.country)
+        return log_policy(directory, proofs.country_of(held.statement))
     except UncheckableError:
         return None

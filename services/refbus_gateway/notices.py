@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from refbus.audit.statement import Statement
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import KeyId, OrgId
 from refbus.envelope.notice import open_notice
-from refbus.errors import Code, UntrustedError
+from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
 from refbus_gateway import timers
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
-from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store import consents, inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.statements import Link
 
 LAST_HEARTBEAT: Final = "last-heartbeat"
 _HEARTBEAT_HASH: Final = "heartbeat-hash"
@@ -61,6 +63,29 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
         raise UntrustedError(Code.NOT_A_PARTY, "a notice about an envelope that is not ours")
     if outbox.note(tx, row.id, notice, gateway.now_ms()):
         _settle(gateway, tx, row, notice)
+    if notice.statement:
+        _keep_statement(gateway, tx, row, notice)
+
+
+def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Keep what the gate logged of its decision about an event of ours, to be proven like what we log.
+
+    One that is not about this decision is told and left out; what the notice says stands without it. For a case that
+    was erased meanwhile nothing is kept.
+    """
+    try:
+        statement = Statement.parse(notice.statement)
+    except MalformedError as error:
+        inbox.raise_alarm(tx, error.code, f"a statement of {notice.from_gate}", gateway.now_ms())
+        return
+    said = statement.record
+    told = (said.writer, said.decision_id, said.message_sha256)
+    if told != (notice.from_gate, notice.decision_id, notice.envelope_sha256):
+        inbox.raise_alarm(tx, Code.AUDIT_INVALID, f"a statement of {notice.from_gate}", gateway.now_ms())
+        return
+    case = None if row.referral is None else referrals.case_of(tx, row.referral)
+    if case is not None and case.key is not None:
+        statements.add(tx, statement, Link(case, row.event_id, awaited=notice.from_gate == gateway.gate))
 
 
 def _gate_key(gateway: Gateway, org: OrgId, kid: KeyId) -> SigningKey | None:

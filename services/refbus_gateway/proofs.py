@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
+from refbus.audit.lookup import LogLookup
 from refbus.audit.proven import Proven, check_proof, with_statement
+from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
+from refbus.core.ids import CountryCode
+from refbus.errors import SetupError, UncheckableError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import Policy
 from refbus.tlog.proof import TlogProof
-from refbus.trust.auditing import policy_text
-from refbus_gateway.gateway import Gateway
+from refbus.tlog.shards import next_shard, origin_of, shard_at
+from refbus.trust.auditing import log_name, log_policy, policy_text
+from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
 from refbus_gateway.store import statements
 from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.statements import Stated
+
+SKEW_S: Final = CLOCK_SKEW_MS // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +44,49 @@ def of_referral(tx: Transaction, referral: Referral) -> list[Held]:
     return [held(tx, stated) for stated in statements.of_referral(tx, referral)]
 
 
-def policy_file(gateway: Gateway) -> tuple[str, bytes]:
-    """Return name and content of the policy file with which proofs of this country's log are checked.
+def country_of(statement: Statement) -> CountryCode:
+    """Return the country whose log has a statement: that of its writer."""
+    return CountryCode(statement.record.writer.partition("-")[0])
+
+
+def policy_files(gateway: Gateway, held: Iterable[Held]) -> dict[str, bytes]:
+    """Return the policy files, by name, with which the proofs of these statements and of this country are checked.
 
     Raises UncheckableError KEY_UNKNOWN when the directory has no auditor with keys.
     """
-    return f"{gateway.country}.tlog-policy", policy_text(gateway.directory(), gateway.country).encode()
+    countries = sorted({gateway.country, *(country_of(each.statement) for each in held if each.file is not None)})
+    return {f"{each}.tlog-policy": policy_text(gateway.directory(), each).encode() for each in countries}
+
+
+def look_up(gateway: Gateway, place: str, held: Iterable[Held]) -> int:
+    """Look in the published log at `place` for statements without a proof, keep what is proven; return how many.
+
+    Reads the shards of the half-year of each statement and of the next. Raises as `LogLookup` does.
+    """
+    found = 0
+    for each in held:
+        proof = None if each.file is not None else _found(gateway, place, each.statement)
+        if proof is not None:
+            with gateway.store.write() as tx:
+                statements.prove(tx, each.stated.id, proof, gateway.now_ms())
+            found += 1
+    return found
+
+
+def _found(gateway: Gateway, place: str, statement: Statement) -> bytes | None:
+    """Return the proof of a statement, None when the shards at this place have no such entry or are of another log."""
+    directory, country = gateway.directory(), country_of(statement)
+    policy, name = log_policy(directory, country), log_name(directory, country)
+    first = shard_at(statement.record.at_ms)
+    for shard in (first, next_shard(first)):
+        try:
+            lookup = LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy, gateway.now_ms() // 1000 + SKEW_S)
+        except (SetupError, UncheckableError):
+            continue  # no such shard here, or the log of another country
+        index = lookup.find(statement.leaf) if lookup.origin == origin_of(name, shard) else None
+        if index is not None:
+            return lookup.proof(statement.leaf, index).encode()
+    return None
 
 
 def file_name(referral: Referral, number: int, one: Held) -> str:

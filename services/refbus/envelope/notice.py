@@ -1,6 +1,6 @@
 """Notices: what a gate tells one organisation, sealed so that only it can read them.
 
-SealedNotice = stanza || box over pad(LP(GateNotice) || LP(Ed25519 signature)), at least 512 bytes once padded. The
+SealedNotice = stanza || box over pad(LP(GateNotice) || LP(Ed25519 signature)), at least 1 KiB once padded. The
 signature covers notice and organisation, so a notice shown to another organisation is refused.
 """
 
@@ -20,7 +20,7 @@ from refbus.crypto.stanza import Box
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, SealedNotice
 
-NOTICE_MINIMUM: Final = 512
+NOTICE_MINIMUM: Final = 1024
 """Bytes of the smallest notice plaintext: receipt, refusal and heartbeat look alike."""
 
 GateKeys = Callable[[OrgId, KeyId], SigningKey | None]

@@ -272,13 +272,13 @@ GATEWAY_UNPROVEN = Metric(
     "refbus_gateway_unproven_entries",
     Kind.GAUGE,
     _GATEWAY,
-    "Own entries of the audit log for which no proof of the log is here yet.",
+    "Entries of the audit log, own and those of the gate about own events, for which no proof is here yet.",
 )
 GATEWAY_UNPROVEN_AGE = Metric(
     "refbus_gateway_unproven_oldest_age_seconds",
     Kind.AGE,
     _GATEWAY,
-    "Age of the oldest own entry of the audit log without a proof; 0 when none waits.",
+    "Age of the oldest of those entries without a proof; 0 when none waits.",
 )
 GATEWAY_CHECKPOINT_AGE = Metric(
     "refbus_gateway_checkpoint_age_seconds",

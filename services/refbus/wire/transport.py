@@ -198,8 +198,8 @@ class SealedNotice(WireRecord):
 class GateNotice(WireRecord):
     """What a gate tells an organisation. Hashes 32 bytes, `decision_id` 16; `codes` are those of errors.
 
-    The last five fields are about a deadline: its course, kind, step of the ladder, when it was due (UTC), whose turn
-    it is.
+    Five fields are about a deadline: its course, kind, step of the ladder, when it was due (UTC), whose turn it is.
+    `statement` is what the gate logged of the decision (refbus.audit.statement), empty when nothing new was decided.
     """
 
     from_gate: OrgId = field(metadata=_ORG)
@@ -218,6 +218,7 @@ class GateNotice(WireRecord):
     level: int = field(default=0, metadata=_COUNT)
     due_ms: int = field(default=0, metadata=_COUNT)
     responsible: str = ""
+    statement: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

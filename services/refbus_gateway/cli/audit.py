@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from refbus.tlog.policy import Policy
     from refbus_gateway.proofs import Held
     from refbus_gateway.store.logheads import Evidence
+    from refbus_gateway.store.statements import Stated
 
 
 @click.group(name="audit")
@@ -28,9 +29,10 @@ def group() -> None:
 @group.command()
 @click.argument("number", type=int)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files (default: they are only counted).")
+@click.option("--log", "place", help="Web prefix or folder of a published log: look up there what has no proof yet.")
 @example("refbus audit proof 3 --out proofs", "refbus audit verify proofs/*.tlog-proof --policy proofs/kz.tlog-policy")
 @with_session
-def proof(session: Session, number: int, out: Path | None) -> None:
+def proof(session: Session, number: int, out: Path | None, place: str | None) -> None:
     """Write the proofs of one referral: a file for each decision, and the policy to check them with.
 
     A file says who decided what about which event, and proves that the audit log holds it. It names no person. Whoever
@@ -42,14 +44,17 @@ def proof(session: Session, number: int, out: Path | None) -> None:
     with session.gateway.store.read() as tx:
         referral = referrals.get(tx, number)
         held = proofs.of_referral(tx, referral)
+    if place is not None and proofs.look_up(session.gateway, place, held):
+        with session.gateway.store.read() as tx:
+            held = proofs.of_referral(tx, referral)
     names = [proofs.file_name(referral, at, each) for at, each in enumerate(held, start=1)]
-    name, policy = proofs.policy_file(session.gateway)
+    policies = proofs.policy_files(session.gateway, held)
     if out is not None:
         ready = {file: each.file for file, each in zip(names, held, strict=True) if each.file is not None}
-        _write(out, {**ready, name: policy})
+        _write(out, {**ready, **policies})
     value = [_held_value(file, each) for file, each in zip(names, held, strict=True)]
     lines = [_held_line(session, file, each) for file, each in zip(names, held, strict=True)]
-    session.tell({"statements": value, "policy": name}, lines or ["Nothing was decided about it yet."])
+    session.tell({"statements": value, "policies": list(policies)}, lines or ["Nothing was decided about it yet."])
 
 
 @group.command()
@@ -136,8 +141,14 @@ def _held_line(session: Session, file: str, held: Held) -> str:
     what = f"{moment(record.at_ms)}  {Words(session.language).decision(record)}  {record.event_type or ''}"
     if held.file is not None:
         return f"{what}\n    {file}"
-    where = "the broker has it" if held.stated.logged_ms else "it has not been sent yet"
-    return f"{what}\n    waits for the proof of the audit log; {where}"
+    return f"{what}\n    {_why_waiting(held.stated)}"
+
+
+def _why_waiting(stated: Stated) -> str:
+    if not stated.awaited:
+        return "is in the audit log of the other country: --log looks it up there"
+    where = "the broker has it" if stated.logged_ms else "it has not been sent yet" if stated.own else "a gate logs it"
+    return f"waits for the proof of the audit log; {where}"
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -91,6 +91,12 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
     return [_referral(tx, row) for row in rows]
 
 
+def case_of(tx: Transaction, number: int) -> cases.Case:
+    """Return the case of the referral with this local number; works for an erased one too."""
+    query = select(referrals.c.case_id).where(referrals.c.id == number)
+    return cases.get(tx, tx.connection.execute(query).scalar_one())
+
+
 def note_request(tx: Transaction, referral: Referral, request_hash: bytes) -> None:
     """Remember what a referral asked of whom, as a keyed hash."""
     change = update(referrals).where(referrals.c.id == referral.id)

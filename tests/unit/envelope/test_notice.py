@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from refbus.audit.statement import Statement
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import EventId, KeyId, OrgId
 from refbus.crypto.framing import lp, sha256
@@ -16,6 +17,7 @@ from refbus.crypto.stanza import Box
 from refbus.envelope.notice import NOTICE_MINIMUM, open_notice, seal_notice
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome, SealedNotice
+from support.audit import AUDIT_KEY, audit_record
 from support.directories import NOW_MS, federation, gate, kem_private, ngo
 from support.envelopes import RECIPIENT, SENDER, fixed
 
@@ -61,12 +63,13 @@ def test_a_notice_comes_through() -> None:
 
 
 def test_all_kinds_have_one_size() -> None:
-    """A receipt, a refusal and a heartbeat cannot be told apart from outside."""
+    """A receipt, a refusal, with what the gate logged or without, and a heartbeat look alike from outside."""
     refusal = dataclasses.replace(
         RECEIPT, kind=NoticeKind.REFUSAL, outcome=NoticeOutcome.REFUSED, codes=("NO_CONSENT",)
     )
+    proven = dataclasses.replace(refusal, statement=Statement.of(audit_record(), AUDIT_KEY).encode())
     beat = dataclasses.replace(RECEIPT, kind=NoticeKind.HEARTBEAT, outcome=NoticeOutcome.NONE, event_id=None)
-    assert {len(_seal(notice)) for notice in (RECEIPT, refusal, beat)} == {len(_seal())}
+    assert {len(_seal(notice)) for notice in (RECEIPT, refusal, proven, beat)} == {len(_seal())}
     assert len(SealedNotice.parse(_seal()).box) == NOTICE_MINIMUM + 72
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from refbus.audit.record import AuditOutcome
+from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
 from refbus.core.passage import Outcome
 from refbus.core.vocabulary import DataCategory
@@ -114,6 +116,9 @@ def test_a_refusal_at_the_destination_comes_back_sealed(world: World) -> None:
     assert (notice.from_gate, notice.kind) == ("uz-gate", NoticeKind.REFUSAL)
     assert notice.envelope_sha256 == sha256(raw)
     assert [each.outcome for each in hops(world.nodes["kz"], "uz")] == [HopOutcome.TAKEN]
+    statement = Statement.parse(notice.statement)
+    assert statement.leaf in [entry.leaf for entry in world.audit("uz")]
+    assert (statement.record.writer, statement.record.outcome) == ("uz-gate", AuditOutcome.REFUSED)
 
 
 def passed_of(world: World, raw: bytes, **changes: object) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refbus.audit import AuditOutcome, Stage, open_entry
+from refbus.audit.statement import Statement
 from refbus.core.passage import Outcome
 from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.crypto.framing import sha256
@@ -168,3 +169,21 @@ def test_the_action_is_what_consent_is_asked_for(world: World) -> None:
     world.settle()
     (refusal,) = world.notices(agency("kz"))
     assert "CATEGORY_NOT_COVERED" in refusal.codes
+
+
+def test_a_receipt_brings_what_the_gate_logged(world: World) -> None:
+    """The sender gets the statement behind the gate's own leaf, once; a repeat and a crossing bring none."""
+    raw = world.event()
+    world.outbox("kz", raw)
+    world.settle()
+    (receipt,) = world.notices(agency("kz"))
+    statement = Statement.parse(receipt.statement)
+    assert statement.leaf in [entry.leaf for entry in world.audit("kz")]
+    record = statement.record
+    assert (record.writer, record.stage, record.outcome) == (gate("kz"), Stage.EGRESS, AuditOutcome.FORWARDED)
+    assert (record.decision_id, record.message_sha256) == (receipt.decision_id, sha256(raw))
+    (crossing,) = world.crossings(agency("kz"))
+    assert crossing.statement == b""
+    world.outbox("kz", raw)
+    world.settle()
+    assert [bool(each.statement) for each in world.notices(agency("kz"))] == [True, False]

@@ -12,9 +12,12 @@ from refbus.audit.statement import Statement
 from refbus.errors import Code
 from refbus.tlog.proof import TlogProof
 from refbus.wire.logs import LogProofs
+from refbus_gateway.store import cases, referrals, statements
+from support.audit import AUDIT_KEY, audit_record
 from support.auditlogs import CountryLog
-from support.ceremonies import AGENCY, KG, KZ, TM
+from support.ceremonies import AGENCY, KG, KZ, TM, UZ
 from support.commands import Commands, file
+from support.directories import gate
 from support.gateways import Pair, sent
 
 
@@ -264,3 +267,47 @@ def test_only_the_inspector_opens(scene: Scene) -> None:
     _, policy = scene.files()
     ran = scene.commands.run(AGENCY, "audit", "open", scene.export(), "--policy", policy, ok=False)
     assert Code.ROLE_NOT_ALLOWED in ran.err
+
+
+def test_a_missing_proof_is_looked_up_in_the_published_log(scene: Scene) -> None:
+    """What the topic never brought is found in the files of the log, kept, and checked like any other."""
+    scene.log.take()
+    place = str(scene.log.write(scene.folder / "log"))
+    out = scene.folder / "proofs"
+    value = scene.commands.json(AGENCY, "audit", "proof", "1", "--log", place, "--out", str(out))
+    assert value["statements"][0]["file"] == "referral-1-01-sent.tlog-proof"
+    proofs, policy = scene.files()
+    assert "PROVEN" in scene.commands.bare("audit", "verify", *proofs, "--policy", policy).out
+
+
+def test_what_another_country_logged_is_looked_up_there(scene: Scene) -> None:
+    """A statement of the gate of uz is proven by the log of uz, under the policy of uz."""
+    uz = CountryLog(scene.pair.world, UZ)
+    statement = Statement.of(audit_record(writer=gate("uz")), AUDIT_KEY)
+    with scene.pair.kz.store.write() as tx:
+        referral = referrals.get(tx, scene.number)
+        event = referrals.events_of(tx, referral)[0]
+        link = statements.Link(cases.get(tx, referral.case_id), event.id, awaited=False)
+        statements.add(tx, statement, link)
+    assert "is in the audit log of the other country" in scene.commands.run(AGENCY, "audit", "proof", "1").out
+    uz.entries += [b"before", statement.leaf]
+    place = str(uz.write(scene.folder / "uz-log"))
+    out = scene.folder / "proofs"
+    value = scene.commands.json(AGENCY, "audit", "proof", "1", "--log", place, "--out", str(out))
+    assert value["policies"] == ["kz.tlog-policy", "uz.tlog-policy"]
+    (found,) = out.glob("*.tlog-proof")
+    ran = scene.commands.bare("audit", "verify", str(found), "--policy", str(out / "uz.tlog-policy"))
+    assert "the national gate of uz (uz-gate)" in ran.out
+    assert f"{uz.origin}, entry 1 of 2" in ran.out
+
+
+def test_a_lying_log_proves_nothing(scene: Scene) -> None:
+    """Files that do not lead to the signed root give an error and no proof."""
+    scene.log.take()
+    scene.log.entries.append(b"one more")
+    place = scene.log.write(scene.folder / "log")
+    tile = next(place.glob("*/tile/0/000.p/*"))
+    tile.write_bytes(tile.read_bytes()[:32] + bytes(32))
+    ran = scene.commands.run(AGENCY, "audit", "proof", "1", "--log", str(place), ok=False)
+    assert Code.PROOF_INVALID in ran.err
+    assert "waits for the proof" in scene.commands.run(AGENCY, "audit", "proof", "1").out

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from refbus.audit.record import AuditOutcome
+from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId
 from refbus.core.message import RoutingBlock
@@ -24,10 +26,12 @@ from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutco
 from refbus_gateway import acting, answers, incoming, sending, verifying
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
-from refbus_gateway.store import inbox, outbox, referrals
+from refbus_gateway.store import inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.views import Hop
+from support.audit import AUDIT_KEY, audit_record
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER
+from support.directories import gate
 from support.gateways import (
     Pair,
     alarm_codes,
@@ -429,3 +433,46 @@ def test_the_number_of_a_received_referral_is_found_by_its_id(own: Pair) -> None
     assert number_of(own.uz, id_of(own.kz, number)) == 1
     with pytest.raises(RefbusError):
         open_at(own.uz, 99)
+
+
+def gate_statement(pair: Pair, number: int, **changes: Any) -> tuple[Statement, dict[str, Any]]:
+    """Return what the gate of kz would have logged about the newest envelope of a referral, and facts of its notice."""
+    with pair.kz.store.read() as tx:
+        row = outbox.of_event(tx, line(pair.kz, number).event.id)[-1]
+    facts = {"decision_id": row.sha256[:16], "writer": gate("kz"), "message_sha256": row.sha256, **changes}
+    statement = Statement.of(audit_record(outcome=AuditOutcome.FORWARDED, codes=(), **facts), AUDIT_KEY)
+    return statement, {"statement": statement.encode()}
+
+
+def gates_statements(pair: Pair, number: int) -> list[tuple[Statement, bool]]:
+    """Return what gates stated about a referral, and whether its proof comes over our topic."""
+    with pair.kz.store.read() as tx:
+        found = statements.of_referral(tx, referrals.get(tx, number))
+        return [(statements.opened(tx, each), each.awaited) for each in found if not each.own]
+
+
+def test_what_the_gate_logged_is_kept_like_our_own(own: Pair) -> None:
+    """A receipt with a statement moves the event; the statement waits for its proof, once, however often it comes."""
+    _, number = sent(own.kz)
+    own.world.sync(own.kz)
+    statement, facts = gate_statement(own, number)
+    for _ in range(2):
+        tell(own, notice_of(own, number, NoticeOutcome.FORWARDED, **facts))
+    assert gates_statements(own, number) == [(statement, True)]
+    assert line(own.kz, number).hop is Hop.BORDER
+    assert home_health(own.kz).unproven == 2
+
+
+@pytest.mark.parametrize("lie", ["writer", "decision_id", "message_sha256", "bytes"])
+def test_a_statement_about_something_else_is_told(own: Pair, lie: str) -> None:
+    """It is left out with an alarm, and the receipt counts all the same."""
+    _, number = sent(own.kz)
+    own.world.sync(own.kz)
+    changes = {"writer": gate("uz"), "decision_id": b"d" * 16, "message_sha256": b"m" * 32}
+    _, facts = gate_statement(own, number, **{lie: changes[lie]} if lie in changes else {})
+    if lie == "bytes":
+        facts = {"statement": b"nonsense"}
+    tell(own, notice_of(own, number, NoticeOutcome.FORWARDED, **facts))
+    assert gates_statements(own, number) == []
+    assert alarm_codes(own.kz) == [Code.MALFORMED if lie == "bytes" else Code.AUDIT_INVALID]
+    assert line(own.kz, number).hop is Hop.BORDER
