@@ -7,12 +7,14 @@ import signal
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from demo.border import Border
 from demo.gauges import wait_for
 from demo.homecoming import CHANGES_HER_MIND, CHILD, GOES_HOME, IS_MISSING, Ended, Homecomings
 from demo.office import CommandFailedError, Office
 from demo.plan import planned_cases
+from demo.proving import Proofs, Proven, summary
 from demo.stack import Stack, StackError, up
 from demo.story import Story
 from demo.verdict import FAILED, PASSED, Report, courses, percentile, unaccounted
@@ -64,8 +66,8 @@ def _run(*, federated: bool) -> int:
     tell("Everything here is fictional: persons, cases, organisations.")
     stack = up(DEMO / "world", federated=federated, say=tell)
     try:
-        story, border, ended = _tell_all(stack)
-        report = _judge(stack, story, border, ended, time.monotonic() - began)
+        told = _tell_all(stack)
+        report = _judge(stack, told, time.monotonic() - began)
     finally:
         stack.stop()
     report.write(DEMO / "report.json")
@@ -77,7 +79,17 @@ def _run(*, federated: bool) -> int:
     return 0 if report.verdict == PASSED else 1
 
 
-def _tell_all(stack: Stack) -> tuple[Story, Border, Ended]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the acts left behind for the verdict."""
+
+    story: Story
+    border: Border
+    ended: Ended
+    proven: Proven
+
+
+def _tell_all(stack: Stack) -> _Told:
     directory = stack.world.directory(time.time_ns() // 1_000_000)
     offices = {org: Office(org, stack.gateway_environment(org), DEMO / "desks" / org) for org in stack.homes}
     cases = planned_cases(directory)
@@ -91,10 +103,13 @@ def _tell_all(stack: Stack) -> tuple[Story, Border, Ended]:
     border.replay()
     border.poison()
     ended = Homecomings(stack.world, offices, cases, tell).tell_all()
-    return story, border, ended
+    case = next(case for case in cases if case.name == GOES_HOME)
+    proven = Proofs(stack, offices, DEMO / "desks" / "proofs", tell).tell_all(case.sender, story.told.sent[GOES_HOME])
+    return _Told(story, border, ended, proven)
 
 
-def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: float) -> Report:
+def _judge(stack: Stack, told: _Told, seconds: float) -> Report:
+    story, border, ended = told.story, told.border, told.ended
     wait_for("every record is accounted for", lambda: unaccounted(stack) == 0)
     sent = courses(stack)
     desk = Counter(story.told.refused_here)
@@ -105,7 +120,7 @@ def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: fl
     complete = len(sent) == len(story.told.sent) and all(each.delivered for each in sent) and answered == story.expected
     good = complete and lost == 0 and left == 0 and desk == AT_THE_DESK
     good = good and ended.states == RETURNS and all(ended.alarms.values()) and len(ended.departures_refused) > 1
-    good = good and ended.emergency.startswith("OFFICERS_MISSING")
+    good = good and ended.emergency.startswith("OFFICERS_MISSING") and told.proven.good
     return Report(
         verdict=PASSED if good else FAILED,
         topology="one TLS cluster for each country" if stack.world.federated else "one broker for all countries",
@@ -123,6 +138,7 @@ def _judge(stack: Stack, story: Story, border: Border, ended: Ended, seconds: fl
         departure_refused_for=ended.departures_refused,
         not_arrived_alarms=ended.alarms,
         emergency=ended.emergency,
+        audit=summary(told.proven),
         latency_ms={"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99)},
     )
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from demo.gauges import total
 from demo.stack import Stack
@@ -43,6 +44,7 @@ class Report:
     departure_refused_for: list[str]
     not_arrived_alarms: dict[str, int]
     emergency: str
+    audit: dict[str, Any]
     latency_ms: dict[str, float]
 
     def write(self, path: Path) -> None:
@@ -55,6 +57,8 @@ class Report:
         refused = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
         latency = f"p50 {self.latency_ms['p50']:.0f} ms, p99 {self.latency_ms['p99']:.0f} ms"
         came = f"{self.delivered} arrived, {self.opened} opened, {self.answered} answered"
+        proofs, opened = self.audit["proofs_verified_offline"], self.audit["entries_opened"]
+        audited = f"{proofs} proofs verified offline, {opened} entries opened by the inspector"
         return [
             f"  topology      {self.topology}, {self.seconds:.0f} s",
             f"  referrals     {self.published} sent: {came}",
@@ -64,6 +68,7 @@ class Report:
             f"  returns       {', '.join(self.returns.values())}",
             f"  not arrived   alarms at {len(self.not_arrived_alarms)} offices",
             f"  emergency     {self.emergency}",
+            f"  audit         {audited}",
             f"  latency       {latency}, from the sender's commit to the recipient's verified copy",
         ]
 
