@@ -37,8 +37,7 @@ class Listed:
 
 def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: int = keyfile.MEMORY_KIB) -> Officer:
     """Make a key for an officer, and sign the roll anew with it. Raises SetupError USAGE for an unknown role."""
-    if role not in code_list(ROLES).codes:
-        raise SetupError(Code.USAGE, f"the role is one of {', '.join(code_list(ROLES).codes)}")
+    require_role(role)
     pair = SigningPair(secrets.token_bytes(32), None)
     home.officers.mkdir(mode=0o700, exist_ok=True)
     path = home.officers / f"{pair.kid.hex()}.key"
@@ -49,9 +48,15 @@ def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: in
     return officer
 
 
+def require_role(role: str) -> None:
+    """Raise SetupError USAGE unless an officer can have this role."""
+    if role not in code_list(ROLES).codes:
+        raise SetupError(Code.USAGE, f"the role is one of {', '.join(code_list(ROLES).codes)}")
+
+
 def remove(gateway: Gateway, home: Home, name: str) -> Officer:
     """Take an officer off the list and the roll, and destroy the key. Raises SetupError USAGE."""
-    gone = _find(home, name)
+    gone = find(home, name)
     _save(home, [each for each in _officers(home) if each.kid != gone.kid])
     renew(gateway, home)
     (home.officers / f"{gone.kid.hex()}.key").unlink(missing_ok=True)
@@ -85,7 +90,7 @@ def listed(home: Home, now_ms: int) -> list[Listed]:
 
 def unlock(gateway: Gateway, home: Home, name: str, passphrase: str) -> SigningPair:
     """Return the key of an officer, who types the passphrase. Raises SetupError USAGE, KEYFILE_*."""
-    officer = _find(home, name)
+    officer = find(home, name)
     label, secret = keyfile.load(home.officers / f"{officer.kid.hex()}.key", passphrase)
     if label != _label(gateway):
         raise SetupError(Code.KEYFILE_DAMAGED, "the key of another organisation's officer")
@@ -96,7 +101,8 @@ def _label(gateway: Gateway) -> str:
     return f"officer {gateway.me}"
 
 
-def _find(home: Home, name: str) -> Officer:
+def find(home: Home, name: str) -> Officer:
+    """Return the officer whose key id begins so. Raises SetupError USAGE when none does, or several do."""
     found = [each for each in _officers(home) if each.kid.hex().startswith(name.lower())]
     if len(found) != 1 or len(name) < 4:
         raise SetupError(Code.USAGE, "name an officer by the first letters of the key id: refbus officers list")

@@ -41,10 +41,10 @@ def new() -> None:
 @with_session
 def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
     """Check a case file and keep it as a case. Nothing is sent."""
-    from refbus.core.ids import parse_org_id  # late: only needed here
     from refbus_gateway import casework
+    from refbus_gateway.cli.naming import organisation_named  # late: only needed here
 
-    orgs = [parse_org_id(org) for org in denied]
+    orgs = [organisation_named(org) for org in denied]
     with session.gateway.store.write() as tx:
         case = resolve(session, tx, str(file))
         casework.deny(tx, case, orgs)

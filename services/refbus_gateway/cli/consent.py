@@ -108,14 +108,14 @@ def show(session: Session, case: str) -> None:
 @with_session
 def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> None:
     """Record that the person withdrew. Nothing goes out from now on, and everyone who received something is told."""
-    from refbus.core.ids import parse_org_id  # late: the help needs none of it
     from refbus_gateway import casework, consents
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        done = consents.withdraw(session.gateway, tx, found, parse_org_id(to) if to else None)
+        done = consents.withdraw(session.gateway, tx, found, organisation_named(to) if to else None)
         copies = casework.copies_of(tx, found)
     told = [each for each in done if each.notified]
     became = try_to_send(session, later=later) if told else "sent"

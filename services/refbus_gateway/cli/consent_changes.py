@@ -62,11 +62,11 @@ def amend(
     if file is not None:
         _from_form(session, case, to, file, "amend", later=later)
         return
-    from refbus.core.ids import parse_org_id  # late: the help needs none of it
     from refbus_gateway import amending
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
 
-    org = parse_org_id(to or "")
+    org = organisation_named(to or "")
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         done = amending.stop(session.gateway, tx, found, org, [DataCategory(name) for name in stop])

@@ -53,18 +53,21 @@ def invoke(session: Session, /, case: str, *, later: bool, **given: Any) -> None
     Both officers type their passphrases. A third one reviews it in time: refbus emergency review. Tell the person as
     soon as it is safe: refbus case told.
     """
-    from refbus.core.ids import parse_org_id  # late: the help needs none of it
     from refbus_gateway import emergencies, officers
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
     gateway, home = session.gateway, session.home
+    recipient = organisation_named(given["to"])
+    for which in ("first", "second"):
+        officers.find(home, given[which])  # before anybody types a passphrase
     pairs = tuple(
         officers.unlock(gateway, home, name, officer_passphrase(f"Passphrase of officer {name}", path))
         for name, path in ((given[which], given[f"{which}_passphrase_file"]) for which in ("first", "second"))
     )
     decision = emergencies.Decision(
-        recipient=parse_org_id(given["to"]),
+        recipient=recipient,
         ground=Ground(given["ground"]),
         protects=Protects(given["protects"]),
         incapacity=None if given["incapacity"] is None else Incapacity(given["incapacity"]),
@@ -94,8 +97,12 @@ def review(
     """Report what an independent officer found of an emergency disclosure. The recipient hears it too."""
     from refbus_gateway import emergencies, officers  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.store import referrals
 
     gateway = session.gateway
+    officers.find(session.home, officer)
+    with gateway.store.read() as tx:
+        referrals.get(tx, number)  # before anybody types a passphrase
     passphrase = officer_passphrase(f"Passphrase of officer {officer}", officer_passphrase_file)
     pair = officers.unlock(gateway, session.home, officer, passphrase)
     with gateway.store.write() as tx:

@@ -25,6 +25,7 @@ def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
     """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
     from refbus_gateway import officers  # late: the help needs none of it
 
+    officers.require_role(role)
     passphrase = officer_passphrase("The officer's own passphrase", key_passphrase_file, confirm=True)
     made = officers.add(session.gateway, session.home, role, passphrase)
     session.tell({"officer": made.kid.hex(), "role": role}, [f"Officer {made.kid.hex()}: {role}."])

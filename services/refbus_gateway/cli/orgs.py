@@ -42,9 +42,9 @@ def find(session: Session, country: str | None, service: str | None, language: s
 @with_session
 def show(session: Session, org_id: str) -> None:
     """Show one organisation."""
-    from refbus.core.ids import parse_org_id  # late: only needed here
+    from refbus_gateway.cli.naming import organisation_named  # late: only needed here
 
-    each = session.gateway.organisation(parse_org_id(org_id))
+    each = session.gateway.organisation(organisation_named(org_id))
     session.tell(_plain(each), [f"{name}: {text}" for name, text in _plain(each).items()])
 
 

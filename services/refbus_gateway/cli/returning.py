@@ -139,16 +139,16 @@ def begin(
     CASE is the number of an own case, or its case file; who the person is comes from there. The person's consent must
     cover REPATRIATION, and for later steps IDENTITY_TRAVEL_DOCUMENT, FAMILY_TRACING and MONITORING.
     """
-    from refbus.core.ids import parse_org_id  # late: the help needs none of it
     from refbus_gateway import returns
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
     document = file_document(file) if file else document_of(_E.RETURN_WISH_RECORDED, values)
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         withheld = [DataCategory(name) for name in withhold]
-        sent = returns.begin(session.gateway, tx, found, parse_org_id(to), document, withhold=withheld)
+        sent = returns.begin(session.gateway, tx, found, organisation_named(to), document, withhold=withheld)
     value = {"case": found.id, "return": sent.referral.id, "to": sent.referral.org, "sent_before": sent.again}
     head = f"Return {sent.referral.id} to {sent.referral.org}."
     if sent.again:

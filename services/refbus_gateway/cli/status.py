@@ -86,7 +86,7 @@ def receipts(session: Session, number: int) -> None:
 @with_session
 def alarms(session: Session, clear: int | None) -> None:
     """Show what a person must look at; with --clear note that one was dealt with."""
-    from refbus.errors import Code, RuleError  # late: the help needs none of it
+    from refbus.errors import Code, SetupError  # late: the help needs none of it
     from refbus.explain import explanation
     from refbus_gateway.cli.show import time_text
     from refbus_gateway.store import inbox
@@ -95,7 +95,7 @@ def alarms(session: Session, clear: int | None) -> None:
     if clear is not None:
         with gateway.store.write() as tx:
             if not inbox.clear_alarm(tx, clear, gateway.now_ms()):
-                raise RuleError(Code.REFERRAL_UNKNOWN, f"alarm {clear}")
+                raise SetupError(Code.USAGE, f"no alarm {clear} stands: refbus alarms lists them")
     with gateway.store.read() as tx:
         standing = inbox.standing_alarms(tx)
     value = [{"alarm": each.id, "code": each.code, "detail": each.detail, "at_ms": each.at_ms} for each in standing]

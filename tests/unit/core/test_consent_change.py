@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.consent import Assent, ConsentRecord, ConsentState, Grantor, GrantorKind
 from refbus.core.consent_change import ConsentChange, change_between, ends, follows, narrowed, permits, points, widens
+from refbus.core.ids import CountryCode, OrgId
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.wire.codelists import code_lists
 from support.consents import GIVEN_MS, UNTIL_MS, consent_record, deny, provision
@@ -78,6 +79,62 @@ CASES: dict[str, tuple[ConsentRecord, ConsentRecord, ConsentChange | None]] = {
         ),
         ConsentChange.WIDENED,
     ),
+    "something more from tomorrow on": (
+        ADULT,
+        later(
+            ADULT,
+            provisions=(
+                provision(),
+                provision(data_categories=(DataCategory.HEALTH,), from_ms=NOW_MS + DAY_MS),
+            ),
+        ),
+        ConsentChange.WIDENED,
+    ),
+    "a denial that ends tomorrow": (
+        consent_record(provisions=(provision(), deny())),
+        later(ADULT, provisions=(provision(), deny(until_ms=NOW_MS + DAY_MS))),
+        ConsentChange.WIDENED,
+    ),
+    "more, in force since before": (
+        ADULT,
+        later(ADULT, valid_from_ms=GIVEN_MS, provisions=(provision(purposes=tuple(Purpose)),)),
+        ConsentChange.WIDENED,
+    ),
+    "more, in force tomorrow": (
+        ADULT,
+        later(ADULT, valid_from_ms=NOW_MS + DAY_MS, provisions=(provision(purposes=tuple(Purpose)),)),
+        ConsentChange.WIDENED,
+    ),
+    "another country": (
+        ADULT,
+        later(ADULT, provisions=(provision(countries=(CountryCode("kg"), CountryCode("uz"))),)),
+        ConsentChange.WIDENED,
+    ),
+    "the child's own word while still a child": (
+        consent_record(**CHILD),
+        later(consent_record(**CHILD), grantor=Grantor(GrantorKind.SELF)),
+        None,
+    ),
+    "the same guardian of one who is no child": (
+        consent_record(**CHILD),
+        later(consent_record(**CHILD), majority_at_ms=None),
+        None,
+    ),
+    "the child said no": (
+        consent_record(**CHILD),
+        later(consent_record(**CHILD), assent=Assent.REFUSED),
+        ConsentChange.ASSENT_RECORDED,
+    ),
+    "the child was not asked again": (
+        consent_record(**{**CHILD, "assent": Assent.GIVEN}),
+        later(consent_record(**CHILD), assent=Assent.GIVEN),
+        None,
+    ),
+    "the child's answer is not needed any more": (
+        consent_record(**{**CHILD, "assent": Assent.GIVEN}),
+        later(consent_record(**CHILD), assent=Assent.NOT_ASKED),
+        None,
+    ),
     "a guardian speaks": (ADULT, later(ADULT, grantor=GUARDIAN), ConsentChange.GUARDIAN_APPOINTED),
     "another guardian": (
         consent_record(**CHILD),
@@ -137,6 +194,15 @@ def test_points_are_those_of_permits_and_only_while_they_count() -> None:
     assert permits(ADULT, point, GIVEN_MS)
     assert not permits(ADULT, point, GIVEN_MS - 1)
     assert not permits(dataclasses.replace(ADULT, valid_until_ms=NOW_MS), point, NOW_MS)
+    assert not permits(consent_record(provisions=(provision(until_ms=NOW_MS),)), point, NOW_MS)
+    assert not permits(consent_record(provisions=(provision(recipients=(OrgId("uz-1ega1a1d"),)),)), point, NOW_MS)
+    assert not permits(consent_record(provisions=(deny(),)), point, NOW_MS)
+    onward = dataclasses.replace(point, action=Action.ONWARD_REFERRAL)
+    passes = consent_record(provisions=(provision(actions=tuple(Action), onward_transfer=True),))
+    assert permits(passes, onward, NOW_MS)
+    assert not permits(consent_record(provisions=(provision(actions=tuple(Action)),)), onward, NOW_MS)
+    assert {each.onward for each in points(passes)} == {False, True}
+    assert {each.onward for each in points(ADULT)} == {False}
     assert not permits(dataclasses.replace(ADULT, state=ConsentState.REFUSED), point, NOW_MS)
 
 

@@ -79,6 +79,9 @@ def test_the_first_help_loads_no_heavy_library(refbus: Commands) -> None:
     assert set(COMMANDS) >= {"home", "keys", "case", "consent", "send", "inbox", "status", "orgs", "sync", "run"}
 
 
+IN_DANGER = ("--ground", "MEDICAL_EMERGENCY", "--needed-now", "Fictional", "--first", "abcd", "--second", "ef01")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -92,8 +95,25 @@ def test_the_first_help_loads_no_heavy_library(refbus: Commands) -> None:
         (("send", "99"), Code.CASE_UNKNOWN),
         (("send", "no-such-file.json"), Code.FILE_UNREADABLE),
         (("orgs", "show", "uz-00000000"), Code.ORGANISATION_UNKNOWN),
-        (("orgs", "show", "Uz-She1ter1"), Code.MALFORMED),
-        (("alarms", "--clear", "99"), Code.REFERRAL_UNKNOWN),
+        (("orgs", "show", "Uz-She1ter1"), Code.ORGANISATION_UNKNOWN),
+        (("return", "begin", "1", "--to", "nobody"), Code.CASE_UNKNOWN),
+        (("return", "authorise", "99"), Code.REFERRAL_UNKNOWN),
+        (("return", "depart", "99", "--at", "2026-11-02", "--expected", "2026-11-02"), Code.USAGE),
+        (("return", "template", "nothing"), Code.USAGE),
+        (("return", "show", "99"), Code.REFERRAL_UNKNOWN),
+        (("consent", "withdraw", "99"), Code.CASE_UNKNOWN),
+        (("consent", "amend", "99"), Code.USAGE),
+        (("consent", "amend", "99", "--to", "nobody", "--stop", "HEALTH"), Code.ORGANISATION_UNKNOWN),
+        (("consent", "show", "99"), Code.CASE_UNKNOWN),
+        (("emergency", "invoke", "1", "--to", "nobody", *IN_DANGER), Code.ORGANISATION_UNKNOWN),
+        (("emergency", "invoke", "1", "--to", "uz-she1ter1", *IN_DANGER), Code.USAGE),
+        (("emergency", "review", "99", "--result", "UPHELD", "--officer", "abcd"), Code.USAGE),
+        (("officers", "add", "--role", "NOBODY"), Code.USAGE),
+        (("officers", "remove", "abcd"), Code.USAGE),
+        (("case", "disclosures", "99"), Code.CASE_UNKNOWN),
+        (("case", "told", "99", "--how", "PHONE"), Code.CASE_UNKNOWN),
+        (("stats", "no-such-file.json"), Code.FILE_UNREADABLE),
+        (("alarms", "--clear", "99"), Code.USAGE),
         (("inbox", "acknowledge", "99", "STOPPED"), Code.REFERRAL_UNKNOWN),
         (("inbox", "accept", "99", "--responsible-worker-role", "SOCIAL_WORKER"), Code.REFERRAL_UNKNOWN),
         (("inbox", "appointment", "1", "--service", "Legal", "--at", "tomorrow"), Code.USAGE),
