@@ -2,7 +2,7 @@
 
 The file says where in which log an entry stands; what the entry says is in its `extra` (a statement), or is handed in.
 The leaf is computed again from that, so not one bit of it can differ from what was logged. Specification:
-docs/spec/audit-entry.md.
+docs/spec/audit-log.md §9.
 """
 
 from __future__ import annotations
