@@ -44,12 +44,16 @@ class Proving:
         self.last_error: RefbusError | None = None
         """Why nothing could be read, None when all is well."""
 
-    def read(self, most: int) -> int:
-        """Take at most `most` records that are there, waiting for none; return how many. Raises StoreError."""
+    def read(self, most: int, wait_s: float = 0.0) -> int:
+        """Take at most `most` records and return how many. Raises StoreError.
+
+        Without `wait_s` it takes what the client has fetched meanwhile; with it, it reads to the end that the topic has
+        now, waiting so many seconds at most for each batch: a connection that is new has fetched nothing yet.
+        """
         if self._gateway.local_ms() < self._again_ms:
             return 0
         try:
-            taken = self._read(most)
+            taken = self._read(most, wait_s)
         except StoreError:
             self._forget()
             raise
@@ -64,10 +68,14 @@ class Proving:
         """Free the connection."""
         self._forget()
 
-    def _read(self, most: int) -> int:
+    def _read(self, most: int, wait_s: float) -> int:
         policy = log_policy(self._gateway.directory(), self._gateway.country)
         reader, taken = self._placed(), 0
-        while taken < most and (records := reader.read(min(BATCH, most - taken), 0)):
+        end = reader.end_offset() if wait_s else None
+        while taken < most and (end is None or reader.position() < end):
+            records = reader.read(min(BATCH, most - taken), wait_s)
+            if not records:
+                break
             for record in records:
                 take_in(self._gateway, policy, record)
             taken += len(records)

@@ -30,6 +30,7 @@ _DRAIN_MS: Final = 60_000
 _PROOFS_IN_A_TURN: Final = 20
 _PROOFS_IN_A_ROUND: Final = 2_000
 """Records of the audit log that are read at a time; the rest waits for the next."""
+_PROOFS_WAIT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Synchroniser:
         while self._outgoing.push(0.05) or not self._outgoing.idle():
             if time.monotonic() > deadline:
                 break
-        self._proving.read(_PROOFS_IN_A_ROUND)
+        self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)
         if self._outgoing.last_error is not None:
             raise self._outgoing.last_error
         return Round(news, self.waiting())

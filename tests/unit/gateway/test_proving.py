@@ -9,6 +9,8 @@ import pytest
 
 from refbus.audit.proven import check_proof, with_statement
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.bus.memory import MemoryBus, MemoryReader
+from refbus.bus.port import Record
 from refbus.errors import Code, RuleError
 from refbus.telemetry import Metrics, Service
 from refbus.tlog.proof import TlogProof
@@ -19,6 +21,7 @@ from refbus_gateway.gateway import Gateway
 from refbus_gateway.observing import Counting
 from refbus_gateway.store import cases, logheads, referrals, statements
 from refbus_gateway.store.statements import Stated
+from refbus_gateway.sync import Synchroniser
 from support.auditlogs import CountryLog
 from support.ceremonies import KG, KZ, TM, UZ
 from support.gateways import Pair, alarm_codes, home_health, new_case, open_at, sent
@@ -297,3 +300,34 @@ def test_a_statement_is_not_readable_in_the_file(own: Pair) -> None:
     content = b"".join(path.read_bytes() for path in own.kz.home.path.glob("store.db*"))
     assert statement.opening not in content
     assert statement.raw not in content
+
+
+class FetchingBus:
+    """A bus whose readers have nothing at hand when asked without waiting, as a new connection to Kafka has."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self.producer, self.admin = bus.producer, bus.admin
+
+    def reader(self, topic: str) -> MemoryReader:
+        """Return a reader that must be waited for."""
+        return _FetchingReader(self._bus, topic)
+
+
+class _FetchingReader(MemoryReader):
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        return super().read(max_records, timeout_s) if timeout_s else []
+
+
+def test_a_short_command_waits_for_what_is_there(own: Pair, log: CountryLog) -> None:
+    """One round takes every proof that the topic has, although a new connection has fetched none of them yet."""
+    _, number = sent(own.kz)
+    own.world.sync(own.kz)
+    log.take()
+    log.publish()
+    synchroniser = Synchroniser(own.kz, FetchingBus(own.world.bus))
+    try:
+        synchroniser.once()
+    finally:
+        synchroniser.close()
+    assert stated(own.kz, number)[0].proof is not None
