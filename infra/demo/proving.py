@@ -108,15 +108,15 @@ class Proofs:
         auditor = self._stack.auditor_environment(KZ)
         subprocess.run([sys.executable, "-m", "refbus_auditor", "export", str(export)], env=auditor, check=True)
         inspector = self._inspector()
-        words = ("audit", "open", str(export), "--policy", str(policy), "--log", str(self._log_folder().parent))
-        opened = inspector.do(*words)
+        held = ("--policy", str(policy), "--log", str(self._log_folder().parent))
+        opened = inspector.do("audit", "open", str(export), *held)
         self.proven.entries = len(opened)
         self.proven.opened = sum(not each["problems"] for each in opened)
         self._tell("  The inspector, who alone can read the sealed entries, opens them: each is held against its leaf.")
         self._tell(f"    {self.proven.opened} of {self.proven.entries} entries opened, signed, and in the log")
         page = self._desk / "report.html"
         page.unlink(missing_ok=True)
-        inspector.do("audit", "report", "--export", str(export), "--out", str(page))
+        inspector.do("audit", "report", "--export", str(export), *held, "--out", str(page))
         self._tell("    the inspector's report to print: var/demo/desks/proofs/report.html")
 
     def _inspector(self) -> Office:
