@@ -243,10 +243,10 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusLogKeysEnd",
         metrics.AUDITOR_SHARDS_AHEAD,
-        "< 1",
+        "< 2",
         3600,
         Severity.TICKET,
-        "The directory has no key for the next half-year's log: the auditor must renew its keys.",
+        "Keys of the log are listed for less than two half-years ahead: the auditor must renew them.",
     ),
     Alert(
         "RefbusEntryUnproven",
