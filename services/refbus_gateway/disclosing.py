@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from refbus_gateway.store import disclosures, outbox
+from refbus.core.vocabulary import EventType
+from refbus_gateway.store import cases, disclosures, outbox
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import WithdrawalRow
-from refbus_gateway.store.disclosures import Disclosure, SubjectNotice
+from refbus_gateway.store.disclosures import Disclosure, How, SubjectNotice
 from refbus_gateway.store.outbox import OutboxRow, Receipt
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -57,6 +58,23 @@ def report(tx: Transaction, case: Case) -> Report:
     entries = (_entry(tx, each, withdrawals.get(each.org_hash, [])) for each in disclosures.of_case(tx, case))
     told = tuple(disclosures.notices_of(tx, case))
     return Report(case.id, case.destroyed_ms, tuple(entries), told, disclosures.untold(tx).get(case.id, 0))
+
+
+def untold(tx: Transaction, *, every: bool) -> dict[int, int]:
+    """Return, by case, how many disclosures the person has not been told of: `every` one, or those in an emergency.
+
+    A country's law may demand the first; the second is always due, as soon as it is safe.
+    """
+    counts = disclosures.untold(tx)
+    return counts if every else {case: found for case in counts if (found := _emergencies_since_told(tx, case))}
+
+
+def _emergencies_since_told(tx: Transaction, number: int) -> int:
+    case = cases.get(tx, number)
+    told = (each.at_ms for each in disclosures.notices_of(tx, case) if each.how is not How.DEFERRED_UNSAFE)
+    told_ms = max(told, default=-1)
+    invoked = (each for each in disclosures.of_case(tx, case) if each.event_type is EventType.EMERGENCY_INVOKED)
+    return sum(each.at_ms > told_ms and each.status is not EventStatus.REFUSED for each in invoked)
 
 
 def _entry(tx: Transaction, disclosure: Disclosure, withdrawals: list[WithdrawalRow]) -> Entry:

@@ -32,6 +32,7 @@ from support.gateways import (
     incoming,
     new_case,
     open_at,
+    refer,
     take_consent,
     view,
     withdraw_all,
@@ -222,6 +223,27 @@ def test_an_emergency_is_typed(office: Road, tmp_path: Path, capsys: pytest.Capt
     assert json.loads(json.dumps(made))["to"] == office.shelter
     with office.kz.store.read() as tx:
         assert referrals.get(tx, int(number)).own
+
+
+def test_status_names_the_case_until_the_person_was_told(office: Road, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the law demands it of no other disclosure. To be unable to tell is not to have told."""
+    case, _ = disclose(office, "not told yet")
+    other = new_case(office.kz, case_file(about="Fictional: sent with consent"))
+    take_consent(office.kz, other, consent_file())
+    refer(office.kz, other)
+    refbus = Commands(office, capsys)
+
+    def untold() -> dict[int, int]:
+        rows = refbus.json(office.agency, "status")["untold"]
+        return {row["case"]: row["disclosures"] for row in rows if row["case"] in {case, other}}
+
+    assert untold() == {case: 1}
+    assert f"refbus case disclosures {case}" in refbus.run(office.agency, "status").out
+    refbus.run(office.agency, "case", "told", str(case), "--how", "DEFERRED_UNSAFE")
+    assert untold() == {case: 1}
+    office.clock.move(hours=1)
+    refbus.run(office.agency, "case", "told", str(case), "--how", "IN_PERSON")
+    assert untold() == {}
 
 
 def test_an_emergency_is_told_as_one_and_its_recipient_can_be_made_to_stop(office: Road) -> None:

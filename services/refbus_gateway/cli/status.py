@@ -107,12 +107,12 @@ def alarms(session: Session, clear: int | None) -> None:
 
 
 def _untold(session: Session, tx: Transaction) -> dict[int, int]:
-    """Return which cases have disclosures to tell the person of, where the country's law demands that each is told."""
-    from refbus_gateway.store import disclosures  # late: the help needs none of it
+    """Return which cases have disclosures to tell the person of: in an emergency, or each where the law demands it."""
+    from refbus_gateway import disclosing  # late: the help needs none of it
 
     directory = session.gateway.newest_directory()
     policy = directory.policies.get(session.gateway.country) if directory else None
-    return disclosures.untold(tx) if policy and policy.notify_subject else {}
+    return disclosing.untold(tx, every=policy is not None and policy.notify_subject)
 
 
 def _untold_texts(untold: dict[int, int]) -> list[str]:
