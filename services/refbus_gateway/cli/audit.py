@@ -54,7 +54,11 @@ def proof(session: Session, number: int, out: Path | None, place: str | None) ->
         _write(out, {**ready, **policies})
     value = [_held_value(file, each) for file, each in zip(names, held, strict=True)]
     lines = [_held_line(session, file, each) for file, each in zip(names, held, strict=True)]
-    session.tell({"statements": value, "policies": list(policies)}, lines or ["Nothing was decided about it yet."])
+    policy = f"{session.gateway.country}.tlog-policy"
+    session.tell(
+        {"statements": value, "policy": policy, "policies": list(policies)},
+        lines or ["Nothing was decided about it yet."],
+    )
 
 
 @group.command()
@@ -130,6 +134,7 @@ def _held_value(file: str, held: Held) -> dict[str, Any]:
         "file": None if held.file is None else file,
         "proven_ms": held.stated.proven_ms,
         "logged_ms": held.stated.logged_ms,
+        "awaited": held.stated.awaited,
         **record_values(held.statement.record),
     }
 

@@ -86,7 +86,8 @@ def test_what_waits_is_told(scene: Scene) -> None:
     assert "waits for the proof of the audit log; the broker has it" in ran.out
     assert [path.name for path in (scene.folder / "out").iterdir()] == ["kz.tlog-policy"]
     value = scene.commands.json(AGENCY, "audit", "proof", str(scene.number))
-    assert [each["file"] for each in value["statements"]] == [None]
+    assert [(each["file"], each["awaited"]) for each in value["statements"]] == [(None, True)]
+    assert (value["policy"], value["policies"]) == ("kz.tlog-policy", ["kz.tlog-policy"])
     ran = scene.commands.run(AGENCY, "status")
     assert "1 entries wait for a proof of the audit log since" in ran.out
 
