@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -257,6 +258,7 @@ def _up(*, federated: bool) -> int:
         time.sleep(0.1)
     _show(log, shown)
     print(f"running: {(RUN / STATE).relative_to(ROOT)} says where everything is. `make down` stops it")
+    print("to sit down at an office: . var/run/desk/kz-agency01   then: refbus status")
     return 0
 
 
@@ -266,6 +268,7 @@ def _keep(*, federated: bool) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     _write(RUN / KEEPER, _process(os.getpid()))
     stack = up(RUN / "world", federated=federated, say=lambda line: print(line, flush=True))
+    _set_desks(stack)
     try:
         while not stop.is_set():
             write_state(RUN, stack)  # process ids change when something was started again
@@ -275,6 +278,19 @@ def _keep(*, federated: bool) -> int:
         for name in (STATE, KEEPER):
             (RUN / name).unlink(missing_ok=True)
     return 0
+
+
+def _set_desks(stack: Stack) -> None:
+    """Write, for each organisation, what a shell must know to be at its desk: `. var/run/desk/kz-agency01`."""
+    folder = RUN / "desk"
+    folder.mkdir(exist_ok=True)
+    for org in stack.homes:
+        settings = stack.gateway_environment(org)
+        named = {name: value for name, value in settings.items() if name.startswith("REFBUS_")}
+        named.pop("REFBUS_METRICS_PORT", None)
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(named.items())]
+        path = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+        (folder / org).write_text("\n".join([path, *lines, ""]), encoding="utf-8")
 
 
 def _down() -> int:

@@ -110,7 +110,7 @@ def require_safe(
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
     missing = gaps(events, gateway.now_ms()) if guarded else ()
     if missing:
-        raise RuleError(missing[0], " ".join(missing), missing)
+        raise RuleError(missing[0], f"refbus return show {referral.id} says how to settle each", missing)
 
 
 def gaps(events: Iterable[Event], now_ms: int) -> tuple[Code, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
+from refbus.explain import explanation
 from support.commands import Commands, file
 from support.gateways import case_file, consent_file, id_of, incoming
 from support.homecoming import DAY_MS, RETURN_PURPOSES, plan, risks
@@ -58,7 +59,12 @@ def test_a_return_is_typed_step_by_step(shared: Road, tmp_path: Path, capsys: py
     shared.settle()
     refused = refbus.run(kz, "return", "authorise", here, *departure(), ok=False)
     assert "error: GUARD_LEGAL_STATUS" in refused.err
-    assert str(Code.GUARD_PLAN) in refused.err, "every open guard is told"
+    assert f"refbus return show {here} says how to settle each" in refused.err
+    for code in (Code.GUARD_PLAN, Code.GUARD_NOT_FIT):
+        assert f"also:  {code} {explanation(code).meaning}" in refused.err, "every open guard is told, in words"
+    scripted = refbus.run(kz, "return", "authorise", here, *departure(), "--json", ok=False).value
+    assert scripted["error"]["reasons"] == sorted(scripted["error"]["reasons"])
+    assert {Code.GUARD_LEGAL_STATUS, Code.GUARD_PLAN, Code.GUARD_NOT_FIT} <= set(scripted["error"]["reasons"])
     refbus.run(kz, "return", "plan", here, "--file", file(tmp_path, "plan.json", json.dumps(plan(now_ms + DAY_MS))))
     shared.settle()
     assert refbus.json(kz, "return", "show", here)["guards"] == []

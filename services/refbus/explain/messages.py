@@ -143,7 +143,7 @@ KEYS = {
         "Make it yours alone (chmod 600, and 700 for its folder), then change the secret if others use this computer.",
     ),
     Code.KEY_DESTROYED: Explanation(
-        "the key for this message was destroyed on its date, as planned, so nobody can open it any more",
-        "Ask the sender to send the event again if it is still needed.",
+        "the key was destroyed: the case was erased here, or the key's time was over; nobody can open this any more",
+        "What was erased stays erased. If only the time was over, ask the sender to send the event again.",
     ),
 }

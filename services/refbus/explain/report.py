@@ -56,7 +56,7 @@ def exit_code(error: RefbusError) -> int:
 def as_lines(error: RefbusError) -> list[str]:
     """Return the lines that a person sees: `error:`, one `also:` for each further reason, and `hint:`."""
     lines = [f"error: {_sentence(error.code, error.detail)}"]
-    if isinstance(error, ConsentError):
+    if isinstance(error, ConsentError | RuleError):
         lines += [f"also:  {_sentence(code, '')}" for code in error.reasons if code != error.code]
     return [*lines, f"hint:  {explanation(error.code).next_step}"]
 
@@ -75,7 +75,7 @@ def as_mapping(error: RefbusError) -> dict[str, object]:
         "hint": text.next_step,
         "detail": printable(error.detail),
     }
-    if isinstance(error, ConsentError):
+    if isinstance(error, ConsentError | RuleError):
         mapping["reasons"] = [str(reason) for reason in error.reasons]
     return {"error": mapping}
 
