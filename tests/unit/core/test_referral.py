@@ -136,6 +136,26 @@ def test_nothing_known_is_a_draft_of_nobody() -> None:
     """The empty set of events."""
     assert state_of([]) == CourseView()
     assert state_of([]).role_of(PARTY) is None
+    assert not state_of([]).is_open
+    assert Course().view.is_open
+
+
+@pytest.mark.parametrize("begins", [E.REFERRAL_REQUESTED, E.RETURN_WISH_RECORDED, E.EMERGENCY_INVOKED])
+def test_a_course_of_any_kind_can_begin_where_nothing_was_said(begins: EventType) -> None:
+    """By the one who may; nothing else can be said before."""
+    assert may_emit(CourseView(), Role.SOURCE, begins) == ()
+    assert may_emit(CourseView(), Role.TARGET, begins) == (Code.ROLE_NOT_ALLOWED,)
+    assert may_emit(CourseView(), Role.SOURCE, E.DEPARTED) == (Code.STATE_NOT_ALLOWED,)
+
+
+def test_of_several_beginnings_a_referral_counts_before_a_return_before_an_emergency() -> None:
+    """Only a forger sends several; every node reads them alike. Before any has come the first kind's event tells."""
+    order = (E.REFERRAL_REQUESTED, E.RETURN_WISH_RECORDED, E.EMERGENCY_INVOKED)
+    facts = [EventFact(event_id(kind), kind, COLLECTOR, PARTY, None, 5 - n) for n, kind in enumerate(order)]
+    kinds = [state_of(facts[n:]).kind for n in range(3)]
+    assert kinds == [CourseKind.REFERRAL, CourseKind.REPATRIATION, CourseKind.EMERGENCY]
+    early = [EventFact(event_id(kind), kind, PARTY, COLLECTOR, None, 0) for kind in (E.ARRIVED, E.REFERRAL_ACCEPTED)]
+    assert state_of(early).kind is CourseKind.REFERRAL
 
 
 def test_before_the_request_arrives_other_events_tell_who_is_who() -> None:
@@ -312,7 +332,8 @@ def test_custody_moves_with_the_acceptance_only() -> None:
 def test_custody_is_offered_once_and_only_an_offer_is_answered() -> None:
     """No answer without an offer, no second offer beside the first, none of what is no longer one's own."""
     course = Course().add(E.REFERRAL_ACCEPTED)
-    assert may_emit(course.view, Role.TARGET, E.TRANSFER_ACCEPTED) == (Code.STATE_NOT_ALLOWED,)
+    for answer in (E.TRANSFER_ACCEPTED, E.TRANSFER_REJECTED):
+        assert may_emit(course.view, Role.TARGET, answer) == (Code.STATE_NOT_ALLOWED,)
     course.add(E.TRANSFER_PROPOSED)
     assert may_emit(course.view, Role.SOURCE, E.TRANSFER_PROPOSED) == (Code.STATE_NOT_ALLOWED,)
     course.add(E.TRANSFER_REJECTED)

@@ -213,7 +213,15 @@ def test_help_does_not_wait_for_a_signature() -> None:
     road = course(*LEFT, E.ARRIVED).add(E.HANDOVER_CONFIRMED, by=T).add(E.REINTEGRATION_AGREED)
     assert road.view.state is R.REINTEGRATION
     road.add(E.HANDOVER_CONFIRMED, by=S)
-    assert (road.view.state, road.view.crossed) == (R.REINTEGRATION, ())
+    assert (road.view.state, road.view.crossed, road.view.first_word) == (R.REINTEGRATION, (), frozenset())
+
+
+def test_while_suspended_preparation_goes_only_forward_too() -> None:
+    """A late assessment does not take the plan back; what was given up resumes nowhere."""
+    road = course(*PREPARED, E.REPATRIATION_SUSPENDED, E.RISK_ASSESSED)
+    assert (road.view.state, road.view.resumes_at) == (R.SUSPENDED, R.PLAN_AGREED)
+    road.add(E.REPATRIATION_ABORTED, by=S)
+    assert (road.view.state, road.view.resumes_at) == (R.ABORTED, None)
 
 
 def test_the_kind_is_known_before_the_wish_arrives() -> None:
