@@ -119,8 +119,10 @@ def _sealed(folder: Path, count: int) -> list[bytes]:
 
 
 def _idle(stage: Stage) -> list[Measure]:
+    auditor = stage.start_auditor(ORIGIN)
     pids = {name: service.pid for name, service in stage.stack.services.items()}
-    chosen = {"gate": pids[f"gate-{ORIGIN}"], "gateway": pids[f"gateway-{latency.road(stage).sender}"]}
+    gateway = pids[f"gateway-{latency.road(stage).sender}"]
+    chosen = {"gate": pids[f"gate-{ORIGIN}"], "gateway": gateway, "auditor": auditor.pid}
     with throughput.pass_through(stage, "idle") as bare:
         return idle.measure(chosen, bare.pid)
 

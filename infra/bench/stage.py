@@ -35,6 +35,11 @@ class Stage:
         argv = module_argv("refbus_gate") if pinned else (sys.executable, "-m", "refbus_gate")
         return self._start(f"gate-{country}", argv, country)
 
+    def start_auditor(self, country: CountryCode) -> Service:
+        """Start the auditor of a country and wait until it is ready."""
+        self.stack.ports[f"log-{country}"] = free_ports(1)[0]
+        return self._start(f"auditor-{country}", (sys.executable, "-m", "refbus_auditor"), country)
+
     def start_gateway(self, org: OrgId) -> Service:
         """Start the gateway of an organisation and wait until it is ready."""
         return self._start(f"gateway-{org}", (str(Path(sys.executable).with_name("refbus")), "run"), org)
@@ -63,6 +68,8 @@ class Stage:
         self.stack.ports[name] = free_ports(1)[0]
         if name.startswith("gate-"):
             environment = self.stack.gate_environment(CountryCode(member))
+        elif name.startswith("auditor-"):
+            environment = self.stack.auditor_environment(CountryCode(member))
         else:
             environment = self.stack.gateway_environment(OrgId(member))
         service = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
