@@ -21,7 +21,7 @@ from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.crypto.kem import KemPublic
 from refbus.trust.ceremony import FederationPaths
 from refbus_gate.names import border, outbox
-from refbus_gate.receipts import inspector_key, public_key_of
+from refbus_gate.receipts import inspector_public, public_key_of
 
 BASELINE = "gate cryptography alone"
 AIM = Aim("ratio", ">=", 0.7)
@@ -97,7 +97,7 @@ def _steps(federation: Federation, here: CountryCode, there: CountryCode, organi
         reader=Reader(gate.kem, Verifier(sender)),
         signer=Signer(gate.pair),
         other_gate=Verifier(other.signing_key),
-        inspector=KemPublic.parse(inspector_key(federation.directory, here, now_ms())),
+        inspector=KemPublic.parse(inspector_public(federation.directory, here, now_ms())),
         organisation=KemPublic.parse(told),
         per_consent=EVENTS_PER_CONSENT,
     )

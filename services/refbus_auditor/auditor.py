@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from refbus import telemetry
+from refbus.audit.inspector import inspector_key
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.topicplan import verify
@@ -187,7 +188,9 @@ class Auditor:
 
     def _measure(self) -> None:
         directory = self.follower.history().latest
-        ahead = audit_keys(directory, self.settings.country).shards_ahead(self.now_ms())
-        self.meters.directory(directory, ahead)
+        country, now_ms = self.settings.country, self.now_ms()
+        key = inspector_key(directory, country, now_ms)
+        ahead = audit_keys(directory, country).shards_ahead(now_ms)
+        self.meters.directory(directory, ahead, 0 if key is None else key.not_after_ms, now_ms)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)

@@ -15,7 +15,7 @@ from refbus.bus.port import Producer, Reader
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, RefbusError, TransportError
+from refbus.errors import Code, RefbusError, TransportError, UncheckableError
 from refbus.tlog.policy import Policy
 from refbus.trust.auditing import log_name, log_policy
 from refbus_auditor import ledger
@@ -119,7 +119,8 @@ class AuditorCore:
     def turn(self) -> None:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
         for log in self.shards():
-            self.publisher.publish(log)
+            if self._confirmed(log):
+                self.publisher.publish(log)
         self._cosign()
         self._prove()
         self.outbound.poll()
@@ -133,6 +134,13 @@ class AuditorCore:
         """Return what became of the records of the audit topic."""
         with self.home.database.reading() as connection:
             return account(connection, self.topic)
+
+    def _confirmed(self, log: Shard) -> bool:
+        try:
+            return self._cosigning.confirmed(log)
+        except UncheckableError as error:  # no quorum can be had: it is told when the log is to be cosigned
+            _log.debug("a log is not signed: %s", error.code)
+            return False
 
     def _cosign(self) -> None:
         logs = self.shards()

@@ -1,5 +1,7 @@
 """Getting the own log cosigned: one candidate at a time goes to every witness until the quorum stands behind it.
 
+After a start the first candidate is what was signed last. Only when the witnesses know it is anything new signed.
+
 Requests and answers are the bodies of c2sp.org/tlog-witness, in records on `<cc>.federation`, so a border that is down
 delays a cosignature and loses nothing. What is remembered here can all be lost: it is asked for again.
 """
@@ -16,6 +18,7 @@ from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.hashing import tree_root
 from refbus.tlog.keys import SignerKey, decimal
 from refbus.tlog.note import Note, verified
 from refbus.tlog.policy import NONE, Policy
@@ -28,7 +31,7 @@ from refbus_auditor.files import LogFolder
 from refbus_auditor.ledger import Shard
 from refbus_auditor.store.tables import shard
 
-RESEND_MS = 5_000
+RESEND_MS = 2_000
 """First wait for the answer of a witness; it doubles up to LONGEST_MS."""
 LONGEST_MS = 300_000
 MOVE_ON_MS = 60_000
@@ -71,8 +74,18 @@ class Cosigning:
     send: Callable[[CountryCode, WitnessMail], None]
     now_ms: Callable[[], int]
     _candidates: dict[str, _Candidate] = field(default_factory=dict)
+    _heard: dict[str, set[CountryCode]] = field(default_factory=dict)
     _sizes: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def confirmed(self, log: Shard) -> bool:
+        """Whether as many witnesses as must cosign have said, since this start, that they know no more of the log.
+
+        Before that nothing new is signed: on an old copy of the store it would be a second history. Nothing is lost by
+        waiting, since without these witnesses there is no quorum either. Raises UncheckableError as `policy` does.
+        """
+        with self._turn:
+            return self._is_confirmed(log.origin)
 
     def ask(self, log: Shard, witnesses: Sequence[CountryCode], *, grows: bool) -> Note | None:
         """Do what is due for a log; return a checkpoint that stands without any witness because none is demanded.
@@ -120,7 +133,7 @@ class Cosigning:
         )
         for country in {CountryCode(name[:2].decode()) for name in good}:
             candidate.answered.add(country)
-            self._sizes[checkpoint.origin, country] = checkpoint.size
+            self._hear(checkpoint.origin, country, checkpoint.size)
         try:
             policy.check(candidate.note, latest_s)
         except UntrustedError as error:
@@ -129,9 +142,13 @@ class Cosigning:
             raise
         return self._settle(candidate)
 
+    def _is_confirmed(self, origin: str) -> bool:
+        policy = self.policy()
+        return policy.quorum == NONE or len(self._heard.get(origin, ())) >= policy.groups[policy.quorum].needed
+
     def _is_due(self, log: Shard, *, grows: bool) -> bool:
-        if log.signed.size == 0:
-            return False
+        if grows and not self._is_confirmed(log.origin):
+            return True
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True
         grown = Checkpoint.parse(Note.parse(log.cosigned).text).size < log.signed.size
@@ -165,27 +182,34 @@ class Cosigning:
         candidate = self._candidates.get(origin)
         if candidate is None:
             return
+        if newest is not None and not self._is_beginning(self._signed_by_us(origin, newest)):
+            raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
         if size > candidate.checkpoint.size:
-            if newest is not None and self._signed_by_us(origin, newest) > self._signed_size(origin):
-                raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned more of this log than there is")
             return
-        self._sizes[origin, mail.country] = size
+        self._hear(origin, mail.country, size)
         asked = candidate.asked.setdefault(mail.country, _Asked())
         if asked.size != size:
             asked.size, asked.next_ms = size, 0
 
-    def _signed_by_us(self, origin: str, note: Note) -> int:
-        """Return the size of a checkpoint that our own key signed. Raises MalformedError, UncheckableError."""
+    def _hear(self, origin: str, country: CountryCode, size: int) -> None:
+        self._sizes[origin, country] = size
+        self._heard.setdefault(origin, set()).add(country)
+
+    def _is_beginning(self, older: Checkpoint) -> bool:
+        """Whether a checkpoint of this log, signed by us at some time, is a beginning of what is signed now."""
+        with self.database.reading() as connection:
+            log = ledger.find(connection, older.origin)
+        if log is None or older.size > log.signed.size:
+            return False
+        return tree_root(TileTrees(self.files.reader(older.origin), log.signed.size), older.size) == older.root
+
+    def _signed_by_us(self, origin: str, note: Note) -> Checkpoint:
+        """Return the checkpoint if our own key signed it. Raises MalformedError, UncheckableError."""
         verified(note, [self.key_of(origin).verifier])
         checkpoint = Checkpoint.parse(note.text)
         if checkpoint.origin != origin:
             raise MalformedError(Code.MALFORMED, "origin of a conflict")
-        return checkpoint.size
-
-    def _signed_size(self, origin: str) -> int:
-        with self.database.reading() as connection:
-            log = ledger.find(connection, origin)
-        return 0 if log is None else log.signed.size
+        return checkpoint
 
     def _settle(self, candidate: _Candidate) -> Note:
         """Keep a checkpoint that its quorum stands behind; the next candidate is free."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,15 +19,19 @@ from refbus_auditor.home import ERASED
 def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     """Write what was logged from `first_ms` up to `last_ms` (UTC, half-open) to `file`; return how many entries.
 
-    The auditor may be running. What was erased has no record any more and is left out, and so is what the list of
-    erasures names in a store that was brought back. Raises SetupError
-    HOME_NOT_FOUND, StoreError.
+    The auditor may be running; the file is for the owner alone. What was erased has no record any more and is left
+    out, and so is what the list of erasures names in a store that was brought back. Raises SetupError HOME_NOT_FOUND,
+    StoreError.
     """
     gone = lists.noted(home / ERASED)
     database = Database.read_only(home / "store" / "auditor.db")
     count = 0
     try:
-        with store_errors(), file.open("xb") as output, database.reading() as connection:
+        with (
+            store_errors(),
+            os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as output,
+            database.reading() as connection,
+        ):
             for log in ledger.shards(connection):
                 for index, logged_ms, raw in ledger.records(connection, log.origin, first_ms, last_ms):
                     exported = Exported(log.origin, index, logged_ms, raw)

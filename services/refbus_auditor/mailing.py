@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from refbus.bus.port import Producer, Reader
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError, UntrustedError
+from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note
 from refbus.tlog.witness import AddCheckpoint, OtherSizeError, origin_hash
 from refbus.wire.logs import MailKind, WitnessMail
@@ -98,11 +99,18 @@ class Inbound:
         request = AddCheckpoint.parse(mail.body)
         try:
             cosigned = self.witness.add_checkpoint(request)
-        except OtherSizeError as error:
-            newest = self.witness.newest(origin_hash(request.origin))
-            self.outbound.send(mail.country, conflict(self.country, request.origin, error.size, newest))
-            return
+        except UntrustedError as error:
+            self._tell_conflict(mail.country, request.origin)
+            if isinstance(error, OtherSizeError):
+                return
+            raise
         self.outbound.send(mail.country, WitnessMail(self.country, MailKind.COSIGNED, cosigned.note.encode()))
+
+    def _tell_conflict(self, country: CountryCode, origin: str) -> None:
+        """Tell a log what this witness knows of it: whoever owns its key can see from that what is wrong with it."""
+        newest = self.witness.newest(origin_hash(origin))
+        size = 0 if newest is None else Checkpoint.parse(Note.parse(newest).text).size
+        self.outbound.send(country, conflict(self.country, origin, size, newest))
 
     def _connected(self) -> Reader:
         if self._reader is None:

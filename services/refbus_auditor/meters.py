@@ -36,8 +36,9 @@ class Meters:
         """Count something of another auditor that does not count."""
         self._metrics.count(metric.AUDITOR_ALARMS, code=code)
 
-    def directory(self, newest: Directory, shards_ahead: int) -> None:
-        """Show which version of the directory is in force, and for how long it has keys of this log."""
+    def directory(self, newest: Directory, shards_ahead: int, inspector_until_ms: int, now_ms: int) -> None:
+        """Show which version of the directory is in force, and for how long its keys of log and inspector run."""
+        self._metrics.put(metric.AUDITOR_INSPECTOR_KEY, max(0, inspector_until_ms - now_ms) / 1000)
         self._metrics.put(metric.DIRECTORY_VERSION, newest.version)
         self._metrics.since(metric.DIRECTORY_AGE, newest.published_at_ms)
         self._metrics.put(metric.AUDITOR_SHARDS_AHEAD, shards_ahead)

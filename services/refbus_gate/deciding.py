@@ -19,7 +19,7 @@ from refbus.store.rows import HoldRow, Kept, RecordRow
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.names import GateKeys
 from refbus_gate.opening import Opened
-from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_key, nothing_stated, statement
+from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, Decided, View
 from refbus_gate.work import Work
@@ -43,7 +43,7 @@ class Batch:
 
     def inspector(self) -> bytes:
         """Return the key that audit records are sealed to."""
-        return inspector_key(self.directories.latest, self.keys.country, self.now_ms)
+        return inspector_public(self.directories.latest, self.keys.country, self.now_ms)
 
 
 class Side(Protocol):

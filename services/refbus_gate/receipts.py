@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
+from refbus.audit.inspector import inspector_key
 from refbus.audit.statement import Statement
-from refbus.core.directory import Directory, OrgRole
+from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.passage import Outcome
 from refbus.core.verdicts import About
@@ -126,14 +127,12 @@ def relayed(envelope_sha256: bytes, sealed: bytes) -> bytes:
     return BorderRecord(BorderKind.NOTICE, RelayedNotice(envelope_sha256, sealed).encode()).encode()
 
 
-def inspector_key(directory: Directory, country: CountryCode, now_ms: int) -> bytes:
+def inspector_public(directory: Directory, country: CountryCode, now_ms: int) -> bytes:
     """Return the public key that audit records of a country are sealed to. Raises SetupError DIRECTORY_INVALID."""
-    for org in directory.organisations.values():
-        if org.role is OrgRole.INSPECTOR and org.country == country:
-            key = org.current_kem_key(now_ms)
-            if key is not None:
-                return key.public
-    raise SetupError(Code.DIRECTORY_INVALID, "the country has no inspector to seal audit records to")
+    key = inspector_key(directory, country, now_ms)
+    if key is None:
+        raise SetupError(Code.DIRECTORY_INVALID, "the country has no inspector to seal audit records to")
+    return key.public
 
 
 @dataclass(frozen=True, slots=True)

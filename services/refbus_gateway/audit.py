@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.audit.entry import make_entry
+from refbus.audit.inspector import inspector_key
 from refbus.audit.record import AuditOutcome, AuditRecord, Stage
 from refbus.audit.statement import Statement
-from refbus.core.directory import OrgRole
 from refbus.core.ids import ConsentId, EventId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
@@ -92,9 +92,7 @@ def _secret(gateway: Gateway, case: Case | None) -> bytes:
 
 
 def _inspector(gateway: Gateway, now_ms: int) -> bytes:
-    for organisation in gateway.directory().organisations.values():
-        if organisation.role is OrgRole.INSPECTOR and organisation.country == gateway.country:
-            key = organisation.current_kem_key(now_ms)
-            if key is not None:
-                return key.public
-    raise UncheckableError(Code.KEY_UNKNOWN, "no inspector of this country in the directory")
+    key = inspector_key(gateway.directory(), gateway.country, now_ms)
+    if key is None:
+        raise UncheckableError(Code.KEY_UNKNOWN, "no inspector of this country in the directory")
+    return key.public

@@ -241,6 +241,14 @@ ALERTS: tuple[Alert, ...] = (
         "Entries wait and the auditor does not log them.",
     ),
     Alert(
+        "RefbusInspectorKeyEnds",
+        metrics.AUDITOR_INSPECTOR_KEY,
+        "< 604800",
+        3600,
+        Severity.TICKET,
+        "The inspector's key ends within a week: it must publish its next one.",
+    ),
+    Alert(
         "RefbusLogKeysEnd",
         metrics.AUDITOR_SHARDS_AHEAD,
         "< 2",

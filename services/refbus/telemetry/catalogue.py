@@ -363,6 +363,12 @@ AUDITOR_SHARDS_AHEAD = Metric(
     _AUDITOR,
     "Half-years after this one for which the directory has the key of this country's log.",
 )
+AUDITOR_INSPECTOR_KEY = Metric(
+    "refbus_auditor_inspector_key_left_seconds",
+    Kind.GAUGE,
+    _AUDITOR,
+    "For how long the inspector's newest key still runs; records are sealed to it also when it has ended.",
+)
 AUDITOR_LAG = Metric(
     "refbus_auditor_lag_records",
     Kind.GAUGE,

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from refbus.core.directory import KemKey, Organisation, SigningKey
+from refbus.core.directory import KemKey, Organisation, OrgRole, SigningKey
 from refbus.core.ids import KeyId
 from refbus.trust.endorsement import DAY_MS
 
@@ -71,6 +71,7 @@ def duties(organisation: Organisation, held: Collection[KeyId], keep_ms: int, no
     """Return what the holder of `held` private keys must do, soonest first.
 
     `keep_ms` is the longest message life and grace (`history.keep_ms`): how long after its end an epoch may be needed.
+    An inspector destroys no epoch.
     """
     found = []
     latest = max(
@@ -81,7 +82,8 @@ def duties(organisation: Organisation, held: Collection[KeyId], keep_ms: int, no
     elif now_ms >= latest.not_after_ms - EPOCH_OVERLAP_MS - PUBLISH_AHEAD_MS:
         found.append(Duty(Task.PUBLISH_KEM, latest.kid, latest.not_after_ms - EPOCH_OVERLAP_MS))
     found += _signing_duties(organisation, now_ms)
-    ends = {key.kid: key.not_after_ms + keep_ms for key in organisation.kem_keys}
+    keeps = organisation.role is OrgRole.INSPECTOR  # what is sealed to an inspector must open years later
+    ends = {} if keeps else {key.kid: key.not_after_ms + keep_ms for key in organisation.kem_keys}
     found += [Duty(Task.DESTROY_KEM, kid, ends[kid]) for kid in held if kid in ends and now_ms >= ends[kid]]
     ends = {key.kid: key.not_after_ms for key in organisation.signing_keys}
     found += [Duty(Task.DESTROY_SIGNING, kid, ends[kid]) for kid in held if kid in ends and now_ms >= ends[kid]]

@@ -16,12 +16,13 @@ from refbus.tlog.cosignature import cosign
 from refbus.tlog.keys import SignerKey, SigType
 from refbus.tlog.note import Note
 from refbus.tlog.proof import TlogProof
+from refbus.tlog.witness import AddCheckpoint
 from refbus.wire.logs import MailKind, WitnessMail
 from refbus_auditor.cosigning import LONGEST_MS, MOVE_ON_MS, REFRESH_MS, conflict, parse_conflict
 from support.auditors import AuditNode, Auditors
 from support.directories import auditor, log_name_of, log_secret
 
-UZ = CountryCode("uz")
+KZ, UZ = CountryCode("kz"), CountryCode("uz")
 
 
 def cosigned_size(node: AuditNode) -> int:
@@ -44,8 +45,10 @@ def keys(country: str) -> list[SignerKey]:
 
 
 def asked_alone(world: Auditors) -> AuditNode:
-    """Let kz publish a checkpoint and ask, with nobody there to answer."""
+    """Let kz publish a checkpoint of three entries and ask, with nobody there to answer."""
     node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
     world.log(2)
     node.consume()
     node.core.turn()
@@ -67,18 +70,20 @@ def test_a_quorum_gives_proofs(world: Auditors) -> None:
 
 def test_no_quorum_no_proofs(world: Auditors) -> None:
     """With one of two witnesses away the log goes on, nothing is proven, and all of it later."""
+    world.log(1)
+    world.settle()
     world.nodes["uz"].bus.down = True
     world.log(2)
     world.settle()
     node = world.nodes["kz"]
-    assert (cosigned_size(node), node.proofs()) == (0, [])
-    assert Checkpoint.parse(node.note().text).size == 2
+    assert (cosigned_size(node), len(node.proofs())) == (1, 1)
+    assert Checkpoint.parse(node.note().text).size == 3
     world.nodes["uz"].bus.down = False
     world.log(2)
     world.now_ms += MOVE_ON_MS
     world.settle()
-    assert cosigned_size(node) == 4
-    assert sum(len(each.proofs) for each in node.proofs()) == 4
+    assert cosigned_size(node) == 5
+    assert sum(len(each.proofs) for each in node.proofs()) == 5
 
 
 @pytest.mark.parametrize("fault", [Fault.DROP, Fault.REPEAT, Fault.TAMPER, Fault.UNKNOWN])
@@ -168,8 +173,12 @@ def test_a_late_answer_to_an_older_checkpoint_is_passed_over(world: Auditors) ->
     assert node.core._cosigning.take(late) is None
 
 
-def test_a_witness_that_knows_more_convicts_an_old_store(world: Auditors) -> None:
-    """Store and files brought back from yesterday: the witnesses have cosigned more, and the auditor stops."""
+@pytest.mark.parametrize("more", [0, 1, 2, 5])
+def test_an_old_copy_of_everything_signs_nothing(world: Auditors, more: int) -> None:
+    """Store and files brought back from yesterday: whatever comes first, the witnesses know better; it stops.
+
+    The entries of today are gone from the broker too, so the old copy would sign another history.
+    """
     node = world.nodes["kz"]
     world.log(1)
     world.settle()
@@ -187,9 +196,11 @@ def test_a_witness_that_knows_more_convicts_an_old_store(world: Auditors) -> Non
         store.execute("DELETE FROM position")
         store.commit()
     node.open()
-    world.log(1)
+    signed = node.note().text
+    world.log(more)
     world.settle()
     assert Code.LOG_ROLLED_BACK in node.alarms
+    assert node.note().text == signed
 
 
 def test_a_conflict_that_we_never_signed_is_passed_over(world: Auditors) -> None:
@@ -232,3 +243,51 @@ def test_proofs_that_the_broker_did_not_take_come_again(world: Auditors) -> None
     world.log(2)
     world.settle(8)
     assert [proof.index for each in node.proofs() for proof in each.proofs] == [0, 1]
+
+
+def test_nothing_new_is_signed_before_the_witnesses_have_spoken(world: Auditors) -> None:
+    """After a start entries are kept, and signed when as many witnesses as must cosign know what was signed last."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    node.restart()
+    world.log(2)
+    node.consume()
+    node.core.turn()
+    assert Checkpoint.parse(node.note().text).size == 1
+    assert len(node.leaves()) == 3
+    world.settle()
+    assert Checkpoint.parse(node.note().text).size == 3
+
+
+def test_a_lost_store_begins_no_second_history(world: Auditors) -> None:
+    """With store and files gone the log would begin anew under its old name: the witnesses remember."""
+    node = world.nodes["kz"]
+    world.log(3)
+    world.settle()
+    node.home.close()
+    shutil.rmtree(node.folder)
+    node.bus.recreate_topic("kz.audit")
+    node.open()
+    world.log(1)
+    world.settle()
+    assert Code.LOG_ROLLED_BACK in node.alarms
+    assert not (node.log_folder() / "tile").exists()
+
+
+def test_a_fork_of_our_own_is_told_to_us(world: Auditors) -> None:
+    """A witness that refuses another root of ours says what it has, and that stops us."""
+    node = world.nodes["kz"]
+    world.log(2)
+    world.settle()
+    forged = sign_checkpoint(Checkpoint(node.origin(), 2, bytes(32)), node.home.secret.log_key(node.origin()))
+    request = AddCheckpoint(2, (), forged)
+    world.nodes["uz"].bus.put("uz.federation", WitnessMail(KZ, MailKind.ADD_CHECKPOINT, request.encode()).encode())
+    world.nodes["uz"].core.inbound.turn(0)
+    assert world.nodes["uz"].alarms == [Code.LOG_FORKED]
+    world.nodes["uz"].core.turn()
+    world.now_ms += REFRESH_MS
+    node.core.turn()
+    told = WitnessMail.parse(node.bus.records("kz.federation")[-1].value)
+    assert told.kind is MailKind.CONFLICT
+    assert node.core._cosigning.take(told) is None  # what the witness has is ours

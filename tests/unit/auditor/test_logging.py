@@ -50,7 +50,7 @@ def test_the_log_grows_over_tiles(world: Auditors) -> None:
     written: list[bytes] = []
     for count in (1, 254, 1, 1, 300, 255):
         written += world.log(count)
-        world.settle(2)
+        world.settle(4)
         assert Checkpoint.parse(world.nodes["kz"].note().text).root == mth(written)
     world.settle()
     world.nodes["kz"].require_sound()

@@ -73,7 +73,9 @@ def test_a_stop_between_any_two_files(world: Auditors, monkeypatch: pytest.Monke
 def test_a_stop_between_any_two_steps(world: Auditors, monkeypatch: pytest.MonkeyPatch, step: str, when: str) -> None:
     """Before and after each of the four steps."""
     node = world.nodes["kz"]
-    leaves = world.log(3)
+    leaves = world.log(1)
+    world.settle()
+    leaves += world.log(3)
     node.consume()
     real = getattr(Publisher, step)
 
@@ -96,7 +98,9 @@ def test_a_stop_between_any_two_steps(world: Auditors, monkeypatch: pytest.Monke
 def test_signed_state_is_published_at_the_next_start(world: Auditors, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decided to be signed is what is signed, though more came meanwhile."""
     node = world.nodes["kz"]
-    leaves = world.log(3)
+    leaves = world.log(1)
+    world.settle()
+    leaves += world.log(2)
     node.consume()
     with monkeypatch.context() as patched:
         patched.setattr(Publisher, "_sign", lambda *_: (_ for _ in ()).throw(StopHere()))
@@ -151,7 +155,7 @@ def test_damaged_tiles_are_not_signed(world: Auditors) -> None:
     world.log(1)
     node.consume()
     with pytest.raises(StoreError) as caught:
-        node.core.turn()
+        node.core.publisher.publish(node.core.shards()[-1])
     assert caught.value.code is Code.AUDIT_INVALID
     assert node.note().text == before
 

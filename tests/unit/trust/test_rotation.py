@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from refbus.core.directory import KemKey, Organisation
+from refbus.core.directory import KemKey, Organisation, OrgRole
 from refbus.core.ids import KeyId
 from refbus.trust.history import keep_ms
 from refbus.trust.rotation import (
@@ -85,6 +85,13 @@ def test_an_old_private_key_is_destroyed_after_message_life_and_grace() -> None:
     assert [duty.task for duty in duties(_member(FIRST, second), [FIRST.kid], KEEP, end - 1)] == [Task.PUBLISH_KEM]
     assert Duty(Task.DESTROY_KEM, FIRST.kid, end) in duties(_member(FIRST, second), [FIRST.kid], KEEP, end)
     assert not any(duty.task is Task.DESTROY_KEM for duty in duties(_member(FIRST, second), [], KEEP, end))
+
+
+def test_an_inspector_keeps_every_epoch() -> None:
+    """What was sealed to the inspector must open years later."""
+    member = dataclasses.replace(_member(_epoch(1, (0, DAY_MS))), role=OrgRole.INSPECTOR)
+    found = duties(member, {key.kid for key in member.kem_keys}, 0, NOW_MS)
+    assert not any(duty.task is Task.DESTROY_KEM for duty in found)
 
 
 def test_signing_keys_are_renewed_ninety_days_before_their_end() -> None:
