@@ -25,6 +25,7 @@ from chaos.timeline import Fault
 from demo.world import PASSPHRASE
 from refbus.core.directory import Directory, OrgRole, SigningKey
 from refbus.core.ids import KeyId, OrgId
+from refbus.core.vocabulary import Priority
 from refbus.envelope.notice import open_notice
 from refbus.wire.transport import GateNotice, InboxKind, InboxRecord
 
@@ -48,15 +49,17 @@ class DeadlinesScenario:
         began = time.monotonic()
         ground = Ground.open(cast.folder)
         try:
-            stuck, sent, courses = _play(ground, cast)
+            rests: list[int] = []
+            stuck, sent, courses = _play(ground, cast, rests)
             ground.stop_services()
-            tally = _judge(ground, courses) if not stuck else Tally()
+            tally = _judge(ground, courses, rests) if not stuck else Tally()
         finally:
             ground.close()
         return Result(NAME, False, sent, ground.faults, tally, time.monotonic() - began, stuck, ground.measured)
 
 
-def _play(ground: Ground, cast: Cast) -> tuple[str, int, list[str]]:
+def _play(ground: Ground, cast: Cast, rests: list[int]) -> tuple[str, int, list[str]]:
+    """Send, and move the clock step by step; `rests` gets the times by which all that was due must have been told."""
     ground.start_gates((KZ, UZ))
     agency, shelter = ground.member(KZ, "NATIONAL_AGENCY"), ground.member(UZ, "NGO")
     outboxes = {country: ground.world.address(country, f"{country}-operator") for country in (KZ, UZ)}
@@ -73,6 +76,8 @@ def _play(ground: Ground, cast: Cast) -> tuple[str, int, list[str]]:
             next(strikes)()
             if not wait(partial(_all_told, ground), _FIRED_S):
                 return "what was due was not told", load.sent, []
+            if ground.world.now_ms() > max(rests, default=0):  # not where the clock went back
+                rests.append(ground.world.now_ms())
         if not ground.settle((KZ, UZ)):
             return "the gates did not come to rest at the end", load.sent, []
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
@@ -115,7 +120,7 @@ def _all_told(ground: Ground) -> bool:
     return all(ground.query(country, text)[0][0] == 0 for country in (KZ, UZ))
 
 
-def _judge(ground: Ground, courses: list[str]) -> Tally:
+def _judge(ground: Ground, courses: list[str], rests: list[int]) -> Tally:
     """Count what each inbox was told against what the policy says of a referral that nobody answers."""
     tally, told = Tally(), Counter[_Told]()
     directory = ground.world.directory(ground.world.now_ms())
@@ -126,6 +131,11 @@ def _judge(ground: Ground, courses: list[str]) -> Tally:
             told[org, notice.referral_id.hex(), notice.deadline, notice.level] += 1
             early = notice.level > 0 and notice.at_ms < notice.due_ms
             tally.add("reordered", int(early), f"{notice.deadline} {notice.level} told before it was due")
+            step_ms = (
+                notice.due_ms + max(0, notice.level - 1) * directory.policies[KZ].clocks[Priority.ROUTINE].step_s * 1000
+            )
+            late = notice.level > 0 and any(step_ms < rest_ms < notice.at_ms for rest_ms in rests)
+            tally.add("reordered", int(late), f"{notice.deadline} {notice.level} told a jump of the clock too late")
     expected = {(org, course, kind, level) for course in courses for org, kind, level in _ladder(ground)}
     for each in expected:
         tally.add("lost", int(told[each] == 0), f"not told: {each}")
