@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from refbus.core.facts import EventFact, in_order, remember, seen_by
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import EventType, Priority
 from support.consents import COLLECTOR, PARTY
 from support.passages import event_id
 
@@ -118,3 +118,11 @@ def test_of_two_facts_under_one_id_the_same_one_stays_whatever_the_order(change:
     two = dataclasses.replace(one, **change)
     assert remember((one,), two) == remember((two,), one)
     assert len(remember((one,), two)) == 1
+
+
+@pytest.mark.parametrize("changed", [{"priority": Priority.URGENT}, {"respond_by_ms": 7}])
+def test_of_two_that_claim_one_id_every_node_keeps_the_same(changed: dict[str, Any]) -> None:
+    """Whatever they differ in, and in whatever order they come."""
+    one = EventFact(event_id("same"), EventType.REFERRAL_REQUESTED, COLLECTOR, PARTY, None, 1)
+    other = dataclasses.replace(one, **changed)
+    assert remember([one], other) == remember([other], one)

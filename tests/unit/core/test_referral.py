@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from refbus.core.course import CourseView, may_emit, state_of
@@ -181,6 +183,8 @@ def test_a_stranger_changes_nothing() -> None:
     stranger = EventFact(event_id("x"), E.REFERRAL_ACCEPTED, OrgId("kg-she1ter1"), COLLECTOR, None, 5000)
     view = state_of([*Course().facts, stranger])
     assert (view.state, view.crossed) == (State.REQUESTED, (stranger.event_id,))
+    second = dataclasses.replace(stranger, event_id=event_id("y"), occurred_at_ms=5001)
+    assert state_of([*Course().facts, stranger, second]).crossed == (stranger.event_id, second.event_id)
 
 
 def test_an_organisation_cannot_state_what_only_a_timer_can() -> None:
