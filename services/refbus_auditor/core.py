@@ -14,7 +14,6 @@ from refbus.audit.shapes import directory_leaf
 from refbus.bus.port import Producer, Reader
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
-from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
 from refbus.tlog.policy import Policy
 from refbus.trust.auditing import log_name, log_policy
@@ -112,9 +111,15 @@ class AuditorCore:
         return log_policy(self.directory(), self.country)
 
     def log_directory(self, files: Iterable[tuple[str, bytes]]) -> int:
-        """Log the metadata among the files of a directory, given as (path, content); return how many are new."""
+        """Log the metadata among the files of a directory, given as (path, content); return how many are new.
+
+        Each half-year's log gets them anew, and all are proven again: who begins today has no older log and no older
+        proofs, and lets no version in without them.
+        """
         leaves = [directory_leaf(path, content) for path, content in files if path.startswith(_METADATA)]
-        return self.entries.add_directory((sha256(leaf)[:16], leaf) for leaf in leaves)
+        new = self.entries.add_directory(leaves)
+        self._prover.again = tuple(leaves)
+        return new
 
     def turn(self) -> None:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
@@ -157,9 +162,12 @@ class AuditorCore:
                     self.publisher.add_cosignatures(note)
 
     def _prove(self) -> None:
-        for log in self.shards():
+        logs = self.shards()
+        for log in logs:
             try:
                 self._prover.prove(log)
+                if log is logs[-1]:
+                    self._prover.prove_again(log)
             except TransportError as error:
                 _log.warning("proofs could not be handed out yet: %s", error.code)
                 return

@@ -29,7 +29,7 @@ from refbus.store.rows import Position
 from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import AuditEntry, ErasureOrder
 from refbus_auditor.erasing import Erasures
-from refbus_auditor.ledger import Ledger, NewEntry
+from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, NewEntry, directory_id
 from refbus_auditor.store.tables import tally, waiting
 
 _log = logging.getLogger("refbus.auditor.entries")
@@ -131,11 +131,12 @@ class Entries:
             self._tell(sorted_)
         return len(answered)
 
-    def add_directory(self, leaves: Iterable[tuple[bytes, bytes]]) -> int:
-        """Log entries about files of the directory, given as (id, leaf); return how many are new."""
+    def add_directory(self, leaves: Iterable[bytes]) -> int:
+        """Log entries about files of the directory, once in each shard; return how many are new."""
         now_ms = self.now_ms()
-        entries = [NewEntry(name, leaf, "directory", now_ms) for name, leaf in leaves]
         with self.database.writing() as connection:
+            origin = self.ledger.opened(connection, now_ms)
+            entries = [NewEntry(directory_id(origin, leaf), leaf, DIRECTORY_WRITER, now_ms) for leaf in leaves]
             return self.ledger.add(connection, entries, now_ms).new
 
     def _sort(self, records: Sequence[Record]) -> _Sorted:

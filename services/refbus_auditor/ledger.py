@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from refbus.crypto.framing import sha256
 from refbus.errors import Code, StoreError
 from refbus.store.prepared import AnyOf, Prepared
 from refbus.tlog.edge import Edge
@@ -65,6 +66,7 @@ _GROW = Prepared(
 )
 _ADD = Prepared(insert(entry).values({column.name: bindparam(column.name) for column in entry.c}))
 _KNOWN = AnyOf(select(entry.c.decision_id, entry.c.writer, entry.c.leaf), entry.c.decision_id)
+_PLACES = AnyOf(select(entry.c.origin, entry.c.place, entry.c.writer, entry.c.leaf), entry.c.decision_id)
 _RANGE = Prepared(
     select(entry.c.place, entry.c.leaf)
     .where(entry.c.origin == bindparam("its_origin"))
@@ -87,7 +89,7 @@ class Ledger:
         """
         fresh, known, contradicting = self._sort(connection, entries)
         if fresh:
-            self._append(connection, self._open(connection, now_ms), fresh)
+            self._append(connection, self.opened(connection, now_ms), fresh)
         return Added(len(fresh), known, contradicting)
 
     def _sort(
@@ -107,8 +109,8 @@ class Ledger:
                 contradicting.append(each)
         return fresh, known, tuple(contradicting)
 
-    def _open(self, connection: Connection, now_ms: int) -> str:
-        """Return the origin that entries go to now. A clock that is set back opens no older shard again."""
+    def opened(self, connection: Connection, now_ms: int) -> str:
+        """Return the origin that entries go to at `now_ms`. A clock that is set back opens no older shard again."""
         origin = origin_of(self.name, shard_at(now_ms))
         newest = _NEWEST.once(connection, {}).scalar_one_or_none()
         if newest is not None and newest >= origin:
@@ -139,6 +141,17 @@ class Ledger:
         grown = {"new_size": head.size, "new_root": head.root, "new_edge": edge.encode()}
         if _GROW.once(connection, {"its_origin": origin, "old_size": row.size, **grown}).rowcount != 1:
             raise StoreError(Code.POSITION_CONFLICT, "another process added to the log")
+
+
+def directory_id(origin: str, leaf: bytes) -> bytes:
+    """Return the decision id of an entry about a file of the directory: each shard has it once."""
+    return sha256(origin.encode() + b"\0" + leaf)[:16]
+
+
+def places(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict[int, bytes]:
+    """Return where in a log these entries about files of the directory are; those that are not there are left out."""
+    rows = _PLACES.rows(connection, [directory_id(origin, leaf) for leaf in leaves])
+    return {row.place: row.leaf for row in rows if row.origin == origin and row.writer == DIRECTORY_WRITER}
 
 
 def shards(connection: Connection) -> list[Shard]:

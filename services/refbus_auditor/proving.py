@@ -22,13 +22,15 @@ AT_ONCE = 200
 """Entries in one record: with the longest proofs and entries of our kinds it stays below 500 kB."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prover:
     """Publishes proofs. `publish` returns when the broker has the values, or raises TransportError."""
 
     database: Database
     files: LogFolder
     publish: Callable[[Sequence[bytes]], None]
+    again: tuple[bytes, ...] = ()
+    """Entries about the directory in force that are to be proven again, all at once."""
 
     def prove(self, log: Shard) -> int:
         """Publish what the newest cosigned checkpoint of a log proves and was not published yet; return how many.
@@ -45,6 +47,25 @@ class Prover:
             self.publish([LogProofs(log.cosigned, proofs).encode()])
             self._note(log.origin, end)
         return max(0, size - log.proven)
+
+    def prove_again(self, log: Shard) -> int:
+        """Publish proofs of all entries in `again` as soon as a cosigned checkpoint has them; return how many.
+
+        Raises TransportError, StoreError.
+        """
+        if not self.again or log.cosigned is None:
+            return 0
+        size = Checkpoint.parse(Note.parse(log.cosigned).text).size
+        with self.database.reading() as connection:
+            found = ledger.places(connection, log.origin, self.again)
+        if len(found) < len(self.again) or max(found) >= size:
+            return 0
+        trees, places = TileTrees(self.files.reader(log.origin), size), sorted(found)
+        proofs = [LogProof(place, found[place], inclusion_proof(trees, place, size)) for place in places]
+        for start in range(0, len(proofs), AT_ONCE):
+            self.publish([LogProofs(log.cosigned, tuple(proofs[start : start + AT_ONCE])).encode()])
+        self.again = ()
+        return len(proofs)
 
     def _proofs(self, origin: str, start: int, end: int, size: int) -> Iterator[LogProof]:
         trees = TileTrees(self.files.reader(origin), size)

@@ -107,6 +107,8 @@ class Daemon:
         self.metrics.since(metric.GATEWAY_UNPROVEN_AGE, health.unproven_ms)
         self.metrics.since(metric.GATEWAY_CHECKPOINT_AGE, health.checkpoint_ms)
         self.metrics.put(metric.GATEWAY_FOREIGN_KEYS, health.foreign_keys)
+        self.metrics.since(metric.GATEWAY_DIRECTORY_WAITING, health.directory.since_ms)
+        self.metrics.put(metric.GATEWAY_DIRECTORY_UNCONFIRMED, health.directory.unconfirmed)
         newest = self._gateway.newest_directory()
         self.metrics.put(metric.DIRECTORY_VERSION, newest.version if newest else 0)
         self.metrics.since(metric.DIRECTORY_AGE, newest.published_at_ms if newest else None)

@@ -14,7 +14,7 @@ from typing import Final
 from refbus.bus.port import Reader, Record
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import incoming, notices
+from refbus_gateway import door, incoming, notices
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import inbox
@@ -111,6 +111,7 @@ class Draining:
             for error in failures:
                 inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
             self._advance(tx, gateway.directory_topic, records[-1])
+        door.release(gateway)
         return 0
 
     def _advance(self, tx: Transaction, topic: str, last: Record) -> None:
@@ -188,10 +189,9 @@ def _reached(end: int, kept: Position | None) -> bool:
 
 
 def _add_file(gateway: Gateway, record: Record) -> RefbusError | None:
-    """Give one file to the directory; return what speaks against it. A version still incomplete is no failure."""
+    """Bring one file to the door of the directory; return what speaks against it. An incomplete version is none."""
     try:
-        file = DirectoryFile.parse(record.value)
-        gateway.trust.add_file(file.path, file.content, gateway.now_ms())
+        door.take(gateway, DirectoryFile.parse(record.value))
     except StoreError:
         raise
     except UncheckableError:

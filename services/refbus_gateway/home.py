@@ -5,6 +5,7 @@ keys/store.key                             the key that the store is sealed unde
 gateway.json                               where the broker is, what to run when something arrives
 store.db                                   the store
 erased                                     ids of erased cases, kept out of backups' reach
+evidence/                                  two files of the directory under one version, if there ever were
 sync.lock                                  held by the one process that talks to the broker
 """
 
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from refbus.errors import Code, SetupError, StoreError
+from refbus.trust.files import write_whole
 from refbus.trust.homes import Home as MemberHome
 
 _CONFIG_LIMIT: Final = 65_536
+MOST_EVIDENCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Home:
         self.store_key: Final = path / "keys" / "store.key"
         self.erased: Final = path / "erased"
         self.officers: Final = path / "officers"
+        self._evidence = path / "evidence"
         self._config = path / "gateway.json"
 
     def require(self) -> None:
@@ -81,6 +85,12 @@ class Home:
     def save_config(self, config: Config) -> None:
         """Replace `gateway.json` in one step. Raises StoreError."""
         write_private(self._config, config.encode())
+
+    def keep_evidence(self, name: str, content: bytes) -> None:
+        """Keep a file that convicts somebody, as received; the first MOST_EVIDENCE stay. Raises StoreError."""
+        path = self._evidence / name
+        if not path.exists() and (not self._evidence.is_dir() or len(list(self._evidence.iterdir())) < MOST_EVIDENCE):
+            write_whole(path, content)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

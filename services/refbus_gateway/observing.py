@@ -26,6 +26,9 @@ class Observer:
     def fork(self) -> None:
         """Hear that a log showed two histories."""
 
+    def directory_fork(self) -> None:
+        """Hear of two contents of one file of the directory."""
+
 
 class Counting(Observer):
     """Counts into the metrics of a daemon."""
@@ -53,3 +56,7 @@ class Counting(Observer):
     def fork(self) -> None:
         """Count a contradiction."""
         self._metrics.count(metric.GATEWAY_LOG_FORKS)
+
+    def directory_fork(self) -> None:
+        """Count a file with two contents."""
+        self._metrics.count(metric.GATEWAY_DIRECTORY_FORKS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from refbus.audit.shapes import Shape, shape_of
 from refbus.bus.port import Reader, Record
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from refbus.tlog.proof import TlogProof
 from refbus.tlog.proofs import verify_inclusion
 from refbus.trust.auditing import log_policy
 from refbus.wire.logs import LogProof, LogProofs
+from refbus_gateway import door
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import place
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
@@ -69,7 +71,8 @@ class Proving:
         self._forget()
 
     def _read(self, most: int, wait_s: float) -> int:
-        policy = log_policy(self._gateway.directory(), self._gateway.country)
+        # Also when it has expired: what the log shows is how a newer one comes in.
+        policy = log_policy(self._gateway.history.latest, self._gateway.country)
         reader, taken = self._placed(), 0
         end = reader.end_offset() if wait_s else None
         while taken < most and (end is None or reader.position() < end):
@@ -79,6 +82,8 @@ class Proving:
             for record in records:
                 take_in(self._gateway, policy, record)
             taken += len(records)
+        if taken:
+            door.release(self._gateway)
         return taken
 
     def _placed(self) -> Reader:
@@ -166,14 +171,16 @@ def _fork(gateway: Gateway, known: LogHead, checkpoint: Checkpoint, note: bytes)
 
 
 def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note, proofs: tuple[LogProof, ...]) -> None:
-    """Keep the proof of each entry that is ours; one that is false is told and the others stand."""
+    """Keep the proof of each entry that is ours, and word of the directory; what is false is told, the others stand."""
     rows = statements.unproven(tx, (each.entry for each in proofs))
     for each in proofs:
-        if each.entry not in rows:
+        if each.entry not in rows and shape_of(each.entry) is not Shape.DIRECTORY:
             continue
         try:
             verify_inclusion(leaf_hash(each.entry), each.index, checkpoint.head, each.hashes)
         except (UntrustedError, MalformedError) as error:
             inbox.raise_alarm(tx, error.code, f"{checkpoint.origin}, entry {each.index}", gateway.now_ms())
-        else:
+            continue
+        door.prove(gateway, tx, each.entry)
+        if each.entry in rows:
             statements.prove(tx, rows[each.entry], TlogProof(each.index, each.hashes, note).encode(), gateway.now_ms())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
-from refbus_gateway import outgoing, ownkeys
+from refbus_gateway import door, outgoing, ownkeys
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
@@ -61,6 +61,10 @@ class Synchroniser:
 
         Raises TransportError when the broker is away, StoreError. What it could not send stays in the outbox.
         """
+        if self._gateway.newest_directory() is not None:
+            self._proving.read(
+                _PROOFS_IN_A_ROUND
+            )  # before the inbox: what is sealed under a newer directory waits for it
         news = self._draining.drain()
         self._tend()
         deadline = time.monotonic() + timeout_s
@@ -126,6 +130,7 @@ class Synchroniser:
 
     def _tend(self) -> None:
         """Renew what aged; while the directory is unusable everything waits, and reading goes on."""
+        door.release(self._gateway)
         ownkeys.check(self._gateway)
         try:
             outgoing.tend(self._gateway)
@@ -139,24 +144,27 @@ def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -
     Raises UncheckableError NOT_SYNCHRONISED when the broker is away or does not finish in time.
     """
     draining: Draining | None = None
+    proving = Proving(gateway, bus)
     try:
         draining = Draining(gateway, bus)
         deadline = time.monotonic() + patience_s
         while not draining.at_end():
-            _catch_up(gateway, draining)
+            _catch_up(gateway, draining, proving)
             if time.monotonic() > deadline:
                 raise UncheckableError(Code.NOT_SYNCHRONISED, "still reading")
         gateway.load_directory()
     except TransportError as error:
         raise UncheckableError(Code.NOT_SYNCHRONISED, error.code) from None
     finally:
+        proving.close()
         if draining is not None:
             draining.close()
 
 
-def _catch_up(gateway: Gateway, draining: Draining) -> None:
+def _catch_up(gateway: Gateway, draining: Draining, proving: Proving) -> None:
     try:
         with gateway.home.exclusive():
+            proving.read(_PROOFS_IN_A_ROUND)
             draining.drain()
     except RefbusError as error:
         if error.code is not Code.HOME_IN_USE:

@@ -11,7 +11,8 @@ from refbus.core.course import CourseView
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
-from refbus_gateway import course, ownkeys
+from refbus_gateway import course, door, ownkeys
+from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
@@ -102,6 +103,7 @@ class Health:
     unproven_ms: int | None
     checkpoint_ms: int | None
     foreign_keys: int
+    directory: Waiting
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
@@ -155,6 +157,7 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         unproven_ms=unproven_ms,
         checkpoint_ms=logheads.newest_ms(tx),
         foreign_keys=ownkeys.foreign(tx),
+        directory=door.waiting(gateway, tx),
     )
 
 

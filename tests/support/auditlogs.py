@@ -7,10 +7,11 @@ log.publish()   # a cosigned checkpoint, with a proof for each entry that has no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from refbus.audit.shapes import directory_leaf
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -43,6 +44,8 @@ class CountryLog:
     def __post_init__(self) -> None:
         self._reader = self.world.lab.store(self.world.folder / f"log-reader-{self.country}")
         self._reader.refresh_from(self.world.lab.files(), self.world.clock.now_ms)
+        self._secrets: dict[CountryCode, LogSecret] = {}
+        self.world.logs[self.country] = self
 
     @property
     def origin(self) -> str:
@@ -100,6 +103,12 @@ class CountryLog:
         self.put(self.proofs(self.checkpoint(), range(self._published, len(self.entries))))
         self._published = len(self.entries)
 
+    def show(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Log the metadata among the files of a directory and prove all of it, as an auditor does."""
+        leaves = [directory_leaf(path, content) for path, content in files if path.startswith("metadata/")]
+        self.entries += [leaf for leaf in leaves if leaf not in self.entries]
+        self.put(self.proofs(self.checkpoint(), sorted(self.entries.index(leaf) for leaf in leaves)))
+
     def write(self, folder: Path) -> Path:
         """Write the log as files, in a folder of the shard's name; return the folder above it."""
         shard = folder / self.origin.rpartition("/")[2]
@@ -118,7 +127,9 @@ class CountryLog:
         return b"".join(trees.subtree(level, first + at) for at in range(tile.width))
 
     def _secret(self, country: CountryCode) -> LogSecret:
-        return self.world.lab.home(self.auditor(country)).log_secret(PASSPHRASE)
+        if country not in self._secrets:
+            self._secrets[country] = self.world.lab.home(self.auditor(country)).log_secret(PASSPHRASE)
+        return self._secrets[country]
 
     def _name(self, country: CountryCode) -> str:
         return log_name(self._reader.history.latest, country)

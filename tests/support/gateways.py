@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refbus.bus.memory import MemoryBus
 from refbus.bus.port import TopicState
@@ -32,6 +32,9 @@ from refbus_gateway.sync import Round, Synchroniser
 from refbus_gateway.views import EventLine, Health
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
+
+if TYPE_CHECKING:
+    from support.auditlogs import CountryLog
 
 COUNTRIES = ("kz", "kg", "tm", "uz")
 CATEGORIES = sorted(set(DataCategory) - {DataCategory.PHOTO_BIOMETRIC})
@@ -60,6 +63,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     lab: Lab = field(init=False)
     bus: MemoryBus = field(init=False)
+    logs: dict[CountryCode, CountryLog] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lab = lab(self.folder)
@@ -73,11 +77,23 @@ class World:
         self._carried: dict[str, int] = {}
         self.publish()
 
-    def publish(self) -> None:
-        """Put the directory, as it is published now, into every country's topic."""
+    def publish(self, *, logged: bool = True) -> None:
+        """Put the directory, as it is published now, into every country's topic, and what is `logged` into its log.
+
+        The first version is not logged: a gateway takes it on its root alone.
+        """
+        files, first = self.lab.files(), not self.bus.records("kz.directory")
         for country in COUNTRIES:
-            for path, content in self.lab.files():
+            for path, content in files:
                 self.bus.put(f"{country}.directory", DirectoryFile(path, content).encode())
+            if logged and not first:
+                self.log(CountryCode(country)).show(files)
+
+    def log(self, country: CountryCode) -> CountryLog:
+        """Return the audit log of a country."""
+        from support.auditlogs import CountryLog  # it is made of a world
+
+        return self.logs.get(country) or CountryLog(self, country)
 
     def home(self, org_id: OrgId) -> Home:
         """Return the home of a member."""

@@ -32,9 +32,16 @@ def directory_leaf(path: str, content: bytes) -> bytes:
     return DIRECTORY_PREFIX + lp(path.encode()) + sha256(content)
 
 
+def parse_directory_leaf(entry: bytes) -> tuple[str, bytes] | None:
+    """Return the path and the SHA-256 that such an entry tells of, None when it is not one."""
+    match = _DIRECTORY.fullmatch(entry)
+    if match is None or match["length"] != bytes([len(match["path"])]):
+        return None
+    return match["path"].decode(), match["hash"]
+
+
 def shape_of(entry: bytes) -> Shape | None:
     """Return the kind of an entry, None when it is of none."""
     if entry.startswith(PREFIX) and len(entry) == LEAF_SIZE:
         return Shape.AUDIT
-    match = _DIRECTORY.fullmatch(entry)
-    return Shape.DIRECTORY if match and match["length"] == bytes([len(match["path"])]) else None
+    return None if parse_directory_leaf(entry) is None else Shape.DIRECTORY

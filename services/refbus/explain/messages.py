@@ -95,6 +95,16 @@ DIRECTORY = {
         "the message was made with a list of organisations that is too old to rely on",
         "Connect so that a new list arrives, then send again.",
     ),
+    Code.DIRECTORY_UNLOGGED: Explanation(
+        "the audit log of this country has not shown this list of organisations and keys, so it may be for us alone",
+        "The list before stays in use until it expires. Ask the node whether auditor and witnesses work; nothing is to "
+        "be done here. docs/howto-operate.md says how to go on without the log.",
+    ),
+    Code.DIRECTORY_FORKED: Explanation(
+        "there are two different lists of organisations and keys under one version number: somebody was shown another",
+        "Both are kept in the folder evidence of this home. Send both to the inspector and the national anchor, and "
+        "load no list from a file until they have answered.",
+    ),
     Code.ORGANISATION_UNKNOWN: Explanation(
         "this organisation is not in the list of members",
         "Find the right one with `refbus orgs find`.",

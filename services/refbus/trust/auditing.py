@@ -38,6 +38,15 @@ def log_name(directory: Directory, country: CountryCode) -> str:
     return audit_keys(directory, country).name
 
 
+def demands_log(directory: Directory, country: CountryCode) -> bool:
+    """Whether readers of `country` let a newer version in only when the country's log shows it.
+
+    So it is while that country has an auditor with audit keys and demands witnesses for its log.
+    """
+    policy = directory.policies.get(country)
+    return policy is not None and policy.audit_quorum > 0 and len(_auditors(directory, country)) == 1
+
+
 def policy_text(directory: Directory, country: CountryCode) -> str:
     """Return the trust policy for the log of `country`, a file of c2sp.org/tlog-policy that stands for itself.
 

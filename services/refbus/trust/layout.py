@@ -92,5 +92,22 @@ def list_files(repository: Path) -> list[tuple[str, bytes]]:
         raise SetupError(Code.FILE_UNREADABLE, f"directory: {error.strerror}") from None
 
 
+def is_metadata(path: str) -> bool:
+    """Whether a path is that of signed metadata: what an audit log tells of a version of the directory."""
+    return path == TIMESTAMP or _METADATA.fullmatch(path) is not None
+
+
+def is_root(path: str) -> bool:
+    """Whether a path is that of a root."""
+    match = _METADATA.fullmatch(path)
+    return match is not None and match["role"] == "root"
+
+
+def versioned(path: str) -> tuple[str, int] | None:
+    """Return the role and version in a path of metadata; None for the timestamp, and for what is none."""
+    match = _METADATA.fullmatch(path)
+    return None if match is None else (match["role"], int(path.removeprefix("metadata/").partition(".")[0]))
+
+
 def _is_ours(path: str) -> bool:
-    return bool(path == TIMESTAMP or _METADATA.fullmatch(path) or _TARGET.fullmatch(path))
+    return is_metadata(path) or _TARGET.fullmatch(path) is not None

@@ -12,7 +12,7 @@ at any point leaves the version before in force, and the next start verifies wha
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +135,28 @@ class TrustStore:
         for path in publishing_order(path for path in given if _check(path, given[path])):
             newest = self.add_file(path, given[path], now_ms) or newest
         return newest
+
+    def take_exactly(self, files: Mapping[str, bytes], now_ms: int) -> Directory | None:
+        """Take metadata that was found good as a whole; other metadata that had arrived is never read again.
+
+        For a reader who lets in only what an audit log has shown. Raises as `add_file` does; DIRECTORY_INCOMPLETE says
+        that a target has still to come.
+        """
+        if not self._loaded:
+            self.load(now_ms)
+        with self._lock(), store_errors():
+            (self._incoming / TIMESTAMP).unlink(missing_ok=True)  # what it names is replaced before it is looked at
+            for path in self._incoming.glob("metadata/*.json"):
+                if path.relative_to(self._incoming).as_posix() not in files:
+                    path.unlink(missing_ok=True)
+            self._sizes, self._waiting = None, False
+        return self.refresh_from(files.items(), now_ms)
+
+    def timestamp(self) -> bytes | None:
+        """Return the newest timestamp that was verified here, None before the first. Raises StoreError."""
+        path = self._tuf / "timestamp.json"
+        with store_errors():
+            return path.read_bytes() if path.is_file() else None
 
     def _refresh(self, now_ms: int) -> Directory | None:
         """Verify what has arrived; the directory now in force if it changed, else None."""

@@ -185,6 +185,8 @@ def _home(health: Health) -> dict[str, Any]:
         "unproven_ms": health.unproven_ms,
         "checkpoint_ms": health.checkpoint_ms,
         "foreign_keys": health.foreign_keys,
+        "directory_waiting_ms": health.directory.since_ms,
+        "directory_unconfirmed": health.directory.unconfirmed,
     }
 
 
@@ -204,6 +206,11 @@ def _home_texts(health: Health) -> list[str]:
         ("A withdrawal was not acknowledged yet; it is sent again every day.", health.withdrawals_unanswered_ms),
         ("A withdrawal waits for your answer: refbus inbox list", health.withdrawals_to_answer_ms),
         (unproven, health.unproven),
+        (
+            f"A newer directory waits for the audit log since {time_text(health.directory.since_ms)}.",
+            health.directory.since_ms,
+        ),
+        ("The directory in force is not yet confirmed by the log.", health.directory.unconfirmed),
         (f"{len(health.alarms)} alarms: refbus alarms", health.alarms),
     ]
     return [*(text for text, holds in told if holds), f"Last synchronised {time_text(health.synchronised_ms)}."]

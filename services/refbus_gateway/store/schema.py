@@ -9,7 +9,7 @@ The migrations under `migrations/` create exactly these tables; a test compares 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -240,4 +240,16 @@ own_keys = Table(
     metadata,
     Column("kid", LargeBinary, primary_key=True),
     Column("since_ms", Integer, nullable=False),
+)
+
+directory_files = Table(
+    "directory_files",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("path", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("content", LargeBinary, comment="NULL: not arrived, or no longer needed; signed and public"),
+    Column("arrived_ms", Integer, nullable=False, comment="the file, or word of it from the log"),
+    Column("proven_ms", Integer, comment="when the audit log showed this very content; NULL: not yet"),
+    UniqueConstraint("path", "sha256"),
 )

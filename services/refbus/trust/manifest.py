@@ -1,0 +1,56 @@
+"""What a version of the directory is made of: the metadata files that a timestamp names, through its snapshot.
+
+Only names, versions and hashes are read here; no signature is checked (`client` does that). A timestamp names its
+snapshot with a SHA-256, the snapshot every other file with one, so the bytes of a timestamp stand for one set of bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
+from tuf.api.serialization import DeserializationError
+
+from refbus.errors import Code, UntrustedError
+from refbus.trust.layout import is_metadata, metadata_file
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file that metadata names. `sha256` is that of its content (32 bytes)."""
+
+    path: str
+    sha256: bytes
+
+
+def of_timestamp(content: bytes) -> tuple[int, Named]:
+    """Return the version of a timestamp, and its snapshot. Raises UntrustedError DIRECTORY_INVALID."""
+    try:
+        signed = Metadata[Timestamp].from_bytes(content).signed
+    except DeserializationError:
+        raise UntrustedError(Code.DIRECTORY_INVALID, "a timestamp that cannot be read") from None
+    if not isinstance(signed, Timestamp):
+        raise UntrustedError(Code.DIRECTORY_INVALID, "not a timestamp")
+    return signed.version, _named("snapshot", signed.snapshot_meta)
+
+
+def of_snapshot(content: bytes) -> frozenset[Named]:
+    """Return the files that a snapshot names. Raises UntrustedError DIRECTORY_INVALID."""
+    try:
+        signed = Metadata[Snapshot].from_bytes(content).signed
+    except DeserializationError:
+        raise UntrustedError(Code.DIRECTORY_INVALID, "a snapshot that cannot be read") from None
+    if not isinstance(signed, Snapshot):
+        raise UntrustedError(Code.DIRECTORY_INVALID, "not a snapshot")
+    return frozenset(_named(name.removesuffix(".json"), meta) for name, meta in signed.meta.items())
+
+
+def _named(role: str, meta: MetaFile) -> Named:
+    path = metadata_file(role, meta.version)
+    sha256 = (meta.hashes or {}).get("sha256", "")
+    if not is_metadata(path) or not _SHA256.fullmatch(sha256):
+        raise UntrustedError(Code.DIRECTORY_INVALID, "metadata that names a file without its SHA-256")
+    return Named(path, bytes.fromhex(sha256))
