@@ -11,15 +11,16 @@ for exactly its files afterwards. A version without an auditor, or with an audit
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from refbus.audit.shapes import parse_directory_leaf
+from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
-from refbus.trust.auditing import demands_log
+from refbus.tlog.proof import TlogProof
+from refbus.trust.auditing import demands_log, log_policy
 from refbus.trust.layout import TIMESTAMP, check_file, is_metadata, is_root, versioned
 from refbus.trust.manifest import Named, of_snapshot, of_timestamp
 from refbus.wire.transport import DirectoryFile
@@ -105,6 +106,41 @@ def release(gateway: Gateway) -> Directory | None:
         newest = _hand_over(gateway, version, files, demanded=demanded)
     _look_after(gateway)
     return newest
+
+
+def take_unlogged(gateway: Gateway, files: Iterable[tuple[str, bytes]]) -> None:
+    """Take a publication on its signatures alone, because a person answers for it. Raises as `add_file` does."""
+    given = list(files)
+    stock(gateway)
+    gateway.trust.refresh_from(given, gateway.now_ms())
+    _keep(gateway, (DirectoryFile(path, content) for path, content in given if is_metadata(path)))
+
+
+def take_proven(gateway: Gateway, files: Iterable[tuple[str, bytes]], proofs: Mapping[str, bytes]) -> None:
+    """Take a publication from files, with tlog-proof@v1 files by path where the country demands its log.
+
+    Raises UncheckableError DIRECTORY_UNLOGGED when the version may not come in without more proofs, and as
+    `TlogProof.verify` and `TrustStore.add_file` do.
+    """
+    directory, given = gateway.newest_directory(), list(files)
+    if directory is None or not demands_log(directory, gateway.country):
+        take_unlogged(gateway, given)
+        return
+    contents = dict(given)
+    policy = log_policy(directory, gateway.country)
+    leaves = {path: directory_leaf(path, contents[path]) for path in proofs if path in contents}
+    for path, leaf in leaves.items():
+        TlogProof.parse(proofs[path]).verify(leaf, policy, gateway.now_ms() // 1000)
+    for path, content in given:
+        take(gateway, DirectoryFile(path, content))
+    with gateway.store.write() as tx:
+        for leaf in leaves.values():
+            prove(gateway, tx, leaf)
+    release(gateway)
+    number = of_timestamp(contents.get(TIMESTAMP, b""))[0]
+    with gateway.store.read() as tx:
+        if number in {version.number for version in _ahead(gateway, tx)}:
+            raise UncheckableError(Code.DIRECTORY_UNLOGGED, "proofs are missing beside the files")
 
 
 def waiting(gateway: Gateway, tx: Transaction) -> Waiting:

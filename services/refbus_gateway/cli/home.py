@@ -86,18 +86,39 @@ def trust(session: Session, root: Path) -> None:
 
 @group.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--unlogged",
+    is_flag=True,
+    help="Take it on its signatures alone. Only when you compared it with the ceremony yourself: whoever holds the "
+    "directory's keys could have made it for this office alone, and no log would show it.",
+)
 @example("refbus home directory /media/usb/repository")
 @with_session
-def directory(session: Session, folder: Path) -> None:
-    """Take the directory from a folder (metadata/ and targets/), for a place without a line."""
+def directory(session: Session, folder: Path, *, unlogged: bool) -> None:
+    """Take the directory from a folder (metadata/ and targets/), for a place without a line.
+
+    Where the country demands its audit log, each metadata file needs its proof beside it (NAME.json.tlog-proof).
+    """
     from refbus.trust.layout import list_files  # late: only needed here
+    from refbus_gateway import door
 
     if not folder.is_dir():
         raise SetupError(Code.FILE_UNREADABLE, folder.name)
     gateway = session.gateway
-    gateway.trust.refresh_from(list_files(folder), gateway.now_ms())
+    files = list_files(folder)
+    if unlogged:
+        door.take_unlogged(gateway, files)
+    else:
+        door.take_proven(gateway, files, _proofs(folder, [path for path, _ in files]))
     latest = gateway.history.latest
     session.tell(
         {"version": latest.version, "organisations": len(latest.organisations)},
         [f"Directory version {latest.version} is in force: {len(latest.organisations)} members."],
     )
+
+
+def _proofs(folder: Path, paths: list[str]) -> dict[str, bytes]:
+    from refbus_gateway.home import read_limited  # late: only needed here
+
+    beside = {path: folder / f"{path}.tlog-proof" for path in paths}
+    return {path: read_limited(file, 65_536) for path, file in beside.items() if file.is_file()}
