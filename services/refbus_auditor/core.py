@@ -113,13 +113,12 @@ class AuditorCore:
     def log_directory(self, files: Iterable[tuple[str, bytes]]) -> int:
         """Log the metadata among the files of a directory, given as (path, content); return how many are new.
 
-        Each half-year's log gets them anew, and all are proven again: who begins today has no older log and no older
-        proofs, and lets no version in without them.
+        Those that are not new are proven again: who begins today finds no older proofs, and lets no version in without.
         """
         leaves = [directory_leaf(path, content) for path, content in files if path.startswith(_METADATA)]
-        new = self.entries.add_directory(leaves)
-        self._prover.again = tuple(leaves)
-        return new
+        with self.home.database.reading() as connection:
+            self._prover.again = ledger.logged(connection, leaves)
+        return self.entries.add_directory(leaves)
 
     def turn(self) -> None:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
@@ -162,12 +161,10 @@ class AuditorCore:
                     self.publisher.add_cosignatures(note)
 
     def _prove(self) -> None:
-        logs = self.shards()
-        for log in logs:
+        for log in self.shards():
             try:
                 self._prover.prove(log)
-                if log is logs[-1]:
-                    self._prover.prove_again(log)
+                self._prover.prove_again(log)
             except TransportError as error:
                 _log.warning("proofs could not be handed out yet: %s", error.code)
                 return

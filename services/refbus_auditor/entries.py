@@ -132,11 +132,10 @@ class Entries:
         return len(answered)
 
     def add_directory(self, leaves: Iterable[bytes]) -> int:
-        """Log entries about files of the directory, once in each shard; return how many are new."""
+        """Log entries about files of the directory; return how many are new."""
         now_ms = self.now_ms()
+        entries = [NewEntry(directory_id(leaf), leaf, DIRECTORY_WRITER, now_ms) for leaf in leaves]
         with self.database.writing() as connection:
-            origin = self.ledger.opened(connection, now_ms)
-            entries = [NewEntry(directory_id(origin, leaf), leaf, DIRECTORY_WRITER, now_ms) for leaf in leaves]
             return self.ledger.add(connection, entries, now_ms).new
 
     def _sort(self, records: Sequence[Record]) -> _Sorted:

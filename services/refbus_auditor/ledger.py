@@ -89,7 +89,7 @@ class Ledger:
         """
         fresh, known, contradicting = self._sort(connection, entries)
         if fresh:
-            self._append(connection, self.opened(connection, now_ms), fresh)
+            self._append(connection, self._open(connection, now_ms), fresh)
         return Added(len(fresh), known, contradicting)
 
     def _sort(
@@ -109,7 +109,7 @@ class Ledger:
                 contradicting.append(each)
         return fresh, known, tuple(contradicting)
 
-    def opened(self, connection: Connection, now_ms: int) -> str:
+    def _open(self, connection: Connection, now_ms: int) -> str:
         """Return the origin that entries go to at `now_ms`. A clock that is set back opens no older shard again."""
         origin = origin_of(self.name, shard_at(now_ms))
         newest = _NEWEST.once(connection, {}).scalar_one_or_none()
@@ -143,14 +143,20 @@ class Ledger:
             raise StoreError(Code.POSITION_CONFLICT, "another process added to the log")
 
 
-def directory_id(origin: str, leaf: bytes) -> bytes:
-    """Return the decision id of an entry about a file of the directory: each shard has it once."""
-    return sha256(origin.encode() + b"\0" + leaf)[:16]
+def directory_id(leaf: bytes) -> bytes:
+    """Return the decision id of an entry about a file of the directory: the log has it once."""
+    return sha256(leaf)[:16]
+
+
+def logged(connection: Connection, leaves: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Return those of these entries about files of the directory that stand in a log, whichever."""
+    rows = _PLACES.rows(connection, [directory_id(leaf) for leaf in leaves])
+    return tuple(row.leaf for row in rows if row.writer == DIRECTORY_WRITER)
 
 
 def places(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict[int, bytes]:
     """Return where in a log these entries about files of the directory are; those that are not there are left out."""
-    rows = _PLACES.rows(connection, [directory_id(origin, leaf) for leaf in leaves])
+    rows = _PLACES.rows(connection, [directory_id(leaf) for leaf in leaves])
     return {row.place: row.leaf for row in rows if row.origin == origin and row.writer == DIRECTORY_WRITER}
 
 

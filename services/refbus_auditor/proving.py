@@ -30,7 +30,7 @@ class Prover:
     files: LogFolder
     publish: Callable[[Sequence[bytes]], None]
     again: tuple[bytes, ...] = ()
-    """Entries about the directory in force that are to be proven again, all at once."""
+    """Entries about the directory in force that are to be proven again."""
 
     def prove(self, log: Shard) -> int:
         """Publish what the newest cosigned checkpoint of a log proves and was not published yet; return how many.
@@ -49,7 +49,7 @@ class Prover:
         return max(0, size - log.proven)
 
     def prove_again(self, log: Shard) -> int:
-        """Publish proofs of all entries in `again` as soon as a cosigned checkpoint has them; return how many.
+        """Publish proofs of the entries in `again` that a cosigned checkpoint of this log has; return how many.
 
         Raises TransportError, StoreError.
         """
@@ -57,14 +57,13 @@ class Prover:
             return 0
         size = Checkpoint.parse(Note.parse(log.cosigned).text).size
         with self.database.reading() as connection:
-            found = ledger.places(connection, log.origin, self.again)
-        if len(found) < len(self.again) or max(found) >= size:
-            return 0
-        trees, places = TileTrees(self.files.reader(log.origin), size), sorted(found)
-        proofs = [LogProof(place, found[place], inclusion_proof(trees, place, size)) for place in places]
+            places = ledger.places(connection, log.origin, self.again)
+        found = {place: leaf for place, leaf in sorted(places.items()) if place < size}
+        trees = TileTrees(self.files.reader(log.origin), size)
+        proofs = [LogProof(place, leaf, inclusion_proof(trees, place, size)) for place, leaf in found.items()]
         for start in range(0, len(proofs), AT_ONCE):
             self.publish([LogProofs(log.cosigned, tuple(proofs[start : start + AT_ONCE])).encode()])
-        self.again = ()
+        self.again = tuple(leaf for leaf in self.again if leaf not in found.values())
         return len(proofs)
 
     def _proofs(self, origin: str, start: int, end: int, size: int) -> Iterator[LogProof]:
