@@ -61,10 +61,8 @@ class Synchroniser:
 
         Raises TransportError when the broker is away, StoreError. What it could not send stays in the outbox.
         """
-        if self._gateway.newest_directory() is not None:
-            self._proving.read(
-                _PROOFS_IN_A_ROUND
-            )  # before the inbox: what is sealed under a newer directory waits for it
+        if self._gateway.newest_directory() is not None:  # proofs first: what is under a newer directory waits for it
+            self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)
         news = self._draining.drain()
         self._tend()
         deadline = time.monotonic() + timeout_s
@@ -164,7 +162,7 @@ def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -
 def _catch_up(gateway: Gateway, draining: Draining, proving: Proving) -> None:
     try:
         with gateway.home.exclusive():
-            proving.read(_PROOFS_IN_A_ROUND)
+            proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)
             draining.drain()
     except RefbusError as error:
         if error.code is not Code.HOME_IN_USE:

@@ -87,6 +87,8 @@ class Road(World):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for country in self.gate_countries:
+            self.log(country).show(self.lab.files())
         self.opened = []
         for country in self.gate_countries:
             for name in ("refused", "quarantine", "federation"):

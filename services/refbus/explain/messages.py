@@ -97,8 +97,8 @@ DIRECTORY = {
     ),
     Code.DIRECTORY_UNLOGGED: Explanation(
         "the audit log of this country has not shown this list of organisations and keys, so it may be for us alone",
-        "The list before stays in use until it expires. Ask the node whether auditor and witnesses work; nothing is to "
-        "be done here. docs/howto-operate.md says how to go on without the log.",
+        "The list before stays in use until it expires. Ask the node whether auditor and witnesses work "
+        "(docs/howto-operate.md); nothing is to be done here.",
     ),
     Code.DIRECTORY_FORKED: Explanation(
         "there are two different lists of organisations and keys under one version number: somebody was shown another",
