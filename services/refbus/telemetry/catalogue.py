@@ -293,22 +293,13 @@ GATEWAY_LOG_FORKS = Metric(
     "Checkpoints that contradict an earlier one of the same log. Anything but 0 is an alarm.",
 )
 GATEWAY_DIRECTORY_WAITING = Metric(
-    "refbus_gateway_directory_waiting_seconds",
-    Kind.AGE,
-    _GATEWAY,
-    "Time since the oldest newer version of the directory waits for the audit log to show it.",
+    "refbus_gateway_directory_waiting_age_seconds", Kind.AGE, _GATEWAY, "Time that a newer directory waits for the log."
 )
 GATEWAY_DIRECTORY_UNCONFIRMED = Metric(
-    "refbus_gateway_directory_unconfirmed_files",
-    Kind.GAUGE,
-    _GATEWAY,
-    "Files of the directory in force that the audit log has not shown; above 0 only after a first start.",
+    "refbus_gateway_directory_unconfirmed_files", Kind.GAUGE, _GATEWAY, "Files in force that the log has not shown."
 )
 GATEWAY_DIRECTORY_FORKS = Metric(
-    "refbus_gateway_directory_forks_total",
-    Kind.COUNTER,
-    _GATEWAY,
-    "Files of the directory of which two contents exist under one version. Anything but 0 is an alarm.",
+    "refbus_gateway_directory_forks_total", Kind.COUNTER, _GATEWAY, "Files under one version with two contents."
 )
 GATEWAY_FOREIGN_KEYS = Metric(
     "refbus_gateway_foreign_keys",
