@@ -20,7 +20,7 @@ from refbus.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import tree_root
 from refbus.tlog.keys import SignerKey, decimal
-from refbus.tlog.note import Note, verified
+from refbus.tlog.note import Note, Signature, verified
 from refbus.tlog.policy import NONE, Policy
 from refbus.tlog.proofs import consistency_proof
 from refbus.tlog.tiles import TileTrees
@@ -39,7 +39,8 @@ MOVE_ON_MS = 60_000
 REFRESH_MS = 3_600_000
 """How old the last quorum may become before it is asked for again although nothing was added."""
 SKEW_MS = 600_000
-"""How far the clock of a witness may be ahead; a cosignature from later than that does not count."""
+"""How far the clock of a witness may be wrong. A cosignature from later than that does not count, nor one that is so much
+older than the candidate: whoever kept it could otherwise show that witnesses answer which have long been silent."""
 
 
 @dataclass(slots=True)
@@ -125,14 +126,16 @@ class Cosigning:
         if candidate is None or candidate.note.text != note.text:
             return None
         policy = self.policy()
-        latest_s = (self.now_ms() + SKEW_MS) // 1000
-        good = {name for name, at_s in policy.cosigned(note, checkpoint).items() if at_s <= latest_s}
+        first_s, latest_s = (candidate.since_ms - SKEW_MS) // 1000, (self.now_ms() + SKEW_MS) // 1000
+        times_s = policy.cosigned(note, checkpoint)
+        good = {name for name, at_s in times_s.items() if first_s <= at_s <= latest_s}
         keys = [policy.witnesses[name].key for name in good]
-        candidate.note = candidate.note.with_signatures(
-            line for line in note.signatures if any(line.of(key) for key in keys)
-        )
-        for country in {CountryCode(name[:2].decode()) for name in good}:
-            candidate.answered.add(country)
+        lines = [
+            line for line in (*candidate.note.signatures, *note.signatures) if any(line.of(key) for key in keys)
+        ]
+        candidate.note = candidate.note.with_signatures(sorted(lines, key=_time))
+        for name in (name for name, group in policy.groups.items() if good.issuperset(group.members)):
+            candidate.answered.add(country := CountryCode(name.decode()))
             self._hear(checkpoint.origin, country, checkpoint.size)
         try:
             policy.check(candidate.note, latest_s)
@@ -219,6 +222,11 @@ class Cosigning:
             connection.execute(update(shard).where(same).values(**values))
         self._candidates.pop(candidate.checkpoint.origin, None)
         return candidate.note
+
+
+def _time(line: Signature) -> bytes:
+    """Return when a cosignature was made: 8 bytes, as they are compared."""
+    return line.data[:8]
 
 
 def conflict(country: CountryCode, origin: str, size: int, newest: bytes | None) -> WitnessMail:

@@ -75,8 +75,9 @@ class Note:
         return (self.text + "\n" + "".join(each.line for each in self.signatures)).encode()
 
     def with_signatures(self, more: Iterable[Signature]) -> Note:
-        """Return this note with signatures that it does not have yet behind its own."""
-        return Note(self.text, tuple(dict.fromkeys((*self.signatures, *more))))
+        """Return this note with more signatures. It has one of each key then: a later one takes an earlier one's place."""
+        lines = {(each.name, each.key_id): each for each in (*self.signatures, *more)}
+        return Note(self.text, tuple(lines.values()))
 
 
 def parse_lines(lines: str) -> tuple[Signature, ...]:

@@ -291,3 +291,53 @@ def test_a_fork_of_our_own_is_told_to_us(world: Auditors) -> None:
     told = WitnessMail.parse(node.bus.records("kz.federation")[-1].value)
     assert told.kind is MailKind.CONFLICT
     assert node.core._cosigning.take(told) is None  # what the witness has is ours
+
+
+def test_a_night_of_refreshes_keeps_one_line_of_each_key(world: Auditors) -> None:
+    """A quiet log is cosigned again every hour; its checkpoint stays a note that everybody can read."""
+    world.log(1)
+    world.settle()
+    for _ in range(20):
+        world.now_ms += REFRESH_MS
+        world.settle(2)
+    node = world.nodes["kz"]
+    assert len(node.note().signatures) == 1 + 2 * 2
+    assert min(node.core.policy().check(node.note()).times_s.values()) == world.now_ms // 1000
+    node.restart()
+
+
+def test_a_witness_that_answers_many_times_over_fills_no_checkpoint(world: Auditors) -> None:
+    """However many true cosignatures one witness makes, the latest of each of its keys counts and nothing is stopped."""
+    node = asked_alone(world)
+    now_s = world.now_ms // 1000
+    for start in (now_s, now_s - 31, now_s - 62):
+        for at_s in range(start - 30, start + 1):
+            node.core._cosigning.take(answer(node, keys("kg")[:1], at_s))
+    assert node.core._cosigning.take(answer(node, keys("kg") + keys("uz"), now_s)) is not None
+    node.core.turn()
+    times = node.core.policy().check(Note.parse(node.core.shards()[-1].cosigned or b"")).times_s
+    assert set(times.values()) == {now_s}
+    assert len(Note.parse(node.core.shards()[-1].cosigned or b"").signatures) == 5
+
+
+def test_an_old_answer_that_comes_again_is_no_sign_of_life(world: Auditors) -> None:
+    """The cosignatures of last hour, sent again while the witnesses are silent, do not make the quorum look young."""
+    world.log(1)
+    world.settle()
+    node = world.nodes["kz"]
+    kept = WitnessMail(UZ, MailKind.COSIGNED, node.note().encode())
+    before = node.core.shards()[-1].cosigned_ms
+    world.now_ms += REFRESH_MS
+    node.core.turn()
+    assert node.core._cosigning.take(kept) is None
+    assert node.core.shards()[-1].cosigned_ms == before
+
+
+def test_half_an_answer_is_asked_for_again(world: Auditors) -> None:
+    """Whoever passes on one of two lines of a witness does not keep the log from asking for both."""
+    node = asked_alone(world)
+    node.core._cosigning.take(answer(node, keys("uz")[:1], world.now_ms // 1000))
+    asked = len(world.nodes["uz"].bus.records("uz.federation"))
+    world.now_ms += LONGEST_MS
+    node.core.turn()
+    assert len(world.nodes["uz"].bus.records("uz.federation")) == asked + 1
