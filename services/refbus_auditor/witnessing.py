@@ -16,6 +16,7 @@ from sqlalchemy import Row, delete, insert, select
 
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
+from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.store.engine import Database
 from refbus.telemetry.labels import WitnessResult
@@ -81,12 +82,13 @@ class Witness:
         with self.database.writing() as connection:
             row = connection.execute(select(witnessed).where(witnessed.c.origin == request.origin)).one_or_none()
             known = Head(0, EMPTY_ROOT) if row is None else Head(row.size, row.root)
+            signed = _lines_of(request.note, keys)
             try:
                 checkpoint = check(request, known, keys)
             except RefbusError as error:
-                self._keep_evidence(error, request, row)
+                self._keep_evidence(error, signed, row)
                 raise
-            cosigned = self._cosign(request.note, checkpoint, at_ms)
+            cosigned = self._cosign(signed, checkpoint, at_ms)
             connection.execute(delete(witnessed).where(witnessed.c.origin == checkpoint.origin))
             values = {"size": checkpoint.size, "root": checkpoint.root, "note": cosigned.note.encode(), "at_ms": at_ms}
             connection.execute(insert(witnessed).values(origin=checkpoint.origin, **values))
@@ -94,8 +96,7 @@ class Witness:
 
     def _cosign(self, note: Note, checkpoint: Checkpoint, at_ms: int) -> Cosigned:
         lines = tuple(cosign(checkpoint, key, at_ms // 1000) for key in self.keys)
-        signed = tuple(line for line in note.signatures if line.name == checkpoint.origin)
-        return Cosigned(Note(note.text, signed).with_signatures(lines), lines)
+        return Cosigned(note.with_signatures(lines), lines)
 
     def _log_keys(self, origin: str) -> list[VerifierKey]:
         """Return the key of a foreign log; a log never has its own country's witness."""
@@ -110,10 +111,17 @@ class Witness:
                     return found
         return []
 
-    def _keep_evidence(self, error: RefbusError, request: AddCheckpoint, row: Row[Any] | None) -> None:
+    def _keep_evidence(self, error: RefbusError, note: Note, row: Row[Any] | None) -> None:
+        """Keep what the log signed. A false proof is not kept: anybody can send one with an honest checkpoint."""
         if error.code not in {Code.LOG_FORKED, Code.PROOF_INVALID} or row is None:
             return
-        name = f"{origin_hash(request.origin)[:16]}-{row.size}-{error.code.lower()}.txt"
-        write_whole(self.evidence / name, row.note + b"\n" + request.encode())
+        which = f"{origin_hash(row.origin)[:16]}-{row.size}-{sha256(note.text.encode()).hex()[:8]}"
+        name = f"{which}-{error.code.lower()}.txt"
+        write_whole(self.evidence / name, row.note + b"\n" + note.encode())
         if error.code is Code.LOG_FORKED:
             _log.critical("a log has two histories: both checkpoints are kept in evidence/%s", name)
+
+
+def _lines_of(note: Note, keys: Sequence[VerifierKey]) -> Note:
+    """Return a note with the lines of these keys only: what strangers write beside them is neither kept nor sent."""
+    return Note(note.text, tuple(line for line in note.signatures if any(line.of(key) for key in keys)))

@@ -12,7 +12,7 @@ from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosigned_at
 from refbus.tlog.hashing import EMPTY_ROOT
 from refbus.tlog.keys import SignerKey, SigType
-from refbus.tlog.note import Note
+from refbus.tlog.note import Note, Signature
 from refbus.tlog.proofs import consistency_proof
 from refbus.tlog.witness import AddCheckpoint, OtherSizeError, origin_hash
 from support.auditors import Auditors
@@ -142,6 +142,34 @@ def test_what_two_witnesses_are_told_apart_is_seen(world: Auditors) -> None:
 def test_only_the_log_speaks_for_itself(world: Auditors, signer: SignerKey, code: Code) -> None:
     """A checkpoint that another key signed under the name of the log is refused."""
     assert refused(world, request(0, 5, signer=signer)) is code
+
+
+def stuffed(asked: AddCheckpoint) -> AddCheckpoint:
+    """Return a request with ten long lines of unknown keys under the name of the log, as anybody can write them."""
+    junk = tuple(Signature(KZ_NAME, bytes([0, 0, 0, number]), bytes(60_000)) for number in range(10))
+    return replace(asked, note=asked.note.with_signatures(junk))
+
+
+def test_what_strangers_write_beside_a_checkpoint_is_not_handed_on(world: Auditors) -> None:
+    """A published checkpoint with a stranger's lines is cosigned without them: the answer fits into a mail."""
+    witness = world.nodes["uz"].core.witness
+    cosigned = witness.add_checkpoint(stuffed(request(0, 5)))
+    newest = witness.newest(origin_hash(KZ_NAME))
+    assert newest == cosigned.note.encode()
+    assert [line.name for line in Note.parse(newest).signatures] == [KZ_NAME] + [f"{log_name_of('uz')}/witness"] * 2
+
+
+def test_a_strangers_false_proof_leaves_two_checkpoints_and_no_more(world: Auditors) -> None:
+    """Evidence is what the log signed, once for each checkpoint, however often and with whatever it is sent."""
+    node = world.nodes["uz"]
+    node.core.witness.add_checkpoint(request(0, 20))
+    for size in (30, 40):
+        for number in range(3):
+            false = replace(stuffed(request(20, size)), proof=(bytes([number]) * 32,))
+            assert refused(world, false) is Code.PROOF_INVALID
+    kept = list((node.folder / "evidence").iterdir())
+    assert len(kept) == 2
+    assert all(each.stat().st_size < 10_000 for each in kept)
 
 
 def test_a_false_signature_of_the_right_key_is_refused(world: Auditors) -> None:
