@@ -11,6 +11,7 @@ A stop between any two steps repeats from 1 and ends in the same files: what is 
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 
 from sqlalchemy import update
@@ -37,6 +38,7 @@ class Publisher:
         self._database = database
         self._files = files
         self._key_of = key_of
+        self._showing = threading.Lock()  # answers of witnesses arrive in another thread than the one that publishes
 
     def recover(self) -> None:
         """Publish again what a stop may have kept from the disk.
@@ -77,9 +79,10 @@ class Publisher:
         """Show the cosignatures of `note` in the published checkpoint, if that is still the newest one."""
         origin = Checkpoint.parse(note.text).origin
         path = self._files.path(origin, CHECKPOINT)
-        published = Note.parse(path.read_bytes()) if path.is_file() else None
-        if published is not None and published.text == note.text:
-            write_whole(path, published.with_signatures(note.signatures).encode())
+        with self._showing:
+            published = Note.parse(path.read_bytes()) if path.is_file() else None
+            if published is not None and published.text == note.text:
+                write_whole(path, published.with_signatures(note.signatures).encode())
 
     def _published(self, origin: str) -> Checkpoint | None:
         path = self._files.path(origin, CHECKPOINT)
@@ -124,8 +127,9 @@ class Publisher:
         """Sign and publish a state that is in the store. Repeating it changes nothing; cosignatures are kept."""
         note = sign_checkpoint(Checkpoint(origin, head.size, head.root), self._key_of(origin))
         path = self._files.path(origin, CHECKPOINT)
-        if not path.is_file() or Note.parse(path.read_bytes()).text != note.text:
-            write_whole(path, note.encode())
+        with self._showing:
+            if not path.is_file() or Note.parse(path.read_bytes()).text != note.text:
+                write_whole(path, note.encode())
         return note
 
     def _remove_partial(self, log: Shard) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,3 +196,32 @@ def test_the_key_of_a_shard_is_its_own() -> None:
     with pytest.raises(RefbusError) as caught:
         verified(Note(note.text, note.signatures), [keys[1].verifier])
     assert caught.value.code is Code.KEY_UNKNOWN
+
+
+def test_late_cosignatures_never_bring_an_older_checkpoint_back(
+    world: Auditors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is written down while the next checkpoint is published does not take its place."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    older = node.note()
+    world.log(1)
+    node.consume()
+    write, ready, done = publishing.write_whole, threading.Event(), threading.Event()
+
+    def slow(path: Path, content: bytes) -> None:
+        """Let the other thread go first, when it can."""
+        if content == older.encode():
+            ready.set()
+            done.wait(0.5)
+        write(path, content)
+
+    monkeypatch.setattr(publishing, "write_whole", slow)
+    late = threading.Thread(target=node.core.publisher.add_cosignatures, args=(older,))
+    late.start()
+    ready.wait(5)
+    node.core.publisher.publish(node.core.shards()[-1])
+    done.set()
+    late.join()
+    assert Checkpoint.parse(node.note().text).size == 2
