@@ -188,9 +188,9 @@ class Auditor:
 
     def _measure(self) -> None:
         directory = self.follower.history().latest
-        country, now_ms = self.settings.country, self.now_ms()
-        key = inspector_key(directory, country, now_ms)
-        ahead = audit_keys(directory, country).shards_ahead(now_ms)
-        self.meters.directory(directory, ahead, 0 if key is None else key.not_after_ms, now_ms)
+        now_ms = self.now_ms()
+        key = inspector_key(directory, self.settings.country, now_ms)
+        until_ms = 0 if key is None else key.not_after_ms
+        self.meters.directory(directory, self.core.shards_ahead(), until_ms, now_ms)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)

@@ -16,7 +16,8 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
 from refbus.tlog.policy import Policy
-from refbus.trust.auditing import log_name, log_policy
+from refbus.trust.auditing import audit_keys, log_name, log_policy
+from refbus.trust.auditkeys import AuditKeys
 from refbus_auditor import ledger
 from refbus_auditor.cosigning import Cosigning
 from refbus_auditor.entries import Account, Counted, Entries, account
@@ -76,7 +77,13 @@ class AuditorCore:
         erasures = Erasures(self.home.erased, database)
         erasures.again()
         self.entries = Entries(
-            self.topic, database, Ledger(name), erasures, self.directory, self.now_ms, counted=self.hearers.counted
+            self.topic,
+            database,
+            Ledger(name, self._is_listed),
+            erasures,
+            self.directory,
+            self.now_ms,
+            counted=self.hearers.counted,
         )
         self.publisher = Publisher(database, files, key_of)
         self.witness = Witness(
@@ -134,6 +141,11 @@ class AuditorCore:
         with self.home.database.reading() as connection:
             return ledger.shards(connection)
 
+    def shards_ahead(self) -> int:
+        """Return for how many half-years after this one the directory has keys of this log; 0 while it has none."""
+        keys = self._keys()
+        return 0 if keys is None else keys.shards_ahead(self.now_ms())
+
     def account(self) -> Account:
         """Return what became of the records of the audit topic."""
         with self.home.database.reading() as connection:
@@ -145,6 +157,17 @@ class AuditorCore:
         except UncheckableError as error:  # no quorum can be had: it is told when the log is to be cosigned
             _log.debug("a log is not signed: %s", error.code)
             return False
+
+    def _keys(self) -> AuditKeys | None:
+        """Return the keys of this log that others know, None while the directory has no auditor here."""
+        try:
+            return audit_keys(self.directory(), self.country)
+        except UncheckableError:
+            return None
+
+    def _is_listed(self, half_year: str) -> bool:
+        keys = self._keys()
+        return keys is not None and half_year in keys.logs
 
     def _cosign(self) -> None:
         logs = self.shards()

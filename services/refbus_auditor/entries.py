@@ -12,8 +12,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from refbus.audit.entry import verify_entry
 from refbus.audit.erasure import verify_order
@@ -35,6 +36,7 @@ from refbus_auditor.store.tables import tally, waiting
 _log = logging.getLogger("refbus.auditor.entries")
 WAIT_MS = 30 * 86_400_000
 """For how long an entry of an unknown writer waits; after that it is refused."""
+_AT_ONCE = 100
 _SELF_TEST = "self_test"
 
 Counted = Callable[[EntryResult, Code | None, int], None]
@@ -111,8 +113,19 @@ class Entries:
 
     def again(self) -> int:
         """Try again what waits for the directory; return how many records got an answer."""
+        answered, after = 0, -1
+        while rows := self._waiting(after):
+            answered += self._again(rows)
+            after = rows[-1].offset
+        return answered
+
+    def _waiting(self, after: int) -> Sequence[Row[Any]]:
+        """Return some of what waits, from behind an offset: there may be more than fits into memory."""
+        mine = select(waiting).where(waiting.c.topic == self.topic, waiting.c.offset > after)
         with self.database.reading() as connection:
-            rows = connection.execute(select(waiting).order_by(waiting.c.offset)).all()
+            return connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
+
+    def _again(self, rows: Sequence[Row[Any]]) -> int:
         records = [Record(row.topic, row.offset, row.raw, row.logged_ms) for row in rows]
         since = {row.offset: row.since_ms for row in rows}
         sorted_ = self._sort(records)
@@ -195,7 +208,7 @@ def account(connection: Connection, topic: str) -> Account:
     results = Counter[EntryResult]()
     for row in connection.execute(select(tally.c.result, tally.c.records)):
         results[EntryResult(row.result)] += row.records
-    waits = len(connection.execute(select(waiting.c.offset)).all())
+    waits = connection.execute(select(func.count()).select_from(waiting)).scalar_one()
     return Account(read, waits, dict(results))
 
 

@@ -5,7 +5,7 @@ The order in this store is the log. Tiles, checkpoints and proofs are made from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,10 +76,11 @@ _RANGE = Prepared(
 
 
 class Ledger:
-    """The logs of one auditor, whose log is called `name`."""
+    """The logs of one auditor, whose log is called `name`. `listed` tells whether others know a half-year's key."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, listed: Callable[[str], bool] = lambda _shard: True) -> None:
         self.name = name
+        self._listed = listed
 
     def add(self, connection: Connection, entries: Sequence[NewEntry], now_ms: int) -> Added:
         """Give the new ones of `entries` the next places in the shard of `now_ms` (UTC).
@@ -110,10 +111,15 @@ class Ledger:
         return fresh, known, tuple(contradicting)
 
     def _open(self, connection: Connection, now_ms: int) -> str:
-        """Return the origin that entries go to at `now_ms`. A clock that is set back opens no older shard again."""
-        origin = origin_of(self.name, shard_at(now_ms))
+        """Return the origin that entries go to at `now_ms`.
+
+        A clock that is set back opens no older shard again, and a half-year without a key in the directory does not
+        begin while there is another: nothing in it could be proven, and after a clock that ran ahead nothing ever.
+        """
+        half_year = shard_at(now_ms)
+        origin = origin_of(self.name, half_year)
         newest = _NEWEST.once(connection, {}).scalar_one_or_none()
-        if newest is not None and newest >= origin:
+        if newest is not None and (newest >= origin or not self._listed(half_year)):
             return str(newest)
         empty = {"size": 0, "root": EMPTY_ROOT, "edge": b"", "signed_size": 0, "signed_root": EMPTY_ROOT}
         connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, proven_size=0, **empty))

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from refbus.audit.export import read_export
 from refbus.audit.leaf import leaf_of
 from refbus.bus.port import Record
-from refbus.core.directory import Directory
+from refbus.core.directory import Directory, OrgStatus
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError, StoreError
 from refbus.store.engine import Database
@@ -27,7 +27,7 @@ from refbus_auditor.home import MIGRATIONS
 from refbus_auditor.store.tables import metadata
 from support.audit import audit_entry, audit_record
 from support.auditors import Auditors
-from support.directories import DAY_MS, Federation, agency, gate
+from support.directories import DAY_MS, Federation, agency, auditor, gate
 from support.logs import mth
 
 
@@ -209,6 +209,50 @@ def test_a_new_half_year_is_a_new_log(world: Auditors) -> None:
     assert node.leaves() == second + third
     assert node.note().text == old
     assert len(first) == 2
+
+
+def test_a_clock_that_runs_ahead_opens_no_log_without_a_key(world: Auditors) -> None:
+    """What is logged in a half-year for which the directory has no key goes on in the present log, and is proven."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    present, now_ms = node.origin(), world.now_ms
+    world.now_ms += 20 * 365 * DAY_MS
+    node.core.log_directory([("metadata/timestamp.json", b"one")])
+    world.now_ms = now_ms
+    world.log(1)
+    world.settle()
+    assert [(each.origin, each.proven) for each in node.core.shards()] == [(present, 3)]
+    node.require_sound()
+
+
+def test_an_auditor_that_is_suspended_goes_on_logging(world: Auditors) -> None:
+    """While the directory has no keys of this log nothing can be proven; nothing is lost and nothing stops either."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    assert node.core.shards_ahead() == 3
+    world.fed = world.fed.changed(auditor("kz"), status=OrgStatus.SUSPENDED)
+    world.now_ms += 120 * DAY_MS
+    world.log(1)
+    world.settle()
+    assert node.core.shards_ahead() == 0
+    assert [each.head.size for each in node.core.shards()] == [2]
+
+
+def test_many_that_wait_are_tried_in_parts(world: Auditors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries wait, a few at a time are in memory, and each gets its answer in order."""
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    node, whole = world.nodes["kz"], world.fed
+    world.fed = _without(world, agency("kz"))
+    waiting = [world.entry_of(agency("kz"), decision_id=bytes([number]) * 16) for number in range(5)]
+    for entry in waiting:
+        node.bus.put("kz.audit", entry.encode())
+    node.consume()
+    assert (node.core.account().waiting, node.core.entries.again()) == (5, 0)
+    world.fed = whole
+    assert node.core.entries.again() == 5
+    assert node.leaves() == [entry.leaf for entry in waiting]
 
 
 def test_files_of_the_directory_are_logged_once(world: Auditors) -> None:
