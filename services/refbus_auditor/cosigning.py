@@ -39,8 +39,8 @@ MOVE_ON_MS = 60_000
 REFRESH_MS = 3_600_000
 """How old the last quorum may become before it is asked for again although nothing was added."""
 SKEW_MS = 600_000
-"""How far the clock of a witness may be wrong. A cosignature from later than that does not count, nor one that is so much
-older than the candidate: whoever kept it could otherwise show that witnesses answer which have long been silent."""
+"""How far the clock of a witness may be wrong. A cosignature from later than that does not count, nor one that is so
+much older than the candidate: whoever kept it could otherwise show that witnesses answer which are long silent."""
 
 
 @dataclass(slots=True)
@@ -130,9 +130,7 @@ class Cosigning:
         times_s = policy.cosigned(note, checkpoint)
         good = {name for name, at_s in times_s.items() if first_s <= at_s <= latest_s}
         keys = [policy.witnesses[name].key for name in good]
-        lines = [
-            line for line in (*candidate.note.signatures, *note.signatures) if any(line.of(key) for key in keys)
-        ]
+        lines = [line for line in (*candidate.note.signatures, *note.signatures) if any(line.of(key) for key in keys)]
         candidate.note = candidate.note.with_signatures(sorted(lines, key=_time))
         for name in (name for name, group in policy.groups.items() if good.issuperset(group.members)):
             candidate.answered.add(country := CountryCode(name.decode()))
@@ -150,7 +148,8 @@ class Cosigning:
         return policy.quorum == NONE or len(self._heard.get(origin, ())) >= policy.groups[policy.quorum].needed
 
     def _is_due(self, log: Shard, *, grows: bool) -> bool:
-        if grows and not self._is_confirmed(log.origin):
+        unsigned = log.head.size > log.signed.size
+        if (grows or unsigned) and not self._is_confirmed(log.origin):
             return True
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True

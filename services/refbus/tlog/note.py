@@ -75,7 +75,7 @@ class Note:
         return (self.text + "\n" + "".join(each.line for each in self.signatures)).encode()
 
     def with_signatures(self, more: Iterable[Signature]) -> Note:
-        """Return this note with more signatures. It has one of each key then: a later one takes an earlier one's place."""
+        """Return this note with more signatures: one of each key, a later one in the place of an earlier."""
         lines = {(each.name, each.key_id): each for each in (*self.signatures, *more)}
         return Note(self.text, tuple(lines.values()))
 

@@ -307,7 +307,7 @@ def test_a_night_of_refreshes_keeps_one_line_of_each_key(world: Auditors) -> Non
 
 
 def test_a_witness_that_answers_many_times_over_fills_no_checkpoint(world: Auditors) -> None:
-    """However many true cosignatures one witness makes, the latest of each of its keys counts and nothing is stopped."""
+    """However many true cosignatures one witness makes, the latest of each of its keys counts and nothing stops."""
     node = asked_alone(world)
     now_s = world.now_ms // 1000
     for start in (now_s, now_s - 31, now_s - 62):

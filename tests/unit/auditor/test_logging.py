@@ -308,3 +308,18 @@ def test_the_export_has_what_was_received(world: Auditors, tmp_path: Path) -> No
         found = list(read_export(opened.read))
     assert [each.index for each in found] == [2, 3, 4]
     assert [each.raw for each in found] == [record.value for record in node.bus.records("kz.audit")[2:]]
+
+
+def test_the_end_of_a_half_year_is_signed_after_a_restart(world: Auditors) -> None:
+    """Entries that a stop kept from being signed are, though the next half-year has begun in the meantime."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    world.log(1)
+    node.consume()
+    world.now_ms += 120 * DAY_MS
+    world.log(1)
+    node.consume()
+    node.restart()
+    world.settle(9)
+    assert [(each.signed.size, each.proven) for each in node.core.shards()] == [(2, 2), (1, 1)]
