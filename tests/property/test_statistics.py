@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refbus.core.facts import SystemEvent
 from refbus.core.ids import CountryCode
-from refbus.core.machine import CourseKind
-from refbus.core.statistics import LEAST_THRESHOLD, Age, Counted, Table, publish, tables
-from refbus.core.vocabulary import Priority
+from refbus.core.machine import CourseKind, Saying
+from refbus.core.statistics import LEAST_THRESHOLD, Age, Counted, Table, counted, publish, tables
+from refbus.core.vocabulary import EventType, Priority
+from support.courses import Course
+
+E = EventType
 
 UZ = CountryCode("uz")
 K = LEAST_THRESHOLD
@@ -99,3 +103,75 @@ def test_the_threshold_is_never_lower_than_eleven() -> None:
     courses = [Counted(CourseKind.REFERRAL, 2026, UZ, "STOPPED", Age.ADULT, Priority.ROUTINE)] * 10
     assert LEAST_THRESHOLD == 11
     assert {each.total for each in tables(courses, [UZ], 2)} == {None}
+
+
+COUNTED_AS = {
+    CourseKind.REFERRAL: {
+        (): "NOT_ANSWERED",
+        (E.REFERRAL_DELIVERED,): "NOT_ANSWERED",
+        (E.REFERRAL_OPENED,): "NOT_ANSWERED",
+        (SystemEvent.REFERRAL_EXPIRED,): "NOT_ANSWERED",
+        (E.REFERRAL_ACCEPTED,): "ANSWERED_AND_HELPED",
+        (E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS): "ANSWERED_AND_HELPED",
+        (E.REFERRAL_ACCEPTED, E.REFERRAL_IN_PROGRESS, E.REFERRAL_ON_HOLD): "ANSWERED_AND_HELPED",
+        (E.REFERRAL_ACCEPTED, E.REFERRAL_COMPLETED): "ANSWERED_AND_HELPED",
+        (E.REFERRAL_REJECTED,): "TURNED_DOWN",
+        (E.REFERRAL_REDIRECTED,): "TURNED_DOWN",
+        (E.REFERRAL_CANCELLED,): "STOPPED",
+        (E.REFERRAL_ACCEPTED, E.REFERRAL_FAILED): "STOPPED",
+        (E.CONSENT_WITHDRAWN,): "STOPPED",
+        (E.ENTERED_IN_ERROR,): "ENTERED_IN_ERROR",
+    },
+    CourseKind.REPATRIATION: {
+        (): "PREPARING",
+        (E.PLAN_AGREED, E.DEPARTURE_AUTHORISED): "PREPARING",
+        (E.PLAN_AGREED, E.DEPARTURE_AUTHORISED, E.DEPARTED): "ON_THE_WAY",
+        (E.DEPARTED, E.ARRIVED): "AT_HOME",
+        (E.DEPARTED, E.ARRIVED, E.REINTEGRATION_AGREED): "AT_HOME",
+        (E.DEPARTED, E.ARRIVED, E.REINTEGRATION_AGREED, E.MONITORING_RECORDED): "AT_HOME",
+        (E.DEPARTED, E.ARRIVED, E.REINTEGRATION_AGREED, E.REPATRIATION_CLOSED): "AT_HOME",
+        (E.REPATRIATION_SUSPENDED,): "STOPPED",
+        (E.REPATRIATION_ABORTED,): "STOPPED",
+        (E.ENTERED_IN_ERROR,): "ENTERED_IN_ERROR",
+    },
+    CourseKind.EMERGENCY: {
+        (): "NOT_REVIEWED",
+        (E.EMERGENCY_REVIEWED,): "REVIEWED",
+        (E.ENTERED_IN_ERROR,): "ENTERED_IN_ERROR",
+    },
+}
+BEGINS = {
+    CourseKind.REFERRAL: E.REFERRAL_REQUESTED,
+    CourseKind.REPATRIATION: E.RETURN_WISH_RECORDED,
+    CourseKind.EMERGENCY: E.EMERGENCY_INVOKED,
+}
+ROADS = [(kind, road) for kind, roads in COUNTED_AS.items() for road in roads]
+
+
+@pytest.mark.parametrize(("kind", "road"), ROADS)
+def test_each_course_is_counted_as_it_is_written_here(kind: CourseKind, road: tuple[Saying, ...]) -> None:
+    """By where it stands, in the year in which it began; before its beginning came it is not counted."""
+    course = Course(BEGINS[kind])
+    for each in road:
+        course.add(each)
+    found = counted(course.facts, None, UZ)
+    assert found == Counted(kind, 1970, UZ, COUNTED_AS[kind][road], Age.NOT_KNOWN, Priority.ROUTINE)
+    assert counted(course.facts[1:], None, UZ) is None
+    both = [counted(course.facts, minor, UZ) for minor in (True, False)]
+    assert [each.age for each in both if each] == [Age.CHILD, Age.ADULT]
+
+
+def test_each_kind_is_split_as_it_is_written_here() -> None:
+    """A total of exactly the threshold is told; nobody's age is known in an emergency."""
+    courses = [Counted(kind, 2026, UZ, "X", Age.ADULT, Priority.ROUTINE) for kind in CourseKind for _ in range(11)]
+    found = tables(courses, [UZ], K)
+    assert [(each.kind, each.split_by) for each in found] == [
+        (CourseKind.REFERRAL, "outcome"),
+        (CourseKind.REFERRAL, "destination"),
+        (CourseKind.REFERRAL, "priority"),
+        (CourseKind.REFERRAL, "age"),
+        (CourseKind.REPATRIATION, "outcome"),
+        (CourseKind.REPATRIATION, "age"),
+        (CourseKind.EMERGENCY, "outcome"),
+    ]
+    assert {each.total for each in found if each.split_by in {"age", "priority", "destination"}} == {11}

@@ -36,7 +36,8 @@ def note(known: Denials, record: ConsentRecord) -> Denials:
 
 def denies(known: Denials, recipient: OrgId, categories: frozenset[DataCategory], now_ms: int) -> bool:
     """Return whether an adult who could decide has refused that `recipient` is told any of `categories`."""
-    if any(_competent(each) and not _lifted(each, known) for each in known.withdrawals):
+    taken_back = (each for each in known.withdrawals if each.party == recipient)
+    if any(_competent(each) and not _lifted(each, known) for each in taken_back):
         return True
     return any(_competent(each) and _refuses(each, recipient, categories, now_ms) for each in known.answers)
 

@@ -82,10 +82,10 @@ def tables(courses: Iterable[Counted], countries: Iterable[CountryCode], thresho
         if kind is CourseKind.REFERRAL:
             splits["destination"] = places, Counter(each.destination for each in of_kind)
             splits["priority"] = list(Priority), Counter(each.priority.value for each in of_kind)
-        if kind is not CourseKind.EMERGENCY:  # without a consent record nobody's age is known
-            found.append(_by_age(kind, [each.age for each in of_kind], k))
         for name, (cells, counts) in splits.items():
             found.append(publish(kind, name, {cell: counts[cell] for cell in cells}, k))
+        if kind is not CourseKind.EMERGENCY:  # without a consent record nobody's age is known
+            found.append(_by_age(kind, [each.age for each in of_kind], k))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from refbus.core.consent import ConsentRecord, ConsentState, Grantor, GrantorKind
-from refbus.core.denials import Denials, note
+from refbus.core.denials import Denials, matters, note
 from refbus.core.ids import CaseHandle, OrgId, ReferralId
 from refbus.core.legal_basis import (
     MOST_CATEGORIES,
@@ -22,9 +22,9 @@ from refbus.core.legal_basis import (
     review_problems,
 )
 from refbus.core.message import RoutingBlock
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code
-from support.consents import PARTY, consent_record, deny, withdrawn
+from support.consents import PARTY, consent_record, deny, provision, withdrawn
 from support.directories import DAY_MS, HOUR_MS, NOW_MS
 from support.emergencies import (
     FIRST,
@@ -215,6 +215,21 @@ DENIALS: dict[str, tuple[ConsentRecord, bool]] = {
     ),
     "a denial of another organisation": (consent_record(provisions=(deny(recipients=(OrgId("uz-0ther000"),)),)), False),
     "a denial that ended": (consent_record(provisions=(deny(until_ms=NOW_MS),)), False),
+    "a withdrawal from another organisation": (
+        dataclasses.replace(withdrawn(consent_record()), party=OrgId("uz-0ther000")),
+        False,
+    ),
+    "a denial of contact alone": (
+        consent_record(provisions=(deny(actions=(Action.CONTACT_PERSON,)),)),
+        False,
+    ),
+    "a denial that begins now": (consent_record(provisions=(deny(from_ms=NOW_MS),)), True),
+    "a denial beside a permit": (consent_record(provisions=(provision(), deny())), True),
+    "a child's denial": (consent_record(provisions=(deny(),), majority_at_ms=NOW_MS + DAY_MS), False),
+    "a refusal on the day of coming of age": (
+        dataclasses.replace(REFUSAL, majority_at_ms=REFUSAL.event_time_ms),
+        True,
+    ),
     "a refusal about another organisation": (dataclasses.replace(REFUSAL, party=OrgId("uz-0ther000")), False),
     "a guardian's refusal": (dataclasses.replace(REFUSAL, grantor=GUARDIAN), False),
     "a child's refusal": (dataclasses.replace(REFUSAL, majority_at_ms=NOW_MS + DAY_MS), False),
@@ -243,6 +258,28 @@ def test_a_later_yes_lifts_an_earlier_no() -> None:
     assert problems(denials=note(note(Denials(), yes), no)) == ()
     early = dataclasses.replace(yes, event_time_ms=no.event_time_ms)
     assert problems(denials=note(note(Denials(), no), early)) == (Code.DENIED_BY_PERSON,)
+
+
+def test_a_yes_of_another_consent_or_of_no_later_version_lifts_nothing() -> None:
+    """And of several answers the newest counts: the version first, then the time."""
+    no = withdrawn(consent_record())
+    yes = consent_record(version=no.version + 1, event_time_ms=no.event_time_ms + 1, prev_hash=bytes(32))
+    for other in (dataclasses.replace(yes, consent_id=bytes(16)), dataclasses.replace(yes, version=no.version)):
+        assert problems(denials=note(note(Denials(), no), other)) == (Code.DENIED_BY_PERSON,)
+    older = dataclasses.replace(REFUSAL, event_time_ms=REFUSAL.event_time_ms + 5)
+    newer = consent_record(version=2, prev_hash=bytes(32))
+    assert problems(denials=note(note(Denials(), newer), older)) == ()
+    later = dataclasses.replace(consent_record(), event_time_ms=REFUSAL.event_time_ms + 1)
+    assert problems(denials=note(note(Denials(), later), REFUSAL)) == ()
+
+
+def test_a_first_plain_yes_says_nothing_about_a_no() -> None:
+    """A denial in it does, a no does, and a later version may lift one."""
+    assert not matters(consent_record())
+    assert not matters(consent_record(provisions=(provision(), deny(actions=(Action.CONTACT_PERSON,)))))
+    assert matters(consent_record(provisions=(provision(), deny())))
+    assert matters(REFUSAL)
+    assert matters(consent_record(version=2, prev_hash=bytes(32)))
 
 
 def reviews(claim: BasisClaim, routing: RoutingBlock | None = None, **at: Any) -> tuple[Code, ...]:
