@@ -63,6 +63,7 @@ class Proofs:
     def _prove(self, office: Office, number: int) -> Path:
         """Let a lawyer check the proofs of one referral, with public keys alone, then with one byte changed."""
         folder = self._desk / "proofs"
+        shutil.rmtree(folder, ignore_errors=True)  # those of an earlier demonstration are of another federation
         words = ("audit", "proof", str(number), "--out", str(folder))
         value = office.until(
             words, lambda found: all(each["file"] or not each["awaited"] for each in found["statements"]), seconds=90.0
