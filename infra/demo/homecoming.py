@@ -215,6 +215,7 @@ class Homecomings:
         """Tell a hospital what it must know at once, on the word of two officers, and let a third review it."""
         missing = self._all[IS_MISSING]
         agency, shelter = missing.agency, missing.home
+        agency.until(("status",), _has_newest_directory)  # the policy that allows emergencies has come in by the log
         secrets = [agency.secret(f"officer-{number}", f"fictional officer {number}") for number in range(3)]
         names = []
         for path in secrets:
@@ -327,6 +328,10 @@ def _no_adult_guard(guards: list[str]) -> bool:
     """Whether only what is asked of a child is missing."""
     children = {"GUARD_AGAINST_BEST_INTERESTS", "GUARD_BEST_INTERESTS", "GUARD_FAMILY_ASSESSMENT"}
     return set(guards) == children
+
+
+def _has_newest_directory(value: Any) -> bool:
+    return value["home"]["directory_waiting_ms"] is None and value["home"]["directory_unconfirmed"] == 0
 
 
 def _alarms(value: Any, code: str) -> int:

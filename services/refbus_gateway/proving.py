@@ -31,8 +31,9 @@ from refbus_gateway.store.session import Transaction
 BATCH: Final = 20
 PATIENCE_MS: Final = 3_600_000
 """So long a checkpoint may wait for a directory that knows its keys, by the broker's time; then it is passed over."""
-AGAIN_MS: Final = 60_000
-"""After a failure the topic is left alone for so long."""
+AGAIN_MS: Final = 1_000
+"""After a failure the topic is left alone for so long; each further failure doubles it, up to LONGEST_MS."""
+LONGEST_MS: Final = 60_000
 
 
 class Proving:
@@ -43,6 +44,7 @@ class Proving:
         self._bus = bus
         self._reader: Reader | None = None
         self._again_ms = 0
+        self._failures = 0
         self.last_error: RefbusError | None = None
         """Why nothing could be read, None when all is well."""
 
@@ -61,9 +63,11 @@ class Proving:
             raise
         except RefbusError as error:
             self._forget()
-            self.last_error, self._again_ms = error, self._gateway.local_ms() + AGAIN_MS
+            wait_ms = min(LONGEST_MS, AGAIN_MS << min(self._failures, 10))
+            self.last_error, self._again_ms = error, self._gateway.local_ms() + wait_ms
+            self._failures += 1
             return 0
-        self.last_error = None
+        self.last_error, self._failures = None, 0
         return taken
 
     def close(self) -> None:
