@@ -54,8 +54,8 @@ class Proving:
         Without `wait_s` it takes what the client has fetched meanwhile; with it, it reads to the end that the topic has
         now, waiting so many seconds at most for each batch: a connection that is new has fetched nothing yet.
         """
-        if self._gateway.local_ms() < self._again_ms:
-            return 0
+        if self._gateway.local_ms() < self._again_ms or self._gateway.newest_directory() is None:
+            return 0  # before the first directory there is no key to check with, and no failure
         try:
             taken = self._read(most, wait_s)
         except StoreError:

@@ -61,8 +61,7 @@ class Synchroniser:
 
         Raises TransportError when the broker is away, StoreError. What it could not send stays in the outbox.
         """
-        if self._gateway.newest_directory() is not None:  # proofs first: what is under a newer directory waits for it
-            self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)
+        self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)  # first: what is under a newer directory waits for it
         news = self._draining.drain()
         self._tend()
         deadline = time.monotonic() + timeout_s

@@ -21,10 +21,11 @@ from refbus.trust.layout import TIMESTAMP
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway import door
 from refbus_gateway.door import PATIENCE_MS, Waiting
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.observing import Counting
+from refbus_gateway.proving import Proving
 from refbus_gateway.store import directoryfiles
-from support.ceremonies import AGENCY, KG, KZ, SHELTER, UZ, Lab
+from support.ceremonies import AGENCY, KG, KZ, PASSPHRASE, SHELTER, UZ, Lab
 from support.gateways import World, alarm_codes, home_health
 from support.logs import NaiveTrees
 
@@ -202,6 +203,22 @@ def test_a_first_start_asks_for_the_proofs_afterwards(world: World) -> None:
     world.sync(kz)
     assert home_health(kz).directory == Waiting(None, 0, None)
     assert alarm_codes(kz) == []
+    kz.close()
+
+
+def test_a_gateway_that_was_there_before_the_directory_is_confirmed_at_once(tmp_path: Path) -> None:
+    """Without keys to check with there is nothing to read yet, and no pause after a failure either."""
+    world = World(tmp_path)
+    world.log(KZ).show(world.lab.files())
+    kz = open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+    proving = Proving(kz, world.bus)
+    assert proving.read(10) == 0
+    for path, content in world.lab.files():
+        door.take(kz, DirectoryFile(path, content))
+    assert home_health(kz).directory.unconfirmed > 0
+    assert proving.read(10) == 1
+    assert home_health(kz).directory == Waiting(None, 0, None)
+    proving.close()
     kz.close()
 
 
