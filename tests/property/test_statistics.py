@@ -18,7 +18,8 @@ from support.courses import Course
 
 E = EventType
 
-UZ = CountryCode("uz")
+KG, TM, UZ = CountryCode("kg"), CountryCode("tm"), CountryCode("uz")
+HOME = ["AT_HOME", "ON_THE_WAY", "STOPPED", "PREPARING", "ENTERED_IN_ERROR"]
 K = LEAST_THRESHOLD
 SMALL = st.lists(st.integers(0, 40), min_size=2, max_size=3)
 
@@ -175,3 +176,21 @@ def test_each_kind_is_split_as_it_is_written_here() -> None:
         (CourseKind.EMERGENCY, "outcome"),
     ]
     assert {each.total for each in found if each.split_by in {"age", "priority", "destination"}} == {11}
+
+
+def test_every_cell_is_there_whether_counted_or_not() -> None:
+    """A country without a course and a priority that nobody used are cells too: what is absent would tell of zero."""
+    urgent = [Counted(CourseKind.REFERRAL, 2026, UZ, "STOPPED", Age.ADULT, Priority.URGENT)] * 40
+    helped = [Counted(CourseKind.REFERRAL, 2026, KG, "ANSWERED_AND_HELPED", Age.ADULT, Priority.EMERGENCY)] * 40
+    few = [Counted(CourseKind.REFERRAL, 2026, TM, "TURNED_DOWN", Age.ADULT, Priority.ROUTINE)] * 12
+    found = {each.split_by: each for each in tables([*urgent, *helped, *few], [UZ, KG, TM], K)}
+    assert found["destination"].cells == {"kg": 40, "tm": 12, "uz": 40}
+    assert found["priority"].cells == {"EMERGENCY": 40, "URGENT": 40, "ROUTINE": 12}
+    more = tables([*urgent, *helped, *few[:10]], [UZ, KG, TM, CountryCode("tj")], K)
+    places = next(each for each in more if each.split_by == "destination")
+    assert places.cells == {"kg": 40, "tj": None, "tm": None, "uz": 40}
+    outcomes = next(each for each in more if each.split_by == "outcome")
+    assert list(outcomes.cells) == ["ANSWERED_AND_HELPED", "TURNED_DOWN", "NOT_ANSWERED", "STOPPED", "ENTERED_IN_ERROR"]
+    home = [Counted(CourseKind.REPATRIATION, 2026, UZ, name, Age.ADULT, Priority.ROUTINE) for name in HOME * 11]
+    of_home = next(each for each in tables(home, [UZ], K) if each.kind is CourseKind.REPATRIATION)
+    assert of_home.cells == dict.fromkeys(HOME, 11)
