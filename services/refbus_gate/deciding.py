@@ -21,7 +21,7 @@ from refbus_gate.names import GateKeys
 from refbus_gate.opening import Opened
 from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
 from refbus_gate.remembered import Answer
-from refbus_gate.view import CASE, ENVELOPE, Decided, View
+from refbus_gate.view import CASE, ENVELOPE, KEEP_MS, Decided, View
 from refbus_gate.work import Work
 
 DAY_MS = 86_400_000
@@ -159,6 +159,8 @@ class Decider:
         """Send an audit entry, and return what gives its statement; both look the case's audit key up when made."""
         self.work.audit_names.add(case_name)
         batch = self.batch
+        if case_name != self.view.key(CASE, NO_CASE):
+            self.work.changes.audited.append((case_name, noted.decision_id, batch.now_ms + KEEP_MS))
         inspector = batch.inspector()
 
         def make() -> bytes:

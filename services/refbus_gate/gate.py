@@ -134,6 +134,7 @@ class Gate:
         if abs(now_ms - self._forgot_ms) >= _FORGET_MS:
             self._forgot_ms = now_ms
             self.upkeep.forget()
+            self.upkeep.forget_cases(self.home.forget_cases)
         self._replays()
 
     def stop(self) -> None:

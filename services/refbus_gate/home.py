@@ -3,12 +3,14 @@
 keys/state.key         key file "state <gate>": the key that the node store is sealed under; made at the first start
 store/node.db          the node store
 store/audit-keys.db    one audit key per case; back it up apart from node.db
+erased                 cases whose audit key was destroyed, as keyed hashes; an older copy of the keys loses them again
 statistics/<year>.json the one edition of a year's counts
 replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
 from refbus.node.statekey import state_key
+from refbus.store import erased
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
 from refbus.trust.homes import Home
@@ -49,7 +52,19 @@ class GateHome:
         except BaseException:
             store.close()
             raise
-        return cls(home, store, audit_keys, home.trust_store(), pairs, kems)
+        opened = cls(home, store, audit_keys, home.trust_store(), pairs, kems)
+        audit_keys.destroy(bytes.fromhex(line) for line in erased.noted(opened.erased))
+        return opened
+
+    @property
+    def erased(self) -> Path:
+        """The list of cases whose audit key was destroyed."""
+        return self.home.folder / "erased"
+
+    def forget_cases(self, names: Sequence[bytes]) -> None:
+        """Destroy the audit keys of cases (32-byte names) for good: what was sealed about them opens no more."""
+        erased.note(self.erased, names)
+        self.audit_keys.destroy(names)
 
     def gate_keys(self, directory: Directory, now_ms: int) -> GateKeys:
         """Return the keys to work with: the signing pair that is current in the directory, every epoch's KEM key.

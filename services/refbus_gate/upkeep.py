@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from refbus.audit import AuditOutcome, Stage
+from refbus.audit.erasure import make_orders
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import EventId, OrgId
 from refbus.core.verdicts import About, Point
 from refbus.errors import Code
-from refbus.store import outgoing
+from refbus.store import entries_of_cases, outgoing
 from refbus.store.node import get_setting
 from refbus.store.purge import purge
 from refbus.store.reads import read_inboxes, read_records
@@ -79,6 +81,25 @@ class Upkeep:
         """Delete rows that are older than everything that could refer to them; their counts stay."""
         with self.core.turn, self.core.parts.store.database.writing() as connection:
             return purge(connection, self.core.parts.now_ms())
+
+    def forget_cases(self, destroy: Callable[[Sequence[bytes]], None]) -> int:
+        """Erase the audit entries of cases that nothing is known of any more; return how many cases.
+
+        `destroy` ends their audit keys; it comes first, so that a stop in between does both again.
+        """
+        core = self.core
+        with core.turn:
+            view, work, batch = self._begin()
+            with core.parts.store.database.reading() as connection:
+                names = entries_of_cases.over(connection, batch.now_ms, _MOST)
+                decisions = entries_of_cases.decisions_of(connection, names)
+            if names:
+                destroy(names)
+                for order in make_orders(batch.keys.org, decisions, batch.keys.pair, batch.now_ms):
+                    work.to_own_topic(f"{batch.keys.country}.audit", order.encode)
+                work.changes.forgotten.extend(names)
+                core.write(view, work, batch.now_ms)
+        return len(names)
 
     def _begin(self) -> tuple[View, Work, Batch]:
         parts = self.core.parts

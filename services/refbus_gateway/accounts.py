@@ -69,7 +69,7 @@ class Account:
 def of_case(gateway: Gateway, tx: Transaction, case: Case, words: Words) -> Account:
     """Return the account of one case; of an erased one, what is left of it."""
     steps = [*_statements(gateway, tx, statements.of_case(tx, case), words)]
-    if case.key is not None:
+    if case.live:
         for referral in referrals.of_case(tx, case):
             for event in referrals.events_of(tx, referral):
                 steps += _event_steps(tx, event, words)

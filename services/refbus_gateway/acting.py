@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from refbus.core.consent import ConsentState
 from refbus.core.vocabulary import PURPOSE_OF, EventType
 from refbus.errors import Code, RuleError
 from refbus.wire.consent import decode_signed
-from refbus_gateway import casework, returns, sending
+from refbus_gateway import returns, sending
 from refbus_gateway.casefile.asked import written_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import read_record
@@ -81,7 +81,7 @@ def co_sign(gateway: Gateway, tx: Transaction, number: int) -> Event:
 
 
 def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, reason: str | None) -> Event:
-    """Tell the other side what was done after a withdrawal; ERASED destroys the case here once that is queued.
+    """Tell the other side what was done after a withdrawal; ERASED closes the case, and `erasing.settle` destroys it.
 
     Raises RuleError STATE_NOT_ALLOWED when no withdrawal waits, REASON_REQUIRED for RETAINED_LEGAL without a reason.
     """
@@ -89,17 +89,19 @@ def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, rea
     if (result == "RETAINED_LEGAL") != (reason is not None):
         raise RuleError(Code.REASON_REQUIRED, "RETAINED_LEGAL, and only that, needs a reason")
     case = cases.get(tx, referral.case_id)
-    waiting = waiting_withdrawals(tx, referral)
-    if not waiting:
-        raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
-    event = None
-    for row in waiting:
-        event = _answer_withdrawal(gateway, tx, row, (result, reason))
-    if event is None:
+    answered = answer_withdrawals(gateway, tx, waiting_withdrawals(tx, referral), result, reason)
+    if not answered:
         raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
     if result == "ERASED":
-        casework.destroy(gateway, tx, case)
-    return event
+        cases.order_erasure(tx, case, gateway.now_ms())
+    return answered[-1]
+
+
+def answer_withdrawals(
+    gateway: Gateway, tx: Transaction, rows: Iterable[WithdrawalRow], result: str, reason: str | None
+) -> list[Event]:
+    """Queue one answer for each of these incoming withdrawals; return the events."""
+    return [_answer_withdrawal(gateway, tx, row, (result, reason)) for row in rows]
 
 
 def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalRow]:

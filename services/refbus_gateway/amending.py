@@ -80,7 +80,7 @@ def endings(gateway: Gateway, tx: Transaction, only: Case | None = None) -> list
     warn_ms = gateway.now_ms() + (policy.pace.consent_warning_days * _DAY_MS if policy else 0)
     found = []
     for case in [only] if only else cases.every(tx):
-        if case.own and case.key is not None:
+        if case.own and case.live:
             orgs = (party.org for party in cases.counterparts_of(tx, case))
             newest = filter(None, (consents.newest(gateway, tx, case, org) for org in orgs))
             found += [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]

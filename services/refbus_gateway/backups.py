@@ -15,7 +15,7 @@ from typing import Final
 
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError, StoreError
-from refbus_gateway import erasure
+from refbus.store import erased as lists
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.home import Home, read_json_object, read_limited, write_private
 
@@ -67,7 +67,7 @@ def restore(source: Path, home: Home) -> str:
     Raises SetupError BACKUP_INVALID, USAGE; StoreError.
     """
     org_id = check(source)
-    erased = erasure.noted(home.erased) | erasure.noted(Home(source).erased)
+    erased = lists.noted(home.erased) | lists.noted(Home(source).erased)
     if home.path.exists():
         _require_same(home, org_id)
     fresh = home.path.with_name(f".{home.path.name}.restoring")
@@ -75,7 +75,7 @@ def restore(source: Path, home: Home) -> str:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(MANIFEST))
         fresh.chmod(0o700)
-        write_private(Home(fresh).erased, erasure.encode(erased))
+        write_private(Home(fresh).erased, lists.encode(erased))
         if home.path.exists():
             home.path.rename(home.path.with_name(f"{home.path.name}.before-restore"))
         fresh.rename(home.path)

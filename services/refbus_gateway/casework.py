@@ -1,26 +1,23 @@
-"""Own cases: taking a case file in, sending it, erasing a case."""
+"""Own cases: taking a case file in, changing it, sending it."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
-from refbus_gateway import audit, erasure, onward, sending
-from refbus_gateway.audit import Decided
+from refbus_gateway import onward, sending
 from refbus_gateway.casefile import CaseFile, parse_case
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
-from refbus_gateway.store import cases, consents, outbox, referrals
+from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -43,7 +40,7 @@ def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
     name = hashlib.sha256(content).digest()
     known = cases.find(tx, name)
     if known is not None:
-        known.open_key()
+        known.require_live()
         return known
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
     return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
@@ -61,7 +58,7 @@ def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
 
 def copies_of(tx: Transaction, case: Case) -> list[int]:
     """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too."""
-    own = [each for each in cases.every(tx) if each.own and each.key is not None]
+    own = [each for each in cases.every(tx) if each.own and each.live]
     first = {each.id: cases.body_of(tx, each).get("copy_of", each.id) for each in own}
     return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
 
@@ -119,30 +116,6 @@ def send_case(
     return Sent(referral, again=False)
 
 
-def erase(gateway: Gateway, tx: Transaction, case: Case) -> None:
-    """Destroy the key of a case. What waits for an answer must be settled first.
-
-    Raises RuleError STATE_NOT_ALLOWED while a withdrawal is not acknowledged or an event is still to be sent.
-    """
-    case.open_key()
-    unanswered = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.acknowledged_ms is None]
-    if any(row.case_id == case.id for row in unanswered):
-        raise RuleError(Code.STATE_NOT_ALLOWED, "a withdrawal of this case is not acknowledged yet")
-    for referral in referrals.of_case(tx, case):
-        for event in referrals.events_of(tx, referral):
-            rows = outbox.of_event(tx, event.id)
-            if event.status is EventStatus.QUEUED and any(row.produced_ms is None for row in rows):
-                raise RuleError(Code.STATE_NOT_ALLOWED, "an event of this case has not been sent yet")
-    destroy(gateway, tx, case)
-
-
-def destroy(gateway: Gateway, tx: Transaction, case: Case) -> None:
-    """Destroy the key of a case now, and leave word of it for the inspector and for a restored backup."""
-    audit.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
-    erasure.note(gateway.home.erased, cases.hash_of(tx, case))
-    cases.destroy(tx, case, gateway.now_ms())
-
-
 def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
     """Return the referral that went out with this request before and was not refused, or None."""
     for referral in referrals.of_request(tx, case, request):
@@ -155,4 +128,5 @@ def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
 def _own(case: Case) -> Case:
     if not case.own:
         raise RuleError(Code.CASE_UNKNOWN, f"{case.id} was received from another organisation")
+    case.require_live()
     return case

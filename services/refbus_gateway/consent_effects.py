@@ -66,7 +66,7 @@ def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified
 def _acknowledged(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
     answer = event.payload["result"]
     for row in consents.of_consent(tx, event.payload["consent_id"], case_id=_case(tx, stored).id, outgoing=True):
-        if row.acknowledged_ms is None or row.answer == "STOPPED":  # STOPPED now, ERASED later is progress
+        if row.acknowledged_ms is None or row.answer == "STOPPED" or answer == "ERASED":  # erased later is progress
             consents.acknowledge(tx, row.id, answer, event.payload["retention_reason"], gateway.now_ms())
 
 

@@ -61,7 +61,7 @@ def needs_permit(block: RoutingBlock) -> bool:
 
 def denied_recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
     """Return the organisations that the person does not want to know anything. This list never leaves the home."""
-    body = cases.body_of(tx, case) if case.own else {}
+    body = cases.body_of(tx, case) if case.own and case.live else {}
     return frozenset(OrgId(org) for org in body.get("denied_recipients", ()))
 
 

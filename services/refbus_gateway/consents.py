@@ -69,6 +69,7 @@ def grant(
     CONSENT_FORM_OLD for what was said before the newest version: it cannot be used a second time;
     CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
     """
+    case.require_live()
     country = gateway.organisation(org).country
     record = form.record(gateway, cases.counterpart(tx, case, org), country)
     last = newest(gateway, tx, case, org)
@@ -98,6 +99,7 @@ def newest(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept | 
 
 def follow(gateway: Gateway, tx: Transaction, case: Case, last: Kept, record: ConsentRecord) -> Version:
     """Sign and keep `record` as the version after `last`, take back what it forbids, and tell the organisation."""
+    case.require_live()
     before = last.signed.record
     record = dataclasses.replace(
         record,

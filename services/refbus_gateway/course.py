@@ -9,7 +9,7 @@ from refbus.core.course import BEGINS, CourseView, may_emit, state_of
 from refbus.core.facts import EventFact
 from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
-from refbus.errors import RuleError
+from refbus.errors import Code, RuleError
 from refbus.wire.payload import decode_payload
 from refbus_gateway import timers
 from refbus_gateway.store import referrals
@@ -38,14 +38,16 @@ def fact_of(event: Event) -> EventFact:
         block.recipient,
         block.previous,
         block.occurred_at_ms,
-        reason_of(payload_of(event)),
+        reason_of(payload_of(event)) if event.payload else None,  # without content: its case is being erased
         block.priority,
         block.respond_by_ms,
     )
 
 
 def payload_of(event: Event) -> dict[str, Any]:
-    """Return the payload of a stored event, decoded."""
+    """Return the payload of a stored event, decoded. Raises RuleError KEY_DESTROYED when its content was erased."""
+    if not event.payload:
+        raise RuleError(Code.KEY_DESTROYED, f"event {event.id}")
     return decode_payload(event.payload)[1]
 
 

@@ -24,6 +24,7 @@ from refbus_gateway import answers, audit, consenting, course, effects, legal, n
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store.cases import Case
 from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -60,7 +61,7 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     opened = authenticated(gateway, raw)
     block = opened.opened.block
     known_case = cases.case_of_handle(tx, block.sender, block.case_handle)
-    if known_case is not None and known_case.key is None:
+    if known_case is not None and not _is_open_to(known_case, block.event_type):
         return answers.after_erasure(gateway, tx, opened)
     event = verified(gateway, opened)
     row_id = referrals.event_row_id(tx, block.sender, block.event_id)
@@ -80,7 +81,13 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     return block.event_type not in _TECHNICAL
 
 
+def _is_open_to(case: Case, event_type: EventType) -> bool:
+    """Whether an event of a known case is taken in: while it is being erased, only what says how others do with it."""
+    return case.live or (case.key is not None and event_type in _WHILE_ERASING)
+
+
 _TECHNICAL = frozenset({EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE})
+_WHILE_ERASING = _TECHNICAL | {EventType.WITHDRAWAL_ACKNOWLEDGED}
 
 
 def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:

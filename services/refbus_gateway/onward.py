@@ -108,7 +108,7 @@ def made_from(tx: Transaction, referral: Referral) -> list[int]:
     """Return the numbers of the cases here that were made from a received referral, erased ones left out."""
     found = []
     for case in cases.every(tx):
-        if case.own and case.key is not None:
+        if case.own and case.live:
             document = json.loads(base64.b64decode(cases.body_of(tx, case)["file"]))
             if document.get("onward_of") == referral.id:
                 found.append(case.id)
@@ -138,6 +138,7 @@ def _reasons(
 def _received(tx: Transaction, number: int) -> tuple[Referral, Event]:
     """Return a received referral and its request. Raises RuleError STATE_NOT_ALLOWED for anything else."""
     referral = referrals.get(tx, number)
+    cases.get(tx, referral.case_id).require_live()
     request = course.beginning_of(referrals.events_of(tx, referral))
     if referral.own or request is None or request.block.event_type is not EventType.REFERRAL_REQUESTED:
         raise RuleError(Code.STATE_NOT_ALLOWED, "only a referral that came in can be passed on")

@@ -16,7 +16,7 @@ from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError
 from refbus_gateway import course, notices, sending
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
-from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store import cases, consents, inbox, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -112,7 +112,7 @@ def tend(gateway: Gateway) -> None:
         for row in outbox.stale(tx):
             _renew(gateway, tx, row)
         for withdrawal in consents.withdrawal_rows(tx, outgoing=True):
-            if withdrawal.acknowledged_ms is None:
+            if withdrawal.acknowledged_ms is None and cases.get(tx, withdrawal.case_id).key is not None:
                 _again(gateway, tx, withdrawal.event_row)
 
 
@@ -131,7 +131,7 @@ def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None
 
 
 def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
-    if row.referral is None or row.event_id is None:
+    if row.referral is None or row.event_id is None or not referrals.case_of(tx, row.referral).live:
         return False
     event = referrals.event(tx, row.event_id)
     if event.block.event_type is not EventType.REFERRAL_REQUESTED:

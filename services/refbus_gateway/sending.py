@@ -64,6 +64,7 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
 
     Raises RuleError (state, role, residency), ConsentError, MalformedError (a field), UncheckableError (directory).
     """
+    _require_live(tx, referral, draft.event_type)
     view = course.view_of(tx, referral)
     course.require_allowed(view, referral, draft.event_type, has_reason=bool(draft.fields.get("reason")))
     event_id = EventId(secrets.token_bytes(16))
@@ -140,6 +141,7 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
     Raises as `send` does when it may no longer go; the caller decides what that means.
     """
     referral = referrals.get(tx, event.referral)
+    _require_live(tx, referral, event.block.event_type)
     block = _permitted(gateway, tx, referral, event.block)
     fresh = referrals.replace_block(tx, event, block)
     for row in outbox.of_event(tx, event.id):
@@ -155,6 +157,12 @@ def recipient_key(gateway: Gateway, org: OrgId) -> KemKey:
     if key is None:
         raise UncheckableError(Code.KEY_UNKNOWN, f"no key of {org} is in force")
     return key
+
+
+def _require_live(tx: Transaction, referral: Referral, event_type: EventType) -> None:
+    """Of a case that is being erased only closed forms go out. Raises RuleError KEY_DESTROYED."""
+    if event_type not in CONTROL_EVENTS:
+        cases.get(tx, referral.case_id).require_live()
 
 
 def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> RoutingBlock:

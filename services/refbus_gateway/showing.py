@@ -51,6 +51,7 @@ def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str)
     Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
     """
     referral = referrals.get(tx, number)
+    cases.get(tx, referral.case_id).require_live()
     events = referrals.events_of(tx, referral)
     shown = tuple(_show(gateway, tx, referral, event, language) for event in events)
     view = course.view_of(tx, referral)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
-from refbus_gateway import door, outgoing, ownkeys
+from refbus_gateway import door, erasing, outgoing, ownkeys
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
@@ -130,6 +130,7 @@ class Synchroniser:
         door.release(self._gateway)
         ownkeys.check(self._gateway)
         try:
+            erasing.settle(self._gateway)
             outgoing.tend(self._gateway)
         except UncheckableError as error:
             self.last_error = error

@@ -49,5 +49,10 @@ def expiry_of(tx: Transaction, referral_id: ReferralId) -> list[EventFact]:
     return [expired_fact(referral_id, due_ms, OrgId(gate))]
 
 
+def forget(tx: Transaction, referral_id: ReferralId) -> None:
+    """Forget the expiry of a referral whose case is erased: it is kept under the id of the referral."""
+    tx.drop(_name(referral_id))
+
+
 def _name(referral_id: ReferralId) -> str:
     return f"expired/{referral_id.hex()}"

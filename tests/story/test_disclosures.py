@@ -12,7 +12,7 @@ import pytest
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.wire.labels import LANGUAGES
-from refbus_gateway import acting, casework, disclosing, disclosure_page
+from refbus_gateway import acting, demanding, disclosing, disclosure_page
 from refbus_gateway.disclosing import Became, Report
 from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.gateway import Gateway
@@ -142,8 +142,7 @@ def test_the_report_outlives_the_case_without_its_content(own: Road) -> None:
             acting.acknowledge(gateway, tx, there.id, "ERASED", None)
     own.settle()
     before = report_of(own.kz, case)
-    with own.kz.store.write() as tx:
-        casework.erase(own.kz, tx, cases.get(tx, case))
+    demanding.erase(own.kz, case)
     after = report_of(own.kz, case)
     assert after.erased_ms is not None
     assert after.entries == before.entries

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
 from refbus.core.ids import ConsentId, EventId
 from refbus.core.vocabulary import EventType
-from refbus.errors import Code
-from refbus.wire.transport import AuditEntry
+from refbus.errors import Code, MalformedError
+from refbus.wire.transport import AuditEntry, ErasureOrder
 from support.directories import NOW_MS, gate, inspector, kem_private, signing_pair
 
 AUDIT_KEY = hashlib.sha256(b"test audit key").digest()
 DECISION_ID = bytes(range(16))
+
+
+def entries_in(values: Iterable[bytes]) -> list[AuditEntry]:
+    """Return the entries among the records of an audit topic; erasure orders are left out."""
+    found = []
+    for value in values:
+        try:
+            found.append(AuditEntry.parse(value))
+        except MalformedError:
+            ErasureOrder.parse(value)
+    return found
+
+
+def orders_in(values: Iterable[bytes]) -> list[ErasureOrder]:
+    """Return the erasure orders among the records of an audit topic."""
+    found = []
+    for value in values:
+        try:
+            found.append(ErasureOrder.parse(value))
+        except MalformedError:
+            AuditEntry.parse(value)
+    return found
 
 
 def audit_record(**changes: Any) -> AuditRecord:

@@ -25,6 +25,7 @@ from refbus.tlog.tiles import Tile, encode_bundle, tiles_after
 from refbus.trust.auditing import auditor_of, log_name, log_policy, policy_text
 from refbus.wire.logs import LogProof, LogProofs
 from refbus.wire.transport import AuditEntry
+from support.audit import entries_in
 from support.ceremonies import KG, PASSPHRASE, TM, UZ
 from support.gateways import World
 from support.logs import NaiveTrees, mth
@@ -66,9 +67,9 @@ class CountryLog:
         """Append what is new in the audit topic; return how much."""
         records = self.world.bus.records(f"{self.country}.audit")[self._taken :]
         for record in records:
-            entry = AuditEntry.parse(record.value)
-            self.exported.append((len(self.entries), entry, record.timestamp_ms))
-            self.entries.append(entry.leaf)
+            for entry in entries_in([record.value]):
+                self.exported.append((len(self.entries), entry, record.timestamp_ms))
+                self.entries.append(entry.leaf)
         self._taken += len(records)
         return len(records)
 

@@ -25,6 +25,7 @@ from refbus_gate.pump import Pump
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 from refbus_gateway.gateway import Gateway
+from support.audit import entries_in
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import World
 
@@ -145,7 +146,7 @@ class Road(World):
 
     def audit(self, country: str) -> list[AuditEntry]:
         """Return the audit entries of a country."""
-        return [AuditEntry.parse(record.value) for record in self.bus.records(f"{country}.audit")]
+        return entries_in(record.value for record in self.bus.records(f"{country}.audit"))
 
     def close(self) -> None:
         """Close all stores."""

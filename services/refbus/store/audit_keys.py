@@ -45,11 +45,18 @@ class AuditKeys:
             self._make(missing - self._known.keys())
         return {name: self._known[name] for name in wanted}
 
-    def destroy(self, name: bytes) -> bool:
-        """Destroy the key of a case; returns whether there was one."""
-        self._known.pop(name, None)
+    def destroy(self, names: Iterable[bytes]) -> int:
+        """Destroy the keys of cases, their bytes in the database's log too; return how many there were."""
+        wanted = list(names)
+        for name in wanted:
+            self._known.pop(name, None)
+        count = 0
         with self._database.writing() as connection:
-            return connection.execute(delete(audit_key).where(audit_key.c.case_key == name)).rowcount == 1
+            for name in wanted:
+                count += connection.execute(delete(audit_key).where(audit_key.c.case_key == name)).rowcount
+        if count:
+            self._database.scrub()
+        return count
 
     def close(self) -> None:
         """Close the database."""

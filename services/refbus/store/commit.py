@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from refbus.errors import Code, StoreError
-from refbus.store import outgoing
+from refbus.store import entries_of_cases, outgoing
 from refbus.store.engine import Database
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
@@ -46,6 +46,8 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
         outgoing.remove(connection, changes.expired)
         outgoing.add(connection, store, changes.outgoing, now_ms)
         _write_deadlines(connection, store, changes, now_ms)
+        entries_of_cases.add(connection, changes.audited)
+        entries_of_cases.forget(connection, changes.forgotten)
         for name, value in changes.settings.items():
             put_setting(connection, name, value)
 

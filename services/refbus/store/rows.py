@@ -124,6 +124,8 @@ class Changes:
     confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
     expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered
     kept: list[Kept] = field(default_factory=list)
+    audited: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # (case key, decision id, keep until ms)
+    forgotten: list[bytes] = field(default_factory=list)  # case keys whose audit entries are erased
     deadlines: list[DeadlineRow] = field(default_factory=list)
     pings: list[PingRow] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)  # deadlines told: kind, level; not written, counted

@@ -152,6 +152,23 @@ quarantine = Table(
     comment="Refused and quarantined records as received, for replay by an operator.",
 )
 
+audited = Table(
+    "audited",
+    metadata,
+    Column("case_key", LargeBinary(32), primary_key=True),
+    Column("decision_id", LargeBinary(16), primary_key=True),
+    comment="Which audit entries are about one case: what has to be erased with it.",
+)
+
+audited_case = Table(
+    "audited_case",
+    metadata,
+    Column("case_key", LargeBinary(32), primary_key=True),
+    Column("keep_until_ms", BigInteger, nullable=False),
+    Index(None, "keep_until_ms"),
+    comment="Cases with audit entries, and when nothing is known of them any more unless another decision comes.",
+)
+
 deadline = Table(
     "deadline",
     metadata,

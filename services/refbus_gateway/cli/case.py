@@ -10,6 +10,7 @@ import click
 
 from refbus.errors import Code, SetupError
 from refbus_gateway.cli.disclosures import add_disclosures
+from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -80,7 +81,7 @@ def list_(session: Session) -> None:
     texts: list[str] = []
     with session.gateway.store.read() as tx:
         for case in cases.every(tx):
-            erased = case.key is None
+            erased = not case.live
             orgs = [] if erased else [party.org for party in cases.counterparts_of(tx, case)]
             numbers = [] if erased else [each.id for each in referrals.of_case(tx, case)]
             row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
@@ -123,18 +124,12 @@ def show(session: Session, case: str) -> None:
 @group.command()
 @click.argument("number", type=int)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--later", is_flag=True, help="Only queue what is to be sent; `refbus run` or `refbus sync` sends it.")
 @example("refbus case erase 3")
 @with_session
-def erase(session: Session, number: int, *, yes: bool) -> None:
-    """Destroy the key of a case: nothing of it can be read here any more, and this cannot be undone."""
-    from refbus_gateway import casework  # late: only needed here
-    from refbus_gateway.store import cases
-
-    if not yes:
-        click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
-    with session.gateway.store.write() as tx:
-        casework.erase(session.gateway, tx, cases.get(tx, number))
-    session.tell({"case": number, "erased": True}, ["Erased."])
+def erase(session: Session, number: int, *, yes: bool, later: bool) -> None:
+    """Erase a case for ever, here and at everyone who received something of it: the same as `refbus erase`."""
+    erase_case(session, number, yes=yes, later=later)
 
 
 def resolve(session: Session, tx: Transaction, text: str) -> Case:

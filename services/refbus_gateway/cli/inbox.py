@@ -93,11 +93,12 @@ def show(session: Session, number: int) -> None:
 @with_session
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
-    from refbus_gateway import acting  # late: the help needs none of it
+    from refbus_gateway import acting, erasing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
     with session.gateway.store.write() as tx:
         acting.acknowledge(session.gateway, tx, number, result, reason)
+    erasing.settle(session.gateway)
     became = try_to_send(session, later=later)
     session.tell({"referral": number, "result": result, "delivery": became}, [SENT_TEXT[became]])
 

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "send": ("send:send", "Refer a case to one organisation."),
     "return": ("returning:group", "Bring a person home, step by step."),
     "emergency": ("emergency:group", "Disclose the least, without consent, to protect a life."),
+    "erase": ("erase:erase", "Erase a case here and at everyone who received something of it."),
     "officers": ("officers:group", "Keep the officers who decide about an emergency, and review one."),
     "transfer": ("transfer:group", "Hand a case over to the organisation that helps, or take it."),
     "inbox": ("inbox:group", "Read and answer what other organisations sent."),

@@ -20,13 +20,27 @@ from refbus_gateway.store.vault import join, split
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case row. `key` is None once the case was erased."""
+    """A case row. `key` is None once the case was erased.
+
+    `erasing_ms`: since when its content is gone, or is being taken out, while answers of others are waited for.
+    """
 
     id: int
     own: bool
     created_ms: int
     destroyed_ms: int | None
     key: StateKey | None = field(repr=False)
+    erasing_ms: int | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is anything to read: neither erased nor being erased."""
+        return self.key is not None and self.erasing_ms is None
+
+    def require_live(self) -> None:
+        """Raise RuleError KEY_DESTROYED for a case whose erasure was ordered."""
+        if not self.live:
+            raise RuleError(Code.KEY_DESTROYED, f"case {self.id}")
 
     def open_key(self) -> StateKey:
         """Return the case key. Raises RuleError KEY_DESTROYED."""
@@ -77,9 +91,28 @@ def every(tx: Transaction) -> list[Case]:
 
 def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     """Return what is kept of a case. Raises RuleError KEY_DESTROYED."""
+    case.require_live()
     row = tx.connection.execute(select(cases.c.case_hash, cases.c.body).where(cases.c.id == case.id)).one()
     body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
     return body
+
+
+def being_erased(tx: Transaction) -> list[Case]:
+    """Return the cases whose erasure was ordered and that still have a key, oldest first."""
+    query = select(cases).where(cases.c.erasing_ms.is_not(None), cases.c.wrapped_key.is_not(None))
+    return [_case(tx, row) for row in tx.connection.execute(query.order_by(cases.c.id))]
+
+
+def has_content(tx: Transaction, case: Case) -> bool:
+    """Whether the content of a case is still in the store."""
+    query = select(cases.c.id).where(cases.c.id == case.id, cases.c.body.is_not(None))
+    return tx.connection.execute(query).first() is not None
+
+
+def order_erasure(tx: Transaction, case: Case, now_ms: int) -> None:
+    """Note that a case is to be erased; the first time counts."""
+    fresh = (cases.c.id == case.id, cases.c.erasing_ms.is_(None))
+    tx.connection.execute(update(cases).where(*fresh).values(erasing_ms=now_ms))
 
 
 def hash_of(tx: Transaction, case: Case) -> bytes:
@@ -92,12 +125,6 @@ def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
     case_hash = hash_of(tx, case)
     sealed = case.open_key().seal(b"case/" + case_hash, _dump(body))
     tx.connection.execute(update(cases).where(cases.c.id == case.id).values(body=sealed))
-
-
-def destroy(tx: Transaction, case: Case, now_ms: int) -> None:
-    """Destroy the case key: everything sealed under it is unreadable from now on. Ids, hashes and times stay."""
-    change = update(cases).where(cases.c.id == case.id).values(wrapped_key=None, body=None, destroyed_ms=now_ms)
-    tx.connection.execute(change)
 
 
 def counterpart(tx: Transaction, case: Case, org: OrgId) -> Counterpart:
@@ -136,7 +163,7 @@ def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | No
 
 def _case(tx: Transaction, row: Row[Any]) -> Case:
     key = None if row.wrapped_key is None else tx.vault.case_key(row.case_hash, row.wrapped_key)
-    return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key)
+    return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key, row.erasing_ms)
 
 
 def _counterpart(case: Case, row: Row[Any]) -> Counterpart:

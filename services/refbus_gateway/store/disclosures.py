@@ -73,7 +73,7 @@ def note(tx: Transaction, case: Case, event: Event) -> None:
         insert(disclosures).values(
             case_id=case.id,
             event_id=event.id,
-            org_hash=tx.vault.hash("org", str(case.id).encode(), block.recipient.encode()),
+            org_hash=hash_of(tx, case, block.recipient),
             at_ms=event.at_ms,
             body=tx.vault.seal(_context(event.id), json.dumps(_body(block), sort_keys=True).encode()),
         )
@@ -90,6 +90,11 @@ def of_case(tx: Transaction, case: Case) -> list[Disclosure]:
 def recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
     """Return the organisations to which something of a case left, or may have left."""
     return frozenset(each.org for each in of_case(tx, case) if each.status is not EventStatus.REFUSED)
+
+
+def hash_of(tx: Transaction, case: Case, org: OrgId) -> bytes:
+    """Return the `org_hash` of an organisation in a case."""
+    return tx.vault.hash("org", str(case.id).encode(), org.encode())
 
 
 def withdrawals_of(tx: Transaction, case: Case) -> dict[bytes, list[WithdrawalRow]]:

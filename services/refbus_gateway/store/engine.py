@@ -22,7 +22,7 @@ from refbus.errors import Code, RefbusError, StoreError
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest migration. A store at this version opens without loading the migration tool."""
 
 
@@ -65,6 +65,14 @@ class Database:
             finally:
                 copy.close()
                 source.close()
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log into the file, so that no older version of a page is left in it.
+
+        A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
+        """
+        with _errors():
+            self._observer.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
         """Release the file."""

@@ -105,6 +105,12 @@ def aside(tx: Transaction, state: AsideState) -> list[Aside]:
     return [Aside(r.id, r.sequence, InboxKind(r.kind), r.value, AsideState(r.state), r.code, r.since_ms) for r in rows]
 
 
+def forget_content(tx: Transaction, aside_id: int) -> None:
+    """Keep only the hash of a record that was set aside: its case was erased."""
+    change = update(set_aside).where(set_aside.c.id == aside_id)
+    tx.connection.execute(change.values(value=b"", state=AsideState.REFUSED, code=Code.KEY_DESTROYED))
+
+
 def take_back(tx: Transaction, body: bytes) -> None:
     """Drop a record from what is held: it is being taken in again."""
     digest = hashlib.sha256(body).digest()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, case, func, insert, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
@@ -194,6 +194,12 @@ def set_state(tx: Transaction, row_id: int, state: RowState) -> None:
     if state in ENDED:
         values["value"] = None
     tx.connection.execute(update(outbox).where(outbox.c.id == row_id).values(**values))
+
+
+def silence(tx: Transaction, row_id: int) -> None:
+    """Drop the bytes of an envelope that may have left: it is not sent again, and what gates say of it still counts."""
+    sends = case((outbox.c.state.in_([RowState.READY, RowState.STALE]), RowState.HELD), else_=outbox.c.state)
+    tx.connection.execute(update(outbox).where(outbox.c.id == row_id).values(value=None, state=sends))
 
 
 def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:

@@ -92,9 +92,11 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
 
 
 def case_of(tx: Transaction, number: int) -> cases.Case:
-    """Return the case of the referral with this local number; works for an erased one too."""
-    query = select(referrals.c.case_id).where(referrals.c.id == number)
-    return cases.get(tx, tx.connection.execute(query).scalar_one())
+    """Return the case of the referral with this local number, an erased one too. Raises RuleError REFERRAL_UNKNOWN."""
+    found = tx.connection.execute(select(referrals.c.case_id).where(referrals.c.id == number)).scalar()
+    if found is None:
+        raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
+    return cases.get(tx, found)
 
 
 def note_request(tx: Transaction, referral: Referral, request_hash: bytes) -> None:
@@ -110,8 +112,8 @@ def of_request(tx: Transaction, case: cases.Case, request_hash: bytes) -> list[R
 
 
 def every(tx: Transaction) -> list[Referral]:
-    """Return the referrals of all cases that were not erased, oldest first."""
-    return [found for case in cases.every(tx) if case.key is not None for found in of_case(tx, case)]
+    """Return the referrals of all cases that were not erased and are not being erased, oldest first."""
+    return [found for case in cases.every(tx) if case.live for found in of_case(tx, case)]
 
 
 def add_event(

@@ -31,6 +31,7 @@ cases = Table(
     Column("created_ms", Integer, nullable=False),
     Column("destroyed_ms", Integer),
     Column("body", LargeBinary),
+    Column("erasing_ms", Integer, comment="erasure was ordered: nothing of it is shown or sent any more"),
 )
 
 counterparts = Table(

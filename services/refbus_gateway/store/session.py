@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError
@@ -32,6 +32,10 @@ class Transaction:
         changed = self.connection.execute(update(meta).where(meta.c.name == name).values(value=value))
         if changed.rowcount == 0:
             self.connection.execute(insert(meta).values(name=name, value=value))
+
+    def drop(self, name: str) -> None:
+        """Forget the single value with this name, if there is one."""
+        self.connection.execute(delete(meta).where(meta.c.name == name))
 
     def get_int(self, name: str) -> int:
         """Return the number with this name, 0 when there is none."""
@@ -65,6 +69,10 @@ class Store:
     def change_mark(self) -> int:
         """Return a number that changes with every write of any process. Raises StoreError."""
         return self.database.change_mark()
+
+    def scrub(self) -> None:
+        """Leave nothing of what was overwritten in the write-ahead log. Raises StoreError."""
+        self.database.scrub()
 
     def close(self) -> None:
         """Release the file."""

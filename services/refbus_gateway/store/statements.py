@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, select, update
 
 from refbus.audit.statement import Statement
-from refbus.errors import Code, UncheckableError
+from refbus.errors import Code, RuleError, UncheckableError
 from refbus_gateway.store.cases import Case, get
 from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.schema import events, outbox, statements
@@ -80,8 +80,10 @@ def add(tx: Transaction, statement: Statement, link: Link) -> bool:
 
 
 def opened(tx: Transaction, stated: Stated) -> Statement:
-    """Return what was stated. Raises UncheckableError KEY_DESTROYED when its case was erased."""
+    """Return what was stated. Raises RuleError KEY_DESTROYED when its case was erased."""
     context = _context(stated.leaf_hash)
+    if not stated.sealed:
+        raise RuleError(Code.KEY_DESTROYED, "the statement of a case that was erased")
     if stated.kept:
         return Statement.parse(tx.vault.open(context, stated.sealed))
     if stated.case_id is None:

@@ -7,8 +7,10 @@ from refbus.core.passage import Outcome
 from refbus.crypto.framing import sha256
 from refbus.wire.transport import NoticeKind
 from refbus_gate.deciding import KEEP_RECORD_MS
-from support.directories import HOUR_MS, agency, ngo, second_ngo
-from support.envelopes import NOW_HOUR
+from refbus_gate.view import KEEP_MS
+from support.audit import orders_in
+from support.directories import HOUR_MS, agency, gate, ngo, second_ngo
+from support.envelopes import NOW_HOUR, fixed
 from support.gates import World
 
 
@@ -112,3 +114,37 @@ def test_what_is_young_or_waits_is_not_forgotten(world: World) -> None:
     assert world.nodes["kz"].upkeep.forget() == 0
     world.now_ms += KEEP_RECORD_MS
     assert world.nodes["kz"].upkeep.forget() == 0
+
+
+def test_a_case_of_which_nothing_is_known_any_more_is_erased_from_the_audit_too(world: World) -> None:
+    """Its audit key is destroyed for good, its entries are ordered to be deleted, those of no case are left alone."""
+    world.outbox("kz", world.event())
+    world.outbox("kz", b"no envelope")
+    world.settle()
+    kz = world.nodes["kz"]
+    about = {entry.decision_id for entry in world.audit("kz")}
+    destroyed = list[bytes]()
+    assert kz.upkeep.forget_cases(destroyed.extend) == 0
+    world.now_ms += KEEP_MS
+    assert kz.upkeep.forget_cases(destroyed.extend) == 1
+    assert kz.upkeep.forget_cases(destroyed.extend) == 0
+    kz.pump()
+    (order,) = orders_in(record.value for record in kz.bus.records("kz.audit"))
+    assert order.writer == gate("kz")
+    assert set(order.decision_ids) < about
+    assert len(about - set(order.decision_ids)) == 1, "the record that is no envelope belongs to no case"
+    assert len(destroyed) == 1
+
+
+def test_a_new_decision_keeps_what_is_known_of_a_case(world: World) -> None:
+    """The time counts from the last one."""
+    world.outbox("kz", world.event())
+    world.settle()
+    kz = world.nodes["kz"]
+    world.now_ms += HOUR_MS
+    world.outbox("kz", world.event("another", case_handle=fixed("case event", 32)))
+    world.settle()
+    world.now_ms += KEEP_MS - HOUR_MS
+    assert kz.upkeep.forget_cases(lambda _names: None) == 0
+    world.now_ms += HOUR_MS
+    assert kz.upkeep.forget_cases(lambda _names: None) == 1

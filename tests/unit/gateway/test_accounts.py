@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from refbus.audit.export import Exported
 from refbus.errors import Code
-from refbus_gateway import casework
+from refbus_gateway import erasing
 from refbus_gateway.accounts import Surety
 from refbus_gateway.store import cases
 from refbus_gateway.store.schema import statements
@@ -143,7 +143,7 @@ def test_an_erased_case_leaves_an_account_of_nothing_but_that(own: Pair, command
     case, _ = sent(own.kz)
     prove(own, CountryLog(own.world, KZ))
     with own.kz.store.write() as tx:
-        casework.erase(own.kz, tx, cases.get(tx, case))
+        erasing.content(own.kz, tx, cases.get(tx, case))
     steps = commands.json(AGENCY, "audit", "report", "--case", "1")["steps"]
     assert [step["surety"] for step in steps] == [Surety.DESTROYED, Surety.WAITING]
     assert steps[0]["facts"] == []

@@ -195,30 +195,6 @@ def test_a_guardians_consent_reads_back() -> None:
     assert form.said_at_ms == NOW_MS
 
 
-def test_a_case_is_not_erased_while_something_waits(own: Pair) -> None:
-    """An event not yet sent, or a withdrawal not acknowledged, comes first."""
-    case, _ = sent(own.kz)
-
-    def erase() -> None:
-        with own.kz.store.write() as tx:
-            casework.erase(own.kz, tx, cases.get(tx, case))
-
-    with pytest.raises(RuleError) as refused:
-        erase()
-    assert refused.value.code is Code.STATE_NOT_ALLOWED
-    own.exchange()
-    withdraw_all(own.kz, case)
-    own.exchange()
-    with pytest.raises(RuleError):
-        erase()
-    with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, 1, "STOPPED", None)
-    own.exchange()
-    erase()
-    with own.kz.store.read() as tx:
-        assert cases.get(tx, case).key is None
-
-
 def test_keeping_data_by_law_needs_its_reason(own: Pair) -> None:
     """REASON_REQUIRED for RETAINED_LEGAL without one, and for a reason without it."""
     case, _ = sent(own.kz)

@@ -95,7 +95,7 @@ def test_a_case_is_updated_and_erased(refbus: Commands, tmp_path: Path) -> None:
     edited = case_file(reason_details="Fictional: edited")
     refbus.run(AGENCY, "case", "update", number, file(tmp_path, "edited.json", edited))
     assert "Fictional: edited" in refbus.run(AGENCY, "case", "show", number).out
-    assert "Erased" in refbus.run(AGENCY, "case", "erase", number, "--yes").out
+    assert "nothing of it can be read here" in refbus.run(AGENCY, "case", "erase", number, "--yes").out
     assert "erased" in refbus.run(AGENCY, "case", "list").out
     assert "KEY_DESTROYED" in refbus.run(AGENCY, "case", "show", number, ok=False).err
 

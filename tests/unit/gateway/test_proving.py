@@ -16,7 +16,7 @@ from refbus.telemetry import Metrics, Service
 from refbus.tlog.proof import TlogProof
 from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
-from refbus_gateway import casework
+from refbus_gateway import erasing
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.observing import Counting
 from refbus_gateway.store import cases, logheads, referrals, statements
@@ -129,7 +129,7 @@ def test_erasure_leaves_a_proof_about_nobody(own: Pair, log: CountryLog) -> None
         (before,) = (each for each in statements.of_referral(tx, referrals.get(tx, number)) if each.own)
         leaf = statements.opened(tx, before).leaf
     with own.kz.store.write() as tx:
-        casework.erase(own.kz, tx, cases.get(tx, case))
+        erasing.content(own.kz, tx, cases.get(tx, case))
     with own.kz.store.read() as tx:
         kept = statements.of_case(tx, cases.get(tx, case))
         with pytest.raises(RuleError) as caught:

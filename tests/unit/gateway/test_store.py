@@ -16,8 +16,9 @@ from sqlalchemy import text
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError, UncheckableError
+from refbus.store import erased
 from refbus_gateway import erasure
-from refbus_gateway.store import cases, engine, inbox, schema
+from refbus_gateway.store import cases, engine, erasing, inbox, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
 
@@ -101,7 +102,7 @@ def test_destroying_the_key_closes_the_case_for_ever(store: Store, tmp_path: Pat
     with store.write() as tx:
         party = cases.counterpart(tx, case, OrgId("uz-she1ter1"))
         wrapped = tx.connection.execute(text("SELECT wrapped_key FROM cases")).scalar_one()
-        cases.destroy(tx, case, NOW_MS)
+        erasing.destroy(tx, case, NOW_MS)
         gone = cases.case_of_handle(tx, party.org, party.case_handle)
         assert gone is not None
         for attempt in (cases.body_of, cases.counterparts_of):
@@ -117,7 +118,7 @@ def test_the_list_of_erased_cases_erases_again(store: Store, tmp_path: Path) -> 
     case = new_case(store)
     kept = new_case(store, b"kept")
     with store.read() as tx:
-        erasure.note(tmp_path / "erased", cases.hash_of(tx, case))
+        erased.note(tmp_path / "erased", [cases.hash_of(tx, case)])
     with (tmp_path / "erased").open("a") as file:
         file.write("00ff")
     assert erasure.again(tmp_path / "erased", store, NOW_MS) == 1

@@ -203,8 +203,8 @@ def test_a_destroyed_audit_key_is_gone(tmp_path: Path) -> None:
     """The next decision about the case gets another key; the old leaves stay closed for ever."""
     keys = AuditKeys(tmp_path / "audit.db", KEY)
     before = keys.of([b"a" * 32])
-    assert keys.destroy(b"a" * 32)
-    assert not keys.destroy(b"a" * 32)
+    assert keys.destroy([b"a" * 32, b"b" * 32]) == 1
+    assert keys.destroy([b"a" * 32]) == 0
     assert keys.of([b"a" * 32]) != before
     keys.close()
 

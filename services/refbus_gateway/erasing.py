@@ -1,0 +1,111 @@
+"""Taking the content of a case out of this home, for good, and telling the audit log.
+
+In one transaction, after the list beside the store has the case: nothing with content goes out any more, the auditor is
+ordered to delete the sealed records of what was decided here about the case, an ERASED entry says that a case was
+erased and not which, and the store keeps what `store.erasing` says. What it was stopped in, `settle` finishes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from refbus.audit.erasure import make_orders
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.envelope.format import Envelope
+from refbus.envelope.routing import open_routing
+from refbus.errors import Code, RefbusError
+from refbus.store import erased as lists
+from refbus.wire.transport import InboxKind
+from refbus_gateway import audit, timers
+from refbus_gateway.audit import Decided
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.inbox import Aside, AsideState
+from refbus_gateway.store.session import Transaction
+
+
+def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Erase what a case says. Until every organisation that was told has answered, the names used with it are kept.
+
+    Raises RuleError KEY_DESTROYED, UncheckableError (no inspector, no key of ours in the directory), StoreError.
+    """
+    case.open_key()
+    lists.note(gateway.home.erased, [cases.hash_of(tx, case)])
+    cases.order_erasure(tx, case, gateway.now_ms())
+    erasing.stop_sending(tx, case)
+    _order_records(gateway, tx, case)
+    audit.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
+    _drop_aside(gateway, tx, case)
+    for referral in referrals.of_case(tx, case):
+        timers.forget(tx, referral.referral_id)
+    if owed(tx, case):
+        erasing.reduce(tx, case)
+    else:
+        erasing.destroy(tx, case, gateway.now_ms())
+
+
+def owed(tx: Transaction, case: Case) -> int:
+    """Return how many answers to our word about this case are open: none yet, or only that the use was stopped."""
+    rows = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.case_id == case.id]
+    return sum(1 for row in rows if row.answer in {None, "STOPPED"})
+
+
+def settle(gateway: Gateway) -> int:
+    """Finish every erasure that can go on: one that was stopped half-way, one whose last answer is here.
+
+    Returns how many cases moved. Raises as `content` does.
+    """
+    with gateway.store.read() as tx:
+        found = cases.being_erased(tx)
+        ready = [case.id for case in found if cases.has_content(tx, case) or not owed(tx, case)]
+    for number in ready:
+        with gateway.store.write() as tx:
+            _finish(gateway, tx, cases.get(tx, number))
+    if ready:
+        gateway.store.scrub()
+    return len(ready)
+
+
+def _finish(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    if case.key is None:  # another process was faster
+        return
+    if cases.has_content(tx, case):
+        content(gateway, tx, case)
+    elif not owed(tx, case):
+        _order_records(gateway, tx, case)
+        erasing.destroy(tx, case, gateway.now_ms())
+
+
+def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Order the auditor to delete what only the inspector can read of our decisions about a case.
+
+    An emergency without consent is left out: what the officers answer for is not theirs to erase.
+    """
+    records = [
+        statements.opened(tx, each).record
+        for each in statements.of_case(tx, case)
+        if each.own and each.sealed and not each.kept
+    ]
+    names = [record.decision_id for record in records if Code.EMERGENCY_DISCLOSED not in record.codes]
+    now_ms = gateway.now_ms()
+    signer = gateway.keys.signer(gateway.directory(), gateway.me, now_ms)
+    for order in make_orders(gateway.me, names, signer, now_ms):
+        outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms)
+
+
+def _drop_aside(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Drop the bytes of records about this case that were set aside: keys of this home could still open them."""
+    for state in AsideState:
+        for record in inbox.aside(tx, state):
+            if record.value and record.kind is InboxKind.EVENT and _is_about(gateway, tx, case, record):
+                inbox.forget_content(tx, record.id)
+
+
+def _is_about(gateway: Gateway, tx: Transaction, case: Case, record: Aside) -> bool:
+    try:
+        block = open_routing(Envelope.parse(record.value), gateway.keys.openers()).block
+    except RefbusError:  # what does not open here cannot be read here either
+        return False
+    found = cases.case_of_handle(tx, block.sender, block.case_handle)
+    return found is not None and found.id == case.id

@@ -1,0 +1,112 @@
+"""Taking a case out of the store: what is left in its rows, and the end of its key.
+
+`reduce` is for a case about which others still owe an answer. It gets a new key, and under it only what the machinery
+of withdrawals needs: how the case is named towards each organisation, the routing facts of its events without consent
+or content, events of a closed form (CONTROL_EVENTS), and the newest version of each consent, which says WITHDRAWN.
+Everything else goes with the old key. `destroy` leaves random ids, keyed hashes, codes and times.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
+
+from refbus.core.vocabulary import CONTROL_EVENTS
+from refbus.wire.message import decode_block, encode_block
+from refbus_gateway.store import outbox
+from refbus_gateway.store import referrals as referral_rows
+from refbus_gateway.store.cases import Case, hash_of
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import Event, EventStatus
+from refbus_gateway.store.schema import cases, consents, counterparts, events, referrals, statements
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import join, split
+
+_NOTHING: Final = b""
+
+
+def stop_sending(tx: Transaction, case: Case) -> None:
+    """Let no envelope with content go out any more, and keep no bytes of one; closed forms still go."""
+    for referral in referral_rows.of_case(tx, case):
+        for event in referral_rows.events_of(tx, referral):
+            if event.outgoing and event.block.event_type not in CONTROL_EVENTS:
+                _stop(tx, event, outbox.of_event(tx, event.id))
+
+
+def reduce(tx: Transaction, case: Case) -> None:
+    """Keep of a case only what answers of others need, under a new key; the old key is gone afterwards."""
+    old, case_hash = case.open_key(), hash_of(tx, case)
+    key, wrapped = tx.vault.new_case_key(case_hash)
+    _drop_old_consents(tx, case)
+    for table, name, place in _SEALED:
+        for row in tx.connection.execute(select(table).where(_of(table, case))).all():
+            context = place + row._mapping[name]
+            content = _routing_only(old.open(context, row.body)) if table is events else old.open(context, row.body)
+            tx.connection.execute(update(table).where(table.c.id == row.id).values(body=key.seal(context, content)))
+    _close_statements(tx, case)
+    _set(tx, case, wrapped_key=wrapped, body=None)
+
+
+def destroy(tx: Transaction, case: Case, now_ms: int) -> None:
+    """Destroy the case key, and what was sealed under it. Ids, hashes and times stay."""
+    for table, _, _ in _SEALED:
+        tx.connection.execute(update(table).where(_of(table, case)).values(body=_NOTHING))
+    _close_statements(tx, case)
+    tx.connection.execute(update(referrals).where(referrals.c.case_id == case.id).values(request_hash=None))
+    _set(tx, case, wrapped_key=None, body=None, destroyed_ms=now_ms, erasing_ms=func.coalesce(_ORDERED, now_ms))
+
+
+_ORDERED: Final = cases.c.erasing_ms
+_SEALED: Final = (
+    (counterparts, counterparts.c.handle_hash, b"counterpart/"),
+    (referrals, referrals.c.referral_hash, b"referral/"),
+    (events, events.c.event_hash, b"event/"),
+    (consents, consents.c.record_hash, b"consent/"),
+)
+"""Tables whose `body` is sealed under the key of a case, and what it is bound to there."""
+
+
+def _of(table: Table, case: Case) -> ColumnElement[bool]:
+    if table is events:
+        return events.c.referral_id.in_(select(referrals.c.id).where(referrals.c.case_id == case.id))
+    return table.c.case_id == case.id
+
+
+def _stop(tx: Transaction, event: Event, rows: list[OutboxRow]) -> None:
+    """End the envelopes of an event: what never left was not sent; of what may have left, only receipts count."""
+    waits = [row for row in rows if row.state not in outbox.ENDED]
+    if waits and all(row.handed_ms is None for row in rows):
+        for row in waits:
+            outbox.set_state(tx, row.id, RowState.REFUSED)
+        referral_rows.set_status(tx, event.id, EventStatus.REFUSED)
+    else:
+        for row in waits:
+            outbox.silence(tx, row.id)
+
+
+def _routing_only(content: bytes) -> bytes:
+    """Return an event as it is kept: its routing facts; whole only when its form is closed."""
+    encoded, payload = split(content, 2)
+    block = decode_block(encoded)
+    if block.event_type in CONTROL_EVENTS:
+        return join(encoded, payload)
+    bare = dataclasses.replace(block, consent_record=None, legal_basis_record=None, data_categories=())
+    return join(encode_block(bare), _NOTHING)
+
+
+def _drop_old_consents(tx: Transaction, case: Case) -> None:
+    later = consents.alias("later")
+    newest = select(func.max(later.c.version)).where(later.c.consent_hash == consents.c.consent_hash)
+    old = (consents.c.case_id == case.id, consents.c.version < newest.scalar_subquery())
+    tx.connection.execute(delete(consents).where(*old))
+
+
+def _close_statements(tx: Transaction, case: Case) -> None:
+    own = (statements.c.case_id == case.id, statements.c.kept.is_(False))
+    tx.connection.execute(update(statements).where(*own).values(body=_NOTHING))
+
+
+def _set(tx: Transaction, case: Case, **values: Any) -> None:
+    tx.connection.execute(update(cases).where(cases.c.id == case.id).values(**values))
