@@ -24,6 +24,7 @@ from refbus.trust.assembly import Problem, assemble, key_owners
 from refbus.trust.files import remove_drafts, store_errors, write_whole
 from refbus.trust.history import History
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, list_files, publishing_order
+from refbus.trust.standing import Standing
 
 MAX_INCOMING_FILES = 8_000
 MAX_INCOMING_BYTES = 256 * 1024 * 1024
@@ -74,9 +75,18 @@ class TrustStore:
         return () if self._history is None else self._history.problems
 
     def files(self) -> list[tuple[str, bytes]]:
-        """Return (path, content) of what has arrived, in publishing order, to be handed on. Raises StoreError."""
+        """Return (path, content) of what is to be handed on, in publishing order. Raises StoreError.
+
+        Metadata is what was verified: what arrived since, under the name of the timestamp or of a version to come, may
+        be anybody's.
+        """
+        timestamp, standing = self.timestamp(), Standing.of(self._tuf)
         with store_errors():
-            return list_files(self._incoming)
+            found = dict(list_files(self._incoming))
+        found.pop(TIMESTAMP, None)
+        if timestamp is not None:
+            found[TIMESTAMP] = timestamp
+        return [(path, found[path]) for path in publishing_order(found) if not standing.is_to_come(path)]
 
     def load(self, now_ms: int) -> History | None:
         """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
@@ -109,21 +119,43 @@ class TrustStore:
 
         Raises MalformedError (path, size, content that is not its name), UntrustedError DIRECTORY_INVALID,
         UncheckableError DIRECTORY_INCOMPLETE or DIRECTORY_EXPIRED, StoreError. Whatever is raised, the version before
-        stays in force and later files are welcome.
+        stays in force and later files are welcome. Nothing takes the place of what was verified.
         """
         check_file(path, content)
         if not self._loaded:
             self.load(now_ms)
         target = self._incoming / path
         with self._lock():
+            if not self._is_welcome(path, content):
+                return None
             with store_errors():
-                known = target.is_file() and target.read_bytes() == content
-            if not known:
+                before = target.read_bytes() if target.is_file() else None
+            if before != content:
                 self._make_room(target, len(content))
                 write_whole(target, content, flush=False)
             if path == TIMESTAMP:
-                return self._refresh(now_ms)
+                return self._refresh_or_restore(target, before, now_ms)
             return self._try_again(now_ms) if self._waiting else None
+
+    def _is_welcome(self, path: str, content: bytes) -> bool:
+        """Whether a file is to be kept; one that is superseded is passed over. Raises UntrustedError."""
+        standing = Standing.of(self._tuf)
+        if standing.allows(path, content):
+            return True
+        if standing.is_over(path):
+            return False
+        raise UntrustedError(Code.DIRECTORY_INVALID, "another file than the verified one of this name")
+
+    def _refresh_or_restore(self, target: Path, before: bytes | None, now_ms: int) -> Directory | None:
+        """Look at a timestamp that arrived; one that is false leaves the one before in its place, which may wait."""
+        waiting = self._waiting
+        try:
+            return self._refresh(now_ms)
+        except UntrustedError:
+            if before is not None:
+                write_whole(target, before, flush=False)
+                self._waiting = waiting
+            raise
 
     def refresh_from(self, files: Iterable[tuple[str, bytes]], now_ms: int) -> Directory | None:
         """Take a whole publication (a folder or archive, see `export`), whatever its order.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -352,6 +353,43 @@ def test_a_flood_of_files_does_not_fill_the_disk(
     with pytest.raises(MalformedError) as caught:
         store.add_file("metadata/99.zz.json", b"junk", NOW_MS)
     assert caught.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "name", ["2.root", "1.root", "9.root", "1.snapshot", "2.snapshot", "1.targets", "1.kz", "2.kz", "timestamp"]
+)
+@pytest.mark.parametrize("genuine", [False, True])
+def test_nobodys_junk_keeps_the_next_version_out(
+    fed: Lab, store: TrustStore, name: str, genuine: bool, tmp_path: Path
+) -> None:
+    """One false file under any name of the directory, from anybody who may write: it is not handed on and harms nobody.
+
+    A root that does not follow is no root; nothing takes the place of what was verified.
+    """
+    read(store, fed.files())
+    before = store.files()
+    junk = dict(fed.files())["metadata/1.kg.json"] if genuine else b"junk"
+    with suppress(UntrustedError):
+        store.add_file(f"metadata/{name}.json", junk, NOW_MS)
+    assert store.files() == before
+    suspend(fed)
+    assert read(store, fed.files()).version == 2
+    assert read(fed.store(tmp_path / "newcomer"), store.files()).version == 2
+
+
+def test_a_false_timestamp_does_not_end_the_wait_for_a_file(fed: Lab, store: TrustStore) -> None:
+    """A version whose last file is still to come is taken when it comes, whatever somebody sent meanwhile."""
+    read(store, fed.files())
+    suspend(fed)
+    files = dict(fed.files())
+    late = next(path for path in files if path.startswith("targets/") and path not in dict(store.files()))
+    with pytest.raises(UncheckableError):
+        store.refresh_from([(path, files[path]) for path in files if path != late], NOW_MS)
+    with pytest.raises(UntrustedError):
+        store.add_file(TIMESTAMP, b"junk", NOW_MS)
+    newest = store.add_file(late, files[late], NOW_MS)
+    assert newest is not None
+    assert newest.version == 2
 
 
 def test_a_target_damaged_on_disk_is_asked_for_again(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
