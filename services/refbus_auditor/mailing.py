@@ -100,7 +100,8 @@ class Inbound:
         try:
             cosigned = self.witness.add_checkpoint(request)
         except UntrustedError as error:
-            self._tell_conflict(mail.country, request.origin)
+            if error.code is not Code.SIGNATURE_INVALID:  # anybody can send what no log has signed
+                self._tell_conflict(mail.country, request.origin)
             if isinstance(error, OtherSizeError):
                 return
             raise

@@ -17,7 +17,7 @@ from refbus.tlog.hashing import HASH_SIZE, complete_root
 WIDTH: Final = 256
 HEIGHT: Final = 8
 MOST_ENTRY_BYTES: Final = 0xFFFF
-_PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
+_PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)

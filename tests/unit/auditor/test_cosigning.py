@@ -14,7 +14,7 @@ from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosign
 from refbus.tlog.keys import SignerKey, SigType
-from refbus.tlog.note import Note
+from refbus.tlog.note import Note, Signature
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.witness import AddCheckpoint
 from refbus.wire.logs import MailKind, WitnessMail
@@ -331,6 +331,21 @@ def test_an_old_answer_that_comes_again_is_no_sign_of_life(world: Auditors) -> N
     node.core.turn()
     assert node.core._cosigning.take(kept) is None
     assert node.core.shards()[-1].cosigned_ms == before
+
+
+def test_what_no_log_signed_gets_no_answer(world: Auditors) -> None:
+    """A mail under a false name makes no witness write to the country that it names."""
+    world.log(2)
+    world.settle()
+    node = world.nodes["kz"]
+    before = len(node.bus.records("kz.federation"))
+    forged = sign_checkpoint(Checkpoint(node.origin(), 9, bytes(32)), log_secret(auditor("uz")).log_key(node.origin()))
+    line = Signature(node.origin(), node.home.secret.log_key(node.origin()).verifier.key_id, forged.signatures[0].data)
+    request = AddCheckpoint(2, (), Note(forged.text, (line,)))
+    world.nodes["uz"].bus.put("uz.federation", WitnessMail(KZ, MailKind.ADD_CHECKPOINT, request.encode()).encode())
+    world.nodes["uz"].core.inbound.turn(0)
+    assert world.nodes["uz"].alarms == [Code.SIGNATURE_INVALID]
+    assert len(node.bus.records("kz.federation")) == before
 
 
 def test_half_an_answer_is_asked_for_again(world: Auditors) -> None:

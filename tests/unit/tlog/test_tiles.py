@@ -41,6 +41,8 @@ def test_paths_of_the_specification() -> None:
         "tile/0/٠٠٠",
         "tile/0/../000",
         "checkpoint",
+        "tile/0/" + "x001/" * 7 + "000",
+        "tile/0/" + "x001/" * 1_500 + "000",  # more digits than Python makes a number of
     ],
 )
 def test_other_spellings_are_refused(path: str) -> None:
