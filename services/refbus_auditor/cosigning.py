@@ -80,7 +80,7 @@ class Cosigning:
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def confirmed(self, log: Shard) -> bool:
-        """Whether as many witnesses as must cosign have said, since this start, that they know no more of the log.
+        """Whether as many witnesses as must cosign have done so, since this start, with what was signed last.
 
         Before that nothing new is signed: on an old copy of the store it would be a second history. Nothing is lost by
         waiting, since without these witnesses there is no quorum either. Raises UncheckableError as `policy` does.
@@ -134,7 +134,8 @@ class Cosigning:
         candidate.note = candidate.note.with_signatures(sorted(lines, key=_time))
         for name in (name for name, group in policy.groups.items() if good.issuperset(group.members)):
             candidate.answered.add(country := CountryCode(name.decode()))
-            self._hear(checkpoint.origin, country, checkpoint.size)
+            self._sizes[checkpoint.origin, country] = checkpoint.size
+            self._heard.setdefault(checkpoint.origin, set()).add(country)
         try:
             policy.check(candidate.note, latest_s)
         except UntrustedError as error:
@@ -188,14 +189,10 @@ class Cosigning:
             raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
         if size > candidate.checkpoint.size:
             return
-        self._hear(origin, mail.country, size)
+        self._sizes[origin, mail.country] = size  # nobody signs this: it says where to ask from, and confirms nothing
         asked = candidate.asked.setdefault(mail.country, _Asked())
         if asked.size != size:
             asked.size, asked.next_ms = size, 0
-
-    def _hear(self, origin: str, country: CountryCode, size: int) -> None:
-        self._sizes[origin, country] = size
-        self._heard.setdefault(origin, set()).add(country)
 
     def _is_beginning(self, older: Checkpoint) -> bool:
         """Whether a checkpoint of this log, signed by us at some time, is a beginning of what is signed now."""

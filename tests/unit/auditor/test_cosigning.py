@@ -333,6 +333,23 @@ def test_an_old_answer_that_comes_again_is_no_sign_of_life(world: Auditors) -> N
     assert node.core.shards()[-1].cosigned_ms == before
 
 
+def test_words_that_nobody_signed_let_no_old_copy_sign(world: Auditors) -> None:
+    """After a start, mails that say in the name of every witness that it knows nothing change nothing."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    node.restart()
+    world.log(1)
+    node.consume()
+    node.core.turn()
+    for name in ("kg", "uz"):
+        assert node.core._cosigning.take(conflict(CountryCode(name), node.origin(), 0, None)) is None
+    node.core.turn()
+    assert Checkpoint.parse(node.note().text).size == 1
+    world.settle()
+    assert Checkpoint.parse(node.note().text).size == 2
+
+
 def test_what_no_log_signed_gets_no_answer(world: Auditors) -> None:
     """A mail under a false name makes no witness write to the country that it names."""
     world.log(2)
