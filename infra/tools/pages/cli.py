@@ -27,7 +27,7 @@ def helps(program: str) -> Iterator[tuple[str, str]]:
     """Yield name and help of the program and of all its commands, parents first."""
     module, name = PROGRAMS[program]
     group: click.Command = getattr(import_module(module), name)
-    yield from _walk(group, click.Context(group, info_name=program, terminal_width=_WIDTH))
+    yield from _walk(group, click.Context(group, info_name=program, terminal_width=_WIDTH, **group.context_settings))
 
 
 def _walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
