@@ -84,6 +84,8 @@ def _expected(pages: Pages, found: Found) -> Iterable[Expected]:
 def _fate(planned: Planned, closed: set[tuple[str, str]]) -> Fate:
     if planned.nature is Nature.POISON:
         return Fate.STOPPED
+    if planned.nature is Nature.CROSSED:
+        return Fate.ANY
     denied = planned.nature is Nature.UNCONSENTED or (planned.sender, planned.case) in closed
     return Fate.DENIED if denied and planned.nature is not Nature.WITHDRAWAL else Fate.DELIVERED
 

@@ -21,6 +21,7 @@ class Nature(StrEnum):
     """What was sent, and with it what must become of it."""
 
     EVENT = "EVENT"  # permitted: delivered once, unless its consent was withdrawn before it in the log
+    CROSSED = "CROSSED"  # an answer on its way while the other side withdraws: whichever a gate sees first decides
     WITHDRAWAL = "WITHDRAWAL"  # delivered once; closes its case for everything behind it
     UNCONSENTED = "UNCONSENTED"  # sealed and signed, but without consent: refused
     POISON = "POISON"  # bytes that are no envelope, or no longer the one that was signed: refused or quarantined

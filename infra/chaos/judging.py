@@ -19,7 +19,7 @@ class Fate(StrEnum):
     DELIVERED = "DELIVERED"
     STOPPED = "STOPPED"  # refused or quarantined
     DENIED = "DENIED"  # refused because nobody consented, or no longer: to deliver it is the worst that can happen
-    ANY = "ANY"  # nobody knows whether it was sent: at most one effect
+    ANY = "ANY"  # nobody knows whether it was sent, or came in time: at most one effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def _run(cast: Cast) -> Result:
             tally = _stores(offices, cases)
         ground.stop_services()
         ground.collect()
-        events = _journal_of_log(ground)
+        events = _journal_of_log(ground, offices)
         _add(tally, examine(ground, (KZ, UZ)))
     finally:
         ground.close()
@@ -314,8 +314,9 @@ def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:
         )
 
 
-def _journal_of_log(ground: Ground) -> int:
+def _journal_of_log(ground: Ground, offices: Offices) -> int:
     """Write into the journal what the gateways put into the outboxes; the keys of its recipient open each envelope."""
+    shelter = ground.member(UZ, "NGO")
     keys = [
         key
         for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO"))
@@ -327,7 +328,9 @@ def _journal_of_log(ground: Ground) -> int:
             block = open_routing(Envelope.parse(line.value), keys).block
             digest = sha256(line.value).hex()
             name, case = block.event_id.hex(), block.referral_id.hex()
-            planned[digest] = Planned(name, case, line.offset, block.sender, block.recipient, Nature.EVENT, digest)
+            answer = block.sender == shelter and block.event_type is not EventType.WITHDRAWAL_ACKNOWLEDGED
+            nature = Nature.CROSSED if answer and block.referral_id in offices.withdrawn else Nature.EVENT
+            planned[digest] = Planned(name, case, line.offset, block.sender, block.recipient, nature, digest)
     path = ground.journal.path
     path.rename(path.with_name("people.jsonl"))
     ground.journal.close()
