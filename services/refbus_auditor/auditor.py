@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,8 +28,6 @@ from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.meters import Meters
 from refbus_auditor.serving import LogServer
-
-_FIRST_DIRECTORY_S = 60.0
 
 
 class Writer:
@@ -124,7 +121,8 @@ class Auditor:
         self.home.close()
 
     def _assemble(self) -> None:
-        directory, country = self._first_directory(), self.settings.country
+        directory, country = self.follower.first(), self.settings.country
+        self.follower.moved.set()  # what is in force at the start may not be logged yet
         own = self.addresses[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
@@ -153,15 +151,6 @@ class Auditor:
             patience_ms,
             self.now_ms,
         )
-
-    def _first_directory(self) -> Directory:
-        deadline = time.monotonic() + _FIRST_DIRECTORY_S
-        while (newest := self.follower.newest()) is None:
-            if time.monotonic() > deadline:
-                raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
-            self.follower.turn()
-        self.follower.moved.set()  # what is in force at the start may not be logged yet
-        return newest
 
     def _require_own_keys(self, directory: Directory) -> None:
         """Refuse to begin with a secret whose keys are not those in the directory: nobody could check the log."""

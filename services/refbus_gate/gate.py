@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +19,7 @@ from refbus.clock import clock_from
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
-from refbus.errors import Code, RefbusError, SetupError
+from refbus.errors import RefbusError
 from refbus.node import collector
 from refbus.node.addresses import addresses
 from refbus.node.consuming import Consumer
@@ -43,7 +42,6 @@ from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 
 _log = logging.getLogger("refbus.gate")
-_FIRST_DIRECTORY_S = 60.0
 _LOOK_MS = 5_000
 """How often events that wait, keys and metrics are looked at when the directory did not move."""
 _FORGET_MS = 3_600_000
@@ -148,7 +146,7 @@ class Gate:
             self.home.close()
 
     def _assemble(self) -> None:
-        directory = self._first_directory()
+        directory = self.follower.first(self.relay.turn)
         settings, home = self.settings, self.home
         self.threads = Threads(self.end)
         threads = settings.threads or os.cpu_count() or 1
@@ -184,15 +182,6 @@ class Gate:
         # No time-out: a record that was given up could be overtaken by the one behind it.
         connect = partial(confluent.producer, self.addresses[country], delivery_timeout_s=0, linger_s=LINGER_S)
         return Pump(self.home.store, country, connect, self.now_ms, settings)
-
-    def _first_directory(self) -> Directory:
-        deadline = time.monotonic() + _FIRST_DIRECTORY_S
-        while (newest := self.follower.newest()) is None:
-            if time.monotonic() > deadline:
-                raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
-            self.follower.turn()
-            self.relay.turn()
-        return newest
 
     def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
         self.meters.wrote(point, changes, took)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from refbus.bus.port import Reader
 from refbus.core.directory import Directory, DirectoryHistory
-from refbus.errors import RefbusError, SetupError, StoreError
+from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.trust.history import History
 from refbus.trust.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
@@ -16,6 +17,7 @@ from refbus.wire.transport import DirectoryFile
 _log = logging.getLogger("refbus.node.directory")
 _BATCH = 500
 _WAIT_S = 1.0
+_FIRST_S = 60.0
 
 
 class DirectoryFollower:
@@ -40,6 +42,19 @@ class DirectoryFollower:
             return self._trust.history.latest
         except RefbusError:
             return None
+
+    def first(self, also: Callable[[], None] = lambda: None) -> Directory:
+        """Return the newest version, waiting a minute for the first one; `also` is done after each turn.
+
+        Raises SetupError DIRECTORY_INVALID when none has come by then, StoreError.
+        """
+        deadline = time.monotonic() + _FIRST_S
+        while (newest := self.newest()) is None:
+            if time.monotonic() > deadline:
+                raise SetupError(Code.DIRECTORY_INVALID, "no verified directory has arrived")
+            self.turn()
+            also()
+        return newest
 
     def take(self, value: bytes) -> bool:
         """Take one record of the directory; True when it puts a newer version in force.
