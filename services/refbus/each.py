@@ -1,0 +1,76 @@
+"""Loops over what came from others, or goes to others: one bad element neither undoes nor delays the rest.
+
+`each` does one step for each element, `alone` wraps the step of a loop that is written out, `async` ones too. What a
+step raises is told and the loop goes on: errors on purpose as they are, a mistake of ours as INTERNAL_ERROR with its
+cause. What would stop every other element too ends the loop at once: the store or its disk, no memory, whatever the
+caller names.
+
+A step that writes needs a transaction of its own, or `inside=tx.connection.begin_nested`: what it did before it failed
+is undone with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeAlias, TypeVar
+
+from refbus.errors import Code, RefbusError, StoreError
+
+_E = TypeVar("_E")
+_T = TypeVar("_T")
+Inside: TypeAlias = Callable[[], AbstractContextManager[object]]
+"""Makes what one step runs in: a savepoint, a transaction."""
+
+
+def each(
+    elements: Iterable[_E],
+    step: Callable[[_E], _T],
+    failed: Callable[[_E, RefbusError], object],
+    *,
+    inside: Inside = nullcontext,
+    stops: tuple[type[Exception], ...] = (),
+) -> list[_T]:
+    """Do `step` for each element and return what came of those that went well, in order.
+
+    `failed` hears of every other one. Raises StoreError, MemoryError, errors of the database that are not about one
+    row, and `stops`; what `failed` raises.
+    """
+    done: list[_T] = []
+    for element in elements:
+        with alone(element, failed, inside=inside, stops=stops):
+            done.append(step(element))
+    return done
+
+
+@contextmanager
+def alone(
+    element: _E,
+    failed: Callable[[_E, RefbusError], object],
+    *,
+    inside: Inside = nullcontext,
+    stops: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
+    """Run the body of a loop so that its failure ends this element only. Arguments and errors as in `each`."""
+    try:
+        with inside():
+            yield
+    except Exception as error:
+        if isinstance(error, (StoreError, MemoryError, *stops)) or _is_of_the_database(error):
+            raise
+        failed(element, _told(error))
+
+
+def _told(error: Exception) -> RefbusError:
+    if isinstance(error, RefbusError):
+        return error
+    mistake = RefbusError(Code.INTERNAL_ERROR, type(error).__name__)
+    mistake.__cause__ = error
+    return mistake
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether the database itself is in trouble, as against one row that it does not take."""
+    from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError  # late: only when something failed
+
+    return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))
