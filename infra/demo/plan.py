@@ -161,6 +161,5 @@ def _guardian(now: datetime) -> dict[str, Any]:
             "authority_until": (now + timedelta(days=365)).date().isoformat(),
             "conflict_checked": True,
         },
-        "majority_on": (now + timedelta(days=3 * 365)).date().isoformat(),
         "assent": "GIVEN",
     }

@@ -13,7 +13,7 @@ from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
-from refbus_gateway import onward, sending
+from refbus_gateway import agecheck, onward, sending
 from refbus_gateway.casefile import CaseFile, parse_case
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
@@ -36,7 +36,7 @@ class Sent:
 
 def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
     """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE."""
-    parse_case(content, now_ms=gateway.now_ms())
+    parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
     name = hashlib.sha256(content).digest()
     known = cases.find(tx, name)
     if known is not None:
@@ -65,7 +65,7 @@ def copies_of(tx: Transaction, case: Case) -> list[int]:
 
 def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes) -> None:
     """Put an edited case file in place of the earlier one; what was sent stays as it was sent."""
-    parse_case(content, now_ms=gateway.now_ms())
+    parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
     body = {**cases.body_of(tx, _own(case)), "file": base64.b64encode(content).decode()}
     cases.replace_body(tx, case, body)
 
@@ -96,6 +96,7 @@ def send_case(
     Raises ConsentError, RuleError, SetupError USAGE when no organisation is named, MalformedError.
     """
     file = file_of(gateway, tx, case)
+    agecheck.require_clear(gateway, tx, case)
     org = to or (file.recipient if isinstance(file.recipient, str) else None)
     if org is None:
         raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from refbus.core.age import Age, AgeRules, day_text, rules_of
 from refbus.core.consent import Assent, GrantorKind, Informed, Method
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Action, DataCategory
@@ -15,8 +16,10 @@ from refbus_gateway.gateway import Gateway
 _DAY_MS = 86_400_000
 
 
-def form(gateway: Gateway, case: CaseFile, to: str | None) -> dict[str, Any]:
+def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str, Any]:
     """Return the form. Every answer of the person is empty; what follows from the case and the policy is filled in.
+
+    `age` is that of the case: a form for whoever may be a child asks when that person comes of age.
 
     Raises UncheckableError when there is no directory yet.
     """
@@ -35,6 +38,7 @@ def form(gateway: Gateway, case: CaseFile, to: str | None) -> dict[str, Any]:
             + ", ".join(sorted({lang for each in policy.notices.values() for lang in each.languages})),
         },
         "grantor": {"kind": f"one of {', '.join(GrantorKind)}"},
+        **_majority(age, rules_of(policy)),
         "assent": f"one of {', '.join(Assent)}",
         "method": f"one of {', '.join(Method)}",
         "interpreter": None,
@@ -50,6 +54,13 @@ def form(gateway: Gateway, case: CaseFile, to: str | None) -> dict[str, Any]:
         "deny": [],
         "denied_recipients": [],
     }
+
+
+def _majority(age: Age, rules: AgeRules) -> dict[str, str]:
+    if not age.child:
+        return {}
+    known = None if age.majority_ms is None else day_text(age.majority_ms, rules)
+    return {"majority_on": known or "the day on which the child comes of age, the latest that it can be"}
 
 
 def categories(case: CaseFile) -> list[DataCategory]:

@@ -17,7 +17,7 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.errors import Code, ConsentError, RuleError
 from refbus.wire.consent import encode_record, encode_signed
-from refbus_gateway import consenting, telling
+from refbus_gateway import agecheck, consenting, telling
 from refbus_gateway.consentfile import ConsentForm
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, disclosures
@@ -65,13 +65,15 @@ def grant(
 ) -> Version:
     """Sign and keep what the person said about one organisation; a later version when there is one already.
 
-    Raises UncheckableError ORGANISATION_UNKNOWN, ConsentError NOTICE_UNKNOWN, MalformedError, RuleError
-    CONSENT_FORM_OLD for what was said before the newest version: it cannot be used a second time;
+    Raises UncheckableError ORGANISATION_UNKNOWN, ConsentError NOTICE_UNKNOWN, CaseInvalidError when the form and the
+    case do not speak of the same age, MalformedError, RuleError CONSENT_FORM_OLD for what was said before the newest
+    version: it cannot be used a second time;
     CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
     """
     case.require_live()
     country = gateway.organisation(org).country
     record = form.record(gateway, cases.counterpart(tx, case, org), country)
+    record = agecheck.with_majority(gateway, tx, case, record)
     last = newest(gateway, tx, case, org)
     if last is None:
         record = dataclasses.replace(record, consent_id=ConsentId(secrets.token_bytes(16)), version=1)

@@ -20,7 +20,7 @@ from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import answers, audit, consenting, course, effects, legal, notices
+from refbus_gateway import agecheck, answers, audit, consenting, course, effects, legal, notices
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
@@ -28,7 +28,7 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.verifying import UndecryptableError, authenticated, verified
+from refbus_gateway.verifying import UndecryptableError, Verified, authenticated, verified
 
 
 def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: inbox.Position) -> bool:
@@ -73,7 +73,7 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
         return False
     referral = _referral(gateway, tx, block)
     _check_role(tx, referral, block)
-    _check_consent(gateway, tx, referral, block)
+    _check_consent(gateway, tx, referral, event)
     status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
     gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
     stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())
@@ -140,9 +140,9 @@ def _check_role(tx: Transaction, referral: Referral, block: RoutingBlock) -> Non
         raise RuleError(Code.ROLE_NOT_ALLOWED, block.event_type)
 
 
-def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> None:
+def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:
     """Keep the record that came along and decide, on all records that are known here. Raises ConsentError."""
-    case = cases.get(tx, referral.case_id)
+    case, block = cases.get(tx, referral.case_id), event.block
     if block.consent_record is not None:
         effects.check_record(gateway, tx, case, block)
         consents.keep(tx, case, block.consent_record, gateway.now_ms())
@@ -150,6 +150,7 @@ def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, block:
         legal.require_basis(gateway, tx, case, block)
     if consenting.needs_permit(block):
         consenting.require_permit(gateway, tx, case, block)
+        agecheck.require_true_age(block, event.payload, gateway.directory())
 
 
 def _set_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, state: AsideState, error: RefbusError) -> bool:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from refbus.core.age import AgeGroup
 from refbus.core.consent_rules import minor_until
 from refbus.core.course import state_of
 from refbus.core.directory import OrgRole
@@ -20,10 +21,10 @@ from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
 from refbus.wire.consent import decode_signed
 from refbus.wire.fields import FieldSpec
-from refbus_gateway import casework, course, sending
+from refbus_gateway import agecheck, casework, course, sending
 from refbus_gateway.casefile import CaseFile
 from refbus_gateway.casefile.asked import written_fields
-from refbus_gateway.casefile.problems import Problems
+from refbus_gateway.casefile.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.casefile.values import read_record
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
@@ -37,6 +38,7 @@ _FROM_CASE: Final = frozenset(
     {
         "fictional",
         "person",
+        "adult_judgement",
         "guardian",
         "safe_contact",
         "location",
@@ -73,11 +75,13 @@ def begin(
     """Begin the return of the person of an own case, to an organisation in the home country.
 
     The same wish to the same organisation again changes nothing. Raises CaseInvalidError with every problem of
-    `document`, ConsentError, RuleError PROTECTED_FROM_EMBASSY, UncheckableError ORGANISATION_UNKNOWN.
+    `document` (AGE_CONTRADICTS when it says another age than the case), ConsentError, RuleError PROTECTED_FROM_EMBASSY,
+    UncheckableError ORGANISATION_UNKNOWN.
     """
     problems = Problems()
     wish = read_record(wish_fields(), document, "", problems)
     problems.raise_if_any()
+    _require_age(gateway, tx, case, wish["is_minor"])
     gateway.organisation(org)
     file = casework.file_of(gateway, tx, case)
     fields = {**_taken_over(file, withhold), **wish}
@@ -179,6 +183,15 @@ def open_guards(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[
     view = course.view_of(tx, referral)
     waiting = view.kind is CourseKind.REPATRIATION and view.state in BEFORE_JOURNEY
     return gaps(referrals.events_of(tx, referral), gateway.now_ms()) if waiting else ()
+
+
+def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) -> None:
+    """Hold a wish to the age that the case tells: the guards for minors follow from it."""
+    agecheck.require_clear(gateway, tx, case)
+    age = agecheck.age_in_case(gateway, tx, case)
+    if is_minor is not age.child:
+        code = Code.AGE_UNKNOWN if age.group is AgeGroup.UNKNOWN else Code.AGE_CONTRADICTS
+        raise CaseInvalidError([Problem("is_minor", code, "the case says otherwise: correct one of them")])
 
 
 def _taken_over(file: CaseFile, withhold: Collection[DataCategory]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from refbus.crypto.framing import sha256
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RuleError, UncheckableError
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
-from refbus_gateway import audit, consenting, course, legal
+from refbus_gateway import agecheck, audit, consenting, course, legal
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, disclosures, outbox, referrals
@@ -176,7 +176,9 @@ def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: Rou
     if not consenting.needs_permit(block):
         _require_residency(gateway, block)
         return block
-    permit = consenting.require_permit(gateway, tx, cases.get(tx, referral.case_id), block)
+    case = cases.get(tx, referral.case_id)
+    permit = consenting.require_permit(gateway, tx, case, block)
+    agecheck.require_same_age(gateway, tx, case, permit.record)
     _require_residency(gateway, block)
     return dataclasses.replace(block, consent_record=permit.record)
 

@@ -12,7 +12,7 @@ from refbus.core.course import BEGINS, CourseView
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
-from refbus_gateway import acting, answers, audit, consenting, course, legal, onward
+from refbus_gateway import acting, agecheck, answers, audit, consenting, course, legal, onward
 from refbus_gateway.audit import Decided
 from refbus_gateway.casefile.view import Sections, render
 from refbus_gateway.gateway import Gateway
@@ -83,6 +83,7 @@ def _hidden(gateway: Gateway, tx: Transaction, referral: Referral, event: Event)
             legal.require_basis(gateway, tx, case, event.block)
         elif consenting.needs_permit(event.block):
             consenting.require_permit(gateway, tx, case, event.block)
+            agecheck.require_true_age(event.block, course.payload_of(event), gateway.directory())
     except ConsentError as error:
         return error.reasons
     return ()

@@ -16,7 +16,7 @@ from refbus.core.machine import Role
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError
 from refbus.wire.transport import InboxRecord
-from refbus_gateway import acting, amending, telling
+from refbus_gateway import acting, amending, casework, telling
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.consents import Version
 from refbus_gateway.gateway import Gateway
@@ -236,6 +236,9 @@ def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
     with pytest.raises(ConsentError) as refused:
         refer(own.kz, case, again=True)
     assert Code.GRANTOR_NOT_ENTITLED in refused.value.reasons
+    with own.kz.store.write() as tx:
+        of_age = case_file(about="Fictional: now of age", person={"prs_FirstName": "Тўқима бола", "is_minor": False})
+        casework.update_case(own.kz, tx, cases.get(tx, case), of_age)
     assert amend(own.kz, case, "majority", consent_file()).change is ConsentChange.MAJORITY_REACHED
     assert refer(own.kz, case, again=True)
 

@@ -46,7 +46,8 @@ class Homecoming:
     def __init__(self, road: Road, name: str, *, consent: dict[str, Any] | None = None, **wish: Any) -> None:
         """Begin it, under a consent to all purposes of a return."""
         self.road = road
-        self.case = new_case(road.kz, case_file(about=f"Fictional: {name}"))
+        who = {"prs_FirstName": "Тўқима шахс", "is_minor": wish.get("is_minor", False)}
+        self.case = new_case(road.kz, case_file(about=f"Fictional: {name}", person=who))
         permit = {
             "purposes": RETURN_PURPOSES,
             "actions": ["DISCLOSE", "REPORT_BACK"],

@@ -73,6 +73,7 @@ def _policy(value: object) -> CountryPolicy:
         emergency_review_hours=fields.integer("emergency_review_hours", 1, 720),
         assent_age=fields.integer("assent_age", 0, 18),
         notify_subject=fields.flag("notify_subject"),
+        utc_offset_min=fields.integer("utc_offset_min", -720, 840) if "utc_offset_min" in fields else 0,
         audit_quorum=fields.integer("audit_quorum", 0, MAX_QUORUM),
     )
     for part in (residency, clocks, fields):

@@ -57,7 +57,7 @@ def cross_read_problems(old: Document, new: Document) -> list[str]:
         for full in (True, False):
             try:
                 written, read = Codec(writer), Codec(reader)
-                written.resolve(written.encode(_sample(writer, {}, full=full)), read)
+                written.resolve(written.encode(_sample(writer, _named(writer), full=full)), read)
             except (RefbusError, KeyError, TypeError, ValueError) as error:
                 found.append(f"{title}: a {'full' if full else 'minimal'} value is not readable ({error})")
     return found
@@ -144,14 +144,24 @@ _ABSENT = object()
 _SCALARS: dict[str, Any] = {"string": "x", "bytes": b"x", "int": 1, "long": 1, "boolean": True, "null": None}
 
 
+def _named(kind: Any) -> Document:
+    """Return every named type by its name, also one whose definition stands in a part that is left out."""
+    if isinstance(kind, list):
+        return {name: found for each in kind for name, found in _named(each).items()}
+    if not isinstance(kind, dict):
+        return {}
+    inner = [field["type"] for field in kind.get("fields", ())] + [
+        kind[key] for key in ("type", "items") if key in kind
+    ]
+    return {**({kind["name"]: kind} if "name" in kind else {}), **_named(inner)}
+
+
 def _sample(kind: Any, named: Document, *, full: bool) -> Any:
     """Return a value of a type: with every optional part, or with none."""
     if isinstance(kind, list):
         return _sample(kind[-1] if full else kind[0], named, full=full)
     if isinstance(kind, str):
         return _SCALARS[kind] if kind in _SCALARS else _sample(named[kind], named, full=full)
-    if "name" in kind:
-        named[kind["name"]] = kind
     match kind["type"]:
         case "record":
             return {field["name"]: _sample(field["type"], named, full=full) for field in kind["fields"]}

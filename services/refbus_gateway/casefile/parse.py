@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from refbus.core.age import AgeRules
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId, parse_country, parse_org_id
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import categories_of, payload_fields
+from refbus_gateway.casefile.ages import check_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.routing import ROUTING_FIELDS, check_routing, reply_by
 from refbus_gateway.casefile.text import printable, read_json
@@ -54,8 +56,11 @@ def case_fields() -> tuple[FieldSpec, ...]:
     return tuple(spec for spec in payload_fields(EventType.REFERRAL_REQUESTED) if spec.name not in _NOT_WRITTEN)
 
 
-def parse_case(data: bytes, *, now_ms: int) -> CaseFile:
-    """Return the case in `data`, at most 1 MiB of JSON in UTF-8. Raises CaseInvalidError with every problem."""
+def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> CaseFile:
+    """Return the case in `data`, at most 1 MiB of JSON in UTF-8. Raises CaseInvalidError with every problem.
+
+    `desk`: a person brings the file now, so its dates are judged, by these rules of the country; what is stored was.
+    """
     document = read_json(data)
     problems = Problems()
     specs = case_fields()
@@ -63,6 +68,9 @@ def parse_case(data: bytes, *, now_ms: int) -> CaseFile:
     check_routing(document, now_ms, problems)
     fields = read_record(specs, content, "", problems)
     problems.raise_if_any()
+    if desk is not None:
+        check_fields(fields, desk, now_ms, problems)
+        problems.raise_if_any()
     return CaseFile(
         recipient=_recipient(document["recipient"]),
         purpose=Purpose(document["purpose"]),

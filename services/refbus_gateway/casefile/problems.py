@@ -42,6 +42,10 @@ class Problems:
         """Note a word that is not in its list (UNKNOWN_VALUE)."""
         self._found.append(Problem(path, Code.UNKNOWN_VALUE, advice))
 
+    def add(self, problem: Problem) -> None:
+        """Note a problem that has a code of its own."""
+        self._found.append(problem)
+
     def raise_if_any(self) -> None:
         """Raise CaseInvalidError when anything was noted."""
         if self._found:

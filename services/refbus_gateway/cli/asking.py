@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from refbus.core.age import Age
 from refbus.core.consent import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.vocabulary import Action, DataCategory
 from refbus_gateway.casefile import CaseFile
@@ -18,7 +19,7 @@ from refbus_gateway.gateway import Gateway
 _DAY_MS = 86_400_000
 
 
-def ask_consent(gateway: Gateway, case: CaseFile, to: str | None) -> bytes:
+def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> bytes:
     """Return a filled-in consent form. Questions go to standard error. Raises UncheckableError without a directory."""
     policy = gateway.policy()
     named = case.recipient if isinstance(case.recipient, str) else None
@@ -52,7 +53,7 @@ def ask_consent(gateway: Gateway, case: CaseFile, to: str | None) -> bytes:
         "deny": [],
         "denied_recipients": [],
     }
-    if document["grantor"]["kind"] in {GrantorKind.PARENT, GrantorKind.LEGAL_GUARDIAN}:
+    if age.child and age.majority_ms is None:  # else it follows from the birth date
         document["majority_on"] = _text("The child comes of age on (a day)")
     return json.dumps(document).encode()
 

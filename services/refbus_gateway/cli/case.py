@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from refbus_gateway.store.cases import Case
     from refbus_gateway.store.session import Transaction
 
+_AGES = {
+    "ADULT": "an adult",
+    "CHILD": "a child: a guardian consents, and the child is asked",
+    "UNKNOWN": "not known, so treated as a child; write the birth date, is_minor, or adult_judgement",
+}
 CASE = "CASE is the number of a case, or its case file."
 
 
@@ -100,7 +105,7 @@ def list_(session: Session) -> None:
 def show(session: Session, case: str) -> None:
     """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
     from refbus.core.vocabulary import EventType  # late: only needed here
-    from refbus_gateway import amending, casework
+    from refbus_gateway import agecheck, amending, casework
     from refbus_gateway.casefile import render
     from refbus_gateway.cli.show import ending_lines, section_lines
 
@@ -108,16 +113,19 @@ def show(session: Session, case: str) -> None:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
         endings = amending.endings(session.gateway, tx, found)
+        age = agecheck.age_in_case(session.gateway, tx, found)
     sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
     value = {
         "case": found.id,
         "purpose": file.purpose,
         "priority": file.priority,
         "categories": sorted(file.categories),
+        "age": age.group,
         "consents_ending": [asdict(each) for each in endings],
         "content": sections,
     }
     lines = [f"Case {found.id}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
+    lines += [f"  Age: {_AGES[age.group]}", *(f"  AGE_CONTRADICTS: {clash}" for clash in age.contradictions)]
     session.tell(value, [*lines, *ending_lines(endings), *section_lines(sections)])
 
 

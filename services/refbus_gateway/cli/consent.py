@@ -24,13 +24,15 @@ def new(session: Session, case: str, to: str | None) -> None:
     """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
     import json  # late: only needed here
 
-    from refbus_gateway import casework
+    from refbus_gateway import agecheck, casework
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentform import form
 
     with session.gateway.store.write() as tx:
-        file = casework.file_of(session.gateway, tx, resolve(session, tx, case))
-    click.echo(json.dumps(form(session.gateway, file, to), ensure_ascii=False, indent=2))
+        found = resolve(session, tx, case)
+        file = casework.file_of(session.gateway, tx, found)
+        age = agecheck.age_in_case(session.gateway, tx, found)
+    click.echo(json.dumps(form(session.gateway, file, to, age), ensure_ascii=False, indent=2))
 
 
 @group.command()
@@ -41,7 +43,7 @@ def new(session: Session, case: str, to: str | None) -> None:
 @with_session
 def grant(session: Session, case: str, file: Path | None, to: str | None) -> None:
     """Take down what the person said about one organisation, and sign it. A later answer is a new version."""
-    from refbus_gateway import casework, consents  # late: the help needs none of it
+    from refbus_gateway import agecheck, casework, consents  # late: the help needs none of it
     from refbus_gateway.cli.asking import ask_consent
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentfile import parse_consent
@@ -50,8 +52,8 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     gateway = session.gateway
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        held = casework.file_of(gateway, tx, found)
-    content = ask_consent(gateway, held, to) if file is None else read_limited(file, casework.MAX_CASE_FILE)
+        held, age = casework.file_of(gateway, tx, found), agecheck.age_in_case(gateway, tx, found)
+    content = ask_consent(gateway, held, to, age) if file is None else read_limited(file, casework.MAX_CASE_FILE)
     form = parse_consent(content, now_ms=gateway.now_ms())
     with gateway.store.write() as tx:
         done = consents.grant(gateway, found, tx, form.organisation, form)
