@@ -1,7 +1,7 @@
 """Keep the schemas compatible: `python -m tools.schemas check | keep NAME | lock`.
 
-check   compare the files with schemas/LOCK, and every payload schema with every locked older version of it
-keep    copy a payload schema to schemas/history before it is changed
+check   compare the files with schemas/LOCK, and every schema with every locked older version of it
+keep    copy a schema to schemas/history before it is changed
 lock    write schemas/LOCK, only when the check finds nothing but new versions
 """
 
@@ -72,20 +72,19 @@ def breaking(folder: Path) -> list[str]:
         before = locked.get((entry.kind, entry.name))
         if entry.kind == "codelist":
             found += _code_list_problems(before, entry)
-        elif entry.kind == "wire" and before is not None and before.guard != entry.guard:
-            found.append(f"wire {entry.name}: changed; a new format needs a new version in the header")
-        elif entry.kind == "events":
-            found += _event_problems(folder, before, entry)
+        elif entry.kind in {"events", "wire"}:
+            found += _version_problems(folder, before, entry)
     current = {(entry.kind, entry.name) for entry in entries(folder)}
     found += [f"{kind} {name}: removed" for kind, name in sorted(locked.keys() - current)]
     return found
 
 
 def keep(folder: Path, name: str) -> Path:
-    """Copy a payload schema to the history under its guarded hash and return the copy."""
-    source = folder / "events" / f"{name}.avsc"
+    """Copy a schema to the history under its guarded hash and return the copy."""
+    kind = "wire" if (folder / "wire" / f"{name}.avsc").is_file() else "events"
+    source = folder / kind / f"{name}.avsc"
     text = source.read_text(encoding="utf-8")
-    target = folder / "history" / "events" / f"{name}.{_guard(source)[:16]}.avsc"
+    target = folder / "history" / kind / f"{name}.{_guard(source)[:16]}.avsc"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target
@@ -93,7 +92,7 @@ def keep(folder: Path, name: str) -> Path:
 
 def entries(folder: Path) -> Iterator[Entry]:
     """Yield what LOCK should say of the files that are there."""
-    for kind in ("events", "history/events", "wire"):
+    for kind in ("events", "history/events", "wire", "history/wire"):
         for path in sorted((folder / kind).glob("*.avsc")):
             yield Entry(kind, path.stem, load_codec(path).fingerprint.hex(), _guard(path), _sha256(path))
     for path in sorted((folder / "codelists").glob("*.json")):
@@ -109,16 +108,17 @@ def _lock(folder: Path) -> int:
     return code
 
 
-def _event_problems(folder: Path, before: Entry | None, entry: Entry) -> Iterator[str]:
-    """Compare a payload schema with every version in the history, where the locked one must be once it is replaced."""
-    older = sorted((folder / "history" / "events").glob(f"{entry.name}.*.avsc"))
-    new = _document(folder / "events" / f"{entry.name}.avsc")
+def _version_problems(folder: Path, before: Entry | None, entry: Entry) -> Iterator[str]:
+    """Compare a schema with every version in the history, where the locked one must be once it is replaced."""
+    older = sorted((folder / "history" / entry.kind).glob(f"{entry.name}.*.avsc"))
+    new = _document(folder / entry.kind / f"{entry.name}.avsc")
     for path in older:
         for problem in problems(_document(path), new):
-            yield f"events {entry.name} against {path.stem}: {problem}"
+            yield f"{entry.kind} {entry.name} against {path.stem}: {problem}"
     replaced = before is not None and before.guard != entry.guard
     if before is not None and replaced and before.guard not in {_guard(path) for path in older}:
-        yield f"events {entry.name}: the locked version is not in history; restore it and run `keep {entry.name}` first"
+        again = f"restore it and run `keep {entry.name}` first"
+        yield f"{entry.kind} {entry.name}: the locked version is not in history; {again}"
 
 
 def _code_list_problems(before: Entry | None, entry: Entry) -> Iterator[str]:

@@ -115,15 +115,20 @@ class Decider:
             envelope_sha256=opened.envelope_sha256,
             identity=None if block is None else event_identity(block),
             hop=opened.passed is not None,
+            destination=verdict.destination if isinstance(verdict, Forward) else None,
         )
 
     def _account(
         self, opened: Opened, verdict: Verdict, decision_id: bytes, answer: Answer, before: RecordRow | None
     ) -> None:
-        """Write the row by which the record is counted and recognised. A repeat is counted only."""
+        """Write the row by which the record is counted and recognised. A repeat is counted only.
+
+        Only what leaves this country is found by its envelope: whoever sends it back over a border changes nothing.
+        """
         repeat = isinstance(verdict, Duplicate) or opened.hop is not None
         block, view = opened.block, self.view
-        envelope_sha256 = None if repeat else opened.envelope_sha256
+        here = self.batch.point is Point.EGRESS
+        envelope_sha256 = opened.envelope_sha256 if here and not repeat else None
         row = RecordRow(
             topic=opened.record.topic,
             offset=opened.record.offset,

@@ -31,11 +31,11 @@ STAMP_WAIT_MS = DAY_MS
 def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
     """Decide about one record of a border topic."""
     about = About(Point.INGRESS)
-    if opened.hop is not None:
-        return Forward(about, batch.keys.country, ())
-    if opened.notice is not None and not view.record_seen(opened.sha256):
-        known = view.sent(opened.notice.envelope_sha256) is not None
-        return Forward(about, batch.keys.country, ()) if known else Refuse(about, (Code.NOT_A_PARTY,), None)
+    said = opened.hop or opened.notice
+    if said is not None and (opened.hop is not None or not view.record_seen(opened.sha256)):
+        without_effect = opened.hop is not None and view.sent(said.envelope_sha256) is None  # forgotten, or lost
+        counts = without_effect or view.may_confirm(said.envelope_sha256, batch.origin)
+        return Forward(about, batch.keys.country, ()) if counts else Refuse(about, (Code.NOT_A_PARTY,), None)
     if opened.presented is not None:
         return decide_ingress(opened.presented, view, batch.directories, batch.now_ms)
     if not resumed and _stamp_unknown(opened) and not view.record_seen(opened.sha256):
@@ -96,15 +96,21 @@ class Ingress:
         self._to_origin(partial(hop_receipt, batch.keys, batch.origin, digest, outcome, batch.now_ms))
 
     def _across(self, hop: HopReceipt) -> None:
-        """Tell the sender, once, that the other country's gate has signed for its envelope."""
+        """Tell the sender, once, what the other country's gate has signed for, with that signature."""
         sent, first = self.view.sent(hop.envelope_sha256), self.view.taken(hop.envelope_sha256)
-        if sent is None or not first or hop.outcome is not HopOutcome.TAKEN:
+        if sent is None or not first:
             return
         batch, answer = self.batch, sent.answer
         public = None if answer.told is None else public_key_of(batch.directories.latest, answer.told, batch.now_ms)
         if answer.told is None or public is None:
             return
-        said = replace(Said.of(answer, answer.told, sent.decision_id), outcome=NoticeOutcome.TAKEN)
+        taken = hop.outcome is HopOutcome.TAKEN
+        said = replace(
+            Said.of(answer, answer.told, sent.decision_id),
+            outcome=NoticeOutcome.TAKEN if taken else NoticeOutcome.QUARANTINED,
+            codes=() if taken else (Code.SET_ASIDE_THERE,),
+            receipt=hop.encode(),
+        )
         self.work.to_inbox(answer.told, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
 
     def _to_origin(self, make: Callable[[], bytes]) -> None:

@@ -15,7 +15,8 @@ from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.passage import Pass, Presented
 from refbus.crypto.framing import lp, sha256, u64be
-from refbus.crypto.signing import LABEL_HOP, LABEL_PASS, Signatures, verify, verify_ed25519
+from refbus.crypto.signing import LABEL_PASS, Signatures, verify
+from refbus.envelope.confirmations import verify_hop
 from refbus.envelope.consent import evidence_of
 from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
@@ -55,12 +56,6 @@ class Opened:
 def pass_message(envelope_sha256: bytes, origin: str, destination: str, hour: int) -> bytes:
     """Return what an exit stamp signs behind its label: SHA256(envelope) || LP(from) || LP(to) || u64be hour."""
     return envelope_sha256 + lp(origin.encode()) + lp(destination.encode()) + u64be(hour)
-
-
-def hop_message(receipt: HopReceipt) -> bytes:
-    """Return what a hop receipt signs behind its label."""
-    countries = lp(receipt.from_country.encode()) + lp(receipt.to_country.encode())
-    return receipt.envelope_sha256 + countries + lp(receipt.outcome.encode()) + u64be(receipt.hour)
 
 
 class EvidenceCache:
@@ -186,7 +181,7 @@ class Opener:
         receipt = HopReceipt.parse(body)
         if receipt.from_country != self.identity.country or receipt.to_country != origin:
             raise UntrustedError(Code.PASS_INVALID, "countries of a receipt")
-        verify_ed25519(self._gate_key(origin, receipt.kid), LABEL_HOP, hop_message(receipt), receipt.ed25519)
+        verify_hop(receipt, self._gate_key(origin, receipt.kid))
         return receipt
 
     def _gate_key(self, country: CountryCode, kid: KeyId) -> SigningKey:

@@ -16,7 +16,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.passage import Outcome
 from refbus.core.verdicts import About
-from refbus.crypto.signing import LABEL_HOP, sign_ed25519
+from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
 from refbus.errors import Code, SetupError
 from refbus.wire.transport import (
@@ -24,13 +24,12 @@ from refbus.wire.transport import (
     BorderRecord,
     GateNotice,
     HopOutcome,
-    HopReceipt,
     NoticeKind,
     NoticeOutcome,
     RelayedNotice,
 )
 from refbus_gate.names import GateKeys
-from refbus_gate.opening import HOUR_MS, hop_message
+from refbus_gate.opening import HOUR_MS
 from refbus_gate.remembered import Answer
 
 ZERO_HASH = bytes(32)
@@ -46,19 +45,16 @@ def nothing_stated() -> bytes:
 
 def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, outcome: HopOutcome, now_ms: int) -> bytes:
     """Return the signed border record which tells the gate of `origin` that the envelope is in this store."""
-    unsigned = HopReceipt(
-        envelope_sha256, origin, keys.country, outcome, now_ms // HOUR_MS, keys.pair.kid, ed25519=bytes(64)
-    )
-    signature = sign_ed25519(keys.pair, LABEL_HOP, hop_message(unsigned))
-    signed = HopReceipt(envelope_sha256, origin, keys.country, outcome, unsigned.hour, keys.pair.kid, ed25519=signature)
-    return BorderRecord(BorderKind.HOP, signed.encode()).encode()
+    signed = sign_hop(keys.pair, envelope_sha256, (origin, keys.country), (outcome, now_ms // HOUR_MS))
+    return BorderRecord(BorderKind.HOP, signed).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a notice tells one organisation. Hashes 32 bytes; counts and hashes of the inbox are for heartbeats.
 
-    The last five are about a deadline: its course, kind, step, when it was due (UTC ms), whose turn it is.
+    Five are about a deadline: its course, kind, step, when it was due (UTC ms), whose turn it is. `receipt` is the hop
+    receipt of the destination's gate, as signed.
     """
 
     to: OrgId
@@ -75,6 +71,7 @@ class Said:
     level: int = 0
     due_ms: int = 0
     responsible: str = ""
+    receipt: bytes = b""
 
     @classmethod
     def of(cls, answer: Answer, to: OrgId, decision_id: bytes) -> Said:
@@ -118,6 +115,7 @@ def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int, stated: State
         due_ms=said.due_ms,
         responsible=said.responsible,
         statement=stated(),
+        receipt=said.receipt,
     )
     return seal_notice(told, said.to, public, keys.pair)
 

@@ -12,7 +12,7 @@ from typing import Any
 from refbus.core.consent import Evidence, KnownConsent, Withdrawal
 from refbus.core.denials import Denials
 from refbus.core.facts import EventFact, SystemEvent
-from refbus.core.ids import CaseHandle, ConsentId, EventId, OrgId, SubjectRef
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, SubjectRef
 from refbus.core.passage import KnownReferral, Outcome
 from refbus.core.vocabulary import EventType, Priority
 from refbus.crypto.framing import sha256
@@ -23,7 +23,8 @@ from refbus.wire.consent import decode_record, encode_record
 class Answer:
     """What was decided about a record, and whom it concerns: enough to answer a resend as the first time.
 
-    Hashes 32 bytes. `told` is the organisation that hears of it, None while nobody is verified.
+    Hashes 32 bytes. `told` is the organisation that hears of it, None while nobody is verified. `destination` is where
+    a forwarded event went; None in what the first release wrote.
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class Answer:
     envelope_sha256: bytes | None
     identity: bytes | None
     hop: bool  # whether the gate of origin did let it out, so that a hop receipt is due
+    destination: CountryCode | None = None
 
     def encode(self) -> bytes:
         """Return the bytes to be sealed."""
@@ -45,15 +47,18 @@ class Answer:
                 _hex(self.envelope_sha256),
                 _hex(self.identity),
                 self.hop,
+                self.destination,
             ]
         )
 
     @classmethod
     def parse(cls, data: bytes) -> Answer:
         """Return what `encode` wrote."""
-        outcome, codes, told, event_id, envelope, identity, hop = json.loads(data)
+        outcome, codes, told, event_id, envelope, identity, hop, *later = json.loads(data)
         org = None if told is None else OrgId(told)
-        return cls(Outcome(outcome), tuple(codes), org, _raw(event_id), _raw(envelope), _raw(identity), bool(hop))
+        ids = (_raw(event_id), _raw(envelope), _raw(identity))
+        destination = CountryCode(later[0]) if later and later[0] is not None else None
+        return cls(Outcome(outcome), tuple(codes), org, *ids, bool(hop), destination)
 
 
 def encode_referral(known: KnownReferral) -> bytes:

@@ -16,7 +16,7 @@ from refbus.core.consent import Evidence, KnownConsent
 from refbus.core.denials import Denials, matters, note
 from refbus.core.facts import remember
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
-from refbus.core.passage import KnownReferral
+from refbus.core.passage import KnownReferral, Outcome
 from refbus.core.verdicts import (
     AddDisclosure,
     AddReferralFact,
@@ -148,12 +148,21 @@ class View:
         """Return the decision by which an envelope left this country."""
         return self._sent.get(self.key(ENVELOPE, envelope_sha256))
 
+    def may_confirm(self, envelope_sha256: bytes, country: CountryCode) -> bool:
+        """Return whether the gate of `country` may say what became of an envelope: it was let out to there.
+
+        A row that an earlier release wrote names no destination; then the row that waits does, or nobody can tell and
+        the sender's gateway, which knows, decides.
+        """
+        key = self.key(ENVELOPE, envelope_sha256)
+        sent = self._sent.get(key)
+        if sent is None or sent.answer.outcome is not Outcome.FORWARDED:
+            return False
+        return (self._awaited.get(key) or sent.answer.destination) in {None, country}
+
     def taken(self, envelope_sha256: bytes) -> bool:
         """Note that the destination's gate has signed for an envelope; False when that was known before."""
-        key = self.key(ENVELOPE, envelope_sha256)
-        first = key in self._awaited
-        self._awaited.discard(key)
-        return first
+        return self._awaited.pop(self.key(ENVELOPE, envelope_sha256), None) is not None
 
     def decided(self, opened: Opened) -> Decided | None:
         """Return the earlier decision about this record, or about the same signed bytes."""

@@ -64,8 +64,11 @@ def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified
 
 
 def _acknowledged(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
+    """End the retries of the withdrawals that the sender of this answer was told; it speaks for nobody else."""
     answer = event.payload["result"]
     for row in consents.of_consent(tx, event.payload["consent_id"], case_id=_case(tx, stored).id, outgoing=True):
+        if not referrals.same_counterpart(tx, row.event_row, stored.id):
+            continue
         if row.acknowledged_ms is None or row.answer == "STOPPED" or answer == "ERASED":  # erased later is progress
             consents.acknowledge(tx, row.id, answer, event.payload["retention_reason"], gateway.now_ms())
 

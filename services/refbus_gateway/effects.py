@@ -53,7 +53,7 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
         case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
             _departing(gateway, tx, referral)
         case EventType.UNDECRYPTABLE:
-            _undecryptable(gateway, tx, event)
+            _undecryptable(gateway, tx, stored, event)
         case _:
             pass
 
@@ -75,9 +75,10 @@ def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
         inbox.raise_alarm(tx, missing[0], f"return {referral.id} departs with {' '.join(missing)}", gateway.now_ms())
 
 
-def _undecryptable(gateway: Gateway, tx: Transaction, event: Verified) -> None:
+def _undecryptable(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
+    """Seal an event again whose envelope did not open; only the organisation that it is for may ask."""
     row = outbox.by_sha256(tx, event.payload["envelope_sha256"])
-    if row is None or row.event_id is None or row.sha256 != event.payload["envelope_sha256"]:
+    if row is None or row.event_id is None or not referrals.same_counterpart(tx, row.event_id, stored.id):
         raise UntrustedError(Code.NOT_A_PARTY, "about an envelope that is not ours")
     if event.payload["reason"] == "UNKNOWN_SCHEMA":
         inbox.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())

@@ -6,10 +6,11 @@ from typing import Final
 
 from refbus.audit.statement import Statement
 from refbus.core.directory import OrgRole, SigningKey
-from refbus.core.ids import KeyId, OrgId
+from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
+from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
-from refbus.errors import Code, MalformedError, UntrustedError
-from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
+from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
+from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway import timers
 from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
 from refbus_gateway.store import consents, inbox, outbox, referrals, statements
@@ -37,7 +38,7 @@ _NEXT = {
     NoticeOutcome.FORWARDED: RowState.FORWARDED,
     NoticeOutcome.DUPLICATE: RowState.FORWARDED,
     NoticeOutcome.HELD: RowState.HELD,
-    NoticeOutcome.TAKEN: RowState.TAKEN,
+    NoticeOutcome.TAKEN: RowState.FORWARDED,  # our gate's word alone
 }
 _RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWARDED: 2, RowState.TAKEN: 3}
 
@@ -45,7 +46,7 @@ _RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWAR
 def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Position) -> None:
     """Verify one sealed notice and act on it; `position` is where the inbox stood before it.
 
-    Raises UntrustedError OPEN_FAILED, NOT_A_PARTY; UncheckableError KEY_UNKNOWN; MalformedError.
+    Raises UntrustedError OPEN_FAILED, NOT_A_PARTY, RECEIPT_INVALID; UncheckableError KEY_UNKNOWN; MalformedError.
     """
     notice = open_notice(body, gateway.me, gateway.keys.openers(), lambda org, kid: _gate_key(gateway, org, kid))
     gateway.learn_time(tx, notice.at_ms)
@@ -60,9 +61,13 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
         return
     row = outbox.by_sha256(tx, notice.envelope_sha256)
     if row is None or not row.confirmed:
-        raise UntrustedError(Code.NOT_A_PARTY, "a notice about an envelope that is not ours")
+        raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} speaks of an envelope that is not ours")
+    destination = _destination(gateway, tx, row)
+    if not may_say(notice, gateway.country, destination):
+        raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} may not say this of outbox {row.id}")
+    arrived = _is_in_their_country(gateway, row, notice, destination)
     if outbox.note(tx, row.id, notice, gateway.now_ms()):
-        _settle(gateway, tx, row, notice)
+        _settle(gateway, tx, row, notice, arrived=arrived)
     if notice.statement:
         _keep_statement(gateway, tx, row, notice)
 
@@ -88,30 +93,77 @@ def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: G
         statements.add(tx, statement, Link(case, row.event_id, awaited=notice.from_gate == gateway.gate))
 
 
+def _destination(gateway: Gateway, tx: Transaction, row: OutboxRow) -> CountryCode | None:
+    """Return the country of the organisation that an envelope of ours is sealed to; None when nobody can tell."""
+    for org in gateway.directory().organisations.values():
+        if any(key.kid == row.recipient_kid for key in org.kem_keys):
+            return org.country
+    if row.event_id is None or row.referral is None or referrals.case_of(tx, row.referral).key is None:
+        return None
+    return gateway.organisation(referrals.event(tx, row.event_id).block.recipient).country
+
+
+def _is_in_their_country(gateway: Gateway, row: OutboxRow, notice: GateNotice, destination: CountryCode | None) -> bool:
+    """Whether the gate of the recipient's country has the envelope: by its own signature, or because it is ours.
+
+    What our gate says of that one without its signature, as gates of the first release do, shows no more than that
+    ours has passed it on. Raises UntrustedError RECEIPT_INVALID, UncheckableError KEY_UNKNOWN, MalformedError.
+    """
+    if destination == gateway.country:
+        return notice.kind is NoticeKind.RECEIPT and notice.outcome is not NoticeOutcome.HELD
+    expected = HOPS.get(notice.outcome)
+    if expected is None or destination is None or not notice.receipt:
+        return False
+    receipt = HopReceipt.parse(notice.receipt)
+    said = (receipt.envelope_sha256, receipt.from_country, receipt.to_country, receipt.outcome)
+    if said != (row.sha256, gateway.country, destination, expected):
+        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}")
+    key = _gate_key(gateway, gate_id(destination), receipt.kid)
+    if key is None:
+        raise UncheckableError(Code.KEY_UNKNOWN, f"signing key of {gate_id(destination)}")
+    try:
+        verify_hop(receipt, key)
+    except UntrustedError:
+        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}") from None
+    return True
+
+
 def _gate_key(gateway: Gateway, org: OrgId, kid: KeyId) -> SigningKey | None:
     gate = gateway.directory().find(org)
     key = gate.signing_key(kid) if gate and gate.role is OrgRole.GATE else None
     return key if key and key.compromised_since_ms is None else None
 
 
-def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
     """Move the row by what the gate says. A notice that arrives late never moves it back.
 
-    The other country's gate signs for what it has before it says whether it passes it on, so a refusal may follow.
+    The other country's gate signs for what it has before it says whether it passes it on, so a refusal of its own may
+    follow; ours decides before it lets anything go, and cannot take back what the other has signed for.
     """
-    refused = notice.outcome in {NoticeOutcome.REFUSED, NoticeOutcome.QUARANTINED}
-    if row.state in outbox.ENDED and not (refused and row.state is RowState.TAKEN):
+    refused = notice.kind is NoticeKind.REFUSAL
+    after_all = refused and row.state is RowState.TAKEN and notice.from_gate != gateway.gate
+    if row.state in outbox.ENDED and not after_all:
         return
     if notice.kind is NoticeKind.DELIVERY_FAILED:
         request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
     elif refused:
         _refused(gateway, tx, row, notice)
-    elif notice.outcome in _NEXT:
-        state = _NEXT[notice.outcome]
+    elif notice.outcome is NoticeOutcome.QUARANTINED:
+        _put_aside_there(gateway, tx, row, notice, arrived=arrived)
+    else:
+        state = RowState.TAKEN if arrived else _NEXT[notice.outcome]
         if _RANK[state] > _RANK[row.state]:
             outbox.set_state(tx, row.id, state)
         if state is RowState.TAKEN and row.event_id is not None:
             referrals.set_status(tx, row.event_id, EventStatus.SENT)
+
+
+def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
+    """Tell a person that the other gate keeps an event of ours and cannot read it; its operator may pass it on yet."""
+    if not arrived:  # not that gate's own word
+        return
+    outbox.set_state(tx, row.id, RowState.HELD)
+    inbox.raise_alarm(tx, Code.SET_ASIDE_THERE, f"outbox {row.id}", gateway.now_ms())
 
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:

@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Final
 
 from refbus.core.course import CourseView
+from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
+from refbus.wire.transport import HopReceipt
 from refbus_gateway import course, door, ownkeys
 from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
@@ -44,8 +46,8 @@ NEXT: Final = {
     Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
     Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does.",
     Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
-    Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not confirmed it yet.",
-    Hop.THEIR_INBOX: "Nothing: it is in their inbox. If they are silent for long, call them.",
+    Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not signed for it yet.",
+    Hop.THEIR_INBOX: "Nothing: the gate of their country has signed for it. If they are silent for long, call them.",
     Hop.DELIVERED: "Nothing: their computer has it and could read it. If they are silent for long, call them.",
     Hop.OPENED: "Wait for their decision; it is due by the time in the referral.",
     Hop.DECIDED: "Read their answer with `refbus inbox show`.",
@@ -114,6 +116,11 @@ def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
     hop, since_ms = _hop(event, newest, receipts, view)
     codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
     return EventLine(event, hop, since_ms, codes, len(rows), receipts)
+
+
+def also_signed_by(receipt: Receipt) -> OrgId | None:
+    """Return the gate of the other country whose own signature came with a receipt; None when none did."""
+    return gate_id(HopReceipt.parse(receipt.receipt).to_country) if receipt.receipt else None
 
 
 def referral_lines(tx: Transaction, *, own: bool | None = None) -> list[ReferralLine]:

@@ -171,6 +171,16 @@ RULES = {
         "the other side did not confirm the event before it expired",
         "Call the organisation. The event is not lost: send it again when the other side is back.",
     ),
+    Code.SET_ASIDE_THERE: Explanation(
+        "the gate of the recipient's country could not read the event and has put it aside for its operator",
+        "Nobody at the organisation has it. Tell the person who runs your national node, who must ask the other "
+        "country's node; call the organisation when it is urgent.",
+    ),
+    Code.RECEIPT_INVALID: Explanation(
+        "a gate said that another one has the event, and what that one signed does not say so",
+        "The event is not taken as delivered. Report it to the person who runs the national node, with the number of "
+        "the record.",
+    ),
     Code.LOG_TRUNCATED: Explanation(
         "the broker no longer has the records that come next, or the topic was made anew",
         'Do not delete anything: follow "The log was cut" in docs/howto-operate.md.',

@@ -130,13 +130,13 @@ def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_o
     _ARRIVED.many(connection, kept)
 
 
-def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> set[bytes]:
-    """Return those of these envelopes that nobody has signed for yet."""
+def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Return those of these envelopes that nobody has signed for yet, with the country whose gate must."""
     wanted = set(envelope_keys)
     if not wanted:
-        return set()
-    chosen = select(outgoing.c.envelope_key).where(outgoing.c.envelope_key.in_(wanted))
-    return set(connection.execute(chosen).scalars())
+        return {}
+    chosen = select(outgoing.c.envelope_key, outgoing.c.destination).where(outgoing.c.envelope_key.in_(wanted))
+    return {row.envelope_key: row.destination for row in connection.execute(chosen)}
 
 
 def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:

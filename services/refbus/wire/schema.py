@@ -109,14 +109,49 @@ def codec(name: str) -> Codec:
     return load_codec(data_dir("schemas") / "wire" / f"{name}.avsc")
 
 
+@cache
+def _forms(name: str) -> tuple[Codec, ...]:
+    """Return every form of a wire record, the oldest first and the one of today last."""
+    kept = (data_dir("schemas") / "history" / "wire").glob(f"{name}.*.avsc")
+    older = sorted((load_codec(path) for path in kept), key=lambda each: len(each.document["fields"]))
+    return (*older, codec(name))
+
+
 def encode(name: str, value: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a wire record. Raises MalformedError."""
-    return codec(name).encode(value)
+    """Return the bytes of a wire record, in the oldest form that can say it. Raises MalformedError.
+
+    So a reader of an older version reads all that it could read before, and each value has one encoding.
+    """
+    *older, newest = _forms(name)
+    for form in older:
+        known = {field["name"] for field in form.document["fields"]}
+        added = [field for field in newest.document["fields"] if field["name"] not in known]
+        if all(value.get(field["name"], _default(field)) == _default(field) for field in added):
+            return form.encode({key: each for key, each in value.items() if key in known})
+    return newest.encode(value)
 
 
 def decode(name: str, data: bytes) -> Document:
-    """Return the wire record in `data`, canonical. Raises MalformedError."""
-    return codec(name).decode(data)
+    """Return the wire record in `data`, canonical, in any of its forms, as the one of today. Raises MalformedError."""
+    forms = _forms(name)
+    newest = forms[-1]
+    for form in forms[:-1]:
+        try:
+            value = form.decode(data)
+        except MalformedError:
+            continue
+        added = (field for field in newest.document["fields"] if field["name"] not in value)
+        return {**value, **{field["name"]: _default(field) for field in added}}
+    value = newest.decode(data)
+    if len(forms) > 1 and encode(name, value) != data:
+        raise MalformedError(Code.NOT_CANONICAL, name)
+    return value
+
+
+def _default(field: Mapping[str, Any]) -> Any:
+    """Return the default of a field as a decoded record has it: JSON writes bytes as text (Avro 1.12, "Records")."""
+    default = field["default"]
+    return default.encode("latin-1") if field["type"] == "bytes" else default
 
 
 def fingerprint(name: str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, ReferralId, parse_country, parse_org_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, MalformedError
-from refbus.wire.schema import codec
+from refbus.wire.schema import decode, encode
 
 LEAF_BYTES = 47
 """Size of an audit leaf: the 15 bytes "refbus-audit/v1" and a 32-byte commitment."""
@@ -131,7 +131,7 @@ class WireRecord:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the record in `data`. Raises MalformedError."""
-        record = codec(cls.__name__).decode(data)
+        record = decode(cls.__name__, data)
         values: dict[str, Any] = {}
         for name, wire, check in _plan(cls):
             value = record[wire]
@@ -144,7 +144,7 @@ class WireRecord:
         for name, wire, check in _plan(type(self)):
             value = getattr(self, name)
             record[wire] = check(value) if check else value
-        return codec(type(self).__name__).encode(record)
+        return encode(type(self).__name__, record)
 
 
 _Plan = tuple[tuple[str, str, Callable[[Any], Any] | None], ...]
@@ -200,6 +200,7 @@ class GateNotice(WireRecord):
 
     Five fields are about a deadline: its course, kind, step of the ladder, when it was due (UTC), whose turn it is.
     `statement` is what the gate logged of the decision (refbus.audit.statement), empty when nothing new was decided.
+    `receipt` is the HopReceipt of the destination's gate, as signed, when the notice tells what that gate has.
     """
 
     from_gate: OrgId = field(metadata=_ORG)
@@ -219,6 +220,7 @@ class GateNotice(WireRecord):
     due_ms: int = field(default=0, metadata=_COUNT)
     responsible: str = ""
     statement: bytes = b""
+    receipt: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,10 @@ def status(session: Session, number: int | None) -> None:
 @example("refbus receipts 3")
 @with_session
 def receipts(session: Session, number: int) -> None:
-    """Show what the gates confirmed about the events of a referral; each was signed and verified."""
+    """Show what the gates confirmed about the events of a referral; each was signed and verified.
+
+    "also signed by" names the gate of the other country, whose own signature our gate passed on.
+    """
     from refbus_gateway import views  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
     from refbus_gateway.store import referrals
@@ -68,16 +71,21 @@ def receipts(session: Session, number: int) -> None:
             "outcome": receipt.outcome,
             "codes": list(receipt.codes),
             "at_ms": receipt.at_ms,
+            "also_signed_by": views.also_signed_by(receipt),
         }
         for line in events
         for receipt in line.receipts
     ]
     texts = [
         f"{time_text(each['at_ms'])}  {each['type']:24} {each['gate']:8} {each['kind']:15} {each['outcome']:11} "
-        f"{' '.join(each['codes'])}"
+        f"{' '.join(each['codes'])}{_also(each['also_signed_by'])}"
         for each in value
     ]
     session.tell(value, texts or ["No receipt yet."])
+
+
+def _also(gate: str | None) -> str:
+    return f"also signed by {gate}" if gate else ""
 
 
 @click.command()

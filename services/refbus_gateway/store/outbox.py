@@ -61,7 +61,10 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a gate said about one envelope of ours, its signature verified."""
+    """What a gate said about one envelope of ours, its signature verified.
+
+    `receipt` is what the other country's gate signed (HopReceipt in Avro, verified too), b"" when it brought none.
+    """
 
     outbox_id: int
     gate: str
@@ -69,6 +72,7 @@ class Receipt:
     outcome: str
     codes: tuple[str, ...]
     at_ms: int
+    receipt: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,7 @@ def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
     """Keep a verified notice about a row; False when it was here already."""
     same = select(notices.c.id).where(
         notices.c.outbox_id == row_id,
+        notices.c.gate == notice.from_gate,
         notices.c.decision_id == notice.decision_id,
         notices.c.kind == notice.kind,
         notices.c.outcome == notice.outcome,
@@ -222,6 +227,7 @@ def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
             at_ms=notice.at_ms,
             decision_id=notice.decision_id,
             received_ms=now_ms,
+            receipt=notice.receipt or None,
         )
     )
     return True
@@ -230,7 +236,9 @@ def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
 def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     """Return what the gates said about a row, in the order of arrival."""
     rows = tx.connection.execute(select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id))
-    return [Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms) for r in rows]
+    return [
+        Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms, r.receipt or b"") for r in rows
+    ]
 
 
 def _earlier_untaken() -> ColumnElement[bool]:

@@ -148,6 +148,13 @@ def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | Non
     return tx.connection.execute(select(events.c.id).where(events.c.event_hash == wanted)).scalar()
 
 
+def same_counterpart(tx: Transaction, first: int, second: int) -> bool:
+    """Whether two events are exchanged with one organisation about one case; works for erased cases too."""
+    query = select(referrals.c.counterpart_id).join(events, events.c.referral_id == referrals.c.id)
+    found = {tx.connection.execute(query.where(events.c.id == each)).scalar_one_or_none() for each in (first, second)}
+    return len(found) == 1 and None not in found
+
+
 def event(tx: Transaction, row_id: int) -> Event:
     """Return an event by its row. Raises RuleError KEY_DESTROYED."""
     row = tx.connection.execute(select(events).where(events.c.id == row_id)).one()

@@ -111,6 +111,9 @@ notices = Table(
     Column("at_ms", Integer, nullable=False),
     Column("decision_id", LargeBinary, nullable=False),
     Column("received_ms", Integer, nullable=False),
+    Column(
+        "receipt", LargeBinary, comment="HopReceipt that the destination's gate signed; NULL: the notice brought none"
+    ),
     Index("notices_of_row", "outbox_id"),
 )
 

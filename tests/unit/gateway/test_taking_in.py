@@ -16,13 +16,11 @@ from refbus.core.message import RoutingBlock
 from refbus.core.referral import State
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
-from refbus.envelope.notice import seal_notice
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.trust import changes
-from refbus.trust.homes import Home as MemberHome
 from refbus.wire.payload import decode_payload, encode_payload
-from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
+from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
 from refbus_gateway import acting, answers, incoming, sending, verifying
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
@@ -30,7 +28,7 @@ from refbus_gateway.store import inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.views import Hop
 from support.audit import AUDIT_KEY, audit_record
-from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER
+from support.ceremonies import AGENCY, SHELTER
 from support.directories import gate
 from support.gateways import (
     Pair,
@@ -47,6 +45,7 @@ from support.gateways import (
     withdraw_all,
 )
 from support.gateways import incoming as number_of
+from support.notices import hop_of, notice_of, tell
 
 _NUMBERS = count()
 
@@ -273,37 +272,6 @@ def test_a_withdrawal_that_is_repeated_is_acknowledged_again(own: Pair) -> None:
     assert len(own.world.bus.records("uz.outbox")) == before + 1
 
 
-def notice_of(
-    pair: Pair, number: int, outcome: NoticeOutcome, *codes: Code, gate: str = "kz-gate", **facts: Any
-) -> bytes:
-    """Return what a gate would say to the agency about the newest envelope of a referral."""
-    home = MemberHome(pair.world.lab.paths.gate(KZ))
-    keys = next(iter(home.signing_pairs(PASSPHRASE).values()))
-    with pair.kz.store.read() as tx:
-        row = outbox.of_event(tx, line(pair.kz, number).event.id)[-1]
-    usual: dict[str, Any] = {
-        "from_gate": OrgId(gate),
-        "kid": KeyId(keys.kid),
-        "kind": NoticeKind.REFUSAL if outcome is NoticeOutcome.REFUSED else NoticeKind.RECEIPT,
-        "envelope_sha256": row.sha256,
-        "event_id": None,
-        "outcome": outcome,
-        "codes": tuple(codes),
-        "at_ms": pair.kz.now_ms(),
-        "inbox_count": 0,
-        "inbox_hash": bytes(32),
-        "decision_id": row.sha256[:16],
-    }
-    told = GateNotice(**{**usual, **facts})
-    return seal_notice(told, AGENCY, sending.recipient_key(pair.kz, AGENCY).public, keys)
-
-
-def tell(pair: Pair, body: bytes) -> None:
-    """Deliver a notice to the agency."""
-    pair.world.deliver(AGENCY, InboxKind.NOTICE, body)
-    pair.world.sync(pair.kz)
-
-
 def test_receipts_move_an_event_forward_and_never_back(pair: Pair) -> None:
     """Held, forwarded, taken; a late word of being held changes nothing."""
     _, number = sent(pair.kz, case_file(about="Fictional: receipts"))
@@ -312,7 +280,8 @@ def test_receipts_move_an_event_forward_and_never_back(pair: Pair) -> None:
     for step, outcome in enumerate(
         (NoticeOutcome.HELD, NoticeOutcome.FORWARDED, NoticeOutcome.HELD, NoticeOutcome.TAKEN, NoticeOutcome.FORWARDED)
     ):
-        tell(pair, notice_of(pair, number, outcome, decision_id=bytes([step]) * 16))
+        signed = {"receipt": hop_of(pair, number)} if outcome is NoticeOutcome.TAKEN else {}
+        tell(pair, notice_of(pair, number, outcome, decision_id=bytes([step]) * 16, **signed))
         hops.append(line(pair.kz, number).hop)
     assert hops == [Hop.HELD, Hop.BORDER, Hop.BORDER, Hop.THEIR_INBOX, Hop.THEIR_INBOX]
 
@@ -353,9 +322,9 @@ def test_a_delivery_that_failed_is_tried_again(pair: Pair) -> None:
     ("facts", "code"),
     [
         ({"envelope_sha256": bytes(32)}, Code.NOT_A_PARTY),
-        ({"gate": "uz-gate"}, Code.KEY_UNKNOWN),
+        ({"from_gate": OrgId("uz-gate")}, Code.KEY_UNKNOWN),
         ({"from_gate": AGENCY}, Code.KEY_UNKNOWN),
-        ({"gate": "kz-gate", "kid": KeyId(bytes(16))}, Code.KEY_UNKNOWN),
+        ({"kid": KeyId(bytes(16))}, Code.KEY_UNKNOWN),
     ],
     ids=["of a stranger's envelope", "under another gate's name", "by no gate", "with an unknown key"],
 )

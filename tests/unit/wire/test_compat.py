@@ -196,10 +196,20 @@ def test_every_older_version_counts(folder: Path) -> None:
     ids=["code removed", "code added without a version", "wire record changed"],
 )
 def test_lock_refuses_other_breaking_changes(folder: Path, name: str, old: str, new: str) -> None:
-    """Codes are only added, with a new version of their list; wire records do not change under their version."""
+    """Codes are only added, with a new version of their list; what a wire record says is never renamed."""
     path = folder / name
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     assert tool.breaking(folder) != []
+
+
+def test_a_wire_record_grows_like_an_event(folder: Path) -> None:
+    """With its locked version in the history and an optional field, a record of the road may be locked anew."""
+    path = folder / "wire" / "HopReceipt.avsc"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    tool.keep(folder, "HopReceipt")
+    document["fields"].append({"name": "hint", "type": "bytes", "default": "", "doc": "x."})
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert tool.main(["lock"], folder) == 0
 
 
 def test_removed_schema_is_noticed(folder: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, ReferralId
-from refbus.errors import MalformedError
-from refbus.wire import transport
-from refbus.wire.schema import codec
+from refbus.errors import Code, MalformedError
+from refbus.resources import data_dir
+from refbus.wire import schema, transport
+from refbus.wire.schema import codec, load_codec
 from refbus.wire.transport import (
     AuditEntry,
     BorderKind,
@@ -62,6 +63,7 @@ RECORDS: tuple[WireRecord, ...] = (
         level=2,
         due_ms=3,
     ),
+    dataclasses.replace(NOTICE, kind=NoticeKind.RECEIPT, outcome=NoticeOutcome.TAKEN, codes=(), receipt=b"receipt"),
     InboxRecord(InboxKind.EVENT, 1, b"body"),
     BorderRecord(BorderKind.HOP, b"body"),
     RelayedNotice(HASH, b"notice"),
@@ -109,9 +111,33 @@ def test_wrong_forms_are_refused(name: str, change: dict[str, Any]) -> None:
     """A record that Avro can say and our rules forbid is a MalformedError."""
     kind: type[WireRecord] = getattr(transport, name)
     good = next(record for record in RECORDS if type(record) is kind)
-    data = codec(name).encode({**codec(name).decode(good.encode()), **change})
+    data = schema.encode(name, {**schema.decode(name, good.encode()), **change})
     with pytest.raises(MalformedError):
         kind.parse(data)
+
+
+OLDER = load_codec(next((data_dir("schemas") / "history" / "wire").glob("GateNotice.*.avsc")))
+
+
+def test_a_notice_of_an_older_release_is_read() -> None:
+    """What is new in a record has its default there."""
+    said = schema.decode("GateNotice", NOTICE.encode())
+    older = OLDER.encode({key: each for key, each in said.items() if key != "receipt"})
+    assert GateNotice.parse(older) == NOTICE
+
+
+def test_an_older_release_reads_what_says_nothing_new() -> None:
+    """A record is written in the oldest form that can say it, so that readers may be updated later than writers."""
+    assert OLDER.decode(NOTICE.encode())["from_gate"] == NOTICE.from_gate
+    with pytest.raises(MalformedError):
+        OLDER.decode(dataclasses.replace(NOTICE, receipt=b"receipt").encode())
+
+
+def test_a_record_has_one_encoding_over_all_its_forms() -> None:
+    """NOT_CANONICAL for the newer form with nothing new in it: the same value would have two encodings."""
+    with pytest.raises(MalformedError) as found:
+        GateNotice.parse(codec("GateNotice").encode(schema.decode("GateNotice", NOTICE.encode())))
+    assert found.value.code is Code.NOT_CANONICAL
 
 
 def test_writing_checks_too() -> None:
