@@ -22,7 +22,7 @@ from refbus.errors import Code, RefbusError, StoreError
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration. A store at this version opens without loading the migration tool."""
 
 
