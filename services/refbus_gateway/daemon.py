@@ -33,13 +33,13 @@ class Pinger:
         """Note that this many things are new."""
         self._pending += count
 
-    def ping(self, now_ms: int) -> bool:
+    def ping(self, steady_ms: int) -> bool:
         """Run the command if it is time and something is new; a command that cannot be started is left at that."""
         self._running = [process for process in self._running if process.poll() is None]
-        due = self._last_ms is None or now_ms - self._last_ms >= self._interval_ms
+        due = self._last_ms is None or steady_ms - self._last_ms >= self._interval_ms
         if not (self._command and self._pending and due):
             return False
-        self._last_ms, count, self._pending = now_ms, self._pending, 0
+        self._last_ms, count, self._pending = steady_ms, self._pending, 0
         try:
             self._running.append(
                 subprocess.Popen(  # noqa: S603 - the command is the home owner's own, run without a shell
@@ -70,7 +70,7 @@ class Daemon:
         self.metrics = Metrics(Service.GATEWAY, gateway.now_ms)
         self._gateway = gateway
         self._pinger = Pinger(config.notify_command, config.notify_interval_s)
-        self._refreshed_ms = 0
+        self._refreshed_ms: int | None = None
         gateway.observer = Counting(self.metrics)
         self._synchroniser = Synchroniser(gateway, bus)
 
@@ -85,10 +85,10 @@ class Daemon:
 
     def _after_turn(self, news: int) -> None:
         self._pinger.add(news)
-        now_ms = self._gateway.local_ms()
-        if now_ms - self._refreshed_ms >= _REFRESH_MS:
-            self._refreshed_ms = now_ms
-            self._pinger.ping(now_ms)
+        steady_ms = self._gateway.steady_ms()
+        if self._refreshed_ms is None or steady_ms - self._refreshed_ms >= _REFRESH_MS:
+            self._refreshed_ms = steady_ms
+            self._pinger.ping(steady_ms)
             self.refresh()
 
     def refresh(self) -> None:
@@ -102,7 +102,7 @@ class Daemon:
         self.metrics.put(metric.GATEWAY_WITHDRAWALS, unanswered)
         self.metrics.since(metric.GATEWAY_WITHDRAWALS_AGE, health.withdrawals_unanswered_ms)
         self.metrics.since(metric.GATEWAY_HEARTBEAT_AGE, health.heartbeat_ms)
-        self.metrics.put(metric.CLOCK_SKEW, self._gateway.clock_behind_ms() / 1000)
+        self.metrics.clock(health.clock)
         self.metrics.put(metric.GATEWAY_UNPROVEN, health.unproven)
         self.metrics.since(metric.GATEWAY_UNPROVEN_AGE, health.unproven_ms)
         self.metrics.since(metric.GATEWAY_CHECKPOINT_AGE, health.checkpoint_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from refbus.clock import Clock, Standing
 from refbus.core.directory import CountryPolicy, Directory, Organisation
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, UncheckableError
@@ -14,17 +15,13 @@ from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
 from refbus_gateway.observing import Observer
-from refbus_gateway.store.session import Store, Transaction
-
-_CLOCK_FLOOR: Final = "clock-floor"
-CLOCK_SKEW_MS: Final = 600_000
-"""Ten minutes: a larger difference to signed times is told to a person and holds what depends on it."""
+from refbus_gateway.store.session import Store
 
 
 class Gateway:
     """Everything that an action needs. Make one with `open_gateway`; close it when done."""
 
-    def __init__(self, home: Home, keys: Keyring, store: Store, trust: TrustStore, clock: Callable[[], int]) -> None:
+    def __init__(self, home: Home, keys: Keyring, store: Store, trust: TrustStore, clock: Clock) -> None:
         identity = home.member.identity()
         self.home: Final = home
         self.keys: Final = keys
@@ -33,9 +30,11 @@ class Gateway:
         self.me: Final[OrgId] = identity.org_id
         self.country: Final[CountryCode] = identity.country
         self.observer = Observer()
-        self._clock = clock
-        with store.read() as tx:
-            self._floor_ms = tx.get_int(_CLOCK_FLOOR)
+        self.clock: Final = clock
+        self.jumps: list[Standing] = []
+        """Jumps of the clock that no alarm tells of yet."""
+        clock.directory = self.newest_directory
+        clock.told = self._clock_moved
 
     @property
     def history(self) -> History:
@@ -73,26 +72,19 @@ class Gateway:
         return f"{self.country}.proofs"
 
     def now_ms(self) -> int:
-        """Return the time, UTC ms: this machine's, or the newest time that a gate signed, whichever is later."""
-        return max(self._clock(), self._floor_ms)
+        """Return the time that counts, UTC ms (`refbus.clock`)."""
+        return self.clock.now_ms()
 
-    def local_ms(self) -> int:
-        """Return what this machine's clock says, UTC ms."""
-        return self._clock()
-
-    def clock_behind_ms(self) -> int:
-        """Return by how much this machine's clock is behind what a gate signed, 0 when it is not."""
-        return max(0, self._floor_ms - self._clock())
-
-    def learn_time(self, tx: Transaction, signed_ms: int) -> None:
-        """Take note of a time that a gate signed."""
-        if signed_ms > self._floor_ms:
-            self._floor_ms = signed_ms
-            tx.put_int(_CLOCK_FLOOR, signed_ms)
+    def steady_ms(self) -> int:
+        """Return the monotonic clock, ms: for how long something takes or waits."""
+        return self.clock.steady_ms()
 
     def directory(self) -> Directory:
-        """Return the newest directory. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED."""
-        return self.history.require_fresh(self.now_ms())
+        """Return the newest directory. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
+
+        It must be fresh by this machine's clock too: while it is unclear which is right, a yes takes both.
+        """
+        return self.history.require_fresh(self.clock.latest_ms())
 
     def newest_directory(self) -> Directory | None:
         """Return the newest verified directory even if it has expired, None before the first one."""
@@ -119,19 +111,24 @@ class Gateway:
         """Read the directory's verified versions again: another process of this home may have brought a newer one."""
         self.trust.load(self.now_ms())
 
+    def _clock_moved(self, standing: Standing) -> None:
+        if Code.CLOCK_JUMPED in standing.codes:
+            self.jumps.append(standing)
+
     def close(self) -> None:
         """Release the store."""
         self.store.close()
 
 
-def open_gateway(home: Home, passphrase: str, clock: Callable[[], int]) -> Gateway:
-    """Open a home. `clock` gives UTC ms. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
+def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) -> Gateway:
+    """Open a home. A `clock` that only gives UTC ms is believed as it is. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
 
     A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
     """
     keys = Keyring.unlock(home, passphrase)
     store = Store(home.store_path, keys.store)
-    erasure.again(home.erased, store, clock())
-    gateway = Gateway(home, keys, store, home.member.trust_store(), clock)
+    judged = clock if isinstance(clock, Clock) else Clock.of(clock)
+    erasure.again(home.erased, store, judged.now_ms())
+    gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
     gateway.load_directory()
     return gateway

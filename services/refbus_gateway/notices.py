@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from refbus.audit.statement import Statement
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
@@ -12,7 +13,7 @@ from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway import timers
-from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import consents, inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
@@ -49,10 +50,9 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
     Raises UntrustedError OPEN_FAILED, NOT_A_PARTY, RECEIPT_INVALID; UncheckableError KEY_UNKNOWN; MalformedError.
     """
     notice = open_notice(body, gateway.me, gateway.keys.openers(), lambda org, kid: _gate_key(gateway, org, kid))
-    gateway.learn_time(tx, notice.at_ms)
+    if notice.from_gate == gateway.gate:
+        _hear_time(gateway, tx, notice)
     gateway.observer.notice(notice.kind)
-    if notice.at_ms > gateway.local_ms() + CLOCK_SKEW_MS:
-        inbox.raise_alarm(tx, Code.CLOCK_SKEW, "this computer's clock is behind", gateway.now_ms())
     if notice.kind is NoticeKind.HEARTBEAT:
         _heartbeat(gateway, tx, notice, position)
         return
@@ -70,6 +70,14 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
         _settle(gateway, tx, row, notice, arrived=arrived)
     if notice.statement:
         _keep_statement(gateway, tx, row, notice)
+
+
+def _hear_time(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
+    """Take the own gate's time as evidence. It changes nothing by itself; a person compares the clocks."""
+    gateway.clock.hear_own_gate(notice.at_ms)
+    if notice.at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
+        detail = "this computer's clock is behind the gate's, or the gate's is ahead"
+        inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
 def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -206,7 +214,7 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
     """Compare the gate's count and running hash with what was read here: holes and silence show."""
     if notice.from_gate != gateway.gate:
         raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
-    tx.put_int(LAST_HEARTBEAT, max(tx.get_int(LAST_HEARTBEAT), notice.at_ms))
+    tx.put_int(LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
     tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
     comparable = notice.inbox_count == position.sequence and position.running_hash
     if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):

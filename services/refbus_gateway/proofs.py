@@ -10,6 +10,7 @@ from refbus.audit.lookup import LogLookup
 from refbus.audit.proven import Proven, check_proof, with_statement
 from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.ids import CountryCode
 from refbus.errors import SetupError, UncheckableError
 from refbus.tlog.checkpoint import Checkpoint
@@ -17,7 +18,7 @@ from refbus.tlog.policy import Policy
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.shards import next_shard, origin_of, shard_at
 from refbus.trust.auditing import log_name, log_policy, policy_text
-from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import statements
 from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.session import Transaction

@@ -11,6 +11,7 @@ from typing import Final
 
 from refbus.audit.shapes import Shape, shape_of
 from refbus.bus.port import Reader, Record
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.hashing import leaf_hash
@@ -23,7 +24,7 @@ from refbus.wire.logs import LogProof, LogProofs
 from refbus_gateway import door
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import place
-from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import inbox, logheads, statements
 from refbus_gateway.store.logheads import LogHead
 from refbus_gateway.store.session import Transaction
@@ -43,7 +44,7 @@ class Proving:
         self._gateway = gateway
         self._bus = bus
         self._reader: Reader | None = None
-        self._again_ms = 0
+        self._again_at_ms = 0
         self._failures = 0
         self.last_error: RefbusError | None = None
         """Why nothing could be read, None when all is well."""
@@ -54,7 +55,7 @@ class Proving:
         Without `wait_s` it takes what the client has fetched meanwhile; with it, it reads to the end that the topic has
         now, waiting so many seconds at most for each batch: a connection that is new has fetched nothing yet.
         """
-        if self._gateway.local_ms() < self._again_ms or self._gateway.newest_directory() is None:
+        if self._gateway.steady_ms() < self._again_at_ms or self._gateway.newest_directory() is None:
             return 0  # before the first directory there is no key to check with, and no failure
         try:
             taken = self._read(most, wait_s)
@@ -64,7 +65,7 @@ class Proving:
         except RefbusError as error:
             self._forget()
             wait_ms = min(LONGEST_MS, AGAIN_MS << min(self._failures, 10))
-            self.last_error, self._again_ms = error, self._gateway.local_ms() + wait_ms
+            self.last_error, self._again_at_ms = error, self._gateway.steady_ms() + wait_ms
             self._failures += 1
             return 0
         self.last_error, self._failures = None, 0

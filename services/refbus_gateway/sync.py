@@ -18,7 +18,7 @@ from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.outgoing import FIRST_RESEND_MS, Outgoing
 from refbus_gateway.proving import Proving
-from refbus_gateway.store import outbox
+from refbus_gateway.store import inbox, outbox
 
 _TURN_S: Final = 0.02
 """Longest wait for the inbox before the store is looked at; what arrives in the inbox ends it at once."""
@@ -50,9 +50,9 @@ class Synchroniser:
         self._draining = Draining(gateway, bus)
         self._proving = Proving(gateway, bus)
         self._outgoing = Outgoing(gateway, self._producer, resend_ms)
-        self._tended_ms = 0
-        self._drained_ms = 0
-        self._looked_ms = 0
+        self._tended_ms = -_DRAIN_MS
+        self._drained_ms = -_DRAIN_MS
+        self._looked_ms = -_DRAIN_MS
         self._mark = -1
         self.last_error: RefbusError | None = None
 
@@ -103,15 +103,15 @@ class Synchroniser:
 
     def _turn(self) -> int:
         news = 0
-        now_ms = self._gateway.local_ms()
-        if now_ms - self._tended_ms >= _TEND_MS:
-            if now_ms - self._drained_ms >= _DRAIN_MS:
+        steady_ms = self._gateway.steady_ms()
+        if steady_ms - self._tended_ms >= _TEND_MS:
+            if steady_ms - self._drained_ms >= _DRAIN_MS:
                 news += self._draining.drain()
-                self._drained_ms = now_ms
+                self._drained_ms = steady_ms
             self._draining.keep_up()
             self._tend()
             self._proving.read(_PROOFS_IN_A_TURN)
-            self._tended_ms = self._gateway.local_ms()
+            self._tended_ms = self._gateway.steady_ms()
         news += self._draining.read_some(_TURN_S)
         if self._has_work():
             self._outgoing.push()
@@ -119,14 +119,15 @@ class Synchroniser:
 
     def _has_work(self) -> bool:
         """Whether something was written since the last look, is with the broker's client, or may be due again."""
-        mark, now_ms = self._gateway.store.change_mark(), self._gateway.local_ms()
-        if mark == self._mark and self._outgoing.idle() and now_ms - self._looked_ms < _LOOK_MS:
+        mark, steady_ms = self._gateway.store.change_mark(), self._gateway.steady_ms()
+        if mark == self._mark and self._outgoing.idle() and steady_ms - self._looked_ms < _LOOK_MS:
             return False
-        self._mark, self._looked_ms = mark, now_ms
+        self._mark, self._looked_ms = mark, steady_ms
         return True
 
     def _tend(self) -> None:
         """Renew what aged; while the directory is unusable everything waits, and reading goes on."""
+        self._tell_jumps()
         door.release(self._gateway)
         ownkeys.check(self._gateway)
         try:
@@ -134,6 +135,16 @@ class Synchroniser:
             outgoing.tend(self._gateway)
         except UncheckableError as error:
             self.last_error = error
+
+
+    def _tell_jumps(self) -> None:
+        """Make an alarm of each jump of the clock, with both times."""
+        gateway = self._gateway
+        gateway.now_ms()
+        while gateway.jumps:
+            with gateway.store.write() as tx:
+                inbox.raise_alarm(tx, Code.CLOCK_JUMPED, gateway.jumps[0].detail, gateway.now_ms())
+            del gateway.jumps[0]
 
 
 def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import Organisation
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import DataCategory
@@ -18,7 +19,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.payload import UnknownCode, categories_of, decode_payload, identity_of, unknown_codes
-from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)

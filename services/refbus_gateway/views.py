@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from refbus.clock import Standing
 from refbus.core.course import CourseView
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
@@ -16,7 +17,7 @@ from refbus.wire.transport import HopReceipt
 from refbus_gateway import course, door, ownkeys
 from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
-from refbus_gateway.gateway import CLOCK_SKEW_MS, Gateway
+from refbus_gateway.gateway import Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
 from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements
 from refbus_gateway.store.inbox import Alarm, AsideState
@@ -95,7 +96,7 @@ class Health:
     synchronised_ms: int | None
     heartbeat_ms: int | None
     silent: bool
-    clock_behind_ms: int
+    clock: Standing
     held: int
     refused: int
     withdrawals_unanswered_ms: int | None
@@ -146,7 +147,6 @@ def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
 def health(gateway: Gateway, tx: Transaction) -> Health:
     """Return the state of this home as a whole."""
     heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(SYNCHRONISED)
-    behind = gateway.clock_behind_ms()
     unproven, unproven_ms = statements.waiting(tx)
     return Health(
         waiting=outbox.waiting(tx),
@@ -154,7 +154,7 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         synchronised_ms=synchronised or None,
         heartbeat_ms=heartbeat or None,
         silent=bool(heartbeat) and synchronised - heartbeat > SILENCE_MS,
-        clock_behind_ms=behind if behind > CLOCK_SKEW_MS else 0,
+        clock=gateway.clock.standing(),
         held=inbox.count_aside(tx, AsideState.HELD),
         refused=inbox.count_aside(tx, AsideState.REFUSED),
         withdrawals_unanswered_ms=consents.oldest_unanswered_ms(tx, outgoing=True),

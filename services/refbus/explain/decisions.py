@@ -143,6 +143,11 @@ RULES = {
         "the clock of one of the computers is wrong",
         "Set the date and time of this computer, with its time zone. The event waits and goes on by itself.",
     ),
+    Code.CLOCK_JUMPED: Explanation(
+        "the clock of this computer was moved, and work goes on by the time from before",
+        "Compare its date, time and time zone with another clock. Set it if it is wrong; if it is right, "
+        "say so with `refbus clock accept` (at a node: `python -m refbus_gate clock accept`).",
+    ),
     Code.DEADLINE_NEAR: Explanation(
         "an answer is due soon",
         "Open it with `refbus status` and answer, or say when you can.",

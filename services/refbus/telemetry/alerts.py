@@ -161,7 +161,15 @@ ALERTS: tuple[Alert, ...] = (
         "> 300",
         300,
         Severity.TICKET,
-        "The clock of this machine is behind signed times; beyond ten minutes events are held.",
+        "The clock of this machine is behind what the directory or the own gate signed: compare it with another.",
+    ),
+    Alert(
+        "RefbusClockJumped",
+        metrics.CLOCK_JUMP,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "The clock of this machine was moved. Work goes on by the time from before; set the clock, or accept it.",
     ),
     Alert(
         "RefbusWithdrawalUnanswered",

@@ -208,8 +208,20 @@ DIRECTORY_AGE = Metric(
 CLOCK_SKEW = Metric(
     "refbus_clock_skew_seconds",
     Kind.GAUGE,
-    _BOTH,
-    "How far the newest verified signed time is ahead of the clock of this machine; 0 when it is not.",
+    _ALL,
+    "How far the clock of this machine is behind what the directory or the own gate signed; 0 when it is not.",
+)
+CLOCK_JUMP = Metric(
+    "refbus_clock_jump_seconds",
+    Kind.GAUGE,
+    _ALL,
+    "How far the clock of this machine is from the time that counts, either way; 0 while it is followed.",
+)
+CLOCK_FORGETTING_HELD = Metric(
+    "refbus_clock_forgetting_held",
+    Kind.GAUGE,
+    _ALL,
+    "1 while nothing is forgotten, because the clock jumped or started less than a day ago, or the directory expired.",
 )
 GATEWAY_OUTBOX_WAITING = Metric(
     "refbus_gateway_outbox_waiting_records",

@@ -17,7 +17,8 @@ from prometheus_client import (
 )
 from prometheus_client.metrics import MetricWrapperBase
 
-from refbus.telemetry.catalogue import CATALOGUE
+from refbus.clock import Standing
+from refbus.telemetry.catalogue import CATALOGUE, CLOCK_FORGETTING_HELD, CLOCK_JUMP, CLOCK_SKEW
 from refbus.telemetry.metric import Kind, Metric, Service
 
 _Series = TypeVar("_Series", bound=MetricWrapperBase)
@@ -63,6 +64,13 @@ class Metrics:
             series.set_function(lambda: 0.0)
         else:
             series.set_function(lambda: max(0, self._now_ms() - moment_ms) / 1000)
+
+    def clock(self, standing: Standing) -> None:
+        """Show how the clock of this process stands."""
+        signed_ms = max(standing.gate_ms or 0, standing.published_ms or 0)
+        self.put(CLOCK_SKEW, max(0, signed_ms - standing.wall_ms) / 1000)
+        self.put(CLOCK_JUMP, abs(standing.wall_ms - standing.now_ms) / 1000)
+        self.put(CLOCK_FORGETTING_HELD, int(not standing.forgetting))
 
     def _register(self, metric: Metric) -> None:
         """Make the series of `metric`, one for each combination of its closed labels."""

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("status:status", "Where everything is that was sent, and what to do next."),
     "receipts": ("status:receipts", "What the gates confirmed about a referral, as signed."),
     "alarms": ("status:alarms", "What a person must look at; clear what was dealt with."),
+    "clock": ("clock:group", "Show which time counts and why; say that this computer's clock is right."),
     "audit": ("audit:group", "Prove what was decided; check proofs; open and report what the audit log holds."),
     "stats": ("stats:stats", "Show the statistics of a year that a country published."),
     "orgs": ("orgs:group", "Find organisations that one can refer to."),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from refbus.clock import CLOCK_SKEW_MS
+
 if TYPE_CHECKING:
     from refbus.tlog.policy import Policy
     from refbus_gateway.cli.session import Session
 
-_SKEW_S: Final = 600
+_SKEW_S: Final = CLOCK_SKEW_MS // 1000
 """A cosignature may be so far ahead of this computer's clock, in seconds."""
 POLICY = click.option(
     "--policy", "policy_file", type=click.Path(path_type=Path), required=True, help="Trust policy of the country's log."

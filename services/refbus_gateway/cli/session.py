@@ -15,6 +15,7 @@ from refbus.errors import Code, SetupError
 from refbus_gateway.cli.runtime import Runtime
 
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
+    from refbus.clock import Clock
     from refbus.settings import GatewaySettings
     from refbus_gateway.broker import Bus
     from refbus_gateway.gateway import Gateway
@@ -110,7 +111,7 @@ class Session:
         from refbus_gateway.gateway import open_gateway  # late: see above
 
         self.home.require()
-        return open_gateway(self.home, self.passphrase(), self.clock)
+        return open_gateway(self.home, self.passphrase(), self.time)
 
     @cached_property
     def clock(self) -> Callable[[], int]:
@@ -118,6 +119,14 @@ class Session:
         from refbus.clock import clock_from  # late: see above
 
         return self.runtime.clock or clock_from(self.settings.clock_file)
+
+    @cached_property
+    def time(self) -> Clock:
+        """The judge of time of this home, which remembers what it believed."""
+        from refbus.clock import Clock, Sources, sources_from  # late: see above
+
+        own = self.runtime.clock
+        return Clock(Sources(own, own) if own else sources_from(self.settings.clock_file), self.home.path)
 
     @property
     def language(self) -> str:
