@@ -121,8 +121,9 @@ class Gateway:
 
 
 def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) -> Gateway:
-    """Open a home. A `clock` that only gives UTC ms is believed as it is. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
+    """Open a home. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
 
+    A `clock` that only gives UTC ms is believed as it is.
     A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
     """
     keys = Keyring.unlock(home, passphrase)

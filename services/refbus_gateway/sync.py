@@ -136,7 +136,6 @@ class Synchroniser:
         except UncheckableError as error:
             self.last_error = error
 
-
     def _tell_jumps(self) -> None:
         """Make an alarm of each jump of the clock, with both times."""
         gateway = self._gateway

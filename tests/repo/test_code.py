@@ -11,6 +11,9 @@ from support.tree import ROOT, functions, project_files
 MODULES = project_files("services", "infra", suffix=".py")
 TESTS = [path for path in project_files("tests", suffix=".py") if path.name.startswith("test_")]
 _MODULE_LINES = 400
+_LIST_LINES = 600
+_LISTS = {"catalogue.py", "alerts.py"}
+"""Modules that are one list of declared things."""
 _FUNCTION_LINES = 60
 
 
@@ -21,8 +24,9 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_module_is_small(path: Path) -> None:
-    """A module has at most 400 lines, a function at most 60."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= _MODULE_LINES
+    """A module has at most 400 lines (600 if it is one list), a function at most 60."""
+    most = _LIST_LINES if path.name in _LISTS else _MODULE_LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= most
     if "versions" in path.parts:
         return  # a migration is one long list of tables, written once
     long = [node.name for node in functions(path) if (node.end_lineno or 0) - node.lineno + 1 > _FUNCTION_LINES]

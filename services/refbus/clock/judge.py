@@ -37,8 +37,8 @@ class Line:
     steady_ms: int
 
     def time(self, steady_ms: int) -> int:
-        """Return the time on this line; it does not run back when the monotonic clock does."""
-        return self.at_ms + max(0, steady_ms - self.steady_ms)
+        """Return the time on this line."""
+        return self.at_ms + steady_ms - self.steady_ms
 
 
 @dataclass(frozen=True, slots=True)

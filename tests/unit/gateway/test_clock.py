@@ -1,0 +1,151 @@
+"""An office's clock: what gates sign moves nothing, an old floor heals, a jump is told, and one command sets it right."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refbus.clock import Clock, Sources
+from refbus.core.ids import KeyId, OrgId
+from refbus.envelope.notice import seal_notice
+from refbus.errors import Code
+from refbus.trust.homes import Home as MemberHome
+from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
+from refbus_gateway import sending
+from refbus_gateway.gateway import Gateway, open_gateway
+from support.ceremonies import AGENCY, KZ, PASSPHRASE, UZ
+from support.commands import Commands
+from support.directories import DAY_MS, NOW_MS
+from support.gateways import World, alarm_codes, home_health
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a world."""
+    return World(tmp_path)
+
+
+def heartbeat(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> bytes:
+    """Return a heartbeat of a country's gate with this time, for the agency."""
+    pair = next(iter(MemberHome(world.lab.paths.gate(country)).signing_pairs(PASSPHRASE).values()))
+    told = GateNotice(
+        from_gate=OrgId(f"{country}-gate"),
+        kid=KeyId(pair.kid),
+        kind=NoticeKind.HEARTBEAT,
+        envelope_sha256=bytes(32),
+        event_id=None,
+        outcome=NoticeOutcome.NONE,
+        codes=(),
+        at_ms=at_ms,
+        inbox_count=0,
+        inbox_hash=bytes(32),
+        decision_id=secrets.token_bytes(16),
+    )
+    return seal_notice(told, AGENCY, sending.recipient_key(gateway, AGENCY).public, pair)
+
+
+def hear(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> None:
+    """Let the agency read a heartbeat."""
+    world.deliver(AGENCY, InboxKind.NOTICE, heartbeat(world, gateway, at_ms, country))
+    world.sync(gateway)
+
+
+@pytest.mark.parametrize("at_ms", [NOW_MS + 20 * DAY_MS, NOW_MS + 400 * DAY_MS, 2**62, 2**63 - 1])
+def test_a_notice_with_a_time_ahead_stops_no_office(world: World, at_ms: int) -> None:
+    """A time that the own gate signed is told when it is ahead; the office works on by its own clock, and reopens."""
+    kz = world.gateway(AGENCY)
+    hear(world, kz, at_ms)
+    assert kz.now_ms() == world.clock()
+    kz.directory()
+    assert "CLOCK_SKEW" in alarm_codes(kz)
+    kz.close()
+    again = open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+    assert again.now_ms() == world.clock()
+    again.directory()
+    assert (home_health(again).heartbeat_ms or 0) <= again.now_ms()
+    again.close()
+
+
+def test_a_time_of_another_countrys_gate_is_no_evidence(world: World) -> None:
+    """What the gate of another country signs is not even compared with this clock."""
+    kz = world.gateway(AGENCY)
+    hear(world, kz, NOW_MS + 400 * DAY_MS, UZ)
+    assert kz.clock.standing().gate_ms is None
+    assert "CLOCK_SKEW" not in alarm_codes(kz)
+
+
+@pytest.mark.parametrize("floor_ms", [NOW_MS + 400 * DAY_MS, 2**62])
+def test_a_home_with_a_poisoned_floor_heals(world: World, floor_ms: int) -> None:
+    """A home in which an older version kept an impossible time opens and works."""
+    kz = world.gateway(AGENCY)
+    with kz.store.write() as tx:
+        tx.put_int("clock-floor", floor_ms)
+    kz.close()
+    again = open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+    again.directory()
+    assert again.now_ms() == world.clock()
+    again.close()
+
+
+def moved(world: World, wrong: list[int]) -> Gateway:
+    """Return the agency with a wall clock that `wrong` moves, and a monotonic clock that is right."""
+    sources = Sources(lambda: world.clock() + wrong[0], world.clock, "one")
+    gateway = open_gateway(world.home(AGENCY), PASSPHRASE, Clock(sources, world.home(AGENCY).path))
+    world.sync(gateway)
+    return gateway
+
+
+def test_a_jump_of_the_offices_clock_is_an_alarm_with_both_times(world: World) -> None:
+    """A clock that jumps is told with both times; events are signed with the time from before; back again, it is over."""
+    wrong = [0]
+    kz = moved(world, wrong)
+    wrong[0] = 5 * HOUR_MS
+    world.sync(kz)
+    assert "CLOCK_JUMPED" in alarm_codes(kz)
+    assert home_health(kz).clock.codes == (Code.CLOCK_JUMPED,)
+    assert kz.now_ms() == world.clock()
+    wrong[0] = 0
+    assert home_health(kz).clock.codes == ()
+
+
+def test_what_is_due_by_a_timer_is_due_whatever_the_clock_says(world: World) -> None:
+    """A clock that is set back by years delays no timer of an office: they run on the monotonic clock."""
+    wrong = [0]
+    kz = moved(world, wrong)
+    hear(world, kz, world.clock())
+    before = kz.steady_ms()
+    wrong[0] = -3 * 365 * DAY_MS
+    world.clock.move(hours=1)
+    assert kz.steady_ms() == before + HOUR_MS
+    assert kz.now_ms() == world.clock()
+
+
+def test_a_jump_is_believed_when_the_own_gate_says_so(world: World) -> None:
+    """A clock that was set right while the office works is followed with the next heartbeat of the own gate."""
+    wrong = [2 * HOUR_MS]
+    kz = moved(world, wrong)
+    wrong[0] = 0
+    assert kz.now_ms() == world.clock() + 2 * HOUR_MS
+    hear(world, kz, world.clock())
+    assert kz.now_ms() == world.clock()
+
+
+def test_a_person_says_that_the_clock_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`refbus clock show` names every time; `refbus clock accept` makes this computer's clock count at once."""
+    world = World(tmp_path)
+    world.gateway(AGENCY).close()
+    refbus = Commands(world, capsys)
+    shown = refbus.json(AGENCY, "clock", "show")
+    assert shown["now_ms"] == shown["machine_ms"] == world.clock()
+    world.clock.move(days=-2)
+    assert refbus.json(AGENCY, "clock", "show")["now_ms"] == world.clock() + 2 * DAY_MS
+    assert "refbus clock accept" in refbus.run(AGENCY, "clock", "show").out
+    assert "refbus clock" in refbus.run(AGENCY, "status").out
+    assert refbus.json(AGENCY, "clock", "accept")["now_ms"] == world.clock()
+    world.clock.move(hours=1)
+    assert refbus.json(AGENCY, "clock", "show")["codes"] == ["CLOCK_SKEW"]  # the directory is of later: told, no more
