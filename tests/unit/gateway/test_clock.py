@@ -1,4 +1,4 @@
-"""An office's clock: what gates sign moves nothing, an old floor heals, a jump is told, and one command sets it right."""
+"""An office's clock: what gates sign moves nothing, an old floor heals, a jump is told, one command sets it right."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def moved(world: World, wrong: list[int]) -> Gateway:
 
 
 def test_a_jump_of_the_offices_clock_is_an_alarm_with_both_times(world: World) -> None:
-    """A clock that jumps is told with both times; events are signed with the time from before; back again, it is over."""
+    """A clock that jumps is told with both times and work goes on by the time from before; set back, it is over."""
     wrong = [0]
     kz = moved(world, wrong)
     wrong[0] = 5 * HOUR_MS
