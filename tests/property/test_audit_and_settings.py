@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, leaf_of, open_entry, opening_of, verify_entry
 from refbus.audit.statement import RECORD_TYPE
+from refbus.core.bounds import TIME_MS, VERSION
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError, SetupError
 from refbus.explain import as_lines
@@ -35,8 +36,8 @@ records = st.builds(
     event_id=st.none() | st.binary(min_size=16, max_size=16),
     message_sha256=st.none() | st.binary(min_size=32, max_size=32),
     consent_id=st.none() | st.binary(min_size=16, max_size=16),
-    consent_version=st.none() | st.integers(0, 2**62),
-    at_ms=st.integers(0, 2**62),
+    consent_version=st.none() | st.integers(VERSION.low, VERSION.high),
+    at_ms=st.integers(TIME_MS.low, TIME_MS.high),
 )
 
 

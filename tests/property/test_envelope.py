@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refbus.core.bounds import TIME_MS
 from refbus.core.ids import CaseHandle, EventId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose
@@ -99,7 +100,7 @@ def test_a_gate_refuses_any_changed_bit_too(bit: int) -> None:
 
 @st.composite
 def _blocks(draw: st.DrawFn) -> RoutingBlock:
-    fixed16, times = st.binary(min_size=16, max_size=16), st.integers(0, 2**50)
+    fixed16, times = st.binary(min_size=16, max_size=16), st.integers(TIME_MS.low, TIME_MS.high)
     return dataclasses.replace(
         block_of(FED),
         event_type=draw(st.sampled_from(EventType)),

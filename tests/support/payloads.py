@@ -18,6 +18,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.payload import coded, payload_fields
 
 EVENT_ID, REFERRAL_ID = bytes.fromhex("e1" * 16), bytes.fromhex("2f" * 16)
+SOME_MS = 1_800_000_000_000
 FILE = b"Fictional file: no such person exists.\n"
 TEXTS = {
     "date": "2026-03-31",
@@ -89,7 +90,8 @@ def _value(spec: FieldSpec, *, everything: bool) -> Any:
         case Kind.ENUM:
             return spec.symbols[0]
         case Kind.NUMBER:
-            return int(spec.attributes.get("minimum", 0)) + 7
+            assert spec.bound is not None
+            return spec.bound.nearest(SOME_MS) if spec.name.endswith("_ms") else spec.bound.low + 7
         case Kind.FLAG:
             return True
         case Kind.FILE:

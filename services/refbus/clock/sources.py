@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from refbus.core.bounds import TIME_MS
 from refbus.errors import Code, SetupError
 
 Millis = Callable[[], int]
@@ -23,8 +24,11 @@ class Sources:
 
 
 def machine_ms() -> int:
-    """Return the time of this machine, UTC ms."""
-    return time.time_ns() // 1_000_000
+    """Return the time of this machine, UTC ms, within the bounds of every record.
+
+    A machine that has forgotten its time says 1970; with 2020 it can still write down and send a no.
+    """
+    return TIME_MS.nearest(time.time_ns() // 1_000_000)
 
 
 def steady_ms() -> int:
@@ -49,7 +53,9 @@ def sources_from(file: Path | None) -> Sources:
     if file is None:
         return Sources(machine_ms, steady_ms, boot)
     place = file
-    return Sources(lambda: machine_ms() + sum(_moved(place)), lambda: steady_ms() + _moved(place)[1], boot)
+    return Sources(
+        lambda: TIME_MS.nearest(machine_ms() + sum(_moved(place))), lambda: steady_ms() + _moved(place)[1], boot
+    )
 
 
 def _moved(file: Path) -> tuple[int, int]:

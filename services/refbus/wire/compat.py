@@ -16,6 +16,7 @@ from avro.errors import AvroException
 from avro.schema import parse as avro_parse
 
 from refbus.errors import RefbusError
+from refbus.wire.limits import bound_of, holds_integer, named_types
 from refbus.wire.schema import Codec, Document
 
 _DOCS = frozenset({"doc"})
@@ -57,7 +58,7 @@ def cross_read_problems(old: Document, new: Document) -> list[str]:
         for full in (True, False):
             try:
                 written, read = Codec(writer), Codec(reader)
-                written.resolve(written.encode(_sample(writer, _named(writer), full=full)), read)
+                written.resolve(written.encode(sample(writer, full=full)), read)
             except (RefbusError, KeyError, TypeError, ValueError) as error:
                 found.append(f"{title}: a {'full' if full else 'minimal'} value is not readable ({error})")
     return found
@@ -141,36 +142,35 @@ def _enum_problems(kind: Any, path: str) -> Iterator[str]:
 
 
 _ABSENT = object()
-_SCALARS: dict[str, Any] = {"string": "x", "bytes": b"x", "int": 1, "long": 1, "boolean": True, "null": None}
+_SCALARS: dict[str, Any] = {"string": "x", "bytes": b"x", "boolean": True, "null": None}
 
 
-def _named(kind: Any) -> Document:
-    """Return every named type by its name, also one whose definition stands in a part that is left out."""
+def sample(document: Document, *, full: bool = True) -> Document:
+    """Return a record of a schema with every optional part, or with none."""
+    value: Document = _sample(document, named_types(document), full=full)
+    return value
+
+
+def _sample(kind: Any, named: Document, *, full: bool, number: int = 0) -> Any:
+    """Return a value of a type: with every optional part, or with none; its integers are `number`."""
     if isinstance(kind, list):
-        return {name: found for each in kind for name, found in _named(each).items()}
-    if not isinstance(kind, dict):
-        return {}
-    inner = [field["type"] for field in kind.get("fields", ())] + [
-        kind[key] for key in ("type", "items") if key in kind
-    ]
-    return {**({kind["name"]: kind} if "name" in kind else {}), **_named(inner)}
-
-
-def _sample(kind: Any, named: Document, *, full: bool) -> Any:
-    """Return a value of a type: with every optional part, or with none."""
-    if isinstance(kind, list):
-        return _sample(kind[-1] if full else kind[0], named, full=full)
+        return _sample(kind[-1] if full else kind[0], named, full=full, number=number)
     if isinstance(kind, str):
-        return _SCALARS[kind] if kind in _SCALARS else _sample(named[kind], named, full=full)
+        return _sample(named[kind], named, full=full) if kind in named else _SCALARS.get(kind, number)
     match kind["type"]:
         case "record":
-            return {field["name"]: _sample(field["type"], named, full=full) for field in kind["fields"]}
+            return {item["name"]: _sample_field(kind["name"], item, named, full=full) for item in kind["fields"]}
         case "array":
-            item = _sample(kind["items"], named, full=full)
+            item = _sample(kind["items"], named, full=full, number=number)
             return [item] if full else []
         case "enum":
             return kind["symbols"][-1 if full else 0]
         case "fixed":
             return bytes(kind["size"])
         case other:
-            return _SCALARS[other]
+            return _SCALARS.get(other, number)
+
+
+def _sample_field(record: str, item: Document, named: Document, *, full: bool) -> Any:
+    number = bound_of(record, item).low if holds_integer(item["type"]) else 0
+    return _sample(item["type"], named, full=full, number=number)

@@ -26,7 +26,6 @@ from refbus.wire.schema import Document, codec
 
 _Member = TypeVar("_Member", bound=StrEnum)
 _PROVISION_LISTS = ("purposes", "actions", "recipients", "countries", "data_categories")
-_TIMES = ("event_time_ms", "valid_from_ms", "valid_until_ms", "retain_until_ms")
 MLDSA65_BYTES = 3309
 """Size of an ML-DSA-65 signature, FIPS 204 table 2."""
 
@@ -38,14 +37,12 @@ def encode_record(record: ConsentRecord) -> bytes:
     document["grantor"] = _plain(record.grantor)
     document["informed"] = sorted(set(record.informed))
     document["provisions"] = [_plain_provision(provision) for provision in record.provisions]
-    _check_numbers(document)
     return codec("ConsentRecord").encode(document)
 
 
 def decode_record(data: bytes) -> ConsentRecord:
     """Return the record in `data`. Raises MalformedError; UNKNOWN_VALUE names a list with a member not known here."""
     document = codec("ConsentRecord").decode(data)
-    _check_numbers(document)
     return ConsentRecord(
         schema_version=document["schema_version"],
         consent_id=ConsentId(document["consent_id"]),
@@ -139,8 +136,3 @@ def _in_order(texts: list[str]) -> list[str]:
     if texts != sorted(set(texts)):
         raise MalformedError(Code.NOT_CANONICAL, "ConsentRecord: a list is not sorted or not unique")
     return texts
-
-
-def _check_numbers(document: Document) -> None:
-    if document["version"] < 1 or any(document[name] < 0 for name in _TIMES):
-        raise MalformedError(Code.MALFORMED, "ConsentRecord: a negative time or a version below 1")

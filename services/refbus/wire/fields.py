@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from refbus.core.bounds import Bound
 from refbus.core.vocabulary import DataCategory, member
 from refbus.errors import Code, SetupError
+from refbus.wire.limits import bound_of
 from refbus.wire.schema import Document
 
 FROM_RECORD = "FROM_RECORD"
@@ -54,6 +56,7 @@ class FieldSpec:
     fields: tuple[FieldSpec, ...] = ()
     symbols: tuple[str, ...] = ()
     size: int = 0
+    bound: Bound | None = None  # of a number
 
     @property
     def required(self) -> bool:
@@ -119,10 +122,10 @@ def _category(spec: FieldSpec, parent: Mapping[str, Any]) -> DataCategory | None
 def _record_fields(record: Document, named: dict[str, Document]) -> tuple[FieldSpec, ...]:
     named[record["name"]] = record
     source = record.get("data_category_field")
-    return tuple(_field(item, named, source) for item in record["fields"])
+    return tuple(_field(record["name"], item, named, source) for item in record["fields"])
 
 
-def _field(item: Document, named: dict[str, Document], category_from: str | None) -> FieldSpec:
+def _field(record: str, item: Document, named: dict[str, Document], category_from: str | None) -> FieldSpec:
     inner, optional, many = _unwrap(item["type"])
     if isinstance(inner, str):
         inner = named.get(inner, inner)
@@ -131,7 +134,8 @@ def _field(item: Document, named: dict[str, Document], category_from: str | None
         attributes["category_from"] = category_from
     common = {"name": item["name"], "optional": optional, "many": many, "doc": item["doc"], "attributes": attributes}
     if isinstance(inner, str):
-        return FieldSpec(kind=_SCALARS[inner], **common)
+        kind = _SCALARS[inner]
+        return FieldSpec(kind=kind, bound=bound_of(record, item) if kind is Kind.NUMBER else None, **common)
     return _named_field(inner, named, common)
 
 

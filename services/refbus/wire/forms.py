@@ -83,8 +83,6 @@ def _check_leaf(spec: FieldSpec, item: Any, parent: Mapping[str, Any], where: st
         _check_coded(item, where)
     elif spec.kind is Kind.TEXT:
         _check_text(spec, item, where)
-    elif spec.kind is Kind.NUMBER:
-        _check_number(spec, item, where)
     elif "hash_of" in spec.attributes and hashlib.sha256(parent[spec.attributes["hash_of"]]).digest() != item:
         raise MalformedError(Code.MALFORMED, f"{where}: not the hash of the file")
 
@@ -102,13 +100,6 @@ def _check_text(spec: FieldSpec, item: str, where: str) -> None:
     name = spec.attributes.get("format")
     if name is not None and not FORMATS[name][0](item):
         raise MalformedError(Code.MALFORMED, f"{where}: not {FORMATS[name][1]}")
-
-
-def _check_number(spec: FieldSpec, item: int, where: str) -> None:
-    """Refuse a number out of its range; times and counts are never negative."""
-    highest = spec.attributes.get("maximum")
-    if item < spec.attributes.get("minimum", 0) or (highest is not None and item > highest):
-        raise MalformedError(Code.MALFORMED, f"{where}: out of range")
 
 
 def _check_required(spec: FieldSpec, content: Any, parent: Mapping[str, Any], where: str) -> None:

@@ -25,7 +25,6 @@ from refbus.wire.schema import Document, codec
 
 ROLES: Final = "refbus.WorkerRole"
 """The code list of an officer's role."""
-_TIMES = ("invoked_at_ms", "valid_until_ms", "review_by_ms", "issued_at_ms", "at_ms")
 _Member = TypeVar("_Member", bound=StrEnum)
 
 
@@ -71,12 +70,12 @@ def encode_record(record: LegalBasisRecord) -> bytes:
     """Return the bytes that the officers sign; categories are sorted. Raises MalformedError."""
     document = {name: getattr(record, name) for name in LegalBasisRecord.__slots__}
     document["data_categories"] = sorted(set(record.data_categories))
-    return codec("LegalBasisRecord").encode(_in_time(document))
+    return codec("LegalBasisRecord").encode(document)
 
 
 def decode_record(data: bytes) -> LegalBasisRecord:
     """Return the record in `data`. Raises MalformedError; UNKNOWN_VALUE names a list with a member not known here."""
-    document = _in_time(codec("LegalBasisRecord").decode(data))
+    document = codec("LegalBasisRecord").decode(data)
     incapacity = document["incapacity"]
     return LegalBasisRecord(
         schema_version=document["schema_version"],
@@ -107,12 +106,12 @@ def encode_roll(roll: OfficerRoll) -> bytes:
             for each in sorted(roll.officers, key=lambda each: each.kid)
         ],
     }
-    return codec("OfficerRoll").encode(_in_time(document))
+    return codec("OfficerRoll").encode(document)
 
 
 def decode_roll(data: bytes) -> OfficerRoll:
     """Return the roll in `data`. Raises MalformedError; UNKNOWN_VALUE for a role that is in no list here."""
-    document = _in_time(codec("OfficerRoll").decode(data))
+    document = codec("OfficerRoll").decode(data)
     listed = _in_order(document["officers"])
     return OfficerRoll(
         organisation=parse_org_id(document["organisation"]),
@@ -143,7 +142,7 @@ def decode_signed(data: bytes) -> SignedLegalBasis:
         record=decode_record(document["record"]),
         signatures=tuple(OfficerSignature(KeyId(each["kid"]), each["ed25519"]) for each in listed),
         roll=_roll(document),
-        review=None if document["review"] is None else _review(_in_time(document["review"])),
+        review=None if document["review"] is None else _review(document["review"]),
     )
 
 
@@ -177,7 +176,7 @@ def _roll(document: Document) -> SignedRoll:
 
 def _review_document(signed: SignedReview) -> Document:
     review = signed.review
-    return _in_time({"kid": review.kid, "result": review.result, "at_ms": review.at_ms, "ed25519": signed.ed25519})
+    return {"kid": review.kid, "result": review.result, "at_ms": review.at_ms, "ed25519": signed.ed25519}
 
 
 def _review(document: Document) -> SignedReview:
@@ -203,9 +202,3 @@ def _in_order(listed: list[Any]) -> list[Any]:
     if kids != sorted(set(kids)):
         raise MalformedError(Code.NOT_CANONICAL, "a list of keys is not sorted or not unique")
     return listed
-
-
-def _in_time(document: Document) -> Document:
-    if any(document.get(name, 0) < 0 for name in _TIMES):
-        raise MalformedError(Code.MALFORMED, "a negative time")
-    return document

@@ -58,7 +58,7 @@ class LogProofs:
         record = codec(cls.__name__).decode(data)
         proofs = tuple(LogProof(each["index"], each["entry"], tuple(each["hashes"])) for each in record["proofs"])
         indices = [proof.index for proof in proofs]
-        if any(index < 0 for index in indices) or indices != sorted(set(indices)):
+        if indices != sorted(set(indices)):
             raise MalformedError(Code.MALFORMED, "order of log proofs")
         if any(len(proof.hashes) > _MOST_HASHES for proof in proofs):
             raise MalformedError(Code.MALFORMED, "length of a log proof")

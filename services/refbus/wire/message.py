@@ -25,8 +25,6 @@ def encode_header(header: Header) -> bytes:
 def decode_header(data: bytes) -> Header:
     """Return the header in `data`. Version and suite are not judged here. Raises MalformedError."""
     record = codec("Header").decode(data)
-    if record["expires_at_hour"] < 0 or record["directory_version"] < 1:
-        raise MalformedError(Code.MALFORMED, "Header: a negative time or version")
     return Header(
         version=record["version"],
         suite=record["suite"],
@@ -41,14 +39,12 @@ def encode_block(block: RoutingBlock) -> bytes:
     record: Document = {name: getattr(block, name) for name in _BLOCK_FIELDS}
     for name in ("actions", "data_categories"):
         record[name] = sorted(set(record[name]))
-    _check_times(record)
     return codec("RoutingBlock").encode(record)
 
 
 def decode_block(data: bytes) -> RoutingBlock:
     """Return the routing block in `data`. Raises MalformedError (UNKNOWN_VALUE for a member that is not known here)."""
     record = codec("RoutingBlock").decode(data)
-    _check_times(record)
     previous = record["previous"]
     return RoutingBlock(
         sender=parse_org_id(record["sender"]),
@@ -78,8 +74,3 @@ def _members(kind: type[_Member], texts: list[str]) -> tuple[_Member, ...]:
     if texts != sorted(set(texts)):
         raise MalformedError(Code.NOT_CANONICAL, f"RoutingBlock: {kind.__name__} not sorted or not unique")
     return tuple(member(kind, text) for text in texts)
-
-
-def _check_times(record: Document) -> None:
-    if record["occurred_at_ms"] < 0 or (record["respond_by_ms"] or 0) < 0:
-        raise MalformedError(Code.MALFORMED, "RoutingBlock: a negative time")

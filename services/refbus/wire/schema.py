@@ -2,7 +2,8 @@
 
 Avro itself is malleable (long varints, split array blocks, trailing bytes), so `decode` refuses whatever is not the one
 encoding of its value. Whatever the bytes are, the outcome is a value or a MalformedError; declared lengths are checked
-against the bytes that are there before anything is allocated.
+against the bytes that are there before anything is allocated. Integers are within the bounds of `refbus.core.bounds`,
+written and read: what this side would refuse it cannot send.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fastavro.validation import validate
 
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.resources import data_dir
+from refbus.wire.limits import check_elements, integers
 
 Document = dict[str, Any]
 """A schema file as JSON gives it, or a decoded record."""
@@ -34,7 +36,7 @@ class Codec:
     `sha256` is over the Parsing Canonical Form, 32 bytes. Raises SetupError for a document that is no schema.
     """
 
-    __slots__ = ("_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
+    __slots__ = ("_integers", "_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
 
     def __init__(self, document: Document) -> None:
         try:
@@ -45,12 +47,15 @@ class Codec:
             canonical = to_parsing_canonical_form(document)
         except (ValueError, KeyError, TypeError, SchemaParseException) as error:
             raise SetupError(Code.FILE_UNREADABLE, f"not a schema: {type(error).__name__}") from error
+        self._integers = integers(document)
         self.fingerprint = bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO"))
         self.sha256 = hashlib.sha256(canonical.encode()).digest()
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """Return the bytes of `value`; a field left out takes its default. Raises MalformedError (also TOO_LARGE)."""
-        return self._within_limit(self._write(value, strict_allow_default=True))
+        data = self._write(value, strict_allow_default=True)
+        self._within_bounds(value)
+        return self._within_limit(data)
 
     def validate(self, value: Mapping[str, Any]) -> None:
         """Refuse a value of another type, before Avro makes the best of it. Raises MalformedError."""
@@ -61,9 +66,11 @@ class Codec:
 
     def decode(self, data: bytes) -> Document:
         """Return the record in `data`. Raises MalformedError: TOO_LARGE, MALFORMED or NOT_CANONICAL."""
-        value = self._read(self._within_limit(data), None)
+        check_elements(self.document, self._within_limit(data))
+        value = self._read(data, None)
         if self._write(value) != data:
             raise MalformedError(Code.NOT_CANONICAL, self.name)
+        self._within_bounds(value)
         return value
 
     def resolve(self, data: bytes, reader: Codec) -> Document:
@@ -88,6 +95,10 @@ class Codec:
         except Exception as error:  # noqa: BLE001 - whatever bytes do to the library, they are malformed
             raise MalformedError(Code.MALFORMED, f"{self.name} from Avro: {type(error).__name__}") from None
         return value
+
+    def _within_bounds(self, value: Mapping[str, Any]) -> None:
+        for integer in self._integers:
+            integer.check(value, self.name)
 
     def _within_limit(self, data: bytes) -> bytes:
         if len(data) > self.max_bytes:

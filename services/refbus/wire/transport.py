@@ -67,19 +67,6 @@ class BorderKind(StrEnum):
     NOTICE = "NOTICE"
 
 
-def _count(number: int) -> int:
-    """Return a time, hour or count, which is never negative."""
-    if number < 0:
-        raise MalformedError(Code.MALFORMED, "a negative time or count")
-    return number
-
-
-def _sequence(number: int) -> int:
-    if number < 1:
-        raise MalformedError(Code.MALFORMED, "a sequence starts at 1")
-    return number
-
-
 def _leaf(data: bytes) -> bytes:
     if len(data) != LEAF_BYTES:
         raise MalformedError(Code.MALFORMED, "size of the audit leaf")
@@ -112,13 +99,11 @@ def _decisions(names: Iterable[bytes]) -> tuple[bytes, ...]:
 
 
 # How a decoded value is checked ("check"), and the name on the wire where Python reserves it ("wire").
-_COUNT = {"check": _count}
 _DECISIONS = {"check": _decisions}
 _LEAF = {"check": _leaf}
 _MLDSA65 = {"check": _mldsa65}
 _ORG = {"check": parse_org_id}
 _PATH = {"check": _relative_path}
-_SEQUENCE = {"check": _sequence}
 _TEXTS = {"check": tuple}
 _FROM = {"check": parse_country, "wire": "from"}
 _TO = {"check": parse_country, "wire": "to"}
@@ -165,7 +150,7 @@ class Passed(WireRecord):
     """An envelope with the exit stamp of its origin gate. `ed25519` 64 bytes, `mldsa65` 3309; hour UTC."""
 
     envelope: bytes
-    hour: int = field(metadata=_COUNT)
+    hour: int
     from_country: CountryCode = field(metadata=_FROM)
     to_country: CountryCode = field(metadata=_TO)
     kid: KeyId
@@ -181,7 +166,7 @@ class HopReceipt(WireRecord):
     from_country: CountryCode = field(metadata=_FROM)
     to_country: CountryCode = field(metadata=_TO)
     outcome: HopOutcome = field(metadata={"check": _one_of(HopOutcome)})
-    hour: int = field(metadata=_COUNT)
+    hour: int
     kid: KeyId
     ed25519: bytes
 
@@ -210,14 +195,14 @@ class GateNotice(WireRecord):
     event_id: EventId | None
     outcome: NoticeOutcome = field(metadata={"check": _one_of(NoticeOutcome)})
     codes: tuple[str, ...] = field(metadata=_TEXTS)
-    at_ms: int = field(metadata=_COUNT)
-    inbox_count: int = field(metadata=_COUNT)
+    at_ms: int
+    inbox_count: int
     inbox_hash: bytes
     decision_id: bytes
     referral_id: ReferralId | None = None
     deadline: str = ""
-    level: int = field(default=0, metadata=_COUNT)
-    due_ms: int = field(default=0, metadata=_COUNT)
+    level: int = 0
+    due_ms: int = 0
     responsible: str = ""
     statement: bytes = b""
     receipt: bytes = b""
@@ -228,7 +213,7 @@ class InboxRecord(WireRecord):
     """One numbered record of an inbox; `sequence` counts from 1."""
 
     kind: InboxKind = field(metadata={"check": _one_of(InboxKind)})
-    sequence: int = field(metadata=_SEQUENCE)
+    sequence: int
     body: bytes
 
 
@@ -264,7 +249,7 @@ class AuditEntry(WireRecord):
     writer: OrgId = field(metadata=_ORG)
     kid: KeyId
     leaf: bytes = field(metadata=_LEAF)
-    at_ms: int = field(metadata=_COUNT)
+    at_ms: int
     sealed_record: bytes
     ed25519: bytes
 
@@ -276,7 +261,7 @@ class ErasureOrder(WireRecord):
     writer: OrgId = field(metadata=_ORG)
     kid: KeyId
     decision_ids: tuple[bytes, ...] = field(metadata=_DECISIONS)
-    at_ms: int = field(metadata=_COUNT)
+    at_ms: int
     ed25519: bytes
 
 
@@ -286,6 +271,6 @@ class StoppedRecord(WireRecord):
 
     decision_id: bytes
     topic: str
-    offset: int = field(metadata=_COUNT)
+    offset: int
     codes: tuple[str, ...] = field(metadata=_TEXTS)
     record: bytes

@@ -144,10 +144,8 @@ def _read_number(spec: FieldSpec, content: Any, path: str, problems: Problems) -
     if isinstance(content, bool) or not isinstance(content, int):
         problems.invalid(path, "write a whole number, without quotation marks")
         return 0
-    most = 2**53 if spec.name.endswith("_ms") else 2**31 - 1
-    lowest, highest = spec.attributes.get("minimum", 0), spec.attributes.get("maximum", most)
-    if not lowest <= content <= highest:
-        problems.invalid(path, f"must be from {lowest} to {highest}")
+    if spec.bound is not None and not spec.bound.holds(content):
+        problems.invalid(path, f"must be from {spec.bound.low} to {spec.bound.high}")
     return content
 
 

@@ -191,7 +191,7 @@ def test_every_older_version_counts(folder: Path) -> None:
     [
         ("codelists/refbus.Need.json", '"TRANSPORT"', '"TRAVEL"'),
         ("codelists/refbus.Need.json", '"codes": {', '"codes": {"NEW": {"label": "New"},'),
-        ("wire/HopReceipt.avsc", '"name": "hour"', '"name": "when"'),
+        ("wire/HopReceipt.avsc", '"name": "hour"', '"name": "level"'),
     ],
     ids=["code removed", "code added without a version", "wire record changed"],
 )

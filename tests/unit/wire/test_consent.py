@@ -13,6 +13,7 @@ from refbus.errors import Code, MalformedError
 from refbus.wire.consent import decode_record, decode_signed, encode_record, encode_signed
 from refbus.wire.schema import codec
 from support.consents import COLLECTOR, consent_record, provision
+from support.extremes import as_written
 
 RECORD = consent_record()
 SIGNED = SignedConsent(encode_record(RECORD), RECORD, COLLECTOR, KeyId(b"k" * 16), b"e" * 64, b"m" * 3309)
@@ -20,7 +21,7 @@ SIGNED = SignedConsent(encode_record(RECORD), RECORD, COLLECTOR, KeyId(b"k" * 16
 
 def _changed(**changes: Any) -> bytes:
     """Return the record as a writer without our checks would write it."""
-    return codec("ConsentRecord").encode({**codec("ConsentRecord").decode(encode_record(RECORD)), **changes})
+    return as_written("ConsentRecord", {**codec("ConsentRecord").decode(encode_record(RECORD)), **changes})
 
 
 def _code_of(data: bytes) -> Code:

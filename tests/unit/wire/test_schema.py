@@ -24,7 +24,7 @@ PAIR = {
     "name": "Pair",
     "max_bytes": 64,
     "fields": [
-        {"name": "numbers", "type": {"type": "array", "items": "long"}},
+        {"name": "numbers", "type": {"type": "array", "items": "long"}, "minimum": -9, "maximum": 9},
         {"name": "text", "type": ["null", "string"], "default": None},
     ],
 }
@@ -129,7 +129,9 @@ def test_fingerprints_are_those_of_the_specification() -> None:
     """CRC-64-AVRO of the schema "null" is the specification's, little-endian; SHA-256 is over the canonical form."""
     assert fastavro.schema.fingerprint('"null"', "CRC-64-AVRO") == "8a8f25cce724dd63"
     canonical = '{"name":"One","type":"record","fields":[{"name":"a","type":"int"}]}'
-    one = Codec(json.loads(canonical) | {"max_bytes": 8, "doc": "not part of the canonical form"})
+    document = json.loads(canonical) | {"max_bytes": 8, "doc": "not part of the canonical form"}
+    document["fields"][0] |= {"minimum": 0, "maximum": 9}
+    one = Codec(document)
     assert one.sha256 == hashlib.sha256(canonical.encode()).digest()
     assert len(one.fingerprint) == 8
 

@@ -31,7 +31,9 @@ from refbus.wire.transport import (
     StoppedRecord,
     WireRecord,
 )
+from support.extremes import as_written
 
+SOME_MS = 1_800_000_000_000
 KID, HASH, SIGNATURE, ID = KeyId(b"k" * 16), b"h" * 32, b"s" * 64, b"d" * 16
 KZ, UZ = CountryCode("kz"), CountryCode("uz")
 NOTICE = GateNotice(
@@ -42,15 +44,15 @@ NOTICE = GateNotice(
     event_id=EventId(ID),
     outcome=NoticeOutcome.REFUSED,
     codes=("EXPIRED", "NO_CONSENT"),
-    at_ms=1,
+    at_ms=SOME_MS,
     inbox_count=2,
     inbox_hash=HASH,
     decision_id=ID,
 )
 RECORDS: tuple[WireRecord, ...] = (
-    Passed(b"envelope", 5, KZ, UZ, KID, SIGNATURE, b"m" * 3309),
-    Passed(b"envelope", 5, KZ, UZ, KID, SIGNATURE, None),
-    HopReceipt(HASH, KZ, UZ, HopOutcome.TAKEN, 5, KID, SIGNATURE),
+    Passed(b"envelope", 500_000, KZ, UZ, KID, SIGNATURE, b"m" * 3309),
+    Passed(b"envelope", 500_000, KZ, UZ, KID, SIGNATURE, None),
+    HopReceipt(HASH, KZ, UZ, HopOutcome.TAKEN, 500_000, KID, SIGNATURE),
     SealedNotice(b"t" * 1168, b"box"),
     NOTICE,
     dataclasses.replace(NOTICE, kind=NoticeKind.HEARTBEAT, outcome=NoticeOutcome.NONE, event_id=None, codes=()),
@@ -61,15 +63,15 @@ RECORDS: tuple[WireRecord, ...] = (
         referral_id=ReferralId(ID),
         deadline="DECIDE",
         level=2,
-        due_ms=3,
+        due_ms=SOME_MS + 3,
     ),
     dataclasses.replace(NOTICE, kind=NoticeKind.RECEIPT, outcome=NoticeOutcome.TAKEN, codes=(), receipt=b"receipt"),
     InboxRecord(InboxKind.EVENT, 1, b"body"),
     BorderRecord(BorderKind.HOP, b"body"),
     RelayedNotice(HASH, b"notice"),
     DirectoryFile("kz/organisations.json", b"{}"),
-    AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, 1, b"sealed", SIGNATURE),
-    ErasureOrder(OrgId("kz-gate"), KID, (ID, b"e" * 16), 1, SIGNATURE),
+    AuditEntry(ID, OrgId("kz-gate"), KID, b"l" * 47, SOME_MS, b"sealed", SIGNATURE),
+    ErasureOrder(OrgId("kz-gate"), KID, (ID, b"e" * 16), SOME_MS, SIGNATURE),
     StoppedRecord(ID, "kz.outbox", 7, ("MALFORMED",), b"record"),
 )
 WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -111,7 +113,7 @@ def test_wrong_forms_are_refused(name: str, change: dict[str, Any]) -> None:
     """A record that Avro can say and our rules forbid is a MalformedError."""
     kind: type[WireRecord] = getattr(transport, name)
     good = next(record for record in RECORDS if type(record) is kind)
-    data = schema.encode(name, {**schema.decode(name, good.encode()), **change})
+    data = as_written(name, {**schema.decode(name, good.encode()), **change})
     with pytest.raises(MalformedError):
         kind.parse(data)
 
