@@ -92,9 +92,7 @@ class Story:
             self._cases["kz-09-cook-health-withheld"], "he permits the shelter everything but his health data"
         )
         self._plain_refusal(self._cases["uz-19-photo-abroad"], "she agrees, but a photograph may not leave Uzbekistan")
-        self._plain_refusal(
-            self._cases["tm-27-expired-consent"], "the consent was for one conversation, which is over", expired=True
-        )
+        self._over(self._cases["tm-27-expired-consent"])
 
     def withdrawal(self) -> None:
         """Sent, then withdrawn: the recipient is told and answers, and nothing can be sent any more."""
@@ -146,9 +144,16 @@ class Story:
         because = "she agreed to another organisation in that country"
         self._refused(office, "send", self._case_file(case), "--to", case.recipient, because=because)
 
-    def _plain_refusal(self, case: PlannedCase, because: str, *, expired: bool = False) -> None:
+    def _over(self, case: PlannedCase) -> None:
+        """Bring a form whose time has passed: it is not signed in the first place."""
         office = self._offices[case.sender]
-        consent = office.file(f"{case.name}-consent.json", consent_form(case, expired=expired))
+        consent = office.file(f"{case.name}-consent.json", consent_form(case, expired=True))
+        because = "the consent was for one conversation, which is over"
+        self._refused(office, "consent", "grant", self._case_file(case), "--file", consent, because=because)
+
+    def _plain_refusal(self, case: PlannedCase, because: str) -> None:
+        office = self._offices[case.sender]
+        consent = office.file(f"{case.name}-consent.json", consent_form(case))
         office.do("consent", "grant", self._case_file(case), "--file", consent)
         self._refused(office, "send", self._case_file(case), "--to", case.recipient, because=because)
 

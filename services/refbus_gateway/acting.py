@@ -49,6 +49,7 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     if answer.event_type in _DECISIONS and not answer.codes_checked:
         _require_known_codes(events)
     problems = Problems()
+    problems.refuse_placeholders(answer.document)
     fields = read_record(written_fields(answer.event_type), answer.document, "", problems)
     problems.raise_if_any()
     for name, local in answer.events.items():

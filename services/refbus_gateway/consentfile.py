@@ -41,6 +41,7 @@ FORMAT: Final = "refbus-consent/1"
 _FIELDS: Final = (
     "format",
     "about",
+    "help",
     "organisation",
     "state",
     "said_at",
@@ -148,6 +149,7 @@ def parse_consent(data: bytes, *, now_ms: int) -> ConsentForm:
     A missing `said_at` means now: the person is sitting there.
     """
     reader = _Reader(read_json(data))
+    reader.problems.refuse_placeholders(reader.values)
     reader.only(_FIELDS)
     if reader.values.get("format") != FORMAT:
         reader.problems.invalid("format", f'write "{FORMAT}"')
@@ -170,6 +172,8 @@ def parse_consent(data: bytes, *, now_ms: int) -> ConsentForm:
         rules=(*reader.rules("permit", Effect.PERMIT), *reader.rules("deny", Effect.DENY)),
         denied_recipients=reader.orgs("denied_recipients"),
     )
+    if form.state is ConsentState.GIVEN and not any(rule.effect is Effect.PERMIT for rule in form.rules):
+        reader.problems.invalid("permit", "permits nothing: write what the person permits, or state REFUSED")
     if form.state is ConsentState.WITHDRAWN:
         reader.problems.invalid("state", "use `refbus consent withdraw`")
     reader.problems.raise_if_any()

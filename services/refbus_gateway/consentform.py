@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from refbus.core.age import Age, AgeRules, day_text, rules_of
 from refbus.core.consent import Assent, GrantorKind, Informed, Method
 from refbus.core.ids import OrgId
+from refbus.core.placeholder import placeholder
 from refbus.core.vocabulary import Action, DataCategory
 from refbus_gateway.casefile import CaseFile
 from refbus_gateway.consentfile import FORMAT
@@ -27,23 +29,23 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
     named = case.recipient if isinstance(case.recipient, str) else ""
     return {
         "format": FORMAT,
-        "about": "Ask the person, fill this in, then: refbus consent grant CASE --file THIS. Times like 2026-03-31.",
+        "help": "Ask the person and write the answers over what stands between << and >>, days like 2026-03-31. Then: "
+        "refbus consent grant CASE --file THIS",
         "organisation": OrgId(to) if to else named,
-        "state": "GIVEN or REFUSED",
-        "valid_until": f"at most {day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}",
-        "retain_until": "when they must erase it",
+        "state": placeholder("GIVEN or REFUSED"),
+        "valid_until": placeholder(f"at most {day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}"),
+        "retain_until": placeholder("the day by which they must erase it"),
         "notice": {
             "notice_id": next(iter(sorted(policy.notices)), ""),
-            "language": "one of "
-            + ", ".join(sorted({lang for each in policy.notices.values() for lang in each.languages})),
+            "language": _one_of(sorted({lang for each in policy.notices.values() for lang in each.languages})),
         },
-        "grantor": {"kind": f"one of {', '.join(GrantorKind)}"},
+        "grantor": {"kind": _one_of(GrantorKind)},
         **_majority(age, rules_of(policy)),
-        "assent": f"one of {', '.join(Assent)}",
-        "method": f"one of {', '.join(Method)}",
+        "assent": _one_of(Assent),
+        "method": _one_of(Method),
         "interpreter": None,
-        "informed": [f"keep what was explained or asked: {', '.join(Informed)}"],
-        "withdrawal_contact": "where the person can withdraw; no person's name",
+        "informed": [placeholder(f"keep what was explained or asked: {', '.join(Informed)}")],
+        "withdrawal_contact": placeholder("where the person can withdraw: a place or a line, no person's name"),
         "permit": [
             {
                 "purposes": [case.purpose],
@@ -60,7 +62,11 @@ def _majority(age: Age, rules: AgeRules) -> dict[str, str]:
     if not age.child:
         return {}
     known = None if age.majority_ms is None else day_text(age.majority_ms, rules)
-    return {"majority_on": known or "the day on which the child comes of age, the latest that it can be"}
+    return {"majority_on": known or placeholder("the day on which the child comes of age, the latest that it can be")}
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return placeholder(f"one of {', '.join(words)}")
 
 
 def categories(case: CaseFile) -> list[DataCategory]:

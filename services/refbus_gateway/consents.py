@@ -10,8 +10,9 @@ import dataclasses
 import secrets
 from dataclasses import dataclass
 
-from refbus.core.consent import ConsentRecord, ConsentState, SignedConsent
+from refbus.core.consent import Assent, ConsentRecord, ConsentState, SignedConsent
 from refbus.core.consent_change import ConsentChange, change_between, widens
+from refbus.core.consent_rules import Setting, record_problems
 from refbus.core.ids import ConsentId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
@@ -65,15 +66,15 @@ def grant(
 ) -> Version:
     """Sign and keep what the person said about one organisation; a later version when there is one already.
 
-    Raises UncheckableError ORGANISATION_UNKNOWN, ConsentError NOTICE_UNKNOWN, CaseInvalidError when the form and the
-    case do not speak of the same age, MalformedError, RuleError CONSENT_FORM_OLD for what was said before the newest
-    version: it cannot be used a second time;
-    CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
+    Raises UncheckableError ORGANISATION_UNKNOWN; ConsentError with all that sending would refuse; CaseInvalidError when
+    form and case do not speak of the same age; MalformedError; RuleError CONSENT_FORM_OLD for what was said before the
+    newest version: it cannot be used a second time; CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
     """
     case.require_live()
     country = gateway.organisation(org).country
     record = form.record(gateway, cases.counterpart(tx, case, org), country)
     record = agecheck.with_majority(gateway, tx, case, record)
+    _require_usable(gateway, record)
     last = newest(gateway, tx, case, org)
     if last is None:
         record = dataclasses.replace(record, consent_id=ConsentId(secrets.token_bytes(16)), version=1)
@@ -85,6 +86,19 @@ def grant(
     if only is not None:
         _require_change(last.signed.record, record, only)
     return follow(gateway, tx, case, last, record)
+
+
+def _require_usable(gateway: Gateway, record: ConsentRecord) -> None:
+    """Refuse now, while the person is here, a yes that sending, gates or the recipient would refuse later.
+
+    A no is never refused, that of a child beside its guardian neither. Raises ConsentError with every reason.
+    """
+    if record.state is not ConsentState.GIVEN or record.assent is Assent.REFUSED:
+        return
+    setting = Setting(gateway.directory(), gateway.policy(), gateway.now_ms())
+    reasons = record_problems(dataclasses.replace(record, version=1), setting)
+    if reasons:
+        raise ConsentError(tuple(sorted(reasons)), "nothing was signed: correct the form with the person")
 
 
 def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozenset[ConsentChange]) -> None:

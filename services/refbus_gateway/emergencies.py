@@ -31,6 +31,8 @@ from refbus.errors import Code, RuleError
 from refbus.wire.legal_basis import SignedRoll, decode_signed, encode_signed
 from refbus.wire.payload import categories_of
 from refbus_gateway import casework, course, sending
+from refbus_gateway.casefile.problems import Problems
+from refbus_gateway.casefile.values import check_text
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
 from refbus_gateway.store import cases, referrals
@@ -66,8 +68,13 @@ def invoke(
 ) -> Referral:
     """Disclose the least of an own case to one organisation, on the word of two officers.
 
-    Raises ConsentError with every rule that it breaks, RuleError, UncheckableError ORGANISATION_UNKNOWN.
+    Raises CaseInvalidError for a text that says nothing, ConsentError with every rule that it breaks, RuleError,
+    UncheckableError ORGANISATION_UNKNOWN.
     """
+    problems = Problems()
+    problems.refuse_placeholders({"needed_now": decision.needed_now})
+    check_text(decision.needed_now, "needed_now", problems)
+    problems.raise_if_any()
     org = decision.recipient
     gateway.organisation(org)
     now_ms, policy = gateway.now_ms(), gateway.policy()

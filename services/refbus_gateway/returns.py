@@ -79,6 +79,7 @@ def begin(
     UncheckableError ORGANISATION_UNKNOWN.
     """
     problems = Problems()
+    problems.refuse_placeholders(document)
     wish = read_record(wish_fields(), document, "", problems)
     problems.raise_if_any()
     _require_age(gateway, tx, case, wish["is_minor"])

@@ -216,7 +216,7 @@ def test_an_old_form_does_not_undo_a_withdrawal(shared: Road) -> None:
 
 def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
     """Each is a version of its own; from majority on the guardian's word permits nothing and the person is asked."""
-    child = {**CHILD_CONSENT, "majority_on": "2026-10-05", "assent": "NOT_REQUIRED"}
+    child = {**CHILD_CONSENT, "majority_on": "2026-10-05"}
     document = case_file(about="Fictional: a child", person={"prs_FirstName": "Тўқима бола", "is_minor": True})
     case = new_case(own.kz, document)
     take_consent(own.kz, case, consent_file(**child))
@@ -224,8 +224,13 @@ def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
     other = {**child, "grantor": {**child["grantor"], "authority_evidence": "cd" * 32}}
     assert amend(own.kz, case, "guardian", consent_file(**other)).change is ConsentChange.GUARDIAN_REPLACED
     own.clock.move(hours=1)
-    asked = {**other, "assent": "GIVEN"}
-    assert amend(own.kz, case, "assent", consent_file(**asked)).change is ConsentChange.ASSENT_RECORDED
+    says_no = {**other, "assent": "REFUSED"}
+    assert amend(own.kz, case, "assent", consent_file(**says_no)).change is ConsentChange.ASSENT_RECORDED
+    with pytest.raises(ConsentError) as refused:
+        refer(own.kz, case)
+    assert refused.value.reasons == (Code.ASSENT_MISSING,)
+    own.clock.move(hours=1)
+    assert amend(own.kz, case, "assent", consent_file(**other)).change is ConsentChange.ASSENT_RECORDED
     refer(own.kz, case)
     own.settle()
     own.clock.move(days=16)

@@ -30,7 +30,7 @@ from refbus.errors import Code, MalformedError, SetupError
 from refbus.resources import data_dir
 from refbus.trust.canonical import Fields
 from refbus.trust.enrolment import Profile, new_org_id
-from refbus.trust.policy import compile_policy
+from refbus.trust.policy import compile_policy, refuse_placeholders
 
 MAX_BYTES = 1_048_576
 
@@ -60,9 +60,11 @@ def parse_description(text: str, folder: Path) -> Description:
     Policy files are looked up in `folder`, then in keys/policies. Raises MalformedError.
     """
     try:
-        fields = Fields(tomllib.loads(text), "federation")
+        value = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         raise MalformedError(Code.MALFORMED, "federation: not TOML") from None
+    refuse_placeholders(value, "federation")
+    fields = Fields(value, "federation")
     countries = dict(fields.items("country", lambda item: _country(item, folder), 32))
     members = fields.items("organisation", _organisation, 4_000) if "organisation" in fields else ()
     most = max(1, len(countries))

@@ -12,6 +12,7 @@ from typing import Any
 
 from refbus.core.directory import Clock, CountryPolicy, Notice, Pace
 from refbus.core.ids import parse_country, parse_org_id
+from refbus.core.placeholder import placeholders
 from refbus.core.vocabulary import DataCategory, Priority, Residency, member
 from refbus.errors import Code, MalformedError
 from refbus.trust.canonical import Fields, dumps, loads, parse_hex
@@ -33,9 +34,16 @@ def compile_policy(text: str) -> bytes:
         value = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         raise MalformedError(Code.MALFORMED, "policy: not TOML") from None
+    refuse_placeholders(value, "policy")
     content = dumps_policy({"format": FORMAT, **value})
     parse_policy(content)
     return content
+
+
+def refuse_placeholders(value: dict[str, Any], where: str) -> None:
+    """Raise MalformedError when a text that people wrote still has what a template printed for it."""
+    for path in placeholders(value):
+        raise MalformedError(Code.MALFORMED, f"{where}.{path}: has a template's words: write the answer")
 
 
 def dumps_policy(value: dict[str, Any]) -> bytes:

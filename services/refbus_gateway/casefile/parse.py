@@ -63,6 +63,8 @@ def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> Cas
     """
     document = read_json(data)
     problems = Problems()
+    if desk is not None:
+        problems.refuse_placeholders(document)
     specs = case_fields()
     content = _without_unknown(document, {spec.name for spec in specs}, problems)
     check_routing(document, now_ms, problems)

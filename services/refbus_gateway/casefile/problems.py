@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from refbus.core.placeholder import placeholders
 from refbus.errors import Code, MalformedError
 
 
@@ -33,18 +35,27 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
+        self._unfilled: set[str] = set()
 
     def invalid(self, path: str, advice: str) -> None:
         """Note a value that cannot stand as it is (CASE_INVALID)."""
-        self._found.append(Problem(path, Code.CASE_INVALID, advice))
+        self.add(Problem(path, Code.CASE_INVALID, advice))
 
     def unknown(self, path: str, advice: str) -> None:
         """Note a word that is not in its list (UNKNOWN_VALUE)."""
-        self._found.append(Problem(path, Code.UNKNOWN_VALUE, advice))
+        self.add(Problem(path, Code.UNKNOWN_VALUE, advice))
 
     def add(self, problem: Problem) -> None:
-        """Note a problem that has a code of its own."""
-        self._found.append(problem)
+        """Note a problem, the first of each place: what a form printed there says it all."""
+        if not any(each.path == problem.path and each.path in self._unfilled for each in self._found):
+            self._found.append(problem)
+
+    def refuse_placeholders(self, document: Mapping[str, Any]) -> None:
+        """Note every place that still has the words of the form instead of an answer; call it first."""
+        answers = {name: value for name, value in document.items() if name != "help"}
+        for path in placeholders(answers):
+            self._found.append(Problem(path, Code.CASE_INVALID, "has the form's own words: write the answer instead"))
+            self._unfilled.add(path)
 
     def raise_if_any(self) -> None:
         """Raise CaseInvalidError when anything was noted."""

@@ -32,7 +32,7 @@ def check_routing(document: Mapping[str, Any], now_ms: int, problems: Problems) 
     """Note every problem of the routing facts; when there is none, `reply_by` and the vocabularies can be read."""
     if document.get("format") != FORMAT:
         problems.invalid("format", f'write "{FORMAT}"')
-    if "about" in document:
+    if document.get("about") is not None:
         check_text(document["about"], "about", problems)
     _check_recipient(document.get("recipient"), problems)
     _check_member(Purpose, document.get("purpose"), "purpose", problems)

@@ -29,7 +29,7 @@ def template() -> str:
     specs = case_fields()
     document = {
         "format": FORMAT,
-        "about": "What this file is",
+        "about": None,
         "recipient": {"organisation": ""},
         "purpose": "",
         "priority": "",

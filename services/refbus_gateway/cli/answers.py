@@ -41,9 +41,17 @@ SAYINGS: Final = (
         "1 --suggested-organisation uz-1ega1a1d --reason OTHER",
     ),
     Saying(
-        "ask", EventType.INFORMATION_REQUESTED, "Ask the sender for more.", "1 --asked-categories HEALTH --question ..."
+        "ask",
+        EventType.INFORMATION_REQUESTED,
+        "Ask the sender for more.",
+        '1 --asked-categories HEALTH --question "<<your question>>"',
     ),
-    Saying("provide", EventType.INFORMATION_PROVIDED, "Answer what was asked.", '1 --answer "HEALTH=No allergy known"'),
+    Saying(
+        "provide",
+        EventType.INFORMATION_PROVIDED,
+        "Answer what was asked.",
+        '1 --answer "HEALTH=<<what the person said>>"',
+    ),
     Saying(
         "appointment",
         EventType.APPOINTMENT_BOOKED,
@@ -54,7 +62,7 @@ SAYINGS: Final = (
     Saying("progress", EventType.REFERRAL_IN_PROGRESS, "Say that help has begun.", "1 --services-started SocialCare"),
     Saying("hold", EventType.REFERRAL_ON_HOLD, "Pause, with the reason.", "1 --reason PERSON_AWAY"),
     Saying("resume", EventType.REFERRAL_RESUMED, "Go on after a pause.", "1"),
-    Saying("feedback", EventType.REFERRAL_FEEDBACK, "Say how it goes.", '1 --note "..."'),
+    Saying("feedback", EventType.REFERRAL_FEEDBACK, "Say how it goes.", '1 --note "<<how it goes>>"'),
     Saying("complete", EventType.REFERRAL_COMPLETED, "Say how it ended.", "1 --outcome SERVICES_DELIVERED"),
     Saying(
         "fail",
@@ -196,7 +204,10 @@ def _pair(text: str) -> dict[str, str]:
 
 
 def file_document(path: Path) -> dict[str, Any]:
-    """Return the fields that a file has. Raises SetupError FILE_UNREADABLE, MalformedError CASE_INVALID."""
-    from refbus_gateway.home import read_json_object  # late: only with --file
+    """Return the fields that a file has. Raises SetupError FILE_UNREADABLE, CaseInvalidError."""
+    from refbus_gateway.casefile.text import read_json  # late: only with --file
+    from refbus_gateway.home import read_limited
 
-    return dict(read_json_object(path, _FILE_LIMIT, Code.CASE_INVALID))
+    document = read_json(read_limited(path, _FILE_LIMIT))
+    document.pop("help", None)  # the explanations of the template
+    return document

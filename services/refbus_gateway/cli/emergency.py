@@ -44,7 +44,7 @@ def group() -> None:
 @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
 @example(
     "refbus emergency invoke 3 --to uz-she1ter1 --ground MEDICAL_EMERGENCY --incapacity UNCONSCIOUS \\",
-    '    --category IDENTITY --category HEALTH --needed-now "Blood group, allergies" --first 3f9c --second a81d',
+    '    --category IDENTITY --category HEALTH --needed-now "<<what is needed at once>>" --first 3f9c --second a81d',
 )
 @with_session
 def invoke(session: Session, /, case: str, *, later: bool, **given: Any) -> None:

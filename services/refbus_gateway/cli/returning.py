@@ -103,8 +103,15 @@ STEPS: Final = (
     Saying("suspend", _E.REPATRIATION_SUSPENDED, "Interrupt the return, with the reason.", "1 --reason HEALTH"),
     Saying("resume", _E.REPATRIATION_RESUMED, "Go on with the return.", "1 --responsible-worker-role CASE_MANAGER"),
     Saying("abort", _E.REPATRIATION_ABORTED, "Give the return up, with the reason.", "1 --reason PERSON_DECLINED"),
-    Saying("ask", _E.INFORMATION_REQUESTED, "Ask the other office.", "1 --asked-categories HEALTH --question ..."),
-    Saying("provide", _E.INFORMATION_PROVIDED, "Answer what was asked.", '1 --answer "HEALTH=No allergy known"'),
+    Saying(
+        "ask",
+        _E.INFORMATION_REQUESTED,
+        "Ask the other office.",
+        '1 --asked-categories HEALTH --question "<<your question>>"',
+    ),
+    Saying(
+        "provide", _E.INFORMATION_PROVIDED, "Answer what was asked.", '1 --answer "HEALTH=<<what the person said>>"'
+    ),
     Saying("mistake", _E.ENTERED_IN_ERROR, "Say that a return was entered by mistake.", "1 --reason WRONG_PERSON"),
 )
 """Every step of a return but the first."""
