@@ -56,7 +56,7 @@ def alone(
         with inside():
             yield
     except Exception as error:
-        if isinstance(error, (StoreError, MemoryError, *stops)) or _is_of_the_database(error):
+        if isinstance(error, (MemoryError, *stops)) or _is_of_the_store(error):
             raise
         failed(element, _told(error))
 
@@ -69,8 +69,10 @@ def _told(error: Exception) -> RefbusError:
     return mistake
 
 
-def _is_of_the_database(error: Exception) -> bool:
-    """Whether the database itself is in trouble, as against one row that it does not take."""
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether the database or its disk is in trouble, as against one row that it does not take."""
+    if isinstance(error, StoreError):
+        return error.code is not Code.INTERNAL_ERROR  # that is a row which contradicts itself
     from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError  # late: only when something failed
 
     return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))

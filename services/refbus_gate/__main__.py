@@ -3,6 +3,7 @@
 replay <decision id>   decide a stopped record again; the running gate takes the order
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
+waiting                show who has how much waiting, and what was dropped
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -12,12 +13,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from refbus.bus import confluent
 from refbus.bus.harness import die, run
 from refbus.clock import clock_from
+from refbus.core.directory import Directory
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import addresses
@@ -32,6 +36,7 @@ from refbus_gate.gaps import accept_gap
 from refbus_gate.gate import Gate
 from refbus_gate.home import GateHome, order_replay
 from refbus_gate.statistics import edition_of, first_edition, write_edition
+from refbus_gate.waiting import lines
 
 
 def main(arguments: list[str]) -> None:
@@ -49,10 +54,11 @@ def main(arguments: list[str]) -> None:
                 _accept_gap(settings, topic)
             case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
                 _statistics(settings, int(year), Path(file))
+            case ["waiting"]:
+                _waiting(settings)
             case _:
-                raise SetupError(
-                    Code.USAGE, "python -m refbus_gate [replay DECISION-ID | accept-gap TOPIC | statistics YEAR FILE]"
-                )
+                orders = "replay DECISION-ID | accept-gap TOPIC | statistics YEAR FILE | waiting"
+                raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders}]")
 
 
 def _accept_gap(settings: GateSettings, topic: str) -> None:
@@ -67,7 +73,9 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
         home.close()
 
 
-def _statistics(settings: GateSettings, year: int, file: Path) -> None:
+@contextmanager
+def _looking(settings: GateSettings) -> Iterator[tuple[NodeStore, Directory, int]]:
+    """Give the store of a gate that may be running, only to look at it, with the directory and the time (UTC ms)."""
     home, passphrase = Home(settings.home), read_secret_file(settings.passphrase_file).decode()
     state = state_key(home.keys / "state.key", f"state {home.identity().org_id}", passphrase)
     store = NodeStore.look_at(settings.home / "store" / "node.db", state)
@@ -76,10 +84,21 @@ def _statistics(settings: GateSettings, year: int, file: Path) -> None:
     if history is None:
         raise SetupError(Code.DIRECTORY_INVALID, "this gate has no directory yet")
     try:
-        make = partial(edition_of, store, history.latest, settings.country, year, now_ms)
-        write_edition(first_edition(settings.home / "statistics", year, make), file)
+        yield store, history.latest, now_ms
     finally:
         store.close()
+
+
+def _statistics(settings: GateSettings, year: int, file: Path) -> None:
+    with _looking(settings) as (store, directory, now_ms):
+        make = partial(edition_of, store, directory, settings.country, year, now_ms)
+        write_edition(first_edition(settings.home / "statistics", year, make), file)
+
+
+def _waiting(settings: GateSettings) -> None:
+    with _looking(settings) as (store, directory, now_ms):
+        topics = [source.topic for source in sources_of(settings.country, directory.countries())]
+        sys.stdout.writelines(f"{line}\n" for line in lines(store, directory, topics, now_ms))
 
 
 def _run(settings: GateSettings) -> None:

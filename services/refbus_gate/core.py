@@ -5,8 +5,8 @@
     3  what they cause is signed and sealed on all cores
     4  one transaction: fence, position, rows, state, audit entries, outgoing rows
 
-Nothing is held between 1 and 4 but this process's turn to decide. If anything else moved the fence, 4 writes nothing
-and the worker stops.
+Nothing is held from 2 to 4 but this process's turn to decide, and nothing during 1. If anything else moved the fence, 4
+writes nothing and the worker stops.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from refbus_gate.egress import Egress
 from refbus_gate.ingress import Ingress
 from refbus_gate.names import GateKeys, border, outbox
 from refbus_gate.opening import EvidenceCache, Opened, Opener
+from refbus_gate.quotas import Room
 from refbus_gate.timetable import planned
 from refbus_gate.view import View
 from refbus_gate.work import Work, Workers
@@ -96,16 +97,16 @@ class GateCore:
 
         Raises StoreError (nothing is written), SetupError, and whatever a poison record makes the code raise.
         """
+        batch = self.batch(source)
+        work = Work(self.parts.store, self.parts.keys.country)
+        opened = self._open(source, batch, records)
         with self.turn:
-            batch = self.batch(source)
-            work = Work(self.parts.store, self.parts.keys.country)
-            opened = self._open(source, batch, records)
             view = View(self.parts.store, self.parts.keys.country, source.point, opened)
             work.changes.position = after
             decider = self.decider(batch, view, work)
             for each in opened:
                 decision_id = self.decision_id(after.topic_id, each.record)
-                decider.settle(each, verdict_of(each, view, batch), decision_id)
+                decider.take(each, verdict_of(each, view, batch), decision_id)
             self.write(view, work, batch.now_ms, before)
 
     def skip(self, after: Position, before: Position | None) -> None:
@@ -120,7 +121,7 @@ class GateCore:
         """Return what gives verdicts of this batch their effects."""
         store = self.parts.store
         side = Egress(batch, store, work) if batch.point is Point.EGRESS else Ingress(batch, store, view, work)
-        return Decider(batch, store, view, work, side)
+        return Decider(batch, store, view, work, side, Room(store))
 
     def write(self, view: View, work: Work, now_ms: int, before: Position | None = None) -> None:
         """Finish the work and write it in one transaction."""

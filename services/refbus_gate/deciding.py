@@ -13,12 +13,14 @@ from refbus.audit import AuditOutcome, Stage
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
 from refbus.core.passage import event_identity
-from refbus.core.verdicts import Duplicate, Forward, Hold, Point, Quarantine, Refuse, Verdict
+from refbus.core.verdicts import Duplicate, Forward, Hold, Missing, Point, Quarantine, Refuse, Verdict
+from refbus.errors import Code
 from refbus.store.node import NodeStore
-from refbus.store.rows import HoldRow, Kept, RecordRow
+from refbus.store.rows import Dropped, HoldRow, Kept, RecordRow
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.names import GateKeys
 from refbus_gate.opening import Opened
+from refbus_gate.quotas import Room
 from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, KEEP_MS, Decided, View
@@ -71,6 +73,15 @@ class Decider:
     view: View
     work: Work
     side: Side
+    room: Room
+
+    def take(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
+        """Account for a new record within what its sender may have waiting."""
+        bounded = self.room.bounded(verdict, opened)
+        if bounded is None:
+            self._drop(opened, verdict)
+        else:
+            self.settle(opened, bounded, decision_id)
 
     def settle(self, opened: Opened, verdict: Verdict, decision_id: bytes, before: RecordRow | None = None) -> None:
         """Account for a record: a new one, or, with `before`, one that was decided again."""
@@ -174,27 +185,47 @@ class Decider:
         self.work.to_own_topic(f"{batch.keys.country}.audit", make)
         return lambda: statement(batch.keys, noted, self.work.audit_key(case_name), batch.now_ms)
 
-    def _hold(self, opened: Opened, verdict: Hold) -> None:
-        case_handle = verdict.about.case_handle
-        case_key = None if case_handle is None else self.view.key(CASE, case_handle)
+    def hold(self, opened: Opened, code: Code, deadline_ms: int, missing: Missing, case_key: bytes | None) -> None:
+        """Let a record wait, and with it the later events of its case."""
         row = HoldRow(
             opened.record.topic,
             opened.record.offset,
             case_key,
-            verdict.codes[0],
-            verdict.deadline_ms,
+            code,
+            deadline_ms,
             opened.record.value,
+            self.room.note_held(opened).key,
+            missing.version,
+            missing.at_ms,
         )
         self.work.changes.held.append(row)
         if case_key is not None:
             self.view.note_held(case_key)
 
-    def _stop(self, opened: Opened, verdict: Refuse | Quarantine, decision_id: bytes) -> None:
-        """Keep what was stopped, here for a replay and in the operator's topic."""
+    def _hold(self, opened: Opened, verdict: Hold) -> None:
+        case_handle = verdict.about.case_handle
+        case_key = None if case_handle is None else self.view.key(CASE, case_handle)
+        self.hold(opened, verdict.codes[0], verdict.deadline_ms, verdict.missing, case_key)
+
+    def _drop(self, opened: Opened, verdict: Verdict) -> None:
+        """Count a record that nobody can be told of and for which there is no room.
+
+        An honest one comes again, and is decided then: nothing of it is remembered.
+        """
+        outcome = Quarantine.outcome if isinstance(verdict, Hold) else verdict.outcome
         record = opened.record
-        self.work.changes.kept.append(Kept(record.topic, record.offset, verdict.codes[0], record.value))
-        stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), record.value)
-        family = "refused" if isinstance(verdict, Refuse) else "quarantine"
+        self.work.changes.dropped.append(Dropped(record.topic, record.offset, outcome, len(record.value)))
+
+    def _stop(self, opened: Opened, verdict: Refuse | Quarantine, decision_id: bytes) -> None:
+        """Keep what was stopped, here for a replay and in the operator's topic, as far as its sender has room."""
+        record = opened.record
         if isinstance(verdict, Refuse):
             self.work.changes.refusals.extend(verdict.codes)
+        if not self.room.keeps(opened):
+            self.work.changes.unkept += 1
+            return
+        owner = self.room.note_kept(opened).key
+        self.work.changes.kept.append(Kept(record.topic, record.offset, verdict.codes[0], record.value, owner))
+        stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), record.value)
+        family = "refused" if isinstance(verdict, Refuse) else "quarantine"
         self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)

@@ -25,7 +25,8 @@ def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -
     if opened.presented is not None:
         return decide_egress(opened.presented, view, batch.directories, batch.now_ms)
     error = opened.error or StoreError(Code.INTERNAL_ERROR)
-    return decide_unread(Unread(opened.sha256, error, opened.header, resumed), Point.EGRESS, view)
+    signer = None if opened.claim is None else opened.claim.sender
+    return decide_unread(Unread(opened.sha256, error, opened.header, resumed, signer), Point.EGRESS, view)
 
 
 @dataclass(frozen=True, slots=True)

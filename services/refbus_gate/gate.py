@@ -43,7 +43,7 @@ from refbus_gate.work import Workers
 
 _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000
-"""How often events that wait, keys and metrics are looked at when the directory did not move."""
+"""How often keys and metrics are looked at when the directory did not move."""
 _FORGET_MS = 3_600_000
 
 
@@ -123,8 +123,8 @@ class Gate:
             self.follower.moved.clear()
             self._looked_ms = now_ms
             self._require_same_world()
-            self.redecider.holds(moved=moved)
             self._measure()
+        self.redecider.holds()
         self.upkeep.undelivered()
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()

@@ -12,7 +12,7 @@ from functools import partial
 
 from refbus.core.passage import Outcome, Unread
 from refbus.core.routing import decide_ingress, decide_unread
-from refbus.core.verdicts import About, Forward, Hold, Point, Refuse, Verdict
+from refbus.core.verdicts import About, Forward, Hold, Missing, Point, Refuse, Verdict
 from refbus.errors import Code, StoreError
 from refbus.store.node import NodeStore
 from refbus.wire.transport import HopOutcome, HopReceipt, InboxKind, NoticeOutcome
@@ -38,10 +38,12 @@ def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -
         return Forward(about, batch.keys.country, ()) if counts else Refuse(about, (Code.NOT_A_PARTY,), None)
     if opened.presented is not None:
         return decide_ingress(opened.presented, view, batch.directories, batch.now_ms)
-    if not resumed and _stamp_unknown(opened) and not view.record_seen(opened.sha256):
-        return Hold(about, (Code.KEY_UNKNOWN,), batch.now_ms + STAMP_WAIT_MS, None)
+    if _stamp_unknown(opened) and (resumed or not view.record_seen(opened.sha256)):
+        missing = Missing(batch.directories.latest.version + 1)
+        return Hold(about, (Code.KEY_UNKNOWN,), batch.now_ms + STAMP_WAIT_MS, None, missing=missing)
     error = opened.error or StoreError(Code.INTERNAL_ERROR)
-    return decide_unread(Unread(opened.sha256, error, opened.header, resumed), Point.INGRESS, view)
+    signer = None if opened.claim is None else opened.claim.sender
+    return decide_unread(Unread(opened.sha256, error, opened.header, resumed, signer), Point.INGRESS, view)
 
 
 def _stamp_unknown(opened: Opened) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -19,12 +20,17 @@ from refbus.store import outgoing
 from refbus.store.accounting import Balance, balance
 from refbus.store.reads import oldest_due
 from refbus.store.rows import Changes
-from refbus.store.tables import hold, record
+from refbus.store.tables import hold
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcome, PingResult
 from refbus_gate.core import Took
 from refbus_gate.pump import Pump
+from refbus_gate.quotas import fullest
 from refbus_gate.view import newest_signed_ms
+
+_log = logging.getLogger("refbus.gate.meters")
+_RUNNING_OUT = 0.5
+"""From which share of its room on somebody is told about in the log; the alert has the same."""
 
 
 class Meters:
@@ -34,6 +40,7 @@ class Meters:
         self._metrics = metrics
         self._delivered: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        self._running_out = False
 
     def wrote(self, point: Point, changes: Changes, took: Took) -> None:
         """Count what one transaction decided."""
@@ -46,6 +53,10 @@ class Meters:
             metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))
         for code in changes.refusals:
             metrics.count(metric.GATE_REFUSALS, direction=direction, code=Code(code))
+        for dropped in changes.dropped:
+            metrics.count(metric.GATE_DROPPED, direction=_direction(dropped.topic))
+        if changes.unkept:
+            metrics.count(metric.GATE_UNKEPT, changes.unkept, direction=direction)
         for kind, level in changes.steps:
             metrics.count(metric.GATE_DEADLINES, deadline=DeadlineKind(kind), step=DeadlineStep(level))
         for code in changes.loud:
@@ -119,13 +130,22 @@ class Meters:
         self._metrics.since(metric.GATE_AWAITING_RECEIPT_AGE, awaiting[1])
 
     def _held(self, connection: Connection) -> None:
-        rows = connection.execute(select(hold.c.reason, func.count()).group_by(hold.c.reason)).all()
-        held = {Code(reason): number for reason, number in rows}
+        rows = connection.execute(
+            select(hold.c.reason, func.count(), func.min(hold.c.since_ms)).group_by(hold.c.reason)
+        ).all()
+        held = {Code(reason): number for reason, number, _ in rows}
         for code in Code:
             self._metrics.put(metric.GATE_HELD, held.get(code, 0), code=code)
-        joined = hold.join(record, (hold.c.topic == record.c.topic) & (hold.c.offset == record.c.offset))
-        oldest = connection.execute(select(func.min(record.c.at_ms)).select_from(joined)).scalar()
-        self._metrics.since(metric.GATE_HELD_AGE, oldest)
+        self._metrics.since(metric.GATE_HELD_AGE, min((since for _, _, since in rows), default=None))
+        self._room(fullest(connection))
+
+    def _room(self, share: float) -> None:
+        """Show how full the fullest room is, and say it in the log once each time that it runs out."""
+        self._metrics.put(metric.GATE_FULLEST_QUOTA, share)
+        running_out = share > _RUNNING_OUT
+        if running_out and not self._running_out:
+            _log.critical("one sender takes %d %% of its room: python -m refbus_gate waiting names it", share * 100)
+        self._running_out = running_out
 
 
 def _direction(topic: str) -> Direction:

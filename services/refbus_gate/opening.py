@@ -20,7 +20,7 @@ from refbus.envelope.confirmations import verify_hop
 from refbus.envelope.consent import evidence_of
 from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
-from refbus.envelope.routing import Authenticated, receive
+from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
@@ -33,6 +33,7 @@ class Opened:
     """A record with all that cryptography says of it: one of an event, a receipt, a notice, or the error that ended it.
 
     `envelope` and its hash are there as soon as some bytes claim to be one, `stamped` when it may leave the country.
+    `claim` is the routing block of an event that only a newer directory could let pass, when its sender is known here.
     """
 
     record: Record
@@ -46,6 +47,12 @@ class Opened:
     notice: RelayedNotice | None = None
     hop: HopReceipt | None = None
     error: RefbusError | None = None
+    claim: RoutingBlock | None = None
+
+    @property
+    def signed_block(self) -> RoutingBlock | None:
+        """The routing block when its sender is known to have signed it, whether or not it may pass."""
+        return self.block or self.claim
 
     @property
     def block(self) -> RoutingBlock | None:
@@ -110,18 +117,27 @@ class Opener:
 
     def _event(self, opened: Opened, country: CountryCode, *, resumed: bool) -> Opened:
         """Open the envelope and authenticate its sender, who must be of the country whose topic it is in."""
-        header: Header | None = None
         try:
             envelope = Envelope.parse(opened.envelope or b"")
-            header = envelope.header
+        except RefbusError as error:
+            return replace(opened, error=error)
+        header = envelope.header
+        try:
             authenticated = receive(envelope, self.identity.kems, self.directories, self.now_ms)
             if authenticated.sender.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY)
         except RefbusError as error:
-            return replace(opened, header=header, error=error)
+            claim = self._claim(envelope, country) if error.code is Code.DIRECTORY_NEWER else None
+            return replace(opened, header=header, error=error, claim=claim)
         presented = self._presented(opened, authenticated, resumed=resumed)
         stamped = None if opened.passed else self._stamp(envelope, presented.block.recipient)
         return replace(opened, header=header, presented=presented, stamped=stamped)
+
+    def _claim(self, envelope: Envelope, country: CountryCode) -> RoutingBlock | None:
+        """Return the block of an event that has to wait for the directory, if its sender is known already."""
+        routing = open_routing(envelope, self.identity.kems)
+        sender = signer_of(routing, self.directories.latest, self.now_ms)
+        return routing.block if sender is not None and sender.country == country else None
 
     def _presented(self, opened: Opened, authenticated: Authenticated, *, resumed: bool) -> Presented:
         routing = authenticated.opened

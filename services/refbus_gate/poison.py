@@ -6,12 +6,13 @@ import logging
 
 from refbus.bus.port import Record
 from refbus.core.ids import CaseHandle
-from refbus.core.verdicts import About, Quarantine
+from refbus.core.verdicts import About, Missing, Quarantine
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
 from refbus.node.consuming import where
-from refbus.store.rows import HoldRow, Position
+from refbus.store.rows import Position
 from refbus_gate.core import GateCore, Source
+from refbus_gate.deciding import Decider
 from refbus_gate.opening import HOUR_MS, Opened
 from refbus_gate.view import CASE, View
 from refbus_gate.work import Work
@@ -29,8 +30,9 @@ def quarantine(core: GateCore, source: Source, record: Record, after: Position, 
         work.changes.position = after
         about = About(source.point)
         verdict = Quarantine(about, (Code.INTERNAL_ERROR,))
-        core.decider(batch, view, work).settle(opened, verdict, core.decision_id(after.topic_id, record))
-        _hold_case(view, work, opened)
+        decider = core.decider(batch, view, work)
+        decider.take(opened, verdict, core.decision_id(after.topic_id, record))
+        _hold_case(decider, opened)
         core.write(view, work, batch.now_ms, before)
     _log.critical("a record of %s was quarantined with INTERNAL_ERROR", record.topic)
 
@@ -44,13 +46,13 @@ def _opened(core: GateCore, source: Source, record: Record) -> Opened:
         return Opened(record, sha256(record.value))
 
 
-def _hold_case(view: View, work: Work, opened: Opened) -> None:
-    """Let later events of the case wait until somebody has looked, at most until the envelope ends."""
-    if opened.block is None or opened.header is None:
+def _hold_case(decider: Decider, opened: Opened) -> None:
+    """Let later events of the case wait until somebody has looked, at most until the envelope ends.
+
+    A sender that has as much waiting as it may has no room for this either.
+    """
+    if opened.block is None or opened.header is None or not decider.room.holds(opened):
         return
-    case_key = view.key(CASE, CaseHandle(opened.block.case_handle))
+    case_key = decider.view.key(CASE, CaseHandle(opened.block.case_handle))
     deadline_ms = opened.header.expires_at_hour * HOUR_MS
-    record = opened.record
-    work.changes.held.append(
-        HoldRow(record.topic, record.offset, case_key, Code.INTERNAL_ERROR, deadline_ms, record.value)
-    )
+    decider.hold(opened, Code.INTERNAL_ERROR, deadline_ms, Missing(at_ms=deadline_ms), case_key)

@@ -33,6 +33,9 @@ RESEAL: Final = frozenset(
     }
 )
 """Refusals that say nothing against the event, only against the envelope: a fresh one may pass."""
+FIRST_ROOM_MS: Final = 900_000
+LONGEST_ROOM_MS: Final = 21_600_000
+"""After a gate had no room for an event: a quarter of an hour, twice as long each time, up to six hours."""
 MOST_RENEWALS: Final = 5
 """After so many fresh envelopes of one event a person must look at it."""
 _NEXT = {
@@ -180,12 +183,30 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     if codes and codes <= RESEAL:
         request_renewal(gateway, tx, row, min(codes))
         return
+    if codes == {Code.TOO_MANY_WAITING}:
+        _try_later(gateway, tx, row, notice)
+        return
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
     inbox.raise_alarm(
         tx, min(codes, default=Code.INTERNAL_ERROR), f"{notice.from_gate} refused outbox {row.id}", gateway.now_ms()
     )
+
+
+def _try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Send the event again when a gate may have room for it, and again without end; a person hears of it each time."""
+    detail = f"{notice.from_gate} has no room for outbox {row.id}, sent again later"
+    inbox.raise_alarm(tx, Code.TOO_MANY_WAITING, detail, gateway.now_ms())
+    if row.event_id is None:
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        return
+    envelopes = outbox.of_event(tx, row.event_id)
+    if envelopes[-1].id != row.id:  # a fresh one is on its way already
+        return
+    times = min(len(envelopes) - 1, 16)
+    outbox.set_state(tx, row.id, RowState.STALE)
+    outbox.postpone(tx, row.id, gateway.now_ms() + min(LONGEST_ROOM_MS, FIRST_ROOM_MS << times))
 
 
 def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code) -> None:
@@ -202,6 +223,7 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
     else:
         outbox.set_state(tx, row.id, RowState.STALE)
+        outbox.postpone(tx, row.id, gateway.now_ms())
 
 
 def told_hash(tx: Transaction, sequence: int) -> bytes:

@@ -109,7 +109,7 @@ def tend(gateway: Gateway) -> None:
             code = _why_stale(gateway, tx, row)
             if code is not None:
                 notices.request_renewal(gateway, tx, row, code)
-        for row in outbox.stale(tx):
+        for row in outbox.stale(tx, gateway.now_ms()):
             _renew(gateway, tx, row)
         for withdrawal in consents.withdrawal_rows(tx, outgoing=True):
             if withdrawal.acknowledged_ms is None and cases.get(tx, withdrawal.case_id).key is not None:

@@ -9,13 +9,17 @@ import pytest
 
 from refbus.bus.memory import Fault
 from refbus.core.referral import State
+from refbus.core.verdicts import Refuse, Verdict
 from refbus.core.vocabulary import EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, SetupError, TransportError, UncheckableError
 from refbus.trust import changes
 from refbus.trust.endorsement import endorse_kem
 from refbus.trust.enrolment import make_update
+from refbus_gate import quotas
+from refbus_gate.opening import Opened
 from refbus_gateway import draining
+from refbus_gateway.notices import MOST_RENEWALS
 from refbus_gateway.outgoing import RETRY_MS
 from refbus_gateway.store import outbox, referrals
 from refbus_gateway.sync import Synchroniser, require_synchronised
@@ -254,3 +258,28 @@ def refresh(road: Road) -> None:
 
 def _crash(*_arguments: object) -> None:
     raise ZeroDivisionError
+
+
+def test_what_a_gate_has_no_room_for_goes_out_again_until_it_has(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOO_MANY_WAITING loses nothing: a person hears of it, and fresh envelopes go out more and more rarely."""
+    full, bounded = [True], quotas.Room.bounded
+
+    def no_room(room: quotas.Room, verdict: Verdict, opened: Opened) -> Verdict | None:
+        if opened.block is None or not full[0]:
+            return bounded(room, verdict, opened)
+        return Refuse(verdict.about, (Code.TOO_MANY_WAITING,), opened.block.sender)
+
+    monkeypatch.setattr(quotas.Room, "bounded", no_room)
+    _, number = sent(own.kz)
+    own.settle()
+    for hours in (0.25, 0.5, 1, 2, 4, 6, 6):
+        own.clock.move(hours=hours)
+        own.settle()
+    assert MOST_RENEWALS < len(own.bus.records("kz.outbox")) == 8
+    assert "TOO_MANY_WAITING" in alarm_codes(own.kz)
+    full[0] = False
+    own.clock.move(hours=6)
+    own.settle()
+    assert view(own.kz, number).state is State.DELIVERED
+    with own.uz.store.read() as tx:
+        assert len(referrals.every(tx)) == 1

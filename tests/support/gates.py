@@ -87,7 +87,7 @@ class Node:
             )
             for other in self.world.countries
         }
-        self.redecider = Redecider(self.core, self.sources)
+        self.redecider = Redecider(self.core, self.sources, slice_s=60)
         self.upkeep = Upkeep(self.core, self.sources[f"{self.country}.outbox"])
         for consumer in self.consumers.values():
             consumer.start(None)

@@ -51,7 +51,7 @@ class Node:
         }
         self.pumps = [Pump(self.home.store, other, bus.producer, clock) for other in road.gate_countries]
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"])
-        self.redecider = Redecider(self.core, sources)
+        self.redecider = Redecider(self.core, sources, slice_s=60)
         self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], lambda: True)
         for consumer in self.consumers.values():
             consumer.start(None)

@@ -49,12 +49,16 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A record that could not be opened or believed. `error` says why; the header is there when it parsed."""
+    """A record that could not be opened or believed. `error` says why; the header is there when it parsed.
+
+    `signer`: who has signed it as far as the directory here can tell, when only a newer version of it is missing.
+    """
 
     record_sha256: bytes
     error: RefbusError
     header: Header | None = None
     resumed: bool = False
+    signer: OrgId | None = None
 
 
 class Outcome(StrEnum):

@@ -28,6 +28,7 @@ from refbus.core.verdicts import (
     Forward,
     Hold,
     MarkWithdrawn,
+    Missing,
     NoteAnswer,
     NoteTime,
     Point,
@@ -77,7 +78,8 @@ def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
     if not unread.resumed and view.record_seen(unread.record_sha256):
         return Duplicate(about)
     if header is not None and unread.error.code is Code.DIRECTORY_NEWER:
-        return Hold(about, codes, header.expires_at_hour * HOUR_MS, notify=None)
+        missing = Missing(header.directory_version)
+        return Hold(about, codes, header.expires_at_hour * HOUR_MS, unread.signer, missing=missing)
     if isinstance(unread.error, MalformedError):
         return Quarantine(about, codes)
     return Refuse(about, codes, notify=None)
@@ -105,7 +107,7 @@ def _judge(case: Matter, about: About) -> Verdict:
         return Refuse(about, final, sender, learnt)
     wait = _codes(case, rules.waiting)
     if wait:
-        return Hold(about, wait, case.expires_ms, sender, learnt)
+        return Hold(about, wait, case.expires_ms, sender, learnt, rules.missing(case, wait))
     against, obligations = _permission(case)
     codes = {*_codes(case, *_RULES), *against}
     if codes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from refbus.core.consent import ConsentState, Decision, KnownConsent
@@ -16,13 +16,15 @@ from refbus.core.machine import Role
 from refbus.core.passage import KnownReferral, NodeView, Presented
 from refbus.core.permit import decide, request_for
 from refbus.core.residency import residency_problems
-from refbus.core.verdicts import Point
+from refbus.core.verdicts import Missing, Point
 from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, EventType
 from refbus.errors import Code
 
 HOUR_MS = 3_600_000
-_STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
-"""What even a suspended organisation must still be told."""
+LOOK_AGAIN_MS = 300_000
+"""After how long a reason is looked at that names no time of its own."""
+STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
+"""What even a suspended organisation must still be told, and what takes no room from other events."""
 _NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 
 
@@ -155,6 +157,23 @@ def waiting(case: Matter) -> Iterator[Code]:
         yield Code.CASE_HELD
 
 
+def missing(case: Matter, codes: Collection[Code]) -> Missing:
+    """Return what an event that waits for these reasons waits for; an earlier event of its case is not said here.
+
+    A time that its own signature names is exact. The node's floor of time may move either way: it is looked at again
+    after a while.
+    """
+    version, at_ms = 0, 0
+    if Code.DIRECTORY_NEWER in codes:
+        version = case.presented.header.directory_version
+    if Code.VIEW_STALE in codes:
+        version = max(version, case.directory.version + 1)
+    if Code.CLOCK_SKEW in codes:
+        own_ms = case.signed_ms - case.skew_ms
+        at_ms = own_ms if own_ms > case.now_ms else case.now_ms + LOOK_AGAIN_MS
+    return Missing(version, at_ms)
+
+
 def sender_stands(case: Matter) -> Iterator[Code]:
     """Look at the sender again: an event may have been held while its sender was suspended or lost a key."""
     if case.sender.role not in MEMBER_ROLES:
@@ -175,7 +194,7 @@ def recipient_stands(case: Matter) -> Iterator[Code]:
     if case.recipient.status is OrgStatus.REMOVED:
         yield Code.RECIPIENT_REVOKED
     suspended = case.recipient.status is OrgStatus.SUSPENDED
-    if suspended and case.presented.block.event_type not in _STOP_ORDERS:
+    if suspended and case.presented.block.event_type not in STOP_ORDERS:
         yield Code.ORGANISATION_SUSPENDED
 
 

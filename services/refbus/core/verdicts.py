@@ -124,8 +124,16 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """What has to be there before a held event is worth another look: a directory version, a time (ms UTC)."""
+
+    version: int = 0
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep it and decide again when the directory, the clock or an earlier event has moved on, and at the deadline.
+    """Keep it and decide again when what is `missing` is there and no earlier event of the case waits, or at the end.
 
     `about.case_handle` names the case whose later events wait behind it; None while the sender is unverified.
     """
@@ -135,6 +143,7 @@ class Hold:
     deadline_ms: int
     notify: OrgId | None
     effects: tuple[Effect, ...] = ()
+    missing: Missing = Missing()
     outcome: ClassVar[Outcome] = Outcome.HELD
 
 

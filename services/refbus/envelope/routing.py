@@ -117,6 +117,20 @@ def authenticate(opened: OpenedRouting, directories: DirectoryHistory, now_ms: i
     return Authenticated(opened, current, key)
 
 
+def signer_of(opened: OpenedRouting, directory: Directory, now_ms: int) -> Organisation | None:
+    """Return the active member of `directory` that signed the envelope with a key that is good there, None without one.
+
+    For an envelope that names a newer directory: it tells whose it is, not that it may pass.
+    """
+    try:
+        sender, key = _sender_in(directory, opened.block)
+        _check_usable(key, now_ms)
+        verify(key, LABEL_ENVELOPE, opened.signed_message, opened.signatures)
+    except (UncheckableError, UntrustedError):
+        return None
+    return sender if sender.status is OrgStatus.ACTIVE else None
+
+
 def _box_key(envelope: Envelope, keys: Sequence[KemPrivate]) -> bytes:
     """Return the key in the first stanza that opens. It is not looked for further: a box opens under one key only."""
     for key in keys:

@@ -139,6 +139,11 @@ RULES = {
         "an earlier event of this case waits, so this one waits behind it",
         "It goes on by itself when the earlier one does. `refbus status` says what it waits for.",
     ),
+    Code.TOO_MANY_WAITING: Explanation(
+        "so much of one organisation waits already that there is no room for more",
+        "It is sent again by itself after a quarter of an hour. If you did not send hundreds of events, check the "
+        "clock of this computer, and tell the person who runs the national node: somebody may use your keys.",
+    ),
     Code.CLOCK_SKEW: Explanation(
         "the clock of one of the computers is wrong",
         "Set the date and time of this computer, with its time zone. The event waits and goes on by itself.",

@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from refbus.errors import Code, StoreError
-from refbus.store import entries_of_cases, outgoing
+from refbus.store import entries_of_cases, holds, outgoing
 from refbus.store.engine import Database
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.store.prepared import Prepared
-from refbus.store.rows import Changes, Fact, HoldRow, Kept, Position, RecordRow
+from refbus.store.rows import Changes, Fact, Kept, Position, RecordRow
 from refbus.store.tables import deadline, fact, failure, fence, hold, inbox, ping, position, quarantine, record
 
 
@@ -132,8 +132,9 @@ def _write_holds(connection: Connection, store: NodeStore, changes: Changes, now
     released = [_place(topic, offset) for topic, offset in changes.released]
     _DROP_HOLD.many(connection, released + [_place(topic, offset) for topic, offset in changes.freed])
     _DROP_KEPT.many(connection, released)
-    _ADD_HOLD.many(connection, [_hold(store, row) for row in changes.held])
+    _ADD_HOLD.many(connection, [holds.hold_values(store, row, now_ms) for row in changes.held])
     _ADD_KEPT.many(connection, [_kept(store, row, now_ms) for row in changes.kept])
+    holds.drop(connection, changes.dropped, now_ms)
 
 
 def _write_inboxes(connection: Connection, changes: Changes) -> None:
@@ -181,18 +182,14 @@ def _fact(store: NodeStore, row: Fact) -> dict[str, Any]:
     }
 
 
-def _hold(store: NodeStore, row: HoldRow) -> dict[str, Any]:
+def _kept(store: NodeStore, row: Kept, now_ms: int) -> dict[str, Any]:
     sealed = store.seal(record_place(row.topic, row.offset), row.value)
     return {
         "topic": row.topic,
         "offset": row.offset,
-        "case_key": row.case_key,
-        "reason": row.reason,
-        "deadline_ms": row.deadline_ms,
+        "code": row.code,
+        "at_ms": now_ms,
         "sealed_record": sealed,
+        "owner_key": row.owner_key,
+        "size": len(row.value),
     }
-
-
-def _kept(store: NodeStore, row: Kept, now_ms: int) -> dict[str, Any]:
-    sealed = store.seal(record_place(row.topic, row.offset), row.value)
-    return {"topic": row.topic, "offset": row.offset, "code": row.code, "at_ms": now_ms, "sealed_record": sealed}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from refbus.store.node import NodeStore
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.store.prepared import AnyOf, Prepared
-from refbus.store.rows import Fact, InboxRow, Kept, Position, RecordRow, Waits
+from refbus.store.rows import Fact, InboxRow, Kept, Position, RecordRow
 from refbus.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
 
 _FENCE = Prepared(select(fence.c.decisions))
@@ -74,19 +74,6 @@ def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[b
     return {row.case_key for row in _HELD_CASES.rows(connection, set(case_keys))}
 
 
-def read_holds(connection: Connection, after: int, most: int) -> list[Waits]:
-    """Return events that wait, in the order in which they came, from the one behind number `after`."""
-    columns = (hold.c.id, hold.c.topic, hold.c.offset, hold.c.case_key, hold.c.reason, hold.c.deadline_ms)
-    rows = connection.execute(select(*columns).where(hold.c.id > after).order_by(hold.c.id).limit(most))
-    return [Waits(*row) for row in rows]
-
-
-def read_held_record(connection: Connection, store: NodeStore, number: int) -> bytes | None:
-    """Return a waiting record as received."""
-    row = connection.execute(select(hold).where(hold.c.id == number)).one_or_none()
-    return None if row is None else store.unseal(record_place(row.topic, row.offset), row.sealed_record)
-
-
 def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, InboxRow]:
     """Return the inboxes that have been written to among these topics."""
     rows = _INBOXES.rows(connection, set(topics))
@@ -117,7 +104,13 @@ def read_kept(connection: Connection, store: NodeStore, topic: str, offset: int)
     return (
         None
         if row is None
-        else Kept(row.topic, row.offset, row.code, store.unseal(record_place(row.topic, row.offset), row.sealed_record))
+        else Kept(
+            row.topic,
+            row.offset,
+            row.code,
+            store.unseal(record_place(row.topic, row.offset), row.sealed_record),
+            row.owner_key,
+        )
     )
 
 

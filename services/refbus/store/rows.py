@@ -48,7 +48,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """An event that waits: the record as received, its case, why and until when."""
+    """An event that waits: the record as received, its case, why and until when.
+
+    It is looked at when the directory has `wanted_version`, `next_ms` has come and no earlier event of the case waits.
+    `owner_key` is whose quota it takes.
+    """
 
     topic: str
     offset: int
@@ -56,11 +60,14 @@ class HoldRow:
     reason: str
     deadline_ms: int
     value: bytes = field(repr=False)
+    owner_key: bytes | None = None
+    wanted_version: int = 0
+    next_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """An event that waits, without its bytes. `number` is the order in which they came."""
+    """An event that waits, without its bytes. `number` is the order in which they came, `attempts` counts in vain."""
 
     number: int
     topic: str
@@ -68,6 +75,28 @@ class Waits:
     case_key: bytes | None
     reason: str
     deadline_ms: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The room that somebody takes: how many records, and their bytes as received."""
+
+    records: int = 0
+    size: int = 0
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(self.records + other.records, self.size + other.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A record for which there was no room: where it was, what it counts as, how many bytes it had."""
+
+    topic: str
+    offset: int
+    outcome: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +110,13 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A refused or quarantined record as received, for an operator."""
+    """A refused or quarantined record as received, for an operator. `owner_key` is whose quota it takes."""
 
     topic: str
     offset: int
     code: str
     value: bytes = field(repr=False)
+    owner_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +154,14 @@ class Changes:
     confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
     expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered
     kept: list[Kept] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
     audited: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # (case key, decision id, keep until ms)
     forgotten: list[bytes] = field(default_factory=list)  # case keys whose audit entries are erased
     deadlines: list[DeadlineRow] = field(default_factory=list)
     pings: list[PingRow] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)  # deadlines told: kind, level; not written, counted
     settings: dict[str, bytes] = field(default_factory=dict)
+    unkept: int = 0  # stopped records whose bytes were not kept for want of room; not written, counted
     refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
     loud: list[str] = field(default_factory=list)  # what was let through and nobody may overlook; counted like them
 

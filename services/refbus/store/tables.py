@@ -2,6 +2,7 @@
 
 Written for SQLite and PostgreSQL alike: plain types, no triggers, no defaults computed by the database.
 Columns named `*_key` are 32-byte keyed hashes (`StateKey.lookup`), columns named `sealed*` are `StateKey.seal`.
+`owner_key` is whose quota a row counts against: a sender, or the topic while nobody is verified; NULL for nobody.
 Times are milliseconds UTC.
 """
 
@@ -102,11 +103,19 @@ hold = Table(
     Column("reason", String(40), nullable=False),
     Column("deadline_ms", BigInteger, nullable=False),
     Column("sealed_record", LargeBinary, nullable=False),
+    Column("owner_key", LargeBinary(32)),
+    Column("size", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("wanted_version", BigInteger, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
     Index(None, "topic", "offset", unique=True),
     Index(None, "case_key"),
     Index(None, "deadline_ms"),
+    Index(None, "next_ms", "wanted_version", "owner_key", "case_key", "deadline_ms"),
+    Index(None, "owner_key", "size", "reason", "since_ms"),  # has all that sums ask for: the records stay unread
     sqlite_autoincrement=True,  # a number never comes again
-    comment="Events that wait: the record as received, why, and until when.",
+    comment="Events that wait: the record as received, why, for what, until when, and whose room it takes.",
 )
 
 outgoing = Table(
@@ -149,7 +158,22 @@ quarantine = Table(
     Column("code", String(40), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("sealed_record", LargeBinary, nullable=False),
+    Column("owner_key", LargeBinary(32)),
+    Column("size", BigInteger, nullable=False),
+    Index(None, "owner_key", "size", "at_ms"),
     comment="Refused and quarantined records as received, for replay by an operator.",
+)
+
+dropped = Table(
+    "dropped",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("last_offset", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    comment="Unverified records for which there was no room, by topic and hour: counted, not kept.",
 )
 
 audited = Table(

@@ -108,6 +108,23 @@ ALERTS: tuple[Alert, ...] = (
         "An event has been held for an hour.",
     ),
     Alert(
+        "RefbusRoomRunsOut",
+        metrics.GATE_FULLEST_QUOTA,
+        "> 0.5",
+        60,
+        Severity.PAGE,
+        "One sender has so much waiting that its room runs out: a wrong clock, a fault, or a flood. See who it is.",
+    ),
+    Alert(
+        "RefbusRecordsDropped",
+        metrics.GATE_DROPPED,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "Records that nobody has signed came in such numbers that they are no longer kept. See which topic.",
+        increase="1h",
+    ),
+    Alert(
         "RefbusEventIdReused",
         metrics.GATE_REFUSALS,
         "> 0",

@@ -152,6 +152,26 @@ GATE_HELD_AGE = Metric(
     _GATE,
     "Age of the oldest event that waits; 0 when none does.",
 )
+GATE_FULLEST_QUOTA = Metric(
+    "refbus_gate_fullest_quota_ratio",
+    Kind.GAUGE,
+    _GATE,
+    "How full the room of the one whose events take most of theirs is: 1 is full, and more of theirs is not kept.",
+)
+GATE_DROPPED = Metric(
+    "refbus_gate_dropped_total",
+    Kind.COUNTER,
+    _GATE,
+    "Records that nobody could be told of and for which there was no room: counted by range of offsets, not kept.",
+    {"direction": Direction},
+)
+GATE_UNKEPT = Metric(
+    "refbus_gate_unkept_total",
+    Kind.COUNTER,
+    _GATE,
+    "Stopped records whose sender was told and whose bytes were not kept for want of room: no replay of them.",
+    {"direction": Direction},
+)
 GATE_RECEIVED = Metric(
     "refbus_gate_received_records",
     Kind.GAUGE,

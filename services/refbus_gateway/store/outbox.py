@@ -131,9 +131,9 @@ def perishable(tx: Transaction, hour: int) -> list[OutboxRow]:
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 
-def stale(tx: Transaction) -> list[OutboxRow]:
-    """Return the envelopes that are to be replaced by fresh ones, in the order in which they were made."""
-    query = _ROWS.where(outbox.c.state == RowState.STALE)
+def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
+    """Return the envelopes that are to be replaced by fresh ones now, in the order in which they were made."""
+    query = _ROWS.where(outbox.c.state == RowState.STALE, outbox.c.next_ms <= now_ms)
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 

@@ -13,6 +13,7 @@ from refbus.core.verdicts import (
     Duplicate,
     Forward,
     Hold,
+    Missing,
     Point,
     Quarantine,
     Refuse,
@@ -152,7 +153,11 @@ def test_what_names_a_newer_directory_is_held_without_holding_a_case() -> None:
     newer = unread(Code.DIRECTORY_NEWER, UncheckableError)
     verdict = decide_unread(newer, Point.EGRESS, MemoryNode("kz"))
     assert verdict == Hold(
-        About(Point.EGRESS, header().message_id), (Code.DIRECTORY_NEWER,), header().expires_at_hour * HOUR_MS, None
+        About(Point.EGRESS, header().message_id),
+        (Code.DIRECTORY_NEWER,),
+        header().expires_at_hour * HOUR_MS,
+        None,
+        missing=Missing(header().directory_version),
     )
     assert isinstance(decide_unread(dataclasses.replace(newer, header=None), Point.EGRESS, MemoryNode("kz")), Refuse)
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from refbus.bus.port import Record
 from refbus.core.directory import OrgStatus
 from refbus.core.passage import Outcome
+from refbus.core.verdicts import Verdict
 from refbus.errors import Code, RuleError
 from refbus.wire.transport import NoticeKind, NoticeOutcome, StoppedRecord
 from refbus_gate import holds
+from refbus_gate.core import Source
+from refbus_gate.deciding import Batch
+from refbus_gate.opening import Opened
+from refbus_gate.view import View
 from support.directories import HOUR_MS, agency, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
@@ -165,19 +173,78 @@ def test_a_replay_may_be_refused_again(world: World) -> None:
     assert world.nodes["kz"].redecider.replay(second.decision_id).outcome is Outcome.REFUSED
 
 
-def test_what_waits_for_the_directory_is_not_opened_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as the directory has not moved and time is left, such an event costs nothing; others are looked at."""
-    for name in ("a", "b"):
-        world.outbox("kz", sealed(world.fed, world.block(name), directory_version=2))
-    world.outbox("kz", world.event("c", occurred_at_ms=world.now_ms + HOUR_MS, respond_by_ms=None))
+class Openings:
+    """Counts how often held events of a country are opened."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self.number = 0
+        core = world.nodes["kz"].core
+        again = core.open_again
+
+        def open_again(source: Source, batch: Batch, records: Sequence[Record]) -> list[Opened]:
+            self.number += len(records)
+            return again(source, batch, records)
+
+        patch.setattr(core, "open_again", open_again)
+
+
+def test_what_waits_is_opened_only_when_what_it_waits_for_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand looks without a change open nothing; a version, a time and an earlier event open their own."""
+    later = world.now_ms + HOUR_MS
+    world.outbox("kz", sealed(world.fed, world.block("a"), directory_version=3))
+    world.outbox("kz", world.event("b", occurred_at_ms=later, respond_by_ms=None))
+    same_case = {"referral_id": fixed("referral b"), "case_handle": fixed("case b", 32)}
+    world.outbox("kz", world.event("c", event_type="InformationProvided", previous=fixed("b"), **same_case))
     world.settle()
-    core, opened = world.nodes["kz"].core, []
-    again = core.open_again
-    monkeypatch.setattr(core, "open_again", lambda *given: opened.append(given) or again(*given))
-    assert world.nodes["kz"].redecider.holds(moved=False) == 0
-    assert len(opened) == 1
+    openings, redecider = Openings(world, monkeypatch), world.nodes["kz"].redecider
+    for _ in range(1_000):
+        assert redecider.holds() == 0
+    assert openings.number == 0
+    world.fed = world.fed.next_version()  # the second: the third is waited for
+    assert (redecider.holds(), openings.number) == (0, 0)
+    world.fed = world.fed.next_version()
+    assert (redecider.holds(), openings.number) == (1, 1)
+    world.now_ms = later
+    assert (redecider.holds(), openings.number) == (2, 3)
+
+
+def test_an_event_that_was_opened_in_vain_is_looked_at_more_and_more_rarely(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no time can be named, a day of looking every second opens it a few dozen times at most."""
+    world.outbox("kz", world.event("first"))
+    world.settle()
+    world.now_ms -= HOUR_MS  # the clock is set back behind what was signed: the floor of time holds everything
+    world.outbox("kz", world.event("second", occurred_at_ms=world.now_ms, respond_by_ms=None))
+    world.settle()
+    assert world.nodes["kz"].balance().total(Outcome.HELD) == 1
+    openings, started = Openings(world, monkeypatch), world.now_ms
+    behind = world.now_ms
+    for minute in range(24 * 60):
+        world.now_ms = started + minute  # time hardly moves: only the pauses of the gate count
+        world.nodes["kz"].redecider.holds()
+    assert openings.number == 0
+    for minute in range(50):
+        world.now_ms = behind + minute * 60_000
+        world.nodes["kz"].redecider.holds()
+    assert 1 <= openings.number <= 6
+
+
+def test_at_its_deadline_an_event_ends_whatever_it_waits_for(world: World) -> None:
+    """A version that never comes, a time that is too far off and an earlier event of the case: all three end."""
+    far = world.now_ms + 400 * HOUR_MS
+    world.outbox("kz", sealed(world.fed, world.block("a"), directory_version=2**40))
+    world.outbox("kz", world.event("b", occurred_at_ms=far, respond_by_ms=None))
+    same_case = {"referral_id": fixed("referral b"), "case_handle": fixed("case b", 32)}
+    world.outbox("kz", world.event("c", event_type="InformationProvided", previous=fixed("b"), **same_case))
+    world.settle()
     world.now_ms = (NOW_HOUR + 168) * HOUR_MS
-    assert world.nodes["kz"].redecider.holds(moved=False) == 3
+    assert world.nodes["kz"].redecider.holds() == 3
+    world.settle()
+    ends = [each.codes for each in world.notices(agency("kz")) if each.kind is NoticeKind.REFUSAL]
+    assert ends == [("HOLD_EXPIRED", "MESSAGE_EXPIRED")] * 3
 
 
 def test_any_number_of_events_may_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,3 +255,52 @@ def test_any_number_of_events_may_wait(world: World, monkeypatch: pytest.MonkeyP
     world.settle()
     world.fed = world.fed.next_version()
     assert world.nodes["kz"].redecider.holds() == 5
+
+
+def test_a_slice_is_bounded_and_takes_one_of_each_sender_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twenty events of one sender and one of another, two are decided: one of each."""
+    for number in range(20):
+        world.outbox("kz", sealed(world.fed, world.block(f"many {number}", sender=ngo("kz")), directory_version=2))
+    world.outbox("kz", sealed(world.fed, world.block("one"), directory_version=2))
+    world.settle()
+    world.fed = world.fed.next_version()
+    monkeypatch.setattr(holds, "_MOST", 2)
+    monkeypatch.setattr(holds, "_PAGE", 2)
+    assert world.nodes["kz"].redecider.holds() == 2
+    world.settle()
+    assert len(world.events(ngo("uz"))) == 1
+    assert world.nodes["kz"].balance().total(Outcome.HELD) == 19
+
+
+def test_a_held_event_on_which_the_code_fails_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays where it is and is looked at later; the gate goes on."""
+    for name in ("bad", "good"):
+        world.outbox("kz", sealed(world.fed, world.block(name), directory_version=2))
+    world.settle()
+    world.fed = world.fed.next_version()
+    decide = holds.verdict_of
+
+    def verdict_of(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
+        if opened.block is not None and opened.block.event_id == fixed("bad"):
+            raise ZeroDivisionError
+        return decide(opened, view, batch, resumed=resumed)
+
+    monkeypatch.setattr(holds, "verdict_of", verdict_of)
+    assert world.nodes["kz"].redecider.holds() == 1
+    monkeypatch.undo()
+    world.now_ms += holds.FIRST_WAIT_MS
+    assert world.nodes["kz"].redecider.holds() == 1
+
+
+def test_a_stamp_by_an_unknown_key_waits_for_more_than_one_version(world: World) -> None:
+    """The next version need not be the one that has the key: it waits for its day."""
+    raw = world.event()
+    world.nodes["uz"].bus.put("uz.border.kz", world.stamped(raw, pair=world.new_gate_pair("kz")))
+    world.settle()
+    world.fed = world.fed.next_version()
+    assert world.nodes["uz"].redecider.holds() == 0
+    world.now_ms += holds.FIRST_WAIT_MS
+    world.fed = world.with_new_gate_pair("kz")
+    assert world.nodes["uz"].redecider.holds() == 1
+    world.settle()
+    assert world.events(ngo("uz")) == [raw]
