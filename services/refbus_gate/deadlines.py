@@ -35,6 +35,8 @@ from refbus_gate.work import Work
 _log = logging.getLogger("refbus.gate.deadlines")
 _MOST = 50
 """Courses in one transaction."""
+_TURNS = 4
+"""Transactions in one call: what is due beyond them is told a second later, and other tasks have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,11 @@ class Timekeeper:
     caught_up: Callable[[], bool]
 
     def tell(self) -> int:
-        """Tell every step whose time has come, each in the transaction that remembers it; return how many."""
+        """Tell the steps whose time has come, each in the transaction that remembers it; return how many."""
         count, parts = 0, self.core.parts
-        while self._due() and self.caught_up():
+        for _ in range(_TURNS):
+            if not self._due() or not self.caught_up():
+                break
             with self.core.turn:
                 batch, due = self.core.batch(self.own), self._due()
                 view = View(parts.store, parts.keys.country, Point.EGRESS, [], [each.referral_id for each in due])

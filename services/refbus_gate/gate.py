@@ -129,9 +129,8 @@ class Gate:
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()
         self.timekeeper.tell()
-        if abs(now_ms - self._forgot_ms) >= _FORGET_MS:
+        if abs(now_ms - self._forgot_ms) >= _FORGET_MS and not self.upkeep.forget():  # what is left has its turn next
             self._forgot_ms = now_ms
-            self.upkeep.forget()
             self.upkeep.forget_cases(self.home.forget_cases)
         self._replays()
 

@@ -30,7 +30,8 @@ from refbus_gate.work import Work
 _log = logging.getLogger("refbus.gate.upkeep")
 _HEARTBEAT = "heartbeat_ms"
 _MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
-_MOST = 200
+_MOST = 50
+"""Events or cases in one transaction: each of them is sealed or signed in the turn in which batches are decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,10 @@ class Upkeep:
         return len(rows)
 
     def forget(self) -> int:
-        """Delete rows that are older than everything that could refer to them; their counts stay."""
+        """Delete some of the rows that are older than everything that could refer to them; their counts stay.
+
+        Returns how many; there may be more of them.
+        """
         with self.core.turn, self.core.parts.store.database.writing() as connection:
             return purge(connection, self.core.parts.now_ms())
 

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from collections import Counter
+from typing import Any
 
+from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
+
+from refbus.store.prepared import Prepared
 from refbus.store.tables import deadline, fact, hold, quarantine, record, tally
 
 
-def purge(connection: Connection, now_ms: int) -> int:
-    """Delete what is past its time at `now_ms` (UTC ms) and move its counts into the tally; return how many records."""
-    waits = select(hold.c.id).where(hold.c.topic == record.c.topic, hold.c.offset == record.c.offset).exists()
-    old = (record.c.keep_until_ms <= now_ms) & ~waits
-    counts = connection.execute(
-        select(record.c.topic, record.c.outcome, func.count()).where(old).group_by(record.c.topic, record.c.outcome)
-    ).all()
-    for topic, outcome, records in counts:
-        _add(connection, topic, outcome, records)
-    stopped = select(record.c.topic).where(
-        old, record.c.topic == quarantine.c.topic, record.c.offset == quarantine.c.offset
+def _delete_at(table: Table) -> Prepared:
+    """Prepare the deletion of the row of a place."""
+    at = (table.c.topic == bindparam("its_topic"), table.c.offset == bindparam("its_offset"))
+    return Prepared(delete(table).where(*at))
+
+
+_DROP_KEPT = _delete_at(quarantine)
+_DROP_RECORD = _delete_at(record)
+
+
+def purge(connection: Connection, now_ms: int, most: int = 2_000) -> int:
+    """Delete what is past its time at `now_ms` (UTC ms) and move its counts into the tally.
+
+    Of each kind at most `most` rows, so that a flood of long ago takes nobody's time now; returns how many rows went.
+    """
+    return (
+        _records(connection, now_ms, most)
+        + _rows(connection, fact.c.keep_until_ms, (fact.c.kind, fact.c.fact_key), now_ms, most)
+        + _rows(connection, deadline.c.keep_until_ms, (deadline.c.course_key,), now_ms, most)
     )
-    connection.execute(delete(quarantine).where(stopped.exists()))
-    connection.execute(delete(record).where(old))
-    connection.execute(delete(fact).where(fact.c.keep_until_ms <= now_ms))
-    connection.execute(delete(deadline).where(deadline.c.keep_until_ms <= now_ms))
-    return sum(records for _, _, records in counts)
+
+
+def _records(connection: Connection, now_ms: int, most: int) -> int:
+    waits = select(hold.c.id).where(hold.c.topic == record.c.topic, hold.c.offset == record.c.offset).exists()
+    old = select(record.c.topic, record.c.offset, record.c.outcome).where(record.c.keep_until_ms <= now_ms, ~waits)
+    rows = connection.execute(old.order_by(record.c.keep_until_ms).limit(most)).all()
+    for (topic, outcome), records in Counter((row.topic, row.outcome) for row in rows).items():
+        _add(connection, topic, outcome, records)
+    places = [{"its_topic": row.topic, "its_offset": row.offset} for row in rows]
+    for prepared in (_DROP_KEPT, _DROP_RECORD):
+        prepared.many(connection, places)
+    return len(rows)
+
+
+def _rows(connection: Connection, until: Column[int], key: tuple[Column[Any], ...], now_ms: int, most: int) -> int:
+    """Delete rows of a table, named by their key, whose time is over."""
+    names = [column.name for column in key]
+    rows = connection.execute(select(*key).where(until <= now_ms).limit(most)).all()
+    if rows:
+        this = [column == bindparam(f"its_{column.name}") for column in key]
+        values = [{f"its_{name}": value for name, value in zip(names, row, strict=True)} for row in rows]
+        connection.execute(delete(until.table).where(*this), values)
+    return len(rows)
 
 
 def _add(connection: Connection, topic: str, outcome: str, records: int) -> None:

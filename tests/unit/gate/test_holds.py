@@ -235,7 +235,7 @@ def test_an_event_that_was_opened_in_vain_is_looked_at_more_and_more_rarely(
 def test_at_its_deadline_an_event_ends_whatever_it_waits_for(world: World) -> None:
     """A version that never comes, a time that is too far off and an earlier event of the case: all three end."""
     far = world.now_ms + 400 * HOUR_MS
-    world.outbox("kz", sealed(world.fed, world.block("a"), directory_version=2**40))
+    world.outbox("kz", sealed(world.fed, world.block("a"), directory_version=999_999_999))
     world.outbox("kz", world.event("b", occurred_at_ms=far, respond_by_ms=None))
     same_case = {"referral_id": fixed("referral b"), "case_handle": fixed("case b", 32)}
     world.outbox("kz", world.event("c", event_type="InformationProvided", previous=fixed("b"), **same_case))

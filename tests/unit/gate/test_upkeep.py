@@ -5,6 +5,7 @@ from __future__ import annotations
 from refbus.core.directory import OrgStatus
 from refbus.core.passage import Outcome
 from refbus.crypto.framing import sha256
+from refbus.store.purge import purge
 from refbus.wire.transport import NoticeKind
 from refbus_gate.deciding import KEEP_RECORD_MS
 from refbus_gate.view import KEEP_MS
@@ -104,6 +105,19 @@ def test_forgetting_keeps_the_balance(world: World) -> None:
     assert kz.upkeep.forget() == 0
     assert kz.balance() == before
     assert set(before.difference.values()) == {0}
+
+
+def test_a_flood_of_long_ago_is_forgotten_in_parts(world: World) -> None:
+    """No call deletes more than a bounded number of rows, the oldest first, and nothing is counted twice."""
+    for number in range(5):
+        world.outbox("kz", b"garbage %d" % number)
+    world.settle()
+    kz = world.nodes["kz"]
+    before = kz.balance()
+    with kz.store.database.writing() as connection:
+        gone = [purge(connection, world.now_ms + KEEP_RECORD_MS, most=2) for _ in range(4)]
+    assert gone == [2, 2, 1, 0]
+    assert kz.balance() == before
 
 
 def test_what_is_young_or_waits_is_not_forgotten(world: World) -> None:
