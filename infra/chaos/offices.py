@@ -38,7 +38,7 @@ from refbus.crypto.framing import sha256
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import ConsentError, RefbusError
-from refbus_gateway import acting, casework, consents
+from refbus_gateway import acting, casework, consents, withdrawals
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
@@ -90,7 +90,7 @@ class Offices:
         gateway = self.agency
         with gateway.store.write() as tx:
             referral = referrals.get(tx, self.sent[name])
-            consents.withdraw(gateway, tx, stored.get(tx, referral.case_id), None)
+            withdrawals.withdraw(gateway, tx, stored.get(tx, referral.case_id), None)
         self.withdrawn.add(referral.referral_id)
 
     def answer(self) -> int:

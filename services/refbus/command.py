@@ -5,6 +5,7 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import click
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.explain import as_mapping, exit_code, render
 from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
-from refbus.output import prepare, put_json
 
 
 def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
@@ -21,7 +21,6 @@ def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_di
 
     With `--json` among the arguments an error goes to standard output as a JSON object, else as text to standard error.
     """
-    prepare()
     try:
         result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except (KeyboardInterrupt, click.exceptions.Abort):
@@ -45,7 +44,7 @@ def _tell(error: RefbusError, *, as_json: bool) -> None:
     ]
     if as_json:
         told = as_mapping(error)
-        put_json({**told, "problems": problems} if problems else told)
+        click.echo(json.dumps({**told, "problems": problems} if problems else told, ensure_ascii=False))
         return
     for each in problems:
         to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {each['advice']}")

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from refbus.core.consent import ConsentState
 from refbus.core.vocabulary import PURPOSE_OF, EventType
-from refbus.errors import Code, RuleError
+from refbus.each import each
+from refbus.errors import Code, RefbusError, RuleError
 from refbus.wire.consent import decode_signed
 from refbus_gateway import returns, sending
 from refbus_gateway.casefile.asked import written_fields
@@ -16,7 +17,7 @@ from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import read_record
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
-from refbus_gateway.store import cases, consents, referrals
+from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -81,8 +82,10 @@ def co_sign(gateway: Gateway, tx: Transaction, number: int) -> Event:
     return say(gateway, tx, referral, EventType.RISK_ASSESSED, fields)
 
 
-def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, reason: str | None) -> Event:
+def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, reason: str | None) -> None:
     """Tell the other side what was done after a withdrawal; ERASED closes the case, and `erasing.settle` destroys it.
+
+    What was done is kept even if it cannot be told now; it is told when the withdrawal comes again.
 
     Raises RuleError STATE_NOT_ALLOWED when no withdrawal waits, REASON_REQUIRED for RETAINED_LEGAL without a reason.
     """
@@ -90,19 +93,31 @@ def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, rea
     if (result == "RETAINED_LEGAL") != (reason is not None):
         raise RuleError(Code.REASON_REQUIRED, "RETAINED_LEGAL, and only that, needs a reason")
     case = cases.get(tx, referral.case_id)
-    answered = answer_withdrawals(gateway, tx, waiting_withdrawals(tx, referral), result, reason)
-    if not answered:
+    waiting = waiting_withdrawals(tx, referral)
+    if not waiting:
         raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
+    answer_withdrawals(gateway, tx, waiting, result, reason)
     if result == "ERASED":
         cases.order_erasure(tx, case, gateway.now_ms())
-    return answered[-1]
 
 
 def answer_withdrawals(
     gateway: Gateway, tx: Transaction, rows: Iterable[WithdrawalRow], result: str, reason: str | None
-) -> list[Event]:
-    """Queue one answer for each of these incoming withdrawals; return the events."""
-    return [_answer_withdrawal(gateway, tx, row, (result, reason)) for row in rows]
+) -> None:
+    """Keep what was done after each of these incoming withdrawals, and queue the answer.
+
+    One that cannot be queued is told to a person: it goes out when the withdrawal comes again, which it does every day.
+    """
+
+    def note(row: WithdrawalRow) -> WithdrawalRow:
+        consents.acknowledge(tx, row.id, result, reason, gateway.now_ms())
+        return row
+
+    def failed(_: WithdrawalRow, error: RefbusError) -> None:
+        inbox.raise_alarm(tx, error.code, "an answer to a withdrawal could not be sent", gateway.now_ms())
+
+    noted, savepoint = each(rows, note, failed), tx.connection.begin_nested
+    each(noted, lambda row: _answer_withdrawal(gateway, tx, row, (result, reason)), failed, inside=savepoint)
 
 
 def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalRow]:
@@ -111,7 +126,7 @@ def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalR
     return [row for row in rows if row.case_id == referral.case_id and row.answer in {None, "STOPPED"}]
 
 
-def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, answer: tuple[str, str | None]) -> Event:
+def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, answer: tuple[str, str | None]) -> None:
     """Answer in the course in which the withdrawal came: a person's no can be said in several."""
     told = referrals.event(tx, row.event_row)
     referral = referrals.get(tx, told.referral)
@@ -124,9 +139,8 @@ def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, an
         "result": answer[0],
         "retention_reason": answer[1],
     }
-    consents.acknowledge(tx, row.id, answer[0], answer[1], gateway.now_ms())
     draft = Draft(EventType.WITHDRAWAL_ACKNOWLEDGED, fields, terms_of(tx, referral))
-    return sending.send(gateway, tx, referral, draft)
+    sending.send(gateway, tx, referral, draft)
 
 
 def _require_known_codes(events: list[Event]) -> None:

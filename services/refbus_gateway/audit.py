@@ -47,8 +47,9 @@ def record(gateway: Gateway, tx: Transaction, case: Case | None, decided: Decide
     """Queue the audit entry of one decision about `case`; None when the case is not known here.
 
     The key of the entry comes from the case key, so that erasing the case makes the entry unopenable here too; for a
-    case whose key is gone, or is about to go, it comes from the store key. Raises UncheckableError when the directory
-    has no inspector of this country, or no key of ours in force.
+    case whose key is gone, or is about to go, it comes from the store key. A directory that has expired will do: what
+    was decided is decided. Raises UncheckableError when it has no inspector of this country, or no key of ours in
+    force.
     """
     now_ms = gateway.now_ms()
     said = _said(gateway, decided, now_ms)
@@ -56,7 +57,7 @@ def record(gateway: Gateway, tx: Transaction, case: Case | None, decided: Decide
     entry = make_entry(
         said,
         audit_key=audit_key,
-        signer=gateway.keys.signer(gateway.directory(), gateway.me, now_ms),
+        signer=gateway.keys.signer(gateway.view(), gateway.me, now_ms),
         inspector=_inspector(gateway, now_ms),
     )
     row = outbox.add(tx, gateway.audit_topic, entry.encode(), now_ms=now_ms)
@@ -92,7 +93,7 @@ def _secret(gateway: Gateway, case: Case | None) -> bytes:
 
 
 def _inspector(gateway: Gateway, now_ms: int) -> bytes:
-    key = inspector_key(gateway.directory(), gateway.country, now_ms)
+    key = inspector_key(gateway.view(), gateway.country, now_ms)
     if key is None:
         raise UncheckableError(Code.KEY_UNKNOWN, "no inspector of this country in the directory")
     return key.public

@@ -97,6 +97,8 @@ def send_case(
     """
     file = file_of(gateway, tx, case)
     agecheck.require_clear(gateway, tx, case)
+    if file.reply_by_ms is not None and file.reply_by_ms <= gateway.now_ms():
+        raise RuleError(Code.REPLY_BY_PAST, "write another time and run `refbus case update`")
     org = to or (file.recipient if isinstance(file.recipient, str) else None)
     if org is None:
         raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")

@@ -9,6 +9,7 @@ from refbus.core.consent_change import change_between
 from refbus.core.vocabulary import EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, UntrustedError
+from refbus_gateway import telling
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.referrals import Event
@@ -61,6 +62,7 @@ def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified
         raise UntrustedError(Code.DECLARATION_MISMATCH, "not the withdrawal that it carries")
     case, consent_id = _case(tx, stored), evidence.record.consent_id
     consents.add_withdrawal(tx, case, consent_id, stored.id, outgoing=False, now_ms=gateway.now_ms())
+    telling.take_back(gateway, tx, case, event.block.sender)
 
 
 def _acknowledged(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
@@ -77,7 +79,7 @@ def _carried(gateway: Gateway, event: Verified) -> Evidence:
     """Return the record that a consent event carries. Raises UntrustedError when it tells of another one."""
     if event.block.consent_record is None:
         raise UntrustedError(Code.DECLARATION_MISMATCH, "it carries no record")
-    evidence = evidence_of(event.block.consent_record, gateway.directory())
+    evidence = evidence_of(event.block.consent_record, gateway.view())
     told = (event.payload["consent_id"], event.payload["consent_version"], event.payload["record_sha256"])
     if told != (evidence.record.consent_id, evidence.record.version, evidence.record_sha256):
         raise UntrustedError(Code.DECLARATION_MISMATCH, "not the record that it carries")

@@ -101,7 +101,7 @@ class ConsentForm:
 
         Raises ConsentError NOTICE_UNKNOWN when our country's policy has no such text.
         """
-        notice = gateway.policy().notices.get(self.notice_id)
+        notice = gateway.rules().notices.get(self.notice_id)
         if notice is None:
             raise ConsentError((Code.NOTICE_UNKNOWN,), "not a text of this country's policy")
         return ConsentRecord(

@@ -25,7 +25,7 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
 
     Raises UncheckableError when there is no directory yet.
     """
-    policy = gateway.policy()
+    policy = gateway.rules()
     named = case.recipient if isinstance(case.recipient, str) else ""
     return {
         "format": FORMAT,

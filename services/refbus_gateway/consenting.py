@@ -12,10 +12,11 @@ from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents
+from refbus_gateway.store import cases, consents, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,19 @@ def between(tx: Transaction, case: Case, one: OrgId, other: OrgId) -> list[Kept]
 def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> Permit:
     """Return what permits `block`. Raises ConsentError with every reason; UncheckableError VIEW_STALE when only that.
 
-    Denials that stay here (the person named organisations that must never know) count before any record.
+    Denials that stay here (the person named organisations that must never know) count before any record, and so does a
+    no that could not be signed yet. A directory that has expired permits nothing, and keeps no reason from being found.
     """
     kept = between(tx, case, block.sender, block.recipient)
     subject = _subject_ref(tx, case, gateway, block)
     request = request_for(block, subject if kept else None)
     weighed = kept or consents.of_case(tx, case)
-    directory = gateway.directory()
+    directory = gateway.view()
     evidence = [evidence_of(each.raw, directory) for each in weighed]
-    decision = decide(request, evidence, directory, gateway.policy(), gateway.now_ms())
+    decision = decide(request, evidence, directory, gateway.rules(), gateway.now_ms())
     reasons = set(decision.reasons)
+    if _is_unsigned_no(tx, case, {block.sender, block.recipient}):
+        reasons.add(Code.WITHDRAWN)
     if block.recipient in denied_recipients(tx, case):
         reasons.add(Code.EXPLICIT_DENY)
     if reasons == {Code.VIEW_STALE}:
@@ -52,6 +56,12 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     if reasons:
         raise ConsentError(tuple(sorted(reasons)))
     return Permit(decision, _record_of(weighed, evidence, decision))
+
+
+def _is_unsigned_no(tx: Transaction, case: Case, pair: set[OrgId]) -> bool:
+    return any(
+        row.org in pair and row.kind is not Kind.VERSION and not row.signed for row in tellings.of_case(tx, case)
+    )
 
 
 def needs_permit(block: RoutingBlock) -> bool:

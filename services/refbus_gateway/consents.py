@@ -1,7 +1,7 @@
 """Taking down what a person agreed to, and that they changed their mind. Every version is signed and chained.
 
-A record names one organisation. Withdrawing makes a WITHDRAWN version and tells that organisation, in fresh envelopes
-without end until it says what it did; from the moment of withdrawal the decision here refuses.
+A record names one organisation. From the moment of a no the decision here refuses; `withdrawals` says how it is kept
+and told. A yes needs a fresh directory; a no, and what only takes something away, needs none.
 """
 
 from __future__ import annotations
@@ -9,43 +9,34 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
-from refbus.core.consent import Assent, ConsentRecord, ConsentState, SignedConsent
+from refbus.clock import CLOCK_SKEW_MS
+from refbus.core.consent import MAX_VERSION, Assent, ConsentRecord, ConsentState
 from refbus.core.consent_change import ConsentChange, change_between, widens
 from refbus.core.consent_rules import Setting, record_problems
 from refbus.core.ids import ConsentId, OrgId
 from refbus.crypto.framing import sha256
-from refbus.crypto.signing import LABEL_CONSENT
-from refbus.errors import Code, ConsentError, RuleError
-from refbus.wire.consent import encode_record, encode_signed
+from refbus.errors import Code, ConsentError, RuleError, UncheckableError
 from refbus_gateway import agecheck, consenting, telling
 from refbus_gateway.consentfile import ConsentForm
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents, disclosures
-from refbus_gateway.store.cases import Case, Counterpart
+from refbus_gateway.store import cases, consents, tellings
+from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Kind
+from refbus_gateway.withdrawals import advance, sign, unsigned
 
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """A withdrawal that was recorded: for which organisation, and whether it had received anything to stop using.
-
-    `taken_back`: how many events waited here to be sent and will not be.
-    """
-
-    org: OrgId
-    consent_id: ConsentId
-    version: int
-    notified: bool
-    taken_back: int = 0
+MOST_AHEAD: Final = 1_000
+"""How many versions the other side may be ahead of what was signed here. A number beyond that is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version that was signed and kept. `change` and `widened` against the one before; both empty for the first.
 
-    `told`: word of it is on the way to the organisation. `taken_back` as in `Withdrawn`.
+    `told`: word of it is on the way to the organisation; `code`: why it is not yet. `taken_back` as in `Withdrawn`.
     """
 
     record: ConsentRecord
@@ -53,6 +44,7 @@ class Version:
     widened: bool = False
     told: bool = False
     taken_back: int = 0
+    code: Code | None = None
 
 
 def grant(
@@ -66,23 +58,29 @@ def grant(
 ) -> Version:
     """Sign and keep what the person said about one organisation; a later version when there is one already.
 
-    Raises UncheckableError ORGANISATION_UNKNOWN; ConsentError with all that sending would refuse; CaseInvalidError when
-    form and case do not speak of the same age; MalformedError; RuleError CONSENT_FORM_OLD for what was said before the
-    newest version: it cannot be used a second time; CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
+    A no, and what only takes something away, needs no fresh directory. Raises UncheckableError ORGANISATION_UNKNOWN,
+    DIRECTORY_EXPIRED; ConsentError with all that sending would refuse; CaseInvalidError when form and case do not speak
+    of the same age; MalformedError; RuleError CONSENT_FORM_OLD for what was said before the newest version: it cannot
+    be used a second time; CONSENT_CHANGE_DIFFERS for a later version that is none of `only`.
     """
     case.require_live()
-    country = gateway.organisation(org).country
-    record = form.record(gateway, cases.counterpart(tx, case, org), country)
+    require_newer(gateway, tx, case, org, form)
+    found = gateway.view().find(org)
+    if found is None:
+        raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)
+    record = form.record(gateway, cases.counterpart(tx, case, org), found.country)
     record = agecheck.with_majority(gateway, tx, case, record)
     _require_usable(gateway, record)
+    if record.state is ConsentState.GIVEN:
+        _sign_earlier(gateway, tx, case, org)
     last = newest(gateway, tx, case, org)
+    if _permits_more(last, record):
+        gateway.directory()
     if last is None:
         record = dataclasses.replace(record, consent_id=ConsentId(secrets.token_bytes(16)), version=1)
         consents.keep(tx, case, sign(gateway, record), gateway.now_ms())
+        _forget_unsigned(tx, case, org)
         return Version(record)
-    said_ms, last_said_ms = record.event_time_ms, last.signed.record.event_time_ms
-    if said_ms < min(last_said_ms, gateway.now_ms()):
-        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
     if only is not None:
         _require_change(last.signed.record, record, only)
     return follow(gateway, tx, case, last, record)
@@ -95,10 +93,36 @@ def _require_usable(gateway: Gateway, record: ConsentRecord) -> None:
     """
     if record.state is not ConsentState.GIVEN or record.assent is Assent.REFUSED:
         return
-    setting = Setting(gateway.directory(), gateway.policy(), gateway.now_ms())
+    setting = Setting(gateway.view(), gateway.rules(), gateway.now_ms())
     reasons = record_problems(dataclasses.replace(record, version=1), setting)
     if reasons:
         raise ConsentError(tuple(sorted(reasons)), "nothing was signed: correct the form with the person")
+
+
+def require_newer(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, form: ConsentForm) -> None:
+    """Raise RuleError CONSENT_FORM_OLD when something newer than this form was said about `org`."""
+    now_ms, last = gateway.now_ms(), newest(gateway, tx, case, org)
+    if last is not None and form.said_at_ms < min(last.signed.record.event_time_ms, now_ms):
+        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
+    no_ms = max((row.made_ms for row in unsigned(tx, case, org)), default=0)
+    if form.state is ConsentState.GIVEN and form.said_at_ms < min(no_ms, now_ms):
+        raise RuleError(Code.CONSENT_FORM_OLD, "said_at is before a no")
+
+
+def _sign_earlier(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> None:
+    """Sign the no that a yes follows, if it could not be signed when it was said. Raises UncheckableError if not."""
+    for row in unsigned(tx, case, org):
+        done = advance(gateway, tx, case, row)
+        if row.kind is Kind.WITHDRAWN and not done.signed:
+            raise UncheckableError(done.code or Code.KEY_UNKNOWN, "the no before it is not signed yet")
+
+
+def _permits_more(last: Kept | None, record: ConsentRecord) -> bool:
+    if record.state is not ConsentState.GIVEN:
+        return False
+    before = None if last is None else last.signed.record
+    less = {None, ConsentChange.NARROWED}
+    return before is None or before.state is not ConsentState.GIVEN or change_between(before, record) not in less
 
 
 def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozenset[ConsentChange]) -> None:
@@ -108,89 +132,79 @@ def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozense
 
 
 def newest(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept | None:
-    """Return the newest version of the consent towards `org` that was taken down here."""
+    """Return the newest version of the consent towards `org` that was taken down here last."""
     chain = [kept for kept in consenting.between(tx, case, gateway.me, org) if _ours(gateway, kept)]
+    last = max((kept for kept in chain if kept.signed.signer == gateway.me), key=_number, default=None)
+    if last is not None:
+        chain = [kept for kept in chain if kept.signed.record.consent_id == last.signed.record.consent_id]
     return max(chain, key=lambda kept: kept.signed.record.version, default=None)
 
 
 def follow(gateway: Gateway, tx: Transaction, case: Case, last: Kept, record: ConsentRecord) -> Version:
-    """Sign and keep `record` as the version after `last`, take back what it forbids, and tell the organisation."""
+    """Sign and keep `record` as the version after `last`, take back what it forbids, and tell the organisation.
+
+    Where the other side signed a version that cannot be followed, a new consent begins.
+    """
     case.require_live()
     before = last.signed.record
-    record = dataclasses.replace(
-        record,
-        consent_id=before.consent_id,
-        version=before.version + 1,
-        prev_hash=sha256(last.signed.record_bytes),
-        event_time_ms=max(record.event_time_ms, before.event_time_ms + 1),
-    )
+    if _is_followed(gateway, tx, case, last):
+        record = dataclasses.replace(
+            record,
+            consent_id=before.consent_id,
+            version=before.version + 1,
+            prev_hash=sha256(last.signed.record_bytes),
+            event_time_ms=max(record.event_time_ms, before.event_time_ms + 1),
+        )
+    else:
+        record = dataclasses.replace(record, consent_id=ConsentId(secrets.token_bytes(16)), version=1, prev_hash=None)
     signed = sign(gateway, record)
     consents.keep(tx, case, signed, gateway.now_ms())
+    _forget_unsigned(tx, case, record.party)
     taken_back = telling.take_back(gateway, tx, case, record.party)
-    told = telling.version(gateway, tx, case, before, signed)
-    if before.state is not ConsentState.GIVEN:
-        return Version(record, None, widened=True, told=told, taken_back=taken_back)
-    return Version(record, change_between(before, record), widens(before, record), told, taken_back)
-
-
-def sign(gateway: Gateway, record: ConsentRecord) -> bytes:
-    """Return the signed bytes of a record as it travels. Raises UncheckableError KEY_UNKNOWN, MalformedError."""
-    pair = gateway.keys.signer(gateway.directory(), gateway.me, gateway.now_ms())
-    encoded = encode_record(record)
-    signatures = pair.sign(LABEL_CONSENT, encoded)
-    return encode_signed(SignedConsent(encoded, record, gateway.me, pair.kid, signatures.ed25519, signatures.mldsa65))
-
-
-def withdraw(gateway: Gateway, tx: Transaction, case: Case, only: OrgId | None) -> list[Withdrawn]:
-    """Record that the person withdrew, towards one organisation or all, and tell each that received something.
-
-    Works at either side of a consent. An organisation that received something in an emergency, without consent, is told
-    the same in words of its own. Raises ConsentError NO_CONSENT when there is nothing to withdraw.
-    """
-    parties = [party for party in cases.counterparts_of(tx, case) if only in {None, party.org}]
-    found = [record for party in parties if (record := _no_to(gateway, tx, case, party)) is not None]
-    if not found:
-        raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
-    return [_withdraw_one(gateway, tx, case, record) for record in found]
-
-
-def _no_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -> ConsentRecord | None:
-    """Return the person's no to one organisation; None to one that has neither a consent nor anything of the case."""
-    now_ms, given = gateway.now_ms(), consenting.between(tx, case, gateway.me, party.org)
-    if given:
-        kept = max(given, key=lambda each: each.signed.record.version)
-        before = kept.signed.record
-        return dataclasses.replace(
-            before,
-            version=before.version + 1,
-            prev_hash=sha256(kept.signed.record_bytes),
-            state=ConsentState.WITHDRAWN,
-            event_time_ms=max(now_ms, before.event_time_ms + 1),
-            provisions=(),
-        )
-    said = [each.signed.record for each in consents.of_case(tx, case) if _ours(gateway, each)]
-    if not said or party.org not in disclosures.recipients(tx, case):
-        return None
-    return dataclasses.replace(
-        said[-1],
-        consent_id=ConsentId(secrets.token_bytes(16)),
-        version=1,
-        prev_hash=None,
-        subject_ref=party.subject_ref,
-        party=party.org,
-        state=ConsentState.WITHDRAWN,
-        event_time_ms=now_ms,
-        provisions=(),
+    now_ms = gateway.now_ms()
+    row = tellings.add(
+        tx, case, record.party, Kind.VERSION, now_ms=now_ms, signed=signed, before=last.signed.record_bytes
     )
+    done = advance(gateway, tx, case, row)
+    told = done.courses > 0
+    if before.state is not ConsentState.GIVEN:
+        return Version(record, None, widened=True, told=told, taken_back=taken_back, code=done.code)
+    change = change_between(before, record)
+    return Version(record, change, widens(before, record), told, taken_back, done.code)
 
 
-def _withdraw_one(gateway: Gateway, tx: Transaction, case: Case, record: ConsentRecord) -> Withdrawn:
-    org, signed = (record.party if record.collected_by == gateway.me else record.collected_by), sign(gateway, record)
-    consents.keep(tx, case, signed, gateway.now_ms())
-    taken_back = telling.take_back(gateway, tx, case, org)
-    notified = telling.withdrawal(gateway, tx, case, signed)
-    return Withdrawn(org, record.consent_id, record.version, notified, taken_back)
+def _is_followed(gateway: Gateway, tx: Transaction, case: Case, last: Kept) -> bool:
+    """Whether a version may be made after `last`: not when the other side chose an absurd number or time for it."""
+    record = last.signed.record
+    chain = consenting.between(tx, case, gateway.me, record.party)
+    own = [kept.signed.record for kept in chain if kept.signed.signer == gateway.me]
+    top = max((each.version for each in own if each.consent_id == record.consent_id), default=0)
+    if last.signed.signer == gateway.me:
+        return record.version < MAX_VERSION
+    return record.version <= top + MOST_AHEAD and record.event_time_ms <= gateway.now_ms() + CLOCK_SKEW_MS
+
+
+def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm) -> None:
+    """Write down that the person said no to one organisation; it counts from now on, before anything is signed.
+
+    Raises RuleError CONSENT_FORM_OLD, KEY_DESTROYED.
+    """
+    case.require_live()
+    require_newer(gateway, tx, case, form.organisation, form)
+    if not unsigned(tx, case, form.organisation):
+        tellings.add(tx, case, form.organisation, Kind.REFUSED, now_ms=gateway.now_ms())
+    telling.take_back(gateway, tx, case, form.organisation)
+
+
+def _forget_unsigned(tx: Transaction, case: Case, org: OrgId) -> None:
+    """Forget a no that a signed answer has taken the place of."""
+    for row in unsigned(tx, case, org):
+        tellings.done(tx, row.id)
 
 
 def _ours(gateway: Gateway, kept: Kept) -> bool:
     return kept.signed.record.collected_by == gateway.me
+
+
+def _number(kept: Kept) -> int:
+    return kept.number

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from refbus.core.ids import OrgId
-from refbus.errors import Code, ConsentError, UncheckableError
-from refbus_gateway import acting, casework, consenting, consents, disclosing, erasing, onward
+from refbus.each import each
+from refbus.errors import Code, RefbusError
+from refbus_gateway import acting, casework, consenting, disclosing, erasing, onward, withdrawals
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, disclosures, inbox, referrals
+from refbus_gateway.store import cases, disclosures, inbox, referrals, tellings
 from refbus_gateway.store import consents as consent_rows
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import WithdrawalRow
@@ -24,38 +25,54 @@ _NOTHING_MORE = frozenset({None, "ERASED", "RETAINED_LEGAL"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What became of our word to one organisation. Times in UTC ms; without `told_ms` it was not told at all."""
+    """What became of our word to one organisation. Times in UTC ms; without `told_ms` it was not told at all.
+
+    `code`: why it could not be told yet; it is tried again.
+    """
 
     org: OrgId
     told_ms: int | None
     answer: str | None
     reason: str | None
     answered_ms: int | None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the erasure of a case is. Times in UTC ms; `destroyed_ms` once nothing of it is left here."""
+    """How far the erasure of a case is. Times in UTC ms; `destroyed_ms` once nothing of it is left here.
+
+    `content`: its content is still to be taken out, which is tried again; nothing of it is shown or sent.
+    """
 
     case: int
     own: bool
     ordered_ms: int | None
     destroyed_ms: int | None
+    content: bool
     asked: tuple[Asked, ...]
 
 
 def erase(gateway: Gateway, number: int) -> None:
     """Erase a case. Any number of times: what was done is not done again, and what was stopped half-way goes on.
 
-    Raises RuleError CASE_UNKNOWN, UncheckableError while the directory is not usable, StoreError.
+    That it is erased, and every no, is written down first and counts from then on. Then each organisation is told, and
+    the content is taken out, in steps of their own: what cannot be done now is tried again. Raises RuleError
+    CASE_UNKNOWN, StoreError.
     """
     with gateway.store.write() as tx:
-        case = cases.get(tx, number)
+        case, noted = cases.get(tx, number), dict[OrgId, int]()
         if case.key is not None:
             cases.order_erasure(tx, case, gateway.now_ms())
-            _answer(gateway, tx, case)
-            for org in _to_tell(gateway, tx, case):
-                _tell(gateway, tx, case, org)
+            orgs = list(_to_tell(gateway, tx, case))
+            noted = withdrawals.note_no(gateway, tx, case, None, orgs)
+            for org in set(orgs) - set(noted):
+                _tell_a_person(gateway, tx, org, Code.NO_CONSENT)
+    each(_demands(gateway, number), lambda row: _answer(gateway, row), lambda _, error: _alarm(gateway, number, error))
+    for done in withdrawals.tell_noted(gateway, number, noted):
+        if done.code is not None:
+            with gateway.store.write() as tx:
+                _tell_a_person(gateway, tx, done.org, done.code)
     erasing.settle(gateway)
 
 
@@ -73,8 +90,9 @@ def progress(tx: Transaction, case: Case) -> Progress:
     for entry in disclosing.report(tx, case).entries:
         if entry.became is not disclosing.Became.STOPPED_HERE:
             newest[entry.disclosure.org] = entry.withdrawal or newest.get(entry.disclosure.org)
-    asked = tuple(_asked(org, row) for org, row in sorted(newest.items()))
-    return Progress(case.id, case.own, case.erasing_ms, case.destroyed_ms, asked)
+    open_rows = {row.org: row.code for row in tellings.of_case(tx, case)}
+    asked = tuple(_asked(org, newest.get(org), open_rows.get(org)) for org in sorted({*newest, *open_rows}))
+    return Progress(case.id, case.own, case.erasing_ms, case.destroyed_ms, cases.has_content(tx, case), asked)
 
 
 def all_progress(tx: Transaction) -> list[Progress]:
@@ -82,11 +100,26 @@ def all_progress(tx: Transaction) -> list[Progress]:
     return [progress(tx, case) for case in cases.every(tx) if not case.live]
 
 
-def _answer(gateway: Gateway, tx: Transaction, case: Case) -> None:
-    """Answer what others demanded of us about this case; also where something else was answered before."""
-    rows = consent_rows.withdrawal_rows(tx, outgoing=False)
-    open_rows = [row for row in rows if row.case_id == case.id and row.answer != "ERASED"]
-    acting.answer_withdrawals(gateway, tx, open_rows, "ERASED", None)
+def _demands(gateway: Gateway, number: int) -> list[WithdrawalRow]:
+    """Return what others demanded of us about this case; also where something else was answered before."""
+    with gateway.store.read() as tx:
+        rows = consent_rows.withdrawal_rows(tx, outgoing=False)
+        found = [row for row in rows if row.case_id == number and row.answer != "ERASED"]
+        return found if cases.get(tx, number).key is not None else []
+
+
+def _answer(gateway: Gateway, row: WithdrawalRow) -> None:
+    with gateway.store.write() as tx:
+        acting.answer_withdrawals(gateway, tx, [row], "ERASED", None)
+
+
+def _alarm(gateway: Gateway, number: int, error: RefbusError) -> None:
+    with gateway.store.write() as tx:
+        inbox.raise_alarm(tx, error.code, f"case {number}: a demand was not answered", gateway.now_ms())
+
+
+def _tell_a_person(gateway: Gateway, tx: Transaction, org: OrgId, code: Code) -> None:
+    inbox.raise_alarm(tx, code, f"{org} was not told to erase: call them", gateway.now_ms())
 
 
 def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:
@@ -100,20 +133,6 @@ def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:
             yield party.org
 
 
-def _tell(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> None:
-    """Withdraw towards one organisation. One that left the directory, or has no key, keeps no other from being told."""
-    try:
-        with tx.connection.begin_nested():
-            consents.withdraw(gateway, tx, case, org)
-    except (ConsentError, UncheckableError) as error:
-        if error.code not in _ALONE:
-            raise
-        inbox.raise_alarm(tx, error.code, f"{org} was not told to erase: call them", gateway.now_ms())
-
-
-_ALONE = frozenset({Code.NO_CONSENT, Code.ORGANISATION_UNKNOWN, Code.KEY_UNKNOWN})
-
-
 def _others(tx: Transaction, case: Case) -> tuple[int, ...]:
     if case.own:
         return tuple(casework.copies_of(tx, case))
@@ -121,7 +140,7 @@ def _others(tx: Transaction, case: Case) -> tuple[int, ...]:
     return tuple(sorted(made))
 
 
-def _asked(org: OrgId, row: WithdrawalRow | None) -> Asked:
+def _asked(org: OrgId, row: WithdrawalRow | None, code: str | None) -> Asked:
     if row is None:
-        return Asked(org, None, None, None, None)
-    return Asked(org, row.created_ms, row.answer, row.reason, row.acknowledged_ms)
+        return Asked(org, None, None, None, None, code)
+    return Asked(org, row.created_ms, row.answer, row.reason, row.acknowledged_ms, code)

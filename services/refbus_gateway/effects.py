@@ -23,7 +23,7 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
 
     Raises ConsentError: BAD_SIGNATURE, SUBJECT_MISMATCH, RECIPIENT_NOT_COVERED; MalformedError.
     """
-    evidence = evidence_of(block.consent_record or b"", gateway.directory())
+    evidence = evidence_of(block.consent_record or b"", gateway.view())
     record = evidence.record
     party = next((each for each in cases.counterparts_of(tx, case) if each.org == block.sender), None)
     reasons = {

@@ -11,15 +11,16 @@ import dataclasses
 
 from refbus.audit.erasure import make_orders
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import Code, RefbusError
 from refbus.store import erased as lists
 from refbus.wire.transport import InboxKind
-from refbus_gateway import audit, backups, timers
+from refbus_gateway import audit, timers
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements
+from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.inbox import Aside, AsideState
 from refbus_gateway.store.session import Transaction
@@ -31,9 +32,7 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     Raises RuleError KEY_DESTROYED, UncheckableError (no inspector, no key of ours in the directory), StoreError.
     """
     case.open_key()
-    names = [cases.hash_of(tx, case)]
-    lists.note(gateway.home.erased, names)
-    backups.note_erased(gateway.home, names)
+    lists.note(gateway.home.erased, [cases.hash_of(tx, case)])
     cases.order_erasure(tx, case, gateway.now_ms())
     erasing.stop_sending(tx, case)
     _order_records(gateway, tx, case)
@@ -48,25 +47,36 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
 
 
 def owed(tx: Transaction, case: Case) -> int:
-    """Return how many answers to our word about this case are open: none yet, or only that the use was stopped."""
+    """Return how many answers to our word about this case are open: none yet, or only that the use was stopped.
+
+    One that could not be told yet owes an answer too.
+    """
     rows = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.case_id == case.id]
-    return sum(1 for row in rows if row.answer in {None, "STOPPED"})
+    return sum(1 for row in rows if row.answer in {None, "STOPPED"}) + len(tellings.of_case(tx, case))
 
 
 def settle(gateway: Gateway) -> int:
     """Finish every erasure that can go on: one that was stopped half-way, one whose last answer is here.
 
-    Returns how many cases moved. Raises as `content` does.
+    Returns how many cases moved. Each has a transaction of its own; one that cannot be erased now is told and tried
+    again. Raises StoreError.
     """
     with gateway.store.read() as tx:
         found = cases.being_erased(tx)
         ready = [case.id for case in found if cases.has_content(tx, case) or not owed(tx, case)]
-    for number in ready:
+
+    def finish(number: int) -> None:
         with gateway.store.write() as tx:
             _finish(gateway, tx, cases.get(tx, number))
-    if ready:
+
+    def failed(number: int, error: RefbusError) -> None:
+        with gateway.store.write() as tx:
+            inbox.raise_alarm(tx, error.code, f"case {number}: not erased yet, tried again", gateway.now_ms())
+
+    done = each(ready, finish, failed)
+    if done:
         gateway.store.scrub()
-    return len(ready)
+    return len(done)
 
 
 def _finish(gateway: Gateway, tx: Transaction, case: Case) -> None:
@@ -85,13 +95,13 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
     An emergency without consent is left out: what the officers answer for is not theirs to erase.
     """
     records = [
-        statements.opened(tx, each).record
-        for each in statements.of_case(tx, case)
-        if each.own and each.sealed and not each.kept
+        statements.opened(tx, kept).record
+        for kept in statements.of_case(tx, case)
+        if kept.own and kept.sealed and not kept.kept
     ]
     names = [record.decision_id for record in records if Code.EMERGENCY_DISCLOSED not in record.codes]
     now_ms = gateway.now_ms()
-    signer = gateway.keys.signer(gateway.directory(), gateway.me, now_ms)
+    signer = gateway.keys.signer(gateway.view(), gateway.me, now_ms)
     for order in make_orders(gateway.me, names, signer, now_ms):
         outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from typing import IO, Final
+from typing import Final
 
 from refbus.clock import Clock, Standing
 from refbus.core.directory import CountryPolicy, Directory, Organisation
@@ -16,7 +15,6 @@ from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
 from refbus_gateway.observing import Observer
-from refbus_gateway.store import generation
 from refbus_gateway.store.session import Store
 
 
@@ -33,8 +31,6 @@ class Gateway:
         self.country: Final[CountryCode] = identity.country
         self.observer = Observer()
         self.clock: Final = clock
-        self.generation: Final = generation.of(store)
-        self._held: list[IO[bytes]] = []
         self.jumps: list[Standing] = []
         """Jumps of the clock that no alarm tells of yet."""
         clock.directory = self.newest_directory
@@ -90,6 +86,13 @@ class Gateway:
         """
         return self.history.require_fresh(self.clock.latest_ms())
 
+    def view(self) -> Directory:
+        """Return the newest verified directory even if it has expired: a no needs no fresh one.
+
+        Raises UncheckableError DIRECTORY_INVALID before the first one.
+        """
+        return self.history.latest
+
     def newest_directory(self) -> Directory | None:
         """Return the newest verified directory even if it has expired, None before the first one."""
         try:
@@ -100,6 +103,13 @@ class Gateway:
     def policy(self) -> CountryPolicy:
         """Return the rules of this organisation's country. Raises UncheckableError."""
         policy = self.directory().policies.get(self.country)
+        if policy is None:
+            raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
+        return policy
+
+    def rules(self) -> CountryPolicy:
+        """Return the rules of this organisation's country in the newest directory, fresh or not. Raises as `view`."""
+        policy = self.view().policies.get(self.country)
         if policy is None:
             raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
         return policy
@@ -119,15 +129,9 @@ class Gateway:
         if Code.CLOCK_JUMPED in standing.codes:
             self.jumps.append(standing)
 
-    def close_with(self, lock: IO[bytes]) -> None:
-        """Let go of this lock of the home when everything else is released."""
-        self._held.append(lock)
-
     def close(self) -> None:
-        """Release the store, then the home."""
+        """Release the store."""
         self.store.close()
-        while self._held:
-            self._held.pop().close()
 
 
 def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) -> Gateway:
@@ -136,15 +140,10 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
     A `clock` that only gives UTC ms is believed as it is.
     A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
     """
-    home.require()
-    with ExitStack() as stack:
-        lock = stack.enter_context(home.hold())
-        keys = Keyring.unlock(home, passphrase)
-        store = stack.enter_context(closing(Store(home.store_path, keys.store)))
-        judged = clock if isinstance(clock, Clock) else Clock.of(clock)
-        erasure.again(home.erased, store, judged.now_ms())
-        gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
-        gateway.load_directory()
-        gateway.close_with(lock)
-        stack.pop_all()
-        return gateway
+    keys = Keyring.unlock(home, passphrase)
+    store = Store(home.store_path, keys.store)
+    judged = clock if isinstance(clock, Clock) else Clock.of(clock)
+    erasure.again(home.erased, store, judged.now_ms())
+    gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
+    gateway.load_directory()
+    return gateway

@@ -1,19 +1,24 @@
 """From the durable outbox to the broker: rows in order, again until a gate confirms them, fresh envelopes in time.
 
+A withdrawal goes before everything else that waits, and waits behind nothing.
+
 A row is noted as produced only in its own error-free delivery report. A crash anywhere sends the same bytes again,
 which the gate recognises. Within a referral nothing overtakes: a later event waits until the broker has the earlier.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.ids import KeyId
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
+from refbus.each import each
+from refbus.envelope.format import Envelope
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
-from refbus_gateway import course, notices, sending
+from refbus_gateway import course, notices, sending, withdrawals
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import cases, consents, inbox, outbox, referrals
@@ -40,28 +45,29 @@ class Outgoing:
         self._reports: list[tuple[OutboxRow, RefbusError | None]] = []
         self.last_error: RefbusError | None = None
 
-    def push(self, timeout_s: float = 0.0) -> bool:
+    def push(self, timeout_s: float = 0.0, *, nos_only: bool = False) -> bool:
         """Produce what is due and note what the broker reported; True when something was confirmed by the broker.
 
-        Waits at most `timeout_s` seconds for reports. Raises StoreError; a broker that is away is `last_error`.
+        `nos_only`: only withdrawals. Waits at most `timeout_s` seconds for reports. Raises StoreError; a broker that is
+        away is `last_error`.
         """
-        for row in self._due():
+        for row in self._due(nos_only=nos_only):
             if row.id not in self._in_flight:
                 self._produce(row)
         self._producer.poll(timeout_s if self._in_flight else 0.0)
         return self.note()
 
-    def _due(self) -> list[OutboxRow]:
+    def _due(self, *, nos_only: bool) -> list[OutboxRow]:
         """Return what is due. An event is written down as handed over first: from then on nobody takes it back."""
         now_ms, store = self._gateway.now_ms(), self._gateway.store
         with store.read() as tx:
-            rows = outbox.due(tx, now_ms)
+            rows = outbox.due(tx, now_ms, nos_only=nos_only)
         fresh = [row.id for row in rows if row.handed_ms is None and row.event_id is not None]
         if not fresh:
             return rows
         with store.write() as tx:
             outbox.hand_over(tx, fresh, now_ms)
-            return outbox.due(tx, now_ms)  # what was taken back meanwhile is not among them
+            return outbox.due(tx, now_ms, nos_only=nos_only)  # what was taken back meanwhile is not among them
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""
@@ -98,22 +104,60 @@ class Outgoing:
         return any(error is None for _, error in reports)
 
 
-def tend(gateway: Gateway) -> None:
+def tend(gateway: Gateway, *, patient: bool = False) -> None:
     """Look after what time and keys do to waiting envelopes: each of them gets a fresh one, or a reason why not.
 
-    Raises StoreError, and UncheckableError while the directory is not usable: then everything waits.
+    A person's no comes first, and needs no fresh directory. Each envelope has a transaction of its own. `patient`: what
+    could not be told lately is not tried again. Raises StoreError.
     """
-    gateway.directory()
-    with gateway.store.write() as tx:
-        for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS):
-            code = _why_stale(gateway, tx, row)
-            if code is not None:
-                notices.request_renewal(gateway, tx, row, code)
-        for row in outbox.stale(tx, gateway.now_ms()):
-            _renew(gateway, tx, row)
-        for withdrawal in consents.withdrawal_rows(tx, outgoing=True):
-            if withdrawal.acknowledged_ms is None and cases.get(tx, withdrawal.case_id).key is not None:
-                _again(gateway, tx, withdrawal.event_row)
+    if gateway.newest_directory() is None:
+        return
+    withdrawals.retry(gateway, patient=patient)
+    with gateway.store.read() as tx:
+        told = consents.withdrawal_rows(tx, outgoing=True)
+        open_rows = [row.event_row for row in told if row.acknowledged_ms is None and _has_key(tx, row.case_id)]
+        ageing = [row.id for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS) if _why_stale(gateway, tx, row)]
+        stale = {row.id for row in outbox.stale(tx, gateway.now_ms())}
+    _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
+    _each_alone(gateway, ageing, _ask_for_fresh)
+    with gateway.store.read() as tx:
+        stale |= {row.id for row in outbox.stale(tx, gateway.now_ms())}
+    _each_alone(gateway, sorted(stale), _renew)
+
+
+def _each_alone(
+    gateway: Gateway,
+    numbers: Iterable[int],
+    step: Callable[[Gateway, Transaction, int], None],
+    waits: str | None = None,
+) -> None:
+    """Do a step for each in a transaction of its own; what fails is told and tried again by the next round.
+
+    `waits`: what a person is told of one that waits for a directory or a key; without it nothing, it is not urgent.
+    """
+
+    def do(number: int) -> None:
+        with gateway.store.write() as tx:
+            step(gateway, tx, number)
+
+    def failed(number: int, error: RefbusError) -> None:
+        text = waits if isinstance(error, UncheckableError) else "not sent again: outbox"
+        if text is not None:
+            with gateway.store.write() as tx:
+                inbox.raise_alarm(tx, error.code, f"{text} {number}", gateway.now_ms())
+
+    each(numbers, do, failed)
+
+
+def _has_key(tx: Transaction, case_id: int) -> bool:
+    return cases.get(tx, case_id).key is not None
+
+
+def _ask_for_fresh(gateway: Gateway, tx: Transaction, row_id: int) -> None:
+    row = outbox.get(tx, row_id)
+    code = None if row is None else _why_stale(gateway, tx, row)
+    if row is not None and code is not None:
+        notices.request_renewal(gateway, tx, row, code)
 
 
 def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None:
@@ -125,9 +169,21 @@ def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None
     expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= gateway.now_ms()
     if row.state is RowState.READY:
         revoked = {row.recipient_kid, row.signer_kid} & _revoked(gateway)
-        return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else None
+        old = Code.DIRECTORY_TOO_OLD if _is_under_an_old_view(gateway, row) else None
+        return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else old
     unanswered = expired and row.state is RowState.FORWARDED and _is_unanswered_request(tx, row)
     return Code.MESSAGE_EXPIRED if unanswered else None
+
+
+def _is_under_an_old_view(gateway: Gateway, row: OutboxRow) -> bool:
+    """Whether an envelope names a version of the directory that gates will soon not accept, and a newer one is here.
+
+    How long a version was in force cannot be known here after a time without a line, so half the grace must do.
+    """
+    half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
+    if row.value is None or abs(gateway.now_ms() - row.created_ms) < half_ms:
+        return False
+    return Envelope.parse(row.value).header.directory_version < gateway.view().version
 
 
 def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
@@ -140,15 +196,19 @@ def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
 
 
 def _revoked(gateway: Gateway) -> set[KeyId | None]:
-    organisations = gateway.directory().organisations.values()
-    sealing = {key.kid for each in organisations for key in each.kem_keys if key.revoked}
-    signing = {key.kid for each in organisations for key in each.signing_keys if key.compromised_since_ms is not None}
+    organisations = gateway.view().organisations.values()
+    sealing = {key.kid for found in organisations for key in found.kem_keys if key.revoked}
+    signing = {key.kid for found in organisations for key in found.signing_keys if key.compromised_since_ms is not None}
     return {*sealing, *signing}
 
 
-def _renew(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
-    """Make the fresh envelope. What may no longer be sent ends here with the reason; what cannot be checked waits."""
-    if row.event_id is None:
+def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
+    """Make the fresh envelope. What may no longer be sent ends here with the reason; what cannot be checked waits.
+
+    A withdrawal never ends here: what keeps it from being sealed now is told, and it waits.
+    """
+    row = outbox.get(tx, row_id)
+    if row is None or row.event_id is None or row.state is not RowState.STALE:
         return
     try:
         with tx.connection.begin_nested():
@@ -156,8 +216,9 @@ def _renew(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
     except (StoreError, UncheckableError):
         raise
     except (ConsentError, RuleError, RefbusError) as error:
-        outbox.set_state(tx, row.id, RowState.REFUSED)
-        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        if not consents.is_withdrawal(tx, row.event_id):
+            outbox.set_state(tx, row.id, RowState.REFUSED)
+            referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
         inbox.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
 
 
@@ -165,5 +226,4 @@ def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:
     newest = outbox.of_event(tx, event_row)[-1]
     since_ms = gateway.now_ms() - newest.created_ms
     if newest.state not in {RowState.READY, RowState.STALE} and since_ms >= WITHDRAWAL_AGAIN_MS:
-        with tx.connection.begin_nested():
-            sending.renew(gateway, tx, referrals.event(tx, event_row))
+        sending.renew(gateway, tx, referrals.event(tx, event_row))

@@ -14,25 +14,28 @@ from typing import Any, Final
 
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.deadlines import expects_too_late
-from refbus.core.directory import KemKey
+from refbus.core.directory import Directory, KemKey, Organisation
 from refbus.core.ids import EventId, KeyId, OrgId, gate_id
 from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.message import RoutingBlock
 from refbus.core.residency import residency_problems
-from refbus.core.vocabulary import CONTROL_EVENTS, Action, EventType, Priority, Purpose
+from refbus.core.vocabulary import CONTROL_EVENTS, STOPS, Action, EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
+from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
-from refbus.errors import Code, RuleError, UncheckableError
+from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
 from refbus_gateway import agecheck, audit, consenting, course, legal
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, disclosures, outbox, referrals
+from refbus_gateway.store import cases, disclosures, inbox, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
 HOUR_MS: Final = 3_600_000
+_UNDER_ANY_VIEW: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED}
+"""Events that may be sealed under a directory that has expired: they carry no data about the person, and no yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,14 @@ def answer(
     encoded = encode_payload(event_type, {**fields, "event_id": event_id, "referral_id": asked.referral_id})
     fingerprint, schema_sha256 = payload_identity(event_type)
     now_ms = gateway.now_ms()
-    signer = gateway.keys.signer(gateway.directory(), gateway.me, now_ms)
+    view = _view(gateway, event_type)
+    signer = gateway.keys.signer(view, gateway.me, now_ms)
     block = dataclasses.replace(
         asked,
         sender=gateway.me,
         sender_kid=signer.kid,
         recipient=asked.sender,
-        recipient_kid=recipient_key(gateway, asked.sender).kid,
+        recipient_kid=recipient_key(gateway, asked.sender, view).kid,
         event_type=event_type,
         event_id=event_id,
         previous=asked.event_id,
@@ -151,12 +155,27 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
     _queue(gateway, tx, block, event.payload, fresh)
 
 
-def recipient_key(gateway: Gateway, org: OrgId) -> KemKey:
-    """Return the key to seal to for a member now. Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN."""
-    key = gateway.organisation(org).current_kem_key(gateway.now_ms())
+def recipient_key(gateway: Gateway, org: OrgId, view: Directory | None = None) -> KemKey:
+    """Return the key to seal to for a member now, in the fresh directory or in `view`.
+
+    Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN, and DIRECTORY_EXPIRED without a `view`.
+    """
+    key = _member(view or gateway.directory(), org).current_kem_key(gateway.now_ms())
     if key is None:
         raise UncheckableError(Code.KEY_UNKNOWN, f"no key of {org} is in force")
     return key
+
+
+def _view(gateway: Gateway, event_type: EventType) -> Directory:
+    """Return the directory to send an event under: a fresh one for what discloses or permits, else the newest known."""
+    return gateway.view() if event_type in _UNDER_ANY_VIEW else gateway.directory()
+
+
+def _member(view: Directory, org: OrgId) -> Organisation:
+    found = view.find(org)
+    if found is None:
+        raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)
+    return found
 
 
 def _require_live(tx: Transaction, referral: Referral, event_type: EventType) -> None:
@@ -167,43 +186,43 @@ def _require_live(tx: Transaction, referral: Referral, event_type: EventType) ->
 
 def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> RoutingBlock:
     """Return the block with the keys of today and, where consent is needed, the record that permits it."""
-    directory, now_ms = gateway.directory(), gateway.now_ms()
-    signer = gateway.keys.signer(directory, gateway.me, now_ms)
-    kid = recipient_key(gateway, block.recipient).kid
+    view, now_ms = _view(gateway, block.event_type), gateway.now_ms()
+    signer = gateway.keys.signer(view, gateway.me, now_ms)
+    kid = recipient_key(gateway, block.recipient, view).kid
     block = dataclasses.replace(block, sender_kid=signer.kid, recipient_kid=kid)
     if block.event_type in BASIS_EVENTS:
         legal.require_basis(gateway, tx, cases.get(tx, referral.case_id), block)
     if not consenting.needs_permit(block):
-        _require_residency(gateway, block)
+        _require_residency(gateway, block, view)
         return block
     case = cases.get(tx, referral.case_id)
     permit = consenting.require_permit(gateway, tx, case, block)
     agecheck.require_same_age(gateway, tx, case, permit.record)
-    _require_residency(gateway, block)
+    _require_residency(gateway, block, view)
     return dataclasses.replace(block, consent_record=permit.record)
 
 
-def _require_residency(gateway: Gateway, block: RoutingBlock) -> None:
-    destination = gateway.organisation(block.recipient).country
-    problems = residency_problems(gateway.policy(), block.data_categories, destination)
+def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -> None:
+    destination = _member(view, block.recipient).country
+    problems = residency_problems(gateway.rules(), block.data_categories, destination)
     if problems:
         raise RuleError(problems[0], f"not from {gateway.country} to {destination}")
 
 
 def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None) -> None:
-    now_ms, directory = gateway.now_ms(), gateway.directory()
-    destination = gate_id(gateway.organisation(block.recipient).country)
-    expires_at_hour = now_ms // HOUR_MS + gateway.policy().message_life_hours
+    now_ms, view = gateway.now_ms(), _view(gateway, block.event_type)
+    destination = gate_id(_member(view, block.recipient).country)
+    expires_at_hour = now_ms // HOUR_MS + gateway.rules().message_life_hours
     envelope = seal(
         block,
         payload,
         expires_at_hour=expires_at_hour,
-        directory_version=directory.version,
-        signer=gateway.keys.signer(directory, gateway.me, now_ms),
+        directory_version=view.version,
+        signer=gateway.keys.signer(view, gateway.me, now_ms),
         readers=Readers(
-            recipient=recipient_key(gateway, block.recipient).public,
-            origin_gate=recipient_key(gateway, gateway.gate).public,
-            destination_gate=recipient_key(gateway, destination).public,
+            recipient=recipient_key(gateway, block.recipient, view).public,
+            origin_gate=recipient_key(gateway, gateway.gate, view).public,
+            destination_gate=recipient_key(gateway, destination, view).public,
         ),
     )
     facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid)
@@ -213,7 +232,15 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), audit.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)
-    audit.record(gateway, tx, case, decided)
+    if block.event_type in STOPS:  # a stop goes out even where no entry about it can be made
+        with alone(block, lambda _, error: _tell_unlogged(gateway, tx, error), inside=tx.connection.begin_nested):
+            audit.record(gateway, tx, case, decided)
+    else:
+        audit.record(gateway, tx, case, decided)
+
+
+def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
+    inbox.raise_alarm(tx, error.code, "a stop was sent without an entry in the audit log", gateway.now_ms())
 
 
 def _party(tx: Transaction, referral: Referral) -> cases.Counterpart:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from refbus.errors import Code, RefbusError, TransportError, UncheckableError
+from refbus.each import each
+from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
 from refbus_gateway import door, erasing, outgoing, ownkeys
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
@@ -59,11 +60,23 @@ class Synchroniser:
     def once(self, timeout_s: float = 10.0) -> Round:
         """Read both topics to their ends, then send until the broker has everything that is due.
 
-        Raises TransportError when the broker is away, StoreError. What it could not send stays in the outbox.
+        A withdrawal is sent even when something cannot be read. Raises TransportError when the broker is away,
+        StoreError. What it could not send stays in the outbox.
         """
-        self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)  # first: what is under a newer directory waits for it
-        news = self._draining.drain()
-        self._tend()
+        news, unread = 0, None
+        try:
+            self._proving.read(
+                _PROOFS_IN_A_ROUND, _PROOFS_WAIT_S
+            )  # first: what is under a newer directory waits for it
+            news = self._draining.drain()
+        except StoreError:
+            raise
+        except RefbusError as error:  # what cannot be read keeps back a yes, never a no
+            unread = error
+        self._tend(patient=False)
+        if unread is not None:
+            self._send_nos(timeout_s)
+            raise unread
         deadline = time.monotonic() + timeout_s
         while self._outgoing.push(0.05) or not self._outgoing.idle():
             if time.monotonic() > deadline:
@@ -85,6 +98,7 @@ class Synchroniser:
                 self.last_error = self._outgoing.last_error
             except RefbusError as error:
                 self.last_error = error
+                self._try_to_send_nos()
                 time.sleep(_TURN_S * 10)
             after_turn(news)
 
@@ -125,15 +139,30 @@ class Synchroniser:
         self._mark, self._looked_ms = mark, steady_ms
         return True
 
-    def _tend(self) -> None:
-        """Renew what aged; while the directory is unusable everything waits, and reading goes on."""
+    def _tend(self, *, patient: bool = True) -> None:
+        """Renew what aged; each of these goes on whatever became of the others."""
         self._tell_jumps()
-        door.release(self._gateway)
-        ownkeys.check(self._gateway)
+
+        def tend(gateway: Gateway) -> None:
+            outgoing.tend(gateway, patient=patient)
+
+        steps: tuple[Callable[[Gateway], object], ...] = (door.release, ownkeys.check, tend, erasing.settle)
+        each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
+
+    def _note(self, error: RefbusError) -> None:
+        self.last_error = error
+
+    def _send_nos(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while self._outgoing.push(0.05, nos_only=True) or not self._outgoing.idle():
+            if time.monotonic() > deadline:
+                break
+
+    def _try_to_send_nos(self) -> None:
+        """Send what a person has stopped although something else keeps this turn from its end."""
         try:
-            erasing.settle(self._gateway)
-            outgoing.tend(self._gateway)
-        except UncheckableError as error:
+            self._outgoing.push(nos_only=True)
+        except RefbusError as error:
             self.last_error = error
 
     def _tell_jumps(self) -> None:

@@ -1,84 +1,126 @@
 """Who has to hear of a new version of a consent, and what of the case has not left this computer yet.
 
 Every course of the case with that organisation is told that is still open, so that each shows it; where none is open,
-the newest that was begun. A course of which nothing ever left is told nothing.
+the newest that was begun. A course of which nothing ever left is told nothing. Each course is told in a step of its
+own: one that cannot be told keeps no other from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from refbus.core.consent import ConsentRecord, ConsentState
 from refbus.core.consent_change import change_between
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
-from refbus.errors import ConsentError
-from refbus.wire.consent import decode_signed, encode_record
+from refbus.each import alone, each
+from refbus.errors import ConsentError, RefbusError, UncheckableError
+from refbus.wire.consent import decode_record, decode_signed, encode_record
 from refbus_gateway import consenting, course, sending
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
-from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store import consents, inbox, referrals
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.outbox import RowState
+from refbus_gateway.store.erasing import stop_event
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Telling
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many courses got word now, and why the last one that did not get it did not."""
+
+    courses: int
+    error: RefbusError | None = None
 
 
 def take_back(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> int:
-    """Refuse what waits here for `org`, never reached the broker, and is not permitted any more; return how much.
+    """Send nothing more of what waits for `org` and is not permitted any more; return how much never left.
 
-    Raises UncheckableError while the directory is not usable.
+    What was handed to the broker's client may have left: it is not sent again, and what gates say of it still counts.
+    What cannot be decided now waits.
     """
     count = 0
     for event in _waiting(tx, case, org):
-        try:
-            consenting.require_permit(gateway, tx, case, event.block)
-        except ConsentError as error:
-            for row in outbox.of_event(tx, event.id):
-                if row.state not in outbox.ENDED:
-                    outbox.set_state(tx, row.id, RowState.REFUSED)
-            referrals.set_status(tx, event.id, EventStatus.REFUSED)
-            inbox.raise_alarm(tx, error.code, f"referral {event.referral}: taken back unsent", gateway.now_ms())
-            count += 1
+        with alone(event, lambda _, error: _tell(gateway, tx, error), inside=tx.connection.begin_nested):
+            count += _stop(gateway, tx, case, event)
     return count
 
 
-def withdrawal(gateway: Gateway, tx: Transaction, case: Case, signed: bytes) -> bool:
-    """Queue word of a signed withdrawal, repeated until it is acknowledged; False when nobody has to be told."""
-    record = decode_signed(signed).record
-    told = courses(tx, case, _other(gateway, record))
-    for referral in told:
-        draft = Draft(EventType.CONSENT_WITHDRAWN, _fields(record), terms_of(tx, referral), consent_record=signed)
-        event = sending.send(gateway, tx, referral, draft)
-        consents.add_withdrawal(tx, case, record.consent_id, event.id, outgoing=True, now_ms=gateway.now_ms())
-    return bool(told)
+def word(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> Told:
+    """Queue word of a signed answer in every course that has not got it yet.
 
-
-def version(gateway: Gateway, tx: Transaction, case: Case, before: ConsentRecord, signed: bytes) -> bool:
-    """Queue word of a signed version that follows `before`; False when nobody has to be told.
-
-    After a no it is ConsentGranted, and the course goes on; else ConsentAmended, with what changed.
+    A withdrawal is repeated until it is acknowledged. A version that follows another is ConsentGranted after a no, and
+    the course goes on; else ConsentAmended, with what changed. Nobody has to be told of a no after a no.
     """
-    record = decode_signed(signed).record
-    if before.state is not ConsentState.GIVEN and record.state is not ConsentState.GIVEN:
-        return False
-    event_type, fields = EventType.CONSENT_GRANTED, _fields(record)
+    record = decode_signed(row.signed).record
+    if record.state is ConsentState.WITHDRAWN:
+        return _word(gateway, tx, case, row, (EventType.CONSENT_WITHDRAWN, _fields(record)))
+    before = decode_record(row.before) if row.before else None
+    if before is None or ConsentState.GIVEN not in {before.state, record.state}:
+        return Told(0)
     if before.state is ConsentState.GIVEN:
-        event_type, fields = EventType.CONSENT_AMENDED, {**fields, "change": change_between(before, record)}
-    told = [each for each in courses(tx, case, record.party) if each.own]
-    for referral in told:
-        draft = Draft(event_type, fields, terms_of(tx, referral), consent_record=signed)
-        sending.send(gateway, tx, referral, draft)
-    return bool(told)
+        fields = {**_fields(record), "change": change_between(before, record)}
+        return _word(gateway, tx, case, row, (EventType.CONSENT_AMENDED, fields))
+    return _word(gateway, tx, case, row, (EventType.CONSENT_GRANTED, _fields(record)))
+
+
+def _word(
+    gateway: Gateway, tx: Transaction, case: Case, row: Telling, what: tuple[EventType, dict[str, object]]
+) -> Told:
+    event_type, fields = what
+    record, withdrawn = decode_signed(row.signed).record, event_type is EventType.CONSENT_WITHDRAWN
+    errors: list[RefbusError] = []
+
+    def say(referral: Referral) -> None:
+        draft = Draft(event_type, fields, terms_of(tx, referral), consent_record=row.signed)
+        event = sending.send(gateway, tx, referral, draft)
+        if withdrawn:
+            now_ms = gateway.now_ms()
+            consents.add_withdrawal(tx, case, record.consent_id, event.id, outgoing=True, now_ms=now_ms)
+
+    found = [course for course in courses(tx, case, row.org) if withdrawn or course.own]
+    to_tell = [course for course in found if not _has(tx, course, row.signed)]
+    told = each(to_tell, say, lambda _, error: errors.append(error), inside=tx.connection.begin_nested)
+    return Told(len(told), errors[-1] if errors else None)
+
+
+def _has(tx: Transaction, referral: Referral, signed: bytes) -> bool:
+    """Whether word of this very record was queued in a course before."""
+    events = (event for event in referrals.events_of(tx, referral) if event.outgoing)
+    return any(event.block.event_type in _WORDS and event.block.consent_record == signed for event in events)
+
+
+_WORDS: Final = frozenset({EventType.CONSENT_WITHDRAWN, EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
+
+
+def _stop(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> bool:
+    try:
+        consenting.require_permit(gateway, tx, case, event.block)
+    except UncheckableError:
+        return False
+    except ConsentError as error:
+        unsent = stop_event(tx, event)
+        detail = f"referral {event.referral}: {'taken back unsent' if unsent else 'not sent again'}"
+        inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
+        return unsent
+    return False
+
+
+def _tell(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
+    inbox.raise_alarm(tx, error.code, "something that waits could not be judged after a no", gateway.now_ms())
 
 
 def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:
     """Return the courses of a case in which `org` hears of its consent, oldest first."""
-    views = [(each, course.view_of(tx, each)) for each in referrals.of_case(tx, case) if each.org == org]
-    begun = [(each, view) for each, view in views if view.last is not None]
-    still_open = [each for each, view in begun if view.is_open]
-    return still_open or [each for each, _ in begun[-1:]]
+    views = [(found, course.view_of(tx, found)) for found in referrals.of_case(tx, case) if found.org == org]
+    begun = [(found, view) for found, view in views if view.last is not None]
+    still_open = [found for found, view in begun if view.is_open]
+    return still_open or [found for found, _ in begun[-1:]]
 
 
 def terms_of(tx: Transaction, referral: Referral) -> Terms:
@@ -90,17 +132,13 @@ def terms_of(tx: Transaction, referral: Referral) -> Terms:
 
 
 def _waiting(tx: Transaction, case: Case, org: OrgId) -> Iterator[Event]:
-    """Yield the events for `org` that rest on consent and that the broker has not taken."""
+    """Yield the events for `org` that rest on consent and that no gate abroad has taken."""
     for referral in referrals.of_case(tx, case):
         if referral.org == org:
             for event in referrals.events_of(tx, referral):
                 rests = consenting.needs_permit(event.block) and event.block.legal_basis_record is None
-                if event.status is EventStatus.QUEUED and rests and _unsent(tx, event):
+                if event.status is EventStatus.QUEUED and rests:
                     yield event
-
-
-def _unsent(tx: Transaction, event: Event) -> bool:
-    return all(row.handed_ms is None for row in outbox.of_event(tx, event.id))
 
 
 def _fields(record: ConsentRecord) -> dict[str, object]:
@@ -109,7 +147,3 @@ def _fields(record: ConsentRecord) -> dict[str, object]:
         "consent_version": record.version,
         "record_sha256": sha256(encode_record(record)),
     }
-
-
-def _other(gateway: Gateway, record: ConsentRecord) -> OrgId:
-    return record.party if record.collected_by == gateway.me else record.collected_by

@@ -13,7 +13,7 @@ from typing import Any
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import Organisation
 from refbus.core.message import RoutingBlock
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import STOPS, DataCategory
 from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
@@ -49,14 +49,16 @@ _TOLD = frozenset({Code.KEY_UNKNOWN, Code.KEY_DESTROYED, Code.OPEN_FAILED})
 def authenticated(gateway: Gateway, raw: bytes) -> Authenticated:
     """Return the envelope in `raw` once its sender is known and it is for us.
 
-    Raises what `refbus.envelope.routing.receive` raises, and UntrustedError NOT_THE_RECIPIENT, UncheckableError
-    CLOCK_SKEW for an event from the future.
+    Raises what `refbus.envelope.routing.receive` raises, and UntrustedError NOT_THE_RECIPIENT; for what is no stop
+    UncheckableError DIRECTORY_EXPIRED, and CLOCK_SKEW for an event from the future.
     """
-    gateway.directory()
     opened = receive(Envelope.parse(raw), gateway.keys.openers(), gateway.history, gateway.now_ms())
     block = opened.opened.block
     if block.recipient != gateway.me:
         raise UntrustedError(Code.NOT_THE_RECIPIENT)
+    if block.event_type in STOPS:  # a no is acted on under any directory and any clock
+        return opened
+    gateway.directory()
     if block.occurred_at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
         raise UncheckableError(Code.CLOCK_SKEW, "an event from the future")
     return opened

@@ -19,11 +19,12 @@ from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
-from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements
+from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements, tellings
 from refbus_gateway.store.inbox import Alarm, AsideState
 from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Kind, Telling
 
 SILENCE_MS: Final = 3 * 3_600_000
 """Three heartbeats missed in a row: something between the gate and this inbox does not work."""
@@ -88,7 +89,8 @@ class ReferralLine:
 class Health:
     """What a person must know about this home as a whole. Times in UTC ms, None for never.
 
-    `unproven`: own entries of the audit log that wait for a proof, `unproven_ms` since when the oldest does.
+    `untold`: who has not been told yet what a person said. `unproven`: own entries of the audit log that wait for a
+    proof, `unproven_ms` since when the oldest does.
     """
 
     waiting: int
@@ -107,6 +109,7 @@ class Health:
     checkpoint_ms: int | None
     foreign_keys: int
     directory: Waiting
+    untold: tuple[Telling, ...]
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
@@ -165,6 +168,7 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         checkpoint_ms=logheads.newest_ms(tx),
         foreign_keys=ownkeys.foreign(tx),
         directory=door.waiting(gateway, tx),
+        untold=tuple(row for row in tellings.every(tx) if row.signed or row.kind is not Kind.REFUSED),
     )
 
 

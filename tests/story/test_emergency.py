@@ -18,7 +18,7 @@ from refbus.resources import data_dir
 from refbus.trust import changes
 from refbus.trust.policy import compile_policy
 from refbus.wire.legal_basis import SignedRoll
-from refbus_gateway import acting, consents, disclosing, disclosure_page, emergencies, officers
+from refbus_gateway import acting, disclosing, disclosure_page, emergencies, officers, withdrawals
 from refbus_gateway.disclosing import Became, Report
 from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.emergencies import Decision
@@ -282,7 +282,7 @@ def test_a_withdrawal_reaches_who_received_something_in_an_emergency(office: Roa
     assert word.answer == "ERASED"
     again = new_case(office.kz, case_file(about="Fictional: after a no"))
     with pytest.raises(ConsentError) as caught, office.kz.store.write() as tx:
-        consents.withdraw(office.kz, tx, cases.get(tx, again), None)
+        withdrawals.withdraw(office.kz, tx, cases.get(tx, again), None)
     assert caught.value.reasons == (Code.NO_CONSENT,)
 
 

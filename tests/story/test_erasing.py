@@ -16,14 +16,12 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.store import erased as lists
 from refbus.telemetry.labels import EntryResult
-from refbus_gateway import acting, backups, demanding, restoring
+from refbus_gateway import acting, backups, demanding
 from refbus_gateway.demanding import Progress
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, referrals, statements
-from refbus_gateway.store.session import Transaction
 from support.audit import orders_in
 from support.canaries import CANARY, files_below, found_in
-from support.ceremonies import PASSPHRASE
 from support.commands import Commands
 from support.gateways import (
     alarm_codes,
@@ -41,6 +39,7 @@ from support.gateways import (
 )
 from support.nodes import Road
 from support.roadauditors import RoadAuditors
+from support.views import UNUSABLE, seen
 
 E = EventType
 THIRD = OrgId("uz-1ega1a1d")
@@ -297,8 +296,7 @@ def test_a_restored_backup_erases_again_with_everything_new(own: Road, tmp_path:
     demanding.erase(own.kz, case)
     own.settle()
     own.kz.close()
-    own.home(own.agency).store_path.unlink()  # nothing but the lists tells of it
-    restoring.restore(tmp_path / "backup", own.home(own.agency), PASSPHRASE, own.clock)
+    backups.restore(tmp_path / "backup", own.home(own.agency))
     restored = own.gateway(own.agency)
     assert key_of(restored, case) is None
     assert refusal(restored, number) is Code.KEY_DESTROYED
@@ -346,14 +344,18 @@ def test_one_erased_entry_says_that_and_not_what(own: Road) -> None:
     assert (said.event_id, said.message_sha256, said.consent_id) == (None, None, None)
 
 
-def test_no_word_goes_to_one_that_left(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An organisation that is no member any more keeps nothing from being erased; a person is told to call."""
+def test_no_word_goes_to_one_that_left(own: Road) -> None:
+    """An organisation that is no member any more keeps no content from being erased; a person is told to call."""
     case, _, _ = delivered(own)
-    monkeypatch.setattr("refbus_gateway.demanding.consents.withdraw", _gone)
-    demanding.erase(own.kz, case)
-    assert key_of(own.kz, case) is None
+    with seen(own.kz, {own.shelter: UNUSABLE["absent"]}):
+        demanding.erase(own.kz, case)
+    with own.kz.store.read() as tx:
+        assert not cases.has_content(tx, cases.get(tx, case))
     assert Code.ORGANISATION_UNKNOWN in alarm_codes(own.kz)
-    assert [each.told_ms for each in progress(own.kz, case).asked] == [None]
+    (asked,) = progress(own.kz, case).asked
+    assert (asked.told_ms, asked.code) == (None, Code.ORGANISATION_UNKNOWN)
+    own.settle()
+    assert progress(own.kz, case).asked[0].told_ms is not None
 
 
 def test_a_canary_is_nowhere_at_any_time(own: Road, audited: RoadAuditors, caplog: pytest.LogCaptureFixture) -> None:
@@ -454,9 +456,3 @@ def _aside_bytes(gateway: Gateway) -> int:
 
 def _stop(*_arguments: object) -> None:
     raise StoreError(Code.STORE_FULL, "the disk")
-
-
-def _gone(_gateway: Gateway, _tx: Transaction, _case: object, org: OrgId) -> None:
-    from refbus.errors import UncheckableError
-
-    raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)

@@ -22,7 +22,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import acting, casework, consents, course, showing, views
+from refbus_gateway import acting, casework, consents, course, showing, views, withdrawals
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
@@ -274,7 +274,7 @@ def alarm_codes(gateway: Gateway) -> list[str]:
 def withdraw_all(gateway: Gateway, case: int) -> None:
     """Withdraw every consent of a case."""
     with gateway.store.write() as tx:
-        consents.withdraw(gateway, tx, cases.get(tx, case), None)
+        withdrawals.withdraw(gateway, tx, cases.get(tx, case), None)
 
 
 def say(gateway: Gateway, number: int, event_type: EventType, **document: Any) -> None:

@@ -17,12 +17,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from refbus.core.bounds import VERSION
 from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId, SubjectRef
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
 
 SCHEMA_VERSION = 1
 """The only record version that decisions understand."""
+MAX_VERSION = VERSION.high
+"""Highest version that is read. No version follows it; a withdrawal may repeat it."""
 
 
 class ConsentState(StrEnum):

@@ -17,7 +17,7 @@ from refbus.core.passage import KnownReferral, NodeView, Presented
 from refbus.core.permit import decide, request_for
 from refbus.core.residency import residency_problems
 from refbus.core.verdicts import Missing, Point
-from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, EventType
+from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, STOPS, EventType
 from refbus.errors import Code
 
 HOUR_MS = 3_600_000
@@ -124,7 +124,10 @@ def passing(case: Matter) -> Iterator[Code]:
 
 
 def in_time(case: Matter) -> Iterator[Code]:
-    """Refuse what is past its end or lives longer than its country allows, and a directory that is too old."""
+    """Refuse what is past its end or lives longer than its country allows, and a directory that is too old.
+
+    Only the first two are asked of a stop: it counts under any directory.
+    """
     policy = case.directory.policies.get(case.sender.country, case.policy)
     if case.expires_ms <= case.clock_ms:
         yield Code.MESSAGE_EXPIRED
@@ -137,14 +140,15 @@ def in_time(case: Matter) -> Iterator[Code]:
     passed = case.presented.passed
     left_ms = passed.hour * HOUR_MS if passed else case.now_ms
     old = case.superseded_ms is not None and left_ms - case.superseded_ms > policy.directory_grace_hours * HOUR_MS
-    if old and not case.presented.resumed:
+    if old and not case.presented.resumed and case.presented.block.event_type not in STOPS:
         yield Code.DIRECTORY_TOO_OLD
 
 
 def waiting(case: Matter) -> Iterator[Code]:
     """Find what may be otherwise a little later: a newer directory, clocks apart, an earlier event that is held."""
     presented = case.presented
-    if presented.header.directory_version > case.directory.version:
+    newer = presented.header.directory_version > case.directory.version
+    if newer and not (case.withdrawal and case.recipient.kem_key(presented.block.recipient_kid)):
         yield Code.DIRECTORY_NEWER
     if case.withdrawal:
         return

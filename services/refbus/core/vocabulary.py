@@ -159,6 +159,21 @@ CONTROL_EVENTS = frozenset(
 )
 """Events that need no permit: closed schemas, no free text, no data category, only between parties already known."""
 
+STOPS = frozenset(
+    {
+        EventType.CONSENT_WITHDRAWN,
+        EventType.CONSENT_AMENDED,
+        EventType.REFERRAL_CANCELLED,
+        EventType.ENTERED_IN_ERROR,
+        EventType.REPATRIATION_SUSPENDED,
+        EventType.REPATRIATION_ABORTED,
+    }
+)
+"""Events by which something stops, wholly or in part: believed whatever the age of the directory that they name.
+
+An amended consent may also permit more; what it permits is decided on its record, when something is disclosed.
+"""
+
 _RETURN = (
     EventType.RETURN_WISH_RECORDED,
     EventType.RISK_ASSESSED,

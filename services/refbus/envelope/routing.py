@@ -12,6 +12,7 @@ from typing import Final
 
 from refbus.core.directory import Directory, DirectoryHistory, Organisation, OrgStatus, SigningKey
 from refbus.core.message import Header, RoutingBlock
+from refbus.core.vocabulary import STOPS
 from refbus.crypto import box as boxes
 from refbus.crypto.framing import split_lp
 from refbus.crypto.kem import KemPrivate
@@ -54,9 +55,24 @@ class Authenticated:
 def receive(
     envelope: Envelope, keys: Sequence[KemPrivate], directories: DirectoryHistory, now_ms: int
 ) -> Authenticated:
-    """Run all steps of this module in their order. Raises what `check_expiry`, `open_routing`, `authenticate` raise."""
-    check_expiry(envelope.header, directories.latest, now_ms)
-    return authenticate(open_routing(envelope, keys), directories, now_ms)
+    """Run all steps of this module in their order. Raises what `check_expiry`, `open_routing`, `authenticate` raise.
+
+    What has run out is opened only to see whether it is a stop, which counts all the same.
+    """
+    over: UntrustedError | None = None
+    try:
+        check_expiry(envelope.header, directories.latest, now_ms)
+    except UntrustedError as error:
+        over = error
+    try:
+        opened = open_routing(envelope, keys)
+    except (UntrustedError, MalformedError):
+        if over is not None:
+            raise over from None
+        raise
+    if over is not None and opened.block.event_type not in STOPS:
+        raise over
+    return authenticate(opened, directories, now_ms)
 
 
 def check_expiry(header: Header, directory: Directory, now_ms: int) -> None:
@@ -96,11 +112,15 @@ def authenticate(opened: OpenedRouting, directories: DirectoryHistory, now_ms: i
     """Check that the named sender, an active member with a usable key, signed this envelope.
 
     The directory version that the header names must know sender and key; the newest must not have revoked them since.
+    A stop (`STOPS`) is believed on the newest directory alone, whatever its age, its header's version and end, and the
+    term of its key: a false no can be undone by asking again, one that was not heard cannot.
     Raises UncheckableError: DIRECTORY_NEWER (fetch, and try again), ORGANISATION_UNKNOWN, KEY_UNKNOWN; UntrustedError:
     MESSAGE_EXPIRED, MESSAGE_LIFE_TOO_LONG, DIRECTORY_TOO_OLD, ORGANISATION_SUSPENDED, KEY_REVOKED, KEY_EXPIRED,
     OPEN_FAILED. The signatures release the interpreter's lock, so threads verify side by side.
     """
     header, latest = opened.envelope.header, directories.latest
+    if opened.block.event_type in STOPS:
+        return _authenticate_stop(opened, latest)
     check_expiry(header, latest, now_ms)
     named = _directory_of(header, directories)
     sender, _ = _sender_in(named, opened.block)
@@ -110,11 +130,30 @@ def authenticate(opened: OpenedRouting, directories: DirectoryHistory, now_ms: i
         if standing.status is not OrgStatus.ACTIVE:
             raise UntrustedError(Code.ORGANISATION_SUSPENDED)
     _check_usable(key, now_ms)
+    return _verified(opened, current, key)
+
+
+def _authenticate_stop(opened: OpenedRouting, latest: Directory) -> Authenticated:
+    newer = opened.envelope.header.directory_version > latest.version
+    try:
+        sender, key = _sender_in(latest, opened.block)
+    except UncheckableError:
+        if newer:  # the newer version may know them
+            raise UncheckableError(Code.DIRECTORY_NEWER, str(opened.envelope.header.directory_version)) from None
+        raise
+    if sender.status is not OrgStatus.ACTIVE:
+        raise UntrustedError(Code.ORGANISATION_SUSPENDED)
+    if key.compromised_since_ms is not None:
+        raise UntrustedError(Code.KEY_REVOKED)
+    return _verified(opened, sender, key)
+
+
+def _verified(opened: OpenedRouting, sender: Organisation, key: SigningKey) -> Authenticated:
     try:
         verify(key, LABEL_ENVELOPE, opened.signed_message, opened.signatures)
     except UntrustedError:
         raise UntrustedError(Code.OPEN_FAILED) from None
-    return Authenticated(opened, current, key)
+    return Authenticated(opened, sender, key)
 
 
 def signer_of(opened: OpenedRouting, directory: Directory, now_ms: int) -> Organisation | None:

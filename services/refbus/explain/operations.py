@@ -9,6 +9,11 @@ GATEWAY = {
         "the case file has a mistake",
         "Correct the field that is named and try again. Nothing was sent.",
     ),
+    Code.REPLY_BY_PAST: Explanation(
+        "The time by which the case file wants an answer has passed, so the referral is not sent with it. The case can "
+        "be shown, consent taken down or withdrawn, and an emergency invoked all the same.",
+        "Write another reply_by into the case file, or take it out, and run `refbus case update`; then send again.",
+    ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",
         "List the cases with `refbus case list`.",
@@ -43,7 +48,7 @@ GATEWAY = {
     ),
     Code.HOME_IN_USE: Explanation(
         "another refbus command is working with this home folder",
-        "Wait until it has finished and try again; before a restore, stop `refbus run`.",
+        "Wait until it has finished and try again.",
     ),
     Code.HOME_NOT_FOUND: Explanation(
         "there is no gateway in this folder",
@@ -52,11 +57,6 @@ GATEWAY = {
     Code.BACKUP_INVALID: Explanation(
         "the backup is damaged, incomplete or of another organisation",
         "Use another copy. What is here now was not changed.",
-    ),
-    Code.BACKUP_UNPROVEN: Explanation(
-        "the backup was made by an older version, and nothing in it proves who wrote it",
-        "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
-        "command and address in it.",
     ),
     Code.USAGE: Explanation(
         "the command was not given as it should be",
@@ -100,10 +100,6 @@ MACHINE = {
     Code.STORE_FULL: Explanation(
         "the disk is full",
         "Free some space and try again. Nothing was lost or half recorded.",
-    ),
-    Code.STORE_NEWER: Explanation(
-        "the local database was written by a newer version of this program",
-        "Nothing was touched. Install the newer version, or use a store of this version.",
     ),
     Code.FILE_UNREADABLE: Explanation(
         "a file cannot be read or written",

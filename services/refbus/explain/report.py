@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -28,8 +29,6 @@ from refbus.errors import (
     UntrustedError,
 )
 from refbus.explain.catalogue import explanation
-from refbus.files import create
-from refbus.foreign import line
 
 EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
     {
@@ -88,8 +87,8 @@ def _sentence(code: Code, detail: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, shortened, with everything hidden in it shown so that it cannot steer a terminal."""
-    shown = line(text[: _DETAIL_LIMIT + 1])
+    """Return `text` on one line, shortened, with control characters escaped so that it cannot steer a terminal."""
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: _DETAIL_LIMIT + 1])
     return shown if len(shown) <= _DETAIL_LIMIT else shown[:_DETAIL_LIMIT] + "…"
 
 
@@ -150,7 +149,8 @@ def places(failure: BaseException) -> list[str]:
 def _write_private(path: Path, text: str) -> None:
     """Write a new file with mode 0600; a file that exists or cannot be made is left alone: the report matters more."""
     try:
-        with create(path) as file:
-            file.write(text.encode())
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError:
         return
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -67,7 +67,7 @@ def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> Cas
         problems.refuse_placeholders(document)
     specs = case_fields()
     content = _without_unknown(document, {spec.name for spec in specs}, problems)
-    check_routing(document, now_ms, problems)
+    check_routing(document, problems, desk_ms=None if desk is None else now_ms)
     fields = read_record(specs, content, "", problems)
     problems.raise_if_any()
     if desk is not None:

@@ -28,8 +28,11 @@ _HOUR_MS = 3_600_000
 _RECIPIENT_FIELDS = {"organisation", "country", "role", "service"}
 
 
-def check_routing(document: Mapping[str, Any], now_ms: int, problems: Problems) -> None:
-    """Note every problem of the routing facts; when there is none, `reply_by` and the vocabularies can be read."""
+def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: int | None) -> None:
+    """Note every problem of the routing facts; when there is none, `reply_by` and the vocabularies can be read.
+
+    `desk_ms`: when a person brings the file; then a time to answer by has to be to come. What is stored was judged.
+    """
     if document.get("format") != FORMAT:
         problems.invalid("format", f'write "{FORMAT}"')
     if document.get("about") is not None:
@@ -37,7 +40,7 @@ def check_routing(document: Mapping[str, Any], now_ms: int, problems: Problems) 
     _check_recipient(document.get("recipient"), problems)
     _check_member(Purpose, document.get("purpose"), "purpose", problems)
     _check_member(Priority, document.get("priority"), "priority", problems)
-    _check_reply(document, now_ms, problems)
+    _check_reply(document, desk_ms, problems)
     received = document.get("onward_of")
     if received is not None and (type(received) is not int or received < 1):
         problems.invalid("onward_of", "leave it as `refbus case onward` wrote it: the number of the referral")
@@ -83,7 +86,7 @@ def _check_member(kind: type[StrEnum], value: Any, path: str, problems: Problems
         problems.unknown(path, f"one of {', '.join(kind)}")
 
 
-def _check_reply(document: Mapping[str, Any], now_ms: int, problems: Problems) -> None:
+def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Problems) -> None:
     hours, text = document.get("reply_within_hours"), document.get("reply_by")
     if hours is not None and text is not None:
         problems.invalid("reply_by", "give reply_by or reply_within_hours, not both")
@@ -94,7 +97,7 @@ def _check_reply(document: Mapping[str, Any], now_ms: int, problems: Problems) -
     moment = _moment(text) if isinstance(text, str) else None
     if moment is None:
         problems.invalid("reply_by", "write a time with its zone, like 2026-03-31T12:00:00+05:00")
-    elif moment <= now_ms:
+    elif desk_ms is not None and moment <= desk_ms:
         problems.invalid("reply_by", "is past: write a time to come")
 
 

@@ -21,7 +21,7 @@ _DAY_MS = 86_400_000
 
 def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> bytes:
     """Return a filled-in consent form. Questions go to standard error. Raises UncheckableError without a directory."""
-    policy = gateway.policy()
+    policy = gateway.rules()
     named = case.recipient if isinstance(case.recipient, str) else None
     longest = day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)
     permitted = _yes_each("May they receive", categories(case), DataCategory)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from refbus.output import put_json
 from refbus_gateway.cli.consent_changes import add_changes, tell_version
 from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.withdrawals import Withdrawn
 
 
 @click.group(name="consent")
@@ -23,7 +26,9 @@ def group() -> None:
 @with_session
 def new(session: Session, case: str, to: str | None) -> None:
     """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
-    from refbus_gateway import agecheck, casework  # late: only needed here
+    import json  # late: only needed here
+
+    from refbus_gateway import agecheck, casework
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentform import form
 
@@ -31,7 +36,7 @@ def new(session: Session, case: str, to: str | None) -> None:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
         age = agecheck.age_in_case(session.gateway, tx, found)
-    put_json(form(session.gateway, file, to, age), indent=2)
+    click.echo(json.dumps(form(session.gateway, file, to, age), ensure_ascii=False, indent=2))
 
 
 @group.command()
@@ -42,7 +47,9 @@ def new(session: Session, case: str, to: str | None) -> None:
 @with_session
 def grant(session: Session, case: str, file: Path | None, to: str | None) -> None:
     """Take down what the person said about one organisation, and sign it. A later answer is a new version."""
-    from refbus_gateway import agecheck, casework, consents  # late: the help needs none of it
+    from refbus.core.consent import ConsentState  # late: the help needs none of it
+    from refbus_gateway import agecheck, casework, consents
+    from refbus_gateway.casework import MAX_CASE_FILE
     from refbus_gateway.cli.asking import ask_consent
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentfile import parse_consent
@@ -51,12 +58,20 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     gateway = session.gateway
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        held, age = casework.file_of(gateway, tx, found), agecheck.age_in_case(gateway, tx, found)
-    content = ask_consent(gateway, held, to, age) if file is None else read_limited(file, casework.MAX_CASE_FILE)
+        held = (
+            (casework.file_of(gateway, tx, found), agecheck.age_in_case(gateway, tx, found)) if file is None else None
+        )
+    if held is not None:
+        content = ask_consent(gateway, held[0], to, held[1])
+    else:
+        content = read_limited(file or Path(), MAX_CASE_FILE)
     form = parse_consent(content, now_ms=gateway.now_ms())
+    with gateway.store.write() as tx:  # a no, to this organisation or to others, counts whatever comes of the rest
+        casework.deny(tx, found, form.denied_recipients)
+        if form.state is ConsentState.REFUSED:
+            consents.note_refusal(gateway, tx, found, form)
     with gateway.store.write() as tx:
         done = consents.grant(gateway, found, tx, form.organisation, form)
-        casework.deny(tx, found, form.denied_recipients)
     tell_version(session, found.id, done)
 
 
@@ -108,15 +123,21 @@ def show(session: Session, case: str) -> None:
 @example("refbus consent withdraw 3")
 @with_session
 def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> None:
-    """Record that the person withdrew. Nothing goes out from now on, and everyone who received something is told."""
-    from refbus_gateway import casework, consents
+    """Record that the person withdrew. Nothing goes out from now on, and everyone who received something is told.
+
+    It counts here at once, whatever fails: no line, an old directory, an organisation without a key. Whoever cannot be
+    told now is told as soon as it can be done; `refbus status` says whom to call.
+    """
+    from refbus_gateway import casework, withdrawals
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
+    org = organisation_named(to) if to else None
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        done = consents.withdraw(session.gateway, tx, found, organisation_named(to) if to else None)
+    done = withdrawals.stop(session.gateway, found.id, org)
+    with session.gateway.store.read() as tx:
         copies = casework.copies_of(tx, found)
     told = [each for each in done if each.notified]
     became = try_to_send(session, later=later) if told else "sent"
@@ -125,16 +146,23 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
             "organisation": each.org,
             "version": each.version,
             "notified": each.notified,
+            "not_told": each.code,
             "taken_back": each.taken_back,
         }
         for each in done
     ]
-    lines = [f"{each.org}: withdrawn{', being told' if each.notified else ', had received nothing'}." for each in done]
+    lines = [f"{each.org}: withdrawn{_told_text(each)}." for each in done]
     lines += [f"Case {copy} has the same content: refbus consent withdraw {copy}" for copy in copies]
     session.tell(
         {"case": found.id, "withdrawn": value, "delivery": became, "same_content_as_cases": copies},
         [*lines, *([SENT_TEXT[became]] if told else [])],
     )
+
+
+def _told_text(done: Withdrawn) -> str:
+    if done.code is not None:
+        return f" here, but not told yet ({done.code}): call them; it is tried again without end"
+    return ", being told" if done.notified else ", had received nothing"
 
 
 add_changes(group)

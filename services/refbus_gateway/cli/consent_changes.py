@@ -98,8 +98,9 @@ def _from_form(session: Session, case: str, to: str | None, file: Path, command:
         raise SetupError(Code.USAGE, f"the form is about {form.organisation}")
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        done = amending.amend(gateway, tx, found, form, command)
         casework.deny(tx, found, form.denied_recipients)
+    with gateway.store.write() as tx:
+        done = amending.amend(gateway, tx, found, form, command)
     tell_version(session, found.id, done, later=later)
 
 
@@ -119,6 +120,7 @@ def tell_version(session: Session, case: int, done: Version, *, later: bool = Tr
         "change": done.change,
         "widened": done.widened,
         "told": done.told,
+        "not_told": done.code,
         "taken_back": done.taken_back,
         "valid_until_ms": record.valid_until_ms,
     }
@@ -127,6 +129,8 @@ def tell_version(session: Session, case: int, done: Version, *, later: bool = Tr
     lines = [f"{head}, {until}." if record.version == 1 else f"{head} {_WORDS[done.change]}, {until}."]
     if done.taken_back:
         lines.append(f"{done.taken_back} that waited to be sent will not be sent.")
+    if done.code is not None:
+        lines.append(f"{record.party} is not told yet ({done.code}): call them; it is tried again without end.")
     if done.told:
         lines += [f"{record.party} is being told.", SENT_TEXT[became]]
     session.tell(value, lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from refbus.output import put, put_json
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -18,16 +17,18 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
 
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
-    from refbus_gateway import disclosing, disclosure_page  # late: the help needs none of it
+    import json  # late: the help needs none of it
+
+    from refbus_gateway import disclosing, disclosure_page
     from refbus_gateway.store import cases
 
     with session.gateway.store.read() as tx:
         report = disclosing.report(tx, cases.get(tx, number))
     wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())
     if form == "html":
-        put(disclosure_page.page(report, wording))
+        click.echo(disclosure_page.page(report, wording), nl=False)
     elif form == "json":
-        put_json(disclosure_page.values(report))
+        click.echo(json.dumps(disclosure_page.values(report), ensure_ascii=False))
     else:
         session.tell(disclosure_page.values(report), disclosure_page.text(report, wording))
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.errors import Code, SetupError
-from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -75,11 +74,11 @@ def _explain(session: Session, number: int, *, yes: bool) -> tuple[int, ...]:
         told, others = demanding.plan(session.gateway, tx, found)
     if session.as_json or yes:
         return others
-    say(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
+    click.echo(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
     for org in told:
-        say(f"  {org}: consent is withdrawn; they are told every day until they say what they did.", err=True)
+        click.echo(f"  {org}: consent is withdrawn; they are told every day until they say what they did.", err=True)
     for other in others:
-        say(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
+        click.echo(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
     click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
     return others
 
@@ -117,6 +116,7 @@ def _value(found: Progress) -> dict[str, Any]:
                 "answer": each.answer,
                 "reason": each.reason,
                 "answered_ms": each.answered_ms,
+                "not_told": each.code,
             }
             for each in found.asked
         ],
@@ -128,6 +128,8 @@ def _lines(session: Session, found: Progress) -> Iterator[str]:
 
     if found.destroyed_ms is not None:
         yield f"Case {found.case}: erased {time_text(found.destroyed_ms)}; nothing of it can be read here."
+    elif found.ordered_ms is not None and found.content:
+        yield f"Case {found.case}: not shown or sent any more, and erased as soon as can be: refbus alarms"
     elif found.ordered_ms is not None:
         yield f"Case {found.case}: erased here; the names used with the others are kept until all have answered."
     else:
@@ -141,7 +143,8 @@ def _said(session: Session, asked: Asked) -> str:
     from refbus_gateway.cli.show import time_text
 
     if asked.told_ms is None:
-        return "received something and was not told: call them"
+        why = f" ({asked.code}); it is tried again" if asked.code else ""
+        return f"received something and was not told{why}: call them"
     if asked.answer is None:
         return f"told {time_text(asked.told_ms)}, no answer yet; told again every day. Call them"
     reason = label(session.language, "refbus.RetentionReason", asked.reason or "") or asked.reason

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from refbus.core.vocabulary import DataCategory
-from refbus.output import put
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -32,7 +31,7 @@ def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
     synchronised(session)
     with session.gateway.store.read() as tx:
         text = passing.case_document(session.gateway, tx, referral, [DataCategory(name) for name in withhold])
-    put(text)
+    click.echo(text, nl=False)
 
 
 @click.command()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from refbus.output import put
 from refbus_gateway.cli.auditlogs import inspected
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -40,17 +39,17 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
 
     Each step says who decided what, why, on which consent, and how that is proven; the end says how to check it.
     """
-    from refbus.files import write_whole
     from refbus_gateway import account_page  # late: the help needs none of it
+    from refbus_gateway.home import write_private
 
     account = _account(session, **chosen)
     if out is not None:
-        write_whole(out, account_page.page(account).encode())
+        write_private(out, account_page.page(account).encode())
         session.tell(account_page.values(account), [f"{len(account.steps)} steps: {out}"])
     elif session.as_json:
         session.tell(account_page.values(account))
     else:
-        put(account_page.page(account))
+        click.echo(account_page.page(account), nl=False)
 
 
 def add_report(group: click.Group) -> None:

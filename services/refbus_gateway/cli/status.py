@@ -11,6 +11,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
     from refbus_gateway.store.session import Transaction
+    from refbus_gateway.store.tellings import Telling
     from refbus_gateway.views import EventLine, Health, ReferralLine
 
 
@@ -188,6 +189,16 @@ def _home(health: Health) -> dict[str, Any]:
         "held": health.held,
         "refused": health.refused,
         "withdrawals_unanswered_ms": health.withdrawals_unanswered_ms,
+        "not_told": [
+            {
+                "case": each.case_id,
+                "organisation": each.org,
+                "said": each.kind,
+                "since_ms": each.made_ms,
+                "code": each.code,
+            }
+            for each in health.untold
+        ],
         "withdrawals_to_answer_ms": health.withdrawals_to_answer_ms,
         "alarms": len(health.alarms),
         "unproven": health.unproven,
@@ -197,6 +208,14 @@ def _home(health: Health) -> dict[str, Any]:
         "directory_waiting_ms": health.directory.since_ms,
         "directory_unconfirmed": health.directory.unconfirmed,
     }
+
+
+def _untold_text(row: Telling) -> str:
+    from refbus_gateway.cli.show import time_text  # late: the help needs none of it
+
+    said = "consent was changed" if row.kind == "VERSION" else "consent was withdrawn"
+    since = f"since {time_text(row.made_ms)}"
+    return f"Case {row.case_id}: {row.org} is not told yet that {said} ({row.code}, {since}): call them."
 
 
 def _home_texts(health: Health) -> list[str]:
@@ -222,4 +241,5 @@ def _home_texts(health: Health) -> list[str]:
         ("The directory in force is not yet confirmed by the log.", health.directory.unconfirmed),
         (f"{len(health.alarms)} alarms: refbus alarms", health.alarms),
     ]
-    return [*(text for text, holds in told if holds), f"Last synchronised {time_text(health.synchronised_ms)}."]
+    stops = [_untold_text(each) for each in health.untold]
+    return [*stops, *(text for text, holds in told if holds), f"Last synchronised {time_text(health.synchronised_ms)}."]

@@ -18,9 +18,9 @@ from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import outbox
 from refbus_gateway.store import referrals as referral_rows
 from refbus_gateway.store.cases import Case, hash_of
-from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.referrals import Event, EventStatus
-from refbus_gateway.store.schema import cases, consents, counterparts, events, referrals, statements
+from refbus_gateway.store.schema import cases, consents, counterparts, events, referrals, statements, tellings
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, split
 
@@ -32,7 +32,7 @@ def stop_sending(tx: Transaction, case: Case) -> None:
     for referral in referral_rows.of_case(tx, case):
         for event in referral_rows.events_of(tx, referral):
             if event.outgoing and event.block.event_type not in CONTROL_EVENTS:
-                _stop(tx, event, outbox.of_event(tx, event.id))
+                stop_event(tx, event)
 
 
 def reduce(tx: Transaction, case: Case) -> None:
@@ -64,6 +64,7 @@ _SEALED: Final = (
     (referrals, referrals.c.referral_hash, b"referral/"),
     (events, events.c.event_hash, b"event/"),
     (consents, consents.c.record_hash, b"consent/"),
+    (tellings, tellings.c.name, b"telling/"),
 )
 """Tables whose `body` is sealed under the key of a case, and what it is bound to there."""
 
@@ -74,16 +75,21 @@ def _of(table: Table, case: Case) -> ColumnElement[bool]:
     return table.c.case_id == case.id
 
 
-def _stop(tx: Transaction, event: Event, rows: list[OutboxRow]) -> None:
-    """End the envelopes of an event: what never left was not sent; of what may have left, only receipts count."""
+def stop_event(tx: Transaction, event: Event) -> bool:
+    """End the envelopes of an event: what never left was not sent; of what may have left, only receipts count.
+
+    Return whether it certainly never left.
+    """
+    rows = outbox.of_event(tx, event.id)
     waits = [row for row in rows if row.state not in outbox.ENDED]
     if waits and all(row.handed_ms is None for row in rows):
         for row in waits:
             outbox.set_state(tx, row.id, RowState.REFUSED)
         referral_rows.set_status(tx, event.id, EventStatus.REFUSED)
-    else:
-        for row in waits:
-            outbox.silence(tx, row.id)
+        return True
+    for row in waits:
+        outbox.silence(tx, row.id)
+    return False
 
 
 def _routing_only(content: bytes) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Row, case, func, insert, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
-from refbus_gateway.store.schema import events, notices, outbox
+from refbus_gateway.store.schema import events, notices, outbox, withdrawals
 from refbus_gateway.store.session import Transaction
 
 
@@ -112,13 +112,22 @@ def add(
     return int(row_id)
 
 
-def due(tx: Transaction, now_ms: int, limit: int = 200) -> list[OutboxRow]:
-    """Return the rows to produce now, in the order in which they were made.
+def due(tx: Transaction, now_ms: int, limit: int = 200, *, nos_only: bool = False) -> list[OutboxRow]:
+    """Return the rows to produce now: withdrawals first, then the others, in the order in which they were made.
 
-    An event of a referral is not among them while the broker has not taken an earlier one, due or not.
+    An event of a referral is not among them while the broker has not taken an earlier one, due or not; a withdrawal
+    waits for none. `nos_only`: only withdrawals.
     """
-    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms, ~_earlier_untaken())
-    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id).limit(limit))]
+    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
+    no = _is_withdrawal()
+    query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken())
+    return [_row(row) for row in tx.connection.execute(query.order_by(no.desc(), outbox.c.id).limit(limit))]
+
+
+def get(tx: Transaction, row_id: int) -> OutboxRow | None:
+    """Return a row by its number."""
+    row = tx.connection.execute(_ROWS.where(outbox.c.id == row_id)).first()
+    return None if row is None else _row(row)
 
 
 def perishable(tx: Transaction, hour: int) -> list[OutboxRow]:
@@ -239,6 +248,12 @@ def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     return [
         Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms, r.receipt or b"") for r in rows
     ]
+
+
+def _is_withdrawal() -> ColumnElement[bool]:
+    """Whether a row carries a withdrawal of ours."""
+    told = select(withdrawals.c.id).where(withdrawals.c.event_id == outbox.c.event_id, withdrawals.c.outgoing)
+    return told.correlate(outbox).exists()
 
 
 def _earlier_untaken() -> ColumnElement[bool]:

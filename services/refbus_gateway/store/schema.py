@@ -144,6 +144,20 @@ withdrawals = Table(
     Column("reason", Text),
 )
 
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", LargeBinary, nullable=False, unique=True, comment="random: what the body is bound to"),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("kind", Text, nullable=False, comment="Kind"),
+    Column("made_ms", Integer, nullable=False, comment="when the person said it here"),
+    Column("tried_ms", Integer, comment="when it was last tried to sign or tell it"),
+    Column("code", Text, comment="why it was not told then"),
+    Column("body", LargeBinary, nullable=False),
+    Index("tellings_of_case", "case_id"),
+)
+
 disclosures = Table(
     "disclosures",
     metadata,

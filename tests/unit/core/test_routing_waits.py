@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from refbus.core.ids import CaseHandle
+from refbus.core.ids import CaseHandle, KeyId
 from refbus.core.verdicts import (
     Duplicate,
     Forward,
+    MarkWithdrawn,
     NoteTime,
     Refuse,
 )
@@ -80,7 +81,17 @@ def test_no_sender_can_push_the_clock_on_for_ever() -> None:
 def test_a_newer_directory_is_fetched_first() -> None:
     """An event that names a version not known here waits."""
     held(out(presented(header=header(directory_version=2))), Code.DIRECTORY_NEWER)
-    held(out(dataclasses.replace(stop(), header=header(directory_version=2))), Code.DIRECTORY_NEWER)
+
+
+def test_a_withdrawal_does_not_wait_for_a_newer_directory() -> None:
+    """It passes under the directory that is here; only a key of the recipient that is not known here is waited for."""
+    kz, _ = sent()
+    ahead = dataclasses.replace(stop(), header=header(directory_version=2))
+    assert isinstance(out(ahead, node=kz), Forward)
+    routing = dataclasses.replace(ahead.block, recipient_kid=KeyId(b"\x07" * 8), event_id=event_id("another"))
+    unknown = dataclasses.replace(ahead, block=routing, record_sha256=b"\x01" * 32, signed_sha256=b"\x02" * 32)
+    verdict = held(out(unknown), Code.DIRECTORY_NEWER)
+    assert any(isinstance(effect, MarkWithdrawn) for effect in verdict.effects)
 
 
 def test_an_expired_directory_holds() -> None:

@@ -164,7 +164,6 @@ def test_labels_are_plain(tmp_path: Path, label: str) -> None:
 
 
 def test_every_error_is_ours(tmp_path: Path) -> None:
-    """A place where no folder can be is a store error like any other."""
-    (tmp_path / "none").write_bytes(b"")
+    """A folder that is not there is a store error like any other."""
     with pytest.raises(RefbusError):
         _save(tmp_path / "none" / "k")

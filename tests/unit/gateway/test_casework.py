@@ -12,7 +12,7 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, RuleError, SetupError
 from refbus.wire.payload import categories_of
-from refbus_gateway import acting, casework, consents, sending, telling
+from refbus_gateway import acting, casework, sending, telling, withdrawals
 from refbus_gateway.casefile import CaseInvalidError, parse_case
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.store import cases, outbox, referrals
@@ -139,7 +139,7 @@ def test_only_one_organisation_can_be_withdrawn_from(pair: Pair) -> None:
     other = OrgId("uz-1ega1a1d")
     take_consent(pair.kz, case, consent_file(other))
     with pair.kz.store.write() as tx:
-        (done,) = consents.withdraw(pair.kz, tx, cases.get(tx, case), other)
+        (done,) = withdrawals.withdraw(pair.kz, tx, cases.get(tx, case), other)
     assert (done.org, done.notified) == (other, False)
     assert refer(pair.kz, case, again=True)
 
