@@ -1,6 +1,7 @@
 """`python -m refbus_auditor`: run the auditor of one country, or take something out of it.
 
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
+waiting                         show whose entries wait, and how much members wrote in the last day
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -20,6 +21,7 @@ from refbus.telemetry import configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.exporting import day_ms, export
+from refbus_auditor.waiting import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")
 
@@ -36,8 +38,10 @@ def main(arguments: list[str]) -> None:
             case ["export", file, *days] if len(days) <= 2:
                 first, last = (*days, *_ALWAYS[len(days) :])
                 export(settings.home, Path(file), day_ms(first), day_ms(last))
+            case ["waiting"]:
+                sys.stdout.writelines(f"{line}\n" for line in lines(settings.home))
             case _:
-                raise SetupError(Code.USAGE, "python -m refbus_auditor [export FILE [FROM [TO]]]")
+                raise SetupError(Code.USAGE, "python -m refbus_auditor [export FILE [FROM [TO]] | waiting]")
 
 
 def _run(settings: AuditorSettings) -> None:

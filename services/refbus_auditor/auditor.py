@@ -104,10 +104,11 @@ class Auditor:
 
     def tick(self) -> None:
         """Do what is due; called every second by a timer of the active auditor."""
-        if self.follower.moved.is_set():
+        moved = self.follower.moved.is_set()
+        if moved:
             self.follower.moved.clear()
             self.core.log_directory(self.home.trust.files())
-            self.core.entries.again()
+        self.core.entries.again(moved=moved)
         self.core.turn()
         self._measure()
 

@@ -3,14 +3,15 @@
 An erasure order is no entry: it deletes sealed records of its own writer, and the leaves stay.
 What becomes of a record is one of LOGGED, DUPLICATE, ERASED, REFUSED and WAITING; the tally in the store always
 balances with the position. An entry whose writer's key is not known here yet waits for the directory instead of being
-lost.
+lost, and so does, in its order, what a member writes beyond its quota (refbus_auditor.quotas).
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,25 +32,38 @@ from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import AuditEntry, ErasureOrder
 from refbus_auditor.erasing import Erasures
 from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, NewEntry, directory_id
+from refbus_auditor.quotas import Amount, Budget, is_bounded, unverified
 from refbus_auditor.store.tables import tally, waiting
 
 _log = logging.getLogger("refbus.auditor.entries")
 WAIT_MS = 30 * 86_400_000
 """For how long an entry of an unknown writer waits; after that it is refused."""
 _AT_ONCE = 100
+_PARTS = 5
+"""Parts of so many waiting entries in one call: the next has its turn a second later."""
 _SELF_TEST = "self_test"
 
 Counted = Callable[[EntryResult, Code | None, int], None]
 """Told of committed results: what became of how many records, and why."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """A record that waits: why, and whose room it takes."""
+
+    record: Record
+    code: Code
+    owner: str
+
+
 @dataclass(slots=True)
 class _Sorted:
     """A batch after the checks."""
 
+    budget: Budget
     good: list[NewEntry] = field(default_factory=list)
     orders: list[ErasureOrder] = field(default_factory=list)
-    wait: list[tuple[Record, Code]] = field(default_factory=list)
+    wait: list[_Waits] = field(default_factory=list)
     results: Counter[tuple[EntryResult, Code | None]] = field(default_factory=Counter)
 
     def take(self, checked: NewEntry | ErasureOrder) -> None:
@@ -59,6 +73,13 @@ class _Sorted:
         else:
             self.orders.append(checked)
             self.results[EntryResult.ERASED, None] += 1
+
+    def let_wait(self, waits: _Waits) -> None:
+        """Let a record wait that is not here yet, if its owner has room for it."""
+        if self.budget.lets_wait(waits.owner, len(waits.record.value)):
+            self.wait.append(waits)
+        else:
+            self.results[EntryResult.REFUSED, Code.TOO_MANY_WAITING] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,8 @@ class Entries:
     directory: Callable[[], Directory]
     now_ms: Callable[[], int]
     counted: Counted = lambda _result, _code, _number: None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _looked: list[int] = field(default_factory=list)
 
     def position(self) -> Position | None:
         """Return how far the topic is decided, None before its first record."""
@@ -80,11 +103,14 @@ class Entries:
 
     def decide(self, records: Sequence[Record], after: Position, before: Position | None) -> None:
         """Check a batch, log what is good, and move the position, in one transaction. Raises StoreError."""
-        sorted_ = self._sort(records)
-        self.erasures.note(sorted_.orders)
-        with self.database.writing() as connection:
-            move_position(connection, after, before)
-            self._keep(connection, sorted_)
+        with self._turn:
+            with self.database.reading() as connection:
+                sorted_ = self._sort(records, Budget(connection, self.now_ms()))
+            self.erasures.note(sorted_.orders)
+            with self.database.writing() as connection:
+                move_position(connection, after, before)
+                self._keep(connection, sorted_)
+                self._add_waiting(connection, sorted_.wait)
         self._tell(sorted_)
 
     def skip(self, after: Position, before: Position | None) -> None:
@@ -94,8 +120,9 @@ class Entries:
 
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
         """Refuse a record on which the code failed three times, with an alarm."""
-        sorted_ = _Sorted(results=Counter({(EntryResult.REFUSED, Code.INTERNAL_ERROR): 1}))
-        with self.database.writing() as connection:
+        with self._turn, self.database.writing() as connection:
+            sorted_ = _Sorted(Budget(connection, self.now_ms()))
+            sorted_.results[EntryResult.REFUSED, Code.INTERNAL_ERROR] = 1
             move_position(connection, after, before)
             self._keep(connection, sorted_)
         self._tell(sorted_)
@@ -111,37 +138,68 @@ class Entries:
             put_setting(connection, _SELF_TEST, b"\x01")
             get_setting(connection, _SELF_TEST)
 
-    def again(self) -> int:
-        """Try again what waits for the directory; return how many records got an answer."""
-        answered, after = 0, -1
-        while rows := self._waiting(after):
+    def again(self, *, moved: bool) -> int:
+        """Try again some of what waits; return how many records got an answer.
+
+        When the directory has `moved`, what waits for it is tried once, in parts, from the oldest on; what waits for
+        room is tried as soon as its writer has some.
+        """
+        if moved:
+            self._looked[:] = [-1]
+        answered = 0
+        for _ in range(_PARTS):
+            if not self._looked or not (rows := self._waiting(self._looked[0])):
+                self._looked.clear()
+                break
             answered += self._again(rows)
-            after = rows[-1].offset
-        return answered
+            self._looked[:] = [rows[-1].offset]
+        return answered + sum(self._again(rows) for rows in self._with_room())
 
     def _waiting(self, after: int) -> Sequence[Row[Any]]:
-        """Return some of what waits, from behind an offset: there may be more than fits into memory."""
+        """Return some of what waits for the directory, from behind an offset: all may not fit into memory."""
         mine = select(waiting).where(waiting.c.topic == self.topic, waiting.c.offset > after)
+        mine = mine.where(waiting.c.code != Code.TOO_MANY_WAITING)
         with self.database.reading() as connection:
             return connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
 
+    def _with_room(self) -> Iterator[Sequence[Row[Any]]]:
+        """Yield, for each writer that has room again, some of what waits for that, the oldest first."""
+        full = waiting.c.code == Code.TOO_MANY_WAITING
+        with self.database.reading() as connection:
+            owners = connection.execute(select(waiting.c.owner).where(full).distinct()).scalars().all()
+        for owner in owners:
+            mine = select(waiting).where(waiting.c.topic == self.topic, waiting.c.owner == owner, full)
+            with self.database.reading() as connection:
+                rows = connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
+                has_room = Budget(connection, self.now_ms()).takes(owner, Amount(1, rows[0].size))
+            if has_room:
+                yield rows
+
     def _again(self, rows: Sequence[Row[Any]]) -> int:
         records = [Record(row.topic, row.offset, row.raw, row.logged_ms) for row in rows]
-        since = {row.offset: row.since_ms for row in rows}
-        sorted_ = self._sort(records)
-        still = {record.offset for record, _ in sorted_.wait}
-        given_up = {offset for offset in still if self.now_ms() - since[offset] >= WAIT_MS}
-        for record, code in sorted_.wait:
-            if record.offset in given_up:
-                sorted_.results[EntryResult.REFUSED, code] += 1
-        sorted_.wait.clear()
-        answered = [record.offset for record in records if record.offset not in still - given_up]
-        if answered:
+        since = {row.offset: row.since_ms for row in rows if row.code != Code.TOO_MANY_WAITING}
+        now_ms = self.now_ms()
+        with self._turn:
+            with self.database.reading() as connection:
+                sorted_ = self._sort(records, Budget(connection, now_ms), again=True)
+            still = {each.record.offset: each for each in sorted_.wait}
+            given_up = {
+                offset
+                for offset, each in still.items()
+                if each.code is not Code.TOO_MANY_WAITING and now_ms - since.get(offset, now_ms) >= WAIT_MS
+            }
+            for offset in given_up:
+                sorted_.results[EntryResult.REFUSED, still.pop(offset).code] += 1
+            answered = [record.offset for record in records if record.offset not in still]
             self.erasures.note(sorted_.orders)
             with self.database.writing() as connection:
-                connection.execute(delete(waiting).where(waiting.c.topic == self.topic, waiting.c.offset.in_(answered)))
+                mine = waiting.c.topic == self.topic
+                connection.execute(delete(waiting).where(mine, waiting.c.offset.in_(answered)))
+                for offset, each in still.items():
+                    changed = update(waiting).where(mine, waiting.c.offset == offset)
+                    connection.execute(changed.values(code=each.code, owner=each.owner))
                 self._keep(connection, sorted_)
-            self._tell(sorted_)
+        self._tell(sorted_)
         return len(answered)
 
     def add_directory(self, leaves: Iterable[bytes]) -> int:
@@ -151,17 +209,29 @@ class Entries:
         with self.database.writing() as connection:
             return self.ledger.add(connection, entries, now_ms).new
 
-    def _sort(self, records: Sequence[Record]) -> _Sorted:
-        found, directory = _Sorted(), self.directory()
+    def _sort(self, records: Sequence[Record], budget: Budget, *, again: bool = False) -> _Sorted:
+        """Check records in their order. What waits already (`again`) is there, and takes no new room."""
+        found, directory = _Sorted(budget), self.directory()
+        full: set[str] = set()
         for record in records:
             try:
-                checked = _checked(record, directory)
+                checked, writer = _checked(record, directory)
             except UncheckableError as error:
-                found.wait.append((record, error.code))
+                waits = _Waits(record, error.code, _unverified(record, directory))
+                found.wait.append(waits) if again else found.let_wait(waits)
             except RefbusError as error:
                 found.results[EntryResult.REFUSED, error.code] += 1
             else:
-                found.take(checked)
+                name = writer.org_id
+                behind = name in full or (not again and budget.waits(name))
+                if is_bounded(writer) and (behind or not budget.takes(name, _amount(record, checked))):
+                    if not behind and not again:
+                        _log.warning("a member writes more than one may: python -m refbus_auditor waiting names it")
+                    full.add(name)
+                    waits = _Waits(record, Code.TOO_MANY_WAITING, name)
+                    found.wait.append(waits) if again else found.let_wait(waits)
+                else:
+                    found.take(checked)
         return found
 
     def _keep(self, connection: Connection, sorted_: _Sorted) -> None:
@@ -171,12 +241,17 @@ class Entries:
         for result, number in ((EntryResult.LOGGED, added.new), (EntryResult.DUPLICATE, added.known)):
             sorted_.results[result, None] += number
         sorted_.results[EntryResult.REFUSED, Code.AUDIT_INVALID] += len(added.contradicting)
-        now_ms = self.now_ms()
-        for record, code in sorted_.wait:
-            row = {"topic": record.topic, "offset": record.offset, "code": code, "raw": record.value}
-            connection.execute(insert(waiting).values(since_ms=now_ms, logged_ms=record.timestamp_ms, **row))
+        sorted_.budget.write(connection)
         for (result, reason), number in sorted_.results.items():
             _count(connection, result, reason, number)
+
+    def _add_waiting(self, connection: Connection, new: Iterable[_Waits]) -> None:
+        now_ms = self.now_ms()
+        for each in new:
+            record = each.record
+            row = {"topic": record.topic, "offset": record.offset, "raw": record.value, "size": len(record.value)}
+            times = {"since_ms": now_ms, "logged_ms": record.timestamp_ms}
+            connection.execute(insert(waiting).values(code=each.code, owner=each.owner, **row, **times))
 
     def _tell(self, sorted_: _Sorted) -> None:
         if sorted_.orders:
@@ -189,11 +264,15 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of the records that were read: `read` = the sum of `results` and `waiting`."""
+    """What became of the records that were read: `read` = the sum of `results` and `waiting`.
+
+    `over_quota`: how many of those that wait do so because their writer wrote too much.
+    """
 
     read: int
     waiting: int
     results: dict[EntryResult, int]
+    over_quota: int = 0
 
     @property
     def difference(self) -> int:
@@ -208,19 +287,36 @@ def account(connection: Connection, topic: str) -> Account:
     results = Counter[EntryResult]()
     for row in connection.execute(select(tally.c.result, tally.c.records)):
         results[EntryResult(row.result)] += row.records
-    waits = connection.execute(select(func.count()).select_from(waiting)).scalar_one()
-    return Account(read, waits, dict(results))
+    counts = select(waiting.c.code == Code.TOO_MANY_WAITING, func.count()).group_by(waiting.c.code)
+    waits = Counter[bool]()
+    for over_quota, number in connection.execute(counts):
+        waits[bool(over_quota)] += number
+    return Account(read, waits.total(), dict(results), waits[True])
 
 
-def _checked(record: Record, directory: Directory) -> NewEntry | ErasureOrder:
-    """Return what a record says. Raises MalformedError, UntrustedError; UncheckableError: it may be good later."""
+def _amount(record: Record, checked: NewEntry | ErasureOrder) -> Amount:
+    names = len(checked.decision_ids) if isinstance(checked, ErasureOrder) else 0
+    return Amount(1, len(record.value), names)
+
+
+def _unverified(record: Record, directory: Directory) -> str:
+    """Return whose room a record takes whose signature cannot be checked."""
+    named = _parsed(record.value).writer
+    return unverified(named, known=directory.find(named) is not None)
+
+
+def _checked(record: Record, directory: Directory) -> tuple[NewEntry | ErasureOrder, Organisation]:
+    """Return what a record says, and who wrote it.
+
+    Raises MalformedError, UntrustedError; UncheckableError: it may be good later.
+    """
     parsed = _parsed(record.value)
     writer = _writer(record, directory, parsed.writer)
     if isinstance(parsed, ErasureOrder):
         verify_order(parsed, writer, record.timestamp_ms)
-        return parsed
+        return parsed, writer
     verify_entry(parsed, writer, record.timestamp_ms)
-    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, record.timestamp_ms, record.value)
+    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, record.timestamp_ms, record.value), writer
 
 
 def _parsed(value: bytes) -> AuditEntry | ErasureOrder:

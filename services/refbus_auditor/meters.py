@@ -52,6 +52,7 @@ class Meters:
         opened = [each.opened_ms for each in shards]
         self._metrics.since(metric.AUDITOR_COSIGNED_AGE, max(times) if times else min(opened, default=None))
         self._metrics.put(metric.AUDITOR_WAITING, account.waiting)
+        self._metrics.put(metric.AUDITOR_OVER_QUOTA, account.over_quota)
         self._metrics.put(metric.AUDITOR_IMBALANCE, account.difference)
 
     def progress(self, watchdog: Watchdog) -> None:

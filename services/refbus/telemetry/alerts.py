@@ -250,6 +250,14 @@ ALERTS: tuple[Alert, ...] = (
         increase="1h",
     ),
     Alert(
+        "RefbusAuditQuota",
+        metrics.AUDITOR_OVER_QUOTA,
+        "> 0",
+        300,
+        Severity.TICKET,
+        "A member writes more to the audit log than one may: its entries wait. See who it is.",
+    ),
+    Alert(
         "RefbusAuditUnbalanced",
         metrics.AUDITOR_IMBALANCE,
         "!= 0",

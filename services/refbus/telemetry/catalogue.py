@@ -358,7 +358,13 @@ AUDITOR_WAITING = Metric(
     "refbus_auditor_waiting_records",
     Kind.GAUGE,
     _AUDITOR,
-    "Entries whose writer's key the directory does not have yet.",
+    "Entries that wait: for the key of their writer in the directory, or for room under its quota.",
+)
+AUDITOR_OVER_QUOTA = Metric(
+    "refbus_auditor_over_quota_records",
+    Kind.GAUGE,
+    _AUDITOR,
+    "Entries that wait because their writer has written more than one may in an hour or a day.",
 )
 AUDITOR_IMBALANCE = Metric(
     "refbus_auditor_imbalance_records",

@@ -61,7 +61,21 @@ waiting = Table(
     Column("since_ms", BigInteger, nullable=False),
     Column("logged_ms", BigInteger, nullable=False),
     Column("raw", LargeBinary, nullable=False),
-    comment="Entries whose writer's key is not known here yet: tried again when the directory moves.",
+    Column("owner", String(40)),
+    Column("size", BigInteger, nullable=False),
+    Index(None, "owner", "code", "offset", "size"),
+    comment="Entries that wait for a key in the directory, or for their writer to have room again.",
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("writer", String(32), primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("records", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("names", BigInteger, nullable=False),
+    comment="What each member wrote in an hour (UTC): records, bytes, and decisions that it ordered to be erased.",
 )
 
 tally = Table(
