@@ -1,7 +1,8 @@
 """Reading the directory topic, then the inbox, to their ends; each batch in one transaction with its position.
 
 Only what was read to the end may be shown: a withdrawal can wait behind a referral. Sequence numbers and the running
-hash show holes; offsets make each record count once, whatever the broker repeats.
+hash show holes, and only that: a gate that goes on from a backup counts from an old number. What was read before is
+known by its bytes.
 """
 
 from __future__ import annotations
@@ -148,12 +149,17 @@ class Draining:
             inbox.put_aside(tx, unreadable, AsideState.REFUSED, error.code, gateway.now_ms())
             return after, 1
         if parsed.sequence <= position.sequence:
-            return after, 0
+            if record.offset < position.seen_from or inbox.has_seen(tx, parsed.body):
+                return after, 0
+            detail = f"record {parsed.sequence} after record {position.sequence}"
+            inbox.raise_alarm(tx, Code.INBOX_COUNT_BACK, detail, gateway.now_ms())
+            position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         if parsed.sequence != position.sequence + 1:
             detail = f"records {position.sequence + 1} to {parsed.sequence - 1}"
             inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
             gateway.observer.gap()
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
+        inbox.note_seen(tx, parsed.body)
         new = incoming.take_in(gateway, tx, parsed, position)
         if position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
@@ -171,7 +177,8 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> None:
         lost = kept.topic_id != topic_id or kept.next_offset < begin
         if lost:
             inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
-            kept = replace(kept, topic_id=topic_id, next_offset=begin)
+            same = kept.topic_id == topic_id
+            kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
         inbox.set_position(tx, topic, kept)
     reader.seek(kept.next_offset)
 

@@ -46,6 +46,10 @@ GATEWAY = {
         "a record that should be in the inbox is missing",
         "Nothing that arrived was dropped. Tell the person who runs the national node at once.",
     ),
+    Code.INBOX_COUNT_BACK: Explanation(
+        "the national gate counts the records of the inbox from an old number, as after a restore from a backup",
+        "Everything was taken in. Tell the person who runs the national node, so that they know of the restore.",
+    ),
     Code.HOME_IN_USE: Explanation(
         "another refbus command is working with this home folder",
         "Wait until it has finished and try again.",

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from refbus.errors import Code
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway.store.schema import alarms, positions, set_aside
+from refbus_gateway.store.schema import alarms, inbox_seen, positions, set_aside
 from refbus_gateway.store.session import Transaction
 
 START_HASH = bytes(32)
@@ -19,12 +19,16 @@ START_HASH = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The next offset of a topic; for an inbox also the last sequence and the running hash (32 bytes) up to it."""
+    """The next offset of a topic; for an inbox also the last sequence and the running hash (32 bytes) up to it.
+
+    `seen_from`: from this offset on, `has_seen` knows every record that was read.
+    """
 
     topic_id: str
     next_offset: int
     sequence: int = 0
     running_hash: bytes = START_HASH
+    seen_from: int = 0
 
 
 class AsideState(StrEnum):
@@ -60,7 +64,9 @@ class Alarm:
 def position(tx: Transaction, topic: str) -> Position | None:
     """Return how far a topic was read."""
     row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
-    return None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash)
+    return (
+        None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash, row.seen_from)
+    )
 
 
 def set_position(tx: Transaction, topic: str, new: Position) -> None:
@@ -70,10 +76,28 @@ def set_position(tx: Transaction, topic: str, new: Position) -> None:
         "next_offset": new.next_offset,
         "sequence": new.sequence,
         "running_hash": new.running_hash,
+        "seen_from": new.seen_from,
     }
     change = update(positions).where(positions.c.topic == topic).values(**values)
     if tx.connection.execute(change).rowcount == 0:
         tx.connection.execute(insert(positions).values(topic=topic, **values))
+
+
+def forget_position(tx: Transaction, topic: str) -> None:
+    """Read a topic from its beginning the next time."""
+    tx.connection.execute(delete(positions).where(positions.c.topic == topic))
+
+
+def has_seen(tx: Transaction, body: bytes) -> bool:
+    """Whether a record with these bytes was read before."""
+    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == hashlib.sha256(body).digest())
+    return tx.connection.execute(query).first() is not None
+
+
+def note_seen(tx: Transaction, body: bytes) -> None:
+    """Remember that a record with these bytes was read."""
+    if not has_seen(tx, body):
+        tx.connection.execute(insert(inbox_seen).values(sha256=hashlib.sha256(body).digest()))
 
 
 def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> bool:

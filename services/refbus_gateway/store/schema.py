@@ -200,6 +200,15 @@ positions = Table(
     Column("next_offset", Integer, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("running_hash", LargeBinary, nullable=False),
+    Column(
+        "seen_from", Integer, nullable=False, server_default="0", comment="inbox_seen has every record from here on"
+    ),
+)
+
+inbox_seen = Table(
+    "inbox_seen",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True, comment="of the body of a record"),
 )
 
 alarms = Table(

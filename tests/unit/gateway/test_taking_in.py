@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
@@ -20,12 +22,13 @@ from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.trust import changes
 from refbus.wire.payload import decode_payload, encode_payload
-from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
+from refbus.wire.transport import InboxKind, InboxRecord, NoticeKind, NoticeOutcome
 from refbus_gateway import acting, answers, incoming, sending, verifying
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import RowState
+from refbus_gateway.store.schema import inbox_seen
 from refbus_gateway.views import Hop
 from support.audit import AUDIT_KEY, audit_record
 from support.ceremonies import AGENCY, SHELTER
@@ -346,6 +349,41 @@ def test_a_heartbeat_that_counts_more_is_a_hole(own: Pair) -> None:
     beat = notice_of(own, 1, NoticeOutcome.NONE, kind=NoticeKind.HEARTBEAT, inbox_count=7)
     tell(own, beat)
     assert "INBOX_GAP" in alarm_codes(own.kz)
+
+
+def test_a_gate_that_counts_from_an_old_number_loses_nothing(own: Pair) -> None:
+    """Records are known by their bytes: a withdrawal under a number that was used is taken in, a repeat is not."""
+    case, _ = sent(own.kz)
+    own.exchange()
+    number = number_of(own.uz, id_of(own.kz, 1))
+    withdraw_all(own.kz, case)
+    own.world.sync(own.kz)
+    topic = f"uz.inbox.{SHELTER}"
+    first = InboxRecord.parse(own.world.bus.records(topic)[0].value)
+    own.world.restart_count(topic)
+    own.world.carry()
+    own.world.deliver(SHELTER, first.kind, first.body, first.sequence)
+    own.world.sync(own.uz)
+    assert InboxRecord.parse(own.world.bus.records(topic)[1].value).sequence == 1
+    assert home_health(own.uz).withdrawals_to_answer_ms is not None
+    assert open_at(own.uz, number).withdrawn
+    assert alarm_codes(own.uz).count("INBOX_COUNT_BACK") == 1
+    with own.uz.store.read() as tx:
+        assert len(referrals.every(tx)) == 1
+
+
+def test_what_an_older_version_has_read_is_not_read_again(own: Pair) -> None:
+    """Before the list of bytes there are offsets: a record below them is known by its number, as it was then."""
+    sent(own.kz)
+    own.exchange()
+    topic = f"uz.inbox.{SHELTER}"
+    with own.uz.store.write() as tx:
+        tx.connection.execute(delete(inbox_seen))
+        kept = inbox.position(tx, topic)
+        assert kept is not None
+        inbox.set_position(tx, topic, replace(kept, next_offset=0, seen_from=kept.next_offset))
+    own.world.sync(own.uz)
+    assert "INBOX_COUNT_BACK" not in alarm_codes(own.uz)
 
 
 def test_after_a_hole_a_heartbeat_gives_a_new_start(own: Pair) -> None:
