@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from refbus.errors import Code, SetupError, StoreError
+from refbus.core.documents import read_json
+from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.trust.files import write_whole
 from refbus.trust.homes import Home as MemberHome
 
@@ -41,8 +42,8 @@ class Config:
     def parse(cls, content: bytes) -> Config:
         """Return the settings in a `gateway.json`. Raises SetupError SETTINGS_INVALID, naming the field."""
         try:
-            values: Any = json.loads(content)
-        except ValueError:
+            values: Any = read_json(content.decode())
+        except (UnicodeDecodeError, MalformedError):
             raise SetupError(Code.SETTINGS_INVALID, "gateway.json is not JSON") from None
         if not isinstance(values, dict):
             raise SetupError(Code.SETTINGS_INVALID, "gateway.json is not an object")
@@ -137,8 +138,8 @@ def write_private(path: Path, content: bytes) -> None:
 def read_json_object(path: Path, limit: int, code: Code) -> Mapping[str, Any]:
     """Return the JSON object in a file of at most `limit` bytes. Raises SetupError with `code` when it is none."""
     try:
-        value: Any = json.loads(read_limited(path, limit).decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        value: Any = read_json(read_limited(path, limit).decode("utf-8-sig"))
+    except (UnicodeDecodeError, MalformedError):
         raise SetupError(code, f"{path.name} is not JSON in UTF-8") from None
     if not isinstance(value, dict):
         raise SetupError(code, f"{path.name} is not a JSON object")

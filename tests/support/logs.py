@@ -74,7 +74,7 @@ def checkpoint_note(
     data: Sequence[bytes],
     key: SignerKey | None = None,
     witnesses: Iterable[SignerKey] = (),
-    at_s: int = 1_000,
+    at_s: int = 1_800_000_000,
     root: bytes | None = None,
 ) -> bytes:
     """Return the signed checkpoint of a log of these entries, cosigned by the witnesses at `at_s`."""

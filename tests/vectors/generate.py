@@ -18,8 +18,10 @@ from refbus.crypto.padding import pad_exact, pad_padme
 from refbus.crypto.signing import LABEL_CONSENT, Signatures
 from refbus.crypto.stanza import Box
 from refbus.envelope.format import CONTENT_MINIMUM, ROUTING_SIZE, Envelope
-from refbus.wire.message import encode_block, encode_header
+from refbus.wire.message import encode_block
+from refbus.wire.schema import decode
 from support.envelopes import FINGERPRINT, NOW_HOUR, PAYLOAD, block_of, changed, fixed, forged, header_of, sealed
+from support.extremes import as_written
 
 FED = parties()
 OTHER = OrgId("uz-1ega1a1d")
@@ -44,7 +46,7 @@ def _malformed(raw: bytes) -> Iterator[tuple[str, str, bytes, str]]:
     sized = raw[: start - 1] + b"\x07" + b"\xc0\x49" + raw[start:]
 
     def with_header(**changes: Any) -> bytes:
-        return changed(raw, header=encode_header(dataclasses.replace(envelope.header, **changes)))
+        return changed(raw, header=as_written("Header", {**decode("Header", envelope.header_bytes), **changes}))
 
     yield "empty", "MALFORMED", b"", "no bytes at all"
     yield "cut", "MALFORMED", raw[:-1], "the last byte is missing"
@@ -73,7 +75,7 @@ def _tampered(raw: bytes, other: bytes) -> Iterator[tuple[str, bytes, str]]:
     stanzas = envelope.routing_stanzas
 
     def with_header(**changes: Any) -> bytes:
-        return changed(raw, header=encode_header(dataclasses.replace(envelope.header, **changes)))
+        return changed(raw, header=as_written("Header", {**decode("Header", envelope.header_bytes), **changes}))
 
     longer = with_header(expires_at_hour=envelope.header.expires_at_hour + 1)
     yield "header-message-id", with_header(message_id=bytes(16)), "another message id"

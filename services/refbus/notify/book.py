@@ -15,13 +15,13 @@ kz-agency01 = ["mailto:duty@node.example", "https://mail.node.example/refbus"]
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from refbus.core.documents import read_toml
 from refbus.core.ids import OrgId, parse_org_id
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.notify.channels import MailServer, Security, call_webhook, is_loopback
@@ -58,8 +58,8 @@ def read_book(path: Path | None) -> AddressBook:
     if path is None:
         return AddressBook(None, {})
     try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        value = read_toml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, MalformedError):
         raise SetupError(Code.FILE_UNREADABLE, path.name) from None
     mail = _mail(value["mail"]) if "mail" in value else None
     organisations = value.get("organisations", {})

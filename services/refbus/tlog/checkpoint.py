@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from refbus.core.bounds import COUNT
 from refbus.errors import Code, MalformedError
 from refbus.tlog.hashing import HASH_SIZE
 from refbus.tlog.keys import SignerKey, decimal, strict_base64
@@ -26,14 +27,14 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """Return the checkpoint in the text of a note. Raises MalformedError NOT_CANONICAL."""
+        """Return the checkpoint in the text of a note. Raises MalformedError."""
         lines = check_text(text)[:-1].split("\n")
         if len(lines) < 3 or not all(lines):
             raise MalformedError(Code.NOT_CANONICAL, "lines of a checkpoint")
         root = strict_base64(lines[2])
         if len(root) != HASH_SIZE:
             raise MalformedError(Code.NOT_CANONICAL, "root of a checkpoint")
-        return cls(lines[0], decimal(lines[1]), root, tuple(lines[3:]))
+        return cls(lines[0], COUNT.check(decimal(lines[1]), "size of a log"), root, tuple(lines[3:]))
 
     @property
     def text(self) -> str:

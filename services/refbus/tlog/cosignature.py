@@ -7,18 +7,17 @@ ML-DSA-44 over "subtree/v1\n\0" || len8 || cosigner || u64be seconds || len8 || 
 
 from __future__ import annotations
 
+from refbus.core.bounds import TIME_S
 from refbus.crypto.framing import u64be
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.keys import SignerKey, SigType, VerifierKey
 from refbus.tlog.note import Signature
 
-MOST_SECONDS = (1 << 63) - 1
-
 
 def cosign(checkpoint: Checkpoint, key: SignerKey, at_s: int) -> Signature:
-    """Return the cosignature of `checkpoint` at `at_s`, seconds since the epoch, above 0. Raises MalformedError."""
-    if not 0 < at_s <= MOST_SECONDS:
+    """Return the cosignature of `checkpoint` at `at_s`, seconds since the epoch. Raises MalformedError."""
+    if not TIME_S.holds(at_s):
         raise MalformedError(Code.MALFORMED, "time of a cosignature")
     verifier = key.verifier
     data = u64be(at_s) + key.sign(_message(checkpoint, verifier, at_s))
@@ -31,7 +30,7 @@ def cosigned_at(checkpoint: Checkpoint, key: VerifierKey, signature: Signature) 
     Raises UntrustedError SIGNATURE_INVALID: false, of another key, without a time or with one that cannot be.
     """
     at_s = int.from_bytes(signature.data[:8], "big")
-    if not signature.of(key) or not 0 < at_s <= MOST_SECONDS:
+    if not signature.of(key) or not TIME_S.holds(at_s):
         raise UntrustedError(Code.SIGNATURE_INVALID, "cosignature")
     key.verify(_message(checkpoint, key, at_s), signature.data[8:])
     return at_s

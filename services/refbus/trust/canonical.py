@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
+from refbus.core.bounds import TIME_MS, Bound
+from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError
 
 MAX_BYTES = 262_144
 """No target file is larger."""
-MAX_INT = 2**53 - 1
-"""Integers stay exact in every JSON reader."""
 
 _T = TypeVar("_T")
 
@@ -30,9 +30,10 @@ def loads(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise MalformedError(Code.TOO_LARGE, f"more than {MAX_BYTES} bytes of JSON")
     try:
-        value = json.loads(content.decode(), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
+        text = content.decode()
+        value = read_json(text, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
         again = dumps(value) if isinstance(value, dict) else None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise MalformedError(Code.MALFORMED, "JSON") from None
     if again is None:
         raise MalformedError(Code.MALFORMED, "not a JSON object")
@@ -84,18 +85,26 @@ class Fields:
             raise self.wrong(name, f"a printable text of 1 to {most} characters is needed")
         return value
 
-    def integer(self, name: str, least: int = 0, most: int = MAX_INT) -> int:
+    def integer(self, name: str, least: int, most: int) -> int:
         """Return an integer in [least, most]; a boolean is none."""
-        value = self.take(name)
-        if type(value) is not int or not least <= value <= most:
-            raise self.wrong(name, f"an integer from {least} to {most} is needed")
-        return value
+        return self.bounded(name, Bound(least, most))
 
-    def optional_integer(self, name: str) -> int | None:
-        """Return an integer, or None for null."""
+    def bounded(self, name: str, bound: Bound) -> int:
+        """Return an integer within `bound`."""
+        value = self.take(name)
+        if not bound.holds(value):
+            raise self.wrong(name, f"an integer from {bound.low} to {bound.high} is needed")
+        return int(value)
+
+    def time_ms(self, name: str) -> int:
+        """Return a time of the bus, ms UTC."""
+        return self.bounded(name, TIME_MS)
+
+    def optional_time_ms(self, name: str) -> int | None:
+        """Return a time of the bus, ms UTC, or None for null."""
         if self._rest.get(name, 0) is None:
             return self._rest.pop(name)  # type: ignore[no-any-return]
-        return self.integer(name)
+        return self.time_ms(name)
 
     def flag(self, name: str) -> bool:
         """Return true or false."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from tuf.api.exceptions import (
     DownloadError,
@@ -24,6 +24,7 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
+from refbus.core.bounds import TIME_MS
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.trust.assembly import Problem
@@ -37,6 +38,7 @@ from refbus.trust.layout import (
     metadata_file,
     target_file,
 )
+from refbus.trust.manifest import check_versions
 
 PUBLISHED_FIELD = "x-refbus-published-ms"
 """Signed in the timestamp: when it was published, ms UTC. TUF itself states only when metadata ends."""
@@ -81,6 +83,7 @@ class _Folder(FetcherInterface):
         content = path.read_bytes() if path.is_file() else None
         if content is None or (is_root(url) and not self._follows(content)):
             raise DownloadHTTPError(f"{url} has not arrived", 404)
+        check_versions(url, content)
         self.read.add(url)
         return iter((content,))
 
@@ -225,14 +228,14 @@ def _countries(targets: Targets) -> list[CountryCode]:
 
 
 def _published_ms(timestamp: Timestamp) -> int:
-    published = timestamp.unrecognized_fields.get(PUBLISHED_FIELD)
-    if type(published) is not int or published < 0:
+    published: Any = timestamp.unrecognized_fields.get(PUBLISHED_FIELD)
+    if not TIME_MS.holds(published):
         raise UntrustedError(Code.DIRECTORY_INVALID, "timestamp without time of publication")
-    return published
+    return int(published)
 
 
 def _expires_ms(signed: Timestamp | Snapshot | Targets) -> int:
-    return int(signed.expires.timestamp() * 1000)
+    return TIME_MS.nearest(int(signed.expires.timestamp() * 1000))
 
 
 @contextmanager
@@ -245,6 +248,8 @@ def _tuf_errors() -> Iterator[None]:
 
 def _coded(error: RepositoryError | DownloadError) -> RefbusError:
     """Return our error for python-tuf's; its text may quote signed data, so only the kind is kept."""
+    if isinstance(error.__cause__, RefbusError):  # ours, raised while a file was handed over
+        return error.__cause__
     if isinstance(error, ExpiredMetadataError):
         return UncheckableError(Code.DIRECTORY_EXPIRED)
     if isinstance(error, DownloadError) and not isinstance(error, DownloadLengthMismatchError):

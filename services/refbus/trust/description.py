@@ -19,11 +19,11 @@ Every country gets a gate, and an auditor and an inspector unless it names its o
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from refbus.core.directory import OrgRole
+from refbus.core.documents import read_toml
 from refbus.core.ids import CountryCode, OrgId, gate_id, parse_country, parse_org_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, MalformedError, SetupError
@@ -59,10 +59,7 @@ def parse_description(text: str, folder: Path) -> Description:
 
     Policy files are looked up in `folder`, then in keys/policies. Raises MalformedError.
     """
-    try:
-        value = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        raise MalformedError(Code.MALFORMED, "federation: not TOML") from None
+    value = read_toml(text)
     refuse_placeholders(value, "federation")
     fields = Fields(value, "federation")
     countries = dict(fields.items("country", lambda item: _country(item, folder), 32))

@@ -73,6 +73,6 @@ class Enrolment:
 
 def _revoked(value: object) -> tuple[KeyId, int]:
     fields = Fields(value, "revoked")
-    entry = KeyId(fields.hexed("kid", 16)), fields.integer("since_ms")
+    entry = KeyId(fields.hexed("kid", 16)), fields.time_ms("since_ms")
     fields.done()
     return entry

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, Timestamp
 from tuf.api.serialization import DeserializationError
 
+from refbus.core.bounds import VERSION
 from refbus.errors import Code, UntrustedError
 from refbus.trust.layout import is_metadata, metadata_file
 
@@ -46,6 +47,24 @@ def of_snapshot(content: bytes) -> frozenset[Named]:
     if not isinstance(signed, Snapshot):
         raise UntrustedError(Code.DIRECTORY_INVALID, "not a snapshot")
     return frozenset(_named(name.removesuffix(".json"), meta) for name, meta in signed.meta.items())
+
+
+def check_versions(path: str, content: bytes) -> None:
+    """Refuse a timestamp or snapshot with a version out of bounds, before python-tuf keeps it.
+
+    TUF takes no lower version after a higher one, so the highest there is would be the last (TUF specification §5.4.3).
+    What cannot be read passes: python-tuf refuses it. Raises UntrustedError DIRECTORY_INVALID.
+    """
+    if not is_metadata(path):
+        return
+    try:
+        signed: Signed = Metadata.from_bytes(content).signed
+    except DeserializationError:
+        return
+    named = [signed.snapshot_meta] if isinstance(signed, Timestamp) else []
+    named += list(signed.meta.values()) if isinstance(signed, Snapshot) else []
+    if not all(VERSION.holds(version) for version in (signed.version, *(meta.version for meta in named))):
+        raise UntrustedError(Code.DIRECTORY_INVALID, "a version out of bounds")
 
 
 def _named(role: str, meta: MetaFile) -> Named:

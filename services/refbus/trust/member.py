@@ -204,9 +204,9 @@ def _signing_entry(value: object) -> SigningEntry:
         kid=KeyId(fields.hexed("kid", 16)),
         ed25519=fields.raw("ed25519", ED25519_BYTES),
         mldsa65=fields.optional_raw("mldsa65", MLDSA65_BYTES),
-        not_before_ms=fields.integer("not_before_ms"),
-        not_after_ms=fields.integer("not_after_ms"),
-        compromised_since_ms=fields.optional_integer("compromised_since_ms"),
+        not_before_ms=fields.time_ms("not_before_ms"),
+        not_after_ms=fields.time_ms("not_after_ms"),
+        compromised_since_ms=fields.optional_time_ms("compromised_since_ms"),
     )
     possession = _signatures(fields.take("possession"))
     endorsement = fields.take("endorsement")
@@ -219,8 +219,8 @@ def _kem_entry(value: object) -> KemEntry:
     key = KemKey(
         kid=KeyId(fields.hexed("kid", 16)),
         public=fields.raw("public", KEM_BYTES),
-        not_before_ms=fields.integer("not_before_ms"),
-        not_after_ms=fields.integer("not_after_ms"),
+        not_before_ms=fields.time_ms("not_before_ms"),
+        not_after_ms=fields.time_ms("not_after_ms"),
         revoked=fields.flag("revoked"),
     )
     endorsement = _endorsement(fields.take("endorsement"))

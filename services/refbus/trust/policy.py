@@ -7,10 +7,11 @@ signed: law is data here (docs/howto-add-a-country.md).
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Any
 
+from refbus.core.bounds import VERSION
 from refbus.core.directory import Clock, CountryPolicy, Notice, Pace
+from refbus.core.documents import read_toml
 from refbus.core.ids import parse_country, parse_org_id
 from refbus.core.placeholder import placeholders
 from refbus.core.vocabulary import DataCategory, Priority, Residency, member
@@ -30,10 +31,7 @@ def parse_policy(content: bytes) -> CountryPolicy:
 
 def compile_policy(text: str) -> bytes:
     """Return the target file for a national policy written as TOML (keys/policies). Raises MalformedError."""
-    try:
-        value = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        raise MalformedError(Code.MALFORMED, "policy: not TOML") from None
+    value = read_toml(text)
     refuse_placeholders(value, "policy")
     content = dumps_policy({"format": FORMAT, **value})
     parse_policy(content)
@@ -64,7 +62,7 @@ def _policy(value: object) -> CountryPolicy:
     life = fields.integer("max_message_life_hours", 24, 24 * 90)
     policy = CountryPolicy(
         country=parse_country(fields.text("country")),
-        version=fields.integer("version", 1),
+        version=fields.bounded("version", VERSION),
         max_message_life_hours=life,
         message_life_hours=fields.integer("message_life_hours", 1, life),
         directory_grace_hours=fields.integer("directory_grace_hours", 1, 24 * 30),

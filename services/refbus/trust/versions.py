@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from refbus.core.bounds import VERSION
 from refbus.core.directory import Directory
 from refbus.core.ids import parse_country
 from refbus.errors import Code, MalformedError, RefbusError
@@ -98,14 +99,14 @@ def _parse(content: bytes) -> Version:
     assembly = assemble(targets, countries, {})
     found = Version(
         directory=Directory(
-            version=fields.integer("version"),
-            published_at_ms=fields.integer("published_at_ms"),
-            expires_at_ms=fields.integer("expires_at_ms"),
+            version=fields.bounded("version", VERSION),
+            published_at_ms=fields.time_ms("published_at_ms"),
+            expires_at_ms=fields.time_ms("expires_at_ms"),
             organisations=assembly.organisations,
             policies=assembly.policies,
         ),
-        timestamp_version=fields.integer("timestamp_version"),
-        first_verified_ms=fields.integer("first_verified_ms"),
+        timestamp_version=fields.bounded("timestamp_version", VERSION),
+        first_verified_ms=fields.time_ms("first_verified_ms"),
         problems=fields.items("problems", _problem, 100_000),
         targets=targets,
     )

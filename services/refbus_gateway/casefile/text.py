@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import Any, NoReturn
 
+from refbus.core.documents import json_depth
 from refbus.errors import Code
 from refbus_gateway.casefile.problems import CaseInvalidError, Problem
 
@@ -15,7 +15,6 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 10
 """Deepest nesting of objects and lists."""
 _BOM = b"\xef\xbb\xbf"
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 def read_json(data: bytes) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def read_json(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         _refuse(f"the file is larger than {MAX_BYTES} bytes: send attachments separately", Code.TOO_LARGE)
     text = _decode(data.removeprefix(_BOM))
-    if _depth(text) > MAX_DEPTH:
+    if json_depth(text) > MAX_DEPTH:
         _refuse(f"nested deeper than {MAX_DEPTH} levels: start again from the template")
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=float)
@@ -41,19 +40,6 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         _refuse(f"not UTF-8 at byte {error.start}: save the file as UTF-8")
-
-
-def _depth(text: str) -> int:
-    """Return how deep brackets outside of strings nest; cheap, and done before anything recursive runs."""
-    depth = deepest = 0
-    for match in _STRUCTURE.finditer(text):
-        mark = match.group()
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth = max(depth - 1, 0)
-    return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from refbus.audit.fsck import MOST_FINDINGS, Report, check_log
 from refbus.audit.reading import Finding
 from refbus.audit.sources import FolderSource
+from refbus.core.bounds import COUNT
 from refbus.errors import Code
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.policy import Policy
@@ -257,8 +258,8 @@ def test_witnesses_are_reported_apart(tmp_path: Path) -> None:
     other = witness_key("kg.audit.example/witness", seed=5)
     for note, now_s, quorum in [
         (checkpoint_note(DATA[:3], None, (kg, tm)), None, None),
-        (checkpoint_note(DATA[:3], None, (kg, tm)), 1_000, None),
-        (checkpoint_note(DATA[:3], None, (kg, tm)), 999, Code.SIGNATURE_INVALID),
+        (checkpoint_note(DATA[:3], None, (kg, tm)), 1_800_000_000, None),
+        (checkpoint_note(DATA[:3], None, (kg, tm)), 1_799_999_999, Code.SIGNATURE_INVALID),
         (checkpoint_note(DATA[:3], None, (kg,)), None, Code.QUORUM_MISSING),
         (checkpoint_note(DATA[:3], None, (other, tm)), None, Code.QUORUM_MISSING),
     ]:
@@ -326,7 +327,7 @@ def test_a_partial_tile_that_became_full(tmp_path: Path) -> None:
 
 def test_the_check_ends_after_many_findings(tmp_path: Path) -> None:
     """A checkpoint that claims a log without end, of which nothing is there, does not keep the check busy for ever."""
-    endless = Checkpoint(ORIGIN, 1 << 62, bytes(32))
+    endless = Checkpoint(ORIGIN, COUNT.high, bytes(32))
     (tmp_path / "checkpoint").write_bytes(sign_checkpoint(endless, log_key()).encode())
     report = check(tmp_path)
     assert (len(report.findings), report.complete) == (MOST_FINDINGS, False)

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from refbus.core.bounds import TIME_S
 from refbus.errors import MalformedError, RefbusError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosign, cosigned_at
@@ -67,7 +68,7 @@ def test_cosignatures(kind: SigType) -> None:
     later = Signature(signature.name, signature.key_id, b"\0" * 7 + b"\x01" + signature.data[8:])
     with pytest.raises(UntrustedError):
         cosigned_at(OURS, key.verifier, later)
-    for number in (0, 1 << 63):
+    for number in (0, 9, TIME_S.high + 1, 1 << 63):
         with pytest.raises(MalformedError):
             cosign(OURS, key, number)
         timed = Signature(signature.name, signature.key_id, number.to_bytes(8, "big") + signature.data[8:])
@@ -79,7 +80,7 @@ def test_cosignatures(kind: SigType) -> None:
 def test_cosignature_under_a_wrong_name(kind: SigType) -> None:
     """Another name over the same key and signature does not hold, whether the id is kept or computed anew."""
     key, alias = witness_key("w1", kind), witness_key("w2", kind)
-    signature = cosign(OURS, key, 7)
+    signature = cosign(OURS, key, 1679315147)
     with pytest.raises(UntrustedError):
         cosigned_at(OURS, alias.verifier, signature)
     with pytest.raises(UntrustedError):
@@ -90,9 +91,9 @@ def test_mldsa_commits_to_the_name() -> None:
     """Moved to another name with that name's id, the Ed25519 type still holds and the ML-DSA type does not."""
     for kind, holds in zip(KINDS, (True, False), strict=True):
         key, alias = witness_key("w1", kind), witness_key("w2", kind)
-        moved = Signature("w2", alias.verifier.key_id, cosign(OURS, key, 7).data)
+        moved = Signature("w2", alias.verifier.key_id, cosign(OURS, key, 1679315147).data)
         try:
-            assert cosigned_at(OURS, alias.verifier, moved) == 7
+            assert cosigned_at(OURS, alias.verifier, moved) == 1679315147
             assert holds
         except UntrustedError:
             assert not holds
@@ -104,21 +105,21 @@ def test_signed_message_of_the_specification() -> None:
     data = cosign(checkpoint, key, 1679315147).data
     key.verifier.verify(b"cosignature/v1\ntime 1679315147\n" + TEXT.encode(), data[8:])
     assert len(data) == 72
-    assert len(cosign(checkpoint, witness_key("w", SigType.MLDSA44_COSIGNATURE), 1).data) == 8 + 2420
+    assert len(cosign(checkpoint, witness_key("w", SigType.MLDSA44_COSIGNATURE), 1679315147).data) == 8 + 2420
 
 
 def test_signed_structure_of_the_specification() -> None:
     """The ML-DSA type signs the structure that tlog-cosignature defines, with start 0."""
     key, checkpoint = witness_key("w", SigType.MLDSA44_COSIGNATURE), Checkpoint.parse(TEXT)
     origin = b"example.com/behind-the-sofa"
-    message = b"subtree/v1\n\0" + b"\x01w" + (9).to_bytes(8, "big") + bytes([len(origin)]) + origin
+    message = b"subtree/v1\n\0" + b"\x01w" + (1679315147).to_bytes(8, "big") + bytes([len(origin)]) + origin
     message += bytes(8) + (20852163).to_bytes(8, "big") + base64.b64decode(TEXT.split("\n")[2])
-    key.verifier.verify(message, cosign(checkpoint, key, 9).data[8:])
+    key.verifier.verify(message, cosign(checkpoint, key, 1679315147).data[8:])
 
 
 def test_a_log_key_does_not_cosign() -> None:
     """A key for plain notes makes no cosignature, and a name that is too long for the structure is refused."""
     with pytest.raises(MalformedError):
-        cosign(OURS, log_key(), 1)
+        cosign(OURS, log_key(), 1679315147)
     with pytest.raises(RefbusError):
-        cosign(OURS, witness_key("w" * 256, SigType.MLDSA44_COSIGNATURE), 1)
+        cosign(OURS, witness_key("w" * 256, SigType.MLDSA44_COSIGNATURE), 1679315147)

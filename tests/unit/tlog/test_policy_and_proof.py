@@ -17,6 +17,7 @@ from support.logs import NaiveTrees, entries, head_of, log_key, witness_key
 DATA = entries(11)
 HEAD = head_of(DATA)
 CHECKPOINT = Checkpoint("audit.kz.example/2026b", HEAD.size, HEAD.root)
+AT_S = 1_800_000_000
 LOG = log_key()
 KG, TM, UZ = (witness_key(f"witness.{cc}.example", seed=seed) for cc, seed in (("kg", 3), ("tm", 4), ("uz", 5)))
 UZ_PQ = witness_key("witness.uz.example", SigType.MLDSA44_COSIGNATURE, 6)
@@ -34,7 +35,7 @@ quorum abroad
 POLICY = Policy.parse(FILE.encode())
 
 
-def cosigned(*witnesses: SignerKey, at_s: int = 1000, key: SignerKey = LOG) -> Note:
+def cosigned(*witnesses: SignerKey, at_s: int = AT_S, key: SignerKey = LOG) -> Note:
     """Return the checkpoint, signed by the log and by witnesses a second apart."""
     lines = [cosign(CHECKPOINT, each, at_s + number) for number, each in enumerate(witnesses)]
     return sign_checkpoint(CHECKPOINT, key).with_signatures(lines)
@@ -49,11 +50,11 @@ def code_of(note: Note, policy: Policy = POLICY, now_s: int | None = None) -> Co
 
 @pytest.mark.parametrize(
     ("witnesses", "since_s"),
-    [((KG, TM), 1000), ((KG, UZ, UZ_PQ), 1000), ((KG, TM, UZ, UZ_PQ), 1001)],
+    [((KG, TM), AT_S), ((KG, UZ, UZ_PQ), AT_S), ((KG, TM, UZ, UZ_PQ), AT_S + 1)],
 )
 def test_quorum(witnesses: tuple[SignerKey, ...], since_s: int) -> None:
     """Two of the three countries are enough; the time is the oldest of the two newest that make the quorum."""
-    seen = POLICY.check(cosigned(*witnesses), now_s=2000)
+    seen = POLICY.check(cosigned(*witnesses), now_s=AT_S + 1000)
     assert seen.checkpoint == CHECKPOINT
     assert len(seen.times_s) == len(witnesses)
     assert seen.quorum_at_s == since_s
@@ -68,9 +69,9 @@ def test_no_quorum(witnesses: tuple[SignerKey, ...]) -> None:
 def test_attacks_on_cosignatures() -> None:
     """False, future and foreign signatures do not make a quorum."""
     other = Checkpoint(CHECKPOINT.origin, HEAD.size, bytes(32))
-    false = cosigned(KG).with_signatures([cosign(other, TM, 1000)])
+    false = cosigned(KG).with_signatures([cosign(other, TM, AT_S)])
     assert code_of(false) is Code.SIGNATURE_INVALID
-    assert code_of(cosigned(KG, TM), now_s=1000) is Code.SIGNATURE_INVALID
+    assert code_of(cosigned(KG, TM), now_s=AT_S) is Code.SIGNATURE_INVALID
     assert code_of(cosigned(KG, witness_key("witness.tm.example", seed=9))) is Code.QUORUM_MISSING
     assert code_of(cosigned(KG, witness_key("witness.xx.example", seed=4))) is Code.QUORUM_MISSING
 
@@ -88,7 +89,7 @@ def test_key_reused_across_types() -> None:
     """A key that signs plain notes does not count as a witness, though its public key is the same."""
     plain = SignerKey("witness.kg.example", SigType.ED25519, bytes([3]) * 32)
     note = cosigned(TM)
-    line = replace(cosign(CHECKPOINT, KG, 1000), key_id=plain.verifier.key_id)
+    line = replace(cosign(CHECKPOINT, KG, AT_S), key_id=plain.verifier.key_id)
     assert code_of(note.with_signatures([line])) is Code.QUORUM_MISSING
 
 
@@ -96,7 +97,7 @@ def test_a_log_may_sign_with_ml_dsa() -> None:
     """A log whose key in the policy is of the ML-DSA type signs as a cosigner does."""
     key = SignerKey(CHECKPOINT.origin, SigType.MLDSA44_COSIGNATURE, bytes([8]) * 32)
     policy = Policy.parse(f"log {key.verifier.vkey}\nquorum none\n".encode())
-    seen = policy.check(Note(CHECKPOINT.text, (cosign(CHECKPOINT, key, 5),)))
+    seen = policy.check(Note(CHECKPOINT.text, (cosign(CHECKPOINT, key, AT_S),)))
     assert (seen.checkpoint, seen.quorum_at_s) == (CHECKPOINT, None)
     with pytest.raises(UncheckableError):
         policy.check(sign_checkpoint(CHECKPOINT, LOG))

@@ -52,17 +52,17 @@ def test_another_spelling_is_refused(content: bytes, code: Code) -> None:
         ("text", 5),
         ("text", "x" * 201),
         ("text", "line\nbreak"),
-        ("integer", True),
-        ("integer", -1),
-        ("integer", "1"),
-        ("integer", 2**53),
+        ("time_ms", True),
+        ("time_ms", -1),
+        ("time_ms", "1"),
+        ("time_ms", 2**53),
         ("flag", 1),
         ("flag", "true"),
         ("texts", ["b", "a"]),
         ("texts", ["a", "a"]),
         ("texts", "a"),
         ("texts", [1]),
-        ("optional_integer", "1"),
+        ("optional_time_ms", "1"),
     ],
 )
 def test_a_field_of_another_kind_is_refused(method: str, value: object) -> None:
@@ -82,7 +82,7 @@ def test_base64_of_the_right_size_is_taken() -> None:
     """Three bytes come out as they went in, and null is None where it may be."""
     assert Fields({"name": b64(b"abc")}, "test").raw("name", 3) == b"abc"
     assert Fields({"name": None}, "test").optional_raw("name", 3) is None
-    assert Fields({"name": None}, "test").optional_integer("name") is None
+    assert Fields({"name": None}, "test").optional_time_ms("name") is None
 
 
 @pytest.mark.parametrize("value", ["AB", "a", "abc", "0x", " 1", 12])
@@ -95,7 +95,7 @@ def test_hexadecimal_is_lower_case_and_exact(value: object) -> None:
 def test_an_unknown_field_is_refused_without_quoting_it() -> None:
     """What nobody asked for is an error, and its name (which may be anything) is not repeated."""
     fields = Fields({"known": 1, "secret name": 2}, "test")
-    fields.integer("known")
+    fields.integer("known", 0, 9)
     with pytest.raises(RefbusError) as caught:
         fields.done()
     assert caught.value.code is Code.MALFORMED

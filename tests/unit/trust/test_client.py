@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuf.api.metadata import DelegatedRole, Timestamp
+from tuf.api.metadata import DelegatedRole, Snapshot, Timestamp
 from tuf.ngclient import Updater
 
+from refbus.core.bounds import VERSION
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.trust import repository
 from refbus.trust.loader import TrustStore
@@ -98,7 +99,7 @@ def test_a_target_without_sha256_is_left_out(fed: Lab, store: TrustStore) -> Non
     assert [(item.path, item.code) for item in store.problems] == [(f"uz/{SHELTER}.json", Code.DIRECTORY_INVALID)]
 
 
-@pytest.mark.parametrize("published", [None, "yesterday", -1, True])
+@pytest.mark.parametrize("published", [None, "yesterday", -1, True, 0, 2**53, 2**63, 10**400])
 def test_a_timestamp_says_when_it_was_published(
     fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch, published: object
 ) -> None:
@@ -155,3 +156,30 @@ def test_an_oversize_pinned_root_is_refused(tmp_path: Path) -> None:
     """The one file that a person brings is bounded too."""
     with pytest.raises(Exception, match="too large"):
         TrustStore.create(tmp_path / "reader", b" " * 600_000).load(NOW_MS)
+
+
+@pytest.mark.parametrize("version", [VERSION.high + 1, 2**53, 2**63, 10**400], ids=["bound", "2^53", "2^63", "10^400"])
+@pytest.mark.parametrize("place", ["timestamp", "its snapshot", "a country in the snapshot"])
+def test_a_version_out_of_bounds_is_never_kept(
+    fed: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, version: int
+) -> None:
+    """TUF takes no lower version after a higher one: a huge one is refused before it can be the last for ever."""
+    real, store = repository._signed, fed.store(tmp_path / "reader")
+    read(store, fed.files())
+
+    def forge(signed: Any, signer: Any) -> bytes:
+        if isinstance(signed, Timestamp) and place == "timestamp":
+            signed.version = version
+        elif isinstance(signed, Timestamp) and place == "its snapshot":
+            signed.snapshot_meta.version = version
+        elif isinstance(signed, Snapshot) and place == "a country in the snapshot":
+            signed.meta["uz.json"].version = version
+        return real(signed, signer)
+
+    with monkeypatch.context() as forging:
+        forging.setattr(repository, "_signed", forge)
+        _publish(fed, UZ, lambda country: country.targets.clear())
+        _refused(store, fed)
+    kept = [path.read_bytes() for path in (tmp_path / "reader" / "tuf").glob("*.json")]
+    assert kept
+    assert not any(str(version).encode() in content for content in kept)

@@ -273,7 +273,7 @@ def test_files_round_trip() -> None:
     second = endorse_signing(ORG, signing_pair("plain", mldsa=False), (START + 1, START + DAY_MS), PAIR)
     file = _with(FILE, signing=(*FILE.signing, second))
     assert MemberFile.parse(file.encode()) == file
-    enrolment = dataclasses.replace(ENROLMENT, revoked={KEM.kid: 5, PAIR.kid: 6})
+    enrolment = dataclasses.replace(ENROLMENT, revoked={KEM.kid: NOW_MS + 5, PAIR.kid: NOW_MS + 6})
     assert Enrolment.parse(enrolment.encode()) == enrolment
     assert load_member(file.encode(), ENROLMENT.encode()).org_id == ORG
 
@@ -311,7 +311,7 @@ def test_keys_are_listed_oldest_first() -> None:
 def test_an_enrolment_file_lists_in_one_order(old: bytes) -> None:
     """A list that is not sorted, or holds something twice, is refused."""
     two = dataclasses.replace(
-        ENROLMENT, first_keys=(b"\1" * 32, b"\2" * 32), revoked={KeyId(b"\1" * 16): 1, KEM.kid: 2}
+        ENROLMENT, first_keys=(b"\1" * 32, b"\2" * 32), revoked={KeyId(b"\1" * 16): NOW_MS, KEM.kid: NOW_MS}
     )
     content = dataclasses.replace(two).encode()
     name = old.split(b'"')[1]
