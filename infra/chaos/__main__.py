@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chaos.auditors import AuditorsScenario
 from chaos.controls import CONTROLS, Control
 from chaos.deadlines import DeadlinesScenario
+from chaos.floods import FloodScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
 from chaos.result import Result, heading, verdict, write
@@ -23,8 +24,8 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
-Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario
-ALL = (*OWN, DeadlinesScenario(), OfficesScenario(), AuditorsScenario())
+Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | FloodScenario
+ALL = (*OWN, DeadlinesScenario(), OfficesScenario(), AuditorsScenario(), FloodScenario())
 EVENTS = 20_000
 SEED = 20_260_501
 
