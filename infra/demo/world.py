@@ -17,6 +17,7 @@ from refbus.clock import clock_from
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, RefbusError
+from refbus.files import write_whole
 from refbus.resources import data_dir
 from refbus.trust import changes
 from refbus.trust.ceremony import (
@@ -26,7 +27,6 @@ from refbus.trust.ceremony import (
     publish_for_development,
 )
 from refbus.trust.description import read_description
-from refbus.trust.files import write_whole
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
 from refbus.trust.policy import compile_policy

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from refbus.audit.export import Exported
 from refbus.errors import Code, SetupError
+from refbus.files import create, store_errors
 from refbus.store import erased as lists
 from refbus.store.engine import Database
-from refbus.trust.files import store_errors
 from refbus_auditor import ledger
 from refbus_auditor.erasing import name_of
-from refbus_auditor.home import ERASED
+from refbus_auditor.home import ERASED, MIGRATIONS
 
 
 def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
@@ -24,12 +23,12 @@ def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     StoreError.
     """
     gone = lists.noted(home / ERASED)
-    database = Database.read_only(home / "store" / "auditor.db")
+    database = Database.read_only(home / "store" / "auditor.db", MIGRATIONS)
     count = 0
     try:
         with (
-            store_errors(),
-            os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as output,
+            store_errors(file.name),
+            create(file) as output,
             database.reading() as connection,
         ):
             for log in ledger.shards(connection):

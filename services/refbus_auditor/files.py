@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from refbus.errors import Code, UntrustedError
+from refbus.files import remove_drafts
 from refbus.tlog.hashing import HASH_SIZE
 from refbus.tlog.tiles import WIDTH, Tile
-from refbus.trust.files import remove_drafts
 
 CHECKPOINT: Final = "checkpoint"
 _CACHED: Final = 1024

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from refbus.errors import Code, SetupError, StoreError, UntrustedError
+from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
@@ -24,7 +25,6 @@ from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note
 from refbus.tlog.proofs import Head
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, split_hashes, tile_of, tiles_after
-from refbus.trust.files import write_whole
 from refbus_auditor import ledger
 from refbus_auditor.files import CHECKPOINT, LogFolder
 from refbus_auditor.ledger import Shard

@@ -18,6 +18,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.checkpoint import Checkpoint
@@ -28,7 +29,6 @@ from refbus.tlog.note import Note, Signature
 from refbus.tlog.proofs import Head
 from refbus.tlog.witness import AddCheckpoint, OtherSizeError, check, origin_hash
 from refbus.trust.auditing import audit_keys
-from refbus.trust.files import write_whole
 from refbus_auditor.store.tables import witnessed
 
 _log = logging.getLogger("refbus.auditor.witness")

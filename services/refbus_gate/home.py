@@ -19,6 +19,7 @@ from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.node.statekey import state_key
 from refbus.store import erased
 from refbus.store.audit_keys import AuditKeys
@@ -110,5 +111,4 @@ def order_replay(folder: Path, decision_id: str) -> None:
     """Leave an order to replay a decision (32 hexadecimal digits) for the running gate. Raises SetupError USAGE."""
     if len(decision_id) != 32 or not set(decision_id) <= set("0123456789abcdef"):
         raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
-    (folder / "replay").mkdir(mode=0o700, exist_ok=True)
-    (folder / "replay" / decision_id).touch()
+    write_whole(folder / "replay" / decision_id, b"")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from refbus.bus.port import Reader
 from refbus.errors import MalformedError, RefbusError, TransportError
-from refbus.trust.files import write_whole
+from refbus.files import write_whole
 from refbus.trust.loader import TrustStore
 from refbus.wire.logs import WitnessMail
 from refbus.wire.transport import DirectoryFile

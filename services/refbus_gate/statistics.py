@@ -17,9 +17,9 @@ from refbus.core.directory import MEMBER_ROLES, Directory
 from refbus.core.ids import CountryCode
 from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
 from refbus.errors import Code, SetupError
+from refbus.files import create, write_whole
 from refbus.store.node import NodeStore
 from refbus.store.reads import every_fact
-from refbus.trust.files import write_whole
 from refbus_gate.remembered import decode_referral
 from refbus_gate.timetable import country_of
 from refbus_gate.view import REFERRAL
@@ -52,8 +52,8 @@ def first_edition(folder: Path, year: int, make: Callable[[], str]) -> str:
 def write_edition(edition: str, file: Path) -> None:
     """Write an edition. Raises SetupError USAGE when the file exists, FILE_UNREADABLE when it cannot be written."""
     try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(edition)
+        with create(file) as out:
+            out.write(edition.encode())
     except FileExistsError:
         raise SetupError(Code.USAGE, f"{file.name} exists: an edition is never replaced") from None
     except OSError as error:

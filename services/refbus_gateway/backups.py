@@ -1,106 +1,178 @@
-"""Copying a home to a folder and back. Key files stay encrypted; the store stays sealed under its key.
+"""Copying a home to a folder, and believing such a folder (docs/spec/backup.md). Bringing it back is `restoring`.
 
-A backup holds the case keys of its day. So erased cases are written to a list beside the store as well, and restoring
-erases again whatever that list names: in the backup's own list and in the home that is being replaced.
+Key files stay encrypted, the store stays sealed under its key. The manifest lists the SHA-256 of every file and is
+itself under a MAC whose key comes from the store key: who does not know the passphrase cannot change a file unseen.
+
+Cases that are erased after the backup are written to the list `erased` in it too, as long as the medium is there.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
+import os
 import shutil
-import sqlite3
-from contextlib import closing
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from refbus.crypto.framing import sha256
-from refbus.errors import Code, SetupError, StoreError
+from refbus.core.ids import OrgId
+from refbus.crypto import keyfile
+from refbus.crypto.secretbox import KEY_SIZE, StateKey
+from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.files import TEMPORARY, append_lines, copy_whole, flush_folder, sha256_of, store_errors, write_whole
 from refbus.store import erased as lists
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.home import Home, read_json_object, read_limited, write_private
+from refbus_gateway.home import LEFT_OUT, Home, read_json_object
+from refbus_gateway.keyring import store_label
 
 MANIFEST: Final = "backup.json"
-_FORMAT: Final = "refbus-backup/1"
-_LIMIT: Final = 1 << 30
-_SKIP: Final = {"sync.lock", "store.db", "store.db-wal", "store.db-shm", "lock"}
+ERASED: Final = "erased"
+STORE: Final = "store.db"
+_FORMAT: Final = "refbus-backup/2"
+_UNPROVEN_FORMAT: Final = "refbus-backup/1"
+_MANIFEST_LIMIT: Final = 8_388_608
+_CONTEXT: Final = b"refbus-gateway/backup/2"
+_STORE_FILES: Final = frozenset({STORE, f"{STORE}-wal", f"{STORE}-shm"})
+_MOST_PLACES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What is known of a backup. `proven`: whoever wrote it had the store key of this organisation.
+
+    `made_ms`: UTC; `generation`: of the store in it, "" in a backup of the first format.
+    """
+
+    org_id: OrgId
+    made_ms: int
+    generation: str
+    proven: bool
 
 
 def back_up(gateway: Gateway, target: Path) -> int:
     """Write a backup of the whole home to the new folder `target`; return how many files it has.
 
-    Raises SetupError USAGE when the folder exists, StoreError.
+    It is made under another name and takes its own when it is whole and flushed. Raises SetupError USAGE when the
+    folder exists or lies inside of the home, StoreError.
     """
+    home, target = gateway.home.path.resolve(), target.resolve()
     if target.exists():
         raise SetupError(Code.USAGE, "the folder for the backup exists already")
-    try:
-        shutil.copytree(gateway.home.path, target, ignore=lambda _folder, names: _SKIP & set(names))
-        target.chmod(0o700)
-    except (OSError, shutil.Error) as error:
-        raise StoreError(Code.STORE_FAILED, type(error).__name__) from None
-    gateway.store.database.copy_to(target / "store.db")
-    (target / "store.db").chmod(0o600)
-    hashes = {path: sha256(read_limited(target / path, _LIMIT)).hex() for path in _files(target)}
-    manifest = {"format": _FORMAT, "org_id": gateway.me, "made_ms": gateway.now_ms(), "files": hashes}
-    write_private(target / MANIFEST, json.dumps(manifest, indent=2).encode())
-    return len(hashes)
+    if target.is_relative_to(home):
+        raise SetupError(Code.USAGE, "a backup cannot lie inside of the home that it is of")
+    draft = target.with_name(f".{target.name}.writing")
+    with store_errors(target.name):
+        if draft.exists():
+            shutil.rmtree(draft)
+    hashes = {path: digest.hex() for path in home_files(home) if (digest := _copy(home / path, draft / path))}
+    gateway.store.database.copy_to(draft / STORE)
+    hashes[STORE] = sha256_of(draft / STORE).hex()
+    listed = hashes.pop(ERASED, None)
+    manifest = {
+        "format": _FORMAT,
+        "org_id": gateway.me,
+        "made_ms": gateway.now_ms(),
+        "generation": gateway.generation,
+        "files": hashes,
+    }
+    proof = _mac(gateway.keys.store, manifest)
+    write_whole(draft / MANIFEST, json.dumps({**manifest, "mac": proof}, indent=2).encode())
+    with store_errors(target.name):
+        draft.rename(target)
+        flush_folder(target.parent)
+    append_lines(gateway.home.backups, f"{target}\n".encode())
+    return len(hashes) + (listed is not None)
 
 
-def check(source: Path) -> str:
-    """Return whose backup this is. Raises SetupError BACKUP_INVALID when a file is missing, changed or extra."""
-    manifest = read_json_object(source / MANIFEST, 8_388_608, Code.BACKUP_INVALID)
-    files = manifest.get("files")
-    if manifest.get("format") != _FORMAT or not isinstance(files, dict):
+def check(folder: Path, passphrase: str, *, unproven: bool = False) -> Backup:
+    """Return whose backup this is. `unproven` takes one that does not prove who wrote it.
+
+    Raises SetupError: BACKUP_INVALID when a file is missing, changed or extra, BACKUP_UNPROVEN, KEYFILE_*.
+    """
+    manifest = dict(read_json_object(folder / MANIFEST, _MANIFEST_LIMIT, Code.BACKUP_INVALID))
+    mac, files = manifest.pop("mac", None), manifest.get("files")
+    old = manifest.get("format") == _UNPROVEN_FORMAT
+    if (manifest.get("format") != _FORMAT and not old) or not isinstance(files, dict):
         raise SetupError(Code.BACKUP_INVALID, MANIFEST)
-    if set(files) != set(_files(source)):
+    key = _store_key(folder, passphrase)
+    if not old and (not isinstance(mac, str) or not hmac.compare_digest(mac, _mac(key, manifest))):
+        raise SetupError(Code.BACKUP_INVALID, f"{MANIFEST} was not written with the keys of this organisation")
+    if old and not unproven:
+        raise SetupError(Code.BACKUP_UNPROVEN, _UNPROVEN_FORMAT)
+    _check_files(folder, files)
+    made_ms, org_id = manifest.get("made_ms"), Home(folder).member.identity().org_id
+    if org_id != manifest.get("org_id") or not isinstance(made_ms, int):
+        raise SetupError(Code.BACKUP_INVALID, MANIFEST)
+    return Backup(org_id, made_ms, str(manifest.get("generation", "")), proven=not old)
+
+
+def note_erased(home: Home, names: list[bytes]) -> None:
+    """Write down in every backup that is within reach that these cases (32 bytes each) are erased."""
+    for folder in places(home):
+        if (folder / MANIFEST).is_file():
+            with suppress(StoreError):  # a stick that is full or read-only: the home's own list has it
+                lists.note(folder / ERASED, names)
+
+
+def places(home: Home) -> list[Path]:
+    """Return where the last backups of a home were written, the newest first."""
+    try:
+        lines = home.backups.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [Path(line) for line in dict.fromkeys(reversed(lines)) if line][:_MOST_PLACES]
+
+
+def erased_beside(folder: Path) -> frozenset[str]:
+    """Return what the lists of this backup and of all others in the same place name. Raises StoreError."""
+    found = lists.noted(folder / ERASED)
+    with suppress(OSError):
+        for other in folder.resolve().parent.iterdir():
+            if (other / MANIFEST).is_file():
+                found |= lists.noted(other / ERASED)
+    return found
+
+
+def home_files(home: Path) -> list[str]:
+    """Return the files of a home that are copied as they are: all but the store, locks and drafts."""
+    found = [path for path in sorted(home.rglob("*")) if path.is_file() and not path.name.startswith(TEMPORARY)]
+    names = [path.relative_to(home).as_posix() for path in found]
+    return [name for name in names if name not in _STORE_FILES and name.rpartition("/")[2] not in LEFT_OUT]
+
+
+def _check_files(folder: Path, files: dict[str, Any]) -> None:
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if set(files) - {ERASED} != found - {MANIFEST, ERASED}:
         raise SetupError(Code.BACKUP_INVALID, "files are missing or were added")
     for path, digest in files.items():
-        if sha256(read_limited(source / path, _LIMIT)).hex() != digest:
+        if path != ERASED and sha256_of(folder / path).hex() != digest:
             raise SetupError(Code.BACKUP_INVALID, path)
-    _check_database(source / "store.db")
-    return str(manifest.get("org_id"))
 
 
-def restore(source: Path, home: Home) -> str:
-    """Make `home`, which must not exist or be of the same organisation, what the backup holds; return the organisation.
-
-    Cases that were erased after the backup, as far as the present home knows, are erased again when it is next opened.
-    Raises SetupError BACKUP_INVALID, USAGE; StoreError.
-    """
-    org_id = check(source)
-    erased = lists.noted(home.erased) | lists.noted(Home(source).erased)
-    if home.path.exists():
-        _require_same(home, org_id)
-    fresh = home.path.with_name(f".{home.path.name}.restoring")
+def _copy(source: Path, target: Path) -> bytes | None:
+    """Copy one file; None when it went away meanwhile, as files of the directory do."""
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(MANIFEST))
-        fresh.chmod(0o700)
-        write_private(Home(fresh).erased, lists.encode(erased))
-        if home.path.exists():
-            home.path.rename(home.path.with_name(f"{home.path.name}.before-restore"))
-        fresh.rename(home.path)
-    except OSError as error:
-        raise StoreError(Code.STORE_FAILED, type(error).__name__) from None
-    return org_id
+        return copy_whole(source, target)
+    except StoreError:
+        if os.path.lexists(source):
+            raise
+        return None
 
 
-def _check_database(path: Path) -> None:
+def _store_key(folder: Path, passphrase: str) -> StateKey:
+    label, secret = keyfile.load(Home(folder).store_key, passphrase)
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
-            healthy = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
-    except sqlite3.Error:
-        healthy = False
-    if not healthy:
-        raise SetupError(Code.BACKUP_INVALID, path.name)
+        expected = store_label(Home(folder).member.identity().org_id)
+    except RefbusError:
+        raise SetupError(Code.BACKUP_INVALID, "org.json") from None
+    if label != expected or len(secret) != KEY_SIZE:
+        raise SetupError(Code.BACKUP_INVALID, "keys/store.key belongs to another organisation")
+    return StateKey(secret)
 
 
-def _require_same(home: Home, org_id: str) -> None:
-    if (home.path / "org.json").is_file() and home.member.identity().org_id != org_id:
-        raise SetupError(Code.BACKUP_INVALID, "the backup is of another organisation")
-    if home.path.with_name(f"{home.path.name}.before-restore").exists():
-        raise SetupError(Code.USAGE, "an earlier *.before-restore folder is in the way: look at it and move it")
-
-
-def _files(folder: Path) -> list[str]:
-    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return sorted(path for path in found if path != MANIFEST)
+def _mac(key: StateKey, manifest: dict[str, Any]) -> str:
+    """Return the MAC of a manifest without its own, over its JSON with sorted names and no blanks."""
+    content = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return key.lookup(_CONTEXT, content).hex()

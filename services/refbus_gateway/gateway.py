@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from contextlib import ExitStack, closing
+from typing import IO, Final
 
 from refbus.clock import Clock, Standing
 from refbus.core.directory import CountryPolicy, Directory, Organisation
@@ -15,6 +16,7 @@ from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
 from refbus_gateway.observing import Observer
+from refbus_gateway.store import generation
 from refbus_gateway.store.session import Store
 
 
@@ -31,6 +33,8 @@ class Gateway:
         self.country: Final[CountryCode] = identity.country
         self.observer = Observer()
         self.clock: Final = clock
+        self.generation: Final = generation.of(store)
+        self._held: list[IO[bytes]] = []
         self.jumps: list[Standing] = []
         """Jumps of the clock that no alarm tells of yet."""
         clock.directory = self.newest_directory
@@ -129,9 +133,15 @@ class Gateway:
         if Code.CLOCK_JUMPED in standing.codes:
             self.jumps.append(standing)
 
+    def close_with(self, lock: IO[bytes]) -> None:
+        """Let go of this lock of the home when everything else is released."""
+        self._held.append(lock)
+
     def close(self) -> None:
-        """Release the store."""
+        """Release the store, then the home."""
         self.store.close()
+        while self._held:
+            self._held.pop().close()
 
 
 def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) -> Gateway:
@@ -140,10 +150,15 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
     A `clock` that only gives UTC ms is believed as it is.
     A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
     """
-    keys = Keyring.unlock(home, passphrase)
-    store = Store(home.store_path, keys.store)
-    judged = clock if isinstance(clock, Clock) else Clock.of(clock)
-    erasure.again(home.erased, store, judged.now_ms())
-    gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
-    gateway.load_directory()
-    return gateway
+    home.require()
+    with ExitStack() as stack:
+        lock = stack.enter_context(home.hold())
+        keys = Keyring.unlock(home, passphrase)
+        store = stack.enter_context(closing(Store(home.store_path, keys.store)))
+        judged = clock if isinstance(clock, Clock) else Clock.of(clock)
+        erasure.again(home.erased, store, judged.now_ms())
+        gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
+        gateway.load_directory()
+        gateway.close_with(lock)
+        stack.pop_all()
+        return gateway

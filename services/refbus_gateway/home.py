@@ -6,7 +6,9 @@ gateway.json                               where the broker is, what to run when
 store.db                                   the store
 erased                                     ids of erased cases, kept out of backups' reach
 evidence/                                  two files of the directory under one version, if there ever were
+backups                                    where the last backups were written
 sync.lock                                  held by the one process that talks to the broker
+use.lock                                   held together by all commands; a restore wants it alone
 """
 
 from __future__ import annotations
@@ -18,15 +20,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from refbus.core.documents import read_json
-from refbus.errors import Code, MalformedError, SetupError, StoreError
-from refbus.trust.files import write_whole
+from refbus.errors import Code, MalformedError, SetupError
+from refbus.files import open_lock, store_errors, write_whole
 from refbus.trust.homes import Home as MemberHome
 
 _CONFIG_LIMIT: Final = 65_536
 MOST_EVIDENCE: Final = 64
+SETTINGS: Final = "gateway.json"
+CLOCK: Final = frozenset({"clock.json", "clock.accepted"})
+LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "lock"}) | CLOCK
+"""Files that no backup has: locks, and what this computer's clock was believed to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +78,44 @@ class Home:
         self.erased: Final = path / "erased"
         self.officers: Final = path / "officers"
         self._evidence = path / "evidence"
-        self._config = path / "gateway.json"
+        self.backups: Final = path / "backups"
+        self.settings_path: Final = path / SETTINGS
 
     def require(self) -> None:
         """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home."""
         if not (self.path / "org.json").is_file():
-            raise SetupError(Code.HOME_NOT_FOUND, str(self.path))
+            whole = self.path.resolve()
+            cut = whole.with_name(f".{whole.name}.restored").is_dir() and not whole.exists()
+            raise SetupError(Code.HOME_NOT_FOUND, "a restore was cut: give it again" if cut else str(self.path))
+
+    def hold(self) -> IO[bytes]:
+        """Hold this home together with other commands until the file is closed; a restore waits for nobody to.
+
+        Raises SetupError HOME_IN_USE while a restore is at work, StoreError.
+        """
+        while True:
+            with store_errors("use.lock"):
+                lock = open_lock(self.path / "use.lock")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock.fileno()), os.stat(self.path / "use.lock")):
+                    return lock
+            except BlockingIOError:
+                lock.close()
+                raise SetupError(Code.HOME_IN_USE, "refbus restore is at work here") from None
+            except FileNotFoundError:  # the home was moved in this moment
+                pass
+            lock.close()
+            self.require()
 
     def config(self) -> Config:
         """Return what a person set here; the defaults when nothing was set. Raises SetupError."""
-        return Config.parse(read_limited(self._config, _CONFIG_LIMIT)) if self._config.is_file() else Config()
+        path = self.settings_path
+        return Config.parse(read_limited(path, _CONFIG_LIMIT)) if path.is_file() else Config()
 
     def save_config(self, config: Config) -> None:
         """Replace `gateway.json` in one step. Raises StoreError."""
-        write_private(self._config, config.encode())
+        write_whole(self.settings_path, config.encode())
 
     def keep_evidence(self, name: str, content: bytes) -> None:
         """Keep a file that convicts somebody, as received; the first MOST_EVIDENCE stay. Raises StoreError."""
@@ -96,7 +126,7 @@ class Home:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the right to talk to the broker for this home. Raises SetupError HOME_IN_USE when it is taken."""
-        with (self.path / "sync.lock").open("a", encoding="ascii") as lock:
+        with open_lock(self.path / "sync.lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -119,20 +149,6 @@ def read_limited(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
     return content
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file (mode 0600) in one step and flush it to the disk. Raises StoreError STORE_FULL or STORE_FAILED."""
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise StoreError(Code.STORE_FULL if error.errno == 28 else Code.STORE_FAILED, path.name) from None
 
 
 def read_json_object(path: Path, limit: int, code: Code) -> Mapping[str, Any]:

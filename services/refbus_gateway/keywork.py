@@ -15,6 +15,7 @@ from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
+from refbus.files import write_whole
 from refbus.trust import enrolment
 from refbus.trust.enrolment import Profile
 from refbus.trust.history import keep_ms
@@ -22,7 +23,7 @@ from refbus.trust.homes import Home as MemberHome
 from refbus.trust.homes import Identity
 from refbus.trust.rotation import Duty, Task, duties
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.home import Home, read_limited, write_private
+from refbus_gateway.home import Home, read_limited
 
 REQUEST_FILE = "enrolment-request.json"
 _LIMIT = 65_536
@@ -52,7 +53,7 @@ def init(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
     member.save_signing(pair, passphrase)
     member.save_kem(kem, passphrase)
     request = enrolment.make_request(profile, pair, kem, now_ms)
-    write_private(home.path / REQUEST_FILE, request)
+    write_whole(home.path / REQUEST_FILE, request)
     return request
 
 

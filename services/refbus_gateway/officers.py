@@ -17,10 +17,11 @@ from refbus.crypto import keyfile
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.wire.codelists import code_list
 from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.home import Home, read_json_object, read_limited, write_private
+from refbus_gateway.home import Home, read_json_object, read_limited
 
 _DAY_MS: Final = 86_400_000
 ROLL_DAYS: Final = MOST_ROLL_DAYS - 10
@@ -39,7 +40,6 @@ def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: in
     """Make a key for an officer, and sign the roll anew with it. Raises SetupError USAGE for an unknown role."""
     require_role(role)
     pair = SigningPair(secrets.token_bytes(32), None)
-    home.officers.mkdir(mode=0o700, exist_ok=True)
     path = home.officers / f"{pair.kid.hex()}.key"
     keyfile.save(path, passphrase, _label(gateway), pair.secret, memory_kib=memory_kib)
     officer = Officer(pair.kid, pair.public_ed25519, role)
@@ -68,7 +68,7 @@ def renew(gateway: Gateway, home: Home) -> SignedRoll:
     now_ms = gateway.now_ms()
     roll = OfficerRoll(gateway.me, now_ms, now_ms + ROLL_DAYS * _DAY_MS, tuple(_officers(home)))
     signed = sign_roll(roll, gateway.keys.signer(gateway.directory(), gateway.me, now_ms))
-    write_private(home.officers / "roll", encode_signed_roll(signed))
+    write_whole(home.officers / "roll", encode_signed_roll(signed))
     return signed
 
 
@@ -119,4 +119,4 @@ def _officers(home: Home) -> list[Officer]:
 
 def _save(home: Home, officers: list[Officer]) -> None:
     rows = [{"kid": each.kid.hex(), "ed25519": each.ed25519.hex(), "role": each.role} for each in officers]
-    write_private(home.officers / "officers.json", json.dumps({"officers": rows}, indent=2).encode())
+    write_whole(home.officers / "officers.json", json.dumps({"officers": rows}, indent=2).encode())

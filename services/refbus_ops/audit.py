@@ -10,11 +10,11 @@ from refbus.core.directory import Organisation, OrgRole
 from refbus.core.ids import parse_country
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
+from refbus.files import write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.auditing import audit_keys, policy_text
 from refbus.trust.auditkeys import LEAST_AHEAD, AuditKeys, audit_key_id, check_log_name
 from refbus.trust.enrolment import make_audit_update
-from refbus.trust.files import write_whole
 from refbus.trust.homes import Home
 from refbus_ops.context import Operator
 from refbus_ops.directory import read_passphrase

@@ -9,9 +9,9 @@ import click
 from refbus.audit.directorylog import DirectoryLog, read_directory_log
 from refbus.audit.sources import source_of
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.tlog.policy import Policy
 from refbus.trust.ceremony import FederationPaths
-from refbus.trust.files import write_whole
 from refbus.trust.layout import is_metadata, list_files
 
 PROOF_SUFFIX = ".tlog-proof"

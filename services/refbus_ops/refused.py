@@ -16,8 +16,9 @@ import click
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
-from refbus.errors import Code, SetupError, StoreError, TransportError
+from refbus.errors import Code, SetupError, TransportError
 from refbus.explain import explanation
+from refbus.files import write_whole
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
 
@@ -110,12 +111,7 @@ def replay(operator: Operator, decision: str) -> None:
     found = find(operator, country, "refused", decision) or find(operator, country, "quarantine", decision)
     if found is None:
         raise SetupError(Code.USAGE, "no stopped record has this decision id")
-    folder = operator.gate_home() / "replay"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / found.decision).touch(mode=0o600)
-    except OSError as error:
-        raise StoreError(Code.STORE_FAILED, f"order not written: {error.strerror}") from None
+    write_whole(operator.gate_home() / "replay" / found.decision, b"")
     click.echo(f"ordered: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}")
 
 

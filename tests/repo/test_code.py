@@ -84,3 +84,35 @@ def _measures_time(statement: ast.Assert) -> bool:
     differences = [node for node in ast.walk(statement) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)]
     clocks = ("monotonic(", "perf_counter(", "time.time(")
     return any(clock in ast.unparse(node) for node in differences for clock in clocks)
+
+
+_MAKES_FILES = {"write_text", "write_bytes", "mkdir", "makedirs", "touch", "chmod", "copyfile", "copytree", "copy2"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "services")], ids=name_of)
+def test_one_module_makes_files(path: Path) -> None:
+    """Files and folders are made in refbus/files.py alone: private whatever the umask, whole, and flushed."""
+    if path == ROOT / "services/refbus/files.py":
+        return
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert [f"{node.lineno}: {ast.unparse(node.func)}" for node in calls if _makes_a_file(node)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["open(p, 'w')", "p.open('xb')", "p.open(mode='a')", "os.open(p, os.O_CREAT)", "p.write_text('')", "p.mkdir()"],
+)
+def test_a_file_that_is_made_elsewhere_is_found(line: str) -> None:
+    """The rule of the one module sees each way of making a file."""
+    (call,) = [node for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Call)]
+    assert _makes_a_file(call)
+
+
+def _makes_a_file(call: ast.Call) -> bool:
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if any(word.arg == "fileobj" for word in call.keywords):  # an archive in memory
+        return False
+    texts = [ast.unparse(each) for each in (*call.args, *(word.value for word in call.keywords))]
+    modes = {each.strip("'") for each in texts if each.startswith("'")}
+    opens = name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in modes)
+    return name in _MAKES_FILES or opens or any("O_CREAT" in each for each in texts)

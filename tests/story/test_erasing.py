@@ -16,12 +16,13 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.store import erased as lists
 from refbus.telemetry.labels import EntryResult
-from refbus_gateway import acting, backups, demanding
+from refbus_gateway import acting, backups, demanding, restoring
 from refbus_gateway.demanding import Progress
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, referrals, statements
 from support.audit import orders_in
 from support.canaries import CANARY, files_below, found_in
+from support.ceremonies import PASSPHRASE
 from support.commands import Commands
 from support.gateways import (
     alarm_codes,
@@ -296,7 +297,8 @@ def test_a_restored_backup_erases_again_with_everything_new(own: Road, tmp_path:
     demanding.erase(own.kz, case)
     own.settle()
     own.kz.close()
-    backups.restore(tmp_path / "backup", own.home(own.agency))
+    own.home(own.agency).store_path.unlink()  # nothing but the lists tells of it
+    restoring.restore(tmp_path / "backup", own.home(own.agency), PASSPHRASE, own.clock)
     restored = own.gateway(own.agency)
     assert key_of(restored, case) is None
     assert refusal(restored, number) is Code.KEY_DESTROYED

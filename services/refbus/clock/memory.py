@@ -9,12 +9,13 @@ A file that is missing, damaged or from the future is as good as none.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from refbus.clock.judge import LATEST_MS, Belief, Line
+from refbus.errors import StoreError
+from refbus.files import write_whole
 
 _MOST: Final = 4096
 
@@ -40,12 +41,8 @@ def write_belief(path: Path, boot: str, belief: Belief, now_ms: int) -> None:
             "unquiet_ms": belief.unquiet_ms,
         }
     )
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(OSError):
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        draft.replace(path)
+    with suppress(StoreError):
+        write_whole(path, text.encode(), flush=False)
 
 
 def _parsed(values: dict[str, Any]) -> tuple[str, Belief, int]:

@@ -13,7 +13,6 @@ what anyone who holds the file could compute anyway.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -28,7 +27,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError
+from refbus.files import write_whole
 
 MEMORY_KIB: Final = 65_536
 _ITERATIONS: Final = 3
@@ -74,11 +74,7 @@ def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: 
     nonce = secrets.token_bytes(_NONCE_SIZE)
     sealed = nonce + head.aead(passphrase).encrypt(nonce, secret, head.encode().encode())
     body = f"{head.encode()}sealed: {sealed.hex()}\n"
-    try:
-        _write_atomically(path, f"{body}sha256: {sha256(body.encode()).hex()}\n".encode())
-    except OSError as error:
-        code = Code.STORE_FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else Code.STORE_FAILED
-        raise StoreError(code, f"key file: {error.strerror}") from None
+    write_whole(path, f"{body}sha256: {sha256(body.encode()).hex()}\n".encode())
 
 
 def load(path: Path, passphrase: str) -> tuple[str, bytes]:
@@ -117,22 +113,3 @@ def _read(path: Path) -> bytes:
     if len(data) > _MAX_FILE:
         raise _damaged()
     return data
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -52,7 +52,7 @@ GATEWAY = {
     ),
     Code.HOME_IN_USE: Explanation(
         "another refbus command is working with this home folder",
-        "Wait until it has finished and try again.",
+        "Wait until it has finished and try again; before a restore, stop `refbus run`.",
     ),
     Code.HOME_NOT_FOUND: Explanation(
         "there is no gateway in this folder",
@@ -61,6 +61,11 @@ GATEWAY = {
     Code.BACKUP_INVALID: Explanation(
         "the backup is damaged, incomplete or of another organisation",
         "Use another copy. What is here now was not changed.",
+    ),
+    Code.BACKUP_UNPROVEN: Explanation(
+        "the backup was made by an older version, and nothing in it proves who wrote it",
+        "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
+        "command and address in it.",
     ),
     Code.USAGE: Explanation(
         "the command was not given as it should be",
@@ -104,6 +109,10 @@ MACHINE = {
     Code.STORE_FULL: Explanation(
         "the disk is full",
         "Free some space and try again. Nothing was lost or half recorded.",
+    ),
+    Code.STORE_NEWER: Explanation(
+        "the local database was written by a newer version of this program",
+        "Nothing was touched. Install the newer version, or use a store of this version.",
     ),
     Code.FILE_UNREADABLE: Explanation(
         "a file cannot be read or written",

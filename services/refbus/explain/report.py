@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +28,7 @@ from refbus.errors import (
     UntrustedError,
 )
 from refbus.explain.catalogue import explanation
+from refbus.files import create
 
 EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
     {
@@ -149,8 +149,7 @@ def places(failure: BaseException) -> list[str]:
 def _write_private(path: Path, text: str) -> None:
     """Write a new file with mode 0600; a file that exists or cannot be made is left alone: the report matters more."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with create(path) as file:
+            file.write(text.encode())
     except OSError:
         return
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from refbus.errors import Code, SetupError, StoreError
+from refbus.files import make_folder, open_lock, prepare_database, store_errors
+from refbus.store import version
 
 _BUSY_TIMEOUT_MS = 10_000
 _WRITES = "refbus_writes"
@@ -49,7 +49,7 @@ class Database:
         try:
             self._engine = _sqlite(path, wipe=wipe)
             with self.writing() as connection:
-                _migrate(connection, migrations)
+                version.upgrade(connection, migrations)
         except BaseException:
             self._lock.close()
             raise
@@ -81,14 +81,23 @@ class Database:
                 raw.close()
 
     @classmethod
-    def read_only(cls, path: Path) -> Database:
-        """Open a database that another process owns, only to look at it. Raises SetupError HOME_NOT_FOUND."""
+    def read_only(cls, path: Path, migrations: Path = MIGRATIONS) -> Database:
+        """Open a database that another process owns, only to look at it.
+
+        Raises SetupError HOME_NOT_FOUND, StoreError STORE_NEWER.
+        """
         if not path.is_file():
             raise SetupError(Code.HOME_NOT_FOUND, path.name)
         database = cls.__new__(cls)
         database._path, database._one_writer = path, threading.Lock()
         database._lock = open(os.devnull, "rb")  # noqa: SIM115 - nothing to own
         database._engine = _sqlite(path, writable=False)
+        try:
+            with database.reading() as connection:
+                version.require_known(connection, migrations)
+        except BaseException:
+            database.close()
+            raise
         return database
 
     def close(self) -> None:
@@ -99,13 +108,9 @@ class Database:
 
 def _own(path: Path) -> Any:
     """Take the lock file beside the database for as long as this process lives."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = open(  # noqa: SIM115 - kept open on purpose: the lock lives as long as the file object
-        path.with_name(path.name + ".lock"),
-        "a",
-        opener=lambda name, flags: os.open(name, flags, 0o600),
-        encoding="ascii",
-    )
+    with store_errors(path.name):
+        make_folder(path.parent)
+        lock = open_lock(path.with_name(path.name + ".lock"))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -116,7 +121,7 @@ def _own(path: Path) -> Any:
 
 def _sqlite(path: Path, *, writable: bool = True, wipe: bool = False) -> Engine:
     if writable:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        prepare_database(path)
     engine = create_engine(
         f"sqlite:///{path}",
         pool_size=16,
@@ -138,13 +143,6 @@ def _sqlite(path: Path, *, writable: bool = True, wipe: bool = False) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _migrate(connection: Connection, migrations: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 @contextmanager

@@ -6,10 +6,10 @@ in between ends in the same thing being erased again, at the next opening.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from refbus import files
 from refbus.errors import Code, StoreError
 
 _LINE = 64
@@ -20,16 +20,7 @@ def note(path: Path, names: Iterable[bytes]) -> None:
 
     A line that a stop left torn is ended first, so that it spoils no other.
     """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            file.write(b"" if _ends_well(file.fileno()) else b"\n")
-            file.write(encode(name.hex() for name in names))
-            file.flush()
-            os.fsync(file.fileno())
-        _sync(path.parent)
-    except OSError as error:
-        raise StoreError(Code.STORE_FULL if error.errno == 28 else Code.STORE_FAILED, path.name) from None
+    files.append_lines(path, encode(name.hex() for name in names))
 
 
 def noted(path: Path) -> frozenset[str]:
@@ -44,17 +35,3 @@ def noted(path: Path) -> frozenset[str]:
 def encode(lines: Iterable[str]) -> bytes:
     """Return the content of a list."""
     return "".join(f"{line}\n" for line in sorted(lines)).encode()
-
-
-def _ends_well(handle: int) -> bool:
-    size = os.fstat(handle).st_size
-    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
-
-
-def _sync(folder: Path) -> None:
-    """Make the name of a new file durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,6 +17,7 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.keys import VerifierKey
 from refbus.tlog.shards import shards_from
@@ -25,7 +26,6 @@ from refbus.trust.auditkeys import SHARDS_LISTED, keys_of
 from refbus.trust.custody import create_key, load_signer
 from refbus.trust.description import Description
 from refbus.trust.enrolment import Profile, answer_challenge, check_answer, make_challenge, make_request
-from refbus.trust.files import write_whole
 from refbus.trust.homes import Home, Identity
 from refbus.trust.repository import Publication, Repository
 from refbus.trust.rotation import EPOCH_MS

@@ -27,8 +27,8 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 from refbus.core.bounds import TIME_MS
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
+from refbus.files import make_folder, store_errors
 from refbus.trust.assembly import Problem
-from refbus.trust.files import store_errors
 from refbus.trust.layout import (
     ENROLMENT,
     MAX_METADATA_BYTES,
@@ -106,7 +106,7 @@ def verify(state: Path, incoming: Path, pinned_root: bytes, now_ms: int) -> Veri
     DIRECTORY_INVALID (signature, threshold, rollback, mixed versions), StoreError.
     """
     with store_errors():
-        state.mkdir(parents=True, exist_ok=True)
+        make_folder(state)
     with _tuf_errors(), store_errors():
         return _Verification(state, _Folder(incoming), incoming, pinned_root, now_ms).run()
 

@@ -17,7 +17,6 @@ from refbus.crypto import keyfile
 from refbus.crypto.signing import check_public_keys
 from refbus.errors import Code, SetupError
 from refbus.trust.canonical import Fields, b64, dumps, loads
-from refbus.trust.files import store_errors
 
 PUBLIC = "refbus/tuf-key/1"
 
@@ -29,8 +28,6 @@ def create_key(path: Path, passphrase: str, *, memory_kib: int = keyfile.MEMORY_
     """
     if path.exists():
         raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
-    with store_errors():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     seed = secrets.token_bytes(32)
     keyfile.save(path, passphrase, f"tuf {path.parent.name} {path.stem}", seed, memory_kib=memory_kib)
     return _signer(seed)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from refbus.errors import Code, MalformedError, SetupError
-from refbus.trust.files import write_whole
+from refbus.files import write_whole
 from refbus.trust.layout import check_file, list_files
 
 MAX_FILES = 20_000

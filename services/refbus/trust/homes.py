@@ -24,9 +24,9 @@ from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
+from refbus.files import make_folder, make_private, store_errors, write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
-from refbus.trust.files import store_errors, write_whole
 from refbus.trust.loader import TrustStore
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
@@ -53,7 +53,9 @@ class Home:
         """Make a home. `root` may be None until the federation hands it over (`pin_root`). Keys come by `save_*`."""
         home = cls(folder)
         with store_errors():
-            home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(home.keys)
+            make_private(folder, 0o700)
+            make_private(home.keys, 0o700)
         if root is not None:
             home.pin_root(root)
         named = {"org_id": identity.org_id, "country": identity.country, "role": identity.role.value}

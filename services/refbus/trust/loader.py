@@ -19,9 +19,9 @@ from pathlib import Path
 
 from refbus.core.directory import Directory
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
+from refbus.files import open_lock, remove_drafts, store_errors, write_whole
 from refbus.trust import client, versions
 from refbus.trust.assembly import Problem, assemble, key_owners
-from refbus.trust.files import remove_drafts, store_errors, write_whole
 from refbus.trust.history import History
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, list_files, publishing_order
 from refbus.trust.standing import Standing
@@ -268,7 +268,7 @@ class TrustStore:
     @contextmanager
     def _lock(self, *, wait: bool = True) -> Iterator[bool]:
         """Keep other processes of this home from writing; yields False when one does and `wait` is off."""
-        with store_errors(), (self._root_file.parent / "lock").open("a") as lock:
+        with store_errors(), open_lock(self._root_file.parent / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

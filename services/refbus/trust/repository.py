@@ -33,9 +33,9 @@ from tuf.api.serialization import DeserializationError
 
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, SetupError, UntrustedError
+from refbus.files import make_folder, store_errors, write_whole
 from refbus.trust import client
 from refbus.trust.assembly import Problem, assemble
-from refbus.trust.files import store_errors, write_whole
 from refbus.trust.layout import TIMESTAMP, metadata_file, publishing_order, target_file
 
 LIFE = {
@@ -322,13 +322,11 @@ def verify_files(folder: Path, changed: Mapping[str, bytes], root: bytes, now_ms
         incoming = Path(temporary, "incoming")
         for path in folder.rglob("*.json"):
             copy = incoming / path.relative_to(folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(copy.parent)
             copy.symlink_to(path.absolute())
         for name, content in changed.items():
             copy = incoming / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.unlink(missing_ok=True)
-            copy.write_bytes(content)
+            write_whole(copy, content, flush=False)
         found = client.verify(Path(temporary, "tuf"), incoming, root, now_ms)
         return tuple(sorted({*found.problems, *assemble(found.targets, found.countries, {}).problems}, key=_order))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from refbus.crypto.framing import sha256
 from refbus.errors import UntrustedError
-from refbus.trust.files import store_errors
+from refbus.files import store_errors
 from refbus.trust.layout import versioned
 from refbus.trust.manifest import of_snapshot, of_timestamp
 

@@ -18,10 +18,10 @@ from refbus.core.bounds import VERSION
 from refbus.core.directory import Directory
 from refbus.core.ids import parse_country
 from refbus.errors import Code, MalformedError, RefbusError
+from refbus.files import write_whole
 from refbus.trust.assembly import Assembly, Problem, assemble
 from refbus.trust.canonical import Fields, b64
 from refbus.trust.client import Verified
-from refbus.trust.files import write_whole
 from refbus.trust.layout import ENROLMENT, POLICY
 
 FORMAT = "refbus/verified-directory/1"

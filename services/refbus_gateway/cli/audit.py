@@ -157,15 +157,10 @@ def _why_waiting(stated: Stated) -> str:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway.home import write_private
+    from refbus.files import write_whole  # late: the help needs none of it
 
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{folder.name}: {error.strerror}") from None
     for name, content in files.items():
-        write_private(folder / name, content)
+        write_whole(folder / name, content)
 
 
 def _read(path: Path) -> bytes:

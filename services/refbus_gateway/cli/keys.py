@@ -29,16 +29,16 @@ def group() -> None:
 def init(session: Session, /, country: str, out: Path | None, **said: Any) -> None:
     """Make a home with first keys, and an enrolment request for the ceremony of your country."""
     from refbus.core.ids import parse_country  # late: nothing else here needs them
+    from refbus.files import write_whole
     from refbus.trust.enrolment import Profile, new_org_id
     from refbus_gateway import keywork
-    from refbus_gateway.home import write_private
 
     code = parse_country(country)
     profile = Profile(new_org_id(code), code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
     now_ms = session.clock()
     request = keywork.init(session.home, profile, session.passphrase(confirm=True), now_ms)
     if out is not None:
-        write_private(out, request)
+        write_whole(out, request)
     path = session.home.path / keywork.REQUEST_FILE
     session.tell(
         {"org_id": profile.org_id, "request": str(path)},
@@ -57,11 +57,11 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
 @with_session
 def answer(session: Session, challenge: Path, out: Path) -> None:
     """Answer the ceremony's challenge: it shows that the private key is here."""
+    from refbus.files import write_whole
     from refbus_gateway import keywork  # late: nothing else here needs them
-    from refbus_gateway.home import write_private
 
     session.home.require()
-    write_private(out, keywork.answer(session.home, challenge, session.passphrase()))
+    write_whole(out, keywork.answer(session.home, challenge, session.passphrase()))
     session.tell({"answer": str(out)}, [f"Hand {out} to the ceremony."])
 
 
@@ -105,13 +105,13 @@ def show(session: Session) -> None:
 @with_session
 def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
     """Make the next keys and an update for the ceremony; they count once the directory lists them."""
+    from refbus.files import write_whole
     from refbus_gateway import keywork  # late: nothing else here needs them
-    from refbus_gateway.home import write_private
 
     if not signing and not kem:
         raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
     update = keywork.rotate(session.gateway, session.passphrase(), signing=signing, kem=kem)
-    write_private(out, update)
+    write_whole(out, update)
     session.tell({"update": str(out)}, [f"Hand {out} to the ceremony. `refbus run` must be started again to use them."])
 
 

@@ -39,12 +39,12 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
 
     Each step says who decided what, why, on which consent, and how that is proven; the end says how to check it.
     """
+    from refbus.files import write_whole
     from refbus_gateway import account_page  # late: the help needs none of it
-    from refbus_gateway.home import write_private
 
     account = _account(session, **chosen)
     if out is not None:
-        write_private(out, account_page.page(account).encode())
+        write_whole(out, account_page.page(account).encode())
         session.tell(account_page.values(account), [f"{len(account.steps)} steps: {out}"])
     elif session.as_json:
         session.tell(account_page.values(account))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.errors import Code, RefbusError, StoreError
+from refbus.files import flush_file, prepare_database
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
@@ -32,10 +33,14 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         with _errors():
+            prepare_database(path)
             self._engine = _engine(path)
-            if self._version() != HEAD:
-                _migrate(self._engine)
-            path.chmod(0o600)
+            try:
+                if self._version() != HEAD:
+                    _migrate(self._engine)
+            except BaseException:
+                self._engine.dispose()
+                raise
             self._observer = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
 
     @contextmanager
@@ -57,14 +62,13 @@ class Database:
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy of the whole database to `target` while others may write. Raises StoreError."""
-        with _errors():
-            source = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)
-            copy = sqlite3.connect(target)
-            try:
-                source.backup(copy)
-            finally:
-                copy.close()
-                source.close()
+        copy_database(self._path, target)
+
+    def require_sound(self) -> None:
+        """Raise StoreError STORE_FAILED unless SQLite finds the whole file consistent."""
+        with self.read() as connection:
+            if connection.execute(text("PRAGMA integrity_check")).scalar() != "ok":
+                raise StoreError(Code.STORE_FAILED, "the database is damaged")
 
     def scrub(self) -> None:
         """Empty the write-ahead log into the file, so that no older version of a page is left in it.
@@ -84,6 +88,38 @@ class Database:
             found = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first()
             row = connection.execute(text("SELECT version_num FROM alembic_version")).first() if found else None
         return str(row[0]) if row else None
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Write a consistent copy of a database to the new file `target`, flushed, in one file. Raises StoreError.
+
+    It is read page by page, so its size does not matter; others may write meanwhile.
+    """
+    with _errors():
+        prepare_database(target)
+        with (
+            closing(
+                sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
+            ) as opened,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            opened.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE").close()
+        flush_file(target)
+
+
+def missing_rows(path: Path, other: Path) -> bool:
+    """Whether the database at `other` has a case, an event or an envelope that the one at `path` has not.
+
+    Raises StoreError.
+    """
+    with _errors(), closing(sqlite3.connect(path)) as connection:
+        connection.execute("ATTACH ? AS other", (str(other),)).close()
+        for table, name in (("cases", "case_hash"), ("events", "event_hash"), ("outbox", "sha256")):
+            query = f"SELECT 1 FROM other.{table} WHERE {name} NOT IN (SELECT {name} FROM main.{table}) LIMIT 1"  # noqa: S608
+            if connection.execute(query).fetchone() is not None:
+                return True
+    return False
 
 
 def _engine(path: Path) -> Engine:
@@ -124,15 +160,14 @@ def _begin_writing(raw: sqlite3.Connection) -> None:
 
 
 def _migrate(engine: Engine) -> None:
-    """Bring the tables to HEAD. Two processes may arrive at once: the lock is taken before the version is read."""
-    from alembic import command  # late: most commands find the store at its newest version
-    from alembic.config import Config
+    """Bring the tables to HEAD; STORE_NEWER when they are past it.
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    Two processes may arrive at once: the lock is taken before the version is read.
+    """
+    from refbus.store import version  # late: most commands find the store at its newest version
+
     with engine.execution_options(refbus_write=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        version.upgrade(connection, Path(__file__).parent / "migrations")
 
 
 @contextmanager

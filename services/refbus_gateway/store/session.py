@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError
 from refbus_gateway.store.engine import Database
-from refbus_gateway.store.schema import meta
+from refbus_gateway.store.schema import cases, meta
 from refbus_gateway.store.vault import Vault
 
 
@@ -73,6 +73,14 @@ class Store:
     def scrub(self) -> None:
         """Leave nothing of what was overwritten in the write-ahead log. Raises StoreError."""
         self.database.scrub()
+
+    def require_sound(self) -> None:
+        """Raise StoreError STORE_FAILED unless the whole file is consistent and the keys of all cases open."""
+        self.database.require_sound()
+        with self.read() as tx:
+            for row in tx.connection.execute(select(cases.c.case_hash, cases.c.wrapped_key)):
+                if row.wrapped_key is not None:
+                    tx.vault.case_key(row.case_hash, row.wrapped_key)
 
     def close(self) -> None:
         """Release the file."""

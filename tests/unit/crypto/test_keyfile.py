@@ -164,6 +164,7 @@ def test_labels_are_plain(tmp_path: Path, label: str) -> None:
 
 
 def test_every_error_is_ours(tmp_path: Path) -> None:
-    """A folder that is not there is a store error like any other."""
+    """A place where no folder can be is a store error like any other."""
+    (tmp_path / "none").write_bytes(b"")
     with pytest.raises(RefbusError):
         _save(tmp_path / "none" / "k")

@@ -81,12 +81,17 @@ def test_keys_are_rotated_by_a_file_for_the_ceremony(refbus: Commands, tmp_path:
 
 
 def test_a_backup_and_its_return(refbus: Commands, tmp_path: Path) -> None:
-    """What was there at the backup is there after the restore, what came later is not."""
+    """It comes back on a clean computer as it was; a home that is sound keeps what came later."""
     first = refbus.json(AGENCY, "case", "add", file(tmp_path, "one.json", case_file(about="Fictional: one")))["case"]
     refbus.run(AGENCY, "backup", str(tmp_path / "backup"))
-    refbus.run(AGENCY, "case", "add", file(tmp_path, "two.json", case_file(about="Fictional: two")))
-    assert refbus.json(AGENCY, "restore", str(tmp_path / "backup")) == {"org_id": AGENCY}
-    assert [each["case"] for each in refbus.json(AGENCY, "case", "list")] == [first]
+    second = refbus.json(AGENCY, "case", "add", file(tmp_path, "two.json", case_file(about="Fictional: two")))["case"]
+    restored = refbus.json(AGENCY, "restore", str(tmp_path / "backup"))
+    assert (restored["org_id"], restored["kept_store"], restored["proven"]) == (AGENCY, True, True)
+    assert {each["case"] for each in refbus.json(AGENCY, "case", "list")} == {first, second}
+    elsewhere = str(tmp_path / "elsewhere")
+    restored = refbus.json(AGENCY, "--home", elsewhere, "restore", str(tmp_path / "backup"))
+    assert (restored["home"], restored["kept_store"], restored["before"]) == (elsewhere, False, None)
+    assert [each["case"] for each in refbus.json(AGENCY, "--home", elsewhere, "case", "list")] == [first]
 
 
 def test_a_case_is_updated_and_erased(refbus: Commands, tmp_path: Path) -> None:

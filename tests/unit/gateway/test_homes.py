@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import urllib.request
@@ -13,17 +12,15 @@ import pytest
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
-from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, SetupError, StoreError, UntrustedError
 from refbus.telemetry import serve
 from refbus.trust import changes
 from refbus.trust.enrolment import Profile, check_answer, make_challenge
-from refbus_gateway import backups, home, keywork
+from refbus_gateway import home, keywork
 from refbus_gateway.daemon import Daemon, Pinger
 from refbus_gateway.gateway import open_gateway
 from refbus_gateway.home import Config, Home
 from refbus_gateway.keyring import Keyring
-from refbus_gateway.store import cases, referrals
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, World, case_file, new_case, sent
 
@@ -70,7 +67,7 @@ def test_a_file_is_judged_by_its_size_before_it_is_read(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
     """STORE_FAILED, and the file that was there is untouched."""
-    (tmp_path / ".gateway.json.new").mkdir()
+    (tmp_path / "gateway.json").mkdir()
     with pytest.raises(StoreError) as refused:
         Home(tmp_path).save_config(Config())
     assert code_of(refused) is Code.STORE_FAILED
@@ -139,64 +136,6 @@ def test_a_missing_store_key_is_not_replaced(own: Pair) -> None:
     with pytest.raises(SetupError) as refused:
         open_gateway(own.world.home(AGENCY), PASSPHRASE, own.world.clock)
     assert code_of(refused) is Code.FILE_UNREADABLE
-
-
-def test_a_backup_comes_back_on_another_computer(own: Pair, tmp_path: Path) -> None:
-    """Keys, directory and store are whole; the sender goes on where the backup was made."""
-    case, number = sent(own.kz)
-    assert backups.back_up(own.kz, tmp_path / "backup") > 5
-    assert backups.restore(tmp_path / "backup", Home(tmp_path / "elsewhere")) == AGENCY
-    restored = open_gateway(Home(tmp_path / "elsewhere"), PASSPHRASE, own.world.clock)
-    with restored.store.read() as tx:
-        assert cases.get(tx, case).key is not None
-        assert referrals.get(tx, number).org == SHELTER
-    restored.close()
-
-
-def test_a_backup_never_overwrites(own: Pair, tmp_path: Path) -> None:
-    """The folder of a backup is new; a restore keeps what was there beside it, once."""
-    backups.back_up(own.kz, tmp_path / "backup")
-    with pytest.raises(SetupError):
-        backups.back_up(own.kz, tmp_path / "backup")
-    place = own.world.home(AGENCY)
-    own.kz.close()
-    backups.restore(tmp_path / "backup", place)
-    assert place.path.with_name(f"{place.path.name}.before-restore").is_dir()
-    with pytest.raises(SetupError):
-        backups.restore(tmp_path / "backup", place)
-
-
-@pytest.mark.parametrize("damage", ["changed", "missing", "added", "manifest", "database"])
-def test_a_damaged_backup_is_refused(own: Pair, tmp_path: Path, damage: str) -> None:
-    """BACKUP_INVALID, and the home is not touched."""
-    folder = tmp_path / "backup"
-    backups.back_up(own.kz, folder)
-    match damage:
-        case "changed":
-            (folder / "org.json").write_bytes(b"{}")
-        case "missing":
-            (folder / "org.json").unlink()
-        case "added":
-            (folder / "extra").write_bytes(b"")
-        case "manifest":
-            (folder / backups.MANIFEST).write_text("{}")
-        case _:
-            manifest = json.loads((folder / backups.MANIFEST).read_text())
-            (folder / "store.db").write_bytes(b"no database" * 500)
-            manifest["files"]["store.db"] = sha256((folder / "store.db").read_bytes()).hex()
-            (folder / backups.MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(SetupError) as refused:
-        backups.restore(folder, Home(tmp_path / "elsewhere"))
-    assert code_of(refused) is Code.BACKUP_INVALID
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_backup_of_another_organisation_is_refused(own: Pair, tmp_path: Path) -> None:
-    """BACKUP_INVALID: a home does not become somebody else's."""
-    backups.back_up(own.kz, tmp_path / "backup")
-    with pytest.raises(SetupError) as refused:
-        backups.restore(tmp_path / "backup", own.world.home(SHELTER))
-    assert code_of(refused) is Code.BACKUP_INVALID
 
 
 def test_a_ping_says_how_many_and_not_too_often(tmp_path: Path) -> None:

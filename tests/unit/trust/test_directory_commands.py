@@ -198,10 +198,12 @@ def test_mistakes_are_coded(fed: Lab, run: Run, tmp_path: Path) -> None:
             Code.KEYFILE_DAMAGED,
         ),
         (
-            ("sign", fed.paths.homes()[SHELTER] / "org.json", "--passphrase-file", tmp_path / "passphrase"),
+            ("sign", fed.paths.homes()[SHELTER] / "loose.json", "--passphrase-file", tmp_path / "passphrase"),
             Code.KEYFILE_UNSAFE,
         ),
     ]
+    (fed.paths.homes()[SHELTER] / "loose.json").write_bytes(b"{}")
+    (fed.paths.homes()[SHELTER] / "loose.json").chmod(0o644)
     for words, code in cases:
         with pytest.raises(RefbusError) as caught:
             run(*words)

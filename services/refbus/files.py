@@ -1,0 +1,190 @@
+"""The one place that writes files: each is there whole or not at all, for its owner alone, and on the disk.
+
+A file is mode 0600 and a folder that is made is mode 0700, whatever the umask; file and folder are flushed. A medium
+that knows no modes (exFAT) is written all the same: what asks for a mode is whoever reads. A test finds code outside
+of this module that makes files.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+from refbus.errors import Code, SetupError, StoreError
+
+TEMPORARY: Final = ".part-"
+_CHUNK: Final = 1 << 20
+
+
+def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write `content` to `path` in one step, making folders as needed. Raises StoreError.
+
+    Without `flush` a power failure may leave it empty or old; only for what is verified before use and can come again.
+    """
+    with store_errors(path.name):
+        make_folder(path.parent)
+        draft = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+        try:
+            with _new(draft) as file:
+                file.write(content)
+                if flush:
+                    file.flush()
+                    os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        if flush:
+            flush_folder(path.parent)
+
+
+def copy_whole(source: Path, target: Path) -> bytes:
+    """Copy a file of any size to the new file `target`; return the SHA-256 of what was copied. Raises StoreError."""
+    digest = hashlib.sha256()
+    with store_errors(target.name):
+        make_folder(target.parent)
+        with source.open("rb") as reading, _new(target) as writing:
+            while chunk := reading.read(_CHUNK):
+                digest.update(chunk)
+                writing.write(chunk)
+            writing.flush()
+            os.fsync(writing.fileno())
+    return digest.digest()
+
+
+def create(path: Path) -> IO[bytes]:
+    """Open a file for writing that must not exist yet. Raises OSError."""
+    return _new(path)
+
+
+def append_lines(path: Path, lines: bytes) -> None:
+    """Add whole lines to a file, on the disk when it returns; a line that a stop left torn is ended first.
+
+    Raises StoreError.
+    """
+    with store_errors(path.name):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            make_private(path)
+            file.write(b"" if _ends_well(file.fileno()) else b"\n")
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        flush_folder(path.parent)
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """Open a lock file, made when it is not there, and keep it open: the lock ends with it. Raises OSError."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+
+
+def prepare_database(path: Path) -> None:
+    """Make sure that a database file and what SQLite puts beside it are for the owner alone, before it is opened.
+
+    SQLite gives the write-ahead log the mode of the database. Raises StoreError.
+    """
+    with store_errors(path.name):
+        make_folder(path.parent)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        for name in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + name)
+            if file.exists():
+                make_private(file)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and what is missing above it, for the owner alone; one that exists is left as it is.
+
+    Raises OSError.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with suppress(FileExistsError):  # another process was faster
+        path.mkdir(mode=0o700)
+        make_private(path, 0o700)
+        flush_folder(path.parent)
+
+
+def make_private(path: Path, mode: int = 0o600) -> None:
+    """Take a file or folder away from everybody but its owner; where there are modes. Raises OSError."""
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EROFS}:
+            raise
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot flush a folder has nothing better to offer
+            raise
+    finally:
+        os.close(folder)
+
+
+def flush_file(path: Path) -> None:
+    """Make a file and its name durable. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    flush_folder(path.parent)
+
+
+def flush_tree(folder: Path) -> None:
+    """Make a folder with everything below it durable. Raises OSError."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            flush_folder(path)
+        elif path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    flush_folder(folder)
+
+
+def remove_drafts(folder: Path, prefixes: tuple[str, ...] = (TEMPORARY,)) -> None:
+    """Remove what a killed process left half written below `folder`. Raises StoreError."""
+    with store_errors(folder.name):
+        for path in folder.rglob("*"):
+            if path.name.startswith(prefixes) and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file of any size. Raises SetupError FILE_UNREADABLE."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+
+
+@contextmanager
+def store_errors(what: str = "files") -> Iterator[None]:
+    """Turn a failing disk into StoreError STORE_FULL or STORE_FAILED, naming `what`."""
+    try:
+        yield
+    except OSError as error:
+        code = Code.STORE_FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else Code.STORE_FAILED
+        raise StoreError(code, f"{what}: {error.strerror}") from None
+
+
+def _new(path: Path) -> IO[bytes]:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with suppress(OSError):  # a medium without modes
+        os.fchmod(handle, 0o600)
+    return os.fdopen(handle, "wb")
+
+
+def _ends_well(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
