@@ -5,7 +5,6 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import click
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.explain import as_mapping, exit_code, render
 from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
+from refbus.output import prepare, put_json
 
 
 def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
@@ -21,6 +21,7 @@ def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_di
 
     With `--json` among the arguments an error goes to standard output as a JSON object, else as text to standard error.
     """
+    prepare()
     try:
         result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except (KeyboardInterrupt, click.exceptions.Abort):
@@ -44,7 +45,7 @@ def _tell(error: RefbusError, *, as_json: bool) -> None:
     ]
     if as_json:
         told = as_mapping(error)
-        click.echo(json.dumps({**told, "problems": problems} if problems else told, ensure_ascii=False))
+        put_json({**told, "problems": problems} if problems else told)
         return
     for each in problems:
         to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {each['advice']}")

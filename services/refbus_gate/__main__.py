@@ -26,6 +26,7 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import addresses
 from refbus.node.statekey import state_key
+from refbus.output import say
 from refbus.settings import GateSettings, from_environment, read_secret_file
 from refbus.store.node import NodeStore
 from refbus.telemetry import configure_logs, serve
@@ -98,7 +99,7 @@ def _statistics(settings: GateSettings, year: int, file: Path) -> None:
 def _waiting(settings: GateSettings) -> None:
     with _looking(settings) as (store, directory, now_ms):
         topics = [source.topic for source in sources_of(settings.country, directory.countries())]
-        sys.stdout.writelines(f"{line}\n" for line in lines(store, directory, topics, now_ms))
+        say(*lines(store, directory, topics, now_ms))
 
 
 def _run(settings: GateSettings) -> None:

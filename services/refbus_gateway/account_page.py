@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from string import Template
 from typing import Any, Final
 
 from refbus.explain import explanation
+from refbus.foreign import line, markup, markup_block
 from refbus_gateway.accounts import Account, Step, Surety
-from refbus_gateway.casefile.view import safe
 from refbus_gateway.statementwords import moment, proof_values
 
 _PAGE: Final = Template("""<!doctype html>
@@ -89,7 +88,7 @@ def page(account: Account) -> str:
     """Return the account as one HTML page."""
     steps = "\n".join(_section(number, step) for number, step in enumerate(account.steps, start=1))
     return _PAGE.substitute(
-        title=escape(safe(f"Account: {account.subject}")),
+        title=markup(f"Account: {account.subject}"),
         head=_head(account),
         steps=steps or "<p>Nothing is recorded.</p>",
         foot=_foot(),
@@ -100,9 +99,9 @@ def text(account: Account) -> Iterator[str]:
     """Yield the account as lines."""
     yield f"{account.subject}: {len(account.steps)} steps"
     for number, step in enumerate(account.steps, start=1):
-        yield f"{number}. {moment(step.at_ms)}  {safe(step.heading)}"
-        yield from (f"    {name}: {safe(words)}" for name, words in step.facts)
-        yield from (f"    {safe(line)}" for line in _proof(step))
+        yield f"{number}. {moment(step.at_ms)}  {line(step.heading)}"
+        yield from (f"    {name}: {line(words)}" for name, words in step.facts)
+        yield from (f"    {line(each)}" for each in _proof(step))
 
 
 def values(account: Account) -> dict[str, Any]:
@@ -137,8 +136,8 @@ def _head(account: Account) -> str:
 
 
 def _section(number: int, step: Step) -> str:
-    head = f"<h3>{number}. {escape(moment(step.at_ms))}: {escape(safe(step.heading))}</h3>"
-    proof = "\n".join(f'<p class="proof {step.surety}">{escape(safe(line))}</p>' for line in _proof(step))
+    head = f"<h3>{number}. {markup(moment(step.at_ms))}: {markup(step.heading)}</h3>"
+    proof = "\n".join(f'<p class="proof {step.surety}">{markup(line)}</p>' for line in _proof(step))
     return f"<section>\n{head}\n{_list(step.facts)}\n{proof}\n</section>"
 
 
@@ -162,8 +161,8 @@ def _places(step: Step) -> Iterator[str]:
 
 
 def _foot() -> str:
-    verify = "".join(f"<li>{escape(line)}</li>" for line in _VERIFY)
-    limits = "".join(f"<li>{escape(line)}</li>" for line in _LIMITS)
+    verify = "".join(f"<li>{markup(line)}</li>" for line in _VERIFY)
+    limits = "".join(f"<li>{markup(line)}</li>" for line in _LIMITS)
     return (
         f"<section><h2>How to check this yourself</h2><ol>{verify}</ol></section>\n"
         f"<section><h2>What it does not show</h2><ul>{limits}</ul></section>"
@@ -171,9 +170,9 @@ def _foot() -> str:
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> str:
-    inside = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(safe(words))}</dd>" for name, words in rows)
+    inside = "\n".join(f"<dt>{markup(name)}</dt><dd>{markup_block(words)}</dd>" for name, words in rows)
     return f"<dl>\n{inside}\n</dl>" if inside else ""
 
 
 def _paragraphs(lines: Iterable[str]) -> str:
-    return "\n".join(f"<p>{escape(safe(line))}</p>" for line in lines)
+    return "\n".join(f"<p>{markup(line)}</p>" for line in lines)

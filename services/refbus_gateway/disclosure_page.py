@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from string import Template
 from typing import Any, Final
 
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
+from refbus.foreign import line, markup
 from refbus.wire.labels import label
 from refbus.wire.sentences import sentences
-from refbus_gateway.casefile.view import safe, show_time
+from refbus_gateway.casefile.view import show_time
 from refbus_gateway.disclosing import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
 
@@ -49,7 +49,7 @@ class Wording:
 
     def say(self, name: str, **values: object) -> str:
         """Return one sentence with its values, safe to print on a terminal."""
-        return sentences(self.language)[name].format_map({key: safe(str(each)) for key, each in values.items()})
+        return sentences(self.language)[name].format_map({key: line(str(each)) for key, each in values.items()})
 
     def code(self, list_name: str, code: str) -> str:
         """Return the words for a code."""
@@ -73,7 +73,7 @@ def page(report: Report, wording: Wording) -> str:
     """Return the report as one HTML page that loads nothing; every text in it is escaped."""
     return _PAGE.substitute(
         language=wording.language,
-        title=escape(wording.say("title")),
+        title=markup(wording.say("title")),
         head=_paragraphs(_head(report, wording)),
         entries="\n".join(_section(entry, wording) for entry in report.entries),
         foot=_paragraphs(_foot(report, wording)),
@@ -172,4 +172,4 @@ def _section(entry: Entry, wording: Wording) -> str:
 
 def _paragraphs(lines: Iterator[str], style: str = "") -> str:
     opening = f'<p class="{style}">' if style else "<p>"
-    return "\n".join(f"{opening}{escape(line)}</p>" for line in lines)
+    return "\n".join(f"{opening}{markup(line)}</p>" for line in lines)

@@ -13,8 +13,9 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code
 from refbus.explain import explanation
+from refbus.foreign import line
 from refbus.wire.labels import label
-from refbus_gateway.casefile.view import safe, title
+from refbus_gateway.casefile.view import title
 
 Fact = tuple[str, str]
 """What is said, and the words for it."""
@@ -37,7 +38,7 @@ class Words:
     def organisation(self, org: OrgId) -> str:
         """Return the plain name of an organisation with its id; the id alone when it is not known here."""
         found = self.directory.find(org) if self.directory else None
-        return safe(f"{found.label} ({org})") if found else str(org)
+        return line(f"{found.label} ({org})") if found else str(org)
 
     def decision(self, record: AuditRecord) -> str:
         """Return where on the road it was decided, and what, with the codes."""
@@ -47,7 +48,7 @@ class Words:
 
     def reason(self, code: str) -> str:
         """Return a code with what it means; one that is not known here as it came."""
-        return f"{code}: {explanation(Code(code)).meaning}" if code in set(Code) else safe(code)
+        return f"{code}: {explanation(Code(code)).meaning}" if code in set(Code) else line(code)
 
     def facts(self, record: AuditRecord) -> Iterator[Fact]:
         """Yield what a record says."""
@@ -67,9 +68,9 @@ class Words:
 
     def proof(self, proven: Proven) -> Iterator[Fact]:
         """Yield where an entry stands and who has cosigned that."""
-        yield "Log", f"{safe(proven.origin)}, entry {proven.index} of {proven.size}"
+        yield "Log", f"{line(proven.origin)}, entry {proven.index} of {proven.size}"
         for name, at_s in proven.witnesses.items():
-            yield "Witness", f"{safe(name)}, {moment(at_s * 1000)}"
+            yield "Witness", f"{line(name)}, {moment(at_s * 1000)}"
         if proven.quorum_at_s is None:
             yield "Quorum", "none is demanded by the policy"
         else:

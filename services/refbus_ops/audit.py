@@ -11,6 +11,7 @@ from refbus.core.ids import parse_country
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
 from refbus.files import write_whole
+from refbus.output import put, say
 from refbus.tlog.custody import LogSecret
 from refbus.trust.auditing import audit_keys, policy_text
 from refbus.trust.auditkeys import LEAST_AHEAD, AuditKeys, audit_key_id, check_log_name
@@ -94,7 +95,7 @@ def show(context: click.Context, home: Path) -> None:
     operator: Operator = context.find_root().obj
     listed = _listed(_own(Home(home), operator))
     for place, key in (*listed.logs.items(), *((kind.name, key) for kind, key in listed.witness.items())):
-        click.echo(f"{place:20} {audit_key_id(key.public).hex()}  {key.name}")
+        say(f"{place:20} {audit_key_id(key.public).hex()}  {key.name}")
     _warn(listed.shards_ahead(operator.clock()))
 
 
@@ -112,7 +113,7 @@ def policy(context: click.Context, country: str | None, out: Path | None) -> Non
     code = parse_country(country) if country else operator.one_country()
     text = policy_text(directory, code)
     if out is None:
-        click.echo(text, nl=False)
+        put(text)
     else:
         write_whole(out, text.encode())
     _warn(audit_keys(directory, code).shards_ahead(operator.clock()))
@@ -139,7 +140,7 @@ class _Desk:
         if first is None and self.own.audit_keys:
             first = next(iter(AuditKeys.of(self.own.audit_keys).logs), None)
         write_whole(out, make_audit_update(self.own, secret, (name, first), self._signer(), self.now_ms))
-        click.echo(f"Hand {out} to the ceremony: refbus-ops directory update-keys {self.own.org_id} {out.name}")
+        say(f"Hand {out} to the ceremony: refbus-ops directory update-keys {self.own.org_id} {out.name}")
 
     def _signer(self) -> SigningPair:
         key = self.own.current_signing_key(self.now_ms)
@@ -169,4 +170,4 @@ def _listed(own: Organisation) -> AuditKeys:
 
 def _warn(ahead: int) -> None:
     if ahead < LEAST_AHEAD:
-        click.echo(f"warning: keys for {ahead} coming half-years only; renewal is overdue: audit keys renew", err=True)
+        say(f"warning: keys for {ahead} coming half-years only; renewal is overdue: audit keys renew", err=True)

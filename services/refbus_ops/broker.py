@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from refbus.bus.topicplan import cluster_problem
 from refbus.core.ids import CountryCode
+from refbus.output import put_json, say
 from refbus_ops.context import Operator
 
 
@@ -24,9 +23,10 @@ def status(context: click.Context, as_json: bool) -> None:
     operator: Operator = context.obj
     found = [_status(operator, country) for country in operator.countries()]
     for each in found:
-        click.echo(
-            json.dumps(each) if as_json else "\n".join(f"{name + ':':16} {value}" for name, value in each.items())
-        )
+        if as_json:
+            put_json(each)
+        else:
+            say(*(f"{name + ':':16} {value}" for name, value in each.items()))
     if any(each["problem"] for each in found):
         context.exit(1)
 

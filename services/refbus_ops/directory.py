@@ -5,7 +5,6 @@ The ceremony. Edits are staged in the federation's folder, signed by each key, t
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from refbus.bus.writing import write_all
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
+from refbus.output import put, put_json, say
 from refbus.trust import changes, custody, enrolment, export
 from refbus.trust.assembly import Problem
 from refbus.trust.canonical import parse_hex
@@ -62,7 +62,7 @@ def create(paths: FederationPaths, description: Path, passphrase_file: Path) -> 
     """Make a development federation: all keys in one folder, under one passphrase."""
     passphrases = Passphrases.same(read_passphrase(passphrase_file))
     made = create_development_federation(paths.out, read_description(description), passphrases, _now_ms())
-    click.echo(f"made {len(made.homes())} homes; readers pin {made.root}")
+    say(f"made {len(made.homes())} homes; readers pin {made.root}")
 
 
 @directory.command()
@@ -86,7 +86,10 @@ def show(paths: FederationPaths, as_json: bool) -> None:
         "staged": list(publication.summary()),
         "signatures_missing": publication.missing(),
     }
-    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+    if as_json:
+        put_json(found)
+    else:
+        say(*_lines(found))
 
 
 @directory.command()
@@ -95,10 +98,10 @@ def verify(paths: FederationPaths) -> None:
     """Verify the repository as a reader does, from the pinned root; fails when anything is left out."""
     problems = _problems(paths)
     for problem in problems:
-        click.echo(f"{problem.path} {problem.code} {problem.detail}")
+        say(f"{problem.path} {problem.code} {problem.detail}")
     if problems:
         raise SetupError(Code.DIRECTORY_INVALID, f"{len(problems)} left out")
-    click.echo(f"version {Repository(paths.repository).snapshot().version}: everything counts")
+    say(f"version {Repository(paths.repository).snapshot().version}: everything counts")
 
 
 @directory.command(name="export")
@@ -109,7 +112,7 @@ def export_command(paths: FederationPaths, target: Path) -> None:
     files = list_files(paths.repository)
     write = export.write_archive if target.suffix == ".tar" else export.write_folder
     write(files, target)
-    click.echo(f"{len(files)} files")
+    say(f"{len(files)} files")
 
 
 @directory.command(name="new-key")
@@ -118,7 +121,7 @@ def export_command(paths: FederationPaths, target: Path) -> None:
 def new_key(path: Path, passphrase_file: Path) -> None:
     """Make an anchor's, country's or online key at PATH, encrypted, and print its public half."""
     signer = custody.create_key(path, read_passphrase(passphrase_file))
-    click.echo(custody.export_public(signer))
+    put(custody.export_public(signer).decode() + "\n")
 
 
 @directory.command(name="add-anchor")
@@ -202,8 +205,8 @@ def challenge(request: Path, out: Path, pending: Path) -> None:
     made, kept = enrolment.make_challenge(content)
     export.write_folder([(out.name, made)], out.parent)
     export.write_folder([(pending.name, kept)], pending.parent)
-    click.echo(f"{member.organisation.org_id} {member.organisation.role} {member.organisation.label}")
-    click.echo(f"fingerprint, compare by voice: {fingerprint(member.signing[0].key).hex()}")
+    say(f"{member.organisation.org_id} {member.organisation.role} {member.organisation.label}")
+    say(f"fingerprint, compare by voice: {fingerprint(member.signing[0].key).hex()}")
 
 
 @directory.command()
@@ -270,7 +273,7 @@ def sign(paths: FederationPaths, key: tuple[Path, ...], passphrase_file: Path) -
     passphrase = read_passphrase(passphrase_file)
     for path in key:
         signed = publication.sign(custody.load_signer(path, passphrase))
-        click.echo(f"{path.name}: {', '.join(signed) or 'nothing here needs this key'}")
+        say(f"{path.name}: {', '.join(signed) or 'nothing here needs this key'}")
     publication.save(paths.staged)
 
 
@@ -287,7 +290,7 @@ def publish(paths: FederationPaths, passphrase_file: Path, development: bool) ->
         online = [custody.load_signer(paths.online(role), passphrase) for role in ("snapshot", "timestamp")]
         publication.publish(*online)
     shutil.rmtree(paths.staged, ignore_errors=True)
-    click.echo(f"version {Repository(paths.repository).snapshot().version} is published")
+    say(f"version {Repository(paths.repository).snapshot().version} is published")
 
 
 @directory.command()
@@ -311,7 +314,7 @@ def send(context: click.Context) -> None:
             write_all(producer, topic, values)
         finally:
             producer.close()
-        click.echo(f"{topic}: {len(values)} files")
+        say(f"{topic}: {len(values)} files")
 
 
 @directory.command()
@@ -335,9 +338,9 @@ def _stage(paths: FederationPaths, change: Callable[[Publication], None]) -> Non
     shutil.rmtree(paths.staged, ignore_errors=True)
     publication.save(paths.staged)
     for line in publication.summary():
-        click.echo(line)
+        say(line)
     needed = ", ".join(f"{role}: {count}" for role, count in sorted(publication.missing().items()))
-    click.echo(f"staged; signatures needed: {needed}")
+    say(f"staged; signatures needed: {needed}")
 
 
 def _staged(paths: FederationPaths) -> Publication:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from refbus.bus.port import Reader
 from refbus.bus.topicset import gate_group
 from refbus.core.ids import CountryCode
+from refbus.output import put_json, say
 from refbus_ops.context import Operator
 
 
@@ -23,10 +22,10 @@ def lag(operator: Operator, as_json: bool) -> None:
     country = operator.one_country()
     found = {topic: _lag(operator, country, topic) for topic in gate_topics(operator, country)}
     if as_json:
-        click.echo(json.dumps({topic: {"end": end, "acknowledged": done} for topic, (end, done) in found.items()}))
+        put_json({topic: {"end": end, "acknowledged": done} for topic, (end, done) in found.items()})
         return
     for topic, (end, done) in found.items():
-        click.echo(f"{topic:24} waiting {end - done:8}   end {end:10}   acknowledged {done:10}")
+        say(f"{topic:24} waiting {end - done:8}   end {end:10}   acknowledged {done:10}")
 
 
 def gate_topics(operator: Operator, country: CountryCode) -> list[str]:

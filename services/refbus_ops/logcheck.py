@@ -10,6 +10,7 @@ from refbus.audit.directorylog import DirectoryLog, read_directory_log
 from refbus.audit.sources import source_of
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
+from refbus.output import say
 from refbus.tlog.policy import Policy
 from refbus.trust.ceremony import FederationPaths
 from refbus.trust.layout import is_metadata, list_files
@@ -46,7 +47,7 @@ def log_check(paths: FederationPaths, places: tuple[str, ...], policy_file: Path
     lines = [f"{path}: {'in the log' if path in found else 'NOT in the log'}" for path, _ in files]
     unseen = [told for log in logs for told in log.unseen(files)]
     lines += [f"{told.path}: entry {told.index} is UNKNOWN here, SHA-256 {told.sha256.hex()}" for told in unseen]
-    click.echo("\n".join(lines))
+    say(*lines)
     if proofs is not None:
         _write(proofs, files, found)
     if unseen or len(found) < len(files):

@@ -5,7 +5,6 @@ The records hold sealed bytes; what is shown of each is its decision id, where i
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from refbus.core.vocabulary import member
 from refbus.errors import Code, SetupError, TransportError
 from refbus.explain import explanation
 from refbus.files import write_whole
+from refbus.output import put_json, say
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
 
@@ -112,7 +112,7 @@ def replay(operator: Operator, decision: str) -> None:
     if found is None:
         raise SetupError(Code.USAGE, "no stopped record has this decision id")
     write_whole(operator.gate_home() / "replay" / found.decision, b"")
-    click.echo(f"ordered: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}")
+    say(f"ordered: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}")
 
 
 def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[Stopped]:
@@ -151,10 +151,13 @@ def _list(operator: Operator, family: str, *, last: int, code: str | None, as_js
     ]
     for each in found[-last:]:
         line = f"{each.decision}  {_time(each.at_ms)}  {each.topic} {each.offset}  {', '.join(each.codes)}"
-        click.echo(json.dumps(each.as_mapping()) if as_json else line)
+        if as_json:
+            put_json(each.as_mapping())
+        else:
+            say(line)
     if not as_json:
         counts = Counter(str(name) for each in found for name in each.codes)
-        click.echo(f"{len(found)} {family}" + "".join(f"; {name} {count}" for name, count in sorted(counts.items())))
+        say(f"{len(found)} {family}" + "".join(f"; {name} {count}" for name, count in sorted(counts.items())))
 
 
 def _unique(found: Iterator[Stopped]) -> list[Stopped]:
@@ -166,10 +169,10 @@ def _show(operator: Operator, family: str, decision: str) -> None:
     found = find(operator, operator.one_country(), family, decision)
     if found is None:
         raise SetupError(Code.USAGE, f"no {family} record has this decision id")
-    click.echo(f"{found.topic} {found.offset}, {_time(found.at_ms)}")
+    say(f"{found.topic} {found.offset}, {_time(found.at_ms)}")
     for code in found.codes:
         text = explanation(code)
-        click.echo(f"{code}: {text.meaning}\n  next: {text.next_step}")
+        say(f"{code}: {text.meaning}", f"  next: {text.next_step}")
 
 
 def _time(at_ms: int) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
+from refbus.output import put_json, say
 from refbus.settings import GateSettings, GatewaySettings, OpsSettings, explain
 
 _SERVICES = {"gate": GateSettings, "gateway": GatewaySettings, "ops": OpsSettings}
@@ -19,7 +19,7 @@ def settings(service: str, as_json: bool) -> None:
     """Check the environment as SERVICE would, and show every setting with its source; secrets are shown as ***."""
     lines = explain(_SERVICES[service], os.environ)
     if as_json:
-        click.echo(json.dumps({line.name: {"value": line.value, "source": line.source} for line in lines}))
+        put_json({line.name: {"value": line.value, "source": line.source} for line in lines})
         return
     for line in lines:
-        click.echo(f"{line.name:32} {line.value or '-':40} {line.source}")
+        say(f"{line.name:32} {line.value or '-':40} {line.source}")

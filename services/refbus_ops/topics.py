@@ -8,6 +8,7 @@ import click
 
 from refbus.bus import topicjobs, topicset
 from refbus.bus.topicjobs import Job
+from refbus.output import say
 from refbus_ops.context import Operator
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a country.")
@@ -27,7 +28,7 @@ def topics() -> None:
 @click.pass_obj
 def plan(operator: Operator, as_json: bool) -> None:
     """Show what `apply` would do; change nothing."""
-    topicjobs.show(jobs(operator), click.echo, as_json=as_json)
+    topicjobs.show(jobs(operator), say, as_json=as_json)
 
 
 @topics.command()
@@ -35,7 +36,7 @@ def plan(operator: Operator, as_json: bool) -> None:
 @click.pass_obj
 def apply(operator: Operator, as_json: bool) -> None:
     """Make the cluster as declared. Topics are never deleted; what only a person can do is left and shown."""
-    topicjobs.make(jobs(operator), click.echo, as_json=as_json)
+    topicjobs.make(jobs(operator), say, as_json=as_json)
 
 
 @topics.command()
@@ -43,7 +44,7 @@ def apply(operator: Operator, as_json: bool) -> None:
 @click.pass_context
 def drift(context: click.Context, as_json: bool) -> None:
     """Show what differs; exits with 1 when anything does."""
-    if not topicjobs.show(jobs(context.obj), click.echo, as_json=as_json):
+    if not topicjobs.show(jobs(context.obj), say, as_json=as_json):
         context.exit(1)
 
 

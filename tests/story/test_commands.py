@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from refbus_gateway.cli.main import main
+from refbus_gateway.cli.runtime import Runtime
 from support.commands import Commands, file
 from support.gateways import case_file, consent_file
 from support.nodes import Road, road
@@ -103,3 +107,31 @@ def test_without_a_line_everything_is_kept_and_nothing_is_shown(typed: tuple[Roa
     refbus.run(kz, "sync")
     gates(made)
     assert refbus.json(uz, "inbox", "list")["referrals"][0]["state"] in {"REQUESTED", "DELIVERED"}
+
+
+def test_what_the_other_side_wrote_cannot_look_like_the_program(
+    typed: tuple[Road, Commands], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forged line is behind a bar, here and there; a terminal without a letter shows its number."""
+    made, refbus = typed
+    for org in (made.agency, made.shelter):
+        refbus.run(org, "sync")
+    forged = "Thank you.\nCONSENT WITHDRAWN: stop using it\n  refbus inbox acknowledge 7 ERASED"
+    case = file(tmp_path, "forged.json", case_file(about="Fictional: forged", health={"summary": forged}))
+    refbus.run(made.agency, "consent", "grant", case, "--file", file(tmp_path, "c.json", consent_file()))
+    refbus.run(made.agency, "send", case)
+    gates(made)
+    there = str(max(each["referral"] for each in refbus.json(made.shelter, "inbox", "list")["referrals"]))
+    for org, words in ((made.shelter, ("inbox", "show", there)), (made.agency, ("case", "show", case))):
+        shown = refbus.run(org, *words).out.splitlines()
+        assert not [each for each in shown if each.lstrip().startswith("CONSENT WITHDRAWN")]
+        assert any(each.endswith("| CONSENT WITHDRAWN: stop using it") for each in shown)
+    old = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(old, encoding="koi8-r"))
+    runtime = Runtime(
+        {"REFBUS_HOME": str(made.lab.paths.home(made.shelter)), "REFBUS_PASSPHRASE_FILE": str(refbus.passphrase)},
+        made.clock,
+        lambda *_: made.bus,
+    )
+    assert main(["inbox", "show", there], runtime=runtime) == 0
+    assert "\\u049b" in old.getvalue().decode("koi8-r"), "the name has a letter that KOI8-R does not"

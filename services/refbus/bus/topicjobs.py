@@ -13,6 +13,7 @@ from refbus.bus.topicset import Wanted
 from refbus.errors import Code, TransportError
 
 Say = Callable[[str], None]
+"""Prints one line."""
 
 
 class Job(NamedTuple):
@@ -27,7 +28,7 @@ def show(jobs: Iterable[Job], say: Say, *, as_json: bool) -> bool:
     clean = True
     for job in jobs:
         found = topicplan.plan(job.wanted, job.admin)
-        say(_text(found, as_json=as_json))
+        _say(say, found, as_json=as_json)
         clean = clean and found.is_clean
     return clean
 
@@ -40,7 +41,7 @@ def make(jobs: Iterable[Job], say: Say, *, as_json: bool, patience: int = 40) ->
     """
     for job in jobs:
         todo = topicplan.plan(job.wanted, job.admin)
-        say(_text(todo, as_json=as_json))
+        _say(say, todo, as_json=as_json)
         topicplan.apply(todo, job.admin)
         rest = topicplan.plan(job.wanted, job.admin)
         for _ in range(patience):
@@ -52,5 +53,6 @@ def make(jobs: Iterable[Job], say: Say, *, as_json: bool, patience: int = 40) ->
             raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
 
 
-def _text(plan: topicplan.Plan, *, as_json: bool) -> str:
-    return json.dumps(plan.as_mapping()) if as_json else "\n".join(plan.lines())
+def _say(say: Say, plan: topicplan.Plan, *, as_json: bool) -> None:
+    for each in [json.dumps(plan.as_mapping())] if as_json else plan.lines():
+        say(each)

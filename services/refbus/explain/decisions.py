@@ -54,15 +54,14 @@ CONSENT = {
         "Ask the child in words that they understand. Without their agreement do not send.",
     ),
     Code.AGE_CONTRADICTS: Explanation(
-        "what is said about the person's age does not go together: birth date, is_minor, adult_judgement, or whose "
-        "consent it is",
-        "Find out which one is true and correct the others: `refbus case update`, `refbus consent guardian` for a "
-        "child, `refbus consent majority` for a person who has come of age. Of what came in: tell the sender.",
+        "birth date, is_minor, adult_judgement and whose consent it is do not speak of the same age",
+        "Find out which is true and correct the others: `refbus case update`, `consent guardian`, `consent majority`. "
+        "Of what came in: tell the sender.",
     ),
     Code.AGE_UNKNOWN: Explanation(
-        "nobody knows whether the person is a child, so the person is treated as one, and the consent is an adult's",
-        "Write the birth date as far as it is known, or `is_minor`; or let a guardian consent; or write under "
-        "`adult_judgement` why you are sure, and your role.",
+        "nobody knows whether the person is a child, and the consent is an adult's",
+        "Write the birth date or `is_minor`, or under `adult_judgement` why you are sure, and your role; else a "
+        "guardian consents.",
     ),
     Code.NOTICE_UNKNOWN: Explanation(
         "the information text that was read to the person is not one that the country recognises",

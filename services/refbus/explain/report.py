@@ -29,6 +29,7 @@ from refbus.errors import (
 )
 from refbus.explain.catalogue import explanation
 from refbus.files import create
+from refbus.foreign import line
 
 EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
     {
@@ -87,8 +88,8 @@ def _sentence(code: Code, detail: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line, shortened, with control characters escaped so that it cannot steer a terminal."""
-    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text[: _DETAIL_LIMIT + 1])
+    """Return `text` on one line, shortened, with everything hidden in it shown so that it cannot steer a terminal."""
+    shown = line(text[: _DETAIL_LIMIT + 1])
     return shown if len(shown) <= _DETAIL_LIMIT else shown[:_DETAIL_LIMIT] + "…"
 
 

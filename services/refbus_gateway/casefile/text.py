@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from refbus.core.documents import json_depth
 from refbus.errors import Code
+from refbus.foreign import line
 from refbus_gateway.casefile.problems import CaseInvalidError, Problem
 
 MAX_BYTES = 1024 * 1024
@@ -50,8 +51,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def printable(name: str) -> str:
-    """Return a name from a file so that it can be shown in a message: at most 40 characters, none of them control."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name[:40])
+    """Return a name from a file so that it can be shown in a message: at most 40 characters, none of them hidden."""
+    return line(name[:40])
 
 
 def _refuse(advice: str, code: Code = Code.CASE_INVALID) -> NoReturn:

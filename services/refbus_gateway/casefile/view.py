@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from refbus.core.vocabulary import EventType
+from refbus.foreign import line, visible
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.labels import label
@@ -16,7 +17,6 @@ from refbus.wire.payload import payload_fields
 Line = str | list[str]
 Sections = dict[str, dict[str, Line]]
 """Section title -> label of the field -> text, or a list of texts."""
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _PREFIX = re.compile(r"^(prs|vic)_|_ms$")
 _IDS = frozenset({"event_id", "referral_id"})
@@ -40,11 +40,6 @@ def title(name: str) -> str:
     """Return the name of a field or event as words: "prs_FirstName" is "First name"."""
     words = _WORDS.sub(" ", _PREFIX.sub("", name)).split()
     return " ".join(words).capitalize()
-
-
-def safe(text: str) -> str:
-    """Return a text from outside without characters that would command a terminal or turn the direction of writing."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _add_records(sections: Sections, spec: FieldSpec, content: Any, language: str) -> None:
@@ -93,7 +88,7 @@ def _show_word(spec: FieldSpec, item: str, language: str) -> str:
         f"refbus.{spec.attributes['values']}" if "values" in spec.attributes else spec.attributes.get("code_list")
     )
     words = label(language, list_name, item) if list_name else None
-    return safe(item) if words is None else f"{words} ({item})"
+    return visible(item) if words is None else f"{words} ({item})"
 
 
 def show_time(time_ms: int) -> str:
@@ -107,6 +102,6 @@ def show_time(time_ms: int) -> str:
 def _show_code(item: Mapping[str, str], language: str) -> str:
     text = label(language, item["code_list"], item["code"])
     if text is None:
-        return safe(f"{item['code']} (not in {item['code_list']} {item['code_list_version']} here: ask the sender)")
+        return line(f"{item['code']} (not in {item['code_list']} {item['code_list_version']} here: ask the sender)")
     known = code_list(item["code_list"]).knows(item["code"], item["code_list_version"])
     return f"{text} ({item['code']})" if known else f"{text} ({item['code']}, version not known here)"

@@ -115,17 +115,16 @@ def _report_value(report: Report, findings: tuple[Finding, ...]) -> dict[str, An
 
 
 def _report_lines(report: Report, findings: tuple[Finding, ...], *, compared: bool) -> Iterator[str]:
-    from refbus_gateway.casefile.view import safe  # late: the help needs none of it
     from refbus_gateway.statementwords import moment
 
     if report.checkpoint is not None:
-        yield f"{safe(report.checkpoint.origin)}: {report.checkpoint.size} entries"
+        yield f"{report.checkpoint.origin}: {report.checkpoint.size} entries"
     if report.seen is not None and report.seen.quorum_at_s is not None:
         yield f"A quorum of witnesses has stood behind it since {moment(report.seen.quorum_at_s * 1000)}."
     if report.quorum is not None:
         yield f"{report.quorum}: the witnesses that the policy demands do not stand behind this checkpoint."
     for each in findings:
-        yield safe(f"{each.code}  {each.place}  {each.detail}")
+        yield f"{each.code}  {each.place}  {each.detail}"
     if not report.complete:
         yield "NOT CHECKED TO THE END."
     elif not findings:
@@ -149,7 +148,6 @@ def _inspected_value(each: Inspected) -> dict[str, Any]:
 
 
 def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
-    from refbus_gateway.casefile.view import safe  # late: the help needs none of it
     from refbus_gateway.statementwords import Words, moment
 
     words = Words(session.language)
@@ -157,7 +155,7 @@ def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
         record = each.record
         what = f"{words.decision(record)}  {record.event_type or ''}" if record else "not opened"
         status = " ".join(each.problems) or ("ok, in the log" if each.in_log else "ok, log not looked at")
-        yield safe(f"{each.origin} {each.index:>8}  {moment(each.logged_at_ms)}  {each.writer or '?':12}  {what}")
+        yield f"{each.origin} {each.index:>8}  {moment(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"
     wrong = sum(1 for each in found if each.problems)
     yield f"{len(found)} entries, {wrong} with problems."

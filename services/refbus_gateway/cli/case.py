@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.output import put
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
@@ -37,7 +38,7 @@ def new() -> None:
     """Print an empty case file with an explanation of every field."""
     from refbus_gateway.casefile import template  # late: only needed here
 
-    click.echo(template())
+    put(template() + "\n")
 
 
 @group.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus.output import put_json
 from refbus_gateway.cli.consent_changes import add_changes, tell_version
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -26,9 +27,7 @@ def group() -> None:
 @with_session
 def new(session: Session, case: str, to: str | None) -> None:
     """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
-    import json  # late: only needed here
-
-    from refbus_gateway import agecheck, casework
+    from refbus_gateway import agecheck, casework  # late: only needed here
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentform import form
 
@@ -36,7 +35,7 @@ def new(session: Session, case: str, to: str | None) -> None:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
         age = agecheck.age_in_case(session.gateway, tx, found)
-    click.echo(json.dumps(form(session.gateway, file, to, age), ensure_ascii=False, indent=2))
+    put_json(form(session.gateway, file, to, age), indent=2)
 
 
 @group.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from refbus.output import put, put_json
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -17,18 +18,16 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
 
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
-    import json  # late: the help needs none of it
-
-    from refbus_gateway import disclosing, disclosure_page
+    from refbus_gateway import disclosing, disclosure_page  # late: the help needs none of it
     from refbus_gateway.store import cases
 
     with session.gateway.store.read() as tx:
         report = disclosing.report(tx, cases.get(tx, number))
     wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())
     if form == "html":
-        click.echo(disclosure_page.page(report, wording), nl=False)
+        put(disclosure_page.page(report, wording))
     elif form == "json":
-        click.echo(json.dumps(disclosure_page.values(report), ensure_ascii=False))
+        put_json(disclosure_page.values(report))
     else:
         session.tell(disclosure_page.values(report), disclosure_page.text(report, wording))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def _explain(session: Session, number: int, *, yes: bool) -> tuple[int, ...]:
         told, others = demanding.plan(session.gateway, tx, found)
     if session.as_json or yes:
         return others
-    click.echo(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
+    say(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
     for org in told:
-        click.echo(f"  {org}: consent is withdrawn; they are told every day until they say what they did.", err=True)
+        say(f"  {org}: consent is withdrawn; they are told every day until they say what they did.", err=True)
     for other in others:
-        click.echo(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
+        say(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
     click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
     return others
 

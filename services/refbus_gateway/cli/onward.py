@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from refbus.core.vocabulary import DataCategory
+from refbus.output import put
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -31,7 +32,7 @@ def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
     synchronised(session)
     with session.gateway.store.read() as tx:
         text = passing.case_document(session.gateway, tx, referral, [DataCategory(name) for name in withhold])
-    click.echo(text, nl=False)
+    put(text)
 
 
 @click.command()

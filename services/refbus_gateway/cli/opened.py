@@ -63,7 +63,7 @@ def opened_texts(opened: Opened, language: str) -> list[str]:
 
 
 def _event_texts(shown: Shown) -> list[str]:
-    from refbus_gateway.casefile.view import safe  # late: the help needs none of it
+    from refbus.foreign import line  # late: the help needs none of it
     from refbus_gateway.cli.show import section_lines, time_text, words
 
     block = shown.event.block
@@ -72,7 +72,7 @@ def _event_texts(shown: Shown) -> list[str]:
     head = f"[{shown.event.id}] {words(block.event_type)}, {arrow} {other}, {time_text(block.occurred_at_ms)}"
     hidden = [f"  not shown: {' '.join(shown.hidden)}"] if shown.hidden else []
     unknown = [
-        f"  CODE_PARKED {code.path}: {safe(code.code)} is not in {safe(code.code_list)} here; ask the sender"
+        f"  CODE_PARKED {code.path}: {line(code.code)} is not in {line(code.code_list)} here; ask the sender"
         for code in shown.unknown
     ]
     return [head, *hidden, *unknown, *section_lines(shown.sections)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from refbus.output import put
 from refbus_gateway.cli.auditlogs import inspected
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -49,7 +50,7 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
     elif session.as_json:
         session.tell(account_page.values(account))
     else:
-        click.echo(account_page.page(account), nl=False)
+        put(account_page.page(account))
 
 
 def add_report(group: click.Group) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.core.vocabulary import DataCategory, EventType
+from refbus.output import put
 from refbus_gateway.cli.answers import Saying, add_answers, document_of, field_options, file_document
 from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
@@ -211,7 +212,7 @@ def template(step: str) -> None:
     from refbus_gateway.casefile.template import event_template
 
     types = {saying.name: saying.event_type for saying in STEPS}
-    click.echo(event_template(wish_fields() if step == "begin" else written_fields(types[step])), nl=False)
+    put(event_template(wish_fields() if step == "begin" else written_fields(types[step])))
 
 
 def guard_texts(missing: tuple[Code, ...]) -> list[str]:

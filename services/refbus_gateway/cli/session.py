@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, wraps
 from inspect import cleandoc
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.output import put_json, say
 from refbus_gateway.cli.runtime import Runtime
 
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
@@ -158,10 +158,9 @@ class Session:
     def tell(self, value: object, lines: Iterable[str] = ()) -> None:
         """Print the result: `value` as JSON, or `lines` for people."""
         if self.as_json:
-            click.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+            put_json(value, default=_plain)
         else:
-            for line in lines:
-                click.echo(line)
+            say(*lines)
 
     def close(self) -> None:
         """Release what was opened."""

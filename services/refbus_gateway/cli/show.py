@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from refbus.errors import Code
 from refbus.explain import explanation
+from refbus.foreign import field
 from refbus.wire.labels import label
 from refbus_gateway.casefile.view import Sections, show_time
 from refbus_gateway.casefile.view import title as words
@@ -41,12 +42,12 @@ def ending_lines(endings: Iterable[Ending]) -> list[str]:
 
 
 def section_lines(sections: Sections) -> list[str]:
-    """Return a rendered payload as indented lines."""
+    """Return a rendered payload as indented lines; a text of several lines, or a long one, has a bar before each."""
     lines: list[str] = []
     for title, fields in sections.items():
         lines.append(f"  {title}")
         for name, text in fields.items():
-            lines.append(f"    {name}: {text if isinstance(text, str) else ', '.join(text)}")
+            lines += field(name, text if isinstance(text, str) else ", ".join(text), "    ")
     return lines
 
 

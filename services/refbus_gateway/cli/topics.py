@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
@@ -25,7 +26,7 @@ def plan(session: Session) -> None:
     """Show what `apply` would do; change nothing."""
     from refbus.bus import topicjobs  # late: most commands need no topics
 
-    topicjobs.show([_job(session)], click.echo, as_json=session.as_json)
+    topicjobs.show([_job(session)], say, as_json=session.as_json)
 
 
 @group.command()
@@ -35,7 +36,7 @@ def apply(session: Session) -> None:
     """Make the cluster as declared; the broker lets only its operator do this."""
     from refbus.bus import topicjobs  # late: see above
 
-    topicjobs.make([_job(session)], click.echo, as_json=session.as_json)
+    topicjobs.make([_job(session)], say, as_json=session.as_json)
 
 
 @group.command()
@@ -45,7 +46,7 @@ def drift(session: Session) -> int:
     """Show what differs; exits with 1 when anything does."""
     from refbus.bus import topicjobs  # late: see above
 
-    return 0 if topicjobs.show([_job(session)], click.echo, as_json=session.as_json) else 1
+    return 0 if topicjobs.show([_job(session)], say, as_json=session.as_json) else 1
 
 
 def _job(session: Session) -> Job:

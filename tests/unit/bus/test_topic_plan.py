@@ -146,7 +146,7 @@ def test_a_broker_that_agrees_and_does_nothing_is_found_out() -> None:
     with pytest.raises(TransportError) as caught:
         make([Job(WANTED, Idle(MemoryBus()))], said.append, as_json=False, patience=1)
     assert caught.value.code is Code.TOPIC_DRIFT
-    assert len(said) == 1
+    assert said
 
 
 def test_the_plan_counts_what_it_shows() -> None:

@@ -174,7 +174,7 @@ def test_files_that_cannot_be_read(data: bytes, code: Code, words: str) -> None:
         ({"safety_plan": "a\x1b[2Jb"}, "safety_plan", Code.CASE_INVALID, "control"),
         ({"safety_plan": "a\u202eb"}, "safety_plan", Code.CASE_INVALID, "direction"),
         ({"surprise": 1}, "surprise", Code.CASE_INVALID, "no such field"),
-        ({"\x1b[2J" + "x" * 90: 1}, "\N{REPLACEMENT CHARACTER}[2J" + "x" * 36, Code.CASE_INVALID, "no such field"),
+        ({"\x1b[2J" + "x" * 90: 1}, "<U+001B>[2J" + "x" * 36, Code.CASE_INVALID, "no such field"),
     ],
 )
 def test_each_problem_has_its_place_and_its_advice(changes: dict[str, Any], path: str, code: Code, words: str) -> None:
