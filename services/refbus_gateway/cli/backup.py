@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def _asked(session: Session, settings: Config) -> bool:
     if session.as_json:
         return False
     command = " ".join(settings.notify_command) or "none"
-    click.echo(f"The backup's broker is {settings.bootstrap or 'none'}, TLS folder {settings.tls or 'none'},", err=True)
-    click.echo(f"the command that is run on news: {command}", err=True)
+    say(f"The backup's broker is {settings.bootstrap or 'none'}, TLS folder {settings.tls or 'none'},", err=True)
+    say(f"the command that is run on news: {command}", err=True)
     try:
         return click.confirm("Use them on this computer?", default=False, err=True)
     except click.Abort:  # nobody is there to ask
