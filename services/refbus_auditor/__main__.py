@@ -16,6 +16,7 @@ from pathlib import Path
 from refbus.bus.harness import die, run
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
+from refbus.output import say
 from refbus.settings import AuditorSettings, from_environment
 from refbus.telemetry import configure_logs, serve
 from refbus_auditor.app import auditor_app
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> None:
                 first, last = (*days, *_ALWAYS[len(days) :])
                 export(settings.home, Path(file), day_ms(first), day_ms(last))
             case ["waiting"]:
-                sys.stdout.writelines(f"{line}\n" for line in lines(settings.home))
+                say(*lines(settings.home))
             case _:
                 raise SetupError(Code.USAGE, "python -m refbus_auditor [export FILE [FROM [TO]] | waiting]")
 

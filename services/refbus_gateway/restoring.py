@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from refbus.core.documents import read_json
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
@@ -333,7 +334,7 @@ def _bytes(path: Path) -> bytes:
 
 def _is_json(content: bytes) -> bool:
     try:
-        json.loads(content)
-    except (ValueError, RecursionError):
+        read_json(content.decode())
+    except (MalformedError, UnicodeDecodeError):
         return False
     return True
