@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.pages import alerts, cli, errors, lifecycle, metrics, schemas, settings, topics
+from tools.pages import alerts, cli, errors, hearing, lifecycle, metrics, schemas, settings, topics
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -21,6 +21,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/schemas.md": schemas.page,
     "docs/reference/settings.md": settings.page,
     "docs/reference/topics.md": topics.page,
+    "docs/reference/who-hears.md": hearing.page,
     "infra/prometheus/alerts.yml": alerts.page,
 }
 """Every generated file and what makes it."""

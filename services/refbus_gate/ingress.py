@@ -90,17 +90,22 @@ class Ingress:
         self._to_origin(make)
 
     def confirm(self, answer: Answer) -> None:
-        """Send the hop receipt, for every outcome and for every repeat."""
+        """Send the hop receipt, for every outcome and for every repeat.
+
+        What was stopped before its sender was verified has nobody to send a notice to: then the receipt says so, and
+        the gate of origin, which knows the sender, tells it.
+        """
         batch, digest = self.batch, answer.envelope_sha256
         if digest is None:
             return
-        outcome = HopOutcome.QUARANTINED if answer.outcome is Outcome.QUARANTINED else HopOutcome.TAKEN
+        unheard = answer.told is None and answer.outcome in {Outcome.QUARANTINED, Outcome.REFUSED}
+        outcome = HopOutcome.QUARANTINED if unheard else HopOutcome.TAKEN
         self._to_origin(partial(hop_receipt, batch.keys, batch.origin, digest, outcome, batch.now_ms))
 
     def _across(self, hop: HopReceipt) -> None:
         """Tell the sender, once, what the other country's gate has signed for, with that signature."""
         sent, first = self.view.sent(hop.envelope_sha256), self.view.taken(hop.envelope_sha256)
-        if sent is None or not first:
+        if sent is None or not (first or hop.outcome is HopOutcome.QUARANTINED):  # put aside after it was held
             return
         batch, answer = self.batch, sent.answer
         public = None if answer.told is None else public_key_of(batch.directories.latest, answer.told, batch.now_ms)

@@ -1,14 +1,16 @@
-"""What this gateway says by itself: received, cannot be opened, already acknowledged, erased."""
+"""What this gateway says by itself: received, not taken in, cannot be opened, already acknowledged, erased."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.wire.codelists import code_list
 from refbus.wire.consent import decode_signed
 from refbus_gateway import sending
 from refbus_gateway.gateway import Gateway
@@ -18,9 +20,17 @@ from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.verifying import UndecryptableError
 
+TECHNICAL: Final = frozenset(
+    {EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED}
+)
+"""Answers of one program to another. No person waits for them, and nothing is ever answered to them."""
 
-def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) -> None:
-    """Say something that must not stand in the way of taking a record in; a failure becomes an alarm."""
+
+def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) -> bool:
+    """Say something that must not stand in the way of taking a record in; a failure becomes an alarm.
+
+    Returns whether it was said.
+    """
     try:
         with tx.connection.begin_nested():
             say()
@@ -28,6 +38,20 @@ def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) ->
         raise
     except RefbusError as error:
         inbox.raise_alarm(tx, error.code, "an automatic answer could not be sent", gateway.now_ms())
+        return False
+    return True
+
+
+def reported(gateway: Gateway, tx: Transaction, sender: Authenticated, result: str, code: str) -> bool:
+    """Tell the sender what was done with an event that was not taken in: REFUSED, WAITS or TAKEN_IN, and why."""
+    block = sender.opened.block
+    fields = {
+        "of_event": block.event_id,
+        "envelope_sha256": sender.opened.envelope.sha256,
+        "result": result,
+        "code": code if code in code_list("refbus.IntakeCode").codes else "OTHER",
+    }
+    return best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.INTAKE_REPORTED, fields))
 
 
 def delivered(gateway: Gateway, tx: Transaction, referral: Referral, request: Event) -> None:
@@ -45,16 +69,18 @@ def opened(gateway: Gateway, tx: Transaction, referral: Referral, request: Event
     sending.send(gateway, tx, referral, Draft(EventType.REFERRAL_OPENED, fields, Terms(block.purpose, block.priority)))
 
 
-def undecryptable(gateway: Gateway, tx: Transaction, error: UndecryptableError) -> None:
-    """Tell the sender, whose signature held, that the content does not open with any key here."""
+def undecryptable(gateway: Gateway, tx: Transaction, error: UndecryptableError) -> bool:
+    """Tell the sender, whose signature held, that the content does not open with any key here; False when not."""
     opened_routing = error.authenticated.opened
     fields = {"envelope_sha256": opened_routing.envelope.sha256, "reason": error.reason.value}
     block = opened_routing.block
-    best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
+    return best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
 
 
-def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> None:
+def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     """Ask for a fresh envelope of an event that came too late to be taken, unless it is known here already.
+
+    Returns whether its sender was asked.
 
     A gateway that was away for longer than a message lives loses nothing this way. Whether it was genuine is judged as
     of the last moment of its term.
@@ -64,10 +90,11 @@ def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> None:
         at_ms = envelope.header.expires_at_hour * sending.HOUR_MS - 1
         block = receive(envelope, gateway.keys.openers(), gateway.history, at_ms).opened.block
     except RefbusError:
-        return
-    if block.recipient == gateway.me and referrals.event_row_id(tx, block.sender, block.event_id) is None:
-        fields = {"envelope_sha256": envelope.sha256, "reason": Code.OPEN_FAILED.value}
-        best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
+        return False
+    if block.recipient != gateway.me or referrals.event_row_id(tx, block.sender, block.event_id) is not None:
+        return False
+    fields = {"envelope_sha256": envelope.sha256, "reason": Code.OPEN_FAILED.value}
+    return best_effort(gateway, tx, lambda: sending.answer(gateway, tx, block, EventType.UNDECRYPTABLE, fields))
 
 
 def repeated(gateway: Gateway, tx: Transaction, row_id: int, block: RoutingBlock) -> None:

@@ -8,6 +8,7 @@ known by its bytes.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -18,11 +19,14 @@ from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_gateway import door, incoming, notices
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
+from refbus_gateway.intake import Heard, Patience
 from refbus_gateway.store import inbox
-from refbus_gateway.store.inbox import AsideState, Position
+from refbus_gateway.store.inbox import AsideState, Position, Setting
 from refbus_gateway.store.session import Transaction
 
 BATCH: Final = 50
+SLICE: Final = 20
+"""Records that waited, tried again between two looks into the inbox."""
 SYNCHRONISED: Final = "synchronised"
 _WAIT_S: Final = 5.0
 UNKNOWN_HASH: Final = b""
@@ -32,8 +36,9 @@ UNKNOWN_HASH: Final = b""
 class Draining:
     """The two readers of one home. One instance at a time: the holder of the home's lock."""
 
-    def __init__(self, gateway: Gateway, bus: Bus) -> None:
+    def __init__(self, gateway: Gateway, bus: Bus, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._gateway = gateway
+        self._patience = Patience(gateway, monotonic)
         self._directory = bus.reader(gateway.directory_topic)
         self._inbox = bus.reader(gateway.inbox_topic)
         self._placed: set[str] = set()
@@ -46,8 +51,12 @@ class Draining:
         gateway = self._gateway
         started_ms = gateway.now_ms()
         self._read_all(self._directory, gateway.directory_topic, self._take_directory)
-        self._again_held()
+        with gateway.store.read() as tx:
+            last = inbox.newest_aside(tx)
+        self._again_held(last)
         news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
+        while self._again_held(last):
+            pass
         with gateway.store.write() as tx:
             tx.put_int(SYNCHRONISED, started_ms)
         return news
@@ -80,14 +89,22 @@ class Draining:
         self._directory.close()
         self._inbox.close()
 
-    def _again_held(self) -> None:
-        """Try again what could not be checked before: the directory or the clock may have moved."""
+    def _again_held(self, last: int | None = None) -> bool:
+        """Try again some of what could not be checked, if what it waits for may be here; False when nothing is due.
+
+        A slice at a time, so that new records are read between: what waits delays nobody. `last` is the newest row to
+        try, None for all.
+        """
         with self._gateway.store.read() as tx:
-            held = inbox.aside(tx, AsideState.HELD)
-        for each in held:
+            due = self._patience.due(tx, SLICE, last)
+        for row_id in due:
             with self._gateway.store.write() as tx:
-                record = InboxRecord(each.kind, max(each.sequence, 1), each.value)
-                incoming.take_in(self._gateway, tx, record, Position("", 0, each.sequence - 1, UNKNOWN_HASH))
+                each = inbox.aside_with(tx, row_id)
+                if each is not None:
+                    record = InboxRecord(each.kind, max(each.sequence, 1), each.value)
+                    incoming.take_in(self._gateway, tx, record, Position("", 0, each.sequence - 1, UNKNOWN_HASH))
+                self._patience.tried(tx, row_id)
+        return bool(due)
 
     def _read_all(self, reader: Reader, topic: str, take: Callable[[list[Record]], int]) -> int:
         self._place(reader, topic)
@@ -144,9 +161,10 @@ class Draining:
         try:
             parsed = InboxRecord.parse(record.value)
         except MalformedError as error:
-            inbox.raise_alarm(tx, error.code, f"inbox offset {record.offset}", gateway.now_ms())
+            detail = f"inbox offset {record.offset}: from whom it is cannot be known; {Heard.NOBODY}"
+            inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
             unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
-            inbox.put_aside(tx, unreadable, AsideState.REFUSED, error.code, gateway.now_ms())
+            inbox.put_aside(tx, unreadable, Setting(AsideState.REFUSED, error.code), gateway.now_ms())
             return after, 1
         if parsed.sequence <= position.sequence:
             if record.offset < position.seen_from or inbox.has_seen(tx, parsed.body):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from refbus.core.course import BEGINS
 from refbus.core.legal_basis import ReviewResult
 from refbus.core.message import RoutingBlock
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.consent import evidence_of
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
@@ -13,7 +13,8 @@ from refbus_gateway import answers, consent_effects, notices, returns
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, inbox, outbox, referrals
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.verifying import Verified
 
@@ -52,8 +53,8 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             returns.require_own_hash(event.payload)
         case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
             _departing(gateway, tx, referral)
-        case EventType.UNDECRYPTABLE:
-            _undecryptable(gateway, tx, stored, event)
+        case EventType.UNDECRYPTABLE | EventType.INTAKE_REPORTED:
+            _answered(gateway, tx, stored, event)
         case _:
             pass
 
@@ -75,12 +76,40 @@ def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
         inbox.raise_alarm(tx, missing[0], f"return {referral.id} departs with {' '.join(missing)}", gateway.now_ms())
 
 
-def _undecryptable(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
-    """Seal an event again whose envelope did not open; only the organisation that it is for may ask."""
+def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
+    """Act on what a recipient's gateway says of an envelope; only the organisation that it is for may say so."""
     row = outbox.by_sha256(tx, event.payload["envelope_sha256"])
     if row is None or row.event_id is None or not referrals.same_counterpart(tx, row.event_id, stored.id):
         raise UntrustedError(Code.NOT_A_PARTY, "about an envelope that is not ours")
-    if event.payload["reason"] == "UNKNOWN_SCHEMA":
+    about = referrals.event(tx, row.event_id)
+    if event.block.event_type is EventType.INTAKE_REPORTED:
+        _not_taken_in(gateway, tx, (row, about), event)
+    elif event.payload["reason"] == "UNKNOWN_SCHEMA":
         inbox.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())
     else:
         notices.request_renewal(gateway, tx, row, Code.UNDECRYPTABLE)
+
+
+def _not_taken_in(gateway: Gateway, tx: Transaction, ours: tuple[OutboxRow, Event], event: Verified) -> None:
+    """Tell a person what the recipient did with an event of ours.
+
+    What it refused is out of the course, as what a gate refused. A stop stays: it is repeated until it is acknowledged.
+    """
+    row, about = ours
+    said, now_ms = event.payload, gateway.now_ms()
+    if about.block.event_id != said["of_event"]:
+        raise UntrustedError(Code.DECLARATION_MISMATCH, "another event than the envelope's")
+    outbox.note_intake(tx, row.id, event.block.event_id, (said["result"], said["code"]), now_ms)
+    alarm = f"number {about.referral}, {about.block.event_type}, {event.block.sender}: {said['code']}"
+    waits = f"{alarm}, it waits there"
+    if said["result"] == "TAKEN_IN":
+        inbox.withdraw_alarm(tx, Code.NOT_TAKEN_IN, waits, now_ms)
+        return
+    if said["code"] == Code.TOO_MANY_WAITING and row.state is not RowState.REPLACED:
+        notices.try_later(gateway, tx, row, event.block.sender)
+        return
+    inbox.raise_alarm(tx, Code.NOT_TAKEN_IN, waits if said["result"] == "WAITS" else alarm, now_ms)
+    if said["result"] == "REFUSED" and row.state is not RowState.REPLACED:
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        if about.block.event_type not in STOPS:
+            referrals.set_status(tx, about.id, EventStatus.REFUSED)

@@ -1,14 +1,13 @@
 """Taking in one inbox record: verified and stored, or held to be tried again, or refused and kept as evidence.
 
 Nothing is ever dropped. A repeat has no second effect. What cannot be checked yet (a newer directory, a clock) is held;
-what was checked and is false is refused with an alarm; bytes that do not open are answered with UNDECRYPTABLE.
+what was checked and is false is refused with an alarm, and its sender is told (`intake`).
 """
 
 from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.course import rule_in, rule_of
 from refbus.core.ids import SubjectRef
 from refbus.core.legal_basis import BASIS_EVENTS
@@ -16,19 +15,20 @@ from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.envelope.legal_basis import basis_of
+from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import agecheck, answers, audit, consenting, course, effects, legal, notices
-from refbus_gateway.audit import Decided
+from refbus_gateway import agecheck, answers, consenting, course, effects, intake, legal, notices
 from refbus_gateway.gateway import Gateway
+from refbus_gateway.intake import Failure
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.verifying import UndecryptableError, Verified, authenticated, verified
+from refbus_gateway.verifying import Verified, authenticated, require_present, verified
 
 
 def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: inbox.Position) -> bool:
@@ -36,29 +36,32 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: in
 
     `position` is where the inbox stood before this record.
     """
+    sender: Authenticated | None = None
     try:
         with tx.connection.begin_nested():
-            inbox.take_back(tx, record.body)
+            before = inbox.take_back(tx, record.body)
             if record.kind is InboxKind.NOTICE:
                 notices.take_in(gateway, tx, record.body, position)
                 gateway.observer.inbox(InboxResult.NOTICE)
                 return False
-            return _event(gateway, tx, record.body)
+            sender = authenticated(gateway, record.body)
+            news = _event(gateway, tx, sender)
+            intake.taken_in(gateway, tx, before, sender)
+            return news
     except (StoreError, SQLAlchemyError):
         raise
     except UncheckableError as error:
         state = AsideState.REFUSED if error.code is Code.KEY_DESTROYED else AsideState.HELD
-        return _set_aside(gateway, tx, record, state, error)
+        return intake.put_aside(gateway, tx, record, Failure(state, error, sender))
     except RefbusError as error:
-        return _set_aside(gateway, tx, record, AsideState.REFUSED, error)
+        return intake.put_aside(gateway, tx, record, Failure(AsideState.REFUSED, error, sender))
     except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop an inbox: kept, told, tried again
         cause = RefbusError(Code.INTERNAL_ERROR, type(error).__name__)
-        inbox.raise_alarm(tx, cause.code, f"inbox record {record.sequence}: {cause.detail}", gateway.now_ms())
-        return _set_aside(gateway, tx, record, AsideState.HELD, cause)
+        return intake.put_aside(gateway, tx, record, Failure(AsideState.HELD, cause, sender))
 
 
-def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
-    opened = authenticated(gateway, raw)
+def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
+    require_present(gateway, opened)
     block = opened.opened.block
     known_case = cases.case_of_handle(tx, block.sender, block.case_handle)
     if known_case is not None and not _is_open_to(known_case, block.event_type):
@@ -78,7 +81,7 @@ def _event(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
     stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())
     effects.apply(gateway, tx, referral, stored, event)
-    return block.event_type not in _TECHNICAL
+    return block.event_type not in answers.TECHNICAL
 
 
 def _is_open_to(case: Case, event_type: EventType) -> bool:
@@ -86,8 +89,7 @@ def _is_open_to(case: Case, event_type: EventType) -> bool:
     return case.live or (case.key is not None and event_type in _WHILE_ERASING)
 
 
-_TECHNICAL = frozenset({EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE})
-_WHILE_ERASING = _TECHNICAL | {EventType.WITHDRAWAL_ACKNOWLEDGED}
+_WHILE_ERASING = answers.TECHNICAL | {EventType.WITHDRAWAL_ACKNOWLEDGED}
 
 
 def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
@@ -151,25 +153,3 @@ def _check_consent(gateway: Gateway, tx: Transaction, referral: Referral, event:
     if consenting.needs_permit(block):
         consenting.require_permit(gateway, tx, case, block)
         agecheck.require_true_age(block, event.payload, gateway.directory())
-
-
-def _set_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, state: AsideState, error: RefbusError) -> bool:
-    """Keep the record with its code; tell a person, the inspector, and where it helps the sender."""
-    first = inbox.put_aside(tx, record, state, error.code, gateway.now_ms())
-    undecryptable = isinstance(error, UndecryptableError)
-    gateway.observer.inbox(InboxResult.UNDECRYPTABLE if undecryptable else InboxResult(state.value))
-    gateway.observer.refused(error.reasons if isinstance(error, ConsentError) else (error.code,))
-    if state is AsideState.REFUSED:
-        inbox.raise_alarm(tx, error.code, f"inbox record {record.sequence}", gateway.now_ms())
-        if record.kind is InboxKind.EVENT:
-            codes = error.reasons if isinstance(error, ConsentError) else (error.code,)
-            answers.best_effort(gateway, tx, lambda: audit.record(gateway, tx, None, _refusal(codes)))
-    if first and isinstance(error, UndecryptableError):
-        answers.undecryptable(gateway, tx, error)
-    elif first and error.code is Code.MESSAGE_EXPIRED and record.kind is InboxKind.EVENT:
-        answers.expired(gateway, tx, record.body)
-    return state is AsideState.REFUSED
-
-
-def _refusal(codes: tuple[Code, ...]) -> Decided:
-    return Decided(Stage.OPENED, AuditOutcome.REFUSED, codes)

@@ -152,7 +152,8 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
     follow; ours decides before it lets anything go, and cannot take back what the other has signed for.
     """
     refused = notice.kind is NoticeKind.REFUSAL
-    after_all = refused and row.state is RowState.TAKEN and notice.from_gate != gateway.gate
+    aside = notice.outcome is NoticeOutcome.QUARANTINED and arrived
+    after_all = row.state is RowState.TAKEN and (aside or (refused and notice.from_gate != gateway.gate))
     if row.state in outbox.ENDED and not after_all:
         return
     if notice.kind is NoticeKind.DELIVERY_FAILED:
@@ -184,7 +185,7 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
         request_renewal(gateway, tx, row, min(codes))
         return
     if codes == {Code.TOO_MANY_WAITING}:
-        _try_later(gateway, tx, row, notice)
+        try_later(gateway, tx, row, notice.from_gate)
         return
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
@@ -194,9 +195,9 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     )
 
 
-def _try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
-    """Send the event again when a gate may have room for it, and again without end; a person hears of it each time."""
-    detail = f"{notice.from_gate} has no room for outbox {row.id}, sent again later"
+def try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, who: OrgId) -> None:
+    """Send the event again when `who` may have room for it, and again without end; a person hears of it each time."""
+    detail = f"{who} has no room for outbox {row.id}, sent again later"
     inbox.raise_alarm(tx, Code.TOO_MANY_WAITING, detail, gateway.now_ms())
     if row.event_id is None:
         outbox.set_state(tx, row.id, RowState.REFUSED)

@@ -49,19 +49,25 @@ _TOLD = frozenset({Code.KEY_UNKNOWN, Code.KEY_DESTROYED, Code.OPEN_FAILED})
 def authenticated(gateway: Gateway, raw: bytes) -> Authenticated:
     """Return the envelope in `raw` once its sender is known and it is for us.
 
-    Raises what `refbus.envelope.routing.receive` raises, and UntrustedError NOT_THE_RECIPIENT; for what is no stop
-    UncheckableError DIRECTORY_EXPIRED, and CLOCK_SKEW for an event from the future.
+    Raises what `refbus.envelope.routing.receive` raises, and UntrustedError NOT_THE_RECIPIENT.
     """
     opened = receive(Envelope.parse(raw), gateway.keys.openers(), gateway.history, gateway.now_ms())
-    block = opened.opened.block
-    if block.recipient != gateway.me:
+    if opened.opened.block.recipient != gateway.me:
         raise UntrustedError(Code.NOT_THE_RECIPIENT)
+    return opened
+
+
+def require_present(gateway: Gateway, sender: Authenticated) -> None:
+    """Let what needs today's directory, and an event from the future, wait; what says stop never does.
+
+    Raises UncheckableError DIRECTORY_EXPIRED, CLOCK_SKEW.
+    """
+    block = sender.opened.block
     if block.event_type in STOPS:  # a no is acted on under any directory and any clock
-        return opened
+        return
     gateway.directory()
     if block.occurred_at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
         raise UncheckableError(Code.CLOCK_SKEW, "an event from the future")
-    return opened
 
 
 def verified(gateway: Gateway, sender: Authenticated) -> Verified:

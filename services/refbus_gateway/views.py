@@ -14,7 +14,7 @@ from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.wire.transport import HopReceipt
-from refbus_gateway import course, door, ownkeys
+from refbus_gateway import answers, course, door, ownkeys
 from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import Gateway
@@ -42,11 +42,14 @@ class Hop(StrEnum):
     OPENED = "OPENED"
     DECIDED = "DECIDED"
     REFUSED = "REFUSED"
+    WAITS_THERE = "WAITS_THERE"
+    NOT_TAKEN_IN = "NOT_TAKEN_IN"
 
 
 NEXT: Final = {
     Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
-    Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does.",
+    Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does. If it stays "
+    "here for hours, ask the person who runs the node: what the gate cannot open it cannot answer.",
     Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
     Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not signed for it yet.",
     Hop.THEIR_INBOX: "Nothing: the gate of their country has signed for it. If they are silent for long, call them.",
@@ -54,8 +57,11 @@ NEXT: Final = {
     Hop.OPENED: "Wait for their decision; it is due by the time in the referral.",
     Hop.DECIDED: "Read their answer with `refbus inbox show`.",
     Hop.REFUSED: "It did not go through. The codes say why; correct that and send again.",
+    Hop.WAITS_THERE: "Their computer has it and cannot take it in yet; nobody there sees it. The code says what to do.",
+    Hop.NOT_TAKEN_IN: "Their computer did not take it in; nobody there sees it. The code says what to do.",
 }
 """What a person does when an event is at a hop."""
+_INTAKE: Mapping[str, Hop] = {"WAITS": Hop.WAITS_THERE, "REFUSED": Hop.NOT_TAKEN_IN}
 _DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
 _RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
 
@@ -119,7 +125,16 @@ def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
     receipts = tuple(receipt for row in rows for receipt in outbox.receipts(tx, row.id))
     hop, since_ms = _hop(event, newest, receipts, view)
     codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
+    said = _intake(newest, receipts)
+    if said is not None and said.outcome in _INTAKE:
+        hop, since_ms, codes = _INTAKE[said.outcome], said.at_ms, said.codes
     return EventLine(event, hop, since_ms, codes, len(rows), receipts)
+
+
+def _intake(newest: OutboxRow | None, receipts: tuple[Receipt, ...]) -> Receipt | None:
+    """Return the last word of the recipient's own gateway about the newest envelope."""
+    row = None if newest is None else newest.id
+    return next((each for each in reversed(receipts) if (each.kind, each.outbox_id) == (outbox.INTAKE, row)), None)
 
 
 def also_signed_by(receipt: Receipt) -> OrgId | None:
@@ -178,11 +193,7 @@ def unseen(tx: Transaction) -> int:
 
 
 def _for_people(event: Event) -> bool:
-    return event.block.event_type not in {
-        EventType.REFERRAL_DELIVERED,
-        EventType.REFERRAL_OPENED,
-        EventType.UNDECRYPTABLE,
-    }
+    return event.block.event_type not in answers.TECHNICAL
 
 
 def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: CourseView) -> tuple[Hop, int]:

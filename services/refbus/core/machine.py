@@ -97,6 +97,7 @@ def with_common(own: Mapping[Saying, Rule], draft: StrEnum) -> Mapping[Saying, R
         EventType.CONSENT_WITHDRAWN: Rule(both, source="GDPR 7(3); domain notes 4.3"),
         EventType.WITHDRAWAL_ACKNOWLEDGED: Rule(both, source="GDPR 19; domain notes 4.3"),
         EventType.UNDECRYPTABLE: Rule(both, source="technical answer"),
+        EventType.INTAKE_REPORTED: Rule(both, source="technical answer"),
     }
     return {**own, **{saying: rule for saying, rule in common.items() if saying not in own}}
 

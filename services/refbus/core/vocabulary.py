@@ -96,6 +96,7 @@ class EventType(StrEnum):
     CONSENT_WITHDRAWN = "ConsentWithdrawn"
     WITHDRAWAL_ACKNOWLEDGED = "WithdrawalAcknowledged"
     UNDECRYPTABLE = "Undecryptable"
+    INTAKE_REPORTED = "IntakeReported"
     TRANSFER_PROPOSED = "CaseTransferProposed"
     TRANSFER_ACCEPTED = "CaseTransferAccepted"
     TRANSFER_REJECTED = "CaseTransferRejected"
@@ -149,6 +150,7 @@ CONTROL_EVENTS = frozenset(
         EventType.CONSENT_WITHDRAWN,
         EventType.WITHDRAWAL_ACKNOWLEDGED,
         EventType.UNDECRYPTABLE,
+        EventType.INTAKE_REPORTED,
         EventType.TRANSFER_REJECTED,
         EventType.REPATRIATION_SUSPENDED,
         EventType.REPATRIATION_ABORTED,

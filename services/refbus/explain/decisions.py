@@ -180,6 +180,11 @@ RULES = {
         "the other side did not confirm the event before it expired",
         "Call the organisation. The event is not lost: send it again when the other side is back.",
     ),
+    Code.NOT_TAKEN_IN: Explanation(
+        "the organisation's computer has an event of ours and did not take it in; nobody there sees it",
+        "Call the organisation. `refbus status` with the number shows the event and what to do; who hears of which "
+        "code is in docs/reference/who-hears.md.",
+    ),
     Code.SET_ASIDE_THERE: Explanation(
         "the gate of the recipient's country could not read the event and has put it aside for its operator",
         "Nobody at the organisation has it. Tell the person who runs your national node, who must ask the other "

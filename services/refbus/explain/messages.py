@@ -23,7 +23,8 @@ BYTES = {
     ),
     Code.UNKNOWN_SCHEMA: Explanation(
         "the message has a form that this version does not know",
-        "Update this software. The message is kept until then.",
+        "Update this software. The message is kept until then, is taken in by itself, and its sender is told that it "
+        "waits.",
     ),
 }
 
@@ -46,7 +47,8 @@ ENVELOPE = {
     ),
     Code.OPEN_FAILED: Explanation(
         "the message cannot be opened with the keys that are here, or it was changed on the way",
-        "The sender is told and can seal it again to your present key. If it repeats, check `refbus keys show`.",
+        "From whom it is cannot be known, so nobody is told. Give the number of the record to the person who runs the "
+        "node; if it repeats, check `refbus keys show`.",
     ),
     Code.SIGNATURE_INVALID: Explanation(
         "the signature does not fit: it was changed on the way or was not made by the named sender",
@@ -66,7 +68,7 @@ ENVELOPE = {
     ),
     Code.DECLARATION_MISMATCH: Explanation(
         "what is in the message is not what was declared on the outside for the consent check",
-        "Do not act on it. The sender is told and must update their software.",
+        "Do not act on it. The alarm says whether the sender is told; the sender must update their software.",
     ),
     Code.UNDECRYPTABLE: Explanation(
         "the recipient could not open the message",

@@ -7,6 +7,7 @@ UNKNOWN_SCHEMA, which a newer installation may be able to read.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -114,6 +115,12 @@ def _known_schemas() -> Mapping[bytes, tuple[EventType, Codec]]:
         older = load_codec(path)
         known.setdefault(older.fingerprint, (EventType(older.name), older))
     return known
+
+
+@cache
+def schemas_known() -> str:
+    """Return a short name of the set of payload schemas that this installation reads; another set has another."""
+    return hashlib.sha256(b"".join(sorted(_known_schemas()))).hexdigest()[:16]
 
 
 def _writer(data: bytes) -> tuple[EventType, Codec]:

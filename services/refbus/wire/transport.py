@@ -21,7 +21,7 @@ LEAF_BYTES = 47
 
 
 class HopOutcome(StrEnum):
-    """What the destination gate did with the bytes that it says it has."""
+    """What the destination gate did with the bytes that it says it has. QUARANTINED: put aside, and nobody told."""
 
     TAKEN = "TAKEN"
     QUARANTINED = "QUARANTINED"

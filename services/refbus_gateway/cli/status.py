@@ -162,9 +162,11 @@ def _referral(line: ReferralLine, events: list[EventLine]) -> dict[str, Any]:
 
 
 def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_full: bool) -> list[str]:
+    from refbus.explain.hearing import sender_step
     from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
-    from refbus_gateway.views import NEXT
+    from refbus_gateway.views import NEXT, Hop
 
+    by_them = {Hop.WAITS_THERE, Hop.NOT_TAKEN_IN}
     state = state_text(line.view.status, session.language)
     head = f"Referral {line.referral.id}, case {line.referral.case_id}, {line.referral.org}: {state}"
     due = f"  answer due {time_text(line.respond_by_ms)}" if line.respond_by_ms else ""
@@ -174,6 +176,7 @@ def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_
         codes = f" {' '.join(each.codes)}" if each.codes else ""
         texts.append(f"    {each.event.block.event_type:24} {each.hop}{codes} since {time_text(each.since_ms)}")
         texts.append(f"        {NEXT[each.hop]}")
+        texts.extend(f"        {sender_step(code)}" for code in each.codes if each.hop in by_them)
     return texts
 
 

@@ -23,7 +23,7 @@ from refbus.files import flush_file, prepare_database
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The newest migration. A store at this version opens without loading the migration tool."""
 
 

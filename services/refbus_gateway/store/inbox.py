@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from refbus.errors import Code
 from refbus.wire.transport import InboxKind, InboxRecord
@@ -49,6 +50,34 @@ class Aside:
     state: AsideState
     code: str
     since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a record is set aside. `sender` is a keyed hash, b"" while nobody knows from whom it is.
+
+    `basis`: what was here of what it waits for. `keep` its bytes, not only their hash.
+    """
+
+    state: AsideState
+    code: Code
+    sender: bytes = b""
+    basis: str = ""
+    stop: bool = False
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a record that was set aside, without its bytes; `told` whether people heard of it."""
+
+    id: int
+    state: AsideState
+    code: str
+    since_ms: int
+    attempts: int
+    basis: str
+    told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +129,81 @@ def note_seen(tx: Transaction, body: bytes) -> None:
         tx.connection.execute(insert(inbox_seen).values(sha256=hashlib.sha256(body).digest()))
 
 
-def put_aside(tx: Transaction, record: InboxRecord, state: AsideState, code: Code, now_ms: int) -> bool:
-    """Keep a record that cannot be taken in; True the first time, since the same bytes are kept once.
+def put_aside(tx: Transaction, record: InboxRecord, setting: Setting, now_ms: int) -> None:
+    """Keep a record that cannot be taken in; the same bytes are kept once, and written once.
 
     Of one about an erased case only the hash is kept: its bytes could still be opened with the key of this home.
     """
     digest = hashlib.sha256(record.body).digest()
-    kept = b"" if code is Code.KEY_DESTROYED else record.body
-    change = update(set_aside).where(set_aside.c.sha256 == digest).values(state=state, code=code, value=kept)
-    first = tx.connection.execute(change).rowcount == 0
-    if first:
-        row = insert(set_aside).values(
-            sequence=record.sequence,
-            sha256=digest,
-            kind=record.kind,
-            value=kept,
-            state=state,
-            code=code,
-            since_ms=now_ms,
-        )
-        tx.connection.execute(row)
-    return first
+    kept = record.body if setting.keep else b""
+    facts = {
+        "state": setting.state,
+        "code": setting.code,
+        "sender": setting.sender or None,
+        "stop": setting.stop,
+        "basis": setting.basis,
+    }
+    before = tx.connection.execute(select(set_aside.c.value != b"").where(set_aside.c.sha256 == digest)).scalar()
+    if before is None:
+        row = {"sequence": record.sequence, "sha256": digest, "kind": record.kind, "since_ms": now_ms}
+        tx.connection.execute(insert(set_aside).values(**row, **facts, value=kept, attempts=1, told=False))
+        return
+    change = update(set_aside).where(set_aside.c.sha256 == digest)
+    tx.connection.execute(change.values(**facts, attempts=set_aside.c.attempts + 1))
+    if bool(before) != setting.keep:
+        tx.connection.execute(change.values(value=kept))
+
+
+def found_aside(tx: Transaction, body: bytes) -> Found | None:
+    """Return what is known of a record that was set aside, without its bytes."""
+    digest = hashlib.sha256(body).digest()
+    row = tx.connection.execute(select(*_FOUND).where(set_aside.c.sha256 == digest)).first()
+    return None if row is None else _found(row)
+
+
+def attempts(tx: Transaction, aside_id: int) -> int | None:
+    """Return how often a record that waits was tried; None when it waits no longer."""
+    held = (set_aside.c.id == aside_id, set_aside.c.state == AsideState.HELD)
+    return tx.connection.execute(select(set_aside.c.attempts).where(*held)).scalar()
+
+
+def note_told(tx: Transaction, body: bytes) -> None:
+    """Note that people were told of a record that was set aside."""
+    digest = hashlib.sha256(body).digest()
+    tx.connection.execute(update(set_aside).where(set_aside.c.sha256 == digest).values(told=True))
+
+
+def newest_aside(tx: Transaction) -> int:
+    """Return the number of the row that was set aside last, 0 when there is none."""
+    return tx.connection.execute(select(func.max(set_aside.c.id))).scalar() or 0
+
+
+def waiting(tx: Transaction, last: int | None = None) -> list[Found]:
+    """Return what waits, up to row `last`: first what says stop, then what was tried least, as in the inbox."""
+    order = (set_aside.c.stop.desc(), set_aside.c.attempts, set_aside.c.sequence)
+    query = select(*_FOUND).where(set_aside.c.state == AsideState.HELD).order_by(*order)
+    rows = tx.connection.execute(query if last is None else query.where(set_aside.c.id <= last))
+    return [_found(row) for row in rows]
+
+
+def kept_of(tx: Transaction, sender: bytes, state: AsideState) -> tuple[int, int]:
+    """Return how many records of a sender (keyed hash) are kept whole in this state, and how many bytes those are."""
+    size = func.length(set_aside.c.value)
+    kept = (set_aside.c.sender == sender, set_aside.c.state == state, size > 0)
+    records, octets = tx.connection.execute(select(func.count(), func.coalesce(func.sum(size), 0)).where(*kept)).one()
+    return int(records), int(octets)
+
+
+def aside_with(tx: Transaction, aside_id: int) -> Aside | None:
+    """Return one record that was set aside, with its bytes; None when it is taken in."""
+    row = tx.connection.execute(select(set_aside).where(set_aside.c.id == aside_id)).first()
+    return None if row is None else _aside(row)
 
 
 def aside(tx: Transaction, state: AsideState) -> list[Aside]:
     """Return the records set aside in this state, in the order of the inbox."""
     rows = tx.connection.execute(select(set_aside).where(set_aside.c.state == state).order_by(set_aside.c.sequence))
-    return [Aside(r.id, r.sequence, InboxKind(r.kind), r.value, AsideState(r.state), r.code, r.since_ms) for r in rows]
+    return [_aside(row) for row in rows]
 
 
 def forget_content(tx: Transaction, aside_id: int) -> None:
@@ -135,10 +212,11 @@ def forget_content(tx: Transaction, aside_id: int) -> None:
     tx.connection.execute(change.values(value=b"", state=AsideState.REFUSED, code=Code.KEY_DESTROYED))
 
 
-def take_back(tx: Transaction, body: bytes) -> None:
-    """Drop a record from what is held: it is being taken in again."""
-    digest = hashlib.sha256(body).digest()
+def take_back(tx: Transaction, body: bytes) -> Found | None:
+    """Drop a record from what is held: it is being taken in again. Return what was known of it."""
+    digest, before = hashlib.sha256(body).digest(), found_aside(tx, body)
     tx.connection.execute(delete(set_aside).where(set_aside.c.sha256 == digest, set_aside.c.state == AsideState.HELD))
+    return before
 
 
 def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
@@ -146,6 +224,18 @@ def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
     query = select(alarms.c.id).where(alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
     if not tx.connection.execute(query).first():
         tx.connection.execute(insert(alarms).values(code=code, detail=detail, at_ms=now_ms))
+
+
+def count_alarms(tx: Transaction, code: Code, words: str) -> int:
+    """Return how many alarms with this code stand whose detail has these words."""
+    found = (alarms.c.code == code, alarms.c.detail.contains(words, autoescape=True), alarms.c.cleared_ms.is_(None))
+    return int(tx.connection.execute(select(func.count()).select_from(alarms).where(*found)).scalar_one())
+
+
+def withdraw_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
+    """Take back an alarm whose reason is gone."""
+    change = update(alarms).where(alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
+    tx.connection.execute(change.values(cleared_ms=now_ms))
 
 
 def standing_alarms(tx: Transaction) -> list[Alarm]:
@@ -164,3 +254,22 @@ def count_aside(tx: Transaction, state: AsideState) -> int:
     """Return how many records are set aside in this state."""
     query = select(func.count()).select_from(set_aside).where(set_aside.c.state == state)
     return int(tx.connection.execute(query).scalar_one())
+
+
+_FOUND = (
+    set_aside.c.id,
+    set_aside.c.state,
+    set_aside.c.code,
+    set_aside.c.since_ms,
+    set_aside.c.attempts,
+    set_aside.c.basis,
+    set_aside.c.told,
+)
+
+
+def _found(row: Any) -> Found:
+    return Found(row.id, AsideState(row.state), row.code, row.since_ms, row.attempts, row.basis, row.told)
+
+
+def _aside(row: Row[Any]) -> Aside:
+    return Aside(row.id, row.sequence, InboxKind(row.kind), row.value, AsideState(row.state), row.code, row.since_ms)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, case, func, insert, select, update
 
@@ -37,6 +37,11 @@ _ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 
 
+INTAKE: Final = "INTAKE"
+"""Kind of a receipt that the recipient's own gateway signed, not a gate: what it did with an event."""
+RECIPIENT: Final = "recipient"
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """One row. Times in ms UTC; `referral`, `expires_at_hour` and both key ids only for envelopes."""
@@ -61,7 +66,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a gate said about one envelope of ours, its signature verified.
+    """What a gate, or the recipient itself (INTAKE), said about one envelope of ours, its signature verified.
 
     `receipt` is what the other country's gate signed (HopReceipt in Avro, verified too), b"" when it brought none.
     """
@@ -240,6 +245,22 @@ def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
         )
     )
     return True
+
+
+def note_intake(tx: Transaction, row_id: int, answer: bytes, said: tuple[str, str], now_ms: int) -> None:
+    """Keep what the recipient said it did with an event: result and code. `answer` is the event that says it."""
+    tx.connection.execute(
+        insert(notices).values(
+            outbox_id=row_id,
+            gate=RECIPIENT,
+            kind=INTAKE,
+            outcome=said[0],
+            codes=said[1],
+            at_ms=now_ms,
+            decision_id=answer,
+            received_ms=now_ms,
+        )
+    )
 
 
 def receipts(tx: Transaction, row_id: int) -> list[Receipt]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
@@ -146,6 +146,11 @@ def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | Non
     """Return the row of an event by its ids; works for erased cases too."""
     wanted = _event_hash(tx, sender, event_id)
     return tx.connection.execute(select(events.c.id).where(events.c.event_hash == wanted)).scalar()
+
+
+def newest_event(tx: Transaction) -> int:
+    """Return the row of the newest event, 0 when there is none."""
+    return tx.connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
 def same_counterpart(tx: Transaction, first: int, second: int) -> bool:

@@ -190,6 +190,13 @@ set_aside = Table(
     Column("state", Text, nullable=False, comment="HELD: tried again; REFUSED: kept as evidence"),
     Column("code", Text, nullable=False),
     Column("since_ms", Integer, nullable=False),
+    Column("sender", LargeBinary, comment="keyed hash of who signed it; NULL: not known"),
+    Column("stop", Boolean, nullable=False, server_default="0", comment="it says stop: tried again before all others"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("basis", Text, nullable=False, server_default="", comment="what was here of what it waits for"),
+    Column("told", Boolean, nullable=False, server_default="0", comment="people were told of it"),
+    Index("set_aside_waiting", "state", "stop", "attempts"),
+    Index("set_aside_of_sender", "sender"),
 )
 
 positions = Table(

@@ -26,6 +26,7 @@ ROWS: dict[EventType, tuple[set[EmergencyState], set[EmergencyState], EmergencyS
     E.CONSENT_WITHDRAWN: (ANY, ANY, None, False),
     E.WITHDRAWAL_ACKNOWLEDGED: (ANY, ANY, None, False),
     E.UNDECRYPTABLE: (ANY, ANY, None, False),
+    E.INTAKE_REPORTED: (ANY, ANY, None, False),
 }
 
 

@@ -75,6 +75,7 @@ ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | No
     E.CONSENT_WITHDRAWN: (ANY, ANY, R.SUSPENDED, False),
     E.WITHDRAWAL_ACKNOWLEDGED: (ANY, ANY, None, False),
     E.UNDECRYPTABLE: (ANY, ANY, None, False),
+    E.INTAKE_REPORTED: (ANY, ANY, None, False),
 }
 PREPARED = (
     E.RISK_ASSESSED,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.framing import sha256
 from refbus.envelope.confirmations import sign_hop
@@ -147,3 +148,16 @@ def test_an_answer_of_the_first_release_is_still_read() -> None:
     answer = Answer.parse(b'["FORWARDED",[],"kz-agency01",null,null,null,false]')
     assert (answer.told, answer.destination) == (OrgId("kz-agency01"), None)
     assert Answer.parse(answer.encode()) == answer
+
+
+def test_what_the_destination_cannot_attribute_is_told_over_the_origin(three: World) -> None:
+    """Stopped before its signature was verified there is nobody to write to: the receipt says so, and kz tells."""
+    raw, uz = sent(three), three.nodes["uz"]
+    three.fed = three.fed.changed(agency("kz"), status=OrgStatus.SUSPENDED)
+    uz.consume()
+    uz.pump()
+    three.fed = three.fed.changed(agency("kz"), status=OrgStatus.ACTIVE)
+    three.settle()
+    assert refusals(uz) == [("ORGANISATION_SUSPENDED",)]
+    told = three.all_notices(agency("kz"))[-1]
+    assert (told.envelope_sha256, told.outcome) == (sha256(raw), NoticeOutcome.QUARANTINED)
