@@ -36,12 +36,12 @@ class Sent:
 
 def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
     """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE."""
-    parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
     name = hashlib.sha256(content).digest()
     known = cases.find(tx, name)
-    if known is not None:
+    if known is not None:  # it was judged when it was taken in
         known.require_live()
         return known
+    parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
     return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
 

@@ -184,8 +184,10 @@ def _is_followed(gateway: Gateway, tx: Transaction, case: Case, last: Kept) -> b
     return record.version <= top + MOST_AHEAD and record.event_time_ms <= gateway.now_ms() + CLOCK_SKEW_MS
 
 
-def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm) -> None:
-    """Write down that the person said no to one organisation; it counts from now on, before anything is signed.
+def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm) -> int:
+    """Write down that the person said no to one organisation; return how much that waited is taken back unsent.
+
+    It counts from now on, before anything is signed.
 
     Raises RuleError CONSENT_FORM_OLD, KEY_DESTROYED.
     """
@@ -193,7 +195,7 @@ def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentFor
     require_newer(gateway, tx, case, form.organisation, form)
     if not unsigned(tx, case, form.organisation):
         tellings.add(tx, case, form.organisation, Kind.REFUSED, now_ms=gateway.now_ms())
-    telling.take_back(gateway, tx, case, form.organisation)
+    return telling.take_back(gateway, tx, case, form.organisation)
 
 
 def _forget_unsigned(tx: Transaction, case: Case, org: OrgId) -> None:

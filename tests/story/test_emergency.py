@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,15 @@ def test_a_third_officer_reviews_it_and_the_recipient_hears(office: Road) -> Non
     there = incoming(office.uz, id_of(office.kz, number))
     assert (view(office.kz, number).status, view(office.uz, there).status) == ("REVIEWED", "REVIEWED")
     assert Code.EMERGENCY_NOT_UPHELD in alarm_codes(office.uz)
+
+
+def test_a_date_that_passed_stops_no_emergency(office: Road) -> None:
+    """What is needed now is disclosed from a case whose time to answer has passed."""
+    soon = datetime.fromtimestamp(office.clock() / 1000 + 3600, UTC).isoformat()
+    case = new_case(office.kz, case_file(about="Fictional: late", reply_by=soon))
+    office.clock.move(hours=2)
+    number = invoke(office, case)
+    assert view(office.uz, incoming(office.uz, id_of(office.kz, number))).status == "INVOKED"
 
 
 REFUSED = {

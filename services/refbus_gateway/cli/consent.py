@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,11 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     form = parse_consent(content, now_ms=gateway.now_ms())
     with gateway.store.write() as tx:  # a no, to this organisation or to others, counts whatever comes of the rest
         casework.deny(tx, found, form.denied_recipients)
-        if form.state is ConsentState.REFUSED:
-            consents.note_refusal(gateway, tx, found, form)
+        refused = form.state is ConsentState.REFUSED
+        taken_back = consents.note_refusal(gateway, tx, found, form) if refused else 0
     with gateway.store.write() as tx:
         done = consents.grant(gateway, found, tx, form.organisation, form)
-    tell_version(session, found.id, done)
+    tell_version(session, found.id, replace(done, taken_back=done.taken_back + taken_back))
 
 
 @group.command()

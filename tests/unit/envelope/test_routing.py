@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.vocabulary import STOPS, EventType
 from refbus.crypto.framing import lp
 from refbus.crypto.padding import pad_exact
 from refbus.envelope.format import ROUTING_SIZE, Envelope
@@ -26,7 +27,7 @@ from support.directories import (
     signing_key,
     signing_pair,
 )
-from support.envelopes import NOW_HOUR, SENDER, block_of, forged, sealed
+from support.envelopes import NOW_HOUR, SENDER, block_of, forged, header_of, sealed
 
 FED = federation()
 RAW = sealed(FED)
@@ -214,3 +215,59 @@ def test_a_block_that_is_none_is_malformed() -> None:
     """Bytes that open and are no routing block are named as such, for the operator."""
     with pytest.raises(MalformedError):
         open_routing(Envelope.parse(forged(FED, block=b"\0")), [FED.kems[GATE]])
+
+
+STOP = block_of(FED, event_type=EventType.CONSENT_WITHDRAWN, actions=(), data_categories=(), respond_by_ms=None)
+
+
+@pytest.mark.parametrize("event_type", sorted(STOPS))
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"directory_version": 2},
+        {"expires_at_hour": NOW_HOUR - 100},
+        {"expires_at_hour": NOW_HOUR + 9_000},
+    ],
+    ids=["a newer directory", "past its end", "a clock that is months behind"],
+)
+def test_a_stop_is_believed_whatever_its_envelope_names(event_type: EventType, terms: dict[str, int]) -> None:
+    """A withdrawal, a cancellation, an end: its signature under the newest directory is enough."""
+    raw = sealed(FED, dataclasses.replace(STOP, event_type=event_type), **terms)
+    assert receive(Envelope.parse(raw), [FED.kems[GATE]], FED.history, NOW_MS).sender.org_id == SENDER
+
+
+def test_a_stop_is_believed_under_a_version_that_is_gone() -> None:
+    """The version that it names was replaced long ago and is not kept any more."""
+    later = FED.next_version()
+    forgetful = dataclasses.replace(later, history=dataclasses.replace(later.history, versions=(later.directory,)))
+    raw = sealed(FED, STOP)
+    assert receive(Envelope.parse(raw), [FED.kems[GATE]], forgetful.history, NOW_MS).sender.org_id == SENDER
+
+
+def test_a_stop_is_believed_after_the_term_of_its_key() -> None:
+    """An office that was away for long may still say no: only a key that was revoked is nobody's word."""
+    over = _sender(FED, signing_keys=_key(not_after_ms=NOW_MS))
+    raw = sealed(FED, STOP)
+    assert receive(Envelope.parse(raw), [FED.kems[GATE]], over.history, NOW_MS).sender.org_id == SENDER
+
+
+def test_a_stop_is_not_believed_from_anybody() -> None:
+    """Revoked key, suspended sender, forged signature, unknown key: as for every event."""
+    raw = sealed(FED, STOP)
+    revoked = _sender(FED, signing_keys=_key(compromised_since_ms=NOW_MS - DAY_MS))
+    assert _code(UntrustedError, revoked, raw) is Code.KEY_REVOKED
+    assert _code(UntrustedError, _sender(FED, status=OrgStatus.SUSPENDED), raw) is Code.ORGANISATION_SUSPENDED
+    assert _code(UntrustedError, FED, forged(FED, block=STOP, signer=signing_pair("a stranger"))) is Code.OPEN_FAILED
+    unknown = dataclasses.replace(STOP, sender_kid=KeyId(bytes(len(STOP.sender_kid))))
+    assert _code(UncheckableError, FED, forged(FED, block=unknown)) is Code.KEY_UNKNOWN
+    ahead = header_of(FED, directory_version=2)
+    assert _code(UncheckableError, FED, forged(FED, header=ahead, block=unknown)) is Code.DIRECTORY_NEWER
+
+
+def test_what_is_over_and_no_stop_is_refused_for_its_end() -> None:
+    """Whether it opens or not: an old envelope tells nothing more."""
+    raw = sealed(FED, expires_at_hour=NOW_HOUR - 1)
+    with pytest.raises(UntrustedError) as caught:
+        receive(Envelope.parse(raw), [kem_private("a stranger")], FED.history, NOW_MS)
+    assert caught.value.code is Code.MESSAGE_EXPIRED
+    assert _code(UntrustedError, FED, raw) is Code.MESSAGE_EXPIRED
