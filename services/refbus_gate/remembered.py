@@ -106,18 +106,20 @@ def encode_consent(known: KnownConsent) -> bytes:
     """Return the bytes of what is remembered of a consent id."""
     withdrawals = [[each.consent_id.hex(), each.signer, each.version, each.event_time_ms] for each in known.withdrawals]
     newest = [[encode_record(each.record).hex(), each.signer, each.signature_ok] for each in known.newest]
-    return _dump([withdrawals, newest])
+    return _dump([withdrawals, newest, _hex(known.case_handle)])
 
 
 def decode_consent(data: bytes) -> KnownConsent:
     """Return what `encode_consent` wrote."""
-    withdrawals, newest = json.loads(data)
+    withdrawals, newest, *later = json.loads(data)
+    bound = _raw(later[0]) if later else None  # absent in what the first release wrote
     return KnownConsent(
         tuple(
             Withdrawal(ConsentId(bytes.fromhex(consent_id)), OrgId(signer), version, event_time_ms)
             for consent_id, signer, version, event_time_ms in withdrawals
         ),
         tuple(_evidence(bytes.fromhex(record), OrgId(signer), ok) for record, signer, ok in newest),
+        None if bound is None else CaseHandle(bound),
     )
 
 

@@ -20,6 +20,7 @@ from refbus.core.passage import KnownReferral, Outcome
 from refbus.core.verdicts import (
     AddDisclosure,
     AddReferralFact,
+    BindConsent,
     Effect,
     MarkWithdrawn,
     NoteAnswer,
@@ -241,9 +242,11 @@ class View:
                 self._record_consent(evidence, needless)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
-                if withdrawal not in known.withdrawals:
-                    known = replace(known, withdrawals=(*known.withdrawals, withdrawal))
-                    self._put(CONSENT, withdrawal.consent_id, encode_consent(known))
+                marks = (*(each for each in known.withdrawals if each != withdrawal), withdrawal)
+                self._put(CONSENT, withdrawal.consent_id, encode_consent(replace(known, withdrawals=marks)))
+            case BindConsent(consent_id, case_handle):
+                known = replace(self.consent(consent_id), case_handle=case_handle)
+                self._put(CONSENT, consent_id, encode_consent(known))
             case NoteAnswer(record):
                 self._put(DENIAL, record.subject_ref, encode_denials(note(self.denials(record.subject_ref), record)))
             case AddReferralFact():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refbus.core.consent import ConsentState
 from refbus.core.course import BEGINS
 from refbus.core.legal_basis import ReviewResult
 from refbus.core.message import RoutingBlock
@@ -11,7 +12,7 @@ from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
 from refbus_gateway import answers, consent_effects, notices, returns
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases, inbox, outbox, referrals
+from refbus_gateway.store import cases, consents, inbox, outbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -22,6 +23,8 @@ from refbus_gateway.verifying import Verified
 def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> None:
     """Refuse a consent record that is not signed by one who may, or speaks of another person or other organisations.
 
+    A consent serves one case: the same one under another handle is SUBJECT_MISMATCH too.
+
     Raises ConsentError: BAD_SIGNATURE, SUBJECT_MISMATCH, RECIPIENT_NOT_COVERED; MalformedError.
     """
     evidence = evidence_of(block.consent_record or b"", gateway.view())
@@ -29,7 +32,9 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
     party = next((each for each in cases.counterparts_of(tx, case) if each.org == block.sender), None)
     reasons = {
         Code.BAD_SIGNATURE: not evidence.authentic,
-        Code.SUBJECT_MISMATCH: party is None or party.subject_ref != record.subject_ref,
+        Code.SUBJECT_MISMATCH: party is None
+        or party.subject_ref != record.subject_ref
+        or (record.state is not ConsentState.WITHDRAWN and consents.serves_another(tx, record.consent_id, case)),
         Code.RECIPIENT_NOT_COVERED: {record.collected_by, record.party} != {block.sender, gateway.me},
     }
     found = tuple(sorted(code for code, holds in reasons.items() if holds))

@@ -8,6 +8,7 @@ world.notices(agency("kz"))                # [GateNotice, ...] opened with its k
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import deque
 from pathlib import Path
@@ -19,7 +20,7 @@ from refbus.bus.memory import Fault, MemoryBus, MemoryProducer
 from refbus.bus.port import Producer
 from refbus.core.consent import ConsentState, Provision
 from refbus.core.directory import SigningKey
-from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import Action, EventType
 from refbus.crypto.framing import sha256
@@ -213,13 +214,14 @@ class World:
         return sealed(self.fed, self.block(name, **changes))
 
     def block(self, name: str = "event", **changes: Any) -> RoutingBlock:
-        """Return a routing block with valid consent from the kz agency to the uz shelter."""
+        """Return a routing block with valid consent from the kz agency to the uz shelter; a case has one of its own."""
+        case_handle = changes.get("case_handle", fixed(f"case {name}", 32))
         usual: dict[str, Any] = {
             "event_id": fixed(name),
             "referral_id": fixed(f"referral {name}"),
-            "case_handle": fixed(f"case {name}", 32),
+            "case_handle": case_handle,
             "data_categories": CATEGORIES,
-            "consent_record": self.consent(),
+            "consent_record": self.consent(consent_id=ConsentId(sha256(case_handle)[:16])),
         }
         return block_of(self.fed, **{**usual, **changes})
 
@@ -270,9 +272,10 @@ class World:
 
     def withdrawal(self, name: str, **changes: Any) -> bytes:
         """Return the withdrawal of the consent that `event` of this name relied on."""
-        before = consent_record()
+        case_handle = changes.get("case_handle", fixed(f"case {name}", 32))
+        before = consent_record(consent_id=ConsentId(sha256(case_handle)[:16]))
         gone = {"version": 2, "prev_hash": sha256(encode_record(before)), "state": ConsentState.WITHDRAWN}
-        record = consent_record(**gone, event_time_ms=before.event_time_ms + 1, provisions=())
+        record = dataclasses.replace(before, **gone, event_time_ms=before.event_time_ms + 1, provisions=())
         usual: dict[str, Any] = {
             "event_type": EventType.CONSENT_WITHDRAWN,
             "event_id": fixed(f"withdrawal {name}"),

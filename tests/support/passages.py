@@ -21,6 +21,7 @@ from refbus.core.routing import decide_egress, decide_ingress
 from refbus.core.verdicts import (
     AddDisclosure,
     AddReferralFact,
+    BindConsent,
     Duplicate,
     Effect,
     Hold,
@@ -182,6 +183,8 @@ class MemoryNode:
         match effect:
             case RecordConsent(proof, needless):
                 self._keep(proof, needless)
+            case BindConsent(consent_id, bound):
+                self.consents[consent_id] = dataclasses.replace(self.consent(consent_id), case_handle=bound)
             case NoteAnswer(record):
                 self.refusals[record.subject_ref] = note(self.denials(record.subject_ref), record)
             case MarkWithdrawn(withdrawal):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.core.bounds import VERSION
-from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId, SubjectRef
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, KeyId, OrgId, SubjectRef
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
 
@@ -201,10 +201,14 @@ def withdrawal_of(evidence: Evidence) -> Withdrawal | None:
 
 @dataclass(frozen=True, slots=True)
 class KnownConsent:
-    """What a store remembers of the consent ids in question: every withdrawal, and the newest record per collector."""
+    """What a store remembers of the consent ids in question: every withdrawal, and the newest record per collector.
+
+    `case_handle`: the case in which the consent first let something pass; it serves no other one.
+    """
 
     withdrawals: tuple[Withdrawal, ...] = ()
     newest: tuple[Evidence, ...] = ()
+    case_handle: CaseHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from refbus.core.verdicts import (
     About,
     AddDisclosure,
     AddReferralFact,
+    BindConsent,
     Duplicate,
     Effect,
     Forward,
@@ -52,6 +53,7 @@ _RULES: tuple[Rule, ...] = (
     rules.departure,
     rules.residency,
     rules.carried_record,
+    rules.one_case,
     rules.review,
 )
 _NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH})
@@ -133,7 +135,7 @@ def _codes(case: Matter, *each: Rule) -> tuple[Code, ...]:
 def _forward(case: Matter, about: About, learnt: tuple[Effect, ...], obligations: tuple[Obligation, ...]) -> Forward:
     block = case.presented.block
     disclosure = AddDisclosure(block.referral_id, about.consent_id, block.sender, block.recipient)
-    effects = (*learnt, _fact(case), disclosure, *_noted_time(case))
+    effects = (*learnt, *_bound(case), _fact(case), disclosure, *_noted_time(case))
     return Forward(about, case.recipient.country, effects, obligations, loud=_loud(case))
 
 
@@ -161,6 +163,13 @@ def _learnt(case: Matter) -> Iterator[Effect]:
         yield MarkWithdrawn(withdrawal)
     if matters(evidence.record):
         yield NoteAnswer(evidence.record)
+
+
+def _bound(case: Matter) -> Iterator[Effect]:
+    """Bind the consent that an event relies on to the case of the event, the first time."""
+    evidence = case.presented.consent
+    if evidence is not None and not case.withdrawal and case.known_consent.case_handle is None:
+        yield BindConsent(evidence.record.consent_id, case.presented.block.case_handle)
 
 
 def _fact(case: Matter) -> AddReferralFact:

@@ -318,6 +318,14 @@ def carried_record(case: Matter) -> Iterator[Code]:
         yield Code.LEGAL_BASIS_REQUIRED
 
 
+def one_case(case: Matter) -> Iterator[Code]:
+    """Let a consent serve the one case for which it was given. A withdrawal counts wherever it comes."""
+    handle, bound = case.presented.block.case_handle, case.known_consent.case_handle
+    of_its_referral = case.known is None or case.known.case_handle == handle  # else `parties` says it
+    if of_its_referral and not case.withdrawal and bound not in {None, handle}:
+        yield Code.SUBJECT_MISMATCH
+
+
 def residency(case: Matter) -> Iterator[Code]:
     """Keep at home what this country keeps at home. At ingress nothing leaves, so only the origin can object."""
     yield from residency_problems(case.policy, case.presented.block.data_categories, case.recipient.country)

@@ -80,7 +80,15 @@ class NoteTime:
     signed_ms: int
 
 
-Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime | NoteAnswer
+@dataclass(frozen=True, slots=True)
+class BindConsent:
+    """Remember in which case a consent let something pass: it serves that one alone."""
+
+    consent_id: ConsentId
+    case_handle: CaseHandle
+
+
+Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime | NoteAnswer | BindConsent
 
 
 @dataclass(frozen=True, slots=True)

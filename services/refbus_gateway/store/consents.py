@@ -66,6 +66,12 @@ def of_case(tx: Transaction, case: Case) -> list[Kept]:
     return [Kept(number, raw, decode_signed(raw)) for number, raw in raws]
 
 
+def serves_another(tx: Transaction, consent_id: ConsentId, case: Case) -> bool:
+    """Return whether a record of this consent is kept of another case, erased or not."""
+    same = consents.c.consent_hash == tx.vault.hash("consent", consent_id)
+    return tx.connection.execute(select(consents.c.id).where(same, consents.c.case_id != case.id)).first() is not None
+
+
 def add_withdrawal(
     tx: Transaction, case: Case, consent_id: ConsentId, event_row: int, *, outgoing: bool, now_ms: int
 ) -> None:

@@ -174,3 +174,27 @@ def test_a_forged_record_is_refused_although_the_store_knows_a_good_one() -> Non
     verdict = out(presented(block(E.INFORMATION_PROVIDED), proof=forged), node=kz)
     assert verdict.codes == (Code.BAD_SIGNATURE,)
     assert verdict.effects == ()
+
+
+def test_a_consent_serves_the_case_that_it_was_given_for() -> None:
+    """A new referral under another case handle is refused at both gates; a withdrawal counts wherever it comes."""
+    kz, uz = sent()
+    ids = {"referral_id": b"another referral", "event_id": b"another event id"}
+    again = block(**ids, case_handle=CaseHandle(bytes(32)))
+    event = presented(again, named="second case")
+    assert out(event, node=kz).codes == (Code.SUBJECT_MISMATCH,)
+    assert into(passed(event), node=uz).codes == (Code.SUBJECT_MISMATCH,)
+    same = presented(block(referral_id=b"third referral..", event_id=b"third event id.."), named="same case")
+    assert isinstance(out(same, node=kz), Forward)
+    stop = block(E.CONSENT_WITHDRAWN, case_handle=CaseHandle(bytes(32)))
+    told = out(presented(stop, record=withdrawn(consent_record()), named="stop"), node=kz)
+    assert Code.SUBJECT_MISMATCH not in told.codes
+
+
+def test_what_refused_binds_nothing() -> None:
+    """Only an event that was let through says which case a consent is of."""
+    kz = MemoryNode("kz")
+    stray = block(E.INFORMATION_PROVIDED, sender=PARTY, recipient=COLLECTOR, case_handle=CaseHandle(bytes(32)))
+    out(presented(stray, named="stray"), node=kz)
+    assert kz.consent(CONSENT_ID).case_handle is None
+    assert isinstance(out(presented(), node=kz), Forward)

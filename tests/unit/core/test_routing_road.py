@@ -10,6 +10,7 @@ from refbus.core.verdicts import (
     About,
     AddDisclosure,
     AddReferralFact,
+    BindConsent,
     Forward,
     NoteTime,
     Point,
@@ -67,6 +68,7 @@ def test_a_request_leaves_with_everything_the_node_must_remember() -> None:
         destination=FED.directory.organisations[PARTY].country,
         effects=(
             RecordConsent(evidence(consent_record())),
+            BindConsent(CONSENT_ID, HANDLE),
             AddReferralFact(REFERRAL, HANDLE, SUBJECT, fact, minor=False),
             AddDisclosure(REFERRAL, CONSENT_ID, COLLECTOR, PARTY),
             NoteTime(NOW_MS - 1000),

@@ -125,7 +125,7 @@ def test_a_withdrawal_overtakes_what_comes_later(world: World) -> None:
     world.outbox("kz", world.event("one"))
     world.settle()
     world.outbox("kz", world.withdrawal("one"))
-    world.outbox("kz", world.event("two"))
+    world.outbox("kz", world.event("two", case_handle=fixed("case one", 32)))
     world.settle()
     refusal = world.notices(agency("kz"))[-1]
     assert (refusal.kind, "WITHDRAWN" in refusal.codes) == (NoticeKind.REFUSAL, True)

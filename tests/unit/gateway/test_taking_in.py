@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
-from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId
+from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.core.referral import State
 from refbus.core.vocabulary import DataCategory, EventType
@@ -483,3 +483,16 @@ def test_a_statement_about_something_else_is_told(own: Pair, lie: str) -> None:
     assert gates_statements(own, number) == []
     assert alarm_codes(own.kz) == [Code.MALFORMED if lie == "bytes" else Code.AUDIT_INVALID]
     assert line(own.kz, number).hop is Hop.BORDER
+
+
+def test_a_consent_is_no_consent_for_a_second_case(pair: Pair) -> None:
+    """The same signed record under another case handle is refused; nothing of that event is taken in."""
+    block, payload = fresh(pair)
+    assert taken(pair, forged(pair, block, payload)) == ""
+    ids = {"event_id": EventId(b"second event id."), "referral_id": ReferralId(b"second referral.")}
+    _, said = decode_payload(payload)
+    second = dataclasses.replace(block, **ids, case_handle=CaseHandle(b"second case handle, 32 bytes...."))
+    raw = forged(pair, second, encode_payload(block.event_type, {**said, **ids}))
+    assert taken(pair, raw) == Code.SUBJECT_MISMATCH
+    with pair.uz.store.read() as tx:
+        assert referrals.find(tx, ids["referral_id"]) is None
