@@ -8,13 +8,17 @@ import time
 from contextlib import suppress
 
 from chaos import logs
-from chaos.ground import Ground, wait
+from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Nature, Planned
-from demo.world import ROOT, produce_all
+from demo.hostile import HOUR_MS
+from demo.world import PASSPHRASE, ROOT, produce_all
 from refbus.bus import confluent
+from refbus.bus.address import BrokerAddress
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.wire.transport import BorderKind, BorderRecord
+from refbus.envelope.confirmations import sign_hop
+from refbus.trust.homes import Home
+from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, RelayedNotice
 
 SESSION_S = 6.0
 """After this a silent member of a consumer group is given up (`WorkerSettings.session_timeout_s`)."""
@@ -145,10 +149,58 @@ def poison_border(ground: Ground, country: CountryCode, origin: CountryCode, val
     records = [
         value if number % 2 else BorderRecord(BorderKind.PASSED, value).encode() for number, value in enumerate(values)
     ]
-    names = [sha256(record).hex() for record in records]
-    ground.journal.planned(
-        Planned(name, f"border-{name[:8]}", 0, f"{origin}-gate", f"{country}-gate", Nature.POISON, name)
-        for name in names
-    )
+    ground.journal.planned(_as_poison(origin, country, record) for record in records)
     produce_all(ground.world.address(country, f"{origin}-gate"), topic, records)
     ground.count("poison in a border topic", len(records))
+
+
+def false_word(ground: Ground, liar: CountryCode, road: tuple[CountryCode, CountryCode], done: set[bytes]) -> None:
+    """Let a third gate sign for what goes along `road`, while the border there takes nothing and all of it waits.
+
+    Its receipts are its own, well signed, over its own border; beside each a notice that the sender could not open.
+    `done` are the envelopes that it signed for before.
+    """
+    origin, destination = road
+    pair = next(iter(Home(ground.world.paths.gate(liar)).signing_pairs(PASSPHRASE).values()))
+    admin, topic, key = (
+        confluent.admin(ground.world.address(destination, f"{destination}-operator")),
+        f"{destination}.border.{origin}",
+        "max.message.bytes",
+    )
+    before = admin.topics([topic])[topic].config[key]
+    admin.set_topic_config(topic, {key: TOO_SMALL})
+    try:
+        wait(lambda: bool(_waiting(ground, origin)), 20.0)
+        sent = [sha256(each.value) for each in logs.read_topic(_gate(ground, origin), f"{origin}.outbox")]
+        about = [each for each in dict.fromkeys(sent) if each not in done]  # some were sent twice
+        done.update(about)
+        said = (HopOutcome.TAKEN, now_ms() // HOUR_MS)
+        hops = [sign_hop(pair, each, (origin, liar), said) for each in about]
+        records = [BorderRecord(BorderKind.HOP, each).encode() for each in hops]
+        records += [BorderRecord(BorderKind.NOTICE, RelayedNotice(each, b"false").encode()).encode() for each in about]
+        ground.journal.planned(_as_poison(liar, origin, record) for record in records)
+        ground.measured["waiting while a third gate signed"] += _waiting(ground, origin)
+        produce_all(ground.world.address(origin, f"{liar}-gate"), f"{origin}.border.{liar}", records)
+        ground.count("words of a third gate", len(records))
+        end = logs.ends(_gate(ground, origin), [f"{origin}.border.{liar}"])[f"{origin}.border.{liar}"]
+        wait(lambda: _read_to(ground, origin, f"{origin}.border.{liar}") >= end, 60.0)
+    finally:
+        admin.set_topic_config(topic, {key: before})
+
+
+def _waiting(ground: Ground, country: CountryCode) -> int:
+    return int(ground.query(country, "SELECT count(*) FROM outgoing WHERE envelope_key IS NOT NULL")[0][0])
+
+
+def _read_to(ground: Ground, country: CountryCode, topic: str) -> int:
+    positions = dict(ground.query(country, "SELECT topic, next_offset FROM position"))
+    return int(positions.get(topic, 0))
+
+
+def _gate(ground: Ground, country: CountryCode) -> BrokerAddress:
+    return ground.world.address(country, f"{country}-gate")
+
+
+def _as_poison(origin: CountryCode, country: CountryCode, record: bytes) -> Planned:
+    name = sha256(record).hex()
+    return Planned(name, f"border-{name[:8]}", 0, f"{origin}-gate", f"{country}-gate", Nature.POISON, name)

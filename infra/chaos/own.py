@@ -93,6 +93,11 @@ def _border(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(faults.border_down, ground, UZ, KG, seconds) for seconds in (8.0, 12.0)]
 
 
+def _lies(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    done: set[bytes] = set()
+    return [partial(faults.false_word, ground, KG, (KZ, UZ), done) for _ in range(3)]
+
+
 def _from_kz(ground: Ground) -> list[Road]:
     """Everything that does not need the cluster that goes down to be sent."""
     agency, shelter = ground.member(KZ, "NATIONAL_AGENCY"), ground.member(KZ, "NGO")
@@ -138,6 +143,7 @@ OWN: tuple[Scenario, ...] = (
         roads=_from_kz,
         requires=("border down",),
     ),
+    Scenario("a third gate signs for others", 5, _lies, requires=("words of a third gate",)),
     Scenario(
         "withdrawn, then sent, under kills",
         9,
