@@ -20,6 +20,7 @@ _COMMON = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "1",
+    "transaction.max.timeout.ms": "60000",  # so long may a writer that dies keep what is behind it from being read
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     # A small machine: few threads, little memory, no waiting for more members of a group.

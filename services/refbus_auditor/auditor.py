@@ -8,7 +8,7 @@ from functools import partial
 
 from refbus import telemetry
 from refbus.audit.inspector import inspector_key
-from refbus.bus import confluent
+from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
@@ -56,11 +56,11 @@ class Auditor:
     follower: DirectoryFollower
     end: Callable[[str], None]
     now_ms: Callable[[], int]
+    metrics: telemetry.Metrics
+    meters: Meters
     core: AuditorCore = field(init=False)
     consumers: dict[str, Consumer] = field(init=False)
     watchdog: Watchdog = field(init=False)
-    metrics: telemetry.Metrics = field(init=False)
-    meters: Meters = field(init=False)
     threads: Threads = field(init=False)
     writer: Writer = field(init=False)
     server: LogServer | None = None
@@ -77,8 +77,10 @@ class Auditor:
         now_ms = clock_from(settings.clock_file)
         home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
-        follower = DirectoryFollower(home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), now_ms)
-        auditor = cls(settings, home, where, follower, end, now_ms)
+        metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms)
+        meters, topic = Meters(metrics), f"{settings.country}.directory"
+        follower = DirectoryFollower(home.trust, lambda: batchreader.reader(own, topic, meters.unread), now_ms)
+        auditor = cls(settings, home, where, follower, end, now_ms, metrics, meters)
         auditor._assemble()
         return auditor
 
@@ -127,10 +129,8 @@ class Auditor:
         own = self.addresses[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
-        self.metrics = telemetry.Metrics(telemetry.Service.AUDITOR, self.now_ms)
-        self.meters = Meters(self.metrics)
         lines = Lines(
-            federation=lambda: confluent.reader(own, f"{country}.federation"),
+            federation=lambda: batchreader.reader(own, f"{country}.federation", self.meters.unread),
             others={
                 other: partial(confluent.producer, address)
                 for other, address in self.addresses.items()
@@ -143,7 +143,8 @@ class Auditor:
         self._require_own_keys(directory)
         topic = self.core.topic
         self._verify_topics(directory, topic)
-        self.consumers = {topic: Consumer(topic, self.core.entries, partial(confluent.reader, own, topic))}
+        read = partial(batchreader.reader, own, topic)
+        self.consumers = {topic: Consumer(topic, self.core.entries, read, self.meters.unread)}
         patience_ms = int(self.settings.watchdog_s * 1000)
         self.watchdog = Watchdog(
             list(self.consumers.values()),

@@ -84,6 +84,7 @@ class AuditorCore:
             self.directory,
             self.now_ms,
             counted=self.hearers.counted,
+            aside=self.home.keep_unread,
         )
         self.publisher = Publisher(database, files, key_of)
         self.witness = Witness(

@@ -93,6 +93,7 @@ class Entries:
     directory: Callable[[], Directory]
     now_ms: Callable[[], int]
     counted: Counted = lambda _result, _code, _number: None
+    aside: Callable[[Record], None] = lambda _record: None
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _looked: list[int] = field(default_factory=list)
 
@@ -119,14 +120,20 @@ class Entries:
             move_position(connection, after, before)
 
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
-        """Refuse a record on which the code failed three times, with an alarm."""
+        """Refuse a record on which the code failed three times, or a batch that cannot be read, with an alarm.
+
+        The bytes of such a batch are kept in the home: whoever wrote it may have entries in it that were never logged.
+        """
+        code = Code.BATCH_UNREADABLE if record.unreadable else Code.INTERNAL_ERROR
+        if record.unreadable:
+            self.aside(record)
         with self._turn, self.database.writing() as connection:
             sorted_ = _Sorted(Budget(connection, self.now_ms()))
-            sorted_.results[EntryResult.REFUSED, Code.INTERNAL_ERROR] = 1
+            sorted_.results[EntryResult.REFUSED, code] = 1
             move_position(connection, after, before)
             self._keep(connection, sorted_)
         self._tell(sorted_)
-        _log.critical("the record at offset %d was refused with INTERNAL_ERROR", record.offset)
+        _log.critical("the record at offset %d was refused with %s", record.offset, code)
 
     def note_failure(self, offset: int) -> int:
         """Count, durably, that the record at `offset` failed alone; return how often it has."""

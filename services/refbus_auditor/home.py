@@ -5,6 +5,7 @@ store/auditor.db       what is in the logs, what was signed and witnessed
 log/<shard>/           the logs as files: checkpoint, tiles, entries
 erased                 which sealed records were ordered to be deleted, as hashes
 evidence/              what convicts another log, for people
+unread/                batches of the audit topic that could not be read, as the broker had them
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.store.node import get_setting, put_setting
 from refbus.tlog.custody import LogSecret
@@ -22,6 +25,9 @@ from refbus.trust.loader import TrustStore
 MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
 ERASED = "erased"
 _STOPPED = "stopped"
+
+MOST_UNREAD = 100
+"""Batches that are kept, of at most a megabyte each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,19 @@ class AuditorHome:
     def erased(self) -> Path:
         """The list of what was erased."""
         return self.folder / ERASED
+
+    @property
+    def unread(self) -> Path:
+        """The folder of batches that could not be read, as the broker had them."""
+        return self.folder / "unread"
+
+    def keep_unread(self, record: Record) -> None:
+        """Keep the bytes of a batch that cannot be read; the name says its offsets. Raises StoreError.
+
+        No more than `MOST_UNREAD` are kept, so that nobody fills the disk with them; the log names all the same.
+        """
+        if not self.unread.is_dir() or sum(1 for _ in self.unread.iterdir()) < MOST_UNREAD:
+            write_whole(self.unread / f"{record.topic}-{record.begin}-{record.offset}.batch", record.value)
 
     def require_not_stopped(self) -> None:
         """Raise SetupError with the code for which this auditor must not sign any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refbus import telemetry
+from refbus.bus.port import Record
 from refbus.core.directory import Directory
 from refbus.errors import Code
 from refbus.node.watchdog import Watchdog
@@ -25,6 +26,10 @@ class Meters:
         self._metrics.count(metric.AUDITOR_ENTRIES, number, result=result)
         if code is not None:
             self._metrics.count(metric.AUDITOR_REFUSALS, number, code=code)
+
+    def unread(self, _record: Record) -> None:
+        """Count a batch that cannot be read."""
+        self._metrics.count(metric.UNREADABLE_BATCHES)
 
     def witnessed(self, result: WitnessResult, code: Code | None) -> None:
         """Count an answer to another country's log; what was refused is an alarm under its code."""

@@ -35,7 +35,7 @@ class SourceDecider:
         self.core.skip(after, before)
 
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
-        """Quarantine a record with INTERNAL_ERROR; its case waits."""
+        """Quarantine a record that failed three times, or the bytes of a batch that cannot be read."""
         quarantine(self.core, self.source, record, after, before)
 
     def note_failure(self, offset: int) -> int:
@@ -47,6 +47,11 @@ class SourceDecider:
         self.core.parts.store.self_test()
 
 
-def consumer_of(core: GateCore, source: Source, connect: Callable[[], Reader]) -> Consumer:
-    """Return what reads a source of the gate, each record once."""
-    return Consumer(source.topic, SourceDecider(core, source), connect)
+def consumer_of(
+    core: GateCore,
+    source: Source,
+    connect: Callable[[], Reader],
+    told: Callable[[Record], None] = lambda _record: None,
+) -> Consumer:
+    """Return what reads a source of the gate, each record once; `told` hears of batches that cannot be read."""
+    return Consumer(source.topic, SourceDecider(core, source), connect, told)

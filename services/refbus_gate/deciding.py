@@ -29,6 +29,8 @@ from refbus_gate.work import Work
 DAY_MS = 86_400_000
 KEEP_RECORD_MS = 120 * DAY_MS
 """How long a record is recognised: past message life, retention of the topics and skew."""
+MOST_SHOWN = 990_000
+"""Bytes of a stopped record in the operator's topic: its format takes 1,000,000 in all. The store keeps every byte."""
 NO_CASE = b"no case"
 """Name of the audit key for decisions about records whose case is not known."""
 
@@ -217,7 +219,10 @@ class Decider:
         self.work.changes.dropped.append(Dropped(record.topic, record.offset, outcome, len(record.value)))
 
     def _stop(self, opened: Opened, verdict: Refuse | Quarantine, decision_id: bytes) -> None:
-        """Keep what was stopped, here for a replay and in the operator's topic, as far as its sender has room."""
+        """Keep what was stopped, here for a replay and in the operator's topic, as far as its sender has room.
+
+        The topic shows `MOST_SHOWN` bytes of it.
+        """
         record = opened.record
         if isinstance(verdict, Refuse):
             self.work.changes.refusals.extend(verdict.codes)
@@ -226,6 +231,7 @@ class Decider:
             return
         owner = self.room.note_kept(opened).key
         self.work.changes.kept.append(Kept(record.topic, record.offset, verdict.codes[0], record.value, owner))
-        stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), record.value)
+        shown = record.value[:MOST_SHOWN]
+        stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), shown)
         family = "refused" if isinstance(verdict, Refuse) else "quarantine"
         self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from refbus import telemetry
-from refbus.bus import confluent
+from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.port import Reader
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.bus.writing import write_all
@@ -66,6 +67,8 @@ class Gate:
     relay: DirectoryRelay
     end: Callable[[str], None]
     now_ms: Callable[[], int]
+    metrics: telemetry.Metrics
+    meters: Meters
     core: GateCore = field(init=False)
     consumers: dict[str, Consumer] = field(init=False)
     pumps: dict[CountryCode, Pump] = field(init=False)
@@ -74,8 +77,6 @@ class Gate:
     timekeeper: Timekeeper = field(init=False)
     pinger: Pinger = field(init=False)
     watchdog: Watchdog = field(init=False)
-    metrics: telemetry.Metrics = field(init=False)
-    meters: Meters = field(init=False)
     threads: Threads = field(init=False)
     _looked_ms: int = 0
     _forgot_ms: int = 0
@@ -91,15 +92,21 @@ class Gate:
         now_ms = clock_from(settings.clock_file)
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
-        follower = DirectoryFollower(home.trust, lambda: confluent.reader(own, f"{settings.country}.directory"), now_ms)
+        metrics = telemetry.Metrics(telemetry.Service.GATE, now_ms)
+        meters = Meters(metrics)
+
+        def read(family: str) -> Callable[[], Reader]:
+            return lambda: batchreader.reader(own, f"{settings.country}.{family}", meters.unread)
+
+        follower = DirectoryFollower(home.trust, read("directory"), now_ms)
         relay = DirectoryRelay(
             home.trust,
             follower.take,
-            lambda: confluent.reader(own, f"{settings.country}.federation"),
+            read("federation"),
             partial(_hand_on, own, f"{settings.country}.directory"),
             settings.home / "handed-on",
         )
-        gate = cls(settings, home, where, follower, relay, end, now_ms)
+        gate = cls(settings, home, where, follower, relay, end, now_ms, metrics, meters)
         gate._assemble()
         return gate
 
@@ -151,8 +158,6 @@ class Gate:
         threads = settings.threads or os.cpu_count() or 1
         keys = home.gate_keys(directory, self.now_ms())
         parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.now_ms, Workers(threads))
-        self.metrics = telemetry.Metrics(telemetry.Service.GATE, self.now_ms)
-        self.meters = Meters(self.metrics)
         self.core = GateCore(parts, self._wrote)
         self.pinger = Pinger(home.store, read_book(settings.pings), self.now_ms, self.meters.pinged)
         countries = self._countries(directory)
@@ -165,7 +170,7 @@ class Gate:
             plaintext=own.tls is None,
         )
         self.consumers = {
-            topic: consumer_of(self.core, source, partial(confluent.reader, own, topic))
+            topic: consumer_of(self.core, source, partial(batchreader.reader, own, topic), self.meters.unread)
             for topic, source in sources.items()
         }
         resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))

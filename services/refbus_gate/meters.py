@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select
 
 from refbus import telemetry
+from refbus.bus.port import Record
 from refbus.core.deadlines import DeadlineKind
 from refbus.core.passage import Outcome as Decision
 from refbus.core.verdicts import Point
@@ -65,6 +66,10 @@ class Meters:
     def pinged(self, result: PingResult) -> None:
         """Count an attempt to send a ping."""
         self._metrics.count(metric.GATE_PINGS, result=result)
+
+    def unread(self, _record: Record) -> None:
+        """Count a batch that cannot be read."""
+        self._metrics.count(metric.UNREADABLE_BATCHES)
 
     def deliveries(self, pumps: Sequence[Pump]) -> None:
         """Count what the pumps have delivered since the last time."""

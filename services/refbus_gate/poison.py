@@ -21,7 +21,11 @@ _log = logging.getLogger("refbus.gate.poison")
 
 
 def quarantine(core: GateCore, source: Source, record: Record, after: Position, before: Position | None) -> None:
-    """Quarantine `record` with INTERNAL_ERROR and hold its case, if it can be known. Raises StoreError."""
+    """Quarantine `record` with INTERNAL_ERROR and hold its case, if it can be known. Raises StoreError.
+
+    What stands for a batch that cannot be read has BATCH_UNREADABLE; nothing is known of its cases.
+    """
+    code = Code.BATCH_UNREADABLE if record.unreadable else Code.INTERNAL_ERROR
     with core.turn:
         batch = core.batch(source)
         opened = _opened(core, source, record)
@@ -29,16 +33,18 @@ def quarantine(core: GateCore, source: Source, record: Record, after: Position, 
         work = Work(core.parts.store, core.parts.keys.country)
         work.changes.position = after
         about = About(source.point)
-        verdict = Quarantine(about, (Code.INTERNAL_ERROR,))
+        verdict = Quarantine(about, (code,))
         decider = core.decider(batch, view, work)
         decider.take(opened, verdict, core.decision_id(after.topic_id, record))
         _hold_case(decider, opened)
         core.write(view, work, batch.now_ms, before)
-    _log.critical("a record of %s was quarantined with INTERNAL_ERROR", record.topic)
+    _log.critical("a record of %s was quarantined with %s", record.topic, code)
 
 
 def _opened(core: GateCore, source: Source, record: Record) -> Opened:
     """Open the record if that is not what fails."""
+    if record.unreadable:
+        return Opened(record, sha256(record.value))
     try:
         return core.open_again(source, core.batch(source), [record])[0]
     except Exception as error:  # noqa: BLE001 - it may be what fails

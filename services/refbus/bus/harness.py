@@ -9,6 +9,7 @@ What must hold for a record never to be lost (most lines have a negative control
 5. the worker dies on any error and something outside restarts it; nothing is retried in place
 6. no sink, no send, no table, no exactly_once: producing is the pumps' business
 7. only committed records are read: by default Faust also processes those of aborted transactions
+8. a batch that the driver cannot read reaches the handler as one record that says so: `refbus.bus.driver`
 
 The handler runs in a thread of its own, so heartbeats to the broker go on while a batch is decided.
 """
@@ -18,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ from faust.types import EventT, StreamT
 from faust.worker import Worker
 from mode import CrashingSupervisor
 
-from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus import driver
+from refbus.bus.address import BrokerAddress
 from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
 
@@ -75,6 +76,7 @@ class WorkerSettings:
 def create_app(settings: WorkerSettings, handlers: Mapping[str, BatchHandler]) -> faust.App:
     """Return a Faust application with one safe agent per topic. Nothing happens on import or before it is run."""
     settings.check()
+    driver.install()
     app = faust.App(settings.group, **_conf(settings))
     app.transport = _Transport(app.conf.broker_consumer, app)
     for topic, handler in sorted(handlers.items()):
@@ -149,7 +151,7 @@ def _conf(settings: WorkerSettings) -> dict[str, Any]:
     tls = settings.address.tls
     return {
         "broker": [f"kafka://{entry.strip()}" for entry in settings.address.bootstrap.split(",")],
-        "broker_credentials": None if tls is None else faust.SSLCredentials(context=ssl_context(tls)),
+        "broker_credentials": None if tls is None else faust.SSLCredentials(context=driver.ssl_context(tls)),
         "store": "memory://",
         "datadir": str(settings.data_dir),
         "key_serializer": "raw",
@@ -167,18 +169,6 @@ def _conf(settings: WorkerSettings) -> dict[str, Any]:
         "processing_guarantee": "at_least_once",
         "worker_redirect_stdouts": False,
     }
-
-
-def ssl_context(tls: TlsFiles) -> ssl.SSLContext:
-    """Return the client side of mutual TLS 1.3 with host name check. Raises SetupError for unusable files."""
-    tls.check()
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
-    except (OSError, ssl.SSLError) as error:
-        raise SetupError(Code.UNSAFE_SETTING, "the TLS files cannot be used") from error
-    return context
 
 
 def _add_agent(app: faust.App, settings: WorkerSettings, name: str, handler: BatchHandler) -> None:
@@ -202,4 +192,4 @@ def _add_agent(app: faust.App, settings: WorkerSettings, name: str, handler: Bat
 
 def _record(topic: str, event: EventT[Any]) -> Record:
     message = event.message
-    return Record(topic, message.offset, message.value or b"", int((message.timestamp or 0) * 1000))
+    return driver.record_of(topic, message.offset, message.value, int((message.timestamp or 0) * 1000))

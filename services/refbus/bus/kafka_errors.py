@@ -58,6 +58,23 @@ PASSING = frozenset(
 """What a group's coordinator says for some seconds: it is only just there, or still counts a dead member."""
 
 
+UNREADABLE = frozenset(
+    {
+        "_BAD_MSG",
+        "_BAD_COMPRESSION",
+        "_NOT_IMPLEMENTED",
+        "_UNDERFLOW",
+        "_UNSUPPORTED_FEATURE",
+        "INVALID_MSG",
+        "INVALID_MSG_SIZE",
+        "INVALID_RECORD",
+        "UNSUPPORTED_COMPRESSION_TYPE",
+        "UNSUPPORTED_FOR_MESSAGE_FORMAT",
+    }
+)
+"""What the client says of a batch that it cannot read."""
+
+
 def error_named(name: str, *, fatal: bool = False) -> RefbusError:
     """Translate an error by the client's own name of it, which is also the detail; its text is never carried.
 

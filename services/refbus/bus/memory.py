@@ -12,6 +12,21 @@ from refbus.bus.port import AclRule, ClusterState, OnDelivery, Record, TopicStat
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A batch that cannot be read: how many records, its bytes, and at which reading it turns out whole (0: never)."""
+
+    first: int
+    values: tuple[bytes, ...]
+    raw: bytes
+    heals: int = 0
+
+    @property
+    def last(self) -> int:
+        """The last of its offsets."""
+        return self.first + len(self.values) - 1
+
+
 class Fault(StrEnum):
     """What goes wrong with the next record that is written to a topic."""
 
@@ -32,6 +47,27 @@ class _Log:
     begin: int = 0
     faults: deque[Fault] = field(default_factory=deque)
     postponed: list[bytes] = field(default_factory=list)
+    torn: list[Torn] = field(default_factory=list)
+    tried: dict[int, int] = field(default_factory=dict)
+
+    def shown(self, position: int, most: int) -> list[Record]:
+        """Return records from `position` on; a torn batch shows as one record that says so."""
+        records: list[Record] = []
+        for record in self.records[max(0, position - self.begin) :]:
+            if len(records) == most:
+                break
+            torn = next((each for each in self.torn if each.first <= record.offset <= each.last), None)
+            if torn is None or self._healed(torn, first=record.offset == max(position, torn.first)):
+                records.append(record)
+            elif record.offset == torn.last:
+                first = max(position, torn.first)
+                records.append(Record(record.topic, torn.last, torn.raw, record.timestamp_ms, first, "torn"))
+        return records
+
+    def _healed(self, torn: Torn, *, first: bool) -> bool:
+        """Count a reading at the `first` record of a torn batch; return whether it shows whole now."""
+        self.tried[torn.first] = self.tried.get(torn.first, 0) + first
+        return 0 < torn.heals <= self.tried[torn.first]
 
     def append(self, value: bytes, now_ms: int) -> None:
         """Store one value, then any that was to come after it."""
@@ -83,6 +119,13 @@ class MemoryBus:
     def put(self, topic: str, value: bytes) -> None:
         """Store a value at once, past every fault."""
         self.log(topic).append(value, self._clock())
+
+    def put_torn(self, topic: str, values: Sequence[bytes], raw: bytes, *, heals: int = 0) -> None:
+        """Store a batch that cannot be read before it has been tried `heals` times; 0: never."""
+        log = self.log(topic)
+        log.torn.append(Torn(log.begin + len(log.records), tuple(values), raw, heals))
+        for value in values:
+            log.append(value, self._clock())
 
     def producer(self) -> MemoryProducer:
         """Return a new producer."""
@@ -186,7 +229,7 @@ class MemoryReader:
         position = self.position()
         if not log.begin <= position <= log.begin + len(log.records):
             raise SetupError(Code.LOG_TRUNCATED, self._topic)
-        records = [record for record in log.records if record.offset >= position][:max_records]
+        records = log.shown(position, max_records)
         if records:
             self._next = records[-1].offset + 1
         return records

@@ -22,12 +22,23 @@ BROKER_UNREACHABLE leaves the outcome open (the record may be stored all the sam
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as the broker holds it. `timestamp_ms` is the broker's or the writer's, milliseconds UTC."""
+    """One record as the broker holds it. `timestamp_ms` is the broker's or the writer's, milliseconds UTC.
+
+    With a reason in `unreadable` it stands for the records of a batch that cannot be read, from offset `first` to
+    `offset`, and `value` is that batch as it came: what nobody can parse is treated as what nobody should.
+    """
 
     topic: str
     offset: int
     value: bytes = field(repr=False)
     timestamp_ms: int
+    first: int = -1
+    unreadable: str = ""
+
+    @property
+    def begin(self) -> int:
+        """The first offset that this stands for."""
+        return self.first if self.unreadable else self.offset
 
 
 class Producer(Protocol):
@@ -132,11 +143,15 @@ class TopicState:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """A cluster's id, the addresses its brokers advertise, and the broker settings that our safety depends on."""
+    """A cluster's id, the addresses its brokers advertise, and the broker settings that our safety depends on.
+
+    `longest_transaction_ms` is how long a writer may leave a transaction open, in which nothing behind it is read.
+    """
 
     cluster_id: str
     brokers: tuple[str, ...]
     auto_create_topics: bool
+    longest_transaction_ms: int = 0
 
 
 class Admin(Protocol):

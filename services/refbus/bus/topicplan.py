@@ -17,6 +17,10 @@ ATLEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"}
 """Settings of which more than declared is safe; `plan` shows the difference all the same."""
 
 
+LONGEST_TRANSACTION_MS = 60_000
+"""How long a broker may let a writer keep a transaction open (transaction.max.timeout.ms; Kafka's default: 900000)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting of a topic that differs."""
@@ -39,11 +43,12 @@ class Plan:
     remove: tuple[AclRule, ...]
     strange: tuple[str, ...]  # access rules of a shape that is never written here
     has_authoriser: bool
+    broker: tuple[str, ...] = ()  # settings of the brokers that a person must change
 
     @property
     def is_clean(self) -> bool:
         """Whether the cluster is as declared."""
-        return not (self.to_do or self.remake or self.undeclared or self.strange)
+        return not (self.to_do or self.remake or self.undeclared or self.strange or self.broker)
 
     @property
     def to_do(self) -> bool:
@@ -60,6 +65,7 @@ class Plan:
         shown += [f"+ allow {_rule_text(rule)}" for rule in self.add]
         shown += [f"- allow {_rule_text(rule)}" for rule in self.remove]
         shown += [f"? rule {text}  not of ours; a person takes it away" for text in self.strange]
+        shown += [f"! broker  {text}" for text in self.broker]
         if not self.has_authoriser:
             shown.append("  no access rules: this broker has no authoriser (development on this machine)")
         return [*shown, self.summary()]
@@ -76,13 +82,14 @@ class Plan:
             "allow": [_rule_text(rule) for rule in self.add],
             "disallow": [_rule_text(rule) for rule in self.remove],
             "strange": list(self.strange),
+            "broker": list(self.broker),
         }
 
     def summary(self) -> str:
         """Return the last line: how much there is to do."""
         if self.is_clean:
             return f"{self.country}: as declared"
-        rest = len(self.remake) + len(self.undeclared) + len(self.strange)
+        rest = len(self.remake) + len(self.undeclared) + len(self.strange) + len(self.broker)
         return (
             f"{self.country}: topics {len(self.create)} to make, {len(self.alter)} to change; "
             f"access rules {len(self.add)} to add, {len(self.remove)} to remove; {rest} for a person"
@@ -107,6 +114,7 @@ def plan(wanted: Wanted, admin: Admin) -> Plan:
         remove=tuple(sorted(ours - wanted.rules)),
         strange=() if rules is None else admin.strange_acls(),
         has_authoriser=rules is not None,
+        broker=_broker_settings(admin.cluster()),
     )
 
 
@@ -149,6 +157,15 @@ def cluster_problem(cluster: ClusterState, *, plaintext: bool) -> str:
     if plaintext and not all(is_loopback(split_host_port(each)[0]) for each in cluster.brokers):
         return "plaintext to a broker beyond this machine"
     return ""
+
+
+def _broker_settings(cluster: ClusterState) -> tuple[str, ...]:
+    """Return, in words, the settings of the brokers that are not as they should be."""
+    has = cluster.longest_transaction_ms
+    if has <= LONGEST_TRANSACTION_MS:
+        return ()
+    why = "a transaction that a writer leaves open keeps what is behind it from being read for so long"
+    return (f"transaction.max.timeout.ms: {has} -> {LONGEST_TRANSACTION_MS}: {why}",)
 
 
 def _unsafe(topic: TopicState, now: TopicState) -> str:

@@ -95,6 +95,7 @@ def _topic(family: Family, name: str, directory: Directory, country: CountryCode
         "retention.bytes": "-1",
         "segment.ms": str(DAY_MS),
         "max.message.bytes": str(family.max_message_bytes),
+        "compression.type": "producer",  # stored as written: a broker that packs anew must hold all that it unpacks
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(family.min_insync_replicas if production else 1),
         "unclean.leader.election.enable": "false",

@@ -203,6 +203,10 @@ RULES = {
         "two gates work for the same country at the same time",
         "Stop one of them. Nothing was recorded twice.",
     ),
+    Code.BATCH_UNREADABLE: Explanation(
+        "a batch of records on the broker cannot be read: damaged, or packed so that it would unpack to too much",
+        "Its bytes are set aside and the log names its offsets and topic. Ask who wrote it to send its events again.",
+    ),
     Code.WATCHDOG_STALLED: Explanation(
         "records wait, the broker and the store answer, and still nothing moves",
         "The process ends so that it is started again. If this repeats, look at the log and the metrics.",

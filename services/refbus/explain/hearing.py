@@ -158,6 +158,7 @@ UNSIGNED: Final = frozenset(
         Code.PASS_INVALID,
         Code.HOLD_EXPIRED,
         Code.INTERNAL_ERROR,
+        Code.BATCH_UNREADABLE,
     }
 )
 """Codes that can stop an event before anybody knows from whom it is."""

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from refbus.store.rows import Position
 _log = logging.getLogger("refbus.node.consuming")
 
 POISON_ATTEMPTS = 3
-"""How often a record may fail alone before it is quarantined."""
+"""How often a record may fail alone, or a batch be unreadable, before it is put aside."""
 _FETCH = 256
 _FETCH_WAIT_S = 5.0
 
@@ -41,7 +42,7 @@ class Decider(Protocol):
         ...
 
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
-        """Set a record aside that nothing can be done with, and move the position behind it."""
+        """Set a record aside that nothing can be done with, or the bytes of a batch, and move the position behind."""
         ...
 
     def note_failure(self, offset: int) -> int:
@@ -56,8 +57,16 @@ class Decider(Protocol):
 class Consumer:
     """Decides the records of one topic, each once. A `BatchHandler` for the harness."""
 
-    def __init__(self, topic: str, decider: Decider, connect: Callable[[], Reader]) -> None:
+    def __init__(
+        self,
+        topic: str,
+        decider: Decider,
+        connect: Callable[[], Reader],
+        told: Callable[[Record], None] = lambda _record: None,
+    ) -> None:
+        """`told` hears of each batch that was put aside because it cannot be read."""
         self.topic = topic
+        self._told = told
         self._decider = decider
         self._connect = connect
         self._position: Position | None = None
@@ -91,13 +100,13 @@ class Consumer:
     def handle(self, records: Sequence[Record]) -> None:
         """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
         for run in self._runs(records):
-            self._decide_all(run)
+            self._take(run)
 
     def _catch_up(self, reader: Reader, end: int) -> None:
         reader.seek(self.next_offset)
         while self.next_offset < end:
             records = reader.read(_FETCH, _FETCH_WAIT_S)
-            self._decide_all([record for record in records if record.offset < end])
+            self._take([record for record in records if record.begin < end])
             if self.next_offset < end and reader.position() >= end:
                 self._skip_to(end)
             elif not records:
@@ -110,11 +119,11 @@ class Consumer:
         for record in records:
             if record.offset < expected:
                 continue
-            if record.offset > expected:
+            if record.begin > expected:
                 if run:
                     yield run
                     run = []
-                self._fill(record.offset)
+                self._fill(record.begin)
             run.append(record)
             expected = record.offset + 1
         if run:
@@ -129,6 +138,35 @@ class Consumer:
             self._catch_up(reader, end)
         finally:
             reader.close()
+
+    def _take(self, records: Sequence[Record]) -> None:
+        """Decide what can be read; what cannot is read again first, since only the answer may have been damaged."""
+        for unread, some in groupby(records, key=lambda record: bool(record.unreadable)):
+            if not unread:
+                self._decide_all(list(some))
+                continue
+            for record in some:
+                while self.next_offset <= record.offset:
+                    self._read_again(record.offset)
+
+    def _read_again(self, last: int) -> None:
+        """Read on by a new connection, up to offset `last`. A batch that fails three times is put aside."""
+        reader = self._connect()
+        try:
+            reader.seek(self.next_offset)
+            found, behind = reader.read(_FETCH, _FETCH_WAIT_S), reader.position()
+        finally:
+            reader.close()
+        records = [each for each in found if each.begin <= last]
+        if not records and (found or behind > last):
+            self._skip_to(last + 1)
+            return
+        if not records:
+            raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
+        readable = list(takewhile(lambda record: not record.unreadable, records))
+        self._decide_all(readable)
+        if not readable:
+            self._failed(records[0])
 
     def _decide_all(self, records: Sequence[Record]) -> None:
         if not records:
@@ -159,10 +197,18 @@ class Consumer:
             _log.error("a record failed alone with %s", where(error))
         else:
             return True
+        return self._failed(record)
+
+    def _failed(self, record: Record) -> bool:
+        """Count a failure; at the third, and if the store works, put the record aside. Returns whether it was."""
         attempts = self._decider.note_failure(record.offset)
         self._decider.self_test()
         if attempts < POISON_ATTEMPTS:
             return False
+        if record.unreadable:
+            named = f"offsets {record.begin} to {record.offset} of {record.topic}"
+            _log.critical("%s cannot be read (%s): put aside as %s", named, record.unreadable, Code.BATCH_UNREADABLE)
+            self._told(record)
         before = self._position
         after = self._after([record])
         self._decider.put_aside(record, after, before)

@@ -76,6 +76,15 @@ ALERTS: tuple[Alert, ...] = (
         "A record could not be parsed or failed alone three times. Look at it with refbus-ops.",
     ),
     Alert(
+        "RefbusBatchUnreadable",
+        metrics.UNREADABLE_BATCHES,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A batch of records could not be read and was set aside: what is in it has reached nobody. Ask its writer.",
+        increase="1h",
+    ),
+    Alert(
         "RefbusGateStalled",
         metrics.GATE_PROGRESS_AGE,
         "> 120",

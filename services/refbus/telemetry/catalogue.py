@@ -205,6 +205,12 @@ GATE_QUARANTINED = Metric(
     _GATE,
     "Records in quarantine that nobody has dealt with.",
 )
+UNREADABLE_BATCHES = Metric(
+    "refbus_unreadable_batches_total",
+    Kind.COUNTER,
+    (Service.GATE, Service.AUDITOR),
+    "Batches on the broker that could not be read and were set aside or passed over; the log names their offsets.",
+)
 STORE_COMMIT_SECONDS = Metric(
     "refbus_store_commit_seconds",
     Kind.HISTOGRAM,

@@ -23,7 +23,7 @@ from refbus.wire.transport import AuditEntry
 from refbus_auditor import entries as module
 from refbus_auditor import ledger
 from refbus_auditor.exporting import export
-from refbus_auditor.home import MIGRATIONS
+from refbus_auditor.home import MIGRATIONS, MOST_UNREAD
 from refbus_auditor.store.tables import metadata
 from support.audit import audit_entry, audit_record
 from support.auditors import Auditors
@@ -323,3 +323,25 @@ def test_the_end_of_a_half_year_is_signed_after_a_restart(world: Auditors) -> No
     node.restart()
     world.settle(9)
     assert [(each.signed.size, each.proven) for each in node.core.shards()] == [(2, 2), (1, 1)]
+
+
+def test_a_batch_that_nobody_can_read_is_kept_and_stops_nothing(world: Auditors) -> None:
+    """Its bytes are in the home under its offsets, it is refused with its own code, and what follows is logged."""
+    node, written = world.nodes["kz"], world.log(1)
+    node.bus.put_torn(node.core.topic, (b"x", b"y"), b"bytes of the batch")
+    written += world.log(1)
+    node.consumer.handle(node.bus.reader(node.core.topic).read(100, 0))
+    world.settle()
+    assert node.leaves() == written
+    (kept,) = node.home.unread.iterdir()
+    assert (kept.name, kept.read_bytes()) == ("kz.audit-1-2.batch", b"bytes of the batch")
+    assert node.core.account().results[EntryResult.REFUSED] == 1
+    assert node.core.account().difference == 0
+
+
+def test_a_flood_of_such_batches_does_not_fill_the_disk(world: Auditors) -> None:
+    """A hundred are kept; the others are named in the log of the service alone."""
+    node = world.nodes["kz"]
+    for number in range(MOST_UNREAD + 5):
+        node.home.keep_unread(Record("kz.audit", number, b"x", 0, number, "torn"))
+    assert len(list(node.home.unread.iterdir())) == MOST_UNREAD

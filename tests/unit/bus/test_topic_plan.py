@@ -231,3 +231,20 @@ def test_a_plaintext_broker_that_sends_clients_elsewhere_stops_a_service(bus: Me
     bus.cluster_state = ClusterState("id", ("192.0.2.7:9092",), auto_create_topics=False)
     assert refused(bus)[0] is Code.UNSAFE_SETTING
     verify(bus.admin(), WANTED, [OUTBOX], plaintext=False)
+
+
+def test_a_broker_that_keeps_transactions_open_for_long_is_for_a_person(bus: MemoryBus) -> None:
+    """What is behind an open transaction is not read: how long one may be open is shown. No service stops for it."""
+    bus.cluster_state = replace(bus.cluster_state, longest_transaction_ms=900_000)
+    todo = plan(WANTED, bus.admin())
+    assert todo.lines()[0].startswith("! broker  transaction.max.timeout.ms: 900000 -> 60000")
+    assert (todo.is_clean, todo.to_do) == (False, False)
+    verify(bus.admin(), WANTED, [OUTBOX], plaintext=True)
+
+
+@pytest.mark.parametrize("codec", ["uncompressed", "gzip", "zstd"])
+def test_a_broker_that_packs_anew_stops_a_service(bus: MemoryBus, codec: str) -> None:
+    """It would have to hold whatever a batch unpacks to; the plan puts back that batches are stored as written."""
+    change(bus, compression_type=codec)
+    assert refused(bus) == (Code.UNSAFE_SETTING, f"kz.outbox: compression.type is {codec}, not producer")
+    assert plan(WANTED, bus.admin()).lines()[0] == f"~ topic kz.outbox  compression.type: {codec} -> producer"

@@ -10,6 +10,7 @@ from refbus.node.consuming import POISON_ATTEMPTS
 from refbus.store.reads import read_position
 from refbus.wire.transport import StoppedRecord
 from refbus_gate import core
+from refbus_gate.deciding import MOST_SHOWN
 from support.directories import agency, ngo
 from support.envelopes import fixed
 from support.gates import Node, World
@@ -198,3 +199,101 @@ def test_a_country_without_an_inspector_decides_nothing(world: World) -> None:
     with pytest.raises(SetupError):
         world.nodes["kz"].consume()
     assert world.nodes["kz"].balance().received == {}
+
+
+RAW = b"the bytes of a batch as the broker has them"
+
+
+def hand_over(node: Node) -> None:
+    """Hand over what the driver reads of the outbox."""
+    node.consumers["kz.outbox"].handle(node.bus.reader("kz.outbox").read(100, 0))
+
+
+def with_a_torn_batch(world: World, heals: int = 0) -> list[bytes]:
+    """Write an event, a batch of two events that cannot be read, and an event."""
+    raws = [world.event(name) for name in ("a", "b", "c", "d")]
+    bus = world.nodes["kz"].bus
+    bus.put("kz.outbox", raws[0])
+    bus.put_torn("kz.outbox", raws[1:3], RAW, heals=heals)
+    bus.put("kz.outbox", raws[3])
+    return raws
+
+
+def test_a_batch_that_nobody_can_read_is_set_aside(world: World) -> None:
+    """Its bytes are in quarantine under BATCH_UNREADABLE with its offset; what is around it is delivered."""
+    raws, kz = with_a_torn_batch(world), world.nodes["kz"]
+    hand_over(kz)
+    world.settle()
+    assert world.events(ngo("uz")) == [raws[0], raws[3]]
+    (kept,) = [StoppedRecord.parse(each.value) for each in kz.bus.records("kz.quarantine")]
+    assert (kept.record, kept.codes, kept.offset) == (RAW, ("BATCH_UNREADABLE",), 2)
+    assert position_of(kz, "kz.outbox") == (4, 1)
+    assert kz.balance().total(Outcome.QUARANTINED) == 1
+    assert set(kz.balance().difference.values()) == {0}
+
+
+def test_a_batch_that_only_came_damaged_is_decided(world: World) -> None:
+    """It is read again by another connection first: nothing is set aside that the broker has whole."""
+    raws, kz = with_a_torn_batch(world, heals=3), world.nodes["kz"]
+    hand_over(kz)
+    world.settle()
+    assert world.events(ngo("uz")) == raws
+    assert kz.bus.records("kz.quarantine") == ()
+
+
+def test_nothing_is_set_aside_while_the_store_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that does not pass its own test stops the gate, and the batch is still to be decided."""
+    with_a_torn_batch(world)
+    kz = world.nodes["kz"]
+
+    def failing() -> None:
+        raise StoreError(Code.STORE_FAILED)
+
+    monkeypatch.setattr(type(kz.store), "self_test", lambda _store: failing())
+    with pytest.raises(StoreError):
+        hand_over(kz)
+    assert position_of(kz, "kz.outbox") == (1, 0)
+    assert kz.bus.records("kz.quarantine") == ()
+
+
+def test_failures_of_a_batch_are_counted_over_starts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that dies between two tries does not begin to count anew."""
+    with_a_torn_batch(world)
+    kz = world.nodes["kz"]
+    decider = type(kz.consumers["kz.outbox"]._decider)
+    monkeypatch.setattr(decider, "self_test", lambda _decider: (_ for _ in ()).throw(StoreError(Code.STORE_FAILED)))
+    for _ in range(POISON_ATTEMPTS - 1):
+        with pytest.raises(StoreError):
+            hand_over(kz)
+    monkeypatch.undo()
+    kz.restart()
+    hand_over(kz)
+    assert kz.balance().total(Outcome.QUARANTINED) == 1
+
+
+def test_a_restored_database_passes_a_batch_that_cannot_be_read(world: World) -> None:
+    """Reading again after a restore meets the same batch and sets it aside there too."""
+    with_a_torn_batch(world)
+    kz = world.nodes["kz"]
+    kz.consumers["kz.outbox"].start(committed=4)
+    assert position_of(kz, "kz.outbox") == (4, 1)
+
+
+def test_a_record_without_a_value_is_quarantined(world: World) -> None:
+    """A tombstone is a record like any other that is no event."""
+    kz = world.nodes["kz"]
+    for value in (b"", world.event()):
+        world.outbox("kz", value)
+    world.settle()
+    assert kz.balance().total(Outcome.QUARANTINED) == 1
+    assert len(world.events(ngo("uz"))) == 1
+
+
+def test_a_record_that_the_operators_topic_cannot_take_blocks_no_other(world: World) -> None:
+    """Its copy there is cut; the store keeps it whole for a replay, and the next one is quarantined too."""
+    kz = world.nodes["kz"]
+    for value in (bytes(1_040_000), b"\x01"):
+        world.outbox("kz", value)
+    world.settle()
+    shown = [StoppedRecord.parse(each.value).record for each in kz.bus.records("kz.quarantine")]
+    assert [len(each) for each in shown] == [MOST_SHOWN, 1]
