@@ -7,13 +7,14 @@ different times, could be subtracted from each other.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from refbus.core.course import state_of
-from refbus.core.directory import MEMBER_ROLES, Directory
+from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
 from refbus.errors import Code, SetupError
@@ -31,8 +32,8 @@ def edition_of(store: NodeStore, directory: Directory, country: CountryCode, yea
     """Return the edition of a year as JSON. Raises SetupError USAGE while the year is not over."""
     if year >= datetime.fromtimestamp(now_ms / 1000, UTC).year:
         raise SetupError(Code.USAGE, "a year is counted when it is over (UTC)")
-    courses = [each for each in _courses(store, directory, country) if each.year == year]
-    return _edition(tables(courses, destinations(directory, country), LEAST_THRESHOLD), country, year)
+    courses = [each for each in courses_of(store, directory, country) if each.year == year]
+    return _edition(tables(courses), country, year)
 
 
 def first_edition(folder: Path, year: int, make: Callable[[], str]) -> str:
@@ -60,23 +61,20 @@ def write_edition(edition: str, file: Path) -> None:
         raise SetupError(Code.FILE_UNREADABLE, f"{file.name}: {error.strerror}") from None
 
 
-def _courses(store: NodeStore, directory: Directory, country: CountryCode) -> Iterator[Counted]:
-    """Yield every course that began in this country, each once."""
+def courses_of(store: NodeStore, directory: Directory, country: CountryCode) -> tuple[Counted, ...]:
+    """Return every course that began in this country, each once, of all years."""
     with store.database.reading() as connection:
-        for data in every_fact(connection, store, REFERRAL):
-            known = decode_referral(data)
-            view = state_of(known.facts)
-            destination = country_of(view.target, directory)
-            if destination is not None and country_of(view.source, directory) == country:
-                found = counted(known.facts, known.minor, destination)
-                if found is not None:
-                    yield found
+        return tuple(_counted(connection, store, directory, country))
 
 
-def destinations(directory: Directory, country: CountryCode) -> Iterator[CountryCode]:
-    """Yield the countries in which there is an organisation to write to: everybody knows of the others' zeros."""
-    members = Counter(each.country for each in directory.organisations.values() if each.role in MEMBER_ROLES)
-    yield from (each for each in directory.countries() if members[each] > (each == country))
+def _counted(connection: Connection, store: NodeStore, directory: Directory, country: CountryCode) -> Iterator[Counted]:
+    for data in every_fact(connection, store, REFERRAL):
+        known = decode_referral(data)
+        view = state_of(known.facts)
+        if country_of(view.target, directory) is not None and country_of(view.source, directory) == country:
+            found = counted(known.facts, known.minor)
+            if found is not None:
+                yield found
 
 
 def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:
@@ -85,7 +83,7 @@ def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:
         "country": country,
         "year": year,
         "threshold": LEAST_THRESHOLD,
-        "note": "null: not told, so that nobody is recognised. Only courses that began in this country are counted.",
+        "note": "Told is only what stays at the threshold or above without the courses of any two organisations.",
         "tables": [
             {"kind": each.kind, "split_by": each.split_by, "total": each.total, "cells": dict(each.cells)}
             for each in found

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from refbus.core.directory import MEMBER_ROLES
-from refbus.core.ids import CountryCode
+from refbus.core.ids import CountryCode, OrgId
 from refbus.core.machine import CourseKind
 from refbus.core.statistics import Age, Counted, tables
-from refbus.core.vocabulary import EventType, Priority
+from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.store.node import NodeStore
-from refbus_gate.statistics import destinations, edition_of, first_edition, write_edition
+from refbus_gate.statistics import courses_of, edition_of, first_edition, write_edition
 from support.commands import Commands
 from support.gateways import case_file, id_of, incoming, say, sent
 from support.nodes import Road
@@ -40,8 +39,8 @@ def table(found: dict[str, Any], kind: str, split_by: str) -> dict[str, Any]:
     return next(each for each in found["tables"] if (each["kind"], each["split_by"]) == (kind, split_by))
 
 
-def test_a_year_of_referrals_is_counted_at_the_country_that_began_them(shared: Road, tmp_path: Path) -> None:
-    """Twelve accepted, two rejected, told so that the two cannot be found; the other country counts none of them."""
+def test_a_year_of_referrals_is_told_only_without_any_two(shared: Road, tmp_path: Path) -> None:
+    """Fourteen between the same two offices: each knows them all, so nothing is told; with strangers' it is."""
     for number in range(14):
         _, here = sent(shared.kz, case_file(about=f"Fictional: counted {number}"))
         shared.settle()
@@ -52,12 +51,12 @@ def test_a_year_of_referrals_is_counted_at_the_country_that_began_them(shared: R
             say(shared.uz, there, EventType.REFERRAL_REJECTED, reason="CAPACITY_FULL")
     shared.settle()
     found = edition(shared, KZ)
-    for split_by in ("age", "outcome", "priority", "destination"):
-        of_kind = table(found, "REFERRAL", split_by)
-        assert (of_kind["total"], of_kind["cells"]) == (14, {}), "twelve beside the total would tell the two"
-    assert table(found, "REPATRIATION", "outcome")["total"] is None
-    assert table(edition(shared, UZ), "REFERRAL", "outcome")["total"] is None
-    assert table(found, "REFERRAL", "destination")["total"] == 14
+    assert [(each["total"], each["cells"]) for each in found["tables"]] == [(None, {})] * len(CourseKind)
+    node = shared.nodes[KZ]
+    mine = courses_of(node.home.store, node.home.trust.history.latest, KZ)
+    assert Counter(each.outcome for each in mine) == {"ANSWERED_AND_HELPED": 12, "TURNED_DOWN": 2}
+    assert {each.known_to for each in mine} == {frozenset({shared.agency, shared.shelter})}
+    assert courses_of(shared.nodes[UZ].home.store, node.home.trust.history.latest, UZ) == ()
     file = tmp_path / "kz-2026.json"
     write_edition(json.dumps(found), file)
     with pytest.raises(SetupError) as caught:
@@ -84,18 +83,6 @@ def test_the_first_edition_of_a_year_stays(tmp_path: Path) -> None:
     assert caught.value.code is Code.FILE_UNREADABLE
 
 
-def test_a_country_in_which_nobody_is_has_no_cell(shared: Road) -> None:
-    """Everybody knows that its number is zero, so it hides nothing. The own country counts when two are there."""
-    directory = shared.nodes["kz"].home.trust.history.latest
-    members = [each for each in directory.organisations.values() if each.role in MEMBER_ROLES]
-    lonely = dataclasses.replace(
-        directory,
-        organisations={each.org_id: each for each in members if each.country == UZ or each.org_id == shared.agency},
-    )
-    assert list(destinations(lonely, KZ)) == [UZ]
-    assert list(destinations(directory, UZ)) == sorted({each.country for each in members})
-
-
 def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
     """Read only, under the same key."""
     home = shared.nodes["kz"].home
@@ -109,11 +96,12 @@ def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
 def test_an_edition_is_shown_in_words(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the language of the office; what is not told shows as such; any other file is refused."""
     courses = [
-        Counted(CourseKind.REFERRAL, YEAR, UZ, "ANSWERED_AND_HELPED", Age.ADULT, Priority.ROUTINE) for _ in range(30)
+        Counted(CourseKind.REFERRAL, YEAR, "ANSWERED_AND_HELPED", Age.ADULT, frozenset({OrgId(f"kz-org{number:05d}")}))
+        for number in range(30)
     ]
     rows = [
         {"kind": each.kind, "split_by": each.split_by, "total": each.total, "cells": dict(each.cells)}
-        for each in tables(courses, [KZ, UZ], 5)
+        for each in tables(courses)
     ]
     document = {"format": "refbus/statistics/1", "country": "kz", "year": YEAR, "tables": rows}
     file = tmp_path / "kz.json"

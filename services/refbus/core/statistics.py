@@ -1,134 +1,126 @@
-"""Counts of a closed year that can be published: who is counted, and what must not be said for small numbers.
+"""Counts of a closed year that can be published: who is counted, and when a number is told.
 
-A country publishes only courses that began in it, so no two countries publish the same number. Each table splits one
-total; nothing else is published, so a suppressed number can be attacked through its own table alone. `publish` makes
-sure that such an attack leaves at least `threshold` possible values, for a reader who knows this very rule and works it
-backwards through all tables that there could be. No cell is there that everybody knows to be zero.
+Whoever took part in a course knows it, and subtracts it. So a number is told only when it stays at least `threshold`
+after the courses of any two organisations are taken away from it. Of each kind one single partition is published: the
+first of a fixed list in which every part can be told. Nothing else is, so there is nothing else to subtract.
+
+Why nothing can be worked backwards: let two organisations know all their own courses and this rule. Each part that is
+told holds at least `threshold` courses that they do not know. For any set of courses that contains no whole part, they
+may be thought to lie all outside that set, in one cell of each part, but for any number below `threshold`. The same is
+published then: the parts and the organisations are the same, and every earlier partition of the list has more parts
+than this one, so one of its parts has no such cell, is below `threshold`, and is not told. So of every number that may
+be below the threshold, all numbers below it are possible. It needs the lists to fall strictly in length. Where no total
+is told, all that the two do not know may lie in the set (docs/adr/0044).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import combinations, product
+from typing import Final
 
 from refbus.core.course import CourseView, state_of
 from refbus.core.facts import EventFact
-from refbus.core.ids import CountryCode
+from refbus.core.ids import OrgId
 from refbus.core.machine import CourseKind
-from refbus.core.vocabulary import Priority
+from refbus.core.vocabulary import EventType
 
-LEAST_THRESHOLD = 11
-"""Numbers below are never published (the rule of thumb of official statistics: at least eleven)."""
+LEAST_THRESHOLD: Final = 11
+"""No number is told of fewer courses (the rule of thumb of official statistics: at least eleven)."""
 
 
 class Age(StrEnum):
-    """Whether the person was of age when asked, by the consent record."""
+    """Whether the person was of age when asked, by the consent record. A child too where that is not known."""
 
     ADULT = "ADULT"
     CHILD = "CHILD"
-    NOT_KNOWN = "NOT_KNOWN"
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One course as it is counted: nothing that names anybody."""
+    """One course as it is counted: nothing that names anybody. `known_to` took part in it and know all of this."""
 
     kind: CourseKind
     year: int
-    destination: CountryCode
     outcome: str
     age: Age
-    priority: Priority
+    known_to: frozenset[OrgId]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One total split in one way; None for what is not told. `total` None: nothing at all is told of this kind."""
+    """One total, split in one way or not at all (`cells` empty). `total` None: nothing is told of this kind."""
 
     kind: CourseKind
     split_by: str
     total: int | None
-    cells: Mapping[str, int | None]
+    cells: Mapping[str, int]
 
 
-def counted(facts: Iterable[EventFact], minor: bool | None, destination: CountryCode) -> Counted | None:
-    """Return how a course counts; None before what began it is known. Its year is that of its beginning, UTC."""
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A way to split the courses of a kind: by which of their properties, and the cells that there are."""
+
+    split_by: tuple[str, ...]
+    cells: tuple[str, ...]
+
+    def cell_of(self, course: Counted) -> str:
+        """Return the cell that a course falls into."""
+        return "/".join(str(getattr(course, name)) for name in self.split_by)
+
+
+def counted(facts: Iterable[EventFact], minor: bool | None) -> Counted | None:
+    """Return how a course counts; None before what began it is known, and for one that was entered in error.
+
+    Its year is that of its beginning, UTC.
+    """
     known = tuple(facts)
     view = state_of(known)
     began = next((fact for fact in known if fact.type is view.machine.begins), None)
-    if began is None:
+    if began is None or view.status == _MISTAKE:
         return None
-    age = Age.NOT_KNOWN if minor is None else (Age.CHILD if minor else Age.ADULT)
     year = datetime.fromtimestamp(began.occurred_at_ms / 1000, UTC).year
-    return Counted(view.kind, year, destination, _outcome(view), age, began.priority or Priority.ROUTINE)
+    age = Age.ADULT if minor is False else Age.CHILD
+    said = [fact for fact in known if isinstance(fact.type, EventType)]  # what a gate notes is no organisation's
+    known_to = frozenset(org for fact in said for org in (fact.sender, fact.recipient))
+    return Counted(view.kind, year, _outcome(view), age, known_to)
 
 
-def tables(courses: Iterable[Counted], countries: Iterable[CountryCode], threshold: int) -> tuple[Table, ...]:
-    """Return every table of one year's courses, safe to publish. `threshold` is never below LEAST_THRESHOLD.
-
-    `countries` are those to which something could be sent.
-    """
+def tables(courses: Iterable[Counted], threshold: int = LEAST_THRESHOLD) -> tuple[Table, ...]:
+    """Return what is published of one year's courses, for each kind. `threshold` is never below LEAST_THRESHOLD."""
     known, k = tuple(courses), max(threshold, LEAST_THRESHOLD)
-    places = sorted({*countries, *(each.destination for each in known)})
-    found = []
-    for kind in CourseKind:
-        of_kind = [each for each in known if each.kind is kind]
-        splits: dict[str, tuple[Iterable[str], Counter[str]]] = {
-            "outcome": (_OUTCOMES[kind], Counter(each.outcome for each in of_kind)),
-        }
-        if kind is CourseKind.REFERRAL:
-            splits["destination"] = places, Counter(each.destination for each in of_kind)
-            splits["priority"] = list(Priority), Counter(each.priority.value for each in of_kind)
-        for name, (cells, counts) in splits.items():
-            found.append(publish(kind, name, {cell: counts[cell] for cell in cells}, k))
-        if kind is not CourseKind.EMERGENCY:  # without a consent record nobody's age is known
-            found.append(_by_age(kind, [each.age for each in of_kind], k))
-    return tuple(found)
+    return tuple(
+        publish(kind, [each for each in known if each.kind is kind], PARTITIONS[kind], k) for kind in CourseKind
+    )
 
 
-def _by_age(kind: CourseKind, ages: list[Age], k: int) -> Table:
-    """Split by age, or not at all when somebody's is not known: that cell is nearly always zero, and hides no other."""
-    if Age.NOT_KNOWN in ages:
-        return Table(kind, "age", len(ages) if len(ages) >= k else None, {})
-    return publish(kind, "age", {age.value: ages.count(age) for age in (Age.ADULT, Age.CHILD)}, k)
+def publish(kind: CourseKind, courses: Collection[Counted], partitions: Iterable[Partition], k: int) -> Table:
+    """Return the first of `partitions` of which every cell can be told; its last has one cell, the total.
 
-
-def publish(kind: CourseKind, split_by: str, counts: Mapping[str, int], k: int) -> Table:
-    """Return the table with every number that would tell of fewer than `k` people left out.
-
-    Cells below a bound are left out together: first below `k`, then below twice that, and so on, until what is left out
-    together is wide enough. Where nothing would be told any more the cells are empty, and look alike whatever they are.
+    Without the total nothing is told, and the table looks alike whatever it holds.
     """
-    total, low = sum(counts.values()), k
-    if total < k:
-        return Table(kind, split_by, None, {})
-    while len(hidden := [count for count in counts.values() if count < low]) < len(counts):
-        if not hidden or len(_possible(hidden, low, k)) >= k:
-            cells = {cell: None if count < low else count for cell, count in counts.items()}
-            return Table(kind, split_by, total, cells)
-        low *= 2
-    return Table(kind, split_by, total, {})
+    for partition in partitions:
+        cells: dict[str, list[Counted]] = {name: [] for name in partition.cells}
+        for course in courses:
+            cells[partition.cell_of(course)].append(course)
+        if all(left_by_two(each) >= k for each in cells.values()):
+            told = {name: len(each) for name, each in cells.items()} if partition.split_by else {}
+            return Table(kind, "/".join(partition.split_by) or _UNSPLIT, len(courses), told)
+    return Table(kind, _UNSPLIT, None, {})
 
 
-def _possible(hidden: list[int], bound: int, k: int) -> set[int]:
-    """Return values that any one of the hidden cells may have, for one who knows their sum, `bound` and this rule.
-
-    Each stands for a table that is published alike: one small value, `others` cells that only the last doubling hid,
-    the rest zero. At every earlier bound the small value alone was hidden, and that is never enough. So it is enough to
-    count them, and which cells are small is not asked: the answer depends on what is published alone.
-    """
-    together, low, high = sum(hidden), bound // 2 if bound > k else 0, bound - 1
-    found: set[int] = set()
-    for others in range(1, len(hidden)):
-        for small in range(k - 1 if bound > k else k):
-            rest = together - small
-            if others * low <= rest <= others * high:
-                found.add(small)
-                found.update(range(max(low, rest - (others - 1) * high), min(high, rest - (others - 1) * low) + 1))
-    return found
+def left_by_two(courses: Collection[Counted]) -> int:
+    """Return how many of these courses at least are unknown to any two organisations together."""
+    alone = Counter(org for course in courses for org in course.known_to)
+    both = Counter(pair for course in courses for pair in combinations(sorted(course.known_to), 2))
+    pairs = combinations(sorted(alone), 2)
+    known = [alone[one] + alone[other] - both[one, other] for one, other in pairs]
+    most = max((*known, *alone.values()), default=0)
+    return len(courses) - most
 
 
 _GROUPS: Mapping[CourseKind, Mapping[str, frozenset[str]]] = {
@@ -147,10 +139,24 @@ _GROUPS: Mapping[CourseKind, Mapping[str, frozenset[str]]] = {
 }
 _OTHER = {CourseKind.REPATRIATION: "PREPARING"}
 _MISTAKE = "ENTERED_IN_ERROR"
-_OUTCOMES = {kind: (*groups, *([_OTHER[kind]] if kind in _OTHER else []), _MISTAKE) for kind, groups in _GROUPS.items()}
+_UNSPLIT = "outcome"
+
+
+def _partitions(kind: CourseKind) -> tuple[Partition, ...]:
+    outcomes = (*_GROUPS[kind], *([_OTHER[kind]] if kind in _OTHER else []))
+    ages = tuple(age.value for age in Age)
+    total = Partition((), ("",))
+    if kind is CourseKind.EMERGENCY:  # without a consent record nobody's age is known
+        return Partition(("outcome",), outcomes), total
+    both = tuple("/".join(pair) for pair in product(outcomes, ages))
+    return Partition(("outcome", "age"), both), Partition(("outcome",), outcomes), Partition(("age",), ages), total
+
+
+PARTITIONS: Final = {kind: _partitions(kind) for kind in CourseKind}
+"""What may be published of each kind, the finest first; each has fewer cells than the one before it."""
 
 
 def _outcome(view: CourseView) -> str:
     groups = _GROUPS[view.kind]
     found = next((name for name, states in groups.items() if view.status in states), None)
-    return found or (_MISTAKE if view.status == _MISTAKE else _OTHER.get(view.kind, _MISTAKE))
+    return found or _OTHER.get(view.kind, next(iter(groups)))

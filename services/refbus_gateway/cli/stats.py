@@ -34,7 +34,7 @@ def stats(session: Session, file: Path) -> None:
 def _table(table: dict[str, Any], language: str) -> list[str]:
     total = _NOT_TOLD if table["total"] is None else table["total"]
     head = f"{_words(table['kind'], language)}, {_words(table['split_by'].upper(), language).lower()}: {total}"
-    return [head, *(f"  {_words(name, language):28} {_told(count)}" for name, count in table["cells"].items())]
+    return [head, *(f"  {_words(name, language):44} {_told(count)}" for name, count in table["cells"].items())]
 
 
 def _told(count: int | None) -> str:
@@ -44,4 +44,7 @@ def _told(count: int | None) -> str:
 def _words(code: str, language: str) -> str:
     from refbus.wire.labels import label  # late: the help needs none of it
 
-    return label(language, "refbus.Statistics", code) or label(language, "refbus.Priority", code) or code
+    return ", ".join(
+        label(language, "refbus.Statistics", part) or label(language, "refbus.Priority", part) or part
+        for part in code.split("/")
+    )
