@@ -80,10 +80,10 @@ def class_path(folder: Path) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; others wait."""
+def locked(folder: Path, name: str = ".lock") -> Iterator[None]:
+    """Hold the folder, or what `name` stands for in it, for this process; others wait."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as handle:
+    with (folder / name).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

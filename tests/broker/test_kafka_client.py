@@ -139,7 +139,7 @@ def test_a_group_with_a_live_member_is_not_moved(
     broker_address: BrokerAddress, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a bounded number of tries the refusal is told; nothing is moved under a reader's feet."""
-    monkeypatch.setattr(confluent, "GROUP_ATTEMPTS", 2)
+    monkeypatch.setattr("refbus.bus.confluent_admin.GROUP_ATTEMPTS", 2)
     admin = confluent.admin(broker_address)
     group = f"{topic}-group"
     member = Consumer({"bootstrap.servers": broker_address.bootstrap, "group.id": group})

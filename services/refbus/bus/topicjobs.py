@@ -24,13 +24,20 @@ class Job(NamedTuple):
 
 
 def show(jobs: Iterable[Job], say: Say, *, as_json: bool) -> bool:
-    """Say what differs, for each cluster; return whether none does. Changes nothing. Raises TransportError."""
-    clean = True
-    for job in jobs:
-        found = topicplan.plan(job.wanted, job.admin)
-        _say(say, found, as_json=as_json)
-        clean = clean and found.is_clean
-    return clean
+    """Say what differs, for each cluster; return whether none does. Changes nothing. Raises TransportError.
+
+    Where there is no cluster to look at, nothing was found to be as declared: that is False too.
+    """
+    clean = [_shown(job, say, as_json=as_json) for job in jobs]
+    if not clean:
+        say("no cluster was looked at: the settings name none")
+    return bool(clean) and all(clean)
+
+
+def _shown(job: Job, say: Say, *, as_json: bool) -> bool:
+    found = topicplan.plan(job.wanted, job.admin)
+    _say(say, found, as_json=as_json)
+    return found.is_clean
 
 
 def make(jobs: Iterable[Job], say: Say, *, as_json: bool, patience: int = 40) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from refbus.bus.memory import MemoryAdmin, MemoryBus
 from refbus.bus.port import AclRule, ClusterState, Operation, ResourceKind, TopicState
-from refbus.bus.topicjobs import Job, make
+from refbus.bus.topicjobs import Job, make, show
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import Wanted, wanted
 from refbus.core.directory import OrgStatus
@@ -248,3 +248,10 @@ def test_a_broker_that_packs_anew_stops_a_service(bus: MemoryBus, codec: str) ->
     change(bus, compression_type=codec)
     assert refused(bus) == (Code.UNSAFE_SETTING, f"kz.outbox: compression.type is {codec}, not producer")
     assert plan(WANTED, bus.admin()).lines()[0] == f"~ topic kz.outbox  compression.type: {codec} -> producer"
+
+
+def test_drift_of_no_cluster_is_no_success() -> None:
+    """Where the settings name no cluster nothing was compared, and that is said and does not pass."""
+    said: list[str] = []
+    assert not show([], said.append, as_json=False)
+    assert said == ["no cluster was looked at: the settings name none"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kafka import BrokerFailedError, Certificates, java, ports, processes, properties
 from kafka.artifacts import LOCK, SPEC, ArtifactError, cache_folder, class_path, locked_jars
 from kafka.relock import lock_text
-from kafka.warm import warm
+from kafka.warm import TRAINING, warm
 
 MARKER = "refbus-test-process"
 
@@ -60,6 +63,66 @@ def test_a_class_cache_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     said: list[str] = []
     warm(said.append)
     assert said == []
+
+
+def test_two_first_starts_at_once_train_one_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits while the first trains, and starts none: both would write the same file."""
+    trained: list[str] = []
+    both = threading.Barrier(2)
+
+    class Training:
+        def __init__(self, *_arguments: object, **_options: object) -> None: ...
+
+        def start(self, *, train: bool) -> None:
+            trained.append("began")
+            assert trained.count("began") == 1 + trained.count("ended"), "two trainings at once"
+
+        def stop(self, _seconds: float) -> None:
+            java.training_output(tmp_path).touch()
+            trained.append("ended")
+
+    def first_start() -> None:
+        both.wait(30)
+        warm(lambda _text: None)
+
+    monkeypatch.setattr("kafka.warm.fetch", lambda _progress: tmp_path)
+    monkeypatch.setattr("kafka.warm.Broker", Training)
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(first_start), pool.submit(first_start)]:
+            each.result(60)
+    assert trained == ["began", "ended"]
+    assert java.class_cache(tmp_path).is_file()
+
+
+def test_a_training_holds_its_lock_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From before the broker starts until the file is in its place, nobody else can train; jars can be fetched."""
+    seen: list[bool] = []
+
+    class Looking:
+        def __init__(self, *_arguments: object, **_options: object) -> None: ...
+
+        def start(self, *, train: bool) -> None:
+            seen.extend((is_held(tmp_path / TRAINING), is_held(tmp_path / ".lock")))
+
+        def stop(self, _seconds: float) -> None:
+            seen.append(is_held(tmp_path / TRAINING))
+            java.training_output(tmp_path).touch()
+
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr("kafka.warm.fetch", lambda _progress: tmp_path)
+    monkeypatch.setattr("kafka.warm.Broker", Looking)
+    warm(lambda _text: None)
+    assert seen == [True, False, True]
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock file."""
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def test_without_a_class_cache_there_is_a_broker_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
