@@ -66,8 +66,8 @@ def back_up(gateway: Gateway, target: Path) -> int:
     with store_errors(target.name):
         if draft.exists():
             shutil.rmtree(draft)
+    gateway.store.database.copy_to(draft / STORE)  # first: a file that is newer than the store does no harm
     hashes = {path: digest.hex() for path in home_files(home) if (digest := _copy(home / path, draft / path))}
-    gateway.store.database.copy_to(draft / STORE)
     hashes[STORE] = sha256_of(draft / STORE).hex()
     listed = hashes.pop(ERASED, None)
     manifest = {

@@ -46,7 +46,7 @@ from refbus_gateway import backups, erasure
 from refbus_gateway.backups import Backup
 from refbus_gateway.home import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.keyring import Keyring
-from refbus_gateway.store import generation
+from refbus_gateway.store import generation, inbox
 from refbus_gateway.store.engine import copy_database, missing_rows
 from refbus_gateway.store.session import Store
 
@@ -262,8 +262,9 @@ class _Restoring:
         copy.unlink(missing_ok=True)
         with closing(Store(self._fresh.store_path, self._key)) as store:
             erasure.again(self._fresh.erased, store, self._clock())
-            if not kept:
-                with store.write() as tx:
+            with store.write() as tx:
+                inbox.forget_position(tx, f"{self._fresh.member.identity().country}.directory")
+                if not kept:
                     generation.begin(tx)
             store.scrub()
         return kept
