@@ -9,7 +9,7 @@ from refbus.core.consent_change import change_between
 from refbus.core.vocabulary import EventType
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, UntrustedError
-from refbus_gateway import telling
+from refbus_gateway import restored, telling
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.referrals import Event
@@ -67,8 +67,10 @@ def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified
 
 def _acknowledged(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
     """End the retries of the withdrawals that the sender of this answer was told; it speaks for nobody else."""
-    answer = event.payload["result"]
-    for row in consents.of_consent(tx, event.payload["consent_id"], case_id=_case(tx, stored).id, outgoing=True):
+    answer, case = event.payload["result"], _case(tx, stored)
+    if not consents.of_consent(tx, event.payload["consent_id"], case_id=case.id, outgoing=True):
+        restored.note_no(tx, case, event.block.sender, gateway.now_ms())
+    for row in consents.of_consent(tx, event.payload["consent_id"], case_id=case.id, outgoing=True):
         if not referrals.same_counterpart(tx, row.event_row, stored.id):
             continue
         if row.acknowledged_ms is None or row.answer == "STOPPED" or answer == "ERASED":  # erased later is progress

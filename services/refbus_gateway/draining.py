@@ -16,7 +16,7 @@ from typing import Final
 from refbus.bus.port import Reader, Record
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import door, incoming, notices
+from refbus_gateway import door, incoming, notices, restored
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.intake import Heard, Patience
@@ -59,6 +59,7 @@ class Draining:
             pass
         with gateway.store.write() as tx:
             tx.put_int(SYNCHRONISED, started_ms)
+            restored.note_drained(tx, started_ms)
         return news
 
     def keep_up(self) -> None:
@@ -195,6 +196,8 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> None:
         lost = kept.topic_id != topic_id or kept.next_offset < begin
         if lost:
             inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+            if topic == gateway.inbox_topic:
+                restored.note_lost(tx)
             same = kept.topic_id == topic_id
             kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
         inbox.set_position(tx, topic, kept)

@@ -23,6 +23,7 @@ from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway import agecheck, answers, consenting, course, effects, intake, legal, notices
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.intake import Failure
+from refbus_gateway.restored import UnknownHereError
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.inbox import AsideState
@@ -110,7 +111,7 @@ def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referra
 
 def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
     if Role.SOURCE not in rule_of(block.event_type).emitters:
-        raise UntrustedError(Code.NOT_A_PARTY, "an answer to a referral that is not ours")
+        raise UnknownHereError("an answer to a referral that is not ours", block.sender, block.occurred_at_ms)
     subject_ref = _subject_of(gateway, block)
     now_ms = gateway.now_ms()
     case = cases.case_of_handle(tx, block.sender, block.case_handle)

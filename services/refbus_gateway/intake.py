@@ -18,7 +18,7 @@ from refbus.errors import Code, ConsentError, RefbusError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.payload import schemas_known
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import answers, audit
+from refbus_gateway import answers, audit, restored
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import inbox, referrals
@@ -69,7 +69,8 @@ def put_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, failure: F
     if not moved and not overdue:
         return setting.state is AsideState.REFUSED
     heard = _tell_sender(gateway, tx, record, failure, setting, overdue=overdue)
-    if heard is not Heard.LATER or setting.code in _ALARMED_AT_ONCE:
+    alarming = heard is not Heard.LATER or setting.code in _ALARMED_AT_ONCE
+    if alarming and not restored.explains(tx, failure.error, gateway.now_ms()):
         inbox.raise_alarm(tx, setting.code, _words(tx, record, failure, setting, heard), gateway.now_ms())
     if heard is not Heard.LATER:
         inbox.note_told(tx, record.body)

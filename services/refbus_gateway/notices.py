@@ -14,6 +14,7 @@ from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway import timers
 from refbus_gateway.gateway import Gateway
+from refbus_gateway.restored import UnknownHereError
 from refbus_gateway.store import consents, inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
@@ -64,7 +65,8 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
         return
     row = outbox.by_sha256(tx, notice.envelope_sha256)
     if row is None or not row.confirmed:
-        raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} speaks of an envelope that is not ours")
+        detail = f"{notice.from_gate} speaks of an envelope that is not ours"
+        raise UnknownHereError(detail, notice.from_gate, notice.at_ms)
     destination = _destination(gateway, tx, row)
     if not may_say(notice, gateway.country, destination):
         raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} may not say this of outbox {row.id}")

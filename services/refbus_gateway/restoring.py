@@ -42,7 +42,7 @@ from refbus.files import (
 )
 from refbus.store import erased as lists
 from refbus.trust.loader import TrustStore
-from refbus_gateway import backups, erasure
+from refbus_gateway import backups, carrying, erasure, restored
 from refbus_gateway.backups import Backup
 from refbus_gateway.home import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.keyring import Keyring
@@ -259,15 +259,29 @@ class _Restoring:
         kept = sound and not missing_rows(copy, self._fresh.store_path)
         if kept:
             copy.replace(self._fresh.store_path)
-        copy.unlink(missing_ok=True)
         with closing(Store(self._fresh.store_path, self._key)) as store:
-            erasure.again(self._fresh.erased, store, self._clock())
             with store.write() as tx:
                 inbox.forget_position(tx, f"{self._fresh.member.identity().country}.directory")
                 if not kept:
                     generation.begin(tx)
+                    restored.mark(tx, self._backup.made_ms, self._clock())
+            if not kept and self._present is not None:
+                self._carry_nos(copy, store)
+            erasure.again(self._fresh.erased, store, self._clock())
             store.scrub()
+        for name in ("", "-wal", "-shm"):
+            copy.with_name(copy.name + name).unlink(missing_ok=True)
         return kept
+
+    def _carry_nos(self, copy: Path, store: Store) -> None:
+        """Take over what people refused, as far as the home's own store can still be read; say what could not be."""
+        told = "the store that was here could not be read: what people refused since the backup is not known"
+        if copy.is_file():
+            with suppress(RefbusError, sqlite3.Error), closing(Store(copy, self._key)) as old:
+                missing, failed = carrying.carry(old, store, self._backup.org_id, self._clock())
+                told = f"of the store that was here, {missing} cases are not in this one, {failed} could not be read"
+        with store.write() as tx:
+            inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 
     def _copy_sound(self, source: Path, copy: Path) -> bool:
         if not source.is_file():
@@ -278,7 +292,6 @@ class _Restoring:
         except RefbusError as error:
             if error.code in {Code.STORE_NEWER, Code.STORE_FULL}:
                 raise
-            copy.unlink(missing_ok=True)
             return False
         return True
 

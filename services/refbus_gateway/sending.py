@@ -25,7 +25,7 @@ from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
-from refbus_gateway import agecheck, audit, consenting, course, legal
+from refbus_gateway import agecheck, audit, consenting, course, legal, restored
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, disclosures, inbox, outbox, referrals
@@ -186,6 +186,7 @@ def _require_live(tx: Transaction, referral: Referral, event_type: EventType) ->
 
 def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> RoutingBlock:
     """Return the block with the keys of today and, where consent is needed, the record that permits it."""
+    restored.require(tx, cases.get(tx, referral.case_id), block)
     view, now_ms = _view(gateway, block.event_type), gateway.now_ms()
     signer = gateway.keys.signer(view, gateway.me, now_ms)
     kid = recipient_key(gateway, block.recipient, view).kid

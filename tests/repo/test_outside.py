@@ -41,6 +41,7 @@ OWN = {
     "refbus_gate/timetable.py": "the gate's own state, sealed",
     "refbus_gateway/agecheck.py": "a case file that was read strictly before it was kept, sealed",
     "refbus_gateway/onward.py": "a case file that was read strictly before it was kept, sealed",
+    "refbus_gateway/restored.py": "the home's own store",
     "refbus_gateway/store/cases.py": "the home's own store, sealed",
     "refbus_gateway/store/disclosures.py": "the home's own store, sealed",
     "refbus_gateway/timers.py": "the home's own store",

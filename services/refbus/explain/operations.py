@@ -67,6 +67,18 @@ GATEWAY = {
         "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
         "command and address in it.",
     ),
+    Code.RESTORE_UNCONFIRMED: Explanation(
+        "this office goes on from a backup and does not know what was said since, above all what people refused",
+        "Run `refbus sync`, then `refbus home confirm-restored`. Nothing is sent before but withdrawals and receipts.",
+    ),
+    Code.CONSENT_UNCONFIRMED_AFTER_RESTORE: Explanation(
+        "the consents of this case are those of a backup, and the person may have said no since",
+        "Ask whoever works with the person, then `refbus consent confirm` with the number of the case, and send again.",
+    ),
+    Code.RESTORED_UNKNOWN: Explanation(
+        "others answer things that this office sent after the backup from which it goes on, and that it no longer has",
+        "Call the organisations that are named: ask what you sent them in that time, and what people withdrew.",
+    ),
     Code.USAGE: Explanation(
         "the command was not given as it should be",
         "Add --help to the command to see how it is used.",

@@ -10,6 +10,7 @@ import click
 
 from refbus.output import put_json
 from refbus_gateway.cli.consent_changes import add_changes, tell_version
+from refbus_gateway.cli.restored import add_confirm
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -166,3 +167,4 @@ def _told_text(done: Withdrawn) -> str:
 
 
 add_changes(group)
+add_confirm(group)

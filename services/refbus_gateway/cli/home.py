@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from refbus.errors import Code, SetupError
+from refbus_gateway.cli.restored import add_confirm_restored
 from refbus_gateway.cli.session import Session, example, with_session
 
 
@@ -122,3 +123,6 @@ def _proofs(folder: Path, paths: list[str]) -> dict[str, bytes]:
 
     beside = {path: folder / f"{path}.tlog-proof" for path in paths}
     return {path: read_limited(file, 65_536) for path, file in beside.items() if file.is_file()}
+
+
+add_confirm_restored(group)

@@ -151,6 +151,13 @@ def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 
+def open_events(tx: Transaction) -> list[OutboxRow]:
+    """Return the envelopes of events that no gate has confirmed, in the order in which they were made."""
+    open_states = outbox.c.state.in_([RowState.READY, RowState.STALE])
+    query = _ROWS.where(outbox.c.confirmed, outbox.c.event_id.is_not(None), open_states)
+    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+
+
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
     query = _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id)

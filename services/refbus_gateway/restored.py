@@ -1,0 +1,233 @@
+"""A store that goes on from a backup does not know what was said since, above all what people refused.
+
+So nothing that is a yes leaves it before the inbox and the directory were read to their ends, the person in charge has
+confirmed, and for each case that the backup had somebody has asked again whether the consents in it still stand. What
+is a no, a receipt or an acknowledgement goes out as always. What others say about things that are not known here any
+more becomes one alarm, with the time and the organisations.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from sqlalchemy import func, select
+
+from refbus.core.ids import OrgId
+from refbus.core.message import RoutingBlock
+from refbus.core.vocabulary import CONTROL_EVENTS, EventType
+from refbus.errors import Code, ConsentError, RefbusError, UncheckableError, UntrustedError
+from refbus_gateway.store import cases, inbox, outbox, referrals, schema
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.outbox import RowState
+from refbus_gateway.store.session import Transaction
+
+_STATE: Final = "restored"
+_UNKNOWN: Final = "restored-unknown"
+_CASE: Final = "restored-case/"
+_NO: Final = "restored-no/"
+_NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED}
+"""What goes out all the same: closed forms, none of which permits anything."""
+_SLACK_MS: Final = 600_000
+_MOST_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Since when this store is one that goes on from a backup. Times in UTC ms, None: not yet.
+
+    `last_case`, `last_consent`: the newest rows that the backup had. `inbox_lost`: the broker no longer had everything
+    that came since the backup.
+    """
+
+    made_ms: int
+    restored_ms: int
+    last_case: int
+    last_consent: int
+    drained_ms: int | None = None
+    confirmed_ms: int | None = None
+    inbox_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What others have said about things that are not known here: when, how much, who. Times in UTC ms."""
+
+    first_ms: int
+    last_ms: int
+    count: int
+    orgs: tuple[str, ...]
+
+
+class UnknownHereError(UntrustedError):
+    """It is about something of ours that is not in this store. `at_ms`: when it was said, UTC."""
+
+    def __init__(self, detail: str, org: OrgId, at_ms: int) -> None:
+        super().__init__(Code.NOT_A_PARTY, detail)
+        self.org = org
+        self.at_ms = at_ms
+
+
+def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
+    """Note that this store is that of a backup made at `made_ms`; what waited in it is looked at before it goes out."""
+    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _NO)]:
+        tx.drop(name)
+    newest = [tx.connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in _TABLES]
+    _put(tx, State(made_ms, now_ms, newest[0], newest[1]))
+    for row in outbox.open_events(tx):
+        if row.event_id is not None and _is_yes_of(tx, row.event_id):
+            outbox.set_state(tx, row.id, RowState.STALE)
+    inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show(made_ms)}", now_ms)
+
+
+def find(tx: Transaction) -> State | None:
+    """Return the state of a store that goes on from a backup, None for one that never did."""
+    kept = tx.get(_STATE)
+    return None if kept is None else State(**json.loads(kept))
+
+
+def unknown(tx: Transaction) -> Unknown | None:
+    """Return what others have said about things that are not known here."""
+    kept = tx.get(_UNKNOWN)
+    if kept is None:
+        return None
+    values = json.loads(kept)
+    return Unknown(**{**values, "orgs": tuple(values["orgs"])})
+
+
+def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
+    """Refuse a yes that this store cannot stand for yet.
+
+    Raises UncheckableError RESTORE_UNCONFIRMED, CONSENT_UNCONFIRMED_AFTER_RESTORE; ConsentError WITHDRAWN when the
+    recipient has answered a withdrawal that is not known here.
+    """
+    state = find(tx)
+    if state is None or block.event_type in _NOS:
+        return
+    if state.confirmed_ms is None:
+        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {show(state.made_ms)}")
+    newest_consent = _newest_consent(tx, case)
+    told = tx.get(_no_name(tx, case, block.recipient))
+    if told is not None and newest_consent <= int.from_bytes(told, "big"):
+        raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
+    if _is_open(tx, state, case) and newest_consent <= state.last_consent:
+        detail = f"refbus consent confirm {case.id}"
+        raise UncheckableError(Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail)
+
+
+def note_drained(tx: Transaction, now_ms: int) -> None:
+    """Note that the directory and the inbox were read to their ends since the restore."""
+    state = find(tx)
+    if state is not None and state.drained_ms is None:
+        _put(tx, replace(state, drained_ms=now_ms))
+
+
+def note_lost(tx: Transaction) -> None:
+    """Note that the broker no longer has all of the inbox since the backup."""
+    state = find(tx)
+    if state is not None and state.drained_ms is None:
+        _put(tx, replace(state, inbox_lost=True))
+
+
+def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
+    """Add to the one alarm of what is not known here any more; False when no restore explains the error."""
+    state = find(tx) if isinstance(error, UnknownHereError) else None
+    if state is None or not isinstance(error, UnknownHereError) or error.at_ms < state.made_ms - _SLACK_MS:
+        return False
+    org, at_ms = error.org, error.at_ms
+    before = unknown(tx) or Unknown(at_ms, at_ms, 0, ())
+    orgs = tuple(sorted({*before.orgs, org}))
+    found = Unknown(min(before.first_ms, at_ms), max(before.last_ms, at_ms), before.count + 1, orgs)
+    tx.put(_UNKNOWN, json.dumps(asdict(found)).encode())
+    for alarm in inbox.standing_alarms(tx):
+        if alarm.code == Code.RESTORED_UNKNOWN:
+            inbox.clear_alarm(tx, alarm.id, now_ms)
+    named = ", ".join(orgs[:_MOST_NAMED]) + (" and others" if len(orgs) > _MOST_NAMED else "")
+    detail = f"{found.count} from {show(found.first_ms)} to {show(found.last_ms)}: {named}"
+    inbox.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
+    return True
+
+
+def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
+    """Note that an organisation answered a withdrawal that is not known here: it counts until the person is asked."""
+    if find(tx) is not None:
+        tx.put_int(_no_name(tx, case, org), _newest_consent(tx, case))
+        inbox.raise_alarm(tx, Code.WITHDRAWN, f"{org} has answered a withdrawal in case {case.id}", now_ms)
+
+
+def confirm(tx: Transaction, now_ms: int) -> list[int]:
+    """Let yeses go out again; return the numbers of cases with something waiting that must be confirmed one by one.
+
+    Raises UncheckableError NOT_SYNCHRONISED while not everything was read since the restore.
+    """
+    state = find(tx)
+    if state is None or state.confirmed_ms is not None:
+        return []
+    if state.drained_ms is None:
+        raise UncheckableError(Code.NOT_SYNCHRONISED, "not everything was read since the restore")
+    state = replace(state, confirmed_ms=now_ms)
+    _put(tx, state)
+    for alarm in inbox.standing_alarms(tx):
+        if alarm.code == Code.RESTORE_UNCONFIRMED:
+            inbox.clear_alarm(tx, alarm.id, now_ms)
+    waiting = {referrals.case_of(tx, row.referral).id for row in outbox.open_events(tx) if row.referral is not None}
+    found = sorted(number for number in waiting if _is_open(tx, state, cases.get(tx, number)))
+    for number in found:
+        inbox.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, f"case {number} waits", now_ms)
+    return found
+
+
+def confirm_case(tx: Transaction, case: Case, now_ms: int) -> None:
+    """Note that somebody has made sure that the consents of a case, and its list of denied recipients, still stand."""
+    tx.put_int(f"{_CASE}{case.id}", now_ms)
+    for alarm in inbox.standing_alarms(tx):
+        if alarm.code == Code.CONSENT_UNCONFIRMED_AFTER_RESTORE and alarm.detail == f"case {case.id} waits":
+            inbox.clear_alarm(tx, alarm.id, now_ms)
+
+
+def to_confirm(tx: Transaction) -> list[Case]:
+    """Return the cases that must be confirmed before anything of them is sent."""
+    state = find(tx)
+    return [] if state is None else [case for case in cases.every(tx) if case.live and _is_open(tx, state, case)]
+
+
+def show(at_ms: int) -> str:
+    """Return a time to the minute, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms // 1000))
+
+
+_TABLES: Final = (schema.cases, schema.consents)
+
+
+def _is_open(tx: Transaction, state: State, case: Case) -> bool:
+    """Whether a case of the backup was not confirmed since. What was received is known again from the inbox."""
+    of_backup = case.id <= state.last_case and (case.own or state.inbox_lost)
+    return of_backup and tx.get(f"{_CASE}{case.id}") is None
+
+
+def _is_yes_of(tx: Transaction, event_row: int) -> bool:
+    try:
+        return referrals.event(tx, event_row).block.event_type not in _NOS
+    except RefbusError:  # of a case that was erased
+        return True
+
+
+def _newest_consent(tx: Transaction, case: Case) -> int:
+    query = select(func.max(schema.consents.c.id)).where(schema.consents.c.case_id == case.id)
+    return int(tx.connection.execute(query).scalar() or 0)
+
+
+def _no_name(tx: Transaction, case: Case, org: OrgId) -> str:
+    return f"{_NO}{tx.vault.hash('restored-no', str(case.id).encode(), org.encode()).hex()}"
+
+
+def _names(tx: Transaction, beginning: str) -> Iterable[str]:
+    query = select(schema.meta.c.name).where(schema.meta.c.name.startswith(beginning, autoescape=True))
+    return list(tx.connection.execute(query).scalars())
+
+
+def _put(tx: Transaction, state: State) -> None:
+    tx.put(_STATE, json.dumps(asdict(state)).encode())
