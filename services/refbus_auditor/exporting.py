@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from refbus.audit.export import Exported
+from refbus.core import dates
+from refbus.core.dates import read_day
 from refbus.errors import Code, SetupError
 from refbus.files import create, store_errors
 from refbus.store import erased as lists
@@ -49,7 +50,7 @@ def _name(exported: Exported) -> str:
 
 def day_ms(text: str) -> int:
     """Return the beginning of a day such as "2026-11-30", UTC ms. Raises SetupError USAGE."""
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
-    except ValueError:
-        raise SetupError(Code.USAGE, "a day is written like 2026-11-30") from None
+    day = read_day(text)
+    if day is None:
+        raise SetupError(Code.USAGE, "a day is written like 2026-11-30")
+    return dates.day_ms(day)

@@ -12,6 +12,7 @@ from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
 from refbus.wire.consent import decode_signed
 from refbus_gateway import returns, sending
+from refbus_gateway.casefile.ages import check_dates
 from refbus_gateway.casefile.asked import written_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import read_record
@@ -51,7 +52,10 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
         _require_known_codes(events)
     problems = Problems()
     problems.refuse_placeholders(answer.document)
-    fields = read_record(written_fields(answer.event_type), answer.document, "", problems)
+    specs = written_fields(answer.event_type)
+    fields = read_record(specs, answer.document, "", problems)
+    problems.raise_if_any()
+    check_dates(specs, fields, problems)
     problems.raise_if_any()
     for name, local in answer.events.items():
         fields[name] = _named(events, local).block.event_id

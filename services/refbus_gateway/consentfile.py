@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from refbus.clock import CLOCK_SKEW_MS
+from refbus.core.bounds import TIME_MS
 from refbus.core.consent import (
     SCHEMA_VERSION,
     Assent,
@@ -28,6 +29,7 @@ from refbus.core.consent import (
     NoticeRef,
     Provision,
 )
+from refbus.core.dates import DAY, TIME, day_ms, read_day, read_time
 from refbus.core.ids import ConsentId, CountryCode, OrgId, parse_org_id
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, ConsentError, MalformedError
@@ -38,6 +40,8 @@ from refbus_gateway.gateway import Gateway
 from refbus_gateway.store.cases import Counterpart
 
 FORMAT: Final = "refbus-consent/1"
+MOST_RETAINED_MS: Final = 5 * 366 * 86_400_000
+"""The other side erases what it received at the latest so long after the consent ended: as long as gates remember."""
 _FIELDS: Final = (
     "format",
     "about",
@@ -143,12 +147,13 @@ class ConsentForm:
         )
 
 
-def parse_consent(data: bytes, *, now_ms: int) -> ConsentForm:
+def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> ConsentForm:
     """Return what a consent file says. Raises CaseInvalidError with every problem; nothing is defaulted.
 
-    A missing `said_at` means now: the person is sitting there.
+    A missing `said_at` means now: the person is sitting there. Days are those of the country, so many minutes ahead of
+    UTC.
     """
-    reader = _Reader(read_json(data))
+    reader = _Reader(read_json(data), utc_offset_min=utc_offset_min)
     reader.problems.refuse_placeholders(reader.values)
     reader.only(_FIELDS)
     if reader.values.get("format") != FORMAT:
@@ -177,7 +182,22 @@ def parse_consent(data: bytes, *, now_ms: int) -> ConsentForm:
     if form.state is ConsentState.WITHDRAWN:
         reader.problems.invalid("state", "use `refbus consent withdraw`")
     reader.problems.raise_if_any()
+    _check_times(form, now_ms, reader.problems)
+    reader.problems.raise_if_any()
     return form
+
+
+def _check_times(form: ConsentForm, now_ms: int, problems: Problems) -> None:
+    """Note a time that is a slip of the hand: signed, no later answer could correct it for as long as it is off."""
+    if form.said_at_ms > now_ms + CLOCK_SKEW_MS:
+        problems.invalid("said_at", "is still to come: look at the date, or leave it out for now")
+        return
+    if form.state is not ConsentState.GIVEN:
+        return  # a no needs no end
+    if form.valid_until_ms <= form.said_at_ms:
+        problems.invalid("valid_until", "is before it was said: look at the date")
+    if not form.said_at_ms < form.retain_until_ms <= form.valid_until_ms + MOST_RETAINED_MS:
+        problems.invalid("retain_until", "is before it was said, or more than five years after the end of the consent")
 
 
 def _grantor(reader: _Reader) -> Grantor:
@@ -196,7 +216,10 @@ def _grantor(reader: _Reader) -> Grantor:
 class _Reader:
     """One JSON object of the file; what is wrong is noted, and a value of the right type stands in until the end."""
 
-    def __init__(self, values: Mapping[str, Any], path: str = "", problems: Problems | None = None) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], path: str = "", problems: Problems | None = None, utc_offset_min: int = 0
+    ) -> None:
+        self._utc_offset_min = utc_offset_min
         self.values = values
         self.problems = problems or Problems()
         self._path = path
@@ -211,7 +234,7 @@ class _Reader:
         if not isinstance(value, dict):
             self.problems.invalid(self._path + name, f"write an object with {', '.join(fields)}")
             value = {}
-        reader = _Reader(value, f"{self._path}{name}.", self.problems)
+        reader = _Reader(value, f"{self._path}{name}.", self.problems, self._utc_offset_min)
         reader.only(fields)
         return reader
 
@@ -235,11 +258,15 @@ class _Reader:
         return content
 
     def moment(self, name: str) -> int:
+        """Return the beginning of a day of the country, or a time with its zone, in ms UTC."""
         value = self.values.get(name)
-        found = _moment(value) if isinstance(value, str) else None
-        if found is None:
-            self.problems.invalid(self._path + name, "write a day like 2026-03-31, or a time with its zone")
-        return found or 0
+        text = value if isinstance(value, str) else ""
+        day = read_day(text)
+        found = read_time(text) if day is None else day_ms(day, self._utc_offset_min)
+        if found is None or not TIME_MS.holds(found):
+            self.problems.invalid(self._path + name, f"write {DAY}, or {TIME}")
+            return TIME_MS.low
+        return found
 
     def one(self, kind: type[_Member], name: str, stand_in: _Member) -> _Member:
         value = self.values.get(name)
@@ -286,18 +313,3 @@ class _Reader:
             self.many(DataCategory, "data_categories"),
             self.flag("onward_transfer") if "onward_transfer" in self.values else False,
         )
-
-
-def _moment(text: str) -> int | None:
-    """Return a day (its beginning, UTC) or a time with a zone, in ms UTC; None when it is neither."""
-    try:
-        if len(text) == len("2026-03-31"):
-            day = date.fromisoformat(text)
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        else:
-            moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)

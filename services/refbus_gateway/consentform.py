@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from refbus.core.age import Age, AgeRules, day_text, rules_of
+from refbus.core.age import Age, AgeRules, rules_of
 from refbus.core.consent import Assent, GrantorKind, Informed, Method
+from refbus.core.dates import day_text
 from refbus.core.ids import OrgId
 from refbus.core.placeholder import placeholder
 from refbus.core.vocabulary import Action, DataCategory
@@ -33,7 +33,7 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
         "refbus consent grant CASE --file THIS",
         "organisation": OrgId(to) if to else named,
         "state": placeholder("GIVEN or REFUSED"),
-        "valid_until": placeholder(f"at most {day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}"),
+        "valid_until": placeholder(f"at most {day_text(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}"),
         "retain_until": placeholder("the day by which they must erase it"),
         "notice": {
             "notice_id": next(iter(sorted(policy.notices)), ""),
@@ -61,7 +61,7 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
 def _majority(age: Age, rules: AgeRules) -> dict[str, str]:
     if not age.child:
         return {}
-    known = None if age.majority_ms is None else day_text(age.majority_ms, rules)
+    known = None if age.majority_ms is None else day_text(age.majority_ms, rules.utc_offset_min)
     return {"majority_on": known or placeholder("the day on which the child comes of age, the latest that it can be")}
 
 
@@ -72,8 +72,3 @@ def _one_of(words: Iterable[str]) -> str:
 def categories(case: CaseFile) -> list[DataCategory]:
     """Return the data categories that consent is asked for: those of the case, and what answers speak of."""
     return sorted({*case.categories, DataCategory.SERVICE_NEEDS})
-
-
-def day(time_ms: int) -> str:
-    """Return the day of a time in ms UTC, like 2026-03-31."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

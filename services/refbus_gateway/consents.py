@@ -174,14 +174,14 @@ def follow(gateway: Gateway, tx: Transaction, case: Case, last: Kept, record: Co
 
 
 def _is_followed(gateway: Gateway, tx: Transaction, case: Case, last: Kept) -> bool:
-    """Whether a version may be made after `last`: not when the other side chose an absurd number or time for it."""
+    """Whether a version may be made after `last`: not when its number or its time is absurd, whoever made it."""
     record = last.signed.record
     chain = consenting.between(tx, case, gateway.me, record.party)
     own = [kept.signed.record for kept in chain if kept.signed.signer == gateway.me]
     top = max((each.version for each in own if each.consent_id == record.consent_id), default=0)
-    if last.signed.signer == gateway.me:
-        return record.version < MAX_VERSION
-    return record.version <= top + MOST_AHEAD and record.event_time_ms <= gateway.now_ms() + CLOCK_SKEW_MS
+    if record.event_time_ms > gateway.now_ms() + CLOCK_SKEW_MS:
+        return False  # said by a clock that ran ahead: what follows it would not be valid before it is
+    return record.version < MAX_VERSION if last.signed.signer == gateway.me else record.version <= top + MOST_AHEAD
 
 
 def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm) -> int:

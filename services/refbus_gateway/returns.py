@@ -23,6 +23,7 @@ from refbus.wire.consent import decode_signed
 from refbus.wire.fields import FieldSpec
 from refbus_gateway import agecheck, casework, course, sending
 from refbus_gateway.casefile import CaseFile
+from refbus_gateway.casefile.ages import check_dates
 from refbus_gateway.casefile.asked import written_fields
 from refbus_gateway.casefile.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.casefile.values import read_record
@@ -81,6 +82,8 @@ def begin(
     problems = Problems()
     problems.refuse_placeholders(document)
     wish = read_record(wish_fields(), document, "", problems)
+    problems.raise_if_any()
+    check_dates(wish_fields(), wish, problems)
     problems.raise_if_any()
     _require_age(gateway, tx, case, wish["is_minor"])
     gateway.organisation(org)

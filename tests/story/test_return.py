@@ -11,6 +11,7 @@ from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway import acting, returns
 from refbus_gateway.casefile.problems import CaseInvalidError
 from refbus_gateway.store import cases, referrals
+from support.directories import NOW_MS
 from support.gateways import alarm_codes, consent_file, line, open_at, sent, take_consent, view, withdraw_all
 from support.homecoming import CHILD_CONSENT, DAY_MS, RETURN_PURPOSES, WISH, E, Homecoming, plan, risks
 from support.nodes import Road
@@ -83,8 +84,8 @@ BAD = {
     Code.GUARD_PROTECTED: {"risks": {"protected_from_return": True}},
     Code.GUARD_LEGAL_STATUS: {"plan": {"legal_status": "NOT_KNOWN"}},
     Code.GUARD_NOT_FIT: {"plan": {"fit_to_travel": False}},
-    Code.GUARD_DOCUMENTS_OUT_OF_DATE: {"document": {"valid_until_ms": 1}},
-    Code.GUARD_RISK_OUT_OF_DATE: {"risks": {"valid_until_ms": 1}},
+    Code.GUARD_DOCUMENTS_OUT_OF_DATE: {"document": {"valid_until_ms": NOW_MS - DAY_MS}},
+    Code.GUARD_RISK_OUT_OF_DATE: {"risks": {"valid_until_ms": NOW_MS - DAY_MS}},
 }
 
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
 from refbus.core.consent import ConsentRecord
 from refbus.core.consent_rules import minor_until
+from refbus.core.dates import day_ms
 from refbus.core.directory import CountryPolicy
 from refbus.errors import Code
 
 FIRST_YEAR: Final = 1900
 """Nobody who needs help was born earlier; an earlier year is a slip of the hand, or another calendar."""
-_MINUTE_MS: Final = 60_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AgeGroup(StrEnum):
@@ -86,7 +85,7 @@ def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     if born is None:
         wrong = () if facts.birthdate is None else ("the birth date is none",)
         return Age(_stated(facts), (*wrong, *_clashes(None, facts)))
-    from_ms, until_ms = (day_ms(_majority(day, rules), rules) for day in born)
+    from_ms, until_ms = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
     by_birth = AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
     wrong = ("the birth date is before 1900 or in the future",) if impossible(facts.birthdate, rules, at_ms) else ()
     return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts)), from_ms, until_ms)
@@ -95,7 +94,7 @@ def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
 def impossible(birthdate: str | None, rules: AgeRules, at_ms: int) -> bool:
     """Return whether nobody alive at `at_ms` can have been born then: before 1900, or in the future."""
     born = None if birthdate is None else birth_span(birthdate)
-    return born is not None and (born[0].year < FIRST_YEAR or day_ms(born[0], rules) > at_ms)
+    return born is not None and (born[0].year < FIRST_YEAR or day_ms(born[0], rules.utc_offset_min) > at_ms)
 
 
 def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_ms: int) -> Iterator[Code]:
@@ -130,17 +129,6 @@ def birth_span(birthdate: str) -> tuple[date, date] | None:
         return date(year, 1, 1), date(year, 12, 31)
     except (ValueError, OverflowError):
         return None
-
-
-def day_ms(day: date, rules: AgeRules) -> int:
-    """Return when a day begins in the country, in ms UTC."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return int((midnight - _EPOCH) / timedelta(milliseconds=1)) - rules.utc_offset_min * _MINUTE_MS
-
-
-def day_text(time_ms: int, rules: AgeRules) -> str:
-    """Return the country's day of a time in ms UTC, like 2026-03-31."""
-    return (_EPOCH + timedelta(milliseconds=time_ms, minutes=rules.utc_offset_min)).strftime("%Y-%m-%d")
 
 
 def _after_month(year: int, month: int) -> date:

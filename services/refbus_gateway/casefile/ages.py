@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from refbus.core.age import AgeFacts, AgeRules, age_of, impossible
+from refbus.core.age import FIRST_YEAR, AgeFacts, AgeRules, age_of, impossible
 from refbus.errors import Code
+from refbus.wire.fields import FieldSpec, walk
 from refbus_gateway.casefile.problems import Problem, Problems
+
+LAST_YEAR: Final = 2200
 
 
 def facts_of(fields: Mapping[str, Any]) -> AgeFacts:
@@ -19,6 +22,15 @@ def facts_of(fields: Mapping[str, Any]) -> AgeFacts:
         tuple(answer for answer in said if answer is not None),
         judged_adult=bool(judgement.get("reason") and judgement.get("judged_by_role")),
     )
+
+
+def check_dates(specs: Iterable[FieldSpec], fields: Mapping[str, Any], problems: Problems) -> None:
+    """Note days that no form means: another calendar, or a slip of the hand."""
+    for leaf in walk(tuple(specs), fields):
+        if leaf.spec.attributes.get("format") in {"date", "partial_date"}:
+            year = int(str(leaf.value)[:4])
+            if not FIRST_YEAR <= year <= LAST_YEAR and leaf.path != "person.prs_Birthdate":
+                problems.invalid(leaf.path, f"write a day from {FIRST_YEAR} to {LAST_YEAR}, of the Gregorian calendar")
 
 
 def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, problems: Problems) -> None:

@@ -12,7 +12,7 @@ from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId, parse_count
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import categories_of, payload_fields
-from refbus_gateway.casefile.ages import check_fields
+from refbus_gateway.casefile.ages import check_dates, check_fields
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.routing import ROUTING_FIELDS, check_routing, reply_by
 from refbus_gateway.casefile.text import printable, read_json
@@ -72,6 +72,7 @@ def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> Cas
     problems.raise_if_any()
     if desk is not None:
         check_fields(fields, desk, now_ms, problems)
+        check_dates(specs, fields, problems)
         problems.raise_if_any()
     return CaseFile(
         recipient=_recipient(document["recipient"]),

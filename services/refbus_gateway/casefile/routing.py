@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from refbus.core.dates import read_time
 from refbus.core.directory import OrgRole
 from refbus.core.ids import parse_country, parse_org_id
 from refbus.core.vocabulary import Priority, Purpose
@@ -23,7 +23,7 @@ ROUTING_FIELDS = frozenset(
 )
 """Fields of a case file that are not payload. `about`, `help` and `onward_of` are for this home and are never sent."""
 MAX_REPLY_HOURS = 24 * 60
-"""Longest `reply_within_hours`: sixty days."""
+"""Longest `reply_within_hours`, and latest `reply_by`: sixty days."""
 _HOUR_MS = 3_600_000
 _RECIPIENT_FIELDS = {"organisation", "country", "role", "service"}
 
@@ -51,7 +51,7 @@ def reply_by(document: Mapping[str, Any], now_ms: int) -> int | None:
     if document.get("reply_within_hours") is not None:
         return now_ms + int(document["reply_within_hours"]) * _HOUR_MS
     text = document.get("reply_by")
-    return None if text is None else _moment(text)
+    return None if text is None else read_time(text)
 
 
 def _check_recipient(value: Any, problems: Problems) -> None:
@@ -94,19 +94,8 @@ def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Pro
         problems.invalid("reply_within_hours", f"write a whole number from 1 to {MAX_REPLY_HOURS}")
     if text is None:
         return
-    moment = _moment(text) if isinstance(text, str) else None
+    moment = read_time(text) if isinstance(text, str) else None
     if moment is None:
         problems.invalid("reply_by", "write a time with its zone, like 2026-03-31T12:00:00+05:00")
-    elif desk_ms is not None and moment <= desk_ms:
-        problems.invalid("reply_by", "is past: write a time to come")
-
-
-def _moment(text: str) -> int | None:
-    """Return an ISO 8601 time with its zone in ms UTC, or None when it is not one."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+    elif desk_ms is not None and not 0 < moment - desk_ms <= MAX_REPLY_HOURS * _HOUR_MS:
+        problems.invalid("reply_by", "is past, or more than sixty days away: write a time to come")

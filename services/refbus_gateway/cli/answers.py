@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from refbus.core.dates import TIME, read_time
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.wire.fields import FieldSpec, Kind
@@ -187,13 +187,10 @@ def _value(spec: FieldSpec, value: Any) -> Any:
 
 
 def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - has no zone, and so is refused below
-    if moment.tzinfo is None:
-        raise SetupError(Code.USAGE, "a time has its zone: 2026-10-01T10:00+05:00")
-    return int(moment.timestamp() * 1000)
+    moment = read_time(text)
+    if moment is None:
+        raise SetupError(Code.USAGE, f"write {TIME}")
+    return moment
 
 
 def _pair(text: str) -> dict[str, str]:

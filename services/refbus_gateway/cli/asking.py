@@ -10,10 +10,11 @@ import click
 
 from refbus.core.age import Age
 from refbus.core.consent import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.dates import day_text
 from refbus.core.vocabulary import Action, DataCategory
 from refbus_gateway.casefile import CaseFile
 from refbus_gateway.consentfile import FORMAT
-from refbus_gateway.consentform import categories, day
+from refbus_gateway.consentform import categories
 from refbus_gateway.gateway import Gateway
 
 _DAY_MS = 86_400_000
@@ -23,7 +24,7 @@ def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> b
     """Return a filled-in consent form. Questions go to standard error. Raises UncheckableError without a directory."""
     policy = gateway.rules()
     named = case.recipient if isinstance(case.recipient, str) else None
-    longest = day(gateway.now_ms() + policy.consent_max_days * _DAY_MS)
+    longest = day_text(gateway.now_ms() + policy.consent_max_days * _DAY_MS)
     permitted = _yes_each("May they receive", categories(case), DataCategory)
     document: dict[str, Any] = {
         "format": FORMAT,

@@ -66,7 +66,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
         content = ask_consent(gateway, held[0], to, held[1])
     else:
         content = read_limited(file or Path(), MAX_CASE_FILE)
-    form = parse_consent(content, now_ms=gateway.now_ms())
+    form = parse_consent(content, now_ms=gateway.now_ms(), utc_offset_min=agecheck.rules_here(gateway).utc_offset_min)
     with gateway.store.write() as tx:  # a no, to this organisation or to others, counts whatever comes of the rest
         casework.deny(tx, found, form.denied_recipients)
         refused = form.state is ConsentState.REFUSED

@@ -87,13 +87,17 @@ def _command(name: str, text: str) -> click.Command:
 
 
 def _from_form(session: Session, case: str, to: str | None, file: Path, command: str, *, later: bool) -> None:
-    from refbus_gateway import amending, casework  # late: the help needs none of it
+    from refbus_gateway import agecheck, amending, casework  # late: the help needs none of it
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.consentfile import parse_consent
     from refbus_gateway.home import read_limited
 
     gateway = session.gateway
-    form = parse_consent(read_limited(file, casework.MAX_CASE_FILE), now_ms=gateway.now_ms())
+    form = parse_consent(
+        read_limited(file, casework.MAX_CASE_FILE),
+        now_ms=gateway.now_ms(),
+        utc_offset_min=agecheck.rules_here(gateway).utc_offset_min,
+    )
     if to not in {None, form.organisation}:
         raise SetupError(Code.USAGE, f"the form is about {form.organisation}")
     with gateway.store.write() as tx:

@@ -106,13 +106,12 @@ def _period(first: str | None, last: str | None) -> str:
 
 def _day_ms(day: str | None, otherwise: int) -> int:
     """Return the beginning of a day, UTC ms. Raises SetupError USAGE."""
-    from datetime import UTC, datetime  # late: the help needs none of it
-
+    from refbus.core.dates import day_ms, read_day  # late: the help needs none of it
     from refbus.errors import Code, SetupError
 
     if day is None:
         return otherwise
-    try:
-        return int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
-    except ValueError:
-        raise SetupError(Code.USAGE, "a day is written like 2026-11-30") from None
+    found = read_day(day)
+    if found is None:
+        raise SetupError(Code.USAGE, "a day is written like 2026-11-30")
+    return day_ms(found)

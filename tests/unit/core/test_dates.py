@@ -1,0 +1,64 @@
+"""A day and a time have one written form each; what only looks like one is none."""
+
+from __future__ import annotations
+
+import ast
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refbus.core.dates import day_ms, day_text, read_day, read_time
+from support.tree import ROOT, project_files
+
+
+@pytest.mark.parametrize(
+    "text", ["2027-W01-1", "20270101", "2027-1-1", "2027-02-30", "31.03.2027", " 2027-01-01", "2027-01-01T00", ""]
+)
+def test_what_only_looks_like_a_day_is_none(text: str) -> None:
+    """A week, a number, a day that does not exist, other orders, blanks."""
+    assert read_day(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-W01-1T10:00+05:00",
+        "2027-01-01T10:00",
+        "2027-01-01",
+        "2027-01-01T25:00+05:00",
+        "20270101T1000+0500",
+        "1970-01-01T00:00Z",
+        "9999-01-01T00:00Z",
+        "0001-01-01T00:00+05:00",
+    ],
+)
+def test_what_only_looks_like_a_time_is_none(text: str) -> None:
+    """Without a zone, in another form, or of another age than the bus."""
+    assert read_time(text) is None
+
+
+def test_a_time_counts_its_zone() -> None:
+    """Noon in Almaty is seven o'clock UTC; fractions of a second are kept."""
+    noon = int(datetime(2026, 3, 31, 7, tzinfo=UTC).timestamp() * 1000)
+    assert read_time("2026-03-31T12:00+05:00") == read_time("2026-03-31 07:00:00Z") == noon
+    assert read_time("2026-03-31T07:00:00.125+00:00") == noon + 125
+
+
+@given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(-720, 840))
+def test_a_day_comes_back_as_it_was_written(day: date, offset: int) -> None:
+    """In every zone: its first millisecond is of that day, the one before is not."""
+    assert read_day(day.isoformat()) == day
+    begins = day_ms(day, offset)
+    assert day_text(begins, offset) == day.isoformat()
+    assert day_text(begins - 1, offset) < day.isoformat()
+
+
+def test_days_and_times_are_read_in_one_place() -> None:
+    """No other code reads ISO 8601, which has more forms than people write; the schemas' forms are checked before."""
+    readers = {"services/refbus/core/dates.py", "services/refbus/wire/forms.py"}
+    for path in project_files("services", suffix=".py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert str(path.relative_to(ROOT)) in readers or not called & {"fromisoformat", "strptime"}, path
