@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.events import Federation, now_ms
 from demo.world import PASSPHRASE
 from refbus.bus.port import OnDelivery, Record
+from refbus.clock import Clock
 from refbus.core.ids import CountryCode
 from refbus.node import collector
 from refbus_gate.consuming import consumer_of
@@ -82,7 +83,7 @@ class StandingGate:
             source.topic: consumer_of(self.core, source, EmptyLog) for source in sources_of(country, countries)
         }
         self._catch = Catch()
-        self._pumps = [Pump(self.home.store, each, lambda: self._catch, now_ms) for each in countries]
+        self._pumps = [Pump(self.home.store, each, lambda: self._catch, Clock.of(now_ms)) for each in countries]
         for consumer in self._consumers.values():
             consumer.start(None)
 

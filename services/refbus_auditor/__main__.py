@@ -2,6 +2,7 @@
 
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
+clock [accept]                  show which time counts and why; say that this machine's clock is right
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -16,6 +17,7 @@ from pathlib import Path
 from refbus.bus.harness import die, run
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
+from refbus.node.clockorder import order_clock
 from refbus.output import say
 from refbus.settings import AuditorSettings, from_environment
 from refbus.telemetry import configure_logs, serve
@@ -36,13 +38,16 @@ def main(arguments: list[str]) -> None:
         match arguments:
             case []:
                 _run(settings)
+            case ["clock", *words]:
+                say(*order_clock(settings.home, settings.clock_file, words))
             case ["export", file, *days] if len(days) <= 2:
                 first, last = (*days, *_ALWAYS[len(days) :])
                 export(settings.home, Path(file), day_ms(first), day_ms(last))
             case ["waiting"]:
                 say(*lines(settings.home))
             case _:
-                raise SetupError(Code.USAGE, "python -m refbus_auditor [export FILE [FROM [TO]] | waiting]")
+                orders = "clock [accept] | export FILE [FROM [TO]] | waiting"
+                raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
 
 
 def _run(settings: AuditorSettings) -> None:

@@ -13,7 +13,7 @@ from refbus.bus.address import BrokerAddress
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
 from refbus.bus.writing import write_all
-from refbus.clock import clock_from
+from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
@@ -55,7 +55,7 @@ class Auditor:
     addresses: Mapping[CountryCode, BrokerAddress]
     follower: DirectoryFollower
     end: Callable[[str], None]
-    now_ms: Callable[[], int]
+    clock: Clock
     metrics: telemetry.Metrics
     meters: Meters
     core: AuditorCore = field(init=False)
@@ -74,13 +74,15 @@ class Auditor:
         """
         where = addresses(settings, settings.country)
         own = where[settings.country]
-        now_ms = clock_from(settings.clock_file)
+        clock = Clock(sources_from(settings.clock_file), settings.home, tell)
+        now_ms = clock.now_ms
         home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
         metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms)
         meters, topic = Meters(metrics), f"{settings.country}.directory"
         follower = DirectoryFollower(home.trust, lambda: batchreader.reader(own, topic, meters.unread), now_ms)
-        auditor = cls(settings, home, where, follower, end, now_ms, metrics, meters)
+        clock.directory = follower.newest
+        auditor = cls(settings, home, where, follower, end, clock, metrics, meters)
         auditor._assemble()
         return auditor
 
@@ -139,7 +141,7 @@ class Auditor:
             publish=self.writer.write,
         )
         hearers = Hearers(self.meters.counted, self.meters.witnessed, self._alarm)
-        self.core = AuditorCore(country, self.home, lambda: self.follower.history().latest, self.now_ms, lines, hearers)
+        self.core = AuditorCore(country, self.home, lambda: self.follower.history().latest, self.clock, lines, hearers)
         self._require_own_keys(directory)
         topic = self.core.topic
         self._verify_topics(directory, topic)
@@ -151,7 +153,7 @@ class Auditor:
             {topic: confluent.reader(own, topic)},
             self.core.entries,
             patience_ms,
-            self.now_ms,
+            self.clock,
         )
 
     def _require_own_keys(self, directory: Directory) -> None:
@@ -179,9 +181,10 @@ class Auditor:
 
     def _measure(self) -> None:
         directory = self.follower.history().latest
-        now_ms = self.now_ms()
+        now_ms = self.clock.now_ms()
         key = inspector_key(directory, self.settings.country, now_ms)
         until_ms = 0 if key is None else key.not_after_ms
         self.meters.directory(directory, self.core.shards_ahead(), until_ms, now_ms)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)
+        self.metrics.clock(self.clock.standing())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from refbus.audit.shapes import directory_leaf
 from refbus.bus.port import Producer, Reader
+from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
@@ -54,12 +55,12 @@ class Hearers:
 
 @dataclass(slots=True)
 class AuditorCore:
-    """The auditor of `country`. `directory` gives the newest version each time, `now_ms` this machine's time."""
+    """The auditor of `country`. `directory` gives the newest version each time, `clock` the time that counts."""
 
     country: CountryCode
     home: AuditorHome
     directory: Callable[[], Directory]
-    now_ms: Callable[[], int]
+    clock: Clock
     lines: Lines
     hearers: Hearers = field(default_factory=Hearers)
     entries: Entries = field(init=False)
@@ -82,7 +83,7 @@ class AuditorCore:
             Ledger(name, self._is_listed),
             erasures,
             self.directory,
-            self.now_ms,
+            self.clock,
             counted=self.hearers.counted,
             aside=self.home.keep_unread,
         )
@@ -93,11 +94,11 @@ class AuditorCore:
             home.secret.witness_keys(name),
             self.directory,
             home.evidence,
-            self.now_ms,
+            self.clock.now_ms,
             told=self.hearers.witnessed,
         )
         self.outbound = Outbound(self.lines.others)
-        self._cosigning = Cosigning(self.country, database, files, key_of, self.policy, self.outbound.send, self.now_ms)
+        self._cosigning = Cosigning(self.country, database, files, key_of, self.policy, self.outbound.send, self.clock)
         self.inbound = Inbound(
             self.country,
             self.witness,
@@ -145,7 +146,7 @@ class AuditorCore:
     def shards_ahead(self) -> int:
         """Return for how many half-years after this one the directory has keys of this log; 0 while it has none."""
         keys = self._keys()
-        return 0 if keys is None else keys.shards_ahead(self.now_ms())
+        return 0 if keys is None else keys.shards_ahead(self.clock.now_ms())
 
     def account(self) -> Account:
         """Return what became of the records of the audit topic."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import update
 
+from refbus.clock import CLOCK_SKEW_MS, Clock
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.store.engine import Database
@@ -38,9 +39,6 @@ MOVE_ON_MS = 60_000
 """After so long without a quorum the newest checkpoint takes the place of the candidate."""
 REFRESH_MS = 3_600_000
 """How old the last quorum may become before it is asked for again although nothing was added."""
-SKEW_MS = 600_000
-"""How far the clock of a witness may be wrong. A cosignature from later than that does not count, nor one that is so
-much older than the candidate: whoever kept it could otherwise show that witnesses answer which are long silent."""
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class _Asked:
     """What is known of one witness: the size it has, when it is asked next, how often it was asked for a candidate."""
 
     size: int = 0
-    next_ms: int = 0
+    next_ms: int | None = None
     times: int = 0
 
 
@@ -59,6 +57,7 @@ class _Candidate:
     note: Note
     checkpoint: Checkpoint
     since_ms: int
+    since_steady_ms: int
     asked: dict[CountryCode, _Asked] = field(default_factory=dict)
     answered: set[CountryCode] = field(default_factory=set)
 
@@ -73,7 +72,7 @@ class Cosigning:
     key_of: Callable[[str], SignerKey]
     policy: Callable[[], Policy]
     send: Callable[[CountryCode, WitnessMail], None]
-    now_ms: Callable[[], int]
+    clock: Clock
     _candidates: dict[str, _Candidate] = field(default_factory=dict)
     _heard: dict[str, set[CountryCode]] = field(default_factory=dict)
     _sizes: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
@@ -113,10 +112,10 @@ class Cosigning:
         candidate = self._candidate(log)
         if self.policy().quorum == NONE:
             return self._settle(candidate)
-        now_ms = self.now_ms()
+        steady_ms = self.clock.steady_ms()
         for country in witnesses:
             asked = candidate.asked.setdefault(country, _Asked(self._sizes.get((log.origin, country), 0)))
-            if country not in candidate.answered and now_ms >= asked.next_ms:
+            if country not in candidate.answered and (asked.next_ms is None or steady_ms >= asked.next_ms):
                 self._ask(candidate, country, asked)
         return None
 
@@ -126,7 +125,10 @@ class Cosigning:
         if candidate is None or candidate.note.text != note.text:
             return None
         policy = self.policy()
-        first_s, latest_s = (candidate.since_ms - SKEW_MS) // 1000, (self.now_ms() + SKEW_MS) // 1000
+        # A cosignature from later than clocks differ does not count, nor one that is so much older than the candidate:
+        # whoever kept it could otherwise show that witnesses answer which are long silent.
+        first_s = (candidate.since_ms - CLOCK_SKEW_MS) // 1000
+        latest_s = (self.clock.now_ms() + CLOCK_SKEW_MS) // 1000
         times_s = policy.cosigned(note, checkpoint)
         good = {name for name, at_s in times_s.items() if first_s <= at_s <= latest_s}
         keys = [policy.witnesses[name].key for name in good]
@@ -155,19 +157,20 @@ class Cosigning:
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True
         grown = Checkpoint.parse(Note.parse(log.cosigned).text).size < log.signed.size
-        return grown or (grows and self.now_ms() - log.cosigned_ms >= REFRESH_MS)
+        fresh = 0 <= self.clock.now_ms() - log.cosigned_ms < REFRESH_MS  # one in the future says nothing
+        return grown or (grows and not fresh)
 
     def _candidate(self, log: Shard) -> _Candidate:
         """Return the checkpoint to be cosigned now: the one under way, or the newest if that takes too long."""
-        now_ms = self.now_ms()
+        steady_ms = self.clock.steady_ms()
         present = self._candidates.get(log.origin)
         if present is not None and (
-            present.checkpoint.size == log.signed.size or now_ms - present.since_ms < MOVE_ON_MS
+            present.checkpoint.size == log.signed.size or steady_ms - present.since_steady_ms < MOVE_ON_MS
         ):
             return present
         checkpoint = Checkpoint(log.origin, log.signed.size, log.signed.root)
         note = sign_checkpoint(checkpoint, self.key_of(log.origin))
-        self._candidates[log.origin] = _Candidate(note, checkpoint, now_ms)
+        self._candidates[log.origin] = _Candidate(note, checkpoint, self.clock.now_ms(), steady_ms)
         return self._candidates[log.origin]
 
     def _ask(self, candidate: _Candidate, country: CountryCode, asked: _Asked) -> None:
@@ -175,7 +178,7 @@ class Cosigning:
         trees = TileTrees(self.files.reader(checkpoint.origin), checkpoint.size)
         proof = consistency_proof(trees, asked.size, checkpoint.size)
         request = AddCheckpoint(asked.size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
-        asked.next_ms = self.now_ms() + min(LONGEST_MS, RESEND_MS << min(asked.times, 10))
+        asked.next_ms = self.clock.steady_ms() + min(LONGEST_MS, RESEND_MS << min(asked.times, 10))
         asked.times += 1
         self.send(country, WitnessMail(self.country, MailKind.ADD_CHECKPOINT, request.encode()))
 
@@ -192,7 +195,7 @@ class Cosigning:
         self._sizes[origin, mail.country] = size  # nobody signs this: it says where to ask from, and confirms nothing
         asked = candidate.asked.setdefault(mail.country, _Asked())
         if asked.size != size:
-            asked.size, asked.next_ms = size, 0
+            asked.size, asked.next_ms = size, None
 
     def _is_beginning(self, older: Checkpoint) -> bool:
         """Whether a checkpoint of this log, signed by us at some time, is a beginning of what is signed now."""
@@ -213,7 +216,7 @@ class Cosigning:
     def _settle(self, candidate: _Candidate) -> Note:
         """Keep a checkpoint that its quorum stands behind; the next candidate is free."""
         same = shard.c.origin == candidate.checkpoint.origin
-        values = {"cosigned": candidate.note.encode(), "cosigned_ms": self.now_ms()}
+        values = {"cosigned": candidate.note.encode(), "cosigned_ms": self.clock.now_ms()}
         with self.database.writing() as connection:
             connection.execute(update(shard).where(same).values(**values))
         self._candidates.pop(candidate.checkpoint.origin, None)

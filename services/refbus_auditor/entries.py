@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from refbus.audit.entry import verify_entry
 from refbus.audit.erasure import verify_order
 from refbus.bus.port import Record
+from refbus.clock import Clock
 from refbus.core.directory import Directory, Organisation
 from refbus.core.ids import OrgId
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
@@ -41,6 +42,7 @@ WAIT_MS = 30 * 86_400_000
 _AT_ONCE = 100
 _PARTS = 5
 """Parts of so many waiting entries in one call: the next has its turn a second later."""
+_GIVEN_UP_AT_ONCE = 50
 _SELF_TEST = "self_test"
 
 Counted = Callable[[EntryResult, Code | None, int], None]
@@ -91,7 +93,7 @@ class Entries:
     ledger: Ledger
     erasures: Erasures
     directory: Callable[[], Directory]
-    now_ms: Callable[[], int]
+    clock: Clock
     counted: Counted = lambda _result, _code, _number: None
     aside: Callable[[Record], None] = lambda _record: None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -106,7 +108,7 @@ class Entries:
         """Check a batch, log what is good, and move the position, in one transaction. Raises StoreError."""
         with self._turn:
             with self.database.reading() as connection:
-                sorted_ = self._sort(records, Budget(connection, self.now_ms()))
+                sorted_ = self._sort(records, Budget(connection, self.clock.now_ms()))
             self.erasures.note(sorted_.orders)
             with self.database.writing() as connection:
                 move_position(connection, after, before)
@@ -128,7 +130,7 @@ class Entries:
         if record.unreadable:
             self.aside(record)
         with self._turn, self.database.writing() as connection:
-            sorted_ = _Sorted(Budget(connection, self.now_ms()))
+            sorted_ = _Sorted(Budget(connection, self.clock.now_ms()))
             sorted_.results[EntryResult.REFUSED, code] = 1
             move_position(connection, after, before)
             self._keep(connection, sorted_)
@@ -178,23 +180,20 @@ class Entries:
             mine = select(waiting).where(waiting.c.topic == self.topic, waiting.c.owner == owner, full)
             with self.database.reading() as connection:
                 rows = connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
-                has_room = Budget(connection, self.now_ms()).takes(owner, Amount(1, rows[0].size))
+                has_room = Budget(connection, self.clock.now_ms()).takes(owner, Amount(1, rows[0].size))
             if has_room:
                 yield rows
 
     def _again(self, rows: Sequence[Row[Any]]) -> int:
         records = [Record(row.topic, row.offset, row.raw, row.logged_ms) for row in rows]
         since = {row.offset: row.since_ms for row in rows if row.code != Code.TOO_MANY_WAITING}
-        now_ms = self.now_ms()
+        now_ms = self.clock.now_ms()
         with self._turn:
             with self.database.reading() as connection:
                 sorted_ = self._sort(records, Budget(connection, now_ms), again=True)
             still = {each.record.offset: each for each in sorted_.wait}
-            given_up = {
-                offset
-                for offset, each in still.items()
-                if each.code is not Code.TOO_MANY_WAITING and now_ms - since.get(offset, now_ms) >= WAIT_MS
-            }
+            known = (offset for offset, each in still.items() if each.code is not Code.TOO_MANY_WAITING)
+            given_up = self._given_up({offset: since.get(offset, now_ms) for offset in known})
             for offset in given_up:
                 sorted_.results[EntryResult.REFUSED, still.pop(offset).code] += 1
             answered = [record.offset for record in records if record.offset not in still]
@@ -209,9 +208,16 @@ class Entries:
         self._tell(sorted_)
         return len(answered)
 
+    def _given_up(self, since: dict[int, int]) -> frozenset[int]:
+        """Return which of these nobody waits for any more: a few at a time, and none while the clock is in doubt."""
+        if not self.clock.may_forget():
+            return frozenset()
+        over = [offset for offset, since_ms in since.items() if self.clock.now_ms() - since_ms >= WAIT_MS]
+        return frozenset(over[:_GIVEN_UP_AT_ONCE])
+
     def add_directory(self, leaves: Iterable[bytes]) -> int:
         """Log entries about files of the directory; return how many are new."""
-        now_ms = self.now_ms()
+        now_ms = self.clock.now_ms()
         entries = [NewEntry(directory_id(leaf), leaf, DIRECTORY_WRITER, now_ms) for leaf in leaves]
         with self.database.writing() as connection:
             return self.ledger.add(connection, entries, now_ms).new
@@ -244,7 +250,7 @@ class Entries:
     def _keep(self, connection: Connection, sorted_: _Sorted) -> None:
         self.erasures.apply(connection, sorted_.orders)
         good = self.erasures.without(connection, sorted_.good)
-        added = self.ledger.add(connection, good, self.now_ms())
+        added = self.ledger.add(connection, good, self.clock.now_ms())
         for result, number in ((EntryResult.LOGGED, added.new), (EntryResult.DUPLICATE, added.known)):
             sorted_.results[result, None] += number
         sorted_.results[EntryResult.REFUSED, Code.AUDIT_INVALID] += len(added.contradicting)
@@ -253,7 +259,7 @@ class Entries:
             _count(connection, result, reason, number)
 
     def _add_waiting(self, connection: Connection, new: Iterable[_Waits]) -> None:
-        now_ms = self.now_ms()
+        now_ms = self.clock.now_ms()
         for each in new:
             record = each.record
             row = {"topic": record.topic, "offset": record.offset, "raw": record.value, "size": len(record.value)}

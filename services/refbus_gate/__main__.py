@@ -1,6 +1,7 @@
 """`python -m refbus_gate`: run the gate of one country, or give an order to it.
 
 replay <decision id>   decide a stopped record again; the running gate takes the order
+clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
 waiting                show who has how much waiting, and what was dropped
@@ -25,6 +26,7 @@ from refbus.core.directory import Directory
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import addresses
+from refbus.node.clockorder import order_clock
 from refbus.node.statekey import state_key
 from refbus.output import say
 from refbus.settings import GateSettings, from_environment, read_secret_file
@@ -51,6 +53,8 @@ def main(arguments: list[str]) -> None:
                 _run(settings)
             case ["replay", decision_id]:
                 order_replay(settings.home, decision_id)
+            case ["clock", *words]:
+                say(*order_clock(settings.home, settings.clock_file, words))
             case ["accept-gap", topic]:
                 _accept_gap(settings, topic)
             case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
@@ -58,7 +62,7 @@ def main(arguments: list[str]) -> None:
             case ["waiting"]:
                 _waiting(settings)
             case _:
-                orders = "replay DECISION-ID | accept-gap TOPIC | statistics YEAR FILE | waiting"
+                orders = "replay DECISION-ID | clock [accept] | accept-gap TOPIC | statistics YEAR FILE | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders}]")
 
 

@@ -127,7 +127,6 @@ class GateCore:
         """Finish the work and write it in one transaction."""
         work.finish(self.parts.workers, self.parts.audit_keys)
         work.changes.facts = view.changed_facts(now_ms)
-        work.changes.settings |= view.changed_settings()
         work.changes.deadlines = planned(view, self.parts.directories().latest, now_ms)
         ready = time.monotonic()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)

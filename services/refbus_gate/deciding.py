@@ -6,12 +6,14 @@ replays alike. `egress` and `ingress` say what is different between the two.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
+from refbus.core.message import is_urgent
 from refbus.core.passage import event_identity
 from refbus.core.verdicts import Duplicate, Forward, Hold, Missing, Point, Quarantine, Refuse, Verdict
 from refbus.errors import Code
@@ -26,6 +28,7 @@ from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, KEEP_MS, Decided, View
 from refbus_gate.work import Work
 
+_log = logging.getLogger("refbus.gate.deciding")
 DAY_MS = 86_400_000
 KEEP_RECORD_MS = 120 * DAY_MS
 """How long a record is recognised: past message life, retention of the topics and skew."""
@@ -189,6 +192,9 @@ class Decider:
 
     def hold(self, opened: Opened, code: Code, deadline_ms: int, missing: Missing, case_key: bytes | None) -> None:
         """Let a record wait, and with it the later events of its case."""
+        if opened.block is not None and is_urgent(opened.block):
+            self.work.changes.urgent_held += 1
+            _log.critical("an urgent event of %s is held: %s", opened.block.sender, code)
         row = HoldRow(
             opened.record.topic,
             opened.record.offset,

@@ -8,6 +8,7 @@ from functools import partial
 from refbus.core.passage import Unread
 from refbus.core.routing import decide_egress, decide_unread
 from refbus.core.verdicts import Forward, Point, Verdict
+from refbus.core.vocabulary import STOPS
 from refbus.errors import Code, StoreError
 from refbus.store.node import NodeStore
 from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
@@ -18,6 +19,9 @@ from refbus_gate.receipts import Said, Stated, notice, public_key_of
 from refbus_gate.remembered import Answer
 from refbus_gate.view import CASE, ENVELOPE, View
 from refbus_gate.work import Send, Work
+
+_STOP_LIFE_MS = 30 * 86_400_000
+"""So long a stop is sent again at least until the destination's gate has signed for it."""
 
 
 def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
@@ -46,6 +50,8 @@ class Egress:
             self.work.to_inbox(block.recipient, InboxKind.EVENT, lambda: envelope)
             return
         expires_ms = None if opened.header is None else opened.header.expires_at_hour * HOUR_MS
+        if expires_ms is not None and block.event_type in STOPS:
+            expires_ms = max(expires_ms, self.batch.now_ms + _STOP_LIFE_MS)  # whatever its sender's clock said
         send = Send(
             make=partial(_stamped, opened),
             destination=verdict.destination,

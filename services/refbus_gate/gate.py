@@ -16,7 +16,7 @@ from refbus.bus.port import Reader
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.bus.writing import write_all
-from refbus.clock import clock_from
+from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
@@ -66,7 +66,7 @@ class Gate:
     follower: DirectoryFollower
     relay: DirectoryRelay
     end: Callable[[str], None]
-    now_ms: Callable[[], int]
+    clock: Clock
     metrics: telemetry.Metrics
     meters: Meters
     core: GateCore = field(init=False)
@@ -78,8 +78,8 @@ class Gate:
     pinger: Pinger = field(init=False)
     watchdog: Watchdog = field(init=False)
     threads: Threads = field(init=False)
-    _looked_ms: int = 0
-    _forgot_ms: int = 0
+    _looked_ms: int | None = None
+    _forgot_ms: int | None = None
 
     @classmethod
     def open(cls, settings: GateSettings, end: Callable[[str], None]) -> Gate:
@@ -89,7 +89,8 @@ class Gate:
         """
         where = addresses(settings, settings.country)
         own = where[settings.country]
-        now_ms = clock_from(settings.clock_file)
+        clock = Clock(sources_from(settings.clock_file), settings.home, tell)
+        now_ms = clock.now_ms
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
         metrics = telemetry.Metrics(telemetry.Service.GATE, now_ms)
@@ -106,7 +107,8 @@ class Gate:
             partial(_hand_on, own, f"{settings.country}.directory"),
             settings.home / "handed-on",
         )
-        gate = cls(settings, home, where, follower, relay, end, now_ms, metrics, meters)
+        clock.directory = follower.newest
+        gate = cls(settings, home, where, follower, relay, end, clock, metrics, meters)
         gate._assemble()
         return gate
 
@@ -125,10 +127,10 @@ class Gate:
 
     def tick(self) -> None:
         """Do what is due by the clock; called every second by a timer of the active gate."""
-        moved, now_ms = self.follower.moved.is_set(), self.now_ms()
-        if moved or abs(now_ms - self._looked_ms) >= _LOOK_MS:  # the clock may have been set back
+        moved, steady_ms = self.follower.moved.is_set(), self.clock.steady_ms()
+        if moved or self._looked_ms is None or steady_ms - self._looked_ms >= _LOOK_MS:
             self.follower.moved.clear()
-            self._looked_ms = now_ms
+            self._looked_ms = steady_ms
             self._require_same_world()
             self._measure()
         self.redecider.holds()
@@ -136,8 +138,9 @@ class Gate:
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()
         self.timekeeper.tell()
-        if abs(now_ms - self._forgot_ms) >= _FORGET_MS and not self.upkeep.forget():  # what is left has its turn next
-            self._forgot_ms = now_ms
+        if self._forgot_ms is None or steady_ms - self._forgot_ms >= _FORGET_MS:
+            self._forgot_ms = steady_ms
+            self.upkeep.forget()
             self.upkeep.forget_cases(self.home.forget_cases)
         self._replays()
 
@@ -156,10 +159,10 @@ class Gate:
         settings, home = self.settings, self.home
         self.threads = Threads(self.end)
         threads = settings.threads or os.cpu_count() or 1
-        keys = home.gate_keys(directory, self.now_ms())
-        parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.now_ms, Workers(threads))
+        keys = home.gate_keys(directory, self.clock.now_ms())
+        parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.clock.now_ms, Workers(threads))
         self.core = GateCore(parts, self._wrote)
-        self.pinger = Pinger(home.store, read_book(settings.pings), self.now_ms, self.meters.pinged)
+        self.pinger = Pinger(home.store, read_book(settings.pings), self.clock.now_ms, self.meters.pinged)
         countries = self._countries(directory)
         sources = {source.topic: source for source in sources_of(settings.country, countries)}
         own = self.addresses[settings.country]
@@ -176,16 +179,22 @@ class Gate:
         resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))
         self.pumps = {country: self._pump(country, resending) for country in countries}
         self.redecider = Redecider(self.core, sources)
-        self.upkeep = Upkeep(self.core, sources[f"{settings.country}.outbox"], int(settings.heartbeat_s * 1000))
+        self.upkeep = Upkeep(
+            self.core,
+            sources[f"{settings.country}.outbox"],
+            self.clock,
+            int(settings.heartbeat_s * 1000),
+            self.meters.forgot,
+        )
         self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._caught_up)
         readers = {topic: confluent.reader(own, topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
-        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, self.now_ms)
+        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, self.clock)
 
     def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
         # No time-out: a record that was given up could be overtaken by the one behind it.
         connect = partial(confluent.producer, self.addresses[country], delivery_timeout_s=0, linger_s=LINGER_S)
-        return Pump(self.home.store, country, connect, self.now_ms, settings)
+        return Pump(self.home.store, country, connect, self.clock, settings)
 
     def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
         self.meters.wrote(point, changes, took)
@@ -201,7 +210,7 @@ class Gate:
             return
         if self._countries(newest) != list(self.pumps):
             self.end("the directory has other countries than at the start")
-        if self.home.has_new_keys(newest, self.core.parts.keys, self.now_ms()):
+        if self.home.has_new_keys(newest, self.core.parts.keys, self.clock.now_ms()):
             self.end("this gate has other keys than at the start")
 
     def _countries(self, directory: Directory) -> list[CountryCode]:
@@ -217,7 +226,8 @@ class Gate:
         self.meters.progress(self.watchdog, self.consumers)
         self.meters.directory(self.follower)
         with self.home.store.database.reading() as connection:
-            self.meters.store(connection, self.now_ms())
+            self.meters.store(connection, self.clock.now_ms())
+        self.metrics.clock(self.clock.standing())
 
     def _replays(self) -> None:
         for order in self.home.replay_orders():

@@ -95,15 +95,15 @@ class Lanes:
         self._reported(row.lane, lane, 0)
         return counts
 
-    def failed(self, row: Waiting, now_ms: int) -> None:
+    def failed(self, row: Waiting, steady_ms: int) -> None:
         """Note that a row was refused or its fate is unknown: the lane waits for its other reports, then is parked."""
         lane = self._lanes[row.lane]
         lane.failed = True
-        self._reported(row.lane, lane, now_ms)
+        self._reported(row.lane, lane, steady_ms)
 
-    def to_refill(self, now_ms: int) -> list[bytes]:
+    def to_refill(self, steady_ms: int) -> list[bytes]:
         """Return the lanes whose rows are to be read from the store again now."""
-        return [name for name in self._parked if self._lanes[name].refill_at_ms <= now_ms]
+        return [name for name in self._parked if self._lanes[name].refill_at_ms <= steady_ms]
 
     def refill(self, name: bytes, rows: Sequence[Waiting], *, complete: bool) -> None:
         """Take up what the store has of a lane; `complete` tells that it has no older rows than the pump reads next."""
@@ -120,11 +120,11 @@ class Lanes:
         self._ids.add(row.id)
         self._touched.append(row.lane)
 
-    def _reported(self, name: bytes, lane: _Lane, now_ms: int) -> None:
+    def _reported(self, name: bytes, lane: _Lane, steady_ms: int) -> None:
         lane.in_flight -= 1
         self.in_flight -= 1
         if lane.failed and lane.in_flight == 0:
-            self._park(name, lane, now_ms)
+            self._park(name, lane, steady_ms)
         elif lane.rows:
             self._touched.append(name)
         elif lane.stored:
@@ -132,10 +132,10 @@ class Lanes:
         else:
             del self._lanes[name]
 
-    def _park(self, name: bytes, lane: _Lane, now_ms: int) -> None:
+    def _park(self, name: bytes, lane: _Lane, steady_ms: int) -> None:
         lane.failed, lane.stored = False, True
         lane.failures += 1
-        lane.refill_at_ms = now_ms + min(_FIRST_BACK_OFF_MS * 2 ** min(lane.failures, 10), _LONGEST_BACK_OFF_MS)
+        lane.refill_at_ms = steady_ms + min(_FIRST_BACK_OFF_MS * 2 ** min(lane.failures, 10), _LONGEST_BACK_OFF_MS)
         self._ids.difference_update(row.id for row in lane.rows)
         lane.rows.clear()
         self._parked[name] = None

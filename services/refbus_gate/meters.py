@@ -27,7 +27,6 @@ from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcom
 from refbus_gate.core import Took
 from refbus_gate.pump import Pump
 from refbus_gate.quotas import fullest
-from refbus_gate.view import newest_signed_ms
 
 _log = logging.getLogger("refbus.gate.meters")
 _RUNNING_OUT = 0.5
@@ -60,8 +59,18 @@ class Meters:
             metrics.count(metric.GATE_UNKEPT, changes.unkept, direction=direction)
         for kind, level in changes.steps:
             metrics.count(metric.GATE_DEADLINES, deadline=DeadlineKind(kind), step=DeadlineStep(level))
+        self._loud(direction, changes)
+
+    def _loud(self, direction: Direction, changes: Changes) -> None:
+        """Count what nobody may overlook."""
+        if changes.urgent_held:
+            self._metrics.count(metric.GATE_EMERGENCIES_HELD, changes.urgent_held, direction=direction)
         for code in changes.loud:
-            metrics.count(metric.GATE_EMERGENCIES, direction=direction, code=Code(code))
+            self._metrics.count(metric.GATE_EMERGENCIES, direction=direction, code=Code(code))
+
+    def forgot(self, rows: int) -> None:
+        """Count rows that were deleted because their time is over."""
+        self._metrics.count(metric.GATE_FORGOTTEN, rows)
 
     def pinged(self, result: PingResult) -> None:
         """Count an attempt to send a ping."""
@@ -101,13 +110,11 @@ class Meters:
         self._metrics.since(metric.DIRECTORY_AGE, None if newest is None else newest.published_at_ms)
 
     def store(self, connection: Connection, now_ms: int) -> None:
-        """Show what the store says of itself: the balance, what waits, the clock."""
+        """Show what the store says of itself: the balance, what waits."""
         self._balance(balance(connection))
         self._waiting(connection)
         self._held(connection)
         self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))
-        ahead_ms = max(0, newest_signed_ms(connection) - now_ms)
-        self._metrics.put(metric.CLOCK_SKEW, ahead_ms / 1000)
 
     def _balance(self, account: Balance) -> None:
         received: Counter[Direction] = Counter()

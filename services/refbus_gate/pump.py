@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from refbus.bus.port import Producer
+from refbus.clock import Clock
 from refbus.errors import RefbusError, TransportError
 from refbus.store import outgoing
 from refbus.store.node import NodeStore
@@ -51,19 +52,20 @@ class Pump:
         store: NodeStore,
         destination: str,
         connect: Callable[[], Producer],
-        now_ms: Callable[[], int],
+        clock: Clock,
         settings: PumpSettings | None = None,
     ) -> None:
         self._store = store
         self._destination = destination
         self._connect = connect
         self._producer: Producer | None = None
-        self._now_ms = now_ms
+        self._now_ms = clock.now_ms
+        self._steady_ms = clock.steady_ms
         self._settings = settings or PumpSettings()
         self._lanes = Lanes()
         self._cursor = 0
         self._marks: list[Waiting] = []
-        self._overdue_at_ms = 0
+        self._overdue_at_ms: int | None = None
         self._wake = threading.Event()
         self.failures: Counter[str] = Counter()
         self.delivered: Counter[str] = Counter()
@@ -82,8 +84,7 @@ class Pump:
     def turn(self) -> bool:
         """Read, send, take reports, mark. Return whether anything is still under way."""
         self._wake.clear()
-        now_ms = self._now_ms()
-        self._read(now_ms)
+        self._read(self._steady_ms())
         for row in self._lanes.sendable():
             self._send(row)
         if self._lanes.in_flight:
@@ -99,9 +100,9 @@ class Pump:
             self._producer.close()
             self._producer = None
 
-    def _read(self, now_ms: int) -> None:
+    def _read(self, steady_ms: int) -> None:
         """Take up rows: what was parked, what came since, and from time to time what was never confirmed."""
-        for lane in self._lanes.to_refill(now_ms):
+        for lane in self._lanes.to_refill(steady_ms):
             rows = outgoing.of_lane(self._store, self._destination, lane, self._cursor, PIPELINE)
             self._lanes.refill(lane, rows, complete=len(rows) < PIPELINE)
         room = MOST_HELD - len(self._lanes)
@@ -110,9 +111,9 @@ class Pump:
             for row in rows:
                 self._lanes.add(row)
                 self._cursor = row.id
-        if now_ms >= self._overdue_at_ms:
-            self._overdue_at_ms = now_ms + min(1000, self._settings.resend_ms)
-            for row in outgoing.again(self._store, self._destination, now_ms, PIPELINE):
+        if self._overdue_at_ms is None or steady_ms >= self._overdue_at_ms:
+            self._overdue_at_ms = steady_ms + min(1000, self._settings.resend_ms)
+            for row in outgoing.again(self._store, self._destination, self._now_ms(), PIPELINE):
                 self._lanes.add(row)
 
     def _send(self, row: Waiting) -> None:
@@ -125,7 +126,7 @@ class Pump:
         if error is not None:
             self.failures[error.code] += 1
             _log.warning("a row for %s was not delivered: %s", self._destination, error.code)
-            self._lanes.failed(row, self._now_ms())
+            self._lanes.failed(row, self._steady_ms())
         elif self._lanes.delivered(row):
             self.delivered[family(row.topic)] += 1
             self._marks.append(row)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from refbus.audit import AuditOutcome, Stage
 from refbus.audit.erasure import make_orders
+from refbus.clock import Clock
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import EventId, OrgId
 from refbus.core.verdicts import About, Point
@@ -40,7 +41,9 @@ class Upkeep:
 
     core: GateCore
     own: Source
+    clock: Clock
     heartbeat_ms: int = 3_600_000
+    forgot: Callable[[int], None] = field(default=lambda _rows: None)
 
     def heartbeats(self) -> int:
         """Write a heartbeat into every inbox of the country when it is time; return how many."""
@@ -49,8 +52,8 @@ class Upkeep:
             view, work, batch = self._begin()
             with core.parts.store.database.reading() as connection:
                 last = get_setting(connection, _HEARTBEAT)
-                if last is not None and now_ms - int.from_bytes(last, "big") < self.heartbeat_ms:
-                    return 0
+                if last is not None and 0 <= now_ms - int.from_bytes(last, "big") < self.heartbeat_ms:
+                    return 0  # a last one in the future says nothing: the clock was wrong then
                 members = _members(batch)
                 known = read_inboxes(connection, [inbox(each.org_id) for each in members])
             for member in members:
@@ -81,10 +84,16 @@ class Upkeep:
     def forget(self) -> int:
         """Delete some of the rows that are older than everything that could refer to them; their counts stay.
 
-        Returns how many; there may be more of them.
+        Returns how many; there may be more. None while the clock is in doubt: what is deleted does not come back.
         """
+        if not self.clock.may_forget():
+            return 0
         with self.core.turn, self.core.parts.store.database.writing() as connection:
-            return purge(connection, self.core.parts.now_ms())
+            deleted = purge(connection, self.core.parts.now_ms())
+        if deleted:
+            _log.warning("forgot %d rows that are past their time", deleted)
+        self.forgot(deleted)
+        return deleted
 
     def forget_cases(self, destroy: Callable[[Sequence[bytes]], None]) -> int:
         """Erase the audit entries of cases that nothing is known of any more; return how many cases.
@@ -92,6 +101,8 @@ class Upkeep:
         `destroy` ends their audit keys; it comes first, so that a stop in between does both again.
         """
         core = self.core
+        if not self.clock.may_forget():
+            return 0
         with core.turn:
             view, work, batch = self._begin()
             with core.parts.store.database.reading() as connection:
@@ -103,6 +114,8 @@ class Upkeep:
                     work.to_own_topic(f"{batch.keys.country}.audit", order.encode)
                 work.changes.forgotten.extend(names)
                 core.write(view, work, batch.now_ms)
+                _log.warning("forgot %d cases of which nothing is known any more", len(names))
+        self.forgot(len(names))
         return len(names)
 
     def _begin(self) -> tuple[View, Work, Batch]:

@@ -24,13 +24,12 @@ from refbus.core.verdicts import (
     Effect,
     MarkWithdrawn,
     NoteAnswer,
-    NoteTime,
     Point,
     RecordConsent,
 )
 from refbus.errors import Code, StoreError
 from refbus.store import outgoing
-from refbus.store.node import NodeStore, get_setting
+from refbus.store.node import NodeStore
 from refbus.store.reads import read_deadlines, read_facts, read_fence, read_held_cases, read_records
 from refbus.store.rows import Fact, RecordRow
 from refbus_gate.opening import Opened
@@ -48,19 +47,12 @@ from refbus_gate.remembered import (
 
 CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
 DENIAL = "denial"
-CLOCK = "newest_signed_ms"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
 StepId = tuple[str, int, int, int]
 """A step of a deadline: kind, number, when it was due (UTC ms), level. The same one has the same id again."""
 _Fact = TypeVar("_Fact")
-
-
-def newest_signed_ms(connection: Connection) -> int:
-    """Return the newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
-    clock = get_setting(connection, CLOCK)
-    return 0 if clock is None else int.from_bytes(clock, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +81,6 @@ class View:
         with store.database.reading() as connection:
             self.fence = read_fence(connection)
             self._read(connection, opened, courses)
-            self._newest_signed_ms = newest_signed_ms(connection)
-        self._clock_moved = False
         self._read_facts: dict[tuple[str, bytes], Any] = {}
         self._changed: set[tuple[str, bytes]] = set()
         self._touched: dict[ReferralId, set[StepId]] = {}
@@ -179,11 +169,6 @@ class View:
         """The country of this node."""
         return self._country
 
-    @property
-    def newest_signed_ms(self) -> int:
-        """The newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
-        return self._newest_signed_ms
-
     def record_seen(self, record_sha256: bytes) -> bool:
         """Return whether exactly this record was decided at this point before."""
         return self.record_key(record_sha256) in self._decided
@@ -254,9 +239,6 @@ class View:
             case AddDisclosure(referral_id, _, sender, recipient):
                 orgs = self.disclosed(referral_id)
                 self._put(LEDGER, referral_id, encode_ledger(orgs | {sender, recipient}))
-            case NoteTime(signed_ms):
-                self._clock_moved |= signed_ms > self._newest_signed_ms
-                self._newest_signed_ms = max(self._newest_signed_ms, signed_ms)
 
     def changed_facts(self, now_ms: int) -> dict[tuple[str, bytes], Fact]:
         """Return what the transaction has to write."""
@@ -271,10 +253,6 @@ class View:
         for referral_id, told in self._touched.items():
             key = self.key(REFERRAL, referral_id)
             yield referral_id, key, self._timetables.get(key), frozenset(told)
-
-    def changed_settings(self) -> dict[str, bytes]:
-        """Return the clock, if it moved on."""
-        return {CLOCK: self._newest_signed_ms.to_bytes(8, "big")} if self._clock_moved else {}
 
     def _record_consent(self, evidence: Evidence, needless: tuple[bytes, ...]) -> None:
         consent_id = evidence.record.consent_id

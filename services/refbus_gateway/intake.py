@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.message import is_urgent
 from refbus.core.vocabulary import STOPS
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError
@@ -35,7 +36,7 @@ LONGEST_WAIT_S: Final = 600.0
 TOLD_AFTER_MS: Final = 86_400_000
 """What waits for something that comes by itself is told after a day; what needs somebody's help is told at once."""
 _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
-_ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | {Code.INTERNAL_ERROR}
+_ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | {Code.INTERNAL_ERROR, Code.CLOCK_SKEW}
 _BY_THE_CLOCK: Final = frozenset({Code.CLOCK_SKEW, Code.DIRECTORY_EXPIRED, Code.VIEW_STALE, Code.INTERNAL_ERROR})
 _MOST_ALARMS: Final = 20
 
@@ -63,7 +64,7 @@ def put_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, failure: F
     setting = _setting(gateway, tx, record, failure, before)
     moved = before is None or (before.state, before.code) != (setting.state, setting.code)
     waited_ms = 0 if before is None else gateway.now_ms() - before.since_ms
-    overdue = before is not None and not before.told and waited_ms >= TOLD_AFTER_MS
+    overdue = before is not None and not before.told and not 0 <= waited_ms < TOLD_AFTER_MS
     inbox.put_aside(tx, record, setting, gateway.now_ms())
     _observe(gateway, setting, failure)
     if not moved and not overdue:
@@ -116,7 +117,7 @@ class Patience:
         for each in inbox.waiting(tx, last):
             if each.code not in here:
                 here[each.code] = basis(self._gateway, tx, each.code)
-            overdue = not each.told and now_ms - each.since_ms >= TOLD_AFTER_MS
+            overdue = not each.told and not 0 <= now_ms - each.since_ms < TOLD_AFTER_MS
             if self._has_changed(each, here[each.code]) or overdue:
                 found.append(each.id)
             if len(found) == most:
@@ -196,4 +197,5 @@ def _words(tx: Transaction, record: InboxRecord, failure: Failure, setting: Sett
     if inbox.count_alarms(tx, setting.code, str(block.sender)) >= _MOST_ALARMS:
         return f"more events of {block.sender}{told}"
     event = "" if setting.code is Code.KEY_DESTROYED else f" {block.event_id.hex()[:8]}"
-    return f"{block.event_type}{event} of {block.sender} (inbox record {record.sequence}){told}"
+    urgent = "URGENT: " if is_urgent(block) else ""
+    return f"{urgent}{block.event_type}{event} of {block.sender} (inbox record {record.sequence}){told}"

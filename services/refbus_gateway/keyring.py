@@ -31,12 +31,23 @@ class Keyring:
 
     def signer(self, directory: Directory, me: OrgId, now_ms: int) -> SigningPair:
         """Return the pair to sign with now. Raises UncheckableError KEY_UNKNOWN when the directory has none of ours."""
+        return self.signing[self._signing_key(directory, me, now_ms).kid]
+
+    def nearest_ms(self, directory: Directory, me: OrgId, now_ms: int) -> int:
+        """Return `now_ms`, or the nearest time at which the key is in force that signs by this clock."""
+        key = self._signing_key(directory, me, now_ms)
+        return max(key.not_before_ms, min(key.not_after_ms - 1, now_ms))
+
+    def _signing_key(self, directory: Directory, me: OrgId, now_ms: int) -> SigningKey:
         own = directory.find(me)
-        usable: list[SigningKey] = [key for key in own.signing_keys if key.usable_at(now_ms)] if own else []
-        ours = [key for key in usable if key.kid in self.signing]
+        listed: list[SigningKey] = [key for key in own.signing_keys if key.kid in self.signing] if own else []
+        # By a clock outside the time of the directory no key may be in force; when it was published one was.
+        within = directory.published_at_ms <= now_ms < directory.expires_at_ms
+        moments_ms = (now_ms,) if within else (now_ms, directory.published_at_ms)
+        ours = next((found for at in moments_ms if (found := [key for key in listed if key.usable_at(at)])), [])
         if not ours:
             raise UncheckableError(Code.KEY_UNKNOWN, "no signing key of this home is in the directory and in force")
-        return self.signing[max(ours, key=lambda key: key.not_before_ms).kid]
+        return max(ours, key=lambda key: key.not_before_ms)
 
     def openers(self) -> tuple[KemPrivate, ...]:
         """Return every key that may open something sealed to this organisation."""

@@ -103,7 +103,13 @@ def rotate(gateway: Gateway, passphrase: str, *, signing: bool, kem: bool) -> by
 
 
 def prune(gateway: Gateway) -> list[KeyId]:
-    """Destroy the private keys that nothing can need any more, and return their ids: that is the forward secrecy."""
+    """Destroy the private keys that nothing can need any more, and return their ids: that is the forward secrecy.
+
+    Raises UncheckableError CLOCK_JUMPED or CLOCK_SKEW while the clock is in doubt: a key does not come back.
+    """
+    standing = gateway.clock.standing()
+    if standing.codes:
+        raise UncheckableError(standing.codes[0], standing.detail)
     over = [duty.kid for duty in due(gateway) if duty.task in {Task.DESTROY_KEM, Task.DESTROY_SIGNING}]
     return [kid for kid in over if kid is not None and gateway.home.member.destroy(kid)]
 

@@ -8,6 +8,7 @@ from refbus.audit.statement import Statement
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
+from refbus.core.message import is_urgent
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
@@ -166,10 +167,21 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
         _put_aside_there(gateway, tx, row, notice, arrived=arrived)
     else:
         state = RowState.TAKEN if arrived else _NEXT[notice.outcome]
+        if Code.CLOCK_SKEW in notice.codes:
+            _held_for_a_clock(gateway, tx, row, notice)
         if _RANK[state] > _RANK[row.state]:
             outbox.set_state(tx, row.id, state)
         if state is RowState.TAKEN and row.event_id is not None:
             referrals.set_status(tx, row.event_id, EventStatus.SENT)
+
+
+def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Tell a person at once: the event waits for as long as the clocks differ, however urgent it is."""
+    known = row.referral is not None and referrals.case_of(tx, row.referral).key is not None
+    event = referrals.event(tx, row.event_id) if known and row.event_id is not None else None
+    urgent = "URGENT: call the recipient; " if event is not None and is_urgent(event.block) else ""
+    detail = f"{urgent}outbox {row.id} waits at {notice.from_gate}: compare this computer's clock with another"
+    inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
 def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:

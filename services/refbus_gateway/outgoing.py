@@ -224,6 +224,6 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
 
 def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:
     newest = outbox.of_event(tx, event_row)[-1]
-    since_ms = gateway.now_ms() - newest.created_ms
-    if newest.state not in {RowState.READY, RowState.STALE} and since_ms >= WITHDRAWAL_AGAIN_MS:
+    fresh = 0 <= gateway.now_ms() - newest.created_ms < WITHDRAWAL_AGAIN_MS  # one from the future says nothing
+    if newest.state not in {RowState.READY, RowState.STALE} and not fresh:
         sending.renew(gateway, tx, referrals.event(tx, event_row))

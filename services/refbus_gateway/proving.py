@@ -120,7 +120,7 @@ def take_in(gateway: Gateway, policy: Policy, record: Record) -> None:
     except StoreError:
         raise
     except UncheckableError as error:
-        if gateway.now_ms() < record.timestamp_ms + PATIENCE_MS:
+        if abs(gateway.now_ms() - record.timestamp_ms) < PATIENCE_MS:
             raise
         alarm = error
     except RefbusError as error:

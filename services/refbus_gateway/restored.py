@@ -16,6 +16,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.ids import OrgId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
@@ -31,7 +32,7 @@ _CASE: Final = "restored-case/"
 _NO: Final = "restored-no/"
 _NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED}
 """What goes out all the same: closed forms, none of which permits anything."""
-_SLACK_MS: Final = 600_000
+_SLACK_MS: Final = CLOCK_SKEW_MS
 _MOST_NAMED: Final = 20
 
 

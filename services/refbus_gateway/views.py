@@ -13,6 +13,7 @@ from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
+from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
 from refbus_gateway import answers, course, door, ownkeys
 from refbus_gateway.door import Waiting
@@ -116,6 +117,13 @@ class Health:
     foreign_keys: int
     directory: Waiting
     untold: tuple[Telling, ...]
+
+
+def next_step(line: EventLine) -> str:
+    """Return what a person does about an event of ours: what its code says while a clock holds it."""
+    if line.hop is Hop.HELD and Code.CLOCK_SKEW in line.codes:
+        return explanation(Code.CLOCK_SKEW).next_step
+    return NEXT[line.hop]
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:

@@ -20,7 +20,7 @@ from refbus.core.ids import ConsentId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.each import alone, each
-from refbus.errors import Code, ConsentError, RefbusError
+from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
 from refbus_gateway import consenting, telling
 from refbus_gateway.gateway import Gateway
@@ -30,7 +30,7 @@ from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.tellings import Kind, Telling
 
-_TRY_AGAIN_MS: Final = 600_000
+_TRY_AGAIN_MS: Final = 10 * 60_000
 """How long a running gateway waits before it tries again to tell what could not be told."""
 
 
@@ -207,7 +207,7 @@ def _nos_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -
         subject_ref=party.subject_ref,
         party=party.org,
         state=ConsentState.WITHDRAWN,
-        event_time_ms=gateway.now_ms(),
+        event_time_ms=_no_ms(gateway),
         provisions=(),
     )
     return [fresh]
@@ -221,7 +221,7 @@ def _no_after(gateway: Gateway, chain: list[Kept]) -> ConsentRecord:
     trusted = {gateway.me, chain[0].signed.record.collected_by}
     counted = [kept for kept in chain if kept.signed.signer in trusted] or chain
     last = max(counted, key=lambda kept: kept.signed.record.version)
-    before, now_ms = last.signed.record, gateway.now_ms()
+    before, now_ms = last.signed.record, _no_ms(gateway)
     version = min(before.version + 1, MAX_VERSION)
     in_order = version == before.version or before.event_time_ms <= now_ms + CLOCK_SKEW_MS
     return dataclasses.replace(
@@ -232,6 +232,17 @@ def _no_after(gateway: Gateway, chain: list[Kept]) -> ConsentRecord:
         event_time_ms=max(now_ms, before.event_time_ms + 1) if in_order else now_ms,
         provisions=(),
     )
+
+
+def _no_ms(gateway: Gateway) -> int:
+    """Return the time of a no: now, or when the key that signs it is in force: nobody believes it else.
+
+    Without such a key it is this clock's; the no is kept all the same, and signed when there is one.
+    """
+    try:
+        return gateway.keys.nearest_ms(gateway.view(), gateway.me, gateway.now_ms())
+    except UncheckableError:
+        return gateway.now_ms()
 
 
 def _is_withdrawn(chain: list[Kept]) -> bool:

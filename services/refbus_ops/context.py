@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.port import Admin, Producer, Reader
+from refbus.clock import machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
@@ -58,11 +58,6 @@ class KafkaCluster:
         return confluent.producer(self.address)
 
 
-def now_ms() -> int:
-    """Return the time, milliseconds UTC."""
-    return int(datetime.now(UTC).timestamp() * 1000)
-
-
 @dataclass(frozen=True, slots=True)
 class Operator:
     """The operator at one node. Options of the command line go before the environment."""
@@ -71,7 +66,7 @@ class Operator:
     country: CountryCode | None = None
     home: Path | None = None
     connect: Callable[[BrokerAddress], Cluster] = KafkaCluster
-    clock: Callable[[], int] = field(default=now_ms)
+    clock: Callable[[], int] = field(default=machine_ms)
 
     @property
     def production(self) -> bool:

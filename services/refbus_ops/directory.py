@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from refbus.bus.writing import write_all
+from refbus.clock import machine_ms
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
@@ -61,7 +61,7 @@ def directory(context: click.Context, federation: Path) -> None:
 def create(paths: FederationPaths, description: Path, passphrase_file: Path) -> None:
     """Make a development federation: all keys in one folder, under one passphrase."""
     passphrases = Passphrases.same(read_passphrase(passphrase_file))
-    made = create_development_federation(paths.out, read_description(description), passphrases, _now_ms())
+    made = create_development_federation(paths.out, read_description(description), passphrases, machine_ms())
     say(f"made {len(made.homes())} homes; readers pin {made.root}")
 
 
@@ -245,7 +245,7 @@ def update_keys(paths: FederationPaths, org_id: str, update: Path) -> None:
 def revoke(paths: FederationPaths, org_id: str, kid: str, since_ms: int | None, by_anchors: bool) -> None:
     """Stage the revocation of a key, and with it of what it vouched for."""
     member, key = parse_org_id(org_id), KeyId(parse_hex(kid, 16, "key id"))
-    since = _now_ms() if since_ms is None else since_ms
+    since = machine_ms() if since_ms is None else since_ms
     _stage(paths, lambda publication: changes.revoke(publication, member, key, since, by_anchors=by_anchors))
 
 
@@ -344,11 +344,11 @@ def _stage(paths: FederationPaths, change: Callable[[Publication], None]) -> Non
 
 
 def _staged(paths: FederationPaths) -> Publication:
-    return Publication.resume(Repository(paths.repository), paths.staged, _now_ms())
+    return Publication.resume(Repository(paths.repository), paths.staged, machine_ms())
 
 
 def _problems(paths: FederationPaths) -> tuple[Problem, ...]:
-    return verify_files(paths.repository, {}, _read(paths.root), _now_ms())
+    return verify_files(paths.repository, {}, _read(paths.root), machine_ms())
 
 
 def _targets(repository: Repository, meta: str) -> list[str]:
@@ -379,7 +379,3 @@ def _text(path: Path) -> str:
         return _read(path).decode()
     except UnicodeDecodeError:
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: not UTF-8") from None
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)

@@ -12,7 +12,7 @@ import pytest
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
-from refbus.clock import machine_ms
+from refbus.clock import Clock, machine_ms
 from refbus.crypto.secretbox import StateKey
 from refbus.store import outgoing
 from refbus.store.node import NodeStore
@@ -32,7 +32,9 @@ def store(tmp_path: Path) -> Iterator[NodeStore]:
 
 def pump_to(store: NodeStore, address: BrokerAddress) -> Pump:
     """Return a pump as the gate makes it."""
-    return Pump(store, "uz", partial(confluent.producer, address, delivery_timeout_s=0, linger_s=LINGER_S), machine_ms)
+    return Pump(
+        store, "uz", partial(confluent.producer, address, delivery_timeout_s=0, linger_s=LINGER_S), Clock.of(machine_ms)
+    )
 
 
 def add(store: NodeStore, topic: str, *values: bytes) -> None:

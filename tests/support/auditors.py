@@ -35,6 +35,7 @@ from refbus_auditor import ledger
 from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import MIGRATIONS, AuditorHome
 from support.audit import audit_entry, audit_record
+from support.clocks import steady_clock
 from support.directories import (
     NOW_MS,
     Federation,
@@ -80,7 +81,7 @@ class AuditNode:
         )
         hearers = Hearers(alarm=self.alarms.append, witnessed=self._answered)
         directory = lambda: self.world.fed.directory  # noqa: E731 - read anew each time
-        self.core = AuditorCore(self.country, self.home, directory, self.world.now, lines, hearers)
+        self.core = AuditorCore(self.country, self.home, directory, steady_clock(self.world.now), lines, hearers)
         self.consumer = Consumer(self.core.topic, self.core.entries, lambda: self.bus.reader(self.core.topic))
         self.core.publisher.recover()
         self.consumer.start(None)

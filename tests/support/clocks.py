@@ -8,6 +8,7 @@ machine.jump(days=20)         # only the wall clock moves
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,3 +74,15 @@ class Machine:
     def error_ms(self) -> int:
         """Return by how much the believed time is wrong."""
         return self.clock.now_ms() - self.true_ms
+
+
+def steady_clock(now_ms: Callable[[], int], wrong_ms: Callable[[], int] = lambda: 0) -> Clock:
+    """Return a clock that has run steadily for a day, under a directory that is always of today.
+
+    Time passes as `now_ms` says; the wall clock alone is off by `wrong_ms`.
+    """
+    before_ms = DAY_MS
+    clock = Clock(Sources(lambda: now_ms() - before_ms + wrong_ms(), lambda: now_ms() - before_ms))
+    before_ms = 0
+    clock.directory = lambda: Published(now_ms(), now_ms() + WEEK_MS)
+    return clock

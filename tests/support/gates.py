@@ -53,6 +53,7 @@ from refbus_gate.opening import pass_message
 from refbus_gate.pump import Pump, PumpSettings
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
+from support.clocks import steady_clock
 from support.consents import CATEGORIES, consent_record, provision, signed_bytes
 from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair
 from support.envelopes import NOW_HOUR, block_of, fixed, sealed
@@ -75,7 +76,10 @@ class Node:
         self.store = NodeStore.open(self.folder / "node.db", StateKey(secret))
         self.audit_keys = AuditKeys(self.folder / "audit-keys.db", StateKey(secret))
         keys = GateKeys(self.country, fed.pairs[gate(self.country)], [fed.kems[gate(self.country)]])
-        parts = GateParts(keys, self.store, self.audit_keys, lambda: self.world.fed.history, self.world.now, Workers(1))
+        self.wrong_ms = 0
+        self.clock = steady_clock(self.world.now, lambda: self.wrong_ms)
+        history = lambda: self.world.fed.history  # noqa: E731
+        parts = GateParts(keys, self.store, self.audit_keys, history, self.clock.now_ms, Workers(1))
         self.core = GateCore(parts)
         self.sources = {source.topic: source for source in sources_of(self.country, self.world.countries)}
         self.consumers = {
@@ -84,12 +88,16 @@ class Node:
         }
         self.pumps = {
             other: Pump(
-                self.store, other, lambda bus=other: self.world.producer(bus), self.world.now, self.world.pumping
+                self.store,
+                other,
+                lambda bus=other: self.world.producer(bus),
+                self.clock,
+                self.world.pumping,
             )
             for other in self.world.countries
         }
         self.redecider = Redecider(self.core, self.sources, slice_s=60)
-        self.upkeep = Upkeep(self.core, self.sources[f"{self.country}.outbox"])
+        self.upkeep = Upkeep(self.core, self.sources[f"{self.country}.outbox"], self.clock)
         for consumer in self.consumers.values():
             consumer.start(None)
 

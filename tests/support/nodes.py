@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from refbus.bus.port import TopicState
+from refbus.clock import Clock
 from refbus.core.ids import CountryCode, OrgId
 from refbus.node.following import DirectoryFollower
 from refbus.wire.transport import AuditEntry
@@ -27,6 +28,7 @@ from refbus_gate.work import Workers
 from refbus_gateway.gateway import Gateway
 from support.audit import entries_in
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
+from support.clocks import steady_clock
 from support.gateways import World
 
 
@@ -49,8 +51,8 @@ class Node:
             topic: consumer_of(self.core, source, lambda topic=topic: bus.reader(topic))
             for topic, source in sources.items()
         }
-        self.pumps = [Pump(self.home.store, other, bus.producer, clock) for other in road.gate_countries]
-        self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"])
+        self.pumps = [Pump(self.home.store, other, bus.producer, Clock.of(clock)) for other in road.gate_countries]
+        self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"], steady_clock(clock))
         self.redecider = Redecider(self.core, sources, slice_s=60)
         self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], lambda: True)
         for consumer in self.consumers.values():

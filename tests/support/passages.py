@@ -27,7 +27,6 @@ from refbus.core.verdicts import (
     Hold,
     MarkWithdrawn,
     NoteAnswer,
-    NoteTime,
     RecordConsent,
     Verdict,
 )
@@ -116,7 +115,6 @@ class MemoryNode:
     def __init__(self, country: str) -> None:
         """Start with nothing known."""
         self.country = CountryCode(country)
-        self.newest_signed_ms = 0
         self.records: set[bytes] = set()
         self.signed: set[bytes] = set()
         self.events: dict[tuple[OrgId, EventId], bytes] = {}
@@ -197,8 +195,6 @@ class MemoryNode:
                 self.referrals[referral_id] = dataclasses.replace(known_referral, facts=facts)
             case AddDisclosure(referral_id=referral_id, sender=sender, recipient=recipient):
                 self.ledger.setdefault(referral_id, set()).update({sender, recipient})
-            case NoteTime(signed_ms):
-                self.newest_signed_ms = signed_ms
 
     def _keep(self, proof: Evidence, needless: tuple[bytes, ...]) -> None:
         known = self.consent(proof.record.consent_id)

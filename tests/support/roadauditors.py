@@ -17,6 +17,7 @@ from refbus_auditor.core import AuditorCore, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.store.tables import entry
 from support.ceremonies import PASSPHRASE
+from support.clocks import steady_clock
 from support.nodes import Road
 
 
@@ -33,7 +34,7 @@ class RoadAuditor:
             others={other: bus.producer for other in road.gate_countries if other != country},
             publish=self.published.extend,
         )
-        self.core = AuditorCore(country, self.home, self._directory, road.clock, lines)
+        self.core = AuditorCore(country, self.home, self._directory, steady_clock(road.clock), lines)
         self.consumer = Consumer(self.core.topic, self.core.entries, lambda: bus.reader(self.core.topic))
         self.core.publisher.recover()
         self.consumer.start(None)

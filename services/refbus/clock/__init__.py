@@ -3,7 +3,7 @@
 Nothing else reads the machine's clock, and nothing measures a duration by it.
 """
 
-from refbus.clock.clock import Clock, Dated, Standing, Told
+from refbus.clock.clock import Clock, Dated, Standing, Told, tell
 from refbus.clock.judge import CLOCK_SKEW_MS
 from refbus.clock.sources import Sources, clock_from, machine_ms, sources_from, steady_ms
 
@@ -18,4 +18,5 @@ __all__ = [
     "machine_ms",
     "sources_from",
     "steady_ms",
+    "tell",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from refbus.clock import judge
-from refbus.clock.judge import CLOCK_SKEW_MS, LATEST_MS, Belief, Evidence, Line
+from refbus.clock.judge import CLOCK_SKEW_MS, EARLIEST_MS, LATEST_MS, Belief, Evidence, Line
 from refbus.clock.memory import read_belief, write_belief
 from refbus.clock.sources import Sources
 from refbus.errors import Code
 
+_log = logging.getLogger("refbus.clock")
 _SAVE_MS: Final = 60_000
 _ORDERS_MS: Final = 1_000
 
@@ -70,6 +72,14 @@ Told = Callable[[Standing], None]
 """Hears once of each jump, and once when the machine's clock is followed again."""
 
 
+def tell(standing: Standing) -> None:
+    """Write to the log of a node how its clock stands now."""
+    if standing.codes:
+        _log.critical("%s: %s", " ".join(standing.codes), standing.detail)
+    else:
+        _log.warning("the clock is followed again: %s", standing.detail)
+
+
 class Clock:
     """Wall clock, monotonic clock and evidence in one. Safe to use from several threads.
 
@@ -84,7 +94,7 @@ class Clock:
         self._order = None if memory is None else memory / "clock.accepted"
         self._lock = threading.RLock()
         self._gate: Line | None = None
-        wall_ms, steady_ms = sources.wall_ms(), sources.steady_ms()
+        wall_ms, steady_ms = self.wall_ms(), sources.steady_ms()
         self._belief = self._first(wall_ms, steady_ms)
         self._saved_ms = self._asked_ms = steady_ms - _SAVE_MS
         self._followed: Belief | None = None
@@ -100,8 +110,8 @@ class Clock:
         return belief.time(wall_ms, steady_ms)
 
     def wall_ms(self) -> int:
-        """Return what the machine's clock says, UTC ms: to show, or to be careful by."""
-        return self._sources.wall_ms()
+        """Return what the machine's clock says, UTC ms, within the times of the bus: to show, or to be careful by."""
+        return max(EARLIEST_MS, min(LATEST_MS, self._sources.wall_ms()))
 
     def steady_ms(self) -> int:
         """Return the monotonic clock, ms: for every duration."""
@@ -144,7 +154,7 @@ class Clock:
     def accept(self) -> None:
         """Believe the machine's clock as it is now, by a person's word; other processes of the home hear of it."""
         with self._lock:
-            wall_ms, steady_ms = self._sources.wall_ms(), self._sources.steady_ms()
+            wall_ms, steady_ms = self.wall_ms(), self._sources.steady_ms()
             self._belief = judge.accepted(wall_ms, steady_ms)
             if self._memory is not None and self._order is not None:
                 write_belief(self._order, self._sources.boot, self._belief, wall_ms)
@@ -162,7 +172,7 @@ class Clock:
     def _look(self) -> tuple[int, int, Belief]:
         """Look at everything once and return both clocks and what is believed."""
         with self._lock:
-            wall_ms, steady_ms = self._sources.wall_ms(), self._sources.steady_ms()
+            wall_ms, steady_ms = self.wall_ms(), self._sources.steady_ms()
             before = self._belief
             self._take_order(steady_ms)
             self._belief = judge.consider(self._belief, wall_ms, steady_ms, self._evidence())

@@ -25,8 +25,9 @@ QUIET_MS: Final = 86_400_000
 """A day: so long nothing is forgotten after a jump, or after a start of which nothing is known."""
 GATE_MS: Final = 7_200_000
 """Two hours (two heartbeats): how long a time that the own gate signed counts."""
-LATEST_MS: Final = 253_402_300_800_000
-"""The year 10000: no time is past it."""
+EARLIEST_MS: Final = 1_577_836_800_000
+LATEST_MS: Final = 7_258_118_400_000
+"""2020 to 2200: no time of the bus is outside (`refbus.core.bounds`), so no clock is believed there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,3 +42,8 @@ class RoutingBlock:
     occurred_at_ms: int
     payload_fingerprint: bytes
     payload_schema_sha256: bytes
+
+
+def is_urgent(block: RoutingBlock) -> bool:
+    """Whether somebody is in danger while this event waits."""
+    return block.priority is Priority.EMERGENCY or block.event_type is EventType.EMERGENCY_INVOKED

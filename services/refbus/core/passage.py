@@ -92,11 +92,6 @@ class NodeView(Protocol):
         """The country of this node."""
         ...
 
-    @property
-    def newest_signed_ms(self) -> int:
-        """The newest time (ms UTC) that was accepted from a signed event; 0 at the start."""
-        ...
-
     def record_seen(self, record_sha256: bytes) -> bool:
         """Return whether exactly this record was decided at this point before."""
         ...

@@ -31,7 +31,6 @@ from refbus.core.verdicts import (
     MarkWithdrawn,
     Missing,
     NoteAnswer,
-    NoteTime,
     Point,
     Quarantine,
     RecordConsent,
@@ -61,7 +60,7 @@ _NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION
 
 
 def decide_egress(presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:
-    """Decide, at the gate of the sender's country, whether the event may leave. `now_ms`: this machine's UTC clock."""
+    """Decide, at the gate of the sender's country, whether the event may leave. `now_ms`: the time that counts."""
     return _decide(Point.EGRESS, presented, view, directories, now_ms)
 
 
@@ -82,6 +81,8 @@ def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
     if header is not None and unread.error.code is Code.DIRECTORY_NEWER:
         missing = Missing(header.directory_version)
         return Hold(about, codes, header.expires_at_hour * HOUR_MS, unread.signer, missing=missing)
+    if header is not None and unread.error.code is Code.CLOCK_SKEW:
+        return Hold(about, codes, header.expires_at_hour * HOUR_MS, unread.signer)
     if isinstance(unread.error, MalformedError):
         return Quarantine(about, codes)
     return Refuse(about, codes, notify=None)
@@ -135,7 +136,7 @@ def _codes(case: Matter, *each: Rule) -> tuple[Code, ...]:
 def _forward(case: Matter, about: About, learnt: tuple[Effect, ...], obligations: tuple[Obligation, ...]) -> Forward:
     block = case.presented.block
     disclosure = AddDisclosure(block.referral_id, about.consent_id, block.sender, block.recipient)
-    effects = (*learnt, *_bound(case), _fact(case), disclosure, *_noted_time(case))
+    effects = (*learnt, *_bound(case), _fact(case), disclosure)
     return Forward(about, case.recipient.country, effects, obligations, loud=_loud(case))
 
 
@@ -188,12 +189,6 @@ def _fact(case: Matter) -> AddReferralFact:
     subject_ref = named.record.subject_ref if named else None
     minor = None if evidence is None else minor_until(evidence.record) is not None
     return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact, minor)
-
-
-def _noted_time(case: Matter) -> Iterator[Effect]:
-    signed_ms = case.signed_ms
-    if signed_ms > case.view.newest_signed_ms and signed_ms <= case.now_ms + case.skew_ms:
-        yield NoteTime(signed_ms)
 
 
 def _about(point: Point, presented: Presented) -> About:

@@ -21,8 +21,6 @@ from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, STOPS, EventType
 from refbus.errors import Code
 
 HOUR_MS = 3_600_000
-LOOK_AGAIN_MS = 300_000
-"""After how long a reason is looked at that names no time of its own."""
 STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """What even a suspended organisation must still be told, and what takes no room from other events."""
 _NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
@@ -43,12 +41,7 @@ class Matter:
     known: KnownReferral | None
     referral: CourseView
     known_consent: KnownConsent  # of the consent id that the event relies on
-    now_ms: int  # this machine's clock
-
-    @property
-    def clock_ms(self) -> int:
-        """The time that counts: never behind a time that was signed and accepted."""
-        return max(self.now_ms, self.view.newest_signed_ms)
+    now_ms: int  # the time that counts here
 
     @property
     def skew_ms(self) -> int:
@@ -63,8 +56,14 @@ class Matter:
 
     @property
     def expires_ms(self) -> int:
-        """When the envelope ends."""
-        return self.presented.header.expires_at_hour * HOUR_MS
+        """When the envelope ends; a stop has at least a whole life from now, whatever its sender's clock said."""
+        ends_ms = self.presented.header.expires_at_hour * HOUR_MS
+        return max(ends_ms, self.now_ms + self.policy.max_message_life_hours * HOUR_MS) if self.stop else ends_ms
+
+    @property
+    def stop(self) -> bool:
+        """Whether this takes something back: no clock stands in its way."""
+        return self.presented.block.event_type in STOPS
 
     @property
     def withdrawal(self) -> bool:
@@ -126,15 +125,17 @@ def passing(case: Matter) -> Iterator[Code]:
 def in_time(case: Matter) -> Iterator[Code]:
     """Refuse what is past its end or lives longer than its country allows, and a directory that is too old.
 
-    Only the first two are asked of a stop: it counts under any directory.
+    All of it is by clocks, so none of it is for a stop.
     """
+    if case.stop:
+        return
     policy = case.directory.policies.get(case.sender.country, case.policy)
-    if case.expires_ms <= case.clock_ms:
+    if case.expires_ms <= case.now_ms:
         yield Code.MESSAGE_EXPIRED
         if case.presented.resumed:
             yield Code.HOLD_EXPIRED
     # One hour more: the end is in whole hours, and two honest clocks are minutes apart.
-    if case.expires_ms > case.clock_ms + (policy.max_message_life_hours + 1) * HOUR_MS:
+    if case.expires_ms > case.now_ms + (policy.max_message_life_hours + 1) * HOUR_MS:
         yield Code.MESSAGE_LIFE_TOO_LONG
     # A border that was closed for a week is no fault of the sender: what counts is when the gate of origin let it out.
     passed = case.presented.passed
@@ -152,9 +153,9 @@ def waiting(case: Matter) -> Iterator[Code]:
         yield Code.DIRECTORY_NEWER
     if case.withdrawal:
         return
-    if max(case.signed_ms, case.view.newest_signed_ms) - case.now_ms > case.skew_ms:
+    if case.signed_ms - case.now_ms > case.skew_ms and not case.stop:
         yield Code.CLOCK_SKEW
-    if case.clock_ms >= case.directory.expires_at_ms:
+    if case.now_ms >= case.directory.expires_at_ms and not case.stop:
         yield Code.VIEW_STALE
     answers_withdrawal = presented.block.event_type is EventType.WITHDRAWAL_ACKNOWLEDGED
     if not answers_withdrawal and not presented.resumed and case.view.case_held(presented.block.case_handle):
@@ -164,8 +165,7 @@ def waiting(case: Matter) -> Iterator[Code]:
 def missing(case: Matter, codes: Collection[Code]) -> Missing:
     """Return what an event that waits for these reasons waits for; an earlier event of its case is not said here.
 
-    A time that its own signature names is exact. The node's floor of time may move either way: it is looked at again
-    after a while.
+    The time that its own signature names is exact.
     """
     version, at_ms = 0, 0
     if Code.DIRECTORY_NEWER in codes:
@@ -173,8 +173,7 @@ def missing(case: Matter, codes: Collection[Code]) -> Missing:
     if Code.VIEW_STALE in codes:
         version = max(version, case.directory.version + 1)
     if Code.CLOCK_SKEW in codes:
-        own_ms = case.signed_ms - case.skew_ms
-        at_ms = own_ms if own_ms > case.now_ms else case.now_ms + LOOK_AGAIN_MS
+        at_ms = case.signed_ms - case.skew_ms
     return Missing(version, at_ms)
 
 
@@ -212,7 +211,7 @@ def recipient_key(case: Matter) -> Iterator[Code]:
         yield Code.KEY_REVOKED
     life_hours = case.policy.max_message_life_hours if case.point is Point.INGRESS else 0
     kept_ms = (case.policy.directory_grace_hours + life_hours) * HOUR_MS
-    if not key.not_before_ms - case.skew_ms <= case.clock_ms < key.not_after_ms + kept_ms:
+    if not key.not_before_ms - case.skew_ms <= case.now_ms < key.not_after_ms + kept_ms:
         yield Code.KEY_EXPIRED
 
 
@@ -262,7 +261,7 @@ def departure(case: Matter) -> Iterator[Code]:
     if case.presented.block.event_type is EventType.DEPARTURE_AUTHORISED and case.point is Point.EGRESS:
         evidence = case.presented.consent
         of_age_ms = minor_until(evidence.record) if evidence else None
-        minor = of_age_ms is not None and of_age_ms > case.clock_ms
+        minor = of_age_ms is not None and of_age_ms > case.now_ms
         yield from gaps_from_facts(case.known.facts if case.known else (), minor=minor)
 
 
@@ -364,7 +363,7 @@ def review(case: Matter) -> Iterator[Code]:
 def _circumstances(case: Matter, claim: BasisClaim) -> Circumstances:
     """Weigh with the rules of the sender's country, at both gates alike."""
     policy = case.directory.policies.get(case.sender.country)
-    return Circumstances(policy, case.view.denials(claim.record.subject_ref), case.clock_ms)
+    return Circumstances(policy, case.view.denials(claim.record.subject_ref), case.now_ms)
 
 
 def consent(case: Matter) -> Decision:
@@ -372,4 +371,4 @@ def consent(case: Matter) -> Decision:
     evidence = case.presented.consent
     request = request_for(case.presented.block, case.known.subject_ref if case.known else None)
     records = [evidence] if evidence else []
-    return decide(request, records, case.directory, case.policy, case.clock_ms, known=case.known_consent)
+    return decide(request, records, case.directory, case.policy, case.now_ms, known=case.known_consent)

@@ -74,13 +74,6 @@ class AddDisclosure:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteTime:
-    """A verified signed time (ms UTC): from now on the clock is not behind it."""
-
-    signed_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class BindConsent:
     """Remember in which case a consent let something pass: it serves that one alone."""
 
@@ -88,7 +81,7 @@ class BindConsent:
     case_handle: CaseHandle
 
 
-Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteTime | NoteAnswer | BindConsent
+Effect = RecordConsent | MarkWithdrawn | AddReferralFact | AddDisclosure | NoteAnswer | BindConsent
 
 
 @dataclass(frozen=True, slots=True)

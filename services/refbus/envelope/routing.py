@@ -1,7 +1,7 @@
 """What gates and the recipient do first: open the routing box, then find out whether its sender says so.
 
 Order: expiry, stanza, box, directory, key, both signatures. Whatever fails in the cryptography gives OPEN_FAILED and no
-more; failures that come from the directory say which, since a person must act on them.
+more; failures that come from the directory say which, since a person must act on them. A stop has no expiry.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import Directory, DirectoryHistory, Organisation, OrgStatus, SigningKey
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.vocabulary import STOPS
@@ -30,6 +31,8 @@ from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.message import decode_block
 
 _HOUR_MS: Final = 3_600_000
+_BY_CLOCK: Final = frozenset({Code.MESSAGE_EXPIRED, Code.MESSAGE_LIFE_TOO_LONG, Code.KEY_EXPIRED})
+"""Refusals of which only a clock says that they are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,20 @@ def receive(
 ) -> Authenticated:
     """Run all steps of this module in their order. Raises what `check_expiry`, `open_routing`, `authenticate` raise.
 
-    What has run out is opened only to see whether it is a stop, which counts all the same.
+    What has run out is opened only to see whether it is a stop, which counts all the same. By a clock that is behind
+    the directory nothing is refused for its time: that is UncheckableError CLOCK_SKEW.
     """
+    try:
+        return _received(envelope, keys, directories, now_ms)
+    except UntrustedError as error:
+        if error.code in _BY_CLOCK and now_ms < directories.latest.published_at_ms - CLOCK_SKEW_MS:
+            raise UncheckableError(Code.CLOCK_SKEW, "this clock is behind the directory") from None
+        raise
+
+
+def _received(
+    envelope: Envelope, keys: Sequence[KemPrivate], directories: DirectoryHistory, now_ms: int
+) -> Authenticated:
     over: UntrustedError | None = None
     try:
         check_expiry(envelope.header, directories.latest, now_ms)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from refbus.bus.port import Reader
+from refbus.clock import Clock
 from refbus.errors import RefbusError
 from refbus.node.consuming import Consumer
 
@@ -36,27 +37,33 @@ class Watchdog:
     readers: Mapping[str, Reader]
     store: Testable
     patience_ms: int
-    now_ms: Callable[[], int]
+    clock: Clock
     lag: dict[str, int] = field(default_factory=dict)
     progress_ms: int = 0
     _positions: tuple[int, ...] = ()
+    _moved_ms: int | None = None
 
     def look(self) -> bool:
         """Return whether the service stands still and must end."""
-        now_ms = self.now_ms()
+        steady_ms = self.clock.steady_ms()
         positions = tuple(consumer.next_offset for consumer in self.consumers)
         try:
             ends = [self.readers[consumer.topic].end_offset() for consumer in self.consumers]
             self.store.self_test()
         except RefbusError as error:
             _log.warning("not watching: %s", error.code)
-            self.progress_ms = now_ms
+            self._moved(steady_ms)
             return False
         topics = [consumer.topic for consumer in self.consumers]
         self.lag = {topic: max(0, end - at) for topic, end, at in zip(topics, ends, positions, strict=True)}
         if positions != self._positions or not any(self.lag.values()):
-            self._positions, self.progress_ms = positions, now_ms
-        return now_ms - self.progress_ms >= self.patience_ms
+            self._positions = positions
+            self._moved(steady_ms)
+        return self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms
+
+    def _moved(self, steady_ms: int) -> None:
+        """Note that the service is not standing still now."""
+        self._moved_ms, self.progress_ms = steady_ms, self.clock.now_ms()
 
     def at_the_end(self) -> bool:
         """Whether there is nothing to read in any source now; False when the broker does not answer."""

@@ -19,6 +19,8 @@ from refbus.store.tables import outgoing
 
 READY = "READY"
 AWAITING = "AWAITING"
+FAR_MS = 7_200_000
+"""No row is put off for longer than an hour: one that is by two is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ _AGAIN = Prepared(
     select(*_COLUMNS)
     .where(
         outgoing.c.state == AWAITING,
-        outgoing.c.next_attempt_ms <= bindparam("now"),
+        (outgoing.c.next_attempt_ms <= bindparam("now")) | (outgoing.c.next_attempt_ms > bindparam("far")),
         outgoing.c.destination == bindparam("to"),
     )
     .order_by(outgoing.c.next_attempt_ms)
@@ -112,9 +114,9 @@ def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: in
 
 
 def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
-    """Return AWAITING rows whose receipt is overdue."""
+    """Return AWAITING rows whose receipt is overdue, and those put off further than anything is: a clock was wrong."""
     with store.database.reading() as connection:
-        rows = _AGAIN.once(connection, {"to": destination, "now": now_ms, "most": most}).all()
+        rows = _AGAIN.once(connection, {"to": destination, "now": now_ms, "far": now_ms + FAR_MS, "most": most}).all()
     return [_waiting(store, destination, row) for row in rows]
 
 

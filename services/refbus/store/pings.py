@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
+from refbus.store.outgoing import FAR_MS
 from refbus.store.tables import ping
 
 
@@ -21,9 +22,10 @@ class WaitingPing:
 
 
 def due(connection: Connection, now_ms: int, most: int) -> list[WaitingPing]:
-    """Return pings whose time has come, oldest first."""
+    """Return pings whose time has come, oldest first; one that is put off further than any is counts as due."""
     columns = (ping.c.id, ping.c.organisation, ping.c.kind, ping.c.message_id, ping.c.attempts)
-    rows = connection.execute(select(*columns).where(ping.c.next_attempt_ms <= now_ms).order_by(ping.c.id).limit(most))
+    come = (ping.c.next_attempt_ms <= now_ms) | (ping.c.next_attempt_ms > now_ms + FAR_MS)
+    rows = connection.execute(select(*columns).where(come).order_by(ping.c.id).limit(most))
     return [WaitingPing(*row) for row in rows]
 
 

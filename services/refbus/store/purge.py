@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, func, insert, select, update
 
 from refbus.store.prepared import Prepared
 from refbus.store.tables import deadline, fact, hold, quarantine, record, tally
+
+SHARE: Final = 20
+"""One run deletes at most one row of so many of a table."""
+LEAST: Final = 200
+"""So many rows may always go, however small the table is."""
 
 
 def _delete_at(table: Table) -> Prepared:
@@ -22,15 +27,22 @@ _DROP_RECORD = _delete_at(record)
 
 
 def purge(connection: Connection, now_ms: int, most: int = 2_000) -> int:
-    """Delete what is past its time at `now_ms` (UTC ms) and move its counts into the tally.
+    """Delete some of what is past its time at `now_ms` (UTC ms), oldest first, and move its counts into the tally.
 
-    Of each kind at most `most` rows, so that a flood of long ago takes nobody's time now; returns how many rows went.
+    Of each kind at most `most` rows, so that a flood of long ago takes nobody's time now, and at most a share, so that
+    a clock that is wrong costs no more than that before it is noticed; returns how many rows went.
     """
+    facts, deadlines = (_share(connection, table, most) for table in (fact, deadline))
     return (
-        _records(connection, now_ms, most)
-        + _rows(connection, fact.c.keep_until_ms, (fact.c.kind, fact.c.fact_key), now_ms, most)
-        + _rows(connection, deadline.c.keep_until_ms, (deadline.c.course_key,), now_ms, most)
+        _records(connection, now_ms, _share(connection, record, most))
+        + _rows(connection, fact.c.keep_until_ms, (fact.c.kind, fact.c.fact_key), now_ms, facts)
+        + _rows(connection, deadline.c.keep_until_ms, (deadline.c.course_key,), now_ms, deadlines)
     )
+
+
+def _share(connection: Connection, table: Table, most: int) -> int:
+    rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    return min(most, max(LEAST, rows // SHARE))
 
 
 def _records(connection: Connection, now_ms: int, most: int) -> int:
@@ -48,7 +60,7 @@ def _records(connection: Connection, now_ms: int, most: int) -> int:
 def _rows(connection: Connection, until: Column[int], key: tuple[Column[Any], ...], now_ms: int, most: int) -> int:
     """Delete rows of a table, named by their key, whose time is over."""
     names = [column.name for column in key]
-    rows = connection.execute(select(*key).where(until <= now_ms).limit(most)).all()
+    rows = connection.execute(select(*key).where(until <= now_ms).order_by(until).limit(most)).all()
     if rows:
         this = [column == bindparam(f"its_{column.name}") for column in key]
         values = [{f"its_{name}": value for name, value in zip(names, row, strict=True)} for row in rows]

@@ -163,6 +163,7 @@ class Changes:
     settings: dict[str, bytes] = field(default_factory=dict)
     unkept: int = 0  # stopped records whose bytes were not kept for want of room; not written, counted
     refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
+    urgent_held: int = 0  # urgent events that were held; counted
     loud: list[str] = field(default_factory=list)  # what was let through and nobody may overlook; counted like them
 
     def __bool__(self) -> bool:

@@ -190,6 +190,16 @@ ALERTS: tuple[Alert, ...] = (
         "The clock of this machine is behind what the directory or the own gate signed: compare it with another.",
     ),
     Alert(
+        "RefbusEmergencyHeld",
+        metrics.GATE_EMERGENCIES_HELD,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "An urgent event is held, mostly since its sender's clock is wrong: the log says whose. Call them.",
+        "",
+        "1h",
+    ),
+    Alert(
         "RefbusClockJumped",
         metrics.CLOCK_JUMP,
         "> 0",

@@ -249,6 +249,19 @@ CLOCK_FORGETTING_HELD = Metric(
     _ALL,
     "1 while nothing is forgotten, because the clock jumped or started less than a day ago, or the directory expired.",
 )
+GATE_FORGOTTEN = Metric(
+    "refbus_gate_forgotten_rows_total",
+    Kind.COUNTER,
+    _GATE,
+    "Rows that the gate deleted because their time is over: at most a twentieth of a table in an hour.",
+)
+GATE_EMERGENCIES_HELD = Metric(
+    "refbus_gate_emergencies_held_total",
+    Kind.COUNTER,
+    _GATE,
+    "Urgent events, of priority EMERGENCY or a disclosure in an emergency, that were held: call their sender.",
+    {"direction": Direction},
+)
 GATEWAY_OUTBOX_WAITING = Metric(
     "refbus_gateway_outbox_waiting_records",
     Kind.GAUGE,

@@ -164,7 +164,7 @@ def _referral(line: ReferralLine, events: list[EventLine]) -> dict[str, Any]:
 def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_full: bool) -> list[str]:
     from refbus.explain.hearing import sender_step
     from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
-    from refbus_gateway.views import NEXT, Hop
+    from refbus_gateway.views import Hop, next_step
 
     by_them = {Hop.WAITS_THERE, Hop.NOT_TAKEN_IN}
     state = state_text(line.view.status, session.language)
@@ -175,7 +175,7 @@ def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_
     for each in events if in_full else events[-1:]:
         codes = f" {' '.join(each.codes)}" if each.codes else ""
         texts.append(f"    {each.event.block.event_type:24} {each.hop}{codes} since {time_text(each.since_ms)}")
-        texts.append(f"        {NEXT[each.hop]}")
+        texts.append(f"        {next_step(each)}")
         texts.extend(f"        {sender_step(code)}" for code in each.codes if each.hop in by_them)
     return texts
 

@@ -117,13 +117,19 @@ def add(
     return int(row_id)
 
 
+FAR_MS = 7_200_000
+"""No row is put off for longer than an hour: one that is by two is due."""
+
+
 def due(tx: Transaction, now_ms: int, limit: int = 200, *, nos_only: bool = False) -> list[OutboxRow]:
     """Return the rows to produce now: withdrawals first, then the others, in the order in which they were made.
 
     An event of a referral is not among them while the broker has not taken an earlier one, due or not; a withdrawal
-    waits for none. `nos_only`: only withdrawals.
+    waits for none. `nos_only`: only withdrawals. A row that is put off further than any is counts as due: a clock was
+    wrong.
     """
-    query = _ROWS.where(outbox.c.state == RowState.READY, outbox.c.next_ms <= now_ms)
+    come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_MS)
+    query = _ROWS.where(outbox.c.state == RowState.READY, come)
     no = _is_withdrawal()
     query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken())
     return [_row(row) for row in tx.connection.execute(query.order_by(no.desc(), outbox.c.id).limit(limit))]

@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 from refbus.clock import CLOCK_SKEW_MS
-from refbus.clock.judge import QUIET_MS, SETTLE_MS
+from refbus.clock.judge import EARLIEST_MS, LATEST_MS, QUIET_MS, SETTLE_MS
+from refbus.core.bounds import TIME_MS
 from refbus.errors import Code
 from support.clocks import DAY_MS, HOUR_MS, Machine
 
 YEARS = 5 * 365
+
+
+def test_the_judge_believes_no_time_that_the_bus_cannot_carry() -> None:
+    """The first and last time of the judge are those of every record."""
+    assert (TIME_MS.low, TIME_MS.high) == (EARLIEST_MS, LATEST_MS)
+    assert Machine(off_ms=-(10**13)).clock.now_ms() == EARLIEST_MS
+    assert Machine(off_ms=10**13).clock.now_ms() == LATEST_MS
 
 
 def machine(folder: Path | None = None) -> Machine:

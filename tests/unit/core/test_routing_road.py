@@ -12,7 +12,6 @@ from refbus.core.verdicts import (
     AddReferralFact,
     BindConsent,
     Forward,
-    NoteTime,
     Point,
     RecordConsent,
 )
@@ -71,7 +70,6 @@ def test_a_request_leaves_with_everything_the_node_must_remember() -> None:
             BindConsent(CONSENT_ID, HANDLE),
             AddReferralFact(REFERRAL, HANDLE, SUBJECT, fact, minor=False),
             AddDisclosure(REFERRAL, CONSENT_ID, COLLECTOR, PARTY),
-            NoteTime(NOW_MS - 1000),
         ),
     )
     assert (verdict.outcome, verdict.codes) == (Outcome.FORWARDED, ())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from refbus.core.ids import CaseHandle, KeyId
 from refbus.core.verdicts import (
     Duplicate,
     Forward,
     MarkWithdrawn,
-    NoteTime,
     Refuse,
 )
+from refbus.core.vocabulary import STOPS, EventType
 from refbus.errors import Code
 from support.consents import (
     COLLECTOR,
@@ -47,35 +49,32 @@ def test_a_gate_of_origin_whose_clock_is_ahead_is_held_too() -> None:
     held(into(passed(presented(), hour=NOW_HOUR + 1)), Code.CLOCK_SKEW)
 
 
-def test_a_node_whose_own_clock_fell_back_holds_everything() -> None:
-    """A time that was signed and accepted before is ahead of this clock."""
+def test_no_signed_time_moves_the_time_of_a_gate() -> None:
+    """Whatever times a gate accepted before, the next event is judged by the gate's own time alone."""
     node = MemoryNode("kz")
-    node.newest_signed_ms = NOW_MS + SKEW_MS + 1
-    held(out(node=node), Code.CLOCK_SKEW)
+    assert isinstance(out(presented(block(occurred_at_ms=NOW_MS + SKEW_MS)), node=node), Forward)
+    held(out(presented(block(E.CONSENT_GRANTED, occurred_at_ms=NOW_MS + 2 * SKEW_MS)), node=node), Code.CLOCK_SKEW)
+    request = presented(block(event_id=event_id("later"), occurred_at_ms=NOW_MS), named="later")
+    assert Code.CLOCK_SKEW not in out(request, node=node, now=NOW_MS - SKEW_MS).codes
 
 
-def test_the_clock_is_never_behind_a_signed_time() -> None:
-    """Within the tolerance the newer time decides on expiry."""
-    node = MemoryNode("kz")
-    node.newest_signed_ms = (NOW_HOUR + 1) * HOUR_MS
-    verdict = out(presented(header=header(expires_at_hour=NOW_HOUR + 1)), now=node.newest_signed_ms - 1, node=node)
-    assert verdict.codes == (Code.MESSAGE_EXPIRED,)
+KINDS = sorted(STOPS)
 
 
-def test_only_newer_times_are_noted() -> None:
-    """An older event does not turn the clock back."""
-    node = MemoryNode("kz")
-    node.newest_signed_ms = NOW_MS
-    assert not any(isinstance(effect, NoteTime) for effect in out(node=node).effects)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("years", [-50, -1, 1, 50, 5 / 8766])
+def test_no_clock_holds_or_refuses_a_stop(kind: EventType, years: float) -> None:
+    """What takes something back meets no rule of clocks at either gate, whatever its sender's clock said."""
+    at_ms = NOW_MS + int(years * 8766 * HOUR_MS)
+    event = presented(block(kind, occurred_at_ms=at_ms), header=header(expires_at_hour=max(1, at_ms // HOUR_MS + 48)))
+    stale = dataclasses.replace(FED.directory, expires_at_ms=NOW_MS)
+    for fed in (FED, dataclasses.replace(FED, history=type(FED.history)((stale,)))):
+        kz, uz = sent()
+        for verdict in (out(event, fed, node=kz), into(passed(event, hour=at_ms // HOUR_MS), fed, node=uz)):
+            assert BY_CLOCK.isdisjoint(verdict.codes)
 
 
-def test_no_sender_can_push_the_clock_on_for_ever() -> None:
-    """The tolerance is measured from this machine's clock, so times do not climb step by step."""
-    node = MemoryNode("kz")
-    out(presented(block(occurred_at_ms=NOW_MS + SKEW_MS)), node=node)
-    next_step = presented(block(E.CONSENT_GRANTED, occurred_at_ms=NOW_MS + 2 * SKEW_MS))
-    held(out(next_step, node=node), Code.CLOCK_SKEW)
-    assert node.newest_signed_ms == NOW_MS + SKEW_MS
+BY_CLOCK = {Code.CLOCK_SKEW, Code.MESSAGE_EXPIRED, Code.MESSAGE_LIFE_TOO_LONG, Code.VIEW_STALE, Code.DIRECTORY_TOO_OLD}
 
 
 def test_a_newer_directory_is_fetched_first() -> None:

@@ -216,8 +216,9 @@ def test_an_event_that_was_opened_in_vain_is_looked_at_more_and_more_rarely(
     """Where no time can be named, a day of looking every second opens it a few dozen times at most."""
     world.outbox("kz", world.event("first"))
     world.settle()
-    world.now_ms -= HOUR_MS  # the clock is set back behind what was signed: the floor of time holds everything
-    world.outbox("kz", world.event("second", occurred_at_ms=world.now_ms, respond_by_ms=None))
+    world.now_ms -= 2 * HOUR_MS  # the clock is behind the directory: what lives too long by it is held
+    block = world.block("second", occurred_at_ms=world.now_ms, respond_by_ms=None)
+    world.outbox("kz", sealed(world.fed, block, expires_at_hour=NOW_HOUR + 721))
     world.settle()
     assert world.nodes["kz"].balance().total(Outcome.HELD) == 1
     openings, started = Openings(world, monkeypatch), world.now_ms
@@ -225,11 +226,11 @@ def test_an_event_that_was_opened_in_vain_is_looked_at_more_and_more_rarely(
     for minute in range(24 * 60):
         world.now_ms = started + minute  # time hardly moves: only the pauses of the gate count
         world.nodes["kz"].redecider.holds()
-    assert openings.number == 0
+    assert openings.number <= 1
     for minute in range(50):
         world.now_ms = behind + minute * 60_000
         world.nodes["kz"].redecider.holds()
-    assert 1 <= openings.number <= 6
+    assert 2 <= openings.number <= 7
 
 
 def test_at_its_deadline_an_event_ends_whatever_it_waits_for(world: World) -> None:

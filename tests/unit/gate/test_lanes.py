@@ -56,7 +56,7 @@ def test_a_failure_parks_its_lane_alone() -> None:
     """Nothing of the lane is sent until its back-off is over; other lanes go on."""
     lanes = held(row(1, b"a"), row(2, b"b"))
     assert sent(lanes) == [1, 2]
-    lanes.failed(row(1, b"a"), now_ms=1000)
+    lanes.failed(row(1, b"a"), steady_ms=1000)
     lanes.delivered(row(2, b"b"))
     lanes.add(row(3, b"a"))
     lanes.add(row(4, b"b"))
@@ -69,8 +69,8 @@ def test_after_a_failure_rows_go_singly_until_one_arrives() -> None:
     """So that one record that the broker refuses does not take its wave with it for ever."""
     lanes = held(row(1), row(2))
     assert sent(lanes) == [1, 2]
-    lanes.failed(row(1), now_ms=0)
-    lanes.failed(row(2), now_ms=0)
+    lanes.failed(row(1), steady_ms=0)
+    lanes.failed(row(2), steady_ms=0)
     lanes.refill(b"lane", [row(1), row(2), row(3)], complete=True)
     assert sent(lanes) == [1]
     lanes.delivered(row(1))
@@ -81,7 +81,7 @@ def test_a_report_after_a_failure_in_its_lane_does_not_count() -> None:
     """What arrived behind a failed row is sent again, so that the order at the reader is whole."""
     lanes = held(row(1), row(2))
     assert sent(lanes) == [1, 2]
-    lanes.failed(row(1), now_ms=0)
+    lanes.failed(row(1), steady_ms=0)
     assert not lanes.delivered(row(2))
     lanes.refill(b"lane", [row(1), row(2)], complete=True)
     assert sent(lanes) == [1]
@@ -106,7 +106,7 @@ def test_new_rows_wait_for_older_ones_in_the_store() -> None:
     """While the store has more of a parked lane than was read, new rows are not taken up before them."""
     lanes = held(row(1))
     assert sent(lanes) == [1]
-    lanes.failed(row(1), now_ms=0)
+    lanes.failed(row(1), steady_ms=0)
     lanes.refill(b"lane", [row(1)], complete=False)
     lanes.add(row(9))
     assert sent(lanes) == [1]
@@ -121,7 +121,7 @@ def test_a_parked_lane_takes_no_memory() -> None:
     """A border that is down for a week does not fill the pump's memory."""
     lanes = held(*(row(number) for number in range(1, 50)))
     for each in list(lanes.sendable()):
-        lanes.failed(each, now_ms=0)
+        lanes.failed(each, steady_ms=0)
     assert len(lanes) == 0
     lanes.refill(b"lane", [], complete=True)
     lanes.add(row(50))

@@ -9,6 +9,7 @@ import pytest
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.harness import WorkerSettings, create_app
 from refbus.bus.memory import MemoryBus
+from refbus.clock import Clock
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.keyfile import MEMORY_KIB
@@ -76,7 +77,7 @@ def watchdog(world: World) -> Watchdog:
     """Return the watchdog of kz with a patience of ten seconds."""
     kz = world.nodes["kz"]
     readers = {topic: kz.bus.reader(topic) for topic in kz.consumers}
-    return Watchdog(list(kz.consumers.values()), readers, kz.store, 10_000, world.now)
+    return Watchdog(list(kz.consumers.values()), readers, kz.store, 10_000, Clock.of(world.now))
 
 
 def test_the_watchdog_ends_a_gate_that_stands_still(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,23 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Give a world."""
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    """Give a world, and close the agency's gateway at the end."""
+    made = World(tmp_path)
+    yield made
+    for gateway in _OPEN:
+        gateway.close()
+    _OPEN.clear()
+
+
+_OPEN = list[Gateway]()
+
+
+def agency(world: World, clock: Clock | None = None) -> Gateway:
+    """Open the agency's gateway, by the world's clock or another."""
+    gateway = open_gateway(world.home(AGENCY), PASSPHRASE, clock or world.clock)
+    _OPEN.append(gateway)
+    return gateway
 
 
 def heartbeat(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> bytes:
@@ -55,25 +70,25 @@ def hear(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> None:
     world.sync(gateway)
 
 
-@pytest.mark.parametrize("at_ms", [NOW_MS + 20 * DAY_MS, NOW_MS + 400 * DAY_MS, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("at_ms", [NOW_MS + 20 * DAY_MS, NOW_MS + 400 * DAY_MS, NOW_MS + 150 * 365 * DAY_MS])
 def test_a_notice_with_a_time_ahead_stops_no_office(world: World, at_ms: int) -> None:
     """A time that the own gate signed is told when it is ahead; the office works on by its own clock, and reopens."""
-    kz = world.gateway(AGENCY)
+    kz = agency(world)
+    world.sync(kz)
     hear(world, kz, at_ms)
     assert kz.now_ms() == world.clock()
     kz.directory()
     assert "CLOCK_SKEW" in alarm_codes(kz)
-    kz.close()
-    again = open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+    again = agency(world)
     assert again.now_ms() == world.clock()
     again.directory()
     assert (home_health(again).heartbeat_ms or 0) <= again.now_ms()
-    again.close()
 
 
 def test_a_time_of_another_countrys_gate_is_no_evidence(world: World) -> None:
     """What the gate of another country signs is not even compared with this clock."""
-    kz = world.gateway(AGENCY)
+    kz = agency(world)
+    world.sync(kz)
     hear(world, kz, NOW_MS + 400 * DAY_MS, UZ)
     assert kz.clock.standing().gate_ms is None
     assert "CLOCK_SKEW" not in alarm_codes(kz)
@@ -82,20 +97,19 @@ def test_a_time_of_another_countrys_gate_is_no_evidence(world: World) -> None:
 @pytest.mark.parametrize("floor_ms", [NOW_MS + 400 * DAY_MS, 2**62])
 def test_a_home_with_a_poisoned_floor_heals(world: World, floor_ms: int) -> None:
     """A home in which an older version kept an impossible time opens and works."""
-    kz = world.gateway(AGENCY)
+    kz = agency(world)
+    world.sync(kz)
     with kz.store.write() as tx:
         tx.put_int("clock-floor", floor_ms)
-    kz.close()
-    again = open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+    again = agency(world)
     again.directory()
     assert again.now_ms() == world.clock()
-    again.close()
 
 
 def moved(world: World, wrong: list[int]) -> Gateway:
     """Return the agency with a wall clock that `wrong` moves, and a monotonic clock that is right."""
     sources = Sources(lambda: world.clock() + wrong[0], world.clock, "one")
-    gateway = open_gateway(world.home(AGENCY), PASSPHRASE, Clock(sources, world.home(AGENCY).path))
+    gateway = agency(world, Clock(sources, world.home(AGENCY).path))
     world.sync(gateway)
     return gateway
 

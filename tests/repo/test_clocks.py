@@ -1,0 +1,116 @@
+"""One place reads the machine's clock, and nothing measures a duration by it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.tree import ROOT, project_files
+
+SERVICES = project_files("services", suffix=".py")
+CLOCK = ROOT / "services" / "refbus" / "clock"
+WALL = {
+    "time.time",
+    "time.time_ns",
+    "datetime.now",
+    "datetime.utcnow",
+    "datetime.today",
+    "date.today",
+    "datetime.datetime.now",
+    "datetime.datetime.utcnow",
+    "datetime.date.today",
+}
+"""Calls that read the machine's clock."""
+AGES = {
+    "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
+    "services/refbus/core/routing_rules.py": "signed times are compared, not measured",
+    "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",
+    "services/refbus_auditor/cosigning.py": "a quorum in the store; one in the future is due now",
+    "services/refbus_gateway/door.py": "since when the log is silent, across starts; an alarm that is late by a jump",
+    "services/refbus_gateway/intake.py": "since when a record waits, across starts; one from the future is due now",
+    "services/refbus_gateway/outgoing.py": "a withdrawal goes out daily, across starts; one in the future is due now",
+    "services/refbus_gateway/proving.py": "a record's age by the broker's time; far in the future counts as old",
+    "services/refbus_gateway/withdrawals.py": "when a no was last tried, across starts; far off either way is due now",
+    "services/refbus_gate/upkeep.py": "the last heartbeat in the store; one in the future is due now",
+}
+"""Where a difference of wall times is compared, and why: it must outlive a start, and the future does no harm."""
+
+
+def name_of(path: Path) -> str:
+    """Return the path inside the project."""
+    return str(path.relative_to(ROOT))
+
+
+def readings(tree: ast.AST) -> list[int]:
+    """Return the lines that read the machine's clock."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL]
+    named = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "time"
+        and any(alias.name in {"time", "time_ns"} for alias in node.names)
+    ]
+    return sorted(node.lineno for node in (*calls, *named))
+
+
+def durations(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines that compare how much wall time has passed: a difference with a `now_ms`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            if any(_is_difference(part) for side in sides for part in ast.walk(side)):
+                yield node.lineno
+
+
+def _is_difference(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and "now_ms" in ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=name_of)
+def test_only_the_clock_reads_the_clock(path: Path) -> None:
+    """Services read the machine's clock in `refbus.clock` alone; everything else is given the time that counts."""
+    found = readings(ast.parse(path.read_text(encoding="utf-8")))
+    assert found == [] or path.is_relative_to(CLOCK)
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=name_of)
+def test_durations_run_on_the_monotonic_clock(path: Path) -> None:
+    """No service compares a difference of wall times, but where it must outlive a start and the reason is given."""
+    found = list(durations(ast.parse(path.read_text(encoding="utf-8"))))
+    assert found == [] or path.is_relative_to(CLOCK) or name_of(path) in AGES
+
+
+def test_the_reasons_are_needed() -> None:
+    """No module stands among the exceptions that has no such comparison."""
+    needed = {name_of(path) for path in SERVICES if list(durations(ast.parse(path.read_text(encoding="utf-8")))) != []}
+    assert set(AGES) <= needed
+
+
+@pytest.mark.parametrize(
+    "planted",
+    ["import time\nx = time.time()", "from time import time_ns", "from datetime import datetime\nx = datetime.now()"],
+)
+def test_a_planted_reading_is_found(planted: str) -> None:
+    """The rule is alive: each way to read the clock is found."""
+    assert readings(ast.parse(planted)) != []
+
+
+@pytest.mark.parametrize("planted", ["now_ms - last_ms >= WAIT", "abs(self.now_ms() - last) < 5"])
+def test_a_planted_duration_is_found(planted: str) -> None:
+    """The rule is alive: a wait that is measured by wall time is found."""
+    assert list(durations(ast.parse(planted))) != []
+
+
+def test_the_bound_between_clocks_is_one_constant() -> None:
+    """Ten minutes between two honest clocks are written down once."""
+    written = [
+        name_of(path)
+        for path in SERVICES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == 600_000 and type(node.value) is int
+    ]
+    assert written == ["services/refbus/clock/judge.py"]
