@@ -47,7 +47,7 @@ def log_check(paths: FederationPaths, places: tuple[str, ...], policy_file: Path
     lines = [f"{path}: {'in the log' if path in found else 'NOT in the log'}" for path, _ in files]
     unseen = [told for log in logs for told in log.unseen(files)]
     lines += [f"{told.path}: entry {told.index} is UNKNOWN here, SHA-256 {told.sha256.hex()}" for told in unseen]
-    say(*lines or ["the repository has no metadata file: nothing was compared"])
+    say(*lines, *([] if files else ["the repository has no metadata file: nothing was compared"]))
     if proofs is not None:
         _write(proofs, files, found)
     if unseen or not files or len(found) < len(files):
