@@ -101,7 +101,8 @@ class Auditor:
             )
         self.threads.start("directory", lambda stop: self.follower.run(stop, lambda: None))
         self.threads.start("federation", self.core.inbound.run)
-        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end))
+        watch = partial(self.meters.watching, self.watchdog)
+        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end, watch))
         admin = confluent.admin(self.addresses[settings.country])
         for topic, consumer in self.consumers.items():
             consumer.start(admin.group_offset(self.group, topic))

@@ -64,3 +64,8 @@ class Meters:
         """Show lag and since when nothing moved."""
         self._metrics.put(metric.AUDITOR_LAG, sum(watchdog.lag.values()))
         self._metrics.since(metric.AUDITOR_PROGRESS_AGE, watchdog.progress_ms or None)
+
+    def watching(self, watchdog: Watchdog) -> None:
+        """Show since when nobody watches, and since when a transaction is open."""
+        self._metrics.since(metric.WATCH_AGE, watchdog.seen_ms or None)
+        self._metrics.since(metric.OPEN_TRANSACTION_AGE, watchdog.open_since_ms)

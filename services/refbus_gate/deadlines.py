@@ -41,38 +41,48 @@ _TURNS = 4
 
 @dataclass(frozen=True, slots=True)
 class Timekeeper:
-    """Tells what is due. `caught_up`: whether all inputs are read to their end, since an answer may wait among them."""
+    """Tells what is due. `read_until_ms`: up to when (UTC ms) all inputs are read, None when that is not known.
+
+    What became due later is not told yet: an answer may wait among what was not read.
+    """
 
     core: GateCore
     own: Source
-    caught_up: Callable[[], bool]
+    read_until_ms: Callable[[], int | None]
 
     def tell(self) -> int:
         """Tell the steps whose time has come, each in the transaction that remembers it; return how many."""
         count, parts = 0, self.core.parts
         for _ in range(_TURNS):
-            if not self._due() or not self.caught_up():
+            until_ms = self.read_until_ms() if self.waits() else None
+            if until_ms is None:
                 break
             with self.core.turn:
-                batch, due = self.core.batch(self.own), self._due()
+                batch, due = self.core.batch(self.own), self._due(until_ms)
+                if not due:  # what waits became due after that moment
+                    continue
                 view = View(parts.store, parts.keys.country, Point.EGRESS, [], [each.referral_id for each in due])
                 work = Work(parts.store, parts.keys.country)
                 for timetable in due:
-                    count += self._course(_Telling(self.core, batch, view, work), timetable)
+                    count += self._course(_Telling(self.core, batch, view, work), timetable, until_ms)
                 self.core.write(view, work, batch.now_ms)
         return count
 
-    def _due(self) -> list[Timetable]:
+    def waits(self) -> bool:
+        """Whether a step has to be told now."""
+        return bool(self._due(self.core.parts.now_ms()))
+
+    def _due(self, until_ms: int) -> list[Timetable]:
         parts = self.core.parts
         with parts.store.database.reading() as connection:
-            return [Timetable.parse(each) for each in read_due(connection, parts.store, parts.now_ms(), _MOST)]
+            return [Timetable.parse(each) for each in read_due(connection, parts.store, until_ms, _MOST)]
 
-    def _course(self, telling: _Telling, timetable: Timetable) -> int:
+    def _course(self, telling: _Telling, timetable: Timetable, until_ms: int) -> int:
         """Tell the due steps of one course, in order; an expiry ends what was due behind it."""
         view, batch = telling.view, telling.batch
         known = view.referral(timetable.referral_id)
         steps = [] if known is None else steps_in(known, batch.directories.latest)
-        due = [step for step in steps if step.at_ms <= batch.now_ms and step_id(step) not in timetable.told]
+        due = [step for step in steps if step.at_ms <= until_ms and step_id(step) not in timetable.told]
         count = 0
         for step in due:
             if known is None:

@@ -35,6 +35,7 @@ from refbus_gate.core import GateCore, GateParts, Took, sources_of
 from refbus_gate.deadlines import Timekeeper
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
+from refbus_gate.lateness import Lateness
 from refbus_gate.meters import Meters
 from refbus_gate.pinging import Pinger
 from refbus_gate.pump import LINGER_S, Pump, PumpSettings
@@ -75,6 +76,7 @@ class Gate:
     redecider: Redecider = field(init=False)
     upkeep: Upkeep = field(init=False)
     timekeeper: Timekeeper = field(init=False)
+    lateness: Lateness = field(init=False)
     pinger: Pinger = field(init=False)
     watchdog: Watchdog = field(init=False)
     threads: Threads = field(init=False)
@@ -138,6 +140,7 @@ class Gate:
         if self.follower.caught_up.is_set():
             self.upkeep.heartbeats()
         self.timekeeper.tell()
+        self.lateness.note(whole=not self.timekeeper.waits())
         if self._forgot_ms is None or steady_ms - self._forgot_ms >= _FORGET_MS:
             self._forgot_ms = steady_ms
             self.upkeep.forget()
@@ -186,7 +189,8 @@ class Gate:
             int(settings.heartbeat_s * 1000),
             self.meters.forgot,
         )
-        self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._caught_up)
+        self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._read_until_ms)
+        self.lateness = Lateness(self.clock)
         readers = {topic: confluent.reader(own, topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
         self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, self.clock)
@@ -217,9 +221,14 @@ class Gate:
         """Return the countries that there is a way to."""
         return [country for country in directory.countries() if country in self.addresses]
 
-    def _caught_up(self) -> bool:
-        """Whether every input is read to its end and the directory too: an answer may wait among what is not."""
-        return self.follower.caught_up.is_set() and self.watchdog.at_the_end()
+    def _read_until_ms(self) -> int | None:
+        """Return up to when every input is read, and the directory too: an answer may wait among what is not."""
+        return self.watchdog.read_until_ms() if self.follower.caught_up.is_set() else None
+
+    def _look_at_lateness(self) -> None:
+        """Say when what must be told by the clock is late, from a thread that does not do it."""
+        self.lateness.look(self.watchdog.behind)
+        self.meters.watching(self.watchdog, self.lateness)
 
     def _measure(self) -> None:
         self.meters.deliveries(list(self.pumps.values()))
@@ -242,7 +251,7 @@ class Gate:
             self.threads.start(f"pump-{country}", pump.run)
         self.threads.start("directory", self._follow)
         self.threads.start("pings", self.pinger.run)
-        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end))
+        self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end, self._look_at_lateness))
 
     def _follow(self, stop: threading.Event) -> None:
         try:

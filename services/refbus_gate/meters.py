@@ -25,6 +25,7 @@ from refbus.store.tables import hold
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcome, PingResult
 from refbus_gate.core import Took
+from refbus_gate.lateness import Lateness
 from refbus_gate.pump import Pump
 from refbus_gate.quotas import fullest
 
@@ -102,6 +103,12 @@ class Meters:
             self._metrics.put(metric.GATE_LAG, lag[direction], direction=direction)
             self._metrics.put(metric.GATE_POSITION, at[direction], direction=direction)
         self._metrics.since(metric.GATE_PROGRESS_AGE, watchdog.progress_ms or None)
+
+    def watching(self, watchdog: Watchdog, lateness: Lateness) -> None:
+        """Show since when nobody watches, deadlines are not looked at, and a transaction is open."""
+        self._metrics.since(metric.WATCH_AGE, watchdog.seen_ms or None)
+        self._metrics.since(metric.OPEN_TRANSACTION_AGE, watchdog.open_since_ms)
+        self._metrics.since(metric.GATE_CLOCK_AGE, lateness.done_ms)
 
     def directory(self, follower: DirectoryFollower) -> None:
         """Show which version of the directory is in force."""

@@ -5,6 +5,8 @@ The broker itself refuses some of them; a test says which, so that a broker that
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,13 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException, Producer
 
 from kafka import Broker
 from kafka.rawbatches import CODECS, GZIP, LZ4, SNAPPY, ZSTD, Draft, bomb, damage, put
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
+from refbus.bus.confluent import ConfluentProducer
 from refbus.bus.port import Reader, Record, TopicState
+from refbus.errors import Code, RefbusError
 from support.worker import Plan
 
 WAIT_S = 60.0
@@ -136,3 +141,76 @@ def test_a_batch_damaged_on_disk_is_one_record_that_says_so(tmp_path: Path, way:
         (3, 3, False),
     ]
     assert b"needle-2" in found[1].value
+
+
+def test_an_open_transaction_is_named_and_ends_by_itself(broker_address: BrokerAddress, topic: str) -> None:
+    """What is behind it is not read, is known to wait, and comes when the broker has ended it for its dead writer."""
+    assert put(broker_address, topic, Draft([b"before"]).encode()) == ""
+    settings = {"bootstrap.servers": broker_address.bootstrap, "transactional.id": topic}
+    writer = Producer(settings | {"transaction.timeout.ms": 5_000})
+    writer.init_transactions(WAIT_S)
+    writer.begin_transaction()
+    writer.produce(topic, b"never committed")
+    writer.flush(WAIT_S)
+    del writer  # it dies without a word
+    assert put(broker_address, topic, Draft([b"last"]).encode()) == ""
+    watcher = confluent.reader(broker_address, topic)
+    found = watcher.open_transaction()
+    assert found is not None
+    assert (found.offset, found.held, watcher.end_offset()) == (1, 2, 1)
+    assert found.producer is not None
+    assert found.producer >= 0
+    read = read_to(batchreader.reader(broker_address, topic), b"last")
+    assert [record.value for record in read] == [b"before", b"last"]
+    assert watcher.open_transaction() is None
+    watcher.close()
+
+
+def test_the_broker_bounds_how_long_a_transaction_may_be_open(broker_address: BrokerAddress, topic: str) -> None:
+    """A writer that asks for more than a minute is refused."""
+    settings = {"bootstrap.servers": broker_address.bootstrap, "transactional.id": topic}
+    writer = Producer(settings | {"transaction.timeout.ms": 61_000})
+    with pytest.raises(KafkaException):
+        writer.init_transactions(WAIT_S)
+
+
+def test_offsets_are_known_within_seconds_after_a_stall(tmp_path: Path) -> None:
+    """The broker stands still for longer than a session, then goes on: the same reader answers, and is never wrong."""
+    with Broker(tmp_path / "broker", progress=lambda _text: None) as broker:
+        address = broker.address()
+        confluent.admin(address).create_topic(TopicState("kz.outbox", 1, 1, {}))
+        assert put(address, "kz.outbox", Draft([b"a", b"b"]).encode()) == ""
+        watcher, reader = confluent.reader(address, "kz.outbox"), batchreader.reader(address, "kz.outbox")
+        assert (watcher.end_offset(), len(reader.read(10, WAIT_S))) == (2, 2)
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            codes = {code_of(watcher.end_offset) for _ in range(2)}
+            assert reader.read(10, 1.0) == []
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        assert codes == {Code.BROKER_UNREACHABLE}
+        deadline = time.monotonic() + WAIT_S
+        writer = confluent.producer(address)
+        assert written(writer, "kz.outbox", b"last")
+        while code_of(watcher.end_offset) and time.monotonic() < deadline:
+            pass
+        assert watcher.end_offset() == 3
+        assert [record.offset for record in read_to(reader, b"last")] == [2]
+
+
+def written(writer: ConfluentProducer, topic: str, value: bytes) -> bool:
+    """Write a value; return whether the broker took it."""
+    reports: list[RefbusError | None] = []
+    writer.produce(topic, value, reports.append)
+    writer.flush(WAIT_S)
+    writer.close()
+    return reports == [None]
+
+
+def code_of(question: Callable[[], object]) -> str:
+    """Return the code with which a question fails, "" when it is answered."""
+    try:
+        question()
+    except RefbusError as error:
+        return error.code
+    return ""

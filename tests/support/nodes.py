@@ -54,7 +54,7 @@ class Node:
         self.pumps = [Pump(self.home.store, other, bus.producer, Clock.of(clock)) for other in road.gate_countries]
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"], steady_clock(clock))
         self.redecider = Redecider(self.core, sources, slice_s=60)
-        self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], lambda: True)
+        self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], clock)
         for consumer in self.consumers.values():
             consumer.start(None)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, TopicPartition
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.confluent_admin import REQUEST_TIMEOUT_S, ConfluentAdmin, asked, config_of
+from refbus.bus.port import OpenTransaction
 from refbus.errors import SetupError
+
+if TYPE_CHECKING:
+    from refbus.bus.driver import Line
 
 _log = logging.getLogger("refbus.bus.kafka")
 
@@ -43,6 +48,7 @@ class TopicOffsets:
         self._address = address
         self._topic = topic
         self._client = new_consumer(address)
+        self._asking: Line | None = None
 
     def begin_offset(self) -> int:
         """Return the first offset that the log still has. Raises TransportError, SetupError TOPIC_MISSING."""
@@ -56,8 +62,18 @@ class TopicOffsets:
         """Return the id that the broker gave the topic. Raises SetupError TOPIC_MISSING."""
         return ConfluentAdmin(self._address).topic_id(self._topic)
 
+    def open_transaction(self) -> OpenTransaction | None:
+        """Return the first transaction that keeps records from being read, None without one. Raises TransportError."""
+        if self._asking is None:
+            from refbus.bus.driver import Line  # late: only a watchdog asks, and the driver takes its time to load
+
+            self._asking = Line(self._address, self._topic)
+        return self._asking.open_transaction(self.end_offset())
+
     def close(self) -> None:
-        """Free the connection."""
+        """Free the connections."""
+        if self._asking is not None:
+            self._asking.close()
         self._client.close()
 
     def _offsets(self) -> tuple[int, int]:

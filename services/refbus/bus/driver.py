@@ -30,7 +30,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.batches import Batch, Plain, bounded_ms, records, split, unreadable
-from refbus.bus.port import Record
+from refbus.bus.port import OpenTransaction, Record
 from refbus.errors import Code, SetupError, TransportError
 
 _log = logging.getLogger("refbus.bus.driver")
@@ -186,11 +186,15 @@ def ssl_context(tls: TlsFiles) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer of the broker: batches as they are, what was aborted, and the offset behind all that is committed."""
+    """An answer of the broker: batches as they are, what was aborted, and the offsets behind it all.
+
+    From `committed_end` to `end` are records of transactions that are still open, and what waits behind them.
+    """
 
     data: bytes
     aborted: tuple[tuple[int, int], ...]
     committed_end: int
+    end: int
 
     def batches(self, topic: str, offset: int) -> Batches:
         """Return the records from `offset` on."""
@@ -220,6 +224,15 @@ class Line:
             raise _translated(error) from None
         return answer
 
+    def open_transaction(self, committed_end: int) -> OpenTransaction | None:
+        """Return what is open behind the end of what is committed. Raises as `fetch`."""
+        seen = self.fetch(committed_end, 0.0)
+        if seen.end <= seen.committed_end:
+            return None
+        first = next(split(self.fetch(seen.committed_end, 0.0, committed=False).data), None)
+        producer = None if first is None else first.producer
+        return OpenTransaction(seen.committed_end, seen.end - seen.committed_end, producer)
+
     def close(self) -> None:
         """Free the connection."""
         self.close_client()
@@ -247,7 +260,7 @@ class Line:
         if code:
             raise for_code(code)
         aborted = rest[1] if answer.API_VERSION >= 11 else rest[-2]  # rest: [log start,] aborted, [replica,] batches
-        return Fetched(bytes(rest[-1] or b""), tuple(aborted or ()), stable if committed else high)
+        return Fetched(bytes(rest[-1] or b""), tuple(aborted or ()), stable, high)
 
     def _missing(self, client: AIOKafkaClient, node: int | None) -> int:
         """Return Kafka's number for why there is no broker to ask."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from refbus.bus.port import AclRule, ClusterState, OnDelivery, Record, TopicState
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, OpenTransaction, Record, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 
@@ -48,12 +48,19 @@ class _Log:
     faults: deque[Fault] = field(default_factory=deque)
     postponed: list[bytes] = field(default_factory=list)
     torn: list[Torn] = field(default_factory=list)
+    open_from: int | None = None
     tried: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def committed_end(self) -> int:
+        """The offset behind all that may be read."""
+        end = self.begin + len(self.records)
+        return end if self.open_from is None else min(end, self.open_from)
 
     def shown(self, position: int, most: int) -> list[Record]:
         """Return records from `position` on; a torn batch shows as one record that says so."""
         records: list[Record] = []
-        for record in self.records[max(0, position - self.begin) :]:
+        for record in self.records[max(0, position - self.begin) : self.committed_end - self.begin]:
             if len(records) == most:
                 break
             torn = next((each for each in self.torn if each.first <= record.offset <= each.last), None)
@@ -126,6 +133,15 @@ class MemoryBus:
         log.torn.append(Torn(log.begin + len(log.records), tuple(values), raw, heals))
         for value in values:
             log.append(value, self._clock())
+
+    def open_transaction(self, topic: str) -> None:
+        """Let what is written from here on wait behind a transaction that is open."""
+        log = self.log(topic)
+        log.open_from = log.begin + len(log.records)
+
+    def end_transaction(self, topic: str) -> None:
+        """End it: what waits can be read."""
+        self.log(topic).open_from = None
 
     def producer(self) -> MemoryProducer:
         """Return a new producer."""
@@ -250,8 +266,14 @@ class MemoryReader:
     def end_offset(self) -> int:
         """Return the offset after the newest record."""
         self._bus.require_up()
+        return self._bus.log(self._topic).committed_end
+
+    def open_transaction(self) -> OpenTransaction | None:
+        """Return what waits behind an open transaction, None when nothing does."""
+        self._bus.require_up()
         log = self._bus.log(self._topic)
-        return log.begin + len(log.records)
+        held = log.begin + len(log.records) - log.committed_end
+        return OpenTransaction(log.committed_end, held, 7) if held else None
 
     def topic_id(self) -> str:
         """Return the topic's id."""

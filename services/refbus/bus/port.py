@@ -41,6 +41,18 @@ class Record:
         return self.first if self.unreadable else self.offset
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A writer's transaction that has not ended: nothing from `offset` on is read, `held` offsets as of now.
+
+    `producer` is the number that the broker gave the writer; its log says which principal that is.
+    """
+
+    offset: int
+    held: int
+    producer: int | None
+
+
 class Producer(Protocol):
     """Writes records. Order per topic is the order of `produce` calls as long as no record fails."""
 
@@ -90,6 +102,10 @@ class Reader(Protocol):
 
     def topic_id(self) -> str:
         """Return the id that the broker gave the topic; another id means it was deleted and made anew."""
+        ...
+
+    def open_transaction(self) -> OpenTransaction | None:
+        """Return the first transaction that keeps records from being read, None without one. Raises TransportError."""
         ...
 
     def close(self) -> None:

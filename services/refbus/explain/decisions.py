@@ -207,6 +207,14 @@ RULES = {
         "a batch of records on the broker cannot be read: damaged, or packed so that it would unpack to too much",
         "Its bytes are set aside and the log names its offsets and topic. Ask who wrote it to send its events again.",
     ),
+    Code.TRANSACTION_OPEN: Explanation(
+        "a writer began a transaction and has not ended it: what is behind it on the topic waits",
+        "The broker ends it after transaction.max.timeout.ms (60 s as declared). Find the writer that the log names.",
+    ),
+    Code.CLOCK_WORK_LATE: Explanation(
+        "what must be told by the clock was not looked at to its end for a while: deadlines, people who did not arrive",
+        "The log says what was missing. Look at the broker first; call the offices whose deadlines are near.",
+    ),
     Code.WATCHDOG_STALLED: Explanation(
         "records wait, the broker and the store answer, and still nothing moves",
         "The process ends so that it is started again. If this repeats, look at the log and the metrics.",

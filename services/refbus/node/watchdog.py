@@ -14,11 +14,13 @@ from typing import Protocol
 
 from refbus.bus.port import Reader
 from refbus.clock import Clock
-from refbus.errors import RefbusError
+from refbus.errors import Code, RefbusError
 from refbus.node.consuming import Consumer
 
 _log = logging.getLogger("refbus.node.watchdog")
 LOOK_S = 2.0
+OPEN_LONG_MS = 20_000
+"""A transaction that is open for so long is named: no member of the system writes in one."""
 
 
 class Testable(Protocol):
@@ -29,9 +31,20 @@ class Testable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the sources ended at a moment, UTC ms: what is decided up to there is all that was written before."""
+
+    at_ms: int
+    ends: Mapping[str, int]
+
+
 @dataclass(slots=True)
 class Watchdog:
-    """Looks at positions and lag. `look` is one look, and all that tests need."""
+    """Looks at positions, lag and open transactions. `look` is one look, and all that tests need.
+
+    `seen_ms` is the moment (UTC) of the last look that came to its end; while it ages, nobody watches.
+    """
 
     consumers: Sequence[Consumer]
     readers: Mapping[str, Reader]
@@ -40,22 +53,33 @@ class Watchdog:
     clock: Clock
     lag: dict[str, int] = field(default_factory=dict)
     progress_ms: int = 0
+    seen_ms: int = 0
+    open_since_ms: int | None = None
     _positions: tuple[int, ...] = ()
     _moved_ms: int | None = None
+    _seen_ms: int | None = None  # as `seen_ms`, on the clock that never jumps
+    _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # topic -> offset, steady ms
+    _named: set[tuple[str, int]] = field(default_factory=set)
+    _mark: Mark | None = None
+    _asking: threading.Lock = field(default_factory=threading.Lock)  # a reader answers one thread at a time
 
     def look(self) -> bool:
         """Return whether the service stands still and must end."""
         steady_ms = self.clock.steady_ms()
         positions = tuple(consumer.next_offset for consumer in self.consumers)
         try:
-            ends = [self.readers[consumer.topic].end_offset() for consumer in self.consumers]
+            with self._asking:
+                ends = self._ends()
+                self._transactions(steady_ms)
             self.store.self_test()
         except RefbusError as error:
             _log.warning("not watching: %s", error.code)
             self._moved(steady_ms)
+            if self._seen_ms is None:
+                self._seen(steady_ms)
             return False
-        topics = [consumer.topic for consumer in self.consumers]
-        self.lag = {topic: max(0, end - at) for topic, end, at in zip(topics, ends, positions, strict=True)}
+        self._seen(steady_ms)
+        self.lag = {topic: max(0, end - at) for (topic, end), at in zip(ends.items(), positions, strict=True)}
         if positions != self._positions or not any(self.lag.values()):
             self._positions = positions
             self._moved(steady_ms)
@@ -65,15 +89,62 @@ class Watchdog:
         """Note that the service is not standing still now."""
         self._moved_ms, self.progress_ms = steady_ms, self.clock.now_ms()
 
-    def at_the_end(self) -> bool:
-        """Whether there is nothing to read in any source now; False when the broker does not answer."""
-        try:
-            return all(self.readers[consumer.topic].end_offset() <= consumer.next_offset for consumer in self.consumers)
-        except RefbusError:
-            return False
+    def _seen(self, steady_ms: int) -> None:
+        """Note that everything was looked at, or, at the first look, that it was tried."""
+        self._seen_ms, self.seen_ms = steady_ms, self.clock.now_ms()
 
-    def run(self, stop: threading.Event, end: Callable[[str], None]) -> None:
-        """Look until `stop` is set; call `end` when the service stands still."""
+    def read_until_ms(self) -> int | None:
+        """Return up to which moment, UTC ms, every source is decided; None when that is not known now.
+
+        Where the sources end is asked once and then waited for: under a steady flow their end of now is never reached.
+        """
+        mark = self._mark = self._mark or self._marked()
+        if mark is None or any(consumer.next_offset < mark.ends[consumer.topic] for consumer in self.consumers):
+            return None
+        self._mark = None
+        return mark.at_ms
+
+    def behind(self) -> str:
+        """Return, for the log, what keeps the sources from being read to their end as of the last look."""
+        waiting = [f"{topic} {records} records" for topic, records in sorted(self.lag.items()) if records]
+        opened = [f"{topic} an open transaction at {offset}" for topic, (offset, _) in sorted(self._open.items())]
+        blind_s = 0 if self._seen_ms is None else (self.clock.steady_ms() - self._seen_ms) // 1000
+        blind = [f"the broker or the store has not answered for {blind_s} s"] if blind_s > 3 * LOOK_S else []
+        return ", ".join((*waiting, *opened, *blind)) or "nothing is known to wait"
+
+    def run(self, stop: threading.Event, end: Callable[[str], None], also: Callable[[], None] = lambda: None) -> None:
+        """Look until `stop` is set, and do `also` each time; call `end` when the service stands still."""
         while not stop.wait(LOOK_S):
             if self.look():
                 end("WATCHDOG_STALLED: records wait and no position moves")
+            also()
+
+    def _marked(self) -> Mark | None:
+        """Return where the sources end now; None while something in them waits behind an open transaction."""
+        try:
+            with self._asking:
+                mark = Mark(self.clock.now_ms(), self._ends())
+                blocked = any(self.readers[consumer.topic].open_transaction() for consumer in self.consumers)
+        except RefbusError:
+            return None
+        return None if blocked else mark
+
+    def _ends(self) -> dict[str, int]:
+        return {consumer.topic: self.readers[consumer.topic].end_offset() for consumer in self.consumers}
+
+    def _transactions(self, steady_ms: int) -> None:
+        """Note since when transactions are open, and name one that is open for long, once."""
+        before, self._open = self._open, {}
+        for topic in (consumer.topic for consumer in self.consumers):
+            found = self.readers[topic].open_transaction()
+            if found is None:
+                continue
+            known = before.get(topic)
+            since_ms = known[1] if known is not None and known[0] == found.offset else steady_ms
+            self._open[topic] = found.offset, since_ms
+            if steady_ms - since_ms >= OPEN_LONG_MS and (topic, found.offset) not in self._named:
+                self._named.add((topic, found.offset))
+                place = (Code.TRANSACTION_OPEN, topic, found.offset, found.held, found.producer)
+                _log.error("%s: %s from offset %d on, %d offsets wait, producer %s of the broker", *place)
+        oldest = min((since for _, since in self._open.values()), default=None)
+        self.open_since_ms = None if oldest is None else self.clock.now_ms() - (steady_ms - oldest)

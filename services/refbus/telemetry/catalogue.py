@@ -211,6 +211,24 @@ UNREADABLE_BATCHES = Metric(
     (Service.GATE, Service.AUDITOR),
     "Batches on the broker that could not be read and were set aside or passed over; the log names their offsets.",
 )
+WATCH_AGE = Metric(
+    "refbus_watch_age_seconds",
+    Kind.AGE,
+    (Service.GATE, Service.AUDITOR),
+    "Time since the watchdog last looked at all topics and the store; while it grows nobody knows what waits.",
+)
+OPEN_TRANSACTION_AGE = Metric(
+    "refbus_open_transaction_age_seconds",
+    Kind.AGE,
+    (Service.GATE, Service.AUDITOR),
+    "Since when a writer's open transaction keeps records from being read; 0 when none does.",
+)
+GATE_CLOCK_AGE = Metric(
+    "refbus_gate_clock_work_age_seconds",
+    Kind.AGE,
+    _GATE,
+    "Time since all deadlines that were due were last told: the work that is done by the clock ran to its end.",
+)
 STORE_COMMIT_SECONDS = Metric(
     "refbus_store_commit_seconds",
     Kind.HISTOGRAM,

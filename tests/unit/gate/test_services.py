@@ -19,6 +19,7 @@ from refbus.node.watchdog import Watchdog
 from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.home import GateHome, order_replay, state_key
+from refbus_gate.lateness import Lateness
 from support.gates import World
 
 LOCAL = BrokerAddress("127.0.0.1:9092")
@@ -117,6 +118,83 @@ def test_the_watchdog_does_not_blame_the_gate_for_the_broker(world: World) -> No
     assert not dog.look()
     world.nodes["kz"].bus.down = False
     assert not dog.look()
+
+
+def test_a_watchdog_that_cannot_look_says_since_when(world: World) -> None:
+    """The moment of its last whole look stays while the broker is away, and the first look afterwards moves it."""
+    dog = watchdog(world)
+    dog.look()
+    seen_ms = world.now_ms
+    world.nodes["kz"].bus.down = True
+    world.now_ms += 300_000
+    dog.look()
+    assert dog.seen_ms == seen_ms
+    assert "not answered for 300 s" in dog.behind()
+    world.nodes["kz"].bus.down = False
+    dog.look()
+    assert dog.seen_ms == world.now_ms
+
+
+def test_inputs_are_read_up_to_a_moment_under_a_steady_flow(world: World) -> None:
+    """What was there when it was asked first is waited for, and no later record: the end of now is never reached."""
+    dog, kz = watchdog(world), world.nodes["kz"]
+    asked_ms = world.now_ms
+    world.outbox("kz", world.event("a"))
+    assert dog.read_until_ms() is None
+    for number in range(3):
+        world.now_ms += 1_000
+        world.outbox("kz", world.event(f"later {number}"))
+        assert dog.read_until_ms() is None
+    kz.consumers["kz.outbox"].handle(kz.bus.records("kz.outbox")[:1])
+    assert dog.read_until_ms() == asked_ms
+    assert dog.read_until_ms() is None
+
+
+def test_inputs_are_not_read_while_something_waits_behind_a_transaction(world: World) -> None:
+    """An answer may be among what is not shown: nothing counts as read until the transaction has ended."""
+    dog, kz = watchdog(world), world.nodes["kz"]
+    kz.bus.open_transaction("kz.outbox")
+    assert dog.read_until_ms() == world.now_ms
+    world.outbox("kz", world.event())
+    assert dog.read_until_ms() is None
+    kz.bus.end_transaction("kz.outbox")
+    world.settle()
+    assert dog.read_until_ms() == world.now_ms
+
+
+def test_a_transaction_that_stays_open_is_named_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Topic, offset and writer are in the log after twenty seconds; its age runs from the first look that saw it."""
+    dog, kz = watchdog(world), world.nodes["kz"]
+    world.outbox("kz", world.event("a"))
+    kz.bus.open_transaction("kz.outbox")
+    world.outbox("kz", world.event("b"))
+    dog.look()
+    began_ms = world.now_ms
+    for _ in range(4):
+        world.now_ms += 10_000
+        dog.look()
+    named = [each.getMessage() for each in caplog.records if "TRANSACTION_OPEN" in each.getMessage()]
+    assert named == ["TRANSACTION_OPEN: kz.outbox from offset 1 on, 1 offsets wait, producer 7 of the broker"]
+    assert dog.open_since_ms == began_ms
+    kz.bus.end_transaction("kz.outbox")
+    dog.look()
+    assert dog.open_since_ms is None
+
+
+def test_work_by_the_clock_that_is_late_is_told_again_and_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a minute, with what keeps it; work that is never begun is late too, and work that is done is not."""
+    lateness = Lateness(Clock.of(world.now))
+    lateness.note(whole=False)
+    assert not lateness.look(lambda: "why")
+    told = 0
+    for _ in range(12):
+        world.now_ms += 15_000
+        told += lateness.look(lambda: "kz.outbox 3 records")
+    said = [each.getMessage() for each in caplog.records if "CLOCK_WORK_LATE" in each.getMessage()]
+    assert len(said) == 3
+    assert said[0] == "CLOCK_WORK_LATE: for 60 s deadlines were not looked at to the end: kz.outbox 3 records"
+    lateness.note(whole=True)
+    assert not lateness.look(lambda: "why")
 
 
 @pytest.mark.parametrize("text", ["", "00", "g" * 32, "A" * 32, "../" + "0" * 29])
