@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
@@ -15,6 +15,7 @@ from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway import agecheck, onward, sending
 from refbus_gateway.casefile import CaseFile, parse_case
+from refbus_gateway.casefile.text import read_json
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
 from refbus_gateway.store import cases, referrals
@@ -63,11 +64,32 @@ def copies_of(tx: Transaction, case: Case) -> list[int]:
     return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
 
 
-def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes) -> None:
-    """Put an edited case file in place of the earlier one; what was sent stays as it was sent."""
-    parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
-    body = {**cases.body_of(tx, _own(case)), "file": base64.b64encode(content).decode()}
-    cases.replace_body(tx, case, body)
+def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes, *, replaces: str | None = None) -> str:
+    """Put an edited case file in place of the earlier one, and return its revision; what was sent stays as it was sent.
+
+    `replaces`, or else the file's own `revision`, says which file it was edited from; a case that was never changed
+    needs none. Raises RuleError CASE_CHANGED when the case has another one now, so that no change of somebody else is
+    lost; CaseInvalidError.
+    """
+    file = parse_case(content, now_ms=gateway.now_ms(), desk=agecheck.rules_here(gateway))
+    body = cases.body_of(tx, _own(case))
+    base, current = replaces or file.revision, revision_of(base64.b64decode(body["file"]))
+    if base != current and (base is not None or body.get("changed", False)):
+        raise RuleError(Code.CASE_CHANGED, f"case {case.id} has revision {current} now")
+    cases.replace_body(tx, case, {**body, "file": base64.b64encode(content).decode(), "changed": True})
+    return revision_of(content)
+
+
+def file_to_edit(tx: Transaction, case: Case) -> dict[str, Any]:
+    """Return the case file of an own case as JSON has it, with the revision that it was taken at."""
+    content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
+    document = read_json(content)
+    return {"format": document.pop("format"), **document, "revision": revision_of(content)}
+
+
+def revision_of(content: bytes) -> str:
+    """Return the name of one state of a case file: twelve hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:

@@ -135,3 +135,23 @@ def test_what_the_other_side_wrote_cannot_look_like_the_program(
     )
     assert main(["inbox", "show", there], runtime=runtime) == 0
     assert "\\u049b" in old.getvalue().decode("koi8-r"), "the name has a letter that KOI8-R does not"
+
+
+def test_the_day_of_erasure_is_remembered(typed: tuple[Road, Commands], tmp_path: Path) -> None:
+    """Who received something is told before the day that the person set, and after it, until it is erased."""
+    made, refbus = typed
+    for org in (made.agency, made.shelter):
+        refbus.run(org, "sync")
+    case = file(tmp_path, "case.json", case_file())
+    form = file(tmp_path, "c.json", consent_file(valid_until="2026-09-25", retain_until="2026-10-25"))
+    refbus.run(made.agency, "consent", "grant", case, "--file", form)
+    refbus.run(made.agency, "send", case)
+    gates(made)
+    assert refbus.json(made.shelter, "inbox", "list")["erase_due"] == []
+    made.clock.move(days=6)
+    (due,) = refbus.json(made.shelter, "status")["erase_due"]
+    assert (due["org"], due["over"]) == (made.agency, False)
+    made.clock.move(days=40)
+    told = refbus.run(made.shelter, "status").out
+    assert "had to be erased by" in told
+    assert "refbus erase --referral" in told

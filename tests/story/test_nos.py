@@ -136,7 +136,7 @@ def test_a_date_that_passed_stops_the_sending_and_no_no(typed: tuple[Road, Comma
     made.clock.move(hours=1)
     assert refbus.json(kz, "consent", "grant", "1", "--file", str(tmp_path / "yes.json"))["state"] == "GIVEN"
     assert refbus.json(kz, "consent", "withdraw", "1")["withdrawn"][0]["version"] == 4
-    refbus.run(kz, "case", "update", "1", file(tmp_path, "late.json", case_file(reply_by="2027-01-01T00:00:00Z")))
+    refbus.run(kz, "case", "update", "1", file(tmp_path, "late.json", case_file(reply_by="2026-11-01T00:00:00Z")))
 
 
 def test_a_recipient_with_an_old_directory_and_a_late_clock_stops_at_once(own: Road) -> None:

@@ -72,7 +72,7 @@ def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: 
         raise MalformedError(Code.MALFORMED, "key file label")
     head = _Head(label, memory_kib, secrets.token_bytes(16))
     nonce = secrets.token_bytes(_NONCE_SIZE)
-    sealed = nonce + head.aead(passphrase).encrypt(nonce, secret, head.encode().encode())
+    sealed = nonce + head.aead(_typed(passphrase)).encrypt(nonce, secret, head.encode().encode())
     body = f"{head.encode()}sealed: {sealed.hex()}\n"
     write_whole(path, f"{body}sha256: {sha256(body.encode()).hex()}\n".encode())
 
@@ -91,11 +91,21 @@ def load(path: Path, passphrase: str) -> tuple[str, bytes]:
     if head.memory_kib not in _MEMORY_LIMITS:
         raise _damaged()
     sealed = bytes.fromhex(parsed["sealed"])
-    try:
-        secret = head.aead(passphrase).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], head.encode().encode())
-    except (InvalidTag, ValueError):
-        raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE) from None
-    return head.label, secret
+    for words in dict.fromkeys((passphrase, _typed(passphrase))):
+        try:
+            secret = head.aead(words).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], head.encode().encode())
+        except (InvalidTag, ValueError):
+            continue
+        return head.label, secret
+    raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
+
+
+def _typed(passphrase: str) -> str:
+    """Return a passphrase without what an editor put around it: a byte order mark before, blanks behind.
+
+    Nobody types them. A key that was saved with them still opens with them.
+    """
+    return passphrase.removeprefix("\ufeff").rstrip() or passphrase
 
 
 def _damaged() -> RefbusError:

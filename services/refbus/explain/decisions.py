@@ -140,8 +140,8 @@ RULES = {
     ),
     Code.TOO_MANY_WAITING: Explanation(
         "so much of one organisation waits already that there is no room for more",
-        "It is sent again by itself after a quarter of an hour. If you did not send hundreds of events, check the "
-        "clock of this computer, and tell the person who runs the national node: somebody may use your keys.",
+        "It is sent again by itself in a quarter of an hour. If you sent no hundreds of events, check this computer's "
+        "clock and tell the node operator.",
     ),
     Code.CLOCK_SKEW: Explanation(
         "the clock of one of the computers is wrong",
@@ -149,8 +149,8 @@ RULES = {
     ),
     Code.CLOCK_JUMPED: Explanation(
         "the clock of this computer was moved, and work goes on by the time from before",
-        "Compare its date, time and time zone with another clock. Set it if it is wrong; if it is right, "
-        "say so with `refbus clock accept` (at a node: `python -m refbus_gate clock accept`).",
+        "Compare it with another clock. Set it if it is wrong; else `refbus clock accept` (at a node: "
+        "`python -m refbus_gate clock accept`).",
     ),
     Code.DEADLINE_NEAR: Explanation(
         "an answer is due soon",

@@ -10,9 +10,13 @@ GATEWAY = {
         "Correct the field that is named and try again. Nothing was sent.",
     ),
     Code.REPLY_BY_PAST: Explanation(
-        "The time by which the case file wants an answer has passed, so the referral is not sent with it. The case can "
-        "be shown, consent taken down or withdrawn, and an emergency invoked all the same.",
-        "Write another reply_by into the case file, or take it out, and run `refbus case update`; then send again.",
+        "the time by which the case file wants an answer has passed, so the referral is not sent",
+        "Write another reply_by into the case file, or take it out, and run `refbus case update`; then send again. "
+        "All else works.",
+    ),
+    Code.CASE_CHANGED: Explanation(
+        "somebody changed the case since this file was taken from it",
+        "Print the case of today with `refbus case file`, put your changes into it, and update with that file.",
     ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",
@@ -33,6 +37,10 @@ GATEWAY = {
     Code.CONSENT_FORM_OLD: Explanation(
         "the consent form is older than the newest answer of the person",
         "An old form is never used a second time. Ask the person again and write down when they said it.",
+    ),
+    Code.ERASE_DUE: Explanation(
+        "the day comes, or has passed, by which what was received must be erased",
+        "Erase it with `refbus erase --referral`; or ask the person again, so that the sender can renew the consent.",
     ),
     Code.CONSENT_ENDING: Explanation(
         "a consent ends soon, or the person comes of age soon",

@@ -34,7 +34,8 @@ class RecipientQuery:
 class CaseFile:
     """A case file that can be sent. `categories` are computed from the filled fields.
 
-    `onward_of`: local number of the received referral that it was made from; never sent.
+    `onward_of`: local number of the received referral that it was made from; `revision`: of the case file that it was
+    edited from. Both are never sent.
     """
 
     recipient: OrgId | RecipientQuery
@@ -45,6 +46,7 @@ class CaseFile:
     categories: frozenset[DataCategory]
     fields: Mapping[str, Any] = field(repr=False)
     onward_of: int | None = None
+    revision: str | None = None
 
     def payload(self, event_id: EventId, referral_id: ReferralId) -> dict[str, Any]:
         """Return the payload of the ReferralRequested event with these ids."""
@@ -83,6 +85,7 @@ def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> Cas
         categories=categories_of(EventType.REFERRAL_REQUESTED, fields),
         fields=fields,
         onward_of=document.get("onward_of"),
+        revision=document.get("revision"),
     )
 
 

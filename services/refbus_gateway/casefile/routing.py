@@ -19,9 +19,23 @@ from refbus_gateway.casefile.values import check_text, unknown_field
 FORMAT = "refbus-case/1"
 """Value of `format` in every case file."""
 ROUTING_FIELDS = frozenset(
-    {"format", "about", "help", "recipient", "purpose", "priority", "reply_by", "reply_within_hours", "onward_of"}
+    {
+        "format",
+        "about",
+        "help",
+        "revision",
+        "recipient",
+        "purpose",
+        "priority",
+        "reply_by",
+        "reply_within_hours",
+        "onward_of",
+    }
 )
-"""Fields of a case file that are not payload. `about`, `help` and `onward_of` are for this home and are never sent."""
+"""Fields of a case file that are not payload.
+
+`about`, `help`, `revision` and `onward_of` are for this home and are never sent.
+"""
 MAX_REPLY_HOURS = 24 * 60
 """Longest `reply_within_hours`, and latest `reply_by`: sixty days."""
 _HOUR_MS = 3_600_000
@@ -41,6 +55,8 @@ def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: i
     _check_member(Purpose, document.get("purpose"), "purpose", problems)
     _check_member(Priority, document.get("priority"), "priority", problems)
     _check_reply(document, desk_ms, problems)
+    if not isinstance(document.get("revision"), str | None):
+        problems.invalid("revision", "leave it as `refbus case file` wrote it")
     received = document.get("onward_of")
     if received is not None and (type(received) is not int or received < 1):
         problems.invalid("onward_of", "leave it as `refbus case onward` wrote it: the number of the referral")

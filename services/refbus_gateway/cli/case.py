@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.errors import Code, SetupError
-from refbus.output import put
+from refbus.output import put, put_json
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
@@ -61,18 +61,36 @@ def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
 @group.command()
 @click.argument("number", type=int)
 @click.argument("file", type=click.Path(path_type=Path))
-@example("refbus case update 3 case.json")
+@click.option("--replaces", metavar="REVISION", help="Revision that the file was edited from, if it does not say so.")
+@example("refbus case file 3 > case.json", "refbus case update 3 case.json")
 @with_session
-def update(session: Session, number: int, file: Path) -> None:
-    """Put an edited case file in place of the one that a case has. What was sent stays as it was sent."""
+def update(session: Session, number: int, file: Path, replaces: str | None) -> None:
+    """Put an edited case file in place of the one that a case has. What was sent stays as it was sent.
+
+    A case that somebody changed meanwhile is left as it is (CASE_CHANGED): start from `refbus case file`.
+    """
     from refbus_gateway import casework  # late: only needed here
     from refbus_gateway.home import read_limited
     from refbus_gateway.store import cases
 
     content = read_limited(file, casework.MAX_CASE_FILE)
     with session.gateway.store.write() as tx:
-        casework.update_case(session.gateway, tx, cases.get(tx, number), content)
-    session.tell({"case": number}, ["Kept."])
+        revision = casework.update_case(session.gateway, tx, cases.get(tx, number), content, replaces=replaces)
+    session.tell({"case": number, "revision": revision}, [f"Kept as revision {revision}."])
+
+
+@group.command(name="file")
+@click.argument("number", type=int)
+@example("refbus case file 3 > case.json")
+@with_session
+def file_(session: Session, number: int) -> None:
+    """Print the case file of an own case, to be edited and put back with `refbus case update`."""
+    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.store import cases
+
+    with session.gateway.store.read() as tx:
+        document = casework.file_to_edit(tx, cases.get(tx, number))
+    put_json(document, indent=2)
 
 
 @group.command(name="list")

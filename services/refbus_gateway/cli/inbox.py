@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from refbus_gateway.cli.answers import add_answers
@@ -31,14 +33,15 @@ def group() -> None:
 @with_session
 def list_(session: Session, *, offline: bool, everything: bool) -> None:
     """List referrals that came in. It reads everything that waits first, since a withdrawal may be among it."""
-    from refbus_gateway import acting, views  # late: the help needs none of it
-    from refbus_gateway.cli.show import state_text, time_text
+    from refbus_gateway import acting, retention, views  # late: the help needs none of it
+    from refbus_gateway.cli.show import erase_lines, state_text, time_text
     from refbus_gateway.cli.syncing import synchronised
 
     if not offline:
         synchronised(session)
     with session.gateway.store.read() as tx:
         lines = views.referral_lines(tx, own=None if everything else False)
+        to_erase = retention.due(session.gateway, tx)
         stop = {line.referral.id for line in lines if acting.waiting_withdrawals(tx, line.referral)}
     value = [
         {
@@ -65,7 +68,9 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
             texts.append(
                 f"      CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {line.referral.id} RESULT"
             )
-    session.tell({"synchronised": not offline, "referrals": value}, texts or ["Nothing yet."])
+    texts += erase_lines(to_erase)
+    due = [asdict(each) for each in to_erase]
+    session.tell({"synchronised": not offline, "referrals": value, "erase_due": due}, texts or ["Nothing yet."])
 
 
 @group.command()

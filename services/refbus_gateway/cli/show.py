@@ -14,6 +14,7 @@ from refbus_gateway.casefile.view import title as words
 
 if TYPE_CHECKING:
     from refbus_gateway.amending import Ending
+    from refbus_gateway.retention import EraseDue
 
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 
@@ -41,6 +42,16 @@ def ending_lines(endings: Iterable[Ending]) -> list[str]:
     return lines
 
 
+def erase_lines(found: Iterable[EraseDue]) -> list[str]:
+    """Return a line for each received case that must be erased soon or should have been, and how."""
+    lines = []
+    for each in found:
+        when = "had to be erased by" if each.over else "is to be erased by"
+        lines.append(f"Case {each.case} from {each.org} {when} {time_text(each.erase_by_ms)}  {Code.ERASE_DUE}")
+        lines.append(f"    {explanation(Code.ERASE_DUE).next_step} refbus erase --referral {each.referral}")
+    return lines
+
+
 def section_lines(sections: Sections) -> list[str]:
     """Return a rendered payload as indented lines; a text of several lines, or a long one, has a bar before each."""
     lines: list[str] = []
@@ -51,4 +62,4 @@ def section_lines(sections: Sections) -> list[str]:
     return lines
 
 
-__all__ = ["ending_lines", "section_lines", "state_text", "time_text", "words"]
+__all__ = ["ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]

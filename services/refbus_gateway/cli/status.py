@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 @with_session
 def status(session: Session, number: int | None) -> None:
     """Show at which hop everything waits that was sent, and what to do. NUMBER shows one referral in full."""
-    from refbus_gateway import amending, views  # late: the help needs none of it
-    from refbus_gateway.cli.show import ending_lines
+    from refbus_gateway import amending, retention, views  # late: the help needs none of it
+    from refbus_gateway.cli.show import ending_lines, erase_lines
     from refbus_gateway.store import referrals
 
     untold: dict[int, int] = {}
     endings: list[amending.Ending] = []
+    to_erase: list[retention.EraseDue] = []
     with session.gateway.store.read() as tx:
         if number is None:
             health = views.health(session.gateway, tx)
             endings = amending.endings(session.gateway, tx)
+            to_erase = retention.due(session.gateway, tx)
             untold = _untold(session, tx)
             lines = views.referral_lines(tx, own=True)
         else:
@@ -40,11 +42,12 @@ def status(session: Session, number: int | None) -> None:
     if health is not None:
         value["home"] = _home(health)
         value["consents_ending"] = [asdict(each) for each in endings]
+        value["erase_due"] = [asdict(each) for each in to_erase]
         value["untold"] = [{"case": case, "disclosures": count} for case, count in untold.items()]
     texts = [
         text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
     ]
-    due = [*ending_lines(endings), *_untold_texts(untold)]
+    due = [*ending_lines(endings), *erase_lines(to_erase), *_untold_texts(untold)]
     session.tell(value, [*texts, *due, *(_home_texts(health) if health else [])])
 
 

@@ -39,11 +39,12 @@ def run(session: Session) -> None:
     """Keep reading and sending until stopped (Ctrl-C or SIGTERM). Other commands work meanwhile."""
     from refbus_gateway.daemon import Daemon  # late: the help needs none of it
 
+    gateway = session.gateway  # the passphrase is asked first, while Ctrl-C still ends the command
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     with session.home.exclusive():
-        daemon = Daemon(session.gateway, session.connect(), session.home.config())
+        daemon = Daemon(gateway, session.connect(), session.home.config())
         server = _serve(session, daemon)
         session.tell({"running": True, "metrics_port": server.port if server else None}, ["Running."])
         _loop(daemon, stopped.is_set)

@@ -168,3 +168,15 @@ def test_every_error_is_ours(tmp_path: Path) -> None:
     (tmp_path / "none").write_bytes(b"")
     with pytest.raises(RefbusError):
         _save(tmp_path / "none" / "k")
+
+
+@pytest.mark.parametrize("written", ["\ufeffsecret words", "secret words ", "\ufeffsecret words \t"])
+def test_what_an_editor_put_around_a_passphrase_does_not_lock_anybody_out(tmp_path: Path, written: str) -> None:
+    """A byte order mark before, blanks behind: made with them or without, the key opens with both."""
+    made_so, typed = tmp_path / "a.key", tmp_path / "b.key"
+    keyfile.save(made_so, written, "test", b"secret", memory_kib=64)
+    keyfile.save(typed, "secret words", "test", b"secret", memory_kib=64)
+    for path in (made_so, typed):
+        assert keyfile.load(path, "secret words") == keyfile.load(path, written) == ("test", b"secret")
+    with pytest.raises(SetupError):
+        keyfile.load(typed, " secret words")

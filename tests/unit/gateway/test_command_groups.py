@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from refbus.core.ids import OrgId
@@ -185,3 +186,45 @@ def test_who_must_never_know_is_kept_here(refbus: Commands, tmp_path: Path) -> N
     refbus.run(AGENCY, "consent", "grant", case, "--file", file(tmp_path, "consent.json", consent_file()))
     assert "EXPLICIT_DENY" in refbus.run(AGENCY, "send", case, ok=False).err
     assert OrgId(SHELTER).encode() not in b"".join(each.value for each in refbus.world.bus.records("kz.outbox"))
+
+
+def test_the_daemon_asks_for_the_passphrase_while_an_interrupt_still_ends_it(
+    refbus: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the question stops the command; only a running daemon takes it as the order to finish."""
+    seen: list[object] = []
+
+    def ask(*_args: object, **_options: object) -> str:
+        seen.append(signal.getsignal(signal.SIGINT))
+        raise click.Abort
+
+    monkeypatch.setattr("click.prompt", ask)
+    home = str(refbus.world.lab.paths.home(AGENCY))
+    before = signal.getsignal(signal.SIGINT)
+    assert refbus.bare("run", environ={"REFBUS_HOME": home}, ok=False).err.strip() == "stopped"
+    assert seen == [before]
+
+
+def test_a_change_of_somebody_else_is_not_lost(refbus: Commands, tmp_path: Path) -> None:
+    """Two edit the same case: the second is told, takes the case of today, and both changes stand."""
+    number = str(refbus.json(AGENCY, "case", "add", file(tmp_path, "case.json", case_file()))["case"])
+
+    def edited(name: str, **changes: object) -> str:
+        document = json.loads(refbus.run(AGENCY, "case", "file", number).out)
+        return file(tmp_path, name, json.dumps({**document, **changes}, ensure_ascii=False))
+
+    first = edited("first.json", reason_details="Fictional: first")
+    second = edited("second.json", needs_details="Fictional: second")
+    told = refbus.json(AGENCY, "case", "update", number, first)
+    for late in (second, file(tmp_path, "old.json", case_file(needs_details="Fictional: third"))):
+        refused = refbus.run(AGENCY, "case", "update", number, late, ok=False)
+        assert "CASE_CHANGED" in refused.err
+        assert told["revision"] in refused.err
+    refbus.run(AGENCY, "case", "update", number, edited("again.json", needs_details="Fictional: second"))
+    shown = refbus.run(AGENCY, "case", "show", number).out
+    assert "Fictional: first" in shown
+    assert "Fictional: second" in shown
+    now = json.loads(refbus.run(AGENCY, "case", "file", number).out)["revision"]
+    plain = file(tmp_path, "plain.json", case_file(reason_details="Fictional: mine"))
+    refbus.run(AGENCY, "case", "update", number, plain, "--replaces", now)
+    assert "Fictional: second" not in refbus.run(AGENCY, "case", "show", number).out
