@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from refbus.audit.entry import verify_entry
-from refbus.audit.erasure import verify_order
+from refbus.audit.erasure import OrderAnswer, verify_order
 from refbus.bus.port import Record
 from refbus.clock import Clock
 from refbus.core.directory import Directory, Organisation
@@ -31,7 +31,7 @@ from refbus.store.reads import read_position
 from refbus.store.rows import Position
 from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import AuditEntry, ErasureOrder
-from refbus_auditor.erasing import Erasures
+from refbus_auditor.erasing import Erasures, logged_order
 from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, NewEntry, directory_id
 from refbus_auditor.quotas import Amount, Budget, is_bounded, unverified
 from refbus_auditor.store.tables import tally, waiting
@@ -65,16 +65,20 @@ class _Sorted:
     budget: Budget
     good: list[NewEntry] = field(default_factory=list)
     orders: list[ErasureOrder] = field(default_factory=list)
+    answers: list[NewEntry] = field(default_factory=list)
     wait: list[_Waits] = field(default_factory=list)
     results: Counter[tuple[EntryResult, Code | None]] = field(default_factory=Counter)
 
-    def take(self, checked: NewEntry | ErasureOrder) -> None:
-        """Put a record that passed where it belongs."""
-        if isinstance(checked, NewEntry):
-            self.good.append(checked)
-        else:
-            self.orders.append(checked)
-            self.results[EntryResult.ERASED, None] += 1
+    def obey(self, order: ErasureOrder, logged_ms: int) -> None:
+        """Take an order that is to be obeyed."""
+        self.orders.append(order)
+        self.answers.append(logged_order(order, OrderAnswer.OBEYED, logged_ms))
+        self.results[EntryResult.ERASED, None] += 1
+
+    def refuse(self, order: ErasureOrder, logged_ms: int) -> None:
+        """Take an order that would delete evidence: nothing of it is done, and the log says so."""
+        self.answers.append(logged_order(order, OrderAnswer.REFUSED, logged_ms))
+        self.results[EntryResult.REFUSED, Code.EVIDENCE_STAYS] += 1
 
     def let_wait(self, waits: _Waits) -> None:
         """Let a record wait that is not here yet, if its owner has room for it."""
@@ -244,13 +248,26 @@ class Entries:
                     waits = _Waits(record, Code.TOO_MANY_WAITING, name)
                     found.wait.append(waits) if again else found.let_wait(waits)
                 else:
-                    found.take(checked)
+                    self._take(found, record, checked)
         return found
+
+    def _take(self, found: _Sorted, record: Record, checked: NewEntry | ErasureOrder) -> None:
+        """Put a record that passed where it belongs."""
+        if isinstance(checked, NewEntry):
+            found.good.append(checked)
+            return
+        named = set(checked.decision_ids)
+        fresh = any(each.stays and each.writer == checked.writer and each.decision_id in named for each in found.good)
+        if fresh or self.erasures.names_evidence(found.budget.connection, checked):
+            found.refuse(checked, record.timestamp_ms)
+        else:
+            found.obey(checked, record.timestamp_ms)
 
     def _keep(self, connection: Connection, sorted_: _Sorted) -> None:
         self.erasures.apply(connection, sorted_.orders)
         good = self.erasures.without(connection, sorted_.good)
         added = self.ledger.add(connection, good, self.clock.now_ms())
+        self.ledger.add(connection, sorted_.answers, self.clock.now_ms())  # no record of the topic: not counted
         for result, number in ((EntryResult.LOGGED, added.new), (EntryResult.DUPLICATE, added.known)):
             sorted_.results[result, None] += number
         sorted_.results[EntryResult.REFUSED, Code.AUDIT_INVALID] += len(added.contradicting)
@@ -329,7 +346,8 @@ def _checked(record: Record, directory: Directory) -> tuple[NewEntry | ErasureOr
         verify_order(parsed, writer, record.timestamp_ms)
         return parsed, writer
     verify_entry(parsed, writer, record.timestamp_ms)
-    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, record.timestamp_ms, record.value), writer
+    logged_ms, raw = record.timestamp_ms, record.value
+    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, logged_ms, raw, parsed.stays), writer
 
 
 def _parsed(value: bytes) -> AuditEntry | ErasureOrder:

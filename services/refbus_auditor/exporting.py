@@ -35,7 +35,7 @@ def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
             for log in ledger.shards(connection):
                 for index, logged_ms, raw in ledger.records(connection, log.origin, first_ms, last_ms):
                     exported = Exported(log.origin, index, logged_ms, raw)
-                    if _name(exported) not in gone:
+                    if not _is_gone(exported, gone):
                         output.write(exported.encode())
                         count += 1
     finally:
@@ -43,9 +43,12 @@ def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     return count
 
 
-def _name(exported: Exported) -> str:
+def _is_gone(exported: Exported, gone: frozenset[str]) -> bool:
+    """Whether the list names an entry. Orders and evidence are on no list that counts."""
+    if exported.order() is not None:
+        return False
     entry = exported.entry()
-    return name_of(entry.writer, entry.decision_id).hex()
+    return not entry.stays and name_of(entry.writer, entry.decision_id).hex() in gone
 
 
 def day_ms(text: str) -> int:

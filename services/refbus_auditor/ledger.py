@@ -22,17 +22,23 @@ from refbus_auditor.store.tables import entry, shard
 
 DIRECTORY_WRITER = "directory"
 """In place of a writer: the entry is the hash of a file of the directory, which nobody signs but the file itself."""
+ORDER_WRITER = "order"
+"""In place of a writer, and no member's name: the entry says what became of an order to erase, which is its record."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """What is to be logged. `raw` is the entry as received, None for what has no record; `logged_ms` broker's UTC."""
+    """What is to be logged. `raw` is the entry as received, None for what has no record; `logged_ms` broker's UTC.
+
+    `stays`: no order of its writer deletes the record.
+    """
 
     decision_id: bytes
     leaf: bytes
     writer: str
     logged_ms: int
     raw: bytes | None = field(default=None, repr=False)
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,7 @@ class Ledger:
                     "writer": each.writer,
                     "logged_ms": each.logged_ms,
                     "raw": each.raw,
+                    "stays": int(each.stays),
                 }
             )
             edge.append(leaf_hash(each.leaf))

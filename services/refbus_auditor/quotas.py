@@ -56,7 +56,7 @@ class Budget:
     """What writers may still write while one batch is taken. Read once for each writer; `write` keeps what was used."""
 
     def __init__(self, connection: Connection, now_ms: int) -> None:
-        self._connection = connection
+        self.connection = connection
         self._hour = now_ms // _HOUR_MS
         self._used: dict[str, tuple[Amount, Amount]] = {}
         self._new: dict[str, Amount] = {}
@@ -96,7 +96,7 @@ class Budget:
 
     def _of(self, writer: str) -> tuple[Amount, Amount]:
         if writer not in self._used:
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 select(usage).where(usage.c.writer == writer, usage.c.hour > self._hour - _DAY_HOURS)
             ).all()
             amounts = {row.hour: Amount(row.records, row.size, row.names) for row in rows}
@@ -106,5 +106,5 @@ class Budget:
     def _waiting(self, owner: str) -> Amount:
         if owner not in self._waits:
             sums = select(func.count(), func.coalesce(func.sum(waiting.c.size), 0)).where(waiting.c.owner == owner)
-            self._waits[owner] = Amount(*self._connection.execute(sums).one())
+            self._waits[owner] = Amount(*self.connection.execute(sums).one())
         return self._waits[owner]

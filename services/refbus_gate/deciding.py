@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage
+from refbus.audit.record import is_evidence
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
 from refbus.core.message import is_urgent
@@ -177,10 +178,13 @@ class Decider:
         return self.audit(noted, name)
 
     def audit(self, noted: Noted, case_name: bytes) -> Stated:
-        """Send an audit entry, and return what gives its statement; both look the case's audit key up when made."""
+        """Send an audit entry, and return what gives its statement; both look the case's audit key up when made.
+
+        Evidence of a disclosure without consent is not among what is erased when the case is forgotten.
+        """
         self.work.audit_names.add(case_name)
         batch = self.batch
-        if case_name != self.view.key(CASE, NO_CASE):
+        if case_name != self.view.key(CASE, NO_CASE) and not is_evidence(noted.about.event_type, noted.codes):
             self.work.changes.audited.append((case_name, noted.decision_id, batch.now_ms + KEEP_MS))
         inspector = batch.inspector()
 

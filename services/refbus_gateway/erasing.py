@@ -14,10 +14,10 @@ from refbus.audit.record import AuditOutcome, Stage
 from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
-from refbus.errors import Code, RefbusError
+from refbus.errors import RefbusError
 from refbus.store import erased as lists
 from refbus.wire.transport import InboxKind
-from refbus_gateway import audit, backups, timers
+from refbus_gateway import audit, backups, orders, timers
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements, tellings
@@ -101,11 +101,12 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
         for kept in statements.of_case(tx, case)
         if kept.own and kept.sealed and not kept.kept
     ]
-    names = [record.decision_id for record in records if Code.EMERGENCY_DISCLOSED not in record.codes]
+    names = [record.decision_id for record in records if not record.stays]
     now_ms = gateway.now_ms()
     signer = gateway.keys.signer(gateway.view(), gateway.me, now_ms)
     for order in make_orders(gateway.me, names, signer, now_ms):
         outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms)
+        orders.await_answer(tx, order)
 
 
 def _drop_aside(gateway: Gateway, tx: Transaction, case: Case) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from refbus.audit.entry import open_entry, verify_entry
+from refbus.audit.erasure import OrderAnswer, order_leaf, verify_order
 from refbus.audit.export import Exported, read_export
 from refbus.audit.lookup import LogLookup
 from refbus.audit.record import AuditRecord
@@ -22,7 +23,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, MalformedError, SetupError, UncheckableError, UntrustedError
 from refbus.tlog.policy import Policy
 from refbus.trust.history import History
-from refbus.wire.transport import AuditEntry
+from refbus.wire.transport import ErasureOrder
 from refbus_gateway.home import Home
 
 
@@ -31,6 +32,7 @@ class Inspected:
     """One exported entry. `problems`: codes of what does not hold, in the order of checking; empty when all does.
 
     `in_log` is None when nobody looked; `record` is None when it does not open. `index` is where the export says.
+    `order` is an order to erase in place of a decision, `answer` what became of it by the leaf in the log.
     """
 
     origin: str
@@ -40,6 +42,8 @@ class Inspected:
     record: AuditRecord | None
     in_log: bool | None
     problems: tuple[Code, ...]
+    order: ErasureOrder | None = None
+    answer: OrderAnswer | None = None
 
 
 class Inspector:
@@ -52,15 +56,37 @@ class Inspector:
 
     def inspect(self, exported: Exported) -> Inspected:
         """Check and open one entry. Raises TransportError, SetupError when the files of the log cannot be read."""
+        order = exported.order()
+        if order is not None:
+            return self._ordered(exported, order)
         problems: list[Code] = []
         entry = _attempt(problems, exported.entry)
         record = None
         if entry is not None:
             _attempt(problems, lambda: verify_entry(entry, self._writer(entry.writer), exported.logged_at_ms))
             record = _attempt(problems, lambda: open_entry(entry, self._keys))
-        in_log = None if self._logs is None or entry is None else self._logs.holds(exported, entry, problems)
+            if record is not None and record.stays > entry.stays:
+                problems.append(Code.EVIDENCE_UNMARKED)
+        in_log = None if self._logs is None or entry is None else self._logs.holds(exported, entry.leaf, problems)
         place = (exported.origin, exported.index, exported.logged_at_ms)
         return Inspected(*place, entry.writer if entry else None, record, in_log, tuple(problems))
+
+    def _ordered(self, exported: Exported, order: ErasureOrder) -> Inspected:
+        """Check an order to erase, and find its answer: the leaf in the log is that of one of the two."""
+        problems: list[Code] = []
+        writer = _attempt(problems, lambda: self._writer(order.writer))
+        if writer is not None:
+            _attempt(problems, lambda: verify_order(order, writer, exported.logged_at_ms))
+        in_log, answer = None, None
+        if self._logs is not None:
+            found: list[Code] = []
+            for each in OrderAnswer:
+                if answer is None and self._logs.holds(exported, order_leaf(exported.raw, each), found):
+                    answer = each
+            in_log = answer is not None
+            problems.extend([] if in_log else found[-1:])
+        place = (exported.origin, exported.index, exported.logged_at_ms)
+        return Inspected(*place, order.writer, None, in_log, tuple(problems), order, answer)
 
     def _writer(self, org: OrgId) -> Organisation:
         """Return the writer as the newest version of the directory has it, else as the last one that knew it.
@@ -83,9 +109,9 @@ class Logs:
         self._now_s = now_s
         self._shards: dict[str, LogLookup] = {}
 
-    def holds(self, exported: Exported, entry: AuditEntry, problems: list[Code]) -> bool:
+    def holds(self, exported: Exported, leaf: bytes, problems: list[Code]) -> bool:
         """Whether the log has the leaf where the export says; why not is added to `problems`."""
-        found = _attempt(problems, lambda: self._shard(exported.origin).proof(entry.leaf, exported.index))
+        found = _attempt(problems, lambda: self._shard(exported.origin).proof(leaf, exported.index))
         return found is not None
 
     def _shard(self, origin: str) -> LogLookup:

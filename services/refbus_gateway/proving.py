@@ -21,7 +21,7 @@ from refbus.tlog.proof import TlogProof
 from refbus.tlog.proofs import verify_inclusion
 from refbus.trust.auditing import log_policy
 from refbus.wire.logs import LogProof, LogProofs
-from refbus_gateway import door
+from refbus_gateway import door, orders
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import place
 from refbus_gateway.gateway import Gateway
@@ -179,7 +179,8 @@ def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note
     """Keep the proof of each entry that is ours, and word of the directory; what is false is told, the others stand."""
     rows = statements.unproven(tx, (each.entry for each in proofs))
     for each in proofs:
-        if each.entry not in rows and shape_of(each.entry) is not Shape.DIRECTORY:
+        awaited = each.entry in rows or orders.is_awaited(tx, each.entry)
+        if not awaited and shape_of(each.entry) is not Shape.DIRECTORY:
             continue
         try:
             verify_inclusion(leaf_hash(each.entry), each.index, checkpoint.head, each.hashes)
@@ -187,5 +188,6 @@ def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note
             inbox.raise_alarm(tx, error.code, f"{checkpoint.origin}, entry {each.index}", gateway.now_ms())
             continue
         door.prove(gateway, tx, each.entry)
+        orders.take_answer(tx, each.entry, gateway.now_ms())
         if each.entry in rows:
             statements.prove(tx, rows[each.entry], TlogProof(each.index, each.hashes, note).encode(), gateway.now_ms())

@@ -15,6 +15,7 @@ from refbus.telemetry.labels import EntryResult
 from refbus.trust.auditing import auditor_of
 from refbus_auditor.core import AuditorCore, Lines
 from refbus_auditor.home import AuditorHome
+from refbus_auditor.ledger import ORDER_WRITER
 from refbus_auditor.store.tables import entry
 from support.ceremonies import PASSPHRASE
 from support.clocks import steady_clock
@@ -49,7 +50,8 @@ class RoadAuditor:
     def kept(self) -> set[bytes]:
         """Return the decisions whose sealed record is still here."""
         with self.home.database.reading() as connection:
-            return set(connection.execute(select(entry.c.decision_id).where(entry.c.raw.is_not(None))).scalars())
+            chosen = select(entry.c.decision_id).where(entry.c.raw.is_not(None), entry.c.writer != ORDER_WRITER)
+            return set(connection.execute(chosen).scalars())
 
     def results(self) -> dict[EntryResult, int]:
         """Return what became of the records; every record is accounted for."""

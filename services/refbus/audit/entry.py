@@ -3,7 +3,7 @@ r"""The audit entry: a leaf and the record behind it, sealed to the inspector ro
     sealed_record = stanza || Cobblestone256 box over pad(LP(opening) || LP(type) || LP(record)), 1 KiB or 4 KiB,
                     bound to SHA-256(LP(decision_id) || LP(writer) || LP(leaf)), so it cannot move to another entry
     signature     = Ed25519 over "refbus/v1/audit-entry\0" || LP(decision_id) || LP(writer) || LP(kid) || LP(leaf)
-                    || u64be at_ms || SHA-256(sealed_record)
+                    || u64be at_ms || SHA-256(sealed_record) || 0x01 if it stays
 
 Sealing is randomised: a repeated transaction gives the same decision id and leaf under other sealed bytes, and the
 auditor keeps the first. Specification: docs/spec/audit-entry.md.
@@ -45,7 +45,16 @@ def make_entry(record: AuditRecord, *, audit_key: bytes, signer: SigningPair, in
     bound = _bound(record.decision_id, record.writer, leaf)
     sealed = seal_for(Box.AUDIT, KemPublic.parse(inspector), bound, pad_exact(plaintext, _size_class(len(plaintext))))
     sealed_record = sealed.stanza + sealed.box
-    entry = AuditEntry(record.decision_id, record.writer, signer.kid, leaf, record.at_ms, sealed_record, ed25519=b"")
+    entry = AuditEntry(
+        record.decision_id,
+        record.writer,
+        signer.kid,
+        leaf,
+        record.at_ms,
+        sealed_record,
+        ed25519=b"",
+        stays=record.stays,
+    )
     return replace(entry, ed25519=sign_ed25519(signer, LABEL_AUDIT, _signed_message(entry)))
 
 
@@ -65,7 +74,8 @@ def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
     """Return the record of an entry, for the inspector; `keys` are the private keys of the role, any epoch.
 
     Raises UntrustedError: OPEN_FAILED when no key opens it, AUDIT_INVALID when what is inside is not what the leaf and
-    the entry say. Call `verify_entry` as well: this one does not look at the signature.
+    the entry say, or when it is said to stay and is no evidence. Whether evidence is marked is for the caller: versions
+    before the mark made none. Call `verify_entry` as well: this one does not look at the signature.
     """
     plaintext = _open(entry, keys)
     try:
@@ -76,7 +86,7 @@ def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
         raise UntrustedError(Code.AUDIT_INVALID, "sealed record") from None
     record = statement.record
     same_facts = (record.decision_id, record.writer, record.at_ms) == (entry.decision_id, entry.writer, entry.at_ms)
-    if not (canonical and same_facts and statement.leaf == entry.leaf):
+    if not (canonical and same_facts and statement.leaf == entry.leaf and entry.stays <= record.stays):
         raise UntrustedError(Code.AUDIT_INVALID, "leaf")
     return record
 
@@ -109,4 +119,4 @@ def _bound(decision_id: bytes, writer: OrgId, leaf: bytes) -> bytes:
 
 def _signed_message(entry: AuditEntry) -> bytes:
     ids = lp(entry.decision_id) + lp(entry.writer.encode()) + lp(entry.kid) + lp(entry.leaf)
-    return ids + u64be(entry.at_ms) + sha256(entry.sealed_record)
+    return ids + u64be(entry.at_ms) + sha256(entry.sealed_record) + (b"\x01" if entry.stays else b"")

@@ -1,7 +1,7 @@
 """Exported audit entries: what the auditor of a country hands to its inspector, in one file.
 
     file   = LP(record) for each entry
-    record = LP(origin) || LP(u64be index) || LP(u64be logged_at_ms) || LP(AuditEntry as it was received)
+    record = LP(origin) || LP(u64be index) || LP(u64be logged_at_ms) || LP(AuditEntry or ErasureOrder as received)
 
 Origin and index say where the leaf of the entry stands in the log. Nothing in the file is trusted: a reader checks the
 signature of each entry, its leaf in the log, and what is sealed in it. Specification: docs/spec/audit-entry.md.
@@ -15,10 +15,10 @@ from typing import Final
 
 from refbus.crypto.framing import lp, split_lp, u64be
 from refbus.errors import Code, MalformedError
-from refbus.wire.transport import AuditEntry
+from refbus.wire.transport import AuditEntry, ErasureOrder
 
-MOST_RECORD_BYTES: Final = 65_536
-"""No entry is nearly as large; a longer length is damage and not read."""
+MOST_RECORD_BYTES: Final = 262_144
+"""The largest order to erase has 160 kB; a longer length is damage and not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,13 @@ class Exported:
     def entry(self) -> AuditEntry:
         """Return the entry in `raw`. Raises MalformedError."""
         return AuditEntry.parse(self.raw)
+
+    def order(self) -> ErasureOrder | None:
+        """Return the order to erase in `raw`, None when it holds something else."""
+        try:
+            return ErasureOrder.parse(self.raw)
+        except MalformedError:
+            return None
 
     def encode(self) -> bytes:
         """Return the record with its length, as it stands in the file."""

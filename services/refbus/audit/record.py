@@ -59,6 +59,15 @@ def _time(at_ms: int) -> int:
     return at_ms
 
 
+_EVIDENCE_EVENTS = frozenset({EventType.EMERGENCY_INVOKED, EventType.EMERGENCY_REVIEWED})
+_EVIDENCE_CODES = frozenset({Code.EMERGENCY_DISCLOSED, Code.EMERGENCY_UPHELD, Code.EMERGENCY_NOT_UPHELD})
+
+
+def is_evidence(event_type: EventType | None, codes: Iterable[Code]) -> bool:
+    """Whether a decision is about a disclosure without consent: who must answer for it does not erase its record."""
+    return event_type in _EVIDENCE_EVENTS or not _EVIDENCE_CODES.isdisjoint(codes)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord(WireRecord):
     """One decision. Ids 16 bytes, hash 32 bytes, time in milliseconds UTC; None for what the writer could not read."""
@@ -74,3 +83,8 @@ class AuditRecord(WireRecord):
     consent_id: ConsentId | None
     consent_version: int | None
     at_ms: int = field(metadata={"check": _time})
+
+    @property
+    def stays(self) -> bool:
+        """Whether its sealed record must stay at the auditor."""
+        return is_evidence(self.event_type, self.codes)

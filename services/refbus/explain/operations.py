@@ -138,6 +138,14 @@ MACHINE = {
         "a file cannot be read or written",
         "Check that it exists and that you may use it.",
     ),
+    Code.EVIDENCE_STAYS: Explanation(
+        "an order to erase sealed records named what was decided in an emergency without consent, which stays",
+        "Nothing of that order was erased. Update this software, which leaves such records out, and erase again.",
+    ),
+    Code.EVIDENCE_UNMARKED: Explanation(
+        "a record about an emergency without consent was not marked as one that stays, so its writer could erase it",
+        "It may be from an older version. Compare it with what both gates logged of that event, and keep the export.",
+    ),
     Code.AUDIT_INVALID: Explanation(
         "an entry of the audit record does not hold: wrong signature, wrong writer or wrong contents",
         "Keep it as it is and report it to the inspector and to the person who runs the node.",

@@ -243,7 +243,10 @@ class DirectoryFile(WireRecord):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry(WireRecord):
-    """A committed decision. `decision_id` 16 bytes, `leaf` 47, `ed25519` 64."""
+    """A committed decision. `decision_id` 16 bytes, `leaf` 47, `ed25519` 64.
+
+    `stays`: its sealed record is evidence, and its writer cannot have it deleted.
+    """
 
     decision_id: bytes
     writer: OrgId = field(metadata=_ORG)
@@ -252,6 +255,7 @@ class AuditEntry(WireRecord):
     at_ms: int
     sealed_record: bytes
     ed25519: bytes
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

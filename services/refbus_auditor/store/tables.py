@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 from refbus.store import tables
 
@@ -41,8 +41,10 @@ entry = Table(
     Column("writer", String(32), nullable=False),
     Column("logged_ms", BigInteger, nullable=False),
     Column("raw", LargeBinary),
+    Column("stays", Integer, nullable=False),
     Index(None, "decision_id", "writer", unique=True),
-    comment="What was logged, in order. `raw`, the entry as received, goes when a case is erased; the leaf stays.",
+    comment="What was logged, in order. `raw`, the entry as received, goes when a case is erased, unless it `stays`: "
+    "the leaf stays always.",
 )
 
 erased = Table(

@@ -144,6 +144,8 @@ def _inspected_value(each: Inspected) -> dict[str, Any]:
         "record": record_values(each.record) if each.record else None,
         "in_log": each.in_log,
         "problems": list(each.problems),
+        "order": None if each.order is None else [name.hex() for name in each.order.decision_ids],
+        "answer": each.answer,
     }
 
 
@@ -154,6 +156,8 @@ def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
     for each in found:
         record = each.record
         what = f"{words.decision(record)}  {record.event_type or ''}" if record else "not opened"
+        if each.order is not None:
+            what = f"order to erase {len(each.order.decision_ids)} records  {each.answer or ''}"
         status = " ".join(each.problems) or ("ok, in the log" if each.in_log else "ok, log not looked at")
         yield f"{each.origin} {each.index:>8}  {moment(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"

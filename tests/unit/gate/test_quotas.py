@@ -81,7 +81,7 @@ def test_a_withdrawal_takes_no_room_and_needs_none(world: World) -> None:
     later = world.now_ms + HOUR_MS
     for number in range(5):
         world.outbox("kz", world.event(f"late {number}", occurred_at_ms=later, respond_by_ms=None))
-    newer = world.block("later stop", event_type="ConsentWithdrawn", data_categories=())
+    newer = world.block("later stop", event_type="ReferralCancelled", data_categories=())
     world.outbox("kz", sealed(world.fed, newer, directory_version=2))
     gone = world.withdrawal("one")
     world.outbox("kz", gone)

@@ -150,6 +150,22 @@ def test_a_case_of_which_nothing_is_known_any_more_is_erased_from_the_audit_too(
     assert len(destroyed) == 1
 
 
+def test_a_gate_never_orders_the_evidence_of_an_emergency_to_be_erased(world: World) -> None:
+    """What it decided about a disclosure without consent is marked, and left out when the case is forgotten."""
+    same_case = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
+    world.outbox("kz", world.event("one"))
+    world.outbox("kz", world.event("urgent", event_type="EmergencyDisclosureInvoked", **same_case))
+    world.settle()
+    kz = world.nodes["kz"]
+    plain, evidence = world.audit("kz")
+    assert (plain.stays, evidence.stays) == (False, True)
+    world.now_ms += KEEP_MS
+    assert kz.upkeep.forget_cases(lambda _names: None) == 1
+    kz.pump()
+    (order,) = orders_in(record.value for record in kz.bus.records("kz.audit"))
+    assert order.decision_ids == (plain.decision_id,)
+
+
 def test_a_new_decision_keeps_what_is_known_of_a_case(world: World) -> None:
     """The time counts from the last one."""
     world.outbox("kz", world.event())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from refbus.audit.erasure import OrderAnswer, make_orders, order_leaf
 from refbus.audit.export import Exported
 from refbus.audit.statement import Statement
 from refbus.errors import Code
@@ -51,9 +54,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Scene:
+def scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Scene]:
     """Give a scene for one test."""
-    return Scene(tmp_path, capsys)
+    made = Scene(tmp_path, capsys)
+    yield made
+    made.pair.close()
 
 
 def test_a_proof_is_written_and_checked_by_anyone(scene: Scene) -> None:
@@ -229,6 +234,30 @@ def test_the_inspector_opens_what_was_exported(scene: Scene) -> None:
     assert "1 entries, 0 with problems." in ran.out
     (value,) = scene.commands.json(inspector, "audit", "open", scene.export(), "--policy", policy)
     assert (value["record"]["writer"], value["in_log"], value["problems"]) == (AGENCY, None, [])
+
+
+def test_the_inspector_sees_who_ordered_what_to_be_erased(scene: Scene) -> None:
+    """An order stands in the export like an entry: who, how many, and by the log whether it was obeyed."""
+    scene.prove()
+    kz, now_ms = scene.pair.kz, scene.pair.world.clock.now_ms
+    signer = kz.keys.signer(kz.view(), kz.me, now_ms)
+    (order,) = make_orders(kz.me, [bytes(16), b"d" * 16], signer, now_ms)
+    scene.log.entries.append(order_leaf(order.encode(), OrderAnswer.REFUSED))
+    place = str(scene.log.write(scene.folder / "log"))
+    policy = scene.files()[1]
+    inspector = scene.log.inspector(KZ)
+    trust = scene.pair.world.lab.home(inspector).trust_store()
+    trust.refresh_from(scene.pair.world.lab.files(), now_ms)
+    index = len(scene.log.entries) - 1
+    exported = Exported(scene.log.origin, index, now_ms, order.encode())
+    forged = Exported(scene.log.origin, index, now_ms, replace(order, at_ms=now_ms + 1).encode())
+    export = scene.export(exported, forged)
+    good, bad = scene.commands.run(
+        inspector, "audit", "open", export, "--policy", policy, "--log", place, "--json", ok=False
+    ).value
+    assert (good["writer"], good["answer"], good["problems"]) == (AGENCY, "REFUSED", [])
+    assert good["order"] == [bytes(16).hex(), (b"d" * 16).hex()]
+    assert (bad["in_log"], bad["problems"]) == (False, [Code.SIGNATURE_INVALID, Code.PROOF_INVALID])
 
 
 def test_the_inspector_sees_what_is_false(scene: Scene) -> None:

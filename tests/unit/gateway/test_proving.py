@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refbus.audit.erasure import OrderAnswer, make_orders, order_leaf
 from refbus.audit.proven import check_proof, with_statement
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.bus.memory import MemoryBus, MemoryReader
@@ -16,7 +17,7 @@ from refbus.telemetry import Metrics, Service
 from refbus.tlog.proof import TlogProof
 from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
-from refbus_gateway import erasing
+from refbus_gateway import erasing, orders
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.observing import Counting
 from refbus_gateway.store import cases, logheads, referrals, statements
@@ -331,3 +332,21 @@ def test_a_short_command_waits_for_what_is_there(own: Pair, log: CountryLog) -> 
     finally:
         synchroniser.close()
     assert stated(own.kz, number)[0].proof is not None
+
+
+@pytest.mark.parametrize(("answer", "alarms"), [(OrderAnswer.OBEYED, []), (OrderAnswer.REFUSED, ["EVIDENCE_STAYS"])])
+def test_the_log_tells_what_became_of_an_order(
+    own: Pair, log: CountryLog, answer: OrderAnswer, alarms: list[str]
+) -> None:
+    """Its writer alone knows both leaves that may come of it; one that was refused is told to a person, once."""
+    signer = own.kz.keys.signer(own.kz.view(), own.kz.me, own.world.clock.now_ms)
+    (order,) = make_orders(own.kz.me, [bytes(16)], signer, own.world.clock.now_ms)
+    with own.kz.store.write() as tx:
+        orders.await_answer(tx, order)
+    log.entries.append(order_leaf(order.encode(), answer))
+    for _ in range(2):
+        log.put(log.proofs(log.checkpoint(), [len(log.entries) - 1]))
+        own.world.sync(own.kz)
+    assert alarm_codes(own.kz) == alarms
+    with own.kz.store.read() as tx:
+        assert not any(orders.is_awaited(tx, order_leaf(order.encode(), each)) for each in OrderAnswer)
