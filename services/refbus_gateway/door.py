@@ -235,7 +235,7 @@ def _tell_fork(gateway: Gateway, tx: Transaction, path: str, digest: bytes) -> N
 def _ahead(gateway: Gateway, tx: Transaction) -> list[_Version]:
     """Return the versions at the door that are newer than what was verified here, newest first."""
     verified = gateway.trust.timestamp()
-    floor = 0 if verified is None else of_timestamp(verified)[0]
+    floor = (0 if verified is None else _number_in(verified)) or 0
     numbered = [(number, row) for row in directoryfiles.timestamps(tx) if (number := _number(row)) is not None]
     newer = [(number, row) for number, row in numbered if number > floor]
     return [_version(tx, row) for _, row in sorted(newer, key=lambda each: (each[0], each[1].id), reverse=True)]
@@ -290,10 +290,12 @@ def _superseded(tx: Transaction, current: _Version) -> list[int]:
 
 
 def _number(row: DirectoryRow | None) -> int | None:
-    if row is None or row.content is None:
-        return None
+    return None if row is None or row.content is None else _number_in(row.content)
+
+
+def _number_in(timestamp: bytes) -> int | None:
     try:
-        return of_timestamp(row.content)[0]
+        return of_timestamp(timestamp)[0]
     except UntrustedError:
         return None
 

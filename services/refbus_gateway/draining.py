@@ -42,6 +42,7 @@ class Draining:
         self._directory = bus.reader(gateway.directory_topic)
         self._inbox = bus.reader(gateway.inbox_topic)
         self._placed: set[str] = set()
+        self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
     def drain(self) -> int:
         """Read both topics to the ends that they have now; return how many things are new for a person.
@@ -120,12 +121,15 @@ class Draining:
 
     def _place(self, reader: Reader, topic: str) -> None:
         if topic not in self._placed:
-            place(self._gateway, reader, topic)
+            known = place(self._gateway, reader, topic)
+            if topic == self._gateway.directory_topic:
+                self._known_files = known
             self._placed.add(topic)
 
     def _take_directory(self, records: list[Record]) -> int:
         gateway = self._gateway
-        failures = [error for record in records if (error := _add_file(gateway, record)) is not None]
+        errors = [(record.offset, _add_file(gateway, record)) for record in records]
+        failures = [error for offset, error in errors if error is not None and offset >= self._known_files]
         with gateway.store.write() as tx:
             for error in failures:
                 inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
@@ -185,14 +189,18 @@ class Draining:
         return _following(after, position, parsed), int(new)
 
 
-def place(gateway: Gateway, reader: Reader, topic: str) -> None:
+def place(gateway: Gateway, reader: Reader, topic: str) -> int:
     """Put a reader where this home stopped; what the log has lost in between is an alarm, never a stop.
 
-    Raises TransportError, SetupError TOPIC_MISSING, StoreError.
+    Where files of the directory are damaged here, it is read from its beginning. Returns the offset up to which this
+    home has read before. Raises TransportError, SetupError TOPIC_MISSING, StoreError.
     """
     topic_id, begin = reader.topic_id(), reader.begin_offset()
     with gateway.store.write() as tx:
         kept = inbox.position(tx, topic) or Position(topic_id, begin)
+        known = kept.next_offset
+        if topic == gateway.directory_topic and gateway.trust.wants_files:
+            kept = replace(kept, next_offset=begin)  # what is damaged here comes again
         lost = kept.topic_id != topic_id or kept.next_offset < begin
         if lost:
             inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
@@ -202,6 +210,7 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> None:
             kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
         inbox.set_position(tx, topic, kept)
     reader.seek(kept.next_offset)
+    return known
 
 
 def _following(after: Position, before: Position, record: InboxRecord) -> Position:

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from refbus.core.documents import read_json
+from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
+from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.files import (
     append_lines,
     copy_whole,
@@ -41,6 +41,7 @@ from refbus.files import (
     write_whole,
 )
 from refbus.store import erased as lists
+from refbus.trust.client import is_initial_root
 from refbus.trust.loader import TrustStore
 from refbus_gateway import backups, carrying, erasure, restored
 from refbus_gateway.backups import Backup
@@ -190,12 +191,10 @@ class _Restoring:
         """Raise SetupError BACKUP_INVALID for a home of another organisation, or pinned to another root."""
         if self._present is None:
             return
-        with suppress(MalformedError):  # a damaged org.json says nothing
-            known = (self._present.path / "org.json").is_file()
-            if known and self._present.member.identity().org_id != self._backup.org_id:
-                raise SetupError(Code.BACKUP_INVALID, "the backup is of another organisation")
+        if _org_of(self._present) not in {None, self._backup.org_id}:
+            raise SetupError(Code.BACKUP_INVALID, "the backup is of another organisation")
         pinned, given = (_bytes(each.path / "root.json") for each in (self._present, self._fresh))
-        if pinned and pinned != given and _is_json(pinned):
+        if pinned != given and is_initial_root(pinned):
             raise SetupError(Code.BACKUP_INVALID, "the backup is pinned to another root of the federation")
 
     def _erased(self, source: Path) -> frozenset[str]:
@@ -339,16 +338,16 @@ def _lock(stack: ExitStack, path: Path) -> None:
         raise SetupError(Code.HOME_IN_USE, "a command of this home is at work") from None
 
 
+def _org_of(home: Home) -> OrgId | None:
+    """Return whose home this is, None when its org.json is missing or damaged."""
+    try:
+        return home.member.identity().org_id
+    except SetupError:
+        return None
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _is_json(content: bytes) -> bool:
-    try:
-        read_json(content.decode())
-    except (MalformedError, UnicodeDecodeError):
-        return False
-    return True

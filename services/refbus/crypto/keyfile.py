@@ -86,10 +86,10 @@ def load(path: Path, passphrase: str) -> tuple[str, bytes]:
     text = _read(path).decode("ascii", "replace")
     parsed = _FILE.fullmatch(text)
     if parsed is None or sha256(text[: parsed.end("sealed") + 1].encode()).hex() != parsed["sha256"]:
-        raise _damaged()
+        raise _damaged(path)
     head = _Head(parsed["label"], int(parsed["memory"]), bytes.fromhex(parsed["salt"]))
     if head.memory_kib not in _MEMORY_LIMITS:
-        raise _damaged()
+        raise _damaged(path)
     sealed = bytes.fromhex(parsed["sealed"])
     for words in dict.fromkeys((passphrase, _typed(passphrase))):
         try:
@@ -108,8 +108,8 @@ def _typed(passphrase: str) -> str:
     return passphrase.removeprefix("\ufeff").rstrip() or passphrase
 
 
-def _damaged() -> RefbusError:
-    return SetupError(Code.KEYFILE_DAMAGED)
+def _damaged(path: Path) -> RefbusError:
+    return SetupError(Code.KEYFILE_DAMAGED, path.name)
 
 
 def _read(path: Path) -> bytes:
@@ -121,5 +121,5 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise SetupError(Code.FILE_UNREADABLE, f"key file: {error.strerror}") from None
     if len(data) > _MAX_FILE:
-        raise _damaged()
+        raise _damaged(path)
     return data

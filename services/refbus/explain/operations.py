@@ -66,6 +66,10 @@ GATEWAY = {
         "there is no gateway in this folder",
         "Give the right folder with --home, or make one with `refbus keys init`.",
     ),
+    Code.HOME_DAMAGED: Explanation(
+        "a file of this home is damaged, empty or missing",
+        "Bring back the last backup; in an office `refbus restore` keeps all that is sound. Delete nothing by hand.",
+    ),
     Code.BACKUP_INVALID: Explanation(
         "the backup is damaged, incomplete or of another organisation",
         "Use another copy. What is here now was not changed.",

@@ -99,6 +99,26 @@ class _Folder(FetcherInterface):
         return new.signed.type == Root.type and new.signed.version == root.version + 1
 
 
+def is_initial_root(content: bytes) -> bool:
+    """Whether these bytes are a root that signs itself, as the one is that a home is pinned to."""
+    try:
+        root = Metadata[Root].from_bytes(content)
+        if root.signed.type == Root.type:
+            root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+    except (RepositoryError, ValueError, TypeError, AttributeError):
+        return False
+    return root.signed.type == Root.type
+
+
+def is_metadata_document(content: bytes) -> bool:
+    """Whether these bytes can be read as metadata; nothing is verified."""
+    try:
+        Metadata.from_bytes(content)
+    except (RepositoryError, ValueError):
+        return False
+    return True
+
+
 def verify(state: Path, incoming: Path, pinned_root: bytes, now_ms: int) -> Verified:
     """Verify the newest timestamp in `incoming` and all that it names, and move the updater's `state` on to it.
 

@@ -23,7 +23,7 @@ from refbus.core.vocabulary import member
 from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import make_folder, make_private, store_errors, write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
@@ -63,15 +63,18 @@ class Home:
         return home
 
     def identity(self) -> Identity:
-        """Return who lives here. Also raises MalformedError for a damaged org.json."""
+        """Return who lives here. Raises SetupError HOME_NOT_FOUND, HOME_DAMAGED."""
         try:
             content = (self.folder / "org.json").read_bytes()
         except OSError:
             raise SetupError(Code.HOME_NOT_FOUND, str(self.folder)) from None
-        fields = Fields(loads(content), "org.json")
-        org_id, country = parse_org_id(fields.text("org_id")), parse_country(fields.text("country"))
-        role = member(OrgRole, fields.text("role"))
-        fields.done()
+        try:
+            fields = Fields(loads(content), "org.json")
+            org_id, country = parse_org_id(fields.text("org_id")), parse_country(fields.text("country"))
+            role = member(OrgRole, fields.text("role"))
+            fields.done()
+        except MalformedError as error:
+            raise SetupError(Code.HOME_DAMAGED, f"org.json: {error.code}") from None
         return Identity(org_id, country, role)
 
     def pin_root(self, root: bytes) -> None:

@@ -53,13 +53,20 @@ class TrustStore:
     def create(cls, folder: Path, root: bytes) -> TrustStore:
         """Return the store in `folder`, made with `root` pinned if it is not there yet.
 
-        Raises SetupError DIRECTORY_INVALID when the store is pinned to another root, StoreError.
+        A damaged copy of the root is written again from `root`. Raises SetupError DIRECTORY_INVALID when the store is
+        pinned to another root, HOME_DAMAGED when `root` is none, StoreError.
         """
         store = cls(folder)
-        if not store._root_file.exists():
-            write_whole(store._root_file, root)
-        elif store._pinned_root() != root:
+        kept = store._pinned_root() if store._root_file.exists() else b""
+        if kept == root:
+            return store
+        if len(root) > MAX_METADATA_BYTES:
+            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+        if not client.is_initial_root(root):
+            raise SetupError(Code.HOME_DAMAGED, "root.json")
+        if client.is_initial_root(kept):
             raise SetupError(Code.DIRECTORY_INVALID, "this store is pinned to another initial root")
+        write_whole(store._root_file, root)
         return store
 
     @property
@@ -96,11 +103,27 @@ class TrustStore:
         """
         self._pinned_root()
         self._loaded = True
+        self._clear_damaged()
         self._adopt(versions.load_all(self._versions), now_ms)
         with self._lock(wait=False) as mine:
             if mine:
                 self._finish(now_ms)
         return self._history
+
+    @property
+    def wants_files(self) -> bool:
+        """Whether files that were here are missing or damaged: nothing is in force, or what arrived cannot be used."""
+        broken = self.last_error is not None and self.last_error.code is not Code.DIRECTORY_EXPIRED
+        return self._history is None or broken
+
+    def _clear_damaged(self) -> None:
+        """Remove metadata that a failing disk left empty, cut or unreadable: it comes again, and hides nothing."""
+        with self._lock(wait=False) as mine, store_errors():
+            for folder in (self._tuf, self._incoming / "metadata") if mine else ():
+                for path in folder.rglob("*.json"):
+                    if not client.is_metadata_document(path.read_bytes()):
+                        path.unlink(missing_ok=True)
+                        self._sizes = None
 
     def _finish(self, now_ms: int) -> None:
         remove_drafts(self._incoming)
