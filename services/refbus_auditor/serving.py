@@ -4,7 +4,8 @@
     POST /witness/add-checkpoint                      a log asks for a cosignature
     GET  /witness/<hash of the origin>/checkpoint     the newest checkpoint of a log that was cosigned here
 
-Nothing here is secret and nobody has to say who they are; what is signed is all that counts.
+Nothing here is secret and nobody has to say who they are; what is signed is all that counts. The log is more important
+than its readers: connections are few and short, whatever comes over them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import logging
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,13 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _END_S: Final = 1.0
 """How long a reader may finish when the server ends."""
+AT_ONCE: Final = 128
+"""Connections at the same time; one beyond them is closed. The store of the log needs file handles too."""
+LIFE_S: Final = 20.0
+"""How long a connection may live, from its first byte to its last: every answer is below a megabyte."""
+MOST_HEADER_BYTES: Final = 8_190
+"""Bytes of the request line, and of one header."""
+MOST_HEADERS: Final = 32
 _FRESH: Final = {"Cache-Control": "no-cache"}
 _TEXT: Final = "text/plain; charset=utf-8"
 _STATUS: Final = {
@@ -39,8 +48,59 @@ _STATUS: Final = {
     Code.SIGNATURE_INVALID: 403,
     Code.PROOF_INVALID: 422,
     Code.LOG_FORKED: 422,
+    Code.TOO_MANY_REQUESTS: 429,
 }
 """Statuses of the witness protocol; whatever else is wrong with a request is 400."""
+
+
+class _Closed(asyncio.Protocol):
+    """Ends a connection for which there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it."""
+        transport.close()
+
+
+class _Short(asyncio.Protocol):
+    """Hands everything on to the server's own protocol, and ends the connection when its time is over."""
+
+    def __init__(self, inner: asyncio.Protocol, ended: Callable[[], None]) -> None:
+        self._inner = inner
+        self._ended = ended
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to count."""
+        self._timer = asyncio.get_running_loop().call_later(LIFE_S, _abort, transport)
+        self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop counting, and make room."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._ended()
+        self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on."""
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Hand on."""
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hand on."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand on."""
+        self._inner.resume_writing()
+
+
+def _abort(transport: asyncio.BaseTransport) -> None:
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
 
 
 class LogServer:
@@ -57,7 +117,17 @@ class LogServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         self._thread.start()
-        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_END_S)
+        self._open = 0
+        self._server: asyncio.Server | None = None
+        self._runner = web.AppRunner(
+            self._app(),
+            access_log=None,
+            shutdown_timeout=_END_S,
+            keepalive_timeout=LIFE_S,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+            max_headers=MOST_HEADERS,
+        )
         try:
             self.port = self._wait(asyncio.run_coroutine_threadsafe(self._start(host, port), self._loop))
         except OSError:
@@ -66,7 +136,7 @@ class LogServer:
 
     def close(self) -> None:
         """Stop serving and free the port."""
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10.0)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10.0)
         self._end()
 
     def _end(self) -> None:
@@ -80,9 +150,23 @@ class LogServer:
 
     async def _start(self, host: str, port: int) -> int:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        self._server = await self._loop.create_server(self._connect, host, port, reuse_address=True)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+    def _connect(self) -> asyncio.Protocol:
+        """Return what answers a new connection, for as long as it may live; too many are closed at once."""
+        if self._runner.server is None or self._open >= AT_ONCE:
+            return _Closed()
+        self._open += 1
+        return _Short(self._runner.server(), self._closed)
+
+    def _closed(self) -> None:
+        self._open -= 1
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MOST_BYTES)

@@ -7,17 +7,19 @@ cosignature leaves. What convicts a log is kept in `evidence/` for people.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.telemetry.labels import WitnessResult
@@ -35,6 +37,32 @@ _log = logging.getLogger("refbus.auditor.witness")
 
 Told = Callable[[WitnessResult, Code | None], None]
 """Told of each request: what came of it, and why it was refused."""
+
+
+FRESH_MS = 300_000
+"""A cosignature of so long ago is given again for the same checkpoint; a log takes those of the last ten minutes."""
+BURST = 60
+EACH_S = 1.0
+"""Cosignatures of one log at once, and then one each second: a log asks for one when it has grown, and each hour."""
+
+
+class Pace:
+    """A bucket of turns for each name: `burst` at once, and one more each `each_s` seconds of a steady clock."""
+
+    def __init__(self, burst: int, each_s: float) -> None:
+        self._burst = burst
+        self._each_s = each_s
+        self._turns: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def lets_go(self, name: str, now_s: float) -> bool:
+        """Take a turn; False when there is none now. Names are few: logs that the directory lists."""
+        with self._lock:
+            turns, since_s = self._turns.get(name, (float(self._burst), now_s))
+            turns = min(float(self._burst), turns + (now_s - since_s) / self._each_s)
+            goes = turns >= 1.0
+            self._turns[name] = (turns - 1.0 if goes else turns, now_s)
+            return goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,8 @@ class Witness:
     evidence: Path
     now_ms: Callable[[], int]
     told: Told = lambda _result, _code: None
+    steady_s: Callable[[], float] = time.monotonic
+    _pace: Pace = field(default_factory=lambda: Pace(BURST, EACH_S))
 
     def add_checkpoint(self, request: AddCheckpoint) -> Cosigned:
         """Cosign the checkpoint of `request`. Raises as `refbus.tlog.witness.check`, StoreError."""
@@ -79,20 +109,38 @@ class Witness:
     def _add(self, request: AddCheckpoint) -> Cosigned:
         keys = self._log_keys(request.origin)
         at_ms = self.now_ms()
+        with self.database.reading() as connection:
+            row = _row_of(connection, request.origin)
+        said = self._said_before(request, row, at_ms)
+        if said is not None:
+            return said
+        self._check(request, row, keys)  # what is refused takes no lock and writes nothing
+        if not self._pace.lets_go(request.origin, self.steady_s()):
+            raise UntrustedError(Code.TOO_MANY_REQUESTS, "a log that asks for too many cosignatures")
         with self.database.writing() as connection:
-            row = connection.execute(select(witnessed).where(witnessed.c.origin == request.origin)).one_or_none()
-            known = Head(0, EMPTY_ROOT) if row is None else Head(row.size, row.root)
-            signed = _lines_of(request.note, keys)
-            try:
-                checkpoint = check(request, known, keys)
-            except RefbusError as error:
-                self._keep_evidence(error, signed, row)
-                raise
-            cosigned = self._cosign(signed, checkpoint, at_ms)
+            checkpoint = self._check(request, _row_of(connection, request.origin), keys)
+            cosigned = self._cosign(_lines_of(request.note, keys), checkpoint, at_ms)
             connection.execute(delete(witnessed).where(witnessed.c.origin == checkpoint.origin))
             values = {"size": checkpoint.size, "root": checkpoint.root, "note": cosigned.note.encode(), "at_ms": at_ms}
             connection.execute(insert(witnessed).values(origin=checkpoint.origin, **values))
         return cosigned
+
+    def _said_before(self, request: AddCheckpoint, row: Row[Any] | None, at_ms: int) -> Cosigned | None:
+        """Return the cosignatures of a while ago for the same checkpoint: anybody can send one that is public again."""
+        if row is None or request.old_size != row.size or not 0 <= at_ms - row.at_ms < FRESH_MS:
+            return None
+        note = Note.parse(row.note)
+        if note.text != request.note.text:
+            return None
+        return Cosigned(note, tuple(line for line in note.signatures if any(line.of(k.verifier) for k in self.keys)))
+
+    def _check(self, request: AddCheckpoint, row: Row[Any] | None, keys: Sequence[VerifierKey]) -> Checkpoint:
+        known = Head(0, EMPTY_ROOT) if row is None else Head(row.size, row.root)
+        try:
+            return check(request, known, keys)
+        except RefbusError as error:
+            self._keep_evidence(error, _lines_of(request.note, keys), row)
+            raise
 
     def _cosign(self, note: Note, checkpoint: Checkpoint, at_ms: int) -> Cosigned:
         lines = tuple(cosign(checkpoint, key, at_ms // 1000) for key in self.keys)
@@ -117,9 +165,15 @@ class Witness:
             return
         which = f"{origin_hash(row.origin)[:16]}-{row.size}-{sha256(note.text.encode()).hex()[:8]}"
         name = f"{which}-{error.code.lower()}.txt"
+        if (self.evidence / name).exists():
+            return
         write_whole(self.evidence / name, row.note + b"\n" + note.encode())
         if error.code is Code.LOG_FORKED:
             _log.critical("a log has two histories: both checkpoints are kept in evidence/%s", name)
+
+
+def _row_of(connection: Connection, origin: str) -> Row[Any] | None:
+    return connection.execute(select(witnessed).where(witnessed.c.origin == origin)).one_or_none()
 
 
 def _lines_of(note: Note, keys: Sequence[VerifierKey]) -> Note:

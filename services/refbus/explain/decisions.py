@@ -143,6 +143,10 @@ RULES = {
         "It is sent again by itself in a quarter of an hour. If you sent no hundreds of events, check this computer's "
         "clock and tell the node operator.",
     ),
+    Code.TOO_MANY_REQUESTS: Explanation(
+        "one log asked a witness for more cosignatures than a log can need",
+        "Wait a minute. If it repeats, ask the auditor of that country whether its log asks so often.",
+    ),
     Code.CLOCK_SKEW: Explanation(
         "the clock of one of the computers is wrong",
         "Set the date and time of this computer, with its time zone. The event waits and goes on by itself.",

@@ -1,31 +1,112 @@
-"""The metrics page of a process: plain HTTP, on this machine unless it is said twice that it should be elsewhere."""
+"""The metrics page of a process: plain HTTP, on this machine unless it is said twice that it should be elsewhere.
+
+It is in a process that has better things to do, so whoever asks gets little of it: a few requests at a time, each with
+a deadline for all of it and a bound on its bytes.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 import threading
-from typing import Protocol
+from contextlib import suppress
+from io import BufferedIOBase
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app
 
 from refbus.errors import Code, SetupError
 from refbus.telemetry.metrics import Metrics
 
+AT_ONCE = 8
+"""Requests at the same time, each in a thread; a connection beyond them is closed."""
+DEADLINE_S = 10.0
+"""How long a connection may take from its first byte to its last, however slowly they come."""
+MOST_BYTES = 16_384
+"""Bytes of a request, its headers included."""
 
-class _HttpServer(Protocol):
-    server_port: int
 
-    def shutdown(self) -> None: ...
+class _BoundedReader:
+    """Reads lines of a request as long as it is not too long."""
 
-    def server_close(self) -> None: ...
+    def __init__(self, source: BufferedIOBase) -> None:
+        self._source = source
+        self._left = MOST_BYTES
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return a line. Raises ConnectionAbortedError when the request is too long."""
+        line = self._source.readline(size if 0 <= size <= self._left else self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise ConnectionAbortedError
+        return line
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+class _Handler(WSGIRequestHandler):
+    """Answers one request and says nothing of it in the log."""
+
+    def setup(self) -> None:
+        """Bound what is read."""
+        super().setup()
+        self.rfile: Any = _BoundedReader(self.rfile)
+
+    def handle(self) -> None:
+        """Answer; a reader that is gone or too slow is nobody's fault here."""
+        with suppress(OSError, ValueError):
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
+        """Say nothing."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A server with a bounded number of threads, each with a deadline."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], family: socket.AddressFamily) -> None:
+        self.address_family = family
+        self._room = threading.BoundedSemaphore(AT_ONCE)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, if there is room for one."""
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer until the deadline, which closes the connection under whoever waits for it."""
+        cut = threading.Timer(DEADLINE_S, _cut, (request,))
+        cut.daemon = True
+        cut.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            cut.cancel()
+            self._room.release()
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class MetricsServer:
     """A running metrics page, in a thread of its own."""
 
-    def __init__(self, server: _HttpServer, thread: threading.Thread) -> None:
+    def __init__(self, server: _Server) -> None:
         self._server = server
-        self._thread = thread
+        self._thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
 
     @property
     def port(self) -> int:
@@ -47,10 +128,12 @@ def serve(metrics: Metrics, port: int, host: str = "127.0.0.1", *, public: bool 
     """
     check_host(host, public=public, setting="REFBUS_METRICS_PUBLIC")
     try:
-        server, thread = start_http_server(port, host, metrics.registry)
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+        server = _Server((host, port), family)
     except OSError:
         raise SetupError(Code.SETTINGS_INVALID, f"metrics port {port} cannot be used") from None
-    return MetricsServer(server, thread)
+    server.set_app(make_wsgi_app(metrics.registry))
+    return MetricsServer(server)
 
 
 def check_host(host: str, *, public: bool, setting: str) -> None:

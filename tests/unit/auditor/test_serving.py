@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
+from socket import create_connection, socket
 
 import pytest
 
@@ -14,6 +16,7 @@ from refbus.errors import Code, SetupError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.note import Note, parse_lines
 from refbus.tlog.witness import AddCheckpoint, origin_hash
+from refbus_auditor import serving
 from refbus_auditor.serving import LogServer
 from support.auditors import Auditors
 from support.directories import auditor, log_name_of, log_secret
@@ -152,3 +155,46 @@ def test_a_port_in_use(world: Auditors, server: LogServer) -> None:
     with pytest.raises(SetupError) as caught:
         LogServer(node.home.log_folder, node.core.witness, "127.0.0.1", server.port)
     assert caught.value.code is Code.SETTINGS_INVALID
+
+
+def test_half_a_request_ends_by_itself(server: LogServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a byte now and then, or nothing, is cut off when the life of a connection is over."""
+    monkeypatch.setattr(serving, "LIFE_S", 0.2)
+    for sent in (b"", b"GET /2026b/checkpoint HTTP/1.1\r\nHost: a", b"POST /witness/add-checkpoint HTTP/1.1\r\nHo"):
+        with create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(sent)
+            assert ends(connection)
+
+
+def test_connections_beyond_the_bound_are_closed_and_those_within_answered(
+    server: LogServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-open connections take a bounded number of handles, and room is there again when they end."""
+    monkeypatch.setattr(serving, "AT_ONCE", 2)
+    idle = [create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(2)]
+    with create_connection(("127.0.0.1", server.port), timeout=10) as third:
+        assert ends(third)
+    for connection in idle:
+        connection.close()
+    status = None
+    while status is None:  # until the server has seen that they are closed
+        with suppress(ConnectionError):
+            status = ask(server, "GET", "/2026b/checkpoint")[0]
+    assert status == 200
+
+
+def test_headers_are_bounded(server: LogServer) -> None:
+    """One that is too long, and too many of them, are refused."""
+    for headers in ({"X-Long": "x" * 9_000}, {f"X-{number}": "x" for number in range(64)}):
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/2026b/checkpoint", headers=headers)
+        assert connection.getresponse().status == 400
+        connection.close()
+
+
+def ends(connection: socket) -> bool:
+    """Return whether the other side ends the connection, whatever it says before."""
+    with suppress(ConnectionResetError):
+        while connection.recv(4096):
+            pass
+    return True

@@ -15,6 +15,7 @@ from refbus.tlog.keys import SignerKey, SigType
 from refbus.tlog.note import Note, Signature
 from refbus.tlog.proofs import consistency_proof
 from refbus.tlog.witness import AddCheckpoint, OtherSizeError, origin_hash
+from refbus_auditor import witnessing as module
 from support.auditors import Auditors
 from support.directories import auditor, log_name_of, log_secret
 from support.logs import NaiveTrees, entries, head_of
@@ -64,6 +65,53 @@ def test_the_same_checkpoint_again_is_cosigned_again(world: Auditors) -> None:
     world.now_ms += 3_600_000
     again = witness.add_checkpoint(request(5, 5))
     assert int.from_bytes(again.lines[0].data[:8], "big") == world.now_ms // 1000
+
+
+def test_a_public_checkpoint_that_is_sent_again_costs_neither_signature_nor_write(
+    world: Auditors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand replays of the newest and of older ones are answered from what was said before."""
+    node = world.nodes["uz"]
+    witness = node.core.witness
+    witness.add_checkpoint(request(0, 5))
+    said = witness.add_checkpoint(request(5, 9))
+    monkeypatch.setattr(module, "cosign", None)
+    monkeypatch.setattr(type(node.home.database), "writing", None)
+    for _ in range(1_000):
+        assert witness.add_checkpoint(request(9, 9)) == said
+    for old in (request(0, 5), request(5, 9), request(0, 9)):
+        with pytest.raises(OtherSizeError):
+            witness.add_checkpoint(old)
+
+
+def test_evidence_is_written_once(world: Auditors) -> None:
+    """The same false request again leaves the file as it is."""
+    node = world.nodes["uz"]
+    node.core.witness.add_checkpoint(request(0, 20))
+    fork = replace(request(20, 20, [*DATA[:19], b"another last entry"]), proof=())
+    assert refused(world, fork) is Code.LOG_FORKED
+    (kept,) = (node.folder / "evidence").iterdir()
+    before = kept.stat().st_mtime_ns
+    assert refused(world, fork) is Code.LOG_FORKED
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_one_log_that_asks_without_end_is_slowed_down(world: Auditors) -> None:
+    """So many cosignatures at once and one each second; what others send in its name takes no turn of it."""
+    node = world.nodes["uz"]
+    now_s = [0.0]
+    witness = replace(node.core.witness, steady_s=lambda: now_s[0], _pace=module.Pace(3, 1.0))
+    stranger = request(0, 5, signer=log_secret(auditor("kg")).log_key(KZ_NAME))
+    for _ in range(10):
+        with pytest.raises(RefbusError):
+            witness.add_checkpoint(stranger)
+    for old in range(3):
+        witness.add_checkpoint(request(old, old + 1))
+    with pytest.raises(RefbusError) as caught:
+        witness.add_checkpoint(request(3, 4))
+    assert caught.value.code is Code.TOO_MANY_REQUESTS
+    now_s[0] = 1.0
+    assert witness.add_checkpoint(request(3, 4)).lines
 
 
 def test_an_empty_log_has_the_empty_root(world: Auditors) -> None:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import re
+import sys
+import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
+from socket import create_connection, socket
 
 import pytest
 from prometheus_client import generate_latest
@@ -24,6 +29,7 @@ from refbus.telemetry.labels import (
     PingResult,
     WitnessResult,
 )
+from refbus.telemetry.serve import MetricsServer
 
 NOW_MS = 1_790_000_000_000
 
@@ -196,3 +202,43 @@ def test_alert_file_is_quoted() -> None:
 def test_exposition_has_no_creation_times() -> None:
     """The page says what is measured and nothing else."""
     assert b"_created" not in generate_latest(metrics().registry)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsServer]:
+    """Serve a page that has room for two and little patience."""
+    module = sys.modules[MetricsServer.__module__]
+    monkeypatch.setattr(module, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    server = serve(metrics(), 0)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])
+def test_half_a_request_ends_by_itself(page: MetricsServer, sent: bytes) -> None:
+    """A reader that is silent, slow or long-winded is cut off, and keeps no thread."""
+    with create_connection(("127.0.0.1", page.port), timeout=10) as connection:
+        with suppress(OSError):
+            connection.sendall(sent)
+        assert ends(connection)
+
+
+def test_more_than_a_few_at_a_time_are_turned_away(page: MetricsServer) -> None:
+    """Ten half-open connections hold two threads; when they end, the page is there again."""
+    before = threading.active_count()
+    idle = [create_connection(("127.0.0.1", page.port), timeout=10) for _ in range(10)]
+    assert threading.active_count() <= before + 2 * 2, "a thread and its timer for each"
+    assert all(ends(connection) for connection in idle)
+    for connection in idle:
+        connection.close()
+    with urllib.request.urlopen(f"http://127.0.0.1:{page.port}/metrics", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def ends(connection: socket) -> bool:
+    """Return whether the other side ends the connection, whatever it says before."""
+    with suppress(ConnectionResetError):
+        while connection.recv(4096):
+            pass
+    return True
