@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from refbus.bus.port import Producer, Reader
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError, UntrustedError
+from refbus.each import alone, each
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note
 from refbus.tlog.witness import AddCheckpoint, OtherSizeError, origin_hash
@@ -33,18 +34,15 @@ class Outbound:
         """Put a mail on its way to the auditor of a country; nothing when there is no way to it."""
         if to not in self.connect:
             return
-        producer = self._producers.get(to)
-        if producer is None:
-            producer = self._producers[to] = self.connect[to]()
-        try:
+        with alone(to, lambda _, error: _reported(error)):  # a country that cannot be reached keeps no other waiting
+            producer = self._producers.get(to)
+            if producer is None:
+                producer = self._producers[to] = self.connect[to]()
             producer.produce(f"{to}.federation", mail.encode(), _reported)
-        except TransportError as error:
-            _reported(error)
 
     def poll(self) -> None:
         """Take delivery reports that are due."""
-        for producer in list(self._producers.values()):
-            producer.poll(0)
+        each(list(self._producers.values()), lambda producer: producer.poll(0), lambda _, error: _reported(error))
 
     def close(self) -> None:
         """Give up what is still queued."""
@@ -79,13 +77,12 @@ class Inbound:
                 mail = WitnessMail.parse(record.value)
             except MalformedError:
                 continue  # a file of the directory, which the gate takes
-            try:
+            with alone(mail, lambda _, error: self._not_counted(error), stops=(SetupError,)):
                 self._take(mail)
-            except (StoreError, SetupError):
-                raise
-            except RefbusError as error:
-                _log.warning("a mail of another auditor does not count: %s", error.code)
-                self.alarm(error.code)
+
+    def _not_counted(self, error: RefbusError) -> None:
+        _log.warning("a mail of another auditor does not count: %s", error.code)
+        self.alarm(error.code)
 
     def _take(self, mail: WitnessMail) -> None:
         if mail.kind is MailKind.ADD_CHECKPOINT:

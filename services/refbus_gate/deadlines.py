@@ -21,7 +21,8 @@ from refbus.core.ids import CountryCode, OrgId, ReferralId, gate_id
 from refbus.core.machine import Role
 from refbus.core.passage import KnownReferral
 from refbus.core.verdicts import About, AddReferralFact, Point
-from refbus.errors import Code
+from refbus.each import each
+from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.store.reads import read_due
 from refbus.store.rows import PingRow
 from refbus.wire.transport import InboxKind, NoticeKind
@@ -52,7 +53,7 @@ class Timekeeper:
 
     def tell(self) -> int:
         """Tell the steps whose time has come, each in the transaction that remembers it; return how many."""
-        count, parts = 0, self.core.parts
+        count = 0
         for _ in range(_TURNS):
             until_ms = self.read_until_ms() if self.waits() else None
             if until_ms is None:
@@ -61,11 +62,25 @@ class Timekeeper:
                 batch, due = self.core.batch(self.own), self._due(until_ms)
                 if not due:  # what waits became due after that moment
                     continue
-                view = View(parts.store, parts.keys.country, Point.EGRESS, [], [each.referral_id for each in due])
-                work = Work(parts.store, parts.keys.country)
-                for timetable in due:
-                    count += self._course(_Telling(self.core, batch, view, work), timetable, until_ms)
-                self.core.write(view, work, batch.now_ms)
+                try:
+                    count += self._together(batch, due, until_ms)
+                except (StoreError, SetupError):
+                    raise
+                except Exception:  # noqa: BLE001 - found again, one by one
+                    count += self._one_by_one(batch, due, until_ms)
+        return count
+
+    def _one_by_one(self, batch: Batch, due: list[Timetable], until_ms: int) -> int:
+        """Tell what is due of each course in a transaction of its own: one that cannot be told keeps back no other."""
+        return sum(each(due, lambda one: self._together(batch, [one], until_ms), _not_told))
+
+    def _together(self, batch: Batch, due: list[Timetable], until_ms: int) -> int:
+        """Tell what is due of these courses in one transaction; return how many steps."""
+        parts = self.core.parts
+        view = View(parts.store, parts.keys.country, Point.EGRESS, [], [one.referral_id for one in due])
+        work = Work(parts.store, parts.keys.country)
+        count = sum(self._course(_Telling(self.core, batch, view, work), timetable, until_ms) for timetable in due)
+        self.core.write(view, work, batch.now_ms)
         return count
 
     def waits(self) -> bool:
@@ -75,7 +90,8 @@ class Timekeeper:
     def _due(self, until_ms: int) -> list[Timetable]:
         parts = self.core.parts
         with parts.store.database.reading() as connection:
-            return [Timetable.parse(each) for each in read_due(connection, parts.store, until_ms, _MOST)]
+            rows = read_due(connection, parts.store, until_ms, _MOST)
+        return each(rows, Timetable.parse, lambda _, error: _log.critical("a deadline cannot be read: %s", error.code))
 
     def _course(self, telling: _Telling, timetable: Timetable, until_ms: int) -> int:
         """Tell the due steps of one course, in order; an expiry ends what was due behind it."""
@@ -95,6 +111,10 @@ class Timekeeper:
         if not due:
             view.tell(timetable.referral_id, None)
         return count
+
+
+def _not_told(_: Timetable, error: RefbusError) -> None:
+    _log.critical("the deadlines of a course cannot be told (%s %s): those of others are", error.code, error.detail)
 
 
 @dataclass(frozen=True, slots=True)

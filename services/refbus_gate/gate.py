@@ -20,7 +20,7 @@ from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Point
-from refbus.errors import RefbusError
+from refbus.each import alone
 from refbus.node import collector
 from refbus.node.addresses import addresses
 from refbus.node.consuming import Consumer
@@ -240,10 +240,8 @@ class Gate:
 
     def _replays(self) -> None:
         for order in self.home.replay_orders():
-            try:
+            with alone(order, lambda _, error: _log.error("a replay was not possible: %s", error)):
                 self.redecider.replay(bytes.fromhex(order.name))
-            except (RefbusError, ValueError) as error:
-                _log.error("a replay was not possible: %s", error)
             order.unlink(missing_ok=True)
 
     def _start_threads(self) -> None:

@@ -10,6 +10,7 @@ replay/<decision id>   an order to decide a stopped record again; `python -m ref
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from refbus.trust.homes import Home
 from refbus.trust.loader import TrustStore
 from refbus_gate.names import GateKeys
 
+_log = logging.getLogger("refbus.gate.home")
+
 
 @dataclass(frozen=True, slots=True)
 class GateHome:
@@ -45,7 +48,7 @@ class GateHome:
         """Open keys, stores and directory. Raises SetupError (KEYFILE_*, HOME_*), StoreError."""
         home = Home(folder)
         identity = home.identity()
-        pairs, kems = home.signing_pairs(passphrase), home.kem_keys(passphrase)
+        pairs, kems = home.signing_pairs(passphrase, _tell_damaged), home.kem_keys(passphrase, _tell_damaged)
         state = state_key(home.keys / "state.key", f"state {identity.org_id}", passphrase)
         store = NodeStore.open(folder / "store" / "node.db", state)
         try:
@@ -112,3 +115,7 @@ def order_replay(folder: Path, decision_id: str) -> None:
     if len(decision_id) != 32 or not set(decision_id) <= set("0123456789abcdef"):
         raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
     write_whole(folder / "replay" / decision_id, b"")
+
+
+def _tell_damaged(name: str) -> None:
+    _log.error("a key file does not open, the others are used: %s", name)

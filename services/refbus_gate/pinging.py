@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from refbus.core.ids import OrgId
-from refbus.errors import TransportError
+from refbus.each import each
+from refbus.errors import RefbusError, TransportError
 from refbus.notify.book import AddressBook
 from refbus.notify.message import Ping
 from refbus.store import pings
@@ -45,8 +46,7 @@ class Pinger:
         """Try every ping whose time has come, once; return how many."""
         with self.store.database.reading() as connection:
             waiting = pings.due(connection, self.now_ms(), _MOST)
-        for ping in waiting:
-            self._try(ping)
+        each(waiting, self._try, self._mistaken)
         return len(waiting)
 
     def run(self, stop: threading.Event) -> None:
@@ -71,6 +71,11 @@ class Pinger:
         if addresses:
             self.told(PingResult.SENT)
 
+    def _mistaken(self, waiting: WaitingPing, error: RefbusError) -> None:
+        """Put a ping off that cannot be tried at all: an address that is none, a mistake of ours."""
+        _log.error("a ping could not be tried: %s %s", error.code, error.detail)
+        self._failed(waiting)
+
     def _sent(self, address: str, ping: Ping) -> bool:
         try:
             self.book.send(address, ping)
@@ -85,7 +90,7 @@ class Pinger:
         with self.store.database.writing() as connection:
             if over:
                 pings.end(connection, waiting.number)
-                del self._done[waiting.number]
+                self._done.pop(waiting.number, None)
             else:
                 pings.again(connection, waiting.number, self.now_ms() + wait_ms)
         self.told(PingResult.GIVEN_UP if over else PingResult.FAILED)

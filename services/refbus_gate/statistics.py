@@ -7,6 +7,7 @@ different times, could be subtracted from each other.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from refbus.core.course import state_of
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
-from refbus.errors import Code, SetupError
+from refbus.each import alone
+from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import create, write_whole
 from refbus.store.node import NodeStore
 from refbus.store.reads import every_fact
@@ -25,6 +27,7 @@ from refbus_gate.remembered import decode_referral
 from refbus_gate.timetable import country_of
 from refbus_gate.view import REFERRAL
 
+_log = logging.getLogger("refbus.gate.statistics")
 FORMAT = "refbus/statistics/1"
 
 
@@ -69,12 +72,18 @@ def courses_of(store: NodeStore, directory: Directory, country: CountryCode) -> 
 
 def _counted(connection: Connection, store: NodeStore, directory: Directory, country: CountryCode) -> Iterator[Counted]:
     for data in every_fact(connection, store, REFERRAL):
-        known = decode_referral(data)
-        view = state_of(known.facts)
-        if country_of(view.target, directory) is not None and country_of(view.source, directory) == country:
-            found = counted(known.facts, known.minor)
-            if found is not None:
-                yield found
+        found = None
+        with alone(data, _not_counted):
+            known = decode_referral(data)
+            view = state_of(known.facts)
+            if country_of(view.target, directory) is not None and country_of(view.source, directory) == country:
+                found = counted(known.facts, known.minor)
+        if found is not None:
+            yield found
+
+
+def _not_counted(_: bytes, error: RefbusError) -> None:
+    _log.error("a course is not in the statistics, it cannot be read: %s %s", error.code, error.detail)
 
 
 def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:

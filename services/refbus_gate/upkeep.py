@@ -13,7 +13,8 @@ from refbus.clock import Clock
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import EventId, OrgId
 from refbus.core.verdicts import About, Point
-from refbus.errors import Code
+from refbus.each import each
+from refbus.errors import Code, RefbusError
 from refbus.store import entries_of_cases, outgoing
 from refbus.store.node import get_setting
 from refbus.store.purge import purge
@@ -72,9 +73,8 @@ class Upkeep:
                 rows = outgoing.expired(connection, batch.now_ms, _MOST)
                 keys = [key for _, key in rows if key is not None]
                 sent = read_records(connection, store, "envelope_key", keys)
-            for _, key in rows:
-                if key in sent:
-                    self._failed(work, batch, sent[key])
+            failed = [sent[key] for _, key in rows if key in sent]
+            each(failed, lambda row: self._failed(work, batch, row), _not_told)
             work.changes.expired.extend(row for row, _ in rows)
             if rows:
                 core.write(view, work, batch.now_ms)
@@ -157,6 +157,10 @@ class Upkeep:
         )
         view = View(self.core.parts.store, batch.keys.country, Point.EGRESS, [])
         return self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
+
+
+def _not_told(_: RecordRow, error: RefbusError) -> None:
+    _log.error("nobody could be told of a delivery that failed: %s %s", error.code, error.detail)
 
 
 def _members(batch: Batch) -> list[Organisation]:

@@ -7,6 +7,7 @@ committing    inbox records get their numbers, and everything is written at once
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from typing import TypeVar
 
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.framing import sha256
+from refbus.each import alone
+from refbus.errors import RefbusError
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Outgoing
@@ -23,6 +26,7 @@ from refbus.store.rows import Changes, InboxRow
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gate.names import inbox
 
+_log = logging.getLogger("refbus.gate.work")
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -72,16 +76,31 @@ class Work:
     def finish(self, pool: Workers, audit_keys: AuditKeys) -> None:
         """Make every record, number those for inboxes, and put them among the changes."""
         self._audit_keys = audit_keys.of(self.audit_names)
-        values = pool.spread(lambda send: send.make(), self.sends)
+        values = pool.spread(_made, self.sends)
         topics = {send.topic for send in self.sends if send.kind is not None}
         with self._store.database.reading() as connection:
             inboxes = read_inboxes(connection, topics)
         for send, value in zip(self.sends, values, strict=True):
+            if value is None:
+                continue
             body = value if send.kind is None else _numbered(inboxes, send.topic, send.kind, value)
             row = Outgoing(send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms)
             self.changes.outgoing.append(row)
         self.changes.inboxes = inboxes
         self.sends.clear()  # what makes them refers back to this work: the bytes would wait for the collector
+
+
+def _made(send: Send) -> bytes | None:
+    """Make a record. A notice that cannot be sealed is left out: it keeps no event and no other member's from going."""
+    if send.kind is not InboxKind.NOTICE:
+        return send.make()
+    with alone(send, _not_sealed):
+        return send.make()
+    return None
+
+
+def _not_sealed(send: Send, error: RefbusError) -> None:
+    _log.error("a notice for %s could not be sealed: %s %s", send.topic, error.code, error.detail)
 
 
 def _numbered(inboxes: dict[str, InboxRow], topic: str, kind: InboxKind, body: bytes) -> bytes:

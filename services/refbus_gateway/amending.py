@@ -16,6 +16,7 @@ from refbus.core.consent_change import ConsentChange, ends, narrowed
 from refbus.core.consent_rules import minor_until
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory
+from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway import consents
 from refbus_gateway.consentfile import ConsentForm
@@ -70,21 +71,27 @@ def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: 
     return consents.follow(gateway, tx, case, last, record)
 
 
-def endings(gateway: Gateway, tx: Transaction, only: Case | None = None) -> list[Ending]:
+def endings(
+    gateway: Gateway, tx: Transaction, only: Case | None = None, unread: list[tuple[int, Code]] | None = None
+) -> list[Ending]:
     """Return the consents of own cases that end within the country's days of warning, soonest first.
 
     One that has ended is among them until the person was asked again. Without a directory only those that have ended.
+    A case that cannot be read hides no other; its number and why go into `unread`.
     """
     directory = gateway.newest_directory()
     policy = directory.policies.get(gateway.country) if directory else None
     warn_ms = gateway.now_ms() + (policy.pace.consent_warning_days * _DAY_MS if policy else 0)
-    found = []
-    for case in [only] if only else cases.every(tx):
-        if case.own and case.live:
-            orgs = (party.org for party in cases.counterparts_of(tx, case))
-            newest = filter(None, (consents.newest(gateway, tx, case, org) for org in orgs))
-            found += [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
-    return sorted(found, key=lambda ending: ending.ends_ms)
+
+    def of_case(case: Case) -> list[Ending]:
+        orgs = (party.org for party in cases.counterparts_of(tx, case))
+        newest = filter(None, (consents.newest(gateway, tx, case, org) for org in orgs))
+        return [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
+
+    own = [case for case in ([only] if only else cases.every(tx)) if case.own and case.live]
+    kept = [] if unread is None else unread
+    found = each(own, of_case, lambda case, error: kept.append((case.id, error.code)))
+    return sorted((ending for endings_of in found for ending in endings_of), key=lambda ending: ending.ends_ms)
 
 
 def _ends_by(kept: Kept, time_ms: int) -> bool:

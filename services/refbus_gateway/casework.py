@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
+from refbus.each import each
 from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway import agecheck, onward, sending
@@ -58,9 +59,12 @@ def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
 
 
 def copies_of(tx: Transaction, case: Case) -> list[int]:
-    """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too."""
-    own = [each for each in cases.every(tx) if each.own and each.live]
-    first = {each.id: cases.body_of(tx, each).get("copy_of", each.id) for each in own}
+    """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too.
+
+    A case that cannot be read hides no other.
+    """
+    own = [found for found in cases.every(tx) if found.own and found.live]
+    first = dict(each(own, lambda one: (one.id, cases.body_of(tx, one).get("copy_of", one.id)), lambda *_: None))
     return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
 
 

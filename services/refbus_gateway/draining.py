@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from refbus.bus.port import Reader, Record
+from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_gateway import door, incoming, notices, restored
@@ -128,8 +130,13 @@ class Draining:
 
     def _take_directory(self, records: list[Record]) -> int:
         gateway = self._gateway
-        errors = [(record.offset, _add_file(gateway, record)) for record in records]
-        failures = [error for offset, error in errors if error is not None and offset >= self._known_files]
+        failures: list[RefbusError] = []
+
+        def failed(record: Record, error: RefbusError) -> None:
+            if record.offset >= self._known_files:
+                failures.append(error)
+
+        each(records, lambda record: _add_file(gateway, record), failed)
         with gateway.store.write() as tx:
             for error in failures:
                 inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
@@ -225,14 +232,7 @@ def _reached(end: int, kept: Position | None) -> bool:
     return kept is not None and kept.next_offset >= end
 
 
-def _add_file(gateway: Gateway, record: Record) -> RefbusError | None:
-    """Bring one file to the door of the directory; return what speaks against it. An incomplete version is none."""
-    try:
+def _add_file(gateway: Gateway, record: Record) -> None:
+    """Bring one file to the door of the directory. An incomplete version is no failure. Raises RefbusError."""
+    with suppress(UncheckableError):
         door.take(gateway, DirectoryFile.parse(record.value))
-    except StoreError:
-        raise
-    except UncheckableError:
-        return None
-    except RefbusError as error:
-        return error
-    return None

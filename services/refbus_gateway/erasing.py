@@ -96,13 +96,14 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
 
     An emergency without consent is left out: what the officers answer for is not theirs to erase.
     """
-    records = [
-        statements.opened(tx, kept).record
-        for kept in statements.of_case(tx, case)
-        if kept.own and kept.sealed and not kept.kept
-    ]
-    names = [record.decision_id for record in records if not record.stays]
+
+    def not_named(_: object, error: RefbusError) -> None:
+        inbox.raise_alarm(tx, error.code, "a sealed record at the auditor could not be named to be erased", now_ms)
+
     now_ms = gateway.now_ms()
+    ours = [kept for kept in statements.of_case(tx, case) if kept.own and kept.sealed and not kept.kept]
+    records = each(ours, lambda kept: statements.opened(tx, kept).record, not_named)
+    names = [record.decision_id for record in records if not record.stays]
     signer = gateway.keys.signer(gateway.view(), gateway.me, now_ms)
     for order in make_orders(gateway.me, names, signer, now_ms):
         outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms)

@@ -16,7 +16,7 @@ from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
 from refbus_gateway.observing import Observer
-from refbus_gateway.store import generation
+from refbus_gateway.store import generation, inbox
 from refbus_gateway.store.session import Store
 
 
@@ -162,5 +162,14 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
         gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
         gateway.load_directory()
         gateway.close_with(lock)
+        _tell_damaged(gateway)
         stack.pop_all()
         return gateway
+
+
+def _tell_damaged(gateway: Gateway) -> None:
+    """Tell a person of key files that do not open: what can be done without them is done."""
+    if gateway.keys.damaged:
+        with gateway.store.write() as tx:
+            for name in gateway.keys.damaged:
+                inbox.raise_alarm(tx, Code.KEYFILE_DAMAGED, name, gateway.now_ms())

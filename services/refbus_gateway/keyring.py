@@ -16,18 +16,21 @@ from refbus_gateway.home import Home
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All private keys of a home, unlocked."""
+    """All private keys of a home, unlocked. `damaged`: names of key files that did not open while others did."""
 
     signing: dict[KeyId, SigningPair] = field(repr=False)
     kem: dict[KeyId, KemPrivate] = field(repr=False)
     store: StateKey = field(repr=False)
+    damaged: tuple[str, ...] = ()
 
     @classmethod
     def unlock(cls, home: Home, passphrase: str) -> Keyring:
         """Open the key files of a home. Raises SetupError KEYFILE_*; makes the store key when there is none yet."""
         home.require()
-        signing = home.member.signing_pairs(passphrase)
-        return cls(signing, home.member.kem_keys(passphrase), _store_key(home, passphrase))
+        damaged: list[str] = []
+        signing = home.member.signing_pairs(passphrase, damaged.append)
+        kem = home.member.kem_keys(passphrase, damaged.append)
+        return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
 
     def signer(self, directory: Directory, me: OrgId, now_ms: int) -> SigningPair:
         """Return the pair to sign with now. Raises UncheckableError KEY_UNKNOWN when the directory has none of ours."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from refbus.core.consent import Request
 from refbus.core.permit import decide
 from refbus.core.vocabulary import Action, DataCategory, EventType
+from refbus.each import each
 from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, RuleError
 from refbus.wire.payload import categories_of
@@ -23,6 +24,7 @@ from refbus_gateway.casefile.parse import case_fields
 from refbus_gateway.casefile.routing import FORMAT
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, referrals
+from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.withholding import without
@@ -106,13 +108,15 @@ def require_still_allowed(
 
 def made_from(tx: Transaction, referral: Referral) -> list[int]:
     """Return the numbers of the cases here that were made from a received referral, erased ones left out."""
-    found = []
-    for case in cases.every(tx):
-        if case.own and case.live:
-            document = json.loads(base64.b64decode(cases.body_of(tx, case)["file"]))
-            if document.get("onward_of") == referral.id:
-                found.append(case.id)
-    return found
+    own = [case for case in cases.every(tx) if case.own and case.live]
+    read = each(
+        own, lambda case: (case.id, _origin_of(tx, case)), lambda *_: None
+    )  # one that cannot be read hides none
+    return [number for number, origin in read if origin == referral.id]
+
+
+def _origin_of(tx: Transaction, case: Case) -> object:
+    return json.loads(base64.b64decode(cases.body_of(tx, case)["file"])).get("onward_of")
 
 
 def _reasons(

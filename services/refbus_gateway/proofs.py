@@ -12,7 +12,8 @@ from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.ids import CountryCode
-from refbus.errors import SetupError, UncheckableError
+from refbus.each import each
+from refbus.errors import RefbusError, SetupError, UncheckableError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import Policy
 from refbus.tlog.proof import TlogProof
@@ -55,22 +56,29 @@ def policy_files(gateway: Gateway, held: Iterable[Held]) -> dict[str, bytes]:
 
     Raises UncheckableError KEY_UNKNOWN when the directory has no auditor with keys.
     """
-    countries = sorted({gateway.country, *(country_of(each.statement) for each in held if each.file is not None)})
-    return {f"{each}.tlog-policy": policy_text(gateway.directory(), each).encode() for each in countries}
+    countries = sorted({gateway.country, *(country_of(one.statement) for one in held if one.file is not None)})
+    return {f"{name}.tlog-policy": policy_text(gateway.directory(), name).encode() for name in countries}
 
 
 def look_up(gateway: Gateway, place: str, held: Iterable[Held]) -> int:
     """Look in the published log at `place` for statements without a proof, keep what is proven; return how many.
 
-    Reads the shards of the half-year of each statement and of the next. Raises as `LogLookup` does.
+    Reads the shards of the half-year of each statement and of the next. One that cannot be looked up keeps no other
+    from it; when none was found, raises as `LogLookup` does.
     """
-    found = 0
-    for each in held:
-        proof = None if each.file is not None else _found(gateway, place, each.statement)
-        if proof is not None:
-            with gateway.store.write() as tx:
-                statements.prove(tx, each.stated.id, proof, gateway.now_ms())
-            found += 1
+    errors: list[RefbusError] = []
+
+    def look(one: Held) -> int:
+        proof = None if one.file is not None else _found(gateway, place, one.statement)
+        if proof is None:
+            return 0
+        with gateway.store.write() as tx:
+            statements.prove(tx, one.stated.id, proof, gateway.now_ms())
+        return 1
+
+    found = sum(each(held, look, lambda _, error: errors.append(error)))
+    if errors and not found:
+        raise errors[0]
     return found
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from refbus.core.consent import ConsentState
 from refbus.core.ids import ConsentId, OrgId
+from refbus.each import each
+from refbus.errors import Code
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, referrals
 from refbus_gateway.store.cases import Case
@@ -25,18 +27,26 @@ class EraseDue:
     over: bool
 
 
-def due(gateway: Gateway, tx: Transaction) -> list[EraseDue]:
-    """Return the received cases that must be erased within the country's days of warning, the most urgent first."""
+def due(gateway: Gateway, tx: Transaction, unread: list[tuple[int, Code]] | None = None) -> list[EraseDue]:
+    """Return the received cases that must be erased within the country's days of warning, the most urgent first.
+
+    A case that cannot be read hides no other; its number and why go into `unread`.
+    """
     directory, now_ms = gateway.newest_directory(), gateway.now_ms()
     policy = directory.policies.get(gateway.country) if directory else None
     warn_ms = now_ms + (policy.pace.consent_warning_days * _DAY_MS if policy else 0)
-    found = []
-    for case in cases.every(tx):
-        numbers = [] if case.own or not case.live else referrals.of_case(tx, case)
+
+    def of_case(case: Case) -> EraseDue | None:
+        numbers = referrals.of_case(tx, case)
         by_ms = erase_by(tx, case) if numbers else None
-        if by_ms is not None and by_ms <= warn_ms:
-            found.append(EraseDue(case.id, numbers[0].id, numbers[0].org, by_ms, by_ms <= now_ms))
-    return sorted(found, key=lambda each: each.erase_by_ms)
+        if by_ms is None or by_ms > warn_ms:
+            return None
+        return EraseDue(case.id, numbers[0].id, numbers[0].org, by_ms, by_ms <= now_ms)
+
+    kept = [] if unread is None else unread
+    received = [case for case in cases.every(tx) if case.live and not case.own]
+    found = each(received, of_case, lambda case, error: kept.append((case.id, error.code)))
+    return sorted(filter(None, found), key=lambda one: one.erase_by_ms)
 
 
 def erase_by(tx: Transaction, case: Case) -> int | None:

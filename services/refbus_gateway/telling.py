@@ -7,7 +7,6 @@ own: one that cannot be told keeps no other from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,7 +103,7 @@ def _stop(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> bool:
     except UncheckableError:
         return False
     except ConsentError as error:
-        unsent = stop_event(tx, event)
+        unsent = stop_event(tx, event.id)
         detail = f"referral {event.referral}: {'taken back unsent' if unsent else 'not sent again'}"
         inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
         return unsent
@@ -116,8 +115,9 @@ def _tell(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
 
 
 def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:
-    """Return the courses of a case in which `org` hears of its consent, oldest first."""
-    views = [(found, course.view_of(tx, found)) for found in referrals.of_case(tx, case) if found.org == org]
+    """Return the courses of a case in which `org` hears of its consent, oldest first; none that cannot be read."""
+    with_org = [found for found in referrals.of_case(tx, case) if found.org == org]
+    views = each(with_org, lambda found: (found, course.view_of(tx, found)), lambda *_: None)
     begun = [(found, view) for found, view in views if view.last is not None]
     still_open = [found for found, view in begun if view.is_open]
     return still_open or [found for found, _ in begun[-1:]]
@@ -131,14 +131,18 @@ def terms_of(tx: Transaction, referral: Referral) -> Terms:
     return Terms(began.block.purpose, began.block.priority)
 
 
-def _waiting(tx: Transaction, case: Case, org: OrgId) -> Iterator[Event]:
-    """Yield the events for `org` that rest on consent and that no gate abroad has taken."""
-    for referral in referrals.of_case(tx, case):
-        if referral.org == org:
-            for event in referrals.events_of(tx, referral):
-                rests = consenting.needs_permit(event.block) and event.block.legal_basis_record is None
-                if event.status is EventStatus.QUEUED and rests:
-                    yield event
+def _waiting(tx: Transaction, case: Case, org: OrgId) -> list[Event]:
+    """Return the events for `org` that rest on consent and that no gate abroad has taken.
+
+    What cannot be read cannot be sealed again either, and what was sealed is judged by the gates.
+    """
+    with_org = [found for found in referrals.of_case(tx, case) if found.org == org]
+    return [event for events in each(with_org, lambda one: _resting(tx, one), lambda *_: None) for event in events]
+
+
+def _resting(tx: Transaction, referral: Referral) -> list[Event]:
+    queued = (event for event in referrals.events_of(tx, referral) if event.status is EventStatus.QUEUED)
+    return [one for one in queued if consenting.needs_permit(one.block) and one.block.legal_basis_record is None]
 
 
 def _fields(record: ConsentRecord) -> dict[str, object]:

@@ -12,6 +12,7 @@ from refbus.core.course import CourseView
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
 from refbus.core.vocabulary import EventType
+from refbus.each import each
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
@@ -150,9 +151,16 @@ def also_signed_by(receipt: Receipt) -> OrgId | None:
     return gate_id(HopReceipt.parse(receipt.receipt).to_country) if receipt.receipt else None
 
 
-def referral_lines(tx: Transaction, *, own: bool | None = None) -> list[ReferralLine]:
-    """Return all referrals, requested here (`own`), received, or both."""
-    return [referral_line(tx, each) for each in referrals.every(tx) if own is None or each.own == own]
+def referral_lines(
+    tx: Transaction, *, own: bool | None = None, unread: list[tuple[int, Code]] | None = None
+) -> list[ReferralLine]:
+    """Return all referrals, requested here (`own`), received, or both.
+
+    One that cannot be read hides no other; its number and why go into `unread`.
+    """
+    found = [referral for referral in referrals.every(tx) if own is None or referral.own == own]
+    kept = [] if unread is None else unread
+    return each(found, lambda one: referral_line(tx, one), lambda one, error: kept.append((one.id, error.code)))
 
 
 def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:

@@ -22,7 +22,7 @@ from refbus.crypto.signing import LABEL_CONSENT
 from refbus.each import alone, each
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
-from refbus_gateway import consenting, telling
+from refbus_gateway import telling
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, disclosures, inbox, tellings
 from refbus_gateway.store.cases import Case, Counterpart
@@ -96,12 +96,14 @@ def note_no(
 ) -> dict[OrgId, int]:
     """Write down the person's no towards one organisation or all (`orgs`: of these); return what was taken back unsent.
 
-    It counts from now on. Works at either side of a consent. An organisation that received something in an emergency,
-    without consent, is among them. Raises ConsentError NO_CONSENT when there is nothing to withdraw.
+    It counts from now on, where a record of the case cannot be read too. Works at either side of a consent. An
+    organisation that received something in an emergency, without consent, is among them. Raises ConsentError NO_CONSENT
+    when there is nothing to withdraw.
     """
     parties = [party for party in cases.counterparts_of(tx, case) if only in {None, party.org}]
     named = [party for party in parties if orgs is None or party.org in orgs]
-    found = [party.org for party in named if _nos_to(gateway, tx, case, party)]
+    unread = len(consents.readable(tx, case)) < consents.count(tx, case)
+    found = [party.org for party in named if unread or _nos_to(gateway, tx, case, party)]
     if not found and orgs is None:
         raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
     waiting = {row.org for row in tellings.of_case(tx, case) if row.kind is Kind.WITHDRAWN}
@@ -188,7 +190,8 @@ def _nos_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -
 
     Nothing for an organisation that has neither a consent nor anything of the case.
     """
-    between = consenting.between(tx, case, gateway.me, party.org)
+    kept_here, pair = consents.readable(tx, case), {gateway.me, party.org}
+    between = [one for one in kept_here if {one.signed.record.party, one.signed.record.collected_by} == pair]
     chains: defaultdict[tuple[ConsentId, OrgId], list[Kept]] = defaultdict(list)
     for kept in between:
         chains[kept.signed.record.consent_id, kept.signed.record.collected_by].append(kept)
@@ -196,7 +199,7 @@ def _nos_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -
         newest_id = max(chains, key=lambda name: max(map(_number, chains[name])))
         found = [name for name in chains if name == newest_id or not _is_withdrawn(chains[name])]
         return [_no_after(gateway, chains[name]) for name in found]
-    said = [kept.signed.record for kept in consents.of_case(tx, case) if _ours(gateway, kept)]
+    said = [kept.signed.record for kept in kept_here if _ours(gateway, kept)]
     if not said or party.org not in disclosures.recipients(tx, case):
         return []
     fresh = dataclasses.replace(

@@ -15,7 +15,8 @@ import click
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
-from refbus.errors import Code, SetupError, TransportError
+from refbus.each import each
+from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.explain import explanation
 from refbus.files import write_whole
 from refbus.output import put_json, say
@@ -116,7 +117,10 @@ def replay(operator: Operator, decision: str) -> None:
 
 
 def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[Stopped]:
-    """Read "<cc>.refused" or "<cc>.quarantine" from its beginning to its end. Raises TransportError, MalformedError."""
+    """Read "<cc>.refused" or "<cc>.quarantine" from its beginning to its end. Raises TransportError.
+
+    A record that cannot be read is named and left out.
+    """
     reader = operator.cluster(country).reader(f"{country}.{family}")
     try:
         end, empty = reader.end_offset(), 0
@@ -125,7 +129,7 @@ def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[S
             empty = 0 if records else empty + 1
             if empty > _PATIENCE:
                 raise TransportError(Code.BROKER_UNREACHABLE, "the topic has more, but nothing comes")
-            yield from map(_stopped, records)
+            yield from each(records, _stopped, _not_read)
     finally:
         reader.close()
 
@@ -135,6 +139,10 @@ def find(operator: Operator, country: CountryCode, family: str, decision: str) -
     if len(decision) != 32 or not set(decision) <= set("0123456789abcdef"):
         raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
     return next((each for each in stopped(operator, country, family) if each.decision == decision), None)
+
+
+def _not_read(record: Record, error: RefbusError) -> None:
+    say(f"offset {record.offset} cannot be read: {error.code}", err=True)
 
 
 def _stopped(record: Record) -> Stopped:
@@ -149,10 +157,10 @@ def _list(operator: Operator, family: str, *, last: int, code: str | None, as_js
         for each in _unique(stopped(operator, operator.one_country(), family))
         if code is None or code in each.codes
     ]
-    for each in found[-last:]:
-        line = f"{each.decision}  {_time(each.at_ms)}  {each.topic} {each.offset}  {', '.join(each.codes)}"
+    for one in found[-last:]:
+        line = f"{one.decision}  {_time(one.at_ms)}  {one.topic} {one.offset}  {', '.join(one.codes)}"
         if as_json:
-            put_json(each.as_mapping())
+            put_json(one.as_mapping())
         else:
             say(line)
     if not as_json:

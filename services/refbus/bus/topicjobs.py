@@ -10,7 +10,8 @@ from typing import NamedTuple
 from refbus.bus import topicplan
 from refbus.bus.port import Admin
 from refbus.bus.topicset import Wanted
-from refbus.errors import Code, TransportError
+from refbus.each import each
+from refbus.errors import Code, RefbusError, TransportError
 
 Say = Callable[[str], None]
 """Prints one line."""
@@ -24,11 +25,15 @@ class Job(NamedTuple):
 
 
 def show(jobs: Iterable[Job], say: Say, *, as_json: bool) -> bool:
-    """Say what differs, for each cluster; return whether none does. Changes nothing. Raises TransportError.
+    """Say what differs, for each cluster; return whether none does. Changes nothing.
 
-    Where there is no cluster to look at, nothing was found to be as declared: that is False too.
+    A cluster that does not answer keeps no other from being shown. Where there is no cluster to look at, nothing was
+    found to be as declared: that is False too. Raises TransportError of the first that did not answer.
     """
-    clean = [_shown(job, say, as_json=as_json) for job in jobs]
+    errors: list[RefbusError] = []
+    clean = each(jobs, lambda job: _shown(job, say, as_json=as_json), lambda _, error: errors.append(error))
+    if errors:
+        raise errors[0]
     if not clean:
         say("no cluster was looked at: the settings name none")
     return bool(clean) and all(clean)
@@ -43,23 +48,30 @@ def _shown(job: Job, say: Say, *, as_json: bool) -> bool:
 def make(jobs: Iterable[Job], say: Say, *, as_json: bool, patience: int = 40) -> None:
     """Say what differs and make each cluster as declared. What only a person can do is left.
 
-    A broker agrees first and shows later, so it is asked up to `patience` times, a quarter of a second apart. Raises
-    TransportError, TOPIC_DRIFT when it still does not show what it agreed to.
+    A broker agrees first and shows later, so it is asked up to `patience` times, a quarter of a second apart. A cluster
+    that fails keeps no other from being made. Raises TransportError of the first; TOPIC_DRIFT when it still does not
+    show what it agreed to.
     """
-    for job in jobs:
-        todo = topicplan.plan(job.wanted, job.admin)
-        _say(say, todo, as_json=as_json)
-        topicplan.apply(todo, job.admin)
+    errors: list[RefbusError] = []
+    each(jobs, lambda job: _make(job, say, patience, as_json=as_json), lambda _, error: errors.append(error))
+    if errors:
+        raise errors[0]
+
+
+def _make(job: Job, say: Say, patience: int, *, as_json: bool) -> None:
+    todo = topicplan.plan(job.wanted, job.admin)
+    _say(say, todo, as_json=as_json)
+    topicplan.apply(todo, job.admin)
+    rest = topicplan.plan(job.wanted, job.admin)
+    for _ in range(patience):
+        if not rest.to_do:
+            break
+        time.sleep(0.25)
         rest = topicplan.plan(job.wanted, job.admin)
-        for _ in range(patience):
-            if not rest.to_do:
-                break
-            time.sleep(0.25)
-            rest = topicplan.plan(job.wanted, job.admin)
-        if rest.to_do:
-            raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
+    if rest.to_do:
+        raise TransportError(Code.TOPIC_DRIFT, f"{rest.summary()}; the broker may still be working on it")
 
 
 def _say(say: Say, plan: topicplan.Plan, *, as_json: bool) -> None:
-    for each in [json.dumps(plan.as_mapping())] if as_json else plan.lines():
-        say(each)
+    for line in [json.dumps(plan.as_mapping())] if as_json else plan.lines():
+        say(line)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from refbus.bus.port import Reader
 from refbus.core.directory import Directory, DirectoryHistory
+from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.trust.history import History
 from refbus.trust.loader import TrustStore
@@ -79,8 +80,7 @@ class DirectoryFollower:
         """Take what has arrived. A file that is wrong is left out; the version before stays in force."""
         reader = self._reader = self._reader or self._connect()
         records = reader.read(_BATCH, wait_s)
-        for record in records:
-            self.take(record.value)
+        each(records, lambda record: self.take(record.value), _left_out, stops=(SetupError,))
         if not records:
             self.caught_up.set()
 
@@ -91,3 +91,7 @@ class DirectoryFollower:
             also()
         if self._reader is not None:
             self._reader.close()
+
+
+def _left_out(_: object, error: RefbusError) -> None:
+    _log.error("a file of the directory could not be taken: %s %s", error.code, error.detail)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from refbus.core.directory import CountryPolicy, Organisation
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.each import alone
 from refbus.errors import Code, RefbusError, UntrustedError
 from refbus.trust.auditkeys import claims
 from refbus.trust.endorsement import load_member
@@ -41,6 +42,10 @@ class Assembly:
     policies: dict[CountryCode, CountryPolicy] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    def note(self, path: str, error: RefbusError) -> None:
+        """Note what is wrong with one file; it stays with that file."""
+        self.problems.append(Problem.of(path, error))
+
 
 def assemble(
     targets: Mapping[str, bytes], countries: tuple[CountryCode, ...], owners: Mapping[KeyId, OrgId]
@@ -51,15 +56,12 @@ def assemble(
     """
     result = Assembly()
     for country in countries:
-        try:
+        with alone(f"{country}/{POLICY}", result.note):
             policy = parse_policy(targets.get(f"{country}/{POLICY}", b""))
             if policy.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY, "policy of another country")
-        except RefbusError as error:
-            result.problems.append(Problem.of(f"{country}/{POLICY}", error))
-            continue
-        result.policies[country] = policy
-        _add_members(result, country, targets)
+            result.policies[country] = policy
+            _add_members(result, country, targets)
     _refuse_shared_keys(result, owners)
     result.problems.sort(key=lambda problem: (problem.path, problem.code))
     return result
@@ -67,16 +69,13 @@ def assemble(
 
 def _add_members(result: Assembly, country: CountryCode, targets: Mapping[str, bytes]) -> None:
     for path in sorted(path for path in targets if path.startswith(f"{country}/") and path != f"{country}/{POLICY}"):
-        try:
+        with alone(path, result.note):
             enrolment = targets.get(f"{ENROLMENT}/{path.removeprefix(f'{country}/')}")
             if enrolment is None:
                 raise UntrustedError(Code.KEY_NOT_ENDORSED, "not enrolled by the anchors")
             member = load_member(targets[path], enrolment)
             if path != f"{member.country}/{member.org_id}.json":
                 raise UntrustedError(Code.WRONG_COUNTRY, "file name, id and country differ")
-        except RefbusError as error:
-            result.problems.append(Problem.of(path, error))
-        else:
             result.organisations[member.org_id] = member
 
 

@@ -13,7 +13,7 @@ The passphrase of the key files is never here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,15 @@ from refbus.core.vocabulary import member
 from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
-from refbus.errors import Code, MalformedError, SetupError
+from refbus.each import each
+from refbus.errors import Code, MalformedError, RefbusError, SetupError
 from refbus.files import make_folder, make_private, store_errors, write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
 from refbus.trust.loader import TrustStore
 
+Damaged = Callable[[str], object]
+"""Hears the name of a key file that does not open although others do."""
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 
 
@@ -105,14 +108,14 @@ class Home:
             raise SetupError(Code.KEYFILE_UNSAFE, f"{self._log.name} is already there")
         return self._save(self._log, secret.secret, passphrase, memory_kib)
 
-    def signing_pairs(self, passphrase: str) -> dict[KeyId, SigningPair]:
-        """Return the signing pairs of this home."""
-        pairs = [SigningPair.from_secret(secret) for secret in self._secrets("signing-*.key", passphrase)]
+    def signing_pairs(self, passphrase: str, damaged: Damaged | None = None) -> dict[KeyId, SigningPair]:
+        """Return the signing pairs of this home. `damaged` hears of files that do not open while others do."""
+        pairs = [SigningPair.from_secret(secret) for secret in self._secrets("signing-*.key", passphrase, damaged)]
         return {pair.kid: pair for pair in pairs}
 
-    def kem_keys(self, passphrase: str) -> dict[KeyId, KemPrivate]:
-        """Return the KEM private keys of this home, one for each epoch that is not destroyed."""
-        keys = [KemPrivate(secret) for secret in self._secrets("kem-*.key", passphrase)]
+    def kem_keys(self, passphrase: str, damaged: Damaged | None = None) -> dict[KeyId, KemPrivate]:
+        """Return the KEM private keys of this home, one for each epoch that is not destroyed. `damaged` as above."""
+        keys = [KemPrivate(secret) for secret in self._secrets("kem-*.key", passphrase, damaged)]
         return {key.kid: key for key in keys}
 
     def log_secret(self, passphrase: str) -> LogSecret:
@@ -163,9 +166,25 @@ class Home:
         keyfile.save(path, passphrase, self._label(path), secret, memory_kib=memory_kib)
         return path
 
-    def _secrets(self, pattern: str, passphrase: str) -> Iterator[bytes]:
-        for path in sorted(self.keys.glob(pattern)):
-            label, secret = keyfile.load(path, passphrase)
-            if label != self._label(path):
-                raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
-            yield secret
+    def _secrets(self, pattern: str, passphrase: str, damaged: Damaged | None = None) -> list[bytes]:
+        """Return what the key files hold. Where one of them opens, the passphrase is right, and others are damaged.
+
+        Raises SetupError KEYFILE_* for an unsafe file, when none opens, and, without `damaged`, for any that does not.
+        """
+        errors: list[tuple[Path, RefbusError]] = []
+        found = each(
+            sorted(self.keys.glob(pattern)),
+            lambda path: self._secret(path, passphrase),
+            lambda path, error: errors.append((path, error)),
+        )
+        for path, error in errors:
+            if damaged is None or not found or error.code is Code.KEYFILE_UNSAFE:
+                raise error
+            damaged(path.name)
+        return found
+
+    def _secret(self, path: Path, passphrase: str) -> bytes:
+        label, secret = keyfile.load(path, passphrase)
+        if label != self._label(path):
+            raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
+        return secret

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from refbus_gateway.cli.answers import add_answers
 from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.status import unread_texts
+
+if TYPE_CHECKING:
+    from refbus.errors import Code
 
 RESULTS = ("STOPPED", "ERASED", "RESTRICTED", "RETAINED_LEGAL")
 REASONS = (
@@ -40,8 +45,10 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
     if not offline:
         synchronised(session)
     with session.gateway.store.read() as tx:
-        lines = views.referral_lines(tx, own=None if everything else False)
-        to_erase = retention.due(session.gateway, tx)
+        unread: list[tuple[int, Code]] = []
+        lines = views.referral_lines(tx, own=None if everything else False, unread=unread)
+        damaged: list[tuple[int, Code]] = []
+        to_erase = retention.due(session.gateway, tx, damaged)
         stop = {line.referral.id for line in lines if acting.waiting_withdrawals(tx, line.referral)}
     value = [
         {
@@ -57,6 +64,7 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
         for line in lines
     ]
     texts = ["NOT SYNCHRONISED: this may be out of date; a withdrawal may be waiting."] if offline else []
+    texts += unread_texts({"case": damaged, "referral": unread})
     for line in lines:
         state = state_text(line.view.status, session.language)
         new = f"{line.unseen} new" if line.unseen else ""

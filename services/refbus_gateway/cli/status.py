@@ -10,6 +10,7 @@ import click
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from refbus.errors import Code
     from refbus_gateway.store.session import Transaction
     from refbus_gateway.store.tellings import Telling
     from refbus_gateway.views import EventLine, Health, ReferralLine
@@ -27,14 +28,15 @@ def status(session: Session, number: int | None) -> None:
 
     untold: dict[int, int] = {}
     endings: list[amending.Ending] = []
+    unread: dict[str, list[tuple[int, Code]]] = {"case": [], "referral": []}
     to_erase: list[retention.EraseDue] = []
     with session.gateway.store.read() as tx:
         if number is None:
             health = views.health(session.gateway, tx)
-            endings = amending.endings(session.gateway, tx)
-            to_erase = retention.due(session.gateway, tx)
+            endings = amending.endings(session.gateway, tx, unread=unread["case"])
+            to_erase = retention.due(session.gateway, tx, unread["case"])
             untold = _untold(session, tx)
-            lines = views.referral_lines(tx, own=True)
+            lines = views.referral_lines(tx, own=True, unread=unread["referral"])
         else:
             health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
         events = {line.referral.id: _events(tx, line) for line in lines}
@@ -43,12 +45,22 @@ def status(session: Session, number: int | None) -> None:
         value["home"] = _home(health)
         value["consents_ending"] = [asdict(each) for each in endings]
         value["erase_due"] = [asdict(each) for each in to_erase]
+        value["unread"] = [{what: number, "code": code} for what, found in unread.items() for number, code in found]
         value["untold"] = [{"case": case, "disclosures": count} for case, count in untold.items()]
     texts = [
         text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
     ]
-    due = [*ending_lines(endings), *erase_lines(to_erase), *_untold_texts(untold)]
+    due = [*ending_lines(endings), *erase_lines(to_erase), *_untold_texts(untold), *unread_texts(unread)]
     session.tell(value, [*texts, *due, *(_home_texts(health) if health else [])])
+
+
+def unread_texts(unread: dict[str, list[tuple[int, Code]]]) -> list[str]:
+    """Return a line for each case and referral that cannot be read here; the others are shown."""
+    return [
+        f"{what.capitalize()} {number} cannot be read here ({code}): call the technical office."
+        for what, found in unread.items()
+        for number, code in found
+    ]
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from refbus.core.consent import SignedConsent
 from refbus.core.ids import ConsentId
+from refbus.each import each
 from refbus.wire.consent import decode_signed
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import consents, withdrawals
@@ -59,11 +61,29 @@ def keep(tx: Transaction, case: Case, raw: bytes, now_ms: int) -> None:
 
 
 def of_case(tx: Transaction, case: Case) -> list[Kept]:
-    """Return every record of a case, oldest first."""
-    rows = tx.connection.execute(select(consents).where(consents.c.case_id == case.id).order_by(consents.c.id))
-    key = case.open_key()
-    raws = [(row.id, key.open(b"consent/" + row.record_hash, row.body)) for row in rows]
-    return [Kept(number, raw, decode_signed(raw)) for number, raw in raws]
+    """Return every record of a case, oldest first. Raises RefbusError when one cannot be read: it may be a no."""
+    return [_kept(case, row) for row in _rows(tx, case)]
+
+
+def count(tx: Transaction, case: Case) -> int:
+    """Return how many records of a case are kept, whether they can be read or not."""
+    query = select(func.count()).select_from(consents).where(consents.c.case_id == case.id)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def readable(tx: Transaction, case: Case) -> list[Kept]:
+    """Return the records of a case that can be read: enough to say no with, and never to permit anything."""
+    return each(_rows(tx, case), lambda row: _kept(case, row), lambda *_: None)
+
+
+def _rows(tx: Transaction, case: Case) -> Sequence[Row[Any]]:
+    query = select(consents).where(consents.c.case_id == case.id).order_by(consents.c.id)
+    return tx.connection.execute(query).all()
+
+
+def _kept(case: Case, row: Row[Any]) -> Kept:
+    raw = case.open_key().open(b"consent/" + row.record_hash, row.body)
+    return Kept(row.id, raw, decode_signed(raw))
 
 
 def serves_another(tx: Transaction, consent_id: ConsentId, case: Case) -> bool:

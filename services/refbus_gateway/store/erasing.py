@@ -14,12 +14,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Table, delete, func, select, update
 
 from refbus.core.vocabulary import CONTROL_EVENTS
+from refbus.each import alone, each
 from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import outbox
 from refbus_gateway.store import referrals as referral_rows
 from refbus_gateway.store.cases import Case, hash_of
 from refbus_gateway.store.outbox import RowState
-from refbus_gateway.store.referrals import Event, EventStatus
+from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.schema import cases, consents, counterparts, events, referrals, statements, tellings
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, split
@@ -28,11 +29,19 @@ _NOTHING: Final = b""
 
 
 def stop_sending(tx: Transaction, case: Case) -> None:
-    """Let no envelope with content go out any more, and keep no bytes of one; closed forms still go."""
-    for referral in referral_rows.of_case(tx, case):
-        for event in referral_rows.events_of(tx, referral):
-            if event.outgoing and event.block.event_type not in CONTROL_EVENTS:
-                stop_event(tx, event)
+    """Let no envelope with content go out any more, and keep no bytes of one; closed forms still go.
+
+    An event that cannot be read may have content: it does not go either.
+    """
+    numbers = tx.connection.execute(select(events.c.id).where(_of(events, case), events.c.outgoing)).scalars().all()
+    closed = set(each(numbers, lambda number: _if_closed(tx, number), lambda *_: None))
+    for number in set(numbers) - closed:
+        stop_event(tx, number)
+
+
+def _if_closed(tx: Transaction, number: int) -> int | None:
+    """Return the number of an event of a closed form, None for any other. Raises RefbusError if unreadable."""
+    return number if referral_rows.event(tx, number).block.event_type in CONTROL_EVENTS else None
 
 
 def reduce(tx: Transaction, case: Case) -> None:
@@ -42,9 +51,11 @@ def reduce(tx: Transaction, case: Case) -> None:
     _drop_old_consents(tx, case)
     for table, name, place in _SEALED:
         for row in tx.connection.execute(select(table).where(_of(table, case))).all():
-            context = place + row._mapping[name]
-            content = _routing_only(old.open(context, row.body)) if table is events else old.open(context, row.body)
-            tx.connection.execute(update(table).where(table.c.id == row.id).values(body=key.seal(context, content)))
+            context, body = place + row._mapping[name], _NOTHING
+            with alone(row, lambda *_: None, stops=() if table in _MAY_GO else (Exception,)):
+                content = old.open(context, row.body)
+                body = key.seal(context, _routing_only(content) if table is events else content)
+            tx.connection.execute(update(table).where(table.c.id == row.id).values(body=body))
     _close_statements(tx, case)
     _set(tx, case, wrapped_key=wrapped, body=None)
 
@@ -67,6 +78,8 @@ _SEALED: Final = (
     (tellings, tellings.c.name, b"telling/"),
 )
 """Tables whose `body` is sealed under the key of a case, and what it is bound to there."""
+_MAY_GO: Final = (events, consents, tellings)
+"""Tables of which a row that cannot be read is emptied: it keeps nothing else from being erased."""
 
 
 def _of(table: Table, case: Case) -> ColumnElement[bool]:
@@ -75,17 +88,17 @@ def _of(table: Table, case: Case) -> ColumnElement[bool]:
     return table.c.case_id == case.id
 
 
-def stop_event(tx: Transaction, event: Event) -> bool:
+def stop_event(tx: Transaction, number: int) -> bool:
     """End the envelopes of an event: what never left was not sent; of what may have left, only receipts count.
 
     Return whether it certainly never left.
     """
-    rows = outbox.of_event(tx, event.id)
+    rows = outbox.of_event(tx, number)
     waits = [row for row in rows if row.state not in outbox.ENDED]
     if waits and all(row.handed_ms is None for row in rows):
         for row in waits:
             outbox.set_state(tx, row.id, RowState.REFUSED)
-        referral_rows.set_status(tx, event.id, EventStatus.REFUSED)
+        referral_rows.set_status(tx, number, EventStatus.REFUSED)
         return True
     for row in waits:
         outbox.silence(tx, row.id)

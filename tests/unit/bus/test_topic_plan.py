@@ -255,3 +255,15 @@ def test_drift_of_no_cluster_is_no_success() -> None:
     said: list[str] = []
     assert not show([], said.append, as_json=False)
     assert said == ["no cluster was looked at: the settings name none"]
+
+
+def test_a_cluster_that_is_away_keeps_no_other_from_being_made() -> None:
+    """The others are shown and made as declared; then the command fails for the one that did not answer."""
+    away, here, said = MemoryBus(), MemoryBus(), list[str]()
+    away.down = True
+    with pytest.raises(TransportError):
+        make([Job(WANTED, away.admin()), Job(WANTED, here.admin())], said.append, as_json=False)
+    assert plan(WANTED, here.admin()).is_clean
+    with pytest.raises(TransportError):
+        show([Job(WANTED, away.admin()), Job(WANTED, here.admin())], said.append, as_json=False)
+    assert said[-1].endswith("as declared")

@@ -136,3 +136,24 @@ def test_a_crash_after_the_mail_sends_it_again_under_the_same_message_id(tmp_pat
 def crash(*_arguments: object) -> None:
     """Die."""
     raise KeyboardInterrupt
+
+
+def test_a_ping_that_cannot_be_tried_keeps_no_other_from_being_rung(tmp_path: Path) -> None:
+    """A mistake of ours with one organisation's address is put off; the others are rung in the same turn."""
+
+    class Broken(Book):
+        """A book in which one organisation's line cannot be read."""
+
+        def of(self, org: OrgId) -> tuple[str, ...]:
+            """Return the addresses of the others."""
+            if org == "kz-agency01":
+                raise ValueError("not an address")
+            return ("mailto:c@d.example",)
+
+    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    bench = Bench(store, "mailto:a@b.example")
+    commit(store, Changes(pings=[PingRow("kz-she1ter1", "ALARM", bytes([1] * 16))]), 1, None, bench.now_ms)
+    bench.pinger = Pinger(store, Broken(None, {}), lambda: bench.now_ms, bench.results.append)
+    assert bench.pinger.turn() == 2
+    assert bench.results == [PingResult.FAILED, PingResult.SENT]
+    store.database.close()

@@ -35,6 +35,8 @@ class Trust:
         """Refuse "bad.json"; come into force with "timestamp.json"."""
         if path == "bad.json":
             raise MalformedError(Code.MALFORMED)
+        if path == "strange.json":
+            raise RecursionError
         if path == "full.json":
             raise StoreError(Code.STORE_FULL)
         self.taken.append(path)
@@ -58,6 +60,14 @@ def test_files_of_the_directory_are_taken_in_order() -> None:
     assert not made.caught_up.is_set()
     made.turn(0)
     assert made.caught_up.is_set()
+
+
+def test_a_file_that_breaks_the_reader_keeps_no_later_one_out() -> None:
+    """An error that nobody raised on purpose, too: the file is left out and the directory goes on."""
+    made, trust = follower("strange.json", "bad.json", "timestamp.json")
+    made.turn(0)
+    assert trust.taken == ["timestamp.json"]
+    assert made.moved.is_set()
 
 
 def test_a_wrong_file_stops_nothing() -> None:

@@ -17,7 +17,7 @@ from refbus.bus.topicplan import apply, plan
 from refbus.bus.topicset import gate_group, wanted
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, TransportError
+from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.settings import OpsSettings, from_environment
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.broker import broker
@@ -187,16 +187,17 @@ def test_quarantine_has_its_own_list(run: Callable[..., Result], bus: MemoryBus)
     assert "MALFORMED: " in run("quarantine", "show", DECISION.hex()).output
 
 
-def test_a_record_that_no_gate_wrote_is_said(run: Callable[..., Result], bus: MemoryBus) -> None:
-    """Bytes of another shape are malformed input, not a crash."""
+def test_a_record_that_cannot_be_read_is_said_and_hides_no_other(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """Bytes that no gate wrote, a code of another version: named by their place, and the others are listed."""
     bus.put("kz.refused", b"\xff")
-    assert isinstance(error(run("refused", "list")), MalformedError)
-
-
-def test_a_code_of_another_version_is_said(run: Callable[..., Result], bus: MemoryBus) -> None:
-    """An unknown code is not guessed at."""
-    bus.put("kz.refused", StoppedRecord(DECISION, "kz.outbox", 7, ("CODE_OF_TOMORROW",), CANARY).encode())
-    assert error(run("refused", "list")).code is Code.UNKNOWN_VALUE
+    bus.put("kz.refused", StoppedRecord(bytes(16), "kz.outbox", 7, ("CODE_OF_TOMORROW",), CANARY).encode())
+    stop(bus, "refused", DECISION, Code.NO_CONSENT)
+    listed = run("refused", "list")
+    assert "offset 0 cannot be read: MALFORMED" in listed.stderr
+    assert "offset 1 cannot be read: UNKNOWN_VALUE" in listed.stderr
+    assert DECISION.hex() in listed.stdout
+    assert "1 refused" in listed.stdout
+    assert run("replay", DECISION.hex()).exit_code == 0
 
 
 @pytest.mark.parametrize("family", ["refused", "quarantine"])

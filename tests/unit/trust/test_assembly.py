@@ -10,6 +10,7 @@ from refbus.errors import Code
 from refbus.resources import data_dir
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.keys import SigType, VerifierKey
+from refbus.trust import assembly
 from refbus.trust.assembly import Assembly, assemble, key_owners
 from refbus.trust.auditkeys import keys_of
 from refbus.trust.endorsement import endorse_audit_key, endorse_kem
@@ -44,8 +45,8 @@ def _assemble(targets: dict[str, bytes], owners: dict[KeyId, OrgId] | None = Non
     return assemble(targets, COUNTRIES, owners or {})
 
 
-def _problems(assembly: Assembly) -> list[tuple[str, Code]]:
-    return [(problem.path, problem.code) for problem in assembly.problems]
+def _problems(made: Assembly) -> list[tuple[str, Code]]:
+    return [(problem.path, problem.code) for problem in made.problems]
 
 
 def test_good_files_all_count() -> None:
@@ -63,6 +64,24 @@ def test_a_bad_member_file_is_left_out_alone() -> None:
     found = _assemble(targets)
     assert set(found.organisations) == {KZ_ORG}
     assert _problems(found) == [(f"uz/{UZ_ORG}.json", Code.MALFORMED)]
+
+
+@pytest.mark.parametrize("reader", ["load_member", "parse_policy"])
+def test_a_file_that_breaks_its_reader_is_left_out_alone(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
+    """A mistake of ours with one file of one country, which nobody raised on purpose, takes no other with it."""
+    targets = _targets(_member(KZ_ORG), _member(UZ_ORG))
+    broken = targets[f"uz/{UZ_ORG}.json" if reader == "load_member" else "uz/policy.json"]
+    whole = getattr(assembly, reader)
+
+    def read(content: bytes, *others: bytes) -> object:
+        if content == broken:
+            raise RecursionError
+        return whole(content, *others)
+
+    monkeypatch.setattr(assembly, reader, read)
+    found = _assemble(targets)
+    assert set(found.organisations) == {KZ_ORG}
+    assert [code for _, code in _problems(found)] == [Code.INTERNAL_ERROR]
 
 
 def test_a_country_without_a_good_policy_is_left_out_alone() -> None:

@@ -1,0 +1,45 @@
+"""One member's notice, one course, one undelivered event that cannot be dealt with: the others are."""
+
+from __future__ import annotations
+
+from refbus.core.ids import OrgId
+from refbus.store.reads import read_inboxes
+from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gate.names import inbox
+from refbus_gate.work import Work
+from support.directories import agency, ngo
+from support.gates import World
+
+
+def _fails() -> bytes:
+    raise ValueError("a key that nobody can seal to")
+
+
+def test_a_notice_that_cannot_be_sealed_keeps_no_other_record_back(world: World) -> None:
+    """It is left out and takes no number; the event and the neighbour's notice are made."""
+    parts = world.nodes["kz"].core.parts
+    work = Work(parts.store, parts.keys.country)
+    work.to_inbox(agency("kz"), InboxKind.NOTICE, _fails)
+    work.to_inbox(agency("kz"), InboxKind.EVENT, lambda: b"event")
+    work.to_inbox(ngo("kz"), InboxKind.NOTICE, lambda: b"notice")
+    work.finish(parts.workers, parts.audit_keys)
+    made = [(row.topic, InboxRecord.parse(row.value)) for row in work.changes.outgoing]
+    assert [(topic, each.sequence, each.body) for topic, each in made] == [
+        (inbox(agency("kz")), 1, b"event"),
+        (inbox(ngo("kz")), 1, b"notice"),
+    ]
+
+
+def test_an_event_that_cannot_be_made_is_no_matter_of_one_member(world: World) -> None:
+    """Nothing is written then: a record that was decided is never lost in silence."""
+    parts = world.nodes["kz"].core.parts
+    work = Work(parts.store, parts.keys.country)
+    work.to_inbox(agency("kz"), InboxKind.EVENT, _fails)
+    try:
+        work.finish(parts.workers, parts.audit_keys)
+    except ValueError:
+        assert work.changes.outgoing == []
+    else:
+        raise AssertionError("an event was left out")
+    with parts.store.database.reading() as connection:
+        assert read_inboxes(connection, [inbox(OrgId("kz-agency01"))]) == {}
