@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chaos.auditors import AuditorsScenario
+from chaos.clocks import ClocksScenario
 from chaos.controls import CONTROLS, Control
 from chaos.deadlines import DeadlinesScenario
 from chaos.floods import FloodScenario
@@ -24,8 +25,16 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
-Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | FloodScenario
-ALL = (*OWN, DeadlinesScenario(), OfficesScenario(), AuditorsScenario(), FloodScenario())
+Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | ClocksScenario | FloodScenario
+ALL = (
+    *OWN,
+    DeadlinesScenario(),
+    OfficesScenario(),
+    AuditorsScenario(),
+    ClocksScenario(),
+    ClocksScenario(believing=True),
+    FloodScenario(),
+)
 EVENTS = 20_000
 SEED = 20_260_501
 

@@ -76,8 +76,8 @@ def _play(ground: Ground, cast: Cast, rests: list[int]) -> tuple[str, int, list[
             next(strikes)()
             if not wait(partial(_all_told, ground), _FIRED_S):
                 return "what was due was not told", load.sent, []
-            if ground.world.now_ms() > max(rests, default=0):  # not where the clock went back
-                rests.append(ground.world.now_ms())
+            if ground.world.true_ms() > max(rests, default=0):  # not where the clock went back
+                rests.append(ground.world.true_ms())
         if not ground.settle((KZ, UZ)):
             return "the gates did not come to rest at the end", load.sent, []
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
@@ -116,14 +116,14 @@ def _jump(ground: Ground, days: float) -> None:
 
 
 def _all_told(ground: Ground) -> bool:
-    text = f"SELECT count(*) FROM deadline WHERE next_ms <= {ground.world.now_ms()}"  # noqa: S608  a number of ours
+    text = f"SELECT count(*) FROM deadline WHERE next_ms <= {ground.world.true_ms()}"  # noqa: S608  a number of ours
     return all(ground.query(country, text)[0][0] == 0 for country in (KZ, UZ))
 
 
 def _judge(ground: Ground, courses: list[str], rests: list[int]) -> Tally:
     """Count what each inbox was told against what the policy says of a referral that nobody answers."""
     tally, told = Tally(), Counter[_Told]()
-    directory = ground.world.directory(ground.world.now_ms())
+    directory = ground.world.directory(ground.world.true_ms())
     for org in (_agency(ground), _shelter(ground), _focal_point(ground)):
         for notice in _notices(ground, org, directory):
             if notice.referral_id is None:

@@ -1,6 +1,7 @@
 """The ground of one scenario: a fresh federation, fresh brokers, real gates under an external restarter.
 
-Whatever happens, `close` ends every process that was started here.
+With `own_clocks` each service has a clock of its own that can be set wrong; `around` is a module of ours that is
+started in the place of each service and plays it. Whatever happens, `close` ends every process that was started here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from demo.stack import Stack
 from demo.world import ROOT, World
 from kafka.ports import free_ports
 from refbus.core.ids import CountryCode, OrgId
+from refbus.files import write_whole
 
 WORK_S = 30.0
 """How long a fault waits until its target works, before it strikes all the same."""
@@ -45,6 +47,8 @@ class Ground:
     settings: Mapping[str, str] = field(default_factory=dict)
     plans: dict[str, Path] = field(default_factory=dict)
     measured: Counter[str] = field(default_factory=Counter)
+    own_clocks: bool = False
+    around: str = ""
     struck_at: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,6 +98,12 @@ class Ground:
         """Start a Python module, sabotaged when there is a plan for it."""
         settings = dict(environment)
         argv = _argv(module)
+        if self.own_clocks:
+            self.set_clock(name, 0)
+            settings["REFBUS_CLOCK_FILE"] = str(self._clock_file(name))
+        if self.around:
+            settings["PYTHONPATH"] = str(ROOT / "infra")
+            argv = (sys.executable, "-m", self.around, *module)
         if plan:
             self.plans[name] = self.folder / f"{name}.struck"
             settings |= {
@@ -105,6 +115,13 @@ class Ground:
         log = self.folder / "log" / f"{name}.log"
         self.stack.services[name] = Service(Command(name, argv, settings, log), restart=restart)
         return self.stack.services[name]
+
+    def set_clock(self, name: str, wrong_ms: int) -> None:
+        """Set the clock of one service wrong by so much; time goes on as it does."""
+        write_whole(self._clock_file(name), f"{wrong_ms} 0\n".encode(), flush=False)
+
+    def _clock_file(self, name: str) -> Path:
+        return self.folder / f"{name}.clock"
 
     def count(self, fault: str, times: int = 1) -> None:
         """Note a fault that was injected just now."""

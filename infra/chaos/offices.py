@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -59,7 +59,7 @@ _CLI = "refbus_gateway.cli:main"
 _ANSWER = acting.Answer(EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"})
 _UNDECIDED = (RowState.READY, RowState.STALE, RowState.HELD)
 _WAITING = select(func.count()).select_from(outbox).where(outbox.c.confirmed, outbox.c.state.in_(_UNDECIDED))
-_SETTLE_S = 120.0
+SETTLE_S = 120.0
 
 
 @dataclass(slots=True)
@@ -145,14 +145,14 @@ def _run(cast: Cast) -> Result:
     try:
         cases = max(6, cast.events // EVENTS_PER_CASE)
         ground.start_gates((KZ, UZ))
-        with _offices(ground, cast.rng) as offices:
+        with opened_offices(ground, cast.rng) as offices:
             stuck = _play(offices, cases)
-            _rest(ground, offices)
-            tally = _stores(offices, cases)
+            rest(ground, offices)
+            tally = judge_stores(offices, cases)
         ground.stop_services()
         ground.collect()
-        events = _journal_of_log(ground, offices)
-        _add(tally, examine(ground, (KZ, UZ)))
+        events = journal_of_log(ground, offices)
+        add_tally(tally, examine(ground, (KZ, UZ)))
     finally:
         ground.close()
     missing = [name for name in ("kill -9 of a gateway", *POINTS) if not ground.faults[name]]
@@ -168,10 +168,7 @@ def _play(offices: Offices, cases: int) -> str:
     faults += [partial(ground.kill, country) for country in (KZ, UZ)]
     rng.shuffle(faults)
     timeline = Timeline(rng, faults, cases)
-    model = next(
-        each for each in planned_cases(offices.agency.directory()) if each.expect == "ANSWERED" and not each.minor
-    )
-    back = 0
+    model, back = model_case(offices), 0
     try:
         for number in range(cases):
             name = f"referral-{number}"
@@ -189,15 +186,23 @@ def _play(offices: Offices, cases: int) -> str:
                 ground.count("withdrawn in mid-course")
             timeline.advance(number + 1)
         timeline.finish()
-        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, _SETTLE_S):
+        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, SETTLE_S):
             return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}"
     return ""
 
 
-def _rest(ground: Ground, offices: Offices) -> None:
-    wait(lambda: offices.waiting() == 0, _SETTLE_S)
+def model_case(offices: Offices) -> PlannedCase:
+    """Return a case of an adult that is answered."""
+    return next(
+        each for each in planned_cases(offices.agency.directory()) if each.expect == "ANSWERED" and not each.minor
+    )
+
+
+def rest(ground: Ground, offices: Offices) -> None:
+    """Wait until nothing of either office is under way."""
+    wait(lambda: offices.waiting() == 0, SETTLE_S)
     ground.settle((KZ, UZ))
 
 
@@ -247,9 +252,9 @@ def _command(
 
 
 @contextmanager
-def _offices(ground: Ground, rng: random.Random) -> Iterator[Offices]:
+def opened_offices(ground: Ground, rng: random.Random, points: Sequence[str] = POINTS) -> Iterator[Offices]:
     """Start both gateways, and open their stores beside them as a person's command does."""
-    plan = [(name, rng.randint(3, 25)) for name in POINTS]
+    plan = [(name, rng.randint(3, 25)) for name in points]
     opened: list[Gateway] = []
     for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO")):
         org = ground.member(country, role)
@@ -282,7 +287,7 @@ def _form(case: PlannedCase, party: OrgId) -> dict[str, object]:
     return consent_form(replace(case, withhold=()), party)
 
 
-def _stores(offices: Offices, cases: int) -> Tally:
+def judge_stores(offices: Offices, cases: int) -> Tally:
     """Count at the people's side: every referral once at the shelter, every answer once at the agency.
 
     What was withdrawn may have come and been answered or not, by what was first; if it came, it is acknowledged.
@@ -314,7 +319,7 @@ def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:
         )
 
 
-def _journal_of_log(ground: Ground, offices: Offices) -> int:
+def journal_of_log(ground: Ground, offices: Offices) -> int:
     """Write into the journal what the gateways put into the outboxes; the keys of its recipient open each envelope."""
     shelter = ground.member(UZ, "NGO")
     keys = [
@@ -339,7 +344,8 @@ def _journal_of_log(ground: Ground, offices: Offices) -> int:
     return len({each.event for each in planned.values()})
 
 
-def _add(tally: Tally, more: Tally) -> None:
+def add_tally(tally: Tally, more: Tally) -> None:
+    """Add what another judge counted."""
     for name in ("lost", "duplicate_effects", "reordered", "unaccounted", "consent_violations"):
         setattr(tally, name, getattr(tally, name) + getattr(more, name))
     tally.notes += more.notes

@@ -125,6 +125,11 @@ def arm_next(plan: list[tuple[str, int]], struck: Path) -> None:
 def main(arguments: list[str], plan: list[tuple[str, int]], struck: Path) -> None:
     """Run the module with the next entry of the plan armed."""
     arm_next(plan, struck)
+    run_module(arguments)
+
+
+def run_module(arguments: list[str]) -> None:
+    """Run "module" or "module:function" with its arguments, as the process's own."""
     sys.argv = arguments
     module, _, function = arguments[0].partition(":")
     if function:

@@ -13,7 +13,7 @@ from kafka import Broker, Certificates
 from refbus.bus import confluent, topicplan, topicset
 from refbus.bus.address import BrokerAddress
 from refbus.bus.writing import write_all
-from refbus.clock import clock_from
+from refbus.clock import clock_from, machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.errors import Code, RefbusError
@@ -81,21 +81,30 @@ class World:
 
     @property
     def clock_file(self) -> Path:
-        """The file that moves the clock of every service of this world, in milliseconds."""
+        """The file that moves the clock of every service of this world: wrong by how many ms, how many have passed."""
         return self.folder / "clock"
 
     def now_ms(self) -> int:
         """Return the time of this world, UTC ms."""
         return clock_from(self.clock_file)()
 
+    def true_ms(self) -> int:
+        """Return the time of this world by a clock that nobody set wrong, UTC ms."""
+        return machine_ms() + self._moved_ms()[1]
+
     def move_clock(self, days: float) -> None:
-        """Move the clock of every service, in one step: one that reads half a number must not run on."""
-        moved_ms = int(self.clock_file.read_text(encoding="ascii")) + int(days * 86_400_000)
-        write_whole(self.clock_file, f"{moved_ms}\n".encode())
+        """Set the clock of every service wrong, in one step: one that reads half a number must not run on."""
+        wrong_ms, passed_ms = self._moved_ms()
+        write_whole(self.clock_file, f"{wrong_ms + int(days * 86_400_000)} {passed_ms}\n".encode())
+
+    def _moved_ms(self) -> tuple[int, int]:
+        wrong_ms, passed_ms = map(int, self.clock_file.read_text(encoding="ascii").split())
+        return wrong_ms, passed_ms
 
     def pass_time(self, days: float) -> None:
-        """Move the clock, and publish the directory anew, as its keepers would have done meanwhile."""
-        self.move_clock(days)
+        """Let time pass, and publish the directory anew, as its keepers would have done meanwhile."""
+        wrong_ms, passed_ms = self._moved_ms()
+        write_whole(self.clock_file, f"{wrong_ms} {passed_ms + int(days * 86_400_000)}\n".encode())
         self._publish(Publication(Repository(self.paths.repository), self.now_ms()))
 
     def allow_emergencies(self, country: CountryCode) -> None:
@@ -142,7 +151,7 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
     paths = create_development_federation(
         folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
     )
-    (folder / "clock").write_text("0\n", encoding="ascii")
+    (folder / "clock").write_text("0 0\n", encoding="ascii")
     brokers = _brokers(folder, countries, federated=federated)
     world = World(folder, federated, paths, passphrase_file, brokers, countries)
     try:
