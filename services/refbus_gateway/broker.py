@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from refbus.bus.port import Admin, Producer, Reader
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, RefbusError, SetupError
 from refbus_gateway.home import Config
 
 
@@ -23,6 +23,14 @@ class Bus(Protocol):
 
     def admin(self) -> Admin:
         """Return the administrator's view; the broker decides what this organisation may do with it."""
+        ...
+
+    def certificate_end_ms(self) -> int | None:
+        """Return when the certificate of this organisation ends, UTC ms; None where there is none."""
+        ...
+
+    def refusal(self) -> RefbusError | None:
+        """Return which certificate keeps us from the broker, None when none does."""
         ...
 
 
@@ -56,6 +64,18 @@ class KafkaBus:
         from refbus.bus import confluent
 
         return confluent.admin(self._address)
+
+    def certificate_end_ms(self) -> int | None:
+        """Return when the certificate of this organisation ends, UTC ms. Raises SetupError FILE_UNREADABLE."""
+        from refbus.bus import certificates
+
+        return None if self._address.tls is None else certificates.end_ms(self._address.tls)
+
+    def refusal(self) -> RefbusError | None:
+        """Return which certificate keeps us from the broker, None when none does or nobody answers."""
+        from refbus.bus import certificates
+
+        return certificates.refusal(self._address)
 
 
 def kafka(config: Config, bootstrap: str | None, tls: Path | None) -> KafkaBus:

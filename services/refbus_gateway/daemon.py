@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from refbus.telemetry import Metrics, Service
 from refbus.telemetry import catalogue as metric
-from refbus_gateway import views
+from refbus_gateway import certificates, views
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.home import Config
@@ -69,6 +70,7 @@ class Daemon:
     def __init__(self, gateway: Gateway, bus: Bus, config: Config) -> None:
         self.metrics = Metrics(Service.GATEWAY, gateway.now_ms)
         self._gateway = gateway
+        self._bus = bus
         self._pinger = Pinger(config.notify_command, config.notify_interval_s)
         self._refreshed_ms: int | None = None
         gateway.observer = Counting(self.metrics)
@@ -109,6 +111,9 @@ class Daemon:
         self.metrics.put(metric.GATEWAY_FOREIGN_KEYS, health.foreign_keys)
         self.metrics.since(metric.GATEWAY_DIRECTORY_WAITING, health.directory.since_ms)
         self.metrics.put(metric.GATEWAY_DIRECTORY_UNCONFIRMED, health.directory.unconfirmed)
+        end_ms = certificates.end_of(self._bus)
+        left_s = math.inf if end_ms is None else (end_ms - self._gateway.now_ms()) / 1000
+        self.metrics.put(metric.GATEWAY_CERTIFICATE_LEFT, left_s)
         newest = self._gateway.newest_directory()
         self.metrics.put(metric.DIRECTORY_VERSION, newest.version if newest else 0)
         self.metrics.since(metric.DIRECTORY_AGE, newest.published_at_ms if newest else None)

@@ -13,7 +13,7 @@ from typing import Final
 
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
-from refbus_gateway import door, erasing, outgoing, ownkeys
+from refbus_gateway import certificates, door, erasing, outgoing, ownkeys
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
@@ -28,6 +28,7 @@ _LOOK_MS: Final = 500
 _TEND_MS: Final = 2_000
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
+_WATCH_MS: Final = 3_600_000
 _PROOFS_IN_A_TURN: Final = 20
 _PROOFS_IN_A_ROUND: Final = 2_000
 """Records of the audit log that are read at a time; the rest waits for the next."""
@@ -47,6 +48,7 @@ class Synchroniser:
 
     def __init__(self, gateway: Gateway, bus: Bus, *, resend_ms: int = FIRST_RESEND_MS) -> None:
         self._gateway = gateway
+        self._bus = bus
         self._producer = bus.producer()
         self._draining = Draining(gateway, bus)
         self._proving = Proving(gateway, bus)
@@ -54,6 +56,8 @@ class Synchroniser:
         self._tended_ms = -_DRAIN_MS
         self._drained_ms = -_DRAIN_MS
         self._looked_ms = -_DRAIN_MS
+        self._explained_ms = -_DRAIN_MS
+        self._watched_ms = -_WATCH_MS
         self._mark = -1
         self.last_error: RefbusError | None = None
 
@@ -76,14 +80,14 @@ class Synchroniser:
         self._tend(patient=False)
         if unread is not None:
             self._send_nos(timeout_s)
-            raise unread
+            raise certificates.explain(self._gateway, self._bus, unread) from None
         deadline = time.monotonic() + timeout_s
         while self._outgoing.push(0.05) or not self._outgoing.idle():
             if time.monotonic() > deadline:
                 break
         self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)
         if self._outgoing.last_error is not None:
-            raise self._outgoing.last_error
+            raise certificates.explain(self._gateway, self._bus, self._outgoing.last_error) from None
         return Round(news, self.waiting())
 
     def run(self, stop: Callable[[], bool], after_turn: Callable[[int], None]) -> None:
@@ -99,6 +103,7 @@ class Synchroniser:
             except RefbusError as error:
                 self.last_error = error
                 self._try_to_send_nos()
+                self._explain(error)
                 time.sleep(_TURN_S * 10)
             after_turn(news)
 
@@ -146,7 +151,8 @@ class Synchroniser:
         def tend(gateway: Gateway) -> None:
             outgoing.tend(gateway, patient=patient)
 
-        steps: tuple[Callable[[Gateway], object], ...] = (door.release, ownkeys.check, tend, erasing.settle)
+        looks = (door.release, ownkeys.check, self._watch_certificate)
+        steps: tuple[Callable[[Gateway], object], ...] = (*looks, tend, erasing.settle)
         each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
 
     def _note(self, error: RefbusError) -> None:
@@ -157,6 +163,19 @@ class Synchroniser:
         while self._outgoing.push(0.05, nos_only=True) or not self._outgoing.idle():
             if time.monotonic() > deadline:
                 break
+
+    def _explain(self, error: RefbusError) -> None:
+        """Look for a refused certificate behind a silent broker, at most once in a while."""
+        steady_ms = self._gateway.steady_ms()
+        if error.code is Code.BROKER_UNREACHABLE and steady_ms - self._explained_ms >= _DRAIN_MS:
+            self._explained_ms = steady_ms
+            self.last_error = certificates.explain(self._gateway, self._bus, error)
+
+    def _watch_certificate(self, gateway: Gateway) -> None:
+        steady_ms = gateway.steady_ms()
+        if steady_ms - self._watched_ms >= _WATCH_MS:
+            self._watched_ms = steady_ms
+            certificates.watch(gateway, self._bus)
 
     def _try_to_send_nos(self) -> None:
         """Send what a person has stopped although something else keeps this turn from its end."""
@@ -191,7 +210,7 @@ def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -
                 raise UncheckableError(Code.NOT_SYNCHRONISED, "still reading")
         gateway.load_directory()
     except TransportError as error:
-        raise UncheckableError(Code.NOT_SYNCHRONISED, error.code) from None
+        raise UncheckableError(Code.NOT_SYNCHRONISED, certificates.explain(gateway, bus, error).code) from None
     finally:
         proving.close()
         if draining is not None:

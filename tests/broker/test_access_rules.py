@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import (
@@ -19,7 +20,8 @@ from confluent_kafka.admin import (
 )
 
 from kafka import Broker
-from refbus.bus import confluent
+from kafka.certificates import Certificates
+from refbus.bus import certificates, confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import AclRule, Operation, Record, ResourceKind
 from refbus.bus.topicplan import apply, plan, verify
@@ -234,3 +236,18 @@ def test_plaintext_to_a_tls_broker_gets_nowhere(cluster: Broker) -> None:
     """A client without TLS is not served."""
     with pytest.raises((TransportError, SetupError)):
         confluent.admin(BrokerAddress(cluster.bootstrap)).cluster()
+
+
+def test_a_refused_certificate_is_named(cluster: Broker, tmp_path: Path) -> None:
+    """The client only says that nobody answers; our own handshake with this broker says which certificate it is."""
+    assert certificates.refusal(cluster.address(gate("kz"))) is None
+    stranger = Certificates(tmp_path).issue("kz-gate")
+    found = certificates.refusal(BrokerAddress(cluster.bootstrap, stranger))
+    assert found is not None
+    assert "broker's certificate" in found.detail
+    tls = cluster.address().tls
+    assert tls is not None
+    stranger.ca.write_bytes(tls.ca.read_bytes())
+    found = certificates.refusal(BrokerAddress(cluster.bootstrap, stranger))
+    assert found is not None
+    assert "does not accept ours" in found.detail

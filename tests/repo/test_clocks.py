@@ -25,6 +25,7 @@ WALL = {
 }
 """Calls that read the machine's clock."""
 AGES = {
+    "services/refbus_gateway/certificates.py": "a date on a certificate: people are warned, nothing is done",
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
     "services/refbus/core/routing_rules.py": "signed times are compared, not measured",
     "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",

@@ -91,6 +91,8 @@ class MemoryBus:
 
     def __init__(self, topics: Sequence[str] = (), clock: Callable[[], int] = lambda: 0) -> None:
         self.down = False
+        self.own_certificate_end_ms: int | None = None
+        self.certificate_refusal: RefbusError | None = None
         self.acl_rules: set[AclRule] | None = set()
         self.strange_rules: tuple[str, ...] = ()
         self.cluster_state = ClusterState("memory", ("127.0.0.1:9092",), auto_create_topics=False)
@@ -150,6 +152,14 @@ class MemoryBus:
     def reader(self, topic: str) -> MemoryReader:
         """Return a new reader at the beginning of `topic`."""
         return MemoryReader(self, topic)
+
+    def certificate_end_ms(self) -> int | None:
+        """Return when our certificate ends, UTC ms: as it was set, None without one."""
+        return self.own_certificate_end_ms
+
+    def refusal(self) -> RefbusError | None:
+        """Return which certificate keeps us from this broker: as it was set."""
+        return self.certificate_refusal if self.down else None
 
     def admin(self) -> MemoryAdmin:
         """Return the administrator's view."""

@@ -114,6 +114,14 @@ MACHINE = {
         "the message broker did not take the message",
         "It is kept and tried again. If it lasts, the person who runs the node should check rights and size limits.",
     ),
+    Code.TLS_REFUSED: Explanation(
+        "the broker answers, but its certificate and that of this computer are not accepted: ended, unknown, withdrawn",
+        "Look at the date of this computer and of the certificate; the person who runs the node issues new ones.",
+    ),
+    Code.TLS_CERTIFICATE_ENDING: Explanation(
+        "the certificate with which this computer reaches the broker ends soon",
+        "Ask the person who runs the national node for a new one now; after that day nothing is sent or received.",
+    ),
     Code.PING_FAILED: Explanation(
         "a mail or webhook that says to look into the inbox could not be sent",
         "Nothing of the case is lost and it is tried again. Look at REFBUS_GATE_PINGS and the mail server.",

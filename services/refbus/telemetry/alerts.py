@@ -359,6 +359,14 @@ ALERTS: tuple[Alert, ...] = (
         "1h",
     ),
     Alert(
+        "RefbusCertificateEnds",
+        metrics.GATEWAY_CERTIFICATE_LEFT,
+        "< 2592000",
+        3600,
+        Severity.TICKET,
+        "The certificate of an office ends within thirty days; after that it reaches no broker: issue a new one.",
+    ),
+    Alert(
         "RefbusDirectoryUnlogged",
         metrics.GATEWAY_DIRECTORY_WAITING,
         "> 900",

@@ -367,6 +367,12 @@ GATEWAY_DIRECTORY_WAITING = Metric(
 GATEWAY_DIRECTORY_UNCONFIRMED = Metric(
     "refbus_gateway_directory_unconfirmed_files", Kind.GAUGE, _GATEWAY, "Files in force that the log has not shown."
 )
+GATEWAY_CERTIFICATE_LEFT = Metric(
+    "refbus_gateway_certificate_left_seconds",
+    Kind.GAUGE,
+    _GATEWAY,
+    "Time until the certificate ends with which the broker is reached; infinite without one.",
+)
 GATEWAY_DIRECTORY_FORKS = Metric(
     "refbus_gateway_directory_forks_total", Kind.COUNTER, _GATEWAY, "Files under one version with two contents."
 )

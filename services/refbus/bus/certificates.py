@@ -1,0 +1,77 @@
+"""The certificates of a connection: when ours ends, and why a broker and we do not accept each other's.
+
+The client of the broker only says that nobody answers; a handshake of our own says which certificate it is about.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from typing import Final
+
+from cryptography import x509
+
+from refbus.bus.address import BrokerAddress, TlsFiles, split_host_port
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+
+_TIMEOUT_S: Final = 5.0
+_LISTEN_S: Final = 1.0
+"""With TLS 1.3 the other side refuses our certificate after the handshake; it says so at once or not at all."""
+
+
+def end_ms(tls: TlsFiles) -> int:
+    """Return when our certificate ends, UTC ms. Raises SetupError FILE_UNREADABLE."""
+    try:
+        certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
+    except (OSError, ValueError):
+        raise SetupError(Code.FILE_UNREADABLE, tls.certificate.name) from None
+    return int(certificate.not_valid_after_utc.timestamp() * 1000)
+
+
+def refusal(address: BrokerAddress) -> RefbusError | None:
+    """Return which certificate keeps us from a cluster, None when none does or nobody answers."""
+    if address.tls is None:
+        return None
+    try:
+        address.check()
+        context = _context(address.tls)
+    except SetupError as error:
+        return TransportError(Code.TLS_REFUSED, f"{error.code}: {error.detail}")
+    for entry in address.bootstrap.split(","):
+        host, port = split_host_port(entry)
+        found = _refusal(context, host, int(port))
+        if found is not None:
+            return found
+    return None
+
+
+def _refusal(context: ssl.SSLContext, host: str, port: int) -> RefbusError | None:
+    with suppress(OSError), socket.create_connection((host, port), _TIMEOUT_S) as plain:
+        return _handshake(context, plain, host)
+    return None
+
+
+def _handshake(context: ssl.SSLContext, plain: socket.socket, host: str) -> RefbusError | None:
+    try:
+        with context.wrap_socket(plain, server_hostname=host) as connection:
+            connection.settimeout(_LISTEN_S)
+            with suppress(TimeoutError):
+                connection.recv(1)
+    except ssl.SSLCertVerificationError as error:
+        return TransportError(Code.TLS_REFUSED, f"the broker's certificate: {error.verify_message}")
+    except ssl.SSLError as error:
+        reason = (error.reason or "").lower()
+        if "alert" in reason:
+            said = reason.rpartition("alert_")[2].replace("_", " ")
+            return TransportError(Code.TLS_REFUSED, f"the broker does not accept ours: {said}")
+    return None
+
+
+def _context(tls: TlsFiles) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
+        context.load_cert_chain(str(tls.certificate), str(tls.key))
+    except (OSError, ssl.SSLError) as error:
+        raise SetupError(Code.UNSAFE_SETTING, "the TLS files cannot be used") from error
+    return context

@@ -1,0 +1,108 @@
+"""Certificates between a member and a broker: real handshakes on this machine, each refusal with its name."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from kafka import certificates as authority
+from kafka.certificates import Certificates
+from refbus.bus import certificates
+from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.errors import Code, TransportError
+
+
+class Server:
+    """A server that wants a certificate and says nothing."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(files.ca))
+        context.load_cert_chain(str(files.certificate), str(files.key))
+        context.verify_mode = ssl.CERT_REQUIRED
+        self._context = context
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                with suppress(OSError), self._context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(1)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listening.close()
+
+
+@pytest.fixture
+def country(tmp_path: Path) -> Certificates:
+    """Give a country's authority."""
+    return Certificates(tmp_path / "country")
+
+
+@pytest.fixture
+def server(country: Certificates) -> Iterator[Server]:
+    """Give a broker of the country, as far as its certificates go."""
+    with closing(Server(country.issue("kz-broker"))) as made:
+        yield made
+
+
+def told(server: Server, files: TlsFiles) -> str:
+    """Return what keeps a member with these files from the server."""
+    found = certificates.refusal(BrokerAddress(server.address, files))
+    assert isinstance(found, TransportError)
+    assert found.code is Code.TLS_REFUSED
+    return found.detail
+
+
+def test_certificates_that_fit_are_no_reason(country: Certificates, server: Server) -> None:
+    """A broker that accepts us and is silent for another reason is not blamed on certificates."""
+    assert certificates.refusal(BrokerAddress(server.address, country.issue("kz-agency01"))) is None
+
+
+def test_our_certificate_has_ended(country: Certificates, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker's refusal is told with its words, which name the end."""
+    monkeypatch.setattr(authority, "VALID_DAYS", -1 / 48)
+    assert "expired" in told(server, country.issue("kz-agency01"))
+
+
+def test_our_certificate_is_of_a_stranger(country: Certificates, server: Server, tmp_path: Path) -> None:
+    """One that another authority signed is refused by the broker."""
+    ours = Certificates(tmp_path / "stranger").issue("kz-agency01")
+    ours.ca.write_bytes(country.authority.read_bytes())
+    assert "does not accept ours" in told(server, ours)
+
+
+def test_the_brokers_certificate_is_of_a_stranger(server: Server, tmp_path: Path) -> None:
+    """We do not accept a broker whose authority we do not know."""
+    assert "broker's certificate" in told(server, Certificates(tmp_path / "stranger").issue("kz-agency01"))
+
+
+def test_our_files_cannot_be_used(country: Certificates, server: Server) -> None:
+    """A damaged key file is named as the reason."""
+    ours = country.issue("kz-agency01")
+    ours.key.write_bytes(b"")
+    assert "UNSAFE_SETTING" in told(server, ours)
+
+
+def test_nobody_answers(country: Certificates, server: Server) -> None:
+    """A broker that is away says nothing about certificates; neither does one without TLS."""
+    ours = country.issue("kz-agency01")
+    server.close()
+    assert certificates.refusal(BrokerAddress(server.address, ours)) is None
+    assert certificates.refusal(BrokerAddress(server.address)) is None
+
+
+def test_the_end_of_our_certificate_is_read(country: Certificates) -> None:
+    """The end is that of the file: the days for which the authority gave it."""
+    days = (certificates.end_ms(country.issue("kz-agency01")) / 1000 - time.time()) / 86_400
+    assert round(days) == authority.VALID_DAYS
