@@ -132,6 +132,9 @@ class Stack:
             "REFBUS_HOME": str(self.world.paths.home(org)),
             "REFBUS_PASSPHRASE_FILE": str(self.world.passphrase_file),
             "REFBUS_CLOCK_FILE": str(self.world.clock_file),
+            # People wait for what is shown here, so it does not wait as long as it does in use.
+            "REFBUS_ANSWER_WAIT_SECONDS": "0.2",
+            "REFBUS_AUDIT_INTERVAL_SECONDS": "1",
         }
         port = self.ports.get(f"gateway-{org}")
         if port is not None:

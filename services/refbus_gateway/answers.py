@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
@@ -19,11 +18,6 @@ from refbus_gateway.store import consents, inbox, referrals
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.verifying import UndecryptableError
-
-TECHNICAL: Final = frozenset(
-    {EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED}
-)
-"""Answers of one program to another. No person waits for them, and nothing is ever answered to them."""
 
 
 def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) -> bool:

@@ -60,7 +60,8 @@ def record(gateway: Gateway, tx: Transaction, case: Case | None, decided: Decide
         signer=gateway.keys.signer(gateway.view(), gateway.me, now_ms),
         inspector=_inspector(gateway, now_ms),
     )
-    row = outbox.add(tx, gateway.audit_topic, entry.encode(), now_ms=now_ms)
+    due_ms = gateway.pace.audit_at(now_ms)
+    row = outbox.add(tx, gateway.audit_topic, entry.encode(), now_ms=now_ms, due_ms=due_ms)
     statements.add(tx, Statement.of(said, audit_key), Link(case, decided.event_row, row))
 
 

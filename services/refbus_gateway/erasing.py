@@ -106,7 +106,8 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
     names = [record.decision_id for record in records if not record.stays]
     signer = gateway.keys.signer(gateway.view(), gateway.me, now_ms)
     for order in make_orders(gateway.me, names, signer, now_ms):
-        outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms)
+        due_ms = gateway.pace.audit_at(now_ms)  # behind the entries that it is about
+        outbox.add(tx, gateway.audit_topic, order.encode(), now_ms=now_ms, due_ms=due_ms)
         orders.await_answer(tx, order)
 
 

@@ -16,6 +16,7 @@ from refbus_gateway import erasure
 from refbus_gateway.home import Home
 from refbus_gateway.keyring import Keyring
 from refbus_gateway.observing import Observer
+from refbus_gateway.pace import Pace
 from refbus_gateway.store import generation, inbox
 from refbus_gateway.store.session import Store
 
@@ -32,6 +33,7 @@ class Gateway:
         self.me: Final[OrgId] = identity.org_id
         self.country: Final[CountryCode] = identity.country
         self.observer = Observer()
+        self.pace = Pace()
         self.clock: Final = clock
         self.generation: Final = generation.of(store)
         self._held: list[IO[bytes]] = []

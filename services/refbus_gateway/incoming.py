@@ -13,7 +13,7 @@ from refbus.core.ids import SubjectRef
 from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
@@ -82,7 +82,7 @@ def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
     gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
     stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())
     effects.apply(gateway, tx, referral, stored, event)
-    return block.event_type not in answers.TECHNICAL
+    return block.event_type not in TECHNICAL_EVENTS
 
 
 def _is_open_to(case: Case, event_type: EventType) -> bool:
@@ -90,7 +90,7 @@ def _is_open_to(case: Case, event_type: EventType) -> bool:
     return case.live or (case.key is not None and event_type in _WHILE_ERASING)
 
 
-_WHILE_ERASING = answers.TECHNICAL | {EventType.WITHDRAWAL_ACKNOWLEDGED}
+_WHILE_ERASING = TECHNICAL_EVENTS | {EventType.WITHDRAWAL_ACKNOWLEDGED}
 
 
 def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:

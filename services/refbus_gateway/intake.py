@@ -13,7 +13,7 @@ from typing import Final
 
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.message import is_urgent
-from refbus.core.vocabulary import STOPS
+from refbus.core.vocabulary import STOPS, TECHNICAL_EVENTS
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError
 from refbus.telemetry.labels import InboxResult
@@ -176,7 +176,7 @@ def _tell_sender(
         return _heard(answers.undecryptable(gateway, tx, error))
     if setting.code is Code.MESSAGE_EXPIRED and record.kind is InboxKind.EVENT:
         return _heard(answers.expired(gateway, tx, record.body))
-    if sender is None or sender.opened.block.event_type in answers.TECHNICAL:
+    if sender is None or sender.opened.block.event_type in TECHNICAL_EVENTS:
         return Heard.NOBODY
     return _heard(answers.reported(gateway, tx, sender, "WAITS" if held else "REFUSED", setting.code))
 

@@ -45,29 +45,31 @@ class Outgoing:
         self._reports: list[tuple[OutboxRow, RefbusError | None]] = []
         self.last_error: RefbusError | None = None
 
-    def push(self, timeout_s: float = 0.0, *, nos_only: bool = False) -> bool:
+    def push(self, timeout_s: float = 0.0, *, nos_only: bool = False, early: bool = False) -> bool:
         """Produce what is due and note what the broker reported; True when something was confirmed by the broker.
 
-        `nos_only`: only withdrawals. Waits at most `timeout_s` seconds for reports. Raises StoreError; a broker that is
-        away is `last_error`.
+        `nos_only`: only withdrawals; `early`: also what waits for its moment (`refbus_gateway.pace`). Waits at most
+        `timeout_s` seconds for reports. Raises StoreError; a broker that is away is `last_error`.
         """
-        for row in self._due(nos_only=nos_only):
+        for row in self._due(nos_only=nos_only, early=early):
             if row.id not in self._in_flight:
                 self._produce(row)
         self._producer.poll(timeout_s if self._in_flight else 0.0)
         return self.note()
 
-    def _due(self, *, nos_only: bool) -> list[OutboxRow]:
+    def _due(self, *, nos_only: bool, early: bool) -> list[OutboxRow]:
         """Return what is due. An event is written down as handed over first: from then on nobody takes it back."""
         now_ms, store = self._gateway.now_ms(), self._gateway.store
         with store.read() as tx:
-            rows = outbox.due(tx, now_ms, nos_only=nos_only)
+            rows = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
         fresh = [row.id for row in rows if row.handed_ms is None and row.event_id is not None]
         if not fresh:
             return rows
         with store.write() as tx:
             outbox.hand_over(tx, fresh, now_ms)
-            return outbox.due(tx, now_ms, nos_only=nos_only)  # what was taken back meanwhile is not among them
+            return outbox.due(
+                tx, now_ms, nos_only=nos_only, early=early
+            )  # what was taken back meanwhile is not among them
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""

@@ -19,7 +19,7 @@ from refbus.core.ids import EventId, KeyId, OrgId, gate_id
 from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.message import RoutingBlock
 from refbus.core.residency import residency_problems
-from refbus.core.vocabulary import CONTROL_EVENTS, STOPS, Action, EventType, Priority, Purpose
+from refbus.core.vocabulary import CONTROL_EVENTS, STOPS, TECHNICAL_EVENTS, Action, EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
@@ -233,7 +233,11 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
     facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid)
     row = event.id if event else None
     case = cases.get(tx, referrals.get(tx, event.referral).case_id) if event else None
-    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, event_row=row, facts=facts)
+    technical = block.event_type in TECHNICAL_EVENTS
+    if event and not technical:
+        outbox.hasten(tx, event.referral, now_ms)
+    due_ms = gateway.pace.answer_at(now_ms) if technical else now_ms
+    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), audit.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)

@@ -82,7 +82,7 @@ class Synchroniser:
             self._send_nos(timeout_s)
             raise certificates.explain(self._gateway, self._bus, unread) from None
         deadline = time.monotonic() + timeout_s
-        while self._outgoing.push(0.05) or not self._outgoing.idle():
+        while self._outgoing.push(0.05, early=True) or not self._outgoing.idle():
             if time.monotonic() > deadline:
                 break
         self._proving.read(_PROOFS_IN_A_ROUND, _PROOFS_WAIT_S)

@@ -11,12 +11,12 @@ from refbus.clock import Standing
 from refbus.core.course import CourseView
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
 from refbus.each import each
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
-from refbus_gateway import answers, course, door, ownkeys
+from refbus_gateway import course, door, ownkeys
 from refbus_gateway.door import Waiting
 from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import Gateway
@@ -209,7 +209,7 @@ def unseen(tx: Transaction) -> int:
 
 
 def _for_people(event: Event) -> bool:
-    return event.block.event_type not in answers.TECHNICAL
+    return event.block.event_type not in TECHNICAL_EVENTS
 
 
 def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: CourseView) -> tuple[Hop, int]:

@@ -18,6 +18,7 @@ from typing import Final
 from refbus.audit.record import AuditRecord
 from refbus.audit.statement import Statement
 from refbus.audit.writers import writing_key
+from refbus.core.bounds import HOUR_MS
 from refbus.core.directory import Organisation
 from refbus.core.ids import OrgId
 from refbus.crypto.box import box_size
@@ -50,12 +51,17 @@ def make_entry(record: AuditRecord, *, audit_key: bytes, signer: SigningPair, in
         record.writer,
         signer.kid,
         leaf,
-        record.at_ms,
+        coarse(record.at_ms),
         sealed_record,
         ed25519=b"",
         stays=record.stays,
     )
     return replace(entry, ed25519=sign_ed25519(signer, LABEL_AUDIT, _signed_message(entry)))
+
+
+def coarse(at_ms: int) -> int:
+    """Return the beginning of the hour of a time, UTC ms: what everybody may see of when something was decided."""
+    return at_ms - at_ms % HOUR_MS
 
 
 def verify_entry(entry: AuditEntry, writer: Organisation, logged_at_ms: int) -> None:
@@ -85,7 +91,8 @@ def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
     except MalformedError:
         raise UntrustedError(Code.AUDIT_INVALID, "sealed record") from None
     record = statement.record
-    same_facts = (record.decision_id, record.writer, record.at_ms) == (entry.decision_id, entry.writer, entry.at_ms)
+    same_facts = (record.decision_id, record.writer) == (entry.decision_id, entry.writer)
+    same_facts = same_facts and entry.at_ms in {coarse(record.at_ms), record.at_ms}  # the exact time: before 2026-12
     if not (canonical and same_facts and statement.leaf == entry.leaf and entry.stays <= record.stays):
         raise UntrustedError(Code.AUDIT_INVALID, "leaf")
     return record

@@ -18,6 +18,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
+from refbus.audit.entry import coarse
 from refbus.audit.leaf import leaf_of
 from refbus.audit.writers import writing_key
 from refbus.core.directory import Organisation
@@ -53,7 +54,7 @@ def make_orders(
     names = sorted(set(decision_ids))
     for start in range(0, len(names), MOST_DECISIONS):
         part = tuple(names[start : start + MOST_DECISIONS])
-        order = ErasureOrder(writer, signer.kid, part, now_ms, ed25519=b"")
+        order = ErasureOrder(writer, signer.kid, part, coarse(now_ms), ed25519=b"")
         yield replace(order, ed25519=sign_ed25519(signer, LABEL_ERASURE, _signed_message(order)))
 
 

@@ -161,6 +161,11 @@ CONTROL_EVENTS = frozenset(
 )
 """Events that need no permit: closed schemas, no free text, no data category, only between parties already known."""
 
+TECHNICAL_EVENTS = frozenset(
+    {EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED}
+)
+"""Answers of one program to another. No person waits for them, and nothing is ever answered to them."""
+
 STOPS = frozenset(
     {
         EventType.CONSENT_WITHDRAWN,

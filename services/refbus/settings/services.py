@@ -194,6 +194,18 @@ class GatewaySettings(ServingSettings):
         secret=True,
         doc="File, readable by the owner alone, whose first line opens the keys; without it the command asks.",
     )
+    answer_wait_s: float = setting(
+        "REFBUS_ANSWER_WAIT_SECONDS",
+        parsers.seconds(0, 300),
+        default=60.0,
+        doc="Under `refbus run` an automatic answer waits a random time up to this; 0 sends it at once.",
+    )
+    audit_interval_s: float = setting(
+        "REFBUS_AUDIT_INTERVAL_SECONDS",
+        parsers.seconds(0, 3600),
+        default=600.0,
+        doc="Under `refbus run` entries for the audit log leave together at full intervals of this; 0: at once.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

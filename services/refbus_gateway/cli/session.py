@@ -109,9 +109,13 @@ class Session:
     def gateway(self) -> Gateway:
         """The gateway of the home, opened with the passphrase."""
         from refbus_gateway.gateway import open_gateway  # late: see above
+        from refbus_gateway.pace import Pace
 
         self.home.require()
-        return open_gateway(self.home, self.passphrase(), self.time)
+        gateway = open_gateway(self.home, self.passphrase(), self.time)
+        waits = self.settings.answer_wait_s, self.settings.audit_interval_s
+        gateway.pace = Pace(*(int(each * 1000) for each in waits))
+        return gateway
 
     @cached_property
     def clock(self) -> Callable[[], int]:

@@ -95,10 +95,14 @@ def add(
     value: bytes,
     *,
     now_ms: int,
+    due_ms: int | None = None,
     event_row: int | None = None,
     facts: EnvelopeFacts | None = None,
 ) -> int:
-    """Add a row that is due at once and return its id. One with `facts` is an envelope, which a gate must confirm."""
+    """Add a row that is due at `due_ms` (None: at once) and return its id.
+
+    One with `facts` is an envelope, which a gate must confirm.
+    """
     row = insert(outbox).values(
         event_id=event_row,
         confirmed=facts is not None,
@@ -108,7 +112,7 @@ def add(
         state=RowState.READY,
         attempts=0,
         created_ms=now_ms,
-        next_ms=now_ms,
+        next_ms=now_ms if due_ms is None else due_ms,
         expires_at_hour=facts.expires_at_hour if facts else None,
         recipient_kid=facts.recipient_kid if facts else None,
         signer_kid=facts.signer_kid if facts else None,
@@ -121,18 +125,29 @@ FAR_MS = 7_200_000
 """No row is put off for longer than an hour: one that is by two is due."""
 
 
-def due(tx: Transaction, now_ms: int, limit: int = 200, *, nos_only: bool = False) -> list[OutboxRow]:
+def due(
+    tx: Transaction, now_ms: int, limit: int = 200, *, nos_only: bool = False, early: bool = False
+) -> list[OutboxRow]:
     """Return the rows to produce now: withdrawals first, then the others, in the order in which they were made.
+
+    `early`: also those that were never produced and are not due yet.
 
     An event of a referral is not among them while the broker has not taken an earlier one, due or not; a withdrawal
     waits for none. `nos_only`: only withdrawals. A row that is put off further than any is counts as due: a clock was
     wrong.
     """
     come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_MS)
-    query = _ROWS.where(outbox.c.state == RowState.READY, come)
+    query = _ROWS.where(outbox.c.state == RowState.READY, (come | (outbox.c.attempts == 0)) if early else come)
     no = _is_withdrawal()
     query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken())
     return [_row(row) for row in tx.connection.execute(query.order_by(no.desc(), outbox.c.id).limit(limit))]
+
+
+def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
+    """Let what waits of a referral leave now: a person's word comes behind it, and nothing overtakes."""
+    of_referral = select(events.c.id).where(events.c.referral_id == referral)
+    waits = (outbox.c.event_id.in_(of_referral), outbox.c.state == RowState.READY, outbox.c.attempts == 0)
+    tx.connection.execute(update(outbox).where(*waits, outbox.c.next_ms > now_ms).values(next_ms=now_ms))
 
 
 def get(tx: Transaction, row_id: int) -> OutboxRow | None:
