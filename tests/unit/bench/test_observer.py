@@ -9,7 +9,7 @@ from refbus_gateway.pace import Pace
 
 
 def test_pacing_takes_the_observer_what_it_had() -> None:
-    """Without a pace it knows kind and moment of all; with one the kind drowns in a busy office, and so does the moment."""
+    """Without a pace it knows kind and moment of all; with one the kind drowns in a busy office."""
     slow = Pace(300_000, 3_600_000)
     at_once = [day(200, Pace(), random.Random(number)) for number in range(20)]
     paced = [day(200, slow, random.Random(number)) for number in range(20)]
