@@ -65,6 +65,10 @@ class Catch:
         """Nothing is under way."""
         return 0
 
+    def reported_end(self, topic: str) -> int | None:
+        """Return how many records of the topic were caught."""
+        return len(self.caught.get(topic, ()))
+
     def close(self) -> None:
         """Free nothing."""
 

@@ -23,7 +23,7 @@ from refbus.core.verdicts import Point
 from refbus.each import alone
 from refbus.node import collector
 from refbus.node.addresses import addresses
-from refbus.node.consuming import Consumer
+from refbus.node.consuming import Consumer, start_together
 from refbus.node.following import DirectoryFollower
 from refbus.node.threads import Threads
 from refbus.node.watchdog import Watchdog
@@ -40,6 +40,7 @@ from refbus_gate.meters import Meters
 from refbus_gate.pinging import Pinger
 from refbus_gate.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.relaying import DirectoryRelay
+from refbus_gate.restored import recognise
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 
@@ -120,12 +121,18 @@ class Gate:
         return gate_group(self.settings.country)
 
     def start(self) -> None:
-        """Check positions against the logs, then start pumps, follower and watchdog."""
+        """Check whether the store is a copy, start pumps, follower and watchdog, and check positions against the logs.
+
+        A store that is a copy says so in every inbox before anything else.
+        """
         collector.settle()
+        country = self.settings.country
+        admin = confluent.admin(self.addresses[country])
+        read = {topic: admin.group_offset(self.group, topic) for topic in self.consumers}
+        if recognise(self.home.store, admin.ends(f"{country}.inbox."), read, self.clock.now_ms()):
+            self.upkeep.heartbeats()
         self._start_threads()
-        admin = confluent.admin(self.addresses[self.settings.country])
-        for topic, consumer in self.consumers.items():
-            consumer.start(admin.group_offset(self.group, topic))
+        start_together(self.consumers.values(), read)
 
     def tick(self) -> None:
         """Do what is due by the clock; called every second by a timer of the active gate."""

@@ -16,7 +16,7 @@ from functools import partial
 from refbus.bus.port import Producer
 from refbus.clock import Clock
 from refbus.errors import RefbusError, TransportError
-from refbus.store import outgoing
+from refbus.store import delivered, outgoing
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Waiting
 from refbus_gate.lanes import PIPELINE, Lanes
@@ -139,7 +139,14 @@ class Pump:
         with self._store.database.writing() as connection:
             waits = [self._settings.wait_ms(row.attempts) for row in self._marks]
             outgoing.arrived(connection, self._marks, now_ms, waits)
+            delivered.note(connection, self._inbox_ends())
         self._marks.clear()
+
+    def _inbox_ends(self) -> dict[str, int]:
+        """Return how far the inboxes are written that have new records: what `refbus_gate.restored` compares."""
+        topics = {row.topic for row in self._marks if family(row.topic) == "inbox"}
+        ends = ((topic, self._connected().reported_end(topic)) for topic in topics)
+        return {topic: end for topic, end in ends if end is not None}
 
     def _connected(self) -> Producer:
         if self._producer is None:

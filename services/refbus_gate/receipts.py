@@ -54,7 +54,7 @@ class Said:
     """What a notice tells one organisation. Hashes 32 bytes; counts and hashes of the inbox are for heartbeats.
 
     Five are about a deadline: its course, kind, step, when it was due (UTC ms), whose turn it is. `receipt` is the hop
-    receipt of the destination's gate, as signed.
+    receipt of the destination's gate, as signed. `generation` and `restored_from_ms`: `refbus_gate.restored`.
     """
 
     to: OrgId
@@ -72,6 +72,8 @@ class Said:
     due_ms: int = 0
     responsible: str = ""
     receipt: bytes = b""
+    generation: bytes = b""
+    restored_from_ms: int = 0
 
     @classmethod
     def of(cls, answer: Answer, to: OrgId, decision_id: bytes) -> Said:
@@ -116,6 +118,8 @@ def notice(keys: GateKeys, said: Said, public: bytes, now_ms: int, stated: State
         responsible=said.responsible,
         statement=stated(),
         receipt=said.receipt,
+        generation=said.generation,
+        restored_from_ms=said.restored_from_ms,
     )
     return seal_notice(told, said.to, public, keys.pair)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from refbus.audit import AuditOutcome, Stage
@@ -26,11 +26,11 @@ from refbus_gate.deciding import NO_CASE, Batch
 from refbus_gate.names import inbox
 from refbus_gate.receipts import Noted, Said, Stated, notice, public_key_of
 from refbus_gate.remembered import Answer
+from refbus_gate.restored import HEARTBEAT, Generation, generation
 from refbus_gate.view import CASE, View
 from refbus_gate.work import Work
 
 _log = logging.getLogger("refbus.gate.upkeep")
-_HEARTBEAT = "heartbeat_ms"
 _MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
 _MOST = 50
 """Events or cases in one transaction: each of them is sealed or signed in the turn in which batches are decided."""
@@ -52,15 +52,17 @@ class Upkeep:
         with core.turn:
             view, work, batch = self._begin()
             with core.parts.store.database.reading() as connection:
-                last = get_setting(connection, _HEARTBEAT)
+                last = get_setting(connection, HEARTBEAT)
                 if last is not None and 0 <= now_ms - int.from_bytes(last, "big") < self.heartbeat_ms:
                     return 0  # a last one in the future says nothing: the clock was wrong then
                 members = _members(batch)
                 known = read_inboxes(connection, [inbox(each.org_id) for each in members])
+                copied = generation(connection)
             for member in members:
                 topic = inbox(member.org_id)
-                self._heartbeat(work, batch, member.org_id, known.get(topic, InboxRow(topic, 0, bytes(32))))
-            work.changes.settings[_HEARTBEAT] = now_ms.to_bytes(8, "big")
+                row = known.get(topic, InboxRow(topic, 0, bytes(32)))
+                self._heartbeat(work, batch, member.org_id, row, copied)
+            work.changes.settings[HEARTBEAT] = now_ms.to_bytes(8, "big")
             core.write(view, work, now_ms)
         return len(members)
 
@@ -123,10 +125,12 @@ class Upkeep:
         view = View(parts.store, parts.keys.country, self.own.point, [])
         return view, Work(parts.store, parts.keys.country), self.core.batch(self.own)
 
-    def _heartbeat(self, work: Work, batch: Batch, to: OrgId, row: InboxRow) -> None:
+    def _heartbeat(self, work: Work, batch: Batch, to: OrgId, row: InboxRow, copied: Generation | None) -> None:
         public = public_key_of(batch.directories.latest, to, batch.now_ms)
         if public is not None:
             said = Said(to, NoticeKind.HEARTBEAT, inbox_count=row.sequence, inbox_hash=row.hash)
+            if copied is not None:
+                said = replace(said, generation=copied.id, restored_from_ms=copied.from_ms)
             work.to_inbox(to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
 
     def _failed(self, work: Work, batch: Batch, row: RecordRow) -> None:

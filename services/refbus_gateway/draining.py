@@ -184,14 +184,17 @@ class Draining:
             detail = f"record {parsed.sequence} after record {position.sequence}"
             inbox.raise_alarm(tx, Code.INBOX_COUNT_BACK, detail, gateway.now_ms())
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
-        if parsed.sequence != position.sequence + 1:
-            detail = f"records {position.sequence + 1} to {parsed.sequence - 1}"
-            inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
-            gateway.observer.gap()
+        missing = range(position.sequence + 1, parsed.sequence)
+        if missing:
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         inbox.note_seen(tx, parsed.body)
         new = incoming.take_in(gateway, tx, parsed, position)
-        if position.running_hash == UNKNOWN_HASH:
+        begins_anew = notices.begins_anew(tx, position.sequence)
+        if missing and not begins_anew:
+            detail = f"records {missing[0]} to {missing[-1]}"
+            inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
+            gateway.observer.gap()
+        if begins_anew or position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
         return _following(after, position, parsed), int(new)
 

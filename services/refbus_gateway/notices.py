@@ -15,7 +15,7 @@ from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway import timers
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.restored import UnknownHereError
+from refbus_gateway.restored import UnknownHereError, show
 from refbus_gateway.store import consents, inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
@@ -24,6 +24,8 @@ from refbus_gateway.store.statements import Link
 
 LAST_HEARTBEAT: Final = "last-heartbeat"
 _HEARTBEAT_HASH: Final = "heartbeat-hash"
+_GENERATION: Final = "gate-generation"
+_COUNT_FROM: Final = "gate-count-from"
 RESEAL: Final = frozenset(
     {
         Code.MESSAGE_EXPIRED,
@@ -74,8 +76,8 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Posi
     arrived = _is_in_their_country(gateway, row, notice, destination)
     if outbox.note(tx, row.id, notice, gateway.now_ms()):
         _settle(gateway, tx, row, notice, arrived=arrived)
-    if notice.statement:
-        _keep_statement(gateway, tx, row, notice)
+        if notice.statement:  # a gate that goes on from a copy states its decisions again; the first one is logged
+            _keep_statement(gateway, tx, row, notice)
 
 
 def _hear_time(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
@@ -241,6 +243,11 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         outbox.postpone(tx, row.id, gateway.now_ms())
 
 
+def begins_anew(tx: Transaction, sequence: int) -> bool:
+    """Whether the gate's count began anew behind this number, as it said in a heartbeat: no hole was before it."""
+    return tx.get(_COUNT_FROM) == sequence.to_bytes(8, "big")
+
+
 def told_hash(tx: Transaction, sequence: int) -> bytes:
     """Return the running hash that a heartbeat stated for an inbox of this length; b"" when none did."""
     told = tx.get(_HEARTBEAT_HASH) or b""
@@ -251,10 +258,29 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
     """Compare the gate's count and running hash with what was read here: holes and silence show."""
     if notice.from_gate != gateway.gate:
         raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
-    tx.put_int(LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
-    tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
+    if _is_new_generation(gateway, tx, notice):
+        return
     comparable = notice.inbox_count == position.sequence and position.running_hash
     if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
         detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
         inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
         gateway.observer.gap()
+
+
+def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) -> bool:
+    """Take a gate that goes on from a copy as what it is; return whether this heartbeat is the first that says so.
+
+    Its count and hash are new ones then, so there is nothing to compare. An office that never heard a heartbeat was not
+    there before, and has nothing to be told.
+    """
+    known, first = tx.get(_GENERATION) or b"", tx.get(LAST_HEARTBEAT) is None
+    tx.put_int(LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
+    tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
+    if notice.generation in {b"", known}:
+        return False
+    tx.put(_GENERATION, notice.generation)
+    tx.put_int(_COUNT_FROM, notice.inbox_count)
+    if not first:
+        since = show(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
+        inbox.raise_alarm(tx, Code.GATE_RESTORED, f"{notice.from_gate}, a copy of {since}", gateway.now_ms())
+    return True

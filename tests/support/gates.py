@@ -28,6 +28,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import LABEL_PASS, SigningPair
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, TransportError
+from refbus.node.consuming import start_together
 from refbus.store.accounting import Balance, balance
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.node import NodeStore
@@ -51,12 +52,15 @@ from refbus_gate.holds import Redecider
 from refbus_gate.names import GateKeys, inbox
 from refbus_gate.opening import pass_message
 from refbus_gate.pump import Pump, PumpSettings
+from refbus_gate.restored import recognise
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 from support.clocks import steady_clock
 from support.consents import CATEGORIES, consent_record, provision, signed_bytes
 from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair
 from support.envelopes import NOW_HOUR, block_of, fixed, sealed
+
+GROUP = "refbus-gate"
 
 
 class Node:
@@ -98,8 +102,11 @@ class Node:
         }
         self.redecider = Redecider(self.core, self.sources, slice_s=60)
         self.upkeep = Upkeep(self.core, self.sources[f"{self.country}.outbox"], self.clock)
-        for consumer in self.consumers.values():
-            consumer.start(None)
+        admin = self.bus.admin()
+        read = {topic: admin.group_offset(GROUP, topic) for topic in self.sources}
+        if recognise(self.store, admin.ends(f"{self.country}.inbox."), read, self.clock.now_ms()):
+            self.upkeep.heartbeats()
+        start_together(self.consumers.values(), read)
 
     def restart(self) -> None:
         """Stop without a word, as kill -9 does, and start again on the same files."""

@@ -7,14 +7,19 @@ road.settle(kz, uz)          # gateways, gates and pumps work until nothing move
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from refbus.bus.port import TopicState
+from refbus.bus.topicset import gate_group
 from refbus.clock import Clock
 from refbus.core.ids import CountryCode, OrgId
+from refbus.node.consuming import start_together
 from refbus.node.following import DirectoryFollower
 from refbus.wire.transport import AuditEntry
 from refbus_gate.consuming import consumer_of
@@ -23,6 +28,7 @@ from refbus_gate.deadlines import Timekeeper
 from refbus_gate.holds import Redecider
 from refbus_gate.home import GateHome
 from refbus_gate.pump import Pump
+from refbus_gate.restored import recognise
 from refbus_gate.upkeep import Upkeep
 from refbus_gate.work import Workers
 from refbus_gateway.gateway import Gateway
@@ -55,8 +61,11 @@ class Node:
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"], steady_clock(clock))
         self.redecider = Redecider(self.core, sources, slice_s=60)
         self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], clock)
-        for consumer in self.consumers.values():
-            consumer.start(None)
+        admin, group = bus.admin(), gate_group(self.country)
+        read = {topic: admin.group_offset(group, topic) for topic in sources}
+        if recognise(self.home.store, admin.ends(f"{country}.inbox."), read, clock()):
+            self.upkeep.heartbeats()
+        start_together(self.consumers.values(), read)
 
     def work(self) -> bool:
         """Read the directory, every source to its end, and let all pumps work; True when something moved."""
@@ -64,6 +73,7 @@ class Node:
         before = sum(consumer.next_offset for consumer in self.consumers.values())
         for topic, consumer in self.consumers.items():
             consumer.handle(self.bus.records(topic))
+            self.bus.group_offsets[gate_group(self.country), topic] = consumer.next_offset
         self.redecider.holds()
         self.upkeep.undelivered()
         pumped = False
@@ -71,6 +81,18 @@ class Node:
             while pump.turn():
                 pumped = True
         return pumped or sum(consumer.next_offset for consumer in self.consumers.values()) != before
+
+    def copy(self, folder: Path) -> Path:
+        """Copy the node store while it is open, as an operator does; return the copy."""
+        copy = folder / f"{self.country}-{uuid.uuid4().hex}.db"
+        with closing(sqlite3.connect(self.store_file)) as store, closing(sqlite3.connect(copy)) as target:
+            store.backup(target)
+        return copy
+
+    @property
+    def store_file(self) -> Path:
+        """The file of the node store."""
+        return self.home.home.folder / "store" / "node.db"
 
     def close(self) -> None:
         """Close the stores."""
@@ -101,6 +123,16 @@ class Road(World):
                     self.bus.create_topic(TopicState(f"{country}.border.{other}", 1, 1, {}))
         self.nodes = {country: Node(self, country) for country in self.gate_countries}
 
+    def put_back(self, country: str, copy: Path) -> None:
+        """Stop a gate, put a copy in the place of its store, and start it."""
+        node = self.nodes[CountryCode(country)]
+        node.close()
+        for each in node.store_file.parent.glob("node.db*"):
+            each.unlink()
+        shutil.copy(copy, node.store_file)
+        node.store_file.chmod(0o600)
+        self.nodes[CountryCode(country)] = Node(self, country)
+
     def gateway(self, org_id: OrgId) -> Gateway:
         """Open a member's gateway, in place of the one that was open."""
         for open_one in [each for each in self.opened if each.me == org_id]:
@@ -124,10 +156,11 @@ class Road(World):
         """The shelter's gateway."""
         return self.of(self.shelter)
 
-    def settle(self, *gateways: Gateway) -> None:
-        """Let gateways, gates and pumps work until nothing moves any more."""
+    def settle(self, *gateways: Gateway, step_ms: int = 0) -> None:
+        """Let gateways, gates and pumps work until nothing moves any more; each round takes `step_ms`."""
         moved = True
         while moved:
+            self.clock.now_ms += step_ms
             before = {name: len(self.bus.records(name)) for name in self.bus.states()}
             for gateway in gateways or self.opened:
                 self.sync(gateway)

@@ -73,6 +73,7 @@ class ConfluentProducer:
         }
         self._client = KafkaProducer(self._config)
         self._broken = False
+        self._ends: dict[str, int] = {}
 
     def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
         """Queue one record. Raises TransportError: BROKER_UNREACHABLE for a full queue, BROKER_REFUSED if too large."""
@@ -93,12 +94,18 @@ class ConfluentProducer:
         """Wait until nothing is under way; return how many records still are."""
         return int(self._client.flush(timeout_s))
 
+    def reported_end(self, topic: str) -> int | None:
+        """Return the offset behind the newest record of `topic` in a delivery report, None before the first."""
+        return self._ends.get(topic)
+
     def close(self) -> None:
         """Give up what is still queued and report it."""
         self._client.purge()
         self._client.flush(1.0)
 
-    def _report(self, on_delivery: OnDelivery, failure: KafkaError | None, _message: Message) -> None:
+    def _report(self, on_delivery: OnDelivery, failure: KafkaError | None, message: Message) -> None:
+        if failure is None:
+            self._ends[message.topic()] = message.offset() + 1
         on_delivery(None if failure is None else self._noted(failure))
 
     def _noted(self, failure: KafkaError) -> RefbusError:

@@ -115,6 +115,15 @@ class ConfluentAdmin:
             longest_transaction_ms=int(config["transaction.max.timeout.ms"].value),
         )
 
+    def ends(self, beginning: str) -> dict[str, int]:
+        """Return the end offset of every topic whose name begins so and that we may know of."""
+        listed = asked(lambda: self._client.list_topics(timeout=REQUEST_TIMEOUT_S)).topics
+        wanted = {TopicPartition(name, 0): kafka.OffsetSpec.latest() for name in listed if name.startswith(beginning)}
+        if not wanted:
+            return {}
+        answers = self._client.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
+        return {each.topic: int(asked(future.result).offset) for each, future in answers.items()}
+
     def group_offset(self, group: str, topic: str) -> int | None:
         """Return the offset that a consumer group committed for the topic, or None."""
         wanted = [TopicPartition(topic, 0)]

@@ -176,6 +176,11 @@ class MemoryBus:
         if self.down:
             raise TransportError(Code.BROKER_UNREACHABLE)
 
+    def end(self, topic: str) -> int:
+        """Return the offset behind the newest record of a topic."""
+        log = self.log(topic)
+        return log.begin + len(log.records)
+
     def states(self) -> dict[str, TopicState]:
         """Return all topics by name."""
         return {name: log.state for name, log in self._logs.items()}
@@ -216,6 +221,7 @@ class MemoryProducer:
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
+        self._ends: dict[str, int] = {}
         self._queue: deque[tuple[str, bytes, OnDelivery]] = deque()
 
     def produce(self, topic: str, value: bytes, on_delivery: OnDelivery) -> None:
@@ -226,12 +232,19 @@ class MemoryProducer:
         """Store what is queued and report; nothing to wait for."""
         while self._queue:
             topic, value, on_delivery = self._queue.popleft()
-            on_delivery(self._bus.store(topic, value))
+            failure = self._bus.store(topic, value)
+            if failure is None:
+                self._ends[topic] = self._bus.end(topic)
+            on_delivery(failure)
 
     def flush(self, timeout_s: float) -> int:
         """Store what is queued; nothing remains."""
         self.poll(timeout_s)
         return len(self._queue)
+
+    def reported_end(self, topic: str) -> int | None:
+        """Return the offset behind the newest record of `topic` that was reported, None before the first."""
+        return self._ends.get(topic)
 
     def close(self) -> None:
         """Give up what is queued."""
@@ -343,6 +356,11 @@ class MemoryAdmin:
         """Return what this cluster is."""
         self._bus.require_up()
         return self._bus.cluster_state
+
+    def ends(self, beginning: str) -> dict[str, int]:
+        """Return the end offset of every topic whose name begins so."""
+        self._bus.require_up()
+        return {name: self._bus.end(name) for name in self._bus.states() if name.startswith(beginning)}
 
     def group_offset(self, group: str, topic: str) -> int | None:
         """Return a group's committed offset."""

@@ -68,6 +68,10 @@ class Producer(Protocol):
         """Wait until nothing is under way; return how many are. 0 is not acceptance: the callbacks tell."""
         ...
 
+    def reported_end(self, topic: str) -> int | None:
+        """Return the offset behind the newest record of `topic` in a delivery report, None before the first."""
+        ...
+
     def close(self) -> None:
         """Give up what is still queued (its callbacks hear BROKER_UNREACHABLE) and free the connection."""
         ...
@@ -207,6 +211,10 @@ class Admin(Protocol):
 
     def cluster(self) -> ClusterState:
         """Return what this cluster is."""
+        ...
+
+    def ends(self, beginning: str) -> dict[str, int]:
+        """Return the end offset of every topic whose name begins so and that we may know of."""
         ...
 
     def group_offset(self, group: str, topic: str) -> int | None:

@@ -81,6 +81,7 @@ FIELDS: Final[Mapping[str, Bound]] = {
     "level": LEVEL,
     "majority_at_ms": LIFE_TIME_MS,
     "offset": COUNT,
+    "restored_from_ms": OPTIONAL_TIME_MS,
     "schema_version": FORMAT,
     "sequence": SEQUENCE,
     "suite": FORMAT,

@@ -58,6 +58,11 @@ GATEWAY = {
         "the national gate counts the records of the inbox from an old number, as after a restore from a backup",
         "Everything was taken in. Tell the person who runs the national node, so that they know of the restore.",
     ),
+    Code.GATE_RESTORED: Explanation(
+        "the national gate goes on from a copy of its store, older than what it has already written and read",
+        "Nothing has to be sent again by hand. Tell the person who runs the national node: if they did not restore it, "
+        "somebody put an old copy in its place.",
+    ),
     Code.HOME_IN_USE: Explanation(
         "another refbus command is working with this home folder",
         "Wait until it has finished and try again; before a restore, stop `refbus run`.",

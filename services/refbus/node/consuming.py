@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby, takewhile
 from pathlib import Path
@@ -83,34 +84,30 @@ class Consumer:
         `committed` is the group's offset: what is before it does not come by itself any more, and after the restore of
         a database it would be lost. Raises SetupError LOG_TRUNCATED when such records are gone, or the topic is anew.
         """
-        reader = self._connect()
-        try:
+        start_together([self], {self.topic: committed})
+
+    def look(self, committed: int | None) -> Behind | None:
+        """Check the log against the position; return what is to be read again. Raises as `start`."""
+        with ExitStack() as opened:
+            reader = self._connect()
+            opened.callback(reader.close)
             self._topic_id, begin = reader.topic_id(), reader.begin_offset()
             self._position = known = self._decider.position()
             if known is not None and known.topic_id != self._topic_id:
                 raise SetupError(Code.LOG_TRUNCATED, "the topic was deleted and made anew")
             if begin > self.next_offset:
                 raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
-            if committed is not None and committed > self.next_offset:
-                _log.warning("the store is behind the group: records are read again")
-                self._catch_up(reader, min(committed, reader.end_offset()))
-        finally:
-            reader.close()
+            end = min(committed or 0, reader.end_offset())
+            if end <= self.next_offset:
+                return None
+            _log.warning("the store is behind the group: records are read again")
+            opened.pop_all()
+            return Behind(self, reader, end)
 
     def handle(self, records: Sequence[Record]) -> None:
         """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
         for run in self._runs(records):
-            self._take(run)
-
-    def _catch_up(self, reader: Reader, end: int) -> None:
-        reader.seek(self.next_offset)
-        while self.next_offset < end:
-            records = reader.read(_FETCH, _FETCH_WAIT_S)
-            self._take([record for record in records if record.begin < end])
-            if self.next_offset < end and reader.position() >= end:
-                self._skip_to(end)
-            elif not records:
-                raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
+            self.take(run)
 
     def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Yield the new records in runs without gaps; what is missing between is fetched first."""
@@ -135,11 +132,13 @@ class Consumer:
         try:
             if reader.begin_offset() > self.next_offset:
                 raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
-            self._catch_up(reader, end)
+            missing = Behind(self, reader, end)
+            while missing.head_ms() is not None:
+                missing.take()
         finally:
             reader.close()
 
-    def _take(self, records: Sequence[Record]) -> None:
+    def take(self, records: Sequence[Record]) -> None:
         """Decide what can be read; what cannot is read again first, since only the answer may have been damaged."""
         for unread, some in groupby(records, key=lambda record: bool(record.unreadable)):
             if not unread:
@@ -159,7 +158,7 @@ class Consumer:
             reader.close()
         records = [each for each in found if each.begin <= last]
         if not records and (found or behind > last):
-            self._skip_to(last + 1)
+            self.skip_to(last + 1)
             return
         if not records:
             raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
@@ -227,12 +226,67 @@ class Consumer:
         end = records[-1].offset + 1
         return replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset - len(records))
 
-    def _skip_to(self, end: int) -> None:
+    def skip_to(self, end: int) -> None:
         """Pass offsets that hold no record; the next decision writes it."""
         known = self._position or Position(self.topic, self._topic_id, 0, 0, 0)
         _log.info("%d offsets hold no record", end - known.next_offset)
         self._decider.skip(replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset), self._position)
         self._position = replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset)
+
+
+class Behind:
+    """Records of one topic that are read again, from the position up to offset `end`."""
+
+    def __init__(self, consumer: Consumer, reader: Reader, end: int) -> None:
+        """`reader` is closed by `close`."""
+        self._consumer = consumer
+        self._reader = reader
+        self._end = end
+        self._ready: list[Record] = []
+        reader.seek(consumer.next_offset)
+
+    def head_ms(self) -> int | None:
+        """Return when the next record was written, None when there is none. Raises TransportError."""
+        while not self._ready and self._consumer.next_offset < self._end:
+            if self._reader.position() >= self._end:
+                self._consumer.skip_to(self._end)
+                break
+            records = self._reader.read(_FETCH, _FETCH_WAIT_S)
+            if not records and self._reader.position() < self._end:
+                raise TransportError(Code.BROKER_UNREACHABLE, "records to be read again do not come")
+            self._ready = [record for record in records if record.begin < self._end]
+        return self._ready[0].timestamp_ms if self._ready else None
+
+    def take(self, until_ms: int | None = None) -> None:
+        """Decide the next record, and those behind it that were written up to `until_ms`."""
+        run = list(takewhile(lambda each: until_ms is None or each.timestamp_ms <= until_ms, self._ready))
+        run = run or self._ready[:1]
+        del self._ready[: len(run)]
+        self._consumer.take(run)
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._reader.close()
+
+
+def start_together(consumers: Iterable[Consumer], committed: Mapping[str, int | None]) -> None:
+    """Start the consumers of topics of one cluster; `committed` is what the group has of each. Raises as `start`.
+
+    What several of them read again is decided in the order in which the broker got it: an answer in one topic behind
+    what it answers in another. It would be refused before.
+    """
+    behind: list[Behind] = []
+    try:
+        for consumer in consumers:
+            found = consumer.look(committed.get(consumer.topic))
+            behind += [] if found is None else [found]
+        while heads := sorted(
+            (at_ms, index) for index, each in enumerate(behind) if (at_ms := each.head_ms()) is not None
+        ):
+            behind[heads[0][1]].take(heads[1][0] if len(heads) > 1 else None)
+    finally:
+        for each in behind:
+            each.close()
 
 
 def where(error: BaseException) -> str:

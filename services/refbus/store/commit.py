@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from refbus.errors import Code, StoreError
-from refbus.store import entries_of_cases, holds, outgoing
+from refbus.store import delivered, entries_of_cases, holds, outgoing
 from refbus.store.engine import Database
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
@@ -42,6 +42,7 @@ def commit(store: NodeStore, changes: Changes, expected_fence: int, before: Posi
         _write_facts(connection, store, changes)
         _write_holds(connection, store, changes, now_ms)
         _write_inboxes(connection, changes)
+        delivered.note(connection, changes.delivered)
         outgoing.taken(connection, changes.confirmed)
         outgoing.remove(connection, changes.expired)
         outgoing.add(connection, store, changes.outgoing, now_ms)

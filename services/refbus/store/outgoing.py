@@ -132,6 +132,13 @@ def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_o
     _ARRIVED.many(connection, kept)
 
 
+def ready(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many READY rows there are for each of these topics that has any."""
+    wanted = set(topics)
+    counted = select(outgoing.c.topic, func.count()).where(outgoing.c.state == READY).group_by(outgoing.c.topic)
+    return {topic: int(rows) for topic, rows in connection.execute(counted) if topic in wanted}
+
+
 def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> dict[bytes, str]:
     """Return those of these envelopes that nobody has signed for yet, with the country whose gate must."""
     wanted = set(envelope_keys)

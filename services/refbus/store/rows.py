@@ -150,6 +150,7 @@ class Changes:
     released: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): neither held nor kept any more
     freed: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): not held any more
     inboxes: dict[str, InboxRow] = field(default_factory=dict)
+    delivered: dict[str, int] = field(default_factory=dict)  # topic: the offset behind its newest record
     outgoing: list[Outgoing] = field(default_factory=list)
     confirmed: list[bytes] = field(default_factory=list)  # envelope keys with a hop receipt
     expired: list[int] = field(default_factory=list)  # rows of `outgoing` that ended undelivered

@@ -150,6 +150,14 @@ inbox = Table(
     comment="Last sequence and running hash of each organisation's inbox.",
 )
 
+delivered = Table(
+    "delivered",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    comment="The offset behind the newest record of an inbox that this gate knows to be in it.",
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

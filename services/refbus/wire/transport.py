@@ -186,6 +186,8 @@ class GateNotice(WireRecord):
     Five fields are about a deadline: its course, kind, step of the ladder, when it was due (UTC), whose turn it is.
     `statement` is what the gate logged of the decision (refbus.audit.statement), empty when nothing new was decided.
     `receipt` is the HopReceipt of the destination's gate, as signed, when the notice tells what that gate has.
+    `generation` (16 bytes, or none) says in a heartbeat that the gate's store goes on from a copy, `restored_from_ms`
+    (UTC, 0: empty) what the last moment was that the copy knew of.
     """
 
     from_gate: OrgId = field(metadata=_ORG)
@@ -206,6 +208,8 @@ class GateNotice(WireRecord):
     responsible: str = ""
     statement: bytes = b""
     receipt: bytes = b""
+    generation: bytes = b""
+    restored_from_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

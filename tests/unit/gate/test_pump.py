@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from refbus.bus.memory import Fault, MemoryBus
-from refbus.clock import Clock
 from refbus.crypto.secretbox import StateKey
 from refbus.store import outgoing
 from refbus.store.node import NodeStore
 from refbus.store.outgoing import Outgoing
 from refbus_gate.pump import Pump, PumpSettings
+from support.clocks import steady_clock
 
 
 class Bench:
@@ -27,7 +27,7 @@ class Bench:
 
     def new_pump(self) -> Pump:
         """Return a pump as after a start of the process."""
-        return Pump(self.store, "uz", self.bus.producer, Clock.of(lambda: self.now_ms), PumpSettings(1000, 8000))
+        return Pump(self.store, "uz", self.bus.producer, steady_clock(lambda: self.now_ms), PumpSettings(1000, 8000))
 
     def add(self, *values: bytes, topic: str = "uz.inbox.a", **fields: object) -> None:
         """Write rows for one topic."""

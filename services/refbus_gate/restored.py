@@ -1,0 +1,127 @@
+"""A node store that goes on from a copy: how it is recognised, and what it does so that no office is misled.
+
+A store cannot know by itself that it is a copy. What this gate has written and read since shows it: records in an inbox
+behind the last one that the store has delivered or is about to, or a position of the consumer group, which moves only
+after the store's. Then
+
+1. inboxes are numbered on from the highest number that can have been given since, so none is given twice
+2. the store gets a new generation: 16 random bytes, with the last moment that the copy knew of
+3. every heartbeat from then on says the generation, so that offices alarm a restore and not a hole
+
+What was decided since is read and decided again (`refbus.node.consuming`), under the same decision ids. A gate may not
+read inboxes, and need not: it only asks where they end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from refbus.crypto.framing import sha256
+from refbus.errors import Code
+from refbus.store import delivered, outgoing
+from refbus.store.commit import commit
+from refbus.store.node import NodeStore, get_setting
+from refbus.store.reads import read_fence, read_inboxes, read_position
+from refbus.store.rows import Changes, InboxRow
+from refbus.store.tables import record
+
+_log = logging.getLogger("refbus.gate.restored")
+HEARTBEAT = "heartbeat_ms"
+"""Setting: when the last heartbeats were written, 8 bytes, UTC ms."""
+_GENERATION = "generation"
+_READ_AGAIN = "read_again/"
+"""Setting: up to where a topic is read again, 8 bytes; so that a start which is cut finds nothing new."""
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Which restore a store goes on from: 16 random bytes, and the last moment that its copy knew of (UTC ms, or 0)."""
+
+    id: bytes
+    from_ms: int
+
+
+def generation(connection: Connection) -> Generation | None:
+    """Return the generation of a store that goes on from a copy, None for one that never did."""
+    kept = get_setting(connection, _GENERATION)
+    return None if kept is None else Generation(kept[:_ID_BYTES], int.from_bytes(kept[_ID_BYTES:], "big"))
+
+
+def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int | None], now_ms: int) -> bool:
+    """Give a store a new generation when it goes on from a copy; return whether it does. Before anything is written.
+
+    `ends`: the end offset of every inbox of the country. `read`: what the consumer group has committed of each source.
+    Raises StoreError.
+    """
+    with store.database.reading() as connection:
+        fence = read_fence(connection)
+        again = _read_again(connection, read)
+        newer = _newer(connection, ends)
+        known = read_inboxes(connection, newer)
+        from_ms = _last_moment(connection)
+    if not again and not newer:
+        return False
+    new = Generation(os.urandom(_ID_BYTES), from_ms)
+    changes = Changes()
+    for topic, more in newer.items():
+        row = known.get(topic, InboxRow(topic, 0, bytes(32)))
+        changes.inboxes[topic] = InboxRow(topic, row.sequence + more, sha256(new.id + topic.encode()))
+        changes.delivered[topic] = ends[topic]
+    changes.settings[_GENERATION] = new.id + new.from_ms.to_bytes(8, "big")
+    for topic, committed in again.items():
+        changes.settings[_READ_AGAIN + topic] = committed.to_bytes(8, "big")
+    changes.settings[HEARTBEAT] = bytes(8)  # due now: it tells the generation
+    commit(store, changes, fence, None, now_ms)
+    what = f"{sum(newer.values())} inbox records in {len(newer)} inboxes and {len(again)} positions are newer than it"
+    _log.critical("%s: this store is a copy of %s; %s", Code.GATE_RESTORED, show_moment(from_ms), what)
+    return True
+
+
+def show_moment(at_ms: int) -> str:
+    """Return a time to the minute, UTC; in words for a store that knew of nothing."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms // 1000)) if at_ms else "nothing: it was empty"
+
+
+def _read_again(connection: Connection, read: Mapping[str, int | None]) -> dict[str, int]:
+    """Return the sources that the group has read further than this store, unless that was seen at an earlier start."""
+    ahead: dict[str, int] = {}
+    for topic, committed in read.items():
+        position = read_position(connection, topic)
+        seen = int.from_bytes(get_setting(connection, _READ_AGAIN + topic) or b"", "big")
+        known = max(0 if position is None else position.next_offset, seen)
+        if committed is not None and committed > known:
+            ahead[topic] = committed
+    return ahead
+
+
+def _newer(connection: Connection, ends: Mapping[str, int]) -> dict[str, int]:
+    """Return for each inbox how many records in it this store cannot have written, where there are any.
+
+    Rows that wait may be in it already: a crash between delivery and the mark leaves them. They go out in order, so
+    whatever is behind as many of them was written by a newer store. A store of an older version knows only counts.
+    """
+    written, counted = delivered.ends(connection), read_inboxes(connection, ends)
+    waiting = outgoing.ready(connection, ends)
+    found: dict[str, int] = {}
+    for topic, end in ends.items():
+        if topic in written:
+            most = written[topic] + waiting.get(topic, 0)
+        else:
+            most = counted[topic].sequence if topic in counted else 0
+        if end > most:
+            found[topic] = end - most
+    return found
+
+
+def _last_moment(connection: Connection) -> int:
+    """Return the last moment (UTC ms) of which this store knows anything; 0 for an empty one."""
+    beat = int.from_bytes(get_setting(connection, HEARTBEAT) or b"", "big")
+    newest = connection.execute(select(func.max(record.c.at_ms))).scalar() or 0
+    return max(beat, int(newest))
