@@ -107,7 +107,7 @@ class Consumer:
     def handle(self, records: Sequence[Record]) -> None:
         """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
         for run in self._runs(records):
-            self.take(run)
+            self.take_run(run)
 
     def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Yield the new records in runs without gaps; what is missing between is fetched first."""
@@ -138,7 +138,7 @@ class Consumer:
         finally:
             reader.close()
 
-    def take(self, records: Sequence[Record]) -> None:
+    def take_run(self, records: Sequence[Record]) -> None:
         """Decide what can be read; what cannot is read again first, since only the answer may have been damaged."""
         for unread, some in groupby(records, key=lambda record: bool(record.unreadable)):
             if not unread:
@@ -262,7 +262,7 @@ class Behind:
         run = list(takewhile(lambda each: until_ms is None or each.timestamp_ms <= until_ms, self._ready))
         run = run or self._ready[:1]
         del self._ready[: len(run)]
-        self._consumer.take(run)
+        self._consumer.take_run(run)
 
     def close(self) -> None:
         """Free the connection."""
