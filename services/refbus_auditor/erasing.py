@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.crypto.framing import lp, sha256
@@ -79,13 +79,16 @@ class Erasures:
     def again(self) -> int:
         """Delete whatever the list names and the store still has, as after a restore; return how many were new to it.
 
-        Raises StoreError.
+        A list that lost lines gets them again from the store. Raises StoreError.
         """
         listed = frozenset(bytes.fromhex(line) for line in lists.noted(self.path))
         with self.database.reading() as connection:
-            if connection.execute(select(func.count()).select_from(erased)).scalar_one() == len(listed):
-                return 0
-            new = listed - set(connection.execute(select(erased.c.name)).scalars())
+            known = frozenset(connection.execute(select(erased.c.name)).scalars())
+        new = listed - known
+        if known - listed:
+            lists.note(self.path, known - listed)
+        if not new:
+            return 0
         with self.database.writing() as connection:
             names = sorted(new)
             for start in range(0, len(names), _AT_ONCE):

@@ -10,25 +10,29 @@ A stop between any two steps repeats from 1 and ends in the same files: what is 
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable
 
 from sqlalchemy import update
 
-from refbus.errors import Code, SetupError, StoreError, UntrustedError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
 from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
-from refbus.tlog.note import Note
+from refbus.tlog.note import Note, verified
 from refbus.tlog.proofs import Head
-from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, split_hashes, tile_of, tiles_after
+from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, level_sizes, split_hashes, tile_of, tiles_after
 from refbus_auditor import ledger
 from refbus_auditor.files import CHECKPOINT, LogFolder
 from refbus_auditor.ledger import Shard
 from refbus_auditor.store.tables import shard
+
+_log = logging.getLogger("refbus.auditor.publishing")
 
 
 class Publisher:
@@ -41,10 +45,12 @@ class Publisher:
         self._showing = threading.Lock()  # answers of witnesses arrive in another thread than the one that publishes
 
     def recover(self) -> None:
-        """Publish again what a stop may have kept from the disk.
+        """Publish again what a stop may have kept from the disk, or what an old copy or a damage took from it.
 
-        Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the store: an old copy of the store
-        must not sign; UntrustedError LOG_FORKED when it has another root.
+        The files are made from the store: whatever of what was signed is missing or another is written anew, and
+        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the
+        store: an old copy of the store must not sign; UntrustedError LOG_FORKED when it has another root; StoreError
+        LOG_STORE_DAMAGED when the store itself does not lead to what it has signed.
         """
         self._files.remove_drafts()
         with self._database.reading() as connection:
@@ -57,6 +63,9 @@ class Publisher:
             if published is not None and published.size == signed.size and published.root != signed.root:
                 raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
         for each in known.values():
+            mended = self._mend_tiles(each)
+            if mended:
+                _log.warning("%d files of %s were missing or damaged and are made anew", mended, each.origin)
             self._sign(each.origin, each.signed)
 
     def publish(self, log: Shard) -> Note | None:
@@ -80,13 +89,65 @@ class Publisher:
         origin = Checkpoint.parse(note.text).origin
         path = self._files.path(origin, CHECKPOINT)
         with self._showing:
-            published = Note.parse(path.read_bytes()) if path.is_file() else None
+            published = self._shown(origin)
             if published is not None and published.text == note.text:
                 write_whole(path, published.with_signatures(note.signatures).encode())
 
     def _published(self, origin: str) -> Checkpoint | None:
+        """Return what is published of a log. One that its key did not sign was damaged: it says nothing."""
+        note = self._shown(origin)
+        try:
+            if note is not None:
+                verified(note, [self._key_of(origin).verifier])
+                return Checkpoint.parse(note.text)
+        except RefbusError as error:
+            _log.critical("the checkpoint of %s is damaged (%s) and is made anew", origin, error.code)
+        return None
+
+    def _shown(self, origin: str) -> Note | None:
+        """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""
         path = self._files.path(origin, CHECKPOINT)
-        return Checkpoint.parse(Note.parse(path.read_bytes()).text) if path.is_file() else None
+        try:
+            return Note.parse(path.read_bytes()) if path.is_file() else None
+        except MalformedError as error:
+            _log.critical("the checkpoint of %s cannot be read (%s) and is made anew", origin, error.code)
+            return None
+
+    def _mend_tiles(self, log: Shard) -> int:
+        """Write anew what of the files of the signed tree is missing or another; return how many. Raises StoreError."""
+        origin, size = log.origin, log.signed.size
+        if self._head_of_store(origin, size) != log.signed:
+            raise StoreError(Code.LOG_STORE_DAMAGED, origin)
+        below, mended = list[bytes](), 0
+        for level, count in level_sizes(size):
+            full = list[bytes]()
+            for start in range(0, count, WIDTH):
+                tile = Tile(level, start // WIDTH, min(WIDTH, count - start))
+                if level == 0:
+                    entries = self._entries(origin, tile)
+                    mended += self._mend(origin, Tile(None, tile.index, tile.width).path, encode_bundle(entries))
+                    hashes = [leaf_hash(each) for each in entries]
+                else:
+                    hashes = below[start : start + tile.width]
+                mended += self._mend(origin, tile.path, b"".join(hashes))
+                full += [complete_root(hashes)] if tile.width == WIDTH else []
+            below = full
+        return mended
+
+    def _mend(self, origin: str, relative: str, content: bytes) -> bool:
+        path = self._files.path(origin, relative)
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        write_whole(path, content)
+        return True
+
+    def _head_of_store(self, origin: str, size: int) -> Head:
+        """Return the root of the first `size` entries of a log as the store has them."""
+        edge = Edge(0, ())
+        for start in range(0, size, WIDTH):
+            for entry in self._entries(origin, Tile(0, start // WIDTH, min(WIDTH, size - start))):
+                edge.append(leaf_hash(entry))
+        return edge.head
 
     def _write_tiles(self, log: Shard) -> None:
         for tile in tiles_after(log.signed.size, log.head.size):
@@ -128,7 +189,8 @@ class Publisher:
         note = sign_checkpoint(Checkpoint(origin, head.size, head.root), self._key_of(origin))
         path = self._files.path(origin, CHECKPOINT)
         with self._showing:
-            if not path.is_file() or Note.parse(path.read_bytes()).text != note.text:
+            shown = self._shown(origin)
+            if shown is None or shown.text != note.text:
                 write_whole(path, note.encode())
         return note
 

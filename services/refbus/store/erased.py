@@ -6,13 +6,14 @@ in between ends in the same thing being erased again, at the next opening.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from refbus import files
 from refbus.errors import Code, StoreError
 
-_LINE = 64
+_LINE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def note(path: Path, names: Iterable[bytes]) -> None:
@@ -24,12 +25,12 @@ def note(path: Path, names: Iterable[bytes]) -> None:
 
 
 def noted(path: Path) -> frozenset[str]:
-    """Return the lines of a list; a torn one is left out. Raises StoreError."""
+    """Return the lines of a list; a torn or damaged one is left out. Raises StoreError."""
     try:
         lines = path.read_text(encoding="ascii", errors="replace").split("\n") if path.is_file() else []
     except OSError as error:
         raise StoreError(Code.STORE_FAILED, f"{path.name}: {error.strerror}") from None
-    return frozenset(line for line in lines if len(line) == _LINE)
+    return frozenset(line for line in lines if _LINE.fullmatch(line))
 
 
 def encode(lines: Iterable[str]) -> bytes:

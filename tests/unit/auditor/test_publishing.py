@@ -153,7 +153,6 @@ def test_damaged_tiles_are_not_signed(world: Auditors) -> None:
     world.settle()
     before = node.note().text
     (node.log_folder() / "tile" / "1" / "000.p" / "1").write_bytes(bytes(32))
-    node.restart()
     world.log(1)
     node.consume()
     with pytest.raises(StoreError) as caught:
