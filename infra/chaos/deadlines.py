@@ -74,8 +74,11 @@ def _play(ground: Ground, cast: Cast, rests: list[int]) -> tuple[str, int, list[
             _jump(ground, days)
             time.sleep(cast.rng.uniform(0.2, 2.0))  # somewhere among the steps that are due now
             next(strikes)()
+            began = time.monotonic()
             if not wait(partial(_all_told, ground), _FIRED_S):
                 return "what was due was not told", load.sent, []
+            took, slowest = round(time.monotonic() - began), "most seconds until all was told after a fault"
+            ground.measured[slowest] = max(took, ground.measured[slowest])
             if ground.world.true_ms() > max(rests, default=0):  # not where the clock went back
                 rests.append(ground.world.true_ms())
         if not ground.settle((KZ, UZ)):
@@ -88,7 +91,7 @@ def _play(ground: Ground, cast: Cast, rests: list[int]) -> tuple[str, int, list[
 
 
 def _faults(ground: Ground, cast: Cast) -> Iterator[Fault]:
-    """Yield a fault for each jump: kills at both ends, and a standby that takes over in the middle of the telling."""
+    """Yield a fault for each jump: kills at both ends, a broker that stands still, a standby that takes over."""
 
     def kill(country: str) -> None:
         ground.stack.services[f"gate-{country}"].signal(signal.SIGKILL)
@@ -100,7 +103,10 @@ def _faults(ground: Ground, cast: Cast) -> Iterator[Fault]:
         ground.stack.services["gate-kz"].stop()
         ground.count("kill -9 of the active gate")
 
-    order: list[Fault] = [partial(kill, "kz"), partial(kill, "uz"), take_over, partial(kill, "uz")]
+    def stall() -> None:
+        faults.still(ground, KZ, 20.0)  # longer than the sessions of gates and of the broker itself
+
+    order: list[Fault] = [partial(kill, "kz"), stall, take_over, partial(kill, "uz")]
     cast.rng.shuffle(order)
     killed = [partial(faults.freeze, ground, UZ), partial(kill, "uz")]
     yield from (*order, *killed)

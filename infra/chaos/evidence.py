@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from chaos.ground import Ground, now_ms
@@ -21,7 +21,7 @@ from refbus.audit.entry import open_entry, verify_entry
 from refbus.core.directory import Directory, OrgRole
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.errors import RefbusError
+from refbus.errors import Code, RefbusError
 from refbus.trust.homes import Home
 from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, Passed, StoppedRecord
 
@@ -99,6 +99,9 @@ def _read_stopped(ground: Ground, country: CountryCode, by_hash: dict[str, Plann
             if stopped.decision_id in seen:
                 continue
             seen.add(stopped.decision_id)
+            if stopped.codes == (Code.BATCH_UNREADABLE,):  # its bytes are packed: what it holds is in the topic itself
+                held = next(each.value for each in found.sources[stopped.topic] if each.offset == stopped.offset)
+                stopped = replace(stopped, record=held)
             bare, digest = sha256(stopped.record).hex(), sha256(envelope_of(stopped.topic, stopped.record)).hex()
             planned = by_hash.get(bare) or by_hash.get(digest)
             found.stopped.append(digest if planned is None else planned.event)

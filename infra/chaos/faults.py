@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from contextlib import suppress
@@ -12,8 +13,10 @@ from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Nature, Planned
 from demo.hostile import HOUR_MS
 from demo.world import PASSPHRASE, ROOT, produce_all
+from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.batches import MOST_UNPACKED
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.envelope.confirmations import sign_hop
@@ -25,6 +28,7 @@ SESSION_S = 6.0
 TOO_SMALL = "8000"
 """Bytes: no envelope fits, receipts and notices do."""
 _TAKE_OVER_S = 60.0
+_GO_ON_S = 60.0
 
 
 def freeze(ground: Ground, country: CountryCode) -> None:
@@ -123,6 +127,60 @@ def kill_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
     ground.count("kill -9 of a broker")
     time.sleep(seconds)
     broker.start()
+
+
+def still(ground: Ground, country: CountryCode, seconds: float) -> None:
+    """Let a broker stand still for a while."""
+    pid = ground.world.brokers[country].pid
+    os.kill(pid, signal.SIGSTOP)
+    ground.count("SIGSTOP of a broker")
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def stall_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
+    """Let a broker stand still for longer than every session, go on, and wait until the gate decides again."""
+    ground.wait_working(country)
+    still(ground, country, seconds)
+    before, began = ground.decided(country), time.monotonic()
+    if not wait(lambda: ground.decided(country) > before, _GO_ON_S):
+        raise TimeoutError("the gate did not go on after the stall")
+    took = round(time.monotonic() - began)
+    name = "most seconds until a gate decided again after a stall"
+    ground.measured[name] = max(took, ground.measured[name])
+
+
+def odd_batches(ground: Ground, country: CountryCode, origin: CountryCode, rng: random.Random) -> None:
+    """Write batches that no client of ours writes, into an outbox, a border topic and the federation topic.
+
+    Every codec, keys, headers that are no text, a record without a value, and bombs: batches that unpack to twice of
+    what is unpacked. None holds an event, so each record must be stopped, and everything around it must arrive.
+    """
+    outbox, incoming = f"{country}.outbox", f"{country}.border.{origin}"
+    for topic in (outbox, incoming):
+        drafts = [Draft([rng.randbytes(40) for _ in range(3)], codec) for codec in CODECS.values()]
+        drafts.append(Draft([rng.randbytes(40)], key=b"key", headers=[(b"\xff\xfe", b"no text")]))
+        bombs = [rng.randbytes(16) + bytes(2 * MOST_UNPACKED) for _ in range(2)]
+        drafts += [Draft([value], codec) for value, codec in zip(bombs, (GZIP, ZSTD), strict=True)]
+        if topic == "kz.outbox":  # once only: every record without a value has the same hash
+            drafts.append(Draft([None]))
+        values = [value or b"" for draft in drafts for value in draft.values]
+        ground.journal.planned(_as_poison(origin, country, value) for value in values)
+        for draft in drafts:
+            _put(ground, country, topic, draft.encode())
+        ground.count("bombs", len(bombs))
+    for codec in CODECS.values():
+        _put(ground, country, f"{country}.federation", Draft([rng.randbytes(40)], codec).encode())
+    _put(ground, country, f"{country}.federation", bomb(GZIP, 2 * MOST_UNPACKED))
+
+
+def _put(ground: Ground, country: CountryCode, topic: str, batch: bytes) -> None:
+    refusal = put(ground.world.address(country, f"{country}-operator"), topic, batch)
+    if refusal:
+        raise TimeoutError(f"the broker refused a batch: {refusal}")
+    ground.count("odd batches")
 
 
 def border_down(ground: Ground, country: CountryCode, other: CountryCode, seconds: float) -> None:

@@ -89,6 +89,15 @@ def _broker_kills(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(faults.kill_broker, ground, KZ, seconds) for seconds in (0.5, 4.0, 1.0)]
 
 
+def _stalls(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [partial(faults.stall_broker, ground, KZ, seconds) for seconds in (9.0, 25.0)]
+
+
+def _odd_batches(ground: Ground, cast: Cast) -> Sequence[Fault]:
+    roads = ((KZ, UZ), (UZ, KZ))
+    return [partial(faults.odd_batches, ground, here, there, cast.rng) for here, there in roads]
+
+
 def _border(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(faults.border_down, ground, UZ, KG, seconds) for seconds in (8.0, 12.0)]
 
@@ -134,6 +143,8 @@ OWN: tuple[Scenario, ...] = (
         requires=("poison", "poison in a border topic"),
     ),
     Scenario("broker killed and restarted", 8, _broker_kills, requires=("kill -9 of a broker",)),
+    Scenario("a broker that stands still", 6, _stalls, requires=("SIGSTOP of a broker",)),
+    Scenario("odd batches among good events", 6, _odd_batches, requires=("odd batches", "bombs")),
     Scenario(
         "a border down and up again",
         6,

@@ -61,6 +61,7 @@ class Scenario:
             played = time.monotonic()
             stuck, sent = _play(self, ground, cast)
             ground.measured["seconds under way"] = round(time.monotonic() - played)
+            ground.measured["services started again"] = sum(each.restarts for each in ground.stack.services.values())
             ground.stop_services()
             ground.collect()
             tally = examine(ground, self.countries)
