@@ -21,9 +21,9 @@ from confluent_kafka.admin import (
 
 from kafka import Broker
 from kafka.certificates import Certificates
-from refbus.bus import certificates, confluent
+from refbus.bus import batchreader, certificates, confluent
 from refbus.bus.address import BrokerAddress
-from refbus.bus.port import AclRule, Operation, Record, ResourceKind
+from refbus.bus.port import AclRule, Operation, Reader, Record, ResourceKind
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import DAY_MS, gate_group, wanted
 from refbus.core.directory import OrgStatus
@@ -65,8 +65,14 @@ def report_of(broker: Broker, who: str, topic: str) -> RefbusError | None:
 
 
 def may_read(broker: Broker, who: str, topic: str) -> bool:
-    """Whether `who` gets the first record of a topic that has one; a refusal is one by name, not silence."""
-    reader = confluent.reader(broker.address(who), topic)
+    """Whether `who` gets the first record of a topic that has one, by both ways of reading."""
+    ways = {gets_the_first(way(broker.address(who), topic)) for way in (confluent.reader, batchreader.reader)}
+    assert len(ways) == 1
+    return ways.pop()
+
+
+def gets_the_first(reader: Reader) -> bool:
+    """Whether a record comes; a refusal is one by name, not silence."""
     refusals: list[Code] = []
     records: list[Record] = []
     for _ in range(30):

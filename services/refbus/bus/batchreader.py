@@ -94,10 +94,18 @@ class BatchReader(TopicOffsets):
     def _asked(self, wait_s: float) -> Fetched | None:
         """Return the broker's answer, None while it is away."""
         try:
-            return self._line.fetch(self.position(), wait_s)
+            return self._line.fetch(self._started(), wait_s)
         except TransportError as error:
             if error.code is Code.BROKER_REFUSED:
                 raise
             if error.code is Code.TOPIC_MISSING and not self._known:
                 raise SetupError(Code.TOPIC_MISSING) from None
             return None
+
+    def _started(self) -> int:
+        """Return the next offset. A topic that is closed to us looks missing to who asks where it begins."""
+        try:
+            return self.position()
+        except SetupError:
+            self._line.fetch(0, 0.0)  # says which of the two it is
+            raise
