@@ -2,6 +2,7 @@
 
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
+restore <copy> [--older]        with the auditor stopped: check a copy of the store and put it in its place
 clock [accept]                  show which time counts and why; say that this machine's clock is right
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
@@ -24,6 +25,7 @@ from refbus.telemetry import configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.exporting import day_ms, export
+from refbus_auditor.restoring import restore
 from refbus_auditor.waiting import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")
@@ -45,8 +47,10 @@ def main(arguments: list[str]) -> None:
                 export(settings.home, Path(file), day_ms(first), day_ms(last))
             case ["waiting"]:
                 say(*lines(settings.home))
+            case ["restore", copy, *older] if older in ([], ["--older"]):
+                say(*restore(settings.home, Path(copy), older=bool(older)))
             case _:
-                orders = "clock [accept] | export FILE [FROM [TO]] | waiting"
+                orders = "clock [accept] | export FILE [FROM [TO]] | restore COPY [--older] | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
 
 

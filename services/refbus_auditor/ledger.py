@@ -26,6 +26,9 @@ ORDER_WRITER = "order"
 """In place of a writer, and no member's name: the entry says what became of an order to erase, which is its record."""
 
 
+_AT_ONCE = 256
+
+
 @dataclass(frozen=True, slots=True)
 class NewEntry:
     """What is to be logged. `raw` is the entry as received, None for what has no record; `logged_ms` broker's UTC.
@@ -190,6 +193,15 @@ def leaves(connection: Connection, origin: str, start: int, end: int) -> list[by
     if [row.place for row in rows] != list(range(start, end)):
         raise StoreError(Code.AUDIT_INVALID, "entries of the log are missing in the store")
     return [row.leaf for row in rows]
+
+
+def head_of(connection: Connection, origin: str, size: int) -> Head:
+    """Return the root of the first `size` entries of a log, from the entries. Raises StoreError AUDIT_INVALID."""
+    edge = Edge(0, ())
+    for start in range(0, size, _AT_ONCE):
+        for each in leaves(connection, origin, start, min(start + _AT_ONCE, size)):
+            edge.append(leaf_hash(each))
+    return edge.head
 
 
 def records(connection: Connection, origin: str, first_ms: int, last_ms: int) -> Iterator[tuple[int, int, bytes]]:

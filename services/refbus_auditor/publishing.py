@@ -21,7 +21,6 @@ from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreEr
 from refbus.files import write_whole
 from refbus.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
-from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, verified
@@ -116,7 +115,9 @@ class Publisher:
     def _mend_tiles(self, log: Shard) -> int:
         """Write anew what of the files of the signed tree is missing or another; return how many. Raises StoreError."""
         origin, size = log.origin, log.signed.size
-        if self._head_of_store(origin, size) != log.signed:
+        with self._database.reading() as connection:
+            head = ledger.head_of(connection, origin, size)
+        if head != log.signed:
             raise StoreError(Code.LOG_STORE_DAMAGED, origin)
         below, mended = list[bytes](), 0
         for level, count in level_sizes(size):
@@ -140,14 +141,6 @@ class Publisher:
             return False
         write_whole(path, content)
         return True
-
-    def _head_of_store(self, origin: str, size: int) -> Head:
-        """Return the root of the first `size` entries of a log as the store has them."""
-        edge = Edge(0, ())
-        for start in range(0, size, WIDTH):
-            for entry in self._entries(origin, Tile(0, start // WIDTH, min(WIDTH, size - start))):
-                edge.append(leaf_hash(entry))
-        return edge.head
 
     def _write_tiles(self, log: Shard) -> None:
         for tile in tiles_after(log.signed.size, log.head.size):

@@ -5,6 +5,7 @@ clock [accept]         show which time counts and why; say that this machine's c
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
 waiting                show who has how much waiting, and what was dropped
+restore <copy> [--older]  with the gate stopped: check a copy of the node store and put it in its place
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -38,6 +39,7 @@ from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
 from refbus_gate.gate import Gate
 from refbus_gate.home import GateHome, order_replay
+from refbus_gate.restoring import restore
 from refbus_gate.statistics import edition_of, first_edition, write_edition
 from refbus_gate.waiting import lines
 
@@ -61,9 +63,18 @@ def main(arguments: list[str]) -> None:
                 _statistics(settings, int(year), Path(file))
             case ["waiting"]:
                 _waiting(settings)
+            case ["restore", copy, *older] if older in ([], ["--older"]):
+                say(
+                    *restore(
+                        settings.home,
+                        read_secret_file(settings.passphrase_file).decode(),
+                        Path(copy),
+                        older=bool(older),
+                    )
+                )
             case _:
                 orders = "replay DECISION-ID | clock [accept] | accept-gap TOPIC | statistics YEAR FILE | waiting"
-                raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders}]")
+                raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
 
 
 def _accept_gap(settings: GateSettings, topic: str) -> None:

@@ -65,7 +65,7 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
         again = _read_again(connection, read)
         newer = _newer(connection, ends)
         known = read_inboxes(connection, newer)
-        from_ms = _last_moment(connection)
+        from_ms = last_moment(connection)
     if not again and not newer:
         return False
     new = Generation(os.urandom(_ID_BYTES), from_ms)
@@ -120,7 +120,7 @@ def _newer(connection: Connection, ends: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def _last_moment(connection: Connection) -> int:
+def last_moment(connection: Connection) -> int:
     """Return the last moment (UTC ms) of which this store knows anything; 0 for an empty one."""
     beat = int.from_bytes(get_setting(connection, HEARTBEAT) or b"", "big")
     newest = connection.execute(select(func.max(record.c.at_ms))).scalar() or 0

@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import func, select
 
 from refbus.core.vocabulary import EventType
+from refbus.errors import Code, SetupError
 from refbus.wire.transport import InboxRecord
 from refbus_gate.restored import recognise
+from refbus_gate.restoring import restore
 from refbus_gateway.store import inbox, referrals
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.schema import statements
+from support.ceremonies import PASSPHRASE
 from support.gateways import alarm_codes, case_file, id_of, incoming, line, open_at, sent, withdraw_all
-from support.nodes import Road
+from support.nodes import Node, Road
 
 WRONG = {"INBOX_GAP", "INBOX_COUNT_BACK", "LOG_TRUNCATED", "EVENT_ID_REUSED", "DUPLICATE"}
 
@@ -136,3 +139,29 @@ def test_a_start_that_is_cut_gives_no_second_generation(own: Road, tmp_path: Pat
     own.put_back("kz", copy)
     node, read = own.nodes["kz"], {group[1]: own.bus.group_offsets[group]}
     assert not recognise(node.home.store, own.bus.admin().ends("kz.inbox."), read, own.clock())
+
+
+def test_the_operator_restores_by_a_command(own: Road, tmp_path: Path) -> None:
+    """A copy older than a store which works is refused, unless it is asked for; then the gate goes on from it."""
+    sent(own.kz)
+    own.settle(step_ms=1)
+    beat(own)
+    node = own.nodes["kz"]
+    copy, folder = node.copy(tmp_path), node.home.home.folder
+    beat(own)
+    number = another(own)
+    own.settle(step_ms=1)
+    with pytest.raises(SetupError) as caught:
+        restore(folder, PASSPHRASE, copy, older=True)
+    assert caught.value.code is Code.HOME_IN_USE
+    node.close()
+    with pytest.raises(SetupError) as caught:
+        restore(folder, PASSPHRASE, copy, older=False)
+    assert caught.value.code is Code.BACKUP_OLDER
+    said = " ".join(restore(folder, PASSPHRASE, copy, older=True))
+    assert "What it cannot know" in said
+    assert "Call the organisations" in said
+    own.nodes["kz"] = Node(own, "kz")
+    own.settle(step_ms=1)
+    assert line(own.kz, number).event.status is EventStatus.SENT
+    assert alarm_codes(own.kz).count("GATE_RESTORED") == 1

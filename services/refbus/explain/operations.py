@@ -84,6 +84,10 @@ GATEWAY = {
         "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
         "command and address in it.",
     ),
+    Code.BACKUP_OLDER: Explanation(
+        "what is here can be opened and is newer than the copy, so the copy would only lose what came since",
+        "Keep what is here if it works. To take the copy all the same, give --older; nothing was changed.",
+    ),
     Code.RESTORE_UNCONFIRMED: Explanation(
         "this office goes on from a backup and does not know what was said since, above all what people refused",
         "Run `refbus sync`, then `refbus home confirm-restored`. Nothing is sent before but withdrawals and receipts.",

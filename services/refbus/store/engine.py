@@ -44,7 +44,7 @@ class Database:
         Raises SetupError HOME_IN_USE when another process owns it, StoreError when it cannot be opened.
         """
         self._path = path
-        self._lock = _own(path)
+        self._lock = own(path)
         self._one_writer = threading.Lock()
         try:
             self._engine = _sqlite(path, wipe=wipe)
@@ -106,8 +106,8 @@ class Database:
         self._lock.close()
 
 
-def _own(path: Path) -> Any:
-    """Take the lock file beside the database for as long as this process lives."""
+def own(path: Path) -> Any:
+    """Take the lock file beside the database until it is closed. Raises SetupError HOME_IN_USE, StoreError."""
     with store_errors(path.name):
         make_folder(path.parent)
         lock = open_lock(path.with_name(path.name + ".lock"))

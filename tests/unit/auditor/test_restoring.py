@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from refbus.errors import Code, RefbusError
 from refbus.tlog.checkpoint import Checkpoint
+from refbus_auditor.restoring import restore
 from support.auditors import AuditNode, Auditors
 from support.logs import mth
 
@@ -145,3 +148,31 @@ def test_an_entry_that_was_edited_in_the_store_is_found(world: Auditors) -> None
         node.restart()
     assert caught.value.code is Code.LOG_STORE_DAMAGED
     assert (node.log_folder() / "tile/entries/000").read_bytes() == bundle
+
+
+def test_the_operator_restores_by_a_command(world: Auditors, tmp_path: Path) -> None:
+    """A copy that signed less than a store which works is refused; a damaged one too, and nothing is changed."""
+    node, leaves = grown(world)
+    node.home.close()
+    store, copy, damaged = node.folder / "store" / "auditor.db", tmp_path / "copy.db", tmp_path / "damaged.db"
+    shutil.copy(store, copy)
+    shutil.copy(store, damaged)
+    with closing(sqlite3.connect(damaged)) as opened:
+        opened.execute("UPDATE entry SET leaf = zeroblob(47) WHERE place = 7")
+        opened.commit()
+    node.open()
+    leaves += world.log(1)
+    world.settle()
+    node.home.close()
+    for source, older, code in ((copy, False, Code.BACKUP_OLDER), (damaged, True, Code.LOG_STORE_DAMAGED)):
+        with pytest.raises(RefbusError) as caught:
+            restore(node.folder, source, older=older)
+        assert caught.value.code is code
+    node.open()
+    require_goes_on(world, node, leaves)
+    node.home.close()
+    said = restore(node.folder, copy, older=True)
+    assert f"{node.origin()}: signed up to entry 260" in said
+    with pytest.raises(RefbusError) as caught:
+        node.open()
+    assert caught.value.code is Code.LOG_ROLLED_BACK
