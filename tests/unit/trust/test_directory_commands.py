@@ -29,7 +29,7 @@ NEWCOMER = OrgId("uz-newc0mer")
 @pytest.fixture
 def fed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Make a federation, and let the commands' clock stand still."""
-    monkeypatch.setattr(commands, "_now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS)
     (tmp_path / "passphrase").write_text(PASSPHRASE + "\n", "utf-8")
     return lab(tmp_path)
 
@@ -162,7 +162,7 @@ def test_the_directory_is_exported(fed: Lab, run: Run, tmp_path: Path) -> None:
 
 def test_create_makes_a_federation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the description in keys/, outside the checkout."""
-    monkeypatch.setattr(commands, "_now_ms", lambda: NOW_MS)
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS)
     (tmp_path / "passphrase").write_text("x", "utf-8")
     arguments = [
         "--federation",
