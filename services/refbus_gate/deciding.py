@@ -215,8 +215,10 @@ class Decider:
             self.view.note_held(case_key)
 
     def _hold(self, opened: Opened, verdict: Hold) -> None:
-        case_handle = verdict.about.case_handle
-        case_key = None if case_handle is None else self.view.key(CASE, case_handle)
+        case_handle, sender = verdict.about.case_handle, verdict.about.sender
+        case_key = None
+        if case_handle is not None and sender is not None:
+            case_key = self.view.held_key(case_handle, sender)
         self.hold(opened, verdict.codes[0], verdict.deadline_ms, verdict.missing, case_key)
 
     def _drop(self, opened: Opened, verdict: Verdict) -> None:

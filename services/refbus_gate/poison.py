@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from refbus.bus.port import Record
-from refbus.core.ids import CaseHandle
 from refbus.core.verdicts import About, Missing, Quarantine
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
@@ -14,7 +13,7 @@ from refbus.store.rows import Position
 from refbus_gate.core import GateCore, Source
 from refbus_gate.deciding import Decider
 from refbus_gate.opening import HOUR_MS, Opened
-from refbus_gate.view import CASE, View
+from refbus_gate.view import View
 from refbus_gate.work import Work
 
 _log = logging.getLogger("refbus.gate.poison")
@@ -59,6 +58,6 @@ def _hold_case(decider: Decider, opened: Opened) -> None:
     """
     if opened.block is None or opened.header is None or not decider.room.holds(opened):
         return
-    case_key = decider.view.key(CASE, CaseHandle(opened.block.case_handle))
+    case_key = decider.view.held_key(opened.block.case_handle, opened.block.sender)
     deadline_ms = opened.header.expires_at_hour * HOUR_MS
     decider.hold(opened, Code.INTERNAL_ERROR, deadline_ms, Missing(at_ms=deadline_ms), case_key)

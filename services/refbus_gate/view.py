@@ -99,7 +99,7 @@ class View:
         }
         names |= {(DENIAL, self.key(DENIAL, subject)) for each in opened for subject in _subjects(each)}
         self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
-        self._held = read_held_cases(connection, [self.key(CASE, block.case_handle) for block in blocks])
+        self._held = read_held_cases(connection, [self.held_key(block.case_handle, block.sender) for block in blocks])
         records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
         signed_keys = [self.signed_key(each.presented.signed_sha256) for each in opened if each.presented is not None]
         signed = read_records(connection, store, "signed_key", signed_keys)
@@ -134,6 +134,10 @@ class View:
     def event_key(self, sender: OrgId, event_id: EventId) -> bytes:
         """Return the name of an event: its id is its sender's, so both count."""
         return self._store.name("event", sender.encode() + b"\0" + event_id)
+
+    def held_key(self, case_handle: CaseHandle, sender: OrgId) -> bytes:
+        """Return the name of what must stay in order while it waits: whoever knows a case holds up only its own."""
+        return self._store.name("held", sender.encode() + b"\0" + case_handle)
 
     def sent(self, envelope_sha256: bytes) -> Decided | None:
         """Return the decision by which an envelope left this country."""
@@ -197,9 +201,9 @@ class View:
         """Return the organisations that the disclosure ledger names for this referral."""
         return self._decoded(LEDGER, referral_id, decode_ledger) or frozenset()
 
-    def case_held(self, case_handle: CaseHandle) -> bool:
-        """Return whether an earlier event of this case is being held."""
-        return self.key(CASE, case_handle) in self._held
+    def case_held(self, case_handle: CaseHandle, sender: OrgId) -> bool:
+        """Return whether an earlier event of this sender in this case is being held."""
+        return self.held_key(case_handle, sender) in self._held
 
     # What a decision changes ------------------------------------------------------------------------------------------
 

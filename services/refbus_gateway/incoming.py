@@ -75,6 +75,8 @@ def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
         gateway.observer.inbox(InboxResult.DUPLICATE)
         answers.repeated(gateway, tx, row_id, block)
         return False
+    if referrals.event_row_id(tx, block.recipient, block.event_id) is not None:  # it would take our event's place
+        raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
     referral = _referral(gateway, tx, block)
     _check_role(tx, referral, block)
     _check_consent(gateway, tx, referral, event)

@@ -122,7 +122,7 @@ class MemoryNode:
         self.referrals: dict[ReferralId, KnownReferral] = {}
         self.refusals: dict[SubjectRef, Denials] = {}
         self.ledger: dict[ReferralId, set[OrgId]] = {}
-        self.held: set[CaseHandle] = set()
+        self.held: set[tuple[CaseHandle, OrgId]] = set()
 
     def record_seen(self, record_sha256: bytes) -> bool:
         """Return whether the record was decided."""
@@ -152,9 +152,9 @@ class MemoryNode:
         """Return whom the ledger names."""
         return self.ledger.get(referral_id, set())
 
-    def case_held(self, case_handle: CaseHandle) -> bool:
-        """Return whether the case is held."""
-        return case_handle in self.held
+    def case_held(self, case_handle: CaseHandle, sender: OrgId) -> bool:
+        """Return whether an event of this sender in the case is held."""
+        return (case_handle, sender) in self.held
 
     def egress(self, event: Presented, directories: DirectoryHistory, now_ms: int = NOW_MS) -> Verdict:
         """Decide at egress and apply."""
@@ -170,9 +170,9 @@ class MemoryNode:
         if not isinstance(verdict, Duplicate):
             self.events[event.block.sender, event.block.event_id] = event_identity(event.block)
         if isinstance(verdict, Hold):
-            self.held.add(event.block.case_handle)
+            self.held.add((event.block.case_handle, event.block.sender))
         elif event.resumed:
-            self.held.discard(event.block.case_handle)
+            self.held.discard((event.block.case_handle, event.block.sender))
         for effect in verdict.effects:
             self._change(effect)
         return verdict

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from refbus.core import emergency, referral, repatriation
-from refbus.core.facts import EventFact, SystemEvent, in_order, seen_by
+from refbus.core.facts import EventFact, SystemEvent, in_order, seen_by_all
 from refbus.core.ids import EventId, OrgId
 from refbus.core.machine import BOTH, CourseKind, Machine, Role, Rule, Saying
 from refbus.core.vocabulary import EventType
@@ -206,12 +206,13 @@ def _suspended(ordered: tuple[EventFact, ...]) -> bool:
     """Tell whether some withdrawal was not followed by consent given again by one who knew of that withdrawal."""
     known = {fact.event_id: fact for fact in ordered}
     again = [fact for fact in ordered if fact.type in _CONSENT_AGAIN]
+    seen = seen_by_all(again, known)
+    last_ms: dict[OrgId, int] = {}
+    for fact in again:
+        last_ms[fact.sender] = max(fact.occurred_at_ms, last_ms.get(fact.sender, fact.occurred_at_ms))
 
     def answered(withdrawal: EventFact) -> bool:
-        return any(
-            withdrawal.event_id in seen_by(fact, known)
-            or (fact.sender == withdrawal.sender and fact.occurred_at_ms > withdrawal.occurred_at_ms)
-            for fact in again
-        )
+        later_ms = last_ms.get(withdrawal.sender)
+        return withdrawal.event_id in seen or (later_ms is not None and later_ms > withdrawal.occurred_at_ms)
 
     return any(fact.type is EventType.CONSENT_WITHDRAWN and not answered(fact) for fact in ordered)

@@ -69,7 +69,7 @@ def in_order(
 ) -> tuple[EventFact, ...]:
     """Return the set of facts in its one order: types `begins` first, types `stops` before what they crossed."""
     known = {fact.event_id: fact for fact in _once(facts)}
-    early = frozenset[EventId]().union(*(seen_by(fact, known) for fact in known.values() if fact.type in begins))
+    early = seen_by_all((fact for fact in known.values() if fact.type in begins), known)
     urgent = _seen_by_stops(known, stops)
     children: defaultdict[EventId | None, list[EventFact]] = defaultdict(list)
     for fact in known.values():
@@ -94,20 +94,25 @@ def in_order(
 
 def seen_by(fact: EventFact, known: dict[EventId, EventFact]) -> frozenset[EventId]:
     """Return the ids of the events that the sender of `fact` had seen, by following `previous`; itself included."""
+    return seen_by_all([fact], known)
+
+
+def seen_by_all(facts: Iterable[EventFact], known: dict[EventId, EventFact]) -> frozenset[EventId]:
+    """Return what the senders of these had seen. Each link is followed once, however long a chain somebody sends."""
     seen: set[EventId] = set()
-    at: EventFact | None = fact
-    while at is not None and at.event_id not in seen:
-        seen.add(at.event_id)
-        at = known.get(at.previous) if at.previous else None
+    for fact in facts:
+        at: EventFact | None = fact
+        while at is not None and at.event_id not in seen:
+            seen.add(at.event_id)
+            at = known.get(at.previous) if at.previous else None
     return frozenset(seen)
 
 
 def _seen_by_stops(known: dict[EventId, EventFact], stops: frozenset[EventType]) -> frozenset[EventId]:
     """Collect what the senders of stops knew: by their links, and because they had said it themselves before."""
-    seen: set[EventId] = set()
-    for stop in known.values():
-        if stop.type in stops:
-            own = (each for each in known.values() if each.sender == stop.sender)
-            earlier = (each for each in own if each.occurred_at_ms <= stop.occurred_at_ms)
-            seen.update(*(seen_by(each, known) for each in earlier))
-    return frozenset(seen)
+    last_ms: dict[OrgId, int] = {}
+    for fact in known.values():
+        if fact.type in stops:
+            last_ms[fact.sender] = max(fact.occurred_at_ms, last_ms.get(fact.sender, fact.occurred_at_ms))
+    own = (each for each in known.values() if each.sender in last_ms)
+    return seen_by_all((each for each in own if each.occurred_at_ms <= last_ms[each.sender]), known)

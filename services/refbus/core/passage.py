@@ -120,8 +120,8 @@ class NodeView(Protocol):
         """Return the organisations that the disclosure ledger names for this referral; kept beyond erasure."""
         ...
 
-    def case_held(self, case_handle: CaseHandle) -> bool:
-        """Return whether an earlier event of this case is being held."""
+    def case_held(self, case_handle: CaseHandle, sender: OrgId) -> bool:
+        """Return whether an earlier event of this sender in this case is being held. Nobody holds up another's."""
         ...
 
 

@@ -46,6 +46,7 @@ _RULES: tuple[Rule, ...] = (
     rules.recipient_stands,
     rules.recipient_key,
     rules.parties,
+    rules.number,
     rules.lifecycle,
     rules.purpose,
     rules.expected,
@@ -55,7 +56,7 @@ _RULES: tuple[Rule, ...] = (
     rules.one_case,
     rules.review,
 )
-_NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH})
+_NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH, Code.TOO_MANY_EVENTS})
 """Refusals after which the event does not count in its referral: its sender had no business to say it."""
 
 
@@ -99,7 +100,11 @@ def _decide(point: Point, presented: Presented, view: NodeView, directories: Dir
     if seen is not None and seen != event_identity(presented.block):
         return Duplicate(about, (Code.EVENT_ID_REUSED,), notify=sender)
     case = rules.matter(point, presented, view, directories, now_ms)
-    return Refuse(about, (case,), notify=sender) if isinstance(case, Code) else _judge(case, about)
+    if isinstance(case, Code):
+        return Refuse(about, (case,), notify=sender)
+    if rules.takes_anothers_id(case):
+        return Duplicate(about, (Code.EVENT_ID_REUSED,), notify=sender)
+    return _judge(case, about)
 
 
 def _judge(case: Matter, about: About) -> Verdict:

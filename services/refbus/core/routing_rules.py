@@ -26,6 +26,12 @@ STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELL
 _NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 
 
+MOST_EVENTS = 1_000
+"""Events of one organisation that count in one referral; the longest that agencies know has some dozens."""
+MOST_STOPS = 2_000
+"""The same with what takes something back, which is not counted against the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matter:
     """One event at one point of decision, and all that the rules look at. Members as the newest directory has them."""
@@ -158,7 +164,8 @@ def waiting(case: Matter) -> Iterator[Code]:
     if case.now_ms >= case.directory.expires_at_ms and not case.stop:
         yield Code.VIEW_STALE
     answers_withdrawal = presented.block.event_type is EventType.WITHDRAWAL_ACKNOWLEDGED
-    if not answers_withdrawal and not presented.resumed and case.view.case_held(presented.block.case_handle):
+    held = case.view.case_held(presented.block.case_handle, presented.block.sender)
+    if held and not answers_withdrawal and not presented.resumed:
         yield Code.CASE_HELD
 
 
@@ -224,6 +231,19 @@ def parties(case: Matter) -> Iterator[Code]:
         yield Code.NOT_A_PARTY
     if case.known is not None and case.known.case_handle != block.case_handle:
         yield Code.DECLARATION_MISMATCH
+
+
+def takes_anothers_id(case: Matter) -> bool:
+    """Whether the other party's event has this id: in the referral, which has each id once, it would take its place."""
+    facts, block = case.known.facts if case.known else (), case.presented.block
+    return any(fact.event_id == block.event_id and fact.sender != block.sender for fact in facts)
+
+
+def number(case: Matter) -> Iterator[Code]:
+    """Bound what one organisation makes a gate remember, and compute with, of one referral."""
+    said = sum(fact.sender == case.presented.block.sender for fact in (case.known.facts if case.known else ()))
+    if said >= (MOST_STOPS if case.stop else MOST_EVENTS) and not case.repeated:
+        yield Code.TOO_MANY_EVENTS
 
 
 def role_of_sender(case: Matter) -> Role:

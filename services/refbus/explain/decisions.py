@@ -143,6 +143,10 @@ RULES = {
         "It is sent again by itself in a quarter of an hour. If you sent no hundreds of events, check this computer's "
         "clock and tell the node operator.",
     ),
+    Code.TOO_MANY_EVENTS: Explanation(
+        "one organisation has sent more events in one referral than any referral needs",
+        "Begin a new referral for what is still to be said. If you sent no thousand events, tell the node operator.",
+    ),
     Code.TOO_MANY_REQUESTS: Explanation(
         "one log asked a witness for more cosignatures than a log can need",
         "Wait a minute. If it repeats, ask the auditor of that country whether its log asks so often.",

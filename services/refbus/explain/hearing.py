@@ -107,6 +107,7 @@ _ALONE: Final[Mapping[Code, str]] = {
     Code.TOO_MANY_WAITING: (
         "Too much of yours waits there already. It is sent again by itself; call them, so that they take that in."
     ),
+    Code.TOO_MANY_EVENTS: "This referral is full. Begin a new one for what is still to be said, and tell your node.",
     Code.CLOCK_SKEW: "One of the two clocks is wrong. Set yours, ask them about theirs; then it is taken in by itself.",
     Code.INTERNAL_ERROR: "Their software failed on it. Call them, and let them give the code to their node.",
     Code.UNDECRYPTABLE: "Nothing: it is sealed again to their present key by itself.",
@@ -194,6 +195,7 @@ SIGNED: Final = frozenset(
         Code.REFERRAL_UNKNOWN,
         Code.CONSENT_CHANGE_DIFFERS,
         Code.TOO_MANY_WAITING,
+        Code.TOO_MANY_EVENTS,
     }
 )
 """Codes that can stop an event whose sender is known."""

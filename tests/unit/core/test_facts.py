@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from refbus.core.facts import EventFact, in_order, remember, seen_by
+from refbus.core.facts import EventFact, in_order, remember, seen_by, seen_by_all
+from refbus.core.ids import EventId
 from refbus.core.vocabulary import EventType, Priority
 from support.consents import COLLECTOR, PARTY
 from support.passages import event_id
@@ -126,3 +127,23 @@ def test_of_two_that_claim_one_id_every_node_keeps_the_same(changed: dict[str, A
     one = EventFact(event_id("same"), EventType.REFERRAL_REQUESTED, COLLECTOR, PARTY, None, 1)
     other = dataclasses.replace(one, **changed)
     assert remember([one], other) == remember([other], one)
+
+
+class Counting(dict[EventId, EventFact]):
+    """Facts by id that count how often one is looked up."""
+
+    asked = 0
+
+    def get(self, *args: Any) -> Any:
+        """Look one up."""
+        self.asked += 1
+        return super().get(*args)
+
+
+def test_a_long_chain_is_followed_once_however_many_ask() -> None:
+    """Each event of a chain had seen all before it; who sends a long one makes nobody walk it again for each."""
+    chain = [EventFact(event_id(str(n)), EventType.REFERRAL_FEEDBACK, PARTY, COLLECTOR, None, n) for n in range(200)]
+    linked = [chain[0], *(dataclasses.replace(b, previous=a.event_id) for a, b in itertools.pairwise(chain))]
+    known = Counting((each.event_id, each) for each in linked)
+    assert seen_by_all(linked, known) == known.keys()
+    assert known.asked <= len(linked)

@@ -17,6 +17,7 @@ from refbus.core.vocabulary import STOPS, EventType
 from refbus.errors import Code
 from support.consents import (
     COLLECTOR,
+    PARTY,
     consent_record,
 )
 from support.directories import DAY_MS, HOUR_MS, NOW_MS
@@ -104,8 +105,8 @@ def test_an_expired_directory_holds() -> None:
 def test_later_events_of_a_held_case_wait_behind_it() -> None:
     """All but withdrawals and their answers; another case passes; the held event itself is decided when resumed."""
     kz, uz = sent()
-    kz.held.add(HANDLE)
-    uz.held.add(HANDLE)
+    for node in (kz, uz):
+        node.held.update({(HANDLE, COLLECTOR), (HANDLE, PARTY)})
     held(out(presented(block(E.INFORMATION_PROVIDED)), node=kz), Code.CASE_HELD)
     held(into(passed(presented(block(E.INFORMATION_PROVIDED))), node=uz), Code.CASE_HELD)
     assert isinstance(out(stop(), node=kz), Forward)

@@ -1,0 +1,41 @@
+"""A member with valid keys that turns what it may rightly send against others of the same case or referral."""
+
+from __future__ import annotations
+
+from refbus.core.vocabulary import EventType
+from refbus.wire.transport import NoticeOutcome
+from support.directories import HOUR_MS, agency, ngo, second_ngo
+from support.envelopes import fixed
+from support.gates import World
+
+
+def test_nobody_holds_up_the_events_of_others_in_a_case(world: World) -> None:
+    """Whoever knows its handle and sends an event from the future in it waits alone: a stop of others goes on."""
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    hostile = second_ngo("kz")
+    ahead = world.now_ms + 100 * HOUR_MS
+    case = {"case_handle": fixed("case one", 32), "referral_id": fixed("another referral")}
+    world.outbox("kz", world.event("hostile", sender=hostile, occurred_at_ms=ahead, respond_by_ms=None, **case))
+    world.settle()
+    same = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32), "previous": fixed("one")}
+    stop = world.event("stop", event_type=EventType.REFERRAL_CANCELLED, data_categories=(), respond_by_ms=None, **same)
+    world.outbox("kz", stop)
+    world.settle()
+    assert world.notices(hostile)[-1].outcome is NoticeOutcome.HELD
+    assert world.events(ngo("uz"))[-1] == stop
+
+
+def test_no_event_takes_the_place_of_the_other_partys(world: World) -> None:
+    """Under the id of a cancellation the other side sends something else: it is refused, and the stop stands."""
+    world.outbox("kz", world.event("one"))
+    same = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32), "previous": fixed("one")}
+    stop = world.event("stop", event_type=EventType.REFERRAL_CANCELLED, data_categories=(), respond_by_ms=None, **same)
+    world.outbox("kz", stop)
+    world.settle()
+    before = world.events(agency("kz"))
+    forged = world.answer("one", EventType.INFORMATION_REQUESTED, event_id=fixed("stop"))
+    world.outbox("uz", forged)
+    world.settle()
+    assert world.notices(ngo("uz"))[-1].codes == ("EVENT_ID_REUSED",)
+    assert world.events(agency("kz")) == before
