@@ -39,6 +39,7 @@ class Draft:
     time_ms: int = 1_700_000_000_000
     first: int = 0
     magic: int = 2
+    transaction_of: int = -1  # the number of the writer in whose transaction it is
     spoil: str = ""  # "checksum", "codec" (7), "packing" (not what the codec says), "record" (lengths that do not fit)
 
     def encode(self) -> bytes:
@@ -48,9 +49,23 @@ class Draft:
         if self.spoil == "packing":
             packed = b"\x00\x01" + packed[2:]
         attributes = 7 if self.spoil == "codec" else self.codec
+        attributes |= 0x10 if self.transaction_of >= 0 else 0
         number = len(self.values)
         times = (self.time_ms, self.time_ms)
-        head = (self.first, 49 + len(packed), 0, self.magic, 0, attributes, number - 1, *times, -1, -1, -1, number)
+        head = (
+            self.first,
+            49 + len(packed),
+            0,
+            self.magic,
+            0,
+            attributes,
+            number - 1,
+            *times,
+            self.transaction_of,
+            -1,
+            -1,
+            number,
+        )
         whole = bytearray(_HEAD.pack(*head) + packed)
         crc = calc_crc32c(bytes(whole[_FROM:]))
         struct.pack_into(">I", whole, _FROM - 4, crc ^ 1 if self.spoil == "checksum" else crc)
