@@ -43,9 +43,13 @@ REFRESH_MS = 3_600_000
 
 @dataclass(slots=True)
 class _Asked:
-    """What is known of one witness: the size it has, when it is asked next, how often it was asked for a candidate."""
+    """What is known of one witness: the size it has, when it is asked next, how often it was asked for a candidate.
+
+    Anybody can claim a `size` in its name; `proven` is the largest that it has signed.
+    """
 
     size: int = 0
+    proven: int = 0
     next_ms: int | None = None
     times: int = 0
 
@@ -76,6 +80,7 @@ class Cosigning:
     _candidates: dict[str, _Candidate] = field(default_factory=dict)
     _heard: dict[str, set[CountryCode]] = field(default_factory=dict)
     _sizes: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
+    _proven: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def confirmed(self, log: Shard) -> bool:
@@ -114,7 +119,8 @@ class Cosigning:
             return self._settle(candidate)
         steady_ms = self.clock.steady_ms()
         for country in witnesses:
-            asked = candidate.asked.setdefault(country, _Asked(self._sizes.get((log.origin, country), 0)))
+            place = log.origin, country
+            asked = candidate.asked.setdefault(country, _Asked(self._sizes.get(place, 0), self._proven.get(place, 0)))
             if country not in candidate.answered and (asked.next_ms is None or steady_ms >= asked.next_ms):
                 self._ask(candidate, country, asked)
         return None
@@ -136,7 +142,8 @@ class Cosigning:
         candidate.note = candidate.note.with_signatures(sorted(lines, key=_time))
         for name in (name for name, group in policy.groups.items() if good.issuperset(group.members)):
             candidate.answered.add(country := CountryCode(name.decode()))
-            self._sizes[checkpoint.origin, country] = checkpoint.size
+            place = checkpoint.origin, country
+            self._sizes[place] = self._proven[place] = checkpoint.size
             self._heard.setdefault(checkpoint.origin, set()).add(country)
         try:
             policy.check(candidate.note, latest_s)
@@ -176,8 +183,10 @@ class Cosigning:
     def _ask(self, candidate: _Candidate, country: CountryCode, asked: _Asked) -> None:
         checkpoint = candidate.checkpoint
         trees = TileTrees(self.files.reader(checkpoint.origin), checkpoint.size)
-        proof = consistency_proof(trees, asked.size, checkpoint.size)
-        request = AddCheckpoint(asked.size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
+        # By turns: false claims would otherwise have this witness asked from a wrong size for ever.
+        old_size = asked.proven if asked.times % 2 else asked.size
+        proof = consistency_proof(trees, old_size, checkpoint.size)
+        request = AddCheckpoint(old_size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
         asked.next_ms = self.clock.steady_ms() + min(LONGEST_MS, RESEND_MS << min(asked.times, 10))
         asked.times += 1
         self.send(country, WitnessMail(self.country, MailKind.ADD_CHECKPOINT, request.encode()))
@@ -192,10 +201,20 @@ class Cosigning:
             raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
         if size > candidate.checkpoint.size:
             return
-        self._sizes[origin, mail.country] = size  # nobody signs this: it says where to ask from, and confirms nothing
+        place = origin, mail.country
+        self._sizes[place] = size  # nobody signs this: it says where to ask from, and confirms nothing
         asked = candidate.asked.setdefault(mail.country, _Asked())
+        signed = 0 if newest is None else self._signed_by(mail.country, newest)
+        asked.proven = self._proven[place] = max(signed, asked.proven)
         if asked.size != size:
             asked.size, asked.next_ms = size, None
+
+    def _signed_by(self, country: CountryCode, note: Note) -> int:
+        """Return the size of a checkpoint that the witness of a country has cosigned, 0 when it has not."""
+        policy, checkpoint = self.policy(), Checkpoint.parse(note.text)
+        group = policy.groups.get(country.encode())
+        whole = group is not None and policy.cosigned(note, checkpoint).keys() >= set(group.members)
+        return checkpoint.size if whole else 0
 
     def _is_beginning(self, older: Checkpoint) -> bool:
         """Whether a checkpoint of this log, signed by us at some time, is a beginning of what is signed now."""

@@ -42,6 +42,8 @@ Told = Callable[[WitnessResult, Code | None], None]
 
 FRESH_MS = 300_000
 """A cosignature of so long ago is given again for the same checkpoint; a log takes those of the last ten minutes."""
+MOST_EVIDENCE = 256
+"""Files of evidence of one log and kind: one convicts, and no log fills the disk of a witness with its forks."""
 BURST = 60
 EACH_S = 1.0
 """Cosignatures of one log at once, and then one each second: a log asks for one when it has grown, and each hour."""
@@ -165,7 +167,8 @@ class Witness:
             return
         which = f"{origin_hash(row.origin)[:16]}-{row.size}-{sha256(note.text.encode()).hex()[:8]}"
         name = f"{which}-{error.code.lower()}.txt"
-        if (self.evidence / name).exists():
+        like_it = self.evidence.glob(f"{origin_hash(row.origin)[:16]}-*-{error.code.lower()}.txt")
+        if (self.evidence / name).exists() or sum(1 for _ in like_it) >= MOST_EVIDENCE:
             return
         write_whole(self.evidence / name, row.note + b"\n" + note.encode())
         if error.code is Code.LOG_FORKED:

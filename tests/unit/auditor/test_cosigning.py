@@ -215,6 +215,21 @@ def test_a_conflict_that_we_never_signed_is_passed_over(world: Auditors) -> None
     assert node.alarms == [Code.KEY_UNKNOWN]
 
 
+def test_false_sizes_in_the_name_of_a_witness_keep_no_quorum_away(world: Auditors) -> None:
+    """Whoever claims another size after each true answer delays it by a turn: what the witness signed counts too."""
+    node = world.nodes["kz"]
+    world.log(2)
+    world.settle()
+    node.restart()
+    world.log(2)
+    for number in range(12):
+        world.settle(1)
+        node.bus.put("kz.federation", conflict(UZ, node.origin(), number % 2, None).encode())
+        node.core.inbound.turn(0)
+        world.now_ms += LONGEST_MS
+    assert cosigned_size(node) == 4
+
+
 @pytest.mark.parametrize("body", [b"", b"a\n1\n", b"a\n\n", b"a\n01\n\n", b"\xff\n1\n\n", b"a\n1\n\nno note"])
 def test_conflicts_are_strict(body: bytes) -> None:
     """One spelling only."""

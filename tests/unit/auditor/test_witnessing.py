@@ -96,6 +96,19 @@ def test_evidence_is_written_once(world: Auditors) -> None:
     assert kept.stat().st_mtime_ns == before
 
 
+def test_a_log_with_many_forks_fills_no_disk(world: Auditors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fork is refused; so many of one log are kept, and evidence of another kind has room of its own."""
+    monkeypatch.setattr(module, "MOST_EVIDENCE", 3)
+    node = world.nodes["uz"]
+    node.core.witness.add_checkpoint(request(0, 20))
+    for number in range(10):
+        fork = replace(request(20, 20, [*DATA[:19], b"fork %d" % number]), proof=())
+        assert refused(world, fork) is Code.LOG_FORKED
+    assert len(list((node.folder / "evidence").iterdir())) == 3
+    assert refused(world, request(20, 40, [b"edited", *DATA[1:]])) is Code.PROOF_INVALID
+    assert len(list((node.folder / "evidence").iterdir())) == 4
+
+
 def test_one_log_that_asks_without_end_is_slowed_down(world: Auditors) -> None:
     """So many cosignatures at once and one each second; what others send in its name takes no turn of it."""
     node = world.nodes["uz"]
