@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chaos.auditors import AuditorsScenario
 from chaos.clocks import ClocksScenario
 from chaos.controls import CONTROLS, Control
+from chaos.copies import CopiesScenario
 from chaos.deadlines import DeadlinesScenario
 from chaos.floods import FloodScenario
 from chaos.offices import OfficesScenario
@@ -25,7 +26,9 @@ from demo.world import ROOT
 from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
-Own = Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | ClocksScenario | FloodScenario
+Own = (
+    Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | ClocksScenario | CopiesScenario | FloodScenario
+)
 ALL = (
     *OWN,
     DeadlinesScenario(),
@@ -33,6 +36,8 @@ ALL = (
     AuditorsScenario(),
     ClocksScenario(),
     ClocksScenario(believing=True),
+    CopiesScenario(),
+    CopiesScenario(unaware=True),
     FloodScenario(),
 )
 EVENTS = 20_000
