@@ -24,6 +24,8 @@ from refbus_gate.remembered import Answer
 from refbus_gate.view import ENVELOPE, View
 from refbus_gate.work import Send, Work
 
+MOST_RELAYED = 32
+"""Notices about one event that its sender is given from the other gate: it is held, refused, replayed, and no more."""
 STAMP_WAIT_MS = DAY_MS
 """How long an event waits for the directory that has the key of the gate which stamped it."""
 
@@ -35,7 +37,11 @@ def decide(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -
     if said is not None and (opened.hop is not None or not view.record_seen(opened.sha256)):
         without_effect = opened.hop is not None and view.sent(said.envelope_sha256) is None  # forgotten, or lost
         counts = without_effect or view.may_confirm(said.envelope_sha256, batch.origin)
-        return Forward(about, batch.keys.country, ()) if counts else Refuse(about, (Code.NOT_A_PARTY,), None)
+        if not counts:
+            return Refuse(about, (Code.NOT_A_PARTY,), None)
+        if opened.notice is not None and view.relayed(said.envelope_sha256) >= MOST_RELAYED:
+            return Refuse(about, (Code.TOO_MANY_EVENTS,), None)
+        return Forward(about, batch.keys.country, ())
     if opened.presented is not None:
         return decide_ingress(opened.presented, view, batch.directories, batch.now_ms)
     if _stamp_unknown(opened) and (resumed or not view.record_seen(opened.sha256)):
@@ -72,6 +78,7 @@ class Ingress:
         elif opened.notice is not None:
             sealed, sent = opened.notice.notice, self.view.sent(opened.notice.envelope_sha256)
             if sent is not None and sent.answer.told is not None:
+                self.view.note_relayed(opened.notice.envelope_sha256)
                 self.work.to_inbox(sent.answer.told, InboxKind.NOTICE, lambda: sealed)
         elif opened.block is not None and opened.envelope is not None:
             envelope = opened.envelope

@@ -46,7 +46,7 @@ from refbus_gate.remembered import (
 )
 
 CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
-DENIAL = "denial"
+DENIAL, RELAYED = "denial", "relayed"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
@@ -98,6 +98,7 @@ class View:
             if each.presented is not None and each.presented.consent is not None
         }
         names |= {(DENIAL, self.key(DENIAL, subject)) for each in opened for subject in _subjects(each)}
+        names |= {(RELAYED, self.key(RELAYED, each.notice.envelope_sha256)) for each in opened if each.notice}
         self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
         self._held = read_held_cases(connection, [self.held_key(block.case_handle, block.sender) for block in blocks])
         records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
@@ -154,6 +155,14 @@ class View:
         if sent is None or sent.answer.outcome is not Outcome.FORWARDED:
             return False
         return (self._awaited.get(key) or sent.answer.destination) in {None, country}
+
+    def relayed(self, envelope_sha256: bytes) -> int:
+        """Return how many notices of the destination's gate about an envelope its sender was given."""
+        return int.from_bytes(self._facts.get((RELAYED, self.key(RELAYED, envelope_sha256)), b""), "big")
+
+    def note_relayed(self, envelope_sha256: bytes) -> None:
+        """Count another one."""
+        self._put(RELAYED, envelope_sha256, (self.relayed(envelope_sha256) + 1).to_bytes(2, "big"))
 
     def taken(self, envelope_sha256: bytes) -> bool:
         """Note that the destination's gate has signed for an envelope; False when that was known before."""

@@ -144,7 +144,7 @@ RULES = {
         "clock and tell the node operator.",
     ),
     Code.TOO_MANY_EVENTS: Explanation(
-        "one organisation has sent more events in one referral than any referral needs",
+        "more was sent in one referral, or told about one event by the other gate, than any needs",
         "Begin a new referral for what is still to be said. If you sent no thousand events, tell the node operator.",
     ),
     Code.TOO_MANY_REQUESTS: Explanation(

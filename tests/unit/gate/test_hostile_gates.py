@@ -12,6 +12,7 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.framing import sha256
 from refbus.envelope.confirmations import sign_hop
 from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, HopReceipt, NoticeOutcome, Passed, StoppedRecord
+from refbus_gate.ingress import MOST_RELAYED
 from refbus_gate.opening import HOUR_MS
 from refbus_gate.receipts import relayed
 from refbus_gate.remembered import Answer
@@ -129,6 +130,22 @@ def test_the_sender_gets_the_other_gates_signature(three: World) -> None:
     (back,) = [BorderRecord.parse(each.value) for each in three.nodes["kz"].bus.records("kz.border.uz")]
     assert crossing.receipt == back.body
     assert crossing.envelope_sha256 == sha256(raw)
+
+
+def test_a_gate_fills_no_inbox_with_notices_about_one_event(three: World) -> None:
+    """What it seals nobody can judge on the way: so many reach the sender, across restarts too."""
+    raw, kz = sent(three), three.nodes["kz"]
+    before = len(three.inbox(agency("kz")))
+    for number in range(MOST_RELAYED + 5):
+        kz.bus.put("kz.border.uz", relayed(sha256(raw), b"junk %d" % number))
+        if number == MOST_RELAYED // 2:
+            kz.consume()
+            kz.restart()
+    kz.consume()
+    kz.pump()
+    assert len(three.inbox(agency("kz"))) == before + MOST_RELAYED
+    assert refusals(kz) == [("TOO_MANY_EVENTS",)] * 5
+    assert set(kz.balance().difference.values()) == {0}
 
 
 def test_what_the_destination_puts_aside_is_told(three: World) -> None:
