@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from datetime import UTC, date, datetime
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refbus.core.dates import day_ms, day_text, read_day, read_time
-from support.tree import ROOT, project_files
 
 
 @pytest.mark.parametrize(
@@ -53,12 +51,3 @@ def test_a_day_comes_back_as_it_was_written(day: date, offset: int) -> None:
     begins = day_ms(day, offset)
     assert day_text(begins, offset) == day.isoformat()
     assert day_text(begins - 1, offset) < day.isoformat()
-
-
-def test_days_and_times_are_read_in_one_place() -> None:
-    """No other code reads ISO 8601, which has more forms than people write; the schemas' forms are checked before."""
-    readers = {"services/refbus/core/dates.py", "services/refbus/wire/forms.py"}
-    for path in project_files("services", suffix=".py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        assert str(path.relative_to(ROOT)) in readers or not called & {"fromisoformat", "strptime"}, path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
 from support.directories import NOW_MS
 from support.gateways import Pair, World, case_file, consent_file, new_case, refer, sent, take_consent
-from support.tree import ROOT, project_files
+from support.tree import ROOT
 
 PREFILLED = re.compile(r"format|help.*|recipient\.organisation|organisation|notice\.notice_id|permit.*|onward_of")
 """What a template states itself: it follows from the case or the policy, and nobody is asked."""
@@ -165,19 +164,6 @@ def test_a_policy_with_a_templates_words_is_none() -> None:
     assert compile_policy(text)
     with pytest.raises(MalformedError):
         compile_policy(text.replace('source = "', f'source = "{placeholder("which law")}', 1))
-
-
-def test_every_reader_of_a_form_refuses_placeholders() -> None:
-    """A new module that reads what people wrote has to ask too."""
-    reads = {"refbus_gateway.casefile.values.read_record", "refbus_gateway.casefile.text.read_json"}
-    passes_on = {"casefile/values.py", "casefile/text.py", "cli/answers.py"}  # to readers that ask
-    for path in project_files("services/refbus_gateway", suffix=".py"):
-        name = str(path).split("refbus_gateway/")[-1]
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        calls = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        if {f"{node.module}.{each.name}" for node in froms for each in node.names} & reads and name not in passes_on:
-            assert "refuse_placeholders" in calls, name
 
 
 UNUSABLE: dict[str, tuple[dict[str, Any], Code]] = {
