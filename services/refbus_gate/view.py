@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from refbus.core.consent import Evidence, KnownConsent
+from refbus.core.consent_chain import with_mark
 from refbus.core.denials import Denials, matters, note
 from refbus.core.facts import remember
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
@@ -240,7 +241,7 @@ class View:
                 self._record_consent(evidence, needless)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
-                marks = (*(each for each in known.withdrawals if each != withdrawal), withdrawal)
+                marks = with_mark(known.withdrawals, withdrawal)
                 self._put(CONSENT, withdrawal.consent_id, encode_consent(replace(known, withdrawals=marks)))
             case BindConsent(consent_id, case_handle):
                 known = replace(self.consent(consent_id), case_handle=case_handle)

@@ -11,6 +11,24 @@ Chain = tuple[ConsentId, OrgId, OrgId]
 """Versions belong together by id, collector and party: only these two can sign, so nobody else can spoil a chain."""
 
 
+MOST_MARKS = 64
+"""Withdrawals of one organisation that a store tells apart for one consent id. A person takes back once or twice."""
+
+
+def with_mark(marks: Iterable[Withdrawal], new: Withdrawal) -> tuple[Withdrawal, ...]:
+    """Return what is remembered of withdrawals once `new` is read; it stops at least what each of them stops.
+
+    Those of an organisation that makes more than MOST_MARKS become one: nobody fills the memory of a gate with them.
+    """
+    others = tuple(each for each in marks if each != new)
+    mine = [each for each in (*others, new) if (each.consent_id, each.signer) == (new.consent_id, new.signer)]
+    if len(mine) <= MOST_MARKS:
+        return (*others, new)
+    version, at_ms = max(each.version for each in mine), max(each.event_time_ms for each in mine)
+    kept = (each for each in others if each not in mine)
+    return (*kept, Withdrawal(new.consent_id, new.signer, version, at_ms))
+
+
 def chain_of(evidence: Evidence) -> Chain:
     """Return the chain that a record belongs to."""
     return evidence.record.consent_id, evidence.record.collected_by, evidence.record.party

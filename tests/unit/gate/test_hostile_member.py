@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from refbus.core.consent import Withdrawal
+from refbus.core.consent_chain import MOST_MARKS
+from refbus.core.ids import ConsentId
+from refbus.core.verdicts import MarkWithdrawn, Point
 from refbus.core.vocabulary import EventType
 from refbus.wire.transport import NoticeOutcome
+from refbus_gate.view import View
+from support.consents import consent_record
 from support.directories import HOUR_MS, agency, ngo, second_ngo
 from support.envelopes import fixed
 from support.gates import World
@@ -39,3 +45,21 @@ def test_no_event_takes_the_place_of_the_other_partys(world: World) -> None:
     world.settle()
     assert world.notices(ngo("uz"))[-1].codes == ("EVENT_ID_REUSED",)
     assert world.events(agency("kz")) == before
+
+
+def test_withdrawals_without_end_take_bounded_room_and_stop_all_the_same(world: World) -> None:
+    """One organisation signs a thousand, each other than all; every record that one of them stopped stays stopped."""
+    node = world.nodes["kz"]
+    view = View(node.store, node.country, Point.EGRESS, [])
+    record = consent_record(version=1_000)
+    made = [
+        Withdrawal(record.consent_id, record.collected_by, number, record.event_time_ms - number)
+        for number in range(1, 1_001)
+    ]
+    theirs = Withdrawal(record.consent_id, ngo("uz"), 2, record.event_time_ms)
+    for each in (theirs, *made):
+        view.apply(MarkWithdrawn(each))
+    marks = view.consent(ConsentId(record.consent_id)).withdrawals
+    assert theirs in marks
+    assert len(marks) <= MOST_MARKS + 1
+    assert any(each.closes(record) for each in marks if each != theirs)
