@@ -29,7 +29,7 @@ def _note(*witnesses: tuple[str, Iterable[SigType]]) -> Note:
     """Return a checkpoint of kz, cosigned by the witnesses of these countries with keys of these types."""
     note = sign_checkpoint(CHECKPOINT, log_secret(auditor("kz")).log_key(ORIGIN))
     lines = [
-        cosign(CHECKPOINT, key, 1_000)
+        cosign(CHECKPOINT, key, 1_780_000_000)
         for country, kinds in witnesses
         for key in log_secret(auditor(country)).witness_keys(log_name_of(country))
         if key.verifier.type in kinds
