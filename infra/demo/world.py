@@ -105,7 +105,7 @@ class World:
         """Let time pass, and publish the directory anew, as its keepers would have done meanwhile."""
         wrong_ms, passed_ms = self._moved_ms()
         write_whole(self.clock_file, f"{wrong_ms} {passed_ms + int(days * 86_400_000)}\n".encode())
-        self._publish(Publication(Repository(self.paths.repository), self.now_ms()))
+        self._publish(Publication(Repository(self.paths.repository), self.true_ms()))
 
     def allow_emergencies(self, country: CountryCode) -> None:
         """Publish a new version of a country's policy that allows emergency disclosures."""

@@ -23,6 +23,8 @@ SETTLE_MS: Final = 3_600_000
 """An hour: so long a jump that no evidence speaks for must stand before it is believed."""
 QUIET_MS: Final = 86_400_000
 """A day: so long nothing is forgotten after a jump, or after a start of which nothing is known."""
+ABSURD_MS: Final = 90 * 86_400_000
+"""Ninety days: nobody is believed to have been without a directory for so long and to work on."""
 GATE_MS: Final = 7_200_000
 """Two hours (two heartbeats): how long a time that the own gate signed counts."""
 EARLIEST_MS: Final = 1_577_836_800_000
@@ -61,6 +63,10 @@ class Evidence:
     def refutes(self, at_ms: int) -> bool:
         """Whether the directory speaks against `at_ms`."""
         return self.early(at_ms) or self.late(at_ms)
+
+    def excludes(self, at_ms: int) -> bool:
+        """Whether `at_ms` cannot be now, however long a line may be down."""
+        return self.early(at_ms) or (self.expires_ms is not None and at_ms >= self.expires_ms + ABSURD_MS)
 
     def supports(self, at_ms: int) -> bool:
         """Whether there is a directory and `at_ms` is within its time."""
@@ -159,7 +165,7 @@ def _is_right(new_ms: int, old_ms: int, gate_ms: int | None, evidence: Evidence,
     gate_for_old = gate_ms is not None and _near(gate_ms, old_ms)
     if evidence.refutes(new_ms):  # only when the time before is refuted too, and never back before the directory
         return waited and evidence.refutes(old_ms) and not evidence.early(new_ms)
-    if evidence.supports(new_ms) and evidence.refutes(old_ms):
+    if evidence.supports(new_ms) and evidence.excludes(old_ms):
         return True
     return (gate_for_new and not gate_for_old) or (waited and (gate_for_new or not gate_for_old))
 

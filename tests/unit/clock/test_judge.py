@@ -149,6 +149,20 @@ def test_a_time_left_in_the_future_stops_nobody(tmp_path: Path) -> None:
     assert one.error_ms() == 0
 
 
+@pytest.mark.parametrize("days", [-1.5, -4, -8])
+def test_a_clock_that_falls_back_into_the_time_of_an_old_directory_is_not_followed_at_once(days: float) -> None:
+    """A node that was cut off for days knows by its monotonic clock that the directory ended."""
+    one = machine()
+    for _ in range(9):
+        one.pass_time(hours=24)
+        assert one.error_ms() == 0
+    one.jump(days=days)
+    assert one.error_ms() == 0
+    one.publish()
+    one.pass_time(hours=2)
+    assert one.error_ms() == 0
+
+
 def test_a_person_sets_it_right_in_every_process(tmp_path: Path) -> None:
     """One command makes the machine's clock count at once, in the process that runs too, whatever the evidence says."""
     one = machine(tmp_path)
