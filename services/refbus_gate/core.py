@@ -34,6 +34,7 @@ from refbus_gate.ingress import Ingress
 from refbus_gate.names import GateKeys, border, outbox
 from refbus_gate.opening import EvidenceCache, Opened, Opener
 from refbus_gate.quotas import Room
+from refbus_gate.repeats import Repeats
 from refbus_gate.timetable import planned
 from refbus_gate.view import View
 from refbus_gate.work import Work, Workers
@@ -85,6 +86,7 @@ class GateCore:
         self.parts = parts
         self.turn = threading.RLock()
         self._cache = EvidenceCache()
+        self._repeats = Repeats()
         self._wrote = wrote
 
     def batch(self, source: Source) -> Batch:
@@ -121,7 +123,7 @@ class GateCore:
         """Return what gives verdicts of this batch their effects."""
         store = self.parts.store
         side = Egress(batch, store, work) if batch.point is Point.EGRESS else Ingress(batch, store, view, work)
-        return Decider(batch, store, view, work, side, Room(store))
+        return Decider(batch, store, view, work, side, Room(store), self._repeats)
 
     def write(self, view: View, work: Work, now_ms: int, before: Position | None = None) -> None:
         """Finish the work and write it in one transaction."""

@@ -26,6 +26,7 @@ from refbus_gate.opening import Opened
 from refbus_gate.quotas import Room
 from refbus_gate.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
 from refbus_gate.remembered import Answer
+from refbus_gate.repeats import Repeats
 from refbus_gate.view import CASE, ENVELOPE, KEEP_MS, Decided, View
 from refbus_gate.work import Work
 
@@ -80,6 +81,7 @@ class Decider:
     work: Work
     side: Side
     room: Room
+    repeats: Repeats
 
     def take(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
         """Account for a new record within what its sender may have waiting."""
@@ -100,7 +102,8 @@ class Decider:
         if opened.hop is None and opened.notice is None:
             stated = self._audit(opened, verdict, decision_id)
         self._cause(opened, verdict, decision_id)
-        if answer.told is not None:
+        heard = repeat is not None and not self.repeats.may_answer(repeat.decision_id)
+        if answer.told is not None and not heard:
             told_of = decision_id if repeat is None else repeat.decision_id
             told = nothing_stated if repeat else stated
             self.side.tell(Said.of(answer, answer.told, told_of), told, again=repeat is not None)

@@ -8,6 +8,7 @@ from refbus.core.ids import ConsentId
 from refbus.core.verdicts import MarkWithdrawn, Point
 from refbus.core.vocabulary import EventType
 from refbus.wire.transport import NoticeOutcome
+from refbus_gate.repeats import FREE, PAUSE_MS, Repeats
 from refbus_gate.view import View
 from support.consents import consent_record
 from support.directories import HOUR_MS, agency, ngo, second_ngo
@@ -63,3 +64,27 @@ def test_withdrawals_without_end_take_bounded_room_and_stop_all_the_same(world: 
     assert theirs in marks
     assert len(marks) <= MOST_MARKS + 1
     assert any(each.closes(record) for each in marks if each != theirs)
+
+
+def test_nobody_fills_the_inbox_of_a_sender_by_repeating_its_events(world: World) -> None:
+    """A recipient writes the envelope that it got into the outbox again and again: some are answered, then few."""
+    raw = world.event("one")
+    world.outbox("kz", raw)
+    world.settle()
+    before = len(world.inbox(agency("kz")))
+    for _ in range(40):
+        world.outbox("kz", raw)
+    world.settle()
+    assert len(world.inbox(agency("kz"))) == before + FREE
+    assert set(world.nodes["kz"].balance().difference.values()) == {0}
+
+
+def test_a_gateway_that_asks_rarely_is_always_answered() -> None:
+    """After a pause a repeat is answered again, whatever others repeated meanwhile."""
+    now_ms = [0]
+    repeats = Repeats(lambda: now_ms[0])
+    assert [repeats.may_answer(b"one") for _ in range(FREE + 2)] == [True] * FREE + [False] * 2
+    assert repeats.may_answer(b"another")
+    for _ in range(3):
+        now_ms[0] += PAUSE_MS
+        assert [repeats.may_answer(b"one") for _ in range(3)] == [True, False, False]
