@@ -115,6 +115,7 @@ def _faults(ground: Ground, cast: Cast) -> Iterator[Fault]:
 def _jump(ground: Ground, days: float) -> None:
     world = ground.world
     if days > 0:
+        world.right_clock()  # one that stays wrong for an hour is believed (docs/adr/0036-a-clock-is-evidence.md)
         world.pass_time(days)
     else:
         world.move_clock(days)
