@@ -75,7 +75,7 @@ def restore(source: Path, home: Home, passphrase: str, clock: Callable[[], int],
     """Bring the backup in `source` back as `home`, which is missing, damaged, or of the same organisation.
 
     `unproven` takes a backup that does not prove who wrote it. Whatever is raised, the home is as it was: SetupError
-    BACKUP_INVALID, BACKUP_UNPROVEN, HOME_IN_USE, KEYFILE_*, USAGE; StoreError, also STORE_NEWER.
+    BACKUP_INVALID, BACKUP_UNPROVEN, FILE_UNREADABLE, HOME_IN_USE, KEYFILE_*, USAGE; StoreError, also STORE_NEWER.
     """
     place = _Place(home.path, source)
     with place.alone():
@@ -311,6 +311,8 @@ class _Restoring:
 
 def _copy_all(source: Path, target: Path) -> None:
     """Copy a backup, whatever modes its medium has; a link in it is not followed. Raises SetupError, StoreError."""
+    if not source.is_dir():
+        raise SetupError(Code.FILE_UNREADABLE, source.name)
     if not (source / backups.MANIFEST).is_file():
         raise SetupError(Code.BACKUP_INVALID, backups.MANIFEST)
     for path in sorted(source.rglob("*")):

@@ -63,6 +63,8 @@ class _Log:
         for record in self.records[max(0, position - self.begin) : self.committed_end - self.begin]:
             if len(records) == most:
                 break
+            if record.offset < position:
+                continue
             torn = next((each for each in self.torn if each.first <= record.offset <= each.last), None)
             if torn is None or self._healed(torn, first=record.offset == max(position, torn.first)):
                 records.append(record)
