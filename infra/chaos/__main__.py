@@ -19,6 +19,7 @@ from chaos.deadlines import DeadlinesScenario
 from chaos.floods import FloodScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
+from chaos.restores import RestoresScenario
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
 from chaos.stage import Cast, Scenario
@@ -27,7 +28,14 @@ from kafka import Broker
 
 OUT = ROOT / "var" / "chaos"
 Own = (
-    Scenario | DeadlinesScenario | OfficesScenario | AuditorsScenario | ClocksScenario | CopiesScenario | FloodScenario
+    Scenario
+    | DeadlinesScenario
+    | OfficesScenario
+    | AuditorsScenario
+    | ClocksScenario
+    | CopiesScenario
+    | FloodScenario
+    | RestoresScenario
 )
 ALL = (
     *OWN,
@@ -39,6 +47,8 @@ ALL = (
     CopiesScenario(),
     CopiesScenario(unaware=True),
     FloodScenario(),
+    RestoresScenario(),
+    RestoresScenario(forgetting=True),
 )
 EVENTS = 20_000
 SEED = 20_260_501

@@ -78,7 +78,7 @@ class Offices:
     def send(self, case: PlannedCase, content: bytes, name: str) -> None:
         """Take a case in, note the person's consent and queue the referral, in one transaction."""
         gateway, party = self.agency, self.shelter.me
-        form = parse_consent(json.dumps(_form(case, party)).encode(), now_ms=gateway.now_ms())
+        form = parse_consent(json.dumps(office_form(case, party)).encode(), now_ms=gateway.now_ms())
         with gateway.store.write() as tx:
             own = casework.add_case(gateway, tx, content)
             consents.grant(gateway, own, tx, party, form)
@@ -218,7 +218,7 @@ def _by_command(offices: Offices, case: PlannedCase, content: bytes, name: str) 
     desk = ground.folder / "desk"
     desk.mkdir(exist_ok=True)
     (desk / f"{name}.json").write_bytes(content)
-    (desk / f"{name}.consent.json").write_text(json.dumps(_form(case, offices.shelter.me)), encoding="utf-8")
+    (desk / f"{name}.consent.json").write_text(json.dumps(office_form(case, offices.shelter.me)), encoding="utf-8")
     environment = ground.stack.gateway_environment(org)
     environment.pop("REFBUS_METRICS_PORT", None)
     file, consent = str(desk / f"{name}.json"), str(desk / f"{name}.consent.json")
@@ -227,14 +227,14 @@ def _by_command(offices: Offices, case: PlannedCase, content: bytes, name: str) 
         ("consent", "grant", file, "--file", consent),
         ("send", file, "--to", offices.shelter.me, "--later"),
     ):
-        if _command(ground, environment, words, kill_after_s=offices.rng.uniform(0.3, 1.5)) is None:
+        if command(ground, environment, words, kill_after_s=offices.rng.uniform(0.3, 1.5)) is None:
             ground.count("kill -9 of a command")
-        status = _command(ground, environment, words)
+        status = command(ground, environment, words)
         if status != 0:
             raise RuntimeError(f"refbus {words[0]} ended with {status}")
 
 
-def _command(
+def command(
     ground: Ground, environment: Mapping[str, str], words: tuple[str, ...], kill_after_s: float = 60.0
 ) -> int | None:
     """Run one command; None when it had to be killed."""
@@ -283,7 +283,8 @@ def _open(home: Path) -> Gateway:
     return gateway
 
 
-def _form(case: PlannedCase, party: OrgId) -> dict[str, object]:
+def office_form(case: PlannedCase, party: OrgId) -> dict[str, object]:
+    """Return the consent of a person for everything, towards one organisation."""
     return consent_form(replace(case, withhold=()), party)
 
 
