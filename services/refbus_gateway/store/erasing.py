@@ -116,9 +116,12 @@ def _routing_only(content: bytes) -> bytes:
 
 
 def _drop_old_consents(tx: Transaction, case: Case) -> None:
+    """Keep of each consent the highest version and what was kept last: the other side may have made up a number."""
     later = consents.alias("later")
-    newest = select(func.max(later.c.version)).where(later.c.consent_hash == consents.c.consent_hash)
-    old = (consents.c.case_id == case.id, consents.c.version < newest.scalar_subquery())
+    same = later.c.consent_hash == consents.c.consent_hash
+    newest = select(func.max(later.c.version)).where(same).scalar_subquery()
+    last = select(func.max(later.c.id)).where(same).scalar_subquery()
+    old = (consents.c.case_id == case.id, consents.c.version < newest, consents.c.id < last)
     tx.connection.execute(delete(consents).where(*old))
 
 
