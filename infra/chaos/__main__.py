@@ -17,6 +17,7 @@ from chaos.controls import CONTROLS, Control
 from chaos.copies import CopiesScenario
 from chaos.deadlines import DeadlinesScenario
 from chaos.floods import FloodScenario
+from chaos.nos import NosScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
 from chaos.restores import RestoresScenario
@@ -35,6 +36,7 @@ Own = (
     | ClocksScenario
     | CopiesScenario
     | FloodScenario
+    | NosScenario
     | RestoresScenario
 )
 ALL = (
@@ -47,6 +49,7 @@ ALL = (
     CopiesScenario(),
     CopiesScenario(unaware=True),
     FloodScenario(),
+    NosScenario(),
     RestoresScenario(),
     RestoresScenario(forgetting=True),
 )

@@ -175,7 +175,7 @@ def _play(offices: Offices, cases: int) -> str:
             content = model.content + b" " * number  # another file, another case, the same words
             ground.journal.planned([Planned(name, name, 0, offices.agency.me, offices.shelter.me, Nature.EVENT, "")])
             if number % 12 == 5:
-                _by_command(offices, model, content, name)
+                _typed(offices, model, content, name)
             else:
                 offices.send(model, content, name)
             ground.journal.attempts([Attempt(name, Outcome.OK)])
@@ -212,7 +212,7 @@ def _kill(ground: Ground, name: str) -> None:
     time.sleep(2.0)  # it works again before the next fault
 
 
-def _by_command(offices: Offices, case: PlannedCase, content: bytes, name: str) -> None:
+def _typed(offices: Offices, case: PlannedCase, content: bytes, name: str) -> None:
     """Do with commands what `send` does, killing each half-way once and repeating it until it says that it worked."""
     ground, org = offices.ground, offices.agency.me
     desk = ground.folder / "desk"
