@@ -69,9 +69,14 @@ def width(text: str) -> int:
 
 
 def _columns(char: str) -> int:
-    if unicodedata.combining(char) or unicodedata.category(char) in {"Mn", "Me"}:
+    if _is_mark(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def _is_mark(char: str) -> bool:
+    """Whether a character is written over the one before; many have no combining class, as vowels of Thai."""
+    return bool(unicodedata.combining(char)) or unicodedata.category(char) in {"Mn", "Me"}
 
 
 def _is_hidden(char: str) -> bool:
@@ -90,7 +95,7 @@ def _shown(text: str, keep: str) -> str:
         return text
     shown, marks = [], 0
     for number, char in enumerate(text):
-        marks = marks + 1 if unicodedata.combining(char) else 0
+        marks = marks + 1 if _is_mark(char) else 0
         if char == "\t" or unicodedata.category(char) == "Zs":
             shown.append(" ")
         elif char in _JOINERS and _joins(text, number):
@@ -104,14 +109,22 @@ def _shown(text: str, keep: str) -> str:
 
 def _wrapped(text: str, room: int) -> list[str]:
     """Break a line at its last blank that fits, or within a word that is too long."""
-    parts = []
-    while width(text) > room:
-        cut, used = 0, 0
-        while used + _columns(text[cut]) <= room:
-            used += _columns(text[cut])
-            cut += 1
-        blank = text.rfind(" ", 1, cut + 1)
-        cut = blank if blank > room // 2 else cut
-        parts.append(text[:cut].rstrip(" "))
-        text = text[cut:].lstrip(" ")
-    return [*parts, text]
+    parts, begin = list[str](), 0
+    while (end := _fitting(text, begin, room)) < len(text):
+        blank = text.rfind(" ", begin + 1, end + 1)
+        end = blank if blank - begin > room // 2 else end
+        parts.append(text[begin:end].rstrip(" "))
+        begin = end
+        while text[begin : begin + 1] == " ":
+            begin += 1
+    return [*parts, text[begin:]]
+
+
+def _fitting(text: str, begin: int, room: int) -> int:
+    """Return where the part of `text` from `begin` ends that takes no more than `room` columns."""
+    used = 0
+    for number in range(begin, len(text)):
+        used += _columns(text[number])
+        if used > room:
+            return number
+    return len(text)

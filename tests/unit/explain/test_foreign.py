@@ -47,6 +47,7 @@ def test_a_long_line_is_broken_by_the_program_and_not_by_the_terminal() -> None:
         ("\ud800", "<U+D800>"),
         ("a\u00a0b\u2003c\td", "a b c d"),
         ("e\u0301\u0301\u0301\u0301\u0301", "e\u0301\u0301\u0301\u0301<U+0301>"),
+        ("\u0e01" + "\u0e47" * 5, "\u0e01" + "\u0e47" * 4 + "<U+0E47>"),
         (SCRIPTS, SCRIPTS),
     ],
 )
@@ -65,6 +66,24 @@ def test_a_line_is_one_line_whatever_is_in_it(text: str) -> None:
     told = foreign.as_json({"text": text}, indent=1)
     assert json.loads(told) == {"text": text}
     assert foreign.visible(told).replace("<U+", "") == told.replace("<U+", "") or "\u00a0" in told or " " in told
+
+
+@pytest.mark.parametrize("text", ["\u044f " * 20_000, "\u044f" * 40_000, "\u6f22 " * 20_000])
+def test_a_long_text_costs_no_more_than_its_length(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Each letter is measured at most twice, however many lines the text takes."""
+    measured = 0
+    columns = foreign._columns
+
+    def counted(char: str) -> int:
+        nonlocal measured
+        measured += 1
+        return columns(char)
+
+    monkeypatch.setattr(foreign, "_columns", counted)
+    assert "".join(part.removeprefix(foreign.BAR) for part in foreign.block(text)).replace(" ", "") == text.replace(
+        " ", ""
+    )
+    assert measured <= 2 * len(text)
 
 
 def test_a_page_shows_the_text_and_obeys_nothing_in_it() -> None:
