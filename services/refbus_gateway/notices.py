@@ -42,6 +42,8 @@ LONGEST_ROOM_MS: Final = 21_600_000
 """After a gate had no room for an event: a quarter of an hour, twice as long each time, up to six hours."""
 MOST_RENEWALS: Final = 5
 """After so many fresh envelopes of one event a person must look at it."""
+_LATELY_MS: Final = 86_400_000
+"""A no has so many in a day at once; each further one rests as after a refusal for want of room."""
 _NEXT = {
     NoticeOutcome.FORWARDED: RowState.FORWARDED,
     NoticeOutcome.DUPLICATE: RowState.FORWARDED,
@@ -240,7 +242,15 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
     else:
         outbox.set_state(tx, row.id, RowState.STALE)
-        outbox.postpone(tx, row.id, gateway.now_ms())
+        outbox.postpone(tx, row.id, gateway.now_ms() + _rest_ms(gateway, envelopes))
+
+
+def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:
+    """Return how long the next envelope waits: a no that is refused at once, again and again, takes no other's room."""
+    now_ms = gateway.now_ms()
+    lately = sum(1 for row in envelopes if 0 <= now_ms - row.created_ms < _LATELY_MS)
+    over = lately - MOST_RENEWALS
+    return 0 if over <= 0 else min(LONGEST_ROOM_MS, FIRST_ROOM_MS << min(over - 1, 16))
 
 
 def begins_anew(tx: Transaction, sequence: int) -> bool:

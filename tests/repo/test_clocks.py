@@ -32,6 +32,7 @@ AGES = {
     "services/refbus_auditor/cosigning.py": "a quorum in the store; one in the future is due now",
     "services/refbus_gateway/door.py": "since when the log is silent, across starts; an alarm that is late by a jump",
     "services/refbus_gateway/intake.py": "since when a record waits, across starts; one from the future is due now",
+    "services/refbus_gateway/notices.py": "envelopes of the last day, across starts; none from the future counts",
     "services/refbus_gateway/outgoing.py": "a withdrawal goes out daily, across starts; one in the future is due now",
     "services/refbus_gateway/proving.py": "a record's age by the broker's time; far in the future counts as old",
     "services/refbus_gateway/withdrawals.py": "when a no was last tried, across starts; far off either way is due now",

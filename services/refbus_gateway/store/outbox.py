@@ -123,6 +123,8 @@ def add(
 
 FAR_MS = 7_200_000
 """No row is put off for longer than an hour: one that is by two is due."""
+FAR_STALE_MS = 43_200_000
+"""No fresh envelope is put off for longer than six hours: one that is by twelve is due."""
 
 
 def due(
@@ -167,8 +169,12 @@ def perishable(tx: Transaction, hour: int) -> list[OutboxRow]:
 
 
 def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
-    """Return the envelopes that are to be replaced by fresh ones now, in the order in which they were made."""
-    query = _ROWS.where(outbox.c.state == RowState.STALE, outbox.c.next_ms <= now_ms)
+    """Return the envelopes that are to be replaced by fresh ones now, in the order in which they were made.
+
+    One that is put off further than any is counts as due, as in `due`: a clock was wrong.
+    """
+    come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_STALE_MS)
+    query = _ROWS.where(outbox.c.state == RowState.STALE, come)
     return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
 
 

@@ -23,7 +23,7 @@ from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.trust import changes
 from refbus.wire.payload import decode_payload, encode_payload
 from refbus.wire.transport import InboxKind, InboxRecord, NoticeKind, NoticeOutcome
-from refbus_gateway import acting, answers, incoming, sending, verifying
+from refbus_gateway import acting, answers, incoming, notices, sending, verifying
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import inbox, outbox, referrals, statements
@@ -310,6 +310,44 @@ def test_a_refusal_of_the_envelope_alone_gives_a_fresh_one(pair: Pair) -> None:
     found = line(pair.kz, number)
     assert (found.hop, found.envelopes) == (Hop.REFUSED, 6)
     assert "KEY_EXPIRED" in alarm_codes(pair.kz)
+
+
+def test_a_no_that_is_refused_again_and_again_rests_between_and_never_ends(own: Pair) -> None:
+    """Who refuses each envelope of a no at once makes no flood of it; after a while there is another, without end."""
+    case, number = sent(own.kz, case_file(about="Fictional: a no refused"))
+    own.exchange()
+    withdraw_all(own.kz, case)
+    told = line(own.kz, number, EventType.CONSENT_WITHDRAWN).event.id
+
+    def refuse(times: int) -> int:
+        for step in range(times):
+            own.world.sync(own.kz)
+            with own.kz.store.read() as tx:
+                newest = outbox.of_event(tx, told)[-1].sha256
+            decision = bytes([step]) * 16
+            facts = {"envelope_sha256": newest, "decision_id": decision}
+            tell(own, notice_of(own, number, NoticeOutcome.REFUSED, Code.KEY_EXPIRED, **facts))
+        with own.kz.store.read() as tx:
+            return len(outbox.of_event(tx, told))
+
+    assert refuse(12) == notices.MOST_RENEWALS + 1
+    own.world.clock.move(hours=1)
+    assert refuse(12) == notices.MOST_RENEWALS + 2
+    own.world.clock.move(hours=6)
+    own.world.sync(own.kz)
+    assert line(own.kz, number, EventType.CONSENT_WITHDRAWN).envelopes == notices.MOST_RENEWALS + 3
+
+
+def test_a_fresh_envelope_put_off_by_a_wrong_clock_is_due(own: Pair) -> None:
+    """A clock ran a year ahead when it was put off: right again, nobody waits a year for it."""
+    _, number = sent(own.kz, case_file(about="Fictional: put off by a year"))
+    own.world.sync(own.kz)
+    with own.kz.store.write() as tx:
+        row = outbox.of_event(tx, line(own.kz, number).event.id)[-1]
+        outbox.set_state(tx, row.id, RowState.STALE)
+        outbox.postpone(tx, row.id, own.kz.now_ms() + 365 * 24 * HOUR_MS)
+    own.world.sync(own.kz)
+    assert line(own.kz, number).envelopes == 2
 
 
 def test_a_delivery_that_failed_is_tried_again(pair: Pair) -> None:
