@@ -6,7 +6,7 @@ what was checked and is false is refused with an alarm, and its sender is told (
 
 from __future__ import annotations
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from refbus.core.course import rule_in, rule_of
 from refbus.core.ids import SubjectRef
@@ -49,6 +49,8 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: in
             news = _event(gateway, tx, sender)
             intake.taken_in(gateway, tx, before, sender)
             return news
+    except (DataError, IntegrityError) as error:  # about one row, not about the disk: the others go on
+        return _mistake(gateway, tx, record, error, sender)
     except (StoreError, SQLAlchemyError):
         raise
     except UncheckableError as error:
@@ -57,8 +59,14 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: in
     except RefbusError as error:
         return intake.put_aside(gateway, tx, record, Failure(AsideState.REFUSED, error, sender))
     except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop an inbox: kept, told, tried again
-        cause = RefbusError(Code.INTERNAL_ERROR, type(error).__name__)
-        return intake.put_aside(gateway, tx, record, Failure(AsideState.HELD, cause, sender))
+        return _mistake(gateway, tx, record, error, sender)
+
+
+def _mistake(
+    gateway: Gateway, tx: Transaction, record: InboxRecord, error: Exception, sender: Authenticated | None
+) -> bool:
+    cause = RefbusError(Code.INTERNAL_ERROR, type(error).__name__)
+    return intake.put_aside(gateway, tx, record, Failure(AsideState.HELD, cause, sender))
 
 
 def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:

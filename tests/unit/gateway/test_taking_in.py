@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 
 from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
@@ -234,7 +235,10 @@ def test_an_unknown_code_is_parked_for_a_person(own: Pair) -> None:
     assert view(own.uz, 1).state is State.ACCEPTED
 
 
-def test_a_mistake_of_ours_holds_one_record_and_stops_nothing(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mistake", [ZeroDivisionError(), IntegrityError("", None, Exception())])
+def test_a_mistake_of_ours_holds_one_record_and_stops_nothing(
+    own: Pair, monkeypatch: pytest.MonkeyPatch, mistake: Exception
+) -> None:
     """INTERNAL_ERROR: the record is kept and tried again, an alarm stands, the next record is read."""
     first, second = forged(own, *fresh(own)), forged(own, *fresh(own))
     real = incoming.verified
@@ -242,7 +246,7 @@ def test_a_mistake_of_ours_holds_one_record_and_stops_nothing(own: Pair, monkeyp
 
     def once(*arguments: Any) -> Any:
         if next(calls, False):
-            raise ZeroDivisionError
+            raise mistake
         return real(*arguments)
 
     monkeypatch.setattr(incoming, "verified", once)
