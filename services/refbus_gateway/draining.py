@@ -18,12 +18,12 @@ from refbus.bus.port import Reader, Record
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import door, incoming, notices, restored
+from refbus_gateway import door, incoming, intake, notices, restored
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.intake import Heard, Patience
+from refbus_gateway.intake import Patience
 from refbus_gateway.store import inbox
-from refbus_gateway.store.inbox import AsideState, Position, Setting
+from refbus_gateway.store.inbox import Position
 from refbus_gateway.store.session import Transaction
 
 BATCH: Final = 50
@@ -173,10 +173,8 @@ class Draining:
         try:
             parsed = InboxRecord.parse(record.value)
         except MalformedError as error:
-            detail = f"inbox offset {record.offset}: from whom it is cannot be known; {Heard.NOBODY}"
-            inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
             unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
-            inbox.put_aside(tx, unreadable, Setting(AsideState.REFUSED, error.code), gateway.now_ms())
+            intake.unreadable(gateway, tx, unreadable, error.code, record.offset)
             return after, 1
         if parsed.sequence <= position.sequence:
             if record.offset < position.seen_from or inbox.has_seen(tx, parsed.body):

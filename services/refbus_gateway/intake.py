@@ -30,7 +30,8 @@ from refbus_gateway.verifying import UndecryptableError
 MOST_RECORDS: Final = 200
 MOST_BYTES: Final = 20_000_000
 """So much of one sender waits here, and so much is kept as evidence. What is beyond does not wait, and of it only the
-hash is kept; its sender is told."""
+hash is kept; its sender is told. As much evidence is kept of all together from whom it is not known: what of that waits
+has no bound, for it may be anybody's no."""
 FIRST_WAIT_S: Final = 2.0
 LONGEST_WAIT_S: Final = 600.0
 TOLD_AFTER_MS: Final = 86_400_000
@@ -39,6 +40,8 @@ _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
 _ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | {Code.INTERNAL_ERROR, Code.CLOCK_SKEW}
 _BY_THE_CLOCK: Final = frozenset({Code.CLOCK_SKEW, Code.DIRECTORY_EXPIRED, Code.VIEW_STALE, Code.INTERNAL_ERROR})
 _MOST_ALARMS: Final = 20
+_NOTICE: Final = ", a notice"
+_FROM_NOBODY: Final = "from whom it is cannot be known"
 
 
 class Heard(StrEnum):
@@ -149,13 +152,37 @@ def _setting(
     stop = failure.sender is not None and failure.sender.opened.block.event_type in STOPS
     if failure.sender is not None:
         who = tx.vault.hash("aside", failure.sender.opened.block.sender.encode())
-        records, size = (0, 0) if before is not None or stop else inbox.kept_of(tx, who, state)
-        full = records >= MOST_RECORDS or size + len(record.body) > MOST_BYTES
+        full = before is None and not stop and _is_full(tx, record, who, state)
+    elif state is AsideState.REFUSED:
+        who = tx.vault.hash("aside")
+        full = before is None and _is_full(tx, record, who, state)
     if full and state is AsideState.HELD:
         state, code = AsideState.REFUSED, Code.TOO_MANY_WAITING
     keep = not full and code is not Code.KEY_DESTROYED
     here = basis(gateway, tx, code) if state is AsideState.HELD else ""
     return Setting(state, code, who, here, stop=stop, keep=keep)
+
+
+def _is_full(tx: Transaction, record: InboxRecord, who: bytes, state: AsideState) -> bool:
+    """Whether so much of `who` is kept in this state that the record is too much."""
+    records, size = inbox.kept_of(tx, who, state)
+    return records >= MOST_RECORDS or size + len(record.body) > MOST_BYTES
+
+
+def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Code, offset: int) -> None:
+    """Keep what is no inbox record at all, and tell a person; nobody can know from whom it is."""
+    who = tx.vault.hash("aside")
+    full = inbox.found_aside(tx, record.body) is None and _is_full(tx, record, who, AsideState.REFUSED)
+    inbox.put_aside(tx, record, Setting(AsideState.REFUSED, code, who, keep=not full), gateway.now_ms())
+    detail = f"inbox offset {offset}: {_FROM_NOBODY}; {Heard.NOBODY}"
+    inbox.raise_alarm(tx, code, _of_many(tx, code, detail), gateway.now_ms())
+
+
+def _of_many(tx: Transaction, code: Code, detail: str) -> str:
+    """Return the words of an alarm about something from nobody knows whom: many are one alarm in the end."""
+    if inbox.count_alarms(tx, code, _FROM_NOBODY) >= _MOST_ALARMS:
+        return f"more inbox records: {_FROM_NOBODY}; {Heard.NOBODY}"
+    return detail
 
 
 def _observe(gateway: Gateway, setting: Setting, failure: Failure) -> None:
@@ -191,8 +218,10 @@ def _words(tx: Transaction, record: InboxRecord, failure: Failure, setting: Sett
     if failure.sender is None:
         detail = failure.error.detail
         if record.kind is InboxKind.EVENT:
-            return f"inbox record {record.sequence}: from whom it is cannot be known{told}"
-        return f"inbox record {record.sequence}, a notice{f': {detail}' if detail else ''}{told}"
+            return _of_many(tx, setting.code, f"inbox record {record.sequence}: {_FROM_NOBODY}{told}")
+        if inbox.count_alarms(tx, setting.code, _NOTICE) >= _MOST_ALARMS:
+            return f"more records{_NOTICE}{told}"
+        return f"inbox record {record.sequence}{_NOTICE}{f': {detail}' if detail else ''}{told}"
     block = failure.sender.opened.block
     if inbox.count_alarms(tx, setting.code, str(block.sender)) >= _MOST_ALARMS:
         return f"more events of {block.sender}{told}"

@@ -24,7 +24,7 @@ from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.trust import changes
 from refbus.wire.payload import decode_payload, encode_payload
 from refbus.wire.transport import InboxKind, InboxRecord, NoticeKind, NoticeOutcome
-from refbus_gateway import acting, answers, incoming, notices, sending, verifying
+from refbus_gateway import acting, answers, incoming, intake, notices, sending, verifying
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import inbox, outbox, referrals, statements
@@ -258,6 +258,29 @@ def test_a_mistake_of_ours_holds_one_record_and_stops_nothing(
     assert home_health(own.uz).held == 0
     with own.uz.store.read() as tx:
         assert len(referrals.every(tx)) == 2
+
+
+@pytest.mark.parametrize("kind", [InboxKind.EVENT, InboxKind.NOTICE, None], ids=lambda kind: kind or "no record")
+def test_what_comes_from_nobody_takes_bounded_room(
+    own: Pair, monkeypatch: pytest.MonkeyPatch, kind: InboxKind | None
+) -> None:
+    """Of records from whom nobody knows so much is kept as of one sender, then hashes; many are one alarm."""
+    monkeypatch.setattr(intake, "MOST_RECORDS", 5)
+    topic = own.uz.inbox_topic
+    for number in range(40):
+        body = f"Fictional noise {number}".encode()
+        if kind is None:
+            own.world.bus.put(topic, body)
+        else:
+            own.world.deliver(SHELTER, kind, body)
+    own.world.sync(own.uz)
+    with own.uz.store.read() as tx:
+        found = inbox.aside(tx, inbox.AsideState.REFUSED)
+    assert (len(found), sum(1 for one in found if one.value)) == (40, 5)
+    assert len(alarm_codes(own.uz)) <= 22
+    taken(own, forged(own, *fresh(own)))
+    with own.uz.store.read() as tx:
+        assert len(referrals.every(tx)) == 1
 
 
 def test_a_withdrawal_that_is_repeated_is_acknowledged_again(own: Pair) -> None:
