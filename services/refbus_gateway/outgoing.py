@@ -117,8 +117,10 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     withdrawals.retry(gateway, patient=patient)
     with gateway.store.read() as tx:
         told = consents.withdrawal_rows(tx, outgoing=True)
-        open_rows = [row.event_row for row in told if row.acknowledged_ms is None and _has_key(tx, row.case_id)]
-        ageing = [row.id for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS) if _why_stale(gateway, tx, row)]
+        open_rows = [row.event_row for row in told if row.acknowledged_ms is None and cases.has_key(tx, row.case_id)]
+        ageing = [
+            row.id for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS) if _may_be_stale(gateway, tx, row)
+        ]
         stale = {row.id for row in outbox.stale(tx, gateway.now_ms())}
     _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
     _each_alone(gateway, ageing, _ask_for_fresh)
@@ -151,8 +153,10 @@ def _each_alone(
     each(numbers, do, failed)
 
 
-def _has_key(tx: Transaction, case_id: int) -> bool:
-    return cases.get(tx, case_id).key is not None
+def _may_be_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> bool:
+    """Whether an envelope is useless, or cannot be judged: the step of its own says so to a person."""
+    judged = each([row], lambda one: _why_stale(gateway, tx, one) is not None, lambda *_: None)
+    return judged != [False]
 
 
 def _ask_for_fresh(gateway: Gateway, tx: Transaction, row_id: int) -> None:

@@ -145,8 +145,10 @@ def retry(gateway: Gateway, *, patient: bool) -> None:
     """
     now_ms, newest_directory = gateway.now_ms(), gateway.newest_directory()
     since_ms = 0 if newest_directory is None else newest_directory.published_at_ms
+    unread: dict[int, RefbusError] = {}
     with gateway.store.read() as tx:
-        rows = tellings.every(tx)
+        rows = tellings.every(tx, lambda number, error: unread.update({number: error}))
+    each(unread, lambda number: _tell_unread(gateway, number, unread[number]), lambda *_: None)
     due = [row for row in rows if not patient or _is_due(row, since_ms, now_ms)]
 
     def try_again(row: Telling) -> None:
@@ -161,6 +163,11 @@ def retry(gateway: Gateway, *, patient: bool) -> None:
 def _is_due(row: Telling, directory_ms: int, now_ms: int) -> bool:
     """Whether it is time: never tried, a directory since then, or long ago by a clock that may have been set back."""
     return row.tried_ms is None or row.tried_ms < directory_ms or abs(now_ms - row.tried_ms) >= _TRY_AGAIN_MS
+
+
+def _tell_unread(gateway: Gateway, number: int, error: RefbusError) -> None:
+    with gateway.store.write() as tx:
+        inbox.raise_alarm(tx, error.code, f"case {number}: a no cannot be read here", gateway.now_ms())
 
 
 def _note_failure(gateway: Gateway, row: Telling, error: RefbusError) -> None:

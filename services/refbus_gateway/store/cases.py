@@ -97,10 +97,16 @@ def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     return body
 
 
-def being_erased(tx: Transaction) -> list[Case]:
-    """Return the cases whose erasure was ordered and that still have a key, oldest first."""
-    query = select(cases).where(cases.c.erasing_ms.is_not(None), cases.c.wrapped_key.is_not(None))
-    return [_case(tx, row) for row in tx.connection.execute(query.order_by(cases.c.id))]
+def has_key(tx: Transaction, number: int) -> bool:
+    """Whether a case was not erased, whatever can be read of it."""
+    query = select(cases.c.id).where(cases.c.id == number, cases.c.wrapped_key.is_not(None))
+    return tx.connection.execute(query).first() is not None
+
+
+def being_erased(tx: Transaction) -> list[int]:
+    """Return the numbers of the cases whose erasure was ordered and that still have a key, oldest first."""
+    query = select(cases.c.id).where(cases.c.erasing_ms.is_not(None), cases.c.wrapped_key.is_not(None))
+    return list(tx.connection.execute(query.order_by(cases.c.id)).scalars())
 
 
 def has_content(tx: Transaction, case: Case) -> bool:

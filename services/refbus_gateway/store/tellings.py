@@ -7,6 +7,7 @@ signature counts here like one with it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from refbus.core.ids import OrgId
-from refbus.errors import Code
+from refbus.each import each
+from refbus.errors import Code, RefbusError
 from refbus_gateway.store import cases
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import tellings
@@ -69,11 +71,16 @@ def of_case(tx: Transaction, case: Case) -> list[Telling]:
     return [_telling(case, row) for row in rows]
 
 
-def every(tx: Transaction) -> list[Telling]:
-    """Return what is open for all cases, oldest first."""
+def every(tx: Transaction, failed: Callable[[int, RefbusError], object] = lambda *_: None) -> list[Telling]:
+    """Return what is open for all cases, oldest first; `failed` hears the case of each that cannot be read."""
     rows = tx.connection.execute(select(tellings).order_by(tellings.c.id)).all()
-    found = {number: cases.get(tx, number) for number in {row.case_id for row in rows}}
-    return [_telling(found[row.case_id], row) for row in rows if found[row.case_id].key is not None]
+    found = each(rows, lambda row: _of_row(tx, row), lambda row, error: failed(row.case_id, error))
+    return [row for row in found if row is not None]
+
+
+def _of_row(tx: Transaction, row: Row[Any]) -> Telling | None:
+    case = cases.get(tx, row.case_id)
+    return None if case.key is None else _telling(case, row)
 
 
 def find(tx: Transaction, row_id: int) -> Telling | None:

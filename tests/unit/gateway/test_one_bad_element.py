@@ -7,16 +7,29 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from refbus.core.vocabulary import CONTROL_EVENTS
+from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, RefbusError
 from refbus.wire.transport import DirectoryFile
-from refbus_gateway import amending, casework, demanding, door, views, withdrawals
-from refbus_gateway.gateway import open_gateway
-from refbus_gateway.store import cases, outbox, referrals
+from refbus_gateway import amending, casework, demanding, door, erasing, outgoing, views, withdrawals
+from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.store import cases, inbox, outbox, referrals, tellings
+from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import consents, events, metadata
+from refbus_gateway.store.tellings import Kind
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.commands import Commands
-from support.gateways import World, alarm_codes, case_file, consent_file, refer, sent, take_consent
+from support.gateways import (
+    World,
+    alarm_codes,
+    case_file,
+    consent_file,
+    line,
+    new_case,
+    refer,
+    sent,
+    take_consent,
+    withdraw_all,
+)
 
 
 def test_a_referral_that_cannot_be_read_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +66,46 @@ def test_a_case_whose_consent_cannot_be_read_keeps_no_other_from_its_warning(tmp
         assert [each.case for each in amending.endings(kz, tx, unread=unread)] == [whole]
         assert [number for number, _ in unread] == [broken]
     kz.close()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
+def test_a_case_whose_key_is_damaged_keeps_no_other_no_back(tmp_path: Path, told: bool) -> None:
+    """The nos of other cases are repeated, others are erased, and a person hears of the one that cannot be read."""
+    world = World(tmp_path)
+    kz = world.gateway(AGENCY)
+    broken, _ = sent(kz)
+    whole, number = sent(kz, case_file(about="Fictional: another"))
+    erased = new_case(kz, case_file(about="Fictional: to be erased"))
+    world.sync(kz)
+    for case in [broken, whole] if told else [whole]:
+        withdraw_all(kz, case)
+    world.sync(kz)
+    with kz.store.write() as tx:
+        if not told:
+            tellings.add(tx, cases.get(tx, broken), SHELTER, Kind.WITHDRAWN, now_ms=kz.now_ms())
+        for case in (broken, erased):
+            cases.order_erasure(tx, cases.get(tx, case), kz.now_ms())
+        event = line(kz, number, EventType.CONSENT_WITHDRAWN).event.id
+        outbox.set_state(tx, outbox.of_event(tx, event)[-1].id, RowState.FORWARDED)
+        tx.connection.execute(
+            update(metadata.tables["cases"])
+            .where(metadata.tables["cases"].c.id == broken)
+            .values(wrapped_key=b"damaged")
+        )
+    world.clock.move(days=2)
+    world.publish()
+    outgoing.tend(kz)
+    with kz.store.read() as tx:
+        assert len(outbox.of_event(tx, event)) == 2
+    assert erasing.settle(kz) == 1
+    assert told or any("a no cannot be read" in detail for detail in details(kz))
+    kz.close()
+
+
+def details(kz: Gateway) -> list[str]:
+    """Return the words of the alarms that stand."""
+    with kz.store.read() as tx:
+        return [alarm.detail for alarm in inbox.standing_alarms(tx)]
 
 
 def test_a_consent_that_cannot_be_read_keeps_no_no_back(tmp_path: Path) -> None:
