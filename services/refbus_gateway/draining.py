@@ -177,7 +177,7 @@ class Draining:
             intake.unreadable(gateway, tx, unreadable, error.code, record.offset)
             return after, 1
         if parsed.sequence <= position.sequence:
-            if record.offset < position.seen_from or inbox.has_seen(tx, parsed.body):
+            if record.offset < position.seen_from or inbox.has_seen(tx, parsed):
                 return after, 0
             detail = f"record {parsed.sequence} after record {position.sequence}"
             inbox.raise_alarm(tx, Code.INBOX_COUNT_BACK, detail, gateway.now_ms())
@@ -185,7 +185,7 @@ class Draining:
         missing = range(position.sequence + 1, parsed.sequence)
         if missing:
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
-        inbox.note_seen(tx, parsed.body)
+        inbox.note_seen(tx, parsed)
         new = incoming.take_in(gateway, tx, parsed, position)
         begins_anew = notices.begins_anew(tx, position.sequence)
         if missing and not begins_anew:

@@ -117,16 +117,22 @@ def forget_position(tx: Transaction, topic: str) -> None:
     tx.connection.execute(delete(positions).where(positions.c.topic == topic))
 
 
-def has_seen(tx: Transaction, body: bytes) -> bool:
-    """Whether a record with these bytes was read before."""
-    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == hashlib.sha256(body).digest())
+def has_seen(tx: Transaction, record: InboxRecord) -> bool:
+    """Whether a record of this kind with these bytes was read before."""
+    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == _seen_name(record))
     return tx.connection.execute(query).first() is not None
 
 
-def note_seen(tx: Transaction, body: bytes) -> None:
-    """Remember that a record with these bytes was read."""
-    if not has_seen(tx, body):
-        tx.connection.execute(insert(inbox_seen).values(sha256=hashlib.sha256(body).digest()))
+def note_seen(tx: Transaction, record: InboxRecord) -> None:
+    """Remember that a record of this kind with these bytes was read."""
+    if not has_seen(tx, record):
+        tx.connection.execute(insert(inbox_seen).values(sha256=_seen_name(record)))
+
+
+def _seen_name(record: InboxRecord) -> bytes:
+    """Return the SHA-256 of the bytes; of a notice its complement: whoever runs the broker can change the kind."""
+    digest = hashlib.sha256(record.body).digest()
+    return digest if record.kind is InboxKind.EVENT else bytes(255 - each for each in digest)
 
 
 def put_aside(tx: Transaction, record: InboxRecord, setting: Setting, now_ms: int) -> None:

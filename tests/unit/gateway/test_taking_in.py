@@ -437,6 +437,16 @@ def test_a_gate_that_counts_from_an_old_number_loses_nothing(own: Pair) -> None:
         assert len(referrals.every(tx)) == 1
 
 
+def test_an_event_under_the_name_of_a_notice_keeps_the_event_from_nobody(own: Pair) -> None:
+    """Whoever runs the broker delivers an event as a notice first; the true one of the same number is taken in."""
+    raw = forged(own, *fresh(own))
+    for kind in (InboxKind.NOTICE, InboxKind.EVENT):
+        own.world.deliver(SHELTER, kind, raw, sequence=7)
+    own.world.sync(own.uz)
+    with own.uz.store.read() as tx:
+        assert len(referrals.every(tx)) == 1
+
+
 def test_what_an_older_version_has_read_is_not_read_again(own: Pair) -> None:
     """Before the list of bytes there are offsets: a record below them is known by its number, as it was then."""
     sent(own.kz)
