@@ -12,10 +12,11 @@ from refbus.core.machine import Role
 from refbus.core.referral import CONSENT_SUSPENDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
-from refbus_gateway import acting, backups
+from refbus_gateway import acting, backups, restoring
 from refbus_gateway.showing import Opened
 from refbus_gateway.store import referrals
 from refbus_gateway.views import Hop
+from support.ceremonies import PASSPHRASE
 from support.gateways import case_file, home_health, id_of, incoming, line, open_at, say, sent, view, withdraw_all
 from support.nodes import Road
 
@@ -185,7 +186,7 @@ def test_a_restored_backup_erases_again(own: Road, tmp_path: Path) -> None:
         acting.acknowledge(own.uz, tx, there, "ERASED", None)
     own.settle()
     own.uz.close()
-    backups.restore(tmp_path / "backup", own.home(own.shelter))
+    restoring.restore(tmp_path / "backup", own.home(own.shelter), PASSPHRASE, own.clock)
     restored = own.gateway(own.shelter)
     with pytest.raises(RuleError) as refused:
         open_at(restored, there)

@@ -118,13 +118,15 @@ def test_wrong_forms_are_refused(name: str, change: dict[str, Any]) -> None:
         kind.parse(data)
 
 
-OLDER = load_codec(next((data_dir("schemas") / "history" / "wire").glob("GateNotice.*.avsc")))
+_KEPT = [load_codec(path) for path in (data_dir("schemas") / "history" / "wire").glob("GateNotice.*.avsc")]
+OLDER = min(_KEPT, key=lambda form: len(form.document["fields"]))
 
 
 def test_a_notice_of_an_older_release_is_read() -> None:
     """What is new in a record has its default there."""
     said = schema.decode("GateNotice", NOTICE.encode())
-    older = OLDER.encode({key: each for key, each in said.items() if key != "receipt"})
+    known = {field["name"] for field in OLDER.document["fields"]}
+    older = OLDER.encode({key: each for key, each in said.items() if key in known})
     assert GateNotice.parse(older) == NOTICE
 
 
