@@ -223,9 +223,7 @@ def try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, who: OrgId) -> 
     envelopes = outbox.of_event(tx, row.event_id)
     if envelopes[-1].id != row.id:  # a fresh one is on its way already
         return
-    times = min(len(envelopes) - 1, 16)
-    outbox.set_state(tx, row.id, RowState.STALE)
-    outbox.postpone(tx, row.id, gateway.now_ms() + min(LONGEST_ROOM_MS, FIRST_ROOM_MS << times))
+    _renew_later(gateway, tx, row, _room_ms(len(envelopes) - 1))
 
 
 def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code) -> None:
@@ -241,8 +239,7 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
         inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
     else:
-        outbox.set_state(tx, row.id, RowState.STALE)
-        outbox.postpone(tx, row.id, gateway.now_ms() + _rest_ms(gateway, envelopes))
+        _renew_later(gateway, tx, row, _rest_ms(gateway, envelopes))
 
 
 def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:
@@ -250,7 +247,18 @@ def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:
     now_ms = gateway.now_ms()
     lately = sum(1 for row in envelopes if 0 <= now_ms - row.created_ms < _LATELY_MS)
     over = lately - MOST_RENEWALS
-    return 0 if over <= 0 else min(LONGEST_ROOM_MS, FIRST_ROOM_MS << min(over - 1, 16))
+    return 0 if over <= 0 else _room_ms(over - 1)
+
+
+def _renew_later(gateway: Gateway, tx: Transaction, row: OutboxRow, wait_ms: int) -> None:
+    """Let a fresh envelope of the same event take the place of this one in `wait_ms`."""
+    outbox.set_state(tx, row.id, RowState.STALE)
+    outbox.postpone(tx, row.id, gateway.now_ms() + wait_ms)
+
+
+def _room_ms(times: int) -> int:
+    """Return how long to wait before room is asked for again, after `times` waits of the same kind."""
+    return min(LONGEST_ROOM_MS, FIRST_ROOM_MS << min(times, 16))
 
 
 def begins_anew(tx: Transaction, sequence: int) -> bool:
