@@ -15,7 +15,7 @@ from refbus.each import each
 from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway import agecheck, onward, sending
-from refbus_gateway.casefile import CaseFile, parse_case
+from refbus_gateway.casefile.parse import CaseFile, parse_case
 from refbus_gateway.casefile.text import read_json
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms

@@ -11,7 +11,7 @@ from refbus.core.dates import day_text
 from refbus.core.ids import OrgId
 from refbus.core.placeholder import placeholder
 from refbus.core.vocabulary import Action, DataCategory
-from refbus_gateway.casefile import CaseFile
+from refbus_gateway.casefile.parse import CaseFile
 from refbus_gateway.consentfile import FORMAT
 from refbus_gateway.gateway import Gateway
 

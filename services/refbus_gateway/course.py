@@ -11,7 +11,6 @@ from refbus.core.machine import Role
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
 from refbus.wire.payload import decode_payload
-from refbus_gateway import timers
 from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -25,7 +24,7 @@ def view_of(tx: Transaction, referral: Referral) -> CourseView:
 def view_from(tx: Transaction, referral: Referral, events: Iterable[Event]) -> CourseView:
     """Return the view that these events of a course give, with the expiry that a timer stated."""
     facts = [fact_of(event) for event in events if event.status is not EventStatus.REFUSED]
-    return state_of([*facts, *timers.expiry_of(tx, referral.referral_id)])
+    return state_of([*facts, *referrals.expiry_of(tx, referral.referral_id)])
 
 
 def fact_of(event: Event) -> EventFact:

@@ -29,7 +29,6 @@ from refbus_gateway.store.session import Transaction
 BATCH: Final = 50
 SLICE: Final = 20
 """Records that waited, tried again between two looks into the inbox."""
-SYNCHRONISED: Final = "synchronised"
 _WAIT_S: Final = 5.0
 UNKNOWN_HASH: Final = b""
 """Running hash after a hole: the next heartbeat gives a new start."""
@@ -61,7 +60,7 @@ class Draining:
         while self._again_held(last):
             pass
         with gateway.store.write() as tx:
-            tx.put_int(SYNCHRONISED, started_ms)
+            tx.put_int(inbox.SYNCHRONISED, started_ms)
             restored.note_drained(tx, started_ms)
         return news
 

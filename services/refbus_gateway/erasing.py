@@ -17,7 +17,7 @@ from refbus.envelope.routing import open_routing
 from refbus.errors import RefbusError
 from refbus.store import erased as lists
 from refbus.wire.transport import InboxKind
-from refbus_gateway import audit, backups, orders, timers
+from refbus_gateway import audit, backups, orders
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements, tellings
@@ -41,7 +41,7 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     audit.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
     _drop_aside(gateway, tx, case)
     for referral in referrals.of_case(tx, case):
-        timers.forget(tx, referral.referral_id)
+        referrals.forget_expiry(tx, referral.referral_id)
     if owed(tx, case):
         erasing.reduce(tx, case)
     else:

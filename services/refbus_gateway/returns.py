@@ -22,9 +22,9 @@ from refbus.errors import Code, RuleError, UntrustedError
 from refbus.wire.consent import decode_signed
 from refbus.wire.fields import FieldSpec
 from refbus_gateway import agecheck, casework, course, sending
-from refbus_gateway.casefile import CaseFile
 from refbus_gateway.casefile.ages import check_dates
 from refbus_gateway.casefile.asked import written_fields
+from refbus_gateway.casefile.parse import CaseFile
 from refbus_gateway.casefile.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.casefile.values import read_record
 from refbus_gateway.gateway import Gateway

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from refbus.core.deadlines import DeadlineKind, expired_fact
-from refbus.core.facts import EventFact
-from refbus.core.ids import OrgId, ReferralId, gate_id
+from refbus.core.deadlines import DeadlineKind
+from refbus.core.ids import gate_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind
@@ -37,22 +34,4 @@ def take_in(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
     if notice.kind is NoticeKind.EXPIRED and referral is not None:
         source = gateway.me if referral.own else referral.org
         gate = gate_id(gateway.organisation(source).country)
-        tx.put(_name(notice.referral_id), json.dumps([notice.due_ms, gate]).encode())
-
-
-def expiry_of(tx: Transaction, referral_id: ReferralId) -> list[EventFact]:
-    """Return the expiry of a referral that the gate has stated, or nothing."""
-    kept = tx.get(_name(referral_id))
-    if kept is None:
-        return []
-    due_ms, gate = json.loads(kept)
-    return [expired_fact(referral_id, due_ms, OrgId(gate))]
-
-
-def forget(tx: Transaction, referral_id: ReferralId) -> None:
-    """Forget the expiry of a referral whose case is erased: it is kept under the id of the referral."""
-    tx.drop(_name(referral_id))
-
-
-def _name(referral_id: ReferralId) -> str:
-    return f"expired/{referral_id.hex()}"
+        referrals.keep_expiry(tx, notice.referral_id, notice.due_ms, gate)

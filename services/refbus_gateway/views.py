@@ -18,7 +18,6 @@ from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
 from refbus_gateway import course, door, ownkeys
 from refbus_gateway.door import Waiting
-from refbus_gateway.draining import SYNCHRONISED
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
 from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements, tellings
@@ -180,7 +179,7 @@ def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
 
 def health(gateway: Gateway, tx: Transaction) -> Health:
     """Return the state of this home as a whole."""
-    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(SYNCHRONISED)
+    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(inbox.SYNCHRONISED)
     unproven, unproven_ms = statements.waiting(tx)
     return Health(
         waiting=outbox.waiting(tx),
@@ -233,7 +232,3 @@ def _seen(view: CourseView, event: Event, otherwise: Hop) -> Hop:
     if view.state in _DECIDED:
         return Hop.DECIDED
     return _RECEIVED.get(view.state, otherwise)
-
-
-STALE_VIEW: Final = Code.NOT_SYNCHRONISED
-"""What a list is marked with that was made without asking the broker."""

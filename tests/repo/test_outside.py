@@ -44,7 +44,7 @@ OWN = {
     "refbus_gateway/restored.py": "the home's own store",
     "refbus_gateway/store/cases.py": "the home's own store, sealed",
     "refbus_gateway/store/disclosures.py": "the home's own store, sealed",
-    "refbus_gateway/timers.py": "the home's own store",
+    "refbus_gateway/store/referrals.py": "the home's own store",
 }
 
 

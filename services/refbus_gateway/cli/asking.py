@@ -12,7 +12,7 @@ from refbus.core.age import Age
 from refbus.core.consent import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.dates import day_text
 from refbus.core.vocabulary import Action, DataCategory
-from refbus_gateway.casefile import CaseFile
+from refbus_gateway.casefile.parse import CaseFile
 from refbus_gateway.consentfile import FORMAT
 from refbus_gateway.consentform import categories
 from refbus_gateway.gateway import Gateway

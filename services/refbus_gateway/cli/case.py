@@ -36,7 +36,7 @@ def group() -> None:
 @example("refbus case new > case.json")
 def new() -> None:
     """Print an empty case file with an explanation of every field."""
-    from refbus_gateway.casefile import template  # late: only needed here
+    from refbus_gateway.casefile.template import template  # late: only needed here
 
     put(template() + "\n")
 
@@ -125,7 +125,7 @@ def show(session: Session, case: str) -> None:
     """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
     from refbus.core.vocabulary import EventType  # late: only needed here
     from refbus_gateway import agecheck, amending, casework
-    from refbus_gateway.casefile import render
+    from refbus_gateway.casefile.view import render
     from refbus_gateway.cli.show import ending_lines, section_lines
 
     with session.gateway.store.write() as tx:

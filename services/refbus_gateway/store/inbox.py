@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
@@ -16,6 +16,8 @@ from refbus_gateway.store.session import Transaction
 
 START_HASH = bytes(32)
 """Running hash of an empty inbox."""
+SYNCHRONISED: Final = "synchronised"
+"""Where the store keeps when everything was last read to its end, in ms UTC."""
 
 
 @dataclass(frozen=True, slots=True)

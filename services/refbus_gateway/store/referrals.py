@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 
+from refbus.core.deadlines import expired_fact
+from refbus.core.facts import EventFact
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.errors import Code, RuleError
@@ -190,6 +193,29 @@ def mark_seen(tx: Transaction, row_id: int, now_ms: int) -> bool:
     """Note that a person has opened an incoming event; True the first time."""
     change = update(events).where(events.c.id == row_id, events.c.seen_ms.is_(None)).values(seen_ms=now_ms)
     return tx.connection.execute(change).rowcount == 1
+
+
+def keep_expiry(tx: Transaction, referral_id: ReferralId, due_ms: int, gate: OrgId) -> None:
+    """Keep that a gate's timer has ended a course: due at a time in ms UTC, as that gate stated."""
+    tx.put(_expiry_name(referral_id), json.dumps([due_ms, gate]).encode())
+
+
+def expiry_of(tx: Transaction, referral_id: ReferralId) -> list[EventFact]:
+    """Return the expiry of a referral that a gate has stated, or nothing."""
+    kept = tx.get(_expiry_name(referral_id))
+    if kept is None:
+        return []
+    due_ms, gate = json.loads(kept)
+    return [expired_fact(referral_id, due_ms, OrgId(gate))]
+
+
+def forget_expiry(tx: Transaction, referral_id: ReferralId) -> None:
+    """Forget the expiry of a referral whose case is erased: it is kept under the id of the referral."""
+    tx.drop(_expiry_name(referral_id))
+
+
+def _expiry_name(referral_id: ReferralId) -> str:
+    return f"expired/{referral_id.hex()}"
 
 
 def _referral(tx: Transaction, row: Row[Any]) -> Referral:

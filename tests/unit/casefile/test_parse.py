@@ -16,7 +16,9 @@ from refbus.core.ids import CountryCode, EventId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code
 from refbus.wire.payload import coded, decode_payload, encode_payload, unknown_codes
-from refbus_gateway.casefile import CaseFile, CaseInvalidError, Problem, RecipientQuery, parse_case, template
+from refbus_gateway.casefile.parse import CaseFile, RecipientQuery, parse_case
+from refbus_gateway.casefile.problems import CaseInvalidError, Problem
+from refbus_gateway.casefile.template import template
 from refbus_gateway.casefile.text import MAX_BYTES
 from support.directories import NOW_MS
 from support.payloads import EVENT_ID, FILE, REFERRAL_ID, case_bytes, case_document

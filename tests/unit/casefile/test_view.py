@@ -9,8 +9,7 @@ import pytest
 from refbus.core.vocabulary import EventType
 from refbus.wire.labels import LANGUAGES
 from refbus.wire.payload import coded
-from refbus_gateway.casefile import render
-from refbus_gateway.casefile.view import show_time, title
+from refbus_gateway.casefile.view import render, show_time, title
 from support.payloads import FILE, full, least
 
 REQUESTED = EventType.REFERRAL_REQUESTED

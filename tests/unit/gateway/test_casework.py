@@ -13,7 +13,8 @@ from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway import acting, casework, sending, telling, withdrawals
-from refbus_gateway.casefile import CaseInvalidError, parse_case
+from refbus_gateway.casefile.parse import parse_case
+from refbus_gateway.casefile.problems import CaseInvalidError
 from refbus_gateway.consentfile import parse_consent
 from refbus_gateway.store import cases, outbox, referrals
 from refbus_gateway.store import consents as kept
