@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from refbus.core.consent import Evidence, KnownConsent, Withdrawal
-from refbus.core.denials import Denials
+from refbus.core.consent import ConsentState, Evidence, KnownConsent, Withdrawal
+from refbus.core.denials import Denials, Denied, Said, said_in
 from refbus.core.facts import EventFact, SystemEvent
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, SubjectRef
 from refbus.core.passage import KnownReferral, Outcome
-from refbus.core.vocabulary import EventType, Priority
+from refbus.core.vocabulary import DataCategory, EventType, Priority
 from refbus.crypto.framing import sha256
 from refbus.wire.consent import decode_record, encode_record
 
@@ -125,13 +125,47 @@ def decode_consent(data: bytes) -> KnownConsent:
 
 def encode_denials(known: Denials) -> bytes:
     """Return the bytes of what a person has refused."""
-    both = (known.answers, known.withdrawals)
-    return _dump([[encode_record(record).hex() for record in records] for records in both])
+    said = [
+        [
+            each.signer,
+            each.consent_id.hex(),
+            each.collected_by,
+            each.party,
+            each.state,
+            each.version,
+            each.event_time_ms,
+            each.competent,
+            [[sorted(one.categories), one.from_ms, one.until_ms] for one in each.denied],
+        ]
+        for each in known.said
+    ]
+    return _dump({"said": said, "closed": known.closed})
 
 
 def decode_denials(data: bytes) -> Denials:
-    """Return what `encode_denials` wrote."""
-    return Denials(*(tuple(decode_record(bytes.fromhex(each)) for each in records) for records in json.loads(data)))
+    """Return what `encode_denials` wrote; an earlier release wrote two lists of whole records, without a signer."""
+    found = json.loads(data)
+    if isinstance(found, list):
+        records = [decode_record(bytes.fromhex(each)) for records in found for each in records]
+        said = {each.chain: each for each in (said_in(record, record.collected_by) for record in records)}
+        return Denials(tuple(said[chain] for chain in sorted(said)))
+    closed = tuple((OrgId(signer), None if party is None else OrgId(party)) for signer, party in found["closed"])
+    return Denials(tuple(map(_said, found["said"])), closed)
+
+
+def _said(fields: list[Any]) -> Said:
+    signer, consent_id, collected_by, party, state, version, event_time_ms, competent, denied = fields
+    return Said(
+        OrgId(signer),
+        ConsentId(bytes.fromhex(consent_id)),
+        OrgId(collected_by),
+        OrgId(party),
+        ConsentState(state),
+        version,
+        event_time_ms,
+        competent,
+        tuple(Denied(frozenset(map(DataCategory, each)), from_ms, until_ms) for each, from_ms, until_ms in denied),
+    )
 
 
 def _evidence(record_bytes: bytes, signer: OrgId, signature_ok: bool) -> Evidence:

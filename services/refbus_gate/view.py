@@ -246,8 +246,9 @@ class View:
             case BindConsent(consent_id, case_handle):
                 known = replace(self.consent(consent_id), case_handle=case_handle)
                 self._put(CONSENT, consent_id, encode_consent(known))
-            case NoteAnswer(record):
-                self._put(DENIAL, record.subject_ref, encode_denials(note(self.denials(record.subject_ref), record)))
+            case NoteAnswer(record, signer):
+                known_denials = note(self.denials(record.subject_ref), record, signer)
+                self._put(DENIAL, record.subject_ref, encode_denials(known_denials))
             case AddReferralFact():
                 self._add_fact(effect)
             case AddDisclosure(referral_id, _, sender, recipient):

@@ -40,5 +40,5 @@ def _denials(gateway: Gateway, tx: Transaction, case: Case) -> Denials:
     for kept in consents.of_case(tx, case):
         evidence = evidence_of(kept.raw, gateway.directory())
         if evidence.authentic:
-            known = note(known, evidence.record)
+            known = note(known, evidence.record, evidence.signer)
     return known

@@ -77,7 +77,7 @@ def heard(said: tuple[ConsentRecord, ...]) -> Denials:
     """Return what is known after hearing all of it in this order."""
     known = Denials()
     for record in said:
-        known = note(known, record)
+        known = note(known, record, record.collected_by)
     return known
 
 

@@ -183,8 +183,8 @@ class MemoryNode:
                 self._keep(proof, needless)
             case BindConsent(consent_id, bound):
                 self.consents[consent_id] = dataclasses.replace(self.consent(consent_id), case_handle=bound)
-            case NoteAnswer(record):
-                self.refusals[record.subject_ref] = note(self.denials(record.subject_ref), record)
+            case NoteAnswer(record, signer):
+                self.refusals[record.subject_ref] = note(self.denials(record.subject_ref), record, signer)
             case MarkWithdrawn(withdrawal):
                 known = self.consent(withdrawal.consent_id)
                 both = (*known.withdrawals, withdrawal)

@@ -29,6 +29,17 @@ def with_mark(marks: Iterable[Withdrawal], new: Withdrawal) -> tuple[Withdrawal,
     return (*kept, Withdrawal(new.consent_id, new.signer, version, at_ms))
 
 
+MOST_CHAINS = 8
+"""Chains of one organisation that a store keeps for one consent id. An honest id has one."""
+
+
+def has_room(evidence: Evidence, known: KnownConsent) -> bool:
+    """Whether a record may be kept beside what is known of its id: nobody fills a value that others' events read."""
+    if any(chain_of(each) == chain_of(evidence) for each in known.newest):
+        return True
+    return len({chain_of(each) for each in known.newest if each.signer == evidence.signer}) < MOST_CHAINS
+
+
 def chain_of(evidence: Evidence) -> Chain:
     """Return the chain that a record belongs to."""
     return evidence.record.consent_id, evidence.record.collected_by, evidence.record.party

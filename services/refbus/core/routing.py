@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from refbus.core import routing_rules as rules
-from refbus.core.consent import Obligation, withdrawal_of
-from refbus.core.consent_chain import made_needless
+from refbus.core.consent import ConsentState, Obligation, Withdrawal, withdrawal_of
+from refbus.core.consent_chain import has_room, made_needless
 from refbus.core.consent_rules import minor_until
 from refbus.core.denials import matters
 from refbus.core.directory import DirectoryHistory
@@ -163,12 +163,15 @@ def _learnt(case: Matter) -> Iterator[Effect]:
     withdrawal = withdrawal_of(evidence)
     if withdrawal is None:
         needless = made_needless(evidence, known)
-        if needless is not None:
+        if needless is not None and has_room(evidence, known):
             yield RecordConsent(evidence, needless)
+        elif needless is not None and evidence.record.state is ConsentState.REFUSED:
+            record = evidence.record  # beyond its room a no closes all that its signer has under this id
+            yield MarkWithdrawn(Withdrawal(record.consent_id, evidence.signer, record.version, record.event_time_ms))
     elif withdrawal not in known.withdrawals:
         yield MarkWithdrawn(withdrawal)
     if matters(evidence.record):
-        yield NoteAnswer(evidence.record)
+        yield NoteAnswer(evidence.record, evidence.signer)
 
 
 def _bound(case: Matter) -> Iterator[Effect]:

@@ -43,6 +43,7 @@ class NoteAnswer:
     """Remember for emergencies that this record says a no, or may lift an earlier one."""
 
     record: ConsentRecord
+    signer: OrgId
 
 
 @dataclass(frozen=True, slots=True)

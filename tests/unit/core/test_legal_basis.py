@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from refbus.core.consent import ConsentRecord, ConsentState, Grantor, GrantorKind
-from refbus.core.denials import Denials, matters, note
-from refbus.core.ids import CaseHandle, OrgId, ReferralId
+from refbus.core.denials import MOST_CLOSED, MOST_INTERVALS, MOST_NOTED, Denials, denies, matters, note
+from refbus.core.ids import CaseHandle, ConsentId, OrgId, ReferralId
 from refbus.core.legal_basis import (
     MOST_CATEGORIES,
     BasisClaim,
@@ -237,27 +237,44 @@ DENIALS: dict[str, tuple[ConsentRecord, bool]] = {
 }
 
 
+STRANGER = OrgId("uz-stranger")
+
+
+def refusal(number: int, **changes: Any) -> ConsentRecord:
+    """Return another refusal that a third organisation took down about the same pseudonym."""
+    other = {"consent_id": ConsentId((number % 2**32).to_bytes(16, "big")), "collected_by": STRANGER}
+    return dataclasses.replace(REFUSAL, **{**other, **changes})
+
+
+def heard(*said: ConsentRecord) -> Denials:
+    """Return what is known after hearing these, each signed by its collector."""
+    known = Denials()
+    for each in said:
+        known = note(known, each, each.collected_by)
+    return known
+
+
 @pytest.mark.parametrize("name", DENIALS)
 def test_what_an_adult_who_could_decide_refused_stands(name: str) -> None:
     """Only that: a guardian, a child, another recipient or another category do not stop help."""
     said, stands = DENIALS[name]
-    assert problems(denials=note(Denials(), said)) == ((Code.DENIED_BY_PERSON,) if stands else ())
+    assert problems(denials=heard(said)) == ((Code.DENIED_BY_PERSON,) if stands else ())
 
 
 def test_to_protect_another_person_a_refusal_does_not_stand() -> None:
     """The person decides about the own life, not about another's."""
     claim = claim_of(record(protects=Protects.ANOTHER, incapacity=None))
-    assert problems(claim, denials=note(Denials(), REFUSAL)) == ()
+    assert problems(claim, denials=heard(REFUSAL)) == ()
 
 
 def test_a_later_yes_lifts_an_earlier_no() -> None:
     """Of the same consent, of a higher version, said later; in whatever order they arrive."""
     no = withdrawn(consent_record())
     yes = consent_record(version=no.version + 1, event_time_ms=no.event_time_ms + 1, prev_hash=bytes(32))
-    assert problems(denials=note(note(Denials(), no), yes)) == ()
-    assert problems(denials=note(note(Denials(), yes), no)) == ()
+    assert problems(denials=heard(no, yes)) == ()
+    assert problems(denials=heard(yes, no)) == ()
     early = dataclasses.replace(yes, event_time_ms=no.event_time_ms)
-    assert problems(denials=note(note(Denials(), no), early)) == (Code.DENIED_BY_PERSON,)
+    assert problems(denials=heard(no, early)) == (Code.DENIED_BY_PERSON,)
 
 
 def test_a_yes_of_another_consent_or_of_no_later_version_lifts_nothing() -> None:
@@ -265,12 +282,12 @@ def test_a_yes_of_another_consent_or_of_no_later_version_lifts_nothing() -> None
     no = withdrawn(consent_record())
     yes = consent_record(version=no.version + 1, event_time_ms=no.event_time_ms + 1, prev_hash=bytes(32))
     for other in (dataclasses.replace(yes, consent_id=bytes(16)), dataclasses.replace(yes, version=no.version)):
-        assert problems(denials=note(note(Denials(), no), other)) == (Code.DENIED_BY_PERSON,)
+        assert problems(denials=heard(no, other)) == (Code.DENIED_BY_PERSON,)
     older = dataclasses.replace(REFUSAL, event_time_ms=REFUSAL.event_time_ms + 5)
     newer = consent_record(version=2, prev_hash=bytes(32))
-    assert problems(denials=note(note(Denials(), newer), older)) == ()
+    assert problems(denials=heard(newer, older)) == ()
     later = dataclasses.replace(consent_record(), event_time_ms=REFUSAL.event_time_ms + 1)
-    assert problems(denials=note(note(Denials(), later), REFUSAL)) == ()
+    assert problems(denials=heard(later, REFUSAL)) == ()
 
 
 def test_a_first_plain_yes_says_nothing_about_a_no() -> None:
@@ -280,6 +297,52 @@ def test_a_first_plain_yes_says_nothing_about_a_no() -> None:
     assert matters(consent_record(provisions=(provision(), deny())))
     assert matters(REFUSAL)
     assert matters(consent_record(version=2, prev_hash=bytes(32)))
+
+
+def test_one_signer_fills_bounded_room_and_forgets_nobodys_no() -> None:
+    """A thousand refusals of a stranger: what is kept is bounded, the person's no stands, a lift by its pair counts."""
+    no = withdrawn(consent_record())
+    junk = [refusal(number, party=OrgId(f"uz-{number:07d}")) for number in range(1_000)]
+    known = heard(*junk[:500], no, *junk[500:])
+    assert len(known.said) <= MOST_NOTED + 1
+    assert len(known.closed) <= MOST_CLOSED
+    assert problems(denials=known) == (Code.DENIED_BY_PERSON,)
+    honest = heard(*(dataclasses.replace(each, party=STRANGER) for each in junk), no)
+    yes = consent_record(version=no.version + 1, event_time_ms=no.event_time_ms + 1, prev_hash=bytes(32))
+    assert problems(denials=honest) == (Code.DENIED_BY_PERSON,)
+    assert problems(denials=note(honest, yes, yes.collected_by)) == ()
+
+
+def test_beyond_its_room_a_signer_denies_everything_of_the_person_to_the_party() -> None:
+    """A no for which there is no room counts as a whole one; a yes, a child's no and a guardian's count as before."""
+    full = heard(*(refusal(number, party=STRANGER) for number in range(MOST_NOTED)))
+    needs = frozenset({DataCategory.SERVICE_NEEDS})
+    yes = refusal(-1, state=ConsentState.GIVEN, version=2)
+    child = refusal(-2, majority_at_ms=NOW_MS + DAY_MS)
+    for each in (yes, child):
+        assert note(full, each, STRANGER) == full
+    beyond = note(full, refusal(-3, provisions=(deny(),)), STRANGER)
+    assert denies(beyond, PARTY, needs, NOW_MS)
+    assert not denies(full, PARTY, needs, NOW_MS)
+    others = beyond
+    for number in range(MOST_CLOSED + 1):
+        others = note(others, refusal(1_000 + number, party=OrgId(f"uz-{number:07d}")), STRANGER)
+    assert others.closed == ((STRANGER, None),)
+
+
+def test_nobody_but_the_two_organisations_lifts_a_no() -> None:
+    """A third that signs a later yes under the id of their consent changes nothing."""
+    for no in (withdrawn(consent_record()), REFUSAL):
+        forged = consent_record(version=9, event_time_ms=NOW_MS, prev_hash=bytes(32), collected_by=STRANGER)
+        assert problems(denials=heard(no, forged)) == (Code.DENIED_BY_PERSON,)
+
+
+def test_many_denials_of_one_record_become_one_that_covers_them() -> None:
+    """Each of them still denies."""
+    many = tuple(deny(from_ms=NOW_MS + number, until_ms=NOW_MS + number + 1) for number in range(MOST_INTERVALS + 1))
+    known = heard(consent_record(provisions=many))
+    assert len(known.said[0].denied) == 1
+    assert all(denies(known, PARTY, frozenset({DataCategory.IDENTITY}), NOW_MS + at) for at in range(len(many)))
 
 
 def reviews(claim: BasisClaim, routing: RoutingBlock | None = None, **at: Any) -> tuple[Code, ...]:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from refbus.core.consent import ConsentState, withdrawal_of
+from refbus.core.consent_chain import MOST_CHAINS
 from refbus.core.ids import CaseHandle, OrgId
 from refbus.core.verdicts import (
     Forward,
@@ -33,6 +34,7 @@ from support.passages import (
     NOW_HOUR,
     MemoryNode,
     block,
+    event_id,
     passed,
     presented,
 )
@@ -62,7 +64,7 @@ def test_a_withdrawal_takes_effect_even_when_it_is_not_passed_on() -> None:
     assert isinstance(verdict, Refuse)
     mark = withdrawal_of(evidence(withdrawn(consent_record())))
     assert mark is not None
-    assert verdict.effects == (MarkWithdrawn(mark), NoteAnswer(withdrawn(consent_record())))
+    assert verdict.effects == (MarkWithdrawn(mark), NoteAnswer(withdrawn(consent_record()), mark.signer))
     assert out(node=node).codes == (Code.WITHDRAWN,)
 
 
@@ -197,3 +199,20 @@ def test_what_refused_binds_nothing() -> None:
     out(presented(stray, named="stray"), node=kz)
     assert kz.consent(CONSENT_ID).case_handle is None
     assert isinstance(out(presented(), node=kz), Forward)
+
+
+def test_one_signer_fills_bounded_room_under_the_consent_of_others() -> None:
+    """It refuses the same id in the names of more and more collectors: few are kept, and its no closes its own."""
+    kz, other = MemoryNode("kz"), second_ngo("kz")
+    out(node=kz)
+    for number in range(MOST_CHAINS + 20):
+        collector = OrgId(f"uz-{number:07d}")
+        junk = consent_record(state=ConsentState.REFUSED, provisions=(), party=other, collected_by=collector)
+        event = block(sender=other, event_id=event_id(f"junk {number}"))
+        out(presented(event, proof=evidence(junk, signer=other)), node=kz)
+    known = kz.consent(CONSENT_ID)
+    assert len(known.newest) == MOST_CHAINS + 1
+    assert {each.signer for each in known.withdrawals} == {other}
+    assert isinstance(out(presented(block(E.INFORMATION_PROVIDED)), node=kz), Forward)
+    kz.egress(stop(), FED.history)
+    assert Code.WITHDRAWN in out(presented(block(E.INFORMATION_PROVIDED), named="again"), node=kz).codes

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from refbus.core.consent import Withdrawal
+import json
+from dataclasses import replace
+
+from refbus.core.consent import ConsentState, Withdrawal
 from refbus.core.consent_chain import MOST_MARKS
+from refbus.core.denials import denies
 from refbus.core.ids import ConsentId
-from refbus.core.verdicts import MarkWithdrawn, Point
-from refbus.core.vocabulary import EventType
+from refbus.core.verdicts import MarkWithdrawn, NoteAnswer, Point
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.wire.consent import encode_record
 from refbus.wire.transport import NoticeOutcome
+from refbus_gate.remembered import decode_denials, encode_denials
 from refbus_gate.repeats import FREE, PAUSE_MS, Repeats
 from refbus_gate.view import View
-from support.consents import consent_record
+from support.consents import consent_record, withdrawn
 from support.directories import HOUR_MS, agency, ngo, second_ngo
 from support.envelopes import fixed
 from support.gates import World
@@ -64,6 +70,30 @@ def test_withdrawals_without_end_take_bounded_room_and_stop_all_the_same(world: 
     assert theirs in marks
     assert len(marks) <= MOST_MARKS + 1
     assert any(each.closes(record) for each in marks if each != theirs)
+
+
+def test_refusals_without_end_about_one_person_take_bounded_room(world: World) -> None:
+    """A member refuses a thousand times in the person's name: the value stays small, and the person's own no stands."""
+    node = world.nodes["kz"]
+    view = View(node.store, node.country, Point.EGRESS, [])
+    record = consent_record(state=ConsentState.REFUSED, provisions=())
+    view.apply(NoteAnswer(record, agency("kz")))
+    for number in range(1_000):
+        junk = replace(record, consent_id=ConsentId(number.to_bytes(16, "big")), party=second_ngo("kz"))
+        view.apply(NoteAnswer(junk, second_ngo("kz")))
+    known = view.denials(record.subject_ref)
+    assert len(encode_denials(known)) < 32_000
+    assert decode_denials(encode_denials(known)) == known
+    assert denies(known, record.party, frozenset(DataCategory), world.now_ms)
+
+
+def test_refusals_that_an_earlier_release_kept_still_stand(world: World) -> None:
+    """It kept whole records without their signer."""
+    record = consent_record(state=ConsentState.REFUSED, provisions=())
+    old = json.dumps([[encode_record(record).hex()], [encode_record(withdrawn(consent_record())).hex()]]).encode()
+    known = decode_denials(old)
+    assert len(known.said) == 2
+    assert denies(known, record.party, frozenset(DataCategory), world.now_ms)
 
 
 def test_nobody_fills_the_inbox_of_a_sender_by_repeating_its_events(world: World) -> None:
