@@ -12,7 +12,6 @@ import hmac
 import json
 import os
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,20 +21,22 @@ from refbus.crypto import keyfile
 from refbus.crypto.secretbox import KEY_SIZE, StateKey
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.files import TEMPORARY, append_lines, copy_whole, flush_folder, sha256_of, store_errors, write_whole
-from refbus.store import erased as lists
+from refbus_gateway import erasure
+from refbus_gateway import home as homes
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.home import LEFT_OUT, Home, read_json_object
+from refbus_gateway.home import LEFT_OUT, Home, read_json_object, read_limited
 from refbus_gateway.keyring import store_label
 
-MANIFEST: Final = "backup.json"
-ERASED: Final = "erased"
+MANIFEST: Final = homes.MANIFEST
+ERASED: Final = erasure.LIST
 STORE: Final = "store.db"
 _FORMAT: Final = "refbus-backup/2"
 _UNPROVEN_FORMAT: Final = "refbus-backup/1"
 _MANIFEST_LIMIT: Final = 8_388_608
 _CONTEXT: Final = b"refbus-gateway/backup/2"
 _STORE_FILES: Final = frozenset({STORE, f"{STORE}-wal", f"{STORE}-shm"})
-_MOST_PLACES: Final = 32
+_HEAD: Final = (MANIFEST, "org.json", "keys/store.key")
+"""The files that say who wrote a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,40 @@ def back_up(gateway: Gateway, target: Path) -> int:
     return len(hashes) + (listed is not None)
 
 
-def check(folder: Path, passphrase: str, *, unproven: bool = False) -> Backup:
-    """Return whose backup this is. `unproven` takes one that does not prove who wrote it.
+def take(source: Path, target: Path, passphrase: str, *, unproven: bool = False) -> Backup:
+    """Copy a backup into the new folder `target`, without manifest and list; return whose it is.
 
-    Raises SetupError: BACKUP_INVALID when a file is missing, changed or extra, BACKUP_UNPROVEN, KEYFILE_*.
+    Who wrote it is verified before anything large is copied, and what it says of each file before that file is: a
+    medium fills no disk. `unproven` takes one that does not prove who wrote it. Raises SetupError: BACKUP_INVALID when
+    a file is missing, changed or extra, BACKUP_UNPROVEN, FILE_UNREADABLE, KEYFILE_*; StoreError.
     """
+    _copy_head(source, target)
+    backup, files = _proven(target, passphrase, unproven=unproven)
+    _require_same_names(source, files)
+    for path, digest in files.items():
+        copied = sha256_of(source / path).hex() == digest
+        if copied and path not in _HEAD:
+            copy_whole(source / path, target / path)
+        if not copied or sha256_of(target / path).hex() != digest:
+            raise SetupError(Code.BACKUP_INVALID, path)
+    (target / MANIFEST).unlink()
+    return backup
+
+
+def _copy_head(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise SetupError(Code.FILE_UNREADABLE, source.name)
+    if not (source / MANIFEST).is_file():
+        raise SetupError(Code.BACKUP_INVALID, MANIFEST)
+    for name in _HEAD:
+        if (source / name).is_symlink():
+            raise SetupError(Code.BACKUP_INVALID, "a link")
+        if (source / name).is_file():
+            write_whole(target / name, read_limited(source / name, _MANIFEST_LIMIT))
+
+
+def _proven(folder: Path, passphrase: str, *, unproven: bool) -> tuple[Backup, dict[str, Any]]:
+    """Return whose backup it is and its files with their hashes, from the files of its head alone."""
     manifest = dict(read_json_object(folder / MANIFEST, _MANIFEST_LIMIT, Code.BACKUP_INVALID))
     mac, files = manifest.pop("mac", None), manifest.get("files")
     old = manifest.get("format") == _UNPROVEN_FORMAT
@@ -101,38 +131,11 @@ def check(folder: Path, passphrase: str, *, unproven: bool = False) -> Backup:
         raise SetupError(Code.BACKUP_INVALID, f"{MANIFEST} was not written with the keys of this organisation")
     if old and not unproven:
         raise SetupError(Code.BACKUP_UNPROVEN, _UNPROVEN_FORMAT)
-    _check_files(folder, files)
     made_ms, org_id = manifest.get("made_ms"), Home(folder).member.identity().org_id
     if org_id != manifest.get("org_id") or not isinstance(made_ms, int):
         raise SetupError(Code.BACKUP_INVALID, MANIFEST)
-    return Backup(org_id, made_ms, str(manifest.get("generation", "")), proven=not old)
-
-
-def note_erased(home: Home, names: list[bytes]) -> None:
-    """Write down in every backup that is within reach that these cases (32 bytes each) are erased."""
-    for folder in places(home):
-        if (folder / MANIFEST).is_file():
-            with suppress(StoreError):  # a stick that is full or read-only: the home's own list has it
-                lists.note(folder / ERASED, names)
-
-
-def places(home: Home) -> list[Path]:
-    """Return where the last backups of a home were written, the newest first."""
-    try:
-        lines = home.backups.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    return [Path(line) for line in dict.fromkeys(reversed(lines)) if line][:_MOST_PLACES]
-
-
-def erased_beside(folder: Path) -> frozenset[str]:
-    """Return what the lists of this backup and of all others in the same place name. Raises StoreError."""
-    found = lists.noted(folder / ERASED)
-    with suppress(OSError):
-        for other in folder.resolve().parent.iterdir():
-            if (other / MANIFEST).is_file():
-                found |= lists.noted(other / ERASED)
-    return found
+    files.pop(ERASED, None)
+    return Backup(org_id, made_ms, str(manifest.get("generation", "")), proven=not old), files
 
 
 def home_files(home: Path) -> list[str]:
@@ -142,13 +145,18 @@ def home_files(home: Path) -> list[str]:
     return [name for name in names if name not in _STORE_FILES and name.rpartition("/")[2] not in LEFT_OUT]
 
 
-def _check_files(folder: Path, files: dict[str, Any]) -> None:
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if set(files) - {ERASED} != found - {MANIFEST, ERASED}:
+def _require_same_names(folder: Path, files: dict[str, Any]) -> None:
+    """Raise SetupError BACKUP_INVALID unless a medium has the files of the manifest and no other, and no link."""
+    found = set[str]()
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise SetupError(Code.BACKUP_INVALID, "a link")
+        if not path.is_dir():
+            found.add(path.relative_to(folder).as_posix())
+        if len(found) > len(files) + 2:
+            break
+    if found - {MANIFEST, ERASED} != set(files):
         raise SetupError(Code.BACKUP_INVALID, "files are missing or were added")
-    for path, digest in files.items():
-        if path != ERASED and sha256_of(folder / path).hex() != digest:
-            raise SetupError(Code.BACKUP_INVALID, path)
 
 
 def _copy(source: Path, target: Path) -> bytes | None:

@@ -15,9 +15,8 @@ from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import RefbusError
-from refbus.store import erased as lists
 from refbus.wire.transport import InboxKind
-from refbus_gateway import audit, backups, orders
+from refbus_gateway import audit, erasure, orders
 from refbus_gateway.audit import Decided
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements, tellings
@@ -32,9 +31,7 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     Raises RuleError KEY_DESTROYED, UncheckableError (no inspector, no key of ours in the directory), StoreError.
     """
     case.open_key()
-    names = [cases.hash_of(tx, case)]
-    lists.note(gateway.home.erased, names)
-    backups.note_erased(gateway.home, names)
+    erasure.note(gateway.home, [erasure.name_of(tx.vault, cases.hash_of(tx, case))])
     cases.order_erasure(tx, case, gateway.now_ms())
     erasing.stop_sending(tx, case)
     _order_records(gateway, tx, case)

@@ -5,7 +5,7 @@ keys/store.key                             the key that the store is sealed unde
 gateway.json                               where the broker is, what to run when something arrives
 store.db                                   the store
 store.made                                 says that there is one: an empty place is then damage, and no new home
-erased                                     ids of erased cases, kept out of backups' reach
+erased                                     names of erased cases, kept out of backups' reach
 evidence/                                  two files of the directory under one version, if there ever were
 backups                                    where the last backups were written
 sync.lock                                  held by the one process that talks to the broker
@@ -31,6 +31,8 @@ from refbus.trust.homes import Home as MemberHome
 _CONFIG_LIMIT: Final = 65_536
 MOST_EVIDENCE: Final = 64
 SETTINGS: Final = "gateway.json"
+MANIFEST: Final = "backup.json"
+"""What a folder has that is a whole backup of a home (`refbus_gateway.backups`)."""
 CLOCK: Final = frozenset({"clock.json", "clock.accepted"})
 LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "lock"}) | CLOCK
 """Files that no backup has: locks, and what this computer's clock was believed to say."""

@@ -45,14 +45,17 @@ from refbus.trust.client import is_initial_root
 from refbus.trust.loader import TrustStore
 from refbus_gateway import backups, carrying, erasure, restored
 from refbus_gateway.backups import Backup
+from refbus_gateway.erasure import Listed
 from refbus_gateway.home import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.keyring import Keyring
-from refbus_gateway.store import generation, inbox
+from refbus_gateway.store import cases, generation, inbox
 from refbus_gateway.store.engine import copy_database, missing_rows
 from refbus_gateway.store.session import Store
+from refbus_gateway.store.vault import Vault
 
 _MARK: Final = "restored.json"
 _PRESENT: Final = "present.db"
+_MOST_NAMED: Final = 20
 _FROM_BACKUP: Final = frozenset({"org.json", "root.json", _MARK, backups.ERASED, SETTINGS})
 
 
@@ -80,9 +83,7 @@ def restore(source: Path, home: Home, passphrase: str, clock: Callable[[], int],
     place = _Place(home.path, source)
     with place.alone():
         try:
-            _copy_all(source, place.draft)
-            backup = backups.check(place.draft, passphrase, unproven=unproven)
-            (place.draft / backups.MANIFEST).unlink()
+            backup = backups.take(source, place.draft, passphrase, unproven=unproven)
             return _Restoring(place, backup, passphrase, clock).run(source)
         finally:
             shutil.rmtree(place.draft, ignore_errors=True)
@@ -170,20 +171,21 @@ class _Restoring:
     def run(self, source: Path) -> Restored:
         """Make the copy what the home is to be, and let it take its place."""
         self._require_same()
-        erased = self._erased(source)
-        write_whole(self._fresh.erased, lists.encode(erased))
+        listed = self._listed(source)
+        write_whole(self._fresh.erased, lists.encode(name.hex() for name in listed.proven))
         settings = self._settings()
         if self._present is not None:
             self._keep_files(self._present)
             self._keep_directory(self._present)
-        kept = self._keep_store()
+        kept = self._keep_store(listed)
         Keyring.unlock(self._fresh, self._passphrase)
         self._fresh.member.trust_store().load(self._clock())
         append_lines(self._fresh.backups, f"{source.resolve()}\n".encode())
         before = self._place.swap()
         with suppress(StoreError):  # the backup knows it from now on, where its medium can be written
+            vault = Vault(self._key)
             lists.note(
-                source / backups.ERASED, (bytes.fromhex(line) for line in erased - lists.noted(source / "erased"))
+                source / backups.ERASED, listed.proven - erasure.foreign_list(source / backups.ERASED, vault).proven
             )
         return Restored(self._backup, self._place.home, before, kept, settings)
 
@@ -197,10 +199,12 @@ class _Restoring:
         if pinned != given and is_initial_root(pinned):
             raise SetupError(Code.BACKUP_INVALID, "the backup is pinned to another root of the federation")
 
-    def _erased(self, source: Path) -> frozenset[str]:
-        found = backups.erased_beside(source)
+    def _listed(self, source: Path) -> Listed:
+        """Return what the lists of the medium name and prove, and what the homes of this computer name."""
+        vault = Vault(self._key)
+        found = erasure.foreign_lists(source, vault)
         for path in (*(() if self._present is None else (self._present.path,)), *self._place.others()):
-            found |= lists.noted(Home(path).erased)
+            found |= erasure.own_list(Home(path).erased, vault)
         return found
 
     def _settings(self) -> Config | None:
@@ -247,7 +251,7 @@ class _Restoring:
                 if name.startswith("directory/"):
                     copy_whole(present.path / name, self._fresh.path / name)
 
-    def _keep_store(self) -> bool:
+    def _keep_store(self, listed: Listed) -> bool:
         """Choose the store, migrate it in the copy, and erase again; whether the home's own stayed.
 
         The home's stays when it is sound and has every event, case and envelope that the backup's has.
@@ -266,11 +270,24 @@ class _Restoring:
                     restored.mark(tx, self._backup.made_ms, self._clock())
             if not kept and self._present is not None:
                 self._carry_nos(copy, store)
-            erasure.again(self._fresh.erased, store, self._clock())
+            erasure.again(self._fresh, store, self._clock())
+            self._tell_unproven(store, listed)
             store.scrub()
         for name in ("", "-wal", "-shm"):
             copy.with_name(copy.name + name).unlink(missing_ok=True)
         return kept
+
+    def _tell_unproven(self, store: Store, listed: Listed) -> None:
+        """Tell a person of cases that a medium names as erased without proof, and of lists that could not be read."""
+        with store.write() as tx:
+            named = [number for number, case_hash in cases.live_hashes(tx).items() if case_hash in listed.bare]
+            if named:
+                some = ", ".join(map(str, named[:_MOST_NAMED])) + (" and others" if len(named) > _MOST_NAMED else "")
+                told = f"the list of erased cases names, without proof, case {some}: erase it if you know that it was"
+                inbox.raise_alarm(tx, Code.BACKUP_UNPROVEN, told, self._clock())
+            if listed.unread:
+                told = f"the list of erased cases in {len(listed.unread)} backups could not be read"
+                inbox.raise_alarm(tx, Code.BACKUP_INVALID, told, self._clock())
 
     def _carry_nos(self, copy: Path, store: Store) -> None:
         """Take over what people refused, as far as the home's own store can still be read; say what could not be."""
@@ -307,19 +324,6 @@ class _Restoring:
             raise
         except (RefbusError, sqlite3.Error):
             raise SetupError(code, path.name) from None
-
-
-def _copy_all(source: Path, target: Path) -> None:
-    """Copy a backup, whatever modes its medium has; a link in it is not followed. Raises SetupError, StoreError."""
-    if not source.is_dir():
-        raise SetupError(Code.FILE_UNREADABLE, source.name)
-    if not (source / backups.MANIFEST).is_file():
-        raise SetupError(Code.BACKUP_INVALID, backups.MANIFEST)
-    for path in sorted(source.rglob("*")):
-        if path.is_symlink():
-            raise SetupError(Code.BACKUP_INVALID, "a link")
-        if path.is_file():
-            copy_whole(path, target / path.relative_to(source))
 
 
 def _version(folder: Path, root: bytes, now_ms: int) -> int:

@@ -80,9 +80,9 @@ GATEWAY = {
         "Use another copy. What is here now was not changed.",
     ),
     Code.BACKUP_UNPROVEN: Explanation(
-        "the backup was made by an older version, and nothing in it proves who wrote it",
+        "the backup, or its list of erased cases, is of an older version: nothing in it proves who wrote it",
         "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
-        "command and address in it.",
+        "command and address in it. If the alarm names cases as erased: `refbus erase` those that you know were.",
     ),
     Code.BACKUP_OLDER: Explanation(
         "what is here can be opened and is newer than the copy, so the copy would only lose what came since",

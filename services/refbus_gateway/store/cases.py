@@ -89,6 +89,20 @@ def every(tx: Transaction) -> list[Case]:
     return [_case(tx, row) for row in tx.connection.execute(select(cases).order_by(cases.c.id))]
 
 
+def live_hashes(tx: Transaction) -> dict[int, bytes]:
+    """Return the keyed hash of each case that is neither erased nor being erased, whatever can be read of it."""
+    query = select(cases.c.id, cases.c.case_hash).where(cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
+    return {row.id: bytes(row.case_hash) for row in tx.connection.execute(query)}
+
+
+def without_key(tx: Transaction, number: int) -> Case:
+    """Return a case that nothing is to be read of any more; its key is not opened. Raises RuleError CASE_UNKNOWN."""
+    row = tx.connection.execute(select(cases).where(cases.c.id == number)).first()
+    if row is None:
+        raise RuleError(Code.CASE_UNKNOWN, str(number))
+    return Case(row.id, row.own, row.created_ms, row.destroyed_ms, None, row.erasing_ms)
+
+
 def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     """Return what is kept of a case. Raises RuleError KEY_DESTROYED."""
     case.require_live()
