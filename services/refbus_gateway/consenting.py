@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from refbus.core.consent import ConsentState, Decision, Evidence
+from refbus.core.directory import Directory
 from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.permit import decide, request_for
@@ -33,6 +35,17 @@ def between(tx: Transaction, case: Case, one: OrgId, other: OrgId) -> list[Kept]
     return [kept for kept in consents.of_case(tx, case) if {kept.signed.record.party, _collector(kept)} == pair]
 
 
+def weighed(kept: Kept, directory: Directory) -> Evidence:
+    """Return a record of this store as evidence.
+
+    A no was checked when it came in, and does not end with the key of its signer: a key that is revoked later takes
+    back what it permitted, and nothing that it stopped.
+    """
+    evidence = evidence_of(kept.raw, directory)
+    given = evidence.record.state is ConsentState.GIVEN
+    return evidence if given else dataclasses.replace(evidence, signature_ok=True)
+
+
 def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> Permit:
     """Return what permits `block`. Raises ConsentError with every reason; UncheckableError VIEW_STALE when only that.
 
@@ -42,9 +55,9 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     kept = between(tx, case, block.sender, block.recipient)
     subject = _subject_ref(tx, case, gateway, block)
     request = request_for(block, subject if kept else None)
-    weighed = kept or consents.of_case(tx, case)
+    records = kept or consents.of_case(tx, case)
     directory = gateway.view()
-    evidence = [evidence_of(each.raw, directory) for each in weighed]
+    evidence = [weighed(each, directory) for each in records]
     decision = decide(request, evidence, directory, gateway.rules(), gateway.now_ms())
     reasons = set(decision.reasons)
     if _is_unsigned_no(tx, case, {block.sender, block.recipient}):
@@ -56,7 +69,7 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     reasons.discard(Code.VIEW_STALE)  # what else speaks against it does so under any directory
     if reasons:
         raise ConsentError(tuple(sorted(reasons)))
-    return Permit(decision, _record_of(weighed, evidence, decision))
+    return Permit(decision, _record_of(records, evidence, decision))
 
 
 def _is_unsigned_no(tx: Transaction, case: Case, pair: set[OrgId]) -> bool:
@@ -76,8 +89,8 @@ def denied_recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
     return frozenset(OrgId(org) for org in body.get("denied_recipients", ()))
 
 
-def _record_of(weighed: list[Kept], evidence: list[Evidence], decision: Decision) -> bytes:
-    for kept, each in zip(weighed, evidence, strict=True):
+def _record_of(records: list[Kept], evidence: list[Evidence], decision: Decision) -> bytes:
+    for kept, each in zip(records, evidence, strict=True):
         record = each.record
         same = (record.consent_id, record.version) == (decision.consent_id, decision.version)
         if same and record.state is ConsentState.GIVEN:

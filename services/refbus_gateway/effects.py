@@ -23,7 +23,8 @@ from refbus_gateway.verifying import Verified
 def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> None:
     """Refuse a consent record that is not signed by one who may, or speaks of another person or other organisations.
 
-    A consent serves one case: the same one under another handle is SUBJECT_MISMATCH too.
+    A consent serves one case: the same one under another handle is SUBJECT_MISMATCH too. A withdrawal closes the
+    consent that it names, whatever else it says of the person.
 
     Raises ConsentError: BAD_SIGNATURE, SUBJECT_MISMATCH, RECIPIENT_NOT_COVERED; MalformedError.
     """
@@ -33,8 +34,10 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
     reasons = {
         Code.BAD_SIGNATURE: not evidence.authentic,
         Code.SUBJECT_MISMATCH: party is None
-        or party.subject_ref != record.subject_ref
-        or (record.state is not ConsentState.WITHDRAWN and consents.serves_another(tx, record.consent_id, case)),
+        or (
+            record.state is not ConsentState.WITHDRAWN
+            and (party.subject_ref != record.subject_ref or consents.serves_another(tx, record.consent_id, case))
+        ),
         Code.RECIPIENT_NOT_COVERED: {record.collected_by, record.party} != {block.sender, gateway.me},
     }
     found = tuple(sorted(code for code, holds in reasons.items() if holds))

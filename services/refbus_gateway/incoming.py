@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from refbus.core.course import rule_in, rule_of
-from refbus.core.ids import SubjectRef
+from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
@@ -72,7 +72,8 @@ def _mistake(
 def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
     require_present(gateway, opened)
     block = opened.opened.block
-    known_case = cases.case_of_handle(tx, block.sender, block.case_handle)
+    where = _where_a_no_counts(gateway, tx, block)
+    known_case = where or cases.case_of_handle(tx, block.sender, block.case_handle)
     if known_case is not None and not _is_open_to(known_case, block.event_type):
         return answers.after_erasure(gateway, tx, opened)
     event = verified(gateway, opened)
@@ -85,7 +86,7 @@ def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
         return False
     if referrals.event_row_id(tx, block.recipient, block.event_id) is not None:  # it would take our event's place
         raise UntrustedError(Code.EVENT_ID_REUSED, block.sender)
-    referral = _referral(gateway, tx, block)
+    referral = (where and _course_with(tx, where, block.sender)) or _referral(gateway, tx, block)
     _check_role(tx, referral, block)
     _check_consent(gateway, tx, referral, event)
     status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
@@ -101,6 +102,29 @@ def _is_open_to(case: Case, event_type: EventType) -> bool:
 
 
 _WHILE_ERASING = TECHNICAL_EVENTS | {EventType.WITHDRAWAL_ACKNOWLEDGED}
+
+
+def _where_a_no_counts(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Case | None:
+    """Return the case whose consent a withdrawal closes, when its sender names another course or case.
+
+    It counts wherever it comes: what it closes is said by the consent that it names, and by nothing else.
+    """
+    if block.event_type is not EventType.CONSENT_WITHDRAWN or block.consent_record is None:
+        return None
+    record = decode_signed(block.consent_record).record
+    if {record.collected_by, record.party} != {block.sender, gateway.me}:
+        return None
+    here = [number for number in consents.cases_of(tx, record.consent_id) if cases.is_with(tx, number, block.sender)]
+    if not here:
+        return None
+    named = cases.number_of_handle(tx, block.sender, block.case_handle)
+    fits = named == here[0] and referrals.case_number(tx, block.referral_id) in {None, named}
+    return None if fits else cases.get(tx, here[0])
+
+
+def _course_with(tx: Transaction, case: Case, org: OrgId) -> Referral | None:
+    """Return the newest course of a case with an organisation."""
+    return next((found for found in reversed(referrals.of_case(tx, case)) if found.org == org), None)
 
 
 def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:

@@ -6,7 +6,6 @@ from refbus.core.denials import Denials, note
 from refbus.core.legal_basis import BasisClaim, Circumstances, Protects, invocation_problems, review_problems
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
-from refbus.envelope.consent import evidence_of
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError
 from refbus_gateway import consenting
@@ -38,7 +37,7 @@ def _denials(gateway: Gateway, tx: Transaction, case: Case) -> Denials:
     """Return what is known here of the person's refusals."""
     known = Denials()
     for kept in consents.of_case(tx, case):
-        evidence = evidence_of(kept.raw, gateway.directory())
+        evidence = consenting.weighed(kept, gateway.directory())
         if evidence.authentic:
             known = note(known, evidence.record, evidence.signer)
     return known

@@ -15,7 +15,6 @@ from refbus.core.consent import Request
 from refbus.core.permit import decide
 from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.each import each
-from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, RuleError
 from refbus.wire.payload import categories_of
 from refbus_gateway import consenting, course
@@ -135,7 +134,8 @@ def _reasons(
         party=gateway.me,
         subject_ref=party.subject_ref,
     )
-    evidence = [evidence_of(each.raw, directory) for each in consenting.between(tx, case, block.sender, gateway.me)]
+    kept = consenting.between(tx, case, block.sender, gateway.me)
+    evidence = [consenting.weighed(each, directory) for each in kept]
     return frozenset(decide(asked, evidence, directory, gateway.policy(), gateway.now_ms()).reasons)
 
 

@@ -84,14 +84,20 @@ def newest(gateway: Gateway) -> Directory:
     return gateway.view()
 
 
-def sign_their_no(lab: Lab, gateway: Gateway, case: int, org: OrgId, version: int = MAX_VERSION) -> None:
-    """Let the recipient sign a withdrawal of its own with any number, and keep it as one that arrived."""
+def sign_their_no(
+    lab: Lab,
+    gateway: Gateway,
+    case: int,
+    org: OrgId,
+    version: int = MAX_VERSION,
+    *,
+    state: ConsentState = ConsentState.WITHDRAWN,
+) -> None:
+    """Let the recipient sign a no of its own with any number, and keep it as one that arrived."""
     with gateway.store.write() as tx:
         found = cases.get(tx, case)
         given = consenting.between(tx, found, gateway.me, org)[-1].signed.record
-        record = dataclasses.replace(
-            given, version=version, prev_hash=bytes(32), state=ConsentState.WITHDRAWN, provisions=()
-        )
+        record = dataclasses.replace(given, version=version, prev_hash=bytes(32), state=state, provisions=())
         pair = lab.pair(org)
         encoded = encode_record(record)
         signatures = pair.sign(LABEL_CONSENT, encoded)

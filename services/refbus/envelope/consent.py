@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refbus.core.consent import Evidence, SignedConsent
+from refbus.core.consent import ConsentState, Evidence, SignedConsent
 from refbus.core.directory import Directory, SigningKey
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT, Signatures, verify
@@ -14,7 +14,8 @@ def evidence_of(data: bytes, directory: Directory) -> Evidence:
     """Return what the SignedConsent in `data` says and whether its signatures hold.
 
     They hold when the signer's key in `directory` is not revoked (a stolen key can date anything back), was in its term
-    at the time of the record, and both signatures verify. Raises MalformedError for bytes that are no record.
+    at the time of the record, and both signatures verify. A no needs no term: it may be signed with a newer key than
+    the person's organisation had when it was said. Raises MalformedError for bytes that are no record.
     """
     signed = decode_signed(data)
     return Evidence(
@@ -31,7 +32,9 @@ def _key(signed: SignedConsent, directory: Directory) -> SigningKey | None:
 
 
 def _holds(signed: SignedConsent, key: SigningKey | None) -> bool:
-    if key is None or not key.usable_at(signed.record.event_time_ms):
+    if key is None or key.compromised_since_ms is not None:
+        return False
+    if signed.record.state is ConsentState.GIVEN and not key.usable_at(signed.record.event_time_ms):
         return False
     try:
         verify(key, LABEL_CONSENT, signed.record_bytes, Signatures(signed.ed25519, signed.mldsa65))

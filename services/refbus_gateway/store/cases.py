@@ -160,7 +160,7 @@ def add_counterpart(tx: Transaction, case: Case, org: OrgId, handle: CaseHandle,
     handle_hash = tx.vault.hash("handle", org.encode(), handle)
     row = insert(counterparts).values(
         case_id=case.id,
-        org_hash=tx.vault.hash("org", str(case.id).encode(), org.encode()),
+        org_hash=_org_hash(tx, case.id, org),
         handle_hash=handle_hash,
         body=case.open_key().seal(b"counterpart/" + handle_hash, join(org.encode(), handle, subject)),
     )
@@ -176,9 +176,24 @@ def counterparts_of(tx: Transaction, case: Case) -> list[Counterpart]:
 
 def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | None:
     """Return the case that `org` and this organisation know under `handle`; an erased case has no key."""
-    wanted = tx.vault.hash("handle", org.encode(), handle)
-    found = tx.connection.execute(select(counterparts.c.case_id).where(counterparts.c.handle_hash == wanted)).scalar()
+    found = number_of_handle(tx, org, handle)
     return None if found is None else get(tx, found)
+
+
+def number_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> int | None:
+    """Return the number of the case that `org` and this organisation know under `handle`, whatever became of it."""
+    wanted = tx.vault.hash("handle", org.encode(), handle)
+    return tx.connection.execute(select(counterparts.c.case_id).where(counterparts.c.handle_hash == wanted)).scalar()
+
+
+def is_with(tx: Transaction, number: int, org: OrgId) -> bool:
+    """Whether a case was talked about with `org`, whatever became of it."""
+    theirs = (counterparts.c.case_id == number, counterparts.c.org_hash == _org_hash(tx, number, org))
+    return tx.connection.execute(select(counterparts.c.id).where(*theirs)).first() is not None
+
+
+def _org_hash(tx: Transaction, number: int, org: OrgId) -> bytes:
+    return tx.vault.hash("org", str(number).encode(), org.encode())
 
 
 def _case(tx: Transaction, row: Row[Any]) -> Case:

@@ -86,6 +86,13 @@ def _kept(case: Case, row: Row[Any]) -> Kept:
     return Kept(row.id, raw, decode_signed(raw))
 
 
+def cases_of(tx: Transaction, consent_id: ConsentId) -> list[int]:
+    """Return the numbers of the cases of which a record of this consent is kept, erased ones too, oldest first."""
+    same = consents.c.consent_hash == tx.vault.hash("consent", consent_id)
+    query = select(consents.c.case_id).where(same).group_by(consents.c.case_id).order_by(func.min(consents.c.id))
+    return list(tx.connection.execute(query).scalars())
+
+
 def serves_another(tx: Transaction, consent_id: ConsentId, case: Case) -> bool:
     """Return whether a record of this consent is kept of another case, erased or not."""
     same = consents.c.consent_hash == tx.vault.hash("consent", consent_id)

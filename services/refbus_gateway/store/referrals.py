@@ -80,6 +80,12 @@ def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
     return None if row is None else _referral(tx, row)
 
 
+def case_number(tx: Transaction, referral_id: ReferralId) -> int | None:
+    """Return the number of the case of the referral with this id, whatever became of it; None when there is none."""
+    wanted = tx.vault.hash("referral", referral_id)
+    return tx.connection.execute(select(referrals.c.case_id).where(referrals.c.referral_hash == wanted)).scalar()
+
+
 def get(tx: Transaction, number: int) -> Referral:
     """Return the referral with this local number. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED."""
     row = tx.connection.execute(select(referrals).where(referrals.c.id == number)).first()

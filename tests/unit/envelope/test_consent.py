@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from refbus.core.consent import ConsentState
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_ENVELOPE
@@ -73,6 +74,16 @@ def test_the_key_must_have_been_in_its_term_when_the_record_was_made() -> None:
     assert not evidence_of(SIGNED, _key(not_after_ms=made_ms).directory).signature_ok
     assert not evidence_of(SIGNED, _key(not_before_ms=made_ms + 1).directory).signature_ok
     assert not evidence_of(SIGNED, _key(compromised_since_ms=made_ms + DAY_MS).directory).signature_ok
+
+
+@pytest.mark.parametrize("state", [ConsentState.REFUSED, ConsentState.WITHDRAWN])
+def test_a_no_holds_under_a_key_that_is_newer_than_what_was_said(state: ConsentState) -> None:
+    """Its key was changed between the word and the signature: a no needs no term, only that nobody stole the key."""
+    made_ms = RECORD.event_time_ms
+    signed = signed_bytes(FED, dataclasses.replace(RECORD, state=state, provisions=()))
+    assert evidence_of(signed, _key(not_before_ms=made_ms + DAY_MS).directory).authentic
+    assert evidence_of(signed, _key(not_after_ms=made_ms).directory).authentic
+    assert not evidence_of(signed, _key(compromised_since_ms=made_ms + DAY_MS).directory).authentic
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", SIGNED[:-1], SIGNED + b"\0"])

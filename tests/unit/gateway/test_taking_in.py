@@ -14,20 +14,22 @@ from sqlalchemy.exc import IntegrityError
 from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
-from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId, ReferralId
+from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId, ReferralId, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.referral import State
 from refbus.core.vocabulary import DataCategory, EventType
+from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.trust import changes
+from refbus.wire.consent import decode_signed, encode_record
 from refbus.wire.payload import decode_payload, encode_payload
 from refbus.wire.transport import InboxKind, InboxRecord, NoticeKind, NoticeOutcome
-from refbus_gateway import acting, answers, incoming, intake, notices, sending, verifying
+from refbus_gateway import acting, answers, demanding, incoming, intake, notices, sending, verifying, withdrawals
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
-from refbus_gateway.store import inbox, outbox, referrals, statements
+from refbus_gateway.store import cases, inbox, outbox, referrals, statements
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import inbox_seen
 from refbus_gateway.views import Hop
@@ -571,3 +573,65 @@ def test_a_consent_is_no_consent_for_a_second_case(pair: Pair) -> None:
     assert taken(pair, raw) == Code.SUBJECT_MISMATCH
     with pair.uz.store.read() as tx:
         assert referrals.find(tx, ids["referral_id"]) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"referral_id": ReferralId(b"r" * 16)},
+        {"case_handle": CaseHandle(b"h" * 32)},
+        {"referral_id": ReferralId(b"r" * 16), "case_handle": CaseHandle(b"h" * 32)},
+        {"referral_id": "another", "case_handle": "another"},
+        {"subject": "other"},
+    ],
+    ids=["course", "case", "both", "another case", "person"],
+)
+def test_a_withdrawal_counts_wherever_it_comes(own: Pair, named: dict[str, Any]) -> None:
+    """Whatever else it names: the consent that it closes permits nothing here any more, and a person is asked."""
+    case, number = sent(own.kz)
+    _, other = sent(own.kz, case_file(about="Fictional: another"))
+    own.exchange()
+    block, payload = the_withdrawal(own, case, number, named.get("subject"))
+    if named.get("referral_id") == "another":
+        beside, _ = block_and_payload(own.kz, other)
+        named = {"referral_id": beside.referral_id, "case_handle": beside.case_handle}
+    block = dataclasses.replace(block, **{name: value for name, value in named.items() if name != "subject"})
+    event_type, said = decode_payload(payload)
+    assert taken(own, forged(own, block, encode_payload(event_type, {**said, "referral_id": block.referral_id}))) == ""
+    opened = open_at(own.uz, number_of(own.uz, id_of(own.kz, number)))
+    assert Code.WITHDRAWN in opened.events[0].hidden
+    assert opened.withdrawn
+    assert not open_at(own.uz, number_of(own.uz, id_of(own.kz, other))).events[0].hidden
+
+
+def test_a_withdrawal_for_an_erased_case_is_answered_wherever_it_comes(own: Pair) -> None:
+    """It makes no new case of a person of whom nothing is left here."""
+    case, number = sent(own.kz)
+    own.exchange()
+    with own.uz.store.read() as tx:
+        found = referrals.find(tx, ReferralId(id_of(own.kz, number)))
+        assert found is not None
+    demanding.erase(own.uz, found.case_id)
+    block, payload = the_withdrawal(own, case, number)
+    elsewhere = dataclasses.replace(block, referral_id=ReferralId(b"r" * 16), case_handle=CaseHandle(b"h" * 32))
+    event_type, said = decode_payload(payload)
+    raw = forged(own, elsewhere, encode_payload(event_type, {**said, "referral_id": elsewhere.referral_id}))
+    assert taken(own, raw) == ""
+    with own.uz.store.read() as tx:
+        assert [each.id for each in cases.every(tx)] == [found.case_id]
+
+
+def the_withdrawal(pair: Pair, case: int, number: int, subject: str | None = None) -> tuple[RoutingBlock, bytes]:
+    """Withdraw at the agency; return what is queued about it, of another person if `subject` is given."""
+    withdraw_all(pair.kz, case)
+    with pair.kz.store.read() as tx:
+        events = referrals.events_of(tx, referrals.get(tx, number))
+    event = next(each for each in events if each.block.event_type is EventType.CONSENT_WITHDRAWN)
+    if subject is None:
+        return event.block, event.payload
+    before = decode_signed(event.block.consent_record or b"").record
+    record = dataclasses.replace(before, subject_ref=SubjectRef(b"s" * 32))
+    signed = withdrawals.sign(pair.kz, record)
+    event_type, said = decode_payload(event.payload)
+    payload = encode_payload(event_type, {**said, "record_sha256": sha256(encode_record(record))})
+    return dataclasses.replace(event.block, consent_record=signed), payload

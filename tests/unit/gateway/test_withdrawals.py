@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from refbus.core.consent import MAX_VERSION, ConsentRecord, ConsentState, SignedConsent
-from refbus.core.directory import OrgStatus
+from refbus.core.directory import Organisation, OrgStatus
 from refbus.core.ids import ConsentId, OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import LABEL_CONSENT
@@ -336,6 +336,22 @@ def test_erasure_is_ordered_even_when_nothing_can_be_signed(world: World, kz: Ga
     with kz.store.read() as tx:
         assert not cases.has_content(tx, cases.get(tx, case))
     assert told(kz, case) == {SHELTER: 1, OTHER: 1, THIRD: 1}
+
+
+@pytest.mark.parametrize("state", [ConsentState.WITHDRAWN, ConsentState.REFUSED])
+def test_a_no_outlives_the_key_that_signed_it(world: World, kz: Gateway, state: ConsentState) -> None:
+    """The recipient signed the person's no, and its key was revoked since: nothing goes there all the same."""
+    case = three(world, kz)
+    sign_their_no(world.lab, kz, case, OTHER, 2, state=state)
+    assert state in refuses(kz, case, OTHER)
+    with seen(kz, {OTHER: key_stolen}):
+        assert state in refuses(kz, case, OTHER)
+
+
+def key_stolen(member: Organisation) -> Organisation:
+    """Return a member whose signing keys were revoked."""
+    keys = (dataclasses.replace(key, compromised_since_ms=key.not_before_ms) for key in member.signing_keys)
+    return dataclasses.replace(member, signing_keys=tuple(keys))
 
 
 def _with_version(record: ConsentRecord, version: int, **changes: Any) -> ConsentRecord:
