@@ -116,3 +116,13 @@ def _makes_a_file(call: ast.Call) -> bool:
     modes = {each.strip("'") for each in texts if each.startswith("'")}
     opens = name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in modes)
     return name in _MAKES_FILES or opens or any("O_CREAT" in each for each in texts)
+
+
+def test_an_office_weighs_kept_records_in_one_place() -> None:
+    """Only what has just arrived is judged by the keys of today; what is kept goes through consenting.weighed."""
+    places = {
+        path.name
+        for path in MODULES
+        if path.is_relative_to(ROOT / "services/refbus_gateway") and "evidence_of(" in path.read_text(encoding="utf-8")
+    }
+    assert places == {"consenting.py", "effects.py", "consent_effects.py"}

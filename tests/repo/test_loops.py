@@ -20,7 +20,16 @@ SENDS = frozenset({"send", "produce", "renew", "answer", "sign", "seal", "publis
 """Acts for each element towards somebody."""
 READS = frozenset(
     {
-        *("parse", "decode", "decode_record", "decode_signed", "decode_block", "decode_referral", "evidence_of"),
+        *(
+            "parse",
+            "decode",
+            "decode_record",
+            "decode_signed",
+            "decode_block",
+            "decode_referral",
+            "evidence_of",
+            "weighed",
+        ),
         *("open_routing", "open_content", "take_in", "take", "add_file", "receive", "verify", "parse_policy"),
         *("load_member", "read_export", "look_up", "advance", "word", "settle"),
         *("events_of", "referral_line", "erase_by", "newest", "body_of", "report", "view_of"),
