@@ -7,7 +7,6 @@ cosignature leaves. What convicts a log is kept in `evidence/` for people.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, UntrustedError
 from refbus.files import write_whole
+from refbus.node.turns import Turns
 from refbus.store.engine import Database
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.checkpoint import Checkpoint
@@ -49,25 +49,6 @@ EACH_S = 1.0
 """Cosignatures of one log at once, and then one each second: a log asks for one when it has grown, and each hour."""
 
 
-class Pace:
-    """A bucket of turns for each name: `burst` at once, and one more each `each_s` seconds of a steady clock."""
-
-    def __init__(self, burst: int, each_s: float) -> None:
-        self._burst = burst
-        self._each_s = each_s
-        self._turns: dict[str, tuple[float, float]] = {}
-        self._lock = threading.Lock()
-
-    def lets_go(self, name: str, now_s: float) -> bool:
-        """Take a turn; False when there is none now. Names are few: logs that the directory lists."""
-        with self._lock:
-            turns, since_s = self._turns.get(name, (float(self._burst), now_s))
-            turns = min(float(self._burst), turns + (now_s - since_s) / self._each_s)
-            goes = turns >= 1.0
-            self._turns[name] = (turns - 1.0 if goes else turns, now_s)
-            return goes
-
-
 @dataclass(frozen=True, slots=True)
 class Cosigned:
     """A checkpoint with the cosignatures of this witness, which are `lines`."""
@@ -88,7 +69,7 @@ class Witness:
     now_ms: Callable[[], int]
     told: Told = lambda _result, _code: None
     steady_s: Callable[[], float] = time.monotonic
-    _pace: Pace = field(default_factory=lambda: Pace(BURST, EACH_S))
+    _turns: Turns = field(default_factory=lambda: Turns(BURST, EACH_S))
 
     def add_checkpoint(self, request: AddCheckpoint) -> Cosigned:
         """Cosign the checkpoint of `request`. Raises as `refbus.tlog.witness.check`, StoreError."""
@@ -118,7 +99,7 @@ class Witness:
         if said is not None:
             return said
         self._check(request, row, keys)  # what is refused takes no lock and writes nothing
-        if not self._pace.lets_go(request.origin, self.steady_s()):
+        if not self._turns.lets_go(request.origin, self.steady_s()):
             raise UntrustedError(Code.TOO_MANY_REQUESTS, "a log that asks for too many cosignatures")
         with self.database.writing() as connection:
             checkpoint = self._check(request, _row_of(connection, request.origin), keys)

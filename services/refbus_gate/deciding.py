@@ -12,11 +12,26 @@ from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage
 from refbus.audit.record import is_evidence
+from refbus.core.consent import ConsentState
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
 from refbus.core.message import is_urgent
 from refbus.core.passage import event_identity
-from refbus.core.verdicts import Duplicate, Forward, Hold, Missing, Point, Quarantine, Refuse, Verdict
+from refbus.core.routing_rules import STOP_ORDERS
+from refbus.core.verdicts import (
+    Duplicate,
+    Effect,
+    Forward,
+    Hold,
+    MarkWithdrawn,
+    Missing,
+    NoteAnswer,
+    Point,
+    Quarantine,
+    RecordConsent,
+    Refuse,
+    Verdict,
+)
 from refbus.errors import Code
 from refbus.store.node import NodeStore
 from refbus.store.rows import Dropped, HoldRow, Kept, RecordRow
@@ -84,10 +99,16 @@ class Decider:
     repeats: Repeats
 
     def take(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
-        """Account for a new record within what its sender may have waiting."""
+        """Account for a new record within what its sender may have waiting, and have refused."""
+        repeat = self.view.decided(opened) if isinstance(verdict, Duplicate) else None
         bounded = self.room.bounded(verdict, opened)
-        if bounded is None:
+        if repeat is not None:
+            self._answer_again(opened, verdict, decision_id, repeat)
+        elif bounded is None or self._floods(opened, bounded):
             self._drop(opened, verdict)
+        elif opened.hop is not None and isinstance(bounded, Forward):
+            self.work.changes.counted[opened.record.topic, bounded.outcome] += 1
+            self.side.forward(opened, bounded)
         else:
             self.settle(opened, bounded, decision_id)
 
@@ -95,20 +116,37 @@ class Decider:
         """Account for a record: a new one, or, with `before`, one that was decided again."""
         for effect in verdict.effects:
             self.view.apply(effect)
-        repeat = self.view.decided(opened) if isinstance(verdict, Duplicate) and before is None else None
-        answer = self._answer(opened, verdict) if repeat is None else repeat.answer
+        answer = self._answer(opened, verdict)
         self._account(opened, verdict, decision_id, answer, before)
         stated = nothing_stated
         if opened.hop is None and opened.notice is None:
             stated = self._audit(opened, verdict, decision_id)
         self._cause(opened, verdict, decision_id)
-        heard = repeat is not None and not self.repeats.may_answer(repeat.decision_id)
-        if answer.told is not None and not heard:
-            told_of = decision_id if repeat is None else repeat.decision_id
-            told = nothing_stated if repeat else stated
-            self.side.tell(Said.of(answer, answer.told, told_of), told, again=repeat is not None)
+        if answer.told is not None:
+            self.side.tell(Said.of(answer, answer.told, decision_id), stated, again=False)
         if answer.hop:
             self.side.confirm(answer)
+
+    def _answer_again(self, opened: Opened, verdict: Verdict, decision_id: bytes, before: Decided) -> None:
+        """Count a repeat, and answer it as the first time unless that was done often enough."""
+        self.work.changes.counted[opened.record.topic, verdict.outcome] += 1
+        if not self.repeats.may_answer(before.decision_id):
+            return
+        if self.repeats.may_log():
+            self._audit(opened, verdict, decision_id)
+        answer = before.answer
+        if answer.told is not None:
+            self.side.tell(Said.of(answer, answer.told, before.decision_id), nothing_stated, again=True)
+        if answer.hop:
+            self.side.confirm(answer)
+
+    def _floods(self, opened: Opened, verdict: Verdict) -> bool:
+        """Whether a sender had so much refused that this refusal is counted only. Never an order to stop."""
+        block = opened.block
+        refused = isinstance(verdict, Refuse) or (isinstance(verdict, Duplicate) and bool(verdict.codes))
+        if block is None or not refused or block.event_type in STOP_ORDERS:
+            return False
+        return not self.repeats.may_refuse(block.sender)
 
     def _cause(self, opened: Opened, verdict: Verdict, decision_id: bytes) -> None:
         match verdict:
@@ -145,10 +183,11 @@ class Decider:
 
         Only what leaves this country is found by its envelope: whoever sends it back over a border changes nothing.
         """
-        repeat = isinstance(verdict, Duplicate) or opened.hop is not None
+        repeat = (isinstance(verdict, Duplicate) and not verdict.codes) or opened.hop is not None
+        reused = isinstance(verdict, Duplicate)
         block, view = opened.block, self.view
         here = self.batch.point is Point.EGRESS
-        envelope_sha256 = opened.envelope_sha256 if here and not repeat else None
+        envelope_sha256 = opened.envelope_sha256 if here and not repeat and not reused else None
         row = RecordRow(
             topic=opened.record.topic,
             offset=opened.record.offset,
@@ -158,7 +197,7 @@ class Decider:
             record_key=None if repeat else view.record_key(opened.sha256),
             signed_key=None if repeat or opened.presented is None else view.signed_key(opened.presented.signed_sha256),
             envelope_key=None if envelope_sha256 is None else view.key(ENVELOPE, envelope_sha256),
-            event_key=None if repeat or block is None else view.event_key(block.sender, block.event_id),
+            event_key=None if repeat or reused or block is None else view.event_key(block.sender, block.event_id),
             at_ms=self.batch.now_ms,
             keep_until_ms=self.batch.now_ms + KEEP_RECORD_MS,
             answer=None if repeat else answer.encode(),
@@ -225,10 +264,13 @@ class Decider:
         self.hold(opened, verdict.codes[0], verdict.deadline_ms, verdict.missing, case_key)
 
     def _drop(self, opened: Opened, verdict: Verdict) -> None:
-        """Count a record that nobody can be told of and for which there is no room.
+        """Count a record for which there is no room: nobody can be told of it, or its sender was told too much.
 
-        An honest one comes again, and is decided then: nothing of it is remembered.
+        An honest one comes again, and is decided then: nothing of it is remembered but a no that is in it.
         """
+        for effect in verdict.effects:
+            if _says_no(effect):
+                self.view.apply(effect)
         outcome = Quarantine.outcome if isinstance(verdict, Hold) else verdict.outcome
         record = opened.record
         self.work.changes.dropped.append(Dropped(record.topic, record.offset, outcome, len(record.value)))
@@ -250,3 +292,10 @@ class Decider:
         stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), shown)
         family = "refused" if isinstance(verdict, Refuse) else "quarantine"
         self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)
+
+
+def _says_no(effect: Effect) -> bool:
+    """Whether an effect must be remembered, whoever writes how much: it stops something."""
+    if isinstance(effect, RecordConsent):
+        return effect.evidence.record.state is not ConsentState.GIVEN
+    return isinstance(effect, (MarkWithdrawn, NoteAnswer))

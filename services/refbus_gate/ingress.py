@@ -112,7 +112,7 @@ class Ingress:
     def _across(self, hop: HopReceipt) -> None:
         """Tell the sender, once, what the other country's gate has signed for, with that signature."""
         sent, first = self.view.sent(hop.envelope_sha256), self.view.taken(hop.envelope_sha256)
-        if sent is None or not (first or hop.outcome is HopOutcome.QUARANTINED):  # put aside after it was held
+        if sent is None or not (first or self._put_aside(hop)):
             return
         batch, answer = self.batch, sent.answer
         public = None if answer.told is None else public_key_of(batch.directories.latest, answer.told, batch.now_ms)
@@ -126,6 +126,13 @@ class Ingress:
             receipt=hop.encode(),
         )
         self.work.to_inbox(answer.told, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+
+    def _put_aside(self, hop: HopReceipt) -> bool:
+        """Whether it was put aside after it was held, and its sender was not told so often that it is enough."""
+        if hop.outcome is not HopOutcome.QUARANTINED or self.view.relayed(hop.envelope_sha256) >= MOST_RELAYED:
+            return False
+        self.view.note_relayed(hop.envelope_sha256)
+        return True
 
     def _to_origin(self, make: Callable[[], bytes]) -> None:
         topic = border(self.batch.origin, self.batch.keys.country)

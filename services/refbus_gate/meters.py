@@ -47,9 +47,12 @@ class Meters:
         """Count what one transaction decided."""
         direction, metrics = Direction(point), self._metrics
         metrics.observe(metric.STORE_COMMIT_SECONDS, took.commit_s)
-        if changes.records:
+        decided = len(changes.records) + changes.counted.total()
+        if decided:
             metrics.observe(metric.GATE_BATCH_SECONDS, took.batch_s, direction=direction)
-            metrics.observe(metric.GATE_BATCH_RECORDS, len(changes.records), direction=direction)
+            metrics.observe(metric.GATE_BATCH_RECORDS, decided, direction=direction)
+        for (_, outcome), number in changes.counted.items():
+            metrics.count(metric.GATE_DECISIONS, number, direction=direction, outcome=Outcome(outcome))
         for row in (*changes.records, *changes.moved):
             metrics.count(metric.GATE_DECISIONS, direction=direction, outcome=Outcome(row.outcome))
         for code in changes.refusals:

@@ -99,14 +99,14 @@ class View:
             if each.presented is not None and each.presented.consent is not None
         }
         names |= {(DENIAL, self.key(DENIAL, subject)) for each in opened for subject in _subjects(each)}
-        names |= {(RELAYED, self.key(RELAYED, each.notice.envelope_sha256)) for each in opened if each.notice}
+        about = [said.envelope_sha256 for each in opened for said in (each.notice, each.hop) if said is not None]
+        names |= {(RELAYED, self.key(RELAYED, sha256)) for sha256 in about}
         self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
         self._held = read_held_cases(connection, [self.held_key(block.case_handle, block.sender) for block in blocks])
         records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
         signed_keys = [self.signed_key(each.presented.signed_sha256) for each in opened if each.presented is not None]
         signed = read_records(connection, store, "signed_key", signed_keys)
         self._decided = {key: _decided(row) for key, row in {**records, **signed}.items()}
-        about = [said.envelope_sha256 for each in opened for said in (each.notice, each.hop) if said is not None]
         sent = read_records(connection, store, "envelope_key", [self.key(ENVELOPE, sha256) for sha256 in about])
         self._sent = {key: _decided(row) for key, row in sent.items()}
         self._awaited = outgoing.awaited(connection, self._sent)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from refbus.core.passage import Outcome
 from refbus.store.tables import hold, position, quarantine, record, tally
@@ -43,6 +43,14 @@ def balance(connection: Connection) -> Balance:
         for topic, outcome, records in connection.execute(query):
             accounted[topic, Outcome(outcome)] += records
     return Balance(received, dict(accounted))
+
+
+def count(connection: Connection, topic: str, outcome: str, records: int) -> None:
+    """Count records that have no row: they were forgotten, were dropped, or are told from nothing that came before."""
+    this = (tally.c.topic == topic) & (tally.c.outcome == outcome)
+    changed = connection.execute(update(tally).where(this).values(records=tally.c.records + records))
+    if changed.rowcount == 0:
+        connection.execute(insert(tally).values(topic=topic, outcome=outcome, records=records))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from refbus.errors import Code, StoreError
 from refbus.store import delivered, entries_of_cases, holds, outgoing
+from refbus.store.accounting import count
 from refbus.store.engine import Database
 from refbus.store.node import NodeStore, put_setting
 from refbus.store.places import answer_place, deadline_place, fact_place, record_place
@@ -120,6 +121,8 @@ def _write_records(connection: Connection, store: NodeStore, changes: Changes) -
     _ADD_RECORD.many(connection, [_record(store, row) for row in changes.records])
     moved = [{**_record(store, row), **_place(row.topic, row.offset)} for row in changes.moved]
     _MOVE_RECORD.many(connection, moved)
+    for (topic, outcome), records in changes.counted.items():
+        count(connection, topic, outcome, records)
 
 
 def _write_facts(connection: Connection, store: NodeStore, changes: Changes) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
+from refbus.store.accounting import count
 from refbus.store.node import NodeStore
 from refbus.store.places import record_place
 from refbus.store.prepared import AnyOf, Prepared
 from refbus.store.rows import Dropped, HoldRow, Taken, Waits
-from refbus.store.tables import dropped, hold, quarantine, tally
+from refbus.store.tables import dropped, hold, quarantine
 
 HOUR_MS = 3_600_000
 _earlier = hold.alias("earlier")
@@ -91,7 +92,7 @@ def drop(connection: Connection, records: Iterable[Dropped], now_ms: int) -> Non
     """Count records for which there was no room: in the account, and as a range of offsets for each topic and hour."""
     for each in records:
         _add_to_range(connection, each, now_ms // HOUR_MS)
-        _add_to_tally(connection, each)
+        count(connection, each.topic, each.outcome, 1)
 
 
 def _add_to_range(connection: Connection, each: Dropped, hour: int) -> None:
@@ -100,12 +101,6 @@ def _add_to_range(connection: Connection, each: Dropped, hour: int) -> None:
     if connection.execute(update(dropped).where(*this).values(**grown)).rowcount == 0:
         ends = {"first_offset": each.offset, "last_offset": each.offset}
         connection.execute(insert(dropped).values(topic=each.topic, hour=hour, records=1, size=each.size, **ends))
-
-
-def _add_to_tally(connection: Connection, each: Dropped) -> None:
-    this = (tally.c.topic == each.topic, tally.c.outcome == each.outcome)
-    if connection.execute(update(tally).where(*this).values(records=tally.c.records + 1)).rowcount == 0:
-        connection.execute(insert(tally).values(topic=each.topic, outcome=each.outcome, records=1))
 
 
 def hold_values(store: NodeStore, row: HoldRow, now_ms: int) -> dict[str, object]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, func, select
 
+from refbus.store.accounting import count
 from refbus.store.prepared import Prepared
-from refbus.store.tables import deadline, fact, hold, quarantine, record, tally
+from refbus.store.tables import deadline, fact, hold, quarantine, record
 
 SHARE: Final = 20
 """One run deletes at most one row of so many of a table."""
@@ -50,7 +51,7 @@ def _records(connection: Connection, now_ms: int, most: int) -> int:
     old = select(record.c.topic, record.c.offset, record.c.outcome).where(record.c.keep_until_ms <= now_ms, ~waits)
     rows = connection.execute(old.order_by(record.c.keep_until_ms).limit(most)).all()
     for (topic, outcome), records in Counter((row.topic, row.outcome) for row in rows).items():
-        _add(connection, topic, outcome, records)
+        count(connection, topic, outcome, records)
     places = [{"its_topic": row.topic, "its_offset": row.offset} for row in rows]
     for prepared in (_DROP_KEPT, _DROP_RECORD):
         prepared.many(connection, places)
@@ -66,10 +67,3 @@ def _rows(connection: Connection, until: Column[int], key: tuple[Column[Any], ..
         values = [{f"its_{name}": value for name, value in zip(names, row, strict=True)} for row in rows]
         connection.execute(delete(until.table).where(*this), values)
     return len(rows)
-
-
-def _add(connection: Connection, topic: str, outcome: str, records: int) -> None:
-    this = (tally.c.topic == topic) & (tally.c.outcome == outcome)
-    changed = connection.execute(update(tally).where(this).values(records=tally.c.records + records))
-    if changed.rowcount == 0:
-        connection.execute(insert(tally).values(topic=topic, outcome=outcome, records=records))

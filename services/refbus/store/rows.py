@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from refbus.store.outgoing import Outgoing
@@ -145,6 +146,7 @@ class Changes:
     position: Position | None = None
     records: list[RecordRow] = field(default_factory=list)  # new
     moved: list[RecordRow] = field(default_factory=list)  # decided again
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)  # (topic, outcome): records without a row
     facts: dict[tuple[str, bytes], Fact] = field(default_factory=dict)
     held: list[HoldRow] = field(default_factory=list)
     released: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): neither held nor kept any more

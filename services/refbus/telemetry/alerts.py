@@ -154,7 +154,7 @@ ALERTS: tuple[Alert, ...] = (
         "> 0",
         0,
         Severity.PAGE,
-        "Records that nobody has signed came in such numbers that they are no longer kept. See which topic.",
+        "Records that nobody signed, or that were refused, came in such numbers that they are only counted. See where.",
         increase="1h",
     ),
     Alert(

@@ -162,7 +162,7 @@ GATE_DROPPED = Metric(
     "refbus_gate_dropped_total",
     Kind.COUNTER,
     _GATE,
-    "Records that nobody could be told of and for which there was no room: counted by range of offsets, not kept.",
+    "Records of nobody that is verified, or of a sender that had too much refused: counted by range of offsets.",
     {"direction": Direction},
 )
 GATE_UNKEPT = Metric(

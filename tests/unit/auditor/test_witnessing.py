@@ -113,7 +113,7 @@ def test_one_log_that_asks_without_end_is_slowed_down(world: Auditors) -> None:
     """So many cosignatures at once and one each second; what others send in its name takes no turn of it."""
     node = world.nodes["uz"]
     now_s = [0.0]
-    witness = replace(node.core.witness, steady_s=lambda: now_s[0], _pace=module.Pace(3, 1.0))
+    witness = replace(node.core.witness, steady_s=lambda: now_s[0], _turns=module.Turns(3, 1.0))
     stranger = request(0, 5, signer=log_secret(auditor("kg")).log_key(KZ_NAME))
     for _ in range(10):
         with pytest.raises(RefbusError):

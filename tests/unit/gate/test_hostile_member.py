@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+from sqlalchemy import func, select
+
 from refbus.core.consent import ConsentState, Withdrawal
 from refbus.core.consent_chain import MOST_MARKS
 from refbus.core.denials import denies
 from refbus.core.ids import ConsentId
+from refbus.core.passage import Outcome
 from refbus.core.verdicts import MarkWithdrawn, NoteAnswer, Point
 from refbus.core.vocabulary import DataCategory, EventType
+from refbus.crypto.framing import sha256
+from refbus.store.reads import read_facts
+from refbus.store.tables import record
 from refbus.wire.consent import encode_record
-from refbus.wire.transport import NoticeOutcome
+from refbus.wire.transport import HopOutcome, NoticeOutcome
+from refbus_gate import repeats as module
+from refbus_gate.ingress import MOST_RELAYED
+from refbus_gate.receipts import hop_receipt
 from refbus_gate.remembered import decode_denials, encode_denials
 from refbus_gate.repeats import FREE, PAUSE_MS, Repeats
-from refbus_gate.view import View
-from support.consents import consent_record, withdrawn
+from refbus_gate.view import DENIAL, View
+from support.consents import consent_record, signed_bytes, withdrawn
 from support.directories import HOUR_MS, agency, ngo, second_ngo
 from support.envelopes import fixed
-from support.gates import World
+from support.gates import Node, World
 
 
 def test_nobody_holds_up_the_events_of_others_in_a_case(world: World) -> None:
@@ -107,6 +117,110 @@ def test_nobody_fills_the_inbox_of_a_sender_by_repeating_its_events(world: World
     world.settle()
     assert len(world.inbox(agency("kz"))) == before + FREE
     assert set(world.nodes["kz"].balance().difference.values()) == {0}
+
+
+def test_repeats_and_receipts_are_counted_and_leave_no_rows(world: World) -> None:
+    """A hundred repeats of an event, at each gate, and of a hop receipt: no row more, few entries, few answers."""
+    kz, uz = world.nodes["kz"], world.nodes["uz"]
+    raw = world.event("one")
+    world.outbox("kz", raw)
+    world.settle()
+    passed, receipt = uz.bus.records("uz.border.kz")[-1].value, kz.bus.records("kz.border.uz")[-1].value
+    before = [(rows(node), len(world.audit(node.country)), len(sent(node))) for node in (kz, uz)]
+    for _ in range(100):
+        world.outbox("kz", raw)
+        uz.bus.put("uz.border.kz", passed)
+        kz.bus.put("kz.border.uz", receipt)
+    world.settle()
+    for node, (records, entries, answers) in zip((kz, uz), before, strict=True):
+        assert rows(node) == records
+        assert len(world.audit(node.country)) == entries + FREE
+        assert len(sent(node)) <= answers + 100 + FREE  # the hundred that the test wrote
+        assert set(node.balance().difference.values()) == {0}
+    assert kz.balance().total(Outcome.DUPLICATE) == uz.balance().total(Outcome.DUPLICATE) == 100
+    world.outbox("kz", world.withdrawal("one"))
+    world.settle()
+    assert len(world.events(ngo("uz"))) == 2
+
+
+def test_repeats_of_many_records_leave_few_audit_entries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit log has a bound for all repeats together; every one is counted and the first of each answered."""
+    kz = world.nodes["kz"]
+    monkeypatch.setattr(module, "LOGGED", (3, 30.0))
+    kz.restart()
+    raws = [world.event(f"event {number}") for number in range(6)]
+    for raw in (*raws, *raws):
+        world.outbox("kz", raw)
+    world.settle()
+    assert len(world.audit("kz")) == 6 + 3
+    assert len(world.notices(agency("kz"))) == 12
+
+
+def test_the_same_bytes_under_a_used_id_are_known_again(world: World) -> None:
+    """Another event under an id that is taken is a row, an entry and a notice once; repeated it is a repeat."""
+    world.outbox("kz", world.event("one"))
+    other = world.event("two", event_id=fixed("one"))
+    for _ in range(50):
+        world.outbox("kz", other)
+    world.settle()
+    kz = world.nodes["kz"]
+    assert rows(kz) == 2
+    assert len(world.notices(agency("kz"))) == 2 + FREE
+    assert {each.codes for each in world.notices(agency("kz"))[1:]} == {("EVENT_ID_REUSED",)}
+
+
+def test_refusals_of_one_sender_without_end_are_counted_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its bound nothing of them is kept, told or logged; others, its stops and every no count as always."""
+    kz, hostile = world.nodes["kz"], second_ngo("kz")
+    monkeypatch.setattr(module, "REFUSED", (3, 3_600.0))
+    kz.restart()
+    world.outbox("kz", world.event("one"))
+    for number in range(40):
+        world.outbox("kz", world.event(f"no {number}", sender=hostile, consent_record=None))
+    refusal = consent_record(state=ConsentState.REFUSED, provisions=(), collected_by=hostile)
+    signed = signed_bytes(world.fed, refusal, signer=hostile)
+    world.outbox("kz", world.event("refused", sender=hostile, consent_record=signed))
+    world.outbox("kz", world.event("honest no", consent_record=None))
+    world.outbox("kz", world.withdrawal("one"))
+    world.settle()
+    assert len(world.notices(hostile)) == 3
+    assert world.notices(agency("kz"))[1].codes == ("NO_CONSENT",)
+    assert len(world.events(ngo("uz"))) == 2
+    assert rows(kz) == 3 + 3
+    assert kz.balance().total(Outcome.REFUSED) == 42
+    assert set(kz.balance().difference.values()) == {0}
+    view = View(kz.store, kz.country, Point.EGRESS, [])
+    with kz.store.database.reading() as connection:
+        known = read_facts(connection, kz.store, [(DENIAL, view.key(DENIAL, refusal.subject_ref))])
+    (fact,) = known.values()
+    assert denies(decode_denials(fact.value), refusal.party, frozenset(DataCategory), world.now_ms)
+
+
+def test_a_gate_fills_no_inbox_by_saying_again_that_it_put_an_event_aside(world: World) -> None:
+    """Each receipt differs by its hour; the sender is told so often and no more."""
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    kz, before = world.nodes["kz"], len(world.inbox(agency("kz")))
+    digest = sha256(world.nodes["kz"].bus.records("kz.outbox")[-1].value)
+    keys = world.nodes["uz"].core.parts.keys
+    for hour in range(MOST_RELAYED + 20):
+        at_ms = world.now_ms + hour * HOUR_MS
+        kz.bus.put("kz.border.uz", hop_receipt(keys, kz.country, digest, HopOutcome.QUARANTINED, at_ms))
+    world.settle()
+    assert len(world.inbox(agency("kz"))) == before + MOST_RELAYED
+    assert rows(kz) == 1
+
+
+def rows(node: Node) -> int:
+    """Return how many records have a row."""
+    with node.store.database.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(record)).scalar_one())
+
+
+def sent(node: Node) -> list[bytes]:
+    """Return what the other country's gate was sent by this one."""
+    other = next(each for each in node.world.countries if each != node.country)
+    return [each.value for each in node.world.nodes[other].bus.records(f"{other}.border.{node.country}")]
 
 
 def test_a_gateway_that_asks_rarely_is_always_answered() -> None:
