@@ -19,7 +19,8 @@ from chaos.ground import Ground, wait
 from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
 from chaos.logs import ends
-from chaos.offices import SETTLE_S, Offices, add_tally, journal_of_log, judge_stores, model_case, opened_offices, rest
+from chaos.offices import SETTLE_S, Offices, add_tally, judge_stores, model_case, opened_offices, rest
+from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from chaos.timeline import Fault, Timeline
@@ -67,7 +68,7 @@ class ClocksScenario:
             ground.stop_services()
             events = cases
             if not self.believing:
-                events = journal_of_log(ground, offices)
+                events = journal_of_log(ground, (offices.agency.me, offices.shelter.me), offices.nature)
                 add_tally(tally, examine(ground, (KZ, UZ)))
             _judge_kept(ground, tally)
         finally:

@@ -11,19 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from chaos.ground import Ground, now_ms
+from chaos.ground import Ground
 from chaos.inboxes import Inbox, Reading, read_inbox
 from chaos.journal import Nature, Pages, Planned, read
 from chaos.judging import Expected, Fate, Tally, judge
 from chaos.logs import Line, read_topic
 from demo.world import PASSPHRASE
 from refbus.audit.entry import open_entry, verify_entry
-from refbus.core.directory import Directory, OrgRole
+from refbus.core.directory import Directory, DirectoryHistory, OrgRole
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, MalformedError, RefbusError
 from refbus.trust.homes import Home
-from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, Passed, StoppedRecord
+from refbus.wire.transport import AuditEntry, BorderKind, BorderRecord, ErasureOrder, Passed, StoppedRecord
 
 
 @dataclass(slots=True)
@@ -40,16 +40,16 @@ class Found:
 def examine(ground: Ground, countries: Sequence[CountryCode]) -> Tally:
     """Judge a scenario whose processes have stopped, with its brokers still running."""
     pages = read(ground.journal.path)
-    directory = ground.world.directory(now_ms())
+    directories = ground.world.directories(ground.world.now_ms())
     by_hash = {each.sha256: each for each in pages.planned}
     found = Found()
     for country in countries:
         for topic in ground.sources(country):
             found.sources[topic] = read_topic(ground.world.address(country, f"{country}-gate"), topic)
         _read_stopped(ground, country, by_hash, found)
-    _read_inboxes(ground, countries, directory, found)
+    _read_inboxes(ground, countries, directories, found)
     for country in countries:
-        _read_audit(ground, country, directory, found)
+        _read_audit(ground, country, directories.latest, found)
     tally = judge(_expected(pages, found), [inbox.events for inbox in found.inboxes], found.stopped)
     _judge_inboxes(tally, pages, found)
     for country in countries:
@@ -118,14 +118,17 @@ def envelope_of(topic: str, record: bytes) -> bytes:
         return record
 
 
-def _read_inboxes(ground: Ground, countries: Sequence[CountryCode], directory: Directory, found: Found) -> None:
+def _read_inboxes(
+    ground: Ground, countries: Sequence[CountryCode], directories: DirectoryHistory, found: Found
+) -> None:
+    """Read every inbox under all versions of the directory: what came under an earlier one is no loss."""
     members = [
         org.org_id
-        for org in directory.organisations.values()
+        for org in directories.latest.organisations.values()
         if org.country in countries and org.role in {OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY}
     ]
     readings = [
-        Reading(org, list(ground.world.home(org).kem_keys(PASSPHRASE).values()), directory, now_ms())
+        Reading(org, list(ground.world.home(org).kem_keys(PASSPHRASE).values()), directories, ground.world.moment)
         for org in members  # one after the other: stretching a passphrase is not for several threads
     ]
 
@@ -145,14 +148,23 @@ def _read_audit(ground: Ground, country: CountryCode, directory: Directory, foun
     keys = list(Home(ground.world.paths.home(inspector.org_id)).kem_keys(PASSPHRASE).values())
     ids = found.audited.setdefault(country, set())
     for line in read_topic(ground.world.address(country, f"{country}-operator"), f"{country}.audit"):
-        entry = AuditEntry.parse(line.value)
-        if entry.decision_id in ids:
+        entry = _entry_of(line.value)
+        if entry is None or entry.decision_id in ids:
             continue
         verify_entry(entry, directory.organisations[entry.writer], line.time_ms)
         record = open_entry(entry, keys)
         ids.add(entry.decision_id)
         if record.outcome.value == "FORWARDED" and record.event_id is not None:
             found.forwarded[record.event_id.hex(), record.stage.value, country] += 1
+
+
+def _entry_of(value: bytes) -> AuditEntry | None:
+    """Return the entry in a record of the audit topic, None for an order to erase. Raises MalformedError for others."""
+    try:
+        return AuditEntry.parse(value)
+    except MalformedError:
+        ErasureOrder.parse(value)
+        return None
 
 
 def _judge_inboxes(tally: Tally, pages: Pages, found: Found) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chaos.logs import Line
-from refbus.core.directory import Directory, OrgRole, SigningKey
+from refbus.core.directory import DirectoryHistory, OrgRole, SigningKey
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.envelope.content import open_content
@@ -20,25 +20,20 @@ from refbus.wire.transport import InboxKind, InboxRecord
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Who reads, with which keys, under which directory, when (UTC ms)."""
+    """Who reads, with which keys, under which versions of the directory.
+
+    `moment`: what the readers' clock said when the broker took a record; both UTC ms. Each record is judged as of then:
+    what has run out since is no loss.
+    """
 
     org: OrgId
     keys: Sequence[KemPrivate] = field(repr=False)
-    directory: Directory
-    now_ms: int
-
-    @property
-    def latest(self) -> Directory:
-        """The directory in force (a `DirectoryHistory` of one version)."""
-        return self.directory
-
-    def at(self, version: int) -> Directory | None:
-        """Return that version when it is the one in force."""
-        return self.directory if version == self.directory.version else None
+    directories: DirectoryHistory
+    moment: Callable[[int], int]
 
     def gate_key(self, org: OrgId, kid: KeyId) -> SigningKey | None:
         """Return the signing key of a gate."""
-        found = self.directory.find(org)
+        found = self.directories.latest.find(org)
         return found.signing_key(kid) if found is not None and found.role is OrgRole.GATE else None
 
 
@@ -64,18 +59,18 @@ def read_inbox(reading: Reading, lines: Iterable[Line]) -> Inbox:
         last = record.sequence
         inbox.sequences.append(last)
         try:
-            _take(reading, record, inbox)
+            _take(reading, record, inbox, reading.moment(line.time_ms))
         except RefbusError as error:
             inbox.problems.append(f"number {last}: {error.code}")
     return inbox
 
 
-def _take(reading: Reading, record: InboxRecord, inbox: Inbox) -> None:
+def _take(reading: Reading, record: InboxRecord, inbox: Inbox, now_ms: int) -> None:
     if record.kind is InboxKind.NOTICE:
         notice = open_notice(record.body, reading.org, reading.keys, reading.gate_key)
         inbox.told.add(notice.envelope_sha256.hex())
         return
-    authenticated = receive(Envelope.parse(record.body), reading.keys, reading, reading.now_ms)
+    authenticated = receive(Envelope.parse(record.body), reading.keys, reading.directories, now_ms)
     block = authenticated.opened.block
     key = next(key for key in reading.keys if key.kid == block.recipient_kid)
     event_type, payload = decode_payload(open_content(authenticated, reading.org, key))

@@ -13,10 +13,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from chaos.evidence import examine
 from chaos.ground import Ground
+from chaos.journal import Nature
 from chaos.judging import Tally
 from chaos.logs import read_topic
-from chaos.offices import command, office_form
+from chaos.offices import add_tally, command, office_form
+from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from demo.plan import PlannedCase, planned_cases
@@ -24,6 +27,7 @@ from demo.world import PASSPHRASE
 from refbus.core.consent import MAX_VERSION, ConsentState, SignedConsent
 from refbus.core.directory import MEMBER_ROLES
 from refbus.core.ids import EventId, OrgId, ReferralId
+from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import LABEL_CONSENT
@@ -137,9 +141,11 @@ class NosScenario:
             ground.settle((KZ, UZ))
             tally = _judge(office)
             ground.stop_services()
+            events = journal_of_log(ground, (office.agency, *office.recipients), _nature)
+            add_tally(tally, examine(ground, (KZ, UZ)))
         finally:
             ground.close()
-        return Result(NAME, False, len(office.sent) * 2, ground.faults, tally, time.monotonic() - began, stuck)
+        return Result(NAME, False, events, ground.faults, tally, time.monotonic() - began, stuck)
 
 
 def _office(ground: Ground, rng: random.Random) -> _Office:
@@ -219,6 +225,11 @@ def _told(office: _Office) -> bool:
         told = Counter(row.case_id for row in rows.withdrawal_rows(tx, outgoing=True))
     gateway.close()
     return all(told[case] >= len(office.recipients) for case in office.cases)
+
+
+def _nature(block: RoutingBlock) -> Nature:
+    """Whatever reached an outbox arrives, unless it stands behind the withdrawal of its case."""
+    return Nature.WITHDRAWAL if block.event_type is EventType.CONSENT_WITHDRAWN else Nature.EVENT
 
 
 def _judge(office: _Office) -> Tally:

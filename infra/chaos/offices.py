@@ -23,9 +23,9 @@ from sqlalchemy import func, select
 
 from chaos.evidence import examine
 from chaos.ground import Ground, now_ms, wait
-from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
+from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
-from chaos.logs import read_topic
+from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from chaos.timeline import Fault, Timeline
@@ -33,10 +33,8 @@ from demo.plan import PlannedCase, consent_form, planned_cases
 from demo.processes import spawn, stop_process
 from demo.world import PASSPHRASE
 from refbus.core.ids import OrgId, ReferralId
+from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
-from refbus.crypto.framing import sha256
-from refbus.envelope.format import Envelope
-from refbus.envelope.routing import open_routing
 from refbus.errors import ConsentError, RefbusError
 from refbus_gateway import acting, casework, consents, withdrawals
 from refbus_gateway.consentfile import parse_consent
@@ -126,6 +124,11 @@ class Offices:
                 found += tx.connection.execute(_WAITING).scalar_one()
         return found
 
+    def nature(self, block: RoutingBlock) -> Nature:
+        """Return what must become of an event: an answer may cross a withdrawal, everything else arrives."""
+        answer = block.sender == self.shelter.me and block.event_type is not EventType.WITHDRAWAL_ACKNOWLEDGED
+        return Nature.CROSSED if answer and block.referral_id in self.withdrawn else Nature.EVENT
+
 
 @dataclass(frozen=True, slots=True)
 class OfficesScenario:
@@ -151,7 +154,7 @@ def _run(cast: Cast) -> Result:
             tally = judge_stores(offices, cases)
         ground.stop_services()
         ground.collect()
-        events = journal_of_log(ground, offices)
+        events = journal_of_log(ground, (offices.agency.me, offices.shelter.me), offices.nature)
         add_tally(tally, examine(ground, (KZ, UZ)))
     finally:
         ground.close()
@@ -318,31 +321,6 @@ def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:
             for event in referrals.events_of(tx, each)
             if event.block.event_type is kind and not event.outgoing
         )
-
-
-def journal_of_log(ground: Ground, offices: Offices) -> int:
-    """Write into the journal what the gateways put into the outboxes; the keys of its recipient open each envelope."""
-    shelter = ground.member(UZ, "NGO")
-    keys = [
-        key
-        for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO"))
-        for key in ground.world.home(ground.member(country, role)).kem_keys(PASSPHRASE).values()
-    ]
-    planned: dict[str, Planned] = {}
-    for country in (KZ, UZ):
-        for line in read_topic(ground.world.address(country, f"{country}-operator"), f"{country}.outbox"):
-            block = open_routing(Envelope.parse(line.value), keys).block
-            digest = sha256(line.value).hex()
-            name, case = block.event_id.hex(), block.referral_id.hex()
-            answer = block.sender == shelter and block.event_type is not EventType.WITHDRAWAL_ACKNOWLEDGED
-            nature = Nature.CROSSED if answer and block.referral_id in offices.withdrawn else Nature.EVENT
-            planned[digest] = Planned(name, case, line.offset, block.sender, block.recipient, nature, digest)
-    path = ground.journal.path
-    path.rename(path.with_name("people.jsonl"))
-    ground.journal.close()
-    ground.journal = Journal(path)
-    ground.journal.planned(planned.values())
-    return len({each.event for each in planned.values()})
 
 
 def add_tally(tally: Tally, more: Tally) -> None:

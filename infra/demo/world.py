@@ -16,7 +16,6 @@ from refbus.bus.writing import write_all
 from refbus.clock import clock_from, machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
-from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
 from refbus.resources import data_dir
 from refbus.trust import changes
@@ -27,6 +26,7 @@ from refbus.trust.ceremony import (
     publish_for_development,
 )
 from refbus.trust.description import read_description
+from refbus.trust.history import History
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
 from refbus.trust.policy import compile_policy
@@ -70,14 +70,14 @@ class World:
 
     def directory(self, now_ms: int) -> Directory:
         """Return the newest published directory, verified as every reader does it."""
+        return self.directories(now_ms).latest
+
+    def directories(self, now_ms: int) -> History:
+        """Return all versions of the directory that a reader has who took each one, verified as every reader does."""
         store = self.home(gate_id(self.countries[0])).trust_store()
-        history = store.load(now_ms)
-        newest = store.refresh_from(list_files(self.paths.repository), now_ms)
-        if newest is not None:
-            return newest
-        if history is None:
-            raise RefbusError(Code.DIRECTORY_INVALID, "nothing published")
-        return history.latest
+        store.load(now_ms)
+        store.refresh_from(list_files(self.paths.repository), now_ms)
+        return store.history
 
     @property
     def clock_file(self) -> Path:
@@ -95,11 +95,26 @@ class World:
     def move_clock(self, days: float) -> None:
         """Set the clock of every service wrong, in one step: one that reads half a number must not run on."""
         wrong_ms, passed_ms = self._moved_ms()
-        write_whole(self.clock_file, f"{wrong_ms + int(days * 86_400_000)} {passed_ms}\n".encode())
+        self._set_clock(wrong_ms + int(days * 86_400_000), passed_ms)
 
     def right_clock(self) -> None:
         """Set the clock of every service right again."""
-        write_whole(self.clock_file, f"0 {self._moved_ms()[1]}\n".encode())
+        self._set_clock(0, self._moved_ms()[1])
+
+    def moment(self, at_ms: int) -> int:
+        """Return what the clock of this world said when the machine's said `at_ms`; both UTC ms."""
+        moves = self._moves.read_text(encoding="ascii").splitlines() if self._moves.exists() else []
+        moved = [(int(when), int(by)) for when, by in (line.split() for line in moves)]
+        return at_ms + next((by for when, by in reversed(moved) if when <= at_ms), 0)
+
+    @property
+    def _moves(self) -> Path:
+        return self.folder / "clock.moves"
+
+    def _set_clock(self, wrong_ms: int, passed_ms: int) -> None:
+        with self._moves.open("a", encoding="ascii") as file:
+            file.write(f"{machine_ms()} {wrong_ms + passed_ms}\n")
+        write_whole(self.clock_file, f"{wrong_ms} {passed_ms}\n".encode())
 
     def _moved_ms(self) -> tuple[int, int]:
         wrong_ms, passed_ms = map(int, self.clock_file.read_text(encoding="ascii").split())
@@ -108,7 +123,7 @@ class World:
     def pass_time(self, days: float) -> None:
         """Let time pass, and publish the directory anew, as its keepers would have done meanwhile."""
         wrong_ms, passed_ms = self._moved_ms()
-        write_whole(self.clock_file, f"{wrong_ms} {passed_ms + int(days * 86_400_000)}\n".encode())
+        self._set_clock(wrong_ms, passed_ms + int(days * 86_400_000))
         self._publish(Publication(Repository(self.paths.repository), self.true_ms()))
 
     def allow_emergencies(self, country: CountryCode) -> None:

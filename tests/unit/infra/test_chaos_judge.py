@@ -1,0 +1,64 @@
+"""The eyes of the general judge: each inbox is read as its owner read it when the record came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.evidence import _entry_of
+from chaos.inboxes import Reading, read_inbox
+from chaos.logs import Line
+from refbus.core.directory import OrgStatus
+from refbus.errors import MalformedError
+from refbus.trust import changes
+from refbus.wire.transport import ErasureOrder
+from refbus_gateway import demanding
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
+from support.gateways import Pair, sent
+
+DAY_MS = 86_400_000
+
+
+def test_what_came_under_an_earlier_directory_and_has_run_out_since_is_no_loss(tmp_path: Path) -> None:
+    """A request that was good on its day is an event; judged by the clock of weeks later it would count as lost."""
+    own = Pair(tmp_path)
+    sent(own.kz)
+    own.exchange()
+    then_ms = own.world.clock()
+    publication = own.world.lab.publication(own.world.clock())
+    changes.set_status(publication, AGENCY, OrgStatus.ACTIVE)
+    own.world.lab.publish(publication)
+    own.world.publish()
+    own.world.clock.move(days=40)
+    own.world.sync(own.uz)
+    lines = [Line(n, each.value, then_ms) for n, each in enumerate(own.world.bus.records(f"uz.inbox.{SHELTER}"))]
+    keys = list(own.world.home(SHELTER).member.kem_keys(PASSPHRASE).values())
+    asked: list[int] = []
+
+    def seen(moved_ms: int) -> list[str]:
+        inbox = read_inbox(Reading(SHELTER, keys, own.uz.history, lambda at_ms: at_ms + moved_ms), lines)
+        asked.append(len(inbox.problems))
+        return inbox.events
+
+    assert len(seen(0)) == 1
+    assert seen(40 * DAY_MS) == []
+    assert asked == [0, 1]
+    own.close()
+
+
+def test_an_order_to_erase_is_no_entry_and_no_noise_either(tmp_path: Path) -> None:
+    """The audit topic holds both; whatever is neither is refused."""
+    own = Pair(tmp_path)
+    case, _ = sent(own.kz)
+    own.exchange()
+    demanding.erase(own.kz, case)
+    own.exchange()
+    values = [each.value for each in own.world.bus.records("kz.audit")]
+    orders = [value for value in values if _entry_of(value) is None]
+    assert orders
+    assert all(ErasureOrder.parse(value) for value in orders)
+    assert len(orders) < len(values)
+    with pytest.raises(MalformedError):
+        _entry_of(b"neither")
+    own.close()
