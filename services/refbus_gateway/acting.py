@@ -14,7 +14,7 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway import returns, sending
 from refbus_gateway.casefile.ages import check_dates
 from refbus_gateway.casefile.asked import written_fields
-from refbus_gateway.casefile.problems import Problems
+from refbus_gateway.casefile.problems import Problem, Problems
 from refbus_gateway.casefile.values import read_record
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
@@ -60,6 +60,23 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     for name, local in answer.events.items():
         fields[name] = _named(events, local).block.event_id
     return say(gateway, tx, referral, answer.event_type, fields)
+
+
+def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> tuple[Event, tuple[Problem, ...]]:
+    """Send what stops a course, whatever is wrong with its fields: they are left out, and a reason becomes the other.
+
+    It needs no fresh directory. What was wrong comes back with the event. Raises RuleError REFERRAL_UNKNOWN,
+    STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED; UncheckableError without a usable key of ours or theirs.
+    """
+    referral, problems = referrals.get(tx, number), Problems()
+    (reason,) = specs = written_fields(answer.event_type)
+    fields = read_record(specs, answer.document, "", problems)
+    if fields.get(reason.name) not in reason.symbols:
+        (other,) = (symbol for symbol in reason.symbols if symbol.startswith("OTHER"))
+        problems.unknown(reason.name, f"{other} is told; it is one of {', '.join(reason.symbols)}")
+        fields = {reason.name: other}
+    draft = Draft(answer.event_type, fields, terms_of(tx, referral))
+    return sending.send(gateway, tx, referral, draft), problems.found
 
 
 def say(gateway: Gateway, tx: Transaction, referral: Referral, event_type: EventType, fields: dict[str, Any]) -> Event:

@@ -101,12 +101,16 @@ def _require_usable(gateway: Gateway, record: ConsentRecord) -> None:
 
 def require_newer(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, form: ConsentForm) -> None:
     """Raise RuleError CONSENT_FORM_OLD when something newer than this form was said about `org`."""
-    now_ms, last = gateway.now_ms(), newest(gateway, tx, case, org)
-    if last is not None and form.said_at_ms < min(last.signed.record.event_time_ms, now_ms):
-        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
+    now_ms = gateway.now_ms()
+    _require_after(gateway, newest(gateway, tx, case, org), form.said_at_ms)
     no_ms = max((row.made_ms for row in unsigned(tx, case, org)), default=0)
     if form.state is ConsentState.GIVEN and form.said_at_ms < min(no_ms, now_ms):
         raise RuleError(Code.CONSENT_FORM_OLD, "said_at is before a no")
+
+
+def _require_after(gateway: Gateway, last: Kept | None, said_ms: int) -> None:
+    if last is not None and said_ms < min(last.signed.record.event_time_ms, gateway.now_ms()):
+        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
 
 
 def _sign_earlier(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> None:
@@ -184,18 +188,19 @@ def _is_followed(gateway: Gateway, tx: Transaction, case: Case, last: Kept) -> b
     return record.version < MAX_VERSION if last.signed.signer == gateway.me else record.version <= top + MOST_AHEAD
 
 
-def note_refusal(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm) -> int:
+def note_refusal(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, said_ms: int | None) -> int:
     """Write down that the person said no to one organisation; return how much that waited is taken back unsent.
 
-    It counts from now on, before anything is signed.
+    It counts from now on, before anything is signed. `said_ms`: when it was said, None for now.
 
     Raises RuleError CONSENT_FORM_OLD, KEY_DESTROYED.
     """
     case.require_live()
-    require_newer(gateway, tx, case, form.organisation, form)
-    if not unsigned(tx, case, form.organisation):
-        tellings.add(tx, case, form.organisation, Kind.REFUSED, now_ms=gateway.now_ms())
-    return telling.take_back(gateway, tx, case, form.organisation)
+    if said_ms is not None and len(consents.readable(tx, case)) == consents.count(tx, case):  # else nobody can say
+        _require_after(gateway, newest(gateway, tx, case, org), said_ms)
+    if not unsigned(tx, case, org):
+        tellings.add(tx, case, org, Kind.REFUSED, now_ms=gateway.now_ms())
+    return telling.take_back(gateway, tx, case, org)
 
 
 def _forget_unsigned(tx: Transaction, case: Case, org: OrgId) -> None:

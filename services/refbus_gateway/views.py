@@ -198,8 +198,13 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         checkpoint_ms=logheads.newest_ms(tx),
         foreign_keys=ownkeys.foreign(tx),
         directory=door.waiting(gateway, tx),
-        untold=tuple(row for row in tellings.every(tx) if row.signed or row.kind is not Kind.REFUSED),
+        untold=tuple(row for row in tellings.every(tx) if not _concerns_nobody(row)),
     )
+
+
+def _concerns_nobody(row: Telling) -> bool:
+    """Whether a no is one to an organisation that has nothing to hear: it has no consent and nothing of the case."""
+    return not row.signed and row.kind is Kind.REFUSED and row.code in {None, Code.NO_CONSENT}
 
 
 def unseen(tx: Transaction) -> int:

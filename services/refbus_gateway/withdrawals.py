@@ -62,13 +62,38 @@ class Advanced:
 def stop(gateway: Gateway, number: int, only: OrgId | None) -> list[Withdrawn]:
     """Take down that the person withdrew, for good, and then tell each organisation in a transaction of its own.
 
-    Raises ConsentError NO_CONSENT when there is nothing to withdraw, RuleError, StoreError. Nothing else: what could
-    not be told is in the answer and is tried again.
+    A no to one organisation (`only`) that has no consent and nothing of the case is kept as well: what is said before
+    it permits nothing any more. Raises ConsentError NO_CONSENT when nobody is named and there is nothing to withdraw,
+    RuleError, StoreError. Nothing else: what could not be told is in the answer and is tried again.
     """
     with gateway.store.write() as tx:
         case = cases.get(tx, number)
-        noted = note_no(gateway, tx, case, only)
+        try:
+            noted = note_no(gateway, tx, case, only)
+        except ConsentError:
+            if only is None:
+                raise
+            case.require_live()
+            if not unsigned(tx, case, only):
+                tellings.add(tx, case, only, Kind.REFUSED, now_ms=gateway.now_ms())
+            return [Withdrawn(only, None, None, notified=False)]
     return tell_noted(gateway, number, noted)
+
+
+def tell_refusal(gateway: Gateway, number: int, org: OrgId, taken_back: int) -> Withdrawn:
+    """Sign and tell a no that was noted without the rest of its form, as a withdrawal of the consent that there is.
+
+    Without one there is nobody to tell; the no counts here. Raises StoreError only.
+    """
+    told: list[Withdrawn] = []
+
+    def tell(one: OrgId) -> None:
+        with gateway.store.write() as tx:
+            told.append(_tell_one(gateway, tx, cases.get(tx, number), one, taken_back, kind=Kind.REFUSED))
+
+    each([org], tell, lambda one, error: told.append(Withdrawn(one, None, None, False, taken_back, error.code)))
+    (done,) = told
+    return dataclasses.replace(done, code=None) if done.code is Code.NO_CONSENT else done
 
 
 def tell_noted(gateway: Gateway, number: int, noted: dict[OrgId, int]) -> list[Withdrawn]:
@@ -262,9 +287,11 @@ def _is_withdrawn(chain: list[Kept]) -> bool:
     return all(any(yes.version <= no.version or yes.event_time_ms <= no.event_time_ms for no in nos) for yes in yeses)
 
 
-def _tell_one(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, taken_back: int) -> Withdrawn:
+def _tell_one(
+    gateway: Gateway, tx: Transaction, case: Case, org: OrgId, taken_back: int, *, kind: Kind = Kind.WITHDRAWN
+) -> Withdrawn:
     """Sign and tell the no that was noted for one organisation."""
-    rows = [row for row in tellings.of_case(tx, case) if row.org == org and row.kind is Kind.WITHDRAWN]
+    rows = [row for row in tellings.of_case(tx, case) if row.org == org and row.kind is kind]
     done = [advance(gateway, tx, case, row) for row in rows]
     records = [record for one in done for record in one.signed]
     codes = [one.code for one in done if one.code is not None]

@@ -37,6 +37,11 @@ class Problems:
         self._found: list[Problem] = []
         self._unfilled: set[str] = set()
 
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """What was noted so far."""
+        return tuple(self._found)
+
     def invalid(self, path: str, advice: str) -> None:
         """Note a value that cannot stand as it is (CASE_INVALID)."""
         self.add(Problem(path, Code.CASE_INVALID, advice))

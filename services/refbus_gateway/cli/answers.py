@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from refbus.core.dates import TIME, read_time
-from refbus.core.vocabulary import EventType
-from refbus.errors import Code, SetupError
+from refbus.core.vocabulary import STOPS, EventType
+from refbus.errors import Code, RefbusError, SetupError
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.payload import payload_fields
 from refbus_gateway.acting import Answer, act
@@ -19,6 +19,8 @@ from refbus_gateway.casefile.asked import asked_fields
 from refbus_gateway.cli.session import Session, example, with_session
 
 _FILE_LIMIT: Final = 1_048_576
+_STOPS: Final = STOPS - {EventType.CONSENT_WITHDRAWN, EventType.CONSENT_AMENDED}
+"""What a person says to stop a course. Nothing that is wrong with the form keeps it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _command(saying: Saying, group: str) -> click.Command:
         click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it."),
     ]
     for spec in asked_fields(saying.event_type):
-        options += field_options(spec)
+        options += [_free_option(spec)] if saying.event_type in _STOPS else field_options(spec)
 
     @with_session
     def answer(session: Session, /, number: int, **values: Any) -> None:
@@ -111,6 +113,11 @@ def _command(saying: Saying, group: str) -> click.Command:
     function = click.argument("number", type=int)(function)
     function.__doc__ = saying.text
     return click.command(name=saying.name)(example(f"refbus {group} {saying.name} {saying.example}")(function))
+
+
+def _free_option(spec: FieldSpec) -> Callable[[Any], Any]:
+    """Return the option for a field of a stop: whatever is typed there, the stop is taken."""
+    return click.option(f"--{spec.name}", metavar=f"[{'|'.join(spec.symbols)}]", help=_help(spec))
 
 
 def field_options(spec: FieldSpec, prefix: str = "") -> list[Callable[[Any], Any]]:
@@ -152,6 +159,9 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
 
     file, later = values.pop("file"), values.pop("later")
     codes_checked = values.pop("codes_checked")
+    if saying.event_type in _STOPS:
+        _stop(session, saying.event_type, number, file, values, later=later)
+        return
     ids = {spec.name for spec in asked_fields(saying.event_type) if spec.kind is Kind.ID}
     events = {name: values.pop(name) for name in ids if values.get(name) is not None}
     document = file_document(file) if file is not None else document_of(saying.event_type, values)
@@ -161,6 +171,30 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
     became = try_to_send(session, later=later)
     value = {"referral": number, "event": event.id, "type": saying.event_type, "delivery": became}
     session.tell(value, [f"Referral {number}: {saying.event_type}.", SENT_TEXT[became]])
+
+
+def _stop(
+    session: Session, event_type: EventType, number: int, file: Path | None, values: Mapping[str, Any], *, later: bool
+) -> None:
+    """Send what stops a course; what is wrong with its form is told and left out."""
+    from refbus_gateway.acting import stop  # late: the help needs none of it
+    from refbus_gateway.casefile.problems import Problem
+    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+
+    document, left_out = {name: value for name, value in values.items() if value is not None}, list[Problem]()
+    if file is not None:
+        try:
+            document = file_document(file)
+        except RefbusError as error:
+            left_out.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
+    with session.gateway.store.write() as tx:
+        event, problems = stop(session.gateway, tx, number, Answer(event_type, document))
+    left_out += problems
+    became = try_to_send(session, later=later)
+    value = {"referral": number, "event": event.id, "type": event_type, "delivery": became}
+    told = [{"path": each.path, "code": each.code, "advice": each.advice} for each in left_out]
+    lines = [f"  left out, {each.path}: {each.code}, {each.advice}" for each in left_out]
+    session.tell({**value, "left_out": told}, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[became]])
 
 
 def document_of(event_type: EventType, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from refbus.output import put_json
-from refbus_gateway.cli.consent_changes import add_changes, tell_version
+from refbus_gateway.cli.consent_changes import add_changes, take_form
 from refbus_gateway.cli.restored import add_confirm
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from refbus_gateway.consentfile import ConsentForm
+    from refbus_gateway.consents import Version
+    from refbus_gateway.store.session import Transaction
     from refbus_gateway.withdrawals import Withdrawn
 
 
@@ -47,13 +49,15 @@ def new(session: Session, case: str, to: str | None) -> None:
 @example("refbus consent grant case.json --file consent.json", "refbus consent grant 3 --to uz-she1ter1")
 @with_session
 def grant(session: Session, case: str, file: Path | None, to: str | None) -> None:
-    """Take down what the person said about one organisation, and sign it. A later answer is a new version."""
-    from refbus.core.consent import ConsentState  # late: the help needs none of it
-    from refbus_gateway import agecheck, casework, consents
+    """Take down what the person said about one organisation, and sign it. A later answer is a new version.
+
+    A no counts with a form that cannot be taken as it is: state REFUSED and the organisation are enough.
+    """
+    from refbus_gateway import agecheck, casework, consents  # late: the help needs none of it
     from refbus_gateway.casework import MAX_CASE_FILE
     from refbus_gateway.cli.asking import ask_consent
     from refbus_gateway.cli.case import resolve
-    from refbus_gateway.consentfile import parse_consent
+    from refbus_gateway.cli.naming import organisation_named
     from refbus_gateway.home import read_limited
 
     gateway = session.gateway
@@ -66,14 +70,11 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
         content = ask_consent(gateway, held[0], to, held[1])
     else:
         content = read_limited(file or Path(), MAX_CASE_FILE)
-    form = parse_consent(content, now_ms=gateway.now_ms(), utc_offset_min=agecheck.rules_here(gateway).utc_offset_min)
-    with gateway.store.write() as tx:  # a no, to this organisation or to others, counts whatever comes of the rest
-        casework.deny(tx, found, form.denied_recipients)
-        refused = form.state is ConsentState.REFUSED
-        taken_back = consents.note_refusal(gateway, tx, found, form) if refused else 0
-    with gateway.store.write() as tx:
-        done = consents.grant(gateway, found, tx, form.organisation, form)
-    tell_version(session, found.id, replace(done, taken_back=done.taken_back + taken_back))
+
+    def sign(tx: Transaction, form: ConsentForm) -> Version:
+        return consents.grant(gateway, found, tx, form.organisation, form)
+
+    take_form(session, found.id, content, sign, to=organisation_named(to) if to and file else None)
 
 
 @group.command()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from refbus.core.vocabulary import DataCategory
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from refbus.core.ids import OrgId
+    from refbus_gateway.consentfile import ConsentForm
     from refbus_gateway.consents import Version
+    from refbus_gateway.refusal import Taken
+    from refbus_gateway.store.session import Transaction
 
 _HELP: Final = {
     "renew": "Take down that a consent goes on for longer, and nothing else.",
@@ -47,7 +54,6 @@ def add_changes(group: click.Group) -> None:
     "--stop",
     metavar="CATEGORY",
     multiple=True,
-    type=click.Choice(list(DataCategory)),
     help="Data category that may not be sent any more; may be repeated.",
 )
 @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
@@ -67,10 +73,18 @@ def amend(
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
 
     org = organisation_named(to or "")
-    with session.gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        done = amending.stop(session.gateway, tx, found, org, [DataCategory(name) for name in stop])
-    tell_version(session, found.id, done, later=later)
+    known = [DataCategory(name) for name in stop if name in DataCategory.__members__]
+    unknown = [name for name in stop if name not in DataCategory.__members__]
+    if known:
+        with session.gateway.store.write() as tx:
+            found = resolve(session, tx, case)
+            done = amending.stop(session.gateway, tx, found, org, known)
+        tell_version(session, found.id, done, later=later)
+    if unknown:
+        raise SetupError(
+            Code.USAGE,
+            f"no category: {', '.join(unknown)}; the others are stopped: --stop is one of {', '.join(DataCategory)}",
+        )
 
 
 def _command(name: str, text: str) -> click.Command:
@@ -87,25 +101,102 @@ def _command(name: str, text: str) -> click.Command:
 
 
 def _from_form(session: Session, case: str, to: str | None, file: Path, command: str, *, later: bool) -> None:
-    from refbus_gateway import agecheck, amending, casework  # late: the help needs none of it
+    from refbus.core.consent import ConsentState  # late: the help needs none of it
+    from refbus_gateway import amending, casework, consents
     from refbus_gateway.cli.case import resolve
-    from refbus_gateway.consentfile import parse_consent
+    from refbus_gateway.cli.naming import organisation_named
     from refbus_gateway.home import read_limited
 
     gateway = session.gateway
-    form = parse_consent(
-        read_limited(file, casework.MAX_CASE_FILE),
-        now_ms=gateway.now_ms(),
-        utc_offset_min=agecheck.rules_here(gateway).utc_offset_min,
-    )
-    if to not in {None, form.organisation}:
-        raise SetupError(Code.USAGE, f"the form is about {form.organisation}")
+    org = organisation_named(to) if to else None
+    content = read_limited(file, casework.MAX_CASE_FILE)
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
-        casework.deny(tx, found, form.denied_recipients)
-    with gateway.store.write() as tx:
-        done = amending.amend(gateway, tx, found, form, command)
-    tell_version(session, found.id, done, later=later)
+
+    def sign(tx: Transaction, form: ConsentForm) -> Version:
+        if form.state is ConsentState.REFUSED:  # a no is no change to be compared with what the command is for
+            return consents.grant(gateway, found, tx, form.organisation, form)
+        return amending.amend(gateway, tx, found, form, command)
+
+    take_form(session, found.id, content, sign, to=org, later=later)
+
+
+def take_form(
+    session: Session,
+    case: int,
+    content: bytes,
+    sign: Callable[[Transaction, ConsentForm], Version],
+    *,
+    to: OrgId | None,
+    later: bool = True,
+) -> None:
+    """Take a form down: its nos first, for good, then the rest with `sign`. A no stays where the rest is refused.
+
+    Raises SetupError USAGE for a form about another organisation than `to`; else as `parse_consent` and `sign` do,
+    unless the form says no.
+    """
+    from refbus_gateway import agecheck, refusal  # late: the help needs none of it
+    from refbus_gateway.consentfile import parse_consent
+
+    gateway = session.gateway
+    offset_min = agecheck.rules_here(gateway).utc_offset_min
+    no = refusal.read_no(content, to, utc_offset_min=offset_min)
+    if to is not None and no.org not in {None, to}:
+        raise SetupError(Code.USAGE, f"the form is about {no.org}")
+    taken_back = refusal.note(gateway, case, no)
+    try:
+        form = parse_consent(content, now_ms=gateway.now_ms(), utc_offset_min=offset_min)
+        if to not in {None, form.organisation}:
+            raise SetupError(Code.USAGE, f"the form is about {form.organisation}")
+        with gateway.store.write() as tx:
+            done = sign(tx, form)
+    except StoreError:
+        raise
+    except RefbusError as error:
+        kept = refusal.keep(gateway, case, no, taken_back, error)
+        if kept is None:
+            _tell_denied(no.denied)
+            if any(not each.path for each in getattr(error, "problems", ())):  # nobody can read who is meant
+                say(f"If the person said no: refbus consent withdraw {case} --to ORGANISATION", err=True)
+            raise
+        _tell_kept(session, case, kept, later=later)
+        return
+    tell_version(session, case, replace(done, taken_back=done.taken_back + taken_back), later=later)
+
+
+def _tell_denied(denied: Iterable[OrgId]) -> None:
+    for org in denied:
+        say(f"Taken down although the rest is not: {org} never learns of this case.", err=True)
+
+
+def _tell_kept(session: Session, case: int, kept: Taken, *, later: bool) -> None:
+    """Tell a no that counts, what of its form was left out, and how the rest is completed."""
+    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send  # late: the help needs none of it
+
+    told = kept.told
+    became = try_to_send(session, later=later) if told.notified else "sent"
+    value = {
+        "case": case,
+        "organisation": told.org,
+        "consent_id": told.consent_id.hex() if told.consent_id else None,
+        "version": told.version,
+        "state": "REFUSED",
+        "complete": False,
+        "left_out": [{"path": each.path, "code": each.code, "advice": each.advice} for each in kept.left_out],
+        "told": told.notified,
+        "not_told": told.code,
+        "taken_back": told.taken_back,
+    }
+    lines = [f"Case {case}, {told.org}: REFUSED. It counts from now on; what follows was left out of the record:"]
+    lines += [f"  {each.path or 'form'}: {each.code}, {each.advice}" for each in kept.left_out]
+    lines.append("To complete it: correct the form and give it once more with refbus consent grant.")
+    if told.taken_back:
+        lines.append(f"{told.taken_back} that waited to be sent will not be sent.")
+    if told.code is not None:
+        lines.append(f"{told.org} is not told yet ({told.code}): call them; it is tried again without end.")
+    if told.notified:
+        lines += [f"{told.org} is being told.", SENT_TEXT[became]]
+    session.tell(value, lines)
 
 
 def tell_version(session: Session, case: int, done: Version, *, later: bool = True) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from refbus.core.ids import OrgId
     from refbus_gateway.demanding import Asked, Progress
 
 _SAID: Final = {
@@ -67,12 +68,7 @@ def _number(session: Session, case: int | None, referral: int | None) -> int:
 
 def _explain(session: Session, number: int, *, yes: bool) -> tuple[int, ...]:
     """Say what will happen and ask; return the other cases with the same content."""
-    from refbus_gateway import demanding  # late: the help needs none of it
-    from refbus_gateway.store import cases
-
-    with session.gateway.store.read() as tx:
-        found = cases.get(tx, number)
-        told, others = demanding.plan(session.gateway, tx, found)
+    told, others = _planned(session, number)
     if session.as_json or yes:
         return others
     say(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
@@ -82,6 +78,22 @@ def _explain(session: Session, number: int, *, yes: bool) -> tuple[int, ...]:
         say(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
     click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
     return others
+
+
+def _planned(session: Session, number: int) -> tuple[tuple[OrgId, ...], tuple[int, ...]]:
+    """Return who will be told and which cases have the same content; a case that cannot be read is erased as well."""
+    from refbus_gateway import demanding  # late: the help needs none of it
+    from refbus_gateway.store import cases
+
+    with session.gateway.store.read() as tx:
+        found = cases.get(tx, number)
+        try:
+            return demanding.plan(session.gateway, tx, found)
+        except StoreError:
+            raise
+        except RefbusError as error:
+            say(f"Case {number} cannot be read ({error.code}): who received something of it is not known.", err=True)
+            return (), ()
 
 
 def _tell_all(session: Session, case: int | None, referral: int | None) -> None:

@@ -236,7 +236,7 @@ def test_a_refusal_counts_before_anything_else_is_done(kz: Gateway) -> None:
     take_consent(kz, case, consent_file(SHELTER))
     form = parse_consent(consent_file(SHELTER, state="REFUSED", permit=[]), now_ms=kz.now_ms())
     with kz.store.write() as tx:
-        consents.note_refusal(kz, tx, cases.get(tx, case), form)
+        consents.note_refusal(kz, tx, cases.get(tx, case), SHELTER, form.said_at_ms)
     assert refuses(kz, case, SHELTER) == (Code.WITHDRAWN,)
     take_consent(kz, case, consent_file(SHELTER))
     refer(kz, case)
