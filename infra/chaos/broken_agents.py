@@ -1,4 +1,4 @@
-"""Faust agents that are broken on purpose, each in one way of DESIGN section 8's table.
+"""Faust agents that are broken on purpose, each in one way of bus.md section 8's table.
 
 `python -m chaos.broken_agents KIND` copies records from CHAOS_SOURCE to CHAOS_SINK on CHAOS_BOOTSTRAP and fails once,
 in the way of its kind, at the record that begins with CHAOS_FAIL_AT. CHAOS_STATE is a folder for what outlives the

@@ -232,7 +232,7 @@ def _aborted(trial: Trial) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One row of DESIGN section 8's table. `only` names the one number that may be above 0, where that is the point."""
+    """One row of bus.md section 8's table. `only` names the one number that may be above 0, where that is the point."""
 
     name: str
     kind: str

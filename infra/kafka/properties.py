@@ -9,7 +9,7 @@ _COMMON = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    # Safety of the log: what DESIGN sections 3 and 8 rest on.
+    # Safety of the log: what bus.md sections 3 and 8 rest on.
     "auto.create.topics.enable": "false",
     "unclean.leader.election.enable": "false",
     "delete.topic.enable": "true",

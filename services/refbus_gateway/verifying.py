@@ -1,4 +1,4 @@
-"""From the bytes of an inbox record to an event whose every part was checked: the order of DESIGN section 4.
+"""From the bytes of an inbox record to an event whose every part was checked: the order of bus.md section 4.
 
 Size, canonical form, version and suite; expiry; routing box; directory; both signatures; am I the recipient; content in
 full; schema; the payload's type and ids are those of the routing block, and its data categories are among the declared.

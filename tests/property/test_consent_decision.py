@@ -1,4 +1,4 @@
-"""Properties of the consent decision (domain notes, end of section 5)."""
+"""Properties of the consent decision (domain.md, end of section 5)."""
 
 from __future__ import annotations
 

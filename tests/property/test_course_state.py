@@ -1,4 +1,4 @@
-"""Convergence: the state of a course depends on the set of its events and on nothing else (domain notes 4.7)."""
+"""Convergence: the state of a course depends on the set of its events and on nothing else (domain.md 4.7)."""
 
 from __future__ import annotations
 

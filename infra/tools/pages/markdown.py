@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tools.citations import linked
+
 MADE_BY = "*Made from the code by `make reference`; do not edit.*"
 
 
 def document(title: str, *blocks: str) -> str:
-    """Return a page: title, the note that it is generated, and the blocks."""
-    return "\n\n".join((f"# {title}", MADE_BY, *blocks)) + "\n"
+    """Return a page: title, the note that it is generated and the blocks; citations of the design are links."""
+    return linked("\n\n".join((f"# {title}", MADE_BY, *blocks)), "../design") + "\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """Whether a person is a child: one fact, derived from what a case says, by the rules and the day of a country.
 
 Whoever may be a child is treated as one until a worker documents why not: the benefit of the doubt (Committee on the
-Rights of the Child, General Comment 6, paragraph 31; domain notes 2.3). The consent record carries the fact to the
+Rights of the Child, General Comment 6, paragraph 31; domain.md 2.3). The consent record carries the fact to the
 gates as `majority_at_ms`: it is null exactly for a person who was an adult when asked.
 """
 

@@ -3,7 +3,7 @@
 A record is the signed word of one survivor to one organisation (`party`), taken down by another (`collected_by`).
 It is pseudonymous: no name, no birth date, no id of the person outside this pair of organisations.
 
-Names of the domain notes, section 2.3, that are spelt differently here:
+Names of domain.md section 2.3 that are spelt differently here:
 
 - `recipients` is `party`, one organisation per record; `denied_recipients` stay with the collector and never travel
 - `data_categories` allowed are PERMIT provisions, `withheld` ones are DENY provisions

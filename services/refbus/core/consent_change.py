@@ -2,7 +2,7 @@
 
 A record permits points: one purpose, one action, one data category (or none), onward or not, at one time. Narrowing
 takes points away and adds none; whatever adds one is a widening, or a renewal where only time was added.
-Source: domain notes 4.3; the meaning of a provision is that of `refbus.core.coverage`.
+Source: domain.md 4.3; the meaning of a provision is that of `refbus.core.coverage`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The course of a referral, a return home or an emergency disclosure, read from its events (domain notes 4.7).
+"""The course of a referral, a return home or an emergency disclosure, read from its events (domain.md 4.7).
 
 The state is a function of the *set* of events. Egress enforces `may_emit` on what a node has seen; ingress never
 refuses an event for arriving late. What crossed on the way stays visible as `crossed`. See docs/spec/lifecycle.md.

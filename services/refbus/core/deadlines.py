@@ -1,4 +1,4 @@
-"""What is due in a course, and who hears of it when it is late (domain notes 4.2 and 4.4).
+"""What is due in a course, and who hears of it when it is late (domain.md 4.2 and 4.4).
 
 A pure function of the set of facts and of the signed policy of the source's country, so both gates compute the same
 steps, and each tells the organisations of its own country. The ladder: a reminder, then the organisation that is
@@ -52,13 +52,13 @@ class Level(IntEnum):
 SOURCES = {
     DeadlineKind.DELIVER: "Primero: 15 min, 1 h, 24 h",
     DeadlineKind.DECIDE: "Primero: 1 h, 24 h, 3 d; or the sender's own time",
-    DeadlineKind.EXPIRE: "domain notes 4.2",
+    DeadlineKind.EXPIRE: "domain.md 4.2",
     DeadlineKind.TRANSFER: "Primero transfer",
     DeadlineKind.WITHDRAWAL_ACK: "GDPR 12(3), 19",
-    DeadlineKind.LEG: "IOM AVRR travel; domain notes 4.4: timer per leg",
-    DeadlineKind.HANDOVER: "domain notes 4.4: PersonNotArrived",
-    DeadlineKind.MONITORING: "domain notes 4.4: 1, 3, 6, 12 months",
-    DeadlineKind.EMERGENCY_REVIEW: "domain notes 2.4: independent review",
+    DeadlineKind.LEG: "IOM AVRR travel; domain.md 4.4: timer per leg",
+    DeadlineKind.HANDOVER: "domain.md 4.4: PersonNotArrived",
+    DeadlineKind.MONITORING: "domain.md 4.4: 1, 3, 6, 12 months",
+    DeadlineKind.EMERGENCY_REVIEW: "domain.md 2.4: independent review",
 }
 ALARMS = frozenset({DeadlineKind.LEG, DeadlineKind.HANDOVER})
 """Late here means that a person who travels may be in danger: no ladder, everybody at once."""

@@ -1,4 +1,4 @@
-"""What a person has refused, as far as a node knows: it stands against an emergency disclosure (domain notes 2.4).
+"""What a person has refused, as far as a node knows: it stands against an emergency disclosure (domain.md 2.4).
 
 Only the newest answer and the newest withdrawal of each consent id matter, so every order of arrival gives the same.
 What one signer makes a node remember of one person is bounded: beyond `MOST_NOTED` chains its further noes are kept as

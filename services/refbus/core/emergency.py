@@ -1,4 +1,4 @@
-"""The table of an emergency disclosure: invoked by two officers, reviewed by a third (domain notes 2.4 and 4.3)."""
+"""The table of an emergency disclosure: invoked by two officers, reviewed by a third (domain.md 2.4 and 4.3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
             EmergencyState.INVOKED,
             source="Primero legitimate basis 3; GDPR 49(1)(f)",
         ),
-        EventType.EMERGENCY_REVIEWED: Rule({Role.SOURCE: _INVOKED}, EmergencyState.REVIEWED, source="domain notes 4.3"),
+        EventType.EMERGENCY_REVIEWED: Rule({Role.SOURCE: _INVOKED}, EmergencyState.REVIEWED, source="domain.md 4.3"),
         EventType.ENTERED_IN_ERROR: Rule(
             {Role.SOURCE: _INVOKED},
             EmergencyState.ENTERED_IN_ERROR,
@@ -46,7 +46,7 @@ STATES: Mapping[StrEnum, Meaning] = {
     EmergencyState.INVOKED: Meaning(
         "two officers disclosed the least; a review is due", "Primero legitimate basis 3; GDPR 49(1)(f)"
     ),
-    EmergencyState.REVIEWED: Meaning("a third officer has judged it", "domain notes 2.4"),
+    EmergencyState.REVIEWED: Meaning("a third officer has judged it", "domain.md 2.4"),
     EmergencyState.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),
 }
 """What each state means."""

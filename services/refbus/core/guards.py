@@ -1,4 +1,4 @@
-"""What must be there before a departure is authorised (domain notes 4.4). Every missing guard is named at once.
+"""What must be there before a departure is authorised (domain.md 4.4). Every missing guard is named at once.
 
 A gate sees which events there are, and nothing of their content: `gaps_from_facts`. The two organisations see the
 content too: `gaps_from_details`. Each guard says where it comes from and which events can settle it.
@@ -107,7 +107,7 @@ EVENT_GUARDS: tuple[EventGuard, ...] = (
         Code.GUARD_CONSENT,
         lambda said: said.consent,
         (_E.CONSENT_GRANTED, _E.CONSENT_AMENDED),
-        "domain notes 4.4: consent active",
+        "domain.md 4.4: consent active",
     ),
     EventGuard(
         Code.GUARD_RISK_ASSESSMENT,
@@ -158,7 +158,7 @@ CONTENT_GUARDS: tuple[ContentGuard, ...] = (
         Code.GUARD_RISK_OUT_OF_DATE,
         lambda details, now_ms: (details.risk_valid_until_ms or 0) > now_ms,
         (_E.RISK_ASSESSED,),
-        "domain notes 4.4: risk assessment in date",
+        "domain.md 4.4: risk assessment in date",
     ),
     ContentGuard(
         Code.GUARD_RISK_HIGH,

@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 """The only record version that decisions understand."""
 HOUR_MS = 3_600_000
 MOST_HOURS = 72
-"""No country's policy lets an emergency disclosure run longer (domain notes 2.4)."""
+"""No country's policy lets an emergency disclosure run longer (domain.md 2.4)."""
 MOST_ROLL_DAYS = 100
 """An organisation vouches for its officers anew after so long, so that one who left is not on a roll for ever."""
 BASIS_EVENTS = frozenset({EventType.EMERGENCY_INVOKED, EventType.EMERGENCY_REVIEWED})
@@ -31,7 +31,7 @@ BASIS_EVENTS = frozenset({EventType.EMERGENCY_INVOKED, EventType.EMERGENCY_REVIE
 
 
 class Ground(StrEnum):
-    """Why it cannot wait (domain notes 2.4)."""
+    """Why it cannot wait (domain.md 2.4)."""
 
     IMMINENT_RISK_TO_LIFE = "IMMINENT_RISK_TO_LIFE"
     MEDICAL_EMERGENCY = "MEDICAL_EMERGENCY"
@@ -57,7 +57,7 @@ class Incapacity(StrEnum):
 
 
 class ReviewResult(StrEnum):
-    """What an officer who did not decide found (domain notes 4.3)."""
+    """What an officer who did not decide found (domain.md 4.3)."""
 
     UPHELD = "UPHELD"
     NOT_UPHELD = "NOT_UPHELD"
@@ -216,7 +216,7 @@ def _unable(claim: BasisClaim, _block: RoutingBlock, _at: Circumstances) -> Iter
 
 
 def _not_denied(claim: BasisClaim, block: RoutingBlock, at: Circumstances) -> Iterator[Code]:
-    """Never override the no of an adult who could decide, except to protect another person (domain notes 2.4)."""
+    """Never override the no of an adult who could decide, except to protect another person (domain.md 2.4)."""
     if claim.record.protects is Protects.ANOTHER:
         return
     if denies(at.denials, block.recipient, frozenset(block.data_categories), at.now_ms):

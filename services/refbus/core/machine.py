@@ -92,10 +92,10 @@ def with_common(own: Mapping[Saying, Rule], draft: StrEnum) -> Mapping[Saying, R
     common: Mapping[Saying, Rule] = {
         EventType.REFERRAL_DELIVERED: Rule(target, source="technical receipt"),
         EventType.REFERRAL_OPENED: Rule(target, source="decrypt receipt"),
-        EventType.CONSENT_GRANTED: Rule(source, source="ISO/TS 27560; domain notes 4.3"),
-        EventType.CONSENT_AMENDED: Rule(source, source="ISO/TS 27560; domain notes 4.3"),
-        EventType.CONSENT_WITHDRAWN: Rule(both, source="GDPR 7(3); domain notes 4.3"),
-        EventType.WITHDRAWAL_ACKNOWLEDGED: Rule(both, source="GDPR 19; domain notes 4.3"),
+        EventType.CONSENT_GRANTED: Rule(source, source="ISO/TS 27560; domain.md 4.3"),
+        EventType.CONSENT_AMENDED: Rule(source, source="ISO/TS 27560; domain.md 4.3"),
+        EventType.CONSENT_WITHDRAWN: Rule(both, source="GDPR 7(3); domain.md 4.3"),
+        EventType.WITHDRAWAL_ACKNOWLEDGED: Rule(both, source="GDPR 19; domain.md 4.3"),
         EventType.UNDECRYPTABLE: Rule(both, source="technical answer"),
         EventType.INTAKE_REPORTED: Rule(both, source="technical answer"),
     }

@@ -1,4 +1,4 @@
-"""The table of a referral: who may say what, in which state, and what it leads to (domain notes 4.2).
+"""The table of a referral: who may say what, in which state, and what it leads to (domain.md 4.2).
 
 `course` reads it. Custody of the case moves with CaseTransferAccepted only, and changes no state.
 """
@@ -109,7 +109,7 @@ STATES: Mapping[StrEnum, Meaning] = {
     State.COMPLETED: Meaning("help has ended, with its outcome", _PRIMERO),
     State.FAILED: Meaning("help could not be given, with the reason", "FHIR Task"),
     State.CANCELLED: Meaning("taken back, with the reason", _PRIMERO),
-    State.EXPIRED: Meaning("nobody answered in time; a late answer still counts", "domain notes 4.2"),
+    State.EXPIRED: Meaning("nobody answered in time; a late answer still counts", "domain.md 4.2"),
     State.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),
 }
 """What each state means."""

@@ -1,4 +1,4 @@
-"""The table of a return home: who may say what, in which state, and what it leads to (domain notes 4.4).
+"""The table of a return home: who may say what, in which state, and what it leads to (domain.md 4.4).
 
 The offices of both countries prepare side by side, so preparing events may come in any order: they move the state only
 forward. What has happened on the road (Departed, Arrived) counts even when a suspension or an abort crossed it: a
@@ -93,7 +93,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
         _E.DEPARTURE_AUTHORISED: Rule(
             {_S: frozenset({_R.PLAN_AGREED})},
             _R.DEPARTURE_AUTHORISED,
-            source="Palermo 8; ODIHR principles 1-4; domain notes 4.4",
+            source="Palermo 8; ODIHR principles 1-4; domain.md 4.4",
         ),
         _E.DEPARTED: Rule(
             {_S: frozenset({_R.DEPARTURE_AUTHORISED})},
@@ -114,7 +114,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
             _R.HANDED_OVER,
             frozenset({_R.ARRIVED}),
             both=True,
-            source="Lao flow; domain notes 4.4: both sign",
+            source="Lao flow; domain.md 4.4: both sign",
         ),
         _E.REINTEGRATION_AGREED: Rule(
             {_T: frozenset({_R.ARRIVED, _R.HANDED_OVER})}, _R.REINTEGRATION, source="IOM AVRR; NEXUS"
@@ -125,7 +125,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
             source="IOM AVRR",
         ),
         _E.REPATRIATION_CLOSED: Rule(
-            {_T: frozenset({_R.HANDED_OVER, _R.REINTEGRATION, _R.MONITORING})}, _R.CLOSED, source="domain notes 4.4"
+            {_T: frozenset({_R.HANDED_OVER, _R.REINTEGRATION, _R.MONITORING})}, _R.CLOSED, source="domain.md 4.4"
         ),
         _E.REPATRIATION_SUSPENDED: Rule(by_both(_LEAVING), _R.SUSPENDED, reason=True, source="ODIHR principles 1, 3"),
         _E.REPATRIATION_RESUMED: Rule(
@@ -139,7 +139,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
             source="nrm.bg 3.2: voluntary; ODIHR principle 3",
         ),
         _E.ENTERED_IN_ERROR: Rule({_S: _NOT_GONE}, _R.ENTERED_IN_ERROR, _NOT_GONE, reason=True, source="FHIR status"),
-        _E.CONSENT_WITHDRAWN: Rule(by_both(_ANY), _R.SUSPENDED, _LEAVING, source="GDPR 7(3); domain notes 4.4"),
+        _E.CONSENT_WITHDRAWN: Rule(by_both(_ANY), _R.SUSPENDED, _LEAVING, source="GDPR 7(3); domain.md 4.4"),
     },
     _R.DRAFT,
 )
@@ -164,12 +164,12 @@ STATES: Mapping[StrEnum, Meaning] = {
     ReturnState.DEPARTURE_AUTHORISED: Meaning("every guard is met", "Palermo 8; ODIHR principles 1-4"),
     ReturnState.IN_TRANSIT: Meaning("the person is on the road, with a timer for each leg", "IOM AVRR travel"),
     ReturnState.ARRIVED: Meaning("the person is in the home country", "IOM AVRR post-arrival"),
-    ReturnState.HANDED_OVER: Meaning("both organisations have signed the hand-over", "Lao flow; domain notes 4.4"),
+    ReturnState.HANDED_OVER: Meaning("both organisations have signed the hand-over", "Lao flow; domain.md 4.4"),
     ReturnState.REINTEGRATION: Meaning("there is a plan for the time at home", "IOM AVRR; NEXUS"),
     ReturnState.MONITORING: Meaning(
         "somebody asks how the person fares, and tells the former host country", "IOM AVRR; ODIHR principle 7"
     ),
-    ReturnState.CLOSED: Meaning("the return is over, with its result", "domain notes 4.4"),
+    ReturnState.CLOSED: Meaning("the return is over, with its result", "domain.md 4.4"),
     ReturnState.SUSPENDED: Meaning("interrupted, or consent was withdrawn before the journey", "ODIHR principles 1, 3"),
     ReturnState.ABORTED: Meaning("given up, with the reason", "ODIHR principle 3"),
     ReturnState.ENTERED_IN_ERROR: Meaning("should never have been there", "FHIR status"),

@@ -1,6 +1,6 @@
 """Closed vocabularies that decisions depend on. An unknown member is refused or parked, never defaulted.
 
-Sources: the project's domain notes 2.3, 4.2, 4.3, 4.5 and 5. Code lists that no decision depends on (HTCDS) are data
+Sources: docs/design/domain.md 2.3, 4.2, 4.3, 4.5 and 5. Code lists that no decision depends on (HTCDS) are data
 under `schemas/codelists`.
 """
 

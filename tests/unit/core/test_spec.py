@@ -31,7 +31,7 @@ def rows(name: str, first: str) -> list[list[str]]:
 
 
 def test_each_reason_of_the_decision_has_its_row() -> None:
-    """All reason codes of the domain notes, none more."""
+    """All reason codes that practice and law ask for, none more."""
     written = [code.strip() for row in rows("consent.md", "code") for code in row[0].split(",")]
     assert sorted(written) == sorted(code.strip() for code in REASONS.split(","))
     assert set(written) <= {code.value for code in Code}
@@ -110,12 +110,12 @@ CATALOGUE = [
     "RepatriationSuspended",
     "RepatriationAborted",
 ]
-"""The events of the domain notes 4.2 to 4.4."""
+"""The events of domain.md 4.2 to 4.4."""
 
 
-def test_each_event_of_the_domain_notes_has_its_place() -> None:
+def test_each_event_of_practice_has_its_place() -> None:
     """It is an event here, or the specification says what stands in its place; and the other way round."""
-    elsewhere = {name for row in rows("lifecycle.md", "domain notes") for name in row[0].split(", ")}
+    elsewhere = {name for row in rows("lifecycle.md", "in practice") for name in row[0].split(", ")}
     assert elsewhere == set(CATALOGUE) - {each.value for each in EventType}
     assert {each.value for each in EventType} - set(CATALOGUE) == {
         "Undecryptable",
