@@ -9,7 +9,7 @@ FEDERATED ?= 0
 export PYTHONPATH := $(CURDIR)/infra
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lint fmt up down bench chaos converge reference lock audit-deps build clean
+.PHONY: help setup demo test test-fast pythons check lint fmt up down bench chaos converge reference lock audit-deps build clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: setup ## every test, the broker's too; fails where no broker starts
 
 test-fast: $(STAMP) ## unit, property and conformance tests; no network
 	@$(BIN)/python -m pytest tests/unit tests/property tests/conformance
+
+pythons: $(STAMP) ## the fast tests on each supported Python that this machine has
+	@$(BIN)/python -m tools.pythons
 
 lint: $(STAMP) ## ruff, mypy strict, import contracts, docstrings
 	@$(BIN)/ruff check services tests infra

@@ -20,6 +20,8 @@ _KNOWN_HOSTS = {
     "creativecommons.org",
     "github.com",
     "c2sp.org",
+    "keepachangelog.com",
+    "semver.org",
 }
 """Hosts that a file of the project may name: places to read, this machine, and placeholders."""
 
