@@ -23,7 +23,7 @@ from refbus.files import open_lock, remove_drafts, store_errors, write_whole
 from refbus.trust import client, versions
 from refbus.trust.assembly import Problem, assemble, key_owners
 from refbus.trust.history import History
-from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, list_files, publishing_order
+from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
 from refbus.trust.standing import Standing
 
 MAX_INCOMING_FILES = 8_000
@@ -84,8 +84,8 @@ class TrustStore:
     def files(self) -> list[tuple[str, bytes]]:
         """Return (path, content) of what is to be handed on, in publishing order. Raises StoreError.
 
-        Metadata is what was verified: what arrived since, under the name of the timestamp or of a version to come, may
-        be anybody's.
+        It is what was verified: what arrived beside it, under the name of the timestamp, of a version to come or of a
+        target that nothing names, may be anybody's.
         """
         timestamp, standing = self.timestamp(), Standing.of(self._tuf)
         with store_errors():
@@ -93,7 +93,8 @@ class TrustStore:
         found.pop(TIMESTAMP, None)
         if timestamp is not None:
             found[TIMESTAMP] = timestamp
-        return [(path, found[path]) for path in publishing_order(found) if not standing.is_to_come(path)]
+        named = {path for path in found if is_metadata(path) or path in self._in_use or not self._in_use}
+        return [(path, found[path]) for path in publishing_order(named) if not standing.is_to_come(path)]
 
     def load(self, now_ms: int) -> History | None:
         """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
@@ -156,6 +157,8 @@ class TrustStore:
             if before != content:
                 self._make_room(target, len(content))
                 write_whole(target, content, flush=False)
+            else:  # it belongs to what is arriving now
+                self._arrived()[target] = self._arrived().pop(target, len(content))
             if path == TIMESTAMP:
                 return self._refresh_or_restore(target, before, now_ms)
             return self._try_again(now_ms) if self._waiting else None
@@ -267,26 +270,32 @@ class TrustStore:
             return None
 
     def _make_room(self, target: Path, size: int) -> None:
-        """Keep `incoming` within its caps by dropping what no verified version is made of.
+        """Keep `incoming` within its caps by dropping what arrived first and no verified version is made of.
 
-        Raises MalformedError TOO_LARGE.
+        So what somebody wrote before never takes the place of a version whose files are arriving. Raises
+        MalformedError TOO_LARGE.
         """
-        if self._sizes is None:
+        files = self._arrived()
+        files.pop(target, None)
+        for path in [] if _fits({**files, target: size}) else list(files):
+            if path.relative_to(self._incoming).as_posix() in self._in_use:
+                continue
             with store_errors():
-                self._sizes = {path: path.stat().st_size for path in self._incoming.rglob("*.json")}
-        files = self._sizes
-        files[target] = size
-        if _fits(files):
-            return
-        del files[target]
-        for path in list(files):
-            if path.relative_to(self._incoming).as_posix() not in self._in_use:
-                with store_errors():
-                    path.unlink(missing_ok=True)
-                del files[path]
+                path.unlink(missing_ok=True)
+            del files[path]
+            if _fits({**files, target: size}):
+                break
         if not _fits({**files, target: size}):
             raise MalformedError(Code.TOO_LARGE, "directory files waiting")
         files[target] = size
+
+    def _arrived(self) -> dict[Path, int]:
+        """Return the sizes of the files in `incoming`, in the order of their last arrival."""
+        if self._sizes is None:
+            with store_errors():
+                found = [(path, path.stat()) for path in self._incoming.rglob("*.json")]
+            self._sizes = {path: stat.st_size for path, stat in sorted(found, key=lambda each: each[1].st_mtime_ns)}
+        return self._sizes
 
     @contextmanager
     def _lock(self, *, wait: bool = True) -> Iterator[bool]:

@@ -5,6 +5,7 @@ Files one at a time, in any order, from anybody; only what TUF and the key rules
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -353,6 +354,39 @@ def test_a_flood_of_files_does_not_fill_the_disk(
     with pytest.raises(MalformedError) as caught:
         store.add_file("metadata/99.zz.json", b"junk", NOW_MS)
     assert caught.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("room", [0, 1, 3])
+def test_nobodys_flood_keeps_a_version_out(
+    fed: Lab, store: TrustStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """However full the store was made before: what is dropped is what came first, not what is arriving."""
+    read(store, fed.files())
+    known = dict(fed.files())
+    monkeypatch.setattr(loader, "MAX_INCOMING_FILES", len(known) + 10)
+    for number in range(10 - room):
+        store.add_file(*stray(number), NOW_MS)
+    suspend(fed)
+    fresh = [(path, content) for path, content in fed.files() if known.get(path) != content]
+    assert len(fresh) > room
+    assert read(store, fresh).version == 2
+
+
+def test_what_nothing_names_is_not_handed_on(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """Targets that anybody wrote cost the offices behind a gate nothing, after a start neither."""
+    read(store, fed.files())
+    before = store.files()
+    store.add_file(*stray(1), NOW_MS)
+    assert store.files() == before
+    again = TrustStore(tmp_path / "reader")
+    again.load(NOW_MS)
+    assert again.files() == before
+
+
+def stray(number: int) -> tuple[str, bytes]:
+    """Return a target that no version names."""
+    content = f"stray {number}".encode()
+    return f"targets/kg/{hashlib.sha256(content).hexdigest()}.stray.json", content
 
 
 @pytest.mark.parametrize(
