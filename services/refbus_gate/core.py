@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory
 from refbus.core.ids import CountryCode
-from refbus.core.verdicts import Point, Verdict
+from refbus.core.verdicts import Forward, Hold, MarkWithdrawn, Missing, NoteAnswer, Point, RecordConsent, Verdict
+from refbus.core.vocabulary import PERMITS_NOTHING
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, UntrustedError
 from refbus.store.audit_keys import AuditKeys
@@ -32,7 +33,7 @@ from refbus_gate.deciding import Batch, Decider
 from refbus_gate.egress import Egress
 from refbus_gate.ingress import Ingress
 from refbus_gate.names import GateKeys, border, outbox
-from refbus_gate.opening import EvidenceCache, Opened, Opener
+from refbus_gate.opening import HOUR_MS, EvidenceCache, Opened, Opener
 from refbus_gate.quotas import Room
 from refbus_gate.repeats import Repeats
 from refbus_gate.timetable import planned
@@ -171,4 +172,15 @@ class GateCore:
 def verdict_of(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
     """Decide about one record, at the point where the batch is."""
     decide = egress.decide if batch.point is Point.EGRESS else ingress.decide
-    return decide(opened, view, batch, resumed=resumed)
+    verdict = decide(opened, view, batch, resumed=resumed)
+    return _unlogged(verdict, opened, batch) if batch.inspector() is None else verdict
+
+
+def _unlogged(verdict: Verdict, opened: Opened, batch: Batch) -> Verdict:
+    """Let what discloses or permits wait for a directory with an inspector; what it teaches of consent counts now."""
+    block, header = opened.block, opened.header
+    if not isinstance(verdict, Forward) or block is None or header is None or block.event_type in PERMITS_NOTHING:
+        return verdict
+    learnt = tuple(each for each in verdict.effects if isinstance(each, (RecordConsent, MarkWithdrawn, NoteAnswer)))
+    missing = Missing(batch.directories.latest.version + 1)
+    return Hold(verdict.about, (Code.KEY_UNKNOWN,), header.expires_at_hour * HOUR_MS, block.sender, learnt, missing)

@@ -65,8 +65,8 @@ class Batch:
     origin: CountryCode
     now_ms: int
 
-    def inspector(self) -> bytes:
-        """Return the key that audit records are sealed to."""
+    def inspector(self) -> bytes | None:
+        """Return the key that audit records are sealed to; None while the country's inspector has none."""
         return inspector_public(self.directories.latest, self.keys.country, self.now_ms)
 
 
@@ -222,13 +222,17 @@ class Decider:
     def audit(self, noted: Noted, case_name: bytes) -> Stated:
         """Send an audit entry, and return what gives its statement; both look the case's audit key up when made.
 
-        Evidence of a disclosure without consent is not among what is erased when the case is forgotten.
+        Evidence of a disclosure without consent is not among what is erased when the case is forgotten. While nobody
+        could open an entry there is none; what needs one waits (`core.verdict_of`), and stops do not.
         """
+        inspector = self.batch.inspector()
+        if inspector is None:
+            _log.critical("no audit entry about a decision: the country's inspector has no key in the directory")
+            return nothing_stated
         self.work.audit_names.add(case_name)
         batch = self.batch
         if case_name != self.view.key(CASE, NO_CASE) and not is_evidence(noted.about.event_type, noted.codes):
             self.work.changes.audited.append((case_name, noted.decision_id, batch.now_ms + KEEP_MS))
-        inspector = batch.inspector()
 
         def make() -> bytes:
             return audit_entry(batch.keys, noted, self.work.audit_key(case_name), inspector, batch.now_ms)

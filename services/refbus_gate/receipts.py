@@ -18,7 +18,7 @@ from refbus.core.passage import Outcome
 from refbus.core.verdicts import About
 from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
-from refbus.errors import Code, SetupError
+from refbus.errors import Code
 from refbus.wire.transport import (
     BorderKind,
     BorderRecord,
@@ -129,12 +129,10 @@ def relayed(envelope_sha256: bytes, sealed: bytes) -> bytes:
     return BorderRecord(BorderKind.NOTICE, RelayedNotice(envelope_sha256, sealed).encode()).encode()
 
 
-def inspector_public(directory: Directory, country: CountryCode, now_ms: int) -> bytes:
-    """Return the public key that audit records of a country are sealed to. Raises SetupError DIRECTORY_INVALID."""
+def inspector_public(directory: Directory, country: CountryCode, now_ms: int) -> bytes | None:
+    """Return the public key that audit records of a country are sealed to; None while all of them are revoked."""
     key = inspector_key(directory, country, now_ms)
-    if key is None:
-        raise SetupError(Code.DIRECTORY_INVALID, "the country has no inspector to seal audit records to")
-    return key.public
+    return None if key is None else key.public
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,15 @@ from refbus.core.ids import EventId, KeyId, OrgId, gate_id
 from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.message import RoutingBlock
 from refbus.core.residency import residency_problems
-from refbus.core.vocabulary import CONTROL_EVENTS, STOPS, TECHNICAL_EVENTS, Action, EventType, Priority, Purpose
+from refbus.core.vocabulary import (
+    CONTROL_EVENTS,
+    PERMITS_NOTHING,
+    TECHNICAL_EVENTS,
+    Action,
+    EventType,
+    Priority,
+    Purpose,
+)
 from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
@@ -34,8 +42,6 @@ from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
 HOUR_MS: Final = 3_600_000
-_UNDER_ANY_VIEW: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED}
-"""Events that may be sealed under a directory that has expired: they carry no data about the person, and no yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ def recipient_key(gateway: Gateway, org: OrgId, view: Directory | None = None) -
 
 def _view(gateway: Gateway, event_type: EventType) -> Directory:
     """Return the directory to send an event under: a fresh one for what discloses or permits, else the newest known."""
-    return gateway.view() if event_type in _UNDER_ANY_VIEW else gateway.directory()
+    return gateway.view() if event_type in PERMITS_NOTHING else gateway.directory()
 
 
 def _member(view: Directory, org: OrgId) -> Organisation:
@@ -241,7 +247,7 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), audit.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)
-    if block.event_type in STOPS:  # a stop goes out even where no entry about it can be made
+    if block.event_type in PERMITS_NOTHING:  # a stop or an answer goes out even where no entry about it can be made
         with alone(block, lambda _, error: _tell_unlogged(gateway, tx, error), inside=tx.connection.begin_nested):
             audit.record(gateway, tx, case, decided)
     else:
@@ -249,7 +255,9 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
 
 
 def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
-    inbox.raise_alarm(tx, error.code, "a stop was sent without an entry in the audit log", gateway.now_ms())
+    inbox.raise_alarm(
+        tx, error.code, "a stop or an answer was sent without an entry in the audit log", gateway.now_ms()
+    )
 
 
 def _party(tx: Transaction, referral: Referral) -> cases.Counterpart:

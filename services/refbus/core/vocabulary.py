@@ -161,6 +161,10 @@ CONTROL_EVENTS = frozenset(
 )
 """Events that need no permit: closed schemas, no free text, no data category, only between parties already known."""
 
+PERMITS_NOTHING = CONTROL_EVENTS - {EventType.CONSENT_GRANTED}
+"""Control events that are no yes either: they go out under a directory that has run out, and without an audit entry
+where none can be made."""
+
 TECHNICAL_EVENTS = frozenset(
     {EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED}
 )

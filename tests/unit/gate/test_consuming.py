@@ -189,18 +189,6 @@ def test_trouble_of_the_machine_blames_no_record(
     assert world.events(ngo("uz")) == [raw]
 
 
-def test_a_country_without_an_inspector_decides_nothing(world: World) -> None:
-    """Without somebody to seal audit records to, the worker stops, and no record is blamed."""
-    from refbus.core.directory import OrgRole
-
-    raw = world.event()
-    world.fed = world.fed.changed(world.inspector("kz"), role=OrgRole.AUDITOR)
-    world.outbox("kz", raw)
-    with pytest.raises(SetupError):
-        world.nodes["kz"].consume()
-    assert world.nodes["kz"].balance().received == {}
-
-
 RAW = b"the bytes of a batch as the broker has them"
 
 

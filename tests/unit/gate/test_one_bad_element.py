@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from refbus.core.ids import OrgId
 from refbus.store.reads import read_inboxes
-from refbus.wire.transport import InboxKind, InboxRecord
+from refbus.wire.transport import InboxKind, InboxRecord, NoticeOutcome
 from refbus_gate.names import inbox
 from refbus_gate.work import Work
-from support.directories import agency, ngo
+from support.directories import agency, inspector, ngo
 from support.gates import World
 
 
@@ -43,3 +45,28 @@ def test_an_event_that_cannot_be_made_is_no_matter_of_one_member(world: World) -
         raise AssertionError("an event was left out")
     with parts.store.database.reading() as connection:
         assert read_inboxes(connection, [inbox(OrgId("kz-agency01"))]) == {}
+
+
+def test_a_country_whose_inspector_has_no_key_does_not_stand_still(world: World) -> None:
+    """All of them are revoked: a stop passes without an entry, and what discloses waits for the next key."""
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    before, logged = world.fed, len(world.audit("kz"))
+    lost = world.fed.directory.organisations[inspector("kz")].kem_keys
+    revoked = tuple(dataclasses.replace(key, revoked=True) for key in lost)
+    world.fed = world.fed.changed(inspector("kz"), kem_keys=revoked)
+    waits, stop = world.event("two"), world.withdrawal("one")
+    world.outbox("kz", waits)
+    world.outbox("kz", stop)
+    world.settle()
+    assert [notice.outcome for notice in world.notices(agency("kz"))][-2:] == [
+        NoticeOutcome.HELD,
+        NoticeOutcome.FORWARDED,
+    ]
+    assert world.events(ngo("uz"))[1:] == [stop]
+    assert len(world.audit("kz")) == logged
+    world.fed = world.fed.changed(inspector("kz"), kem_keys=before.directory.organisations[inspector("kz")].kem_keys)
+    assert world.nodes["kz"].redecider.holds() == 1
+    world.settle()
+    assert world.events(ngo("uz"))[2:] == [waits]
+    assert len(world.audit("kz")) > logged
