@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import appending, cost, gatework, idle, latency, memory, proving, throughput
+from bench import appending, cost, gatework, idle, latency, memory, proving, throughput, trips
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -18,7 +18,7 @@ from bench.stage import Stage, staged
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
-PARTS = ("cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
+PARTS = ("trips", "cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
 ROUNDS = 300
 GATE_EVENTS = 2_400
 LATENCY_EVENTS = 600
@@ -33,6 +33,7 @@ class Bench:
     parts: tuple[str, ...]
     memory_events: int
     log_leaves: int
+    cases: int = trips.MANY
     measures: list[Measure] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -40,6 +41,7 @@ class Bench:
     def run(self) -> None:
         """Measure the chosen parts, the quick ones first."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._part("trips", lambda: trips.measure(self.folder / "trips", many=self.cases))
         self._without_broker()
         self._part("append", lambda: appending.measure(self.folder / "append", self.say))
         self._part("prove", lambda: proving.measure(self.folder / "prove", self.log_leaves))
@@ -133,11 +135,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--events", type=int, default=MEMORY_EVENTS, help="events of the memory part")
     parser.add_argument("--leaves", type=int, default=proving.LEAVES, help="leaves of the log that proofs come from")
+    parser.add_argument("--cases", type=int, default=trips.MANY, help="cases of the larger home whose lists are read")
     given = parser.parse_args(arguments)
+    if given.cases <= trips.FEW:
+        parser.error(f"--cases: more than {trips.FEW}")
     if not 0 < given.leaves <= proving.MOST_LEAVES:
         parser.error(f"--leaves: 1 to {proving.MOST_LEAVES:,}")
     print(machine())
-    bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves)
+    bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves, given.cases)
     bench.run()
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))

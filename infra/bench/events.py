@@ -39,17 +39,19 @@ class Federation:
     history: History
 
     @classmethod
-    def create(cls, folder: Path) -> Federation:
-        """Make the development federation in `folder`, without any broker."""
+    def create(cls, folder: Path, at_ms: int | None = None) -> Federation:
+        """Make the development federation in `folder`, without any broker, at `at_ms` (UTC; None: now)."""
+        at_ms = now_ms() if at_ms is None else at_ms
         description = read_description(data_dir("keys") / "development.toml")
-        return cls.of(create_development_federation(folder, description, Passphrases.same(PASSPHRASE), now_ms()))
+        return cls.of(create_development_federation(folder, description, Passphrases.same(PASSPHRASE), at_ms), at_ms)
 
     @classmethod
-    def of(cls, paths: FederationPaths) -> Federation:
-        """Read the directory of a federation that exists."""
+    def of(cls, paths: FederationPaths, at_ms: int | None = None) -> Federation:
+        """Read the directory of a federation that exists, as it is at `at_ms` (UTC; None: now)."""
+        at_ms = now_ms() if at_ms is None else at_ms
         store = Home(paths.gate(ORIGIN)).trust_store()
-        store.load(now_ms())
-        store.refresh_from(list_files(paths.repository), now_ms())
+        store.load(at_ms)
+        store.refresh_from(list_files(paths.repository), at_ms)
         return cls(paths, store.history)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bench.events import Federation, now_ms
 from demo.world import PASSPHRASE
@@ -76,10 +76,10 @@ class Catch:
 class StandingGate:
     """The gate of one country on one thread."""
 
-    def __init__(self, federation: Federation, country: CountryCode) -> None:
+    def __init__(self, federation: Federation, country: CountryCode, clock: Callable[[], int] = now_ms) -> None:
         self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE)
-        keys = self.home.gate_keys(federation.directory, now_ms())
-        parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, now_ms, Workers(1))
+        keys = self.home.gate_keys(federation.directory, clock())
+        parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, clock, Workers(1))
         self.core = GateCore(parts)
         collector.settle()
         countries = federation.directory.countries()
@@ -87,7 +87,7 @@ class StandingGate:
             source.topic: consumer_of(self.core, source, EmptyLog) for source in sources_of(country, countries)
         }
         self._catch = Catch()
-        self._pumps = [Pump(self.home.store, each, lambda: self._catch, Clock.of(now_ms)) for each in countries]
+        self._pumps = [Pump(self.home.store, each, lambda: self._catch, Clock.of(clock)) for each in countries]
         for consumer in self._consumers.values():
             consumer.start(None)
 

@@ -163,7 +163,7 @@ class Cosigning:
             return True
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True
-        grown = Checkpoint.parse(Note.parse(log.cosigned).text).size < log.signed.size
+        grown = log.cosigned_size < log.signed.size
         fresh = 0 <= self.clock.now_ms() - log.cosigned_ms < REFRESH_MS  # one in the future says nothing
         return grown or (grows and not fresh)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -14,8 +15,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, StoreError
 from refbus.store.prepared import AnyOf, Prepared
+from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import EMPTY_ROOT, leaf_hash
+from refbus.tlog.note import Note
 from refbus.tlog.proofs import Head
 from refbus.tlog.shards import origin_of, shard_at
 from refbus_auditor.store.tables import entry, shard
@@ -64,6 +67,11 @@ class Shard:
     proven: int
     cosigned: bytes | None = field(repr=False)
     cosigned_ms: int | None
+
+    @property
+    def cosigned_size(self) -> int:
+        """The size that a quorum stands behind, 0 before the first."""
+        return 0 if self.cosigned is None else _size_of(self.cosigned)
 
 
 _SHARD = Prepared(select(shard).where(shard.c.origin == bindparam("its_origin")))
@@ -213,6 +221,12 @@ def records(connection: Connection, origin: str, first_ms: int, last_ms: int) ->
         .order_by(entry.c.place)
     )
     yield from (tuple(row) for row in connection.execute(chosen))
+
+
+@lru_cache(maxsize=16)
+def _size_of(note: bytes) -> int:
+    """Return the size in a cosigned checkpoint of our own store: the same bytes are looked at in each turn."""
+    return Checkpoint.parse(Note.parse(note).text).size
 
 
 def _shard(row: Row[Any]) -> Shard:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from refbus.store.engine import Database
-from refbus.tlog.checkpoint import Checkpoint
-from refbus.tlog.note import Note
 from refbus.tlog.proofs import inclusion_proof
 from refbus.tlog.tiles import TileTrees
 from refbus.wire.logs import LogProof, LogProofs
@@ -39,8 +37,7 @@ class Prover:
         """
         if log.cosigned is None:
             return 0
-        note = Note.parse(log.cosigned)
-        size = Checkpoint.parse(note.text).size
+        size = log.cosigned_size
         for start in range(log.proven, size, AT_ONCE):
             end = min(size, start + AT_ONCE)
             proofs = tuple(self._proofs(log.origin, start, end, size))
@@ -55,7 +52,7 @@ class Prover:
         """
         if not self.again or log.cosigned is None:
             return 0
-        size = Checkpoint.parse(Note.parse(log.cosigned).text).size
+        size = log.cosigned_size
         with self.database.reading() as connection:
             places = ledger.places(connection, log.origin, self.again)
         found = {place: leaf for place, leaf in sorted(places.items()) if place < size}

@@ -259,7 +259,7 @@ def _version(tx: Transaction, timestamp: DirectoryRow) -> _Version:
         return _Version(number, timestamp, (timestamp,), complete=False, unproven=1)
     found = [_found(tx, part) for part in parts]
     files = (timestamp, snapshot, *(row for row in found if row is not None))
-    unproven = sum(1 for row in files if row.proven_ms is None) + found.count(None)
+    unproven = [row.proven_ms for row in files].count(None) + found.count(None)
     return _Version(number, timestamp, files, complete=None not in found, unproven=unproven)
 
 

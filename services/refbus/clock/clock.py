@@ -174,10 +174,12 @@ class Clock:
         with self._lock:
             wall_ms, steady_ms = self.wall_ms(), self._sources.steady_ms()
             before = self._belief
-            self._take_order(steady_ms)
+            if steady_ms - self._asked_ms >= _ORDERS_MS:
+                self._take_order(steady_ms)
             self._belief = judge.consider(self._belief, wall_ms, steady_ms, self._evidence())
             changed = before.other != self._belief.other
-            self._save(wall_ms, steady_ms, at_once=changed)
+            if changed or steady_ms - self._saved_ms >= _SAVE_MS:
+                self._save(wall_ms, steady_ms)
             belief = self._belief
         if changed:
             self.told(self.standing())
@@ -191,9 +193,9 @@ class Clock:
 
     def _take_order(self, steady_ms: int) -> None:
         """Follow a person's word that came since the last jump, in this or another process of the home."""
-        if self._order is None or steady_ms - self._asked_ms < _ORDERS_MS:
-            return
         self._asked_ms = steady_ms
+        if self._order is None:
+            return
         found = read_belief(self._order) if self._order.exists() else None
         if found is None or found[0] != self._sources.boot or found[1] == self._followed:
             return
@@ -201,9 +203,9 @@ class Clock:
         if found[1].line.steady_ms >= (self._belief.unquiet_ms or 0):
             self._belief = found[1]
 
-    def _save(self, wall_ms: int, steady_ms: int, *, at_once: bool) -> None:
-        if self._memory is not None and (at_once or steady_ms - self._saved_ms >= _SAVE_MS):
-            self._saved_ms = steady_ms
+    def _save(self, wall_ms: int, steady_ms: int) -> None:
+        self._saved_ms = steady_ms
+        if self._memory is not None:
             write_belief(self._memory, self._sources.boot, self._belief, self._belief.time(wall_ms, steady_ms))
 
 

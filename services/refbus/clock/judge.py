@@ -127,21 +127,18 @@ def consider(belief: Belief, wall_ms: int, steady_ms: int, evidence: Evidence) -
     believed_ms = belief.line.time(steady_ms)
     if abs(wall_ms - believed_ms) > JUMP_MS:
         return _jumped(belief, wall_ms, steady_ms, evidence)
-    gate_ms = evidence.gate_ms(steady_ms)
-    if not belief.confirmed and evidence.early(believed_ms) and gate_ms is not None and evidence.supports(gate_ms):
-        return Belief(Line(gate_ms, steady_ms), True, Line(wall_ms, steady_ms), steady_ms)
-    line, confirmed = _following(belief.line, wall_ms, steady_ms), belief.confirmed or evidence.supports(wall_ms)
-    unquiet_ms = None if belief.other is None and belief.quiet(steady_ms) else belief.unquiet_ms
-    return Belief(line, confirmed, None, unquiet_ms)
-
-
-def _following(line: Line, wall_ms: int, steady_ms: int) -> Line:
-    """Return the line moved towards the machine's clock, by no more than it may drift."""
+    if not belief.confirmed and evidence.early(believed_ms):
+        gate_ms = evidence.gate_ms(steady_ms)
+        if gate_ms is not None and evidence.supports(gate_ms):
+            return Belief(Line(gate_ms, steady_ms), True, Line(wall_ms, steady_ms), steady_ms)
+    line, confirmed = belief.line, belief.confirmed or evidence.supports(wall_ms)
     most_ms = (steady_ms - line.steady_ms) // DRIFT
-    if most_ms < 1:
-        return line
-    believed_ms = line.time(steady_ms)
-    return Line(believed_ms + max(-most_ms, min(most_ms, wall_ms - believed_ms)), steady_ms)
+    if most_ms > 0:  # towards the machine's clock, by no more than it may drift
+        line = Line(believed_ms + max(-most_ms, min(most_ms, wall_ms - believed_ms)), steady_ms)
+    unquiet_ms = belief.unquiet_ms
+    if unquiet_ms is not None and belief.quiet(steady_ms):
+        unquiet_ms = None
+    return Belief(line, confirmed, None, unquiet_ms)
 
 
 def _jumped(belief: Belief, wall_ms: int, steady_ms: int, evidence: Evidence) -> Belief:

@@ -5,13 +5,16 @@ How it is fetched and verified (TUF, endorsements, key checks) is `refbus.trust`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.vocabulary import DataCategory, Priority, Residency
+
+_T = TypeVar("_T")
+_MISSING: Final = object()
 
 
 class OrgStatus(StrEnum):
@@ -169,6 +172,17 @@ class Directory:
     organisations: Mapping[OrgId, Organisation]
     policies: Mapping[CountryCode, CountryPolicy]
     superseded_at_ms: int | None = field(default=None)  # when a newer version was loaded here; None for the newest
+    _made: dict[tuple[str, ...], object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: tuple[str, ...], make: Callable[[Directory], _T]) -> _T:
+        """Return what `make` makes of this version; it is made once and then found again under `name`.
+
+        For what follows from the directory alone and is not changed by anyone. What `make` raises is not remembered.
+        """
+        found = self._made.get(name, _MISSING)
+        if found is _MISSING:
+            found = self._made[name] = make(self)
+        return found  # type: ignore[return-value]
 
     def find(self, org_id: OrgId) -> Organisation | None:
         """Return the organisation, whatever its status, or None."""

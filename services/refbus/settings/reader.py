@@ -90,14 +90,12 @@ def _country_of(name: str, prefix: str) -> CountryCode | None:
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     """Raise SETTINGS_INVALID for the first name that begins with REFBUS_ and belongs to no service."""
-    known = list(_all_fields())
+    known = _all_fields()
+    whole = {item.name for item in known if not item.per_country}
+    parts = [item.name for item in known if item.per_country]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and not any(_is_name_of(item, name) for item in known):
+        if name.startswith(PREFIX) and name not in whole and all(_country_of(name, each) is None for each in parts):
             raise SetupError(Code.SETTINGS_INVALID, f"{name} is not a setting{_suggestion(name, known)}")
-
-
-def _is_name_of(declared: SettingField, name: str) -> bool:
-    return _country_of(name, declared.name) is not None if declared.per_country else name == declared.name
 
 
 def _suggestion(name: str, known: Iterable[SettingField]) -> str:
@@ -107,5 +105,5 @@ def _suggestion(name: str, known: Iterable[SettingField]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _all_fields() -> Iterable[SettingField]:
-    return (declared for cls in ALL_SETTINGS for declared, _ in declared_settings(cls).values())
+def _all_fields() -> list[SettingField]:
+    return [declared for cls in ALL_SETTINGS for declared, _ in declared_settings(cls).values()]

@@ -11,8 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -23,6 +25,7 @@ from refbus.crypto.signing import check_public_keys
 from refbus.errors import Code, MalformedError, UntrustedError
 
 SEED_SIZE: Final = 32
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 
 
 class SigType(IntEnum):
@@ -61,16 +64,7 @@ class VerifierKey:
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
         """Return the key in a vkey. Raises MalformedError KEY_INVALID or UNKNOWN_VALUE, UntrustedError KEY_INVALID."""
-        parts = text.split("+", 2)
-        if len(parts) != 3:
-            raise MalformedError(Code.KEY_INVALID, "vkey")
-        name, _, encoded = parts
-        material = strict_base64(encoded)
-        key = cls(name, _type(material[:1]), material[1:])
-        key.check()
-        if key.vkey != text:
-            raise MalformedError(Code.KEY_INVALID, "key id of a vkey")
-        return key
+        return _parsed(text)
 
     def check(self) -> None:
         """Refuse a name or a public key that no honest party has. Raises MalformedError, UntrustedError KEY_INVALID."""
@@ -89,6 +83,21 @@ class VerifierKey:
                 Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
             raise UntrustedError(Code.SIGNATURE_INVALID, "note") from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> VerifierKey:
+    """Return the key in a vkey: the same text is the same key, and a process meets the same few all day."""
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise MalformedError(Code.KEY_INVALID, "vkey")
+    name, _, encoded = parts
+    material = strict_base64(encoded)
+    key = VerifierKey(name, _type(material[:1]), material[1:])
+    key.check()
+    if key.vkey != text:
+        raise MalformedError(Code.KEY_INVALID, "key id of a vkey")
+    return key
 
 
 class SignerKey:
@@ -121,7 +130,7 @@ class SignerKey:
 
 def check_name(name: str) -> None:
     """Refuse an impossible key name: empty, with a space of any script, a plus or a control character."""
-    if not name or "+" in name or any(letter.isspace() or letter < " " for letter in name):
+    if not name or "+" in name or name.split() != [name] or _CONTROL.search(name):
         raise MalformedError(Code.KEY_INVALID, "key name")
 
 

@@ -11,6 +11,7 @@ has the name and id of a known key and is false refuses the whole note.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ from refbus.tlog.keys import SignerKey, SigType, VerifierKey, check_name, strict
 MOST_NOTE_BYTES: Final = 1 << 20
 MOST_SIGNATURES: Final = 64
 _DASH = "— "
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def parse_lines(lines: str) -> tuple[Signature, ...]:
 
 def check_text(text: str) -> str:
     """Return a text that may be signed: lines with ends, no control characters. Raises MalformedError."""
-    if not text.endswith("\n") or any(letter < " " and letter != "\n" for letter in text):
+    if not text.endswith("\n") or _CONTROL.search(text):
         raise MalformedError(Code.NOT_CANONICAL, "text of a note")
     return text
 

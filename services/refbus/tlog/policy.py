@@ -11,8 +11,9 @@ name nor another type, so nobody counts twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
@@ -23,6 +24,7 @@ from refbus.tlog.note import Note, verified
 
 MOST_BYTES: Final = 1 << 20
 NONE: Final = b"none"
+_STRANGE: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _COSIGNERS = frozenset({SigType.ED25519_COSIGNATURE, SigType.MLDSA44_COSIGNATURE})
 
 
@@ -52,30 +54,27 @@ class Seen:
     """Since when, at the latest, a whole quorum has stood behind it, seconds; None when none is demanded."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was read in full."""
+    """A policy that was checked in full: read from a file (`parse`), or put together from keys (`Making`)."""
 
-    logs: list[Member] = field(default_factory=list)
-    witnesses: dict[bytes, Member] = field(default_factory=dict)
-    groups: dict[bytes, Group] = field(default_factory=dict)
-    quorum: bytes = b""
-    _placed: set[bytes] = field(default_factory=set)
+    logs: tuple[Member, ...]
+    witnesses: Mapping[bytes, Member]
+    groups: Mapping[bytes, Group]
+    quorum: bytes
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
         """Return the policy in a file. Raises MalformedError, UntrustedError KEY_INVALID."""
-        if len(data) > MOST_BYTES or any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
+        if len(data) > MOST_BYTES or _STRANGE.search(data):
             raise MalformedError(Code.NOT_CANONICAL, "characters of a policy")
-        policy = cls()
+        making = Making()
         for line in data.split(b"\n"):
             words = line.replace(b"\t", b" ").split(b" ")
-            policy._take([word for word in words if word])
+            _take(making, [word for word in words if word])
         if data and not data.endswith(b"\n"):
             raise MalformedError(Code.NOT_CANONICAL, "last line of a policy")
-        if not policy.quorum:
-            raise MalformedError(Code.NOT_CANONICAL, "a policy without quorum")
-        return policy
+        return making.done()
 
     def log_keys(self, origin: str) -> list[VerifierKey]:
         """Return the keys of the log with this origin; empty when it is not known."""
@@ -128,59 +127,95 @@ class Policy:
         found = [at_s for at_s in (self._since(each, times) for each in group.members) if at_s is not None]
         return sorted(found, reverse=True)[group.needed - 1] if len(found) >= group.needed else None
 
-    def _take(self, words: list[bytes]) -> None:
-        match words:
-            case []:
-                pass
-            case [first, *_] if first.startswith(b"#"):
-                pass
-            case [b"log", vkey, *url] if len(url) <= 1:
-                self._add_log(Member(self._key(vkey), _url(url)))
-            case [b"witness", name, vkey, *url] if len(url) <= 1:
-                self._add_witness(name, Member(self._key(vkey), _url(url)))
-            case [b"group", name, needed, *members] if members:
-                self._add_group(name, needed, tuple(members))
-            case [b"quorum", name] if not self.quorum and (name == NONE or self._known(name)):
-                self.quorum = name
-            case _:
-                raise MalformedError(Code.NOT_CANONICAL, "line of a policy")
 
-    def _add_log(self, log: Member) -> None:
+class Making:
+    """A policy that is put together line by line, in the order of its file. What breaks a rule is refused at once."""
+
+    def __init__(self) -> None:
+        self._logs: list[Member] = []
+        self._witnesses: dict[bytes, Member] = {}
+        self._groups: dict[bytes, Group] = {}
+        self._quorum = b""
+        self._placed: set[bytes] = set()
+        self._publics: set[bytes] = set()
+
+    def add_log(self, log: Member) -> None:
+        """Add a log. Raises MalformedError KEY_INVALID, UntrustedError KEY_INVALID."""
+        self._new_key(log.key)
         if log.key.type is SigType.ED25519_COSIGNATURE:
             raise MalformedError(Code.KEY_INVALID, "type of a log's key")
-        self.logs.append(log)
+        self._logs.append(log)
 
-    def _add_witness(self, name: bytes, witness: Member) -> None:
+    def add_witness(self, name: bytes, witness: Member) -> None:
+        """Add a witness. Raises MalformedError KEY_INVALID, NOT_CANONICAL; UntrustedError KEY_INVALID."""
+        self._new_key(witness.key)
         if witness.key.type not in _COSIGNERS:
             raise MalformedError(Code.KEY_INVALID, "type of a witness key")
         self._new_name(name)
-        self.witnesses[name] = witness
+        self._witnesses[name] = witness
 
-    def _add_group(self, name: bytes, needed: bytes, members: tuple[bytes, ...]) -> None:
+    def add_group(self, name: bytes, needed: int, members: tuple[bytes, ...]) -> None:
+        """Add a group of known members. Raises MalformedError UNKNOWN_VALUE, NOT_CANONICAL."""
         self._new_name(name)
-        if not all(self._known(each) for each in members):
+        if not all(map(self._known, members)):
             raise MalformedError(Code.UNKNOWN_VALUE, "member of a group")
         if len(set(members)) != len(members) or self._placed & set(members):
             raise MalformedError(Code.NOT_CANONICAL, "a member of two groups")
-        words = {b"any": 1, b"all": len(members)}
-        number = words[needed] if needed in words else decimal(needed.decode("latin-1"))
-        if not 1 <= number <= len(members):
+        if not 1 <= needed <= len(members):
             raise MalformedError(Code.NOT_CANONICAL, "threshold of a group")
         self._placed |= set(members)
-        self.groups[name] = Group(number, members)
+        self._groups[name] = Group(needed, members)
 
-    def _key(self, text: bytes) -> VerifierKey:
-        key = VerifierKey.parse(_text(text))
-        if any(key.public == each.key.public for each in (*self.logs, *self.witnesses.values())):
+    def set_quorum(self, name: bytes) -> None:
+        """Say what must stand behind a checkpoint, once. Raises MalformedError NOT_CANONICAL."""
+        if self._quorum or not (name == NONE or self._known(name)):
+            raise MalformedError(Code.NOT_CANONICAL, "line of a policy")
+        self._quorum = name
+
+    def done(self) -> Policy:
+        """Return the policy. Raises MalformedError NOT_CANONICAL when nothing was said of its quorum."""
+        if not self._quorum:
+            raise MalformedError(Code.NOT_CANONICAL, "a policy without quorum")
+        return Policy(tuple(self._logs), dict(self._witnesses), dict(self._groups), self._quorum)
+
+    def _new_key(self, key: VerifierKey) -> None:
+        if key.public in self._publics:
             raise UntrustedError(Code.KEY_INVALID, "one public key twice in a policy")
-        return key
+        self._publics.add(key.public)
 
     def _known(self, name: bytes) -> bool:
-        return name in self.witnesses or name in self.groups
+        return name in self._witnesses or name in self._groups
 
     def _new_name(self, name: bytes) -> None:
         if name == NONE or self._known(name):
             raise MalformedError(Code.NOT_CANONICAL, "a name twice in a policy")
+
+
+def _take(making: Making, words: list[bytes]) -> None:
+    match words:
+        case []:
+            pass
+        case [first, *_] if first.startswith(b"#"):
+            pass
+        case [b"log", vkey, *url] if len(url) <= 1:
+            making.add_log(_member(vkey, url))
+        case [b"witness", name, vkey, *url] if len(url) <= 1:
+            making.add_witness(name, _member(vkey, url))
+        case [b"group", name, needed, *members] if members:
+            making.add_group(name, _needed(needed, len(members)), tuple(members))
+        case [b"quorum", name]:
+            making.set_quorum(name)
+        case _:
+            raise MalformedError(Code.NOT_CANONICAL, "line of a policy")
+
+
+def _needed(text: bytes, members: int) -> int:
+    words = {b"any": 1, b"all": members}
+    return words[text] if text in words else decimal(text.decode("latin-1"))
+
+
+def _member(vkey: bytes, url: list[bytes]) -> Member:
+    return Member(VerifierKey.parse(_text(vkey)), _url(url))
 
 
 def _url(words: list[bytes]) -> str:

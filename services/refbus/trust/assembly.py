@@ -7,8 +7,9 @@ operators see. So a careless or hostile country can take itself out of the feder
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from refbus.core.directory import CountryPolicy, Organisation
 from refbus.core.ids import CountryCode, KeyId, OrgId
@@ -68,7 +69,7 @@ def assemble(
 
 
 def _add_members(result: Assembly, country: CountryCode, targets: Mapping[str, bytes]) -> None:
-    for path in sorted(path for path in targets if path.startswith(f"{country}/") and path != f"{country}/{POLICY}"):
+    for path in sorted([path for path in targets if path.startswith(f"{country}/") and path != f"{country}/{POLICY}"]):
         with alone(path, result.note):
             enrolment = targets.get(f"{ENROLMENT}/{path.removeprefix(f'{country}/')}")
             if enrolment is None:
@@ -84,10 +85,10 @@ def key_owners(organisations: Mapping[OrgId, Organisation]) -> dict[KeyId, OrgId
     return {kid: org_id for org_id, member in organisations.items() for kid in _kids(member)}
 
 
-def _kids(member: Organisation) -> Iterator[KeyId]:
-    yield from (key.kid for key in member.signing_keys)
-    yield from (key.kid for key in member.kem_keys)
-    yield from claims(member)
+@lru_cache(maxsize=4_096)
+def _kids(member: Organisation) -> tuple[KeyId, ...]:
+    signing, sealing = [key.kid for key in member.signing_keys], [key.kid for key in member.kem_keys]
+    return (*signing, *sealing, *claims(member))
 
 
 def _refuse_shared_keys(result: Assembly, owners: Mapping[KeyId, OrgId]) -> None:

@@ -10,10 +10,10 @@ from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, UncheckableError
 from refbus.tlog.keys import SigType, VerifierKey
-from refbus.tlog.policy import Policy
+from refbus.tlog.policy import NONE, Making, Member, Policy
 from refbus.trust.auditkeys import AuditKeys
 
-_ABROAD = "abroad"
+_ABROAD = b"abroad"
 _KINDS = {SigType.ED25519_COSIGNATURE: "ed25519", SigType.MLDSA44_COSIGNATURE: "mldsa44"}
 
 
@@ -29,8 +29,11 @@ def auditor_of(directory: Directory, country: CountryCode) -> Organisation:
 
 
 def audit_keys(directory: Directory, country: CountryCode) -> AuditKeys:
-    """Return the keys of the log and witness of `country`. Raises UncheckableError KEY_UNKNOWN."""
-    return AuditKeys.of(auditor_of(directory, country).audit_keys)
+    """Return the keys of the log and witness of `country`, read once for each version.
+
+    Raises UncheckableError KEY_UNKNOWN.
+    """
+    return directory.once(("audit-keys", country), lambda view: AuditKeys.of(auditor_of(view, country).audit_keys))
 
 
 def log_name(directory: Directory, country: CountryCode) -> str:
@@ -43,8 +46,12 @@ def demands_log(directory: Directory, country: CountryCode) -> bool:
 
     So it is while that country has an auditor with audit keys and demands witnesses for its log.
     """
-    policy = directory.policies.get(country)
-    return policy is not None and policy.audit_quorum > 0 and len(_auditors(directory, country)) == 1
+
+    def demanded(view: Directory) -> bool:
+        policy = view.policies.get(country)
+        return policy is not None and policy.audit_quorum > 0 and len(_auditors(view, country)) == 1
+
+    return directory.once(("demands-log", country), demanded)
 
 
 def policy_text(directory: Directory, country: CountryCode) -> str:
@@ -52,24 +59,41 @@ def policy_text(directory: Directory, country: CountryCode) -> str:
 
     Raises UncheckableError: KEY_UNKNOWN as `auditor_of`, QUORUM_MISSING when there are fewer witnesses than needed.
     """
-    quorum = directory.policies[country].audit_quorum if country in directory.policies else 0
+    policy = log_policy(directory, country)
     lines = [f"# The audit log of {country}, from version {directory.version} of the directory of the Referral Bus."]
-    lines += [f"log {key.vkey}" for key in audit_keys(directory, country).logs.values()]
-    witnesses = _witnesses(directory, country)
-    for other, keys in witnesses.items():
-        lines += [f"witness {other}-{_KINDS[key.type]} {key.vkey}" for key in keys]
-        lines.append(f"group {other} all " + " ".join(f"{other}-{_KINDS[key.type]}" for key in keys))
-    if quorum > len(witnesses):
-        raise UncheckableError(Code.QUORUM_MISSING, f"{quorum} witnesses demanded, {len(witnesses)} in the directory")
-    if quorum:
-        lines.append(f"group {_ABROAD} {quorum} {' '.join(witnesses)}")
-    lines.append(f"quorum {_ABROAD if quorum else 'none'}")
+    lines += [f"log {log.key.vkey}" for log in policy.logs]
+    witnesses = {name.decode(): each.key.vkey for name, each in policy.witnesses.items()}
+    for name, group in policy.groups.items():
+        members = [each.decode() for each in group.members]
+        lines += [f"witness {each} {witnesses[each]}" for each in members if each in witnesses]
+        needed = str(group.needed) if name == _ABROAD else "all"
+        lines.append(f"group {name.decode()} {needed} {' '.join(members)}")
+    lines.append(f"quorum {policy.quorum.decode()}")
     return "\n".join(lines) + "\n"
 
 
 def log_policy(directory: Directory, country: CountryCode) -> Policy:
-    """Return the trust policy for the log of `country`, read back in full. Raises as `policy_text`."""
-    return Policy.parse(policy_text(directory, country).encode())
+    """Return the trust policy for the log of `country`, made once for each version. Raises as `policy_text`."""
+    return directory.once(("log-policy", country), lambda view: _policy(view, country))
+
+
+def _policy(directory: Directory, country: CountryCode) -> Policy:
+    quorum = directory.policies[country].audit_quorum if country in directory.policies else 0
+    making = Making()
+    for key in audit_keys(directory, country).logs.values():
+        making.add_log(Member(key))
+    witnesses = _witnesses(directory, country)
+    if quorum > len(witnesses):
+        raise UncheckableError(Code.QUORUM_MISSING, f"{quorum} witnesses demanded, {len(witnesses)} in the directory")
+    for other, keys in witnesses.items():
+        names = tuple(f"{other}-{_KINDS[key.type]}".encode() for key in keys)
+        for name, key in zip(names, keys, strict=True):
+            making.add_witness(name, Member(key))
+        making.add_group(other.encode(), len(names), names)
+    if quorum:
+        making.add_group(_ABROAD, quorum, tuple(other.encode() for other in witnesses))
+    making.set_quorum(_ABROAD if quorum else NONE)
+    return making.done()
 
 
 def _witnesses(directory: Directory, country: CountryCode) -> dict[str, list[VerifierKey]]:

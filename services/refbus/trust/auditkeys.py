@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from refbus.core.directory import Organisation
@@ -67,6 +68,7 @@ class AuditKeys:
         return max(0, count - 1)
 
 
+@lru_cache(maxsize=1_024)
 def parse_vkey(vkey: str) -> VerifierKey:
     """Return the key in a vkey that an auditor may list. Raises UntrustedError KEY_INVALID."""
     try:

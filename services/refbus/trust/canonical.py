@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -17,6 +18,7 @@ from refbus.errors import Code, MalformedError
 MAX_BYTES = 262_144
 """No target file is larger."""
 
+_HEX = re.compile("[0-9a-f]*")
 _T = TypeVar("_T")
 
 
@@ -163,7 +165,7 @@ class Fields:
 
 def parse_hex(value: object, size: int, where: str) -> bytes:
     """Return exactly `size` bytes from lower-case hexadecimal. Raises MalformedError."""
-    if isinstance(value, str) and len(value) == 2 * size and all(letter in "0123456789abcdef" for letter in value):
+    if isinstance(value, str) and len(value) == 2 * size and _HEX.fullmatch(value):
         return bytes.fromhex(value)
     raise MalformedError(Code.MALFORMED, f"{where}: {size} bytes in lower-case hexadecimal are needed")
 

@@ -21,7 +21,7 @@ from tuf.api.exceptions import (
     LengthOrHashMismatchError,
     RepositoryError,
 )
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from refbus.core.bounds import TIME_MS
@@ -44,6 +44,7 @@ PUBLISHED_FIELD = "x-refbus-published-ms"
 """Signed in the timestamp: when it was published, ms UTC. TUF itself states only when metadata ends."""
 MAX_COUNTRIES = 32
 MAX_TARGETS = 4_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _COUNTRY_TARGET = re.compile(r"[a-z]{2}/[a-z0-9-]{1,40}\.json")
 _ENROLMENT_TARGET = re.compile(rf"{ENROLMENT}/[a-z0-9-]{{1,40}}\.json")
 _CONFIG = UpdaterConfig(
@@ -210,7 +211,11 @@ class _Verification:
         info = self._updater.get_targetinfo(name)
         if info is None:  # "None" is TUF's word for "no such target": it is an answer, and it is not trust
             raise UntrustedError(Code.DIRECTORY_INVALID, "target not found")
-        path = self._incoming / _path_of(info)
+        sha256 = info.hashes.get("sha256", "")
+        if not _SHA256.fullmatch(sha256):
+            raise UntrustedError(Code.DIRECTORY_INVALID, "target without SHA-256")
+        place = target_file(info.path, sha256)
+        path = self._incoming / place
         if not path.is_file():
             raise DownloadHTTPError("target has not arrived", 404)
         content = path.read_bytes()
@@ -221,7 +226,7 @@ class _Verification:
                 missing_ok=True
             )  # cut short by a power failure: its name says what it should be, so it can come again
             raise DownloadHTTPError("target was damaged here", 404) from None
-        self._fetcher.read.add(_path_of(info))
+        self._fetcher.read.add(place)
         return content
 
     def _files(self, timestamp: Timestamp, snapshot: Snapshot) -> frozenset[str]:
@@ -230,13 +235,6 @@ class _Verification:
         roots = {path for path in self._fetcher.read if path.endswith(".root.json")}
         targets = {path for path in self._fetcher.read if path.startswith("targets/")}
         return frozenset(names | roots | targets)
-
-
-def _path_of(info: TargetFile) -> str:
-    sha256 = info.hashes.get("sha256", "")
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "target without SHA-256")
-    return target_file(info.path, sha256)
 
 
 def _countries(targets: Targets) -> list[CountryCode]:

@@ -76,6 +76,10 @@ class TrustStore:
             raise UncheckableError(Code.DIRECTORY_INVALID, "no verified version has arrived yet")
         return self._history
 
+    def newest(self) -> Directory | None:
+        """Return the newest verified version, fresh or not; None before the first one."""
+        return None if self._history is None else self._history.versions[-1]
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What the version in force leaves out, and why."""

@@ -7,6 +7,7 @@ signed: law is data here (docs/howto-add-a-country.md).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from refbus.core.bounds import VERSION
@@ -24,8 +25,9 @@ _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _DAY_S = 86_400
 
 
+@lru_cache(maxsize=256)
 def parse_policy(content: bytes) -> CountryPolicy:
-    """Return the policy that a target file states. Raises MalformedError."""
+    """Return the policy that a target file states; the same bytes give the same answer. Raises MalformedError."""
     return _policy(loads(content))
 
 

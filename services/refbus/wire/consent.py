@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from refbus.core.consent import (
@@ -82,8 +83,12 @@ def encode_signed(signed: SignedConsent) -> bytes:
     )
 
 
+@lru_cache(maxsize=64)
 def decode_signed(data: bytes) -> SignedConsent:
-    """Return the signed record in `data`; its signatures are not verified here. Raises MalformedError."""
+    """Return the signed record in `data`; its signatures are not verified here. Raises MalformedError.
+
+    The same bytes give the same value: a record is looked at several times on the way of one event.
+    """
     document = codec("SignedConsent").decode(data)
     second = document["mldsa65"]
     if second is not None and len(second) != MLDSA65_BYTES:
@@ -128,7 +133,7 @@ def _provision(document: Document) -> Provision:
 
 
 def _members(kind: type[_Member], texts: list[str]) -> tuple[_Member, ...]:
-    return tuple(member(kind, text) for text in _in_order(texts))
+    return tuple([member(kind, text) for text in _in_order(texts)])
 
 
 def _in_order(texts: list[str]) -> list[str]:

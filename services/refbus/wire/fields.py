@@ -6,7 +6,7 @@ A leaf is a field that holds data: a scalar, a file or a code. Each leaf of a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -93,23 +93,20 @@ def read_fields(document: Document) -> tuple[FieldSpec, ...]:
         raise SetupError(Code.FILE_UNREADABLE, f"schema {document.get('name')}: {error}") from None
 
 
-def walk(specs: tuple[FieldSpec, ...], value: Mapping[str, Any], path: str = "") -> Iterator[Leaf]:
-    """Yield every filled leaf of a decoded payload, in the schema's order. Raises MalformedError UNKNOWN_VALUE."""
+def walk(specs: tuple[FieldSpec, ...], value: Mapping[str, Any], path: str = "") -> list[Leaf]:
+    """Return every filled leaf of a decoded payload, in the schema's order. Raises MalformedError UNKNOWN_VALUE."""
+    leaves = list[Leaf]()
     for spec in specs:
-        yield from _walk_field(spec, value, path + spec.name)
-
-
-def _walk_field(spec: FieldSpec, parent: Mapping[str, Any], path: str) -> Iterator[Leaf]:
-    content = parent.get(spec.name)
-    items = enumerate(content or ()) if spec.many else [(None, content)]
-    for number, item in items:
-        here = path if number is None else f"{path}[{number}]"
-        if item is None or item == "":
-            continue
-        if spec.kind is Kind.RECORD:
-            yield from walk(spec.fields, item, here + ".")
-        else:
-            yield Leaf(here, spec, item, _category(spec, parent))
+        content = value.get(spec.name)
+        for number, item in enumerate(content or ()) if spec.many else ((None, content),):
+            if item is None or item == "":
+                continue
+            here = path + spec.name + ("" if number is None else f"[{number}]")
+            if spec.kind is Kind.RECORD:
+                leaves += walk(spec.fields, item, here + ".")
+            else:
+                leaves.append(Leaf(here, spec, item, _category(spec, value)))
+    return leaves
 
 
 def _category(spec: FieldSpec, parent: Mapping[str, Any]) -> DataCategory | None:

@@ -59,18 +59,13 @@ def check_forms(specs: Iterable[FieldSpec], value: Mapping[str, Any], path: str 
         where = path + spec.name
         if spec.many:
             _check_length(spec, content or (), where)
-        for item in _items(spec, content):
+        for item in (content or ()) if spec.many else () if content is None else (content,):
             if spec.kind is Kind.RECORD:
                 check_forms(spec.fields, item, where + ".")
             else:
                 _check_leaf(spec, item, value, where)
-        _check_required(spec, content, value, where)
-
-
-def _items(spec: FieldSpec, content: Any) -> Iterable[Any]:
-    if spec.many:
-        return content or ()
-    return () if content is None else (content,)
+        if "required_when" in spec.attributes and not content:
+            _check_required(spec.attributes["required_when"], value, where)
 
 
 def _check_length(spec: FieldSpec, items: Any, where: str) -> None:
@@ -102,11 +97,8 @@ def _check_text(spec: FieldSpec, item: str, where: str) -> None:
         raise MalformedError(Code.MALFORMED, f"{where}: not {FORMATS[name][1]}")
 
 
-def _check_required(spec: FieldSpec, content: Any, parent: Mapping[str, Any], where: str) -> None:
+def _check_required(condition: Mapping[str, str], parent: Mapping[str, Any], where: str) -> None:
     """Refuse a reason left out where another field's value makes it compulsory."""
-    condition = spec.attributes.get("required_when")
-    if condition is None or content:
-        return
     other = parent[condition["field"]]
     if (other["code"] if isinstance(other, dict) else other) == condition["value"]:
         raise MalformedError(Code.REASON_REQUIRED, where)

@@ -78,14 +78,19 @@ def bound_of(record: str, item: dict[str, Any]) -> Bound:
     return bound
 
 
-def _reached(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    if isinstance(value, list | tuple):
-        for each in value:
-            yield from _reached(each, path)
-    elif not path or value is None:
-        yield value
-    elif path[0] in value:
-        yield from _reached(value[path[0]], path[1:])
+def _reached(value: Any, path: tuple[str, ...]) -> list[Any]:
+    """Return what the path leads to, through every element of each list on the way; null where it ends early."""
+    found, pending = list[Any](), [(value, 0)]
+    while pending:
+        each, depth = pending.pop()
+        if isinstance(each, list | tuple):
+            for element in each:
+                pending.append((element, depth))  # noqa: PERF401 - a generator costs a call for each element
+        elif depth == len(path) or each is None:
+            found.append(each)
+        elif path[depth] in each:
+            pending.append((each[path[depth]], depth + 1))
+    return found
 
 
 def check_elements(document: dict[str, Any], data: bytes) -> None:

@@ -55,7 +55,7 @@ class CaseFile:
 
 def case_fields() -> tuple[FieldSpec, ...]:
     """Return the payload fields that a case file may fill."""
-    return tuple(spec for spec in payload_fields(EventType.REFERRAL_REQUESTED) if spec.name not in _NOT_WRITTEN)
+    return tuple([spec for spec in payload_fields(EventType.REFERRAL_REQUESTED) if spec.name not in _NOT_WRITTEN])
 
 
 def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> CaseFile:

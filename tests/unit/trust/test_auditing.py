@@ -143,3 +143,21 @@ def test_the_policy_is_a_file_of_its_own() -> None:
 def test_keys_ahead_are_counted(days: int, ahead: int) -> None:
     """For how many half-years after the present one there are keys without a gap."""
     assert audit_keys(FED.directory, KZ).shards_ahead(NOW_MS + days * 86_400_000) == ahead
+
+
+def test_a_policy_is_made_once_for_each_version_and_says_what_its_text_says() -> None:
+    """The same version gives the same policy, a newer one its own, and the text of each reads back as the policy."""
+    policy = log_policy(FED.directory, KZ)
+    assert log_policy(FED.directory, KZ) is policy
+    assert Policy.parse(policy_text(FED.directory, KZ).encode()) == policy
+    newer = dataclasses.replace(FED.directory, version=FED.directory.version + 1)
+    assert log_policy(newer, KZ) == policy
+    assert log_policy(newer, KZ) is not policy
+    assert log_policy(FED.directory, UZ) != policy
+
+
+def test_what_could_not_be_made_of_a_version_is_asked_for_again() -> None:
+    """An error is not remembered in place of a policy."""
+    for _ in range(2):
+        with pytest.raises(UncheckableError):
+            log_policy(federation((KZ,)).directory, KZ)

@@ -1,0 +1,23 @@
+"""How long the trips through our code are: counts are the same on every machine, so they are pinned here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench import trips
+
+
+def test_a_send_and_the_turns_of_the_services_stay_short(tmp_path: Path) -> None:
+    """Sending a case and turns without news take no more calls of ours than docs/bench.md promises."""
+    found = {each.name: each.value for each in (*trips.send(tmp_path / "send"), *trips.turns(tmp_path / "turns"))}
+    most = {
+        "refbus send, once more": 3_000,
+        "refbus send, a new process": 14_500,
+        "a turn of the gateway, look, nothing new": 100,
+        "a turn of the gateway, tend, nothing new": 1_000,
+        "a turn of the auditor, nothing new": 100,
+        "a turn of the gate, nothing new": 250,
+    }
+    assert {name: value for name, value in found.items() if value > most[name]} == {}
+    assert found.keys() == most.keys()
+    assert all(found.values())
