@@ -11,12 +11,11 @@ from refbus.audit.sources import source_of
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.output import say
-from refbus.tlog.policy import Policy
 from refbus.trust.ceremony import FederationPaths
 from refbus.trust.layout import is_metadata, list_files
+from refbus.verify import MOST_POLICY_BYTES, read_policy
 
 PROOF_SUFFIX = ".tlog-proof"
-MAX_POLICY_BYTES = 1_048_576
 
 
 @click.command(name="log-check")
@@ -40,7 +39,7 @@ def log_check(paths: FederationPaths, places: tuple[str, ...], policy_file: Path
     A version in the log that is not in the repository was shown to somebody and not published by this ceremony. Exit 1
     when a file is missing or a version is unknown here.
     """
-    policy = Policy.parse(_bytes(policy_file))
+    policy = read_policy(_bytes(policy_file))
     files = [(path, content) for path, content in list_files(paths.repository) if is_metadata(path)]
     logs = [read_directory_log(source_of(place), policy) for place in places]
     found = {path: log for path, content in files for log in logs if log.has(path, content)}
@@ -65,6 +64,6 @@ def _bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
-    if len(content) > MAX_POLICY_BYTES:
+    if len(content) > MOST_POLICY_BYTES:
         raise SetupError(Code.TOO_LARGE, path.name)
     return content

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -47,7 +48,11 @@ def test_contracts_hold() -> None:
     [
         ("refbus_gate/planted.py", "import refbus.envelope.content", "Only the gateway can open a content box"),
         ("refbus/core/planted.py", "import time", "The core is pure"),
-        ("refbus/core/planted.py", "import refbus.wire.schema", "Services stand on the library"),
+        ("refbus/core/planted.py", "import refbus.wire.schema", "The library stands on its core"),
+        ("refbus/notify/planted.py", "import refbus_gateway", "Services stand on the library"),
+        ("refbus/explain/planted.py", "import refbus.store.engine", "The library stands on its core"),
+        ("refbus/in_no_layer.py", "import refbus.errors", "The library stands on its core"),
+        ("refbus/audit/planted.py", "import refbus.store.engine", "What a third party checks with"),
         ("refbus_gate/planted.py", "import refbus_gateway", "Services stand on the library"),
         ("refbus_gate/planted.py", "import confluent_kafka", "confluent-kafka has one door"),
         ("refbus_gateway/planted.py", "import faust", "Faust has one door"),
@@ -64,6 +69,16 @@ def test_contract_breaks_on_a_planted_import(copy: Path, module: str, planted: s
     assert result.returncode == 1
     broken = [line for line in result.stdout.splitlines() if line.rstrip().endswith("BROKEN")]
     assert any(line.startswith(contract) for line in broken), result.stdout
+
+
+def test_every_package_of_the_services_is_checked() -> None:
+    """A package beside the others is in the import contracts, in the types that are checked, and typed for others."""
+    found = {path.name for path in (ROOT / "services").iterdir() if (path / "__init__.py").is_file()}
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert found == set(PACKAGES)
+    assert found == set(config["importlinter"]["root_packages"])
+    assert found <= set(config["mypy"]["packages"])
+    assert all((ROOT / "services" / name / "py.typed").is_file() for name in found)
 
 
 def test_no_import_cycles() -> None:

@@ -60,16 +60,15 @@ def policy_text(directory: Directory, country: CountryCode) -> str:
     Raises UncheckableError: KEY_UNKNOWN as `auditor_of`, QUORUM_MISSING when there are fewer witnesses than needed.
     """
     policy = log_policy(directory, country)
-    lines = [f"# The audit log of {country}, from version {directory.version} of the directory of the Referral Bus."]
-    lines += [f"log {log.key.vkey}" for log in policy.logs]
-    witnesses = {name.decode(): each.key.vkey for name, each in policy.witnesses.items()}
+    head = f"# The audit log of {country}, from version {directory.version} of the directory of the Referral Bus."
+    lines = [head.encode(), *[b"log " + log.key.vkey.encode() for log in policy.logs]]
     for name, group in policy.groups.items():
-        members = [each.decode() for each in group.members]
-        lines += [f"witness {each} {witnesses[each]}" for each in members if each in witnesses]
-        needed = str(group.needed) if name == _ABROAD else "all"
-        lines.append(f"group {name.decode()} {needed} {' '.join(members)}")
-    lines.append(f"quorum {policy.quorum.decode()}")
-    return "\n".join(lines) + "\n"
+        known = [(each, policy.witnesses[each].key.vkey) for each in group.members if each in policy.witnesses]
+        lines += [b"witness %b %b" % (each, vkey.encode()) for each, vkey in known]
+        needed = b"%d" % group.needed if name == _ABROAD else b"all"
+        lines.append(b" ".join((b"group", name, needed, *group.members)))
+    lines.append(b"quorum " + policy.quorum)
+    return b"\n".join([*lines, b""]).decode()
 
 
 def log_policy(directory: Directory, country: CountryCode) -> Policy:

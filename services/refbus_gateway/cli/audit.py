@@ -15,7 +15,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
     from refbus.errors import RefbusError
-    from refbus.tlog.policy import Policy
+    from refbus.verify import Policy
     from refbus_gateway.proofs import Held
     from refbus_gateway.store.logheads import Evidence
     from refbus_gateway.store.statements import Stated
@@ -113,12 +113,11 @@ def evidence(session: Session, out: Path | None) -> None:
 
 
 def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> tuple[dict[str, Any], list[str]]:
-    from refbus.audit.proven import check_proof  # late: the help needs none of it
-    from refbus.tlog.proof import MOST_BYTES
+    from refbus.verify import MOST_PROOF_BYTES, check_proof  # late: the help needs none of it
     from refbus_gateway import statementwords
     from refbus_gateway.home import read_limited
 
-    proven = check_proof(read_limited(path, MOST_BYTES), policy, entry, now_s(session))
+    proven = check_proof(read_limited(path, MOST_PROOF_BYTES), policy, entry=entry, now_s=now_s(session))
     words = statementwords.Words(session.language)
     said = proven.statement
     lines = statementwords.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]

@@ -13,8 +13,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from refbus.audit.fsck import Report
-    from refbus.audit.reading import Finding
+    from refbus.verify import Finding, Report
     from refbus_gateway.inspecting import Inspected
 
 
@@ -32,17 +31,12 @@ def fsck(session: Session, place: str, policy_file: Path, since: Path | None) ->
 
     Needs no home and no keys, and shares only the format with whoever wrote the log.
     """
-    import tempfile  # late: the help needs none of it
-
-    from refbus.audit import history
-    from refbus.audit.fsck import check_log
-    from refbus.audit.sources import source_of
+    from refbus.verify import check_continues, check_log  # late: the help needs none of it
     from refbus_gateway.home import read_limited
 
-    policy, source = read_policy(policy_file), source_of(place)
-    with tempfile.TemporaryFile() as scratch:
-        report = check_log(source, policy, scratch, now_s(session))
-    older = () if since is None else history.compare(source, policy, read_limited(since, 1 << 20))
+    policy = read_policy(policy_file)
+    report = check_log(place, policy, now_s=now_s(session))
+    older = () if since is None else check_continues(place, policy, read_limited(since, 1 << 20))
     findings = (*report.findings, *older)
     session.tell(_report_value(report, findings), _report_lines(report, findings, compared=since is not None))
     return _status(report, findings)

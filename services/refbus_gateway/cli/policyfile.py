@@ -10,7 +10,7 @@ import click
 from refbus.clock import CLOCK_SKEW_MS
 
 if TYPE_CHECKING:
-    from refbus.tlog.policy import Policy
+    from refbus.verify import Policy
     from refbus_gateway.cli.session import Session
 
 _SKEW_S: Final = CLOCK_SKEW_MS // 1000
@@ -23,10 +23,10 @@ POLICY = click.option(
 
 def read_policy(path: Path) -> Policy:
     """Return the trust policy in a file. Raises SetupError FILE_UNREADABLE, MalformedError, UntrustedError."""
-    from refbus.tlog.policy import MOST_BYTES, Policy  # late: the help needs none of it
+    from refbus import verify  # late: the help needs none of it
     from refbus_gateway.home import read_limited
 
-    return Policy.parse(read_limited(path, MOST_BYTES))
+    return verify.read_policy(read_limited(path, verify.MOST_POLICY_BYTES))
 
 
 def now_s(session: Session) -> int:
