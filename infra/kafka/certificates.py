@@ -69,8 +69,11 @@ class Certificates:
             return
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("Referral Bus development authority")
-        builder = _builder(name, name, key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), True
+        builder = (
+            _builder(name, name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_signs_certificates(), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         )
         _write_private(self._folder / "ca.key", _private_bytes(key))
         self.authority.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(_PEM))
@@ -88,9 +91,29 @@ class Certificates:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(usage, critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
         )
         _write_private(files.key, _private_bytes(key))
         files.certificate.write_bytes(builder.sign(authority_key, hashes.SHA256()).public_bytes(_PEM))
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    """Return what the key of an authority is for (RFC 5280 section 4.2.1.3)."""
+    no = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **no)
 
 
 def _name(common_name: str) -> x509.Name:

@@ -30,6 +30,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.batches import Batch, Plain, bounded_ms, records, split, unreadable
+from refbus.bus.certificates import client_context
 from refbus.bus.port import OpenTransaction, Record
 from refbus.errors import Code, SetupError, TransportError
 
@@ -175,12 +176,8 @@ def record_of(topic: str, offset: int, value: bytes | None, timestamp_ms: int) -
 def ssl_context(tls: TlsFiles) -> ssl.SSLContext:
     """Return the client side of mutual TLS 1.3 with host name check. Raises SetupError for unusable files."""
     tls.check()
-    try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
-    except (OSError, ssl.SSLError) as error:
-        raise SetupError(Code.UNSAFE_SETTING, "the TLS files cannot be used") from error
+    context = client_context(tls)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 

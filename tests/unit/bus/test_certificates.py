@@ -16,6 +16,7 @@ from kafka import certificates as authority
 from kafka.certificates import Certificates
 from refbus.bus import certificates
 from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.driver import ssl_context
 from refbus.errors import Code, TransportError
 
 
@@ -67,6 +68,27 @@ def told(server: Server, files: TlsFiles) -> str:
 def test_certificates_that_fit_are_no_reason(country: Certificates, server: Server) -> None:
     """A broker that accepts us and is silent for another reason is not blamed on certificates."""
     assert certificates.refusal(BrokerAddress(server.address, country.issue("kz-agency01"))) is None
+
+
+def test_every_python_accepts_the_same_certificates(country: Certificates) -> None:
+    """No client asks more of a certificate's form under a newer Python than under an older one."""
+    files = country.issue("kz-agency01")
+    for context in (certificates.client_context(files), ssl_context(files)):
+        assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+
+def test_certificates_for_development_keep_the_rules_of_form(country: Certificates) -> None:
+    """The strictest reader accepts them: chain, key identifiers and usages as RFC 5280 has them."""
+    files = country.issue("kz-broker")
+    with closing(Server(files)) as made:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(files.ca))
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        context.load_cert_chain(str(files.certificate), str(files.key))
+        host, _, port = made.address.rpartition(":")
+        with socket.create_connection((host, int(port))) as plain, context.wrap_socket(plain, server_hostname=host):
+            pass
 
 
 def test_our_certificate_has_ended(country: Certificates, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
