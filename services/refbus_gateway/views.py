@@ -50,7 +50,7 @@ class Hop(StrEnum):
 NEXT: Final = {
     Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
     Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does. If it stays "
-    "here for hours, ask the person who runs the node: what the gate cannot open it cannot answer.",
+    "here for hours, ask the node operator: what the gate cannot open it cannot answer.",
     Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
     Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not signed for it yet.",
     Hop.THEIR_INBOX: "Nothing: the gate of their country has signed for it. If they are silent for long, call them.",

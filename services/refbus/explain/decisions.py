@@ -182,7 +182,7 @@ RULES = {
     ),
     Code.PASS_INVALID: Explanation(
         "the event did not come through the gate of its own country",
-        "Do not act on it. The person who runs the node must ask the other country's node.",
+        "Do not act on it. The node operator must ask the other country's node.",
     ),
     Code.DELIVERY_FAILED: Explanation(
         "the other side did not confirm the event before it expired",

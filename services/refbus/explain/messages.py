@@ -7,7 +7,7 @@ from refbus.errors import Code, Explanation
 BYTES = {
     Code.MALFORMED: Explanation(
         "the data does not have the form that it should have",
-        "Ask the sender to send it again. If it comes again, give this code to the person who runs the node.",
+        "Ask the sender to send it again. If it comes again, give this code to the node operator.",
     ),
     Code.NOT_CANONICAL: Explanation(
         "the data says the same thing in a second way, which is not allowed because it can hide a change",
@@ -79,7 +79,7 @@ ENVELOPE = {
 DIRECTORY = {
     Code.DIRECTORY_INVALID: Explanation(
         "the list of organisations and keys is damaged or not signed as it must be",
-        "The last good list stays in use. Fetch it again; if it fails again, tell the person who runs the node.",
+        "The last good list stays in use. Fetch it again; if it fails again, tell the node operator.",
     ),
     Code.DIRECTORY_INCOMPLETE: Explanation(
         "a new list of organisations and keys has begun to arrive and parts of it are missing",

@@ -121,11 +121,11 @@ MACHINE = {
     ),
     Code.BROKER_REFUSED: Explanation(
         "the message broker did not take the message",
-        "It is kept and tried again. If it lasts, the person who runs the node should check rights and size limits.",
+        "It is kept and tried again. If it lasts, the node operator should check rights and size limits.",
     ),
     Code.TLS_REFUSED: Explanation(
         "the broker answers, but its certificate and that of this computer are not accepted: ended, unknown, withdrawn",
-        "Look at the date of this computer and of the certificate; the person who runs the node issues new ones.",
+        "Look at the date of this computer and of the certificate; the node operator issues new ones.",
     ),
     Code.TLS_CERTIFICATE_ENDING: Explanation(
         "the certificate with which this computer reaches the broker ends soon",
@@ -137,11 +137,11 @@ MACHINE = {
     ),
     Code.TOPIC_MISSING: Explanation(
         "a topic that is needed does not exist on the broker",
-        "The person who runs the node runs `refbus-ops topics plan`, then `refbus-ops topics apply`.",
+        "The node operator runs `refbus-ops topics plan`, then `refbus-ops topics apply`.",
     ),
     Code.TOPIC_DRIFT: Explanation(
         "a topic on the broker is not as its declaration says",
-        "The person who runs the node looks at `refbus-ops topics plan`, then runs `refbus-ops topics apply`.",
+        "The node operator looks at `refbus-ops topics plan`, then runs `refbus-ops topics apply`.",
     ),
     Code.STORE_FAILED: Explanation(
         "the local database could not be read or written",
@@ -169,6 +169,6 @@ MACHINE = {
     ),
     Code.AUDIT_INVALID: Explanation(
         "an entry of the audit record does not hold: wrong signature, wrong writer or wrong contents",
-        "Keep it as it is and report it to the inspector and to the person who runs the node.",
+        "Keep it as it is and report it to the inspector and to the node operator.",
     ),
 }
