@@ -3,7 +3,8 @@
 An erasure order is no entry: it deletes sealed records of its own writer, and the leaves stay.
 What becomes of a record is one of LOGGED, DUPLICATE, ERASED, REFUSED and WAITING; the tally in the store always
 balances with the position. An entry whose writer's key is not known here yet waits for the directory instead of being
-lost, and so does, in its order, what a member writes beyond its quota (refbus_auditor.quotas).
+lost, and so does, in its order, what a writer adds beyond its quota (refbus_auditor.quotas). What repeats an entry, an
+order or a record that waits takes nothing of a quota: anybody can write the bytes of others again.
 """
 
 from __future__ import annotations
@@ -17,23 +18,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from refbus.audit.entry import verify_entry
-from refbus.audit.erasure import OrderAnswer, verify_order
+from refbus.audit.erasure import OrderAnswer
 from refbus.bus.port import Record
 from refbus.clock import Clock
-from refbus.core.directory import Directory, Organisation
-from refbus.core.ids import OrgId
-from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
+from refbus.core.directory import Directory
+from refbus.crypto.framing import sha256
+from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.store.commit import move_position, note_failure
 from refbus.store.engine import Database
 from refbus.store.node import get_setting, put_setting
+from refbus.store.prepared import AnyOf
 from refbus.store.reads import read_position
 from refbus.store.rows import Position
 from refbus.telemetry.labels import EntryResult
-from refbus.wire.transport import AuditEntry, ErasureOrder
+from refbus.wire.transport import ErasureOrder
+from refbus_auditor.batch import Sorted, Waits, amount_of, checked_in, name_in, owner_unverified
 from refbus_auditor.erasing import Erasures, logged_order
-from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, NewEntry, directory_id
-from refbus_auditor.quotas import Amount, Budget, is_bounded, unverified
+from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, Name, NewEntry, directory_id
+from refbus_auditor.quotas import Amount, Budget, account_of
 from refbus_auditor.store.tables import tally, waiting
 
 _log = logging.getLogger("refbus.auditor.entries")
@@ -44,48 +46,10 @@ _PARTS = 5
 """Parts of so many waiting entries in one call: the next has its turn a second later."""
 _GIVEN_UP_AT_ONCE = 50
 _SELF_TEST = "self_test"
+_WAITING = AnyOf(select(waiting.c.name), waiting.c.name)
 
 Counted = Callable[[EntryResult, Code | None, int], None]
 """Told of committed results: what became of how many records, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waits:
-    """A record that waits: why, and whose room it takes."""
-
-    record: Record
-    code: Code
-    owner: str
-
-
-@dataclass(slots=True)
-class _Sorted:
-    """A batch after the checks."""
-
-    budget: Budget
-    good: list[NewEntry] = field(default_factory=list)
-    orders: list[ErasureOrder] = field(default_factory=list)
-    answers: list[NewEntry] = field(default_factory=list)
-    wait: list[_Waits] = field(default_factory=list)
-    results: Counter[tuple[EntryResult, Code | None]] = field(default_factory=Counter)
-
-    def obey(self, order: ErasureOrder, logged_ms: int) -> None:
-        """Take an order that is to be obeyed."""
-        self.orders.append(order)
-        self.answers.append(logged_order(order, OrderAnswer.OBEYED, logged_ms))
-        self.results[EntryResult.ERASED, None] += 1
-
-    def refuse(self, order: ErasureOrder, logged_ms: int) -> None:
-        """Take an order that would delete evidence: nothing of it is done, and the log says so."""
-        self.answers.append(logged_order(order, OrderAnswer.REFUSED, logged_ms))
-        self.results[EntryResult.REFUSED, Code.EVIDENCE_STAYS] += 1
-
-    def let_wait(self, waits: _Waits) -> None:
-        """Let a record wait that is not here yet, if its owner has room for it."""
-        if self.budget.lets_wait(waits.owner, len(waits.record.value)):
-            self.wait.append(waits)
-        else:
-            self.results[EntryResult.REFUSED, Code.TOO_MANY_WAITING] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +98,7 @@ class Entries:
         if record.unreadable:
             self.aside(record)
         with self._turn, self.database.writing() as connection:
-            sorted_ = _Sorted(Budget(connection, self.clock.now_ms()))
+            sorted_ = Sorted(Budget(connection, self.clock.now_ms()))
             sorted_.results[EntryResult.REFUSED, code] = 1
             move_position(connection, after, before)
             self._keep(connection, sorted_)
@@ -226,32 +190,61 @@ class Entries:
         with self.database.writing() as connection:
             return self.ledger.add(connection, entries, now_ms).new
 
-    def _sort(self, records: Sequence[Record], budget: Budget, *, again: bool = False) -> _Sorted:
+    def _sort(self, records: Sequence[Record], budget: Budget, *, again: bool = False) -> Sorted:
         """Check records in their order. What waits already (`again`) is there, and takes no new room."""
-        found, directory = _Sorted(budget), self.directory()
-        full: set[str] = set()
-        for record in records:
-            try:
-                checked, writer = _checked(record, directory)
-            except UncheckableError as error:
-                waits = _Waits(record, error.code, _unverified(record, directory))
-                found.wait.append(waits) if again else found.let_wait(waits)
-            except RefbusError as error:
-                found.results[EntryResult.REFUSED, error.code] += 1
+        found, directory = Sorted(budget, again=again), self.directory()
+        if not again:
+            records = self._first_of_each(found, records)
+        checked = self._verified(found, records, directory)
+        known = self._known(budget.connection, [each for _, each in checked])
+        for record, each in checked:
+            if name_in(each) in known:
+                found.results[EntryResult.DUPLICATE, None] += 1
+                continue
+            owner = account_of(each.writer, stays=isinstance(each, NewEntry) and each.stays)
+            if found.has_room(owner, amount_of(record, each)):
+                self._take(found, record, each)
             else:
-                name = writer.org_id
-                behind = name in full or (not again and budget.waits(name))
-                if is_bounded(writer) and (behind or not budget.takes(name, _amount(record, checked))):
-                    if not behind and not again:
-                        _log.warning("a member writes more than one may: python -m refbus_auditor waiting names it")
-                    full.add(name)
-                    waits = _Waits(record, Code.TOO_MANY_WAITING, name)
-                    found.wait.append(waits) if again else found.let_wait(waits)
-                else:
-                    self._take(found, record, checked)
+                found.put_off(record, each, owner)
         return found
 
-    def _take(self, found: _Sorted, record: Record, checked: NewEntry | ErasureOrder) -> None:
+    def _first_of_each(self, found: Sorted, records: Sequence[Record]) -> list[Record]:
+        """Return the records whose bytes neither wait nor stand before in the batch; count the others."""
+        names = [sha256(record.value) for record in records]
+        seen = {row.name for row in _WAITING.rows(found.budget.connection, set(names))}
+        first = list[Record]()
+        for record, name in zip(records, names, strict=True):
+            if name in seen:
+                found.results[EntryResult.DUPLICATE, None] += 1
+            else:
+                first.append(record)
+            seen.add(name)
+        return first
+
+    def _verified(
+        self, found: Sorted, records: Sequence[Record], directory: Directory
+    ) -> list[tuple[Record, NewEntry | ErasureOrder]]:
+        """Return what verified records say; let wait what may be good later, and count what is not."""
+        good = list[tuple[Record, NewEntry | ErasureOrder]]()
+        for record in records:
+            try:
+                good.append((record, checked_in(record, directory)))
+            except UncheckableError as error:
+                found.let_wait(Waits(record, error.code, owner_unverified(record, directory)))
+            except RefbusError as error:
+                found.results[EntryResult.REFUSED, error.code] += 1
+        return good
+
+    def _known(self, connection: Connection, checked: Sequence[NewEntry | ErasureOrder]) -> frozenset[Name]:
+        """Return the names of what stands in the log already: entries as they are, and orders that were answered."""
+        entries = [each for each in checked if isinstance(each, NewEntry)]
+        orders = [each for each in checked if isinstance(each, ErasureOrder)]
+        answers = {logged_order(each, answer, 0): each for each in orders for answer in OrderAnswer}
+        there = self.ledger.known(connection, [*entries, *answers])
+        answered = (name_in(order) for entry, order in answers.items() if name_in(entry) in there)
+        return frozenset((*there, *answered))
+
+    def _take(self, found: Sorted, record: Record, checked: NewEntry | ErasureOrder) -> None:
         """Put a record that passed where it belongs."""
         if isinstance(checked, NewEntry):
             found.good.append(checked)
@@ -263,7 +256,7 @@ class Entries:
         else:
             found.obey(checked, record.timestamp_ms)
 
-    def _keep(self, connection: Connection, sorted_: _Sorted) -> None:
+    def _keep(self, connection: Connection, sorted_: Sorted) -> None:
         self.erasures.apply(connection, sorted_.orders)
         good = self.erasures.without(connection, sorted_.good)
         added = self.ledger.add(connection, good, self.clock.now_ms())
@@ -275,15 +268,16 @@ class Entries:
         for (result, reason), number in sorted_.results.items():
             _count(connection, result, reason, number)
 
-    def _add_waiting(self, connection: Connection, new: Iterable[_Waits]) -> None:
+    def _add_waiting(self, connection: Connection, new: Iterable[Waits]) -> None:
         now_ms = self.clock.now_ms()
         for each in new:
             record = each.record
             row = {"topic": record.topic, "offset": record.offset, "raw": record.value, "size": len(record.value)}
             times = {"since_ms": now_ms, "logged_ms": record.timestamp_ms}
-            connection.execute(insert(waiting).values(code=each.code, owner=each.owner, **row, **times))
+            name = sha256(record.value)
+            connection.execute(insert(waiting).values(code=each.code, owner=each.owner, name=name, **row, **times))
 
-    def _tell(self, sorted_: _Sorted) -> None:
+    def _tell(self, sorted_: Sorted) -> None:
         if sorted_.orders:
             self.database.scrub()
         for (result, code), number in sorted_.results.items():
@@ -322,52 +316,6 @@ def account(connection: Connection, topic: str) -> Account:
     for over_quota, number in connection.execute(counts):
         waits[bool(over_quota)] += number
     return Account(read, waits.total(), dict(results), waits[True])
-
-
-def _amount(record: Record, checked: NewEntry | ErasureOrder) -> Amount:
-    names = len(checked.decision_ids) if isinstance(checked, ErasureOrder) else 0
-    return Amount(1, len(record.value), names)
-
-
-def _unverified(record: Record, directory: Directory) -> str:
-    """Return whose room a record takes whose signature cannot be checked."""
-    named = _parsed(record.value).writer
-    return unverified(named, known=directory.find(named) is not None)
-
-
-def _checked(record: Record, directory: Directory) -> tuple[NewEntry | ErasureOrder, Organisation]:
-    """Return what a record says, and who wrote it.
-
-    Raises MalformedError, UntrustedError; UncheckableError: it may be good later.
-    """
-    parsed = _parsed(record.value)
-    writer = _writer(record, directory, parsed.writer)
-    if isinstance(parsed, ErasureOrder):
-        verify_order(parsed, writer, record.timestamp_ms)
-        return parsed, writer
-    verify_entry(parsed, writer, record.timestamp_ms)
-    logged_ms, raw = record.timestamp_ms, record.value
-    return NewEntry(parsed.decision_id, parsed.leaf, parsed.writer, logged_ms, raw, parsed.stays), writer
-
-
-def _parsed(value: bytes) -> AuditEntry | ErasureOrder:
-    """Return the entry, or else the order, in a record: the signature of the one is none of the other."""
-    try:
-        return AuditEntry.parse(value)
-    except MalformedError as error:
-        try:
-            return ErasureOrder.parse(value)
-        except MalformedError:
-            raise error from None
-
-
-def _writer(record: Record, directory: Directory, named: OrgId) -> Organisation:
-    writer = directory.find(named)
-    if writer is None:
-        raise UncheckableError(Code.ORGANISATION_UNKNOWN, "writer of an audit entry")
-    if record.topic.partition(".")[0] != writer.country:
-        raise UntrustedError(Code.WRONG_COUNTRY, "writer of an audit entry")
-    return writer
 
 
 def _count(connection: Connection, result: EntryResult, code: Code | None, number: int) -> None:

@@ -30,6 +30,8 @@ ORDER_WRITER = "order"
 
 
 _AT_ONCE = 256
+Name = tuple[str, bytes, bytes]
+"""What an entry says: its writer, its decision id, its leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Ledger:
         if fresh:
             self._append(connection, self._open(connection, now_ms), fresh)
         return Added(len(fresh), known, contradicting)
+
+    def known(self, connection: Connection, entries: Sequence[NewEntry]) -> frozenset[Name]:
+        """Return the names (writer, decision id, leaf) of those that stand in a log, whichever."""
+        rows = _KNOWN.rows(connection, [each.decision_id for each in entries])
+        return frozenset((row.writer, row.decision_id, row.leaf) for row in rows)
 
     def _sort(
         self, connection: Connection, entries: Sequence[NewEntry]

@@ -1,16 +1,20 @@
-"""How much one member may write to the audit log in an hour and a day, so that nobody fills the disk of all.
+"""How much one writer may add to the audit log in an hour and a day, so that nobody fills the disk of all.
 
-What is beyond that waits, in order, and is logged when there is room again; so much may wait of each writer. A gate has
-no such bound: it writes one entry for each decision, and a bound would let a flood of events silence the log of others.
+What is beyond that waits, in order, and is logged when there is room again; so much may wait of each account. Accounts
+are named by what is verified: a member or gate ("kz-gate"), its evidence that stays ("kz-gate!") so that no flood
+stands in its way, and, apart from all of them, what nobody can verify: a claimed writer and key ("?NAME/KID").
+
+Beyond what may wait a member's entry is refused. Of a gate, and of evidence, the leaf is logged all the same: only its
+sealed record is not kept, so whatever a gate decided stays provable.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from refbus.core.directory import Organisation, OrgRole
+from refbus.core.ids import KeyId
 from refbus_auditor.store.tables import usage, waiting
 
 _MIB = 1 << 20
@@ -39,17 +43,46 @@ IN_A_DAY = Amount(10_000, 64 * _MIB, 40_000)
 """An office writes two entries for each event: one with fifty events a day writes 100, and 700 after a week without a
 line. Erasing a case names its decisions, some hundreds. A record has 3 kB, the largest order 160 kB."""
 WAITING = Amount(20_000, 64 * _MIB)
-"""What may wait of one writer, or under one name while no signature is verified. Beyond it entries are refused."""
+"""What may wait of one member, and of the evidence of one writer."""
+GATE_IN_AN_HOUR = Amount(100_000, 384 * _MIB, 200_000)
+GATE_IN_A_DAY = Amount(500_000, 1_536 * _MIB, 1_000_000)
+GATE_WAITING = Amount(100_000, 384 * _MIB)
+"""A gate writes one entry for each decision: 28 events in each second of an hour, where a country has some thousand in
+a day. Repeats and refusals of one member are bounded at the gate."""
+UNVERIFIED = Amount(2_000, 8 * _MIB)
+ALL_UNVERIFIED = Amount(50_000, 192 * _MIB)
+"""What may wait under one claimed name and key, and of everything that nobody can verify yet. It takes no member's
+room, and who does not know the number of a new key does not find the room of its entries."""
+_EVIDENCE, _NOBODY = "!", "?"
 
 
-def is_bounded(writer: Organisation) -> bool:
-    """Whether there is a bound on what this organisation writes."""
-    return writer.role is not OrgRole.GATE
+def account_of(writer: str, *, stays: bool) -> str:
+    """Return whose room a verified record takes."""
+    return writer + _EVIDENCE if stays else writer
 
 
-def unverified(named: str, *, known: bool) -> str:
-    """Return whose room an entry takes whose signature cannot be checked: all unknown names share one."""
-    return f"?{named}" if known else "?"
+def unverified(named: str, kid: KeyId, *, known: bool) -> str:
+    """Return whose room a record takes whose signature cannot be checked: all unknown names share one."""
+    return f"{_NOBODY}{named}/{kid.hex()[:16]}" if known else _NOBODY
+
+
+def keeps_leaf(owner: str) -> bool:
+    """Whether an entry is logged without its sealed record when there is no room for it to wait."""
+    return owner.endswith(_EVIDENCE) or _is_gate(owner)
+
+
+def _is_gate(owner: str) -> bool:
+    return owner.endswith("-gate")
+
+
+def _rates(owner: str) -> tuple[Amount, Amount]:
+    return (GATE_IN_AN_HOUR, GATE_IN_A_DAY) if _is_gate(owner) else (IN_AN_HOUR, IN_A_DAY)
+
+
+def _room(owner: str) -> Amount:
+    if owner.startswith(_NOBODY):
+        return UNVERIFIED
+    return GATE_WAITING if _is_gate(owner) else WAITING
 
 
 class Budget:
@@ -61,11 +94,13 @@ class Budget:
         self._used: dict[str, tuple[Amount, Amount]] = {}
         self._new: dict[str, Amount] = {}
         self._waits: dict[str, Amount] = {}
+        self._unverified: Amount | None = None
 
     def takes(self, writer: str, amount: Amount) -> bool:
         """Take `amount` of what a writer may write; False, and nothing is taken, when that is too much now."""
         hour, day = self._of(writer)
-        fits = IN_AN_HOUR.holds(hour + amount) and IN_A_DAY.holds(day + amount)
+        in_an_hour, in_a_day = _rates(writer)
+        fits = in_an_hour.holds(hour + amount) and in_a_day.holds(day + amount)
         if fits:
             self._used[writer] = (hour + amount, day + amount)
             self._new[writer] = self._new.get(writer, Amount()) + amount
@@ -78,8 +113,13 @@ class Budget:
     def lets_wait(self, owner: str, size: int) -> bool:
         """Take room for another entry that waits; False when there is none."""
         grown = self._waiting(owner) + Amount(1, size)
-        if not WAITING.holds(grown):
+        if not _room(owner).holds(grown):
             return False
+        if owner.startswith(_NOBODY):
+            of_all = self._all_unverified() + Amount(1, size)
+            if not ALL_UNVERIFIED.holds(of_all):
+                return False
+            self._unverified = of_all
         self._waits[owner] = grown
         return True
 
@@ -105,6 +145,15 @@ class Budget:
 
     def _waiting(self, owner: str) -> Amount:
         if owner not in self._waits:
-            sums = select(func.count(), func.coalesce(func.sum(waiting.c.size), 0)).where(waiting.c.owner == owner)
-            self._waits[owner] = Amount(*self.connection.execute(sums).one())
+            self._waits[owner] = self._sum(waiting.c.owner == owner)
         return self._waits[owner]
+
+    def _all_unverified(self) -> Amount:
+        if self._unverified is None:
+            after = chr(ord(_NOBODY) + 1)
+            self._unverified = self._sum((waiting.c.owner >= _NOBODY) & (waiting.c.owner < after))
+        return self._unverified
+
+    def _sum(self, chosen: ColumnElement[bool]) -> Amount:
+        sums = select(func.count(), func.coalesce(func.sum(waiting.c.size), 0)).where(chosen)
+        return Amount(*self.connection.execute(sums).one())

@@ -30,6 +30,8 @@ def lines(home: Path) -> Iterator[str]:
 def _name(owner: str | None) -> str:
     if owner is None:
         return "from before there were quotas"
-    if not owner.startswith("?"):
-        return owner
-    return f"somebody in the name of {owner[1:]}" if owner[1:] else "somebody in the name of nobody that is known"
+    if owner.startswith("?"):
+        named, _, kid = owner[1:].partition("/")
+        key = f" with key {kid}" if kid else ""
+        return f"somebody in the name of {named}{key}" if named else "somebody in the name of nobody that is known"
+    return f"{owner[:-1]}, evidence that stays" if owner.endswith("!") else owner

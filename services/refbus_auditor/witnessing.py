@@ -44,6 +44,7 @@ FRESH_MS = 300_000
 """A cosignature of so long ago is given again for the same checkpoint; a log takes those of the last ten minutes."""
 MOST_EVIDENCE = 256
 """Files of evidence of one log and kind: one convicts, and no log fills the disk of a witness with its forks."""
+_SUSPICION = Code.PROOF_INVALID.lower()
 BURST = 60
 EACH_S = 1.0
 """Cosignatures of one log at once, and then one each second: a log asks for one when it has grown, and each hour."""
@@ -107,6 +108,7 @@ class Witness:
             connection.execute(delete(witnessed).where(witnessed.c.origin == checkpoint.origin))
             values = {"size": checkpoint.size, "root": checkpoint.root, "note": cosigned.note.encode(), "at_ms": at_ms}
             connection.execute(insert(witnessed).values(origin=checkpoint.origin, **values))
+        self._forget_suspicion(checkpoint.origin, request.note)
         return cosigned
 
     def _said_before(self, request: AddCheckpoint, row: Row[Any] | None, at_ms: int) -> Cosigned | None:
@@ -146,14 +148,25 @@ class Witness:
         """Keep what the log signed. A false proof is not kept: anybody can send one with an honest checkpoint."""
         if error.code not in {Code.LOG_FORKED, Code.PROOF_INVALID} or row is None:
             return
-        which = f"{origin_hash(row.origin)[:16]}-{row.size}-{sha256(note.text.encode()).hex()[:8]}"
-        name = f"{which}-{error.code.lower()}.txt"
+        name = f"{origin_hash(row.origin)[:16]}-{row.size}-{_short(note)}-{error.code.lower()}.txt"
         like_it = self.evidence.glob(f"{origin_hash(row.origin)[:16]}-*-{error.code.lower()}.txt")
         if (self.evidence / name).exists() or sum(1 for _ in like_it) >= MOST_EVIDENCE:
             return
         write_whole(self.evidence / name, row.note + b"\n" + note.encode())
         if error.code is Code.LOG_FORKED:
             _log.critical("a log has two histories: both checkpoints are kept in evidence/%s", name)
+
+    def _forget_suspicion(self, origin: str, note: Note) -> None:
+        """Take away what was kept of a checkpoint that proved sound: somebody had sent it with a false proof.
+
+        Who collects public checkpoints takes no room of a log's real contradictions in this way.
+        """
+        for path in self.evidence.glob(f"{origin_hash(origin)[:16]}-*-{_short(note)}-{_SUSPICION}.txt"):
+            path.unlink(missing_ok=True)
+
+
+def _short(note: Note) -> str:
+    return sha256(note.text.encode()).hex()[:8]
 
 
 def _row_of(connection: Connection, origin: str) -> Row[Any] | None:

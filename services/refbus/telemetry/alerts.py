@@ -298,7 +298,7 @@ ALERTS: tuple[Alert, ...] = (
         "> 0",
         300,
         Severity.TICKET,
-        "A member writes more to the audit log than one may: its entries wait. See who it is.",
+        "Somebody writes more to the audit log than one may: its entries wait. See who it is.",
     ),
     Alert(
         "RefbusAuditUnbalanced",

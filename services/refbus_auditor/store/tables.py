@@ -65,7 +65,9 @@ waiting = Table(
     Column("raw", LargeBinary, nullable=False),
     Column("owner", String(40)),
     Column("size", BigInteger, nullable=False),
+    Column("name", LargeBinary(32)),
     Index(None, "owner", "code", "offset", "size"),
+    Index(None, "name"),
     comment="Entries that wait for a key in the directory, or for their writer to have room again.",
 )
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from refbus.audit import make_entry
 from refbus.audit.erasure import make_orders
+from refbus.core.vocabulary import EventType
 from refbus.telemetry.labels import EntryResult
-from refbus_auditor import quotas
+from refbus_auditor import ledger, quotas
 from refbus_auditor.quotas import Amount
 from refbus_auditor.waiting import lines
+from support.audit import audit_record
 from support.auditors import AuditNode, Auditors
-from support.directories import DAY_MS, HOUR_MS, NOW_MS, agency, signing_pair
+from support.directories import DAY_MS, HOUR_MS, NOW_MS, agency, inspector, kem_private, signing_pair
 
 ROOMY = 1 << 30
 MEMBER = agency("kz")
@@ -21,12 +26,16 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a member write three entries in an hour and five in a day, order four erasures, and let four wait."""
     monkeypatch.setattr(quotas, "IN_AN_HOUR", Amount(3, ROOMY, 4))
     monkeypatch.setattr(quotas, "IN_A_DAY", Amount(5, ROOMY, 6))
-    monkeypatch.setattr(quotas, "WAITING", Amount(4, ROOMY))
+    for name in ("WAITING", "UNVERIFIED"):
+        monkeypatch.setattr(quotas, name, Amount(4, ROOMY))
 
 
-def write(world: Auditors, count: int, writer: str = MEMBER, start: int = 0) -> list[bytes]:
+def write(world: Auditors, count: int, writer: str = MEMBER, start: int = 0, **changes: Any) -> list[bytes]:
     """Write so many entries of a member; return their leaves."""
-    made = [world.entry_of(writer, decision_id=number.to_bytes(16, "big")) for number in range(start, start + count)]
+    made = [
+        world.entry_of(writer, decision_id=number.to_bytes(16, "big"), **changes)
+        for number in range(start, start + count)
+    ]
     for entry in made:
         world.nodes["kz"].bus.put("kz.audit", entry.encode())
     world.nodes["kz"].consume()
@@ -79,6 +88,102 @@ def test_what_comes_later_waits_behind_what_waits(world: Auditors) -> None:
     assert state(kz) == (3, 2, 0)
     kz.core.entries.again(moved=False)
     assert kz.leaves() == leaves
+
+
+def test_a_flood_of_a_gate_waits_in_order_and_every_decision_stays_provable(
+    world: Auditors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three now, two wait; of the rest the leaf is logged at once, without the sealed record. None is refused."""
+    monkeypatch.setattr(quotas, "GATE_IN_AN_HOUR", Amount(3, ROOMY))
+    monkeypatch.setattr(quotas, "GATE_WAITING", Amount(2, ROOMY))
+    kz = world.nodes["kz"]
+    leaves = world.log(10)
+    kz.consume()
+    assert state(kz) == (8, 2, 0)
+    assert kz.leaves() == leaves[:3] + leaves[5:]
+    assert sealed_records(kz) == 3
+    write(world, 1)
+    assert state(kz) == (9, 2, 0)
+    world.now_ms += HOUR_MS
+    kz.core.entries.again(moved=False)
+    assert state(kz) == (11, 0, 0)
+    assert sealed_records(kz) == 6
+
+
+def test_no_flood_of_its_writer_stands_in_the_way_of_evidence(world: Auditors) -> None:
+    """The entry of an emergency is logged at once while plain ones wait; a flood of such keeps every leaf."""
+    kz = world.nodes["kz"]
+    write(world, 9)
+    leaves = write(world, 12, start=100, event_type=EventType.EMERGENCY_INVOKED)
+    assert state(kz) == (3 + 3 + 5, 4 + 4, 2)
+    world.now_ms += DAY_MS
+    kz.core.entries.again(moved=False)
+    assert set(leaves[:5] + leaves[7:]) <= set(kz.leaves())
+
+
+def test_who_writes_the_entries_of_others_again_spends_nothing_of_theirs(world: Auditors) -> None:
+    """Logged ones, waiting ones and orders, each fifty times: the member goes on as if nobody had."""
+    kz = world.nodes["kz"]
+    order(world, 2)
+    write(world, 1)
+    for _ in range(50):
+        for record in kz.bus.records("kz.audit")[:2]:
+            kz.bus.put("kz.audit", record.value)
+    kz.consume()
+    write(world, 3, start=1)
+    assert state(kz) == (2, 2, 0)
+    last = kz.bus.records("kz.audit")[-1].value
+    for _ in range(50):
+        kz.bus.put("kz.audit", last)
+    kz.consume()
+    assert state(kz) == (2, 2, 0)
+    assert kz.core.account().results[EntryResult.DUPLICATE] == 150
+    world.now_ms += HOUR_MS
+    kz.core.entries.again(moved=False)
+    assert state(kz) == (4, 0, 0)
+
+
+def test_what_is_written_in_the_name_of_a_member_leaves_its_entries_room(world: Auditors) -> None:
+    """Claims with other keys fill rooms of their own: those with the member's next key wait, and its own are logged."""
+    kz = world.nodes["kz"]
+    forger, later = signing_pair("a forger"), signing_pair("next key")
+    for number, pair in enumerate([forger] * 9 + [later] * 3):
+        made = make_entry(
+            audit_record(writer=MEMBER, decision_id=number.to_bytes(16, "big")),
+            audit_key=bytes(32),
+            signer=pair,
+            inspector=kem_private(inspector("kz")).public,
+        )
+        kz.bus.put("kz.audit", made.encode())
+    kz.consume()
+    assert (kz.core.account().waiting, state(kz)) == (4 + 3, (0, 0, 5))
+    write(world, 3, start=50)
+    assert state(kz)[0] == 3
+    shown = list(lines(kz.folder))
+    assert shown[0].startswith(f"somebody in the name of {MEMBER} with key {forger.kid.hex()[:16]}: 4 entries wait")
+
+
+def test_all_that_nobody_can_verify_has_one_bound(world: Auditors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many names and keys are claimed."""
+    monkeypatch.setattr(quotas, "ALL_UNVERIFIED", Amount(5, ROOMY))
+    kz = world.nodes["kz"]
+    for number in range(9):
+        made = make_entry(
+            audit_record(writer=MEMBER, decision_id=number.to_bytes(16, "big")),
+            audit_key=bytes(32),
+            signer=signing_pair(f"key {number}"),
+            inspector=kem_private(inspector("kz")).public,
+        )
+        kz.bus.put("kz.audit", made.encode())
+    kz.consume()
+    assert (kz.core.account().waiting, state(kz)) == (5, (0, 0, 4))
+
+
+def sealed_records(node: AuditNode) -> int:
+    """Return how many entries of the log have their sealed record."""
+    log = node.core.shards()[-1]
+    with node.home.database.reading() as connection:
+        return sum(1 for _ in ledger.records(connection, log.origin, 0, 2**60))
 
 
 def test_the_gate_is_not_concerned(world: Auditors) -> None:

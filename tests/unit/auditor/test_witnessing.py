@@ -109,6 +109,19 @@ def test_a_log_with_many_forks_fills_no_disk(world: Auditors, monkeypatch: pytes
     assert len(list((node.folder / "evidence").iterdir())) == 4
 
 
+def test_an_honest_checkpoint_with_a_false_proof_keeps_no_room_of_evidence(world: Auditors) -> None:
+    """What anybody can make of a public checkpoint is taken away when the log itself brings it; real evidence stays."""
+    node = world.nodes["uz"]
+    node.core.witness.add_checkpoint(request(0, 20))
+    assert refused(world, request(20, 40, [b"edited", *DATA[1:]])) is Code.PROOF_INVALID
+    (real,) = (node.folder / "evidence").iterdir()
+    honest = request(20, 40)
+    assert refused(world, replace(honest, proof=tuple(bytes(32) for _ in honest.proof))) is Code.PROOF_INVALID
+    assert len(list((node.folder / "evidence").iterdir())) == 2
+    node.core.witness.add_checkpoint(honest)
+    assert list((node.folder / "evidence").iterdir()) == [real]
+
+
 def test_one_log_that_asks_without_end_is_slowed_down(world: Auditors) -> None:
     """So many cosignatures at once and one each second; what others send in its name takes no turn of it."""
     node = world.nodes["uz"]
