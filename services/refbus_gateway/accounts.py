@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.audit.proven import Proven
-from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.errors import Code, RefbusError, StoreError, UncheckableError
 from refbus.tlog.policy import Policy
 from refbus.trust.auditing import log_policy
 from refbus.wire.labels import label
@@ -98,12 +98,16 @@ def _statements(gateway: Gateway, tx: Transaction, found: Iterable[statements.St
     for stated in found:
         try:
             held = proofs.held(tx, stated)
+            step = _held_step(tx, held, _policy(gateway, held), words)
+        except StoreError:
+            raise
         except RefbusError as error:
-            if error.code is not Code.KEY_DESTROYED:
-                raise
-            yield Step(stated.at_ms, "A decision about this case", (), Surety.DESTROYED, place=_bare_place(stated))
+            gone = error.code is Code.KEY_DESTROYED
+            heading = "A decision about this case" if gone else "A decision that cannot be read here any more"
+            surety, codes = (Surety.DESTROYED, ()) if gone else (Surety.UNCHECKED, (error.code,))
+            yield Step(stated.at_ms, heading, (), surety, place=_bare_place(stated), codes=codes)
         else:
-            yield _held_step(tx, held, _policy(gateway, held), words)
+            yield step
 
 
 def _held_step(tx: Transaction, held: Held, policy: Policy | None, words: Words) -> Step:

@@ -23,7 +23,7 @@ from refbus_gateway.consentfile import ConsentForm
 from refbus_gateway.consents import Version
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
 
@@ -71,9 +71,7 @@ def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: 
     return consents.follow(gateway, tx, case, last, record)
 
 
-def endings(
-    gateway: Gateway, tx: Transaction, only: Case | None = None, unread: list[tuple[int, Code]] | None = None
-) -> list[Ending]:
+def endings(gateway: Gateway, tx: Transaction, only: Case | None = None, unread: Unread | None = None) -> list[Ending]:
     """Return the consents of own cases that end within the country's days of warning, soonest first.
 
     One that has ended is among them until the person was asked again. Without a directory only those that have ended.
@@ -88,8 +86,8 @@ def endings(
         newest = filter(None, (consents.newest(gateway, tx, case, org) for org in orgs))
         return [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
 
-    own = [case for case in ([only] if only else cases.every(tx)) if case.own and case.live]
     kept = [] if unread is None else unread
+    own = [case for case in ([only] if only else cases.every(tx, kept)) if case.own and case.live]
     found = each(own, of_case, lambda case, error: kept.append((case.id, error.code)))
     return sorted((ending for endings_of in found for ending in endings_of), key=lambda ending: ending.ends_ms)
 

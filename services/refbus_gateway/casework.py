@@ -61,7 +61,7 @@ def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
 def copies_of(tx: Transaction, case: Case) -> list[int]:
     """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too.
 
-    A case that cannot be read hides no other.
+    A case that cannot be read hides no other; that it cannot be read is told by `watching`.
     """
     own = [found for found in cases.every(tx) if found.own and found.live]
     first = dict(each(own, lambda one: (one.id, cases.body_of(tx, one).get("copy_of", one.id)), lambda *_: None))

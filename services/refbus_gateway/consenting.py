@@ -100,7 +100,8 @@ def _record_of(records: list[Kept], evidence: list[Evidence], decision: Decision
 
 def _subject_ref(tx: Transaction, case: Case, gateway: Gateway, block: RoutingBlock) -> SubjectRef | None:
     other = block.recipient if block.sender == gateway.me else block.sender
-    return next((party.subject_ref for party in cases.counterparts_of(tx, case) if party.org == other), None)
+    party = cases.party_with(tx, case, other)
+    return None if party is None else party.subject_ref
 
 
 def _collector(kept: Kept) -> OrgId:

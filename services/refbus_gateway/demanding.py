@@ -15,7 +15,7 @@ from refbus_gateway import acting, casework, consenting, disclosing, erasing, on
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, disclosures, inbox, referrals, tellings
 from refbus_gateway.store import consents as consent_rows
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.session import Transaction
 
@@ -80,8 +80,8 @@ def plan(gateway: Gateway, tx: Transaction, case: Case) -> tuple[tuple[OrgId, ..
     """Return who will be told when this case is erased, and which other cases here have the same content."""
     if not case.live:
         return (), ()
-    received = disclosures.recipients(tx, case)
-    return tuple(org for org in _to_tell(gateway, tx, case) if org in received), _others(tx, case)
+    told = tuple(org for org in _to_tell(gateway, tx, case) if disclosures.reached(tx, case, org))
+    return told, _others(tx, case)
 
 
 def progress(tx: Transaction, case: Case) -> Progress:
@@ -95,9 +95,14 @@ def progress(tx: Transaction, case: Case) -> Progress:
     return Progress(case.id, case.own, case.erasing_ms, case.destroyed_ms, cases.has_content(tx, case), asked)
 
 
-def all_progress(tx: Transaction) -> list[Progress]:
-    """Return how far every erasure is that was ordered here, oldest case first."""
-    return [progress(tx, case) for case in cases.every(tx) if not case.live]
+def all_progress(tx: Transaction, unread: Unread | None = None) -> list[Progress]:
+    """Return how far every erasure is that was ordered here, oldest case first.
+
+    A case that cannot be read hides no other; its number and why go into `unread`.
+    """
+    kept = [] if unread is None else unread
+    gone = [case for case in cases.every(tx, kept) if not case.live]
+    return each(gone, lambda case: progress(tx, case), lambda case, error: kept.append((case.id, error.code)))
 
 
 def _demands(gateway: Gateway, number: int) -> list[WithdrawalRow]:
@@ -124,11 +129,10 @@ def _tell_a_person(gateway: Gateway, tx: Transaction, org: OrgId, code: Code) ->
 
 def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:
     """Yield who has, or may have, something of an own case and has not been told to the end."""
-    received = disclosures.recipients(tx, case)
     told = disclosures.withdrawals_of(tx, case)
-    for party in cases.counterparts_of(tx, case) if case.own else ():
+    for party in cases.readable_parties(tx, case, lambda _: None) if case.own else ():
         rows = told.get(disclosures.hash_of(tx, case, party.org), [])
-        known = party.org in received or consenting.between(tx, case, gateway.me, party.org)
+        known = disclosures.reached(tx, case, party.org) or consenting.between(tx, case, gateway.me, party.org)
         if known and (not rows or {row.answer for row in rows[-1:]} - _NOTHING_MORE):
             yield party.org
 

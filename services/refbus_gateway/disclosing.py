@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.core.vocabulary import EventType
+from refbus.each import each
 from refbus_gateway.store import cases, disclosures, outbox
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.disclosures import Disclosure, How, SubjectNotice
 from refbus_gateway.store.outbox import OutboxRow, Receipt
@@ -55,32 +56,41 @@ class Report:
 def report(tx: Transaction, case: Case) -> Report:
     """Return the report of a case, own or received, erased or not."""
     withdrawals = disclosures.withdrawals_of(tx, case)
-    entries = (_entry(tx, each, withdrawals.get(each.org_hash, [])) for each in disclosures.of_case(tx, case))
+    entries = (_entry(tx, found, withdrawals.get(found.org_hash, [])) for found in disclosures.of_case(tx, case))
     told = tuple(disclosures.notices_of(tx, case))
     return Report(case.id, case.destroyed_ms, tuple(entries), told, disclosures.untold(tx).get(case.id, 0))
 
 
-def untold(tx: Transaction, *, every: bool) -> dict[int, int]:
+def untold(tx: Transaction, unread: Unread | None = None, *, every: bool) -> dict[int, int]:
     """Return, by case, how many disclosures the person has not been told of: `every` one, or those in an emergency.
 
-    A country's law may demand the first; the second is always due, as soon as it is safe.
+    A country's law may demand the first; the second is always due, as soon as it is safe. A case whose disclosures
+    cannot be read hides no other; its number and why go into `unread`.
     """
     counts = disclosures.untold(tx)
-    return counts if every else {case: found for case in counts if (found := _emergencies_since_told(tx, case))}
+    if every:
+        return counts
+    kept = [] if unread is None else unread
+    found = each(
+        counts,
+        lambda case: (case, _emergencies_since_told(tx, case)),
+        lambda case, error: kept.append((case, error.code)),
+    )
+    return {case: count for case, count in found if count}
 
 
 def _emergencies_since_told(tx: Transaction, number: int) -> int:
-    case = cases.get(tx, number)
-    told = (each.at_ms for each in disclosures.notices_of(tx, case) if each.how is not How.DEFERRED_UNSAFE)
+    case = cases.without_key(tx, number)  # disclosures are sealed under the key of the home
+    told = (one.at_ms for one in disclosures.notices_of(tx, case) if one.how is not How.DEFERRED_UNSAFE)
     told_ms = max(told, default=-1)
-    invoked = (each for each in disclosures.of_case(tx, case) if each.event_type is EventType.EMERGENCY_INVOKED)
-    return sum(each.at_ms > told_ms and each.status is not EventStatus.REFUSED for each in invoked)
+    invoked = (one for one in disclosures.of_case(tx, case) if one.event_type is EventType.EMERGENCY_INVOKED)
+    return sum(one.at_ms > told_ms and one.status is not EventStatus.REFUSED for one in invoked)
 
 
 def _entry(tx: Transaction, disclosure: Disclosure, withdrawals: list[WithdrawalRow]) -> Entry:
     rows = outbox.of_event(tx, disclosure.event_row)
-    later = [each for each in withdrawals if each.created_ms >= disclosure.at_ms]
-    said = [each for each in later if each.acknowledged_ms is not None] or later
+    later = [row for row in withdrawals if row.created_ms >= disclosure.at_ms]
+    said = [row for row in later if row.acknowledged_ms is not None] or later
     return Entry(
         disclosure,
         _became(disclosure, rows),

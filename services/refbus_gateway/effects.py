@@ -30,7 +30,7 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
     """
     evidence = evidence_of(block.consent_record or b"", gateway.view())
     record = evidence.record
-    party = next((each for each in cases.counterparts_of(tx, case) if each.org == block.sender), None)
+    party = cases.party_with(tx, case, block.sender)
     reasons = {
         Code.BAD_SIGNATURE: not evidence.authentic,
         Code.SUBJECT_MISMATCH: party is None

@@ -130,5 +130,4 @@ def _is_about(gateway: Gateway, tx: Transaction, case: Case, record: Aside) -> b
         block = open_routing(Envelope.parse(record.value), gateway.keys.openers()).block
     except RefbusError:  # what does not open here cannot be read here either
         return False
-    found = cases.case_of_handle(tx, block.sender, block.case_handle)
-    return found is not None and found.id == case.id
+    return cases.number_of_handle(tx, block.sender, block.case_handle) == case.id

@@ -137,7 +137,7 @@ def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referra
     if referral is None:
         return _new_referral(gateway, tx, block)
     case = cases.get(tx, referral.case_id)
-    party = next(each for each in cases.counterparts_of(tx, case) if each.org == referral.org)
+    party = cases.counterpart(tx, case, referral.org)
     if (block.sender, block.case_handle) != (party.org, party.case_handle):
         raise UntrustedError(Code.NOT_A_PARTY, block.sender)
     return referral

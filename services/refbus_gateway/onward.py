@@ -108,9 +108,8 @@ def require_still_allowed(
 def made_from(tx: Transaction, referral: Referral) -> list[int]:
     """Return the numbers of the cases here that were made from a received referral, erased ones left out."""
     own = [case for case in cases.every(tx) if case.own and case.live]
-    read = each(
-        own, lambda case: (case.id, _origin_of(tx, case)), lambda *_: None
-    )  # one that cannot be read hides none
+    # One that cannot be read hides none; that it cannot be read is told by `watching`.
+    read = each(own, lambda case: (case.id, _origin_of(tx, case)), lambda *_: None)
     return [number for number, origin in read if origin == referral.id]
 
 
@@ -123,7 +122,7 @@ def _reasons(
 ) -> frozenset[Code]:
     """Decide on passing on, with all records that are kept here of the two organisations."""
     case, block = cases.get(tx, referral.case_id), request.block
-    party = next(each for each in cases.counterparts_of(tx, case) if each.org == referral.org)
+    party = cases.counterpart(tx, case, referral.org)
     directory = gateway.directory()
     asked = Request(
         actions=frozenset({Action.ONWARD_REFERRAL}),

@@ -22,7 +22,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError, UntrustedError
 from refbus_gateway.store import cases, inbox, outbox, referrals, schema
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.session import Transaction
 
@@ -174,8 +174,9 @@ def confirm(tx: Transaction, now_ms: int) -> list[int]:
     for alarm in inbox.standing_alarms(tx):
         if alarm.code == Code.RESTORE_UNCONFIRMED:
             inbox.clear_alarm(tx, alarm.id, now_ms)
-    waiting = {referrals.case_of(tx, row.referral).id for row in outbox.open_events(tx) if row.referral is not None}
-    found = sorted(number for number in waiting if _is_open(tx, state, cases.get(tx, number)))
+    open_rows = [row.referral for row in outbox.open_events(tx) if row.referral is not None]
+    waiting = {number for row in open_rows if (number := referrals.number_of_case(tx, row)) is not None}
+    found = sorted(number for number in waiting if _is_open(tx, state, cases.without_key(tx, number)))
     for number in found:
         inbox.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, f"case {number} waits", now_ms)
     return found
@@ -189,10 +190,12 @@ def confirm_case(tx: Transaction, case: Case, now_ms: int) -> None:
             inbox.clear_alarm(tx, alarm.id, now_ms)
 
 
-def to_confirm(tx: Transaction) -> list[Case]:
-    """Return the cases that must be confirmed before anything of them is sent."""
+def to_confirm(tx: Transaction, unread: Unread | None = None) -> list[Case]:
+    """Return the cases that must be confirmed before anything of them is sent; what cannot be read is in `unread`."""
     state = find(tx)
-    return [] if state is None else [case for case in cases.every(tx) if case.live and _is_open(tx, state, case)]
+    return (
+        [] if state is None else [case for case in cases.every(tx, unread) if case.live and _is_open(tx, state, case)]
+    )
 
 
 def show(at_ms: int) -> str:

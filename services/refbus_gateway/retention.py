@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from refbus.core.consent import ConsentState
 from refbus.core.ids import ConsentId, OrgId
 from refbus.each import each
-from refbus.errors import Code
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, referrals
-from refbus_gateway.store.cases import Case
+from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.session import Transaction
 
 _DAY_MS = 86_400_000
@@ -27,7 +26,7 @@ class EraseDue:
     over: bool
 
 
-def due(gateway: Gateway, tx: Transaction, unread: list[tuple[int, Code]] | None = None) -> list[EraseDue]:
+def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> list[EraseDue]:
     """Return the received cases that must be erased within the country's days of warning, the most urgent first.
 
     A case that cannot be read hides no other; its number and why go into `unread`.
@@ -44,7 +43,7 @@ def due(gateway: Gateway, tx: Transaction, unread: list[tuple[int, Code]] | None
         return EraseDue(case.id, numbers[0].id, numbers[0].org, by_ms, by_ms <= now_ms)
 
     kept = [] if unread is None else unread
-    received = [case for case in cases.every(tx) if case.live and not case.own]
+    received = [case for case in cases.every(tx, kept) if case.live and not case.own]
     found = each(received, of_case, lambda case, error: kept.append((case.id, error.code)))
     return sorted(filter(None, found), key=lambda one: one.erase_by_ms)
 

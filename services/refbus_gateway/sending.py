@@ -262,7 +262,7 @@ def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> Non
 
 def _party(tx: Transaction, referral: Referral) -> cases.Counterpart:
     case = cases.get(tx, referral.case_id)
-    return next(party for party in cases.counterparts_of(tx, case) if party.org == referral.org)
+    return cases.counterpart(tx, case, referral.org)
 
 
 def _actions(event_type: EventType, *, own: bool) -> tuple[Action, ...]:

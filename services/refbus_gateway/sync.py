@@ -13,7 +13,7 @@ from typing import Final
 
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
-from refbus_gateway import certificates, door, erasing, outgoing, ownkeys
+from refbus_gateway import certificates, door, erasing, outgoing, ownkeys, watching
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
@@ -151,7 +151,7 @@ class Synchroniser:
         def tend(gateway: Gateway) -> None:
             outgoing.tend(gateway, patient=patient)
 
-        looks = (door.release, ownkeys.check, self._watch_certificate)
+        looks = (door.release, ownkeys.check, self._watch_hourly)
         steps: tuple[Callable[[Gateway], object], ...] = (*looks, tend, erasing.settle)
         each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
 
@@ -171,11 +171,15 @@ class Synchroniser:
             self._explained_ms = steady_ms
             self.last_error = certificates.explain(self._gateway, self._bus, error)
 
-    def _watch_certificate(self, gateway: Gateway) -> None:
+    def _watch_hourly(self, gateway: Gateway) -> None:
         steady_ms = gateway.steady_ms()
         if steady_ms - self._watched_ms >= _WATCH_MS:
             self._watched_ms = steady_ms
-            certificates.watch(gateway, self._bus)
+
+            def watch_certificate(of: Gateway) -> None:
+                certificates.watch(of, self._bus)
+
+            each((watch_certificate, watching.watch), lambda look: look(gateway), lambda _, error: self._note(error))
 
     def _try_to_send_nos(self) -> None:
         """Send what a person has stopped although something else keeps this turn from its end."""

@@ -13,7 +13,7 @@ from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
 from refbus.each import each
-from refbus.errors import Code
+from refbus.errors import Code, RefbusError
 from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
 from refbus_gateway import course, door, ownkeys
@@ -21,6 +21,7 @@ from refbus_gateway.door import Waiting
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.notices import LAST_HEARTBEAT
 from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements, tellings
+from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.inbox import Alarm, AsideState
 from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
 from refbus_gateway.store.referrals import Event, Referral
@@ -151,14 +152,15 @@ def also_signed_by(receipt: Receipt) -> OrgId | None:
 
 
 def referral_lines(
-    tx: Transaction, *, own: bool | None = None, unread: list[tuple[int, Code]] | None = None
+    tx: Transaction, *, own: bool | None = None, unread: Unread | None = None, unread_cases: Unread | None = None
 ) -> list[ReferralLine]:
     """Return all referrals, requested here (`own`), received, or both.
 
-    One that cannot be read hides no other; its number and why go into `unread`.
+    What cannot be read hides no other; its number and why go into `unread`, of a whole case into `unread_cases`.
     """
-    found = [referral for referral in referrals.every(tx) if own is None or referral.own == own]
     kept = [] if unread is None else unread
+    every = referrals.every(tx, unread_cases, kept)
+    found = [referral for referral in every if own is None or referral.own == own]
     return each(found, lambda one: referral_line(tx, one), lambda one, error: kept.append((one.id, error.code)))
 
 
@@ -177,10 +179,15 @@ def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
     )
 
 
-def health(gateway: Gateway, tx: Transaction) -> Health:
-    """Return the state of this home as a whole."""
+def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> Health:
+    """Return the state of this home as a whole. Cases of which a no cannot be read go into `unread`."""
     heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(inbox.SYNCHRONISED)
     unproven, unproven_ms = statements.waiting(tx)
+
+    def failed(number: int, error: RefbusError) -> None:
+        if unread is not None:
+            unread.append((number, error.code))
+
     return Health(
         waiting=outbox.waiting(tx),
         oldest_unconfirmed_ms=outbox.oldest_ready_ms(tx),
@@ -198,7 +205,7 @@ def health(gateway: Gateway, tx: Transaction) -> Health:
         checkpoint_ms=logheads.newest_ms(tx),
         foreign_keys=ownkeys.foreign(tx),
         directory=door.waiting(gateway, tx),
-        untold=tuple(row for row in tellings.every(tx) if not _concerns_nobody(row)),
+        untold=tuple(row for row in tellings.every(tx, failed) if not _concerns_nobody(row)),
     )
 
 

@@ -125,7 +125,8 @@ def note_no(
     organisation that received something in an emergency, without consent, is among them. Raises ConsentError NO_CONSENT
     when there is nothing to withdraw.
     """
-    parties = [party for party in cases.counterparts_of(tx, case) if only in {None, party.org}]
+    readable = cases.readable_parties(tx, case, lambda error: _tell_unnamed(gateway, tx, case, error))
+    parties = [party for party in readable if only in {None, party.org}]
     named = [party for party in parties if orgs is None or party.org in orgs]
     unread = len(consents.readable(tx, case)) < consents.count(tx, case)
     found = [party.org for party in named if unread or _nos_to(gateway, tx, case, party)]
@@ -195,6 +196,11 @@ def _tell_unread(gateway: Gateway, number: int, error: RefbusError) -> None:
         inbox.raise_alarm(tx, error.code, f"case {number}: a no cannot be read here", gateway.now_ms())
 
 
+def _tell_unnamed(gateway: Gateway, tx: Transaction, case: Case, error: RefbusError) -> None:
+    detail = f"case {case.id}: an organisation cannot be named here any more: tell it of the no yourself"
+    inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
+
+
 def _note_failure(gateway: Gateway, row: Telling, error: RefbusError) -> None:
     with gateway.store.write() as tx:
         tellings.failed(tx, row.id, error.code, gateway.now_ms())
@@ -203,7 +209,7 @@ def _note_failure(gateway: Gateway, row: Telling, error: RefbusError) -> None:
 
 def _sign(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> list[Telling]:
     """Sign a no, one record for each consent that it closes. Raises ConsentError NO_CONSENT, UncheckableError."""
-    parties = cases.counterparts_of(tx, case)
+    parties = cases.readable_parties(tx, case, lambda _: None)
     records = [record for party in parties if party.org == row.org for record in _nos_to(gateway, tx, case, party)]
     if not records:
         raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
@@ -232,7 +238,7 @@ def _nos_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -
         found = [name for name in chains if name == newest_id or not _is_withdrawn(chains[name])]
         return [_no_after(gateway, chains[name]) for name in found]
     said = [kept.signed.record for kept in kept_here if _ours(gateway, kept)]
-    if not said or party.org not in disclosures.recipients(tx, case):
+    if not said or not disclosures.reached(tx, case, party.org):
         return []
     fresh = dataclasses.replace(
         said[-1],

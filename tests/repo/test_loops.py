@@ -32,6 +32,7 @@ READS = frozenset(
         ),
         *("open_routing", "open_content", "take_in", "take", "add_file", "receive", "verify", "parse_policy"),
         *("load_member", "read_export", "look_up", "advance", "word", "settle"),
+        *("_case", "_event", "_kept", "_telling", "_disclosure", "_counterpart", "opened"),
         *("events_of", "referral_line", "erase_by", "newest", "body_of", "report", "view_of"),
     }
 )
@@ -41,6 +42,7 @@ PLACES = ("refbus_gate/", "refbus_gateway/", "refbus_auditor/", "refbus_ops/", "
 
 _WHOLE = "all or nothing: half of it would be worse than none, and a person is told"
 _OWN = "reads what this store wrote and checked itself; what cannot be read must not permit anything"
+_ONE_CASE = "the rows of one case or referral, whole or none; a list of many takes each in a step of its own"
 _INSIDE = "what one element raises is caught inside"
 ALLOWED = {
     "refbus/trust/auditkeys.py:claims": "the keys were checked when the member was loaded, each member alone",
@@ -73,6 +75,11 @@ ALLOWED = {
     "refbus_gateway/proving.py:_read": _INSIDE,
     "refbus_gateway/returns.py:details_of": "one course",
     "refbus_gateway/returns.py:minor": _OWN,
+    "refbus_gateway/store/cases.py:counterparts_of": _ONE_CASE,
+    "refbus_gateway/store/consents.py:of_case": _ONE_CASE,
+    "refbus_gateway/store/disclosures.py:of_case": _ONE_CASE,
+    "refbus_gateway/store/referrals.py:events_of": _ONE_CASE,
+    "refbus_gateway/store/tellings.py:of_case": _ONE_CASE,
     "refbus_gateway/withdrawals.py:_sign": "the consents between two organisations; fails for this organisation alone",
     "refbus_gateway/withdrawals.py:_tell_one": _INSIDE,
     "refbus_gateway/withdrawals.py:advance": _INSIDE,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus.each import each
 from refbus.errors import Code, SetupError
 from refbus.output import put, put_json
 from refbus_gateway.cli.disclosures import add_disclosures
@@ -101,20 +102,29 @@ def list_(session: Session) -> None:
     from refbus_gateway.cli.show import time_text  # late: only needed here
     from refbus_gateway.store import cases, referrals
 
+    with session.gateway.store.read() as tx:
+        unread: cases.Unread = []
+        found = cases.every(tx, unread)
+        numbers = {case.id: [] if not case.live else referrals.numbers_of(tx, case) for case in found}
+        orgs = dict(each(found, lambda case: (case.id, _parties(tx, case)), lambda case, _: None))
+        damaged = {case.id: Code.HOME_DAMAGED for case in found if case.id not in orgs} | dict(unread)
+        found += [cases.without_key(tx, number) for number, _ in unread]
     value: list[dict[str, object]] = []
     texts: list[str] = []
-    with session.gateway.store.read() as tx:
-        for case in cases.every(tx):
-            erased = not case.live
-            orgs = [] if erased else [party.org for party in cases.counterparts_of(tx, case)]
-            numbers = [] if erased else [each.id for each in referrals.of_case(tx, case)]
-            row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
-            value.append({**row, "parties": orgs, "referrals": numbers})
-            whose = "own" if case.own else "received"
-            texts.append(
-                f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}  {'erased' if erased else ' '.join(orgs)}"
-            )
+    for case in sorted(found, key=lambda one: one.id):
+        erased, code = not case.live and case.id not in damaged, damaged.get(case.id)
+        row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
+        value.append({**row, "parties": orgs.get(case.id, []), "referrals": numbers.get(case.id, []), "unread": code})
+        whose, names = "own" if case.own else "received", " ".join(orgs.get(case.id, []))
+        what = "erased" if erased else names if code is None else f"cannot be read here ({code})"
+        texts.append(f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}  {what}")
     session.tell(value, texts or ["No case yet: refbus case new > case.json"])
+
+
+def _parties(tx: Transaction, case: Case) -> list[str]:
+    from refbus_gateway.store import cases  # late: only needed here
+
+    return [party.org for party in cases.counterparts_of(tx, case)] if case.live else []
 
 
 @group.command()

@@ -10,6 +10,7 @@ import click
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.status import unread_texts
 
 if TYPE_CHECKING:
     from refbus.core.ids import OrgId
@@ -99,13 +100,15 @@ def _planned(session: Session, number: int) -> tuple[tuple[OrgId, ...], tuple[in
 def _tell_all(session: Session, case: int | None, referral: int | None) -> None:
     from refbus_gateway import demanding  # late: the help needs none of it
 
+    unread: list[tuple[int, Code]] = []
     if case is not None or referral is not None:
         found = [_progress(session, _number(session, case, referral))]
     else:
         with session.gateway.store.read() as tx:
-            found = demanding.all_progress(tx)
-    lines = [line for each in found for line in _lines(session, each)]
-    session.tell([_value(each) for each in found], lines or ["No case was erased here."])
+            found = demanding.all_progress(tx, unread)
+    lines = [line for each in found for line in _lines(session, each)] + unread_texts({"case": unread})
+    damaged = [{"case": number, "unread": code} for number, code in unread]
+    session.tell([*(_value(each) for each in found), *damaged], lines or ["No case was erased here."])
 
 
 def _progress(session: Session, number: int) -> Progress:

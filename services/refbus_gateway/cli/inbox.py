@@ -46,8 +46,9 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
         synchronised(session)
     with session.gateway.store.read() as tx:
         unread: list[tuple[int, Code]] = []
-        lines = views.referral_lines(tx, own=None if everything else False, unread=unread)
         damaged: list[tuple[int, Code]] = []
+        whose = None if everything else False
+        lines = views.referral_lines(tx, own=whose, unread=unread, unread_cases=damaged)
         to_erase = retention.due(session.gateway, tx, damaged)
         stop = {line.referral.id for line in lines if acting.waiting_withdrawals(tx, line.referral)}
     value = [
@@ -64,7 +65,8 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
         for line in lines
     ]
     texts = ["NOT SYNCHRONISED: this may be out of date; a withdrawal may be waiting."] if offline else []
-    texts += unread_texts({"case": damaged, "referral": unread})
+    hidden = {"case": sorted(set(damaged)), "referral": sorted(set(unread))}
+    texts += unread_texts(hidden)
     for line in lines:
         state = state_text(line.view.status, session.language)
         new = f"{line.unseen} new" if line.unseen else ""
@@ -78,7 +80,9 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
             )
     texts += erase_lines(to_erase)
     due = [asdict(each) for each in to_erase]
-    session.tell({"synchronised": not offline, "referrals": value, "erase_due": due}, texts or ["Nothing yet."])
+    damage = [{what: number, "code": code} for what, found in hidden.items() for number, code in found]
+    shown = {"synchronised": not offline, "referrals": value, "erase_due": due, "unread": damage}
+    session.tell(shown, texts or ["Nothing yet."])
 
 
 @group.command()

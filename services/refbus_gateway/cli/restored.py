@@ -9,8 +9,12 @@ import click
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.status import unread_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refbus.errors import RefbusError
     from refbus_gateway.restored import State
     from refbus_gateway.store.session import Transaction
 
@@ -98,8 +102,11 @@ def _unknown(tx: Transaction, state: State) -> tuple[list[str], dict[str, Any]]:
     from refbus_gateway import restored
     from refbus_gateway.store import cases
 
-    open_cases = restored.to_confirm(tx)
-    partners = sorted({party.org for case in open_cases for party in cases.counterparts_of(tx, case)})
+    unread: cases.Unread = []
+    open_cases = restored.to_confirm(tx, unread)
+    partners = sorted(
+        {party.org for case in open_cases for party in cases.readable_parties(tx, case, _damaged(unread, case.id))}
+    )
     unknown = restored.unknown(tx)
     since, until = restored.show(state.made_ms), restored.show(state.restored_ms)
     lines = [
@@ -110,6 +117,7 @@ def _unknown(tx: Transaction, state: State) -> tuple[list[str], dict[str, Any]]:
     ]
     if unknown is not None:
         lines.append(f"  These have answered things that are not known here: {', '.join(unknown.orgs)}")
+    lines += unread_texts({"case": sorted(set(unread))})
     if state.inbox_lost:
         lines.append("  The broker no longer has all that came in that time: ask everybody who may have written.")
     value = {
@@ -119,8 +127,13 @@ def _unknown(tx: Transaction, state: State) -> tuple[list[str], dict[str, Any]]:
         "call": partners,
         "answered": list(unknown.orgs) if unknown else [],
         "inbox_lost": state.inbox_lost,
+        "unread": [{"case": number, "code": code} for number, code in sorted(set(unread))],
     }
     return lines, value
+
+
+def _damaged(unread: list[tuple[int, Code]], number: int) -> Callable[[RefbusError], None]:
+    return lambda error: unread.append((number, error.code))
 
 
 def _numbers(numbers: list[int]) -> str:

@@ -32,14 +32,15 @@ def status(session: Session, number: int | None) -> None:
     to_erase: list[retention.EraseDue] = []
     with session.gateway.store.read() as tx:
         if number is None:
-            health = views.health(session.gateway, tx)
+            health = views.health(session.gateway, tx, unread["case"])
             endings = amending.endings(session.gateway, tx, unread=unread["case"])
             to_erase = retention.due(session.gateway, tx, unread["case"])
-            untold = _untold(session, tx)
-            lines = views.referral_lines(tx, own=True, unread=unread["referral"])
+            untold = _untold(session, tx, unread["case"])
+            lines = views.referral_lines(tx, own=True, unread=unread["referral"], unread_cases=unread["case"])
         else:
             health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
         events = {line.referral.id: _events(tx, line) for line in lines}
+    unread = {what: sorted(set(found)) for what, found in unread.items()}
     value: dict[str, Any] = {"referrals": [_referral(line, events[line.referral.id]) for line in lines]}
     if health is not None:
         value["home"] = _home(health)
@@ -130,13 +131,13 @@ def alarms(session: Session, clear: int | None) -> None:
     session.tell(value, texts or ["No alarm."])
 
 
-def _untold(session: Session, tx: Transaction) -> dict[int, int]:
+def _untold(session: Session, tx: Transaction, unread: list[tuple[int, Code]]) -> dict[int, int]:
     """Return which cases have disclosures to tell the person of: in an emergency, or each where the law demands it."""
     from refbus_gateway import disclosing  # late: the help needs none of it
 
     directory = session.gateway.newest_directory()
     policy = directory.policies.get(session.gateway.country) if directory else None
-    return disclosing.untold(tx, every=policy is not None and policy.notify_subject)
+    return disclosing.untold(tx, unread, every=policy is not None and policy.notify_subject)
 
 
 def _untold_texts(untold: dict[int, int]) -> list[str]:

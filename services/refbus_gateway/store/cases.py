@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, insert, select, update
 
 from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
-from refbus.errors import Code, RuleError
+from refbus.each import each
+from refbus.errors import Code, RefbusError, RuleError
 from refbus_gateway.store.schema import cases, counterparts
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, split
+
+Unread: TypeAlias = list[tuple[int, Code]]
+"""Numbers of cases, or of referrals, that could not be read, and why: whoever lists the others shows these too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,11 @@ def get(tx: Transaction, case_id: int) -> Case:
     return _case(tx, row)
 
 
-def every(tx: Transaction) -> list[Case]:
-    """Return all cases, oldest first, erased ones too."""
-    return [_case(tx, row) for row in tx.connection.execute(select(cases).order_by(cases.c.id))]
+def every(tx: Transaction, unread: Unread | None = None) -> list[Case]:
+    """Return all cases, oldest first, erased ones too. One whose key cannot be opened goes into `unread` instead."""
+    rows = tx.connection.execute(select(cases).order_by(cases.c.id)).all()
+    kept = [] if unread is None else unread
+    return each(rows, lambda row: _case(tx, row), lambda row, error: kept.append((row.id, error.code)))
 
 
 def live_hashes(tx: Transaction) -> dict[int, bytes]:
@@ -149,8 +155,7 @@ def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
 
 def counterpart(tx: Transaction, case: Case, org: OrgId) -> Counterpart:
     """Return the names used towards `org` in this case; made at random on the first call."""
-    known = next((party for party in counterparts_of(tx, case) if party.org == org), None)
-    return known or add_counterpart(
+    return party_with(tx, case, org) or add_counterpart(
         tx, case, org, CaseHandle(secrets.token_bytes(32)), SubjectRef(secrets.token_bytes(32))
     )
 
@@ -169,9 +174,20 @@ def add_counterpart(tx: Transaction, case: Case, org: OrgId, handle: CaseHandle,
 
 
 def counterparts_of(tx: Transaction, case: Case) -> list[Counterpart]:
-    """Return all organisations that this case was talked about with."""
-    rows = tx.connection.execute(select(counterparts).where(counterparts.c.case_id == case.id))
-    return [_counterpart(case, row) for row in rows]
+    """Return all organisations that this case was talked about with. Raises RefbusError when one cannot be read."""
+    return [_counterpart(case, row) for row in _parties(tx, case)]
+
+
+def readable_parties(tx: Transaction, case: Case, failed: Callable[[RefbusError], object]) -> list[Counterpart]:
+    """Return the organisations of a case that can be read: a no goes to each of them; `failed` hears of the others."""
+    return each(_parties(tx, case), lambda row: _counterpart(case, row), lambda _, error: failed(error))
+
+
+def party_with(tx: Transaction, case: Case, org: OrgId) -> Counterpart | None:
+    """Return the names used towards `org` in this case, None when there are none. No other row is opened for it."""
+    wanted = (counterparts.c.case_id == case.id, counterparts.c.org_hash == _org_hash(tx, case.id, org))
+    row = tx.connection.execute(select(counterparts).where(*wanted)).first()
+    return None if row is None else _counterpart(case, row)
 
 
 def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | None:
@@ -199,6 +215,10 @@ def _org_hash(tx: Transaction, number: int, org: OrgId) -> bytes:
 def _case(tx: Transaction, row: Row[Any]) -> Case:
     key = None if row.wrapped_key is None else tx.vault.case_key(row.case_hash, row.wrapped_key)
     return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key, row.erasing_ms)
+
+
+def _parties(tx: Transaction, case: Case) -> Sequence[Row[Any]]:
+    return tx.connection.execute(select(counterparts).where(counterparts.c.case_id == case.id)).all()
 
 
 def _counterpart(case: Case, row: Row[Any]) -> Counterpart:

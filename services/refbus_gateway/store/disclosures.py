@@ -87,9 +87,12 @@ def of_case(tx: Transaction, case: Case) -> list[Disclosure]:
     return [_disclosure(tx, row) for row in rows]
 
 
-def recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
-    """Return the organisations to which something of a case left, or may have left."""
-    return frozenset(each.org for each in of_case(tx, case) if each.status is not EventStatus.REFUSED)
+def reached(tx: Transaction, case: Case, org: OrgId) -> bool:
+    """Whether something of a case left to an organisation, or may have left; no row is opened for it."""
+    query = select(disclosures.c.id).join(events, events.c.id == disclosures.c.event_id)
+    mine = (disclosures.c.case_id == case.id, disclosures.c.org_hash == hash_of(tx, case, org))
+    found = query.where(*mine, events.c.status != EventStatus.REFUSED)
+    return tx.connection.execute(found).first() is not None
 
 
 def hash_of(tx: Transaction, case: Case, org: OrgId) -> bytes:

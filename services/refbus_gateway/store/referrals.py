@@ -13,9 +13,11 @@ from refbus.core.deadlines import expired_fact
 from refbus.core.facts import EventFact
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
+from refbus.each import each
 from refbus.errors import Code, RuleError
 from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import cases
+from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.schema import events, referrals
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, split
@@ -100,9 +102,14 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
     return [_referral(tx, row) for row in rows]
 
 
+def number_of_case(tx: Transaction, number: int) -> int | None:
+    """Return the number of the case of a referral, None for an unknown one, whatever can be read of either."""
+    return tx.connection.execute(select(referrals.c.case_id).where(referrals.c.id == number)).scalar()
+
+
 def case_of(tx: Transaction, number: int) -> cases.Case:
     """Return the case of the referral with this local number, an erased one too. Raises RuleError REFERRAL_UNKNOWN."""
-    found = tx.connection.execute(select(referrals.c.case_id).where(referrals.c.id == number)).scalar()
+    found = number_of_case(tx, number)
     if found is None:
         raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
     return cases.get(tx, found)
@@ -120,9 +127,22 @@ def of_request(tx: Transaction, case: cases.Case, request_hash: bytes) -> list[R
     return [_referral(tx, row) for row in tx.connection.execute(query)]
 
 
-def every(tx: Transaction) -> list[Referral]:
-    """Return the referrals of all cases that were not erased and are not being erased, oldest first."""
-    return [found for case in cases.every(tx) if case.live for found in of_case(tx, case)]
+def every(tx: Transaction, unread_cases: Unread | None = None, unread: Unread | None = None) -> list[Referral]:
+    """Return the referrals of all cases that were not erased and are not being erased, oldest case first.
+
+    What cannot be read hides no other: cases go into `unread_cases`, referrals into `unread`.
+    """
+    live = {case.id for case in cases.every(tx, unread_cases) if case.live}
+    rows = tx.connection.execute(select(referrals).order_by(referrals.c.case_id, referrals.c.id)).all()
+    mine = [row for row in rows if row.case_id in live]
+    kept = [] if unread is None else unread
+    return each(mine, lambda row: _referral(tx, row), lambda row, error: kept.append((row.id, error.code)))
+
+
+def numbers_of(tx: Transaction, case: cases.Case) -> list[int]:
+    """Return the numbers of the referrals of a case, oldest first, whatever can be read of them."""
+    query = select(referrals.c.id).where(referrals.c.case_id == case.id).order_by(referrals.c.id)
+    return list(tx.connection.execute(query).scalars())
 
 
 def add_event(
@@ -165,7 +185,7 @@ def newest_event(tx: Transaction) -> int:
 def same_counterpart(tx: Transaction, first: int, second: int) -> bool:
     """Whether two events are exchanged with one organisation about one case; works for erased cases too."""
     query = select(referrals.c.counterpart_id).join(events, events.c.referral_id == referrals.c.id)
-    found = {tx.connection.execute(query.where(events.c.id == each)).scalar_one_or_none() for each in (first, second)}
+    found = {tx.connection.execute(query.where(events.c.id == one)).scalar_one_or_none() for one in (first, second)}
     return len(found) == 1 and None not in found
 
 
