@@ -205,6 +205,9 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     if codes == {Code.TOO_MANY_WAITING}:
         try_later(gateway, tx, row, notice.from_gate)
         return
+    if codes == {Code.NOT_YET_VALID}:
+        wait_for_consent(gateway, tx, row)
+        return
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
@@ -216,7 +219,20 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
 def try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, who: OrgId) -> None:
     """Send the event again when `who` may have room for it, and again without end; a person hears of it each time."""
     detail = f"{who} has no room for outbox {row.id}, sent again later"
-    inbox.raise_alarm(tx, Code.TOO_MANY_WAITING, detail, gateway.now_ms())
+    _later(gateway, tx, row, Code.TOO_MANY_WAITING, detail)
+
+
+def wait_for_consent(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
+    """Send the event again when its consent may have begun: it was taken down by a clock that was ahead, or is so here.
+
+    A person hears of it, and may ask the person in the case again; when the consent has ended, the event does too.
+    """
+    detail = f"outbox {row.id} waits for its consent to begin: compare this computer's clock with another"
+    _later(gateway, tx, row, Code.NOT_YET_VALID, detail)
+
+
+def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: str) -> None:
+    inbox.raise_alarm(tx, code, detail, gateway.now_ms())
     if row.event_id is None:
         outbox.set_state(tx, row.id, RowState.REFUSED)
         return

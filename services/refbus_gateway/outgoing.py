@@ -211,6 +211,8 @@ def _revoked(gateway: Gateway) -> set[KeyId | None]:
 def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
     """Make the fresh envelope. What may no longer be sent ends here with the reason; what cannot be checked waits.
 
+    So does what a consent permits that begins later, by a clock that was set right meanwhile.
+
     A withdrawal never ends here: what keeps it from being sealed now is told, and it waits.
     """
     row = outbox.get(tx, row_id)
@@ -222,6 +224,9 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
     except (StoreError, UncheckableError):
         raise
     except (ConsentError, RuleError, RefbusError) as error:
+        if isinstance(error, ConsentError) and set(error.reasons) == {Code.NOT_YET_VALID}:
+            notices.wait_for_consent(gateway, tx, row)
+            return
         if not consents.is_withdrawal(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.REFUSED)
             referrals.set_status(tx, row.event_id, EventStatus.REFUSED)

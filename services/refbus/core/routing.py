@@ -1,7 +1,8 @@
 """What a gate does with an event: pure functions from what was presented and what is known to one verdict.
 
 The order is fixed: seen before -> not for this gate, or over -> not yet -> every rule that it breaks -> forward.
-A withdrawal takes effect with whatever verdict its record meets. docs/spec/lifecycle.md says why.
+A withdrawal takes effect with whatever verdict its record meets, and a cancellation while it waits:
+docs/spec/lifecycle.md says why.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _RULES: tuple[Rule, ...] = (
     rules.parties,
     rules.number,
     rules.lifecycle,
+    rules.taken_back,
     rules.purpose,
     rules.expected,
     rules.departure,
@@ -115,7 +117,8 @@ def _judge(case: Matter, about: About) -> Verdict:
         return Refuse(about, final, sender, learnt)
     wait = _codes(case, rules.waiting)
     if wait:
-        return Hold(about, wait, case.expires_ms, sender, learnt, rules.missing(case, wait))
+        now = [_fact(case)] if rules.counts_while_it_waits(case, wait) else []
+        return Hold(about, wait, case.expires_ms, sender, (*learnt, *now), rules.missing(case, wait))
     against, obligations = _permission(case)
     codes = {*_codes(case, *_RULES), *against}
     if codes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from refbus.core.consent import ConsentState, Decision, KnownConsent
 from refbus.core.consent_rules import minor_until
-from refbus.core.course import CourseView, may_emit, rule_in, state_of
+from refbus.core.course import BEGINS, CourseView, may_emit, rule_in, state_of
 from refbus.core.deadlines import expects_too_late
 from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.guards import gaps_from_facts
@@ -23,6 +24,9 @@ from refbus.errors import Code
 HOUR_MS = 3_600_000
 STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """What even a suspended organisation must still be told, and what takes no room from other events."""
+TAKES_BACK = frozenset({EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR, EventType.REPATRIATION_ABORTED})
+"""By which a sender ends a course of its own: what waits of it goes nowhere any more."""
+_OVERTAKES = TAKES_BACK | {EventType.REPATRIATION_SUSPENDED}
 _NEW_VERSIONS = frozenset({EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 
 
@@ -165,8 +169,30 @@ def waiting(case: Matter) -> Iterator[Code]:
         yield Code.VIEW_STALE
     answers_withdrawal = presented.block.event_type is EventType.WITHDRAWAL_ACKNOWLEDGED
     held = case.view.case_held(presented.block.case_handle, presented.block.sender)
-    if held and not answers_withdrawal and not presented.resumed:
+    overtakes = presented.block.event_type in _OVERTAKES and _has_begun(case)
+    if held and not answers_withdrawal and not overtakes and not presented.resumed:
         yield Code.CASE_HELD
+
+
+def counts_while_it_waits(case: Matter, codes: Collection[Code]) -> bool:
+    """Whether an event ends its course although it waits itself: behind the request, which is not to go any more."""
+    ends = case.presented.block.event_type in TAKES_BACK and Code.CASE_HELD in codes
+    return ends and not _has_begun(case) and not any(chain(sender_stands(case), parties(case), number(case)))
+
+
+def taken_back(case: Matter) -> Iterator[Code]:
+    """Refuse what has waited, or comes for the first time, after its own sender has taken the course back."""
+    facts, block = case.known.facts if case.known else (), case.presented.block
+    ended = any(fact.type in TAKES_BACK and fact.sender == block.sender for fact in facts)
+    again = any(fact.type is EventType.REFERRAL_REOPENED for fact in facts)
+    late = case.presented.resumed or (block.event_type in BEGINS and not case.repeated)
+    if ended and not again and late and not case.stop:
+        yield Code.STATE_NOT_ALLOWED
+
+
+def _has_begun(case: Matter) -> bool:
+    """Whether the event that begins the course was let through here."""
+    return any(fact.type in BEGINS for fact in (case.known.facts if case.known else ()))
 
 
 def missing(case: Matter, codes: Collection[Code]) -> Missing:

@@ -30,8 +30,9 @@ CONSENT = {
         "Stop. Do not use or pass on what was received; answer the withdrawal with `refbus inbox show`.",
     ),
     Code.NOT_YET_VALID: Explanation(
-        "the consent starts later",
-        "Wait until its first day, or check the clock of this computer.",
+        "the consent starts later, or was taken down by a clock that was ahead",
+        "Wait until its first day, or check the clock of this computer. What waits is sent by itself when it begins. "
+        "If it must go now, ask the person again and record a new consent.",
     ),
     Code.EXPIRED: Explanation(
         "the consent has run out",

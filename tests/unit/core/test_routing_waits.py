@@ -119,6 +119,23 @@ def test_later_events_of_a_held_case_wait_behind_it() -> None:
     assert out(again, node=MemoryNode("kz")).codes == (Code.STATE_NOT_ALLOWED,)
 
 
+@pytest.mark.parametrize("kind", [E.REFERRAL_CANCELLED, E.ENTERED_IN_ERROR, E.REPATRIATION_ABORTED])
+def test_what_was_taken_back_while_it_waited_goes_nowhere(kind: EventType) -> None:
+    """At both gates, also for a request: the cancellation waits behind it, and its word counts already."""
+    for node, decide in ((MemoryNode("kz"), out), (MemoryNode("uz"), lambda e, node: into(passed(e), node=node))):
+        node.held.add((HANDLE, COLLECTOR))
+        held(decide(presented(block(kind)), node=node), Code.CASE_HELD)
+        assert Code.STATE_NOT_ALLOWED in decide(presented(resumed=True), node=node).codes
+
+
+def test_nobody_takes_back_the_course_of_another() -> None:
+    """A cancellation by the other side, or by one who is no party, ends nothing that its sender has waiting."""
+    node = MemoryNode("kz")
+    node.held.update({(HANDLE, COLLECTOR), (HANDLE, PARTY)})
+    into(passed(presented(block(E.REFERRAL_CANCELLED, reply=True))), node=node)
+    assert isinstance(out(presented(resumed=True), node=node), Forward)
+
+
 def test_a_held_event_that_is_resumed_is_no_resend_of_itself() -> None:
     """It is decided as if new, and then forwarded."""
     node = MemoryNode("kz")

@@ -87,6 +87,49 @@ def test_a_withdrawal_waits_for_nothing(world: World) -> None:
     assert "WITHDRAWN" in world.notices(agency("kz"))[-1].codes
 
 
+BARE: dict[str, object] = {"data_categories": (), "consent_record": None}
+SAME_CASE = {"referral_id": fixed("referral one"), "case_handle": fixed("case one", 32)}
+
+
+@pytest.mark.parametrize("kind", ["ReferralCancelled", "EnteredInError"])
+def test_a_request_that_was_taken_back_while_it_waited_goes_nowhere(world: World, kind: str) -> None:
+    """The cancellation counts from the moment at which it is read, though it waits behind the request in its case."""
+    ahead = world.now_ms + HOUR_MS
+    world.outbox("kz", world.event("one", occurred_at_ms=ahead, respond_by_ms=None))
+    world.outbox("kz", world.event("two", event_type=kind, previous=fixed("one"), **BARE, **SAME_CASE))
+    world.settle()
+    assert [each.outcome for each in world.notices(agency("kz"))] == [NoticeOutcome.HELD] * 2
+    world.now_ms = ahead
+    assert world.nodes["kz"].redecider.holds() == 2
+    world.settle()
+    assert world.events(ngo("uz")) == []
+    assert "STATE_NOT_ALLOWED" in world.notices(agency("kz"))[2].codes
+    world.outbox("kz", world.event("one", respond_by_ms=None))  # sealed once more
+    world.settle()
+    assert world.events(ngo("uz")) == []
+    world.outbox("kz", world.event("three"))
+    world.settle()
+    assert len(world.events(ngo("uz"))) == 1
+
+
+def test_a_cancellation_waits_behind_nothing_of_a_course_that_has_begun(world: World) -> None:
+    """It goes through at once, and what waited of the course is refused at its time."""
+    ahead = world.now_ms + HOUR_MS
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    held = world.event("two", event_type="InformationProvided", occurred_at_ms=ahead, respond_by_ms=None, **SAME_CASE)
+    world.outbox("kz", held)
+    gone = world.event("three", event_type="ReferralCancelled", previous=fixed("one"), **BARE, **SAME_CASE)
+    world.outbox("kz", gone)
+    world.settle()
+    assert world.events(ngo("uz"))[-1] == gone
+    world.now_ms = ahead
+    world.nodes["kz"].redecider.holds()
+    world.settle()
+    assert world.events(ngo("uz"))[-1] == gone
+    assert "STATE_NOT_ALLOWED" in world.notices(agency("kz"))[-1].codes
+
+
 def test_a_hold_ends_with_its_envelope(world: World) -> None:
     """At the deadline the event is refused, and the sender is told why it had waited."""
     raw = world.event(occurred_at_ms=world.now_ms + 200 * HOUR_MS, respond_by_ms=None)

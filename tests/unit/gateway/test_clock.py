@@ -17,10 +17,12 @@ from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
 from refbus_gateway import sending
 from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.store import outbox
+from refbus_gateway.store.outbox import RowState
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, UZ
 from support.commands import Commands
 from support.directories import DAY_MS, NOW_MS
-from support.gateways import World, alarm_codes, home_health
+from support.gateways import World, alarm_codes, home_health, line, sent
 
 HOUR_MS = 3_600_000
 
@@ -163,3 +165,48 @@ def test_a_person_says_that_the_clock_is_right(tmp_path: Path, capsys: pytest.Ca
     assert refbus.json(AGENCY, "clock", "accept")["now_ms"] == world.clock()
     world.clock.move(hours=1)
     assert refbus.json(AGENCY, "clock", "show")["codes"] == ["CLOCK_SKEW"]  # the directory is of later: told, no more
+
+
+@pytest.mark.parametrize("where", ["office", "gate"])
+def test_what_waits_under_a_consent_of_a_fast_clock_is_sent_later(world: World, where: str) -> None:
+    """After the clock was set right the consent begins in the future: nothing is refused for good, a person hears."""
+    gateway = agency(world)
+    world.sync(gateway)
+    world.clock.move(hours=2)
+    _, number = sent(gateway)
+    world.clock.move(hours=-2)
+    event = line(gateway, number).event.id
+    with gateway.store.write() as tx:
+        row = outbox.of_event(tx, event)[-1]
+        if where == "office":
+            outbox.set_state(tx, row.id, RowState.STALE)
+            outbox.postpone(tx, row.id, gateway.now_ms())
+    if where == "gate":
+        world.deliver(AGENCY, InboxKind.NOTICE, refusal(world, gateway, row.sha256))
+    world.sync(gateway)
+    assert Code.NOT_YET_VALID in alarm_codes(gateway)
+    with gateway.store.read() as tx:
+        assert [each.state for each in outbox.of_event(tx, event)] == [RowState.STALE]
+    world.clock.move(hours=2)
+    world.sync(gateway)
+    with gateway.store.read() as tx:
+        assert [each.state for each in outbox.of_event(tx, event)] == [RowState.REPLACED, RowState.READY]
+
+
+def refusal(world: World, gateway: Gateway, envelope_sha256: bytes) -> bytes:
+    """Return the refusal of the agency's own gate, for a consent that has not begun."""
+    pair = next(iter(MemberHome(world.lab.paths.gate(KZ)).signing_pairs(PASSPHRASE).values()))
+    told = GateNotice(
+        from_gate=OrgId("kz-gate"),
+        kid=KeyId(pair.kid),
+        kind=NoticeKind.REFUSAL,
+        envelope_sha256=envelope_sha256,
+        event_id=None,
+        outcome=NoticeOutcome.REFUSED,
+        codes=(Code.NOT_YET_VALID,),
+        at_ms=world.clock(),
+        inbox_count=0,
+        inbox_hash=bytes(32),
+        decision_id=secrets.token_bytes(16),
+    )
+    return seal_notice(told, AGENCY, sending.recipient_key(gateway, AGENCY).public, pair)
