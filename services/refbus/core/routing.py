@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
+from refbus.core import routing_emergency
 from refbus.core import routing_rules as rules
 from refbus.core.consent import ConsentState, Obligation, Withdrawal, withdrawal_of
 from refbus.core.consent_chain import has_room, made_needless
@@ -56,7 +57,7 @@ _RULES: tuple[Rule, ...] = (
     rules.residency,
     rules.carried_record,
     rules.one_case,
-    rules.review,
+    routing_emergency.review,
 )
 _NOT_SAID = frozenset({Code.NOT_A_PARTY, Code.ROLE_NOT_ALLOWED, Code.DECLARATION_MISMATCH, Code.TOO_MANY_EVENTS})
 """Refusals after which the event does not count in its referral: its sender had no business to say it."""
@@ -130,7 +131,7 @@ def _judge(case: Matter, about: About) -> Verdict:
 def _permission(case: Matter) -> tuple[tuple[Code, ...], tuple[Obligation, ...]]:
     """Return what stands against the event for want of consent, or of what takes its place, and what it obliges to."""
     if case.presented.block.event_type is EventType.EMERGENCY_INVOKED:
-        return _codes(case, rules.emergency), (Obligation.NOTIFY_SUBJECT,)
+        return _codes(case, routing_emergency.emergency), (Obligation.NOTIFY_SUBJECT,)
     if rules.needs_permit(case):
         decision = rules.consent(case)
         return decision.reasons, decision.obligations

@@ -12,7 +12,7 @@ from refbus.core.course import BEGINS, CourseView, may_emit, rule_in, state_of
 from refbus.core.deadlines import expects_too_late
 from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.guards import gaps_from_facts
-from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim, Circumstances, invocation_problems, review_problems
+from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.machine import Role
 from refbus.core.passage import KnownReferral, NodeView, Presented
 from refbus.core.permit import decide, request_for
@@ -379,37 +379,6 @@ def residency(case: Matter) -> Iterator[Code]:
 def needs_permit(case: Matter) -> bool:
     """Return whether the event carries anything about the person, so that consent must cover it."""
     return case.presented.block.event_type not in CONTROL_EVENTS
-
-
-def emergency(case: Matter) -> Iterator[Code]:
-    """Decide about a disclosure without consent: its own rules, and none of them asks for consent."""
-    claim = case.presented.basis
-    if claim is None:
-        yield case.presented.basis_error or Code.LEGAL_BASIS_REQUIRED
-        return
-    yield from invocation_problems(claim, case.presented.block, _circumstances(case, claim))
-    known = case.known.subject_ref if case.known else None
-    if known not in {None, claim.record.subject_ref}:
-        yield Code.DECLARATION_MISMATCH
-
-
-def review(case: Matter) -> Iterator[Code]:
-    """Let a review stand only on the signature of an officer who did not decide."""
-    if case.presented.block.event_type is not EventType.EMERGENCY_REVIEWED:
-        return
-    claim = case.presented.basis
-    if claim is None:
-        yield case.presented.basis_error or Code.REVIEW_MISSING
-        return
-    yield from review_problems(claim, case.presented.block, _circumstances(case, claim))
-    if case.known is not None and case.known.subject_ref != claim.record.subject_ref:
-        yield Code.DECLARATION_MISMATCH
-
-
-def _circumstances(case: Matter, claim: BasisClaim) -> Circumstances:
-    """Weigh with the rules of the sender's country, at both gates alike."""
-    policy = case.directory.policies.get(case.sender.country)
-    return Circumstances(policy, case.view.denials(claim.record.subject_ref), case.now_ms)
 
 
 def consent(case: Matter) -> Decision:
