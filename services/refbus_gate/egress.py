@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from refbus.core.message import is_urgent
 from refbus.core.passage import Unread
 from refbus.core.routing import decide_egress, decide_unread
 from refbus.core.verdicts import Forward, Point, Verdict
@@ -59,6 +60,7 @@ class Egress:
             lane=self.store.name(CASE, block.case_handle),
             envelope_key=self.store.name(ENVELOPE, opened.envelope_sha256 or b""),
             expires_ms=expires_ms,
+            urgent=block.event_type in STOPS or is_urgent(block),
         )
         self.work.sends.append(send)
 

@@ -42,6 +42,7 @@ class Send:
     envelope_key: bytes | None = None
     expires_ms: int | None = None
     kind: InboxKind | None = None
+    urgent: bool = False
 
 
 class Work:
@@ -84,7 +85,9 @@ class Work:
             if value is None:
                 continue
             body = value if send.kind is None else _numbered(inboxes, send.topic, send.kind, value)
-            row = Outgoing(send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms)
+            row = Outgoing(
+                send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms, send.urgent
+            )
             self.changes.outgoing.append(row)
         self.changes.inboxes = inboxes
         self.sends.clear()  # what makes them refers back to this work: the bytes would wait for the collector

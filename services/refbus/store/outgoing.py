@@ -6,7 +6,7 @@ it is sent again from time to time until the hop receipt removes it or it expire
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,18 +14,23 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from refbus.store.node import NodeStore
 from refbus.store.places import outgoing_place
-from refbus.store.prepared import Prepared
+from refbus.store.prepared import AnyOf, Prepared
 from refbus.store.tables import outgoing
 
 READY = "READY"
 AWAITING = "AWAITING"
+MOST_BYTES = 4 << 20
+"""Bytes of the rows that are sent again at a time: a pump asks once a second."""
 FAR_MS = 7_200_000
 """No row is put off for longer than an hour: one that is by two is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it."""
+    """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it.
+
+    An `urgent` one, a stop or an emergency, comes first when many have to be sent again.
+    """
 
     destination: str  # country whose cluster it goes to
     topic: str
@@ -33,6 +38,7 @@ class Outgoing:
     lane: bytes
     envelope_key: bytes | None = None
     expires_ms: int | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +81,19 @@ _LANE = Prepared(
     .order_by(outgoing.c.id)
     .limit(bindparam("most"))
 )
-_AGAIN = Prepared(
-    select(*_COLUMNS)
+_overdue = (
+    select(outgoing.c.id, func.length(outgoing.c.sealed_value).label("size"))
     .where(
-        outgoing.c.state == AWAITING,
-        (outgoing.c.next_attempt_ms <= bindparam("now")) | (outgoing.c.next_attempt_ms > bindparam("far")),
         outgoing.c.destination == bindparam("to"),
+        outgoing.c.state == AWAITING,
+        outgoing.c.urgent == bindparam("its_urgent"),
     )
     .order_by(outgoing.c.next_attempt_ms)
     .limit(bindparam("most"))
 )
+_DUE = Prepared(_overdue.where(outgoing.c.next_attempt_ms <= bindparam("now")))
+_TOO_FAR = Prepared(_overdue.where(outgoing.c.next_attempt_ms > bindparam("far")))
+_ROWS = AnyOf(select(*_COLUMNS), outgoing.c.id)
 _ARRIVED = Prepared(
     update(outgoing)
     .where(outgoing.c.id == bindparam("row"))
@@ -114,10 +123,30 @@ def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: in
 
 
 def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
-    """Return AWAITING rows whose receipt is overdue, and those put off further than anything is: a clock was wrong."""
+    """Return AWAITING rows whose receipt is overdue, and those put off further than anything is: a clock was wrong.
+
+    Stops and emergencies first, then the longest overdue; never more than `most` rows, nor, beside the first, than
+    MOST_BYTES: a destination that is silent has its records already, and gets no flood of them.
+    """
     with store.database.reading() as connection:
-        rows = _AGAIN.once(connection, {"to": destination, "now": now_ms, "far": now_ms + FAR_MS, "most": most}).all()
-    return [_waiting(store, destination, row) for row in rows]
+        ids = list(_overdue_ids(connection, destination, now_ms, most))
+        found = {row.id: row for row in _ROWS.rows(connection, ids)}
+    return [_waiting(store, destination, found[each]) for each in ids if each in found]
+
+
+def _overdue_ids(connection: Connection, destination: str, now_ms: int, most: int) -> Iterator[int]:
+    room, size = most, 0
+    for urgent in (1, 0):
+        asked = {"to": destination, "its_urgent": urgent, "now": now_ms, "far": now_ms + FAR_MS}
+        for overdue in (_DUE, _TOO_FAR):
+            names = {"now"} if overdue is _DUE else {"far"}
+            wanted = {name: asked[name] for name in ("to", "its_urgent", *names)}
+            for row in overdue.once(connection, {**wanted, "most": room}).all():
+                size += row.size
+                if size > MOST_BYTES and room < most:
+                    return
+                room -= 1
+                yield row.id
 
 
 def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_off: Sequence[int]) -> None:
@@ -195,6 +224,7 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
         "attempts": 0,
         "next_attempt_ms": now_ms,
         "expires_ms": row.expires_ms,
+        "urgent": int(row.urgent),
         "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
     }
 

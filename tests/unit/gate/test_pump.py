@@ -147,3 +147,42 @@ def test_closing_takes_the_last_reports(bench: Bench) -> None:
     bench.pump.turn()
     bench.pump.close()
     assert bench.unsent() == 0
+
+
+def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: bool = False) -> list[bytes]:
+    """Write so many rows that a silent gate must confirm, each in a lane of its own; return their values."""
+    topic, first = "uz.border.kz", bench.unsent()
+    values = [b"%06d" % number + bytes(size) for number in range(first, first + count)]
+    rows = [Outgoing("uz", topic, each, each[:6], envelope_key=each[:6], urgent=urgent) for each in values]
+    with bench.store.database.writing() as connection:
+        outgoing.add(connection, bench.store, rows, bench.now_ms)
+    while bench.pump.turn():
+        pass
+    return values
+
+
+def test_a_no_is_sent_again_before_all_that_waits_for_a_silent_gate(bench: Bench) -> None:
+    """Thousands wait longer than it, and fill many turns; the stop is in the first."""
+    plain = awaiting(bench, 1_000)
+    (stop,) = awaiting(bench, 1, urgent=True)
+    assert bench.unsent() == 1_001
+    before = len(bench.arrived("uz.border.kz"))
+    bench.now_ms += 60_000
+    bench.pump.turn()
+    again = bench.arrived("uz.border.kz")[before:]
+    assert again == [stop, *plain[:63]]
+
+
+def test_what_a_silent_gate_is_sent_again_has_bounded_bytes(bench: Bench) -> None:
+    """Large records go again a few at a time, each has its turn, and one that is larger than the bound goes alone."""
+    size = outgoing.MOST_BYTES // 4
+    large = awaiting(bench, 10, size)
+    (largest,) = awaiting(bench, 1, outgoing.MOST_BYTES * 2)
+    before = len(bench.arrived("uz.border.kz"))
+    turns = []
+    for _ in range(5):
+        bench.now_ms += 1_000
+        bench.pump.turn()
+        turns.append(len(bench.arrived("uz.border.kz")) - before - sum(turns))
+    assert turns == [3, 3, 3, 1, 1]
+    assert bench.arrived("uz.border.kz")[before:] == [*large, largest]
