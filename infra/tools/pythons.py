@@ -1,7 +1,8 @@
 """Run the fast tests on each supported version of Python that this machine has, and name those that it has not.
 
-Versions are those of the classifiers in pyproject.toml. Each gets a virtual environment of its own under var/pythons,
-from the same pinned packages. Ends with 0 when every version that was found passed and there was one; else with 1.
+Versions are those of the classifiers in pyproject.toml, and the next one, so that it can be claimed once it passes.
+Each gets a virtual environment of its own under var/pythons, from the same pinned packages. Ends with 0 when every
+version that was found passed and there was one; else with 1.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Try every supported version with the tests that are named, else with the fast ones; returns the exit status."""
     tests = tuple(arguments) or TESTS
     passed, failed, missing = [], [], []
-    for version in supported():
+    for version in (*supported(), following()):
         interpreter = find(version)
         if interpreter is None:
             missing.append(version)
@@ -43,6 +44,12 @@ def supported(root: Path = ROOT) -> list[str]:
     """Return the versions that pyproject.toml claims, in its order."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [found[1] for line in project["classifiers"] if (found := _CLASSIFIER.fullmatch(line))]
+
+
+def following() -> str:
+    """Return the version after the newest that is claimed."""
+    major, minor = supported()[-1].split(".")
+    return f"{major}.{int(minor) + 1}"
 
 
 def find(version: str) -> Path | None:

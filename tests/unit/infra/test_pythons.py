@@ -11,6 +11,7 @@ def test_supported_versions_begin_with_the_required_one() -> None:
     """The versions that are tried are those that the package claims, from the oldest that it requires."""
     assert pythons.supported()[0] == "3.11"
     assert len(pythons.supported()) == len(set(pythons.supported()))
+    assert pythons.following() not in pythons.supported()
 
 
 def _put(folder: Path, name: str, says: str) -> None:
@@ -38,5 +39,5 @@ def test_what_was_not_found_is_named(
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     assert pythons.main([]) == 1
     said = capsys.readouterr().out
-    assert all(version in said for version in pythons.supported())
+    assert all(version in said for version in (*pythons.supported(), pythons.following()))
     assert "not found" in said
