@@ -22,8 +22,9 @@ settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --broker."""
+    """Add --broker and --pin-shapes."""
     parser.addoption("--broker", default="", metavar="HOST:PORT", help="use this plaintext broker on this machine")
+    parser.addoption("--pin-shapes", action="store_true", help="add new fields to tests/story/shapes.json")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

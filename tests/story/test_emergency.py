@@ -10,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from refbus.core.ids import CountryCode, OrgId
+from refbus.core.ids import OrgId
 from refbus.core.legal_basis import Ground, Incapacity, Protects, ReviewResult
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, ConsentError, SetupError
-from refbus.resources import data_dir
-from refbus.trust import changes
-from refbus.trust.policy import compile_policy
 from refbus.wire.legal_basis import SignedRoll
 from refbus_gateway import acting, disclosing, disclosure_page, emergencies, officers, withdrawals
 from refbus_gateway.disclosing import Became, Report
@@ -38,7 +35,7 @@ from support.gateways import (
     view,
     withdraw_all,
 )
-from support.nodes import Road, road
+from support.nodes import Road, allow_emergencies, road
 
 CHEAP = 1024
 FALLEN = Decision(
@@ -52,25 +49,13 @@ FALLEN = Decision(
 )
 
 
-def allow(made: Road, country: str) -> None:
-    """Let a country's policy allow emergency disclosures."""
-    text = (data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8")
-    text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
-    allowed = compile_policy(text.replace("version = 1\n", "version = 2\n"))
-    publication = made.lab.publication(made.clock())
-    changes.put_policy(publication, CountryCode(country), allowed)
-    made.lab.publish(publication)
-    made.publish()
-    made.settle()
-
-
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     """Give a road whose first country allows it, with three officers at the agency."""
     with road(tmp_path_factory.mktemp("road")) as made:
         made.gateway(made.agency)
         made.gateway(made.shelter)
-        allow(made, "kz")
+        allow_emergencies(made, "kz")
         for number in range(3):
             officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
         yield made
@@ -178,7 +163,7 @@ def test_it_ends_by_itself(tmp_path: Path) -> None:
     with road(tmp_path) as made:
         made.gateway(made.agency)
         made.gateway(made.shelter)
-        allow(made, "kz")
+        allow_emergencies(made, "kz")
         for number in range(3):
             officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
         _, number = disclose(made, "ends", hours=2)

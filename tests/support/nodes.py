@@ -21,6 +21,9 @@ from refbus.clock import Clock
 from refbus.core.ids import CountryCode, OrgId
 from refbus.node.consuming import start_together
 from refbus.node.following import DirectoryFollower
+from refbus.resources import data_dir
+from refbus.trust import changes
+from refbus.trust.policy import compile_policy
 from refbus.wire.transport import AuditEntry
 from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, sources_of
@@ -199,3 +202,15 @@ def road(folder: Path) -> Iterator[Road]:
         yield made
     finally:
         made.close()
+
+
+def allow_emergencies(made: Road, country: str) -> None:
+    """Let a country's policy allow emergency disclosures."""
+    text = (data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8")
+    text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
+    allowed = compile_policy(text.replace("version = 1\n", "version = 2\n"))
+    publication = made.lab.publication(made.clock())
+    changes.put_policy(publication, CountryCode(country), allowed)
+    made.lab.publish(publication)
+    made.publish()
+    made.settle()
