@@ -66,7 +66,7 @@ class Pinger:
             self._failed(waiting)
             return
         with self.store.database.writing() as connection:
-            pings.end(connection, waiting.number)
+            pings.end(connection, waiting)
         del self._done[waiting.number]
         if addresses:
             self.told(PingResult.SENT)
@@ -85,12 +85,9 @@ class Pinger:
         return True
 
     def _failed(self, waiting: WaitingPing) -> None:
-        over = waiting.attempts + 1 >= MOST_ATTEMPTS
         wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(waiting.attempts, 16))
         with self.store.database.writing() as connection:
-            if over:
-                pings.end(connection, waiting.number)
-                self._done.pop(waiting.number, None)
-            else:
-                pings.again(connection, waiting.number, self.now_ms() + wait_ms)
+            over = pings.again(connection, waiting, self.now_ms() + wait_ms, MOST_ATTEMPTS)
+        if over:
+            self._done.pop(waiting.number, None)
         self.told(PingResult.GIVEN_UP if over else PingResult.FAILED)

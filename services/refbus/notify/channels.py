@@ -6,7 +6,11 @@ import http.client
 import ipaddress
 import json
 import smtplib
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from enum import StrEnum
@@ -16,6 +20,9 @@ from refbus.errors import Code, SetupError, TransportError
 from refbus.notify.message import Ping
 
 TIMEOUT_S = 15.0
+"""From one byte to the next."""
+LIMIT_S = 30.0
+"""One call of a webhook in all."""
 
 
 class Security(StrEnum):
@@ -67,25 +74,44 @@ class MailServer:
 
 
 def call_webhook(url: str, ping: Ping) -> None:
-    """Post `{"refbus": "inbox", "urgent": ..., "id": ...}` once; any 2xx will do. Raises TransportError PING_FAILED."""
+    """Post `{"refbus": "inbox", "urgent": ..., "id": ...}` once; any 2xx will do. Raises TransportError PING_FAILED.
+
+    It is over after LIMIT_S, also when the other side sends a byte now and then.
+    """
     parts = urlsplit(url)
     body = json.dumps({"refbus": "inbox", "urgent": ping.urgent, "id": ping.message_id.hex()})
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S, context=context)
-    else:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host, tls = parts.hostname or "", parts.scheme == "https"
     try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, body, {"Content-Type": "application/json"})
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
+        port = parts.port or (443 if tls else 80)
+        with socket.create_connection((host, port), TIMEOUT_S) as plain, _ended_in_time(plain):
+            connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if tls else plain
+            with closing(connection):
+                connection.request("POST", target, body, {"Content-Type": "application/json"})
+                status = connection.getresponse().status
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise TransportError(Code.PING_FAILED, type(error).__name__) from None
-    finally:
-        connection.close()
     if not 200 <= status < 300:
         raise TransportError(Code.PING_FAILED, f"status {status}")
+
+
+@contextmanager
+def _ended_in_time(plain: socket.socket) -> Iterator[None]:
+    """End a connection after LIMIT_S, whatever is done with it; timeouts count from one byte to the next."""
+    with plain.dup() as held:
+        timer = threading.Timer(LIMIT_S, _end, (held,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _end(held: socket.socket) -> None:
+    with suppress(OSError):
+        held.shutdown(socket.SHUT_RDWR)
 
 
 def is_loopback(host: str) -> bool:

@@ -157,3 +157,39 @@ def test_a_ping_that_cannot_be_tried_keeps_no_other_from_being_rung(tmp_path: Pa
     assert bench.pinger.turn() == 2
     assert bench.results == [PingResult.FAILED, PingResult.SENT]
     store.database.close()
+
+
+def test_nobody_keeps_an_alarm_of_others_waiting(tmp_path: Path) -> None:
+    """Whose address is dead may have a thousand pings: it is tried once, after the alarm that came last."""
+    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    bench = Bench(store)
+    tried: list[str] = []
+
+    class Noted(AddressBook):
+        """A book that notes what is rung; one address is dead."""
+
+        def send(self, address: str, ping: Ping) -> None:
+            """Note it."""
+            tried.append(address)
+            if address == "mailto:dead@b.example":
+                raise TransportError(Code.PING_FAILED)
+
+    book = Noted(None, {OrgId(f"kz-{name}"): (f"mailto:{name}@b.example",) for name in ("dead", "duty")})
+    flood = [PingRow("kz-dead", "REMINDER", number.to_bytes(16, "big")) for number in range(1, 1_001)]
+    commit(store, Changes(pings=[*flood, PingRow("kz-duty", "ALARM", bytes([1] * 16))]), 1, None, bench.now_ms)
+    pinger = Pinger(store, book, lambda: bench.now_ms, bench.results.append)
+    pinger.turn()
+    assert tried == ["mailto:duty@b.example", "mailto:dead@b.example"]
+    assert pinger.turn() == 0
+    store.database.close()
+
+
+def test_one_ping_says_it_for_all_that_wait(bench: Bench) -> None:
+    """It says only that there is something in the inbox; an alarm is one of its own, and so is what comes later."""
+    more = [PingRow("kz-agency01", kind, bytes([1] * 16)) for kind in ("ALARM", "REMINDER", "REMINDER")]
+    commit(bench.store, Changes(pings=more), 1, None, bench.now_ms)
+    bench.pinger.turn()
+    assert [ping.urgent for ping in bench.book.sent] == [True, False]
+    commit(bench.store, Changes(pings=more[:1]), 2, None, bench.now_ms)
+    bench.pinger.turn()
+    assert [ping.urgent for ping in bench.book.sent] == [True, False, True]

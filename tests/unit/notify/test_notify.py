@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from refbus.core.ids import OrgId
 from refbus.errors import Code, SetupError, TransportError
+from refbus.notify import channels
 from refbus.notify.book import AddressBook, read_book
 from refbus.notify.channels import call_webhook
 from refbus.notify.message import Ping
@@ -151,3 +154,23 @@ def test_a_bad_book_is_refused_at_the_start(name: str, tmp_path: Path) -> None:
     assert caught.value.code is code
     with pytest.raises(SetupError):
         read_book(tmp_path / "missing.toml")
+
+
+def test_a_webhook_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then, for ever, keeps no other address from being rung."""
+    monkeypatch.setattr(channels, "LIMIT_S", 0.3)
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        taken, _ = listening.accept()
+        with taken, suppress(OSError):
+            while not over.wait(0.02):
+                taken.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        with pytest.raises(TransportError):
+            call_webhook(f"http://127.0.0.1:{listening.getsockname()[1]}/", PING)
+        over.set()
+        thread.join()
