@@ -47,6 +47,7 @@ from refbus_gate.work import Workers
 _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000
 """How often keys and metrics are looked at when the directory did not move."""
+_ACCOUNT_MS = 60_000
 _FORGET_MS = 3_600_000
 
 
@@ -83,6 +84,7 @@ class Gate:
     threads: Threads = field(init=False)
     _looked_ms: int | None = None
     _forgot_ms: int | None = None
+    _accounted_ms: int | None = None
 
     @classmethod
     def open(cls, settings: GateSettings, end: Callable[[str], None]) -> Gate:
@@ -241,7 +243,11 @@ class Gate:
         self.meters.deliveries(list(self.pumps.values()))
         self.meters.progress(self.watchdog, self.consumers)
         self.meters.directory(self.follower)
+        steady_ms = self.clock.steady_ms()
         with self.home.store.database.reading() as connection:
+            if self._accounted_ms is None or steady_ms - self._accounted_ms >= _ACCOUNT_MS:
+                self._accounted_ms = steady_ms
+                self.meters.account(connection)
             self.meters.store(connection, self.clock.now_ms())
         self.metrics.clock(self.clock.standing())
 

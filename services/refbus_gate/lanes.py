@@ -67,6 +67,11 @@ class Lanes:
         """Return how many rows are held."""
         return len(self._ids)
 
+    @property
+    def parked(self) -> int:
+        """How many lanes wait to be read from the store again."""
+        return len(self._parked)
+
     def add(self, row: Waiting) -> None:
         """Take a row up, unless it is here already or older ones of its lane are not."""
         lane = self._lanes.setdefault(row.lane, _Lane())

@@ -119,9 +119,12 @@ class Meters:
         self._metrics.put(metric.DIRECTORY_VERSION, 0 if newest is None else newest.version)
         self._metrics.since(metric.DIRECTORY_AGE, None if newest is None else newest.published_at_ms)
 
-    def store(self, connection: Connection, now_ms: int) -> None:
-        """Show what the store says of itself: the balance, what waits."""
+    def account(self, connection: Connection) -> None:
+        """Show the balance. All records are counted, which takes longer the more of them there are: not too often."""
         self._balance(balance(connection))
+
+    def store(self, connection: Connection, now_ms: int) -> None:
+        """Show what waits in the store."""
         self._waiting(connection)
         self._held(connection)
         self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))

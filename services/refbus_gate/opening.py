@@ -5,6 +5,7 @@ Nothing here decides. A record that cannot be opened carries the error that says
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 
 from refbus.bus.port import Record
@@ -66,21 +67,31 @@ def pass_message(envelope_sha256: bytes, origin: str, destination: str, hour: in
 
 
 class EvidenceCache:
-    """Consent records whose signatures were checked: the same record rides in every event of a referral."""
+    """Consent records whose signatures were checked: the same record rides in every event of a referral.
 
-    _MOST = 4096
+    Bounded in number and in bytes of the records as received: who sends large ones takes no memory of others.
+    """
+
+    MOST = 4096
+    MOST_BYTES = 8 << 20
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, int], Evidence] = {}
+        self._lock = threading.Lock()
+        self.size = 0
 
     def evidence(self, data: bytes, directory: Directory) -> Evidence:
         """Return the evidence in a SignedConsent under this version of the directory. Raises MalformedError."""
         key = (sha256(data), directory.version)
         found = self._known.get(key)
         if found is None:
-            if len(self._known) >= self._MOST:
-                self._known.clear()
-            found = self._known[key] = evidence_of(data, directory)
+            found = evidence_of(data, directory)
+            with self._lock:
+                if len(self._known) >= self.MOST or self.size + len(data) > self.MOST_BYTES:
+                    self._known.clear()
+                    self.size = 0
+                self._known[key] = found
+                self.size += len(data)
         return found
 
 

@@ -26,6 +26,8 @@ _log = logging.getLogger("refbus.gate.pump")
 
 MOST_HELD = 1000
 """Rows that a pump keeps in memory."""
+MOST_PARKED = 50_000
+"""Lanes that a pump remembers to have failed; with more of them it reads nothing new until some have gone."""
 _FLUSH_S = 0.1
 _IDLE_S = 1.0
 LINGER_S = 1.0
@@ -106,7 +108,7 @@ class Pump:
             rows = outgoing.of_lane(self._store, self._destination, lane, self._cursor, PIPELINE)
             self._lanes.refill(lane, rows, complete=len(rows) < PIPELINE)
         room = MOST_HELD - len(self._lanes)
-        if room > 0:
+        if room > 0 and self._lanes.parked < MOST_PARKED:
             rows = outgoing.fresh(self._store, self._destination, self._cursor, room)
             for row in rows:
                 self._lanes.add(row)

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from refbus.bus.port import Reader
-from refbus.errors import MalformedError, RefbusError, TransportError
+from refbus.bus.port import Reader, Record
+from refbus.each import each
+from refbus.errors import MalformedError, RefbusError, SetupError, TransportError
 from refbus.files import write_whole
 from refbus.trust.loader import TrustStore
 from refbus.wire.logs import WitnessMail
@@ -45,9 +46,7 @@ class DirectoryRelay:
         Raises StoreError, SetupError.
         """
         reader = self._reader = self._reader or self._connect()
-        for record in reader.read(_BATCH, 0.0):
-            if not _is_mail(record.value):
-                self._take(record.value)
+        each(reader.read(_BATCH, 0.0), self._take_in, _left_out, stops=(SetupError,))
         newest = self._in_force()
         if newest is None or newest == self._handed_on():
             return
@@ -57,6 +56,10 @@ class DirectoryRelay:
             _log.warning("the directory could not be handed on yet: %s", error.code)
             return
         write_whole(self._marker, newest)
+
+    def _take_in(self, record: Record) -> None:
+        if not _is_mail(record.value):
+            self._take(record.value)
 
     def _in_force(self) -> bytes | None:
         """Return what tells one publication from another: a republished version has a new end."""
@@ -73,6 +76,10 @@ class DirectoryRelay:
         """Free the connection."""
         if self._reader is not None:
             self._reader.close()
+
+
+def _left_out(record: Record, error: RefbusError) -> None:
+    _log.error("a record of the federation at offset %d does not count: %s", record.offset, error.code)
 
 
 def _is_mail(value: bytes) -> bool:

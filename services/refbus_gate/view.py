@@ -51,6 +51,9 @@ DENIAL, RELAYED = "denial", "relayed"
 KEEP_MS = 5 * 366 * 86_400_000
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
+KEEP_RELAYED_MS = 120 * 86_400_000
+"""How long it is counted what the other gate said of an event: as long as the event is recognised."""
+
 StepId = tuple[str, int, int, int]
 """A step of a deadline: kind, number, when it was due (UTC ms), level. The same one has the same id again."""
 _Fact = TypeVar("_Fact")
@@ -257,7 +260,8 @@ class View:
 
     def changed_facts(self, now_ms: int) -> dict[tuple[str, bytes], Fact]:
         """Return what the transaction has to write."""
-        return {name: Fact(*name, now_ms + KEEP_MS, self._facts[name]) for name in self._changed}
+        kept = {RELAYED: KEEP_RELAYED_MS}
+        return {name: Fact(*name, now_ms + kept.get(name[0], KEEP_MS), self._facts[name]) for name in self._changed}
 
     def tell(self, referral_id: ReferralId, step: StepId | None) -> None:
         """Remember that a step was told (or that there was none): the course's timetable is written anew."""

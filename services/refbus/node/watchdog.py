@@ -146,5 +146,6 @@ class Watchdog:
                 self._named.add((topic, found.offset))
                 place = (Code.TRANSACTION_OPEN, topic, found.offset, found.held, found.producer)
                 _log.error("%s: %s from offset %d on, %d offsets wait, producer %s of the broker", *place)
+        self._named &= {(topic, offset) for topic, (offset, _) in self._open.items()}
         oldest = min((since for _, since in self._open.values()), default=None)
         self.open_since_ms = None if oldest is None else self.clock.now_ms() - (steady_ms - oldest)

@@ -27,6 +27,10 @@ audit_key = Table(
 )
 
 
+MOST_KNOWN = 20_000
+"""Keys that are kept in memory; the others are read again."""
+
+
 class AuditKeys:
     """The audit keys of a node, by the name of the case (32 bytes, from `NodeStore.name`)."""
 
@@ -43,7 +47,10 @@ class AuditKeys:
         if missing:
             self._known.update(self._load(missing))
             self._make(missing - self._known.keys())
-        return {name: self._known[name] for name in wanted}
+        found = {name: self._known[name] for name in wanted}
+        while len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return found
 
     def destroy(self, names: Iterable[bytes]) -> int:
         """Destroy the keys of cases, their bytes in the database's log too; return how many there were."""

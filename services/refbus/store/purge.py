@@ -9,10 +9,12 @@ from sqlalchemy import Column, Connection, Table, bindparam, delete, func, selec
 
 from refbus.store.accounting import count
 from refbus.store.prepared import Prepared
-from refbus.store.tables import deadline, fact, hold, quarantine, record
+from refbus.store.tables import deadline, dropped, fact, hold, quarantine, record
 
 SHARE: Final = 20
 """One run deletes at most one row of so many of a table."""
+KEEP_DROPPED_MS: Final = 120 * 86_400_000
+"""How long it is known which offsets were dropped; their number stays in the tally."""
 LEAST: Final = 200
 """So many rows may always go, however small the table is."""
 
@@ -33,12 +35,17 @@ def purge(connection: Connection, now_ms: int, most: int = 2_000) -> int:
     Of each kind at most `most` rows, so that a flood of long ago takes nobody's time now, and at most a share, so that
     a clock that is wrong costs no more than that before it is noticed; returns how many rows went.
     """
-    facts, deadlines = (_share(connection, table, most) for table in (fact, deadline))
+    facts, deadlines, hours = (_share(connection, table, most) for table in (fact, deadline, dropped))
     return (
         _records(connection, now_ms, _share(connection, record, most))
         + _rows(connection, fact.c.keep_until_ms, (fact.c.kind, fact.c.fact_key), now_ms, facts)
         + _rows(connection, deadline.c.keep_until_ms, (deadline.c.course_key,), now_ms, deadlines)
+        + _rows(connection, dropped.c.hour, (dropped.c.topic, dropped.c.hour), _hour(now_ms - KEEP_DROPPED_MS), hours)
     )
+
+
+def _hour(at_ms: int) -> int:
+    return at_ms // 3_600_000
 
 
 def _share(connection: Connection, table: Table, most: int) -> int:

@@ -16,16 +16,20 @@ from refbus.core.passage import Outcome
 from refbus.core.verdicts import MarkWithdrawn, NoteAnswer, Point
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
+from refbus.store.holds import drop
 from refbus.store.reads import read_facts
-from refbus.store.tables import record
+from refbus.store.rows import Dropped
+from refbus.store.tables import dropped, fact, record
 from refbus.wire.consent import encode_record
 from refbus.wire.transport import HopOutcome, NoticeOutcome
 from refbus_gate import repeats as module
+from refbus_gate.deciding import KEEP_RECORD_MS
 from refbus_gate.ingress import MOST_RELAYED
+from refbus_gate.opening import EvidenceCache
 from refbus_gate.receipts import hop_receipt
 from refbus_gate.remembered import decode_denials, encode_denials
 from refbus_gate.repeats import FREE, PAUSE_MS, Repeats
-from refbus_gate.view import DENIAL, View
+from refbus_gate.view import DENIAL, RELAYED, View
 from support.consents import consent_record, signed_bytes, withdrawn
 from support.directories import HOUR_MS, agency, ngo, second_ngo
 from support.envelopes import fixed
@@ -209,6 +213,39 @@ def test_a_gate_fills_no_inbox_by_saying_again_that_it_put_an_event_aside(world:
     world.settle()
     assert len(world.inbox(agency("kz"))) == before + MOST_RELAYED
     assert rows(kz) == 1
+
+
+def test_large_consent_records_take_bounded_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of checked records is bounded in bytes; each is still answered."""
+    signed = [world.consent(consent_id=ConsentId(number.to_bytes(16, "big"))) for number in range(20)]
+    monkeypatch.setattr(EvidenceCache, "MOST_BYTES", 3 * len(signed[0]))
+    cache = EvidenceCache()
+    for data in signed:
+        assert cache.evidence(data, world.fed.directory).signature_ok
+        assert cache.size <= EvidenceCache.MOST_BYTES
+
+
+def test_what_was_relayed_and_dropped_is_forgotten_with_the_event(world: World) -> None:
+    """Counts of another gate's words, and ranges of what had no room, go with the rows of their time."""
+    kz = world.nodes["kz"]
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    digest = sha256(kz.bus.records("kz.outbox")[-1].value)
+    receipts = [
+        hop_receipt(world.nodes["uz"].core.parts.keys, kz.country, digest, HopOutcome.QUARANTINED, at_ms)
+        for at_ms in (world.now_ms, world.now_ms + HOUR_MS)
+    ]
+    for each in receipts:
+        kz.bus.put("kz.border.uz", each)
+    world.settle()
+    with kz.store.database.writing() as connection:
+        drop(connection, [Dropped("kz.outbox", 7, Outcome.REFUSED, 10)], world.now_ms)
+    world.now_ms += KEEP_RECORD_MS + HOUR_MS
+    kz.upkeep.forget()
+    with kz.store.database.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(dropped)).scalar_one() == 0
+        assert connection.execute(select(fact.c.kind).where(fact.c.kind == RELAYED)).all() == []
+        assert connection.execute(select(fact.c.kind)).all()
 
 
 def rows(node: Node) -> int:

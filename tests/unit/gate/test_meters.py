@@ -26,6 +26,7 @@ class Metered:
     def value(self, name: str, **labels: str) -> float | None:
         """Return one series after a refresh from the store."""
         with self.node.store.database.reading() as connection:
+            self.meters.account(connection)
             self.meters.store(connection, self.node.world.now_ms)
         self.meters.deliveries(list(self.node.pumps.values()))
         return self.metrics.registry.get_sample_value(f"refbus_gate_{name}", labels)

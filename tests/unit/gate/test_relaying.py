@@ -9,7 +9,7 @@ import pytest
 
 from refbus.bus.memory import MemoryBus
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, TransportError
+from refbus.errors import Code, MalformedError, TransportError
 from refbus.node.following import DirectoryFollower
 from refbus.trust.homes import Home
 from refbus.trust.loader import TrustStore
@@ -123,3 +123,20 @@ def test_mails_of_auditors_are_left_to_the_auditor(fed: Lab, node: Node, caplog:
         node.relay.turn()
     assert node.handed_on() == [path for path, _ in fed.files()]
     assert "does not count" not in caplog.text
+
+
+def test_one_record_that_fails_here_keeps_no_version_from_the_country(fed: Lab, node: Node) -> None:
+    """Whatever the code raises about one record, the others of the same fetch are taken and handed on."""
+    take, broken = node.follower.take, DirectoryFile("targets/broken", b"x").encode()
+
+    def taken(value: bytes) -> bool:
+        if value == broken:
+            raise MalformedError(Code.MALFORMED)
+        return take(value)
+
+    reader = lambda: node.bus.reader(FEDERATION)  # noqa: E731
+    node.relay = DirectoryRelay(node.trust, taken, reader, node._publish, node.marker)
+    node.bus.put(FEDERATION, broken)
+    node.receive(fed.files())
+    node.relay.turn()
+    assert node.handed_on() == [path for path, _ in fed.files()]

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from refbus.core.passage import Outcome
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError, StoreError
+from refbus.store import audit_keys
 from refbus.store.accounting import balance, stopped
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.commit import commit
@@ -197,6 +198,17 @@ def test_audit_keys_last(tmp_path: Path) -> None:
     again.close()
     content = b"".join(path.read_bytes() for path in tmp_path.glob("audit.db*"))
     assert not any(key in content for key in made.values())
+
+
+def test_audit_keys_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cases somebody names; those that are not in memory are read again, one call may name more."""
+    monkeypatch.setattr(audit_keys, "MOST_KNOWN", 5)
+    keys = AuditKeys(tmp_path / "audit.db", KEY)
+    names = [bytes([number]) * 32 for number in range(20)]
+    made = keys.of(names)
+    assert len(keys._known) == 5
+    assert keys.of(names) == made
+    keys.close()
 
 
 def test_a_destroyed_audit_key_is_gone(tmp_path: Path) -> None:
