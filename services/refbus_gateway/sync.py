@@ -102,7 +102,7 @@ class Synchroniser:
                 self.last_error = self._outgoing.last_error
             except RefbusError as error:
                 self.last_error = error
-                self._try_to_send_nos()
+                self._go_on_with_nos()
                 self._explain(error)
                 time.sleep(_TURN_S * 10)
             after_turn(news)
@@ -130,7 +130,6 @@ class Synchroniser:
             self._draining.keep_up()
             self._tend()
             self._proving.read(_PROOFS_IN_A_TURN)
-            self._tended_ms = self._gateway.steady_ms()
         news += self._draining.read_some(_TURN_S)
         if self._has_work():
             self._outgoing.push()
@@ -146,6 +145,7 @@ class Synchroniser:
 
     def _tend(self, *, patient: bool = True) -> None:
         """Renew what aged; each of these goes on whatever became of the others."""
+        self._tended_ms = self._gateway.steady_ms()
         self._tell_jumps()
 
         def tend(gateway: Gateway) -> None:
@@ -181,9 +181,11 @@ class Synchroniser:
 
             each((watch_certificate, watching.watch), lambda look: look(gateway), lambda _, error: self._note(error))
 
-    def _try_to_send_nos(self) -> None:
-        """Send what a person has stopped although something else keeps this turn from its end."""
+    def _go_on_with_nos(self) -> None:
+        """Tell and send what a person has stopped, and erase, although something else keeps this turn from its end."""
         try:
+            if self._gateway.steady_ms() - self._tended_ms >= _TEND_MS:
+                self._tend()
             self._outgoing.push(nos_only=True)
         except RefbusError as error:
             self.last_error = error

@@ -8,7 +8,7 @@ much, and nobody takes the room of another signer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from refbus.core.consent import ConsentRecord, ConsentState, Effect, GrantorKind, Provision
@@ -21,6 +21,10 @@ MOST_INTERVALS = 8
 """Denials of one record that are told apart; more become one that covers them all."""
 MOST_CLOSED = 16
 """Organisations for which one signer's noes beyond its room are told apart; with more it denies everybody."""
+
+
+Chain = tuple[ConsentId, OrgId, OrgId]
+"""A consent: its id, who collected it, about which party."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,16 @@ class Said:
         """What this record is a version of; withdrawals are kept beside answers, each signer's own."""
         withdrawal = self.state is ConsentState.WITHDRAWN
         return withdrawal, self.consent_id, self.collected_by, self.party, self.signer
+
+    @property
+    def consent(self) -> Chain:
+        """The consent that this record is a version of."""
+        return self.consent_id, self.collected_by, self.party
+
+    @property
+    def by_collector(self) -> bool:
+        """Whether the organisation that asked the person signed it, and not the one that it is about."""
+        return self.signer == self.collected_by
 
     @property
     def is_no(self) -> bool:
@@ -95,11 +109,13 @@ def denies(known: Denials, recipient: OrgId, categories: frozenset[DataCategory]
     if any(party in {None, recipient} for _, party in known.closed):
         return True
     answers = _newest(each for each in known.said if each.state is not ConsentState.WITHDRAWN)
-    for each in known.said:
-        withdrawn = each.state is ConsentState.WITHDRAWN and each.party == recipient
-        if withdrawn and each.competent and not _lifted(each, answers):
-            return True
-    return any(each.competent and _refuses(each, recipient, categories, now_ms) for each in answers)
+    noes = (each for each in known.said if each.competent and each.party == recipient and not each.by_collector)
+    if any(not _lifted(each, answers) for each in noes if each.state is ConsentState.REFUSED):
+        return True
+    taken_back = (each for each in known.said if each.state is ConsentState.WITHDRAWN and each.party == recipient)
+    if any(each.competent and not _lifted(each, answers) for each in taken_back):
+        return True
+    return any(each.competent and _refuses(each, recipient, categories, now_ms) for each in answers.values())
 
 
 def said_in(record: ConsentRecord, signer: OrgId) -> Said:
@@ -142,13 +158,17 @@ def _place(closed: tuple[OrgId, OrgId | None]) -> tuple[str, str]:
     return closed[0], closed[1] or ""
 
 
-def _newest(answers: Iterable[Said]) -> list[Said]:
-    """Return the newest answer of each consent between a collector and a party, whichever of the two signed it."""
-    newest: dict[tuple[ConsentId, OrgId, OrgId], Said] = {}
+def _newest(answers: Iterable[Said]) -> dict[Chain, Said]:
+    """Return the newest answer that the collector of each consent signed.
+
+    Only that takes a no back: what the party of a consent signs can say no and never yes, nor anything else in place of
+    the person's no towards itself.
+    """
+    newest: dict[Chain, Said] = {}
     for each in answers:
-        name = each.consent_id, each.collected_by, each.party
-        newest[name] = max(newest.get(name, each), each, key=_rank)
-    return list(newest.values())
+        if each.by_collector:
+            newest[each.consent] = max(newest.get(each.consent, each), each, key=_rank)
+    return newest
 
 
 def _rank(said: Said) -> tuple[object, ...]:
@@ -156,15 +176,10 @@ def _rank(said: Said) -> tuple[object, ...]:
     return said.version, said.event_time_ms, said.state, said.signer, said.competent, denied
 
 
-def _lifted(withdrawal: Said, answers: Iterable[Said]) -> bool:
-    """Whether the two organisations of the withdrawal have a later yes or no of the same consent."""
-    return any(
-        answer.consent_id == withdrawal.consent_id
-        and {answer.collected_by, answer.party} == {withdrawal.collected_by, withdrawal.party}
-        and answer.version > withdrawal.version
-        and answer.event_time_ms > withdrawal.event_time_ms
-        for answer in answers
-    )
+def _lifted(no: Said, answers: Mapping[Chain, Said]) -> bool:
+    """Whether the collector of the same consent signed a later answer."""
+    answer = answers.get(no.consent)
+    return answer is not None and answer.version > no.version and answer.event_time_ms > no.event_time_ms
 
 
 def _refuses(said: Said, recipient: OrgId, categories: frozenset[DataCategory], now_ms: int) -> bool:

@@ -1,15 +1,19 @@
-"""The course of an emergency disclosure: every row of its table written a second time."""
+"""The course of an emergency disclosure: every row of its table written a second time; and who lifts a denial."""
 
 from __future__ import annotations
 
 import pytest
 
+from refbus.core.consent import ConsentRecord, ConsentState, Grantor, GrantorKind
 from refbus.core.course import CourseView, may_emit
+from refbus.core.denials import Denials, denies, note
 from refbus.core.emergency import MACHINE, TABLE, EmergencyState
 from refbus.core.machine import CourseKind, Role
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code
+from support.consents import COLLECTOR, PARTY, consent_record
 from support.courses import Course
+from support.directories import NOW_MS
 from support.passages import event_id
 
 E, X = EventType, EmergencyState
@@ -61,3 +65,35 @@ def test_no_row_waits_for_both_or_moves_elsewhere() -> None:
     assert TABLE[E.ENTERED_IN_ERROR].moves == {X.INVOKED}
     assert not any(rule.both or rule.resumes for rule in TABLE.values())
     assert all(rule.source for rule in TABLE.values())
+
+
+LATER = {"version": 1_000, "event_time_ms": NOW_MS}
+ANY_DATA = frozenset(DataCategory)
+
+
+@pytest.mark.parametrize("state", [ConsentState.REFUSED, ConsentState.WITHDRAWN])
+@pytest.mark.parametrize(
+    "record",
+    [
+        consent_record(**LATER, state=ConsentState.REFUSED, grantor=Grantor(GrantorKind.PARENT), provisions=()),
+        consent_record(**LATER, state=ConsentState.REFUSED, majority_at_ms=NOW_MS + 1, provisions=()),
+        consent_record(**LATER, state=ConsentState.WITHDRAWN, grantor=Grantor(GrantorKind.PARENT), provisions=()),
+        consent_record(**LATER, collected_by=PARTY, party=COLLECTOR),
+    ],
+    ids=["refused by a parent", "refused by a child", "withdrawn by a parent", "a yes of its own"],
+)
+def test_whom_a_person_denied_cannot_take_the_no_back(state: ConsentState, record: ConsentRecord) -> None:
+    """The recipient signs, under the same consent id and a higher version, what would not count as a no."""
+    no = consent_record(state=state, provisions=(), version=2)
+    known = note(note(Denials(), no, COLLECTOR), record, PARTY)
+    assert denies(known, PARTY, ANY_DATA, NOW_MS)
+    assert denies(note(note(Denials(), record, PARTY), no, COLLECTOR), PARTY, ANY_DATA, NOW_MS)
+
+
+def test_who_asked_the_person_can_ask_again() -> None:
+    """A later yes of the collector ends the no, whichever of the two signed that."""
+    for signer in (COLLECTOR, PARTY):
+        known = note(Denials(), consent_record(state=ConsentState.REFUSED, provisions=(), version=2), signer)
+        assert denies(known, PARTY, ANY_DATA, NOW_MS)
+        yes = consent_record(version=3, event_time_ms=NOW_MS)
+        assert not denies(note(known, yes, COLLECTOR), PARTY, ANY_DATA, NOW_MS)

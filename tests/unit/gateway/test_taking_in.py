@@ -439,6 +439,15 @@ def test_a_gate_that_counts_from_an_old_number_loses_nothing(own: Pair) -> None:
         assert len(referrals.every(tx)) == 1
 
 
+def test_numbers_that_never_follow_are_one_alarm_in_the_end(own: Pair) -> None:
+    """Whoever runs the broker writes records under any number: that hides nothing else that a person must look at."""
+    for number in range(60):
+        own.world.deliver(SHELTER, InboxKind.NOTICE, b"stray %d" % number, sequence=1_000 - 7 * number % 500)
+    own.world.sync(own.uz)
+    codes = alarm_codes(own.uz)
+    assert 20 < codes.count("INBOX_COUNT_BACK") + codes.count("INBOX_GAP") <= 42
+
+
 def test_an_event_under_the_name_of_a_notice_keeps_the_event_from_nobody(own: Pair) -> None:
     """Whoever runs the broker delivers an event as a notice first; the true one of the same number is taken in."""
     raw = forged(own, *fresh(own))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from refbus.bus.memory import MemoryBus
 from refbus.core.consent import MAX_VERSION, ConsentRecord, ConsentState, SignedConsent
 from refbus.core.directory import Organisation, OrgStatus
 from refbus.core.ids import ConsentId, OrgId
@@ -23,6 +24,7 @@ from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, outbox, referrals, tellings
 from refbus_gateway.store import consents as rows
 from refbus_gateway.store.outbox import RowState
+from refbus_gateway.sync import Synchroniser
 from support.ceremonies import AGENCY, SHELTER
 from support.gateways import (
     World,
@@ -168,6 +170,21 @@ def test_a_no_counts_before_it_can_be_signed(world: World, kz: Gateway) -> None:
     world.sync(kz)
     assert told(kz, case) == {SHELTER: 1, OTHER: 1, THIRD: 1}
     assert [states(kz, case, org)[-1] for org in (SHELTER, OTHER, THIRD)] == [(ConsentState.WITHDRAWN, 2)] * 3
+
+
+def test_a_no_that_waited_is_told_by_a_gateway_that_cannot_read(world: World, kz: Gateway) -> None:
+    """The topic of its inbox is gone: nothing is read, no yes goes out, and the no is signed and sent all the same."""
+    case = three(world, kz)
+    with seen(kz, {AGENCY: unsigned}):
+        withdrawals.stop(kz, case, None)
+    world.clock.move(hours=1)
+    bus = MemoryBus(("kz.outbox", "kz.directory", "kz.audit", "kz.proofs"), world.clock)
+    running = Synchroniser(kz, bus)
+    turns = iter(range(5))
+    running.run(lambda: next(turns, None) is None, lambda _: None)
+    running.close()
+    assert told(kz, case) == {SHELTER: 1, OTHER: 1, THIRD: 1}
+    assert len(bus.records("kz.outbox")) == 3
 
 
 def test_a_yes_waits_for_the_signature_of_the_no_before_it(world: World, kz: Gateway) -> None:
