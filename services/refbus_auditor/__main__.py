@@ -2,7 +2,7 @@
 
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
-restore <copy> [--older]        with the auditor stopped: check a copy of the store and put it in its place
+restore <copy> [--older]        with the auditor stopped: check a copy of store or home, bring back what is missing
 clock [accept]                  show which time counts and why; say that this machine's clock is right
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
@@ -20,7 +20,7 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.clockorder import order_clock
 from refbus.output import say
-from refbus.settings import AuditorSettings, from_environment
+from refbus.settings import AuditorSettings, from_environment, read_secret_file
 from refbus.telemetry import configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> None:
             case ["waiting"]:
                 say(*lines(settings.home))
             case ["restore", copy, *older] if older in ([], ["--older"]):
-                say(*restore(settings.home, Path(copy), older=bool(older)))
+                passphrase = read_secret_file(settings.passphrase_file).decode()
+                say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
             case _:
                 orders = "clock [accept] | export FILE [FROM [TO]] | restore COPY [--older] | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")

@@ -10,6 +10,7 @@ from refbus import telemetry
 from refbus.audit.inspector import inspector_key
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.certificates import Watch
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
 from refbus.bus.writing import write_all
@@ -23,6 +24,7 @@ from refbus.node.following import DirectoryFollower
 from refbus.node.threads import Threads
 from refbus.node.watchdog import Watchdog
 from refbus.settings import AuditorSettings, Profile, read_secret_file
+from refbus.telemetry import catalogue as metric
 from refbus.trust.auditing import audit_keys
 from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import AuditorHome
@@ -62,6 +64,7 @@ class Auditor:
     consumers: dict[str, Consumer] = field(init=False)
     watchdog: Watchdog = field(init=False)
     threads: Threads = field(init=False)
+    certificates: Watch = field(init=False)
     writer: Writer = field(init=False)
     server: LogServer | None = None
 
@@ -132,6 +135,7 @@ class Auditor:
         own = self.addresses[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
+        self.certificates = Watch(self.addresses)
         lines = Lines(
             federation=lambda: batchreader.reader(own, f"{country}.federation", self.meters.unread),
             others={
@@ -188,4 +192,5 @@ class Auditor:
         self.meters.directory(directory, self.core.shards_ahead(), until_ms, now_ms)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)
+        self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
         self.metrics.clock(self.clock.standing())

@@ -2,6 +2,7 @@
 
 keys/log.key           the secret of its log and its witness
 store/auditor.db       what is in the logs, what was signed and witnessed
+auditor.db.made        which database that is: an empty or another one in its place is damage, and no new log
 log/<shard>/           the logs as files: checkpoint, tiles, entries
 erased                 which sealed records were ordered to be deleted, as hashes
 evidence/              what convicts another log, for people
@@ -24,6 +25,8 @@ from refbus.trust.loader import TrustStore
 
 MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
 ERASED = "erased"
+STORE = "auditor.db"
+MARK = f"{STORE}.made"
 _STOPPED = "stopped"
 
 MOST_UNREAD = 100
@@ -48,7 +51,7 @@ class AuditorHome:
         """
         home = Home(folder)
         secret = home.log_secret(passphrase)
-        database = Database(folder / "store" / "auditor.db", MIGRATIONS, wipe=True)
+        database = Database(folder / "store" / STORE, MIGRATIONS, wipe=True, mark=folder / MARK)
         opened = cls(folder, home.identity(), secret, database, home.trust_store())
         try:
             opened.require_not_stopped()

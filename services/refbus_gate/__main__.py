@@ -5,7 +5,7 @@ clock [accept]         show which time counts and why; say that this machine's c
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
 waiting                show who has how much waiting, and what was dropped
-restore <copy> [--older]  with the gate stopped: check a copy of the node store and put it in its place
+restore <copy> [--older]  with the gate stopped: check a copy of a database or home, bring back what is missing
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
 outside must start it again.
@@ -28,7 +28,6 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import addresses
 from refbus.node.clockorder import order_clock
-from refbus.node.statekey import state_key
 from refbus.output import say
 from refbus.settings import GateSettings, from_environment, read_secret_file
 from refbus.store.node import NodeStore
@@ -38,7 +37,7 @@ from refbus_gate.app import gate_app
 from refbus_gate.core import sources_of
 from refbus_gate.gaps import accept_gap
 from refbus_gate.gate import Gate
-from refbus_gate.home import GateHome, order_replay
+from refbus_gate.home import STORE, GateHome, order_replay, state_key_of
 from refbus_gate.restoring import restore
 from refbus_gate.statistics import edition_of, first_edition, write_edition
 from refbus_gate.waiting import lines
@@ -93,8 +92,7 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
 def _looking(settings: GateSettings) -> Iterator[tuple[NodeStore, Directory, int]]:
     """Give the store of a gate that may be running, only to look at it, with the directory and the time (UTC ms)."""
     home, passphrase = Home(settings.home), read_secret_file(settings.passphrase_file).decode()
-    state = state_key(home.keys / "state.key", f"state {home.identity().org_id}", passphrase)
-    store = NodeStore.look_at(settings.home / "store" / "node.db", state)
+    store = NodeStore.look_at(settings.home / "store" / STORE, state_key_of(home, passphrase))
     now_ms = clock_from(settings.clock_file)()
     history = home.trust_store().load(now_ms)
     if history is None:

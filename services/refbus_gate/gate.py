@@ -12,6 +12,7 @@ from functools import partial
 from refbus import telemetry
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.certificates import Watch
 from refbus.bus.port import Reader
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
@@ -30,6 +31,7 @@ from refbus.node.watchdog import Watchdog
 from refbus.notify.book import read_book
 from refbus.settings import GateSettings, Profile, read_secret_file
 from refbus.store.rows import Changes
+from refbus.telemetry import catalogue as metric
 from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, Took, sources_of
 from refbus_gate.deadlines import Timekeeper
@@ -82,6 +84,7 @@ class Gate:
     pinger: Pinger = field(init=False)
     watchdog: Watchdog = field(init=False)
     threads: Threads = field(init=False)
+    certificates: Watch = field(init=False)
     _looked_ms: int | None = None
     _forgot_ms: int | None = None
     _accounted_ms: int | None = None
@@ -170,6 +173,7 @@ class Gate:
         directory = self.follower.first(self.relay.turn)
         settings, home = self.settings, self.home
         self.threads = Threads(self.end)
+        self.certificates = Watch(self.addresses)
         threads = settings.threads or os.cpu_count() or 1
         keys = home.gate_keys(directory, self.clock.now_ms())
         parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.clock.now_ms, Workers(threads))
@@ -244,6 +248,7 @@ class Gate:
         self.meters.progress(self.watchdog, self.consumers)
         self.meters.directory(self.follower)
         steady_ms = self.clock.steady_ms()
+        self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
         with self.home.store.database.reading() as connection:
             if self._accounted_ms is None or steady_ms - self._accounted_ms >= _ACCOUNT_MS:
                 self._accounted_ms = steady_ms

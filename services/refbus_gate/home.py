@@ -3,6 +3,8 @@
 keys/state.key         key file "state <gate>": the key that the node store is sealed under; made at the first start
 store/node.db          the node store
 store/audit-keys.db    one audit key per case; back it up apart from node.db
+node.db.made, audit-keys.db.made
+                       which databases those are: empty or other ones in their place are damage, and no first start
 erased                 cases whose audit key was destroyed, as keyed hashes; an older copy of the keys loses them again
 statistics/<year>.json the one edition of a year's counts
 replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
@@ -18,6 +20,7 @@ from pathlib import Path
 from refbus.core.directory import Directory
 from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
+from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
@@ -28,6 +31,9 @@ from refbus.store.node import NodeStore
 from refbus.trust.homes import Home
 from refbus.trust.loader import TrustStore
 from refbus_gate.names import GateKeys
+
+STORE = "node.db"
+AUDIT_KEYS = "audit-keys.db"
 
 _log = logging.getLogger("refbus.gate.home")
 
@@ -47,12 +53,11 @@ class GateHome:
     def open(cls, folder: Path, passphrase: str) -> GateHome:
         """Open keys, stores and directory. Raises SetupError (KEYFILE_*, HOME_*), StoreError."""
         home = Home(folder)
-        identity = home.identity()
         pairs, kems = home.signing_pairs(passphrase, _tell_damaged), home.kem_keys(passphrase, _tell_damaged)
-        state = state_key(home.keys / "state.key", f"state {identity.org_id}", passphrase)
-        store = NodeStore.open(folder / "store" / "node.db", state)
+        state = state_key_of(home, passphrase)
+        store = NodeStore.open(folder / "store" / STORE, state, mark=mark_of(folder, STORE))
         try:
-            audit_keys = AuditKeys(folder / "store" / "audit-keys.db", state)
+            audit_keys = AuditKeys(folder / "store" / AUDIT_KEYS, state, mark=mark_of(folder, AUDIT_KEYS))
         except BaseException:
             store.close()
             raise
@@ -108,6 +113,17 @@ class GateHome:
         """Close the databases."""
         self.store.close()
         self.audit_keys.close()
+
+
+def mark_of(folder: Path, database: str) -> Path:
+    """Return the file of a gate's home that says which database of this name it has."""
+    return folder / f"{database}.made"
+
+
+def state_key_of(home: Home, passphrase: str) -> StateKey:
+    """Return the key that the databases of a gate are sealed under. Raises SetupError KEYFILE_*, HOME_*."""
+    label = f"state {home.identity().org_id}"
+    return state_key(home.keys / "state.key", label, passphrase, mark_of(home.folder, STORE))
 
 
 def order_replay(folder: Path, decision_id: str) -> None:

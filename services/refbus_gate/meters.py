@@ -28,6 +28,7 @@ from refbus_gate.core import Took
 from refbus_gate.lateness import Lateness
 from refbus_gate.pump import Pump
 from refbus_gate.quotas import fullest
+from refbus_gate.restored import was_restored
 
 _log = logging.getLogger("refbus.gate.meters")
 _RUNNING_OUT = 0.5
@@ -125,6 +126,7 @@ class Meters:
 
     def store(self, connection: Connection, now_ms: int) -> None:
         """Show what waits in the store."""
+        self._metrics.put(metric.GATE_RESTORED, int(was_restored(connection, now_ms)))
         self._waiting(connection)
         self._held(connection)
         self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))

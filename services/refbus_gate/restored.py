@@ -35,9 +35,12 @@ _log = logging.getLogger("refbus.gate.restored")
 HEARTBEAT = "heartbeat_ms"
 """Setting: when the last heartbeats were written, 8 bytes, UTC ms."""
 _GENERATION = "generation"
+_RESTORED = "restored_ms"
+"""Setting: when that was seen last, 8 bytes, UTC ms."""
 _READ_AGAIN = "read_again/"
 """Setting: up to where a topic is read again, 8 bytes; so that a start which is cut finds nothing new."""
 _ID_BYTES = 16
+_ALARMED_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ def generation(connection: Connection) -> Generation | None:
     """Return the generation of a store that goes on from a copy, None for one that never did."""
     kept = get_setting(connection, _GENERATION)
     return None if kept is None else Generation(kept[:_ID_BYTES], int.from_bytes(kept[_ID_BYTES:], "big"))
+
+
+def was_restored(connection: Connection, now_ms: int) -> bool:
+    """Whether this store was seen to go on from a copy within a day: so long a person is alarmed."""
+    seen = get_setting(connection, _RESTORED)
+    return seen is not None and now_ms - int.from_bytes(seen, "big") < _ALARMED_MS
 
 
 def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int | None], now_ms: int) -> bool:
@@ -74,6 +83,7 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
         row = known.get(topic, InboxRow(topic, 0, bytes(32)))
         changes.inboxes[topic] = InboxRow(topic, row.sequence + more, sha256(new.id + topic.encode()))
         changes.delivered[topic] = ends[topic]
+    changes.settings[_RESTORED] = now_ms.to_bytes(8, "big")
     changes.settings[_GENERATION] = new.id + new.from_ms.to_bytes(8, "big")
     for topic, committed in again.items():
         changes.settings[_READ_AGAIN + topic] = committed.to_bytes(8, "big")

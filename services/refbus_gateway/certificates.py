@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Final
-
+from refbus.bus.certificates import is_ending, show_day
 from refbus.errors import Code, RefbusError
 from refbus_gateway.broker import Bus
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import inbox
-
-WARNED_MS: Final = 30 * 86_400_000
-"""So long before its end a person hears of it: certificates are issued by people, who take their time."""
 
 
 def watch(gateway: Gateway, bus: Bus) -> None:
@@ -20,8 +15,8 @@ def watch(gateway: Gateway, bus: Bus) -> None:
     Raises SetupError FILE_UNREADABLE, StoreError.
     """
     end_ms, now_ms = bus.certificate_end_ms(), gateway.now_ms()
-    ending = end_ms is not None and end_ms - now_ms < WARNED_MS
-    detail = "" if end_ms is None else time.strftime("%Y-%m-%d", time.gmtime(end_ms // 1000))
+    ending = end_ms is not None and is_ending(end_ms, now_ms)
+    detail = "" if end_ms is None else show_day(end_ms)
     with gateway.store.read() as tx:
         told = [each for each in inbox.standing_alarms(tx) if each.code == Code.TLS_CERTIFICATE_ENDING]
     if not ending and not told:

@@ -4,7 +4,7 @@ org.json  root.json  directory/  keys/     as every member's home (refbus.trust.
 keys/store.key                             the key that the store is sealed under, in a key file
 gateway.json                               where the broker is, what to run when something arrives
 store.db                                   the store
-store.made                                 says that there is one: an empty place is then damage, and no new home
+store.made                                 which database that is: an empty or another one is damage, and no new home
 erased                                     names of erased cases, kept out of backups' reach
 evidence/                                  two files of the directory under one version, if there ever were
 backups                                    where the last backups were written
@@ -91,17 +91,6 @@ class Home:
             whole = self.path.resolve()
             cut = whole.with_name(f".{whole.name}.restored").is_dir() and not whole.exists()
             raise SetupError(Code.HOME_NOT_FOUND, "a restore was cut: give it again" if cut else str(self.path))
-
-    def require_store(self) -> None:
-        """Raise SetupError HOME_DAMAGED when the store that was here is missing or empty: it is not begun anew."""
-        gone = not self.store_path.is_file() or self.store_path.stat().st_size == 0
-        if gone and self.store_made.exists():
-            raise SetupError(Code.HOME_DAMAGED, "store.db is missing or empty")
-
-    def note_store(self) -> None:
-        """Note that this home has a store. Raises StoreError."""
-        if not self.store_made.exists():
-            write_whole(self.store_made, b"")
 
     def hold(self) -> IO[bytes]:
         """Hold this home together with other commands until the file is closed; a restore waits for nobody to.

@@ -17,7 +17,7 @@ from refbus.crypto import keyfile
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
 from refbus.errors import Code, SetupError
-from refbus.files import write_whole
+from refbus.files import store_errors, write_whole
 from refbus.wire.codelists import code_list
 from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
 from refbus_gateway.gateway import Gateway
@@ -26,6 +26,7 @@ from refbus_gateway.home import Home, read_json_object, read_limited
 _DAY_MS: Final = 86_400_000
 ROLL_DAYS: Final = MOST_ROLL_DAYS - 10
 _LIMIT: Final = 65_536
+_LIST: Final = "officers.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,47 @@ def renew(gateway: Gateway, home: Home) -> SignedRoll:
 
 
 def roll_of(home: Home) -> SignedRoll:
-    """Return the roll. Raises SetupError USAGE while there is no officer."""
+    """Return the roll. Raises SetupError USAGE while there is no officer, or nobody has vouched for those that are."""
     path = home.officers / "roll"
     if not path.is_file():
-        raise SetupError(Code.USAGE, "there are no officers yet: refbus officers add")
+        known = "look at them, then: refbus officers renew" if _officers(home) else "refbus officers add"
+        raise SetupError(Code.USAGE, f"the organisation vouches for no officers: {known}")
     return decode_signed_roll(read_limited(path, _LIMIT))
 
 
 def listed(home: Home, now_ms: int) -> list[Listed]:
     """Return every officer."""
     known = _officers(home)
-    roll = roll_of(home).roll if known else None
+    roll = roll_of(home).roll if known and not is_unvouched(home) else None
     named = {each.kid for each in roll.officers} if roll and now_ms < roll.valid_until_ms else set()
     return [Listed(each, each.kid in named) for each in known]
+
+
+def has_list(home: Home | None) -> bool:
+    """Whether a home has a list of officers that is not empty."""
+    path = None if home is None else home.officers / _LIST
+    return path is not None and path.is_file() and path.stat().st_size > 0
+
+
+def is_unvouched(home: Home) -> bool:
+    """Whether there is a list of officers that nobody has vouched for, as after a restore."""
+    return has_list(home) and not (home.officers / "roll").is_file()
+
+
+def settle_restored(home: Home, *, own_list: bool) -> None:
+    """Make of what a restore brought together one list, in the copy `home`: nobody who was removed comes back unseen.
+
+    Keys of officers who are not in the list are destroyed again. Unless the list is the home's own, an emergency needs
+    that a person looked at it first: the roll, under which the organisation vouches for them, goes. Raises StoreError.
+    """
+    with store_errors("officers"):
+        if has_list(home):
+            names = {each.kid.hex() for each in _officers(home)}
+            for path in home.officers.glob("*.key"):
+                if path.stem not in names:
+                    path.unlink()
+        if not own_list:
+            (home.officers / "roll").unlink(missing_ok=True)
 
 
 def unlock(gateway: Gateway, home: Home, name: str, passphrase: str) -> SigningPair:
@@ -110,8 +139,10 @@ def find(home: Home, name: str) -> Officer:
 
 
 def _officers(home: Home) -> list[Officer]:
-    path = home.officers / "officers.json"
-    if not path.is_file():
+    path = home.officers / _LIST
+    if not has_list(home):
+        if path.exists() or (home.officers / "roll").exists():  # a key alone is from a first `add` that was cut
+            raise SetupError(Code.HOME_DAMAGED, f"officers/{_LIST} is missing or empty: restore it")
         return []
     rows = read_json_object(path, _LIMIT, Code.FILE_UNREADABLE)["officers"]
     return [Officer(KeyId(bytes.fromhex(row["kid"])), bytes.fromhex(row["ed25519"]), row["role"]) for row in rows]
@@ -119,4 +150,4 @@ def _officers(home: Home) -> list[Officer]:
 
 def _save(home: Home, officers: list[Officer]) -> None:
     rows = [{"kid": each.kid.hex(), "ed25519": each.ed25519.hex(), "role": each.role} for each in officers]
-    write_whole(home.officers / "officers.json", json.dumps({"officers": rows}, indent=2).encode())
+    write_whole(home.officers / _LIST, json.dumps({"officers": rows}, indent=2).encode())

@@ -41,9 +41,10 @@ from refbus.files import (
     write_whole,
 )
 from refbus.store import erased as lists
+from refbus.store import identity
 from refbus.trust.client import is_initial_root
 from refbus.trust.loader import TrustStore
-from refbus_gateway import backups, carrying, erasure, restored
+from refbus_gateway import backups, carrying, erasure, officers, restored
 from refbus_gateway.backups import Backup
 from refbus_gateway.erasure import Listed
 from refbus_gateway.home import CLOCK, SETTINGS, Config, Home, read_json_object
@@ -177,6 +178,7 @@ class _Restoring:
         if self._present is not None:
             self._keep_files(self._present)
             self._keep_directory(self._present)
+        officers.settle_restored(self._fresh, own_list=officers.has_list(self._present))
         kept = self._keep_store(listed)
         Keyring.unlock(self._fresh, self._passphrase)
         self._fresh.member.trust_store().load(self._clock())
@@ -273,6 +275,7 @@ class _Restoring:
             erasure.again(self._fresh, store, self._clock())
             self._tell_unproven(store, listed)
             store.scrub()
+        identity.follow(self._fresh.store_path, self._fresh.store_made)
         for name in ("", "-wal", "-shm"):
             copy.with_name(copy.name + name).unlink(missing_ok=True)
         return kept

@@ -17,7 +17,7 @@ from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
 from refbus.output import put, put_json, say
-from refbus.trust import changes, custody, enrolment, export
+from refbus.trust import changes, custody, enrolment, export, recovery
 from refbus.trust.assembly import Problem
 from refbus.trust.canonical import parse_hex
 from refbus.trust.ceremony import (
@@ -33,6 +33,7 @@ from refbus.trust.policy import compile_policy
 from refbus.trust.repository import Publication, Repository, verify_files
 from refbus.wire.transport import DirectoryFile
 from refbus_ops.context import Operator
+from refbus_ops.recovery import SEEN, seen_by_gate
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -280,9 +281,15 @@ def sign(paths: FederationPaths, key: tuple[Path, ...], passphrase_file: Path) -
 @directory.command()
 @_PASSPHRASE
 @click.option("--development", is_flag=True, help="Sign first with every key in the folder.")
-@click.pass_obj
-def publish(paths: FederationPaths, passphrase_file: Path, development: bool) -> None:
-    """Put the staged change in force; with nothing staged, publish a fresh timestamp (once a day)."""
+@SEEN
+@click.pass_context
+def publish(context: click.Context, passphrase_file: Path, development: bool, seen: tuple[Path, ...]) -> None:
+    """Put the staged change in force; with nothing staged, publish a fresh timestamp (once a day).
+
+    What the gate of this operator (--gate-home) has seen is asked too: nothing is published that is older.
+    """
+    paths: FederationPaths = context.obj
+    recovery.require_newest(paths, [*seen, *seen_by_gate(context)], machine_ms())
     publication, passphrase = _staged(paths), read_passphrase(passphrase_file)
     if development:
         publish_for_development(paths, publication, Passphrases.same(passphrase))
@@ -302,6 +309,7 @@ def send(context: click.Context) -> None:
     <cc>.federation, and its gate hands it on.
     """
     operator: Operator = context.find_root().obj
+    Repository(context.obj.repository).require_not_behind()
     own = operator.country or operator.settings.country
     files = list_files(Repository(context.obj.repository).folder)
     values = [DirectoryFile(path, content).encode() for path, content in files]

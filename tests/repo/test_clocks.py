@@ -25,7 +25,7 @@ WALL = {
 }
 """Calls that read the machine's clock."""
 AGES = {
-    "services/refbus_gateway/certificates.py": "a date on a certificate: people are warned, nothing is done",
+    "services/refbus/bus/certificates.py": "a date on a certificate: people are warned, nothing is done",
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
     "services/refbus/core/routing_rules.py": "signed times are compared, not measured",
     "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",
@@ -36,6 +36,7 @@ AGES = {
     "services/refbus_gateway/outgoing.py": "a withdrawal goes out daily, across starts; one in the future is due now",
     "services/refbus_gateway/proving.py": "a record's age by the broker's time; far in the future counts as old",
     "services/refbus_gateway/withdrawals.py": "when a no was last tried, across starts; far off either way is due now",
+    "services/refbus_gate/restored.py": "when a restore was seen, across starts; people are alarmed for a day",
     "services/refbus_gate/upkeep.py": "the last heartbeat in the store; one in the future is due now",
 }
 """Where a difference of wall times is compared, and why: it must outlive a start, and the future does no harm."""

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from refbus import telemetry
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.wire.transport import InboxRecord
+from refbus_gate.meters import Meters
 from refbus_gate.restored import recognise
 from refbus_gate.restoring import restore
 from refbus_gateway.store import inbox, referrals
@@ -94,6 +96,26 @@ def test_a_restored_gate_loses_and_doubles_nothing(own: Road, tmp_path: Path, co
     again = [each.decision_id for each in own.audit(country)]
     assert before <= set(again)
     assert days == 0 or len(again) > len(set(again)), "nothing was decided again"
+
+
+def test_a_restore_is_an_alarm_of_the_node_for_a_day(own: Road, tmp_path: Path) -> None:
+    """The metric of the alert RefbusGateRestored: 0 before, 1 for a day after, 0 again."""
+
+    def shown() -> float | None:
+        """Return what the gate's metrics say."""
+        metrics = telemetry.Metrics(telemetry.Service.GATE, own.clock)
+        with own.nodes["uz"].home.store.database.reading() as connection:
+            Meters(metrics).store(connection, own.clock())
+        return metrics.registry.get_sample_value("refbus_gate_restored")
+
+    copy = own.nodes["uz"].copy(tmp_path)
+    another(own)
+    own.settle(step_ms=1)
+    assert shown() == 0
+    own.put_back("uz", copy)
+    assert shown() == 1
+    own.clock.move(hours=25)
+    assert shown() == 0
 
 
 def test_an_empty_store_is_told_as_one(own: Road, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
 from refbus_auditor import ledger
 from refbus_auditor.core import AuditorCore, Hearers, Lines
-from refbus_auditor.home import MIGRATIONS, AuditorHome
+from refbus_auditor.home import MARK, MIGRATIONS, STORE, AuditorHome
 from support.audit import audit_entry, audit_record
 from support.clocks import steady_clock
 from support.directories import (
@@ -65,7 +65,7 @@ class AuditNode:
 
     def open(self) -> None:
         """Open the store and make everything that lives in memory anew, as a start of the process does."""
-        database = Database(self.folder / "store" / "auditor.db", MIGRATIONS, wipe=True)
+        database = Database(self.folder / "store" / STORE, MIGRATIONS, wipe=True, mark=self.folder / MARK)
         identity = Identity(auditor(self.country), self.country, OrgRole.AUDITOR)
         secret = log_secret(auditor(self.country))
         self.home = AuditorHome(self.folder, identity, secret, database, TrustStore(self.folder / "directory"))

@@ -49,6 +49,7 @@ from refbus.wire.transport import (
 from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore, GateParts, sources_of
 from refbus_gate.holds import Redecider
+from refbus_gate.home import AUDIT_KEYS, STORE, mark_of
 from refbus_gate.names import GateKeys, inbox
 from refbus_gate.opening import pass_message
 from refbus_gate.pump import Pump, PumpSettings
@@ -77,8 +78,8 @@ class Node:
         """Open the store and make everything that lives in memory anew, as a start of the process does."""
         fed = self.world.fed
         secret = hashlib.sha256(f"state {self.country}".encode()).digest()
-        self.store = NodeStore.open(self.folder / "node.db", StateKey(secret))
-        self.audit_keys = AuditKeys(self.folder / "audit-keys.db", StateKey(secret))
+        self.store = NodeStore.open(self.folder / STORE, StateKey(secret), mark_of(self.folder, STORE))
+        self.audit_keys = AuditKeys(self.folder / AUDIT_KEYS, StateKey(secret), mark_of(self.folder, AUDIT_KEYS))
         keys = GateKeys(self.country, fed.pairs[gate(self.country)], [fed.kems[gate(self.country)]])
         self.wrong_ms = 0
         self.clock = steady_clock(self.world.now, lambda: self.wrong_ms)

@@ -1,20 +1,26 @@
-"""The certificates of a connection: when ours ends, and why a broker and we do not accept each other's.
+"""The certificates of a connection: when ours ends, who is warned of it, and why a broker and we do not accept them.
 
 The client of the broker only says that nobody answers; a handshake of our own says which certificate it is about.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import socket
 import ssl
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from cryptography import x509
-
 from refbus.bus.address import BrokerAddress, TlsFiles, split_host_port
+from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
+_log = logging.getLogger("refbus.certificates")
+WARNED_MS: Final = 30 * 86_400_000
+"""So long before its end a person hears of it: certificates are issued by people, who take their time."""
 _TIMEOUT_S: Final = 5.0
 _LISTEN_S: Final = 1.0
 """With TLS 1.3 the other side refuses our certificate after the handshake; it says so at once or not at all."""
@@ -22,11 +28,51 @@ _LISTEN_S: Final = 1.0
 
 def end_ms(tls: TlsFiles) -> int:
     """Return when our certificate ends, UTC ms. Raises SetupError FILE_UNREADABLE."""
+    from cryptography import x509  # late: commands that talk to no broker need none of it
+
     try:
         certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
     except (OSError, ValueError):
         raise SetupError(Code.FILE_UNREADABLE, tls.certificate.name) from None
     return int(certificate.not_valid_after_utc.timestamp() * 1000)
+
+
+def is_ending(ends_ms: int, now_ms: int) -> bool:
+    """Whether a certificate that ends at `ends_ms` (UTC) is to be warned of."""
+    return ends_ms - now_ms < WARNED_MS
+
+
+def show_day(ends_ms: int) -> str:
+    """Return the day of a moment (UTC ms)."""
+    return time.strftime("%Y-%m-%d", time.gmtime(ends_ms // 1000))
+
+
+class Watch:
+    """Watches the certificates with which a node reaches clusters; says each that ends soon in the log, once."""
+
+    def __init__(self, clusters: Mapping[CountryCode, BrokerAddress]) -> None:
+        self._tls = {name: address.tls for name, address in clusters.items() if address.tls is not None}
+        self._told: dict[CountryCode, int] = {}
+
+    def left_s(self, now_ms: int) -> float:
+        """Return the seconds until the first of them ends; 0 for one that cannot be read, infinite without any."""
+        left = math.inf
+        for name, tls in self._tls.items():
+            try:
+                ends_ms = end_ms(tls)
+            except SetupError as error:
+                ends_ms = 0
+                self._tell(name, ends_ms, f"it cannot be read: {error.detail}")
+            else:
+                if is_ending(ends_ms, now_ms):
+                    self._tell(name, ends_ms, f"it ends on {show_day(ends_ms)}")
+            left = min(left, max(0, ends_ms - now_ms) / 1000)
+        return left
+
+    def _tell(self, name: CountryCode, ends_ms: int, what: str) -> None:
+        if self._told.get(name) != ends_ms:
+            self._told[name] = ends_ms
+            _log.critical("%s: the certificate for the cluster of %s: %s", Code.TLS_CERTIFICATE_ENDING, name, what)
 
 
 def refusal(address: BrokerAddress) -> RefbusError | None:

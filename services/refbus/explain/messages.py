@@ -107,6 +107,10 @@ DIRECTORY = {
         "Both are kept in the folder evidence of this home. Send both to the inspector and the national anchor, and "
         "load no list from a file until they have answered.",
     ),
+    Code.DIRECTORY_BEHIND: Explanation(
+        "the directory here is older than what was published: it came from a backup, or is empty",
+        "Take what members have seen: `refbus-ops directory --federation DIR restore --seen GATE-HOME/directory`.",
+    ),
     Code.ORGANISATION_UNKNOWN: Explanation(
         "this organisation is not in the list of members",
         "Find the right one with `refbus orgs find`.",

@@ -72,8 +72,9 @@ GATEWAY = {
         "Give the right folder with --home, or make one with `refbus keys init`.",
     ),
     Code.HOME_DAMAGED: Explanation(
-        "a file of this home is damaged, empty or missing",
-        "Bring back the last backup; in an office `refbus restore` keeps all that is sound. Delete nothing by hand.",
+        "a file of this home is damaged, empty, missing or of another home; nothing was begun in its place",
+        "Is its disk mounted? Then restore the last backup: `refbus restore`; at a node "
+        "`python -m refbus_gate restore` or of refbus_auditor. Delete nothing.",
     ),
     Code.BACKUP_INVALID: Explanation(
         "the backup is damaged, incomplete or of another organisation",

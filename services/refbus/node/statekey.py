@@ -9,9 +9,15 @@ from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError
 
 
-def state_key(path: Path, label: str, passphrase: str) -> StateKey:
-    """Return the key of the node store, made and written to `path` at the first start. Raises SetupError KEYFILE_*."""
+def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
+    """Return the key of the node store, made and written to `path` at the first start.
+
+    `mark` is there when there was a store (`refbus.store.identity`): no other key is made then. Raises SetupError
+    KEYFILE_*, HOME_DAMAGED.
+    """
     if not path.exists():
+        if mark.exists():
+            raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing: restore it")
         made = StateKey.generate()
         keyfile.save(path, passphrase, label, made.secret)
         return made

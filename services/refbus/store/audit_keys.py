@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, select
 
 from refbus.crypto.secretbox import StateKey
-from refbus.errors import Code, StoreError, UntrustedError
+from refbus.errors import Code, RefbusError, StoreError, UntrustedError
 from refbus.store.engine import Database
 
 _MIGRATIONS = Path(__file__).resolve().parent / "audit_key_migrations"
@@ -34,9 +35,9 @@ MOST_KNOWN = 20_000
 class AuditKeys:
     """The audit keys of a node, by the name of the case (32 bytes, from `NodeStore.name`)."""
 
-    def __init__(self, path: Path, key: StateKey) -> None:
-        """Open or create the database. Raises SetupError HOME_IN_USE, StoreError."""
-        self._database = Database(path, _MIGRATIONS, wipe=True)
+    def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
+        """Open or create the database; `mark` as for `Database`. Raises SetupError, StoreError."""
+        self._database = Database(path, _MIGRATIONS, wipe=True, mark=mark)
         self._key = key
         self._known: dict[bytes, bytes] = {}
 
@@ -65,6 +66,28 @@ class AuditKeys:
             self._database.scrub()
         return count
 
+    @classmethod
+    def is_sound(cls, path: Path, key: StateKey) -> bool:
+        """Whether the database at `path`, which may be in use, can be read and every key in it opens."""
+        keys = cls.__new__(cls)
+        try:
+            keys._database, keys._key, keys._known = Database.read_only(path, _MIGRATIONS), key, {}
+        except RefbusError:
+            return False
+        try:
+            keys.require_sound()
+        except StoreError:
+            return False
+        finally:
+            keys.close()
+        return True
+
+    def require_sound(self) -> None:
+        """Raise StoreError unless every key opens."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(audit_key)).all()
+        self._open(rows)
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
@@ -72,6 +95,9 @@ class AuditKeys:
     def _load(self, names: set[bytes]) -> dict[bytes, bytes]:
         with self._database.reading() as connection:
             rows = connection.execute(select(audit_key).where(audit_key.c.case_key.in_(names))).all()
+        return self._open(rows)
+
+    def _open(self, rows: Iterable[Any]) -> dict[bytes, bytes]:
         try:
             return {row.case_key: self._key.open(_place(row.case_key), row.sealed) for row in rows}
         except UntrustedError as error:

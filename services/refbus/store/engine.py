@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from refbus.errors import Code, SetupError, StoreError
 from refbus.files import make_folder, open_lock, prepare_database, store_errors
-from refbus.store import version
+from refbus.store import identity, version
 
 _BUSY_TIMEOUT_MS = 10_000
 _WRITES = "refbus_writes"
@@ -38,18 +39,27 @@ MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 class Database:
     """One open database: `writing()` and `reading()` give connections inside a transaction."""
 
-    def __init__(self, path: Path, migrations: Path = MIGRATIONS, *, wipe: bool = False) -> None:
+    def __init__(
+        self, path: Path, migrations: Path = MIGRATIONS, *, wipe: bool = False, mark: Path | None = None
+    ) -> None:
         """Open or create the file `path` and bring its tables up to date. `wipe` overwrites whatever is deleted.
 
-        Raises SetupError HOME_IN_USE when another process owns it, StoreError when it cannot be opened.
+        `mark`: the file in the home that says which database it has (`refbus.store.identity`); without it any one is
+        taken. Raises SetupError HOME_IN_USE when another process owns it, HOME_DAMAGED when the database that was here
+        is missing, empty or another one, StoreError when it cannot be opened.
         """
         self._path = path
         self._lock = own(path)
         self._one_writer = threading.Lock()
         try:
+            if mark is not None:
+                identity.require(path, mark)
             self._engine = _sqlite(path, wipe=wipe)
             with self.writing() as connection:
+                number = 0 if mark is None else identity.claim(partial(_pragma, connection), path, mark)
                 version.upgrade(connection, migrations)
+            if mark is not None:
+                identity.note(mark, number)
         except BaseException:
             self._lock.close()
             raise
@@ -117,6 +127,11 @@ def own(path: Path) -> Any:
         lock.close()
         raise SetupError(Code.HOME_IN_USE, path.name) from None
     return lock
+
+
+def _pragma(connection: Connection, words: str) -> int | None:
+    result = connection.exec_driver_sql(words)
+    return int(result.scalar_one()) if result.returns_rows else None
 
 
 def _sqlite(path: Path, *, writable: bool = True, wipe: bool = False) -> Engine:

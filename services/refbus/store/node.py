@@ -33,9 +33,9 @@ class NodeStore:
             self._prove(connection)
 
     @classmethod
-    def open(cls, path: Path, key: StateKey) -> NodeStore:
-        """Open or create the store at `path`. Raises SetupError, StoreError."""
-        database = Database(path)
+    def open(cls, path: Path, key: StateKey, mark: Path | None = None) -> NodeStore:
+        """Open or create the store at `path`; `mark` as for `Database`. Raises SetupError, StoreError."""
+        database = Database(path, mark=mark)
         try:
             return cls(database, key)
         except BaseException:
@@ -48,13 +48,16 @@ class NodeStore:
         store = cls.__new__(cls)
         store.database, store._key = Database.read_only(path), key
         store.name = lru_cache(maxsize=16_384)(store._name)
-        with store.database.reading() as connection:
-            sealed = get_setting(connection, _PROOF)
         try:
+            with store.database.reading() as connection:
+                sealed = get_setting(connection, _PROOF)
             key.open(_PROOF.encode(), sealed or b"")
         except UntrustedError as error:
             store.close()
             raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE, "the store was made with another state key") from error
+        except StoreError:
+            store.close()
+            raise
         return store
 
     def _name(self, kind: str, value: bytes) -> bytes:

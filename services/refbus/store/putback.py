@@ -19,17 +19,19 @@ from pathlib import Path
 
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
+from refbus.store import identity
 from refbus.store.engine import own
 
 _DRAFT = "putting-back"
 _BESIDE = ("-wal", "-shm")
 
 
-def put_back(copy: Path, target: Path, check: Callable[[Path], None]) -> Path | None:
+def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path) -> Path | None:
     """Put `copy` in the place of the database `target`; return where the one before is kept, None when there was none.
 
-    `check` gets a copy that it may open and change; what it raises is raised, and nothing has changed then. Raises
-    SetupError HOME_IN_USE, BACKUP_INVALID; StoreError.
+    `check` gets a copy that it may open and change; what it raises is raised, and nothing has changed then. `mark`:
+    what the home says of its database (`refbus.store.identity`). Raises SetupError HOME_IN_USE, BACKUP_INVALID;
+    StoreError.
     """
     lock, draft = own(target), target.parent / _DRAFT
     try:
@@ -37,6 +39,7 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None]) -> Path | 
         fresh = draft / target.name
         _read_through(copy, fresh)
         check(fresh)
+        identity.follow(fresh, mark)
         _settle(fresh)
         with store_errors(target.name):
             flush_file(fresh)

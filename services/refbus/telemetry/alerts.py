@@ -367,6 +367,22 @@ ALERTS: tuple[Alert, ...] = (
         "The certificate of an office ends within thirty days; after that it reaches no broker: issue a new one.",
     ),
     Alert(
+        "RefbusNodeCertificateEnds",
+        metrics.CERTIFICATE_LEFT,
+        "< 2592000",
+        3600,
+        Severity.TICKET,
+        "A certificate of this gate or auditor ends within thirty days; its log names the country: issue a new one.",
+    ),
+    Alert(
+        "RefbusGateRestored",
+        metrics.GATE_RESTORED,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "The gate goes on from a copy of its store. Was it restored? If not, somebody put an old copy in its place.",
+    ),
+    Alert(
         "RefbusDirectoryUnlogged",
         metrics.GATEWAY_DIRECTORY_WAITING,
         "> 900",

@@ -199,6 +199,18 @@ GATE_PROGRESS_AGE = Metric(
     _GATE,
     "Time since a position last moved, or since nothing was left to do: what the watchdog looks at.",
 )
+GATE_RESTORED = Metric(
+    "refbus_gate_restored",
+    Kind.GAUGE,
+    _GATE,
+    "1 for a day after this gate has seen that its store goes on from a copy (GATE_RESTORED), else 0.",
+)
+CERTIFICATE_LEFT = Metric(
+    "refbus_certificate_left_seconds",
+    Kind.GAUGE,
+    (Service.GATE, Service.AUDITOR),
+    "Time until the first of the certificates ends with which brokers are reached; infinite without any.",
+)
 GATE_QUARANTINED = Metric(
     "refbus_gate_quarantined_records",
     Kind.GAUGE,

@@ -120,6 +120,14 @@ def is_metadata_document(content: bytes) -> bool:
     return True
 
 
+def timestamp_end_ms(content: bytes) -> int:
+    """Return when a timestamp ends, UTC ms. Raises UntrustedError DIRECTORY_INVALID."""
+    try:
+        return _expires_ms(Metadata[Timestamp].from_bytes(content).signed)
+    except (RepositoryError, ValueError):
+        raise UntrustedError(Code.DIRECTORY_INVALID, "a timestamp that cannot be read") from None
+
+
 def verify(state: Path, incoming: Path, pinned_root: bytes, now_ms: int) -> Verified:
     """Verify the newest timestamp in `incoming` and all that it names, and move the updater's `state` on to it.
 

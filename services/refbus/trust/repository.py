@@ -34,7 +34,7 @@ from tuf.api.serialization import DeserializationError
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, SetupError, UntrustedError
 from refbus.files import make_folder, store_errors, write_whole
-from refbus.trust import client
+from refbus.trust import client, published
 from refbus.trust.assembly import Problem, assemble
 from refbus.trust.layout import TIMESTAMP, metadata_file, publishing_order, target_file
 
@@ -59,6 +59,20 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def require_not_behind(self) -> None:
+        """Raise UntrustedError DIRECTORY_BEHIND when this has less than what was published from it."""
+        published.require_not_behind(self.folder, self.numbers())
+
+    def note_published(self) -> None:
+        """Note beside the folder what is published. Raises StoreError."""
+        published.note(self.folder, self.numbers())
+
+    def numbers(self) -> published.Numbers:
+        """Return the versions of snapshot and timestamp; zeros while nothing is published."""
+        if not (self.folder / TIMESTAMP).is_file():
+            return 0, 0
+        return self.snapshot().version, self.timestamp().version
 
     def initial_root(self) -> bytes:
         """Return version 1 of the root, which readers pin."""
@@ -223,9 +237,10 @@ class Publication:
     def publish(self, snapshot_signer: CryptoSigner, timestamp_signer: CryptoSigner) -> tuple[Problem, ...]:
         """Put the change in force; without edits, republish with a new timestamp. Returns what readers will leave out.
 
-        Raises UntrustedError SIGNATURE_INVALID when signatures are missing, the error of the first problem that this
-        publication would bring in, MalformedError, StoreError. Nothing is written then.
+        Raises UntrustedError DIRECTORY_BEHIND, or SIGNATURE_INVALID when signatures are missing, the error of the first
+        problem that this publication would bring in, MalformedError, StoreError. Nothing is written then.
         """
+        self._repository.require_not_behind()
         missing = self.missing()
         if missing:
             detail = ", ".join(f"{role}: {count} more" for role, count in sorted(missing.items()))
@@ -234,6 +249,7 @@ class Publication:
         problems = self._check(files)
         for path in publishing_order(files):
             write_whole(self._repository.folder / path, files[path])
+        self._repository.note_published()
         return problems
 
     def _signed_files(self, snapshot_signer: CryptoSigner, timestamp_signer: CryptoSigner) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
     It reads everything that waits first, then says what it cannot know, for which time, and whom to call. Consents in
     the backup are confirmed case by case afterwards: `refbus consent confirm`.
     """
-    from refbus_gateway import restored  # late: the help needs none of it
+    from refbus_gateway import officers, restored  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised
 
     gateway = session.gateway
@@ -51,6 +51,8 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
     synchronised(session)
     with gateway.store.read() as tx:
         lines, value = _unknown(tx, state)
+    if officers.is_unvouched(session.home):
+        lines.append("  Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`.")
     if not (session.as_json or yes):
         for line in lines:
             say(line, err=True)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import flush_file, prepare_database
+from refbus.store import identity
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
@@ -30,17 +31,23 @@ HEAD: Final = "0010"
 class Database:
     """The open database file of one home."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mark: Path | None = None) -> None:
+        """Open or create it. `mark` as for `Store`. Raises SetupError HOME_DAMAGED, StoreError."""
         self._path = path
+        if mark is not None:
+            identity.require(path, mark)
         with _errors():
             prepare_database(path)
             self._engine = _engine(path)
             try:
+                number = 0 if mark is None else _claim(self._engine, path, mark)
                 if self._version() != HEAD:
                     _migrate(self._engine)
             except BaseException:
                 self._engine.dispose()
                 raise
+            if mark is not None:
+                identity.note(mark, number)
             self._observer = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
 
     @contextmanager
@@ -157,6 +164,18 @@ def _begin_writing(raw: sqlite3.Connection) -> None:
                 return
     finally:
         raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}").close()
+
+
+def _claim(engine: Engine, path: Path, mark: Path) -> int:
+    """Return which database this is. Two processes may arrive at once at a first start: both get the same answer."""
+    writing = engine.execution_options(refbus_write=identity.number_in(mark) == 0)
+    with writing.begin() as connection:
+
+        def pragma(words: str) -> int | None:
+            result = connection.exec_driver_sql(words)
+            return int(result.scalar_one()) if result.returns_rows else None
+
+        return identity.claim(pragma, path, mark)
 
 
 def _migrate(engine: Engine) -> None:

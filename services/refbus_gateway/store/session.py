@@ -49,8 +49,9 @@ class Transaction:
 class Store:
     """The database of a home together with the key that it is sealed under."""
 
-    def __init__(self, path: Path, key: StateKey) -> None:
-        self.database = Database(path)
+    def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
+        """Open or create it. `mark`: which database the home has; without it any one is taken. Raises SetupError."""
+        self.database = Database(path, mark)
         self._vault = Vault(key)
         self._check_key()
 

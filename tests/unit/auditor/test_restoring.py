@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError
+from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.custody import LogSecret
+from refbus.trust.homes import Home, Identity
+from refbus_auditor.home import AuditorHome
 from refbus_auditor.restoring import restore
 from support.auditors import AuditNode, Auditors
+from support.ceremonies import PASSPHRASE, lab
+from support.directories import auditor
+from support.emptied import WAYS, put_other
 from support.logs import mth
 
 DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
@@ -134,7 +143,7 @@ def test_a_damaged_store_signs_no_second_history(world: Auditors, how: str) -> N
     if code is None:
         assert Checkpoint.parse(node.note().text).root == mth(leaves)
     else:
-        assert code in {Code.LOG_ROLLED_BACK, Code.LOG_STORE_DAMAGED, Code.STORE_FAILED}
+        assert code in {Code.LOG_ROLLED_BACK, Code.LOG_STORE_DAMAGED, Code.STORE_FAILED, Code.HOME_DAMAGED}
         assert (node.log_folder() / "checkpoint").read_bytes() == published
 
 
@@ -166,13 +175,65 @@ def test_the_operator_restores_by_a_command(world: Auditors, tmp_path: Path) -> 
     node.home.close()
     for source, older, code in ((copy, False, Code.BACKUP_OLDER), (damaged, True, Code.LOG_STORE_DAMAGED)):
         with pytest.raises(RefbusError) as caught:
-            restore(node.folder, source, older=older)
+            restore(node.folder, PASSPHRASE, source, older=older)
         assert caught.value.code is code
     node.open()
     require_goes_on(world, node, leaves)
     node.home.close()
-    said = restore(node.folder, copy, older=True)
+    said = restore(node.folder, PASSPHRASE, copy, older=True)
     assert f"{node.origin()}: signed up to entry 260" in said
     with pytest.raises(RefbusError) as caught:
         node.open()
     assert caught.value.code is Code.LOG_ROLLED_BACK
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_emptied_store_is_not_taken_for_new(world: Auditors, tmp_path: Path, way: str) -> None:
+    """HOME_DAMAGED before anything is signed, also where the files of the log were lost with it."""
+    node, leaves = grown(world)
+    node.home.close()
+    copy = shutil.copytree(node.folder, tmp_path / "copy")
+    store = node.folder / "store" / "auditor.db"
+    WAYS[way](store)
+    shutil.rmtree(node.folder / "log")
+    with pytest.raises(RefbusError) as caught:
+        node.open()
+    assert caught.value.code is Code.HOME_DAMAGED
+    restore(node.folder, PASSPHRASE, copy / "store" / "auditor.db", older=False)
+    node.open()
+    world.settle()
+    require_goes_on(world, node, leaves)
+
+
+def test_the_store_of_another_country_is_refused(world: Auditors) -> None:
+    """HOME_DAMAGED: a log of the neighbour is never signed with our key."""
+    node, other = world.nodes["kz"], world.nodes["uz"]
+    node.home.close()
+    put_other(node.folder / "store" / "auditor.db", other.folder / "store" / "auditor.db")
+    with pytest.raises(RefbusError) as caught:
+        node.open()
+    assert caught.value.code is Code.HOME_DAMAGED
+
+
+def test_a_home_comes_back_whole_and_nothing_newer_is_lost(tmp_path: Path) -> None:
+    """Keys, evidence and the list of what was erased come from the copy where the home has none; its own stay."""
+    folder = tmp_path / "home"
+    kz = CountryCode("kz")
+    identity = Identity(auditor(kz), kz, OrgRole.AUDITOR)
+    home = Home.create(folder, identity, lab(tmp_path).paths.root.read_bytes())
+    home.save_log_secret(LogSecret.generate(), PASSPHRASE, memory_kib=64)
+    AuditorHome.open(folder, PASSPHRASE).close()
+    for name, content in (("evidence/uz-1", b"convicts"), ("erased", b"aa" * 32 + b"\n")):
+        write_whole(folder / name, content)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    whole = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    write_whole(folder / "evidence" / "uz-1", b"newer")
+    (folder / "keys" / "log.key").unlink()
+    restore(folder, PASSPHRASE, copy, older=False)
+    assert (folder / "evidence" / "uz-1").read_bytes() == b"newer"
+    AuditorHome.open(folder, PASSPHRASE).close()
+    shutil.rmtree(folder)
+    restore(folder, PASSPHRASE, copy, older=False)
+    AuditorHome.open(folder, PASSPHRASE).close()
+    names = ("evidence/uz-1", "erased", "keys/log.key", "org.json", "root.json", "auditor.db.made")
+    assert {name: (folder / name).read_bytes() for name in names} == {name: whole[Path(name)] for name in names}

@@ -17,6 +17,7 @@ from kafka.certificates import Certificates
 from refbus.bus import certificates
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.driver import ssl_context
+from refbus.core.ids import CountryCode
 from refbus.errors import Code, TransportError
 
 
@@ -128,3 +129,18 @@ def test_the_end_of_our_certificate_is_read(country: Certificates) -> None:
     """The end is that of the file: the days for which the authority gave it."""
     days = (certificates.end_ms(country.issue("kz-agency01")) / 1000 - time.time()) / 86_400
     assert round(days) == authority.VALID_DAYS
+
+
+def test_a_node_is_warned_thirty_days_ahead(country: Certificates, caplog: pytest.LogCaptureFixture) -> None:
+    """The first end of all clusters counts; the log names each that ends soon, once, and one that cannot be read."""
+    files, plain = country.issue("kz-gate"), BrokerAddress("127.0.0.1:1")
+    watch = certificates.Watch({CountryCode("kz"): BrokerAddress("127.0.0.1:1", files), CountryCode("uz"): plain})
+    ends_ms = certificates.end_ms(files)
+    caplog.set_level("CRITICAL")
+    for days, told in ((31, 0), (29, 1), (28, 1), (-1, 1)):
+        assert watch.left_s(ends_ms - days * 86_400_000) == max(0, days) * 86_400
+        assert caplog.text.count("TLS_CERTIFICATE_ENDING: the certificate for the cluster of kz: it ends on") == told
+    files.certificate.write_bytes(b"")
+    assert watch.left_s(0) == 0
+    assert "cannot be read" in caplog.text
+    assert certificates.Watch({CountryCode("uz"): plain}).left_s(0) == float("inf")

@@ -280,8 +280,8 @@ def test_new_key_files_are_noticed(world: World, tmp_path: Path) -> None:
 def test_the_state_key_is_made_once(tmp_path: Path) -> None:
     """It is sealed under the passphrase, the same at the next start, and belongs to one gate."""
     path = tmp_path / "state.key"
-    made = state_key(path, "state kz-gate", "fictional")
-    assert state_key(path, "state kz-gate", "fictional").secret == made.secret
+    made = state_key(path, "state kz-gate", "fictional", tmp_path / "no.made")
+    assert state_key(path, "state kz-gate", "fictional", tmp_path / "no.made").secret == made.secret
     for label, passphrase in (("state kz-gate", "wrong"), ("state uz-gate", "fictional")):
         with pytest.raises(SetupError):
-            state_key(path, label, passphrase)
+            state_key(path, label, passphrase, tmp_path / "no.made")

@@ -13,7 +13,9 @@ from refbus.trust.manifest import of_timestamp
 from refbus_gateway import backups
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Config, Home
+from refbus_gateway.restoring import restore
 from support.ceremonies import AGENCY, PASSPHRASE
+from support.emptied import WAYS, put_other
 from support.gateways import Pair, alarm_codes, refer, sent
 
 DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
@@ -110,3 +112,26 @@ def test_what_cannot_be_made_again_is_named(pair: Pair, tmp_path: Path, what: st
     finally:
         if gateway is not None:
             gateway.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_emptied_store_is_not_taken_for_new(pair: Pair, tmp_path: Path, way: str) -> None:
+    """HOME_DAMAGED until the last backup was restored: what people refused is not forgotten by a first start."""
+    home = Home(shutil.copytree(pair.world.home(AGENCY).path, tmp_path / "home"))
+    WAYS[way](home.store_path)
+    for _ in range(2):
+        with pytest.raises(RefbusError) as caught:
+            open_gateway(home, PASSPHRASE, pair.world.clock)
+        assert caught.value.code is Code.HOME_DAMAGED
+    backup = next(tmp_path.parent.glob("pair*/backup"))
+    restore(backup, home, PASSPHRASE, pair.world.clock)
+    open_gateway(home, PASSPHRASE, pair.world.clock).close()
+
+
+def test_the_store_of_another_office_is_refused(pair: Pair, tmp_path: Path) -> None:
+    """HOME_DAMAGED, before a key is tried on it."""
+    home = Home(shutil.copytree(pair.world.home(AGENCY).path, tmp_path / "home"))
+    put_other(home.store_path, pair.uz.home.store_path)
+    with pytest.raises(RefbusError) as caught:
+        open_gateway(home, PASSPHRASE, pair.world.clock)
+    assert caught.value.code is Code.HOME_DAMAGED

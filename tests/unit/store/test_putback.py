@@ -16,6 +16,7 @@ from refbus.store.node import NodeStore, get_setting, put_setting
 from refbus.store.putback import put_back
 
 KEY = StateKey(bytes(32))
+MARK = Path("/no such mark")
 
 
 class StopHere(BaseException):
@@ -49,10 +50,10 @@ def fine(fresh: Path) -> None:
 def test_a_copy_takes_the_place_and_the_one_before_is_kept(tmp_path: Path) -> None:
     """Under another name beside it, each time another; the copy itself is not touched."""
     target, copy = store_with(tmp_path / "home" / "node.db", b"now"), store_with(tmp_path / "copy.db", b"then")
-    kept = put_back(copy, target, fine)
+    kept = put_back(copy, target, fine, MARK)
     assert kept is not None
     assert (word_in(target), word_in(kept), word_in(copy)) == (b"then", b"now", b"then")
-    again = put_back(copy, target, fine)
+    again = put_back(copy, target, fine, MARK)
     assert again is not None
     assert (kept.name, again.name) == ("node.db.before-1", "node.db.before-2")
 
@@ -60,7 +61,7 @@ def test_a_copy_takes_the_place_and_the_one_before_is_kept(tmp_path: Path) -> No
 def test_into_a_home_without_a_store(tmp_path: Path) -> None:
     """There is nothing to keep."""
     copy = store_with(tmp_path / "copy.db", b"then")
-    assert put_back(copy, tmp_path / "home" / "node.db", fine) is None
+    assert put_back(copy, tmp_path / "home" / "node.db", fine, MARK) is None
     assert word_in(tmp_path / "home" / "node.db") == b"then"
 
 
@@ -70,7 +71,7 @@ def test_what_is_no_whole_database_changes_nothing(tmp_path: Path, content: byte
     target = store_with(tmp_path / "home" / "node.db", b"now")
     (tmp_path / "copy.db").write_bytes(content)
     with pytest.raises(RefbusError) as caught:
-        put_back(tmp_path / "copy.db", target, fine)
+        put_back(tmp_path / "copy.db", target, fine, MARK)
     assert caught.value.code in {Code.BACKUP_INVALID, Code.STORE_FAILED}
     assert word_in(target) == b"now"
 
@@ -82,7 +83,7 @@ def test_a_store_of_another_key_or_a_newer_version_changes_nothing(tmp_path: Pat
         opened.execute("UPDATE alembic_version SET version_num = '9999'")
         opened.commit()
     with pytest.raises(RefbusError) as caught:
-        put_back(copy, target, fine)
+        put_back(copy, target, fine, MARK)
     assert caught.value.code is Code.STORE_NEWER
     assert word_in(target) == b"now"
 
@@ -92,7 +93,7 @@ def test_not_beside_a_running_service(tmp_path: Path) -> None:
     target, copy = store_with(tmp_path / "home" / "node.db", b"now"), store_with(tmp_path / "copy.db", b"then")
     running = NodeStore.open(target, KEY)
     with pytest.raises(RefbusError) as caught:
-        put_back(copy, target, fine)
+        put_back(copy, target, fine, MARK)
     running.close()
     assert caught.value.code is Code.HOME_IN_USE
     assert word_in(target) == b"now"
@@ -116,9 +117,9 @@ def test_a_stop_at_any_step_and_once_more(
     with monkeypatch.context() as patched:
         patched.setattr(putback, step, die)
         with pytest.raises(StopHere):
-            put_back(copy, target, fine)
+            put_back(copy, target, fine, MARK)
     assert word_in(target) in {b"now", b"then"}
-    put_back(copy, target, fine)
+    put_back(copy, target, fine, MARK)
     assert word_in(target) == b"then"
     assert not (target.parent / "putting-back").exists()
     assert all(os.stat(each).st_mode & 0o077 == 0 for each in target.parent.iterdir())

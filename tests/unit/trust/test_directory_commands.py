@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from refbus.trust.enrolment import Profile, answer_challenge, make_request, make
 from refbus.trust.export import read_publication
 from refbus.trust.layout import list_files
 from refbus.trust.repository import Publication
+from refbus_ops import cli
 from refbus_ops import directory as commands
 from support.ceremonies import PASSPHRASE, SHELTER, UZ, Lab, lab, read
 from support.directories import NOW_MS, kem_private, signing_pair
@@ -41,7 +43,7 @@ def run(fed: Lab, tmp_path: Path) -> Run:
     def call(*words: str | Path, passphrase: bool = False) -> str:
         extra = ["--passphrase-file", str(tmp_path / "passphrase")] if passphrase else []
         arguments = ["--federation", str(fed.paths.out), *map(str, words), *extra]
-        result = CliRunner().invoke(commands.directory, arguments)
+        result = CliRunner().invoke(cli.directory, arguments)
         if result.exception is not None:
             raise result.exception
         return result.output
@@ -220,3 +222,24 @@ def test_verify_fails_when_something_is_left_out(fed: Lab, run: Run, monkeypatch
         run("verify")
     assert caught.value.code is Code.DIRECTORY_INVALID
     assert f"uz/{SHELTER}.json MALFORMED" in run("show")
+
+
+def test_restoring_asks_what_members_have_seen(fed: Lab, run: Run, tmp_path: Path) -> None:
+    """USAGE without; with it the repository is the newest that a member has, and nothing older is published."""
+    shutil.copytree(fed.paths.repository, tmp_path / "backup")
+    run("suspend", SHELTER)
+    run("publish", "--development", passphrase=True)
+    run("export", tmp_path / "seen.tar")
+    shutil.rmtree(fed.paths.repository)
+    shutil.copytree(tmp_path / "backup", fed.paths.repository)
+    for words, code in (
+        (("publish", "--development"), Code.DIRECTORY_BEHIND),
+        (("publish", "--development", "--seen", str(tmp_path / "seen.tar")), Code.DIRECTORY_BEHIND),
+        (("restore", "--from", str(tmp_path / "backup")), Code.USAGE),
+    ):
+        with pytest.raises(RefbusError) as caught:
+            run(*words, passphrase=words[0] == "publish")
+        assert caught.value.code is code
+    said = run("restore", "--from", tmp_path / "backup", "--seen", tmp_path / "seen.tar")
+    assert said.startswith("version 2, timestamp 2")
+    assert "version 2 is published" in run("publish", "--development", passphrase=True)

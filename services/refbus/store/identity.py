@@ -1,0 +1,86 @@
+"""Which database a home has: a number in the database's own header, and the same number in a file apart from it.
+
+A database that was emptied, lost, left unmounted or exchanged looks like the one of a first start. The file, which is
+in the home and not in the folder of the database, tells them apart: where it is, a database has been, and no other one
+is begun in its place. A first start needs nothing: there is no such file, and it is written when the database is there.
+To begin anew on purpose a person deletes the file.
+
+The number is SQLite's `user_version`. Whatever copies the database copies it, so a copy counts as the same database.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from refbus.errors import Code, SetupError
+from refbus.files import store_errors, write_whole
+
+_MOST: Final = 2**31 - 1
+_GET: Final = "PRAGMA user_version"
+
+Pragma = Callable[[str], int | None]
+"""Runs a pragma on the database, inside a transaction of the caller, and returns what it says."""
+
+
+def require(path: Path, mark: Path) -> None:
+    """Raise SetupError HOME_DAMAGED when `mark` says that there was a database at `path` and it is missing or empty."""
+    gone = not path.is_file() or path.stat().st_size == 0
+    if gone and mark.exists():
+        raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing or empty: restore it")
+
+
+def claim(pragma: Pragma, path: Path, mark: Path) -> int:
+    """Return the number of the database at `path`, given now when it has none and `mark` knows of none.
+
+    Before anything else is written. Raises SetupError HOME_DAMAGED when `mark` tells of another database.
+    """
+    known, found = number_in(mark), pragma(_GET) or 0
+    if known not in {0, found}:
+        what = "is empty" if found == 0 else "is another one"
+        raise SetupError(Code.HOME_DAMAGED, f"{path.name} {what} than this home had: restore it")
+    if found == 0:
+        found = secrets.randbelow(_MOST) + 1
+        pragma(f"{_GET} = {found}")
+    return found
+
+
+def is_same(path: Path, mark: Path) -> bool:
+    """Whether the database at `path` can be read and is the one that `mark` tells of, if it tells of any."""
+    known = number_in(mark)
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            return known in {0, opened.execute(_GET).fetchone()[0]}
+    except sqlite3.Error:
+        return False
+
+
+def note(mark: Path, number: int) -> None:
+    """Write down which database this home has. Raises StoreError."""
+    if number_in(mark) != number:
+        write_whole(mark, b"%010d\n" % number)
+
+
+def follow(path: Path, mark: Path) -> None:
+    """Let the closed database at `path`, which a restore has checked, be the one that `mark` tells of.
+
+    Raises StoreError.
+    """
+    known = number_in(mark)
+    if known:
+        with store_errors(path.name), closing(sqlite3.connect(path)) as opened:
+            opened.execute(f"{_GET} = {known}").close()
+
+
+def number_in(mark: Path) -> int:
+    """Return the number in a mark; 0 when there is no mark, or a damaged one, or one of an office before 2026-12."""
+    try:
+        text = mark.read_bytes().strip()
+    except OSError:
+        return 0
+    number = int(text) if text.isdigit() and len(text) == 10 else 0
+    return number if number <= _MOST else 0

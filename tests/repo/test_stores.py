@@ -1,0 +1,43 @@
+"""A service opens a database only with the mark of its home, so that an emptied one is never begun anew."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from support.tree import ROOT, project_files
+
+SERVICES = project_files("services", suffix=".py")
+OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
+CHECKED = {
+    "refbus_auditor/restoring.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
+    "refbus_gate/restoring.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
+    "refbus_gateway/restoring.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
+}
+
+
+def _without_mark(path: Path) -> list[str]:
+    """Return the calls of a module that open a database and name no mark."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in OPENERS:
+            given = len(node.args) > 2 or any(word.arg == "mark" for word in node.keywords)
+            passed_on = any(isinstance(each, ast.Name) and each.id == "mark" for each in node.args)
+            found += [] if given or passed_on else [f"{node.lineno}: {ast.unparse(node.func)}"]
+    return found
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.relative_to(ROOT / "services")))
+def test_a_database_is_opened_with_its_mark(path: Path) -> None:
+    """Or the module is one that checks copies, with its reason."""
+    name = str(path.relative_to(ROOT / "services"))
+    assert bool(_without_mark(path)) == (name in CHECKED)
+
+
+def test_the_rule_finds_an_offender(tmp_path: Path) -> None:
+    """A database that is opened by its path alone is found, and one with a mark is not."""
+    offender = tmp_path / "offender.py"
+    offender.write_text("a = NodeStore.open(path, key)\nb = Database(path, MIGRATIONS, mark=mark)\n", encoding="utf-8")
+    assert _without_mark(offender) == ["1: NodeStore.open"]
