@@ -24,6 +24,7 @@ from chaos.restores import RestoresScenario
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
 from chaos.stage import Cast, Scenario
+from chaos.stores import StoresScenario
 from demo.world import ROOT
 from kafka import Broker
 
@@ -38,6 +39,7 @@ Own = (
     | FloodScenario
     | NosScenario
     | RestoresScenario
+    | StoresScenario
 )
 ALL = (
     *OWN,
@@ -52,6 +54,8 @@ ALL = (
     NosScenario(),
     RestoresScenario(),
     RestoresScenario(forgetting=True),
+    StoresScenario(),
+    StoresScenario(unmarked=True),
 )
 EVENTS = 20_000
 SEED = 20_260_501

@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from chaos.auditing import start_auditor
 from chaos.ground import Ground, now_ms, wait
 from chaos.judging import Tally
 from chaos.logs import read_topic
 from chaos.result import Result
 from chaos.stage import KG, KZ, UZ, Cast
 from demo.world import PASSPHRASE, produce_all
-from kafka.ports import free_ports
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
 from refbus.audit.fsck import check_log
 from refbus.audit.leaf import PREFIX
@@ -73,13 +73,15 @@ class AuditorsScenario:
         """Play it. Whatever happens nothing is left running."""
         began = time.monotonic()
         ground = Ground.open(cast.folder)
-        watcher = _Watcher(_log_folder(ground))
+        watcher = Watcher(log_folder(ground))
         try:
             stuck, leaves = _play(ground, cast, watcher)
             watcher.end()
             ground.collect()
             ground.stop_services()
-            tally = Tally() if stuck else _judge(ground, leaves, watcher.seen)
+            tally = Tally()
+            if not stuck:
+                judge_log(ground, leaves, watcher.seen, log_folder(ground), tally)
         finally:
             watcher.end()
             ground.close()
@@ -87,7 +89,7 @@ class AuditorsScenario:
 
 
 @dataclass(slots=True)
-class _Watcher:
+class Watcher:
     """A reader of the published checkpoint who keeps everything that it saw."""
 
     folder: Path
@@ -104,6 +106,10 @@ class _Watcher:
         self._stop.set()
         self._thread.join()
 
+    def move(self, folder: Path) -> None:
+        """Look at another folder from now on."""
+        self.folder = folder
+
     def _look(self) -> None:
         while not self._stop.wait(0.02):
             with suppress(OSError):
@@ -111,47 +117,42 @@ class _Watcher:
                 self.seen.setdefault(text, Checkpoint.parse(text))
 
 
-def _play(ground: Ground, cast: Cast, watcher: _Watcher) -> tuple[str, list[bytes]]:
+def _play(ground: Ground, cast: Cast, watcher: Watcher) -> tuple[str, list[bytes]]:
     leaves: list[bytes] = []
     plan = [(point, cast.rng.randint(1, 2)) for point in cast.rng.sample(POINTS, len(POINTS))]
     try:
-        _hand_out_directory(ground)
+        hand_out_directory(ground)
         for country in COUNTRIES:
-            _start(ground, country, plan if country == KZ else [("witness before it answers", 2)] * (country == UZ))
+            start_auditor(
+                ground, country, plan if country == KZ else [("witness before it answers", 2)] * (country == UZ)
+            )
         ground.stack.wait_ready([f"auditor-{country}" for country in COUNTRIES])
         deadline = time.monotonic() + _STRIKES_S
         number = 0
         while number < _BATCHES or (_struck(ground) < len(POINTS) and time.monotonic() < deadline):
-            leaves += _write(ground, max(_LEAST, cast.events) // _BATCHES)
+            leaves += write(ground, max(_LEAST, cast.events) // _BATCHES)
             if number % 8 == 5:
                 _kill(ground, cast.rng.choice((KZ, KG)))
             if number == _BATCHES // 2:
                 _freeze(ground, CountryCode("tm"))
             time.sleep(cast.rng.uniform(0.2, 1.2))
             number += 1
-        if not wait(lambda: _proven(ground) >= len(leaves), _END_S):
-            return f"only {_proven(ground)} of {len(leaves)} entries were proven", leaves
+        if not wait(lambda: proven(ground) >= len(leaves), _END_S):
+            return f"only {proven(ground)} of {len(leaves)} entries were proven", leaves
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}", leaves
     ground.measured["checkpoints seen"] = len(watcher.seen)
     return "", leaves
 
 
-def _hand_out_directory(ground: Ground) -> None:
+def hand_out_directory(ground: Ground) -> None:
     """Give every country its directory, as its gate would have done."""
     files = [DirectoryFile(path, content).encode() for path, content in list_files(ground.world.paths.repository)]
     for country in COUNTRIES:
         produce_all(ground.world.brokers[country].address(), f"{country}.directory", files)
 
 
-def _start(ground: Ground, country: CountryCode, plan: Sequence[tuple[str, int]]) -> None:
-    name, log = f"auditor-{country}", f"log-{country}"
-    for each in (name, log):
-        ground.stack.ports.setdefault(each, free_ports(1)[0])
-    ground.start(name, ("refbus_auditor",), ground.stack.auditor_environment(country), plan)
-
-
-def _write(ground: Ground, count: int) -> list[bytes]:
+def write(ground: Ground, count: int) -> list[bytes]:
     """Write entries of the gate of kz into its audit topic, every tenth of them twice; return their leaves."""
     directory = _directory(ground)
     home = ground.world.home(gate_id(KZ))
@@ -211,7 +212,7 @@ def _freeze(ground: Ground, country: CountryCode) -> None:
     threading.Timer(10.0, go_on).start()
 
 
-def _proven(ground: Ground) -> int:
+def proven(ground: Ground) -> int:
     """Return of how many audit entries somebody was given a proof."""
     return len({proof.entry for given in _proofs(ground) for proof in given.proofs if proof.entry.startswith(PREFIX)})
 
@@ -225,13 +226,16 @@ def _directory(ground: Ground) -> Directory:
     return ground.world.directory(ground.world.now_ms())
 
 
-def _log_folder(ground: Ground) -> Path:
+def log_folder(ground: Ground) -> Path:
+    """Return the folder of the log of kz of this half-year."""
     home = ground.world.paths.home(auditor_of(_directory(ground), KZ).org_id)
     return home / "log" / shard_at(ground.world.now_ms())
 
 
-def _judge(ground: Ground, written: Sequence[bytes], seen: dict[str, Checkpoint]) -> Tally:
-    tally, folder = Tally(), _log_folder(ground)
+def judge_log(
+    ground: Ground, written: Sequence[bytes], seen: dict[str, Checkpoint], folder: Path, tally: Tally
+) -> None:
+    """Count what is wrong with the log in `folder`: by its format, by what was written, by what was ever seen of it."""
     policy = log_policy(_directory(ground), KZ)
     with tempfile.TemporaryFile() as scratch:
         report = check_log(FolderSource(folder), policy, scratch, now_ms() // 1000 + 600)
@@ -239,7 +243,7 @@ def _judge(ground: Ground, written: Sequence[bytes], seen: dict[str, Checkpoint]
         tally.add("unaccounted", 1, f"{finding.code} at {finding.place}")
     if report.checkpoint is None:
         tally.add("lost", len(written), "no checkpoint holds")
-        return tally
+        return
     size = report.checkpoint.size
     logged = [entry for entry in _entries(folder, size) if entry.startswith(PREFIX)]
     _compare(tally, written, logged)
@@ -252,7 +256,6 @@ def _judge(ground: Ground, written: Sequence[bytes], seen: dict[str, Checkpoint]
         for proof in given.proofs:
             TlogProof(proof.index, proof.hashes, note).verify(proof.entry, policy, now_ms() // 1000 + 600)
     ground.measured["entries in the log"] = size
-    return tally
 
 
 def _compare(tally: Tally, written: Sequence[bytes], logged: Sequence[bytes]) -> None:

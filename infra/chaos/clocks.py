@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from chaos.evidence import examine
+from chaos.evidence import examine, need_rows
 from chaos.ground import Ground, wait
 from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
-from chaos.logs import ends
-from chaos.offices import SETTLE_S, Offices, add_tally, judge_stores, model_case, opened_offices, rest
+from chaos.logs import ends, read_topic
+from chaos.offices import SETTLE_S, Offices, judge_stores, model_case, opened_offices, rest
 from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
@@ -29,8 +29,12 @@ from kafka.ports import free_ports
 NAME = "clocks jump, alone and together"
 CONTROL = "clocks jump, services believe them"
 SERVICES = ("gate-kz", "gate-uz", "gateway-kz", "gateway-uz", "auditor-kz")
+"""Whose clocks jump; the auditor of uz keeps a right one beside, until it is left wrong for an hour by itself."""
 JUMPS_S = (5, 300, 5 * 3600, 20 * 86_400, 6 * 365 * 86_400)
 _STAY_S = (0.5, 3.0)
+_WRONG_S = (("gate-uz", 300), ("auditor-uz", 5 * 3600))
+"""How wrong a clock stays for an hour: at a gate within what its neighbours bear, at an auditor beyond it."""
+_HOUR_MS = 3_700_000
 _HEARTBEAT_S = 2
 _LONG_S = 10.0
 """So long the gates stand in 2032 in the end, as the clock of one did."""
@@ -62,14 +66,14 @@ class ClocksScenario:
                 stuck = _play(offices, cases, 10.0 if self.believing else SETTLE_S)
                 if not self.believing:  # it does not come to rest
                     rest(ground, offices)
-                    add_tally(tally, judge_stores(offices, cases))
+                    tally.join(judge_stores(offices, cases))
                 _judge_heartbeats(ground, tally)
             _judge_alarms(ground, tally, believing=self.believing)
             ground.stop_services()
             events = cases
             if not self.believing:
                 events = journal_of_log(ground, (offices.agency.me, offices.shelter.me), offices.nature)
-                add_tally(tally, examine(ground, (KZ, UZ)))
+                tally.join(examine(ground, (KZ, UZ)))
             _judge_kept(ground, tally)
         finally:
             ground.close()
@@ -82,8 +86,10 @@ class ClocksScenario:
 
 def _start(ground: Ground) -> None:
     ground.start_gates((KZ, UZ))
-    ground.stack.ports["auditor-kz"], ground.stack.ports["log-kz"] = free_ports(2)
-    ground.start("auditor-kz", ("refbus_auditor",), ground.stack.auditor_environment(KZ))
+    for country in (KZ, UZ):
+        name = f"auditor-{country}"
+        ground.stack.ports[name], ground.stack.ports[f"log-{country}"] = free_ports(2)
+        ground.start(name, ("refbus_auditor",), ground.stack.auditor_environment(country))
 
 
 def _play(offices: Offices, cases: int, patience_s: float) -> str:
@@ -96,6 +102,8 @@ def _play(offices: Offices, cases: int, patience_s: float) -> str:
         faults.append(partial(_jump, ground, SERVICES, rng.choice((1, -1)) * seconds, rng.uniform(*_STAY_S)))
     rng.shuffle(faults)
     faults.insert(len(faults) // 2, partial(_start_anew_in_another_year, ground))
+    faults += [partial(_jump, ground, ("auditor-kz",), sign * JUMPS_S[-2], _STAY_S[1]) for sign in (1, -1)]
+    faults += [partial(_stay_wrong, ground, name, sign * seconds) for name, seconds in _WRONG_S for sign in (1, -1)]
     faults.append(partial(_jump, ground, ("gate-kz", "gate-uz"), JUMPS_S[-1], _LONG_S))
     timeline, model = Timeline(rng, faults, cases), model_case(offices)
     try:
@@ -126,6 +134,19 @@ def _jump(ground: Ground, names: Sequence[str], seconds: float, stay_s: float) -
         ground.set_clock(name, 0)
 
 
+def _stay_wrong(ground: Ground, name: str, seconds: float) -> None:
+    """Leave the clock of one service wrong for more than an hour of its own, then right for as long.
+
+    After an hour that nothing speaks against a jump is believed, and so is the way back.
+    """
+    for wrong_ms in (int(seconds * 1000), 0):
+        ground.set_clock(name, wrong_ms - _HOUR_MS)  # behind, so that it is not ahead of the others after the hour
+        time.sleep(_STAY_S[1])
+        ground.set_clock(name, wrong_ms, _HOUR_MS)
+        time.sleep(_STAY_S[1])
+    ground.count("a clock was wrong for an hour")
+
+
 def _start_anew_in_another_year(ground: Ground) -> None:
     """Let a gate be killed while its clock is wrong: the next life begins with the wrong time."""
     ground.set_clock("gate-kz", JUMPS_S[-1] * 1000)
@@ -148,7 +169,7 @@ def _judge_heartbeats(ground: Ground, tally: Tally) -> None:
 
 def _judge_alarms(ground: Ground, tally: Tally, *, believing: bool) -> None:
     """Each node has said that its clock jumped, with both times."""
-    for name in ("gate-kz", "gate-uz", "auditor-kz"):
+    for name in ("gate-kz", "gate-uz", "auditor-kz", "auditor-uz"):
         text = (ground.folder / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         told = text.count("CLOCK_JUMPED")
         ground.measured[f"jumps told by {name}"] = told
@@ -158,12 +179,15 @@ def _judge_alarms(ground: Ground, tally: Tally, *, believing: bool) -> None:
 def _judge_kept(ground: Ground, tally: Tally) -> None:
     """Nothing was purged and nothing fell due: no deadline of these cases is within the time that truly passed."""
     for country in (KZ, UZ):
-        purged = ground.query(country, "SELECT coalesce(sum(records), 0) FROM tally")[0][0]
-        tally.add("unaccounted", int(purged), f"{purged} records of evidence were purged at the gate of {country}")
+        purged = int(ground.query(country, "SELECT coalesce(sum(records), 0) FROM tally")[0][0])
+        address = ground.world.address(country, f"{country}-operator")
+        for topic in ground.sources(country):  # what is only counted was never kept
+            purged -= sum(not kept for kept in need_rows(topic, read_topic(address, topic)))
+        tally.add("unaccounted", purged, f"{purged} records of evidence were purged at the gate of {country}")
         told = _told(ground.folder / "log" / f"gate-{country}.log")
         tally.add("reordered", told, f"{told} deliveries were given up at the gate of {country} before their time")
-    refused = _refused(ground.world.paths.home(ground.stack.auditor(KZ)))
-    tally.add("unaccounted", refused, f"{refused} audit entries were refused by the clock")
+        refused = _refused(ground.world.paths.home(ground.stack.auditor(country)))
+        tally.add("unaccounted", refused, f"{refused} audit entries of {country} were refused by the clock")
 
 
 def _told(log: Path) -> int:

@@ -23,7 +23,7 @@ from chaos.ground import Ground, wait
 from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
 from chaos.logs import read_topic
-from chaos.offices import SETTLE_S, Offices, add_tally, judge_stores, model_case, opened_offices, rest
+from chaos.offices import SETTLE_S, Offices, judge_stores, model_case, opened_offices, rest
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from chaos.timeline import Timeline
@@ -64,7 +64,7 @@ class CopiesScenario:
             with opened_offices(ground, cast.rng, ()) as offices:
                 stuck = _play(offices, cases)
                 rest(ground, offices)
-                add_tally(tally, judge_stores(offices, cases))
+                tally.join(judge_stores(offices, cases))
                 _judge_told(ground, offices, tally)
             ground.stop_services()
             _judge_numbers(ground, tally)

@@ -153,7 +153,7 @@ def stall_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
 
 
 def odd_batches(ground: Ground, country: CountryCode, origin: CountryCode, rng: random.Random) -> None:
-    """Write batches that no client of ours writes, into an outbox, a border topic and the federation topic.
+    """Write batches that no client of ours writes, into an outbox, a border, the federation and the audit topic.
 
     Every codec, keys, headers that are no text, a record without a value, and bombs: batches that unpack to twice of
     what is unpacked. None holds an event, so each record must be stopped, and everything around it must arrive.
@@ -174,6 +174,14 @@ def odd_batches(ground: Ground, country: CountryCode, origin: CountryCode, rng: 
     for codec in CODECS.values():
         _put(ground, country, f"{country}.federation", Draft([rng.randbytes(40)], codec).encode())
     _put(ground, country, f"{country}.federation", bomb(GZIP, 2 * MOST_UNPACKED))
+    for draft in (
+        *(Draft([rng.randbytes(40)], codec, key=b"key") for codec in CODECS.values()),
+        Draft([bytes(2 * MOST_UNPACKED)], GZIP),
+        Draft([None]),
+    ):
+        ground.odd.update(value or b"" for value in draft.values)
+        _put(ground, country, f"{country}.audit", draft.encode())
+        ground.count("odd batches in an audit topic")
 
 
 def _put(ground: Ground, country: CountryCode, topic: str, batch: bytes) -> None:

@@ -1,7 +1,8 @@
 """The ground of one scenario: a fresh federation, fresh brokers, real gates under an external restarter.
 
 With `own_clocks` each service has a clock of its own that can be set wrong; `around` is a module of ours that is
-started in the place of each service and plays it. Whatever happens, `close` ends every process that was started here.
+started in the place of each service and plays it; `odd` is what a fault wrote into an audit topic and is no record.
+Whatever happens, `close` ends every process that was started here.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Ground:
     own_clocks: bool = False
     around: str = ""
     struck_at: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+    odd: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -116,9 +119,14 @@ class Ground:
         self.stack.services[name] = Service(Command(name, argv, settings, log), restart=restart)
         return self.stack.services[name]
 
-    def set_clock(self, name: str, wrong_ms: int) -> None:
-        """Set the clock of one service wrong by so much; time goes on as it does."""
-        write_whole(self._clock_file(name), f"{wrong_ms} 0\n".encode(), flush=False)
+    def set_clock(self, name: str, wrong_ms: int, pass_ms: int = 0) -> None:
+        """Set the clock of one service wrong by so much; time goes on as it does.
+
+        `pass_ms` passes for this service alone, by every clock that it has, before its wall clock is set.
+        """
+        self.passed[name] += pass_ms
+        line = f"{wrong_ms - self.passed[name]} {self.passed[name]}\n"
+        write_whole(self._clock_file(name), line.encode(), flush=False)
 
     def _clock_file(self, name: str) -> Path:
         return self.folder / f"{name}.clock"

@@ -48,6 +48,12 @@ class Tally:
         """The sum of all five: 0 is what the product must reach."""
         return self.lost + self.duplicate_effects + self.reordered + self.unaccounted + self.consent_violations
 
+    def join(self, more: Tally) -> None:
+        """Add what another judge counted."""
+        for name in ("lost", "duplicate_effects", "reordered", "unaccounted", "consent_violations"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.notes += more.notes
+
     def add(self, what: str, count: int, note: str) -> None:
         """Count `what` and keep the note while there is room."""
         if count > 0:

@@ -18,7 +18,7 @@ from chaos.ground import Ground
 from chaos.journal import Nature
 from chaos.judging import Tally
 from chaos.logs import read_topic
-from chaos.offices import add_tally, command, office_form
+from chaos.offices import command, office_form
 from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
@@ -142,7 +142,7 @@ class NosScenario:
             tally = _judge(office)
             ground.stop_services()
             events = journal_of_log(ground, (office.agency, *office.recipients), _nature)
-            add_tally(tally, examine(ground, (KZ, UZ)))
+            tally.join(examine(ground, (KZ, UZ)))
         finally:
             ground.close()
         return Result(NAME, False, events, ground.faults, tally, time.monotonic() - began, stuck)

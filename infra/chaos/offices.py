@@ -155,7 +155,7 @@ def _run(cast: Cast) -> Result:
         ground.stop_services()
         ground.collect()
         events = journal_of_log(ground, (offices.agency.me, offices.shelter.me), offices.nature)
-        add_tally(tally, examine(ground, (KZ, UZ)))
+        tally.join(examine(ground, (KZ, UZ)))
     finally:
         ground.close()
     missing = [name for name in ("kill -9 of a gateway", *POINTS) if not ground.faults[name]]
@@ -321,10 +321,3 @@ def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:
             for event in referrals.events_of(tx, each)
             if event.block.event_type is kind and not event.outgoing
         )
-
-
-def add_tally(tally: Tally, more: Tally) -> None:
-    """Add what another judge counted."""
-    for name in ("lost", "duplicate_effects", "reordered", "unaccounted", "consent_violations"):
-        setattr(tally, name, getattr(tally, name) + getattr(more, name))
-    tally.notes += more.notes

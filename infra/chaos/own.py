@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from chaos import faults
+from chaos.auditing import judge_audit, start_auditor
 from chaos.cases import Mix, Road
 from chaos.ground import Ground
 from chaos.stage import KG, KZ, UZ, Cast, Sabotage, Scenario
@@ -94,6 +95,8 @@ def _stalls(ground: Ground, _cast: Cast) -> Sequence[Fault]:
 
 
 def _odd_batches(ground: Ground, cast: Cast) -> Sequence[Fault]:
+    for country in BOTH:
+        start_auditor(ground, country)
     roads = ((KZ, UZ), (UZ, KZ))
     return [partial(faults.odd_batches, ground, here, there, cast.rng) for here, there in roads]
 
@@ -144,7 +147,13 @@ OWN: tuple[Scenario, ...] = (
     ),
     Scenario("broker killed and restarted", 8, _broker_kills, requires=("kill -9 of a broker",)),
     Scenario("a broker that stands still", 6, _stalls, requires=("SIGSTOP of a broker",)),
-    Scenario("odd batches among good events", 6, _odd_batches, requires=("odd batches", "bombs")),
+    Scenario(
+        "odd batches among good events",
+        6,
+        _odd_batches,
+        requires=("odd batches", "bombs", "odd batches in an audit topic"),
+        judge=judge_audit,
+    ),
     Scenario(
         "a border down and up again",
         6,

@@ -3,8 +3,8 @@
 On a clean computer and on another path, over a store that is damaged, over a home that is sound. In between people
 withdraw, name who must never know, and have cases erased. Afterwards somebody hasty sends everything once more, before
 and after the office was confirmed. Counted are nos that were forgotten (anything of such a case that reaches the
-country's outbox) and events that the office read and has no trace of. The negative control copies folders, as the
-first version did.
+country's outbox), events that the office read and has no trace of, and officers who were removed and decide again. The
+negative control copies folders, as the first version did.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import RefbusError
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import backups, casework, consents, demanding, restored, withdrawals
+from refbus_gateway import backups, casework, consents, demanding, officers, restored, withdrawals
 from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import open_gateway
+from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
 from refbus_gateway.store import cases, inbox, referrals
 
@@ -44,6 +44,7 @@ _CLI = "refbus_gateway.cli:main"
 _YES = frozenset(EventType) - (CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
 _SETTLE_S = 60.0
 _CUTS_S = (0.4, 0.9, 1.4, 2.2)
+_CHEAP_KIB = 64
 _MODES = ("clean", "damaged", "sound", "old")
 
 
@@ -51,13 +52,16 @@ _MODES = ("clean", "damaged", "sound", "old")
 class People:
     """What the harness itself knows of the people: by the name of a case, its file and what they refused.
 
-    `nos`: handle of a case, and the end of the country's outbox when the person said no.
+    `nos`: handle of a case, and the end of the country's outbox when the person said no. `vouched`: how often an
+    officer who was removed could decide about an emergency again.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     handles: dict[str, bytes] = field(default_factory=dict)
     nos: dict[bytes, int] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    removed_officers: set[str] = field(default_factory=set)
+    vouched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,11 @@ class _Office:
             self._take(f"{what}-{number}", send=True)
         self._take(f"denied-{number}", send=False)
         self._rest()
+        gateway = self._offices.agency
+        added = [officers.add(gateway, gateway.home, "DUTY_OFFICER", PASSPHRASE, _CHEAP_KIB) for _ in range(2)]
         self._back_up(number)
+        officers.remove(gateway, gateway.home, added[0].kid.hex())
+        self._people.removed_officers.add(added[0].kid.hex())
         self._take(f"later-{number}", send=True)
         self._rest()
         self._say_no(number)
@@ -143,6 +151,17 @@ class _Office:
         offices.agency = open_gateway(Home(self._home), PASSPHRASE, now_ms)
         if not wait(self._is_up, _SETTLE_S):
             raise RuntimeError(f"the office is not up again after {mode}")
+        self._look_at_officers(offices.agency)
+
+    def _look_at_officers(self, gateway: Gateway) -> None:
+        """Count whoever was removed and is vouched for; then do what a person does who looks at the list."""
+        removed = self._people.removed_officers
+        found = officers.listed(gateway.home, gateway.now_ms())
+        self._people.vouched += sum(each.endorsed and each.officer.kid.hex() in removed for each in found)
+        for each in found:
+            if each.officer.kid.hex() in removed:
+                officers.remove(gateway, gateway.home, each.officer.kid.hex())
+        officers.renew(gateway, gateway.home)
 
     def send_everything(self) -> None:
         """Send every case again: before the office is confirmed, after it, and after the cases that may be are."""
@@ -170,6 +189,8 @@ class _Office:
             found = [cases.find(tx, sha256(self._people.files[name])) for name in self._people.erased]
         alive = sum(case is not None and case.live for case in found)
         tally.add("consent_violations", alive, f"{alive} erased cases are alive")
+        vouched = self._people.vouched
+        tally.add("unaccounted", vouched, f"{vouched} times an officer who was removed could decide again")
 
     def _take(self, name: str, *, send: bool) -> None:
         offices, gateway = self._offices, self._offices.agency

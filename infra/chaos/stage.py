@@ -11,6 +11,7 @@ from pathlib import Path
 from chaos.cases import Mix, Road, scripts
 from chaos.evidence import examine
 from chaos.ground import Ground
+from chaos.judging import Tally
 from chaos.load import Load
 from chaos.result import Result
 from chaos.sealing import Sealer
@@ -52,6 +53,7 @@ class Scenario:
     sabotage: Callable[[random.Random], Sabotage] = lambda _rng: {}
     roads: Callable[[Ground], list[Road]] | None = None
     requires: tuple[str, ...] = ()
+    judge: Callable[[Ground, Tally], None] | None = None
 
     def run(self, cast: Cast) -> Result:
         """Play it. Whatever happens nothing is left running; what went wrong outside the product is `stuck`."""
@@ -62,9 +64,13 @@ class Scenario:
             stuck, sent = _play(self, ground, cast)
             ground.measured["seconds under way"] = round(time.monotonic() - played)
             ground.measured["services started again"] = sum(each.restarts for each in ground.stack.services.values())
+            more = Tally()
+            if self.judge is not None:
+                self.judge(ground, more)
             ground.stop_services()
             ground.collect()
             tally = examine(ground, self.countries)
+            tally.join(more)
         finally:
             ground.close()
         missing = [name for name in self.requires if not ground.faults[name]]
