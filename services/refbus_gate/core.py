@@ -22,6 +22,7 @@ from refbus.core.ids import CountryCode
 from refbus.core.verdicts import Forward, Hold, MarkWithdrawn, Missing, NoteAnswer, Point, RecordConsent, Verdict
 from refbus.core.vocabulary import PERMITS_NOTHING
 from refbus.crypto.framing import sha256
+from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, UntrustedError
 from refbus.store.audit_keys import AuditKeys
 from refbus.store.commit import commit
@@ -33,7 +34,7 @@ from refbus_gate.deciding import Batch, Decider
 from refbus_gate.egress import Egress
 from refbus_gate.ingress import Ingress
 from refbus_gate.names import GateKeys, border, outbox
-from refbus_gate.opening import HOUR_MS, EvidenceCache, Opened, Opener
+from refbus_gate.opening import HOUR_MS, Opened, Opener
 from refbus_gate.quotas import Room
 from refbus_gate.repeats import Repeats
 from refbus_gate.timetable import planned

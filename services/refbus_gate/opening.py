@@ -5,12 +5,10 @@ Nothing here decides. A record that cannot be opened carries the error that says
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field, replace
 
 from refbus.bus.port import Record
-from refbus.core.consent import Evidence
-from refbus.core.directory import Directory, DirectoryHistory, SigningKey
+from refbus.core.directory import DirectoryHistory, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.legal_basis import BASIS_EVENTS, BasisClaim
 from refbus.core.message import Header, RoutingBlock
@@ -18,7 +16,7 @@ from refbus.core.passage import Pass, Presented
 from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.signing import LABEL_PASS, Signatures, verify
 from refbus.envelope.confirmations import verify_hop
-from refbus.envelope.consent import evidence_of
+from refbus.envelope.consent import EvidenceCache
 from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
@@ -64,35 +62,6 @@ class Opened:
 def pass_message(envelope_sha256: bytes, origin: str, destination: str, hour: int) -> bytes:
     """Return what an exit stamp signs behind its label: SHA256(envelope) || LP(from) || LP(to) || u64be hour."""
     return envelope_sha256 + lp(origin.encode()) + lp(destination.encode()) + u64be(hour)
-
-
-class EvidenceCache:
-    """Consent records whose signatures were checked: the same record rides in every event of a referral.
-
-    Bounded in number and in bytes of the records as received: who sends large ones takes no memory of others.
-    """
-
-    MOST = 4096
-    MOST_BYTES = 8 << 20
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[bytes, int], Evidence] = {}
-        self._lock = threading.Lock()
-        self.size = 0
-
-    def evidence(self, data: bytes, directory: Directory) -> Evidence:
-        """Return the evidence in a SignedConsent under this version of the directory. Raises MalformedError."""
-        key = (sha256(data), directory.version)
-        found = self._known.get(key)
-        if found is None:
-            found = evidence_of(data, directory)
-            with self._lock:
-                if len(self._known) >= self.MOST or self.size + len(data) > self.MOST_BYTES:
-                    self._known.clear()
-                    self.size = 0
-                self._known[key] = found
-                self.size += len(data)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +124,7 @@ class Opener:
         evidence, problem = None, None
         if routing.block.consent_record is not None:
             try:
-                evidence = self.cache.evidence(routing.block.consent_record, self.directories.latest)
+                evidence = self.cache.evidence_of(routing.block.consent_record, self.directories.latest)
             except RefbusError as error:
                 problem = error.code
         basis, basis_problem = self._basis(routing.block)

@@ -7,7 +7,6 @@ from typing import Final
 from refbus.core.consent import ConsentState, Evidence, withdrawal_of
 from refbus.core.consent_change import change_between
 from refbus.core.vocabulary import EventType
-from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, UntrustedError
 from refbus_gateway import restored, telling
 from refbus_gateway.gateway import Gateway
@@ -52,7 +51,8 @@ def _new_version(gateway: Gateway, tx: Transaction, stored: Event, event: Verifi
     chain = (each for each in records if each.consent_id == record.consent_id)
     last = next((each for each in chain if each.version == record.version - 1), None)
     if told is not None and last is not None and told != change_between(last, record):
-        inbox.raise_alarm(tx, Code.DECLARATION_MISMATCH, f"number {stored.referral}: not {told}", gateway.now_ms())
+        detail = f"number {stored.referral}: not {told}"
+        inbox.raise_of_many(tx, Code.DECLARATION_MISMATCH, ": not ", detail, gateway.now_ms())
 
 
 def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
@@ -81,7 +81,7 @@ def _carried(gateway: Gateway, event: Verified) -> Evidence:
     """Return the record that a consent event carries. Raises UntrustedError when it tells of another one."""
     if event.block.consent_record is None:
         raise UntrustedError(Code.DECLARATION_MISMATCH, "it carries no record")
-    evidence = evidence_of(event.block.consent_record, gateway.view())
+    evidence = gateway.evidence.evidence_of(event.block.consent_record, gateway.view())
     told = (event.payload["consent_id"], event.payload["consent_version"], event.payload["record_sha256"])
     if told != (evidence.record.consent_id, evidence.record.version, evidence.record_sha256):
         raise UntrustedError(Code.DECLARATION_MISMATCH, "not the record that it carries")

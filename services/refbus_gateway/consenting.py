@@ -11,7 +11,6 @@ from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.permit import decide, request_for
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
-from refbus.envelope.consent import evidence_of
 from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, tellings
@@ -35,13 +34,13 @@ def between(tx: Transaction, case: Case, one: OrgId, other: OrgId) -> list[Kept]
     return [kept for kept in consents.of_case(tx, case) if {kept.signed.record.party, _collector(kept)} == pair]
 
 
-def weighed(kept: Kept, directory: Directory) -> Evidence:
+def weighed(gateway: Gateway, kept: Kept, directory: Directory) -> Evidence:
     """Return a record of this store as evidence.
 
     A no was checked when it came in, and does not end with the key of its signer: a key that is revoked later takes
     back what it permitted, and nothing that it stopped.
     """
-    evidence = evidence_of(kept.raw, directory)
+    evidence = gateway.evidence.evidence_of(kept.raw, directory)
     given = evidence.record.state is ConsentState.GIVEN
     return evidence if given else dataclasses.replace(evidence, signature_ok=True)
 
@@ -57,7 +56,7 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     request = request_for(block, subject if kept else None)
     records = kept or consents.of_case(tx, case)
     directory = gateway.view()
-    evidence = [weighed(each, directory) for each in records]
+    evidence = [weighed(gateway, each, directory) for each in records]
     decision = decide(request, evidence, directory, gateway.rules(), gateway.now_ms())
     reasons = set(decision.reasons)
     if _is_unsigned_no(tx, case, {block.sender, block.recipient}):

@@ -228,7 +228,7 @@ def _tell_fork(gateway: Gateway, tx: Transaction, path: str, digest: bytes) -> N
         if each.content is not None:
             gateway.home.keep_evidence(f"directory-{each.sha256.hex()[:16]}.json", each.content)
     hashes = " and ".join(each.sha256.hex()[:16] for each in (rivals[0], row))
-    inbox.raise_alarm(tx, Code.DIRECTORY_FORKED, f"{path}: SHA-256 {hashes}", gateway.now_ms())
+    inbox.raise_of_many(tx, Code.DIRECTORY_FORKED, "SHA-256", f"{path}: SHA-256 {hashes}", gateway.now_ms())
     gateway.observer.directory_fork()
 
 

@@ -7,7 +7,6 @@ from refbus.core.course import BEGINS
 from refbus.core.legal_basis import ReviewResult
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import STOPS, EventType
-from refbus.envelope.consent import evidence_of
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
 from refbus_gateway import answers, consent_effects, notices, returns
@@ -19,6 +18,8 @@ from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.verifying import Verified
 
+_MOST_OF_COURSES = 200
+
 
 def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock) -> None:
     """Refuse a consent record that is not signed by one who may, or speaks of another person or other organisations.
@@ -28,7 +29,7 @@ def check_record(gateway: Gateway, tx: Transaction, case: Case, block: RoutingBl
 
     Raises ConsentError: BAD_SIGNATURE, SUBJECT_MISMATCH, RECIPIENT_NOT_COVERED; MalformedError.
     """
-    evidence = evidence_of(block.consent_record or b"", gateway.view())
+    evidence = gateway.evidence.evidence_of(block.consent_record or b"", gateway.view())
     record = evidence.record
     party = cases.party_with(tx, case, block.sender)
     reasons = {
@@ -54,7 +55,7 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
         answers.delivered(gateway, tx, referral, stored)
     match block.event_type:
         case EventType.EMERGENCY_INVOKED:
-            inbox.raise_alarm(tx, Code.EMERGENCY_DISCLOSED, f"number {referral.id}", gateway.now_ms())
+            _tell(gateway, tx, Code.EMERGENCY_DISCLOSED, "number ", str(referral.id))
         case EventType.EMERGENCY_REVIEWED:
             _reviewed(gateway, tx, referral, event)
         case EventType.RISK_ASSESSED:
@@ -74,14 +75,19 @@ def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Veri
         raise UntrustedError(Code.DECLARATION_MISMATCH, "not the review that it carries")
     upheld = review.result is ReviewResult.UPHELD
     code = Code.EMERGENCY_UPHELD if upheld else Code.EMERGENCY_NOT_UPHELD
-    inbox.raise_alarm(tx, code, f"number {referral.id}", gateway.now_ms())
+    _tell(gateway, tx, code, "number ", str(referral.id))
 
 
 def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
     """Alarm a person here about a departure with open guards; it stays in the course, for it may have happened."""
     missing = returns.gaps(referrals.events_of(tx, referral), gateway.now_ms())
     if missing:
-        inbox.raise_alarm(tx, missing[0], f"return {referral.id} departs with {' '.join(missing)}", gateway.now_ms())
+        _tell(gateway, tx, missing[0], "return ", f"{referral.id} departs with {' '.join(missing)}")
+
+
+def _tell(gateway: Gateway, tx: Transaction, code: Code, source: str, rest: str) -> None:
+    """Tell a person of a course here; courses are what a person works on, so many more of them are told one by one."""
+    inbox.raise_of_many(tx, code, source, source + rest, gateway.now_ms(), most=_MOST_OF_COURSES)
 
 
 def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
@@ -116,7 +122,8 @@ def _not_taken_in(gateway: Gateway, tx: Transaction, ours: tuple[OutboxRow, Even
     if said["code"] == Code.TOO_MANY_WAITING and row.state is not RowState.REPLACED:
         notices.try_later(gateway, tx, row, event.block.sender)
         return
-    inbox.raise_alarm(tx, Code.NOT_TAKEN_IN, waits if said["result"] == "WAITS" else alarm, now_ms)
+    told = waits if said["result"] == "WAITS" else alarm
+    inbox.raise_of_many(tx, Code.NOT_TAKEN_IN, event.block.sender, told, now_ms, most=_MOST_OF_COURSES)
     if said["result"] == "REFUSED" and row.state is not RowState.REPLACED:
         outbox.set_state(tx, row.id, RowState.REFUSED)
         if about.block.event_type not in STOPS:

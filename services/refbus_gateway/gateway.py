@@ -9,6 +9,7 @@ from typing import IO, Final
 from refbus.clock import Clock, Standing
 from refbus.core.directory import CountryPolicy, Directory, Organisation
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, UncheckableError
 from refbus.trust.history import History
 from refbus.trust.loader import TrustStore
@@ -34,6 +35,7 @@ class Gateway:
         self.country: Final[CountryCode] = identity.country
         self.observer = Observer()
         self.pace = Pace()
+        self.evidence: Final = EvidenceCache()
         self.clock: Final = clock
         self.generation: Final = generation.of(store)
         self._held: list[IO[bytes]] = []

@@ -37,7 +37,7 @@ def _denials(gateway: Gateway, tx: Transaction, case: Case) -> Denials:
     """Return what is known here of the person's refusals."""
     known = Denials()
     for kept in consents.of_case(tx, case):
-        evidence = consenting.weighed(kept, gateway.directory())
+        evidence = consenting.weighed(gateway, kept, gateway.directory())
         if evidence.authentic:
             known = note(known, evidence.record, evidence.signer)
     return known

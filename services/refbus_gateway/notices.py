@@ -297,7 +297,7 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
     comparable = notice.inbox_count == position.sequence and position.running_hash
     if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
         detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
-        inbox.raise_alarm(tx, Code.INBOX_GAP, detail, gateway.now_ms())
+        inbox.raise_of_many(tx, Code.INBOX_GAP, "the gate counts", detail, gateway.now_ms())
         gateway.observer.gap()
 
 
@@ -316,5 +316,7 @@ def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) ->
     tx.put_int(_COUNT_FROM, notice.inbox_count)
     if not first:
         since = show(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
-        inbox.raise_alarm(tx, Code.GATE_RESTORED, f"{notice.from_gate}, a copy of {since}", gateway.now_ms())
+        # With its generation: a second restore of the same copy is told again.
+        detail = f"{notice.from_gate}, a copy of {since} ({notice.generation.hex()[:8]})"
+        inbox.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())
     return True

@@ -134,7 +134,7 @@ def _reasons(
         subject_ref=party.subject_ref,
     )
     kept = consenting.between(tx, case, block.sender, gateway.me)
-    evidence = [consenting.weighed(each, directory) for each in kept]
+    evidence = [consenting.weighed(gateway, each, directory) for each in kept]
     return frozenset(decide(asked, evidence, directory, gateway.policy(), gateway.now_ms()).reasons)
 
 

@@ -31,7 +31,7 @@ def check(gateway: Gateway) -> None:
     with gateway.store.write() as tx:
         foreign = _foreign(tx, listed, held, gateway.now_ms())
         for kid in foreign:
-            inbox.raise_alarm(tx, Code.KEY_NOT_OURS, f"key {kid.hex()}", gateway.now_ms())
+            inbox.raise_of_many(tx, Code.KEY_NOT_OURS, "key ", f"key {kid.hex()}", gateway.now_ms())
         tx.put_int(_FOREIGN, len(foreign))
         tx.put_int(_CHECKED, directory.version)
 

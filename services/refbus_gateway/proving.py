@@ -127,7 +127,8 @@ def take_in(gateway: Gateway, policy: Policy, record: Record) -> None:
         alarm = error
     with gateway.store.write() as tx:
         if alarm is not None:
-            inbox.raise_alarm(tx, alarm.code, f"proofs of the audit log: {alarm.detail}", gateway.now_ms())
+            source = "proofs of the audit log: "
+            inbox.raise_of_many(tx, alarm.code, source, f"{source}{alarm.detail}", gateway.now_ms())
         position = inbox.position(tx, gateway.proofs_topic)
         if position is not None:
             inbox.set_position(tx, gateway.proofs_topic, inbox.Position(position.topic_id, record.offset + 1))
@@ -185,7 +186,8 @@ def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note
         try:
             verify_inclusion(leaf_hash(each.entry), each.index, checkpoint.head, each.hashes)
         except (UntrustedError, MalformedError) as error:
-            inbox.raise_alarm(tx, error.code, f"{checkpoint.origin}, entry {each.index}", gateway.now_ms())
+            source = f"{checkpoint.origin}, entry "
+            inbox.raise_of_many(tx, error.code, source, f"{source}{each.index}", gateway.now_ms())
             continue
         door.prove(gateway, tx, each.entry)
         orders.take_answer(tx, each.entry, gateway.now_ms())

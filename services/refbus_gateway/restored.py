@@ -156,7 +156,8 @@ def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
     """Note that an organisation answered a withdrawal that is not known here: it counts until the person is asked."""
     if find(tx) is not None:
         tx.put_int(_no_name(tx, case, org), _newest_consent(tx, case))
-        inbox.raise_alarm(tx, Code.WITHDRAWN, f"{org} has answered a withdrawal in case {case.id}", now_ms)
+        source = f"{org} has answered a withdrawal"
+        inbox.raise_of_many(tx, Code.WITHDRAWN, source, f"{source} in case {case.id}", now_ms)
 
 
 def confirm(tx: Transaction, now_ms: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refbus.core.deadlines import DeadlineKind
-from refbus.core.ids import gate_id
+from refbus.core.ids import OrgId, gate_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind
@@ -27,11 +27,17 @@ def take_in(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
         raise UntrustedError(Code.NOT_A_PARTY, "a deadline of another country's gate")
     kind = member(DeadlineKind, notice.deadline)
     referral = referrals.find(tx, notice.referral_id)
-    what = f"course {notice.referral_id.hex()[:8]} of others" if referral is None else f"number {referral.id}"
-    turn = "your" if notice.responsible == gateway.me else f"{notice.responsible}'s"
-    detail = f"{what}: {kind}, due {show_time(notice.due_ms)}, is {turn} turn"
-    inbox.raise_alarm(tx, _CODES[notice.kind], detail, gateway.now_ms())
+    source = "of others:" if referral is None else f"number {referral.id}:"
+    what = f"course {notice.referral_id.hex()[:8]} {source}" if referral is None else source
+    detail = f"{what} {kind}, due {show_time(notice.due_ms)}, is {_turn(gateway, notice.responsible)} turn"
+    inbox.raise_of_many(tx, _CODES[notice.kind], source, detail, gateway.now_ms())
     if notice.kind is NoticeKind.EXPIRED and referral is not None:
         source = gateway.me if referral.own else referral.org
         gate = gate_id(gateway.organisation(source).country)
         referrals.keep_expiry(tx, notice.referral_id, notice.due_ms, gate)
+
+
+def _turn(gateway: Gateway, responsible: str) -> str:
+    directory = gateway.newest_directory()
+    known = directory is not None and directory.find(OrgId(responsible)) is not None
+    return "your" if responsible == gateway.me else f"{responsible}'s" if known else "an unknown organisation's"

@@ -91,9 +91,6 @@ MEMORY: dict[str, Room] = {
     "refbus_gate/lanes.py:Lanes": _LANES,
     "refbus_gate/lanes.py:_Lane": _LANES,
     "refbus_gate/meters.py:Meters": _CODE,
-    "refbus_gate/opening.py:EvidenceCache": Room(
-        "a member by consent records", "4,096 records and 8 MiB (`MOST_BYTES`)", "cleared when full"
-    ),
     "refbus_gate/pump.py:Pump": Room("a member by events", "`pump.MOST_HELD` rows", "delivery; counters by code"),
     "refbus_gate/quotas.py:Room": _PER_BATCH,
     "refbus_gate/repeats.py:Repeats": Room("whoever repeats records", "`repeats.MOST_KNOWN`", "the oldest goes"),

@@ -229,15 +229,45 @@ def take_back(tx: Transaction, body: bytes) -> Found | None:
 
 def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
     """Tell a person; an alarm that already stands with the same words is not repeated."""
-    query = select(alarms.c.id).where(alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
-    if not tx.connection.execute(query).first():
+    if not _stands(tx, code, detail):
         tx.connection.execute(insert(alarms).values(code=code, detail=detail, at_ms=now_ms))
+
+
+MOST_OF_ONE: Final = 20
+"""Alarms with one code that stand about what one source causes; what is beyond is counted in one more."""
+
+
+def raise_of_many(
+    tx: Transaction, code: Code, source: str, detail: str, now_ms: int, *, most: int = MOST_OF_ONE
+) -> None:
+    """Tell a person of something that others cause, so that nobody buries all other alarms under their own.
+
+    `source`: words that the `detail` of each such alarm has. Once `most` of them stand, one more says how many came
+    since.
+    """
+    if count_alarms(tx, code, source) < most or _stands(tx, code, detail):
+        raise_alarm(tx, code, detail, now_ms)
+        return
+    head, tail = f"{source.strip(' :,')}: and ", " more"
+    rest = (alarms.c.code == code, alarms.c.detail.startswith(head, autoescape=True), alarms.c.cleared_ms.is_(None))
+    row = tx.connection.execute(select(alarms.c.id, alarms.c.detail).where(*rest)).first()
+    number = 1 if row is None else int(row.detail.removeprefix(head).removesuffix(tail)) + 1
+    if row is None:
+        raise_alarm(tx, code, f"{head}{number}{tail}", now_ms)
+    else:
+        change = update(alarms).where(alarms.c.id == row.id)
+        tx.connection.execute(change.values(detail=f"{head}{number}{tail}", at_ms=now_ms))
 
 
 def count_alarms(tx: Transaction, code: Code, words: str) -> int:
     """Return how many alarms with this code stand whose detail has these words."""
     found = (alarms.c.code == code, alarms.c.detail.contains(words, autoescape=True), alarms.c.cleared_ms.is_(None))
     return int(tx.connection.execute(select(func.count()).select_from(alarms).where(*found)).scalar_one())
+
+
+def _stands(tx: Transaction, code: Code, detail: str) -> bool:
+    same = (alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
+    return tx.connection.execute(select(alarms.c.id).where(*same)).first() is not None
 
 
 def withdraw_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:

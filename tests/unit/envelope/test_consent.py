@@ -11,7 +11,8 @@ from refbus.core.consent import ConsentState
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_ENVELOPE
-from refbus.envelope.consent import evidence_of
+from refbus.envelope import consent as checking
+from refbus.envelope.consent import EvidenceCache, evidence_of
 from refbus.errors import MalformedError
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
 from support.consents import COLLECTOR, PARTY, consent_record, signed_bytes
@@ -91,3 +92,30 @@ def test_bytes_that_are_no_record_are_malformed(data: bytes) -> None:
     """What cannot be read is an error, not a signature that does not hold."""
     with pytest.raises(MalformedError):
         evidence_of(data, FED.directory)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Count the signatures that are verified from now on; each is verified really."""
+    seen: list[bytes] = []
+    real = checking.verify
+
+    def verify(*arguments: Any) -> None:
+        seen.append(arguments[2])
+        real(*arguments)
+
+    monkeypatch.setattr(checking, "verify", verify)
+    return seen
+
+
+def test_a_record_is_verified_once_for_each_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes under the same version are not verified again; a version that revokes the key counts at once."""
+    seen, cache = counted(monkeypatch), EvidenceCache()
+    assert [cache.evidence_of(SIGNED, FED.directory).signature_ok for _ in range(50)] == [True] * 50
+    assert len(seen) == 1
+    revoked = _key(compromised_since_ms=RECORD.event_time_ms + DAY_MS).directory
+    newer = dataclasses.replace(revoked, version=FED.directory.version + 1)
+    assert not cache.evidence_of(SIGNED, newer).signature_ok
+    assert cache.evidence_of(SIGNED, FED.directory).signature_ok
+    other = bytearray(SIGNED)
+    other[-1] ^= 1
+    assert not cache.evidence_of(bytes(other), FED.directory).signature_ok

@@ -25,7 +25,6 @@ from refbus.wire.transport import HopOutcome, NoticeOutcome
 from refbus_gate import repeats as module
 from refbus_gate.deciding import KEEP_RECORD_MS
 from refbus_gate.ingress import MOST_RELAYED
-from refbus_gate.opening import EvidenceCache
 from refbus_gate.receipts import hop_receipt
 from refbus_gate.remembered import decode_denials, encode_denials
 from refbus_gate.repeats import FREE, PAUSE_MS, Repeats
@@ -221,7 +220,7 @@ def test_large_consent_records_take_bounded_memory(world: World, monkeypatch: py
     monkeypatch.setattr(EvidenceCache, "MOST_BYTES", 3 * len(signed[0]))
     cache = EvidenceCache()
     for data in signed:
-        assert cache.evidence(data, world.fed.directory).signature_ok
+        assert cache.evidence_of(data, world.fed.directory).signature_ok
         assert cache.size <= EvidenceCache.MOST_BYTES
 
 

@@ -10,6 +10,7 @@ import pytest
 from refbus.core.consent import ConsentState
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
+from refbus.envelope import consent as checking
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway import acting, casework, sending, telling, withdrawals
@@ -42,6 +43,17 @@ def test_the_same_file_is_the_same_case(pair: Pair) -> None:
     one = case_file(about="Fictional: same")
     assert new_case(pair.kz, one) == new_case(pair.kz, one)
     assert new_case(pair.kz, case_file(about="Fictional: not the same")) != new_case(pair.kz, one)
+
+
+def test_a_second_event_verifies_no_record_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many records a case has, their signatures cost the first event of a directory version, and no later."""
+    case, _ = sent(pair.kz, case_file(about="Fictional: many records"))
+    for _ in range(3):
+        pair.world.clock.move(hours=1)
+        take_consent(pair.kz, case, consent_file())
+    refer(pair.kz, case, again=True)
+    monkeypatch.setattr(checking, "verify", lambda *_: pytest.fail("verified again"))
+    refer(pair.kz, case, again=True)
 
 
 def test_the_same_request_is_sent_once(pair: Pair) -> None:
