@@ -21,11 +21,12 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway.casefile.ages import facts_of
 from refbus_gateway.casefile.problems import CaseInvalidError, Problem
 from refbus_gateway.gateway import Gateway
-from refbus_gateway.store import cases
+from refbus_gateway.store import cases, inbox
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
 _LEAP_YEAR_MS: Final = 366 * 86_400_000
+MOST_OF_COURSES: Final = 200
 
 
 def rules_here(gateway: Gateway) -> AgeRules:
@@ -116,6 +117,30 @@ def require_true_age(block: RoutingBlock, payload: Mapping[str, Any], directory:
     clash = age_of(facts, rules, block.occurred_at_ms).contradictions
     found = set(record_problems(facts, record, rules, block.occurred_at_ms))
     _refuse(found | ({Code.AGE_CONTRADICTS} if clash else set()))
+
+
+def doubt_of(fields: Mapping[str, Any], rules: AgeRules, at_ms: int) -> Code | None:
+    """Return why nobody can rely on what was said of the age; None when it is clear, or nothing was said of it."""
+    facts = facts_of(fields)
+    age = age_of(facts, rules, at_ms)
+    if age.contradictions:
+        return Code.AGE_CONTRADICTS
+    return Code.AGE_UNKNOWN if facts and age.group is AgeGroup.UNKNOWN else None
+
+
+def tell_doubt(gateway: Gateway, tx: Transaction, number: int, code: Code | None) -> None:
+    """Tell a person that a child's rules hold until the age is known: no emergency is refused for a doubt."""
+    if code is not None:
+        source = "treat the person as a child until the age is known: number "
+        inbox.raise_of_many(tx, code, source, f"{source}{number}", gateway.now_ms(), most=MOST_OF_COURSES)
+
+
+def protective(fields: Mapping[str, Any], code: Code | None) -> Mapping[str, Any]:
+    """Return what is said of a person in an emergency: of a doubtful age, without the word that it is no child."""
+    person = fields.get("person")
+    if code is None or not isinstance(person, Mapping) or person.get("is_minor") is not False:
+        return fields
+    return {**fields, "person": {name: value for name, value in person.items() if name != "is_minor"}}
 
 
 def _case_facts(tx: Transaction, case: Case) -> AgeFacts:

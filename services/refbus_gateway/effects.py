@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refbus.core.age import rules_of
 from refbus.core.consent import ConsentState
 from refbus.core.course import BEGINS
 from refbus.core.legal_basis import ReviewResult
@@ -9,7 +10,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
-from refbus_gateway import answers, consent_effects, notices, returns
+from refbus_gateway import agecheck, answers, consent_effects, notices, returns
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, outbox, referrals
 from refbus_gateway.store.cases import Case
@@ -56,6 +57,10 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
     match block.event_type:
         case EventType.EMERGENCY_INVOKED:
             _tell(gateway, tx, Code.EMERGENCY_DISCLOSED, "number ", str(referral.id))
+            sender = gateway.organisation(block.sender).country
+            rules = rules_of(gateway.directory().policies.get(sender))
+            doubt = agecheck.doubt_of(event.payload, rules, block.occurred_at_ms)
+            agecheck.tell_doubt(gateway, tx, referral.id, doubt)
         case EventType.EMERGENCY_REVIEWED:
             _reviewed(gateway, tx, referral, event)
         case EventType.RISK_ASSESSED:

@@ -30,7 +30,7 @@ from refbus.envelope.legal_basis import sign_basis, sign_review
 from refbus.errors import Code, RuleError
 from refbus.wire.legal_basis import SignedRoll, decode_signed, encode_signed
 from refbus.wire.payload import categories_of
-from refbus_gateway import casework, course, sending
+from refbus_gateway import agecheck, casework, course, sending
 from refbus_gateway.casefile.problems import Problems
 from refbus_gateway.casefile.values import check_text
 from refbus_gateway.gateway import Gateway
@@ -68,7 +68,8 @@ def invoke(
 ) -> Referral:
     """Disclose the least of an own case to one organisation, on the word of two officers.
 
-    Raises CaseInvalidError for a text that says nothing, ConsentError with every rule that it breaks, RuleError,
+    Help is not refused for a doubt about the age: then nothing says that the person is no child, and a person here is
+    told. Raises CaseInvalidError for a text that says nothing, ConsentError with every rule that it breaks, RuleError,
     UncheckableError ORGANISATION_UNKNOWN.
     """
     problems = Problems()
@@ -79,7 +80,9 @@ def invoke(
     gateway.organisation(org)
     now_ms, policy = gateway.now_ms(), gateway.policy()
     party = cases.counterpart(tx, case, org)
-    fields = _least(casework.file_of(gateway, tx, case).fields, decision)
+    known = casework.file_of(gateway, tx, case).fields
+    doubt = agecheck.doubt_of(known, agecheck.rules_here(gateway), now_ms)
+    fields = _least(agecheck.protective(known, doubt), decision)
     referral_id = ReferralId(secrets.token_bytes(16))
     record = LegalBasisRecord(
         schema_version=SCHEMA_VERSION,
@@ -99,6 +102,7 @@ def invoke(
     )
     roll, officers = word
     referral = referrals.create(tx, party, referral_id, own=True, now_ms=now_ms)
+    agecheck.tell_doubt(gateway, tx, referral.id, doubt)
     purpose = Purpose.MEDICAL if decision.ground is Ground.MEDICAL_EMERGENCY else Purpose.REFERRAL_SERVICES
     terms = Terms(purpose, Priority.EMERGENCY, record.review_by_ms)
     each_once = tuple({officer.kid: officer for officer in officers}.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, ConsentError, SetupError
 from refbus.wire.legal_basis import SignedRoll
-from refbus_gateway import acting, disclosing, disclosure_page, emergencies, officers, withdrawals
+from refbus_gateway import acting, agecheck, course, disclosing, disclosure_page, emergencies, officers, withdrawals
 from refbus_gateway.disclosing import Became, Report
 from refbus_gateway.disclosure_page import Wording
 from refbus_gateway.emergencies import Decision
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.gateway import Gateway
+from refbus_gateway.store import cases, inbox, referrals
 from support.commands import Commands, file
 from support.gateways import (
     alarm_codes,
@@ -38,6 +40,7 @@ from support.gateways import (
 from support.nodes import Road, allow_emergencies, road
 
 CHEAP = 1024
+CHILD = {"prs_FirstName": "Тўқима шахс", "prs_Birthdate": "2015-04-12", "is_minor": False}
 FALLEN = Decision(
     recipient=OrgId("uz-she1ter1"),
     ground=Ground.MEDICAL_EMERGENCY,
@@ -285,3 +288,36 @@ def report_of(made: Road, case: int) -> Report:
     """Return the person's report of a case."""
     with made.kz.store.read() as tx:
         return disclosing.report(tx, cases.get(tx, case))
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["an honest sender", "a sender that says it all the same"])
+def test_a_doubt_about_the_age_refuses_no_help(office: Road, monkeypatch: pytest.MonkeyPatch, honest: bool) -> None:
+    """A case says of a child that it is an adult: it is disclosed, not as an adult, and both sides are told."""
+    case = new_case(office.kz, case_file(about=f"Fictional: eleven years old, {honest}"))
+    with office.kz.store.write() as tx:  # as an older version took it in
+        found = cases.get(tx, case)
+        content = case_file(about=f"Fictional: eleven years old, {honest}", person=CHILD)
+        cases.replace_body(tx, found, {**cases.body_of(tx, found), "file": base64.b64encode(content).decode()})
+    if not honest:
+        monkeypatch.setattr(agecheck, "protective", lambda fields, _: fields)
+    number = invoke(office, case)
+    office.settle()
+    there = incoming(office.uz, id_of(office.kz, number))
+    with office.uz.store.read() as tx:
+        (event,) = [each for each in referrals.events_of(tx, referrals.get(tx, there)) if not each.outgoing]
+        person = course.payload_of(event)["person"]
+    assert person["prs_Birthdate"] == "2015-04-12"
+    assert (person.get("is_minor") is None) is honest
+    assert doubts(office.kz) >= 1
+    assert (f"number {there}" in " ".join(words(office.uz))) is not honest
+
+
+def words(gateway: Gateway) -> list[str]:
+    """Return the words of the alarms about ages."""
+    with gateway.store.read() as tx:
+        return [each.detail for each in inbox.standing_alarms(tx) if each.code == Code.AGE_CONTRADICTS]
+
+
+def doubts(gateway: Gateway) -> int:
+    """Return how many alarms about ages stand."""
+    return len(words(gateway))

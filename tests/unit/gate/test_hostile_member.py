@@ -16,6 +16,7 @@ from refbus.core.passage import Outcome
 from refbus.core.verdicts import MarkWithdrawn, NoteAnswer, Point
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
+from refbus.envelope.consent import EvidenceCache
 from refbus.store.holds import drop
 from refbus.store.reads import read_facts
 from refbus.store.rows import Dropped
