@@ -30,8 +30,6 @@ BATCH: Final = 50
 SLICE: Final = 20
 """Records that waited, tried again between two looks into the inbox."""
 _WAIT_S: Final = 5.0
-_MOST_ALARMS: Final = 20
-"""Places where the numbers of an inbox do not follow that are told one by one."""
 UNKNOWN_HASH: Final = b""
 """Running hash after a hole: the next heartbeat gives a new start."""
 
@@ -181,7 +179,7 @@ class Draining:
             if record.offset < position.seen_from or inbox.has_seen(tx, parsed):
                 return after, 0
             detail = f"record {parsed.sequence} after record {position.sequence}"
-            self._tell_of_count(tx, Code.INBOX_COUNT_BACK, detail)
+            inbox.raise_of_many(tx, Code.INBOX_COUNT_BACK, "record", detail, gateway.now_ms())
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         missing = range(position.sequence + 1, parsed.sequence)
         if missing:
@@ -191,16 +189,11 @@ class Draining:
         begins_anew = notices.begins_anew(tx, position.sequence)
         if missing and not begins_anew:
             detail = f"records {missing[0]} to {missing[-1]}"
-            self._tell_of_count(tx, Code.INBOX_GAP, detail)
+            inbox.raise_of_many(tx, Code.INBOX_GAP, "record", detail, gateway.now_ms())
             gateway.observer.gap()
         if begins_anew or position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
         return _following(after, position, parsed), int(new)
-
-    def _tell_of_count(self, tx: Transaction, code: Code, detail: str) -> None:
-        """Tell a person that numbers do not follow; whoever writes many such records makes one alarm in the end."""
-        full = inbox.count_alarms(tx, code, "record") >= _MOST_ALARMS
-        inbox.raise_alarm(tx, code, "more records" if full else detail, self._gateway.now_ms())
 
 
 def place(gateway: Gateway, reader: Reader, topic: str) -> int:
