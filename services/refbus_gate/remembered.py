@@ -77,7 +77,7 @@ def encode_referral(known: KnownReferral) -> bytes:
         ]
         for fact in known.facts
     ]
-    return _dump([known.case_handle.hex(), _hex(known.subject_ref), facts, known.minor])
+    return _dump([known.case_handle.hex(), _hex(known.subject_ref), facts, known.minor, known.of_age_ms])
 
 
 def decode_referral(data: bytes) -> KnownReferral:
@@ -88,7 +88,7 @@ def decode_referral(data: bytes) -> KnownReferral:
         CaseHandle(bytes.fromhex(case_handle)),
         None if subject is None else SubjectRef(subject),
         tuple(_fact(fact) for fact in facts),
-        later[0] if later else None,  # absent in what the first release wrote
+        *later,  # absent in what the first releases wrote
     )
 
 

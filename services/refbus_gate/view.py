@@ -285,7 +285,7 @@ class View:
             known = KnownReferral(effect.case_handle, effect.subject_ref, ())
         facts = remember(known.facts, effect.fact)
         if known.minor is None:
-            known = replace(known, minor=effect.minor)
+            known = replace(known, minor=effect.minor, of_age_ms=effect.of_age_ms)
         if facts != known.facts:
             self._touched.setdefault(effect.referral_id, set())
             self._put(REFERRAL, effect.referral_id, encode_referral(replace(known, facts=facts)))

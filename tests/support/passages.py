@@ -189,8 +189,9 @@ class MemoryNode:
                 known = self.consent(withdrawal.consent_id)
                 both = (*known.withdrawals, withdrawal)
                 self.consents[withdrawal.consent_id] = dataclasses.replace(known, withdrawals=both)
-            case AddReferralFact(referral_id, case_handle, subject_ref, fact, minor):
-                known_referral = self.referrals.get(referral_id) or KnownReferral(case_handle, subject_ref, (), minor)
+            case AddReferralFact(referral_id, case_handle, subject_ref, fact, minor, of_age_ms):
+                first = KnownReferral(case_handle, subject_ref, (), minor, of_age_ms)
+                known_referral = self.referrals.get(referral_id) or first
                 facts = remember(known_referral.facts, fact)
                 self.referrals[referral_id] = dataclasses.replace(known_referral, facts=facts)
             case AddDisclosure(referral_id=referral_id, sender=sender, recipient=recipient):

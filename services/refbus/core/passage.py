@@ -76,12 +76,14 @@ class KnownReferral:
     """A referral as this node knows it: its case, the pseudonym of the person in it, and its events.
 
     `minor`: whether the person was a child when asked, by the first consent record that came along; None without one.
+    `of_age_ms`: when that child comes of age, UTC.
     """
 
     case_handle: CaseHandle
     subject_ref: SubjectRef | None
     facts: tuple[EventFact, ...]
     minor: bool | None = None
+    of_age_ms: int | None = None
 
 
 class NodeView(Protocol):

@@ -199,8 +199,9 @@ def _fact(case: Matter) -> AddReferralFact:
     )
     named = evidence or basis
     subject_ref = named.record.subject_ref if named else None
-    minor = None if evidence is None else minor_until(evidence.record) is not None
-    return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact, minor)
+    of_age_ms = None if evidence is None else minor_until(evidence.record)
+    minor = None if evidence is None else of_age_ms is not None
+    return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact, minor, of_age_ms)
 
 
 def _about(point: Point, presented: Presented) -> About:

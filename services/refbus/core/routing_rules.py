@@ -303,11 +303,14 @@ def expected(case: Matter) -> Iterator[Code]:
 
 
 def departure(case: Matter) -> Iterator[Code]:
-    """Let a departure be authorised only when every guard is met that a gate can see. At ingress it is too late."""
+    """Let a departure be authorised only when every guard is met that a gate can see. At ingress it is too late.
+
+    A return that began as that of a child stays one until the child is of age, whatever a later consent leaves out.
+    """
     if case.presented.block.event_type is EventType.DEPARTURE_AUTHORISED and case.point is Point.EGRESS:
         evidence = case.presented.consent
-        of_age_ms = minor_until(evidence.record) if evidence else None
-        minor = of_age_ms is not None and of_age_ms > case.now_ms
+        ends = (minor_until(evidence.record) if evidence else None, case.known.of_age_ms if case.known else None)
+        minor = any(of_age_ms is not None and of_age_ms > case.now_ms for of_age_ms in ends)
         yield from gaps_from_facts(case.known.facts if case.known else (), minor=minor)
 
 

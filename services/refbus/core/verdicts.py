@@ -62,6 +62,7 @@ class AddReferralFact:
     subject_ref: SubjectRef | None
     fact: EventFact
     minor: bool | None = None
+    of_age_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
+from refbus.core.consent import Assent, Grantor, GrantorKind
+from refbus.core.ids import ConsentId
 from refbus.core.passage import Presented
 from refbus.core.verdicts import Forward
 from refbus.core.vocabulary import PURPOSE_OF, EventType, Purpose
@@ -22,18 +25,28 @@ PURPOSES = (
 )
 
 
-def step(kind: EventType, *, reply: bool = False, **changes: object) -> Presented:
-    """Return an event of a return under its own purpose, with a consent that covers it."""
+def step(kind: EventType, *, reply: bool = False, child: bool = False, **changes: object) -> Presented:
+    """Return an event of a return under its own purpose, with a consent that covers it, of a guardian for a `child`."""
     routing = block(kind, reply=reply, **{"purpose": PURPOSE_OF.get(kind, Purpose.REPATRIATION), **changes})
-    return presented(routing, record=consent_record(provisions=(provision(purposes=PURPOSES),)))
+    spoke = for_a_child() if child else {}
+    return presented(routing, record=consent_record(provisions=(provision(purposes=PURPOSES),), **spoke))
 
 
-def prepared(*without: EventType) -> MemoryNode:
-    """Return the gate of the host country after a preparation that lacks `without`."""
+def for_a_child() -> dict[str, Any]:
+    """Return what is different in the consent record of a child's parent."""
+    before = consent_record()
+    grantor = Grantor(GrantorKind.PARENT, bytes(32), before.valid_until_ms, conflict_checked=True)
+    spoke = {"majority_at_ms": before.valid_until_ms, "grantor": grantor, "assent": Assent.GIVEN}
+    return {**spoke, "consent_id": ConsentId(b"child".ljust(16))}
+
+
+def prepared(*without: EventType, child: bool = False) -> MemoryNode:
+    """Return the gate of the host country after a preparation that lacks `without`; `child`: as the wish said."""
     kz = MemoryNode("kz")
     for kind in (E.RETURN_WISH_RECORDED, E.RISK_ASSESSED, E.DOCUMENT_ISSUED, E.PLAN_AGREED):
         if kind not in without:
-            assert isinstance(out(step(kind), node=kz), Forward), kind
+            event = step(kind, child=child and kind is E.RETURN_WISH_RECORDED)
+            assert isinstance(out(event, node=kz), Forward), kind
     assessed = step(E.RISK_ASSESSED, reply=True, event_id=bytes(15) + b"r")
     for event in (assessed, step(E.RECEPTION_CONFIRMED, reply=True)):
         if event.block.event_type not in without:
@@ -108,4 +121,10 @@ def test_a_minor_needs_more_than_an_adult() -> None:
     record = dataclasses.replace(event.consent.record, majority_at_ms=event.consent.record.event_time_ms + 10**12)
     child = presented(event.block, record=record)
     codes = set(out(child, node=prepared()).codes)
+    assert {Code.GUARD_BEST_INTERESTS, Code.GUARD_FAMILY_ASSESSMENT} <= codes
+
+
+def test_a_child_does_not_become_an_adult_on_the_way() -> None:
+    """A later consent that leaves the majority out does not take the guards for minors away."""
+    codes = set(out(step(E.DEPARTURE_AUTHORISED), node=prepared(child=True)).codes)
     assert {Code.GUARD_BEST_INTERESTS, Code.GUARD_FAMILY_ASSESSMENT} <= codes
