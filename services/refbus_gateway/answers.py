@@ -14,7 +14,8 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway import sending
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import Draft, Terms
-from refbus_gateway.store import consents, inbox, referrals
+from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.verifying import UndecryptableError
@@ -99,8 +100,11 @@ def repeated(gateway: Gateway, tx: Transaction, row_id: int, block: RoutingBlock
             best_effort(gateway, tx, lambda: _acknowledge(gateway, tx, block, answer))
 
 
-def after_erasure(gateway: Gateway, tx: Transaction, event: Authenticated) -> bool:
+def after_erasure(gateway: Gateway, tx: Transaction, event: Authenticated, case: Case) -> bool:
     """Answer an envelope about a case that was erased here: a withdrawal is acknowledged as ERASED, all else refused.
+
+    Nothing is answered while the content is still here, because it could not be taken out yet: the withdrawal comes
+    again every day, and what is told is true.
 
     Raises UncheckableError KEY_DESTROYED for all else.
     """
@@ -109,6 +113,8 @@ def after_erasure(gateway: Gateway, tx: Transaction, event: Authenticated) -> bo
         raise UncheckableError(Code.KEY_DESTROYED, "about a case that was erased here")
     row_id = referrals.event_row_id(tx, block.sender, block.event_id)
     known = None if row_id is None else consents.answer_to(tx, row_id)
+    if known is None and cases.has_content(tx, case):
+        return False
     best_effort(gateway, tx, lambda: _acknowledge(gateway, tx, block, known or ("ERASED", None)))
     return False
 

@@ -75,7 +75,7 @@ def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
     where = _where_a_no_counts(gateway, tx, block)
     known_case = where or cases.case_of_handle(tx, block.sender, block.case_handle)
     if known_case is not None and not _is_open_to(known_case, block.event_type):
-        return answers.after_erasure(gateway, tx, opened)
+        return answers.after_erasure(gateway, tx, opened, known_case)
     event = verified(gateway, opened)
     row_id = referrals.event_row_id(tx, block.sender, block.event_id)
     if row_id is not None:

@@ -26,7 +26,18 @@ from refbus.trust import changes
 from refbus.wire.consent import decode_signed, encode_record
 from refbus.wire.payload import decode_payload, encode_payload
 from refbus.wire.transport import InboxKind, InboxRecord, NoticeKind, NoticeOutcome
-from refbus_gateway import acting, answers, demanding, incoming, intake, notices, sending, verifying, withdrawals
+from refbus_gateway import (
+    acting,
+    answers,
+    demanding,
+    erasing,
+    incoming,
+    intake,
+    notices,
+    sending,
+    verifying,
+    withdrawals,
+)
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.sending import HOUR_MS
 from refbus_gateway.store import cases, inbox, outbox, referrals, statements
@@ -628,6 +639,24 @@ def test_a_withdrawal_for_an_erased_case_is_answered_wherever_it_comes(own: Pair
     assert taken(own, raw) == ""
     with own.uz.store.read() as tx:
         assert [each.id for each in cases.every(tx)] == [found.case_id]
+
+
+def test_erased_is_not_said_of_what_is_still_here(own: Pair) -> None:
+    """An erasure that was ordered and could not be done yet answers no withdrawal; once it is done the next one is."""
+    case, number = sent(own.kz)
+    own.exchange()
+    with own.uz.store.write() as tx:
+        found = referrals.find(tx, ReferralId(id_of(own.kz, number)))
+        assert found is not None
+        cases.order_erasure(tx, cases.get(tx, found.case_id), own.uz.now_ms())
+        block = the_withdrawal(own, case, number)
+        incoming.take_in(own.uz, tx, InboxRecord(InboxKind.EVENT, 9, forged(own, *block)), inbox.Position("", 0))
+    before = len(own.world.bus.records("uz.outbox"))
+    with own.uz.store.read() as tx:
+        assert outbox.waiting(tx) == 0
+    erasing.settle(own.uz)
+    assert taken(own, forged(own, *block)) == ""
+    assert len(own.world.bus.records("uz.outbox")) == before + 1
 
 
 def the_withdrawal(pair: Pair, case: int, number: int, subject: str | None = None) -> tuple[RoutingBlock, bytes]:
