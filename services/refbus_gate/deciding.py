@@ -275,9 +275,15 @@ class Decider:
         for effect in verdict.effects:
             if _says_no(effect):
                 self.view.apply(effect)
+        self._note_unverified(opened, verdict)
         outcome = Quarantine.outcome if isinstance(verdict, Hold) else verdict.outcome
         record = opened.record
         self.work.changes.dropped.append(Dropped(record.topic, record.offset, outcome, len(record.value)))
+
+    def _note_unverified(self, opened: Opened, verdict: Verdict) -> None:
+        """Count why a record is stopped of which nobody but the operator can be told: one alarm, however many."""
+        if opened.signed_block is None:
+            self.work.changes.unverified.update(verdict.codes)
 
     def _stop(self, opened: Opened, verdict: Refuse | Quarantine, decision_id: bytes) -> None:
         """Keep what was stopped, here for a replay and in the operator's topic, as far as its sender has room.
@@ -285,6 +291,7 @@ class Decider:
         The topic shows `MOST_SHOWN` bytes of it.
         """
         record = opened.record
+        self._note_unverified(opened, verdict)
         if isinstance(verdict, Refuse):
             self.work.changes.refusals.extend(verdict.codes)
         if not self.room.keeps(opened):

@@ -67,7 +67,9 @@ class Meters:
         self._loud(direction, changes)
 
     def _loud(self, direction: Direction, changes: Changes) -> None:
-        """Count what nobody may overlook."""
+        """Count what nobody may overlook, and what nobody else hears of."""
+        for code, number in changes.unverified.items():
+            self._metrics.count(metric.GATE_UNVERIFIED, number, direction=direction, code=Code(code))
         if changes.urgent_held:
             self._metrics.count(metric.GATE_EMERGENCIES_HELD, changes.urgent_held, direction=direction)
         for code in changes.loud:

@@ -45,7 +45,8 @@ HEARINGS: Final[Mapping[Place, Hearing]] = {
         "gate of the sender's country, before the signature is verified",
         "nothing arrives that anybody could be told of: the event stays at the hop MY_GATE and is sent again",
         "nobody",
-        "the record is in `<cc>.refused` or `<cc>.quarantine` with its code; counted",
+        "an alarm (RefbusUnverifiedStopped), counted by code; the record is in `<cc>.refused` or `<cc>.quarantine` "
+        "with its code, as long as there is room",
     ),
     Place.ORIGIN: Hearing(
         "gate of the sender's country",
@@ -58,7 +59,8 @@ HEARINGS: Final[Mapping[Place, Hearing]] = {
         "its own gate passes on that the other has put the event aside, with that gate's signature: hop HELD, "
         "SET_ASIDE_THERE and an alarm",
         "nobody",
-        "of the recipient's country: the record is in `<cc>.refused` or `<cc>.quarantine` with its code; counted",
+        "of the recipient's country: an alarm (RefbusUnverifiedStopped), counted by code; the record is in "
+        "`<cc>.refused` or `<cc>.quarantine` with its code, as long as there is room",
     ),
     Place.DESTINATION: Hearing(
         "gate of the recipient's country",

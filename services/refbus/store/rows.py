@@ -164,6 +164,7 @@ class Changes:
     pings: list[PingRow] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)  # deadlines told: kind, level; not written, counted
     settings: dict[str, bytes] = field(default_factory=dict)
+    unverified: Counter[str] = field(default_factory=Counter)  # reasons of what nobody verified; counted
     unkept: int = 0  # stopped records whose bytes were not kept for want of room; not written, counted
     refusals: list[str] = field(default_factory=list)  # every reason of every refusal; not written, counted
     urgent_held: int = 0  # urgent events that were held; counted

@@ -158,6 +158,15 @@ ALERTS: tuple[Alert, ...] = (
         increase="1h",
     ),
     Alert(
+        "RefbusUnverifiedStopped",
+        metrics.GATE_UNVERIFIED,
+        "> 0",
+        0,
+        Severity.TICKET,
+        "Records were stopped whose sender nobody could verify, so nobody else can hear of it. See which, and where.",
+        increase="1h",
+    ),
+    Alert(
         "RefbusEventIdReused",
         metrics.GATE_REFUSALS,
         "> 0",

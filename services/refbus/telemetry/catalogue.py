@@ -165,6 +165,13 @@ GATE_DROPPED = Metric(
     "Records of nobody that is verified, or of a sender that had too much refused: counted by range of offsets.",
     {"direction": Direction},
 )
+GATE_UNVERIFIED = Metric(
+    "refbus_gate_unverified_total",
+    Kind.COUNTER,
+    _GATE,
+    "Records stopped before anybody's signature was verified, kept or not, by each reason: nobody else hears of it.",
+    {"direction": Direction, "code": Code},
+)
 GATE_UNKEPT = Metric(
     "refbus_gate_unkept_total",
     Kind.COUNTER,

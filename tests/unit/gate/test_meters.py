@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from refbus import telemetry
+from refbus.errors import Code
 from refbus.store.tables import position
+from refbus_gate import quotas
 from refbus_gate.consuming import consumer_of
 from refbus_gate.core import GateCore
 from refbus_gate.meters import Meters
+from refbus_gate.quotas import Quota
 from support.directories import HOUR_MS
 from support.gates import Node, World
 
@@ -43,6 +48,23 @@ def test_decisions_and_reasons_are_counted(world: World) -> None:
     assert metered.value("refusals_total", direction="EGRESS", code="NO_CONSENT") == 1
     assert metered.value("quarantined_records") == 1
     assert metered.value("delivered_total", destination="BORDER") == 1
+
+
+def test_what_nobody_verified_is_counted_by_reason_however_much_there_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator alone can hear of it: kept or dropped, of the outbox and of another gate's topic."""
+    monkeypatch.setattr(quotas, "KEPT", Quota(2, 1 << 30))
+    metered = Metered(world)
+    for number in range(5):
+        world.outbox("kz", b"rubbish %d" % number)
+        metered.node.bus.put("kz.border.uz", b"rubbish of a gate %d" % number)
+    world.outbox("kz", world.event("signed", consent_record=None))
+    world.settle()
+    for direction in ("EGRESS", "INGRESS"):
+        counted = [metered.value("unverified_total", direction=direction, code=code) or 0 for code in Code]
+        assert sum(counted) == 5
+    assert not metered.value("unverified_total", direction="EGRESS", code="NO_CONSENT")
 
 
 def test_the_balance_is_a_metric(world: World) -> None:
