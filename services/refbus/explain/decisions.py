@@ -31,8 +31,8 @@ CONSENT = {
     ),
     Code.NOT_YET_VALID: Explanation(
         "the consent starts later, or was taken down by a clock that was ahead",
-        "Wait until its first day, or check the clock of this computer. What waits is sent by itself when it begins. "
-        "If it must go now, ask the person again and record a new consent.",
+        "Check the clock of this computer. What waits is sent when the consent begins; if it must go now, ask the "
+        "person again and record a new one.",
     ),
     Code.EXPIRED: Explanation(
         "the consent has run out",

@@ -82,8 +82,8 @@ GATEWAY = {
     ),
     Code.BACKUP_UNPROVEN: Explanation(
         "the backup, or its list of erased cases, is of an older version: nothing in it proves who wrote it",
-        "Whoever had the medium could have changed it. If it never left your hands, give --unproven, and look at every "
-        "command and address in it. If the alarm names cases as erased: `refbus erase` those that you know were.",
+        "If it never left your hands, give --unproven, and look at its commands and addresses. Cases named as erased: "
+        "`refbus erase` those that you know were.",
     ),
     Code.BACKUP_OLDER: Explanation(
         "what is here can be opened and is newer than the copy, so the copy would only lose what came since",
