@@ -126,7 +126,7 @@ class Homecomings:
         """Try a departure with nothing prepared: one refusal names everything."""
         each = self._all[GOES_HOME]
         each.do(each.agency, "plan", "--file", self._file(each, "plan", plan(self._world.now_ms())))
-        answer = each.agency.ask("return", "authorise", each.here, *_departure(self._world.now_ms()))
+        answer = each.agency.ask("return", "authorise", each.here, *self._departure(each))
         if not answer.status:
             raise AssertionError("a departure that nobody prepared was authorised")
         missing = each.agency.do("return", "show", each.here)["guards"]
@@ -156,18 +156,13 @@ class Homecomings:
         self._tell(f"  The girl may not leave yet: {', '.join(missing)}")
         relatives = {"relatives": [{"relation": "Fictional grandmother", "place": "Fictional village"}]}
         each.do(each.agency, "trace-family", "--file", self._file(each, "family", relatives))
-        each.do(each.home, "family", "--result", "SUITABLE_WITH_SUPPORT")
-        words = (
-            "--conclusion",
-            "RETURN_TO_FAMILY",
-            "--guardian-agrees",
-            "true",
-            "--child-view",
-            "Fictional: I want to",
-        )
-        each.do(each.agency, "best-interests", *words, "--determined-by-role", "CHILD_PROTECTION_OFFICER")
+        assessed = self._file(each, "assessed", {"result": "SUITABLE_WITH_SUPPORT"})
+        each.do(each.home, "family", "--file", assessed)
+        best = {"conclusion": "RETURN_TO_FAMILY", "guardian_agrees": True, "child_view": "Fictional: I want to"}
+        words = ("--determined-by-role", "CHILD_PROTECTION_OFFICER", "--file", self._file(each, "best", best))
+        each.do(each.agency, "best-interests", *words)
         each.until(each.agency, lambda value: value["guards"] == [])
-        each.do(each.agency, "authorise", *_departure(self._world.now_ms()))
+        each.do(each.agency, "authorise", *self._departure(each))
         each.until(each.home, lambda value: value["state"] == "DEPARTURE_AUTHORISED")
         self._tell("  Family assessed, best interests determined, the guardian travels along: she may leave.")
 
@@ -176,10 +171,11 @@ class Homecomings:
         now_ms = self._world.now_ms()
         each.do(each.agency, "assess", "--file", self._file(each, "risks", risks(now_ms)))
         each.do(each.agency, "plan", "--file", self._file(each, "plan", plan(now_ms) | {"escort": escort}))
-        words = ("--place-kind", "SHELTER", "--meets-on-arrival", "true", "--available-from", _moment(now_ms))
-        each.do(each.home, "reception", "--responsible-worker-role", "SHELTER_MANAGER", *words)
-        until = _moment(now_ms + 300 * DAY_MS)
-        each.do(each.home, "document", "--kind", "RETURN_CERTIFICATE", "--valid-until", until)
+        place = self._file(each, "place", {"place_kind": "SHELTER", "meets_on_arrival": True})
+        words = ("--responsible-worker-role", "SHELTER_MANAGER", "--available-from", _moment(now_ms))
+        each.do(each.home, "reception", *words, "--file", place)
+        document = {"kind": "RETURN_CERTIFICATE", "valid_until_ms": now_ms + 300 * DAY_MS}
+        each.do(each.home, "document", "--file", self._file(each, "document", document))
         each.until(each.home, lambda value: _said(value, "JointRiskAssessmentRecorded"))
         each.do(each.home, "co-sign")
 
@@ -188,9 +184,9 @@ class Homecomings:
         for each in both:
             each.until(each.agency, lambda value: value["guards"] == [])
             now_ms = self._world.now_ms()
-            each.do(each.agency, "authorise", *_departure(now_ms))
-            expected = _moment(now_ms + DAY_MS)
-            each.do(each.agency, "depart", "--at", _moment(now_ms), "--expected", expected)
+            each.do(each.agency, "authorise", *self._departure(each))
+            left = self._file(each, "left", {"at_ms": now_ms})
+            each.do(each.agency, "depart", "--expected", _moment(now_ms + DAY_MS), "--file", left)
         for each in both:
             each.until(each.home, lambda value: value["state"] == "IN_TRANSIT")
         self._tell("  Two people leave, expected tomorrow.")
@@ -222,9 +218,10 @@ class Homecomings:
             made = agency.do("officers", "add", "--role", "DUTY_OFFICER", "--key-passphrase-file", path)
             names.append(made["officer"])
         case = agency.file(f"{missing.case.name}.json", missing.case.content)
+        needed = self._file(missing, "needed", {"needed_now": "Fictional: allergies?"})
         words = (
             *("emergency", "invoke", case, "--to", shelter.org, "--ground", "MEDICAL_EMERGENCY"),
-            *("--incapacity", "UNCONSCIOUS", "--category", "IDENTITY", "--needed-now", "Fictional: allergies?"),
+            *("--incapacity", "UNCONSCIOUS", "--category", "IDENTITY", "--file", needed),
             *("--first", names[0], "--first-passphrase-file", secrets[0]),
         )
         alone = agency.ask(*words, "--second", names[0], "--second-passphrase-file", secrets[0])
@@ -239,8 +236,9 @@ class Homecomings:
 
     def _months(self) -> None:
         each = self._all[GOES_HOME]
-        words = ("--stage", "CRISIS", "--services", "SocialCare", "--monitoring-agreed", "true")
-        each.do(each.home, "reintegration", *words, "--responsible-worker-role", "SOCIAL_WORKER")
+        help_at_home = {"stage": "CRISIS", "services": ["SocialCare"], "monitoring_agreed": True}
+        words = ("--responsible-worker-role", "SOCIAL_WORKER", "--file", self._file(each, "help", help_at_home))
+        each.do(each.home, "reintegration", *words)
         for contacts, (month, days) in enumerate(((1, 29), (3, 60)), start=1):
             self._world.pass_time(days)
 
@@ -251,9 +249,14 @@ class Homecomings:
                 return _contacts(value) == contacts
 
             each.home.until(("alarms",), reminded, 90.0)
-            each.do(each.home, "monitor", "--month", str(month), "--result", "SAFE")
+            contact = self._file(each, f"month-{month}", {"month": month, "result": "SAFE"})
+            each.do(each.home, "monitor", "--file", contact)
             each.until(each.agency, heard)
             self._tell(f"  Month {month}: the home country is reminded, asks him, and the host country hears: safe.")
+
+    def _departure(self, each: Return) -> tuple[str, ...]:
+        officers = ("--first-officer-role", "CASE_MANAGER", "--second-officer-role", "NATIONAL_FOCAL_POINT")
+        return (*officers, "--file", self._file(each, "departure", {"departs_ms": self._world.now_ms()}))
 
     def _file(self, each: Return, name: str, content: dict[str, Any]) -> str:
         return each.agency.file(f"{each.case.name}-{name}.json", content)
@@ -301,11 +304,6 @@ def plan(now_ms: int) -> dict[str, Any]:
         "agreed_by": "PERSON",
         "responsible_worker_role": "CASE_MANAGER",
     }
-
-
-def _departure(now_ms: int) -> tuple[str, ...]:
-    officers = ("--first-officer-role", "CASE_MANAGER", "--second-officer-role", "NATIONAL_FOCAL_POINT")
-    return ("--departs", _moment(now_ms), *officers)
 
 
 def _moment(time_ms: int) -> str:

@@ -6,6 +6,7 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ import click
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.explain import as_mapping, exit_code, render
 from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
-from refbus.output import prepare, put_json
+from refbus.output import prepare, put_json, say
 
 
 def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
@@ -37,6 +38,20 @@ def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_di
         return result if isinstance(result, int) else 0
     _tell(failure, as_json="--json" in arguments)
     return exit_code(failure)
+
+
+def explained(arguments: Sequence[str], text: str) -> bool:
+    """Print `text` for -h and --help, the version for --version; return whether that was asked, and nothing else is.
+
+    For a program that is no click command.
+    """
+    if list(arguments) in (["-h"], ["--help"]):
+        say(*text.strip().splitlines())
+        return True
+    if list(arguments) == ["--version"]:
+        say(version("refbus"))
+        return True
+    return False
 
 
 def _tell(error: RefbusError, *, as_json: bool) -> None:

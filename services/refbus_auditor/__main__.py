@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from refbus.bus.harness import die, run
+from refbus.command import explained
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.clockorder import order_clock
@@ -64,4 +65,5 @@ def _run(settings: AuditorSettings) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if not explained(sys.argv[1:], __doc__ or ""):
+        main(sys.argv[1:])

@@ -23,6 +23,7 @@ from pathlib import Path
 from refbus.bus import confluent
 from refbus.bus.harness import die, run
 from refbus.clock import clock_from
+from refbus.command import explained
 from refbus.core.directory import Directory
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
@@ -124,4 +125,5 @@ def _run(settings: GateSettings) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if not explained(sys.argv[1:], __doc__ or ""):
+        main(sys.argv[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +94,26 @@ def file_to_edit(tx: Transaction, case: Case) -> dict[str, Any]:
 def revision_of(content: bytes) -> str:
     """Return the name of one state of a case file: twelve hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()[:12]
+
+
+def file_number_of(tx: Transaction, case: Case) -> str | None:
+    """Return the number that the worker's own file has, from the case file; None without one, or when erased.
+
+    Raises StoreError, CaseInvalidError for a case that cannot be read.
+    """
+    if not case.own or not case.live:
+        return None
+    number: str | None = read_json(base64.b64decode(cases.body_of(tx, case)["file"])).get("file_number")
+    return number
+
+
+def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
+    """Return the worker's own file number of each of these cases that has one, by the number of the case here.
+
+    A case that cannot be read hides no other: its trouble is told where the case itself is shown.
+    """
+    found = dict(each(numbers, lambda one: (one, file_number_of(tx, cases.get(tx, one))), lambda *_: None))
+    return {case: number for case, number in found.items() if number is not None}
 
 
 def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:

@@ -23,14 +23,14 @@ from refbus_ops.settings import settings
 from refbus_ops.topics import topics
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--country", metavar="CC", help="Country of the node; default REFBUS_OPS_COUNTRY.")
 @click.option(
     "--gate-home",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the gate; default REFBUS_OPS_GATE_HOME.",
 )
-@click.version_option(package_name="refbus")
+@click.version_option(package_name="refbus", message="%(version)s")
 @click.pass_context
 def root(context: click.Context, country: str | None, gate_home: Path | None) -> None:
     """Operate a national node. Nothing here can read a case.

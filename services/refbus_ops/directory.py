@@ -13,6 +13,7 @@ import click
 
 from refbus.bus.writing import write_all
 from refbus.clock import machine_ms
+from refbus.core.dates import TIME, read_time
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
@@ -240,14 +241,16 @@ def update_keys(paths: FederationPaths, org_id: str, update: Path) -> None:
 @directory.command()
 @click.argument("org_id")
 @click.argument("kid")
-@click.option("--since-ms", type=int, help="Compromised since, ms UTC; left out: now.")
+@click.option("--since", metavar="TIME", help="Compromised since, like 2026-03-31T12:00+05:00; left out: now.")
 @click.option("--by-anchors", is_flag=True, help="Revoke so that no country can take it back; anchors sign.")
 @click.pass_obj
-def revoke(paths: FederationPaths, org_id: str, kid: str, since_ms: int | None, by_anchors: bool) -> None:
+def revoke(paths: FederationPaths, org_id: str, kid: str, since: str | None, by_anchors: bool) -> None:
     """Stage the revocation of a key, and with it of what it vouched for."""
     member, key = parse_org_id(org_id), KeyId(parse_hex(kid, 16, "key id"))
-    since = machine_ms() if since_ms is None else since_ms
-    _stage(paths, lambda publication: changes.revoke(publication, member, key, since, by_anchors=by_anchors))
+    since_ms = machine_ms() if since is None else read_time(since)
+    if since_ms is None:
+        raise SetupError(Code.USAGE, f"write {TIME}")
+    _stage(paths, lambda publication: changes.revoke(publication, member, key, since_ms, by_anchors=by_anchors))
 
 
 def _status_command(name: str, status: OrgStatus, text: str) -> None:

@@ -46,7 +46,7 @@ def test_an_erased_case_is_in_no_file_no_topic_no_log_and_no_metric(stack: Stack
     agency, shelter = (Office(org, stack.gateway_environment(org), tmp_path / org) for org in (AGENCY, SHELTER))
     number, there = _crossed(agency, shelter, _canary_case())
     assert CANARY in json.dumps(shelter.do("inbox", "show", there), ensure_ascii=False)
-    accepted = ("--responsible-worker-role", "SOCIAL_WORKER", "--note", CANARY)
+    accepted = ("--responsible-worker-role", "SOCIAL_WORKER", "--file", shelter.file("answer.json", {"note": CANARY}))
     shelter.do("inbox", "accept", there, *accepted)
     agency.until(("inbox", "show", number), lambda value: CANARY in json.dumps(value, ensure_ascii=False))
     _proven(stack, agency, number, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,8 @@ def test_a_referral_from_the_empty_form_to_the_answer(typed: tuple[Road, Command
     assert [(each["referral"], each["state"], each["unseen"]) for each in listed["referrals"]] == [(1, "DELIVERED", 1)]
     shown = refbus.run(uz, "inbox", "show", "1").out
     assert "Тўқима шахс" in shown
-    refbus.run(uz, "inbox", "accept", "1", "--responsible-worker-role", "SOCIAL_WORKER", "--note", "Fictional: welcome")
+    note = file(tmp_path, "note.json", json.dumps({"note": "Fictional: welcome"}))
+    refbus.run(uz, "inbox", "accept", "1", "--responsible-worker-role", "SOCIAL_WORKER", "--file", note)
     gates(made)
     refbus.run(kz, "sync")
     status = refbus.json(kz, "status", "1")["referrals"][0]

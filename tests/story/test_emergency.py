@@ -204,10 +204,11 @@ def test_an_emergency_is_typed(office: Road, tmp_path: Path, capsys: pytest.Capt
         path.chmod(0o600)
         secrets.append(str(path))
     case = file(tmp_path, "case.json", case_file(about="Fictional: typed emergency"))
+    needed = file(tmp_path, "needed.json", json.dumps({"needed_now": "Fictional: look for her"}))
     made = refbus.json(
         kz,
         *("emergency", "invoke", case, "--to", office.shelter, "--ground", "MISSING_PERSON"),
-        *("--incapacity", "MISSING", "--category", "IDENTITY", "--needed-now", "Fictional: look for her"),
+        *("--incapacity", "MISSING", "--category", "IDENTITY", "--file", needed),
         *("--first", names[0], "--second", names[1]),
         *("--first-passphrase-file", secrets[0], "--second-passphrase-file", secrets[1]),
     )

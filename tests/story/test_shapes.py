@@ -85,7 +85,7 @@ class Looker:
     def refer(self, about: str, consent: bytes | None = None) -> tuple[int, int, int]:
         """Refer a case and let it arrive; return the numbers of the case, and of the referral here and there."""
         kz = self.road.agency
-        case = self.see(kz, "case add", self.file(case_file(about=f"Fictional: {about}")))["case"]
+        case = self.see(kz, "case add", self.file(case_file(about=f"Fictional: {about}", file_number="F-1")))["case"]
         self.see(kz, "consent grant", case, "--file", self.file(consent or consent_file()))
         here = self.see(kz, "send", case, "--later")["referral"]
         self.road.settle()
@@ -319,7 +319,7 @@ def an_emergency(see: Looker) -> None:
         kz,
         "emergency invoke",
         *(case, "--to", see.road.shelter, "--ground", "MISSING_PERSON", "--incapacity", "MISSING"),
-        *("--category", "IDENTITY", "--needed-now", "Fictional: look for her", "--first", names[0]),
+        *("--category", "IDENTITY", "--file", see.file({"needed_now": "Fictional: look for her"}), "--first", names[0]),
         *("--second", names[1], "--first-passphrase-file", secrets[0], "--second-passphrase-file", secrets[1]),
     )
     see.road.settle()
@@ -448,7 +448,10 @@ def test_shapes_only_gain_fields(
     new = [name for name in see.shapes if name not in pinned]
     new += [each for name, shape in see.shapes.items() for each in additions(known[name], shape, name)]
     if request.config.getoption("--pin-shapes"):
-        whole_text = {name: known[name].merged(shape).as_json() for name, shape in sorted(see.shapes.items())}
+        whole_text = {
+            name: (known[name].gained(shape) if name in pinned else shape).as_json()
+            for name, shape in sorted(see.shapes.items())
+        }
         after = json.dumps(whole_text, indent=1) + "\n"
         PINNED.write_text(after, encoding="utf-8")
         with capsys.disabled():
@@ -486,5 +489,7 @@ def test_a_loss_is_found() -> None:
     assert "command.b[].c: is int now, and was null" in told
     assert "command.d: is text now, and was an object" in told
     assert list(additions(before, after, "command")) == ['command.f: "int"']
+    grown = before.gained(shape_of({"a": 1, "b": [{"c": None, "g": 1}], "d": {"e": "x"}, "f": 2}, frozenset()))
+    assert grown.as_json() == {"a": "int", "b": [{"c": "null", "g": "int"}], "d": {"e": "text"}, "f": "int"}
     assert read_shape(before.merged(after).as_json()) == before.merged(after)
     assert not list(losses(before, before, "command"))

@@ -36,6 +36,7 @@ class Commands:
     def __init__(self, world: World, capture: pytest.CaptureFixture[str]) -> None:
         self.world = world
         self._capture = capture
+        self.at_terminal = False
         self.passphrase = world.folder / "passphrase"
         self.passphrase.write_text(PASSPHRASE + "\n")
         self.passphrase.chmod(0o600)
@@ -55,7 +56,7 @@ class Commands:
 
     def bare(self, *arguments: str, environ: dict[str, str] | None = None, ok: bool = True) -> Ran:
         """Run a command with exactly this environment."""
-        runtime = Runtime(environ or {}, self.world.clock, lambda *_: self.world.bus)
+        runtime = Runtime(environ or {}, self.world.clock, lambda *_: self.world.bus, lambda: self.at_terminal)
         self._capture.readouterr()
         status = main(list(arguments), runtime=runtime)
         out, err = self._capture.readouterr()

@@ -33,6 +33,18 @@ class Shape:
             other.element if self.element is None else self.element.merged(other.element or self.element),
         )
 
+    def gained(self, seen: Shape) -> Shape:
+        """Return this shape with what only `seen` has; what both have stays as it is here, wider or not."""
+        new = {name: found for name, found in (seen.fields or {}).items() if name not in (self.fields or {})}
+        fields = {
+            name: (shape.gained((seen.fields or {}).get(name, (shape, always))[0]), always)
+            for name, (shape, always) in (self.fields or {}).items()
+        }
+        element = self.element
+        if element is not None and seen.element is not None:
+            element = seen.element if element == Shape() else element.gained(seen.element)
+        return Shape(self.scalars, None if self.fields is None else {**fields, **new}, element)
+
     def as_json(self) -> Any:
         """Return the shape as it stands in a file."""
         parts: list[Any] = ["|".join(sorted(self.scalars))] if self.scalars else []

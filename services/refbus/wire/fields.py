@@ -70,6 +70,21 @@ class FieldSpec:
         return text
 
     @property
+    def brief(self) -> str:
+        """What the field is, in one phrase."""
+        return self.doc.split(". ", maxsplit=1)[0].split(";", maxsplit=1)[0].rstrip(".")
+
+    @property
+    def content(self) -> bool:
+        """Whether the field says something of a person: it has a data category, or holds words, a file or a group.
+
+        Such a field is never taken from a command line, which ends in shell histories and lists of processes. Codes,
+        numbers and times without a category say something of the work, and may be.
+        """
+        words = self.kind is Kind.TEXT and not {"format", "values"} & self.attributes.keys()
+        return words or self.category is not None or self.kind in {Kind.RECORD, Kind.FILE}
+
+    @property
     def code_list(self) -> str:
         """Name of the code list of a coded field."""
         return str(self.attributes["code_list"])

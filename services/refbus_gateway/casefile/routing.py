@@ -22,6 +22,7 @@ ROUTING_FIELDS = frozenset(
     {
         "format",
         "about",
+        "file_number",
         "help",
         "revision",
         "recipient",
@@ -34,8 +35,10 @@ ROUTING_FIELDS = frozenset(
 )
 """Fields of a case file that are not payload.
 
-`about`, `help`, `revision` and `onward_of` are for this home and are never sent.
+`about`, `file_number`, `help`, `revision` and `onward_of` are for this home and are never sent.
 """
+MOST_FILE_NUMBER = 40
+"""Longest `file_number`, in characters."""
 MAX_REPLY_HOURS = 24 * 60
 """Longest `reply_within_hours`, and latest `reply_by`: sixty days."""
 _HOUR_MS = 3_600_000
@@ -51,6 +54,7 @@ def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: i
         problems.invalid("format", f'write "{FORMAT}"')
     if document.get("about") is not None:
         check_text(document["about"], "about", problems)
+    _check_file_number(document.get("file_number"), problems)
     _check_recipient(document.get("recipient"), problems)
     _check_member(Purpose, document.get("purpose"), "purpose", problems)
     _check_member(Priority, document.get("priority"), "priority", problems)
@@ -68,6 +72,14 @@ def reply_by(document: Mapping[str, Any], now_ms: int) -> int | None:
         return now_ms + int(document["reply_within_hours"]) * _HOUR_MS
     text = document.get("reply_by")
     return None if text is None else read_time(text)
+
+
+def _check_file_number(value: Any, problems: Problems) -> None:
+    if value is None:
+        return
+    number = check_text(value, "file_number", problems)
+    if len(number) > MOST_FILE_NUMBER or "\n" in number:
+        problems.invalid("file_number", f"one line of at most {MOST_FILE_NUMBER} characters")
 
 
 def _check_recipient(value: Any, problems: Problems) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from refbus.core.dates import TIME
+from refbus.core.placeholder import placeholder
 from refbus.core.vocabulary import Priority, Purpose
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
@@ -20,6 +22,7 @@ _ROUTING_HELP = {
     "reply_within_hours": "When an answer is due, in hours from sending; or reply_by with a time like "
     "2026-03-31T12:00:00+05:00",
     "about": "A note for yourself; it is not sent",
+    "file_number": "The number of your own file, at most 40 characters, shown in your lists; it is not sent",
     "help": "This explanation; it is not sent and may be deleted",
 }
 
@@ -30,6 +33,7 @@ def template() -> str:
     document = {
         "format": FORMAT,
         "about": None,
+        "file_number": None,
         "recipient": {"organisation": ""},
         "purpose": "",
         "priority": "",
@@ -41,9 +45,13 @@ def template() -> str:
 
 
 def event_template(specs: Iterable[FieldSpec]) -> str:
-    """Return an empty file for `--file` with the fields of an event, explained like a case file."""
+    """Return an empty file for `--file` with the fields of an event, explained like a case file.
+
+    What must be filled is marked with << and >>; what stays null is left out.
+    """
     listed = tuple(specs)
-    document = {**_empty(listed), "help": {"help": _ROUTING_HELP["help"], **dict(_help(listed, ""))}}
+    marked = {spec.name: placeholder(_wanted(spec)) for spec in listed if spec.required and not _is_group(spec)}
+    document = {**_empty(listed), **marked, "help": {"help": _ROUTING_HELP["help"], **dict(_help(listed, ""))}}
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -55,6 +63,24 @@ def _empty_value(spec: FieldSpec) -> Any:
     if spec.many:
         return []
     return _empty(spec.fields) if spec.kind is Kind.RECORD else None
+
+
+def _is_group(spec: FieldSpec) -> bool:
+    return spec.many or spec.kind in {Kind.RECORD, Kind.FILE} or "hash_of" in spec.attributes
+
+
+def _wanted(spec: FieldSpec) -> str:
+    match spec.kind:
+        case Kind.CODED:
+            return f"a code of {spec.code_list}"
+        case Kind.ENUM:
+            return f"one of {', '.join(spec.symbols)}"
+        case Kind.FLAG:
+            return "true or false, without quotation marks"
+        case Kind.NUMBER:
+            return TIME if spec.name.endswith("_ms") else "a whole number, without quotation marks"
+        case _:
+            return spec.brief
 
 
 def _written_name(spec: FieldSpec) -> str:

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from refbus.core.dates import TIME, read_time
 from refbus.core.vocabulary import DataCategory
 from refbus.wire.codelists import CodeList, code_list
 from refbus.wire.fields import FieldSpec, Kind
@@ -141,6 +142,13 @@ def _unknown_code(codes: CodeList, text: str) -> str:
 
 
 def _read_number(spec: FieldSpec, content: Any, path: str, problems: Problems) -> int:
+    """Return a number. A time may be written as people do, or as ms UTC."""
+    if isinstance(content, str) and spec.name.endswith("_ms"):
+        moment = read_time(content)
+        if moment is None:
+            problems.invalid(path, f"write {TIME}")
+            return 0
+        content = moment
     if isinstance(content, bool) or not isinstance(content, int):
         problems.invalid(path, "write a whole number, without quotation marks")
         return 0

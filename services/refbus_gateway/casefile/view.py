@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from refbus.core.vocabulary import EventType
@@ -91,10 +91,14 @@ def _show_word(spec: FieldSpec, item: str, language: str) -> str:
     return visible(item) if words is None else f"{words} ({item})"
 
 
-def show_time(time_ms: int) -> str:
-    """Return a time in ms UTC as text to the minute; one outside of the calendar stays a number."""
+def show_time(time_ms: int, utc_offset_min: int = 0) -> str:
+    """Return a time in ms UTC to the minute, where clocks are so many minutes ahead; outside of the calendar a number.
+
+    The zone stands beside it, as UTC+05:00.
+    """
+    zone = UTC if utc_offset_min == 0 else timezone(timedelta(minutes=utc_offset_min))
     try:
-        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return datetime.fromtimestamp(time_ms / 1000, zone).strftime("%Y-%m-%d %H:%M ") + str(zone)
     except (OverflowError, OSError, ValueError):
         return f"{time_ms} ms"
 

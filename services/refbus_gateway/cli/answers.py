@@ -1,4 +1,4 @@
-"""The answers in a referral: one command for each event that a person can send, with options from its schema."""
+"""The answers in a referral: one command for each event that a person can send, with what its schema asks for."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from typing import Any, Final
 
 import click
 
-from refbus.core.dates import TIME, read_time
 from refbus.core.vocabulary import STOPS, EventType
-from refbus.errors import Code, RefbusError, SetupError
-from refbus.wire.fields import FieldSpec, Kind
-from refbus.wire.payload import payload_fields
+from refbus.errors import RefbusError
+from refbus.wire.fields import Kind
 from refbus_gateway.acting import Answer, act
-from refbus_gateway.casefile.asked import asked_fields
+from refbus_gateway.casefile.asked import asked_fields, written_fields
+from refbus_gateway.cli.content import (
+    FROM,
+    content,
+    content_options,
+    field_options,
+    file_document,
+    free_options,
+    given_fields,
+)
 from refbus_gateway.cli.session import Session, example, with_session
 
-_FILE_LIMIT: Final = 1_048_576
 _STOPS: Final = STOPS - {EventType.CONSENT_WITHDRAWN, EventType.CONSENT_AMENDED}
 """What a person says to stop a course. Nothing that is wrong with the form keeps it out."""
 
@@ -46,31 +52,31 @@ SAYINGS: Final = (
         "ask",
         EventType.INFORMATION_REQUESTED,
         "Ask the sender for more.",
-        '1 --asked-categories HEALTH --question "<<your question>>"',
+        "1 --asked-categories HEALTH --file question.json",
     ),
     Saying(
         "provide",
         EventType.INFORMATION_PROVIDED,
         "Answer what was asked.",
-        '1 --answer "HEALTH=<<what the person said>>"',
+        "1 --file answers.json",
     ),
     Saying(
         "appointment",
         EventType.APPOINTMENT_BOOKED,
         "Book an appointment.",
-        "1 --service Legal --at 2026-10-01T10:00+05:00",
+        "1 --file appointment.json",
     ),
     Saying("missed", EventType.APPOINTMENT_MISSED, "Say that an appointment was missed.", "1 --appointment-event 7"),
-    Saying("progress", EventType.REFERRAL_IN_PROGRESS, "Say that help has begun.", "1 --services-started SocialCare"),
-    Saying("hold", EventType.REFERRAL_ON_HOLD, "Pause, with the reason.", "1 --reason PERSON_AWAY"),
+    Saying("progress", EventType.REFERRAL_IN_PROGRESS, "Say that help has begun.", "1"),
+    Saying("hold", EventType.REFERRAL_ON_HOLD, "Pause, with the reason.", "1 --file pause.json"),
     Saying("resume", EventType.REFERRAL_RESUMED, "Go on after a pause.", "1"),
-    Saying("feedback", EventType.REFERRAL_FEEDBACK, "Say how it goes.", '1 --note "<<how it goes>>"'),
-    Saying("complete", EventType.REFERRAL_COMPLETED, "Say how it ended.", "1 --outcome SERVICES_DELIVERED"),
+    Saying("feedback", EventType.REFERRAL_FEEDBACK, "Say how it goes.", "1 --file -"),
+    Saying("complete", EventType.REFERRAL_COMPLETED, "Say how it ended.", "1 --file end.json"),
     Saying(
         "fail",
         EventType.REFERRAL_FAILED,
         "Say that help could not be given.",
-        "1 --reason OTHER --officer-role CASE_MANAGER",
+        "1 --officer-role CASE_MANAGER --file reason.json",
     ),
     Saying(
         "cancel", EventType.REFERRAL_CANCELLED, "Take a referral back, with the reason.", "1 --reason PERSON_DECLINED"
@@ -79,7 +85,7 @@ SAYINGS: Final = (
         "reopen",
         EventType.REFERRAL_REOPENED,
         "Open a closed referral again; both sides must say so.",
-        "1 --reason NEW_NEED",
+        "1 --file reason.json",
     ),
     Saying(
         "mistake", EventType.ENTERED_IN_ERROR, "Say that a referral was entered by mistake.", "1 --reason WRONG_PERSON"
@@ -95,13 +101,13 @@ def add_answers(group: click.Group, sayings: Iterable[Saying] = SAYINGS) -> None
 
 
 def _command(saying: Saying, group: str) -> click.Command:
+    specs = asked_fields(saying.event_type)
     options: list[Callable[[Any], Any]] = [
-        click.option("--file", type=click.Path(path_type=Path), help="JSON file with the fields, instead of options."),
+        content_options(lambda: _form(saying)),
         click.option("--codes-checked", is_flag=True, help="A person decided what codes mean that no list here has."),
         click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it."),
+        *(free_options(specs) if saying.event_type in _STOPS else field_options(specs)),
     ]
-    for spec in asked_fields(saying.event_type):
-        options += [_free_option(spec)] if saying.event_type in _STOPS else field_options(spec)
 
     @with_session
     def answer(session: Session, /, number: int, **values: Any) -> None:
@@ -111,60 +117,31 @@ def _command(saying: Saying, group: str) -> click.Command:
     for option in reversed(options):
         function = option(function)
     function = click.argument("number", type=int)(function)
-    function.__doc__ = saying.text
+    function.__doc__ = f"{saying.text}\n\n{FROM}"
     return click.command(name=saying.name)(example(f"refbus {group} {saying.name} {saying.example}")(function))
 
 
-def _free_option(spec: FieldSpec) -> Callable[[Any], Any]:
-    """Return the option for a field of a stop: whatever is typed there, the stop is taken."""
-    return click.option(f"--{spec.name}", metavar=f"[{'|'.join(spec.symbols)}]", help=_help(spec))
+def _form(saying: Saying) -> str:
+    from refbus_gateway.casefile.template import event_template  # late: the help needs none of it
 
-
-def field_options(spec: FieldSpec, prefix: str = "") -> list[Callable[[Any], Any]]:
-    """Return the options for one field; answers are written as CATEGORY=TEXT, other lists of records need --file."""
-    if spec.kind is Kind.RECORD:
-        if not spec.many and not prefix:
-            return [option for each in spec.fields for option in field_options(each, f"{spec.name}.")]
-        if [each.name for each in spec.fields] == ["data_category", "text"]:
-            return [click.option("--answer", prefix + spec.name, multiple=True, help="CATEGORY=TEXT; may be repeated.")]
-        return []
-    name = f"{prefix}{spec.name}"
-    flag = "--" + name.removesuffix("_ms").replace(".", "-").replace("_", "-")
-    return [click.option(flag, name.replace(".", "__"), type=_type(spec), multiple=spec.many, help=_help(spec))]
-
-
-def _type(spec: FieldSpec) -> click.ParamType | type[int]:
-    match spec.kind:
-        case Kind.ENUM:
-            return click.Choice(spec.symbols)
-        case Kind.ID:
-            return int
-        case Kind.NUMBER if not spec.name.endswith("_ms"):
-            return int
-        case Kind.FLAG:
-            return click.BOOL
-        case _:
-            return click.STRING
-
-
-def _help(spec: FieldSpec) -> str:
-    first = spec.doc.split(". ", maxsplit=1)[0].split(";", maxsplit=1)[0].rstrip(".")
-    extra = {Kind.CODED: " (a code)", Kind.ID: " (number of the event in `inbox show`)"}.get(spec.kind, "")
-    when = " (a time with its zone)" if spec.name.endswith("_ms") else ""
-    return first + extra + when + ("; may be repeated" if spec.many else "") + "."
+    return event_template(written_fields(saying.event_type))
 
 
 def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any]) -> None:
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send  # late: the help needs none of it
+    from refbus_gateway.store import referrals
 
-    file, later = values.pop("file"), values.pop("later")
-    codes_checked = values.pop("codes_checked")
+    file, later, codes_checked = (values.pop(name) for name in ("file", "later", "codes_checked"))
     if saying.event_type in _STOPS:
         _stop(session, saying.event_type, number, file, values, later=later)
         return
-    ids = {spec.name for spec in asked_fields(saying.event_type) if spec.kind is Kind.ID}
-    events = {name: values.pop(name) for name in ids if values.get(name) is not None}
-    document = file_document(file) if file is not None else document_of(saying.event_type, values)
+    specs = asked_fields(saying.event_type)
+    given = given_fields(specs, values)
+    if file is None and session.asks:
+        with session.gateway.store.read() as tx:
+            referrals.get(tx, number)  # before anybody types an answer
+    document = content(session, written_fields(saying.event_type), given, file)
+    events = {spec.name: values[spec.name] for spec in specs if spec.kind is Kind.ID and values[spec.name] is not None}
     answer = Answer(saying.event_type, document, events, codes_checked=codes_checked)
     with session.gateway.store.write() as tx:
         event = act(session.gateway, tx, number, answer)
@@ -181,10 +158,11 @@ def _stop(
     from refbus_gateway.casefile.problems import Problem
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
-    document, left_out = {name: value for name, value in values.items() if value is not None}, list[Problem]()
+    typed, left_out = {name: value for name, value in values.items() if value is not None}, list[Problem]()
+    document: dict[str, Any] = dict(typed)
     if file is not None:
         try:
-            document = file_document(file)
+            document = file_document(file) | typed
         except RefbusError as error:
             left_out.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
     with session.gateway.store.write() as tx:
@@ -195,50 +173,3 @@ def _stop(
     told = [{"path": each.path, "code": each.code, "advice": each.advice} for each in left_out]
     lines = [f"  left out, {each.path}: {each.code}, {each.advice}" for each in left_out]
     session.tell({**value, "left_out": told}, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[became]])
-
-
-def document_of(event_type: EventType, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given as the JSON object that a file would hold."""
-    document: dict[str, Any] = {}
-    specs = {spec.name: spec for spec in payload_fields(event_type)}
-    for name, value in values.items():
-        if value is None or value == ():
-            continue
-        outer, _, inner = name.partition("__")
-        spec = specs[outer]
-        if inner:
-            leaf = next(each for each in spec.fields if each.name == inner)
-            document.setdefault(outer, {})[inner] = _value(leaf, value)
-        elif spec.kind is Kind.RECORD:
-            document[outer] = [_pair(text) for text in value]
-        else:
-            document[outer] = [_value(spec, item) for item in value] if spec.many else _value(spec, value)
-    return document
-
-
-def _value(spec: FieldSpec, value: Any) -> Any:
-    return _moment(value) if spec.kind is Kind.NUMBER and spec.name.endswith("_ms") else value
-
-
-def _moment(text: str) -> int:
-    moment = read_time(text)
-    if moment is None:
-        raise SetupError(Code.USAGE, f"write {TIME}")
-    return moment
-
-
-def _pair(text: str) -> dict[str, str]:
-    category, sign, answer = text.partition("=")
-    if not sign:
-        raise SetupError(Code.USAGE, "--answer is CATEGORY=TEXT")
-    return {"data_category": category, "text": answer}
-
-
-def file_document(path: Path) -> dict[str, Any]:
-    """Return the fields that a file has. Raises SetupError FILE_UNREADABLE, CaseInvalidError."""
-    from refbus_gateway.casefile.text import read_json  # late: only with --file
-    from refbus_gateway.home import read_limited
-
-    document = read_json(read_limited(path, _FILE_LIMIT))
-    document.pop("help", None)  # the explanations of the template
-    return document

@@ -1,23 +1,35 @@
-"""Taking consent down by questions, one after the other. The answers make the same form that a file would hold."""
+"""Questions at a terminal, one after the other: a consent, and the fields of an event.
+
+The answers make the same form that a file would hold.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from refbus.core.age import Age
 from refbus.core.consent import Assent, ConsentState, GrantorKind, Informed, Method
-from refbus.core.dates import day_text
+from refbus.core.dates import TIME, day_text, read_time
 from refbus.core.vocabulary import Action, DataCategory
+from refbus.output import say
+from refbus.wire.codelists import code_list
+from refbus.wire.fields import FieldSpec, Kind
+from refbus.wire.forms import FORMATS
+from refbus.wire.labels import label
 from refbus_gateway.casefile.parse import CaseFile
+from refbus_gateway.casefile.view import title as words
 from refbus_gateway.consentfile import FORMAT
 from refbus_gateway.consentform import categories
 from refbus_gateway.gateway import Gateway
 
 _DAY_MS = 86_400_000
+_MOST_CODES: Final = 40
+_MOST_DIGITS: Final = 10
 
 
 def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> bytes:
@@ -87,3 +99,113 @@ def _choice(question: str, options: list[str]) -> str:
 
 def _yes_each(question: str, options: list[Any], kind: type[StrEnum]) -> list[str]:
     return [str(kind(option)) for option in options if click.confirm(f"{question}: {option}?", err=True)]
+
+
+def ask_fields(specs: Iterable[FieldSpec], language: str) -> dict[str, Any]:
+    """Return the fields that a person answers, one after the other, as a file would hold them. Nothing is defaulted.
+
+    What is not compulsory is passed over with an empty answer. Attachments come from a file only.
+    """
+    answers = {spec.name: _ask(spec, language) for spec in specs if not _holds_file(spec)}
+    return {name: value for name, value in answers.items() if value not in (None, "", [], {})}
+
+
+def _holds_file(spec: FieldSpec) -> bool:
+    inside = any(_holds_file(each) for each in spec.fields)
+    return inside or spec.kind is Kind.FILE or bool({"hash_of", "computed"} & spec.attributes.keys())
+
+
+def _ask(spec: FieldSpec, language: str) -> Any:
+    name = words(spec.name)
+    if spec.kind is Kind.RECORD and spec.many:
+        found: list[dict[str, Any]] = []
+        while click.confirm(
+            f"{name}: {spec.brief}. {'One more' if found else 'Write one down'}?", err=True, default=None
+        ):
+            found.append(ask_fields(spec.fields, language))
+        return found
+    if spec.kind is Kind.RECORD:
+        asked = click.confirm(f"{name}: {spec.brief}. Write it down?", err=True, default=None)
+        return ask_fields(spec.fields, language) if asked else None
+    if not spec.many:
+        return _ask_value(spec, language, compulsory=spec.required)
+    several: list[Any] = []
+    while (value := _ask_value(spec, language, compulsory=spec.required and not several)) not in (None, ""):
+        several.append(value)
+    return several
+
+
+def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
+    """Ask for one value until it is one, or empty where it may be."""
+    hint = "" if compulsory else " (may stay empty)"
+    question = f"{words(spec.name)}{hint}: {spec.brief}"
+    say(*_choices(spec, language), err=True)
+    if spec.kind is Kind.TEXT and not {"format", "values"} & spec.attributes.keys():
+        return _ask_lines(question, compulsory=compulsory)
+    while True:
+        typed = _line(question, compulsory=compulsory)
+        value = _read(spec, typed) if typed else None
+        if value is not None or not typed:
+            return value
+        say(f"Not {_form(spec)}.", err=True)
+
+
+def _line(question: str, *, compulsory: bool) -> str:
+    typed: str = click.prompt(question, default=None if compulsory else "", show_default=False, err=True)
+    return typed.strip()
+
+
+def _ask_lines(question: str, *, compulsory: bool) -> str:
+    """Ask for a text of several lines; an empty line ends it."""
+    lines = [_line(f"{question}; several lines, an empty line ends it", compulsory=compulsory)]
+    while lines[-1]:
+        lines.append(click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True))
+    return "\n".join(lines[:-1])
+
+
+def _choices(spec: FieldSpec, language: str) -> list[str]:
+    """Return a line for each code that may be written, with its words; a long list is only named."""
+    if spec.kind is Kind.ENUM:
+        return [
+            f"  {code:28} {label(language, spec.attributes.get('code_list', ''), code) or ''}" for code in spec.symbols
+        ]
+    if spec.attributes.get("values") == "DataCategory":
+        return [f"  {code}" for code in DataCategory]
+    if spec.kind is not Kind.CODED:
+        return []
+    codes = code_list(spec.code_list)
+    if len(codes.codes) > _MOST_CODES:
+        return [f"  a code of {codes.name}, such as {next(iter(codes.codes))}"]
+    return [f"  {code:28} {label(language, codes.name, code) or ''}" for code in codes.codes]
+
+
+def _read(spec: FieldSpec, typed: str) -> Any:
+    """Return what was typed as a file would hold it, None when it is no such value."""
+    match spec.kind:
+        case Kind.CODED:
+            return typed if typed in code_list(spec.code_list).codes else None
+        case Kind.ENUM:
+            return typed if typed in spec.symbols else None
+        case Kind.FLAG:
+            return {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}.get(typed.lower())
+        case Kind.NUMBER if spec.name.endswith("_ms"):
+            return read_time(typed)
+        case Kind.NUMBER:
+            return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < _MOST_DIGITS else None
+        case _ if spec.attributes.get("values") == "DataCategory":
+            return typed if typed in DataCategory.__members__ else None
+        case _:
+            form = spec.attributes.get("format")
+            return typed if form is None or FORMATS[form][0](typed) else None
+
+
+def _form(spec: FieldSpec) -> str:
+    match spec.kind:
+        case Kind.FLAG:
+            return "yes or no"
+        case Kind.NUMBER:
+            return TIME if spec.name.endswith("_ms") else "a whole number"
+        case Kind.TEXT if "format" in spec.attributes:
+            return FORMATS[spec.attributes["format"]][1]
+        case _:
+            return "one of the codes"

@@ -25,7 +25,6 @@ _AGES = {
     "CHILD": "a child: a guardian consents, and the child is asked",
     "UNKNOWN": "not known, so treated as a child; write the birth date, is_minor, or adult_judgement",
 }
-CASE = "CASE is the number of a case, or its case file."
 
 
 @click.group(name="case")
@@ -48,7 +47,7 @@ def new() -> None:
 @example("refbus case add case.json")
 @with_session
 def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
-    """Check a case file and keep it as a case. Nothing is sent."""
+    """Check a case file and keep it as a case. Nothing is sent. FILE may be - for standard input."""
     from refbus_gateway import casework
     from refbus_gateway.cli.naming import organisation_named  # late: only needed here
 
@@ -68,13 +67,14 @@ def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
 def update(session: Session, number: int, file: Path, replaces: str | None) -> None:
     """Put an edited case file in place of the one that a case has. What was sent stays as it was sent.
 
-    A case that somebody changed meanwhile is left as it is (CASE_CHANGED): start from `refbus case file`.
+    FILE may be - for standard input. A case that somebody changed meanwhile is left as it is (CASE_CHANGED): start from
+    `refbus case file`.
     """
     from refbus_gateway import casework  # late: only needed here
-    from refbus_gateway.home import read_limited
+    from refbus_gateway.cli.content import read_content
     from refbus_gateway.store import cases
 
-    content = read_limited(file, casework.MAX_CASE_FILE)
+    content = read_content(file, casework.MAX_CASE_FILE)
     with session.gateway.store.write() as tx:
         revision = casework.update_case(session.gateway, tx, cases.get(tx, number), content, replaces=replaces)
     session.tell({"case": number, "revision": revision}, [f"Kept as revision {revision}."])
@@ -99,6 +99,7 @@ def file_(session: Session, number: int) -> None:
 @with_session
 def list_(session: Session) -> None:
     """List all cases, own and received."""
+    from refbus_gateway import casework
     from refbus_gateway.cli.show import time_text  # late: only needed here
     from refbus_gateway.store import cases, referrals
 
@@ -108,16 +109,26 @@ def list_(session: Session) -> None:
         numbers = {case.id: [] if not case.live else referrals.numbers_of(tx, case) for case in found}
         orgs = dict(each(found, lambda case: (case.id, _parties(tx, case)), lambda case, _: None))
         damaged = {case.id: Code.HOME_DAMAGED for case in found if case.id not in orgs} | dict(unread)
+        files = casework.file_numbers(tx, [case.id for case in found])
         found += [cases.without_key(tx, number) for number, _ in unread]
     value: list[dict[str, object]] = []
     texts: list[str] = []
     for case in sorted(found, key=lambda one: one.id):
         erased, code = not case.live and case.id not in damaged, damaged.get(case.id)
         row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
-        value.append({**row, "parties": orgs.get(case.id, []), "referrals": numbers.get(case.id, []), "unread": code})
+        value.append(
+            {
+                **row,
+                "file_number": files.get(case.id),
+                "parties": orgs.get(case.id, []),
+                "referrals": numbers.get(case.id, []),
+                "unread": code,
+            }
+        )
         whose, names = "own" if case.own else "received", " ".join(orgs.get(case.id, []))
         what = "erased" if erased else names if code is None else f"cannot be read here ({code})"
-        texts.append(f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}  {what}")
+        own = f"  file {files[case.id]}" if case.id in files else ""
+        texts.append(f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}{own}  {what}")
     session.tell(value, texts or ["No case yet: refbus case new > case.json"])
 
 
@@ -136,16 +147,18 @@ def show(session: Session, case: str) -> None:
     from refbus.core.vocabulary import EventType  # late: only needed here
     from refbus_gateway import agecheck, amending, casework
     from refbus_gateway.casefile.view import render
-    from refbus_gateway.cli.show import ending_lines, section_lines
+    from refbus_gateway.cli.show import case_text, ending_lines, section_lines
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
         endings = amending.endings(session.gateway, tx, found)
         age = agecheck.age_in_case(session.gateway, tx, found)
+        files = casework.file_numbers(tx, [found.id])
     sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
     value = {
         "case": found.id,
+        "file_number": files.get(found.id),
         "purpose": file.purpose,
         "priority": file.priority,
         "categories": sorted(file.categories),
@@ -153,7 +166,8 @@ def show(session: Session, case: str) -> None:
         "consents_ending": [asdict(each) for each in endings],
         "content": sections,
     }
-    lines = [f"Case {found.id}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
+    head = f"C{case_text(found.id, files)[1:]}"
+    lines = [f"{head}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
     lines += [f"  Age: {_AGES[age.group]}", *(f"  AGE_CONTRADICTS: {clash}" for clash in age.contradictions)]
     session.tell(value, [*lines, *ending_lines(endings), *section_lines(sections)])
 
@@ -170,20 +184,20 @@ def erase(session: Session, number: int, *, yes: bool, later: bool) -> None:
 
 
 def resolve(session: Session, tx: Transaction, text: str) -> Case:
-    """Return the case that a number or a case file names; a file not known yet becomes a case.
+    """Return the case that a number or a case file names, "-" being standard input; one not known becomes a case.
 
     Raises RuleError CASE_UNKNOWN, CaseInvalidError, SetupError FILE_UNREADABLE, TOO_LARGE.
     """
     from refbus_gateway import casework  # late: only needed here
-    from refbus_gateway.home import read_limited
+    from refbus_gateway.cli.content import read_content
     from refbus_gateway.store import cases
 
     if text.isascii() and text.isdigit() and len(text) < 10:
         return cases.get(tx, int(text))
     path = Path(text)
-    if not path.is_file():
+    if text != "-" and not path.is_file():
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")
-    return casework.add_case(session.gateway, tx, read_limited(path, casework.MAX_CASE_FILE))
+    return casework.add_case(session.gateway, tx, read_content(path, casework.MAX_CASE_FILE))
 
 
 def _full(fields: object) -> dict[str, object]:

@@ -44,7 +44,9 @@ def new(session: Session, case: str, to: str | None) -> None:
 
 @group.command()
 @click.argument("case")
-@click.option("--file", type=click.Path(path_type=Path), help="Filled-in form; without it the command asks.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Filled-in form, - for standard input; without it the command asks."
+)
 @click.option("--to", help="Organisation, when the command asks; else the one that the case file names.")
 @example("refbus consent grant case.json --file consent.json", "refbus consent grant 3 --to uz-she1ter1")
 @with_session
@@ -57,8 +59,8 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     from refbus_gateway.casework import MAX_CASE_FILE
     from refbus_gateway.cli.asking import ask_consent
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.content import read_content
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.home import read_limited
 
     gateway = session.gateway
     with gateway.store.write() as tx:
@@ -69,7 +71,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     if held is not None:
         content = ask_consent(gateway, held[0], to, held[1])
     else:
-        content = read_limited(file or Path(), MAX_CASE_FILE)
+        content = read_content(file or Path(), MAX_CASE_FILE)
 
     def sign(tx: Transaction, form: ConsentForm) -> Version:
         return consents.grant(gateway, found, tx, form.organisation, form)

@@ -49,7 +49,9 @@ def add_changes(group: click.Group) -> None:
 @click.command()
 @click.argument("case")
 @click.option("--to", help="Organisation; the form has to name the same.")
-@click.option("--file", type=click.Path(path_type=Path), help="Form filled in anew with the person.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), help="Form filled in anew with the person; - for standard input."
+)
 @click.option(
     "--stop",
     metavar="CATEGORY",
@@ -90,7 +92,12 @@ def amend(
 def _command(name: str, text: str) -> click.Command:
     @click.argument("case")
     @click.option("--to", help="Organisation; the form has to name the same.")
-    @click.option("--file", required=True, type=click.Path(path_type=Path), help="Form filled in anew with the person.")
+    @click.option(
+        "--file",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="Form filled in anew with the person; - for standard input.",
+    )
     @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
     @with_session
     def take(session: Session, case: str, to: str | None, file: Path, *, later: bool) -> None:
@@ -104,12 +111,12 @@ def _from_form(session: Session, case: str, to: str | None, file: Path, command:
     from refbus.core.consent import ConsentState  # late: the help needs none of it
     from refbus_gateway import amending, casework, consents
     from refbus_gateway.cli.case import resolve
+    from refbus_gateway.cli.content import read_content
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.home import read_limited
 
     gateway = session.gateway
     org = organisation_named(to) if to else None
-    content = read_limited(file, casework.MAX_CASE_FILE)
+    content = read_content(file, casework.MAX_CASE_FILE)
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
 

@@ -9,6 +9,7 @@ import click
 
 from refbus.core.legal_basis import MOST_HOURS, Ground, Incapacity, Protects, ReviewResult
 from refbus.core.vocabulary import DataCategory
+from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.officers import officer_passphrase
 from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
@@ -19,6 +20,13 @@ _FILE = click.Path(path_type=Path)
 @click.group(name="emergency")
 def group() -> None:
     """Disclose the least, without consent, to protect a life. NUMBER is a number of `refbus status` or `inbox list`."""
+
+
+def _form() -> str:
+    from refbus_gateway.casefile.template import event_template  # late: the help needs none of it
+    from refbus_gateway.emergencies import needed_fields
+
+    return event_template(needed_fields())
 
 
 @group.command()
@@ -35,7 +43,7 @@ def group() -> None:
     type=click.Choice(list(DataCategory)),
     help="Data that the helper needs at once; may be repeated.",
 )
-@click.option("--needed-now", required=True, help="What must be done at once, in words.")
+@content_options(_form)
 @click.option("--hours", type=click.IntRange(1, MOST_HOURS), default=24, show_default=True, help="Until it ends.")
 @click.option("--first", required=True, help="First officer: the beginning of the key id.")
 @click.option("--second", required=True, help="Second officer.")
@@ -44,14 +52,16 @@ def group() -> None:
 @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
 @example(
     "refbus emergency invoke 3 --to uz-she1ter1 --ground MEDICAL_EMERGENCY --incapacity UNCONSCIOUS \\",
-    '    --category IDENTITY --category HEALTH --needed-now "<<what is needed at once>>" --first 3f9c --second a81d',
+    "    --category IDENTITY --category HEALTH --first 3f9c --second a81d --file needed.json",
 )
 @with_session
-def invoke(session: Session, /, case: str, *, later: bool, **given: Any) -> None:
+def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **given: Any) -> None:
     """Disclose the least of a case to one organisation. CASE is the number of an own case, or its case file.
 
     Both officers type their passphrases. A third one reviews it in time: refbus emergency review. Tell the person as
     soon as it is safe: refbus case told.
+
+    What is needed at once comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
     from refbus_gateway import emergencies, officers
     from refbus_gateway.cli.case import resolve
@@ -62,6 +72,7 @@ def invoke(session: Session, /, case: str, *, later: bool, **given: Any) -> None
     recipient = organisation_named(given["to"])
     for which in ("first", "second"):
         officers.find(home, given[which])  # before anybody types a passphrase
+    needed_now = emergencies.read_needed(content(session, emergencies.needed_fields(), {}, file))
     pairs = tuple(
         officers.unlock(gateway, home, name, officer_passphrase(f"Passphrase of officer {name}", path))
         for name, path in ((given[which], given[f"{which}_passphrase_file"]) for which in ("first", "second"))
@@ -73,7 +84,7 @@ def invoke(session: Session, /, case: str, *, later: bool, **given: Any) -> None
         incapacity=None if given["incapacity"] is None else Incapacity(given["incapacity"]),
         categories=[DataCategory(name) for name in given["categories"]],
         hours=given["hours"],
-        needed_now=given["needed_now"],
+        needed_now=needed_now,
     )
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)

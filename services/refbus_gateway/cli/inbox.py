@@ -38,7 +38,7 @@ def group() -> None:
 @with_session
 def list_(session: Session, *, offline: bool, everything: bool) -> None:
     """List referrals that came in. It reads everything that waits first, since a withdrawal may be among it."""
-    from refbus_gateway import acting, retention, views  # late: the help needs none of it
+    from refbus_gateway import acting, casework, retention, views  # late: the help needs none of it
     from refbus_gateway.cli.show import erase_lines, state_text, time_text
     from refbus_gateway.cli.syncing import synchronised
 
@@ -50,10 +50,12 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
         whose = None if everything else False
         lines = views.referral_lines(tx, own=whose, unread=unread, unread_cases=damaged)
         to_erase = retention.due(session.gateway, tx, damaged)
+        numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
         stop = {line.referral.id for line in lines if acting.waiting_withdrawals(tx, line.referral)}
     value = [
         {
             "referral": line.referral.id,
+            "file_number": numbers.get(line.referral.case_id),
             "organisation": line.referral.org,
             "own": line.referral.own,
             "state": line.view.status,
@@ -70,9 +72,11 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
     for line in lines:
         state = state_text(line.view.status, session.language)
         new = f"{line.unseen} new" if line.unseen else ""
+        own_number = numbers.get(line.referral.case_id)
+        file_text = f"file {own_number}" if own_number else ""
         texts.append(
             f"{line.referral.id:>4}  {line.referral.org:12} {line.priority:9} {state:22} "
-            f"answer by {time_text(line.respond_by_ms)}  {new}"
+            f"answer by {time_text(line.respond_by_ms)}  {' '.join(filter(None, (file_text, new)))}"
         )
         if line.referral.id in stop:
             texts.append(

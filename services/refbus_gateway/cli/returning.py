@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.output import put
-from refbus_gateway.cli.answers import Saying, add_answers, document_of, field_options, file_document
+from refbus_gateway.cli.answers import Saying, add_answers
+from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
 from refbus_gateway.returns import wish_fields
@@ -24,67 +25,65 @@ STEPS: Final = (
         "ask-nationality",
         _E.NATIONALITY_REQUESTED,
         "Ask the home country whether the person is a national.",
-        "1 --citizenship KG --embassy-may-be-asked false",
+        "1 --file nationality.json",
     ),
-    Saying("confirm-nationality", _E.NATIONALITY_CONFIRMED, "Confirm the nationality.", "1 --citizenship KG"),
+    Saying("confirm-nationality", _E.NATIONALITY_CONFIRMED, "Confirm the nationality.", "1 --file nationality.json"),
     Saying(
         "deny-nationality",
         _E.NATIONALITY_NEGATIVE,
         "Say that the nationality is not confirmed.",
-        "1 --reason MORE_NEEDED",
+        "1 --file reason.json",
     ),
     Saying("trace-family", _E.FAMILY_TRACING_REQUESTED, "Ask to find and assess the family.", "1 --file family.json"),
-    Saying("family", _E.FAMILY_ASSESSED, "Record the family assessment.", "1 --result SUITABLE_WITH_SUPPORT"),
+    Saying("family", _E.FAMILY_ASSESSED, "Record the family assessment.", "1 --file family.json"),
     Saying(
         "best-interests",
         _E.BEST_INTERESTS_DETERMINED,
         "Record what is best for a child.",
-        "1 --conclusion RETURN_TO_FAMILY --guardian-agrees true --determined-by-role CHILD_PROTECTION_OFFICER",
+        "1 --determined-by-role CHILD_PROTECTION_OFFICER --file interests.json",
     ),
     Saying(
         "ask-document",
         _E.DOCUMENT_REQUESTED,
         "Ask for a travel document.",
-        "1 --kind RETURN_CERTIFICATE --embassy-may-be-asked true",
+        "1 --needed-by 2026-11-01T00:00+05:00 --file document.json",
     ),
     Saying(
         "document",
         _E.DOCUMENT_ISSUED,
         "Record a travel document.",
-        "1 --kind PASSPORT --valid-until 2027-01-01T00:00+05:00",
+        "1 --file document.json",
     ),
     Saying(
         "reception",
         _E.RECEPTION_CONFIRMED,
         "Confirm that the person is taken in.",
-        "1 --responsible-worker-role SHELTER_MANAGER --place-kind SHELTER --meets-on-arrival true "
-        "--available-from 2026-11-01T00:00+05:00",
+        "1 --responsible-worker-role SHELTER_MANAGER --available-from 2026-11-01T00:00+05:00 --file reception.json",
     ),
     Saying("plan", _E.PLAN_AGREED, "Record the return plan.", "1 --file plan.json"),
     Saying(
         "authorise",
         _E.DEPARTURE_AUTHORISED,
         "Authorise the departure, when every guard is met.",
-        "1 --departs 2026-11-02T08:00+05:00 --first-officer-role CASE_MANAGER "
-        "--second-officer-role NATIONAL_FOCAL_POINT",
+        "1 --first-officer-role CASE_MANAGER --second-officer-role NATIONAL_FOCAL_POINT --file departure.json",
     ),
     Saying(
         "depart",
         _E.DEPARTED,
         "Say that the person has left.",
-        "1 --at 2026-11-02T08:10+05:00 --expected 2026-11-02T20:00+05:00",
+        "1 --expected 2026-11-02T20:00+05:00 --file departure.json",
     ),
     Saying(
         "checkpoint",
         _E.CHECKPOINT_REACHED,
         "Say that the person is at a stop.",
-        "1 --at 2026-11-02T13:00+05:00 --place Korday --expected 2026-11-02T20:00+05:00",
+        "1 --expected 2026-11-02T20:00+05:00 --file stop.json",
     ),
     Saying(
         "delay",
         _E.TRANSIT_DELAYED,
         "Say that the journey takes longer.",
-        "1 --reason BORDER --expected 2026-11-03T01:00+05:00",
+        "1 --expected 2026-11-03T01:00+05:00 --file delay.json",
     ),
     Saying(
         "arrived",
@@ -97,10 +96,10 @@ STEPS: Final = (
         "reintegration",
         _E.REINTEGRATION_AGREED,
         "Record the plan for the time at home.",
-        "1 --stage CRISIS --services SocialCare --monitoring-agreed true --responsible-worker-role SOCIAL_WORKER",
+        "1 --responsible-worker-role SOCIAL_WORKER --file help.json",
     ),
-    Saying("monitor", _E.MONITORING_RECORDED, "Record how the person fares.", "1 --month 3 --result SAFE"),
-    Saying("close", _E.REPATRIATION_CLOSED, "Close the return, with its result.", "1 --result INTEGRATED"),
+    Saying("monitor", _E.MONITORING_RECORDED, "Record how the person fares.", "1 --file month-3.json"),
+    Saying("close", _E.REPATRIATION_CLOSED, "Close the return, with its result.", "1 --file result.json"),
     Saying("suspend", _E.REPATRIATION_SUSPENDED, "Interrupt the return, with the reason.", "1 --reason HEALTH"),
     Saying("resume", _E.REPATRIATION_RESUMED, "Go on with the return.", "1 --responsible-worker-role CASE_MANAGER"),
     Saying("abort", _E.REPATRIATION_ABORTED, "Give the return up, with the reason.", "1 --reason PERSON_DECLINED"),
@@ -108,11 +107,9 @@ STEPS: Final = (
         "ask",
         _E.INFORMATION_REQUESTED,
         "Ask the other office.",
-        '1 --asked-categories HEALTH --question "<<your question>>"',
+        "1 --asked-categories HEALTH --file question.json",
     ),
-    Saying(
-        "provide", _E.INFORMATION_PROVIDED, "Answer what was asked.", '1 --answer "HEALTH=<<what the person said>>"'
-    ),
+    Saying("provide", _E.INFORMATION_PROVIDED, "Answer what was asked.", "1 --file answers.json"),
     Saying("mistake", _E.ENTERED_IN_ERROR, "Say that a return was entered by mistake.", "1 --reason WRONG_PERSON"),
 )
 """Every step of a return but the first."""
@@ -123,6 +120,7 @@ def group() -> None:
     """Bring a person home. NUMBER is the number of a return in `refbus status` or `refbus inbox list`."""
 
 
+@group.command()
 @click.argument("case")
 @click.option("--to", required=True, help="Organisation in the home country; refbus orgs find --country kg")
 @click.option(
@@ -132,27 +130,24 @@ def group() -> None:
     type=click.Choice(list(DataCategory)),
     help="Leave a data category out; may be repeated.",
 )
-@click.option("--file", type=click.Path(path_type=Path), help="JSON file with the fields, instead of options.")
+@content_options(lambda: _form("begin"))
 @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
-@example(
-    "refbus return begin 3 --to kg-agency01 --is-minor false --seeks-protection false --decided-freely true \\",
-    "    --alternatives-explained true --risks-explained true --may-stop-explained true",
-)
+@example("refbus return begin --form > wish.json", "refbus return begin 3 --to kg-agency01 --file wish.json")
 @with_session
-def begin(
-    session: Session, /, case: str, to: str, withhold: tuple[str, ...], file: Path | None, *, later: bool, **values: Any
-) -> None:
+def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file: Path | None, *, later: bool) -> None:
     """Record a person's wish to go home, and begin the return with an organisation there.
 
     CASE is the number of an own case, or its case file; who the person is comes from there. The person's consent must
     cover REPATRIATION, and for later steps IDENTITY_TRAVEL_DOCUMENT, FAMILY_TRACING and MONITORING.
+
+    Content comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
     from refbus_gateway import returns
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
-    document = file_document(file) if file else document_of(_E.RETURN_WISH_RECORDED, values)
+    document = content(session, wish_fields(), {}, file)
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         withheld = [DataCategory(name) for name in withhold]
@@ -207,12 +202,16 @@ def show(session: Session, number: int) -> None:
 @click.argument("step", type=click.Choice(["begin", *(saying.name for saying in STEPS)]))
 @example("refbus return template plan > plan.json")
 def template(step: str) -> None:
-    """Print an empty file for --file of STEP, with an explanation of every field."""
+    """Print an empty file for --file of STEP, with an explanation of every field, as STEP --form does."""
+    put(_form(step))
+
+
+def _form(step: str) -> str:
     from refbus_gateway.casefile.asked import written_fields  # late: the help needs none of it
     from refbus_gateway.casefile.template import event_template
 
     types = {saying.name: saying.event_type for saying in STEPS}
-    put(event_template(wish_fields() if step == "begin" else written_fields(types[step])))
+    return event_template(wish_fields() if step == "begin" else written_fields(types[step]))
 
 
 def guard_texts(missing: tuple[Code, ...]) -> list[str]:
@@ -228,13 +227,4 @@ def guard_texts(missing: tuple[Code, ...]) -> list[str]:
     return lines
 
 
-def _add_begin() -> None:
-    function: Any = begin
-    for spec in reversed(wish_fields()):
-        for option in field_options(spec):
-            function = option(function)
-    group.add_command(click.command(name="begin")(function))
-
-
-_add_begin()
 add_answers(group, STEPS)

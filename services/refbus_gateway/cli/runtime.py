@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,10 +24,19 @@ def connect_to_kafka(config: Config, settings: GatewaySettings, country: Country
     return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))
 
 
+def at_terminal() -> bool:
+    """Return whether a person sits at standard input, who can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The surroundings of one command. `clock` gives UTC ms; None: that of the settings."""
+    """The surroundings of one command. `clock` gives UTC ms; None: that of the settings.
+
+    `asks` says whether a person can be asked.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     clock: Callable[[], int] | None = None
     connect: Connect = connect_to_kafka
+    asks: Callable[[], bool] = at_terminal

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus_gateway.gateway import Gateway
     from refbus_gateway.home import Home
 
+UTC_OFFSET: Final = "refbus.utc_offset"
+"""Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
 _OPTIONS: Final = ("home", "passphrase_file", "as_json", "lang")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -85,8 +87,14 @@ class Session:
         self.runtime: Final = runtime
         self.as_json: Final = bool(options["as_json"])
         self._options = options
+        ctx.meta[UTC_OFFSET] = self._utc_offset_min
         if options["lang"]:
             _ = self.language  # a language that there is not is told by every command, not only where words are shown
+
+    @property
+    def asks(self) -> bool:
+        """Whether what was not given is asked for: at a terminal, and not for scripts."""
+        return not self.as_json and self.runtime.asks()
 
     @cached_property
     def settings(self) -> GatewaySettings:
@@ -116,6 +124,14 @@ class Session:
         waits = self.settings.answer_wait_s, self.settings.audit_interval_s
         gateway.pace = Pace(*(int(each * 1000) for each in waits))
         return gateway
+
+    def _utc_offset_min(self) -> int:
+        """Return how many minutes the clocks of this country are ahead of UTC; 0 where no gateway was opened."""
+        if "gateway" not in self.__dict__:
+            return 0
+        from refbus_gateway.agecheck import rules_here  # late: only what shows times needs it
+
+        return rules_here(self.gateway).utc_offset_min
 
     @cached_property
     def clock(self) -> Callable[[], int]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+import click
 
 from refbus.errors import Code
 from refbus.explain import explanation
-from refbus.foreign import field
+from refbus.foreign import field, line
 from refbus.wire.labels import label
 from refbus_gateway.casefile.view import Sections, show_time
 from refbus_gateway.casefile.view import title as words
+from refbus_gateway.cli.session import UTC_OFFSET
 
 if TYPE_CHECKING:
     from refbus_gateway.amending import Ending
@@ -20,8 +23,20 @@ _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState"
 
 
 def time_text(time_ms: int | None) -> str:
-    """Return a time in ms UTC to the minute, "-" for none."""
-    return "-" if time_ms is None else show_time(time_ms)
+    """Return a time in ms UTC to the minute, as the clocks of this organisation's country show it; "-" for none.
+
+    It is UTC in a command that opened no gateway, since nothing says then which country it is.
+    """
+    if time_ms is None:
+        return "-"
+    ctx = click.get_current_context(silent=True)
+    offset_min = ctx.meta.get(UTC_OFFSET) if ctx is not None else None
+    return show_time(time_ms, offset_min() if offset_min is not None else 0)
+
+
+def case_text(case: int, file_numbers: Mapping[int, str]) -> str:
+    """Return how a case is named to people: its number here, and the worker's own file number if it has one."""
+    return f"case {case} (file {line(file_numbers[case])})" if case in file_numbers else f"case {case}"
 
 
 def state_text(status: str, language: str) -> str:
@@ -62,4 +77,4 @@ def section_lines(sections: Sections) -> list[str]:
     return lines
 
 
-__all__ = ["ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]
+__all__ = ["case_text", "ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]

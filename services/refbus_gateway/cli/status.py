@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @with_session
 def status(session: Session, number: int | None) -> None:
     """Show at which hop everything waits that was sent, and what to do. NUMBER shows one referral in full."""
-    from refbus_gateway import amending, retention, views  # late: the help needs none of it
+    from refbus_gateway import amending, casework, retention, views  # late: the help needs none of it
     from refbus_gateway.cli.show import ending_lines, erase_lines
     from refbus_gateway.store import referrals
 
@@ -40,8 +40,9 @@ def status(session: Session, number: int | None) -> None:
         else:
             health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
         events = {line.referral.id: _events(tx, line) for line in lines}
+        numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
     unread = {what: sorted(set(found)) for what, found in unread.items()}
-    value: dict[str, Any] = {"referrals": [_referral(line, events[line.referral.id]) for line in lines]}
+    value: dict[str, Any] = {"referrals": [_referral(line, events[line.referral.id], numbers) for line in lines]}
     if health is not None:
         value["home"] = _home(health)
         value["consents_ending"] = [asdict(each) for each in endings]
@@ -49,7 +50,9 @@ def status(session: Session, number: int | None) -> None:
         value["unread"] = [{what: number, "code": code} for what, found in unread.items() for number, code in found]
         value["untold"] = [{"case": case, "disclosures": count} for case, count in untold.items()]
     texts = [
-        text for line in lines for text in _texts(line, events[line.referral.id], session, in_full=number is not None)
+        text
+        for line in lines
+        for text in _texts(line, events[line.referral.id], session, numbers, in_full=number is not None)
     ]
     due = [*ending_lines(endings), *erase_lines(to_erase), *_untold_texts(untold), *unread_texts(unread)]
     session.tell(value, [*texts, *due, *(_home_texts(health) if health else [])])
@@ -152,10 +155,11 @@ def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:
     return [views.event_line(tx, event, line.view) for event in events if event.outgoing]
 
 
-def _referral(line: ReferralLine, events: list[EventLine]) -> dict[str, Any]:
+def _referral(line: ReferralLine, events: list[EventLine], numbers: dict[int, str]) -> dict[str, Any]:
     return {
         "referral": line.referral.id,
         "case": line.referral.case_id,
+        "file_number": numbers.get(line.referral.case_id),
         "organisation": line.referral.org,
         "own": line.referral.own,
         "state": line.view.status,
@@ -177,14 +181,17 @@ def _referral(line: ReferralLine, events: list[EventLine]) -> dict[str, Any]:
     }
 
 
-def _texts(line: ReferralLine, events: list[EventLine], session: Session, *, in_full: bool) -> list[str]:
+def _texts(
+    line: ReferralLine, events: list[EventLine], session: Session, numbers: dict[int, str], *, in_full: bool
+) -> list[str]:
     from refbus.explain.hearing import sender_step
-    from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
+    from refbus_gateway.cli.show import case_text, state_text, time_text  # late: the help needs none of it
     from refbus_gateway.views import Hop, next_step
 
     by_them = {Hop.WAITS_THERE, Hop.NOT_TAKEN_IN}
     state = state_text(line.view.status, session.language)
-    head = f"Referral {line.referral.id}, case {line.referral.case_id}, {line.referral.org}: {state}"
+    case = case_text(line.referral.case_id, numbers)
+    head = f"Referral {line.referral.id}, {case}, {line.referral.org}: {state}"
     due = f"  answer due {time_text(line.respond_by_ms)}" if line.respond_by_ms else ""
     news = f"  {line.unseen} new: refbus inbox show {line.referral.id}" if line.unseen else ""
     texts = [head + due + news]

@@ -165,7 +165,8 @@ def test_an_answer_can_come_from_a_file(refbus: Commands, tmp_path: Path) -> Non
     refbus.run(SHELTER, "sync")
     accepted = {"responsible_worker_role": "LAWYER", "meeting": {"place": "Fictional office"}}
     refbus.run(SHELTER, "inbox", "accept", "1", "--file", file(tmp_path, "answer.json", json.dumps(accepted)))
-    refbus.run(SHELTER, "inbox", "appointment", "1", "--service", "Legal", "--at", "2026-10-01T10:00+05:00")
+    booked_at = {"service": "Legal", "at_ms": "2026-10-01T10:00+05:00"}
+    refbus.run(SHELTER, "inbox", "appointment", "1", "--file", file(tmp_path, "b.json", json.dumps(booked_at)))
     world.carry()
     refbus.run(AGENCY, "sync")
     shown = refbus.json(AGENCY, "inbox", "show", "1")
