@@ -222,7 +222,9 @@ def test_a_consent_form_with_mistakes(refbus: Commands, tmp_path: Path) -> None:
     for path in ("state", "informed", "grantor.authority_evidence", "grantor.authority_until"):
         assert [line for line in ran.err.splitlines() if line.strip().startswith(path)], path
     withdrawn = file(tmp_path, "withdrawn.json", consent_file(state="WITHDRAWN"))
-    assert "refbus consent withdraw" in refbus.run(AGENCY, "consent", "grant", case, "--file", withdrawn, ok=False).err
+    taken = refbus.run(AGENCY, "consent", "grant", case, "--file", withdrawn).out  # a no counts wherever it stands
+    assert "refbus consent withdraw" in taken
+    assert "REFUSED. It counts from now on" in taken
 
 
 def test_the_consent_form_asks_and_answers_nothing(refbus: Commands, tmp_path: Path) -> None:
