@@ -6,6 +6,7 @@ Nothing here decides. A record that cannot be opened carries the error that says
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory, SigningKey
@@ -32,7 +33,8 @@ class Opened:
     """A record with all that cryptography says of it: one of an event, a receipt, a notice, or the error that ended it.
 
     `envelope` and its hash are there as soon as some bytes claim to be one, `stamped` when it may leave the country.
-    `claim` is the routing block of an event that only a newer directory could let pass, when its sender is known here.
+    `claim` is the routing block of an event that a newer directory or another time could let pass, when its sender is
+    known here.
     """
 
     record: Record
@@ -62,6 +64,10 @@ class Opened:
 def pass_message(envelope_sha256: bytes, origin: str, destination: str, hour: int) -> bytes:
     """Return what an exit stamp signs behind its label: SHA256(envelope) || LP(from) || LP(to) || u64be hour."""
     return envelope_sha256 + lp(origin.encode()) + lp(destination.encode()) + u64be(hour)
+
+
+_OF_SOMEBODY: Final = frozenset({Code.DIRECTORY_NEWER, Code.MESSAGE_EXPIRED, Code.MESSAGE_LIFE_TOO_LONG})
+"""What stops an envelope by its header alone. Whoever signed it is looked for, so that a wrong clock is told there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +113,18 @@ class Opener:
             if authenticated.sender.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY)
         except RefbusError as error:
-            claim = self._claim(envelope, country) if error.code is Code.DIRECTORY_NEWER else None
+            claim = self._claim(envelope, country) if error.code in _OF_SOMEBODY else None
             return replace(opened, header=header, error=error, claim=claim)
         presented = self._presented(opened, authenticated, resumed=resumed)
         stamped = None if opened.passed else self._stamp(envelope, presented.block.recipient)
         return replace(opened, header=header, presented=presented, stamped=stamped)
 
     def _claim(self, envelope: Envelope, country: CountryCode) -> RoutingBlock | None:
-        """Return the block of an event that has to wait for the directory, if its sender is known already."""
-        routing = open_routing(envelope, self.identity.kems)
+        """Return the block of an event that was stopped before its sender was looked at, if the sender is known."""
+        try:
+            routing = open_routing(envelope, self.identity.kems)
+        except RefbusError:
+            return None
         sender = signer_of(routing, self.directories.latest, self.now_ms)
         return routing.block if sender is not None and sender.country == country else None
 

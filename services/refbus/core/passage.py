@@ -51,7 +51,8 @@ class Presented:
 class Unread:
     """A record that could not be opened or believed. `error` says why; the header is there when it parsed.
 
-    `signer`: who has signed it as far as the directory here can tell, when only a newer version of it is missing.
+    `signer`: who has signed it as far as the directory here can tell, when only a newer version of it is missing, or
+    only its header's time is against it.
     """
 
     record_sha256: bytes

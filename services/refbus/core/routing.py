@@ -89,7 +89,7 @@ def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
         return Hold(about, codes, header.expires_at_hour * HOUR_MS, unread.signer)
     if isinstance(unread.error, MalformedError):
         return Quarantine(about, codes)
-    return Refuse(about, codes, notify=None)
+    return Refuse(about, codes, notify=unread.signer)
 
 
 def _decide(point: Point, presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:

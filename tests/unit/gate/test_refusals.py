@@ -21,7 +21,7 @@ from refbus.wire.transport import (
     StoppedRecord,
 )
 from support.directories import HOUR_MS, NOW_MS, agency, ngo
-from support.envelopes import NOW_HOUR, forged, sealed
+from support.envelopes import NOW_HOUR, forged, header_of, sealed
 from support.gates import Node, World
 
 
@@ -84,6 +84,27 @@ def test_an_expired_event_is_refused(world: World) -> None:
     world.outbox("kz", sealed(world.fed, world.block(), expires_at_hour=NOW_HOUR))
     world.settle()
     assert stopped(world.nodes["kz"], "refused")[0].codes == ("MESSAGE_EXPIRED",)
+
+
+@pytest.mark.parametrize(
+    ("hours", "code"), [(0, "MESSAGE_EXPIRED"), (-100, "MESSAGE_EXPIRED"), (722, "MESSAGE_LIFE_TOO_LONG")]
+)
+def test_an_envelope_of_a_wrong_clock_is_told_to_whoever_signed_it(world: World, hours: int, code: str) -> None:
+    """Its header alone stops it, before its sender is looked at: the office whose clock is wrong hears of it."""
+    world.outbox("kz", sealed(world.fed, world.block(), expires_at_hour=NOW_HOUR + hours))
+    world.settle()
+    (notice,) = world.notices(agency("kz"))
+    assert (notice.kind, notice.outcome, notice.codes) == (NoticeKind.REFUSAL, NoticeOutcome.REFUSED, (code,))
+
+
+def test_nobody_is_told_of_an_envelope_of_a_wrong_clock_that_they_did_not_sign(world: World) -> None:
+    """Whoever forges a sender makes the gate tell nobody anything."""
+    late = header_of(world.fed, expires_at_hour=NOW_HOUR + 722)
+    raw = forged(world.fed, header=late, block=world.block(), signer=world.fed.pairs[ngo("uz")])
+    world.outbox("kz", raw)
+    world.settle()
+    assert stopped(world.nodes["kz"], "refused")[0].codes == ("MESSAGE_LIFE_TOO_LONG",)
+    assert world.notices(agency("kz")) == []
 
 
 def test_a_sender_of_another_country_has_no_business_here(world: World) -> None:
