@@ -13,7 +13,7 @@ from typing import Final
 
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
-from refbus_gateway import certificates, door, erasing, outgoing, ownkeys, watching
+from refbus_gateway import certificates, door, erasing, outgoing, ownkeys, retention, watching
 from refbus_gateway.broker import Bus
 from refbus_gateway.draining import Draining
 from refbus_gateway.gateway import Gateway
@@ -179,7 +179,8 @@ class Synchroniser:
             def watch_certificate(of: Gateway) -> None:
                 certificates.watch(of, self._bus)
 
-            each((watch_certificate, watching.watch), lambda look: look(gateway), lambda _, error: self._note(error))
+            looks = (watch_certificate, watching.watch, retention.remind)
+            each(looks, lambda look: look(gateway), lambda _, error: self._note(error))
 
     def _go_on_with_nos(self) -> None:
         """Tell and send what a person has stopped, and erase, although something else keeps this turn from its end."""
