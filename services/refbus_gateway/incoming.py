@@ -14,13 +14,14 @@ from refbus.core.legal_basis import BASIS_EVENTS
 from refbus.core.machine import Role
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
+from refbus.envelope.consent import evidence_of
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import agecheck, answers, consenting, course, effects, intake, legal, notices
+from refbus_gateway import agecheck, answers, consenting, course, effects, intake, legal, notices, restored
 from refbus_gateway.gateway import Gateway
 from refbus_gateway.intake import Failure
 from refbus_gateway.restored import UnknownHereError
@@ -145,7 +146,10 @@ def _referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referra
 
 def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral:
     if Role.SOURCE not in rule_of(block.event_type).emitters:
-        raise UnknownHereError("an answer to a referral that is not ours", block.sender, block.occurred_at_ms)
+        again = _known_again(gateway, tx, block)
+        if again is None:
+            raise UnknownHereError("an answer to a referral that is not ours", block.sender, block.occurred_at_ms)
+        return again
     subject_ref = _subject_of(gateway, block)
     now_ms = gateway.now_ms()
     case = cases.case_of_handle(tx, block.sender, block.case_handle)
@@ -155,6 +159,30 @@ def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Ref
     else:
         party = cases.counterpart(tx, case, block.sender)
     return referrals.create(tx, party, block.referral_id, own=False, now_ms=now_ms)
+
+
+def _known_again(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Referral | None:
+    """Return a referral that a restored office began after its backup, told by an answer under a consent it signed.
+
+    Its case has no content here. It is kept so that the person's no can be said; a yes waits for `consent confirm`.
+    """
+    if not restored.is_since(tx, block.occurred_at_ms) or block.consent_record is None:
+        return None
+    evidence = evidence_of(block.consent_record, gateway.view())
+    record = evidence.record
+    ours = evidence.signature_ok and (evidence.signer, record.collected_by) == (gateway.me, gateway.me)
+    case, known = cases.case_of_handle(tx, block.sender, block.case_handle), consents.cases_of(tx, record.consent_id)
+    if not ours or record.party != block.sender or (known and (case is None or case.id not in known)):
+        return None
+    now_ms = gateway.now_ms()
+    if case is None:
+        case = cases.create(tx, block.sender.encode() + block.case_handle, {}, own=False, now_ms=now_ms)
+        party = cases.add_counterpart(tx, case, block.sender, block.case_handle, record.subject_ref)
+    else:
+        party = cases.counterpart(tx, case, block.sender)
+    consents.keep(tx, case, block.consent_record, now_ms)
+    restored.note_known_again(tx, case, block.sender, now_ms)
+    return referrals.create(tx, party, block.referral_id, own=True, now_ms=now_ms)
 
 
 def _subject_of(gateway: Gateway, block: RoutingBlock) -> SubjectRef:

@@ -30,6 +30,7 @@ _STATE: Final = "restored"
 _UNKNOWN: Final = "restored-unknown"
 _CASE: Final = "restored-case/"
 _NO: Final = "restored-no/"
+_AGAIN: Final = "restored-again/"
 _NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED}
 """What goes out all the same: closed forms, none of which permits anything."""
 _SLACK_MS: Final = CLOCK_SKEW_MS
@@ -74,7 +75,7 @@ class UnknownHereError(UntrustedError):
 
 def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     """Note that this store is that of a backup made at `made_ms`; what waited in it is looked at before it goes out."""
-    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _NO)]:
+    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _NO), *_names(tx, _AGAIN)]:
         tx.drop(name)
     newest = [tx.connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in _TABLES]
     _put(tx, State(made_ms, now_ms, newest[0], newest[1]))
@@ -114,7 +115,7 @@ def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
     told = tx.get(_no_name(tx, case, block.recipient))
     if told is not None and newest_consent <= int.from_bytes(told, "big"):
         raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
-    if _is_open(tx, state, case) and newest_consent <= state.last_consent:
+    if _is_open(tx, state, case) and (newest_consent <= state.last_consent or _is_again(tx, case)):
         detail = f"refbus consent confirm {case.id}"
         raise UncheckableError(Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail)
 
@@ -152,6 +153,21 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     return True
 
 
+def is_since(tx: Transaction, at_ms: int) -> bool:
+    """Whether this store goes on from a backup that was made before this time, UTC ms."""
+    state = find(tx)
+    return state is not None and at_ms >= state.made_ms - _SLACK_MS
+
+
+def note_known_again(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
+    """Note a case that was begun after the backup; a person is told how a no is said in it."""
+    tx.put_int(f"{_AGAIN}{case.id}", now_ms)
+    detail = (
+        f"case {case.id} waits: sent to {org} after the backup. A no of the person: refbus consent withdraw {case.id}"
+    )
+    inbox.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail, now_ms)
+
+
 def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
     """Note that an organisation answered a withdrawal that is not known here: it counts until the person is asked."""
     if find(tx) is not None:
@@ -187,7 +203,7 @@ def confirm_case(tx: Transaction, case: Case, now_ms: int) -> None:
     """Note that somebody has made sure that the consents of a case, and its list of denied recipients, still stand."""
     tx.put_int(f"{_CASE}{case.id}", now_ms)
     for alarm in inbox.standing_alarms(tx):
-        if alarm.code == Code.CONSENT_UNCONFIRMED_AFTER_RESTORE and alarm.detail == f"case {case.id} waits":
+        if alarm.code == Code.CONSENT_UNCONFIRMED_AFTER_RESTORE and alarm.detail.startswith(f"case {case.id} waits"):
             inbox.clear_alarm(tx, alarm.id, now_ms)
 
 
@@ -210,7 +226,12 @@ _TABLES: Final = (schema.cases, schema.consents)
 def _is_open(tx: Transaction, state: State, case: Case) -> bool:
     """Whether a case of the backup was not confirmed since. What was received is known again from the inbox."""
     of_backup = case.id <= state.last_case and (case.own or state.inbox_lost)
-    return of_backup and tx.get(f"{_CASE}{case.id}") is None
+    return (of_backup or _is_again(tx, case)) and tx.get(f"{_CASE}{case.id}") is None
+
+
+def _is_again(tx: Transaction, case: Case) -> bool:
+    """Whether a case was begun after the backup and is known by what its recipient says of it."""
+    return tx.get(f"{_AGAIN}{case.id}") is not None
 
 
 def _is_yes_of(tx: Transaction, event_row: int) -> bool:

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.ids import ReferralId
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RefbusError
-from refbus_gateway import acting, backups, casework, demanding, restored
+from refbus_gateway import acting, backups, casework, demanding, restored, withdrawals
+from refbus_gateway import incoming as from_them
 from refbus_gateway.gateway import Gateway, open_gateway
 from refbus_gateway.home import Home
 from refbus_gateway.restoring import restore
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import cases, consents, inbox, referrals
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.commands import Commands
 from support.gateways import (
@@ -32,8 +34,10 @@ from support.gateways import (
     say,
     sent,
     take_consent,
+    view,
     withdraw_all,
 )
+from support.passages import block
 
 
 @dataclass
@@ -195,8 +199,62 @@ def test_answers_to_what_is_not_known_are_one_alarm(office: Office) -> None:
     assert len(told) == 1
     assert SHELTER in told[0]
     assert found is not None
-    assert found.count >= 4
+    assert found.count >= 2  # that they came; what was answered under our consent makes the case known again
     assert "NOT_A_PARTY" not in alarm_codes(kz)
+
+
+def test_a_case_that_began_after_the_backup_can_be_withdrawn(office: Office) -> None:
+    """The recipient's answer, under a consent that this office signed, makes it known again: no yes goes, a no does."""
+    office.back_up()
+    _, number = sent(office.own.kz, case_file(about="Fictional: after the backup"))
+    there = id_of(office.own.kz, number)
+    office.own.exchange()
+    say(
+        office.own.uz,
+        incoming(office.own.uz, there),
+        EventType.REFERRAL_ACCEPTED,
+        responsible_worker_role="SOCIAL_WORKER",
+    )
+    kz = office.come_back()
+    office.own.exchange()
+    office.confirm()
+    with kz.store.read() as tx:
+        (case,) = restored.to_confirm(tx)
+        told = [alarm.detail for alarm in inbox.standing_alarms(tx)]
+        again = referrals.find(tx, ReferralId(there))
+    assert again is not None
+    assert any(f"refbus consent withdraw {case.id}" in each for each in told)
+    yes = block(EventType.INFORMATION_PROVIDED, recipient=SHELTER)
+    with kz.store.read() as tx, pytest.raises(RefbusError) as caught:
+        restored.require(tx, case, yes)
+    assert caught.value.code is Code.CONSENT_UNCONFIRMED_AFTER_RESTORE
+    (done,) = withdrawals.stop(kz, case.id, None)
+    assert (done.org, done.notified, done.code) == (SHELTER, True, None)
+    office.own.exchange()
+    assert view(office.own.uz, incoming(office.own.uz, there)).suspended
+
+
+def test_nobody_makes_a_restored_office_know_a_case_that_it_never_signed_for(office: Office) -> None:
+    """An answer under a consent of somebody else's making stays what it was: one alarm, and no case."""
+    office.back_up()
+    kz = office.come_back()
+    uz = office.own.uz
+    case = new_case(uz, case_file(recipient={"organisation": AGENCY}))
+    take_consent(uz, case, consent_file(AGENCY))
+    with uz.store.read() as tx:
+        foreign = consents.of_case(tx, cases.get(tx, case))[0].raw
+    answer = block(
+        EventType.REFERRAL_ACCEPTED,
+        sender=SHELTER,
+        recipient=AGENCY,
+        consent_record=foreign,
+        occurred_at_ms=kz.now_ms(),
+    )
+    with kz.store.write() as tx, pytest.raises(RefbusError) as caught:
+        from_them._new_referral(kz, tx, answer)
+    assert caught.value.code is Code.NOT_A_PARTY
+    with kz.store.read() as tx:
+        assert cases.every(tx) == []
 
 
 @pytest.mark.parametrize("damage", ["unsound", "gone"])
