@@ -12,6 +12,7 @@ from typing import Final
 
 from refbus.core.consent import ConsentState
 from refbus.core.dates import day_text
+from refbus.core.documents import read_json
 from refbus.core.ids import ConsentId, OrgId
 from refbus.each import each
 from refbus.errors import Code
@@ -101,7 +102,7 @@ def _overdue(gateway: Gateway, tx: Transaction, case: Case) -> str | None:
 def _remind_of(gateway: Gateway, tx: Transaction, number: int, detail: str | None) -> None:
     name, now_ms = f"{_REMINDED}{number}", gateway.now_ms()
     kept = tx.get(name)
-    told_ms, told = json.loads(kept) if kept else (0, None)
+    told_ms, told = read_json(kept.decode()) if kept else (0, None)
     if told is not None and told != detail:
         inbox.withdraw_alarm(tx, Code.ERASE_DUE, told, now_ms)
     if detail is None:

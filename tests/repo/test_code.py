@@ -125,4 +125,4 @@ def test_an_office_weighs_kept_records_in_one_place() -> None:
         for path in MODULES
         if path.is_relative_to(ROOT / "services/refbus_gateway") and "evidence_of(" in path.read_text(encoding="utf-8")
     }
-    assert places == {"consenting.py", "effects.py", "consent_effects.py"}
+    assert places == {"consenting.py", "effects.py", "consent_effects.py", "incoming.py"}
