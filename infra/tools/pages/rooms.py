@@ -8,8 +8,8 @@ from refbus.explain.rooms import AUDITOR_TABLES, KEY_TABLES, MEMORY, NODE_TABLES
 from tools.pages.markdown import code, document, table
 
 _INTRO = """\
-Everything that a gate or an auditor keeps because of what comes from outside. Numbers: [limits](../limits.md#bounds). A
-test finds a table, or a container in memory, that is not here."""
+Everything that a gate or an auditor keeps because of what comes from outside.
+Numbers: [limits](../limits.md#bounds). A test finds a table, or a container in memory, that is not here."""
 
 
 def page() -> str:
