@@ -72,7 +72,7 @@ def error_s(days: list[Seen]) -> float:
 
 
 def main() -> None:
-    """Print the table of docs/limits.md."""
+    """Print the table of docs/design/limits.md."""
     print("events a day | pace | request or not, right guesses | opened, error")
     paces = {"at once": Pace(), "60 s, 600 s": Pace(60_000, 600_000), "300 s, 3600 s": Pace(300_000, 3_600_000)}
     for events in (10, 50, 200):

@@ -172,4 +172,4 @@ OWN: tuple[Scenario, ...] = (
         requires=("kill -9 of a gate", "sent after a withdrawal"),
     ),
 )
-"""Every scenario of the product at the gates. What each shows is told in docs/chaos.md."""
+"""Every scenario of the product at the gates. What each shows is told in docs/design/chaos.md."""

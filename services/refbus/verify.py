@@ -2,7 +2,7 @@
 
 It needs public data only: no home, no keys, no store, no broker. What stands in `__all__`, with its signatures and the
 fields of its values, is promised: it gains names and fields, loses none, and a test pins it. Values are frozen.
-docs/verify.md shows how it is used.
+docs/integrators/verify.md shows how it is used.
 
 Everything that is wrong is raised as a `RefbusError` with a stable `code` (docs/reference/errors.md): `MalformedError`
 for bytes that are not what they should be, `UntrustedError` for what is false, `UncheckableError` for what cannot be

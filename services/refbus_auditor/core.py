@@ -1,7 +1,7 @@
 """The heart of the auditor: from entries in the store to files, signature, cosignatures and proofs. It knows no Kafka.
 
 Entries are logged when their batch is committed; `turn` does the rest. Nothing of it is waited for by anybody who sends
-a referral. Specification: docs/spec/audit-log.md; the road through the code: docs/auditor.md.
+a referral. Specification: docs/spec/audit-log.md; the road through the code: docs/design/auditor.md.
 """
 
 from __future__ import annotations

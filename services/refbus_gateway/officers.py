@@ -1,7 +1,7 @@
 """The officers of an organisation: each has a key of one's own, under one's own passphrase; the organisation vouches.
 
 `officers/officers.json` lists the public keys and roles, `officers/<key id>.key` holds one private key each, and
-`officers/roll` is the list as the organisation's key signed it (docs/emergency.md).
+`officers/roll` is the list as the organisation's key signed it (docs/case-workers/emergency.md).
 """
 
 from __future__ import annotations

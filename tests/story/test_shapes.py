@@ -1,6 +1,6 @@
 """What every command prints with --json: its keys and types are pinned in shapes.json, and only gain fields.
 
-docs/limits.md promises that to whoever reads it with a script. A field that is new is added to the file by
+docs/design/limits.md promises that to whoever reads it with a script. A field that is new is added to the file by
 
     pytest tests/story/test_shapes.py --pin-shapes
 
@@ -443,7 +443,7 @@ def test_shapes_only_gain_fields(
     pinned = {name: read_shape(shape) for name, shape in json.loads(text).items()}
     lost = [f"{name}: no scene plays it" for name in pinned if name not in see.shapes]
     lost += [each for name, shape in pinned.items() for each in losses(shape, see.shapes.get(name, shape), name)]
-    assert not lost, "docs/limits.md promises that shapes only gain fields"
+    assert not lost, "docs/design/limits.md promises that shapes only gain fields"
     known = {name: pinned.get(name, Shape()) for name in see.shapes}
     new = [name for name in see.shapes if name not in pinned]
     new += [each for name, shape in see.shapes.items() for each in additions(known[name], shape, name)]

@@ -28,7 +28,7 @@ organisations check it. *Content*: only the two organisations can, since a gate 
 
 _DEADLINES = """\
 Counted from the events themselves, by the signed policy of the source's country, at both gates alike
-([how](../deadlines.md)). *Ladder*: reminder, both organisations, focal point, focal point of the other
+([how](../case-workers/deadlines.md)). *Ladder*: reminder, both organisations, focal point, focal point of the other
 country."""
 _TIMES: Mapping[DeadlineKind, tuple[str, str, str, str]] = {
     DeadlineKind.DELIVER: (

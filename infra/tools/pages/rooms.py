@@ -9,7 +9,7 @@ from tools.pages.markdown import code, document, table
 
 _INTRO = """\
 Everything that a gate or an auditor keeps because of what comes from outside.
-Numbers: [limits](../limits.md#bounds). A test finds a table, or a container in memory, that is not here."""
+Numbers: [limits](../design/limits.md#bounds). A test finds a table, or a container in memory, that is not here."""
 
 
 def page() -> str:

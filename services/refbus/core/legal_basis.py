@@ -3,7 +3,7 @@
 Two officers of an organisation, each with an own key, sign one record; the organisation vouches for their keys; a
 third officer reviews it. It is not consent and turns no refused consent into a permit: these rules alone decide,
 at the sender, at both gates and at the recipient. Off unless the discloser's country allows it.
-How it is used: docs/emergency.md.
+How it is used: docs/case-workers/emergency.md.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ RULES = {
     ),
     Code.LOG_TRUNCATED: Explanation(
         "the broker no longer has the records that come next, or the topic was made anew",
-        'Do not delete anything: follow "The log was cut" in docs/howto-operate.md.',
+        'Do not delete anything: follow "The log was cut" in docs/operators/operate.md.',
     ),
     Code.POSITION_CONFLICT: Explanation(
         "two gates work for the same country at the same time",

@@ -31,7 +31,7 @@ EMERGENCY = {
     ),
     Code.EMERGENCY_NOT_MINIMUM: Explanation(
         "more kinds of data are disclosed than the officers named or than such an emergency needs",
-        "Leave out what the helper does not need at once. The page docs/emergency.md lists it by ground.",
+        "Leave out what the helper does not need at once. The page docs/case-workers/emergency.md lists it by ground.",
     ),
     Code.EMERGENCY_TOO_LONG: Explanation(
         "an emergency disclosure ends after 72 hours at most, or sooner where the country says so",

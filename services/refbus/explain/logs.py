@@ -23,11 +23,11 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
         ),
         Code.LOG_ROLLED_BACK: Explanation(
             "others have cosigned or read more of this log than its own store knows: an old copy was brought back",
-            "Do not let this auditor sign. Bring back the newest store; docs/howto-operate.md says more.",
+            "Do not let this auditor sign. Bring back the newest store; docs/operators/operate.md says more.",
         ),
         Code.LOG_STORE_DAMAGED: Explanation(
             "the entries in the auditor's store do not lead to the root that it has signed: the store is damaged",
-            "Nothing was signed or overwritten. Bring back the newest copy of the store: docs/howto-operate.md.",
+            "Nothing was signed or overwritten. Bring back the newest copy of the store: docs/operators/operate.md.",
         ),
         Code.QUORUM_MISSING: Explanation(
             "too few witnesses that the policy names have cosigned the checkpoint",

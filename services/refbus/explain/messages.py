@@ -15,7 +15,7 @@ BYTES = {
     ),
     Code.TOO_LARGE: Explanation(
         "this is larger than one message may be",
-        "Remove or shorten attachments and notes, then send again. The limit is in docs/limits.md.",
+        "Remove or shorten attachments and notes, then send again. The limit is in docs/design/limits.md.",
     ),
     Code.UNKNOWN_VALUE: Explanation(
         "a value is not in the list of values that this version knows",
@@ -100,7 +100,7 @@ DIRECTORY = {
     Code.DIRECTORY_UNLOGGED: Explanation(
         "the audit log of this country has not shown this list of organisations and keys, so it may be for us alone",
         "The list before stays in use until it expires. Ask the node whether auditor and witnesses work "
-        "(docs/howto-operate.md); nothing is to be done here.",
+        "(docs/operators/operate.md); nothing is to be done here.",
     ),
     Code.DIRECTORY_FORKED: Explanation(
         "there are two different lists of organisations and keys under one version number: somebody was shown another",

@@ -1,7 +1,7 @@
 """What grows at a gate or an auditor by what comes from outside: who may make it grow, how far, and what ends it.
 
 `docs/reference/rooms.md` is made from these tables. A test finds a table of a store, or a container that an object of a
-service keeps in memory, which has no row here. Numbers are in `docs/limits.md`,
+service keeps in memory, which has no row here. Numbers are in `docs/design/limits.md`,
 where a person looks for them, and in the code, under the name that a row gives.
 """
 

@@ -1,4 +1,4 @@
-"""A federation written down by people: TOML that names countries and organisations (docs/howto-add-a-country.md).
+"""A federation written down by people: TOML that names countries and organisations (docs/operators/add-a-country.md).
 
     threshold = 3                      # of the national anchors; left out: three of four
 

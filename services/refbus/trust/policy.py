@@ -1,7 +1,7 @@
 """A country's target file `<cc>/policy.json`: strict JSON -> CountryPolicy; and its source for people, a TOML file.
 
 Each residency rule carries where it comes from, the date of that source and whether anyone checked it, and the whole is
-signed: law is data here (docs/howto-add-a-country.md).
+signed: law is data here (docs/operators/add-a-country.md).
 """
 
 from __future__ import annotations

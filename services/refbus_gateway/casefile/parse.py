@@ -1,4 +1,4 @@
-"""A case file becomes a payload and its routing facts. The format is docs/case-file.md."""
+"""A case file becomes a payload and its routing facts. The format is docs/integrators/case-file.md."""
 
 from __future__ import annotations
 

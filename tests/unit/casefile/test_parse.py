@@ -288,7 +288,7 @@ def test_the_set_of_cases_is_what_the_region_needs() -> None:
 
 
 def test_the_example_of_the_page_is_a_case() -> None:
-    """What docs/case-file.md shows first can be sent as it stands."""
-    page = (ROOT / "docs" / "case-file.md").read_text(encoding="utf-8")
+    """What docs/integrators/case-file.md shows first can be sent as it stands."""
+    page = (ROOT / "docs" / "integrators" / "case-file.md").read_text(encoding="utf-8")
     example = page.split("```json\n")[1].split("```")[0]
     assert parse_case(example.encode(), now_ms=NOW_MS).fictional

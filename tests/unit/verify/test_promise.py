@@ -17,7 +17,7 @@ from support.logs import ORIGIN, audit_entries, log_policy, write_log
 from support.speclog import FILES, INDEX, POLICY, PROOF
 from support.tree import ROOT
 
-PAGE = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "integrators" / "verify.md").read_text(encoding="utf-8")
 FUNCTIONS = {
     "check_continues": "(place: 'str', policy: 'Policy', older: 'bytes') -> 'tuple[Finding, ...]'",
     "check_log": "(place: 'str', policy: 'Policy', *, now_s: 'int | None' = None) -> 'Report'",
@@ -71,7 +71,7 @@ def test_every_failure_has_a_code(name: str) -> None:
 
 
 def test_the_example_of_the_page_runs_and_prints_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program of docs/verify.md works as it stands there."""
+    """The program of docs/integrators/verify.md works as it stands there."""
     monkeypatch.chdir(ROOT)
     program, printed = re.findall(r"```(?:python)?\n(.*?)```", PAGE, re.DOTALL)
     out = io.StringIO()
