@@ -147,6 +147,12 @@ def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalR
     return [row for row in rows if row.case_id == referral.case_id and row.answer in {None, "STOPPED"}]
 
 
+def cases_to_answer(tx: Transaction) -> set[int]:
+    """Return the numbers of the cases with an incoming withdrawal that nobody here has finished with."""
+    rows = consents.withdrawal_rows(tx, outgoing=False)
+    return {row.case_id for row in rows if row.answer in {None, "STOPPED"}}
+
+
 def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, answer: tuple[str, str | None]) -> None:
     """Answer in the course in which the withdrawal came: a person's no can be said in several."""
     told = referrals.event(tx, row.event_row)

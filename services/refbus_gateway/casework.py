@@ -103,8 +103,7 @@ def file_number_of(tx: Transaction, case: Case) -> str | None:
     """
     if not case.own or not case.live:
         return None
-    number: str | None = read_json(base64.b64decode(cases.body_of(tx, case)["file"])).get("file_number")
-    return number
+    return _file_number(cases.body_of(tx, case))
 
 
 def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
@@ -112,8 +111,14 @@ def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
 
     A case that cannot be read hides no other: its trouble is told where the case itself is shown.
     """
-    found = dict(each(numbers, lambda one: (one, file_number_of(tx, cases.get(tx, one))), lambda *_: None))
+    bodies = cases.own_bodies(tx, numbers)
+    found = dict(each(bodies.items(), lambda one: (one[0], _file_number(one[1])), lambda *_: None))
     return {case: number for case, number in found.items() if number is not None}
+
+
+def _file_number(body: dict[str, Any]) -> str | None:
+    number: str | None = read_json(base64.b64decode(body["file"])).get("file_number")
+    return number
 
 
 def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:

@@ -18,13 +18,13 @@ from refbus_gateway.store.session import Transaction
 
 def view_of(tx: Transaction, referral: Referral) -> CourseView:
     """Return where a referral stands. Events that a gate refused are not part of it."""
-    return view_from(tx, referral, referrals.events_of(tx, referral))
+    return view_from(referrals.events_of(tx, referral), referrals.expiry_of(tx, referral.referral_id))
 
 
-def view_from(tx: Transaction, referral: Referral, events: Iterable[Event]) -> CourseView:
+def view_from(events: Iterable[Event], expiry: Iterable[EventFact]) -> CourseView:
     """Return the view that these events of a course give, with the expiry that a timer stated."""
     facts = [fact_of(event) for event in events if event.status is not EventStatus.REFUSED]
-    return state_of([*facts, *referrals.expiry_of(tx, referral.referral_id)])
+    return state_of([*facts, *expiry])
 
 
 def fact_of(event: Event) -> EventFact:

@@ -55,7 +55,7 @@ def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> list
         return EraseDue(case.id, numbers[0].id, numbers[0].org, by_ms, by_ms <= now_ms)
 
     kept = [] if unread is None else unread
-    received = [case for case in cases.every(tx, kept) if case.live and not case.own]
+    received = cases.received(tx, kept)
     found = each(received, of_case, lambda case, error: kept.append((case.id, error.code)))
     return sorted(filter(None, found), key=lambda one: one.erase_by_ms)
 

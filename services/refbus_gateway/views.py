@@ -9,9 +9,11 @@ from typing import Final
 
 from refbus.clock import Standing
 from refbus.core.course import CourseView
+from refbus.core.facts import EventFact
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.referral import State
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
+from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError
 from refbus.explain import explanation
@@ -152,25 +154,41 @@ def also_signed_by(receipt: Receipt) -> OrgId | None:
 
 
 def referral_lines(
-    tx: Transaction, *, own: bool | None = None, unread: Unread | None = None, unread_cases: Unread | None = None
+    tx: Transaction,
+    *,
+    own: bool | None = None,
+    unread: Unread | None = None,
+    unread_cases: Unread | None = None,
+    most: int | None = None,
+    skip: int = 0,
 ) -> list[ReferralLine]:
-    """Return all referrals, requested here (`own`), received, or both.
+    """Return so many of the newest referrals behind the `skip` newest, requested here (`own`), received, or both.
 
-    What cannot be read hides no other; its number and why go into `unread`, of a whole case into `unread_cases`.
+    By case, oldest first. What cannot be read hides no other; its number and why go into `unread`, of a whole case into
+    `unread_cases`.
     """
-    kept = [] if unread is None else unread
-    every = referrals.every(tx, unread_cases, kept)
-    found = [referral for referral in every if own is None or referral.own == own]
-    return each(found, lambda one: referral_line(tx, one), lambda one, error: kept.append((one.id, error.code)))
+    kept, whole = [] if unread is None else unread, [] if unread_cases is None else unread_cases
+    found = referrals.newest(tx, own=own, most=most, skip=skip, unread_cases=whole, unread=kept)
+    rows = referrals.rows_of(tx, (referral for referral, _ in found))
+    expiries = referrals.expiries_of(tx, [referral for referral, _ in found])
+
+    def line(one: tuple[Referral, StateKey]) -> ReferralLine:
+        referral, key = one
+        return _line(referral, referrals.opened(rows[referral.id], key, referral), expiries[referral.id])
+
+    return each(found, line, lambda one, error: kept.append((one[0].id, error.code)))
 
 
 def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
     """Return one referral at a glance."""
-    events = referrals.events_of(tx, referral)
+    return _line(referral, referrals.events_of(tx, referral), referrals.expiry_of(tx, referral.referral_id))
+
+
+def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> ReferralLine:
     request = course.beginning_of(events)
     return ReferralLine(
         referral=referral,
-        view=course.view_from(tx, referral, events),
+        view=course.view_from(events, expiry),
         events=len(events),
         unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
         respond_by_ms=request.block.respond_by_ms if request else None,

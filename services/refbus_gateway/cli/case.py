@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from refbus.each import each
 from refbus.errors import Code, SetupError
 from refbus.output import put, put_json
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, paged, with_session
 
 if TYPE_CHECKING:
     from refbus_gateway.store.cases import Case
@@ -95,20 +94,23 @@ def file_(session: Session, number: int) -> None:
 
 
 @group.command(name="list")
-@example("refbus case list")
+@paged
+@example("refbus case list", "refbus case list --page 2")
 @with_session
-def list_(session: Session) -> None:
-    """List all cases, own and received."""
+def list_(session: Session, *, limit: int | None, page: int) -> None:
+    """List cases, own and received, the newest last."""
     from refbus_gateway import casework
     from refbus_gateway.cli.show import time_text  # late: only needed here
     from refbus_gateway.store import cases, referrals
 
+    unread: cases.Unread = []
+    most, skip = session.part(limit, page)
     with session.gateway.store.read() as tx:
-        unread: cases.Unread = []
-        found = cases.every(tx, unread)
-        numbers = {case.id: [] if not case.live else referrals.numbers_of(tx, case) for case in found}
-        orgs = dict(each(found, lambda case: (case.id, _parties(tx, case)), lambda case, _: None))
-        damaged = {case.id: Code.HOME_DAMAGED for case in found if case.id not in orgs} | dict(unread)
+        total, found = cases.count(tx), cases.newest(tx, most, skip, unread)
+        live = [case for case in found if case.live]
+        numbers = referrals.numbers_by_case(tx, (case.id for case in live))
+        orgs = cases.parties_of(tx, live)
+        damaged = {case.id: Code.HOME_DAMAGED for case in live if case.id not in orgs} | dict(unread)
         files = casework.file_numbers(tx, [case.id for case in found])
         found += [cases.without_key(tx, number) for number, _ in unread]
     value: list[dict[str, object]] = []
@@ -129,13 +131,8 @@ def list_(session: Session) -> None:
         what = "erased" if erased else names if code is None else f"cannot be read here ({code})"
         own = f"  file {files[case.id]}" if case.id in files else ""
         texts.append(f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}{own}  {what}")
-    session.tell(value, texts or ["No case yet: refbus case new > case.json"])
-
-
-def _parties(tx: Transaction, case: Case) -> list[str]:
-    from refbus_gateway.store import cases  # late: only needed here
-
-    return [party.org for party in cases.counterparts_of(tx, case)] if case.live else []
+    none = [] if total else ["No case yet: refbus case new > case.json"]
+    session.tell(value, [*texts, *none, *session.more(total, most, skip)])
 
 
 @group.command()

@@ -9,7 +9,7 @@ import click
 
 from refbus_gateway.cli.answers import add_answers
 from refbus_gateway.cli.opened import opened_texts, opened_value
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, paged, with_session
 from refbus_gateway.cli.status import unread_texts
 
 if TYPE_CHECKING:
@@ -34,24 +34,31 @@ def group() -> None:
 @group.command(name="list")
 @click.option("--offline", is_flag=True, help="List what is here without asking the broker; it may be out of date.")
 @click.option("--all", "everything", is_flag=True, help="Own referrals too.")
-@example("refbus inbox list")
+@paged
+@example("refbus inbox list", "refbus inbox list --page 2")
 @with_session
-def list_(session: Session, *, offline: bool, everything: bool) -> None:
-    """List referrals that came in. It reads everything that waits first, since a withdrawal may be among it."""
+def list_(session: Session, *, offline: bool, everything: bool, limit: int | None, page: int) -> None:
+    """List referrals that came in. It reads everything that waits first, since a withdrawal may be among it.
+
+    A withdrawal to answer and a case to erase are told on every page.
+    """
     from refbus_gateway import acting, casework, retention, views  # late: the help needs none of it
     from refbus_gateway.cli.show import erase_lines, state_text, time_text
     from refbus_gateway.cli.syncing import synchronised
+    from refbus_gateway.store import referrals
 
     if not offline:
         synchronised(session)
+    own, (most, skip) = None if everything else False, session.part(limit, page)
     with session.gateway.store.read() as tx:
         unread: list[tuple[int, Code]] = []
         damaged: list[tuple[int, Code]] = []
-        whose = None if everything else False
-        lines = views.referral_lines(tx, own=whose, unread=unread, unread_cases=damaged)
+        total = referrals.count(tx, own=own)
+        lines = views.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
         to_erase = retention.due(session.gateway, tx, damaged)
         numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
-        stop = {line.referral.id for line in lines if acting.waiting_withdrawals(tx, line.referral)}
+        found = referrals.numbers_by_case(tx, acting.cases_to_answer(tx), own=own)
+        stop = {number for some in found.values() for number in some}
     value = [
         {
             "referral": line.referral.id,
@@ -82,7 +89,9 @@ def list_(session: Session, *, offline: bool, everything: bool) -> None:
             texts.append(
                 f"      CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {line.referral.id} RESULT"
             )
-    texts += erase_lines(to_erase)
+    for number in sorted(stop - {line.referral.id for line in lines}):
+        texts.append(f"{number:>4}  CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {number} RESULT")
+    texts += [*session.more(total, most, skip), *erase_lines(to_erase)]
     due = [asdict(each) for each in to_erase]
     damage = [{what: number, "code": code} for what, found in hidden.items() for number, code in found]
     shown = {"synchronised": not offline, "referrals": value, "erase_due": due, "unread": damage}

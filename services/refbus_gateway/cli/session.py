@@ -79,6 +79,18 @@ def with_session(function: Callable[Concatenate[Session, _P], _T]) -> Callable[_
     return call
 
 
+PAGE: Final = 50
+"""Entries of a list that a person is shown at once."""
+
+
+def paged(function: _F) -> _F:
+    """Give a list the options that choose a part of it: `limit` and `page`, for `Session.part`."""
+    some = click.IntRange(min=1)
+    function = click.option("--page", type=some, default=1, help="Which part: 1, the newest, if not given.")(function)
+    text = f"How many at once: {PAGE} if not given, with --json all."
+    return click.option("--limit", type=some, help=text)(function)
+
+
 class Session:
     """One command at work."""
 
@@ -181,6 +193,19 @@ class Session:
             put_json(value, default=_plain)
         else:
             say(*lines)
+
+    def part(self, limit: int | None, page: int) -> tuple[int | None, int]:
+        """Return how many entries of a list to show (None: all) and how many newer ones to pass over."""
+        most = limit or (None if self.as_json and page == 1 else PAGE)
+        return most, (most or 0) * (page - 1)
+
+    def more(self, total: int, most: int | None, skip: int) -> list[str]:
+        """Return the line that says how many older entries of a list there are, and how to see them."""
+        left = 0 if most is None else total - skip - most
+        if most is None or left <= 0:
+            return []
+        limit = "" if most == PAGE else f" --limit {most}"
+        return [f"and {left} older: --page {skip // most + 2}{limit}"]
 
     def close(self) -> None:
         """Release what was opened."""

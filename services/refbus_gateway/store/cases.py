@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
 from refbus_gateway.store.schema import cases, counterparts
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import join, split
 
 Unread: TypeAlias = list[tuple[int, Code]]
@@ -95,6 +95,27 @@ def every(tx: Transaction, unread: Unread | None = None) -> list[Case]:
     return each(rows, lambda row: _case(tx, row), lambda row, error: kept.append((row.id, error.code)))
 
 
+def newest(tx: Transaction, most: int | None, skip: int, unread: Unread) -> list[Case]:
+    """Return so many of the newest cases behind the `skip` newest, oldest first, erased ones too; None: all.
+
+    One whose key cannot be opened goes into `unread` instead.
+    """
+    rows = tx.connection.execute(select(cases).order_by(cases.c.id.desc()).limit(most).offset(skip)).all()
+    return each(rows[::-1], lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
+
+
+def received(tx: Transaction, unread: Unread) -> list[Case]:
+    """Return the live cases that came from others, oldest first; what cannot be opened goes into `unread`."""
+    live = (cases.c.own.is_(False), cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
+    rows = tx.connection.execute(select(cases).where(*live).order_by(cases.c.id)).all()
+    return each(rows, lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
+
+
+def count(tx: Transaction) -> int:
+    """Return how many cases there are, erased ones too."""
+    return int(tx.connection.execute(select(func.count()).select_from(cases)).scalar_one())
+
+
 def live_hashes(tx: Transaction) -> dict[int, bytes]:
     """Return the keyed hash of each case that is neither erased nor being erased, whatever can be read of it."""
     query = select(cases.c.id, cases.c.case_hash).where(cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
@@ -115,6 +136,21 @@ def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     row = tx.connection.execute(select(cases.c.case_hash, cases.c.body).where(cases.c.id == case.id)).one()
     body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
     return body
+
+
+def own_bodies(tx: Transaction, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what is kept of those of these cases that are own and live, by number; what cannot be read is left out."""
+    live = (cases.c.own, cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
+    rows = [
+        row
+        for some in slices(numbers)
+        for row in tx.connection.execute(select(cases).where(cases.c.id.in_(some), *live))
+    ]
+
+    def one(row: Row[Any]) -> tuple[int, dict[str, Any]]:
+        return row.id, json.loads(_case(tx, row).open_key().open(b"case/" + row.case_hash, row.body))
+
+    return dict(each(rows, one, lambda *_: None))
 
 
 def has_key(tx: Transaction, number: int) -> bool:
@@ -188,6 +224,23 @@ def party_with(tx: Transaction, case: Case, org: OrgId) -> Counterpart | None:
     wanted = (counterparts.c.case_id == case.id, counterparts.c.org_hash == _org_hash(tx, case.id, org))
     row = tx.connection.execute(select(counterparts).where(*wanted)).first()
     return None if row is None else _counterpart(case, row)
+
+
+def parties_of(tx: Transaction, found: Sequence[Case]) -> dict[int, list[OrgId]]:
+    """Return the organisations that each of these live cases was talked about with, by the number of the case.
+
+    A case of which one cannot be read is left out.
+    """
+    rows: dict[int, list[Row[Any]]] = {case.id: [] for case in found}
+    for some in slices(rows):
+        query = select(counterparts).where(counterparts.c.case_id.in_(some)).order_by(counterparts.c.id)
+        for row in tx.connection.execute(query):
+            rows[row.case_id].append(row)
+
+    def read(case: Case) -> tuple[int, list[OrgId]]:
+        return case.id, [_counterpart(case, row).org for row in rows[case.id]]
+
+    return dict(each(found, read, lambda *_: None))
 
 
 def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | None:

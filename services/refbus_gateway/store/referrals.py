@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 
 from refbus.core.deadlines import expired_fact
 from refbus.core.facts import EventFact
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
+from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RuleError
 from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import cases
 from refbus_gateway.store.cases import Unread
+from refbus_gateway.store.schema import cases as _cases
 from refbus_gateway.store.schema import events, referrals
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import join, split
 
 
@@ -139,10 +142,60 @@ def every(tx: Transaction, unread_cases: Unread | None = None, unread: Unread | 
     return each(mine, lambda row: _referral(tx, row), lambda row, error: kept.append((row.id, error.code)))
 
 
-def numbers_of(tx: Transaction, case: cases.Case) -> list[int]:
-    """Return the numbers of the referrals of a case, oldest first, whatever can be read of them."""
-    query = select(referrals.c.id).where(referrals.c.case_id == case.id).order_by(referrals.c.id)
-    return list(tx.connection.execute(query).scalars())
+def newest(
+    tx: Transaction, *, own: bool | None, most: int | None, skip: int, unread_cases: Unread, unread: Unread
+) -> list[tuple[Referral, StateKey]]:
+    """Return so many of the newest referrals of live cases behind the `skip` newest, with the case keys; None: all.
+
+    By case, oldest first. `own`: only those requested here, or only received ones. What cannot be read hides no other:
+    cases go into `unread_cases`, referrals into `unread`.
+    """
+    query = _live(select(referrals, _cases.c.case_hash, _cases.c.wrapped_key), own=own)
+    query = query.order_by(referrals.c.id.desc()).limit(most).offset(skip)
+    rows = sorted(tx.connection.execute(query), key=lambda row: (row.case_id, row.id))
+    keys = dict(
+        each(
+            {row.case_id: row for row in rows}.values(),
+            lambda row: (row.case_id, tx.vault.case_key(row.case_hash, row.wrapped_key)),
+            lambda row, error: unread_cases.append((row.case_id, error.code)),
+        )
+    )
+    return each(
+        [row for row in rows if row.case_id in keys],
+        lambda row: (_opened(keys[row.case_id], row), keys[row.case_id]),
+        lambda row, error: unread.append((row.id, error.code)),
+    )
+
+
+def count(tx: Transaction, *, own: bool | None) -> int:
+    """Return how many referrals of live cases there are."""
+    return int(tx.connection.execute(_live(select(func.count()).select_from(referrals), own=own)).scalar_one())
+
+
+def numbers_by_case(tx: Transaction, found: Iterable[int], *, own: bool | None = None) -> dict[int, list[int]]:
+    """Return the numbers of the referrals of these cases, by the number of the case; nothing of them is opened."""
+    numbers: dict[int, list[int]] = {}
+    for some in slices(found):
+        query = select(referrals.c.id, referrals.c.case_id).where(referrals.c.case_id.in_(some))
+        query = query if own is None else query.where(referrals.c.own == own)
+        for row in tx.connection.execute(query.order_by(referrals.c.id)):
+            numbers.setdefault(row.case_id, []).append(row.id)
+    return numbers
+
+
+def rows_of(tx: Transaction, found: Iterable[Referral]) -> dict[int, list[Row[Any]]]:
+    """Return the rows of the events of each of these referrals, still sealed, in the order in which they came."""
+    rows: dict[int, list[Row[Any]]] = {referral.id: [] for referral in found}
+    for some in slices(rows):
+        query = select(events).where(events.c.referral_id.in_(some)).order_by(events.c.id)
+        for row in tx.connection.execute(query):
+            rows[row.referral_id].append(row)
+    return rows
+
+
+def opened(rows: Iterable[Row[Any]], key: StateKey, referral: Referral) -> list[Event]:
+    """Return the events in rows of a referral, with the key of its case. Raises StoreError for what is damaged."""
+    return [_opened_event(key, row, referral) for row in rows]
 
 
 def add_event(
@@ -197,8 +250,8 @@ def event(tx: Transaction, row_id: int) -> Event:
 
 def events_of(tx: Transaction, referral: Referral) -> list[Event]:
     """Return all events of a referral in the order in which they came to this store."""
-    rows = tx.connection.execute(select(events).where(events.c.referral_id == referral.id).order_by(events.c.id))
-    return [_event(tx, row, referral) for row in rows]
+    rows = tx.connection.execute(select(events).where(events.c.referral_id == referral.id).order_by(events.c.id)).all()
+    return opened(rows, cases.get(tx, referral.case_id).open_key(), referral) if rows else []
 
 
 def replace_block(tx: Transaction, old: Event, block: RoutingBlock) -> Event:
@@ -228,7 +281,17 @@ def keep_expiry(tx: Transaction, referral_id: ReferralId, due_ms: int, gate: Org
 
 def expiry_of(tx: Transaction, referral_id: ReferralId) -> list[EventFact]:
     """Return the expiry of a referral that a gate has stated, or nothing."""
-    kept = tx.get(_expiry_name(referral_id))
+    return _expiry(referral_id, tx.get(_expiry_name(referral_id)))
+
+
+def expiries_of(tx: Transaction, found: Sequence[Referral]) -> dict[int, list[EventFact]]:
+    """Return what `expiry_of` returns of each of these referrals, by number."""
+    names = {referral.id: _expiry_name(referral.referral_id) for referral in found}
+    kept = tx.get_all(names.values())
+    return {referral.id: _expiry(referral.referral_id, kept.get(names[referral.id])) for referral in found}
+
+
+def _expiry(referral_id: ReferralId, kept: bytes | None) -> list[EventFact]:
     if kept is None:
         return []
     due_ms, gate = json.loads(kept)
@@ -245,16 +308,29 @@ def _expiry_name(referral_id: ReferralId) -> str:
 
 
 def _referral(tx: Transaction, row: Row[Any]) -> Referral:
-    key = cases.get(tx, row.case_id).open_key()
+    return _opened(cases.get(tx, row.case_id).open_key(), row)
+
+
+def _opened(key: StateKey, row: Row[Any]) -> Referral:
     referral_id, org = split(key.open(b"referral/" + row.referral_hash, row.body), 2)
     return Referral(row.id, row.case_id, row.own, row.created_ms, ReferralId(referral_id), OrgId(org.decode()))
 
 
 def _event(tx: Transaction, row: Row[Any], referral: Referral) -> Event:
-    key = cases.get(tx, referral.case_id).open_key()
+    return _opened_event(cases.get(tx, referral.case_id).open_key(), row, referral)
+
+
+def _opened_event(key: StateKey, row: Row[Any], referral: Referral) -> Event:
     block, payload = split(key.open(b"event/" + row.event_hash, row.body), 2)
     status = EventStatus(row.status)
     return Event(row.id, referral.id, row.outgoing, status, row.at_ms, row.seen_ms, decode_block(block), payload)
+
+
+def _live(query: Select[Any], *, own: bool | None) -> Select[Any]:
+    """Return the query over referrals, of cases that were not erased and are not being erased."""
+    query = query.join(_cases, _cases.c.id == referrals.c.case_id)
+    query = query.where(_cases.c.wrapped_key.is_not(None), _cases.c.erasing_ms.is_(None))
+    return query if own is None else query.where(referrals.c.own == own)
 
 
 def _event_hash(tx: Transaction, sender: OrgId, event_id: EventId) -> bytes:

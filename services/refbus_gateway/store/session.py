@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -14,6 +15,17 @@ from refbus.errors import Code, SetupError
 from refbus_gateway.store.engine import Database
 from refbus_gateway.store.schema import cases, meta
 from refbus_gateway.store.vault import Vault
+
+_AT_ONCE: Final = 500
+"""Values in one statement."""
+_T = TypeVar("_T")
+
+
+def slices(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield the values in lists that one statement may ask for."""
+    found = list(values)
+    for start in range(0, len(found), _AT_ONCE):
+        yield found[start : start + _AT_ONCE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,11 @@ class Transaction:
     def get(self, name: str) -> bytes | None:
         """Return the single value with this name."""
         return self.connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+
+    def get_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the single values with these names, by name; those that are not there are left out."""
+        queries = (select(meta.c.name, meta.c.value).where(meta.c.name.in_(some)) for some in slices(names))
+        return {row.name: row.value for query in queries for row in self.connection.execute(query)}
 
     def put(self, name: str, value: bytes) -> None:
         """Keep a single value under this name."""
