@@ -25,7 +25,7 @@ from refbus.audit.fsck import check_log
 from refbus.audit.leaf import PREFIX
 from refbus.audit.sources import FolderSource
 from refbus.crypto.framing import sha256
-from refbus.store.engine import Database
+from refbus.node.store.engine import Database
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.policy import Policy
 from refbus.tlog.shards import origin_of, shard_at
@@ -33,7 +33,7 @@ from refbus_auditor import ledger
 from refbus_auditor.files import LogFolder
 from refbus_auditor.home import MIGRATIONS
 from refbus_auditor.ledger import Ledger, NewEntry
-from refbus_auditor.publishing import Publisher
+from refbus_auditor.publication import Publisher
 
 LEAVES = 50_000
 NAME = "bench.example"

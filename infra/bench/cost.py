@@ -16,7 +16,7 @@ from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
 from refbus.envelope.sealing import Readers, seal
-from refbus.trust.ceremony import FederationPaths
+from refbus.trust.publisher.ceremony import FederationPaths
 
 BASELINE = "sum of primitives"
 _HOUR_MS = 3_600_000

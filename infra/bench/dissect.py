@@ -13,7 +13,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import BorderRecord, Passed
-from refbus_gate.opening import pass_message
+from refbus_gate.decide.opening import pass_message
 
 
 def take_apart(raw: bytes, reader: Member) -> Sealed:

@@ -15,11 +15,11 @@ from refbus.core.vocabulary import DataCategory
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.resources import data_dir
-from refbus.trust.ceremony import FederationPaths, Passphrases, create_development_federation
-from refbus.trust.description import read_description
-from refbus.trust.history import History
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
+from refbus.trust.publisher.ceremony import FederationPaths, Passphrases, create_development_federation
+from refbus.trust.publisher.description import read_description
+from refbus.trust.reader.history import History
 
 EVENTS_PER_CONSENT = 4
 """How many events ride on one consent record: a request and what follows it. A gate verifies the record once."""

@@ -19,9 +19,9 @@ from bench.standing import StandingGate
 from bench.timing import Clock, interleaved
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.crypto.kem import KemPublic
-from refbus.trust.ceremony import FederationPaths
+from refbus.trust.publisher.ceremony import FederationPaths
+from refbus_gate.decide.receipts import inspector_public, public_key_of
 from refbus_gate.names import border, outbox
-from refbus_gate.receipts import inspector_public, public_key_of
 
 BASELINE = "gate cryptography alone"
 AIM = Aim("ratio", ">=", 0.7)

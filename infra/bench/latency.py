@@ -24,10 +24,11 @@ from demo.plan import ANSWERED, PlannedCase, consent_form, planned_cases
 from demo.world import PASSPHRASE
 from refbus.core.ids import EventId, OrgId
 from refbus.errors import RefbusError
-from refbus_gateway import casework, consents
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import versions
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import referrals
 from refbus_gateway.store.cases import Case
 
@@ -106,7 +107,7 @@ class Road:
         with gateway.store.write() as tx:
             # White space at the end makes it another file, so another case.
             case = casework.add_case(gateway, tx, self._case.content + b"\n" * number)
-            consents.grant(gateway, case, tx, self._case.recipient, parse_consent(form, now_ms=now_ms()))
+            versions.grant(gateway, case, tx, self._case.recipient, parse_consent(form, now_ms=now_ms()))
         return case
 
     def _send(self, case: Case) -> EventId:

@@ -19,10 +19,10 @@ from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from refbus.core.ids import gate_id
 from refbus.crypto.framing import sha256
-from refbus.trust.ceremony import FederationPaths
+from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.wire.transport import BorderRecord, HopOutcome, Passed
+from refbus_gate.decide.receipts import hop_receipt
 from refbus_gate.names import GateKeys, border, outbox
-from refbus_gate.receipts import hop_receipt
 
 FIRST = 1_000
 AIM = Aim("ratio", "<=", 1.25)

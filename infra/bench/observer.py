@@ -1,4 +1,4 @@
-"""`python -m bench.observer`: what times at a broker tell of an office, at once and paced (refbus_gateway.pace).
+"""`python -m bench.observer`: what times at a broker tell of an office, at once and paced (refbus_gateway.home.pace).
 
 A day of eight hours is played many times: events arrive, a program answers requests, people open what came and send.
 The observer sees moments only, which is all that a broker's operator has of records of like size. It guesses
@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from statistics import mean, median
 
-from refbus_gateway.pace import Pace
+from refbus_gateway.home.pace import Pace
 
 DAY_MS, DAYS, REQUESTS, NEAR_MS = 8 * 3_600_000, 400, 0.25, 1_000
 OPENED_WITHIN_MS = 4 * 3_600_000

@@ -22,7 +22,7 @@ from bench.memory import resident_mb
 from bench.pinned import cores, in_child, pool
 from bench.report import Aim, Measure
 from bench.timing import Samples
-from refbus.audit.reading import LogFiles
+from refbus.audit.published_log import LogFiles
 from refbus.audit.sources import FolderSource
 from refbus.tlog.hashing import HASH_SIZE, complete_root, tree_root
 from refbus.tlog.proofs import Head, inclusion_proof, verify_inclusion

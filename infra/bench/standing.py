@@ -10,11 +10,11 @@ from refbus.bus.port import OnDelivery, Record
 from refbus.clock import Clock
 from refbus.core.ids import CountryCode
 from refbus.node import collector
-from refbus_gate.consuming import consumer_of
-from refbus_gate.core import GateCore, GateParts, sources_of
+from refbus_gate.decide.batch import GateCore, GateParts, sources_of
+from refbus_gate.decide.work import Workers
+from refbus_gate.deliver.pump import Pump
 from refbus_gate.home import GateHome
-from refbus_gate.pump import Pump
-from refbus_gate.work import Workers
+from refbus_gate.source import consumer_of
 
 
 class EmptyLog:

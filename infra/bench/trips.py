@@ -21,31 +21,32 @@ from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from demo.plan import INFORMED, organisations
 from demo.world import PASSPHRASE
+from refbus.bus.bundle import write_all
 from refbus.bus.memory import MemoryBus
-from refbus.bus.writing import write_all
 from refbus.clock import Clock
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.vocabulary import DataCategory
-from refbus.trust.ceremony import FederationPaths
 from refbus.trust.layout import list_files
+from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.wire.transport import DirectoryFile
 from refbus_auditor.core import AuditorCore, Lines
 from refbus_auditor.home import AuditorHome
-from refbus_gate.core import sources_of
-from refbus_gate.deadlines import Timekeeper
-from refbus_gate.holds import Redecider
-from refbus_gate.lateness import Lateness
-from refbus_gate.upkeep import Upkeep
-from refbus_gateway import casework, consents
+from refbus_gate.clock.deadlines import Timekeeper
+from refbus_gate.clock.holds import Redecider
+from refbus_gate.clock.lateness import Lateness
+from refbus_gate.clock.upkeep import Upkeep
+from refbus_gate.decide.batch import sources_of
+from refbus_gateway.cases import casework
 from refbus_gateway.cli.main import main as refbus
 from refbus_gateway.cli.runtime import Runtime
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.daemon import Daemon
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.consent import versions
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync.daemon import Daemon
 
 BEFORE = "before, 29 November 2026"
 FEW, MANY = 100, 10_000
@@ -234,7 +235,7 @@ def add_case(gateway: Gateway, tx: Transaction, number: int, org: OrgId) -> Case
     content = json.dumps({**_CASE, "recipient": {"organisation": org}}).encode()
     case = casework.add_case(gateway, tx, content + b" " * number)  # another file, so another case
     form = parse_consent(json.dumps({**_CONSENT, "organisation": org}).encode(), now_ms=gateway.now_ms())
-    consents.grant(gateway, case, tx, org, form)
+    versions.grant(gateway, case, tx, org, form)
     return case
 
 

@@ -39,8 +39,8 @@ from refbus.tlog.note import Note
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.shards import shard_at
 from refbus.tlog.tiles import Tile, TileTrees, split_bundle, tile_of
-from refbus.trust.auditing import auditor_of, log_policy
 from refbus.trust.layout import list_files
+from refbus.trust.reader.log_policy import auditor_of, log_policy
 from refbus.wire.logs import LogProofs
 from refbus.wire.transport import DirectoryFile
 

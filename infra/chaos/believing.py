@@ -10,7 +10,7 @@ import sys
 
 from chaos.sabotage import run_module
 from refbus.clock import Clock
-from refbus.store import purge
+from refbus.node.store import purge
 
 
 def believe() -> None:

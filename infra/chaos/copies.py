@@ -30,7 +30,7 @@ from chaos.timeline import Timeline
 from refbus.core.ids import CountryCode
 from refbus.errors import Code
 from refbus.wire.transport import InboxRecord
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox
 
 NAME = "stores brought back from copies"

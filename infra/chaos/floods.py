@@ -28,9 +28,9 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
-from refbus.store.commit import commit
-from refbus.store.reads import read_fence
-from refbus.store.rows import Changes, HoldRow, RecordRow
+from refbus.node.store.commit import commit
+from refbus.node.store.reads import read_fence
+from refbus.node.store.rows import Changes, HoldRow, RecordRow
 from refbus.trust.homes import Home
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gate.home import GateHome

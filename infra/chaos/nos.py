@@ -24,7 +24,7 @@ from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from demo.plan import PlannedCase, planned_cases
 from demo.world import PASSPHRASE
-from refbus.core.consent import MAX_VERSION, ConsentState, SignedConsent
+from refbus.core.consent.record import MAX_VERSION, ConsentState, SignedConsent
 from refbus.core.directory import MEMBER_ROLES
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
@@ -33,17 +33,18 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
-from refbus.trust import changes
-from refbus.trust.ceremony import Passphrases, publish_for_development
-from refbus.trust.endorsement import endorse_kem
-from refbus.trust.enrolment import make_update
-from refbus.trust.repository import Publication, Repository
+from refbus.trust.member.endorsement import endorse_kem
+from refbus.trust.member.enrolment import make_update
+from refbus.trust.publisher import changes
+from refbus.trust.publisher.ceremony import Passphrases, publish_for_development
+from refbus.trust.publisher.repository import Publication, Repository
 from refbus.wire.consent import encode_record, encode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import casework, consents
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import versions
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import cases as stored
 from refbus_gateway.store import consents as rows
 
@@ -88,7 +89,7 @@ class _Office:
             case = casework.add_case(gateway, tx, model.content + b" " * number)
             for org in self.recipients:
                 form = parse_consent(json.dumps(office_form(model, org)).encode(), now_ms=gateway.now_ms())
-                consents.grant(gateway, case, tx, org, form)
+                versions.grant(gateway, case, tx, org, form)
                 made = casework.send_case(gateway, tx, case, to=org).referral
                 self.sent[made.referral_id] = org
         self.cases.append(case.id)

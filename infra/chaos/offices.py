@@ -36,10 +36,12 @@ from refbus.core.ids import OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.errors import ConsentError, RefbusError
-from refbus_gateway import acting, casework, consents, withdrawals
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import versions, withdrawals
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import cases as stored
 from refbus_gateway.store import consents as rows
 from refbus_gateway.store import referrals
@@ -54,7 +56,7 @@ POINTS = (
     "gateway before the inbox transaction",
 )
 _CLI = "refbus_gateway.cli:main"
-_ANSWER = acting.Answer(EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"})
+_ANSWER = referral_steps.Answer(EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"})
 _UNDECIDED = (RowState.READY, RowState.STALE, RowState.HELD)
 _WAITING = select(func.count()).select_from(outbox).where(outbox.c.confirmed, outbox.c.state.in_(_UNDECIDED))
 SETTLE_S = 120.0
@@ -79,7 +81,7 @@ class Offices:
         form = parse_consent(json.dumps(office_form(case, party)).encode(), now_ms=gateway.now_ms())
         with gateway.store.write() as tx:
             own = casework.add_case(gateway, tx, content)
-            consents.grant(gateway, own, tx, party, form)
+            versions.grant(gateway, own, tx, party, form)
             sent = casework.send_case(gateway, tx, own, to=party)
         self.sent[name] = sent.referral.id
 
@@ -100,14 +102,14 @@ class Offices:
         with gateway.store.read() as tx:
             every = referrals.every(tx)
             waiting = [(each.id, each.referral_id) for each in every if each.referral_id not in self.answered]
-            stopped = [each.id for each in every if acting.waiting_withdrawals(tx, each)]
+            stopped = [each.id for each in every if referral_steps.waiting_withdrawals(tx, each)]
         for number, referral_id in waiting:
             with suppress(ConsentError), gateway.store.write() as tx:
-                acting.act(gateway, tx, number, _ANSWER)
+                referral_steps.act(gateway, tx, number, _ANSWER)
             self.answered.add(referral_id)
         for number in set(stopped) - self.acknowledged:
             with gateway.store.write() as tx:
-                acting.acknowledge(gateway, tx, number, "STOPPED", None)
+                referral_steps.acknowledge(gateway, tx, number, "STOPPED", None)
             self.acknowledged.add(number)
         return len(self.answered | self.withdrawn)
 

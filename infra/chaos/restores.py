@@ -32,10 +32,14 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import RefbusError
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import backups, casework, consents, demanding, officers, restored, withdrawals
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import versions, withdrawals
+from refbus_gateway.erasure import demand
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home import backups, confirmation
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.people import officers
 from refbus_gateway.store import cases, inbox, referrals
 
 NAME = "offices restored from backups"
@@ -168,15 +172,15 @@ class _Office:
         self._try_all()
         gateway = self._offices.agency
         with gateway.store.write() as tx:
-            restored.confirm(tx, gateway.now_ms())
+            confirmation.confirm(tx, gateway.now_ms())
         self._try_all()
         with gateway.store.write() as tx:
             refused = {name for name in self._people.files if self._people.handles[name] in self._people.nos}
             known = {name: cases.find(tx, sha256(content)) for name, content in self._people.files.items()}
             numbers = {case.id for name, case in known.items() if case is not None and name not in refused}
-            for case in restored.to_confirm(tx):
+            for case in confirmation.to_confirm(tx):
                 if case.id in numbers:  # whoever asked the person knows what they said
-                    restored.confirm_case(tx, case, gateway.now_ms())
+                    confirmation.confirm_case(tx, case, gateway.now_ms())
         sent = self._try_all()
         if not any(name.startswith("agreed") for name in sent):
             raise RuntimeError("nothing can be sent any more, not even with consent")
@@ -199,7 +203,7 @@ class _Office:
         form = parse_consent(json.dumps(office_form(self._model, party)).encode(), now_ms=gateway.now_ms())
         with gateway.store.write() as tx:
             own = casework.add_case(gateway, tx, content)
-            consents.grant(gateway, own, tx, party, form)
+            versions.grant(gateway, own, tx, party, form)
             if send:
                 casework.send_case(gateway, tx, own, to=party)
             self._people.handles[name] = bytes(cases.counterpart(tx, own, party).case_handle)
@@ -214,7 +218,7 @@ class _Office:
                 found[what] = cases.find(tx, sha256(self._people.files[f"{what}-{number}"]))
             withdrawals.withdraw(gateway, tx, found["withdrawn"], party)
             casework.deny(tx, found["denied"], [party])
-        demanding.erase(gateway, found["erased"].id)
+        demand.erase(gateway, found["erased"].id)
         for what in found:
             self._people.nos[self._people.handles[f"{what}-{number}"]] = end
         self._people.erased.add(f"erased-{number}")
@@ -246,7 +250,7 @@ class _Office:
         with suppress(RefbusError):
             gateway.load_directory()
             with gateway.store.read() as tx:
-                state = restored.find(tx)
+                state = confirmation.find(tx)
             return gateway.directory().version > 0 and (state is None or state.drained_ms is not None)
         return False
 

@@ -19,13 +19,13 @@ from chaos.cases import Script
 from chaos.journal import Nature, Planned
 from demo.hostile import HOUR_MS, HostileMember, Plot
 from demo.world import PASSPHRASE
-from refbus.core.consent import ConsentState
+from refbus.core.consent.record import ConsentState
 from refbus.core.ids import EventId, OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
-from refbus.trust.ceremony import FederationPaths
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
+from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.wire.consent import decode_signed, encode_record
 
 _CATEGORIES = (DataCategory.SERVICE_NEEDS,)

@@ -30,9 +30,9 @@ from chaos.result import Result
 from chaos.stage import KG, KZ, Cast
 from demo.world import PASSPHRASE
 from refbus.errors import Code, RefbusError
-from refbus.trust import recovery
-from refbus.trust.ceremony import Passphrases, publish_for_development
-from refbus.trust.repository import Publication, Repository
+from refbus.trust.publisher import recovery
+from refbus.trust.publisher.ceremony import Passphrases, publish_for_development
+from refbus.trust.publisher.repository import Publication, Repository
 
 NAME = "stores of auditor, gate and directory brought back"
 CONTROL = "stores emptied, the auditor begins anew"

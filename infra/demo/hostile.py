@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from demo.plan import smallest_case
-from refbus.core.consent import (
+from refbus.core.consent.record import (
     SCHEMA_VERSION,
     Assent,
     ConsentRecord,

@@ -13,7 +13,7 @@ from typing import Any
 from refbus.core.directory import Directory, OrgRole
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.vocabulary import Action, DataCategory
-from refbus_gateway.casefile.parse import CaseFile, RecipientQuery, parse_case
+from refbus_gateway.forms.casefile import CaseFile, RecipientQuery, parse_case
 
 CASES = Path(__file__).resolve().parent / "cases"
 ANSWERED = "ANSWERED"

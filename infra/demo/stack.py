@@ -32,10 +32,10 @@ from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
-from refbus.trust.auditing import auditor_of
-from refbus.trust.ceremony import DEVELOPMENT_KIB
-from refbus_gateway.home import Home as GatewayHome
-from refbus_gateway.keyring import store_label
+from refbus.trust.publisher.ceremony import DEVELOPMENT_KIB
+from refbus.trust.reader.log_policy import auditor_of
+from refbus_gateway.home.folder import Home as GatewayHome
+from refbus_gateway.home.keyring import store_label
 
 RUN = ROOT / "var" / "run"
 STATE = "state.json"

@@ -14,8 +14,8 @@ from demo.gauges import total
 from demo.stack import Stack
 from demo.world import PASSPHRASE
 from refbus.core.vocabulary import EventType
-from refbus_gateway.gateway import open_gateway
-from refbus_gateway.home import Home
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import open_gateway
 from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus
 

@@ -12,25 +12,25 @@ from typing import TypeVar
 from kafka import Broker, Certificates
 from refbus.bus import confluent, topicplan, topicset
 from refbus.bus.address import BrokerAddress
-from refbus.bus.writing import write_all
+from refbus.bus.bundle import write_all
 from refbus.clock import clock_from, machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.files import write_whole
 from refbus.resources import data_dir
-from refbus.trust import changes
-from refbus.trust.ceremony import (
+from refbus.trust.homes import Home
+from refbus.trust.layout import list_files
+from refbus.trust.member.policy import compile_policy
+from refbus.trust.publisher import changes
+from refbus.trust.publisher.ceremony import (
     FederationPaths,
     Passphrases,
     create_development_federation,
     publish_for_development,
 )
-from refbus.trust.description import read_description
-from refbus.trust.history import History
-from refbus.trust.homes import Home
-from refbus.trust.layout import list_files
-from refbus.trust.policy import compile_policy
-from refbus.trust.repository import Publication, Repository
+from refbus.trust.publisher.description import read_description
+from refbus.trust.publisher.repository import Publication, Repository
+from refbus.trust.reader.history import History
 from refbus.wire.transport import DirectoryFile
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ from refbus.audit.fsck import check_log as _check_log
 from refbus.audit.history import compare
 from refbus.audit.proven import Proven
 from refbus.audit.proven import check_proof as _check_proof
-from refbus.audit.reading import Finding
+from refbus.audit.published_log import Finding
 from refbus.audit.record import AuditOutcome, AuditRecord, Stage
 from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement

@@ -25,9 +25,9 @@ from refbus.settings import AuditorSettings, from_environment, read_secret_file
 from refbus.telemetry import configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
-from refbus_auditor.exporting import day_ms, export
-from refbus_auditor.restoring import restore
-from refbus_auditor.waiting import lines
+from refbus_auditor.export import day_ms, export
+from refbus_auditor.put_back import restore
+from refbus_auditor.rooms import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")
 

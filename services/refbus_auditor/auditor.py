@@ -10,26 +10,26 @@ from refbus import telemetry
 from refbus.audit.inspector import inspector_key
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.bundle import write_all
 from refbus.bus.certificates import Watch
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
-from refbus.bus.writing import write_all
 from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.node.addresses import addresses
-from refbus.node.consuming import Consumer
-from refbus.node.following import DirectoryFollower
+from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.threads import Threads
+from refbus.node.topic_reader import Consumer
 from refbus.node.watchdog import Watchdog
 from refbus.settings import AuditorSettings, Profile, read_secret_file
 from refbus.telemetry import catalogue as metric
-from refbus.trust.auditing import audit_keys
+from refbus.trust.reader.log_policy import audit_keys
 from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.meters import Meters
-from refbus_auditor.serving import LogServer
+from refbus_auditor.server import LogServer
 
 
 class Writer:

@@ -15,7 +15,7 @@ from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import AuditEntry, ErasureOrder
-from refbus_auditor.erasing import logged_order
+from refbus_auditor.erasure import logged_order
 from refbus_auditor.ledger import Name, NewEntry
 from refbus_auditor.quotas import Amount, Budget, keeps_leaf, unverified
 

@@ -17,19 +17,19 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError, UncheckableError
 from refbus.tlog.policy import Policy
-from refbus.trust.auditing import audit_keys, log_name, log_policy
-from refbus.trust.auditkeys import AuditKeys
+from refbus.trust.member.audit_keys import AuditKeys
+from refbus.trust.reader.log_policy import audit_keys, log_name, log_policy
 from refbus_auditor import ledger
-from refbus_auditor.cosigning import Cosigning
+from refbus_auditor.cosignatures import Cosigning
 from refbus_auditor.entries import Account, Counted, Entries, account
-from refbus_auditor.erasing import Erasures
+from refbus_auditor.erasure import Erasures
 from refbus_auditor.files import LogFolder
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.ledger import Ledger, Shard
-from refbus_auditor.mailing import Inbound, Outbound
-from refbus_auditor.proving import Prover
-from refbus_auditor.publishing import Publisher
-from refbus_auditor.witnessing import Told, Witness
+from refbus_auditor.mail import Inbound, Outbound
+from refbus_auditor.proofs import Prover
+from refbus_auditor.publication import Publisher
+from refbus_auditor.witness import Told, Witness
 
 _log = logging.getLogger("refbus.auditor")
 _METADATA = "metadata/"

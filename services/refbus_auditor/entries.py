@@ -24,16 +24,16 @@ from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, UncheckableError
-from refbus.store.commit import move_position, note_failure
-from refbus.store.engine import Database
-from refbus.store.node import get_setting, put_setting
-from refbus.store.prepared import AnyOf
-from refbus.store.reads import read_position
-from refbus.store.rows import Position
+from refbus.node.store.commit import move_position, note_failure
+from refbus.node.store.engine import Database
+from refbus.node.store.node import get_setting, put_setting
+from refbus.node.store.prepared import AnyOf
+from refbus.node.store.reads import read_position
+from refbus.node.store.rows import Position
 from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.batch import Sorted, Waits, amount_of, checked_in, name_in, owner_unverified
-from refbus_auditor.erasing import Erasures, logged_order
+from refbus_auditor.erasure import Erasures, logged_order
 from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, Name, NewEntry, directory_id
 from refbus_auditor.quotas import Amount, Budget, account_of
 from refbus_auditor.store.tables import tally, waiting

@@ -17,11 +17,11 @@ from pathlib import Path
 from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
-from refbus.store.engine import Database
-from refbus.store.node import get_setting, put_setting
+from refbus.node.store.engine import Database
+from refbus.node.store.node import get_setting, put_setting
 from refbus.tlog.custody import LogSecret
 from refbus.trust.homes import Home, Identity
-from refbus.trust.loader import TrustStore
+from refbus.trust.reader.loader import TrustStore
 
 MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
 ERASED = "erased"

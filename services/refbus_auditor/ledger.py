@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, StoreError
-from refbus.store.prepared import AnyOf, Prepared
+from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import EMPTY_ROOT, leaf_hash

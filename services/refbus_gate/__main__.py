@@ -29,19 +29,19 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import addresses
 from refbus.node.clockorder import order_clock
+from refbus.node.store.node import NodeStore
 from refbus.output import say
 from refbus.settings import GateSettings, from_environment, read_secret_file
-from refbus.store.node import NodeStore
 from refbus.telemetry import configure_logs, serve
 from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
-from refbus_gate.core import sources_of
-from refbus_gate.gaps import accept_gap
+from refbus_gate.decide.batch import sources_of
 from refbus_gate.gate import Gate
 from refbus_gate.home import STORE, GateHome, order_replay, state_key_of
-from refbus_gate.restoring import restore
-from refbus_gate.statistics import edition_of, first_edition, write_edition
-from refbus_gate.waiting import lines
+from refbus_gate.orders.gaps import accept_gap
+from refbus_gate.orders.put_back import restore
+from refbus_gate.orders.statistics import edition_of, first_edition, write_edition
+from refbus_gate.orders.waiting import lines
 
 
 def main(arguments: list[str]) -> None:

@@ -12,39 +12,39 @@ from functools import partial
 from refbus import telemetry
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.bundle import write_all
 from refbus.bus.certificates import Watch
 from refbus.bus.port import Reader
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
-from refbus.bus.writing import write_all
 from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
+from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
-from refbus.core.verdicts import Point
 from refbus.each import alone
 from refbus.node import collector
 from refbus.node.addresses import addresses
-from refbus.node.consuming import Consumer, start_together
-from refbus.node.following import DirectoryFollower
+from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.store.rows import Changes
 from refbus.node.threads import Threads
+from refbus.node.topic_reader import Consumer, start_together
 from refbus.node.watchdog import Watchdog
 from refbus.notify.book import read_book
 from refbus.settings import GateSettings, Profile, read_secret_file
-from refbus.store.rows import Changes
 from refbus.telemetry import catalogue as metric
-from refbus_gate.consuming import consumer_of
-from refbus_gate.core import GateCore, GateParts, Took, sources_of
-from refbus_gate.deadlines import Timekeeper
-from refbus_gate.holds import Redecider
+from refbus_gate.clock.deadlines import Timekeeper
+from refbus_gate.clock.holds import Redecider
+from refbus_gate.clock.lateness import Lateness
+from refbus_gate.clock.mail import Pinger
+from refbus_gate.clock.upkeep import Upkeep
+from refbus_gate.decide.batch import GateCore, GateParts, Took, sources_of
+from refbus_gate.decide.work import Workers
+from refbus_gate.deliver.directory_relay import DirectoryRelay
+from refbus_gate.deliver.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.home import GateHome
-from refbus_gate.lateness import Lateness
 from refbus_gate.meters import Meters
-from refbus_gate.pinging import Pinger
-from refbus_gate.pump import LINGER_S, Pump, PumpSettings
-from refbus_gate.relaying import DirectoryRelay
 from refbus_gate.restored import recognise
-from refbus_gate.upkeep import Upkeep
-from refbus_gate.work import Workers
+from refbus_gate.source import consumer_of
 
 _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000

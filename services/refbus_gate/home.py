@@ -22,14 +22,14 @@ from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
+from refbus.database import erased
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.node.statekey import state_key
-from refbus.store import erased
-from refbus.store.audit_keys import AuditKeys
-from refbus.store.node import NodeStore
+from refbus.node.store.audit_keys import AuditKeys
+from refbus.node.store.node import NodeStore
 from refbus.trust.homes import Home
-from refbus.trust.loader import TrustStore
+from refbus.trust.reader.loader import TrustStore
 from refbus_gate.names import GateKeys
 
 STORE = "node.db"

@@ -10,24 +10,24 @@ from sqlalchemy import Connection, func, select
 
 from refbus import telemetry
 from refbus.bus.port import Record
-from refbus.core.deadlines import DeadlineKind
-from refbus.core.passage import Outcome as Decision
-from refbus.core.verdicts import Point
+from refbus.core.courses.deadlines import DeadlineKind
+from refbus.core.gate.passage import Outcome as Decision
+from refbus.core.gate.verdicts import Point
 from refbus.errors import Code
-from refbus.node.consuming import Consumer
-from refbus.node.following import DirectoryFollower
+from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.store import outgoing
+from refbus.node.store.accounting import Balance, balance
+from refbus.node.store.reads import oldest_due
+from refbus.node.store.rows import Changes
+from refbus.node.store.tables import hold
+from refbus.node.topic_reader import Consumer
 from refbus.node.watchdog import Watchdog
-from refbus.store import outgoing
-from refbus.store.accounting import Balance, balance
-from refbus.store.reads import oldest_due
-from refbus.store.rows import Changes
-from refbus.store.tables import hold
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import DeadlineStep, Destination, Direction, Outcome, PingResult
-from refbus_gate.core import Took
-from refbus_gate.lateness import Lateness
-from refbus_gate.pump import Pump
-from refbus_gate.quotas import fullest
+from refbus_gate.clock.lateness import Lateness
+from refbus_gate.decide.batch import Took
+from refbus_gate.decide.quotas import fullest
+from refbus_gate.deliver.pump import Pump
 from refbus_gate.restored import was_restored
 
 _log = logging.getLogger("refbus.gate.meters")

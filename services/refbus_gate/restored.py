@@ -8,7 +8,7 @@ after the store's. Then
 2. the store gets a new generation: 16 random bytes, with the last moment that the copy knew of
 3. every heartbeat from then on says the generation, so that offices alarm a restore and not a hole
 
-What was decided since is read and decided again (`refbus.node.consuming`), under the same decision ids. A gate may not
+What was decided since is read and decided again (`node.topic_reader`), under the same decision ids. A gate may not
 read inboxes, and need not: it only asks where they end.
 """
 
@@ -24,12 +24,12 @@ from sqlalchemy import Connection, func, select
 
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
-from refbus.store import delivered, outgoing
-from refbus.store.commit import commit
-from refbus.store.node import NodeStore, get_setting
-from refbus.store.reads import read_fence, read_inboxes, read_position
-from refbus.store.rows import Changes, InboxRow
-from refbus.store.tables import record
+from refbus.node.store import delivered, outgoing
+from refbus.node.store.commit import commit
+from refbus.node.store.node import NodeStore, get_setting
+from refbus.node.store.reads import read_fence, read_inboxes, read_position
+from refbus.node.store.rows import Changes, InboxRow
+from refbus.node.store.tables import record
 
 _log = logging.getLogger("refbus.gate.restored")
 HEARTBEAT = "heartbeat_ms"

@@ -13,10 +13,10 @@ from refbus.errors import Code, SetupError, UncheckableError
 from refbus.files import write_whole
 from refbus.output import put, say
 from refbus.tlog.custody import LogSecret
-from refbus.trust.auditing import audit_keys, policy_text
-from refbus.trust.auditkeys import LEAST_AHEAD, AuditKeys, audit_key_id, check_log_name
-from refbus.trust.enrolment import make_audit_update
 from refbus.trust.homes import Home
+from refbus.trust.member.audit_keys import LEAST_AHEAD, AuditKeys, audit_key_id, check_log_name
+from refbus.trust.member.enrolment import make_audit_update
+from refbus.trust.reader.log_policy import audit_keys, policy_text
 from refbus_ops.context import Operator
 from refbus_ops.directory import read_passphrase
 

@@ -14,7 +14,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.settings import OpsSettings, Profile
-from refbus.trust.loader import TrustStore
+from refbus.trust.reader.loader import TrustStore
 
 
 class Cluster(Protocol):

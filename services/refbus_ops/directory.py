@@ -11,27 +11,28 @@ from pathlib import Path
 
 import click
 
-from refbus.bus.writing import write_all
+from refbus.bus.bundle import write_all
 from refbus.clock import machine_ms
 from refbus.core.dates import TIME, read_time
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.errors import Code, SetupError
 from refbus.output import put, put_json, say
-from refbus.trust import changes, custody, enrolment, export, recovery
-from refbus.trust.assembly import Problem
 from refbus.trust.canonical import parse_hex
-from refbus.trust.ceremony import (
+from refbus.trust.layout import list_files
+from refbus.trust.member import enrolment
+from refbus.trust.member.enrolment_file import fingerprint
+from refbus.trust.member.policy import compile_policy
+from refbus.trust.publisher import changes, custody, export, recovery
+from refbus.trust.publisher.ceremony import (
     FederationPaths,
     Passphrases,
     create_development_federation,
     publish_for_development,
 )
-from refbus.trust.description import read_description
-from refbus.trust.enrolment_file import fingerprint
-from refbus.trust.layout import list_files
-from refbus.trust.policy import compile_policy
-from refbus.trust.repository import Publication, Repository, verify_files
+from refbus.trust.publisher.description import read_description
+from refbus.trust.publisher.repository import Publication, Repository, verify_files
+from refbus.trust.reader.assembly import Problem
 from refbus.wire.transport import DirectoryFile
 from refbus_ops.context import Operator
 from refbus_ops.recovery import SEEN, seen_by_gate

@@ -11,8 +11,8 @@ from refbus.audit.sources import source_of
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.output import say
-from refbus.trust.ceremony import FederationPaths
 from refbus.trust.layout import is_metadata, list_files
+from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.verify import MOST_POLICY_BYTES, read_policy
 
 PROOF_SUFFIX = ".tlog-proof"

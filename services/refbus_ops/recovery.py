@@ -10,7 +10,7 @@ import click
 from refbus.clock import machine_ms
 from refbus.errors import Code, SetupError
 from refbus.output import say
-from refbus.trust import recovery
+from refbus.trust.publisher import recovery
 from refbus_ops.context import Operator
 
 _PLACE = click.Path(path_type=Path, exists=True)

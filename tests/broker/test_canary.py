@@ -21,7 +21,7 @@ from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
 from refbus.bus import confluent
 from refbus.core.ids import CountryCode, OrgId
-from refbus.trust.auditing import policy_text
+from refbus.trust.reader.log_policy import policy_text
 from support.canaries import CANARY, files_below, found_in
 from support.gateways import case_file, consent_file
 

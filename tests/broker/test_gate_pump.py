@@ -14,10 +14,10 @@ from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
 from refbus.clock import Clock, machine_ms
 from refbus.crypto.secretbox import StateKey
-from refbus.store import outgoing
-from refbus.store.node import NodeStore
-from refbus.store.outgoing import Outgoing
-from refbus_gate.pump import LINGER_S, Pump
+from refbus.node.store import outgoing
+from refbus.node.store.node import NodeStore
+from refbus.node.store.outgoing import Outgoing
+from refbus_gate.deliver.pump import LINGER_S, Pump
 
 WAIT_S = 60.0
 

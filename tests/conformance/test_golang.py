@@ -39,7 +39,7 @@ from refbus.tlog.proof import TlogProof
 from refbus.tlog.proofs import Head, consistency_proof, inclusion_proof
 from refbus.tlog.shards import shard_at
 from refbus.tlog.tiles import Tile, TileTrees, encode_bundle, tiles_after
-from refbus.trust.auditing import audit_keys, policy_text
+from refbus.trust.reader.log_policy import audit_keys, policy_text
 from refbus_auditor.files import LogFolder
 from support.auditors import Auditors
 from support.directories import log_name_of

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.consent import ConsentRecord, Effect, Provision, Request
-from refbus.core.consent_change import ConsentChange, change_between, ends, narrowed, widens
-from refbus.core.coverage import coverage, denied
+from refbus.core.consent.change import ConsentChange, change_between, ends, narrowed, widens
+from refbus.core.consent.coverage import coverage, denied
+from refbus.core.consent.record import ConsentRecord, Effect, Provision, Request
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from support.consents import COLLECTOR, GIVEN_MS, PARTY, SUBJECT, UNTIL_MS, consent_record

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refbus.core.consent import (
+from refbus.core.consent.permit import decide
+from refbus.core.consent.record import (
     Assent,
     ConsentRecord,
     ConsentState,
@@ -25,7 +26,6 @@ from refbus.core.consent import (
     withdrawal_of,
 )
 from refbus.core.ids import ConsentId, CountryCode, OrgId, SubjectRef
-from refbus.core.permit import decide
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
 from support.consents import (

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refbus.core.course import BEGINS, MACHINES, may_emit, state_of
-from refbus.core.facts import EventFact, SystemEvent, in_order, remember
+from refbus.core.courses.course import BEGINS, MACHINES, may_emit, state_of
+from refbus.core.courses.facts import EventFact, SystemEvent, in_order, remember
+from refbus.core.courses.machine import CourseKind, Role
+from refbus.core.courses.referral import OPEN, State
+from refbus.core.courses.repatriation import ReturnState
+from refbus.core.gate.passage import Presented
+from refbus.core.gate.verdicts import Forward
 from refbus.core.ids import EventId, OrgId
-from refbus.core.machine import CourseKind, Role
-from refbus.core.passage import Presented
-from refbus.core.referral import OPEN, State
-from refbus.core.repatriation import ReturnState
-from refbus.core.verdicts import Forward
 from refbus.core.vocabulary import EventType
 from support.consents import COLLECTOR, PARTY, evidence, withdrawn
 from support.directories import NOW_MS, federation

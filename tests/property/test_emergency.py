@@ -8,9 +8,9 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.consent import ConsentRecord, ConsentState
-from refbus.core.denials import Denials, denies, note
-from refbus.core.legal_basis import Circumstances, invocation_problems, review_problems
+from refbus.core.consent.denials import Denials, denies, note
+from refbus.core.consent.legal_basis import Circumstances, invocation_problems, review_problems
+from refbus.core.consent.record import ConsentRecord, ConsentState
 from refbus.core.vocabulary import DataCategory
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, MalformedError, RefbusError

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refbus.bus.memory import Fault
-from refbus.core.passage import Outcome
+from refbus.core.gate.passage import Outcome
 from refbus.wire.transport import BorderKind, BorderRecord
 from support.directories import ngo
 from support.envelopes import fixed

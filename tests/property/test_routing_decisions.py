@@ -7,13 +7,13 @@ import dataclasses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refbus.core.consent import withdrawal_of
+from refbus.core.consent.permit import decide, request_for
+from refbus.core.consent.record import withdrawal_of
+from refbus.core.gate.passage import Pass, Presented
+from refbus.core.gate.routing import decide_egress, decide_ingress
+from refbus.core.gate.verdicts import Duplicate, Forward, Hold, Refuse
 from refbus.core.ids import CaseHandle, CountryCode, EventId, KeyId, ReferralId
 from refbus.core.message import RoutingBlock
-from refbus.core.passage import Pass, Presented
-from refbus.core.permit import decide, request_for
-from refbus.core.routing import decide_egress, decide_ingress
-from refbus.core.verdicts import Duplicate, Forward, Hold, Refuse
 from refbus.core.vocabulary import CONTROL_EVENTS, Action, DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code
 from support.consents import COLLECTOR, PARTY, consent_record, evidence, withdrawn

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from refbus.core.facts import SystemEvent
+from refbus.core.courses.facts import SystemEvent
+from refbus.core.courses.machine import CourseKind, Saying
 from refbus.core.ids import OrgId
-from refbus.core.machine import CourseKind, Saying
 from refbus.core.statistics import (
     LEAST_THRESHOLD,
     PARTITIONS,

@@ -16,16 +16,16 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import RefbusError, UncheckableError
 from refbus.resources import data_dir
 from refbus.tlog.custody import LogSecret
-from refbus.trust.auditkeys import AuditKeys, keys_of
 from refbus.trust.canonical import dumps, loads
-from refbus.trust.custody import import_public
-from refbus.trust.description import parse_description
-from refbus.trust.endorsement import load_member
-from refbus.trust.enrolment import Profile, enrolment_of, first_file, parse_request
-from refbus.trust.enrolment_file import Enrolment
 from refbus.trust.layout import check_file, publishing_order
-from refbus.trust.member import MemberFile
-from refbus.trust.policy import compile_policy, parse_policy
+from refbus.trust.member.audit_keys import AuditKeys, keys_of
+from refbus.trust.member.endorsement import load_member
+from refbus.trust.member.enrolment import Profile, enrolment_of, first_file, parse_request
+from refbus.trust.member.enrolment_file import Enrolment
+from refbus.trust.member.policy import compile_policy, parse_policy
+from refbus.trust.member.target_file import MemberFile
+from refbus.trust.publisher.custody import import_public
+from refbus.trust.publisher.description import parse_description
 from support.ceremonies import Lab, lab, read
 from support.directories import NOW_MS, kem_private, signing_pair
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from refbus.core.ids import EventId, ReferralId
 from refbus.core.vocabulary import EventType
 from refbus.wire.payload import categories_of, decode_payload, encode_payload
-from refbus_gateway.casefile.parse import CaseFile, parse_case
-from refbus_gateway.casefile.problems import CaseInvalidError, Problem
-from refbus_gateway.casefile.view import render
+from refbus_gateway.forms.casefile import CaseFile, parse_case
+from refbus_gateway.forms.problems import CaseInvalidError, Problem
+from refbus_gateway.words.payloads import render
 from support.directories import NOW_MS
 from support.payloads import EVENT_ID, REFERRAL_ID, case_bytes, case_document
 

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from refbus.core.consent import MAX_VERSION, ConsentState
+from refbus.core.consent.record import MAX_VERSION, ConsentState
 from refbus.core.ids import OrgId
 from refbus.errors import Code, ConsentError
-from refbus_gateway import consenting, demanding, outgoing, withdrawals
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.erasure import demand
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, consents, referrals, tellings
+from refbus_gateway.sync import writer
 from support.ceremonies import AGENCY, SHELTER
 from support.gateways import World, case_file, consent_file, new_case, refer, take_consent
 from support.views import UNUSABLE, Change, seen, sign_their_no, unsigned
@@ -63,7 +66,7 @@ def stopped(gateway: Gateway, case: int, org: OrgId) -> bool:
         (referral,) = [each for each in referrals.of_case(tx, found) if each.org == org]
         request = referrals.events_of(tx, referral)[0]
         try:
-            consenting.require_permit(gateway, tx, found, request.block)
+            permission.require_permit(gateway, tx, found, request.block)
         except ConsentError as error:
             return Code.WITHDRAWN in error.reasons
     return False
@@ -91,7 +94,7 @@ def test_a_no_is_recorded_and_told_whatever_the_recipients_are(
         changes[AGENCY] = unsigned
     with seen(kz, changes, expired=bool(conditions["expired"])):
         if conditions["erase"]:
-            demanding.erase(kz, case)
+            demand.erase(kz, case)
         else:
             done = withdrawals.stop(kz, case, None)
             assert {each.org for each in done} == set(RECIPIENTS)
@@ -99,13 +102,13 @@ def test_a_no_is_recorded_and_told_whatever_the_recipients_are(
         assert told(kz, case) == usable
         if not conditions["erase"]:
             assert all(stopped(kz, case, org) for org in RECIPIENTS)
-        outgoing.tend(kz)
+        writer.tend(kz)
         assert told(kz, case) == usable
         with kz.store.read() as tx:
             open_rows = {row.org for row in tellings.of_case(tx, cases.get(tx, case))}
             assert open_rows == set(RECIPIENTS) - usable
             assert not cases.get(tx, case).live or not conditions["erase"]
-    outgoing.tend(kz)
+    writer.tend(kz)
     assert told(kz, case) == set(RECIPIENTS)
     assert signed(kz, case) == set(RECIPIENTS)
     with kz.store.read() as tx:

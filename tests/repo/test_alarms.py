@@ -11,19 +11,19 @@ from support.tree import ROOT, project_files
 _OURS = "one for each envelope or case of our own, which others cannot make more of"
 ALLOWED = {
     "consent_effects.py": _OURS,
-    "demanding.py": _OURS,
-    "erasing.py": _OURS,
+    "demand.py": _OURS,
+    "removal.py": _OURS,
     "gateway.py": "one for each key file of this home",
-    "intake.py": "has a bound of its own for each sender and code",
-    "outgoing.py": _OURS,
-    "telling.py": _OURS,
+    "refusals.py": "has a bound of its own for each sender and code",
+    "writer.py": _OURS,
+    "audience.py": _OURS,
     "withdrawals.py": _OURS,
 }
 """Modules of the office where `raise_alarm` with words that change may stand."""
 FUNCTIONS = {
     "notices.py": {"_keep_statement", "_refused", "request_renewal", "_put_aside_there"},
     "effects.py": {"_answered"},
-    "restored.py": {"mark", "confirm"},
+    "confirmation.py": {"mark", "confirm"},
 }
 """Where only these functions may: the others of the module act on what anybody can send."""
 

@@ -27,18 +27,18 @@ WALL = {
 AGES = {
     "services/refbus/bus/certificates.py": "a date on a certificate: people are warned, nothing is done",
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
-    "services/refbus/core/routing_rules.py": "signed times are compared, not measured",
+    "services/refbus/core/gate/rules.py": "signed times are compared, not measured",
     "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",
-    "services/refbus_gateway/retention.py": "a reminder that was cleared comes again after a week, across starts",
-    "services/refbus_auditor/cosigning.py": "a quorum in the store; one in the future is due now",
-    "services/refbus_gateway/door.py": "since when the log is silent, across starts; an alarm that is late by a jump",
-    "services/refbus_gateway/intake.py": "since when a record waits, across starts; one from the future is due now",
-    "services/refbus_gateway/notices.py": "envelopes of the last day, across starts; none from the future counts",
-    "services/refbus_gateway/outgoing.py": "a withdrawal goes out daily, across starts; one in the future is due now",
-    "services/refbus_gateway/proving.py": "a record's age by the broker's time; far in the future counts as old",
-    "services/refbus_gateway/withdrawals.py": "when a no was last tried, across starts; far off either way is due now",
+    "services/refbus_gateway/cases/retention.py": "a reminder that was cleared comes again after a week, across starts",
+    "services/refbus_auditor/cosignatures.py": "a quorum in the store; one in the future is due now",
+    "services/refbus_gateway/directory/door.py": "since when the log is silent; an alarm that is late by a jump",
+    "services/refbus_gateway/inbox/refusals.py": "since when a record waits; from the future is due now",
+    "services/refbus_gateway/inbox/notices.py": "envelopes of the last day; none from the future counts",
+    "services/refbus_gateway/sync/writer.py": "a withdrawal goes out daily; in the future is due now",
+    "services/refbus_gateway/sync/proof_reader.py": "a record's age by the broker; far in the future is old",
+    "services/refbus_gateway/consent/withdrawals.py": "when a no was last tried; far off either way is due",
     "services/refbus_gate/restored.py": "when a restore was seen, across starts; people are alarmed for a day",
-    "services/refbus_gate/upkeep.py": "the last heartbeat in the store; one in the future is due now",
+    "services/refbus_gate/clock/upkeep.py": "the last heartbeat in the store; one in the future is due now",
 }
 """Where a difference of wall times is compared, and why: it must outlive a start, and the future does no harm."""
 

@@ -119,10 +119,10 @@ def _makes_a_file(call: ast.Call) -> bool:
 
 
 def test_an_office_weighs_kept_records_in_one_place() -> None:
-    """Only what has just arrived is judged by the keys of today; what is kept goes through consenting.weighed."""
+    """Only what has just arrived is judged by the keys of today; what is kept goes through permission.weighed."""
     places = {
         path.name
         for path in MODULES
         if path.is_relative_to(ROOT / "services/refbus_gateway") and "evidence_of(" in path.read_text(encoding="utf-8")
     }
-    assert places == {"consenting.py", "effects.py", "consent_effects.py", "incoming.py"}
+    assert places == {"permission.py", "effects.py", "consent_effects.py", "arrivals.py"}

@@ -9,8 +9,8 @@ from support.tree import ROOT, project_files
 
 def test_every_reader_of_a_form_refuses_placeholders() -> None:
     """A new module that reads what people wrote has to ask too."""
-    reads = {"refbus_gateway.casefile.values.read_record", "refbus_gateway.casefile.text.read_json"}
-    passes_on = {"casefile/values.py", "casefile/text.py", "cli/content.py", "casework.py"}  # to readers that ask
+    reads = {"refbus_gateway.forms.values.read_record", "refbus_gateway.forms.text.read_json"}
+    passes_on = {"forms/values.py", "forms/text.py", "cli/content.py", "cases/casework.py"}  # to readers that ask
     for path in project_files("services/refbus_gateway", suffix=".py"):
         name = str(path).split("refbus_gateway/")[-1]
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -13,8 +13,8 @@ from support.tree import ROOT
 
 SERVICES = ROOT / "services"
 STORES = {
-    "refbus/store/migrations": NODE_TABLES,
-    "refbus/store/audit_key_migrations": KEY_TABLES,
+    "refbus/node/store/migrations": NODE_TABLES,
+    "refbus/node/store/audit_key_migrations": KEY_TABLES,
     "refbus_auditor/store/migrations": AUDITOR_TABLES,
 }
 PLACES = ("refbus_gate", "refbus_auditor", "refbus/node", "refbus/store")

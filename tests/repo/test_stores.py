@@ -12,9 +12,9 @@ from support.tree import ROOT, project_files
 SERVICES = project_files("services", suffix=".py")
 OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
 CHECKED = {
-    "refbus_auditor/restoring.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
-    "refbus_gate/restoring.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
-    "refbus_gateway/restoring.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
+    "refbus_auditor/put_back.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
+    "refbus_gate/orders/put_back.py": "opens a checked draft beside the store; it is given the number of the mark",
+    "refbus_gateway/home/restore.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
 }
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from refbus.errors import Code, ConsentError, RefbusError
-from refbus_gateway import agecheck, returns
-from refbus_gateway.casefile import parse
-from refbus_gateway.casefile.problems import CaseInvalidError
+from refbus_gateway.courses import returns
+from refbus_gateway.forms import casefile
+from refbus_gateway.forms.problems import CaseInvalidError
+from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.inbox import AsideState
 from support.commands import Commands, file
@@ -136,10 +137,10 @@ def test_the_recipient_refuses_a_child_that_an_altered_program_sent_as_an_adult(
 ) -> None:
     """Both gates pass it, since they see no birth date; the office takes nothing of it in, and a person hears of it."""
     with monkeypatch.context() as altered:
-        altered.setattr(parse, "check_fields", lambda *_args: None)
-        altered.setattr(agecheck, "with_majority", lambda _gateway, _tx, _case, record: record)
-        altered.setattr(agecheck, "require_same_age", lambda *_args: None)
-        altered.setattr(agecheck, "require_clear", lambda *_args: None)
+        altered.setattr(casefile, "check_fields", lambda *_args: None)
+        altered.setattr(age_check, "with_majority", lambda _gateway, _tx, _case, record: record)
+        altered.setattr(age_check, "require_same_age", lambda *_args: None)
+        altered.setattr(age_check, "require_clear", lambda *_args: None)
         case = new_case(own.kz, case_file(person={**NAME, "prs_Birthdate": BORN, "is_minor": False}))
         take_consent(own.kz, case, consent_file())
         refer(own.kz, case)

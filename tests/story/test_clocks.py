@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from refbus.clock import Clock
-from refbus.core.referral import State
+from refbus.core.courses.referral import State
 from refbus.errors import Code
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.views import Hop, next_step
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.reports.overview import Hop, next_step
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import (
     alarm_codes,

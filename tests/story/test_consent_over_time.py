@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from refbus.core.consent import ConsentState
-from refbus.core.consent_change import ConsentChange
+from refbus.core.consent.change import ConsentChange
+from refbus.core.consent.record import ConsentState
+from refbus.core.courses.machine import Role
 from refbus.core.ids import OrgId
-from refbus.core.machine import Role
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError
 from refbus.wire.transport import InboxRecord
-from refbus_gateway import acting, amending, casework, telling
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.consents import Version
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import amendments, audience
+from refbus_gateway.consent.versions import Version
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.inbox import AsideState
 from support.commands import Commands, file
@@ -59,7 +61,7 @@ def amend(gateway: Gateway, case: int, command: str, content: bytes) -> Version:
     """Take a form in as a command of `refbus consent` does."""
     form = parse_consent(content, now_ms=gateway.now_ms())
     with gateway.store.write() as tx:
-        return amending.amend(gateway, tx, cases.get(tx, case), form, command)
+        return amendments.amend(gateway, tx, cases.get(tx, case), form, command)
 
 
 def arrived(road: Road, name: str, consent: bytes | None = None) -> tuple[int, int, int]:
@@ -88,7 +90,7 @@ def test_narrowing_counts_at_once_here_and_at_the_recipient(shared: Road) -> Non
     """Health is stopped: nothing with it leaves, and what came before is hidden there."""
     case, number, there = arrived(shared, "narrowed")
     with shared.kz.store.write() as tx:
-        done = amending.stop(shared.kz, tx, cases.get(tx, case), shared.shelter, [DataCategory.HEALTH])
+        done = amendments.stop(shared.kz, tx, cases.get(tx, case), shared.shelter, [DataCategory.HEALTH])
     assert (done.change, done.widened, done.told) == (ConsentChange.NARROWED, False, True)
     with pytest.raises(ConsentError) as refused:
         refer(shared.kz, case, again=True)
@@ -122,7 +124,7 @@ def test_the_gate_holds_an_office_to_the_narrower_answer(own: Road) -> None:
 def test_a_false_word_about_a_change_alarms(shared: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says narrowed and widens: the signed record counts, and a person at the recipient looks at it."""
     case, _, there = arrived(shared, "false word", consent_file(permit=permit("HEALTH", "IDENTITY", "SERVICE_NEEDS")))
-    monkeypatch.setattr(telling, "change_between", lambda *_records: ConsentChange.NARROWED)
+    monkeypatch.setattr(audience, "change_between", lambda *_records: ConsentChange.NARROWED)
     amend(shared.kz, case, "amend", consent_file(permit=permit(*CATEGORIES)))
     shared.settle()
     assert Code.DECLARATION_MISMATCH in alarm_codes(shared.uz)
@@ -173,17 +175,17 @@ def test_a_consent_is_renewed_in_time(own: Road) -> None:
     """The office is warned thirty days before the end; then the person says that it goes on."""
     case, _, there = arrived(own, "renewed", consent_file(valid_until="2026-10-25"))
     with own.kz.store.read() as tx:
-        assert amending.endings(own.kz, tx) == []
+        assert amendments.endings(own.kz, tx) == []
     own.clock.move(days=6)
     _refresh(own)
     with own.kz.store.read() as tx:
-        (ending,) = amending.endings(own.kz, tx)
+        (ending,) = amendments.endings(own.kz, tx)
     assert (ending.case, ending.org, ending.majority, ending.over) == (case, own.shelter, False, False)
     done = amend(own.kz, case, "renew", consent_file(valid_until="2027-01-21"))
     assert done.change is ConsentChange.RENEWED
     own.settle()
     with own.kz.store.read() as tx:
-        assert amending.endings(own.kz, tx, cases.get(tx, case)) == []
+        assert amendments.endings(own.kz, tx, cases.get(tx, case)) == []
     assert open_at(own.uz, there).events[0].hidden == ()
 
 
@@ -236,7 +238,7 @@ def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
     own.clock.move(days=16)
     _refresh(own)
     with own.kz.store.read() as tx:
-        (ending,) = amending.endings(own.kz, tx)
+        (ending,) = amendments.endings(own.kz, tx)
     assert (ending.majority, ending.over) == (True, True)
     with pytest.raises(ConsentError) as refused:
         refer(own.kz, case, again=True)
@@ -263,7 +265,7 @@ def test_a_withdrawal_reaches_every_course_of_the_case(own: Road) -> None:
     with pytest.raises(ConsentError):
         road.say(Role.SOURCE, E.PLAN_AGREED, **plan(own.clock()))
     with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, road.there, "ERASED", None)
+        referral_steps.acknowledge(own.uz, tx, road.there, "ERASED", None)
     own.settle()
     assert home_health(own.kz).withdrawals_unanswered_ms is None
 
@@ -294,7 +296,7 @@ def test_old_mail_about_an_erased_case_leaves_nothing_anywhere(own: Road) -> Non
     withdraw_all(own.kz, case)
     own.settle()
     with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, there, "ERASED", None)
+        referral_steps.acknowledge(own.uz, tx, there, "ERASED", None)
     own.settle()
     before = home_health(own.uz).refused
     _deliver_again(own, old)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from refbus.core.facts import EventFact
+from refbus.core.courses.facts import EventFact
+from refbus.core.courses.machine import Role
+from refbus.core.courses.referral import State
+from refbus.core.gate.verdicts import Point
 from refbus.core.ids import OrgId, ReferralId
-from refbus.core.machine import Role
-from refbus.core.referral import State
-from refbus.core.verdicts import Point
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
-from refbus.store import pings
+from refbus.node.store import pings
 from refbus.wire.transport import NoticeKind
-from refbus_gate.view import View
-from refbus_gateway.gateway import Gateway
+from refbus_gate.decide.state import View
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox
 from support.gateways import case_file, id_of, incoming, say, sent, view, withdraw_all
 from support.homecoming import DAY_MS, E, Homecoming

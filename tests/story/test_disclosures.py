@@ -15,13 +15,15 @@ import pytest
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.wire.labels import LANGUAGES
-from refbus_gateway import acting, demanding, disclosing, disclosure_page
-from refbus_gateway.disclosing import Became, Report
-from refbus_gateway.disclosure_page import Wording
-from refbus_gateway.gateway import Gateway
-from refbus_gateway.outgoing import Outgoing
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.erasure import demand
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.reports import disclosure_page, disclosure_report
+from refbus_gateway.reports.disclosure_page import Wording
+from refbus_gateway.reports.disclosure_report import Became, Report
 from refbus_gateway.store import cases, disclosures, outbox, referrals
 from refbus_gateway.store.disclosures import How
+from refbus_gateway.sync.writer import Outgoing
 from support.commands import Commands
 from support.gateways import (
     case_file,
@@ -49,13 +51,13 @@ KYRGYZ = OrgId("kg-agency01")
 def report_of(gateway: Gateway, case: int) -> Report:
     """Return the report of a case."""
     with gateway.store.read() as tx:
-        return disclosing.report(tx, cases.get(tx, case))
+        return disclosure_report.report(tx, cases.get(tx, case))
 
 
 def answer(road: Road, number: int, result: str, reason: str | None = None) -> None:
     """Acknowledge a withdrawal at the shelter and let it arrive."""
     with road.uz.store.write() as tx:
-        acting.acknowledge(road.uz, tx, number, result, reason)
+        referral_steps.acknowledge(road.uz, tx, number, result, reason)
     road.settle()
 
 
@@ -142,10 +144,10 @@ def test_the_report_outlives_the_case_without_its_content(own: Road) -> None:
     for gateway in (own.uz, own.of(THIRD)):
         with gateway.store.write() as tx:
             (there,) = referrals.every(tx)
-            acting.acknowledge(gateway, tx, there.id, "ERASED", None)
+            referral_steps.acknowledge(gateway, tx, there.id, "ERASED", None)
     own.settle()
     before = report_of(own.kz, case)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     after = report_of(own.kz, case)
     assert after.erased_ms is not None
     assert after.entries == before.entries

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.consent.legal_basis import Ground, Incapacity, Protects, ReviewResult
 from refbus.core.ids import OrgId
-from refbus.core.legal_basis import Ground, Incapacity, Protects, ReviewResult
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, ConsentError, SetupError
 from refbus.wire.legal_basis import SignedRoll
-from refbus_gateway import acting, agecheck, course, disclosing, disclosure_page, emergencies, officers, withdrawals
-from refbus_gateway.disclosing import Became, Report
-from refbus_gateway.disclosure_page import Wording
-from refbus_gateway.emergencies import Decision
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.courses import emergencies, referral_steps
+from refbus_gateway.courses.emergencies import Decision
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.people import officers
+from refbus_gateway.reports import disclosure_page, disclosure_report
+from refbus_gateway.reports.disclosure_page import Wording
+from refbus_gateway.reports.disclosure_report import Became, Report
+from refbus_gateway.rules import age_check, course_state
 from refbus_gateway.store import cases, inbox, referrals
 from support.commands import Commands, file
 from support.gateways import (
@@ -258,7 +262,7 @@ def test_an_emergency_is_told_as_one_and_its_recipient_can_be_made_to_stop(offic
     withdraw_all(office.kz, case)
     office.settle()
     with office.uz.store.write() as tx:
-        acting.acknowledge(office.uz, tx, incoming(office.uz, id_of(office.kz, number)), "ERASED", None)
+        referral_steps.acknowledge(office.uz, tx, incoming(office.uz, id_of(office.kz, number)), "ERASED", None)
     office.settle()
     word = report_of(office, case).entries[0].withdrawal
     assert word is not None
@@ -274,7 +278,7 @@ def test_a_withdrawal_reaches_who_received_something_in_an_emergency(office: Roa
     there = incoming(office.uz, id_of(office.kz, number))
     assert view(office.uz, there).suspended
     with office.uz.store.write() as tx:
-        acting.acknowledge(office.uz, tx, there, "ERASED", None)
+        referral_steps.acknowledge(office.uz, tx, there, "ERASED", None)
     office.settle()
     word = report_of(office, case).entries[0].withdrawal
     assert word is not None
@@ -288,7 +292,7 @@ def test_a_withdrawal_reaches_who_received_something_in_an_emergency(office: Roa
 def report_of(made: Road, case: int) -> Report:
     """Return the person's report of a case."""
     with made.kz.store.read() as tx:
-        return disclosing.report(tx, cases.get(tx, case))
+        return disclosure_report.report(tx, cases.get(tx, case))
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["an honest sender", "a sender that says it all the same"])
@@ -300,13 +304,13 @@ def test_a_doubt_about_the_age_refuses_no_help(office: Road, monkeypatch: pytest
         content = case_file(about=f"Fictional: eleven years old, {honest}", person=CHILD)
         cases.replace_body(tx, found, {**cases.body_of(tx, found), "file": base64.b64encode(content).decode()})
     if not honest:
-        monkeypatch.setattr(agecheck, "protective", lambda fields, _: fields)
+        monkeypatch.setattr(age_check, "protective", lambda fields, _: fields)
     number = invoke(office, case)
     office.settle()
     there = incoming(office.uz, id_of(office.kz, number))
     with office.uz.store.read() as tx:
         (event,) = [each for each in referrals.events_of(tx, referrals.get(tx, there)) if not each.outgoing]
-        person = course.payload_of(event)["person"]
+        person = course_state.payload_of(event)["person"]
     assert person["prs_Birthdate"] == "2015-04-12"
     assert (person.get("is_minor") is None) is honest
     assert doubts(office.kz) >= 1

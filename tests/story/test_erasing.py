@@ -13,12 +13,14 @@ import pytest
 from refbus.audit.record import Stage
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
+from refbus.database import erased as lists
 from refbus.errors import Code, RefbusError, StoreError
-from refbus.store import erased as lists
 from refbus.telemetry.labels import EntryResult
-from refbus_gateway import acting, backups, demanding, restoring
-from refbus_gateway.demanding import Progress
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.erasure import demand
+from refbus_gateway.erasure.demand import Progress
+from refbus_gateway.home import backups, restore
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import cases, referrals, statements
 from support.audit import orders_in
 from support.canaries import CANARY, files_below, found_in
@@ -67,7 +69,7 @@ def delivered(road: Road) -> tuple[int, int, int]:
 def progress(gateway: Gateway, case: int) -> Progress:
     """Return how far an erasure is."""
     with gateway.store.read() as tx:
-        return demanding.progress(tx, cases.get(tx, case))
+        return demand.progress(tx, cases.get(tx, case))
 
 
 def refusal(gateway: Gateway, number: int) -> Code:
@@ -87,7 +89,7 @@ def key_of(gateway: Gateway, case: int) -> bytes | None:
 def acknowledge(road: Road, there: int, result: str, reason: str | None = None) -> None:
     """Answer at the shelter and let it arrive."""
     with road.uz.store.write() as tx:
-        acting.acknowledge(road.uz, tx, there, result, reason)
+        referral_steps.acknowledge(road.uz, tx, there, result, reason)
     road.settle()
 
 
@@ -95,7 +97,7 @@ def test_everything_in_one_go(own: Road) -> None:
     """Without a withdrawal before: nothing is readable at once, the other side is told, and the last answer ends it."""
     case, number, there = delivered(own)
     before = key_of(own.kz, case)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     assert refusal(own.kz, number) is Code.KEY_DESTROYED
     assert key_of(own.kz, case) not in {before, None}, "the old key is gone; a new one holds what is still owed"
     own.settle()
@@ -114,11 +116,11 @@ def test_again_changes_nothing(own: Road) -> None:
     """Before and after the answer: no second word goes out, and no second line in the list."""
     case, _, there = delivered(own)
     for _ in range(3):
-        demanding.erase(own.kz, case)
+        demand.erase(own.kz, case)
         own.settle()
     told = len(own.bus.records("kz.outbox"))
     acknowledge(own, there, "ERASED")
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     assert len(own.bus.records("kz.outbox")) == told
     assert len(own.kz.home.erased.read_text().splitlines()) == 1
@@ -127,7 +129,7 @@ def test_again_changes_nothing(own: Road) -> None:
 def test_word_goes_out_every_day_until_there_is_an_answer(own: Road) -> None:
     """What is kept of the case is enough to seal the withdrawal again, for the keys of that day."""
     case, _, _ = delivered(own)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     told = len(own.bus.records("kz.outbox"))
     own.clock.move(hours=25)
@@ -139,7 +141,7 @@ def test_word_goes_out_every_day_until_there_is_an_answer(own: Road) -> None:
 def test_what_a_law_makes_them_keep_is_said_with_its_reason(own: Road) -> None:
     """RETAINED_LEGAL ends the asking; erased there later, the answer moves on."""
     case, _, there = delivered(own)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "RETAINED_LEGAL", "COURT_ORDER")
     (asked,) = progress(own.kz, case).asked
@@ -150,11 +152,11 @@ def test_what_a_law_makes_them_keep_is_said_with_its_reason(own: Road) -> None:
 def test_stopped_is_not_erased_and_is_asked_again(own: Road) -> None:
     """After STOPPED they still have it: the case waits, and erasing it once more asks once more."""
     case, _, there = delivered(own)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "STOPPED")
     assert key_of(own.kz, case) is not None
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "ERASED")
     assert key_of(own.kz, case) is None
@@ -167,7 +169,7 @@ def test_after_a_withdrawal_it_is_not_said_twice(own: Road) -> None:
     own.settle()
     acknowledge(own, there, "ERASED")
     told = len(own.bus.records("kz.outbox"))
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     assert key_of(own.kz, case) is None
     assert len(own.bus.records("kz.outbox")) == told
@@ -181,12 +183,12 @@ def test_everyone_in_the_ledger_is_told(own: Road) -> None:
     second = refer(own.kz, case, to=THIRD)
     own.settle()
     elsewhere = incoming(third, id_of(own.kz, second))
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "ERASED")
     assert key_of(own.kz, case) is not None
     with third.store.write() as tx:
-        acting.acknowledge(third, tx, elsewhere, "ERASED", None)
+        referral_steps.acknowledge(third, tx, elsewhere, "ERASED", None)
     own.settle()
     assert key_of(own.kz, case) is None
     assert {each.org: each.answer for each in progress(own.kz, case).asked} == {own.shelter: "ERASED", THIRD: "ERASED"}
@@ -196,7 +198,7 @@ def test_everyone_in_the_ledger_is_told(own: Road) -> None:
 def test_what_never_left_does_not_leave(own: Road) -> None:
     """Erased before it was sent: nothing goes out, nobody is told, the case is gone at once."""
     case, _ = sent(own.kz, case_file(health={"summary": CANARY}))
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     assert key_of(own.kz, case) is None
     assert not own.bus.records("kz.outbox")
@@ -208,7 +210,7 @@ def test_what_may_have_left_is_not_sent_again(own: Road) -> None:
     case, _ = sent(own.kz, case_file(health={"summary": CANARY}))
     own.sync(own.kz)
     (first,) = own.bus.records("kz.outbox")
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.clock.move(hours=2)
     own.settle()
     assert [record.value for record in own.bus.records("kz.outbox")].count(first.value) == 1
@@ -226,7 +228,7 @@ def test_a_received_case_is_erased_with_its_answer(own: Road) -> None:
     own.settle()
     with own.uz.store.read() as tx:
         theirs = referrals.get(tx, there).case_id
-    demanding.erase(own.uz, theirs)
+    demand.erase(own.uz, theirs)
     own.settle()
     assert key_of(own.uz, theirs) is None
     assert [each.answer for each in progress(own.kz, case).asked] == ["ERASED"]
@@ -237,10 +239,10 @@ def test_a_received_case_whose_time_is_over_goes_without_a_word(own: Road) -> No
     case, _, there = delivered(own)
     with own.uz.store.read() as tx:
         theirs = referrals.get(tx, there).case_id
-    demanding.erase(own.uz, theirs)
+    demand.erase(own.uz, theirs)
     own.settle()
     assert key_of(own.uz, theirs) is None
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     assert [each.answer for each in progress(own.kz, case).asked] == ["ERASED"]
     assert key_of(own.kz, case) is None
@@ -251,7 +253,7 @@ def test_mail_that_crosses_is_not_taken_in_and_not_kept(own: Road) -> None:
     case, _, there = delivered(own)
     say(own.uz, there, E.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER", note=CANARY)
     own.sync(own.uz)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "ERASED")
     assert key_of(own.kz, case) is None
@@ -267,20 +269,20 @@ def test_evidence_that_was_set_aside_goes_too(own: Road) -> None:
     own.settle()
     own.settle()
     refused_before = _aside_bytes(own.kz)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     assert not _aside_bytes(own.kz)
     assert there
     assert refused_before >= 0
 
 
-@pytest.mark.parametrize("place", ["erasure.note", "_drop_aside", "erasing.reduce"])
+@pytest.mark.parametrize("place", ["erased_again.note", "_drop_aside", "erasing.reduce"])
 def test_a_crash_between_any_two_steps_ends_in_the_same(own: Road, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Stopped after the word to the others, after the list, or in the last transaction: the next round finishes."""
     case, _, there = delivered(own)
     with monkeypatch.context() as broken:
-        broken.setattr(f"refbus_gateway.erasing.{place}", _stop)
+        broken.setattr(f"refbus_gateway.erasure.removal.{place}", _stop)
         with pytest.raises(StoreError):
-            demanding.erase(own.kz, case)
+            demand.erase(own.kz, case)
         assert refusal(own.kz, 1) is Code.KEY_DESTROYED
     own.gateway(own.agency)  # a start of the process, on the same files
     own.settle()
@@ -294,11 +296,11 @@ def test_a_restored_backup_erases_again_with_everything_new(own: Road, tmp_path:
     """Case, statements, and what was set aside: nothing opens after the restore, and who had it is still told."""
     case, number, there = delivered(own)
     backups.back_up(own.kz, tmp_path / "backup")
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     own.kz.close()
     own.home(own.agency).store_path.unlink()  # nothing but the lists tells of it
-    restoring.restore(tmp_path / "backup", own.home(own.agency), PASSPHRASE, own.clock)
+    restore.restore(tmp_path / "backup", own.home(own.agency), PASSPHRASE, own.clock)
     restored = own.gateway(own.agency)
     assert key_of(restored, case) is None
     assert refusal(restored, number) is Code.KEY_DESTROYED
@@ -319,7 +321,7 @@ def test_the_auditor_deletes_what_was_sealed_about_it_and_nothing_else(own: Road
     kept = audited.of[own.gate_countries[0]].kept()
     assert ours | theirs <= kept
     sizes = {country: each.core.shards()[-1].head.size for country, each in audited.of.items()}
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     audited.settle()
     acknowledge(own, there, "ERASED")
     audited.settle()
@@ -336,7 +338,7 @@ def test_the_auditor_deletes_what_was_sealed_about_it_and_nothing_else(own: Road
 def test_one_erased_entry_says_that_and_not_what(own: Road) -> None:
     """The inspector reads that a case was erased here, when and by whom; no event, no hash."""
     case, _, there = delivered(own)
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.settle()
     acknowledge(own, there, "ERASED")
     with own.kz.store.read() as tx:
@@ -350,7 +352,7 @@ def test_no_word_goes_to_one_that_left(own: Road) -> None:
     """An organisation that is no member any more keeps no content from being erased; a person is told to call."""
     case, _, _ = delivered(own)
     with seen(own.kz, {own.shelter: UNUSABLE["absent"]}):
-        demanding.erase(own.kz, case)
+        demand.erase(own.kz, case)
     with own.kz.store.read() as tx:
         assert not cases.has_content(tx, cases.get(tx, case))
     assert Code.ORGANISATION_UNKNOWN in alarm_codes(own.kz)
@@ -371,7 +373,7 @@ def test_a_canary_is_nowhere_at_any_time(own: Road, audited: RoadAuditors, caplo
     audited.settle()
     assert CANARY in str(open_at(own.kz, number).events[-1].sections)
     assert everywhere(own, audited, caplog) == []
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     audited.settle()
     acknowledge(own, there, "ERASED")
     audited.settle()

@@ -18,13 +18,15 @@ from refbus.errors import Code, ConsentError, MalformedError, RefbusError, Unche
 from refbus.explain.hearing import SIGNED, sender_step
 from refbus.wire import payload as payloads
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import incoming, sending, verifying
 from refbus_gateway.cli.main import main
-from refbus_gateway.gateway import Gateway
-from refbus_gateway.sending import HOUR_MS
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.inbox import arrivals
+from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.envelopes import HOUR_MS
+from refbus_gateway.reports.overview import Hop
+from refbus_gateway.rules import verification
 from refbus_gateway.store import inbox, referrals
 from refbus_gateway.store.inbox import AsideState
-from refbus_gateway.views import Hop
 from support.gateways import case_file, home_health, line, sent, withdraw_all
 from support.nodes import Road
 
@@ -38,7 +40,7 @@ def details(gateway: Gateway, code: Code) -> list[str]:
 
 def raising(error: RefbusError, at: OrgId) -> Callable[..., Any]:
     """Return what stands in for opening a content: at one office it fails so, at the others it works."""
-    real = verifying.verified
+    real = verification.verified
 
     def fail(gateway: Gateway, sender: Authenticated) -> Any:
         if gateway.me == at:
@@ -52,7 +54,7 @@ def arrives_and_fails(road: Road, monkeypatch: pytest.MonkeyPatch, error: Refbus
     """Refer a case whose request the shelter authenticates and cannot take in; return the referral's number."""
     _, number = sent(road.kz, case_file(about=f"Fictional: {name}"))
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "verified", raising(error, road.shelter))
+        patch.setattr(arrivals, "verified", raising(error, road.shelter))
         road.settle()
     return number
 
@@ -100,7 +102,7 @@ def test_an_event_of_an_unknown_schema_waits_and_both_hear(own: Road, monkeypatc
     older = {name: each for name, each in known.items() if each[0] is not REQUESTED}
     with monkeypatch.context() as patch:
         patch.setattr(payloads, "_known_schemas", lambda: older)
-        patch.setattr("refbus_gateway.intake.schemas_known", lambda: "older")
+        patch.setattr("refbus_gateway.inbox.refusals.schemas_known", lambda: "older")
         own.settle(own.kz)
         own.sync(own.uz)
     own.settle(own.kz)
@@ -119,7 +121,7 @@ def test_what_waits_for_long_is_told(own: Road, monkeypatch: pytest.MonkeyPatch)
     _, number = sent(own.kz)
     own.settle(own.kz)
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "verified", raising(UncheckableError(Code.VIEW_STALE), own.shelter))
+        patch.setattr(arrivals, "verified", raising(UncheckableError(Code.VIEW_STALE), own.shelter))
         own.sync(own.uz)
         own.settle(own.kz)
         assert details(own.uz, Code.VIEW_STALE) == []
@@ -136,7 +138,7 @@ def test_a_withdrawal_that_is_not_taken_in_stays_a_withdrawal(own: Road, monkeyp
     own.settle()
     withdraw_all(own.kz, case)
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "verified", raising(UntrustedError(Code.DECLARATION_MISMATCH), own.shelter))
+        patch.setattr(arrivals, "verified", raising(UntrustedError(Code.DECLARATION_MISMATCH), own.shelter))
         own.settle()
     found = line(own.kz, number, EventType.CONSENT_WITHDRAWN)
     assert (found.hop, found.envelopes) == (Hop.NOT_TAKEN_IN, 1)
@@ -160,7 +162,7 @@ def test_answers_are_not_answered(own: Road, monkeypatch: pytest.MonkeyPatch) ->
     _, number = sent(own.kz)
     own.settle(own.kz)
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "verified", everywhere)
+        patch.setattr(arrivals, "verified", everywhere)
         own.settle()
     kinds = [block.event_type for block in crossings(own, "kz")] + [each.event_type for each in crossings(own, "uz")]
     assert sorted(kinds) == [EventType.INTAKE_REPORTED, REQUESTED]
@@ -201,7 +203,7 @@ def test_a_flood_that_waits_is_bounded_and_an_honest_sender_is_not_delayed(
     own: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of one sender 5 wait here (200 in life); the others are answered, and the next honest event is taken in."""
-    monkeypatch.setattr("refbus_gateway.intake.MOST_RECORDS", 5)
+    monkeypatch.setattr("refbus_gateway.inbox.refusals.MOST_RECORDS", 5)
     for number in range(8):
         flood(own, number)
     own.sync(own.uz)
@@ -222,20 +224,20 @@ def test_what_waits_is_tried_again_only_when_something_changed(own: Road, monkey
         flood(own, number)
     own.sync(own.uz)
     opened: list[object] = []
-    real = incoming.authenticated
-    monkeypatch.setattr(incoming, "authenticated", lambda *given: opened.append(given) or real(*given))
+    real = arrivals.authenticated
+    monkeypatch.setattr(arrivals, "authenticated", lambda *given: opened.append(given) or real(*given))
     mark = row_of(own.uz)
     for _ in range(3):
         own.sync(own.uz)
     assert (opened, row_of(own.uz)) == ([], mark)
-    monkeypatch.setattr("refbus_gateway.intake.schemas_known", lambda: "a newer program")
+    monkeypatch.setattr("refbus_gateway.inbox.refusals.schemas_known", lambda: "a newer program")
     own.sync(own.uz)
     assert len(opened) == 4
 
 
 def test_what_says_stop_has_no_limit_and_goes_first(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     """A withdrawal that has to wait waits behind nothing of its sender, however much that is."""
-    monkeypatch.setattr("refbus_gateway.intake.MOST_RECORDS", 2)
+    monkeypatch.setattr("refbus_gateway.inbox.refusals.MOST_RECORDS", 2)
     case, number = sent(own.kz)
     own.settle()
     for each in range(1, 4):
@@ -247,7 +249,7 @@ def test_what_says_stop_has_no_limit_and_goes_first(own: Road, monkeypatch: pyte
     stop = InboxRecord.parse(own.bus.records(topic)[-1].value)
     own.bus.put(topic, InboxRecord(stop.kind, stop.sequence + 10, stop.body).encode())  # behind the flood
     with monkeypatch.context() as patch:
-        patch.setattr(incoming, "verified", raising(UncheckableError(Code.UNKNOWN_SCHEMA), own.shelter))
+        patch.setattr(arrivals, "verified", raising(UncheckableError(Code.UNKNOWN_SCHEMA), own.shelter))
         own.sync(own.uz)
     with own.uz.store.read() as tx:
         order = [inbox.aside_with(tx, each.id) for each in inbox.waiting(tx)]
@@ -275,12 +277,12 @@ def flood(road: Road, number: int) -> None:
     event_id = EventId(b"newer program" + number.to_bytes(3, "big"))
     signer = kz.keys.signer(kz.directory(), kz.me, now_ms)
     changed = dataclasses.replace(block, event_id=event_id, sender_kid=signer.kid, payload_fingerprint=bytes(8))
-    gates = [sending.recipient_key(kz, OrgId(gate)).public for gate in ("kz-gate", "uz-gate")]
+    gates = [envelopes.recipient_key(kz, OrgId(gate)).public for gate in ("kz-gate", "uz-gate")]
     raw = seal(
         changed,
         unknown,
         signer=signer,
-        readers=Readers(sending.recipient_key(kz, road.shelter).public, *gates),
+        readers=Readers(envelopes.recipient_key(kz, road.shelter).public, *gates),
         expires_at_hour=now_ms // HOUR_MS + 24,
         directory_version=kz.directory().version,
     )

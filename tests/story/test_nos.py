@@ -13,10 +13,10 @@ from refbus.core.vocabulary import EventType
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import Code, SetupError, TransportError
-from refbus.trust import changes
-from refbus_gateway import withdrawals
-from refbus_gateway.outgoing import RETRY_MS
+from refbus.trust.publisher import changes
+from refbus_gateway.consent import withdrawals
 from refbus_gateway.store import consents
+from refbus_gateway.sync.writer import RETRY_MS
 from support.commands import Commands, file
 from support.gateways import (
     alarm_codes,

@@ -9,8 +9,12 @@ import pytest
 from refbus.clock import Clock
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RefbusError
-from refbus_gateway import acting, casework, consenting, demanding, withdrawals
-from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.erasure import demand
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.rules import permission
 from refbus_gateway.store import cases
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import (
@@ -52,13 +56,13 @@ def _refuse(kz: Gateway, case: int, _: int) -> None:
 
 
 def _cancel(kz: Gateway, _: int, number: int) -> None:
-    answer = acting.Answer(EventType.REFERRAL_CANCELLED, {"reason": "PERSON_DECLINED"})
+    answer = referral_steps.Answer(EventType.REFERRAL_CANCELLED, {"reason": "PERSON_DECLINED"})
     with kz.store.write() as tx:
-        acting.stop(kz, tx, number, answer)
+        referral_steps.stop(kz, tx, number, answer)
 
 
 def _erase(kz: Gateway, case: int, _: int) -> None:
-    demanding.erase(kz, case)
+    demand.erase(kz, case)
 
 
 NOS: dict[str, Callable[[Gateway, int, int], None]] = {
@@ -92,7 +96,7 @@ def test_a_denial_counts_here_under_any_clock(own: Road, hours: float) -> None:
     kz = wrong_by(own, hours)
     with kz.store.write() as tx:
         casework.deny(tx, cases.get(tx, case), [own.shelter])
-        assert consenting.denied_recipients(tx, cases.get(tx, case)) == {own.shelter}
+        assert permission.denied_recipients(tx, cases.get(tx, case)) == {own.shelter}
 
 
 @pytest.mark.parametrize("hours", WRONG_HOURS)

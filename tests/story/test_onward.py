@@ -11,7 +11,7 @@ import pytest
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, ConsentError, RuleError
-from refbus_gateway import casework, onward
+from refbus_gateway.cases import casework, onward
 from refbus_gateway.store import cases, referrals
 from support.commands import Commands, file
 from support.gateways import (

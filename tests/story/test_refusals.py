@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from refbus.bus.memory import Fault
+from refbus.core.courses.referral import State
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import OrgId
-from refbus.core.referral import State
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, UncheckableError
-from refbus.trust import changes
+from refbus.trust.publisher import changes
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway import casework
+from refbus_gateway.cases import casework
+from refbus_gateway.reports.overview import Hop
 from refbus_gateway.store import cases, inbox, referrals
-from refbus_gateway.views import Hop
 from support.ceremonies import DAY_MS
 from support.gateways import (
     alarm_codes,

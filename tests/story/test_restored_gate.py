@@ -13,8 +13,8 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.wire.transport import InboxRecord
 from refbus_gate.meters import Meters
+from refbus_gate.orders.put_back import restore
 from refbus_gate.restored import recognise
-from refbus_gate.restoring import restore
 from refbus_gateway.store import inbox, referrals
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.schema import statements

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from refbus.core.machine import Role
-from refbus.core.repatriation import ReturnState
+from refbus.core.courses.machine import Role
+from refbus.core.courses.repatriation import ReturnState
 from refbus.core.vocabulary import EventType, Purpose
 from refbus.errors import Code, ConsentError, RuleError
-from refbus_gateway import acting, returns
-from refbus_gateway.casefile.problems import CaseInvalidError
+from refbus_gateway.courses import referral_steps, returns
+from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.store import cases, referrals
 from support.directories import NOW_MS
 from support.gateways import alarm_codes, consent_file, line, open_at, sent, take_consent, view, withdraw_all
@@ -204,8 +204,8 @@ def test_a_step_of_a_return_is_none_of_a_referral(shared: Road) -> None:
     shared.settle()
     permit = {"purposes": [*RETURN_PURPOSES, "REFERRAL_SERVICES"], "actions": ["DISCLOSE"]}
     take_consent(shared.kz, case, consent_file(permit=[{**permit, "data_categories": ["SERVICE_NEEDS"]}]))
-    resume = acting.Answer(E.REPATRIATION_RESUMED, {"responsible_worker_role": "CASE_MANAGER"})
+    resume = referral_steps.Answer(E.REPATRIATION_RESUMED, {"responsible_worker_role": "CASE_MANAGER"})
     with shared.kz.store.write() as tx, pytest.raises(RuleError) as caught:
-        acting.act(shared.kz, tx, number, resume)
+        referral_steps.act(shared.kz, tx, number, resume)
     assert caught.value.code is Code.ROLE_NOT_ALLOWED
     assert view(shared.kz, number).state is not ReturnState.SUSPENDED

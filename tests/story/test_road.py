@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from refbus.audit import AuditOutcome, Stage, open_entry
+from refbus.core.courses.machine import Role
+from refbus.core.courses.referral import CONSENT_SUSPENDED, State
 from refbus.core.ids import OrgId
-from refbus.core.machine import Role
-from refbus.core.referral import CONSENT_SUSPENDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
-from refbus_gateway import acting, backups, restoring
-from refbus_gateway.showing import Opened
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.courses.opening import Opened
+from refbus_gateway.home import backups, restore
+from refbus_gateway.reports.overview import Hop
 from refbus_gateway.store import referrals
-from refbus_gateway.views import Hop
 from support.ceremonies import PASSPHRASE
 from support.gateways import case_file, home_health, id_of, incoming, line, open_at, say, sent, view, withdraw_all
 from support.nodes import Road
@@ -133,7 +134,7 @@ def test_a_withdrawal_stops_the_recipient_and_is_acknowledged(own: Road) -> None
     assert opened.events[0].sections == {}
     assert home_health(own.kz).withdrawals_unanswered_ms is not None
     with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, there, "STOPPED", None)
+        referral_steps.acknowledge(own.uz, tx, there, "STOPPED", None)
     own.settle()
     assert home_health(own.kz).withdrawals_unanswered_ms is None
     assert view(own.kz, number).status == CONSENT_SUSPENDED
@@ -167,7 +168,7 @@ def test_erasing_makes_everything_unreadable_and_old_mail_is_refused(own: Road) 
     withdraw_all(own.kz, case)
     own.settle()
     with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, there, "ERASED", None)
+        referral_steps.acknowledge(own.uz, tx, there, "ERASED", None)
     own.settle()
     with pytest.raises(RuleError) as refused:
         open_at(own.uz, there)
@@ -183,10 +184,10 @@ def test_a_restored_backup_erases_again(own: Road, tmp_path: Path) -> None:
     withdraw_all(own.kz, case)
     own.settle()
     with own.uz.store.write() as tx:
-        acting.acknowledge(own.uz, tx, there, "ERASED", None)
+        referral_steps.acknowledge(own.uz, tx, there, "ERASED", None)
     own.settle()
     own.uz.close()
-    restoring.restore(tmp_path / "backup", own.home(own.shelter), PASSPHRASE, own.clock)
+    restore.restore(tmp_path / "backup", own.home(own.shelter), PASSPHRASE, own.clock)
     restored = own.gateway(own.shelter)
     with pytest.raises(RuleError) as refused:
         open_at(restored, there)

@@ -25,11 +25,11 @@ import pytest
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
-from refbus.trust import changes
-from refbus.trust.enrolment import check_answer, make_challenge
+from refbus.trust.member.enrolment import check_answer, make_challenge
+from refbus.trust.publisher import changes
 from refbus_gateway.cli.main import refbus as whole
-from refbus_gateway.daemon import Daemon
 from refbus_gateway.store import inbox, logheads
+from refbus_gateway.sync.daemon import Daemon
 from support.ceremonies import KZ
 from support.commands import Commands, Ran, file
 from support.gateways import alarm_codes, case_file, consent_file, id_of, incoming

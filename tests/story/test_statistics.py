@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from refbus.core.courses.machine import CourseKind
 from refbus.core.ids import CountryCode, OrgId
-from refbus.core.machine import CourseKind
 from refbus.core.statistics import Age, Counted, tables
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
-from refbus.store.node import NodeStore
-from refbus_gate.statistics import courses_of, edition_of, first_edition, write_edition
+from refbus.node.store.node import NodeStore
+from refbus_gate.orders.statistics import courses_of, edition_of, first_edition, write_edition
 from support.commands import Commands
 from support.gateways import case_file, id_of, incoming, say, sent
 from support.nodes import Road

@@ -8,22 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from refbus.bus.memory import Fault
-from refbus.core.referral import State
-from refbus.core.verdicts import Refuse, Verdict
+from refbus.core.courses.referral import State
+from refbus.core.gate.verdicts import Refuse, Verdict
 from refbus.core.vocabulary import EventType
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, SetupError, TransportError, UncheckableError
-from refbus.trust import changes
-from refbus.trust.endorsement import endorse_kem
-from refbus.trust.enrolment import make_update
-from refbus_gate import quotas
-from refbus_gate.opening import Opened
-from refbus_gateway import draining
-from refbus_gateway.notices import MOST_RENEWALS
-from refbus_gateway.outgoing import RETRY_MS
+from refbus.trust.member.endorsement import endorse_kem
+from refbus.trust.member.enrolment import make_update
+from refbus.trust.publisher import changes
+from refbus_gate.decide import quotas
+from refbus_gate.decide.opening import Opened
+from refbus_gateway.inbox.notices import MOST_RENEWALS
+from refbus_gateway.reports.overview import Hop
 from refbus_gateway.store import outbox, referrals
-from refbus_gateway.sync import Synchroniser, require_synchronised
-from refbus_gateway.views import Hop
+from refbus_gateway.sync import reader
+from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
+from refbus_gateway.sync.writer import RETRY_MS
 from support.ceremonies import PASSPHRASE
 from support.gateways import (
     alarm_codes,
@@ -116,7 +116,7 @@ def test_a_crash_in_the_middle_of_reading_reads_again(own: Road, monkeypatch: py
     _, number = sent(own.kz)
     own.settle(own.kz)
     with monkeypatch.context() as patch:
-        patch.setattr(draining.inbox, "set_position", _crash)
+        patch.setattr(reader.inbox, "set_position", _crash)
         with pytest.raises(ZeroDivisionError):
             own.sync(own.uz)
     own.settle()

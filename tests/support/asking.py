@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from refbus.core.consent import (
-    ConsentRecord,
-    Decision,
-    Evidence,
-    Grantor,
-    GrantorKind,
-    KnownConsent,
-    Request,
-)
+from refbus.core.consent.permit import decide
+from refbus.core.consent.record import ConsentRecord, Decision, Evidence, Grantor, GrantorKind, KnownConsent, Request
 from refbus.core.ids import ConsentId, CountryCode
-from refbus.core.permit import decide
 from support.consents import (
     UNTIL_MS,
     disclosure,

@@ -22,7 +22,7 @@ from refbus.tlog.policy import Policy
 from refbus.tlog.proofs import inclusion_proof
 from refbus.tlog.shards import origin_of, shard_at
 from refbus.tlog.tiles import Tile, encode_bundle, tiles_after
-from refbus.trust.auditing import auditor_of, log_name, log_policy, policy_text
+from refbus.trust.reader.log_policy import auditor_of, log_name, log_policy, policy_text
 from refbus.wire.logs import LogProof, LogProofs
 from refbus.wire.transport import AuditEntry
 from support.audit import entries_in

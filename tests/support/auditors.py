@@ -17,18 +17,18 @@ from refbus.audit import make_entry
 from refbus.audit.fsck import check_log
 from refbus.audit.record import AuditRecord
 from refbus.audit.sources import FolderSource
+from refbus.bus.bundle import write_all
 from refbus.bus.memory import MemoryBus
-from refbus.bus.writing import write_all
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
 from refbus.errors import Code
-from refbus.node.consuming import Consumer
-from refbus.store.engine import Database
+from refbus.node.store.engine import Database
+from refbus.node.topic_reader import Consumer
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.note import Note
 from refbus.tlog.shards import origin_of, shard_at
 from refbus.trust.homes import Identity
-from refbus.trust.loader import TrustStore
+from refbus.trust.reader.loader import TrustStore
 from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
 from refbus_auditor import ledger

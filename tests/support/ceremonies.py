@@ -15,17 +15,17 @@ from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.resources import data_dir
-from refbus.trust.ceremony import (
+from refbus.trust.homes import Home
+from refbus.trust.layout import list_files
+from refbus.trust.publisher.ceremony import (
     FederationPaths,
     Passphrases,
     create_development_federation,
     publish_for_development,
 )
-from refbus.trust.description import read_description
-from refbus.trust.homes import Home
-from refbus.trust.layout import list_files
-from refbus.trust.loader import TrustStore
-from refbus.trust.repository import Publication, Repository
+from refbus.trust.publisher.description import read_description
+from refbus.trust.publisher.repository import Publication, Repository
+from refbus.trust.reader.loader import TrustStore
 from support.directories import DAY_MS, NOW_MS
 
 PASSPHRASE = "fictional passphrase of tests"

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from refbus.core.consent import (
+from refbus.core.consent.record import (
     Assent,
     ConsentRecord,
     ConsentState,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refbus.core.course import CourseView, machine_for, state_of
-from refbus.core.facts import EventFact
-from refbus.core.machine import Role, Saying
+from refbus.core.courses.course import CourseView, machine_for, state_of
+from refbus.core.courses.facts import EventFact
+from refbus.core.courses.machine import Role, Saying
 from refbus.core.vocabulary import EventType
 from support.consents import COLLECTOR, PARTY
 from support.passages import event_id

@@ -33,7 +33,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.shards import shards_from
-from refbus.trust.auditkeys import SHARDS_LISTED, keys_of
+from refbus.trust.member.audit_keys import SHARDS_LISTED, keys_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from refbus.core.ids import ReferralId
-from refbus.core.legal_basis import (
+from refbus.core.consent.legal_basis import (
     BasisClaim,
     Ground,
     Incapacity,
@@ -21,8 +20,9 @@ from refbus.core.legal_basis import (
     Review,
     ReviewResult,
 )
+from refbus.core.gate.passage import Presented
+from refbus.core.ids import ReferralId
 from refbus.core.message import RoutingBlock
-from refbus.core.passage import Presented
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair

@@ -18,7 +18,7 @@ from sqlalchemy import delete
 
 from refbus.bus.memory import Fault, MemoryBus, MemoryProducer
 from refbus.bus.port import Producer
-from refbus.core.consent import ConsentState, Provision
+from refbus.core.consent.record import ConsentState, Provision
 from refbus.core.directory import SigningKey
 from refbus.core.ids import ConsentId, CountryCode, KeyId, OrgId
 from refbus.core.message import RoutingBlock
@@ -28,13 +28,13 @@ from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import LABEL_PASS, SigningPair
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, TransportError
-from refbus.node.consuming import start_together
-from refbus.store.accounting import Balance, balance
-from refbus.store.audit_keys import AuditKeys
-from refbus.store.node import NodeStore
-from refbus.store.outgoing import Waiting, again, fresh
-from refbus.store.reads import read_record_at
-from refbus.store.tables import position
+from refbus.node.store.accounting import Balance, balance
+from refbus.node.store.audit_keys import AuditKeys
+from refbus.node.store.node import NodeStore
+from refbus.node.store.outgoing import Waiting, again, fresh
+from refbus.node.store.reads import read_record_at
+from refbus.node.store.tables import position
+from refbus.node.topic_reader import start_together
 from refbus.wire.consent import encode_record
 from refbus.wire.transport import (
     AuditEntry,
@@ -46,16 +46,16 @@ from refbus.wire.transport import (
     NoticeOutcome,
     Passed,
 )
-from refbus_gate.consuming import consumer_of
-from refbus_gate.core import GateCore, GateParts, sources_of
-from refbus_gate.holds import Redecider
+from refbus_gate.clock.holds import Redecider
+from refbus_gate.clock.upkeep import Upkeep
+from refbus_gate.decide.batch import GateCore, GateParts, sources_of
+from refbus_gate.decide.opening import pass_message
+from refbus_gate.decide.work import Workers
+from refbus_gate.deliver.pump import Pump, PumpSettings
 from refbus_gate.home import AUDIT_KEYS, STORE, mark_of
 from refbus_gate.names import GateKeys, inbox
-from refbus_gate.opening import pass_message
-from refbus_gate.pump import Pump, PumpSettings
 from refbus_gate.restored import recognise
-from refbus_gate.upkeep import Upkeep
-from refbus_gate.work import Workers
+from refbus_gate.source import consumer_of
 from support.clocks import steady_clock
 from support.consents import CATEGORIES, consent_record, provision, signed_bytes
 from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair

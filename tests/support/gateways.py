@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from refbus.bus.memory import MemoryBus
 from refbus.bus.port import TopicState
-from refbus.core.course import CourseView
+from refbus.core.courses.course import CourseView
 from refbus.core.ids import CountryCode, OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.kem import KemPrivate
@@ -22,14 +22,18 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway import acting, casework, consents, course, showing, views, withdrawals
-from refbus_gateway.consentfile import parse_consent
-from refbus_gateway.gateway import Gateway, open_gateway
-from refbus_gateway.home import Home
-from refbus_gateway.showing import Opened
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import versions, withdrawals
+from refbus_gateway.courses import opening, referral_steps
+from refbus_gateway.courses.opening import Opened
+from refbus_gateway.forms.consentfile import parse_consent
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.reports import overview
+from refbus_gateway.reports.overview import EventLine, Health
+from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
-from refbus_gateway.sync import Round, Synchroniser
-from refbus_gateway.views import EventLine, Health
+from refbus_gateway.sync.synchroniser import Round, Synchroniser
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
 
@@ -214,7 +218,7 @@ def take_consent(gateway: Gateway, case: int, content: bytes) -> None:
     """Record a consent for a case."""
     form = parse_consent(content, now_ms=gateway.now_ms())
     with gateway.store.write() as tx:
-        consents.grant(gateway, cases.get(tx, case), tx, form.organisation, form)
+        versions.grant(gateway, cases.get(tx, case), tx, form.organisation, form)
 
 
 def new_case(gateway: Gateway, content: bytes | None = None) -> int:
@@ -253,7 +257,7 @@ def id_of(gateway: Gateway, number: int) -> bytes:
 def open_at(gateway: Gateway, number: int) -> Opened:
     """Open a referral as a person does."""
     with gateway.store.write() as tx:
-        return showing.open_referral(gateway, tx, number, "en")
+        return opening.open_referral(gateway, tx, number, "en")
 
 
 def line(gateway: Gateway, number: int, event_type: EventType = EventType.REFERRAL_REQUESTED) -> EventLine:
@@ -261,13 +265,13 @@ def line(gateway: Gateway, number: int, event_type: EventType = EventType.REFERR
     with gateway.store.read() as tx:
         referral = referrals.get(tx, number)
         events = [e for e in referrals.events_of(tx, referral) if e.outgoing and e.block.event_type is event_type]
-        return views.event_line(tx, events[-1], course.view_of(tx, referral))
+        return overview.event_line(tx, events[-1], course_state.view_of(tx, referral))
 
 
 def home_health(gateway: Gateway) -> Health:
     """Return the state of a home."""
     with gateway.store.read() as tx:
-        return views.health(gateway, tx)
+        return overview.health(gateway, tx)
 
 
 def alarm_codes(gateway: Gateway) -> list[str]:
@@ -284,13 +288,13 @@ def withdraw_all(gateway: Gateway, case: int) -> None:
 def say(gateway: Gateway, number: int, event_type: EventType, **document: Any) -> None:
     """Answer in a referral."""
     with gateway.store.write() as tx:
-        acting.act(gateway, tx, number, acting.Answer(event_type, document))
+        referral_steps.act(gateway, tx, number, referral_steps.Answer(event_type, document))
 
 
 def view(gateway: Gateway, number: int) -> CourseView:
     """Return how a referral stands at a gateway."""
     with gateway.store.read() as tx:
-        return course.view_of(tx, referrals.get(tx, number))
+        return course_state.view_of(tx, referrals.get(tx, number))
 
 
 class Pair:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from refbus.core.machine import Role
+from refbus.core.courses.machine import Role
 from refbus.core.vocabulary import DataCategory, EventType, Purpose
 from refbus.errors import Code
-from refbus_gateway import acting, returns
+from refbus_gateway.courses import referral_steps, returns
 from refbus_gateway.store import cases, referrals
 from support.gateways import case_file, consent_file, id_of, incoming, new_case, say, take_consent
 from support.nodes import Road
@@ -72,7 +72,7 @@ class Homecoming:
     def co_sign(self) -> Homecoming:
         """Let the home country sign the host country's risk assessment."""
         with self.road.uz.store.write() as tx:
-            acting.co_sign(self.road.uz, tx, self.there)
+            referral_steps.co_sign(self.road.uz, tx, self.there)
         self.road.settle()
         return self
 

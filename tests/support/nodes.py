@@ -19,22 +19,22 @@ from refbus.bus.port import TopicState
 from refbus.bus.topicset import gate_group
 from refbus.clock import Clock
 from refbus.core.ids import CountryCode, OrgId
-from refbus.node.consuming import start_together
-from refbus.node.following import DirectoryFollower
+from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.topic_reader import start_together
 from refbus.resources import data_dir
-from refbus.trust import changes
-from refbus.trust.policy import compile_policy
+from refbus.trust.member.policy import compile_policy
+from refbus.trust.publisher import changes
 from refbus.wire.transport import AuditEntry
-from refbus_gate.consuming import consumer_of
-from refbus_gate.core import GateCore, GateParts, sources_of
-from refbus_gate.deadlines import Timekeeper
-from refbus_gate.holds import Redecider
+from refbus_gate.clock.deadlines import Timekeeper
+from refbus_gate.clock.holds import Redecider
+from refbus_gate.clock.upkeep import Upkeep
+from refbus_gate.decide.batch import GateCore, GateParts, sources_of
+from refbus_gate.decide.work import Workers
+from refbus_gate.deliver.pump import Pump
 from refbus_gate.home import GateHome
-from refbus_gate.pump import Pump
 from refbus_gate.restored import recognise
-from refbus_gate.upkeep import Upkeep
-from refbus_gate.work import Workers
-from refbus_gateway.gateway import Gateway
+from refbus_gate.source import consumer_of
+from refbus_gateway.home.gateway import Gateway
 from support.audit import entries_in
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.clocks import steady_clock

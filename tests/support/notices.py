@@ -11,8 +11,8 @@ from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, HopOutcome, InboxKind, NoticeKind, NoticeOutcome
-from refbus_gateway import sending
-from refbus_gateway.sending import HOUR_MS
+from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.store import outbox
 from refbus_gateway.store.outbox import OutboxRow
 from support.ceremonies import AGENCY, PASSPHRASE
@@ -57,7 +57,7 @@ def notice_of(pair: Pair, number: int, outcome: NoticeOutcome, *codes: Code, sig
         "decision_id": row.sha256[:16],
     }
     told = GateNotice(**{**usual, **facts})
-    return seal_notice(told, AGENCY, sending.recipient_key(pair.kz, AGENCY).public, keys)
+    return seal_notice(told, AGENCY, envelopes.recipient_key(pair.kz, AGENCY).public, keys)
 
 
 def tell(pair: Pair, body: bytes) -> None:

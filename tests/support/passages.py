@@ -10,15 +10,13 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from refbus.core.consent import ConsentRecord, Evidence, KnownConsent
-from refbus.core.denials import Denials, note
+from refbus.core.consent.denials import Denials, note
+from refbus.core.consent.record import ConsentRecord, Evidence, KnownConsent
+from refbus.core.courses.facts import remember
 from refbus.core.directory import DirectoryHistory
-from refbus.core.facts import remember
-from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, KeyId, MessageId, OrgId, ReferralId, SubjectRef
-from refbus.core.message import Header, RoutingBlock
-from refbus.core.passage import KnownReferral, Pass, Presented, event_identity
-from refbus.core.routing import decide_egress, decide_ingress
-from refbus.core.verdicts import (
+from refbus.core.gate.passage import KnownReferral, Pass, Presented, event_identity
+from refbus.core.gate.routing import decide_egress, decide_ingress
+from refbus.core.gate.verdicts import (
     AddDisclosure,
     AddReferralFact,
     BindConsent,
@@ -30,6 +28,8 @@ from refbus.core.verdicts import (
     RecordConsent,
     Verdict,
 )
+from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, KeyId, MessageId, OrgId, ReferralId, SubjectRef
+from refbus.core.message import Header, RoutingBlock
 from refbus.core.vocabulary import CONTROL_EVENTS, Action, EventType, Priority, Purpose
 from support.consents import CATEGORIES, COLLECTOR, PARTY, consent_record, evidence
 from support.directories import HOUR_MS, NOW_MS, kem_private, signing_pair

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
-from refbus.node.consuming import Consumer
+from refbus.node.topic_reader import Consumer
 from refbus.telemetry.labels import EntryResult
-from refbus.trust.auditing import auditor_of
+from refbus.trust.reader.log_policy import auditor_of
 from refbus_auditor.core import AuditorCore, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.ledger import ORDER_WRITER

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from refbus.core.gate.passage import Outcome, Presented
+from refbus.core.gate.verdicts import Forward, Hold, Verdict
 from refbus.core.ids import OrgId
-from refbus.core.passage import Outcome, Presented
-from refbus.core.verdicts import (
-    Forward,
-    Hold,
-    Verdict,
-)
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from support.consents import (

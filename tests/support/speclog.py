@@ -17,7 +17,7 @@ from refbus.audit.statement import Statement
 from refbus.core.ids import CountryCode
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.proofs import inclusion_proof
-from refbus.trust.auditing import policy_text
+from refbus.trust.reader.log_policy import policy_text
 from refbus.wire.logs import LogProofs
 from support.audit import AUDIT_KEY, audit_record
 from support.auditors import Auditors

@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from refbus.core.consent import MAX_VERSION, ConsentState, SignedConsent
+from refbus.core.consent.record import MAX_VERSION, ConsentState, SignedConsent
 from refbus.core.directory import Directory, Organisation, OrgStatus
 from refbus.core.ids import OrgId
 from refbus.crypto.signing import LABEL_CONSENT
-from refbus.trust.history import History
+from refbus.trust.reader.history import History
 from refbus.wire.consent import encode_record, encode_signed
-from refbus_gateway import consenting
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, consents
 from support.ceremonies import Lab
 
@@ -96,7 +96,7 @@ def sign_their_no(
     """Let the recipient sign a no of its own with any number, and keep it as one that arrived."""
     with gateway.store.write() as tx:
         found = cases.get(tx, case)
-        given = consenting.between(tx, found, gateway.me, org)[-1].signed.record
+        given = permission.between(tx, found, gateway.me, org)[-1].signed.record
         record = dataclasses.replace(given, version=version, prev_hash=bytes(32), state=state, provisions=())
         pair = lab.pair(org)
         encoded = encode_record(record)

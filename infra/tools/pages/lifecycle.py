@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from refbus.core import referral, repatriation
-from refbus.core.course import MACHINES
-from refbus.core.deadlines import SOURCES, DeadlineKind
-from refbus.core.facts import SystemEvent
-from refbus.core.guards import CONTENT_GUARDS, EVENT_GUARDS, ContentGuard, EventGuard
-from refbus.core.machine import CourseKind, Machine, Role, Rule
+from refbus.core.courses import referral, repatriation
+from refbus.core.courses.course import MACHINES
+from refbus.core.courses.deadlines import SOURCES, DeadlineKind
+from refbus.core.courses.facts import SystemEvent
+from refbus.core.courses.guards import CONTENT_GUARDS, EVENT_GUARDS, ContentGuard, EventGuard
+from refbus.core.courses.machine import CourseKind, Machine, Role, Rule
 from tools.pages.markdown import code, document, table
 
 _INTRO = """\

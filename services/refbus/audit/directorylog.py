@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from refbus.audit.reading import LogFiles, LogSource
+from refbus.audit.published_log import LogFiles, LogSource
 from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.errors import Code, UntrustedError
 from refbus.tlog.edge import Edge

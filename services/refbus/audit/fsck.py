@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final, TypeVar
 
 from refbus.audit.leaf import PREFIX
-from refbus.audit.reading import CHECKPOINT, Finding, LogFiles, LogSource
+from refbus.audit.published_log import CHECKPOINT, Finding, LogFiles, LogSource
 from refbus.audit.repeats import Repeats
 from refbus.audit.shapes import Shape, shape_of
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError

@@ -5,7 +5,7 @@ Two checkpoints that the log signed and that do not agree prove to anyone that i
 
 from __future__ import annotations
 
-from refbus.audit.reading import CHECKPOINT, Finding, LogFiles, LogSource
+from refbus.audit.published_log import CHECKPOINT, Finding, LogFiles, LogSource
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from refbus.audit.reading import LogFiles, LogSource
+from refbus.audit.published_log import LogFiles, LogSource
 from refbus.errors import Code, UntrustedError
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note

@@ -15,7 +15,7 @@ from typing import Final
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from refbus.audit.reading import LogSource
+from refbus.audit.published_log import LogSource
 from refbus.errors import Code, SetupError, TransportError
 from refbus.tlog.tiles import MOST_ENTRY_BYTES, WIDTH
 

@@ -23,10 +23,10 @@ from enum import StrEnum
 from itertools import combinations, product
 from typing import Final
 
-from refbus.core.course import CourseView, state_of
-from refbus.core.facts import EventFact
+from refbus.core.courses.course import CourseView, state_of
+from refbus.core.courses.facts import EventFact
+from refbus.core.courses.machine import CourseKind
 from refbus.core.ids import OrgId
-from refbus.core.machine import CourseKind
 from refbus.core.vocabulary import EventType
 
 LEAST_THRESHOLD: Final = 11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from refbus.core.consent import ConsentState, Evidence, SignedConsent
+from refbus.core.consent.record import ConsentState, Evidence, SignedConsent
 from refbus.core.directory import Directory, SigningKey
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT, Signatures, verify

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from refbus.core.consent.legal_basis import BasisClaim, LegalBasisRecord, Officer, OfficerRoll, Review
 from refbus.core.directory import Directory, SigningKey
 from refbus.core.ids import KeyId
-from refbus.core.legal_basis import BasisClaim, LegalBasisRecord, Officer, OfficerRoll, Review
 from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.signing import (
     LABEL_LEGAL_BASIS,

@@ -49,7 +49,7 @@ NODE_TABLES: dict[str, Room] = {
     "ping": Room("a member by deadlines of its courses", "one for each step that is told", "sent, or given up"),
     "setting": Room(_NOBODY, "a few names, one for each topic that is read again", "never"),
 }
-"""Tables of a gate's store (`refbus.store.tables`)."""
+"""Tables of a gate's store (`refbus.node.store.tables`)."""
 
 KEY_TABLES: dict[str, Room] = {
     "audit_key": Room("a member by events, one row for each case", _RATE, _FIVE_YEARS),
@@ -83,26 +83,30 @@ _CODE = Room(_NOBODY, "what is in the code: metrics, statements, codes, threads"
 MEMORY: dict[str, Room] = {
     "refbus_auditor/auditor.py:Auditor": _CODE,
     "refbus_auditor/batch.py:Sorted": _PER_BATCH,
-    "refbus_auditor/cosigning.py:Cosigning": _LOGS,
-    "refbus_auditor/cosigning.py:_Candidate": _LOGS,
+    "refbus_auditor/cosignatures.py:Cosigning": _LOGS,
+    "refbus_auditor/cosignatures.py:_Candidate": _LOGS,
     "refbus_auditor/entries.py:Entries": Room(_NOBODY, "one offset", "replaced"),
-    "refbus_auditor/mailing.py:Outbound": _LOGS,
+    "refbus_auditor/mail.py:Outbound": _LOGS,
     "refbus_auditor/quotas.py:Budget": _PER_BATCH,
-    "refbus_gate/lanes.py:Lanes": _LANES,
-    "refbus_gate/lanes.py:_Lane": _LANES,
+    "refbus_gate/deliver/lanes.py:Lanes": _LANES,
+    "refbus_gate/deliver/lanes.py:_Lane": _LANES,
     "refbus_gate/meters.py:Meters": _CODE,
-    "refbus_gate/pump.py:Pump": Room("a member by events", "`pump.MOST_HELD` rows", "delivery; counters by code"),
-    "refbus_gate/quotas.py:Room": _PER_BATCH,
-    "refbus_gate/repeats.py:Repeats": Room("whoever repeats records", "`repeats.MOST_KNOWN`", "the oldest goes"),
-    "refbus_gate/view.py:View": _PER_BATCH,
-    "refbus_gate/work.py:Work": _PER_BATCH,
-    "refbus/node/consuming.py:Behind": Room("whoever writes to a topic", "one fetch of the broker", "decided"),
+    "refbus_gate/deliver/pump.py:Pump": Room(
+        "a member by events", "`pump.MOST_HELD` rows", "delivery; counters by code"
+    ),
+    "refbus_gate/decide/quotas.py:Room": _PER_BATCH,
+    "refbus_gate/decide/repeats.py:Repeats": Room("whoever repeats records", "`repeats.MOST_KNOWN`", "the oldest goes"),
+    "refbus_gate/decide/state.py:View": _PER_BATCH,
+    "refbus_gate/decide/work.py:Work": _PER_BATCH,
+    "refbus/node/topic_reader.py:Behind": Room("whoever writes to a topic", "one fetch of the broker", "decided"),
     "refbus/node/threads.py:Threads": _CODE,
     "refbus/node/turns.py:Turns": Room("a verified member; a log of the directory", "one for each name", "a restart"),
     "refbus/node/watchdog.py:Watchdog": Room("a writer with an open transaction", "one for each topic", "its end"),
-    "refbus/store/audit_keys.py:AuditKeys": Room("a member by events", "`audit_keys.MOST_KNOWN`", "the oldest goes"),
-    "refbus/store/prepared.py:AnyOf": _CODE,
-    "refbus/store/prepared.py:Prepared": _CODE,
-    "refbus/store/rows.py:Changes": _PER_BATCH,
+    "refbus/node/store/audit_keys.py:AuditKeys": Room(
+        "a member by events", "`audit_keys.MOST_KNOWN`", "the oldest goes"
+    ),
+    "refbus/node/store/prepared.py:AnyOf": _CODE,
+    "refbus/node/store/prepared.py:Prepared": _CODE,
+    "refbus/node/store/rows.py:Changes": _PER_BATCH,
 }
 """What objects of gate and auditor keep in memory, by module and class."""

@@ -16,8 +16,8 @@ from typing import Final
 from refbus.crypto import keyfile
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import copy_whole, flush_folder, make_folder, store_errors
-from refbus.trust.client import is_initial_root
 from refbus.trust.homes import Home
+from refbus.trust.reader.client import is_initial_root
 
 _DRAFT: Final = ".bringing-back"
 _FIRST: Final = ("org.json", "root.json")

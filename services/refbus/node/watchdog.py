@@ -15,7 +15,7 @@ from typing import Protocol
 from refbus.bus.port import Reader
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError
-from refbus.node.consuming import Consumer
+from refbus.node.topic_reader import Consumer
 
 _log = logging.getLogger("refbus.node.watchdog")
 LOOK_S = 2.0

@@ -5,7 +5,7 @@ Units are base units (seconds, records). Which organisation, country pair or cas
 
 from __future__ import annotations
 
-from refbus.core.deadlines import DeadlineKind
+from refbus.core.courses.deadlines import DeadlineKind
 from refbus.errors import Code
 from refbus.telemetry.labels import (
     DeadlineStep,

@@ -28,7 +28,7 @@ from refbus.errors import Code, MalformedError, RefbusError, SetupError
 from refbus.files import make_folder, make_private, store_errors, write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
-from refbus.trust.loader import TrustStore
+from refbus.trust.reader.loader import TrustStore
 
 Damaged = Callable[[str], object]
 """Hears the name of a key file that does not open although others do."""

@@ -1,4 +1,4 @@
-"""Consent records: between the values of `refbus.core.consent` and the canonical bytes that are signed and hashed."""
+"""Consent records: between the values of `core.consent.record` and the canonical bytes that are signed and hashed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from refbus.core.consent import (
+from refbus.core.consent.record import (
     Assent,
     ConsentRecord,
     ConsentState,

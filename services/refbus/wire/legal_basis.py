@@ -1,4 +1,4 @@
-"""Legal basis records: between the values of `refbus.core.legal_basis` and the canonical bytes that are signed."""
+"""Legal basis records: between the values of `core.consent.legal_basis` and the canonical bytes that are signed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from refbus.core.ids import CaseHandle, KeyId, ReferralId, SubjectRef, parse_org_id
-from refbus.core.legal_basis import (
+from refbus.core.consent.legal_basis import (
     Ground,
     Incapacity,
     LegalBasisRecord,
@@ -17,6 +16,7 @@ from refbus.core.legal_basis import (
     Review,
     ReviewResult,
 )
+from refbus.core.ids import CaseHandle, KeyId, ReferralId, SubjectRef, parse_org_id
 from refbus.core.vocabulary import DataCategory, member
 from refbus.errors import Code, MalformedError
 from refbus.wire.codelists import code_list

@@ -1,13 +1,13 @@
 """Tables of the auditor's store. Times are milliseconds UTC, hashes 32 bytes.
 
-`position`, `failure` and `setting` are those of every node store (refbus.store.tables).
+`position`, `failure` and `setting` are those of every node store (refbus.node.store.tables).
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-from refbus.store import tables
+from refbus.node.store import tables
 
 metadata = MetaData(naming_convention=tables.metadata.naming_convention)
 

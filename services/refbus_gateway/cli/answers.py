@@ -12,8 +12,6 @@ import click
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.errors import RefbusError
 from refbus.wire.fields import Kind
-from refbus_gateway.acting import Answer, act
-from refbus_gateway.casefile.asked import asked_fields, written_fields
 from refbus_gateway.cli.content import (
     FROM,
     content,
@@ -24,6 +22,8 @@ from refbus_gateway.cli.content import (
     given_fields,
 )
 from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.courses.referral_steps import Answer, act
+from refbus_gateway.forms.asked import asked_fields, written_fields
 
 _STOPS: Final = STOPS - {EventType.CONSENT_WITHDRAWN, EventType.CONSENT_AMENDED}
 """What a person says to stop a course. Nothing that is wrong with the form keeps it out."""
@@ -122,7 +122,7 @@ def _command(saying: Saying, group: str) -> click.Command:
 
 
 def _form(saying: Saying) -> str:
-    from refbus_gateway.casefile.template import event_template  # late: the help needs none of it
+    from refbus_gateway.forms.case_template import event_template  # late: the help needs none of it
 
     return event_template(written_fields(saying.event_type))
 
@@ -154,9 +154,9 @@ def _stop(
     session: Session, event_type: EventType, number: int, file: Path | None, values: Mapping[str, Any], *, later: bool
 ) -> None:
     """Send what stops a course; what is wrong with its form is told and left out."""
-    from refbus_gateway.acting import stop  # late: the help needs none of it
-    from refbus_gateway.casefile.problems import Problem
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.courses.referral_steps import stop  # late: the help needs none of it
+    from refbus_gateway.forms.problems import Problem
 
     typed, left_out = {name: value for name, value in values.items() if value is not None}, list[Problem]()
     document: dict[str, Any] = dict(typed)

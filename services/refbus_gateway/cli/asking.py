@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import click
 
-from refbus.core.age import Age
-from refbus.core.consent import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.consent.age import Age
+from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.dates import TIME, day_text, read_time
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.output import say
@@ -21,11 +21,11 @@ from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus.wire.labels import label
-from refbus_gateway.casefile.parse import CaseFile
-from refbus_gateway.casefile.view import title as words
-from refbus_gateway.consentfile import FORMAT
-from refbus_gateway.consentform import categories
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.forms.casefile import CaseFile
+from refbus_gateway.forms.consent_template import categories
+from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.words.payloads import title as words
 
 _DAY_MS = 86_400_000
 _MOST_CODES: Final = 40

@@ -16,7 +16,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 if TYPE_CHECKING:
     from refbus.errors import RefbusError
     from refbus.verify import Policy
-    from refbus_gateway.proofs import Held
+    from refbus_gateway.audit.proof_files import Held
     from refbus_gateway.store.logheads import Evidence
     from refbus_gateway.store.statements import Stated
 
@@ -38,17 +38,17 @@ def proof(session: Session, number: int, out: Path | None, place: str | None) ->
     A file says who decided what about which event, and proves that the audit log holds it. It names no person. Whoever
     has it can read it: give it to those who may know that there is this referral.
     """
-    from refbus_gateway import proofs  # late: the help needs none of it
+    from refbus_gateway.audit import proof_files  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     with session.gateway.store.read() as tx:
         referral = referrals.get(tx, number)
-        held = proofs.of_referral(tx, referral)
-    if place is not None and proofs.look_up(session.gateway, place, held):
+        held = proof_files.of_referral(tx, referral)
+    if place is not None and proof_files.look_up(session.gateway, place, held):
         with session.gateway.store.read() as tx:
-            held = proofs.of_referral(tx, referral)
-    names = [proofs.file_name(referral, at, each) for at, each in enumerate(held, start=1)]
-    policies = proofs.policy_files(session.gateway, held)
+            held = proof_files.of_referral(tx, referral)
+    names = [proof_files.file_name(referral, at, each) for at, each in enumerate(held, start=1)]
+    policies = proof_files.policy_files(session.gateway, held)
     if out is not None:
         ready = {file: each.file for file, each in zip(names, held, strict=True) if each.file is not None}
         _write(out, {**ready, **policies})
@@ -100,8 +100,8 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
 @with_session
 def evidence(session: Session, out: Path | None) -> None:
     """Show checkpoints that contradict each other: two histories of one log. Written out, anyone can check both."""
-    from refbus_gateway.statementwords import moment
     from refbus_gateway.store import logheads  # late: the help needs none of it
+    from refbus_gateway.words.statements import moment
 
     with session.gateway.store.read() as tx:
         found = logheads.evidence(tx)
@@ -114,20 +114,20 @@ def evidence(session: Session, out: Path | None) -> None:
 
 def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> tuple[dict[str, Any], list[str]]:
     from refbus.verify import MOST_PROOF_BYTES, check_proof  # late: the help needs none of it
-    from refbus_gateway import statementwords
-    from refbus_gateway.home import read_limited
+    from refbus_gateway.home.folder import read_limited
+    from refbus_gateway.words import statements
 
     proven = check_proof(read_limited(path, MOST_PROOF_BYTES), policy, entry=entry, now_s=now_s(session))
-    words = statementwords.Words(session.language)
+    words = statements.Words(session.language)
     said = proven.statement
-    lines = statementwords.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]
-    value = {"proven": True, **statementwords.proof_values(proven)}
-    value["record"] = statementwords.record_values(said.record) if said else None
-    return value, [*lines, *statementwords.columns(words.proof(proven))]
+    lines = statements.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]
+    value = {"proven": True, **statements.proof_values(proven)}
+    value["record"] = statements.record_values(said.record) if said else None
+    return value, [*lines, *statements.columns(words.proof(proven))]
 
 
 def _held_value(file: str, held: Held) -> dict[str, Any]:
-    from refbus_gateway.statementwords import record_values  # late: the help needs none of it
+    from refbus_gateway.words.statements import record_values  # late: the help needs none of it
 
     return {
         "file": None if held.file is None else file,
@@ -139,7 +139,7 @@ def _held_value(file: str, held: Held) -> dict[str, Any]:
 
 
 def _held_line(session: Session, file: str, held: Held) -> str:
-    from refbus_gateway.statementwords import Words, moment  # late: the help needs none of it
+    from refbus_gateway.words.statements import Words, moment  # late: the help needs none of it
 
     record = held.statement.record
     what = f"{moment(record.at_ms)}  {Words(session.language).decision(record)}  {record.event_type or ''}"
@@ -163,7 +163,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _read(path: Path) -> bytes:
-    from refbus_gateway.home import read_limited  # late: the help needs none of it
+    from refbus_gateway.home.folder import read_limited  # late: the help needs none of it
 
     return read_limited(path, 1 << 16)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from refbus.verify import Finding, Report
-    from refbus_gateway.inspecting import Inspected
+    from refbus_gateway.audit.inspector import Inspected
 
 
 @click.command()
@@ -32,7 +32,7 @@ def fsck(session: Session, place: str, policy_file: Path, since: Path | None) ->
     Needs no home and no keys, and shares only the format with whoever wrote the log.
     """
     from refbus.verify import check_continues, check_log  # late: the help needs none of it
-    from refbus_gateway.home import read_limited
+    from refbus_gateway.home.folder import read_limited
 
     policy = read_policy(policy_file)
     report = check_log(place, policy, now_s=now_s(session))
@@ -70,15 +70,15 @@ def add_logs(group: click.Group) -> None:
 def inspected(session: Session, file: Path, policy_file: Path | None, place: str | None) -> Iterator[Inspected]:
     """Yield the entries of an export as the inspector of the session's home reads them. Raises RefbusError."""
     from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway import inspecting
+    from refbus_gateway.audit import inspector
 
-    keys, history = inspecting.open_home(session.home, session.passphrase(), session.clock())
+    keys, history = inspector.open_home(session.home, session.passphrase(), session.clock())
     logs = None
     if place is not None:
         if policy_file is None:
             raise SetupError(Code.USAGE, "--log needs --policy")
-        logs = inspecting.Logs(place, read_policy(policy_file), now_s(session))
-    yield from inspecting.inspect_file(inspecting.Inspector(keys, history, logs), file)
+        logs = inspector.Logs(place, read_policy(policy_file), now_s(session))
+    yield from inspector.inspect_file(inspector.Inspector(keys, history, logs), file)
 
 
 def first_failure(problems: Iterable[tuple[Any, ...]]) -> int:
@@ -109,7 +109,7 @@ def _report_value(report: Report, findings: tuple[Finding, ...]) -> dict[str, An
 
 
 def _report_lines(report: Report, findings: tuple[Finding, ...], *, compared: bool) -> Iterator[str]:
-    from refbus_gateway.statementwords import moment
+    from refbus_gateway.words.statements import moment
 
     if report.checkpoint is not None:
         yield f"{report.checkpoint.origin}: {report.checkpoint.size} entries"
@@ -128,7 +128,7 @@ def _report_lines(report: Report, findings: tuple[Finding, ...], *, compared: bo
 
 
 def _inspected_value(each: Inspected) -> dict[str, Any]:
-    from refbus_gateway.statementwords import record_values  # late: the help needs none of it
+    from refbus_gateway.words.statements import record_values  # late: the help needs none of it
 
     return {
         "origin": each.origin,
@@ -144,7 +144,7 @@ def _inspected_value(each: Inspected) -> dict[str, Any]:
 
 
 def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
-    from refbus_gateway.statementwords import Words, moment
+    from refbus_gateway.words.statements import Words, moment
 
     words = Words(session.language)
     for each in found:

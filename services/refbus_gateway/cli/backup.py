@@ -11,8 +11,8 @@ from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.home import Config
-    from refbus_gateway.restoring import Restored
+    from refbus_gateway.home.folder import Config
+    from refbus_gateway.home.restore import Restored
 
 
 @click.command()
@@ -24,7 +24,7 @@ def backup(session: Session, folder: Path) -> None:
 
     Key files stay encrypted and the store stays sealed. Keep the passphrase somewhere else.
     """
-    from refbus_gateway import backups  # late: nothing else here needs it
+    from refbus_gateway.home import backups  # late: nothing else here needs it
 
     count = backups.back_up(session.gateway, folder)
     session.tell({"files": count, "folder": str(folder)}, [f"{count} files in {folder}."])
@@ -43,12 +43,12 @@ def restore(session: Session, folder: Path, *, unproven: bool, use_settings: boo
     erased stays erased. Where the store of the backup is used, nothing is sent before `refbus sync` has read everything
     and `refbus home confirm-restored` was given.
     """
-    from refbus_gateway.restoring import restore as bring_back  # late: nothing else here needs it
+    from refbus_gateway.home.restore import restore as bring_back  # late: nothing else here needs it
 
     done = bring_back(folder, session.home, session.passphrase(), session.clock, unproven=unproven)
     used = done.settings is not None and (use_settings or _asked(session, done.settings))
     if used and done.settings is not None:
-        from refbus_gateway.home import Home
+        from refbus_gateway.home.folder import Home
 
         Home(done.path).save_config(done.settings)
     value = {

@@ -35,7 +35,7 @@ def group() -> None:
 @example("refbus case new > case.json")
 def new() -> None:
     """Print an empty case file with an explanation of every field."""
-    from refbus_gateway.casefile.template import template  # late: only needed here
+    from refbus_gateway.forms.case_template import template  # late: only needed here
 
     put(template() + "\n")
 
@@ -47,7 +47,7 @@ def new() -> None:
 @with_session
 def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
     """Check a case file and keep it as a case. Nothing is sent. FILE may be - for standard input."""
-    from refbus_gateway import casework
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.naming import organisation_named  # late: only needed here
 
     orgs = [organisation_named(org) for org in denied]
@@ -69,7 +69,7 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
     FILE may be - for standard input. A case that somebody changed meanwhile is left as it is (CASE_CHANGED): start from
     `refbus case file`.
     """
-    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.cases import casework  # late: only needed here
     from refbus_gateway.cli.content import read_content
     from refbus_gateway.store import cases
 
@@ -85,7 +85,7 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
 @with_session
 def file_(session: Session, number: int) -> None:
     """Print the case file of an own case, to be edited and put back with `refbus case update`."""
-    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.cases import casework  # late: only needed here
     from refbus_gateway.store import cases
 
     with session.gateway.store.read() as tx:
@@ -99,7 +99,7 @@ def file_(session: Session, number: int) -> None:
 @with_session
 def list_(session: Session, *, limit: int | None, page: int) -> None:
     """List cases, own and received, the newest last."""
-    from refbus_gateway import casework
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.show import time_text  # late: only needed here
     from refbus_gateway.store import cases, referrals
 
@@ -142,15 +142,17 @@ def list_(session: Session, *, limit: int | None, page: int) -> None:
 def show(session: Session, case: str) -> None:
     """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
     from refbus.core.vocabulary import EventType  # late: only needed here
-    from refbus_gateway import agecheck, amending, casework
-    from refbus_gateway.casefile.view import render
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.show import case_text, ending_lines, section_lines
+    from refbus_gateway.consent import amendments
+    from refbus_gateway.rules import age_check
+    from refbus_gateway.words.payloads import render
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
-        endings = amending.endings(session.gateway, tx, found)
-        age = agecheck.age_in_case(session.gateway, tx, found)
+        endings = amendments.endings(session.gateway, tx, found)
+        age = age_check.age_in_case(session.gateway, tx, found)
         files = casework.file_numbers(tx, [found.id])
     sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
     value = {
@@ -185,7 +187,7 @@ def resolve(session: Session, tx: Transaction, text: str) -> Case:
 
     Raises RuleError CASE_UNKNOWN, CaseInvalidError, SetupError FILE_UNREADABLE, TOO_LARGE.
     """
-    from refbus_gateway import casework  # late: only needed here
+    from refbus_gateway.cases import casework  # late: only needed here
     from refbus_gateway.cli.content import read_content
     from refbus_gateway.store import cases
 

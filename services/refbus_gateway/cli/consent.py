@@ -13,10 +13,10 @@ from refbus_gateway.cli.restored import add_confirm
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.consentfile import ConsentForm
-    from refbus_gateway.consents import Version
+    from refbus_gateway.consent.versions import Version
+    from refbus_gateway.consent.withdrawals import Withdrawn
+    from refbus_gateway.forms.consentfile import ConsentForm
     from refbus_gateway.store.session import Transaction
-    from refbus_gateway.withdrawals import Withdrawn
 
 
 @click.group(name="consent")
@@ -31,14 +31,15 @@ def group() -> None:
 @with_session
 def new(session: Session, case: str, to: str | None) -> None:
     """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
-    from refbus_gateway import agecheck, casework  # late: only needed here
+    from refbus_gateway.cases import casework  # late: only needed here
     from refbus_gateway.cli.case import resolve
-    from refbus_gateway.consentform import form
+    from refbus_gateway.forms.consent_template import form
+    from refbus_gateway.rules import age_check  # late: only needed here
 
     with session.gateway.store.write() as tx:
         found = resolve(session, tx, case)
         file = casework.file_of(session.gateway, tx, found)
-        age = agecheck.age_in_case(session.gateway, tx, found)
+        age = age_check.age_in_case(session.gateway, tx, found)
     put_json(form(session.gateway, file, to, age), indent=2)
 
 
@@ -55,18 +56,20 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 
     A no counts with a form that cannot be taken as it is: state REFUSED and the organisation are enough.
     """
-    from refbus_gateway import agecheck, casework, consents  # late: the help needs none of it
-    from refbus_gateway.casework import MAX_CASE_FILE
+    from refbus_gateway.cases import casework  # late: the help needs none of it
+    from refbus_gateway.cases.casework import MAX_CASE_FILE
     from refbus_gateway.cli.asking import ask_consent
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.content import read_content
     from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.consent import versions  # late: the help needs none of it
+    from refbus_gateway.rules import age_check  # late: the help needs none of it
 
     gateway = session.gateway
     with gateway.store.write() as tx:
         found = resolve(session, tx, case)
         held = (
-            (casework.file_of(gateway, tx, found), agecheck.age_in_case(gateway, tx, found)) if file is None else None
+            (casework.file_of(gateway, tx, found), age_check.age_in_case(gateway, tx, found)) if file is None else None
         )
     if held is not None:
         content = ask_consent(gateway, held[0], to, held[1])
@@ -74,7 +77,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
         content = read_content(file or Path(), MAX_CASE_FILE)
 
     def sign(tx: Transaction, form: ConsentForm) -> Version:
-        return consents.grant(gateway, found, tx, form.organisation, form)
+        return versions.grant(gateway, found, tx, form.organisation, form)
 
     take_form(session, found.id, content, sign, to=organisation_named(to) if to and file else None)
 
@@ -85,7 +88,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 @with_session
 def show(session: Session, case: str) -> None:
     """Show every version of every consent of a case, what it changed, and what it permits."""
-    from refbus.core.consent_change import change_between, follows  # late: the help needs none of it
+    from refbus.core.consent.change import change_between, follows  # late: the help needs none of it
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.show import time_text
     from refbus_gateway.store import consents
@@ -132,10 +135,11 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
     It counts here at once, whatever fails: no line, an old directory, an organisation without a key. Whoever cannot be
     told now is told as soon as it can be done; `refbus status` says whom to call.
     """
-    from refbus_gateway import casework, withdrawals
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.consent import withdrawals
 
     org = organisation_named(to) if to else None
     with session.gateway.store.write() as tx:

@@ -16,9 +16,9 @@ from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
     from refbus.core.ids import OrgId
-    from refbus_gateway.consentfile import ConsentForm
-    from refbus_gateway.consents import Version
-    from refbus_gateway.refusal import Taken
+    from refbus_gateway.consent.refusal import Taken
+    from refbus_gateway.consent.versions import Version
+    from refbus_gateway.forms.consentfile import ConsentForm
     from refbus_gateway.store.session import Transaction
 
 _HELP: Final = {
@@ -70,9 +70,9 @@ def amend(
     if file is not None:
         _from_form(session, case, to, file, "amend", later=later)
         return
-    from refbus_gateway import amending
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
+    from refbus_gateway.consent import amendments
 
     org = organisation_named(to or "")
     known = [DataCategory(name) for name in stop if name in DataCategory.__members__]
@@ -80,7 +80,7 @@ def amend(
     if known:
         with session.gateway.store.write() as tx:
             found = resolve(session, tx, case)
-            done = amending.stop(session.gateway, tx, found, org, known)
+            done = amendments.stop(session.gateway, tx, found, org, known)
         tell_version(session, found.id, done, later=later)
     if unknown:
         raise SetupError(
@@ -108,11 +108,12 @@ def _command(name: str, text: str) -> click.Command:
 
 
 def _from_form(session: Session, case: str, to: str | None, file: Path, command: str, *, later: bool) -> None:
-    from refbus.core.consent import ConsentState  # late: the help needs none of it
-    from refbus_gateway import amending, casework, consents
+    from refbus.core.consent.record import ConsentState  # late: the help needs none of it
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.content import read_content
     from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.consent import amendments, versions
 
     gateway = session.gateway
     org = organisation_named(to) if to else None
@@ -122,8 +123,8 @@ def _from_form(session: Session, case: str, to: str | None, file: Path, command:
 
     def sign(tx: Transaction, form: ConsentForm) -> Version:
         if form.state is ConsentState.REFUSED:  # a no is no change to be compared with what the command is for
-            return consents.grant(gateway, found, tx, form.organisation, form)
-        return amending.amend(gateway, tx, found, form, command)
+            return versions.grant(gateway, found, tx, form.organisation, form)
+        return amendments.amend(gateway, tx, found, form, command)
 
     take_form(session, found.id, content, sign, to=org, later=later)
 
@@ -142,11 +143,12 @@ def take_form(
     Raises SetupError USAGE for a form about another organisation than `to`; else as `parse_consent` and `sign` do,
     unless the form says no.
     """
-    from refbus_gateway import agecheck, refusal  # late: the help needs none of it
-    from refbus_gateway.consentfile import parse_consent
+    from refbus_gateway.consent import refusal  # late: the help needs none of it
+    from refbus_gateway.forms.consentfile import parse_consent
+    from refbus_gateway.rules import age_check  # late: the help needs none of it
 
     gateway = session.gateway
-    offset_min = agecheck.rules_here(gateway).utc_offset_min
+    offset_min = age_check.rules_here(gateway).utc_offset_min
     no = refusal.read_no(content, to, utc_offset_min=offset_min)
     if to is not None and no.org not in {None, to}:
         raise SetupError(Code.USAGE, f"the form is about {no.org}")

@@ -120,7 +120,7 @@ def read_content(path: Path, limit: int) -> bytes:
 
     Raises SetupError FILE_UNREADABLE, TOO_LARGE.
     """
-    from refbus_gateway.home import read_limited  # late: the help needs none of it
+    from refbus_gateway.home.folder import read_limited  # late: the help needs none of it
 
     if path != _STANDARD_INPUT:
         return read_limited(path, limit)
@@ -132,7 +132,7 @@ def read_content(path: Path, limit: int) -> bytes:
 
 def file_document(path: Path) -> dict[str, Any]:
     """Return the fields that a file has. Raises SetupError FILE_UNREADABLE, CaseInvalidError."""
-    from refbus_gateway.casefile.text import read_json  # late: only with --file
+    from refbus_gateway.forms.text import read_json  # late: only with --file
 
     document = read_json(read_content(path, _FILE_LIMIT))
     document.pop("help", None)  # the explanations of the form

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from refbus.core.legal_basis import MOST_HOURS, Ground, Incapacity, Protects, ReviewResult
+from refbus.core.consent.legal_basis import MOST_HOURS, Ground, Incapacity, Protects, ReviewResult
 from refbus.core.vocabulary import DataCategory
 from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.officers import officer_passphrase
@@ -23,8 +23,8 @@ def group() -> None:
 
 
 def _form() -> str:
-    from refbus_gateway.casefile.template import event_template  # late: the help needs none of it
-    from refbus_gateway.emergencies import needed_fields
+    from refbus_gateway.courses.emergencies import needed_fields
+    from refbus_gateway.forms.case_template import event_template  # late: the help needs none of it
 
     return event_template(needed_fields())
 
@@ -63,10 +63,11 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
 
     What is needed at once comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
-    from refbus_gateway import emergencies, officers
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.courses import emergencies
+    from refbus_gateway.people import officers
 
     gateway, home = session.gateway, session.home
     recipient = organisation_named(given["to"])
@@ -106,8 +107,9 @@ def review(
     session: Session, number: int, result: str, officer: str, officer_passphrase_file: Path | None, *, later: bool
 ) -> None:
     """Report what an independent officer found of an emergency disclosure. The recipient hears it too."""
-    from refbus_gateway import emergencies, officers  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.courses import emergencies  # late: the help needs none of it
+    from refbus_gateway.people import officers  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     gateway = session.gateway
@@ -128,11 +130,11 @@ def review(
 @with_session
 def show(session: Session, number: int) -> None:
     """Open an emergency disclosure; what it told is shown until it ends."""
-    from refbus_gateway import showing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised, try_to_send
+    from refbus_gateway.courses import opening  # late: the help needs none of it
 
     synchronised(session)
     with session.gateway.store.write() as tx:
-        opened = showing.open_referral(session.gateway, tx, number, session.language)
+        opened = opening.open_referral(session.gateway, tx, number, session.language)
     try_to_send(session)
     session.tell(opened_value(opened), opened_texts(opened, session.language))

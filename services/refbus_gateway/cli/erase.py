@@ -14,7 +14,7 @@ from refbus_gateway.cli.status import unread_texts
 
 if TYPE_CHECKING:
     from refbus.core.ids import OrgId
-    from refbus_gateway.demanding import Asked, Progress
+    from refbus_gateway.erasure.demand import Asked, Progress
 
 _SAID: Final = {
     "STOPPED": "has stopped using it, and still has it: erase again to ask once more",
@@ -45,11 +45,11 @@ def erase(session: Session, case: int | None, referral: int | None, *, status: b
 
 def erase_case(session: Session, number: int, *, yes: bool, later: bool) -> None:
     """Explain, ask, erase, and tell how far it is."""
-    from refbus_gateway import demanding  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.erasure import demand  # late: the help needs none of it
 
     others = _explain(session, number, yes=yes)
-    demanding.erase(session.gateway, number)
+    demand.erase(session.gateway, number)
     became = try_to_send(session, later=later)
     found = _progress(session, number)
     value = {"erased": True, "delivery": became, "other_cases": list(others), **_value(found)}
@@ -83,13 +83,13 @@ def _explain(session: Session, number: int, *, yes: bool) -> tuple[int, ...]:
 
 def _planned(session: Session, number: int) -> tuple[tuple[OrgId, ...], tuple[int, ...]]:
     """Return who will be told and which cases have the same content; a case that cannot be read is erased as well."""
-    from refbus_gateway import demanding  # late: the help needs none of it
+    from refbus_gateway.erasure import demand  # late: the help needs none of it
     from refbus_gateway.store import cases
 
     with session.gateway.store.read() as tx:
         found = cases.get(tx, number)
         try:
-            return demanding.plan(session.gateway, tx, found)
+            return demand.plan(session.gateway, tx, found)
         except StoreError:
             raise
         except RefbusError as error:
@@ -98,25 +98,25 @@ def _planned(session: Session, number: int) -> tuple[tuple[OrgId, ...], tuple[in
 
 
 def _tell_all(session: Session, case: int | None, referral: int | None) -> None:
-    from refbus_gateway import demanding  # late: the help needs none of it
+    from refbus_gateway.erasure import demand  # late: the help needs none of it
 
     unread: list[tuple[int, Code]] = []
     if case is not None or referral is not None:
         found = [_progress(session, _number(session, case, referral))]
     else:
         with session.gateway.store.read() as tx:
-            found = demanding.all_progress(tx, unread)
+            found = demand.all_progress(tx, unread)
     lines = [line for each in found for line in _lines(session, each)] + unread_texts({"case": unread})
     damaged = [{"case": number, "unread": code} for number, code in unread]
     session.tell([*(_value(each) for each in found), *damaged], lines or ["No case was erased here."])
 
 
 def _progress(session: Session, number: int) -> Progress:
-    from refbus_gateway import demanding  # late: the help needs none of it
+    from refbus_gateway.erasure import demand  # late: the help needs none of it
     from refbus_gateway.store import cases
 
     with session.gateway.store.read() as tx:
-        return demanding.progress(tx, cases.get(tx, number))
+        return demand.progress(tx, cases.get(tx, number))
 
 
 def _value(found: Progress) -> dict[str, Any]:

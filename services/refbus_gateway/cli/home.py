@@ -47,7 +47,7 @@ def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
     """Say where the broker of this country is. The environment (REFBUS_BOOTSTRAP_KZ) goes before it."""
     from dataclasses import replace  # late: only needed here
 
-    from refbus_gateway.broker import KafkaBus
+    from refbus_gateway.sync.broker import KafkaBus
 
     session.home.require()
     KafkaBus(bootstrap, tls).check()
@@ -78,7 +78,7 @@ def notify(session: Session, every: int, command: tuple[str, ...]) -> None:
 @with_session
 def trust(session: Session, root: Path) -> None:
     """Pin the federation's initial root, from a file whose SHA-256 you compared by telephone."""
-    from refbus_gateway.home import read_limited  # late: only needed here
+    from refbus_gateway.home.folder import read_limited  # late: only needed here
 
     session.home.require()
     session.home.member.pin_root(read_limited(root, 524_288))
@@ -101,7 +101,7 @@ def directory(session: Session, folder: Path, *, unlogged: bool) -> None:
     Where the country demands its audit log, each metadata file needs its proof beside it (NAME.json.tlog-proof).
     """
     from refbus.trust.layout import list_files  # late: only needed here
-    from refbus_gateway import door
+    from refbus_gateway.directory import door
 
     if not folder.is_dir():
         raise SetupError(Code.FILE_UNREADABLE, folder.name)
@@ -119,7 +119,7 @@ def directory(session: Session, folder: Path, *, unlogged: bool) -> None:
 
 
 def _proofs(folder: Path, paths: list[str]) -> dict[str, bytes]:
-    from refbus_gateway.home import read_limited  # late: only needed here
+    from refbus_gateway.home.folder import read_limited  # late: only needed here
 
     beside = {path: folder / f"{path}.tlog-proof" for path in paths}
     return {path: read_limited(file, 65_536) for path, file in beside.items() if file.is_file()}

@@ -42,22 +42,23 @@ def list_(session: Session, *, offline: bool, everything: bool, limit: int | Non
 
     A withdrawal to answer and a case to erase are told on every page.
     """
-    from refbus_gateway import acting, casework, retention, views  # late: the help needs none of it
+    from refbus_gateway.cases import casework, retention  # late: the help needs none of it
     from refbus_gateway.cli.show import erase_lines, state_text, time_text
     from refbus_gateway.cli.syncing import synchronised
+    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
+    from refbus_gateway.reports import overview  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     if not offline:
         synchronised(session)
     own, (most, skip) = None if everything else False, session.part(limit, page)
+    unread, damaged = list[tuple[int, "Code"]](), list[tuple[int, "Code"]]()
     with session.gateway.store.read() as tx:
-        unread: list[tuple[int, Code]] = []
-        damaged: list[tuple[int, Code]] = []
         total = referrals.count(tx, own=own)
-        lines = views.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
+        lines = overview.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
         to_erase = retention.due(session.gateway, tx, damaged)
         numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
-        found = referrals.numbers_by_case(tx, acting.cases_to_answer(tx), own=own)
+        found = referrals.numbers_by_case(tx, referral_steps.cases_to_answer(tx), own=own)
         stop = {number for some in found.values() for number in some}
     value = [
         {
@@ -104,12 +105,12 @@ def list_(session: Session, *, offline: bool, everything: bool, limit: int | Non
 @with_session
 def show(session: Session, number: int) -> None:
     """Open a referral: consent is checked again, and the sender learns that it was opened."""
-    from refbus_gateway import showing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised, try_to_send
+    from refbus_gateway.courses import opening  # late: the help needs none of it
 
     synchronised(session)
     with session.gateway.store.write() as tx:
-        opened = showing.open_referral(session.gateway, tx, number, session.language)
+        opened = opening.open_referral(session.gateway, tx, number, session.language)
     try_to_send(session)
     session.tell(opened_value(opened), opened_texts(opened, session.language))
 
@@ -123,12 +124,13 @@ def show(session: Session, number: int) -> None:
 @with_session
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
-    from refbus_gateway import acting, erasing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
+    from refbus_gateway.erasure import removal  # late: the help needs none of it
 
     with session.gateway.store.write() as tx:
-        acting.acknowledge(session.gateway, tx, number, result, reason)
-    erasing.settle(session.gateway)
+        referral_steps.acknowledge(session.gateway, tx, number, result, reason)
+    removal.settle(session.gateway)
     became = try_to_send(session, later=later)
     session.tell({"referral": number, "result": result, "delivery": became}, [SENT_TEXT[became]])
 

@@ -30,16 +30,16 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
     """Make a home with first keys, and an enrolment request for the ceremony of your country."""
     from refbus.core.ids import parse_country  # late: nothing else here needs them
     from refbus.files import write_whole
-    from refbus.trust.enrolment import Profile, new_org_id
-    from refbus_gateway import keywork
+    from refbus.trust.member.enrolment import Profile, new_org_id
+    from refbus_gateway.home import key_changes
 
     code = parse_country(country)
     profile = Profile(new_org_id(code), code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
     now_ms = session.clock()
-    request = keywork.init(session.home, profile, session.passphrase(confirm=True), now_ms)
+    request = key_changes.init(session.home, profile, session.passphrase(confirm=True), now_ms)
     if out is not None:
         write_whole(out, request)
-    path = session.home.path / keywork.REQUEST_FILE
+    path = session.home.path / key_changes.REQUEST_FILE
     session.tell(
         {"org_id": profile.org_id, "request": str(path)},
         [
@@ -58,10 +58,10 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
 def answer(session: Session, challenge: Path, out: Path) -> None:
     """Answer the ceremony's challenge: it shows that the private key is here."""
     from refbus.files import write_whole
-    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.home import key_changes  # late: nothing else here needs them
 
     session.home.require()
-    write_whole(out, keywork.answer(session.home, challenge, session.passphrase()))
+    write_whole(out, key_changes.answer(session.home, challenge, session.passphrase()))
     session.tell({"answer": str(out)}, [f"Hand {out} to the ceremony."])
 
 
@@ -70,10 +70,10 @@ def answer(session: Session, challenge: Path, out: Path) -> None:
 @with_session
 def show(session: Session) -> None:
     """Show the keys of this home, and what is to be done about them."""
-    from refbus_gateway import keywork  # late: nothing else here needs them
     from refbus_gateway.cli.show import time_text
+    from refbus_gateway.home import key_changes  # late: nothing else here needs them
 
-    lines, duties = keywork.key_lines(session.gateway), keywork.due(session.gateway)
+    lines, duties = key_changes.key_lines(session.gateway), key_changes.due(session.gateway)
     value = {
         "keys": [
             {
@@ -106,11 +106,11 @@ def show(session: Session) -> None:
 def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
     """Make the next keys and an update for the ceremony; they count once the directory lists them."""
     from refbus.files import write_whole
-    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.home import key_changes  # late: nothing else here needs them
 
     if not signing and not kem:
         raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
-    update = keywork.rotate(session.gateway, session.passphrase(), signing=signing, kem=kem)
+    update = key_changes.rotate(session.gateway, session.passphrase(), signing=signing, kem=kem)
     write_whole(out, update)
     session.tell({"update": str(out)}, [f"Hand {out} to the ceremony. `refbus run` must be started again to use them."])
 
@@ -120,7 +120,7 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
 @with_session
 def prune(session: Session) -> None:
     """Destroy private keys that no message can need any more. What was sealed to them stays closed for ever."""
-    from refbus_gateway import keywork  # late: nothing else here needs them
+    from refbus_gateway.home import key_changes  # late: nothing else here needs them
 
-    gone = keywork.prune(session.gateway)
+    gone = key_changes.prune(session.gateway)
     session.tell({"destroyed": [kid.hex() for kid in gone]}, [f"{len(gone)} keys destroyed."])

@@ -23,7 +23,7 @@ def group() -> None:
 @with_session
 def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
     """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
-    from refbus_gateway import officers  # late: the help needs none of it
+    from refbus_gateway.people import officers  # late: the help needs none of it
 
     officers.require_role(role)
     passphrase = officer_passphrase("The officer's own passphrase", key_passphrase_file, confirm=True)
@@ -36,7 +36,7 @@ def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
 @with_session
 def list_(session: Session) -> None:
     """List the officers, and whether the organisation vouches for each now."""
-    from refbus_gateway import officers  # late: the help needs none of it
+    from refbus_gateway.people import officers  # late: the help needs none of it
 
     found = officers.listed(session.home, session.clock())
     value = [{"officer": e.officer.kid.hex(), "role": e.officer.role, "endorsed": e.endorsed} for e in found]
@@ -51,8 +51,8 @@ def list_(session: Session) -> None:
 @with_session
 def renew(session: Session) -> None:
     """Let the organisation vouch for its officers anew, for ninety days."""
-    from refbus_gateway import officers  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
+    from refbus_gateway.people import officers  # late: the help needs none of it
 
     until_ms = officers.renew(session.gateway, session.home).roll.valid_until_ms
     session.tell({"valid_until_ms": until_ms}, [f"Valid until {time_text(until_ms)}."])
@@ -64,7 +64,7 @@ def renew(session: Session) -> None:
 @with_session
 def remove(session: Session, officer: str) -> None:
     """Take an officer off the roll and destroy the key. OFFICER is the beginning of the key id."""
-    from refbus_gateway import officers  # late: the help needs none of it
+    from refbus_gateway.people import officers  # late: the help needs none of it
 
     gone = officers.remove(session.gateway, session.home, officer)
     session.tell({"officer": gone.kid.hex()}, ["Removed."])

@@ -26,7 +26,7 @@ def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
     The consent under which it came must allow onward transfer of every category in it. The new recipient needs a
     consent of its own, and learns nothing of the first organisation.
     """
-    from refbus_gateway import onward as passing  # late: the help needs none of it
+    from refbus_gateway.cases import onward as passing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised
 
     synchronised(session)
@@ -44,7 +44,7 @@ def copy(session: Session, number: int) -> None:
 
     The copy has names of its own and no consent yet: take it down again with `refbus consent grant`.
     """
-    from refbus_gateway import casework  # late: the help needs none of it
+    from refbus_gateway.cases import casework  # late: the help needs none of it
     from refbus_gateway.store import cases
 
     with session.gateway.store.write() as tx:

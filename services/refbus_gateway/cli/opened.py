@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from refbus.core.machine import Role
+from refbus.core.courses.machine import Role
 
 if TYPE_CHECKING:
-    from refbus_gateway.showing import Opened, Shown
+    from refbus_gateway.courses.opening import Opened, Shown
 
 
 def opened_value(opened: Opened) -> dict[str, Any]:

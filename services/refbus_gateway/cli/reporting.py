@@ -12,8 +12,8 @@ from refbus_gateway.cli.auditlogs import inspected
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.accounts import Account
-    from refbus_gateway.inspecting import Inspected
+    from refbus_gateway.audit.inspector import Inspected
+    from refbus_gateway.reports.accounts import Account
 
 _ALWAYS_MS: Final = 1 << 62
 
@@ -41,7 +41,7 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
     Each step says who decided what, why, on which consent, and how that is proven; the end says how to check it.
     """
     from refbus.files import write_whole
-    from refbus_gateway import account_page  # late: the help needs none of it
+    from refbus_gateway.reports import account_page  # late: the help needs none of it
 
     account = _account(session, **chosen)
     if out is not None:
@@ -60,9 +60,9 @@ def add_report(group: click.Group) -> None:
 
 def _account(session: Session, *, number: int | None, file: Path | None, **rest: Any) -> Account:
     from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway import accounts
-    from refbus_gateway.statementwords import Words
+    from refbus_gateway.reports import accounts
     from refbus_gateway.store import cases
+    from refbus_gateway.words.statements import Words
 
     start_ms, end_ms = _day_ms(rest["first"], 0), _day_ms(rest["last"], _ALWAYS_MS)
     period = rest["first"] is not None or rest["last"] is not None
@@ -80,10 +80,11 @@ def _account(session: Session, *, number: int | None, file: Path | None, **rest:
 def _exported(
     session: Session, file: Path, times: tuple[int, int], *, event: str | None, policy_file: Path | None, **rest: Any
 ) -> Account:
-    from refbus_gateway import accounts, inspecting  # late: the help needs none of it
-    from refbus_gateway.statementwords import Words
+    from refbus_gateway.audit import inspector  # late: the help needs none of it
+    from refbus_gateway.reports import accounts  # late: the help needs none of it
+    from refbus_gateway.words.statements import Words
 
-    directory = inspecting.directory_of(session.home, session.clock())
+    directory = inspector.directory_of(session.home, session.clock())
     found = [
         each
         for each in inspected(session, file, policy_file, rest["place"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refbus.errors import RefbusError
-    from refbus_gateway.restored import State
+    from refbus_gateway.home.confirmation import State
     from refbus_gateway.store.session import Transaction
 
 
@@ -39,19 +39,22 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
     It reads everything that waits first, then says what it cannot know, for which time, and whom to call. Consents in
     the backup are confirmed case by case afterwards: `refbus consent confirm`.
     """
-    from refbus_gateway import officers, restored  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised
+    from refbus_gateway.home import (
+        confirmation,  # late: the help needs none of it
+        officer_list,
+    )
 
     gateway = session.gateway
     with gateway.store.read() as tx:
-        state = restored.find(tx)
+        state = confirmation.find(tx)
     if state is None:
         session.tell({"restored": False}, ["This home does not go on from a backup: there is nothing to confirm."])
         return
     synchronised(session)
     with gateway.store.read() as tx:
         lines, value = _unknown(tx, state)
-    if officers.is_unvouched(session.home):
+    if officer_list.is_unvouched(session.home):
         lines.append("  Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`.")
     if not (session.as_json or yes):
         for line in lines:
@@ -59,7 +62,7 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
         if not click.confirm("Have you called them, and may this office send again?", default=False, err=True):
             raise SetupError(Code.USAGE, "nothing was confirmed")
     with gateway.store.write() as tx:
-        waiting = restored.confirm(tx, gateway.now_ms())
+        waiting = confirmation.confirm(tx, gateway.now_ms())
     text = f"Confirmed. Cases with something that waits for `refbus consent confirm`: {_numbers(waiting)}."
     session.tell({"restored": True, "waiting": waiting, **value}, [text])
 
@@ -75,42 +78,43 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
     Ask whoever works with the person: did they refuse, withdraw, or name an organisation that must not know, since the
     backup? If so, take that down instead (`refbus consent withdraw`, `refbus consent grant`, `refbus case deny`).
     """
-    from refbus_gateway import consenting, restored  # late: the help needs none of it
+    from refbus_gateway.home import confirmation  # late: the help needs none of it
+    from refbus_gateway.rules import permission  # late: the help needs none of it
     from refbus_gateway.store import cases, consents
 
     gateway = session.gateway
     with gateway.store.read() as tx:
-        state, found = restored.find(tx), cases.get(tx, case)
+        state, found = confirmation.find(tx), cases.get(tx, case)
         found.require_live()
         kept = [each.signed.record for each in consents.of_case(tx, found)]
-        denied = sorted(consenting.denied_recipients(tx, found))
+        denied = sorted(permission.denied_recipients(tx, found))
     if state is None:
         session.tell({"confirmed": False}, ["This home does not go on from a backup: there is nothing to confirm."])
         return
     if not (session.as_json or yes):
-        say(f"What is known of case {case} is of {restored.show(state.made_ms)}:", err=True)
+        say(f"What is known of case {case} is of {confirmation.show(state.made_ms)}:", err=True)
         for record in kept:
             say(f"  {record.party}: {record.state}, version {record.version}", err=True)
         say(f"  must never know: {', '.join(denied) or 'nobody is named'}", err=True)
         if not click.confirm("Has the person said nothing else since?", default=False, err=True):
             raise SetupError(Code.USAGE, "nothing was confirmed: take down what they said")
     with gateway.store.write() as tx:
-        restored.confirm_case(tx, cases.get(tx, case), gateway.now_ms())
+        confirmation.confirm_case(tx, cases.get(tx, case), gateway.now_ms())
     session.tell({"confirmed": True, "case": case}, [f"Confirmed. Case {case} can be sent."])
 
 
 def _unknown(tx: Transaction, state: State) -> tuple[list[str], dict[str, Any]]:
     """Return what this store cannot know: for people, and as a value."""
-    from refbus_gateway import restored
+    from refbus_gateway.home import confirmation
     from refbus_gateway.store import cases
 
     unread: cases.Unread = []
-    open_cases = restored.to_confirm(tx, unread)
+    open_cases = confirmation.to_confirm(tx, unread)
     partners = sorted(
         {party.org for case in open_cases for party in cases.readable_parties(tx, case, _damaged(unread, case.id))}
     )
-    unknown = restored.unknown(tx)
-    since, until = restored.show(state.made_ms), restored.show(state.restored_ms)
+    unknown = confirmation.unknown(tx)
+    since, until = confirmation.show(state.made_ms), confirmation.show(state.restored_ms)
     lines = [
         f"This office goes on from a backup of {since}; it was restored on {until}.",
         "It does not know what was recorded, sent, refused, withdrawn or erased here in that time.",

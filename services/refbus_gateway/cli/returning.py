@@ -13,7 +13,7 @@ from refbus_gateway.cli.answers import Saying, add_answers
 from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.opened import opened_texts, opened_value
 from refbus_gateway.cli.session import Session, example, with_session
-from refbus_gateway.returns import wish_fields
+from refbus_gateway.courses.returns import wish_fields
 
 if TYPE_CHECKING:
     from refbus.errors import Code
@@ -142,10 +142,10 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 
     Content comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
-    from refbus_gateway import returns
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.courses import returns
 
     document = content(session, wish_fields(), {}, file)
     with session.gateway.store.write() as tx:
@@ -168,12 +168,12 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 @with_session
 def co_sign(session: Session, number: int, *, later: bool) -> None:
     """Sign the risk assessment that the other organisation recorded, word for word. Read it first: return show."""
-    from refbus_gateway import acting  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, synchronised, try_to_send
+    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
 
     synchronised(session)
     with session.gateway.store.write() as tx:
-        event = acting.co_sign(session.gateway, tx, number)
+        event = referral_steps.co_sign(session.gateway, tx, number)
     became = try_to_send(session, later=later)
     value = {"return": number, "event": event.id, "type": event.block.event_type, "delivery": became}
     session.tell(value, [f"Return {number}: {event.block.event_type}.", SENT_TEXT[became]])
@@ -185,13 +185,13 @@ def co_sign(session: Session, number: int, *, later: bool) -> None:
 @with_session
 def show(session: Session, number: int) -> None:
     """Open a return: everything that was said, and what still stands in the way of a departure."""
-    from refbus_gateway import returns, showing  # late: the help needs none of it
     from refbus_gateway.cli.syncing import synchronised, try_to_send
+    from refbus_gateway.courses import opening, returns  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     synchronised(session)
     with session.gateway.store.write() as tx:
-        opened = showing.open_referral(session.gateway, tx, number, session.language)
+        opened = opening.open_referral(session.gateway, tx, number, session.language)
         missing = returns.open_guards(session.gateway, tx, referrals.get(tx, number))
     try_to_send(session)
     value = {**opened_value(opened), "guards": [str(code) for code in missing]}
@@ -207,8 +207,8 @@ def template(step: str) -> None:
 
 
 def _form(step: str) -> str:
-    from refbus_gateway.casefile.asked import written_fields  # late: the help needs none of it
-    from refbus_gateway.casefile.template import event_template
+    from refbus_gateway.forms.asked import written_fields  # late: the help needs none of it
+    from refbus_gateway.forms.case_template import event_template
 
     types = {saying.name: saying.event_type for saying in STEPS}
     return event_template(wish_fields() if step == "begin" else written_fields(types[step]))
@@ -216,7 +216,7 @@ def _form(step: str) -> str:
 
 def guard_texts(missing: tuple[Code, ...]) -> list[str]:
     """Return what stands in the way of a departure, each with the command that settles it."""
-    from refbus.core.guards import SETTLED_BY  # late: the help needs none of it
+    from refbus.core.courses.guards import SETTLED_BY  # late: the help needs none of it
     from refbus.explain import explanation
 
     commands = {saying.event_type: saying.name for saying in STEPS}

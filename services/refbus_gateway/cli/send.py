@@ -28,7 +28,7 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
     Consent is checked first; it must have been taken down with `refbus consent grant`. Sending the same again does
     nothing without --again. Without a connection the referral is kept and goes out by itself later.
     """
-    from refbus_gateway import casework
+    from refbus_gateway.cases import casework
     from refbus_gateway.cli.case import resolve
     from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
     from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send

@@ -17,9 +17,9 @@ from refbus_gateway.cli.runtime import Runtime
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.clock import Clock
     from refbus.settings import GatewaySettings
-    from refbus_gateway.broker import Bus
-    from refbus_gateway.gateway import Gateway
-    from refbus_gateway.home import Home
+    from refbus_gateway.home.folder import Home
+    from refbus_gateway.home.gateway import Gateway
+    from refbus_gateway.sync.broker import Bus
 
 UTC_OFFSET: Final = "refbus.utc_offset"
 """Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
@@ -118,7 +118,7 @@ class Session:
     @cached_property
     def home(self) -> Home:
         """The home folder. Raises SetupError HOME_NOT_FOUND when none is named."""
-        from refbus_gateway.home import Home  # late: see above
+        from refbus_gateway.home.folder import Home  # late: see above
 
         path = self._options["home"] or self.settings.home
         if path is None:
@@ -128,8 +128,8 @@ class Session:
     @cached_property
     def gateway(self) -> Gateway:
         """The gateway of the home, opened with the passphrase."""
-        from refbus_gateway.gateway import open_gateway  # late: see above
-        from refbus_gateway.pace import Pace
+        from refbus_gateway.home.gateway import open_gateway  # late: see above
+        from refbus_gateway.home.pace import Pace
 
         self.home.require()
         gateway = open_gateway(self.home, self.passphrase(), self.time)
@@ -141,7 +141,7 @@ class Session:
         """Return how many minutes the clocks of this country are ahead of UTC; 0 where no gateway was opened."""
         if "gateway" not in self.__dict__:
             return 0
-        from refbus_gateway.agecheck import rules_here  # late: only what shows times needs it
+        from refbus_gateway.rules.age_check import rules_here  # late: only what shows times needs it
 
         return rules_here(self.gateway).utc_offset_min
 

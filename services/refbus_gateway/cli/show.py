@@ -11,13 +11,13 @@ from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.foreign import field, line
 from refbus.wire.labels import label
-from refbus_gateway.casefile.view import Sections, show_time
-from refbus_gateway.casefile.view import title as words
 from refbus_gateway.cli.session import UTC_OFFSET
+from refbus_gateway.words.payloads import Sections, show_time
+from refbus_gateway.words.payloads import title as words
 
 if TYPE_CHECKING:
-    from refbus_gateway.amending import Ending
-    from refbus_gateway.retention import EraseDue
+    from refbus_gateway.cases.retention import EraseDue
+    from refbus_gateway.consent.amendments import Ending
 
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 

@@ -20,7 +20,7 @@ _NOT_TOLD = "…"
 def stats(session: Session, file: Path) -> None:
     """Show the statistics of a year, as the node of a country published them. … is a number that is not told."""
     from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway.home import read_json_object
+    from refbus_gateway.home.folder import read_json_object
 
     edition = read_json_object(file, _LIMIT, Code.FILE_UNREADABLE)
     if edition.get("format") != "refbus/statistics/1":

@@ -11,9 +11,9 @@ from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
     from refbus.errors import Code
+    from refbus_gateway.reports.overview import EventLine, Health, ReferralLine
     from refbus_gateway.store.session import Transaction
     from refbus_gateway.store.tellings import Telling
-    from refbus_gateway.views import EventLine, Health, ReferralLine
 
 
 @click.command()
@@ -22,23 +22,25 @@ if TYPE_CHECKING:
 @with_session
 def status(session: Session, number: int | None) -> None:
     """Show at which hop everything waits that was sent, and what to do. NUMBER shows one referral in full."""
-    from refbus_gateway import amending, casework, retention, views  # late: the help needs none of it
+    from refbus_gateway.cases import casework, retention  # late: the help needs none of it
     from refbus_gateway.cli.show import ending_lines, erase_lines
+    from refbus_gateway.consent import amendments  # late: the help needs none of it
+    from refbus_gateway.reports import overview  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     untold: dict[int, int] = {}
-    endings: list[amending.Ending] = []
+    endings: list[amendments.Ending] = []
     unread: dict[str, list[tuple[int, Code]]] = {"case": [], "referral": []}
     to_erase: list[retention.EraseDue] = []
     with session.gateway.store.read() as tx:
         if number is None:
-            health = views.health(session.gateway, tx, unread["case"])
-            endings = amending.endings(session.gateway, tx, unread=unread["case"])
+            health = overview.health(session.gateway, tx, unread["case"])
+            endings = amendments.endings(session.gateway, tx, unread=unread["case"])
             to_erase = retention.due(session.gateway, tx, unread["case"])
             untold = _untold(session, tx, unread["case"])
-            lines = views.referral_lines(tx, own=True, unread=unread["referral"], unread_cases=unread["case"])
+            lines = overview.referral_lines(tx, own=True, unread=unread["referral"], unread_cases=unread["case"])
         else:
-            health, lines = None, [views.referral_line(tx, referrals.get(tx, number))]
+            health, lines = None, [overview.referral_line(tx, referrals.get(tx, number))]
         events = {line.referral.id: _events(tx, line) for line in lines}
         numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
     unread = {what: sorted(set(found)) for what, found in unread.items()}
@@ -76,12 +78,12 @@ def receipts(session: Session, number: int) -> None:
 
     "also signed by" names the gate of the other country, whose own signature our gate passed on.
     """
-    from refbus_gateway import views  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
+    from refbus_gateway.reports import overview  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     with session.gateway.store.read() as tx:
-        events = _events(tx, views.referral_line(tx, referrals.get(tx, number)))
+        events = _events(tx, overview.referral_line(tx, referrals.get(tx, number)))
     value: list[dict[str, Any]] = [
         {
             "event": line.event.id,
@@ -91,7 +93,7 @@ def receipts(session: Session, number: int) -> None:
             "outcome": receipt.outcome,
             "codes": list(receipt.codes),
             "at_ms": receipt.at_ms,
-            "also_signed_by": views.also_signed_by(receipt),
+            "also_signed_by": overview.also_signed_by(receipt),
         }
         for line in events
         for receipt in line.receipts
@@ -136,11 +138,11 @@ def alarms(session: Session, clear: int | None) -> None:
 
 def _untold(session: Session, tx: Transaction, unread: list[tuple[int, Code]]) -> dict[int, int]:
     """Return which cases have disclosures to tell the person of: in an emergency, or each where the law demands it."""
-    from refbus_gateway import disclosing  # late: the help needs none of it
+    from refbus_gateway.reports import disclosure_report  # late: the help needs none of it
 
     directory = session.gateway.newest_directory()
     policy = directory.policies.get(session.gateway.country) if directory else None
-    return disclosing.untold(tx, unread, every=policy is not None and policy.notify_subject)
+    return disclosure_report.untold(tx, unread, every=policy is not None and policy.notify_subject)
 
 
 def _untold_texts(untold: dict[int, int]) -> list[str]:
@@ -148,11 +150,11 @@ def _untold_texts(untold: dict[int, int]) -> list[str]:
 
 
 def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:
-    from refbus_gateway import views  # late: the help needs none of it
+    from refbus_gateway.reports import overview  # late: the help needs none of it
     from refbus_gateway.store import referrals
 
     events = referrals.events_of(tx, line.referral)
-    return [views.event_line(tx, event, line.view) for event in events if event.outgoing]
+    return [overview.event_line(tx, event, line.view) for event in events if event.outgoing]
 
 
 def _referral(line: ReferralLine, events: list[EventLine], numbers: dict[int, str]) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _texts(
 ) -> list[str]:
     from refbus.explain.hearing import sender_step
     from refbus_gateway.cli.show import case_text, state_text, time_text  # late: the help needs none of it
-    from refbus_gateway.views import Hop, next_step
+    from refbus_gateway.reports.overview import Hop, next_step
 
     by_them = {Hop.WAITS_THERE, Hop.NOT_TAKEN_IN}
     state = state_text(line.view.status, session.language)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @with_session
 def sync(session: Session, timeout: int) -> None:
     """Read everything that waits, then send everything that waits."""
-    from refbus_gateway.sync import Synchroniser  # late: the help needs none of it
+    from refbus_gateway.sync.synchroniser import Synchroniser  # late: the help needs none of it
 
     with session.home.exclusive():
         synchroniser = Synchroniser(session.gateway, session.connect())
@@ -37,7 +37,7 @@ def sync(session: Session, timeout: int) -> None:
 @with_session
 def run(session: Session) -> None:
     """Keep reading and sending until stopped (Ctrl-C or SIGTERM). Other commands work meanwhile."""
-    from refbus_gateway.daemon import Daemon  # late: the help needs none of it
+    from refbus_gateway.sync.daemon import Daemon  # late: the help needs none of it
 
     gateway = session.gateway  # the passphrase is asked first, while Ctrl-C still ends the command
     stopped = threading.Event()
@@ -55,7 +55,7 @@ def run(session: Session) -> None:
 
 def _serve(session: Session, daemon: object) -> MetricsServer | None:
     from refbus.telemetry import serve  # late: only a daemon serves metrics
-    from refbus_gateway.daemon import Daemon
+    from refbus_gateway.sync.daemon import Daemon
 
     settings = session.settings
     if settings.metrics_port is None or not isinstance(daemon, Daemon):
@@ -64,7 +64,7 @@ def _serve(session: Session, daemon: object) -> MetricsServer | None:
 
 
 def _loop(daemon: object, stop: Callable[[], bool]) -> None:
-    from refbus_gateway.daemon import Daemon  # late: see above
+    from refbus_gateway.sync.daemon import Daemon  # late: see above
 
     if isinstance(daemon, Daemon):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from refbus.errors import Code, RefbusError, TransportError
 from refbus_gateway.cli.session import Session
-from refbus_gateway.sync import Synchroniser, require_synchronised
+from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
 
 
 def try_to_send(session: Session, *, later: bool = False) -> str:

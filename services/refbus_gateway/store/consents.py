@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 
-from refbus.core.consent import SignedConsent
+from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
 from refbus.each import each
 from refbus.wire.consent import decode_signed

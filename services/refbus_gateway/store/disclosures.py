@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select
 
-from refbus.core.course import BEGINS
+from refbus.core.courses.course import BEGINS
 from refbus.core.ids import OrgId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import DataCategory, EventType, Purpose

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import flush_file, prepare_database
-from refbus.store import identity
+from refbus.node.store import identity
 
 BUSY_TIMEOUT_S: Final = 20
 _TRY_MS: Final = 2
@@ -183,7 +183,7 @@ def _migrate(engine: Engine) -> None:
 
     Two processes may arrive at once: the lock is taken before the version is read.
     """
-    from refbus.store import version  # late: most commands find the store at its newest version
+    from refbus.database import version  # late: most commands find the store at its newest version
 
     with engine.execution_options(refbus_write=True).begin() as connection:
         version.upgrade(connection, Path(__file__).parent / "migrations")

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, insert, select, update
 
-from refbus.core.deadlines import expired_fact
-from refbus.core.facts import EventFact
+from refbus.core.courses.deadlines import expired_fact
+from refbus.core.courses.facts import EventFact
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.crypto.secretbox import StateKey

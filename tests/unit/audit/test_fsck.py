@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from refbus.audit.fsck import MOST_FINDINGS, Report, check_log
-from refbus.audit.reading import Finding
+from refbus.audit.published_log import Finding
 from refbus.audit.sources import FolderSource
 from refbus.core.bounds import COUNT
 from refbus.errors import Code

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from refbus.audit.history import compare
-from refbus.audit.reading import Finding
+from refbus.audit.published_log import Finding
 from refbus.audit.sources import FolderSource
 from refbus.errors import Code
 from refbus.tlog.policy import Policy

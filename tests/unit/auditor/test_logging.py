@@ -16,13 +16,13 @@ from refbus.bus.port import Record
 from refbus.core.directory import Directory, OrgStatus
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError, StoreError
-from refbus.store.engine import Database
+from refbus.node.store.engine import Database
 from refbus.telemetry.labels import EntryResult
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.wire.transport import AuditEntry
 from refbus_auditor import entries as module
 from refbus_auditor import ledger
-from refbus_auditor.exporting import export
+from refbus_auditor.export import export
 from refbus_auditor.home import MIGRATIONS, MOST_UNREAD
 from refbus_auditor.store.tables import metadata
 from support.audit import audit_entry, audit_record

@@ -12,7 +12,7 @@ from refbus.core.vocabulary import EventType
 from refbus.telemetry.labels import EntryResult
 from refbus_auditor import ledger, quotas
 from refbus_auditor.quotas import Amount
-from refbus_auditor.waiting import lines
+from refbus_auditor.rooms import lines
 from support.audit import audit_record
 from support.auditors import AuditNode, Auditors
 from support.directories import DAY_MS, HOUR_MS, NOW_MS, agency, inspector, kem_private, signing_pair

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import appending, proving
-from refbus.audit.reading import LogFiles
+from refbus.audit.published_log import LogFiles
 from refbus.audit.sources import FolderSource
 from refbus.tlog.hashing import complete_root
 from refbus.tlog.tiles import Tile, split_hashes, tiles_after

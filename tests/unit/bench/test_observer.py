@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from bench.observer import NEAR_MS, day, error_s, told
-from refbus_gateway.pace import Pace
+from refbus_gateway.home.pace import Pace
 
 
 def test_pacing_takes_the_observer_what_it_had() -> None:

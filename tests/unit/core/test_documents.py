@@ -9,8 +9,9 @@ import pytest
 from refbus.core.bounds import MOST_DEPTH
 from refbus.core.documents import read_json, read_toml
 from refbus.errors import Code, MalformedError, RefbusError
-from refbus.trust import description, policy
 from refbus.trust.canonical import loads
+from refbus.trust.member import policy
+from refbus.trust.publisher import description
 
 LEVELS = 30_000
 DEEP_JSON = {

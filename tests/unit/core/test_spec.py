@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from refbus.core.course import MACHINES
-from refbus.core.machine import Machine
+from refbus.core.courses.course import MACHINES
+from refbus.core.courses.machine import Machine
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 

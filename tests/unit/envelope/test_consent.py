@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refbus.core.consent import ConsentState
+from refbus.core.consent.record import ConsentState
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_ENVELOPE

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from refbus.core.consent.legal_basis import Officer
 from refbus.core.ids import OrgId
-from refbus.core.legal_basis import Officer
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.envelope.legal_basis import basis_of, sign_roll

@@ -7,14 +7,14 @@ import logging
 import pytest
 from sqlalchemy import func, insert, select
 
-from refbus.core.passage import Outcome
+from refbus.core.gate.passage import Outcome
 from refbus.core.vocabulary import Priority
 from refbus.errors import Code
-from refbus.store.node import put_setting
-from refbus.store.pings import due
-from refbus.store.purge import LEAST, SHARE, purge
-from refbus.store.tables import deadline, fact, outgoing, ping, record
-from refbus_gate.deciding import KEEP_RECORD_MS
+from refbus.node.store.node import put_setting
+from refbus.node.store.pings import due
+from refbus.node.store.purge import LEAST, SHARE, purge
+from refbus.node.store.tables import deadline, fact, outgoing, ping, record
+from refbus_gate.decide.effects import KEEP_RECORD_MS
 from support.clocks import DAY_MS, HOUR_MS
 from support.directories import agency, ngo
 from support.envelopes import sealed

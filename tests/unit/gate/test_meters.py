@@ -6,12 +6,12 @@ import pytest
 
 from refbus import telemetry
 from refbus.errors import Code
-from refbus.store.tables import position
-from refbus_gate import quotas
-from refbus_gate.consuming import consumer_of
-from refbus_gate.core import GateCore
+from refbus.node.store.tables import position
+from refbus_gate.decide import quotas
+from refbus_gate.decide.batch import GateCore
+from refbus_gate.decide.quotas import Quota
 from refbus_gate.meters import Meters
-from refbus_gate.quotas import Quota
+from refbus_gate.source import consumer_of
 from support.directories import HOUR_MS
 from support.gates import Node, World
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from refbus.core.ids import OrgId
-from refbus.store.reads import read_inboxes
+from refbus.node.store.reads import read_inboxes
 from refbus.wire.transport import InboxKind, InboxRecord, NoticeOutcome
+from refbus_gate.decide.work import Work
 from refbus_gate.names import inbox
-from refbus_gate.work import Work
 from support.directories import agency, inspector, ngo
 from support.gates import World
 

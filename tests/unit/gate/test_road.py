@@ -6,10 +6,10 @@ import pytest
 
 from refbus.audit import AuditOutcome, Stage, open_entry
 from refbus.audit.statement import Statement
-from refbus.core.passage import Outcome
+from refbus.core.gate.passage import Outcome
 from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.crypto.framing import sha256
-from refbus.store import outgoing
+from refbus.node.store import outgoing
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, InboxKind, NoticeKind, NoticeOutcome, Passed
 from support.directories import agency, gate, inspector, ngo, second_ngo
 from support.envelopes import fixed, sealed

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from refbus.core.deadlines import DeadlineKind
+from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import KeyId, OrgId, ReferralId
 from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
-from refbus_gateway import sending
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.outbox import envelopes
 from refbus_gateway.store import inbox
 from support.ceremonies import AGENCY, KZ, PASSPHRASE
 from support.gateways import World
@@ -43,7 +43,7 @@ def tell(world: World, kz: Gateway, notices: list[GateNotice]) -> None:
     pair = next(iter(MemberHome(world.lab.paths.gate(KZ)).signing_pairs(PASSPHRASE).values()))
     for each in notices:
         signed = replace(each, kid=KeyId(pair.kid), decision_id=secrets.token_bytes(16))
-        body = seal_notice(signed, AGENCY, sending.recipient_key(kz, AGENCY).public, pair)
+        body = seal_notice(signed, AGENCY, envelopes.recipient_key(kz, AGENCY).public, pair)
         world.deliver(AGENCY, InboxKind.NOTICE, body)
     world.sync(kz)
 

@@ -15,8 +15,8 @@ from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
-from refbus_gateway import sending
-from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.outbox import envelopes
 from refbus_gateway.store import outbox
 from refbus_gateway.store.outbox import RowState
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, UZ
@@ -63,7 +63,7 @@ def heartbeat(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> 
         inbox_hash=bytes(32),
         decision_id=secrets.token_bytes(16),
     )
-    return seal_notice(told, AGENCY, sending.recipient_key(gateway, AGENCY).public, pair)
+    return seal_notice(told, AGENCY, envelopes.recipient_key(gateway, AGENCY).public, pair)
 
 
 def hear(world: World, gateway: Gateway, at_ms: int, country: Any = KZ) -> None:
@@ -209,4 +209,4 @@ def refusal(world: World, gateway: Gateway, envelope_sha256: bytes) -> bytes:
         inbox_hash=bytes(32),
         decision_id=secrets.token_bytes(16),
     )
-    return seal_notice(told, AGENCY, sending.recipient_key(gateway, AGENCY).public, pair)
+    return seal_notice(told, AGENCY, envelopes.recipient_key(gateway, AGENCY).public, pair)

@@ -10,12 +10,17 @@ from sqlalchemy import func, select, update
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, RefbusError
 from refbus.wire.transport import DirectoryFile
-from refbus_gateway import amending, casework, demanding, door, erasing, outgoing, views, withdrawals
-from refbus_gateway.gateway import Gateway, open_gateway
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import amendments, withdrawals
+from refbus_gateway.directory import door
+from refbus_gateway.erasure import demand, removal
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.reports import overview
 from refbus_gateway.store import cases, inbox, outbox, referrals, tellings
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import consents, events, metadata
 from refbus_gateway.store.tellings import Kind
+from refbus_gateway.sync import writer
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.commands import Commands
 from support.gateways import (
@@ -44,7 +49,7 @@ def test_a_referral_that_cannot_be_read_hides_no_other(tmp_path: Path, capsys: p
         tx.connection.execute(update(events).where(events.c.id == row.id).values(body=b"damaged"))
     with kz.store.read() as tx:
         unread: list[tuple[int, Code]] = []
-        assert [line.referral.id for line in views.referral_lines(tx, unread=unread)] == [whole]
+        assert [line.referral.id for line in overview.referral_lines(tx, unread=unread)] == [whole]
         assert [number for number, _ in unread] == [broken]
     kz.close()
     commands = Commands(world, capsys)
@@ -63,7 +68,7 @@ def test_a_case_whose_consent_cannot_be_read_keeps_no_other_from_its_warning(tmp
     world.clock.move(days=110)
     with kz.store.read() as tx:
         unread: list[tuple[int, Code]] = []
-        assert [each.case for each in amending.endings(kz, tx, unread=unread)] == [whole]
+        assert [each.case for each in amendments.endings(kz, tx, unread=unread)] == [whole]
         assert [number for number, _ in unread] == [broken]
     kz.close()
 
@@ -94,10 +99,10 @@ def test_a_case_whose_key_is_damaged_keeps_no_other_no_back(tmp_path: Path, told
         )
     world.clock.move(days=2)
     world.publish()
-    outgoing.tend(kz)
+    writer.tend(kz)
     with kz.store.read() as tx:
         assert len(outbox.of_event(tx, event)) == 2
-    assert erasing.settle(kz) == 1
+    assert removal.settle(kz) == 1
     assert told or any("a no cannot be read" in detail for detail in details(kz))
     kz.close()
 
@@ -138,7 +143,7 @@ def test_a_row_that_cannot_be_read_keeps_no_case_from_being_erased(tmp_path: Pat
         damaged = metadata.tables[table]
         last = tx.connection.execute(select(func.max(damaged.c.id))).scalar_one()
         tx.connection.execute(update(damaged).where(damaged.c.id == last).values(body=b"damaged"))
-    demanding.erase(kz, case)
+    demand.erase(kz, case)
     with kz.store.read() as tx:
         assert not cases.has_content(tx, cases.get(tx, case))
         due = [row.event_id for row in outbox.due(tx, kz.now_ms()) if row.event_id is not None]

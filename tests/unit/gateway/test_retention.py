@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from refbus.errors import Code
-from refbus_gateway import demanding, retention
-from refbus_gateway.gateway import Gateway
+from refbus_gateway.cases import retention
+from refbus_gateway.erasure import demand
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox
 from refbus_gateway.store.schema import consents
 from support.gateways import Pair, case_file, consent_file, home_health, id_of, incoming, sent
@@ -57,7 +58,7 @@ def test_a_reminder_that_was_cleared_comes_again_after_a_week_until_the_case_is_
     retention.remind(own.kz)
     retention.remind(own.kz)
     assert len(told(own.kz)) == 1
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     retention.remind(own.kz)
     assert told(own.kz) == []
 

@@ -11,9 +11,9 @@ from chaos.inboxes import Reading, read_inbox
 from chaos.logs import Line
 from refbus.core.directory import OrgStatus
 from refbus.errors import MalformedError
-from refbus.trust import changes
+from refbus.trust.publisher import changes
 from refbus.wire.transport import ErasureOrder
-from refbus_gateway import demanding
+from refbus_gateway.erasure import demand
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, sent
 
@@ -52,7 +52,7 @@ def test_an_order_to_erase_is_no_entry_and_no_noise_either(tmp_path: Path) -> No
     own = Pair(tmp_path)
     case, _ = sent(own.kz)
     own.exchange()
-    demanding.erase(own.kz, case)
+    demand.erase(own.kz, case)
     own.exchange()
     values = [each.value for each in own.world.bus.records("kz.audit")]
     orders = [value for value in values if _entry_of(value) is None]

@@ -12,10 +12,10 @@ import pytest
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError
-from refbus.store import identity
-from refbus.store.engine import Database
-from refbus.store.node import NodeStore, get_setting, put_setting
-from refbus.store.putback import put_back
+from refbus.node.store import identity
+from refbus.node.store.engine import Database
+from refbus.node.store.node import NodeStore, get_setting, put_setting
+from refbus.node.store.putback import put_back
 from support.emptied import WAYS, put_other
 
 KEY = StateKey(bytes(32))

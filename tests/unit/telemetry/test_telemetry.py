@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from refbus.core.deadlines import DeadlineKind
+from refbus.core.courses.deadlines import DeadlineKind
 from refbus.errors import Code, SetupError
 from refbus.telemetry import Kind, Metric, Metrics, Service, serve
 from refbus.telemetry import catalogue as c

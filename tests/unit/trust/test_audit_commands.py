@@ -13,12 +13,12 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
 from refbus.settings import OpsSettings, from_environment
 from refbus.tlog.policy import Policy
-from refbus.trust import changes
-from refbus.trust.auditing import audit_keys, auditor_of, policy_text
-from refbus.trust.auditkeys import audit_key_id
-from refbus.trust.ceremony import DEVELOPMENT_KIB
-from refbus.trust.enrolment import Profile, first_file
 from refbus.trust.homes import Home, Identity
+from refbus.trust.member.audit_keys import audit_key_id
+from refbus.trust.member.enrolment import Profile, first_file
+from refbus.trust.publisher import changes
+from refbus.trust.publisher.ceremony import DEVELOPMENT_KIB
+from refbus.trust.reader.log_policy import audit_keys, auditor_of, policy_text
 from refbus_ops.audit import audit
 from refbus_ops.context import Operator
 from support.ceremonies import KZ, PASSPHRASE, UZ, Lab, lab, later, read

@@ -12,10 +12,10 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.shards import shards_from
-from refbus.trust.auditing import audit_keys, log_policy
-from refbus.trust.auditkeys import keys_of
-from refbus.trust.ceremony import DEVELOPMENT_KIB
 from refbus.trust.homes import Home, Identity
+from refbus.trust.member.audit_keys import keys_of
+from refbus.trust.publisher.ceremony import DEVELOPMENT_KIB
+from refbus.trust.reader.log_policy import audit_keys, log_policy
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, lab
 from support.directories import NOW_MS, kem_private, signing_pair
 

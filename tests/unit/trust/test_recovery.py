@@ -9,12 +9,12 @@ import pytest
 
 from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
-from refbus.trust import changes, recovery
-from refbus.trust.export import write_archive
 from refbus.trust.layout import TIMESTAMP
-from refbus.trust.loader import TrustStore
-from refbus.trust.published import mark_of
-from refbus.trust.repository import Repository
+from refbus.trust.publisher import changes, recovery
+from refbus.trust.publisher.export import write_archive
+from refbus.trust.publisher.published import mark_of
+from refbus.trust.publisher.repository import Repository
+from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import SHELTER, Lab, lab, later, read
 from support.directories import NOW_MS
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from refbus.core.consent import Informed
-from refbus.core.emergency import EmergencyState
-from refbus.core.referral import CONSENT_SUSPENDED, State
-from refbus.core.repatriation import ReturnState
+from refbus.core.consent.record import Informed
+from refbus.core.courses.emergency import EmergencyState
+from refbus.core.courses.referral import CONSENT_SUSPENDED, State
+from refbus.core.courses.repatriation import ReturnState
 from refbus.core.vocabulary import Action, DataCategory, Priority, Purpose
 from refbus.errors import Code, SetupError
 from refbus.resources import data_dir

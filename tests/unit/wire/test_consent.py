@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refbus.core.consent import Assent, Grantor, GrantorKind, SignedConsent
+from refbus.core.consent.record import Assent, Grantor, GrantorKind, SignedConsent
 from refbus.core.ids import KeyId
 from refbus.errors import Code, MalformedError
 from refbus.wire.consent import decode_record, decode_signed, encode_record, encode_signed

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from refbus.core.legal_basis import Officer
+from refbus.core.consent.legal_basis import Officer
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, MalformedError
 from refbus.wire.legal_basis import (

@@ -12,7 +12,7 @@ from refbus.resources import data_dir
 from refbus.wire.codelists import code_lists
 from refbus.wire.labels import LANGUAGES
 from refbus.wire.sentences import sentences
-from refbus_gateway.disclosing import Became
+from refbus_gateway.reports.disclosure_report import Became
 from refbus_gateway.store.disclosures import How
 
 

@@ -1,0 +1,1 @@
+"""What a person said, and whether it permits something. Pure values and functions."""

@@ -1,0 +1,165 @@
+"""Whether a person is a child: one fact, derived from what a case says, by the rules and the day of a country.
+
+Whoever may be a child is treated as one until a worker documents why not: the benefit of the doubt (Committee on the
+Rights of the Child, General Comment 6, paragraph 31; domain.md 2.3). The consent record carries the fact to the
+gates as `majority_at_ms`: it is null exactly for a person who was an adult when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final
+
+from refbus.core.consent.record import ConsentRecord
+from refbus.core.consent.rules import minor_until
+from refbus.core.dates import day_ms
+from refbus.core.directory import CountryPolicy
+from refbus.errors import Code
+
+FIRST_YEAR: Final = 1900
+"""Nobody who needs help was born earlier; an earlier year is a slip of the hand, or another calendar."""
+
+
+class AgeGroup(StrEnum):
+    """Which rules hold for the person. UNKNOWN is treated as CHILD."""
+
+    CHILD = "CHILD"
+    ADULT = "ADULT"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRules:
+    """From which age a country counts a person as an adult, and how far its day is ahead of UTC, in minutes."""
+
+    majority_age: int = 18
+    utc_offset_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgeFacts:
+    """What was said about the age. `birthdate`: YYYY, YYYY-MM or YYYY-MM-DD. `is_minor`: each answer that was given.
+
+    `judged_adult`: a worker documented, with a reason, that a person of unknown age is an adult.
+    """
+
+    birthdate: str | None = None
+    is_minor: tuple[bool, ...] = ()
+    judged_adult: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.birthdate or self.is_minor or self.judged_adult)
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """The derived fact at one moment. `contradictions` name the facts that do not go together, never their values.
+
+    By the birth date the person comes of age between `majority_from_ms` and `majority_ms` (UTC; equal for a full date);
+    both are None without a birth date.
+    """
+
+    group: AgeGroup
+    contradictions: tuple[str, ...] = ()
+    majority_from_ms: int | None = None
+    majority_ms: int | None = None
+
+    @property
+    def child(self) -> bool:
+        """Whether the person is treated as a child."""
+        return self.group is not AgeGroup.ADULT
+
+
+def rules_of(policy: CountryPolicy | None) -> AgeRules:
+    """Return the rules of a country; without its policy 18 years and days in UTC."""
+    return AgeRules(policy.majority_age, policy.utc_offset_min) if policy else AgeRules()
+
+
+def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
+    """Derive the age group at `at_ms` (UTC). A birth date counts before any statement; a doubt counts as a child."""
+    born = None if facts.birthdate is None else birth_span(facts.birthdate)
+    if born is None:
+        wrong = () if facts.birthdate is None else ("the birth date is none",)
+        return Age(_stated(facts), (*wrong, *_clashes(None, facts)))
+    from_ms, until_ms = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
+    by_birth = AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
+    wrong = ("the birth date is before 1900 or in the future",) if impossible(facts.birthdate, rules, at_ms) else ()
+    return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts)), from_ms, until_ms)
+
+
+def impossible(birthdate: str | None, rules: AgeRules, at_ms: int) -> bool:
+    """Return whether nobody alive at `at_ms` can have been born then: before 1900, or in the future."""
+    born = None if birthdate is None else birth_span(birthdate)
+    return born is not None and (born[0].year < FIRST_YEAR or day_ms(born[0], rules.utc_offset_min) > at_ms)
+
+
+def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_ms: int) -> Iterator[Code]:
+    """Find what stands against a consent record beside what was said of the age at `at_ms` (UTC).
+
+    An adult's own word about a child, and a guardian's about an adult, are AGE_CONTRADICTS; an adult's own word about a
+    person whose age nobody knows is AGE_UNKNOWN. A record that was said later than the facts knows more than they did:
+    then only the birth date still counts, as of that later moment.
+    """
+    later = record.event_time_ms > at_ms
+    if later:
+        facts, at_ms = AgeFacts(facts.birthdate), record.event_time_ms
+    age = age_of(facts, rules, at_ms)
+    of_age_ms = minor_until(record)
+    as_child = of_age_ms is not None and at_ms < of_age_ms
+    if age.group is AgeGroup.UNKNOWN:
+        if not as_child and not later:
+            yield Code.AGE_UNKNOWN
+    elif as_child is not age.child:
+        yield Code.AGE_CONTRADICTS
+
+
+def birth_span(birthdate: str) -> tuple[date, date] | None:
+    """Return the first and the last day on which a person with this full or partial birth date can have been born."""
+    try:
+        year, *rest = (int(part) for part in birthdate.split("-"))
+        if len(rest) == 2:
+            day = date(year, rest[0], rest[1])
+            return day, day
+        if rest:
+            return date(year, rest[0], 1), _after_month(year, rest[0]) - timedelta(days=1)
+        return date(year, 1, 1), date(year, 12, 31)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _after_month(year: int, month: int) -> date:
+    return date(year + 1, 1, 1) if month == 12 else date(year, month + 1, 1)
+
+
+def _majority(born: date, rules: AgeRules) -> date:
+    """Return the birthday on which a person comes of age; one born on 29 February waits for 1 March."""
+    try:
+        return born.replace(year=born.year + rules.majority_age)
+    except ValueError:
+        return date(min(born.year + rules.majority_age, 9999), 3, 1)
+
+
+def _stated(facts: AgeFacts) -> AgeGroup:
+    """Return what the statements say where the birth date leaves it open. A mere "no minor" is no answer to a doubt."""
+    if True in facts.is_minor:
+        return AgeGroup.CHILD
+    sure = facts.judged_adult or (facts.is_minor and facts.birthdate is None)
+    return AgeGroup.ADULT if sure else AgeGroup.UNKNOWN
+
+
+def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[str]:
+    """Name the facts that contradict each other."""
+    if by_birth is AgeGroup.CHILD and False in facts.is_minor:
+        yield "the birth date is that of a child, is_minor says false"
+    if by_birth is AgeGroup.ADULT and True in facts.is_minor:
+        yield "the birth date is that of an adult, is_minor says true"
+    if {True, False} <= set(facts.is_minor):
+        yield "is_minor says true in one place and false in another"
+    if facts.judged_adult and by_birth is AgeGroup.CHILD:
+        yield "the birth date is that of a child, adult_judgement says adult"
+    if facts.judged_adult and True in facts.is_minor:
+        yield "is_minor says true, adult_judgement says adult"

@@ -1,0 +1,1 @@
+"""Referral, return home and emergency: their tables, their state, their deadlines. Pure values and functions."""

@@ -1,0 +1,1 @@
+"""What every store of ours needs of a database: one engine, versions, what must stay erased."""

@@ -1,0 +1,82 @@
+"""The account of a node: every record that came in is exactly one of five things, by a query, at any moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+
+from refbus.core.gate.passage import Outcome
+from refbus.node.store.tables import hold, position, quarantine, record, tally
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What came in and what became of it, per topic, since the store was made."""
+
+    received: Mapping[str, int]
+    accounted: Mapping[tuple[str, Outcome], int]
+
+    @property
+    def difference(self) -> Mapping[str, int]:
+        """Received less accounted for, per topic: anything but 0 is an alarm."""
+        counted: Counter[str] = Counter()
+        for (topic, _), records in self.accounted.items():
+            counted[topic] += records
+        return {topic: self.received.get(topic, 0) - counted[topic] for topic in self.received.keys() | counted.keys()}
+
+    def total(self, outcome: Outcome) -> int:
+        """Return how many records ended like this, over all topics."""
+        return sum(records for (_, each), records in self.accounted.items() if each is outcome)
+
+
+def balance(connection: Connection) -> Balance:
+    """Return the account. `in = forwarded + held + refused + duplicate + quarantined` holds for every topic."""
+    positions = connection.execute(select(position)).all()
+    received = {row.topic: row.next_offset - row.first_offset - row.gaps for row in positions}
+    accounted: Counter[tuple[str, Outcome]] = Counter()
+    live = select(record.c.topic, record.c.outcome, func.count()).group_by(record.c.topic, record.c.outcome)
+    for query in (live, select(tally.c.topic, tally.c.outcome, tally.c.records)):
+        for topic, outcome, records in connection.execute(query):
+            accounted[topic, Outcome(outcome)] += records
+    return Balance(received, dict(accounted))
+
+
+def count(connection: Connection, topic: str, outcome: str, records: int) -> None:
+    """Count records that have no row: they were forgotten, were dropped, or are told from nothing that came before."""
+    this = (tally.c.topic == topic) & (tally.c.outcome == outcome)
+    changed = connection.execute(update(tally).where(this).values(records=tally.c.records + records))
+    if changed.rowcount == 0:
+        connection.execute(insert(tally).values(topic=topic, outcome=outcome, records=records))
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A record that waits for an operator: where it came from, why, since when (ms UTC), and its decision id."""
+
+    decision_id: bytes
+    topic: str
+    offset: int
+    outcome: Outcome
+    code: str
+    at_ms: int
+
+
+def stopped(connection: Connection, most: int = 1000) -> list[Stopped]:
+    """Return the refused and quarantined records that are kept for a replay, newest first."""
+    same = (quarantine.c.topic == record.c.topic) & (quarantine.c.offset == record.c.offset)
+    return _stopped(connection, select(record).join(quarantine, same), most)
+
+
+def held(connection: Connection, most: int = 1000) -> list[Stopped]:
+    """Return the records that wait for a newer directory, the clock, or an earlier event, newest first."""
+    same = (hold.c.topic == record.c.topic) & (hold.c.offset == record.c.offset)
+    return _stopped(connection, select(record).join(hold, same), most)
+
+
+def _stopped(connection: Connection, chosen: Select[Any], most: int) -> list[Stopped]:
+    rows = connection.execute(chosen.order_by(record.c.at_ms.desc(), record.c.offset.desc()).limit(most))
+    return [Stopped(row.decision_id, row.topic, row.offset, Outcome(row.outcome), row.code, row.at_ms) for row in rows]

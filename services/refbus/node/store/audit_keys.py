@@ -1,0 +1,117 @@
+"""Audit keys: one random key per case, in a database of its own that is backed up apart from the decisions.
+
+A key is on disk before the first decision that uses it, so that a repeated transaction commits to the same leaf.
+Destroying it makes every leaf of the case unopenable for ever, and proofs about those leaves still verify.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, select
+
+from refbus.crypto.secretbox import StateKey
+from refbus.errors import Code, RefbusError, StoreError, UntrustedError
+from refbus.node.store.engine import Database
+
+_MIGRATIONS = Path(__file__).resolve().parent / "audit_key_migrations"
+_KEY_BYTES = 32
+
+audit_key = Table(
+    "audit_key",
+    MetaData(),
+    Column("case_key", LargeBinary(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+
+MOST_KNOWN = 20_000
+"""Keys that are kept in memory; the others are read again."""
+
+
+class AuditKeys:
+    """The audit keys of a node, by the name of the case (32 bytes, from `NodeStore.name`)."""
+
+    def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
+        """Open or create the database; `mark` as for `Database`. Raises SetupError, StoreError."""
+        self._database = Database(path, _MIGRATIONS, wipe=True, mark=mark)
+        self._key = key
+        self._known: dict[bytes, bytes] = {}
+
+    def of(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the key (32 secret bytes) of each case, making those that are new; they are on disk on return."""
+        wanted = set(names)
+        missing = wanted - self._known.keys()
+        if missing:
+            self._known.update(self._load(missing))
+            self._make(missing - self._known.keys())
+        found = {name: self._known[name] for name in wanted}
+        while len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return found
+
+    def destroy(self, names: Iterable[bytes]) -> int:
+        """Destroy the keys of cases, their bytes in the database's log too; return how many there were."""
+        wanted = list(names)
+        for name in wanted:
+            self._known.pop(name, None)
+        count = 0
+        with self._database.writing() as connection:
+            for name in wanted:
+                count += connection.execute(delete(audit_key).where(audit_key.c.case_key == name)).rowcount
+        if count:
+            self._database.scrub()
+        return count
+
+    @classmethod
+    def is_sound(cls, path: Path, key: StateKey) -> bool:
+        """Whether the database at `path`, which may be in use, can be read and every key in it opens."""
+        keys = cls.__new__(cls)
+        try:
+            keys._database, keys._key, keys._known = Database.read_only(path, _MIGRATIONS), key, {}
+        except RefbusError:
+            return False
+        try:
+            keys.require_sound()
+        except StoreError:
+            return False
+        finally:
+            keys.close()
+        return True
+
+    def require_sound(self) -> None:
+        """Raise StoreError unless every key opens."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(audit_key)).all()
+        self._open(rows)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def _load(self, names: set[bytes]) -> dict[bytes, bytes]:
+        with self._database.reading() as connection:
+            rows = connection.execute(select(audit_key).where(audit_key.c.case_key.in_(names))).all()
+        return self._open(rows)
+
+    def _open(self, rows: Iterable[Any]) -> dict[bytes, bytes]:
+        try:
+            return {row.case_key: self._key.open(_place(row.case_key), row.sealed) for row in rows}
+        except UntrustedError as error:
+            raise StoreError(Code.STORE_FAILED, "an audit key does not open") from error
+
+    def _make(self, names: set[bytes]) -> None:
+        if not names:
+            return
+        made = {name: secrets.token_bytes(_KEY_BYTES) for name in names}
+        rows = [{"case_key": name, "sealed": self._key.seal(_place(name), key)} for name, key in made.items()]
+        with self._database.writing() as connection:
+            connection.execute(insert(audit_key), rows)
+        self._known.update(made)
+
+
+def _place(name: bytes) -> bytes:
+    return b"audit key\0" + name

@@ -1,0 +1,234 @@
+"""Rows that the pumps deliver: written in a decision's transaction, ended only by their own delivery report or receipt.
+
+A row is READY until the broker has it. Then it is deleted, or, when the destination's gate must confirm it, AWAITING:
+it is sent again from time to time until the hop receipt removes it or it expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from refbus.node.store.node import NodeStore
+from refbus.node.store.places import outgoing_place
+from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.node.store.tables import outgoing
+
+READY = "READY"
+AWAITING = "AWAITING"
+MOST_BYTES = 4 << 20
+"""Bytes of the rows that are sent again at a time: a pump asks once a second."""
+FAR_MS = 7_200_000
+"""No row is put off for longer than an hour: one that is by two is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it.
+
+    An `urgent` one, a stop or an emergency, comes first when many have to be sent again.
+    """
+
+    destination: str  # country whose cluster it goes to
+    topic: str
+    value: bytes = field(repr=False)
+    lane: bytes
+    envelope_key: bytes | None = None
+    expires_ms: int | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row that a pump took up. `confirmed` tells that a hop receipt, not the broker's report, ends it."""
+
+    id: int
+    topic: str
+    value: bytes = field(repr=False)
+    lane: bytes
+    confirmed: bool
+    attempts: int
+    expires_ms: int | None
+
+
+_INSERT = Prepared(insert(outgoing).values({c.name: bindparam(c.name) for c in outgoing.c if c.name != "id"}))
+_COLUMNS = (
+    outgoing.c.id,
+    outgoing.c.topic,
+    outgoing.c.lane,
+    outgoing.c.envelope_key,
+    outgoing.c.attempts,
+    outgoing.c.expires_ms,
+    outgoing.c.sealed_value,
+)
+_FRESH = Prepared(
+    select(*_COLUMNS)
+    .where(outgoing.c.destination == bindparam("to"), outgoing.c.state == READY, outgoing.c.id > bindparam("after"))
+    .order_by(outgoing.c.id)
+    .limit(bindparam("most"))
+)
+_LANE = Prepared(
+    select(*_COLUMNS)
+    .where(
+        outgoing.c.lane == bindparam("lane"),
+        outgoing.c.destination == bindparam("to"),
+        outgoing.c.state == READY,
+        outgoing.c.id <= bindparam("upto"),
+    )
+    .order_by(outgoing.c.id)
+    .limit(bindparam("most"))
+)
+_overdue = (
+    select(outgoing.c.id, func.length(outgoing.c.sealed_value).label("size"))
+    .where(
+        outgoing.c.destination == bindparam("to"),
+        outgoing.c.state == AWAITING,
+        outgoing.c.urgent == bindparam("its_urgent"),
+    )
+    .order_by(outgoing.c.next_attempt_ms)
+    .limit(bindparam("most"))
+)
+_DUE = Prepared(_overdue.where(outgoing.c.next_attempt_ms <= bindparam("now")))
+_TOO_FAR = Prepared(_overdue.where(outgoing.c.next_attempt_ms > bindparam("far")))
+_ROWS = AnyOf(select(*_COLUMNS), outgoing.c.id)
+_ARRIVED = Prepared(
+    update(outgoing)
+    .where(outgoing.c.id == bindparam("row"))
+    .values(state=AWAITING, attempts=bindparam("tried"), next_attempt_ms=bindparam("again"))
+)
+_DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
+_TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
+
+
+def add(connection: Connection, store: NodeStore, rows: Sequence[Outgoing], now_ms: int) -> None:
+    """Write rows in the order in which they are to go out."""
+    _INSERT.many(connection, [_values(store, row, now_ms) for row in rows])
+
+
+def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Waiting]:
+    """Return READY rows with an id above `after`, in order."""
+    with store.database.reading() as connection:
+        rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most}).all()
+    return [_waiting(store, destination, row) for row in rows]
+
+
+def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:
+    """Return the READY rows of one lane with an id up to `upto`, in order."""
+    with store.database.reading() as connection:
+        rows = _LANE.once(connection, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
+    return [_waiting(store, destination, row) for row in rows]
+
+
+def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
+    """Return AWAITING rows whose receipt is overdue, and those put off further than anything is: a clock was wrong.
+
+    Stops and emergencies first, then the longest overdue; never more than `most` rows, nor, beside the first, than
+    MOST_BYTES: a destination that is silent has its records already, and gets no flood of them.
+    """
+    with store.database.reading() as connection:
+        ids = list(_overdue_ids(connection, destination, now_ms, most))
+        found = {row.id: row for row in _ROWS.rows(connection, ids)}
+    return [_waiting(store, destination, found[each]) for each in ids if each in found]
+
+
+def _overdue_ids(connection: Connection, destination: str, now_ms: int, most: int) -> Iterator[int]:
+    room, size = most, 0
+    for urgent in (1, 0):
+        asked = {"to": destination, "its_urgent": urgent, "now": now_ms, "far": now_ms + FAR_MS}
+        for overdue in (_DUE, _TOO_FAR):
+            names = {"now"} if overdue is _DUE else {"far"}
+            wanted = {name: asked[name] for name in ("to", "its_urgent", *names)}
+            for row in overdue.once(connection, {**wanted, "most": room}).all():
+                size += row.size
+                if size > MOST_BYTES and room < most:
+                    return
+                room -= 1
+                yield row.id
+
+
+def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_off: Sequence[int]) -> None:
+    """Note that the broker has these rows; `back_off` has for each row the milliseconds until it is sent again."""
+    done = [{"row": row.id} for row in rows if not row.confirmed]
+    kept = [
+        {"row": row.id, "tried": row.attempts + 1, "again": now_ms + wait}
+        for row, wait in zip(rows, back_off, strict=True)
+        if row.confirmed
+    ]
+    _DONE.many(connection, done)
+    _ARRIVED.many(connection, kept)
+
+
+def ready(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many READY rows there are for each of these topics that has any."""
+    wanted = set(topics)
+    counted = select(outgoing.c.topic, func.count()).where(outgoing.c.state == READY).group_by(outgoing.c.topic)
+    return {topic: int(rows) for topic, rows in connection.execute(counted) if topic in wanted}
+
+
+def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> dict[bytes, str]:
+    """Return those of these envelopes that nobody has signed for yet, with the country whose gate must."""
+    wanted = set(envelope_keys)
+    if not wanted:
+        return {}
+    chosen = select(outgoing.c.envelope_key, outgoing.c.destination).where(outgoing.c.envelope_key.in_(wanted))
+    return {row.envelope_key: row.destination for row in connection.execute(chosen)}
+
+
+def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:
+    """Remove the rows that a hop receipt confirmed."""
+    _TAKEN.many(connection, [{"envelope": key} for key in envelope_keys])
+
+
+def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, bytes | None]]:
+    """Return (id, envelope key) of rows that nobody may deliver any more."""
+    chosen = select(outgoing.c.id, outgoing.c.envelope_key).where(outgoing.c.expires_ms <= now_ms).limit(most)
+    return [(row.id, row.envelope_key) for row in connection.execute(chosen)]
+
+
+def remove(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove rows."""
+    _DONE.many(connection, [{"row": each} for each in ids])
+
+
+def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int]], tuple[int, int | None]]:
+    """Return, per family of topics ("border", "inbox"), how many rows are READY and since when the oldest is there.
+
+    And the same for all AWAITING rows together. Times in ms UTC.
+    """
+    counted = select(outgoing.c.topic, outgoing.c.state, func.count(), func.min(outgoing.c.created_ms)).group_by(
+        outgoing.c.topic, outgoing.c.state
+    )
+    ready: dict[str, tuple[int, int]] = {}
+    awaiting, oldest_awaiting = 0, None
+    for topic, state, rows, oldest in connection.execute(counted):
+        if state == READY:
+            before, age = ready.get(topic.split(".")[1], (0, oldest))
+            ready[topic.split(".")[1]] = before + rows, min(age, oldest)
+        else:
+            awaiting += rows
+            oldest_awaiting = oldest if oldest_awaiting is None else min(oldest, oldest_awaiting)
+    return ready, (awaiting, oldest_awaiting)
+
+
+def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
+    return {
+        "destination": row.destination,
+        "topic": row.topic,
+        "lane": row.lane,
+        "envelope_key": row.envelope_key,
+        "state": READY,
+        "created_ms": now_ms,
+        "attempts": 0,
+        "next_attempt_ms": now_ms,
+        "expires_ms": row.expires_ms,
+        "urgent": int(row.urgent),
+        "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
+    }
+
+
+def _waiting(store: NodeStore, destination: str, row: Row[Any]) -> Waiting:
+    value = store.unseal(outgoing_place(destination, row.topic), row.sealed_value)
+    return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, row.attempts, row.expires_ms)

@@ -1,0 +1,97 @@
+"""Putting a copy of a node's database in its place: checked first, in one step, and repeatable after a stop anywhere.
+
+    1  under the lock of the database the copy is copied beside it, page by page, and read through
+    2  the caller's check opens and migrates that, and may refuse
+    3  the database that is there gets a second name, NAME.before-1 (or -2, ...), with nothing left in its log
+    4  the checked copy takes its name
+
+Until 4 the database is the one that was there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from refbus.errors import Code, SetupError
+from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
+from refbus.node.store import identity
+from refbus.node.store.engine import own
+
+_DRAFT = "putting-back"
+_BESIDE = ("-wal", "-shm")
+
+
+def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path) -> Path | None:
+    """Put `copy` in the place of the database `target`; return where the one before is kept, None when there was none.
+
+    `check` gets a copy that it may open and change; what it raises is raised, and nothing has changed then. `mark`:
+    what the home says of its database (`refbus.node.store.identity`). Raises SetupError HOME_IN_USE, BACKUP_INVALID;
+    StoreError.
+    """
+    lock, draft = own(target), target.parent / _DRAFT
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        fresh = draft / target.name
+        _read_through(copy, fresh)
+        check(fresh)
+        identity.follow(fresh, mark)
+        _settle(fresh)
+        with store_errors(target.name):
+            flush_file(fresh)
+            kept = _keep(target)
+            fresh.replace(target)
+            flush_folder(target.parent)
+        return kept
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        lock.close()
+
+
+def _read_through(copy: Path, fresh: Path) -> None:
+    if not copy.is_file() or copy.stat().st_size == 0:
+        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} is no database")
+    prepare_database(fresh)
+    try:
+        with (
+            closing(sqlite3.connect(f"{copy.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(fresh)) as into,
+        ):
+            source.backup(into)
+            found = into.execute("PRAGMA integrity_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise SetupError(Code.BACKUP_INVALID, f"{copy.name}: {type(error).__name__}") from None
+    if found != "ok":
+        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} is damaged")
+
+
+def _settle(path: Path) -> None:
+    """Bring everything from the write-ahead log into the database, if it can be opened at all."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
+def _keep(target: Path) -> Path | None:
+    """Give the database that is there a second name. A log that cannot be settled would spoil the new one: it goes too.
+
+    Raises OSError.
+    """
+    if not target.exists():
+        return None
+    _settle(target)
+    number = 1
+    while (kept := target.with_name(f"{target.name}.before-{number}")).exists():
+        number += 1
+    try:
+        os.link(target, kept)
+    except OSError:  # a medium without second names
+        copy_whole(target, kept)
+    for end in _BESIDE:
+        beside = target.with_name(target.name + end)
+        if beside.exists():
+            beside.replace(kept.with_name(kept.name + end))
+    return kept

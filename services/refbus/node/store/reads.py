@@ -1,0 +1,132 @@
+"""What decisions read before they decide: in one transaction, with the number of the fence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from refbus.node.store.node import NodeStore
+from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
+from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.node.store.rows import Fact, InboxRow, Kept, Position, RecordRow
+from refbus.node.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
+
+_FENCE = Prepared(select(fence.c.decisions))
+_POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
+_RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
+_FACTS = AnyOf(select(fact), fact.c.fact_key)
+_HELD_CASES = AnyOf(select(hold.c.case_key).distinct(), hold.c.case_key)
+_DEADLINES = AnyOf(select(deadline), deadline.c.course_key)
+_INBOXES = AnyOf(select(inbox), inbox.c.topic)
+
+
+def read_fence(connection: Connection) -> int:
+    """Return the number that the next deciding transaction must find."""
+    return _FENCE.once(connection, {}).scalar_one_or_none() or 0
+
+
+def read_position(connection: Connection, topic: str) -> Position | None:
+    """Return how far `topic` is decided, None before its first record."""
+    row = _POSITION.once(connection, {"its_topic": topic}).one_or_none()
+    return None if row is None else Position(row.topic, row.topic_id, row.next_offset, row.first_offset, row.gaps)
+
+
+def read_records(
+    connection: Connection, store: NodeStore, column: str, keys: Iterable[bytes]
+) -> dict[bytes, RecordRow]:
+    """Return a record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
+    rows = _RECORDS[column].rows(connection, set(keys))
+    return {getattr(row, column): _record_row(store, row) for row in rows}
+
+
+def read_record_at(connection: Connection, store: NodeStore, topic: str, offset: int) -> RecordRow | None:
+    """Return what became of the record at this place."""
+    chosen = select(record).where(record.c.topic == topic, record.c.offset == offset)
+    row = connection.execute(chosen).one_or_none()
+    return None if row is None else _record_row(store, row)
+
+
+def read_facts(
+    connection: Connection, store: NodeStore, names: Iterable[tuple[str, bytes]]
+) -> dict[tuple[str, bytes], Fact]:
+    """Return the facts that are known among these (kind, key)."""
+    wanted = set(names)
+    rows = _FACTS.rows(connection, {key for _, key in wanted})
+    return {
+        (row.kind, row.fact_key): Fact(
+            row.kind, row.fact_key, row.keep_until_ms, store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        )
+        for row in rows
+        if (row.kind, row.fact_key) in wanted
+    }
+
+
+def every_fact(connection: Connection, store: NodeStore, kind: str) -> Iterator[bytes]:
+    """Yield every fact of one kind, unsealed."""
+    for row in connection.execute(select(fact).where(fact.c.kind == kind).execution_options(yield_per=500)):
+        yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+
+
+def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:
+    """Return those of these cases that have an event waiting."""
+    return {row.case_key for row in _HELD_CASES.rows(connection, set(case_keys))}
+
+
+def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, InboxRow]:
+    """Return the inboxes that have been written to among these topics."""
+    rows = _INBOXES.rows(connection, set(topics))
+    return {row.topic: InboxRow(row.topic, row.sequence, row.hash) for row in rows}
+
+
+def read_deadlines(connection: Connection, store: NodeStore, course_keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the timetables that are kept of these courses."""
+    rows = _DEADLINES.rows(connection, set(course_keys))
+    return {row.course_key: store.unseal(deadline_place(row.course_key), row.sealed) for row in rows}
+
+
+def read_due(connection: Connection, store: NodeStore, now_ms: int, most: int) -> list[bytes]:
+    """Return the timetables of courses that have to be looked at now, the longest waiting first."""
+    chosen = select(deadline).where(deadline.c.next_ms <= now_ms).order_by(deadline.c.next_ms).limit(most)
+    return [store.unseal(deadline_place(row.course_key), row.sealed) for row in connection.execute(chosen)]
+
+
+def oldest_due(connection: Connection, now_ms: int) -> int | None:
+    """Return when (UTC ms) the longest waiting course had to be looked at; None when none waits."""
+    return connection.execute(select(func.min(deadline.c.next_ms)).where(deadline.c.next_ms <= now_ms)).scalar()
+
+
+def read_kept(connection: Connection, store: NodeStore, topic: str, offset: int) -> Kept | None:
+    """Return a refused or quarantined record as received."""
+    chosen = select(quarantine).where(quarantine.c.topic == topic, quarantine.c.offset == offset)
+    row = connection.execute(chosen).one_or_none()
+    return (
+        None
+        if row is None
+        else Kept(
+            row.topic,
+            row.offset,
+            row.code,
+            store.unseal(record_place(row.topic, row.offset), row.sealed_record),
+            row.owner_key,
+        )
+    )
+
+
+def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
+    sealed = row.sealed_answer
+    return RecordRow(
+        topic=row.topic,
+        offset=row.offset,
+        decision_id=row.decision_id,
+        outcome=row.outcome,
+        code=row.code,
+        record_key=row.record_key,
+        signed_key=row.signed_key,
+        envelope_key=row.envelope_key,
+        event_key=row.event_key,
+        at_ms=row.at_ms,
+        keep_until_ms=row.keep_until_ms,
+        answer=None if sealed is None else store.unseal(answer_place(row.topic, row.offset), sealed),
+    )

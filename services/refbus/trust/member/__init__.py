@@ -1,0 +1,1 @@
+"""One member in the directory: its target file, its keys and who vouched for them."""

@@ -1,0 +1,1 @@
+"""Publishing the directory: the ceremony, its folder, its keys."""

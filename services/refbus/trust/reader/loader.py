@@ -1,0 +1,331 @@
+"""What a node or gateway keeps of the directory: files arrive one at a time, verified versions come out.
+
+    root.json     the initial root, pinned when the store is made
+    incoming/     files as they arrived, not trusted
+    tuf/          the updater's own state: newest root, timestamp and snapshot seen
+    versions/     one file for each verified version, kept for one message life
+
+Every file is written whole, and what is in force is the newest file in `versions/`, which is written last. So a stop
+at any point leaves the version before in force, and the next start verifies what had arrived.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from refbus.core.directory import Directory
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
+from refbus.files import open_lock, remove_drafts, store_errors, write_whole
+from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
+from refbus.trust.reader import client, versions
+from refbus.trust.reader.assembly import Problem, assemble, key_owners
+from refbus.trust.reader.history import History
+from refbus.trust.reader.standing import Standing
+
+MAX_INCOMING_FILES = 8_000
+MAX_INCOMING_BYTES = 256 * 1024 * 1024
+_UPDATER_DRAFT = "tmp"
+
+
+class TrustStore:
+    """The directory of one home. Several processes may read it; they take turns to write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root_file = folder / "root.json"
+        self._incoming = folder / "incoming"
+        self._tuf = folder / "tuf"
+        self._versions = folder / "versions"
+        self._history: History | None = None
+        self._timestamp_version = 0
+        self._first_verified_ms = 0
+        self._loaded = False
+        self._waiting = False
+        self._in_use: frozenset[str] = frozenset()
+        self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
+        self.last_error: RefbusError | None = None
+        """Why the newest timestamp that arrived is not in force; None when it is."""
+
+    @classmethod
+    def create(cls, folder: Path, root: bytes) -> TrustStore:
+        """Return the store in `folder`, made with `root` pinned if it is not there yet.
+
+        A damaged copy of the root is written again from `root`. Raises SetupError DIRECTORY_INVALID when the store is
+        pinned to another root, HOME_DAMAGED when `root` is none, StoreError.
+        """
+        store = cls(folder)
+        kept = store._pinned_root() if store._root_file.exists() else b""
+        if kept == root:
+            return store
+        if len(root) > MAX_METADATA_BYTES:
+            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+        if not client.is_initial_root(root):
+            raise SetupError(Code.HOME_DAMAGED, "root.json")
+        if client.is_initial_root(kept):
+            raise SetupError(Code.DIRECTORY_INVALID, "this store is pinned to another initial root")
+        write_whole(store._root_file, root)
+        return store
+
+    @property
+    def history(self) -> History:
+        """What is in force now. Raises UncheckableError DIRECTORY_INVALID before the first verified version."""
+        if self._history is None:
+            raise UncheckableError(Code.DIRECTORY_INVALID, "no verified version has arrived yet")
+        return self._history
+
+    def newest(self) -> Directory | None:
+        """Return the newest verified version, fresh or not; None before the first one."""
+        return None if self._history is None else self._history.versions[-1]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the version in force leaves out, and why."""
+        return () if self._history is None else self._history.problems
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Return (path, content) of what is to be handed on, in publishing order. Raises StoreError.
+
+        It is what was verified: what arrived beside it, under the name of the timestamp, of a version to come or of a
+        target that nothing names, may be anybody's.
+        """
+        timestamp, standing = self.timestamp(), Standing.of(self._tuf)
+        with store_errors():
+            found = dict(list_files(self._incoming))
+        found.pop(TIMESTAMP, None)
+        if timestamp is not None:
+            found[TIMESTAMP] = timestamp
+        named = {path for path in found if is_metadata(path) or path in self._in_use or not self._in_use}
+        return [(path, found[path]) for path in publishing_order(named) if not standing.is_to_come(path)]
+
+    def load(self, now_ms: int) -> History | None:
+        """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
+
+        An expired directory is returned (see `History.require_fresh`), so that a gateway can start and fetch a newer
+        one. Raises SetupError when the pinned root cannot be read, StoreError.
+        """
+        self._pinned_root()
+        self._loaded = True
+        self._clear_damaged()
+        self._adopt(versions.load_all(self._versions), now_ms)
+        with self._lock(wait=False) as mine:
+            if mine:
+                self._finish(now_ms)
+        return self._history
+
+    @property
+    def wants_files(self) -> bool:
+        """Whether files that were here are missing or damaged: nothing is in force, or what arrived cannot be used."""
+        broken = self.last_error is not None and self.last_error.code is not Code.DIRECTORY_EXPIRED
+        return self._history is None or broken
+
+    def _clear_damaged(self) -> None:
+        """Remove metadata that a failing disk left empty, cut or unreadable: it comes again, and hides nothing."""
+        with self._lock(wait=False) as mine, store_errors():
+            for folder in (self._tuf, self._incoming / "metadata") if mine else ():
+                for path in folder.rglob("*.json"):
+                    if not client.is_metadata_document(path.read_bytes()):
+                        path.unlink(missing_ok=True)
+                        self._sizes = None
+
+    def _finish(self, now_ms: int) -> None:
+        remove_drafts(self._incoming)
+        remove_drafts(self._versions)
+        remove_drafts(self._tuf, (_UPDATER_DRAFT,))
+        if (self._incoming / TIMESTAMP).is_file():
+            try:
+                self._refresh(now_ms)
+            except StoreError:
+                raise
+            except RefbusError as error:
+                self.last_error = error
+
+    def add_file(self, path: str, content: bytes, now_ms: int) -> Directory | None:
+        """Take one file that arrived; verify the whole when a timestamp is there. Returns the new directory, if any.
+
+        Raises MalformedError (path, size, content that is not its name), UntrustedError DIRECTORY_INVALID,
+        UncheckableError DIRECTORY_INCOMPLETE or DIRECTORY_EXPIRED, StoreError. Whatever is raised, the version before
+        stays in force and later files are welcome. Nothing takes the place of what was verified.
+        """
+        check_file(path, content)
+        if not self._loaded:
+            self.load(now_ms)
+        target = self._incoming / path
+        with self._lock():
+            if not self._is_welcome(path, content):
+                return None
+            with store_errors():
+                before = target.read_bytes() if target.is_file() else None
+            if before != content:
+                self._make_room(target, len(content))
+                write_whole(target, content, flush=False)
+            else:  # it belongs to what is arriving now
+                self._arrived()[target] = self._arrived().pop(target, len(content))
+            if path == TIMESTAMP:
+                return self._refresh_or_restore(target, before, now_ms)
+            return self._try_again(now_ms) if self._waiting else None
+
+    def _is_welcome(self, path: str, content: bytes) -> bool:
+        """Whether a file is to be kept; one that is superseded is passed over. Raises UntrustedError."""
+        standing = Standing.of(self._tuf)
+        if standing.allows(path, content):
+            return True
+        if standing.is_over(path):
+            return False
+        raise UntrustedError(Code.DIRECTORY_INVALID, "another file than the verified one of this name")
+
+    def _refresh_or_restore(self, target: Path, before: bytes | None, now_ms: int) -> Directory | None:
+        """Look at a timestamp that arrived; one that is false leaves the one before in its place, which may wait."""
+        waiting = self._waiting
+        try:
+            return self._refresh(now_ms)
+        except UntrustedError:
+            if before is not None:
+                write_whole(target, before, flush=False)
+                self._waiting = waiting
+            raise
+
+    def refresh_from(self, files: Iterable[tuple[str, bytes]], now_ms: int) -> Directory | None:
+        """Take a whole publication (a folder or archive, see `export`), whatever its order.
+
+        Raises as `add_file` does.
+        """
+        given = dict(files)
+        newest = None
+        for path in publishing_order(path for path in given if _check(path, given[path])):
+            newest = self.add_file(path, given[path], now_ms) or newest
+        return newest
+
+    def take_exactly(self, files: Mapping[str, bytes], now_ms: int) -> Directory | None:
+        """Take metadata that was found good as a whole; other metadata that had arrived is never read again.
+
+        For a reader who lets in only what an audit log has shown. Raises as `add_file` does; DIRECTORY_INCOMPLETE says
+        that a target has still to come.
+        """
+        if not self._loaded:
+            self.load(now_ms)
+        with self._lock(), store_errors():
+            (self._incoming / TIMESTAMP).unlink(missing_ok=True)  # what it names is replaced before it is looked at
+            for path in self._incoming.glob("metadata/*.json"):
+                if path.relative_to(self._incoming).as_posix() not in files:
+                    path.unlink(missing_ok=True)
+            self._sizes, self._waiting = None, False
+        return self.refresh_from(files.items(), now_ms)
+
+    def timestamp(self) -> bytes | None:
+        """Return the newest timestamp that was verified here, None before the first. Raises StoreError."""
+        path = self._tuf / "timestamp.json"
+        with store_errors():
+            return path.read_bytes() if path.is_file() else None
+
+    def _refresh(self, now_ms: int) -> Directory | None:
+        """Verify what has arrived; the directory now in force if it changed, else None."""
+        try:
+            changed = self._verify(now_ms)
+        except RefbusError as error:
+            self.last_error = error
+            self._waiting = error.code is Code.DIRECTORY_INCOMPLETE
+            raise
+        self.last_error = None
+        self._waiting = False
+        return changed
+
+    def _verify(self, now_ms: int) -> Directory | None:
+        found = client.verify(self._tuf, self._incoming, self._pinned_root(), now_ms)
+        before = None if self._history is None else self._history.latest
+        version = 0 if before is None else before.version
+        if found.version < version or found.timestamp_version < self._timestamp_version:
+            raise UntrustedError(Code.DIRECTORY_INVALID, "older than the version in force")
+        self._in_use = found.files
+        if (found.version, found.timestamp_version) == (version, self._timestamp_version):
+            return None
+        owners = {} if before is None else key_owners(before.organisations)
+        first_ms = self._first_verified_ms if found.version == version else now_ms
+        accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
+        versions.save(self._versions, accepted)
+        older = History(()) if self._history is None else self._history
+        self._use(accepted, older, now_ms)
+        return accepted.directory
+
+    def _use(self, accepted: versions.Version, older: History, now_ms: int) -> None:
+        self._history = older.with_version(accepted.directory, accepted.problems, now_ms)
+        self._timestamp_version = accepted.timestamp_version
+        self._first_verified_ms = accepted.first_verified_ms
+        kept = {f"{directory.version}.json" for directory in self._history.versions}
+        with store_errors():
+            for path in self._versions.glob("*.json"):
+                if path.name not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _adopt(self, found: list[versions.Version], now_ms: int) -> None:
+        if not found:
+            return
+        ends = [version.first_verified_ms for version in found[1:]]
+        older = [replace(version.directory, superseded_at_ms=end) for version, end in zip(found, ends, strict=False)]
+        self._use(found[-1], History(tuple(older)), now_ms)
+
+    def _try_again(self, now_ms: int) -> Directory | None:
+        """Verify again, since a missing file may have come; if others are still missing, that is already known."""
+        try:
+            return self._refresh(now_ms)
+        except UncheckableError:
+            return None
+
+    def _make_room(self, target: Path, size: int) -> None:
+        """Keep `incoming` within its caps by dropping what arrived first and no verified version is made of.
+
+        So what somebody wrote before never takes the place of a version whose files are arriving. Raises
+        MalformedError TOO_LARGE.
+        """
+        files = self._arrived()
+        files.pop(target, None)
+        for path in [] if _fits({**files, target: size}) else list(files):
+            if path.relative_to(self._incoming).as_posix() in self._in_use:
+                continue
+            with store_errors():
+                path.unlink(missing_ok=True)
+            del files[path]
+            if _fits({**files, target: size}):
+                break
+        if not _fits({**files, target: size}):
+            raise MalformedError(Code.TOO_LARGE, "directory files waiting")
+        files[target] = size
+
+    def _arrived(self) -> dict[Path, int]:
+        """Return the sizes of the files in `incoming`, in the order of their last arrival."""
+        if self._sizes is None:
+            with store_errors():
+                found = [(path, path.stat()) for path in self._incoming.rglob("*.json")]
+            self._sizes = {path: stat.st_size for path, stat in sorted(found, key=lambda each: each[1].st_mtime_ns)}
+        return self._sizes
+
+    @contextmanager
+    def _lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Keep other processes of this home from writing; yields False when one does and `wait` is off."""
+        with store_errors(), open_lock(self._root_file.parent / "lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _pinned_root(self) -> bytes:
+        try:
+            content = self._root_file.read_bytes()
+        except OSError as error:
+            raise SetupError(Code.FILE_UNREADABLE, f"pinned root: {error.strerror}") from None
+        if len(content) > MAX_METADATA_BYTES:
+            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+        return content
+
+
+def _fits(sizes: dict[Path, int]) -> bool:
+    return len(sizes) <= MAX_INCOMING_FILES and sum(sizes.values()) <= MAX_INCOMING_BYTES
+
+
+def _check(path: str, content: bytes) -> bool:
+    check_file(path, content)
+    return True

@@ -1,0 +1,194 @@
+"""From the ledger to files: tiles, then the signed state, then the signature, then the checkpoint, in this order.
+
+    1  tiles and entry bundles of what is new, each on disk when it counts as written
+    2  the root is computed again from those files alone: it must be the one that the ledger has
+    3  compare-and-swap of the signed state in the store: from here on nothing else is ever signed for this size
+    4  the checkpoint is signed, and put in place of the one before
+
+A stop between any two steps repeats from 1 and ends in the same files: what is signed was fixed before, in the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import update
+
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
+from refbus.files import write_whole
+from refbus.node.store.engine import Database
+from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
+from refbus.tlog.keys import SignerKey
+from refbus.tlog.note import Note, verified
+from refbus.tlog.proofs import Head
+from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, level_sizes, split_hashes, tile_of, tiles_after
+from refbus_auditor import ledger
+from refbus_auditor.files import CHECKPOINT, LogFolder
+from refbus_auditor.ledger import Shard
+from refbus_auditor.store.tables import shard
+
+_log = logging.getLogger("refbus.auditor.publishing")
+
+
+class Publisher:
+    """Writes the files of all logs below one folder. `key_of` gives the key that signs a log's checkpoints."""
+
+    def __init__(self, database: Database, files: LogFolder, key_of: Callable[[str], SignerKey]) -> None:
+        self._database = database
+        self._files = files
+        self._key_of = key_of
+        self._showing = threading.Lock()  # answers of witnesses arrive in another thread than the one that publishes
+
+    def recover(self) -> None:
+        """Publish again what a stop may have kept from the disk, or what an old copy or a damage took from it.
+
+        The files are made from the store: whatever of what was signed is missing or another is written anew, and
+        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the
+        store: an old copy of the store must not sign; UntrustedError LOG_FORKED when it has another root; StoreError
+        LOG_STORE_DAMAGED when the store itself does not lead to what it has signed.
+        """
+        self._files.remove_drafts()
+        with self._database.reading() as connection:
+            known = {each.origin: each for each in ledger.shards(connection)}
+        for origin in self._files.origins():
+            published = self._published(origin)
+            signed = known[origin].signed if origin in known else Head(0, b"")
+            if published is not None and published.size > signed.size:
+                raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
+            if published is not None and published.size == signed.size and published.root != signed.root:
+                raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
+        for each in known.values():
+            mended = self._mend_tiles(each)
+            if mended:
+                _log.warning("%d files of %s were missing or damaged and are made anew", mended, each.origin)
+            self._sign(each.origin, each.signed)
+
+    def publish(self, log: Shard) -> Note | None:
+        """Bring the files of a log up to date; return the new checkpoint, None when there is nothing new.
+
+        Raises StoreError: AUDIT_INVALID when the files do not lead to the root of the ledger, POSITION_CONFLICT when
+        another process signed meanwhile.
+        """
+        if log.head.size == log.signed.size:
+            return None
+        self._write_tiles(log)
+        if tree_root(TileTrees(self._files.reader(log.origin), log.head.size), log.head.size) != log.head.root:
+            raise StoreError(Code.AUDIT_INVALID, "the tiles do not lead to the root")
+        self._swap(log)
+        note = self._sign(log.origin, log.head)
+        self._remove_partial(log)
+        return note
+
+    def add_cosignatures(self, note: Note) -> None:
+        """Show the cosignatures of `note` in the published checkpoint, if that is still the newest one."""
+        origin = Checkpoint.parse(note.text).origin
+        path = self._files.path(origin, CHECKPOINT)
+        with self._showing:
+            published = self._shown(origin)
+            if published is not None and published.text == note.text:
+                write_whole(path, published.with_signatures(note.signatures).encode())
+
+    def _published(self, origin: str) -> Checkpoint | None:
+        """Return what is published of a log. One that its key did not sign was damaged: it says nothing."""
+        note = self._shown(origin)
+        try:
+            if note is not None:
+                verified(note, [self._key_of(origin).verifier])
+                return Checkpoint.parse(note.text)
+        except RefbusError as error:
+            _log.critical("the checkpoint of %s is damaged (%s) and is made anew", origin, error.code)
+        return None
+
+    def _shown(self, origin: str) -> Note | None:
+        """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""
+        path = self._files.path(origin, CHECKPOINT)
+        try:
+            return Note.parse(path.read_bytes()) if path.is_file() else None
+        except MalformedError as error:
+            _log.critical("the checkpoint of %s cannot be read (%s) and is made anew", origin, error.code)
+            return None
+
+    def _mend_tiles(self, log: Shard) -> int:
+        """Write anew what of the files of the signed tree is missing or another; return how many. Raises StoreError."""
+        origin, size = log.origin, log.signed.size
+        with self._database.reading() as connection:
+            head = ledger.head_of(connection, origin, size)
+        if head != log.signed:
+            raise StoreError(Code.LOG_STORE_DAMAGED, origin)
+        below, mended = list[bytes](), 0
+        for level, count in level_sizes(size):
+            full = list[bytes]()
+            for start in range(0, count, WIDTH):
+                tile = Tile(level, start // WIDTH, min(WIDTH, count - start))
+                if level == 0:
+                    entries = self._entries(origin, tile)
+                    mended += self._mend(origin, Tile(None, tile.index, tile.width).path, encode_bundle(entries))
+                    hashes = [leaf_hash(each) for each in entries]
+                else:
+                    hashes = below[start : start + tile.width]
+                mended += self._mend(origin, tile.path, b"".join(hashes))
+                full += [complete_root(hashes)] if tile.width == WIDTH else []
+            below = full
+        return mended
+
+    def _mend(self, origin: str, relative: str, content: bytes) -> bool:
+        path = self._files.path(origin, relative)
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        write_whole(path, content)
+        return True
+
+    def _write_tiles(self, log: Shard) -> None:
+        for tile in tiles_after(log.signed.size, log.head.size):
+            if tile.level is None:
+                continue
+            if tile.level == 0:
+                entries = self._entries(log.origin, tile)
+                bundle = Tile(None, tile.index, tile.width)
+                write_whole(self._files.path(log.origin, bundle.path), encode_bundle(entries))
+                hashes = [leaf_hash(each) for each in entries]
+            else:
+                hashes = self._above(log, tile.level, tile)
+            write_whole(self._files.path(log.origin, tile.path), b"".join(hashes))
+
+    def _entries(self, origin: str, tile: Tile) -> list[bytes]:
+        start = tile.index * WIDTH
+        with self._database.reading() as connection:
+            return ledger.leaves(connection, origin, start, start + tile.width)
+
+    def _above(self, log: Shard, level: int, tile: Tile) -> list[bytes]:
+        """Return the hashes of a tile above level 0: those signed before, then one for each newly full tile below."""
+        read = self._files.reader(log.origin)
+        before = max(0, (log.signed.size >> 8 * level) - tile.index * WIDTH)
+        hashes = split_hashes(read(tile_of(level, tile.index, log.signed.size)), before) if before else []
+        for index in range(tile.index * WIDTH + before, tile.index * WIDTH + tile.width):
+            hashes.append(complete_root(split_hashes(read(Tile(level - 1, index)), WIDTH)))
+        return hashes
+
+    def _swap(self, log: Shard) -> None:
+        same = (shard.c.origin == log.origin) & (shard.c.signed_size == log.signed.size)
+        same &= (shard.c.signed_root == log.signed.root) & (shard.c.size >= log.head.size)
+        change = update(shard).where(same).values(signed_size=log.head.size, signed_root=log.head.root)
+        with self._database.writing() as connection:
+            if connection.execute(change).rowcount != 1:
+                raise StoreError(Code.POSITION_CONFLICT, "another process signed a checkpoint")
+
+    def _sign(self, origin: str, head: Head) -> Note:
+        """Sign and publish a state that is in the store. Repeating it changes nothing; cosignatures are kept."""
+        note = sign_checkpoint(Checkpoint(origin, head.size, head.root), self._key_of(origin))
+        path = self._files.path(origin, CHECKPOINT)
+        with self._showing:
+            shown = self._shown(origin)
+            if shown is None or shown.text != note.text:
+                write_whole(path, note.encode())
+        return note
+
+    def _remove_partial(self, log: Shard) -> None:
+        """Remove partial tiles whose full tile is there by now; a reader of an older checkpoint takes the full one."""
+        for tile in tiles_after(log.signed.size, log.head.size):
+            if tile.width == WIDTH:
+                shutil.rmtree(self._files.path(log.origin, tile.path + ".p"), ignore_errors=True)

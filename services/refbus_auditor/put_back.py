@@ -1,0 +1,100 @@
+"""`python -m refbus_auditor restore COPY`: what an auditor's home lacks comes back from a copy, each part checked.
+
+COPY is a copy of the store, or a folder with copies of what a home has. A file comes back where the home has none; the
+store where the copy has signed as much as the store of the home, or a person says `--older`. First whose home it is,
+then keys, evidence and the list of what was erased, then the store. A stop between two of them leaves what came before;
+give it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.node.homecopy import bring_back
+from refbus.node.store.engine import Database, own
+from refbus.node.store.putback import put_back
+from refbus.trust.homes import Home
+from refbus_auditor import ledger
+from refbus_auditor.home import MARK, MIGRATIONS, STORE
+from refbus_auditor.ledger import Shard
+
+_FOLDERS = ("evidence", "unread")
+
+
+def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[str]:
+    """Bring back into the home `folder` what `copy` has and the home has not; return what the operator must know.
+
+    Raises SetupError HOME_IN_USE, BACKUP_INVALID, BACKUP_OLDER, TOO_LARGE, KEYFILE_*; StoreError LOG_STORE_DAMAGED,
+    STORE_NEWER.
+    """
+    if not copy.is_dir():
+        return _put_store_back(folder, copy, older)
+    own(folder / "store" / STORE).close()  # not beside a running auditor
+    came = bring_back(copy, Home(folder), passphrase, _FOLDERS)
+    told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
+    store = next((path for path in (copy / "store" / STORE, copy / STORE) if path.is_file()), None)
+    return told if store is None else [*told, *_put_store_back(folder, store, older)]
+
+
+def _put_store_back(folder: Path, copy: Path, older: bool) -> list[str]:
+    """Put a copy in the place of the store.
+
+    Every entry of the copy is read: they must lead to what it has signed. Without `older` a copy that has signed less
+    than a store which can be opened is refused.
+    """
+    target = folder / "store" / STORE
+    present = _sizes_of_present(target)
+    found: dict[str, int] = {}
+
+    def check(fresh: Path) -> None:
+        with _opened(fresh) as (database, logs):
+            for log in logs:
+                _require_sound(database, log)
+        found.update({log.origin: log.signed.size for log in logs})
+        behind = [origin for origin, size in present.items() if found.get(origin, 0) < size]
+        if behind and not older:
+            raise SetupError(Code.BACKUP_OLDER, ", ".join(sorted(behind)))
+
+    kept = put_back(copy, target, check, folder / MARK)
+    return [
+        *(f"{origin}: signed up to entry {size}" for origin, size in sorted(found.items())),
+        "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
+        "Start the auditor. It makes `log/` anew from the store and reads again what the broker has (ninety days).",
+        "It signs nothing new before the witnesses have confirmed what was signed last.",
+        "LOG_ROLLED_BACK says that more of this log was published or cosigned: then find a newer copy.",
+        "It has forgotten what this witness cosigned since. Tell the auditors of the other countries.",
+    ]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Database, list[Shard]]]:
+    database = Database(path, MIGRATIONS, wipe=True)
+    try:
+        with database.reading() as connection:
+            logs = ledger.shards(connection)
+        yield database, logs
+    finally:
+        database.close()
+
+
+def _require_sound(database: Database, log: Shard) -> None:
+    with database.reading() as connection:
+        head = ledger.head_of(connection, log.origin, log.signed.size)
+    if head != log.signed:
+        raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
+
+
+def _sizes_of_present(target: Path) -> dict[str, int]:
+    """Return how much the store in place has signed of each log; nothing when there is none that can be opened."""
+    try:
+        database = Database.read_only(target, MIGRATIONS)
+        try:
+            with database.reading() as connection:
+                return {log.origin: log.signed.size for log in ledger.shards(connection)}
+        finally:
+            database.close()
+    except RefbusError:
+        return {}

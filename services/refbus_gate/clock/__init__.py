@@ -1,0 +1,1 @@
+"""What a gate does because time has passed: deadlines, held events tried again, upkeep, mail."""

@@ -1,0 +1,155 @@
+"""Decisions that are made again: events that waited, and records that an operator replays.
+
+Each is decided under a new decision id, and its count moves. Events of a case keep their order: as long as one waits,
+those behind it do too. An event is opened again only when what it waits for is there (docs/adr/0040-room-for-each.md),
+and only so many at a time: whoever has many waiting delays its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from refbus.bus.port import Record
+from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
+from refbus.each import alone
+from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError
+from refbus.node.store.holds import postpone, read_due, read_held_record
+from refbus.node.store.reads import read_kept, read_record_at, read_records
+from refbus.node.store.rows import RecordRow, Waits
+from refbus_gate.decide.batch import GateCore, Source, verdict_of
+from refbus_gate.decide.remembered import Answer
+from refbus_gate.decide.state import View
+from refbus_gate.decide.work import Work
+
+_log = logging.getLogger("refbus.gate.holds")
+_PAGE = 16
+_MOST = 64
+"""Events in one slice. The timer comes every second, so 10,000 that may go on at once have gone in three minutes."""
+SLICE_S = 0.25
+"""Seconds that one slice takes at most, with the event that was begun: new events are decided beside it."""
+FIRST_WAIT_MS = 60_000
+LONGEST_WAIT_MS = 3_600_000
+"""An event that was looked at in vain is not looked at before a minute, then two, up to an hour; a time that it names
+itself is waited for to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redecider:
+    """Decides held events and replays again. `sources` are by topic; a slice of held events takes `slice_s` seconds."""
+
+    core: GateCore
+    sources: Mapping[str, Source]
+    slice_s: float = SLICE_S
+
+    def holds(self) -> int:
+        """Decide a slice of the events that may go on or are over; return how many wait no longer."""
+        released, looked, end = 0, 0, time.monotonic() + self.slice_s
+        while looked < _MOST and (rows := self._due()):
+            for row in rows:
+                looked += 1
+                with alone(row, self._failed, stops=(SetupError,)):
+                    released += self._decide(row)
+                if time.monotonic() >= end:
+                    return released
+        return released
+
+    def _due(self) -> list[Waits]:
+        parts = self.core.parts
+        version = parts.directories().latest.version
+        with parts.store.database.reading() as connection:
+            return read_due(connection, version, parts.now_ms(), _PAGE)
+
+    def _failed(self, row: Waits, error: RefbusError) -> None:
+        """Leave an event on which the code fails where it is: it stops neither the gate nor other events."""
+        _log.critical("a held record of %s at offset %d could not be decided: %s", row.topic, row.offset, error.code)
+        self._postpone(row, Missing())
+
+    def replay(self, decision_id: bytes) -> Verdict:
+        """Decide a refused or quarantined record again, by order of an operator.
+
+        Raises RuleError CASE_UNKNOWN for a decision that is not in force or whose record is not kept.
+        """
+        store = self.core.parts.store
+        with store.database.reading() as connection:
+            before = read_records(connection, store, "decision_id", [decision_id]).get(decision_id)
+            kept = None if before is None else read_kept(connection, store, before.topic, before.offset)
+        if before is None or kept is None:
+            raise RuleError(Code.CASE_UNKNOWN, "no stopped record has this decision id")
+        verdict = self._again(Record(kept.topic, kept.offset, kept.value, 0), before, None)
+        if verdict is None:
+            raise StoreError(Code.INTERNAL_ERROR, "a replay without a verdict")
+        _log.warning("a record was decided again by an operator: %s", verdict.outcome)
+        return verdict
+
+    def _decide(self, row: Waits) -> bool:
+        """Decide one waiting event; False when it still waits."""
+        if row.reason == Code.INTERNAL_ERROR:
+            return self._release(row)
+        store = self.core.parts.store
+        with store.database.reading() as connection:
+            before = read_record_at(connection, store, row.topic, row.offset)
+            value = read_held_record(connection, store, row.number)
+        if before is None or value is None:
+            raise StoreError(Code.INTERNAL_ERROR, "a hold without its record")
+        return self._again(Record(row.topic, row.offset, value, 0), before, row) is not None
+
+    def _again(self, record: Record, before: RecordRow, hold: Waits | None) -> Verdict | None:
+        """Decide and write. None when `hold` has to wait on, and only that was written. Opened before the turn."""
+        core, source = self.core, self.sources[record.topic]
+        batch = core.batch(source)
+        opened = core.open_again(source, batch, [record])[0]
+        with core.turn:
+            view = View(core.parts.store, core.parts.keys.country, source.point, [opened])
+            verdict = verdict_of(opened, view, batch, resumed=True)
+            if view.decided_elsewhere(opened, before.decision_id):
+                verdict = Duplicate(verdict.about)
+            if isinstance(verdict, Hold) and hold is not None:
+                if batch.now_ms < hold.deadline_ms:
+                    self._postpone(hold, verdict.missing)
+                    return None
+                verdict = _ended(verdict)
+            if isinstance(verdict, Refuse) and hold is not None:
+                verdict = _told(verdict, before)
+            work = Work(core.parts.store, core.parts.keys.country)
+            work.changes.released.append((record.topic, record.offset))
+            decider = core.decider(batch, view, work)
+            decider.settle(opened, verdict, core.next_decision_id(before.decision_id), before)
+            core.write(view, work, batch.now_ms)
+        return verdict
+
+    def _postpone(self, row: Waits, missing: Missing) -> None:
+        """Write down what an event waits for now. Again in vain, it is looked at more and more rarely."""
+        parts = self.core.parts
+        pause_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(row.attempts, 16))
+        next_ms = max(missing.at_ms, parts.now_ms() + pause_ms)
+        if row.deadline_ms > parts.now_ms():
+            next_ms = min(next_ms, row.deadline_ms)
+        with parts.store.database.writing() as connection:
+            postpone(connection, row.number, missing.version, next_ms)
+
+    def _release(self, row: Waits) -> bool:
+        """Let a case go on whose quarantined event nobody has looked at until it ended."""
+        source = self.sources[row.topic]
+        with self.core.turn:
+            view = View(self.core.parts.store, self.core.parts.keys.country, source.point, [])
+            work = Work(self.core.parts.store, self.core.parts.keys.country)
+            work.changes.freed.append((row.topic, row.offset))
+            self.core.write(view, work, self.core.parts.now_ms())
+        return True
+
+
+def _ended(verdict: Hold) -> Refuse:
+    """Return the refusal of an event whose reason to wait has not gone away in time."""
+    codes = tuple(sorted({*verdict.codes, Code.HOLD_EXPIRED}))
+    return Refuse(verdict.about, codes, verdict.notify, verdict.effects)
+
+
+def _told(verdict: Refuse, before: RecordRow) -> Refuse:
+    """Return the refusal for whoever was told that the event waits, when at its end nobody looks at signatures."""
+    answer = None if before.answer is None else Answer.parse(before.answer)
+    if verdict.notify is not None or answer is None or answer.told is None:
+        return verdict
+    return replace(verdict, notify=answer.told)

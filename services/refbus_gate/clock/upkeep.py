@@ -1,0 +1,174 @@
+"""What a gate does by the clock: heartbeats, deliveries that nobody confirmed in time, and forgetting old rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from refbus.audit import AuditOutcome, Stage
+from refbus.audit.erasure import make_orders
+from refbus.clock import Clock
+from refbus.core.directory import Organisation, OrgRole, OrgStatus
+from refbus.core.gate.verdicts import About, Point
+from refbus.core.ids import EventId, OrgId
+from refbus.each import each
+from refbus.errors import Code, RefbusError
+from refbus.node.store import entries_of_cases, outgoing
+from refbus.node.store.node import get_setting
+from refbus.node.store.purge import purge
+from refbus.node.store.reads import read_inboxes, read_records
+from refbus.node.store.rows import InboxRow, RecordRow
+from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
+from refbus_gate.decide.batch import GateCore, Source
+from refbus_gate.decide.effects import NO_CASE, Batch
+from refbus_gate.decide.receipts import Noted, Said, Stated, notice, public_key_of
+from refbus_gate.decide.remembered import Answer
+from refbus_gate.decide.state import CASE, View
+from refbus_gate.decide.work import Work
+from refbus_gate.names import inbox
+from refbus_gate.restored import HEARTBEAT, Generation, generation
+
+_log = logging.getLogger("refbus.gate.upkeep")
+_MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+_MOST = 50
+"""Events or cases in one transaction: each of them is sealed or signed in the turn in which batches are decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The tasks that a timer calls. `own` is the outbox: what is written here is written by the own country's gate."""
+
+    core: GateCore
+    own: Source
+    clock: Clock
+    heartbeat_ms: int = 3_600_000
+    forgot: Callable[[int], None] = field(default=lambda _rows: None)
+
+    def heartbeats(self) -> int:
+        """Write a heartbeat into every inbox of the country when it is time; return how many."""
+        core, now_ms = self.core, self.core.parts.now_ms()
+        with core.turn:
+            view, work, batch = self._begin()
+            with core.parts.store.database.reading() as connection:
+                last = get_setting(connection, HEARTBEAT)
+                if last is not None and 0 <= now_ms - int.from_bytes(last, "big") < self.heartbeat_ms:
+                    return 0  # a last one in the future says nothing: the clock was wrong then
+                members = _members(batch)
+                known = read_inboxes(connection, [inbox(each.org_id) for each in members])
+                copied = generation(connection)
+            for member in members:
+                topic = inbox(member.org_id)
+                row = known.get(topic, InboxRow(topic, 0, bytes(32)))
+                self._heartbeat(work, batch, member.org_id, row, copied)
+            work.changes.settings[HEARTBEAT] = now_ms.to_bytes(8, "big")
+            core.write(view, work, now_ms)
+        return len(members)
+
+    def undelivered(self) -> int:
+        """Give up events that expired before the destination's gate signed for them, and tell their senders."""
+        core, store = self.core, self.core.parts.store
+        with core.turn:
+            view, work, batch = self._begin()
+            with store.database.reading() as connection:
+                rows = outgoing.expired(connection, batch.now_ms, _MOST)
+                keys = [key for _, key in rows if key is not None]
+                sent = read_records(connection, store, "envelope_key", keys)
+            failed = [sent[key] for _, key in rows if key in sent]
+            each(failed, lambda row: self._failed(work, batch, row), _not_told)
+            work.changes.expired.extend(row for row, _ in rows)
+            if rows:
+                core.write(view, work, batch.now_ms)
+                _log.warning("%d events were not taken by their destination in time", len(rows))
+        return len(rows)
+
+    def forget(self) -> int:
+        """Delete some of the rows that are older than everything that could refer to them; their counts stay.
+
+        Returns how many; there may be more. None while the clock is in doubt: what is deleted does not come back.
+        """
+        if not self.clock.may_forget():
+            return 0
+        with self.core.turn, self.core.parts.store.database.writing() as connection:
+            deleted = purge(connection, self.core.parts.now_ms())
+        if deleted:
+            _log.warning("forgot %d rows that are past their time", deleted)
+        self.forgot(deleted)
+        return deleted
+
+    def forget_cases(self, destroy: Callable[[Sequence[bytes]], None]) -> int:
+        """Erase the audit entries of cases that nothing is known of any more; return how many cases.
+
+        `destroy` ends their audit keys; it comes first, so that a stop in between does both again.
+        """
+        core = self.core
+        if not self.clock.may_forget():
+            return 0
+        with core.turn:
+            view, work, batch = self._begin()
+            with core.parts.store.database.reading() as connection:
+                names = entries_of_cases.over(connection, batch.now_ms, _MOST)
+                decisions = entries_of_cases.decisions_of(connection, names)
+            if names:
+                destroy(names)
+                for order in make_orders(batch.keys.org, decisions, batch.keys.pair, batch.now_ms):
+                    work.to_own_topic(f"{batch.keys.country}.audit", order.encode)
+                work.changes.forgotten.extend(names)
+                core.write(view, work, batch.now_ms)
+                _log.warning("forgot %d cases of which nothing is known any more", len(names))
+        self.forgot(len(names))
+        return len(names)
+
+    def _begin(self) -> tuple[View, Work, Batch]:
+        parts = self.core.parts
+        view = View(parts.store, parts.keys.country, self.own.point, [])
+        return view, Work(parts.store, parts.keys.country), self.core.batch(self.own)
+
+    def _heartbeat(self, work: Work, batch: Batch, to: OrgId, row: InboxRow, copied: Generation | None) -> None:
+        public = public_key_of(batch.directories.latest, to, batch.now_ms)
+        if public is not None:
+            said = Said(to, NoticeKind.HEARTBEAT, inbox_count=row.sequence, inbox_hash=row.hash)
+            if copied is not None:
+                said = replace(said, generation=copied.id, restored_from_ms=copied.from_ms)
+            work.to_inbox(to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
+
+    def _failed(self, work: Work, batch: Batch, row: RecordRow) -> None:
+        answer = None if row.answer is None else Answer.parse(row.answer)
+        if answer is None or answer.told is None:
+            return
+        decision_id = self.core.next_decision_id(row.decision_id)
+        public = public_key_of(batch.directories.latest, answer.told, batch.now_ms)
+        said = Said(
+            answer.told,
+            NoticeKind.DELIVERY_FAILED,
+            NoticeOutcome(answer.outcome),
+            (Code.DELIVERY_FAILED,),
+            answer.envelope_sha256 or bytes(32),
+            answer.event_id,
+            decision_id,
+        )
+        stated = self._audit(work, batch, answer, decision_id)
+        if public is not None:
+            make = partial(notice, batch.keys, said, public, batch.now_ms, stated)
+            work.to_inbox(answer.told, InboxKind.NOTICE, make)
+
+    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> Stated:
+        event_id = None if answer.event_id is None else EventId(answer.event_id)
+        about = About(Point.EGRESS, event_id=event_id, sender=answer.told)
+        noted = Noted(
+            about, Stage.DELIVERY, AuditOutcome.FAILED, (Code.DELIVERY_FAILED,), decision_id, answer.envelope_sha256
+        )
+        view = View(self.core.parts.store, batch.keys.country, Point.EGRESS, [])
+        return self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
+
+
+def _not_told(_: RecordRow, error: RefbusError) -> None:
+    _log.error("nobody could be told of a delivery that failed: %s %s", error.code, error.detail)
+
+
+def _members(batch: Batch) -> list[Organisation]:
+    """Return the active organisations of this country that have an inbox, in a fixed order."""
+    found = batch.directories.latest.organisations.values()
+    here = [each for each in found if each.country == batch.keys.country and each.role in _MEMBERS]
+    return sorted((each for each in here if each.status is OrgStatus.ACTIVE), key=lambda each: each.org_id)

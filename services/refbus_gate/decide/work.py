@@ -1,0 +1,133 @@
+"""The work of one batch: what was decided, what is still to be signed or sealed for it, what the transaction writes.
+
+deciding      each record adds its row, its state and its `Send`s, in order
+finishing     the `Send`s are made on all cores, outside every lock
+committing    inbox records get their numbers, and everything is written at once
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from refbus.core.ids import CountryCode, OrgId
+from refbus.crypto.framing import sha256
+from refbus.each import alone
+from refbus.errors import RefbusError
+from refbus.node.store.audit_keys import AuditKeys
+from refbus.node.store.node import NodeStore
+from refbus.node.store.outgoing import Outgoing
+from refbus.node.store.reads import read_inboxes
+from refbus.node.store.rows import Changes, InboxRow
+from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gate.names import inbox
+
+_log = logging.getLogger("refbus.gate.work")
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A record to be made and delivered. One with a `kind` is for an inbox and gets a number there."""
+
+    make: Callable[[], bytes] = field(repr=False)
+    destination: CountryCode
+    topic: str
+    lane: bytes
+    envelope_key: bytes | None = None
+    expires_ms: int | None = None
+    kind: InboxKind | None = None
+    urgent: bool = False
+
+
+class Work:
+    """Collects what a batch decides."""
+
+    def __init__(self, store: NodeStore, country: CountryCode) -> None:
+        self._store = store
+        self._country = country
+        self.began = time.monotonic()
+        self.changes = Changes()
+        self.sends: list[Send] = []
+        self.audit_names: set[bytes] = set()
+        self._audit_keys: dict[bytes, bytes] = {}
+
+    def lane(self, topic: str) -> bytes:
+        """Return the lane of everything that goes to one topic in order."""
+        return self._store.name("lane", topic.encode())
+
+    def audit_key(self, name: bytes) -> bytes:
+        """Return an audit key; they are there once `finish` has begun."""
+        return self._audit_keys[name]
+
+    def to_own_topic(self, topic: str, make: Callable[[], bytes]) -> None:
+        """Send a record to a topic of this country's cluster."""
+        self.sends.append(Send(make, self._country, topic, self.lane(topic)))
+
+    def to_inbox(self, org: OrgId, kind: InboxKind, make: Callable[[], bytes]) -> None:
+        """Send a numbered record to an organisation of this country."""
+        topic = inbox(org)
+        self.sends.append(Send(make, self._country, topic, self.lane(topic), kind=kind))
+
+    def finish(self, pool: Workers, audit_keys: AuditKeys) -> None:
+        """Make every record, number those for inboxes, and put them among the changes."""
+        self._audit_keys = audit_keys.of(self.audit_names)
+        values = pool.spread(_made, self.sends)
+        topics = {send.topic for send in self.sends if send.kind is not None}
+        with self._store.database.reading() as connection:
+            inboxes = read_inboxes(connection, topics)
+        for send, value in zip(self.sends, values, strict=True):
+            if value is None:
+                continue
+            body = value if send.kind is None else _numbered(inboxes, send.topic, send.kind, value)
+            row = Outgoing(
+                send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms, send.urgent
+            )
+            self.changes.outgoing.append(row)
+        self.changes.inboxes = inboxes
+        self.sends.clear()  # what makes them refers back to this work: the bytes would wait for the collector
+
+
+def _made(send: Send) -> bytes | None:
+    """Make a record. A notice that cannot be sealed is left out: it keeps no event and no other member's from going."""
+    if send.kind is not InboxKind.NOTICE:
+        return send.make()
+    with alone(send, _not_sealed):
+        return send.make()
+    return None
+
+
+def _not_sealed(send: Send, error: RefbusError) -> None:
+    _log.error("a notice for %s could not be sealed: %s %s", send.topic, error.code, error.detail)
+
+
+def _numbered(inboxes: dict[str, InboxRow], topic: str, kind: InboxKind, body: bytes) -> bytes:
+    """Give a body the next number of its inbox, and take it into the running hash."""
+    before = inboxes.get(topic, InboxRow(topic, 0, bytes(32)))
+    after = InboxRow(topic, before.sequence + 1, sha256(before.hash + sha256(body)))
+    inboxes[topic] = after
+    return InboxRecord(kind, after.sequence, body).encode()
+
+
+class Workers:
+    """Runs the same function over many values on `threads` cores; the cryptography releases the interpreter's lock."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="crypto") if threads > 1 else None
+
+    def spread(self, function: Callable[[_In], _Out], values: Sequence[_In]) -> list[_Out]:
+        """Return the results in order; an exception of any of them is raised."""
+        if self._pool is None or len(values) < 2:
+            return [function(value) for value in values]
+        return list(self._pool.map(function, values, chunksize=1))
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()

@@ -1,0 +1,1 @@
+"""From decided rows to topics: pumps, their lanes, receipts and the directory handed on."""

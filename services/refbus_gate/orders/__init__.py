@@ -1,0 +1,1 @@
+"""What an operator asks of a gate, one order a module."""

@@ -1,0 +1,1 @@
+"""What this organisation decided, as entries and proofs, and what the inspector opens."""

@@ -1,0 +1,188 @@
+"""Own cases: taking a case file in, changing it, sending it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from refbus.core.ids import OrgId, ReferralId
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.each import each
+from refbus.errors import Code, RuleError, SetupError
+from refbus.wire.payload import categories_of
+from refbus_gateway.cases import onward
+from refbus_gateway.cases.withheld import without
+from refbus_gateway.forms.casefile import CaseFile, parse_case
+from refbus_gateway.forms.text import read_json
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.envelopes import Draft, Terms
+from refbus_gateway.rules import age_check
+from refbus_gateway.store import cases, referrals
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.referrals import EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+
+MAX_CASE_FILE: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A referral that was queued, or that had been sent before and was left alone."""
+
+    referral: Referral
+    again: bool
+
+
+def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
+    """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE."""
+    name = hashlib.sha256(content).digest()
+    known = cases.find(tx, name)
+    if known is not None:  # it was judged when it was taken in
+        known.require_live()
+        return known
+    parse_case(content, now_ms=gateway.now_ms(), desk=age_check.rules_here(gateway))
+    body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
+    return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
+
+
+def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
+    """Keep the content of an own case once more, as a case of its own: under new names, with no consent yet.
+
+    A referral of the copy cannot be joined with one of the first case by its names, even by the same recipient.
+    """
+    body = cases.body_of(tx, _own(case))
+    body = {**body, "copy_of": body.get("copy_of", case.id)}
+    return cases.create(tx, secrets.token_bytes(32), body, own=True, now_ms=gateway.now_ms())
+
+
+def copies_of(tx: Transaction, case: Case) -> list[int]:
+    """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too.
+
+    A case that cannot be read hides no other; that it cannot be read is told by `watching`.
+    """
+    own = [found for found in cases.every(tx) if found.own and found.live]
+    first = dict(each(own, lambda one: (one.id, cases.body_of(tx, one).get("copy_of", one.id)), lambda *_: None))
+    return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
+
+
+def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes, *, replaces: str | None = None) -> str:
+    """Put an edited case file in place of the earlier one, and return its revision; what was sent stays as it was sent.
+
+    `replaces`, or else the file's own `revision`, says which file it was edited from; a case that was never changed
+    needs none. Raises RuleError CASE_CHANGED when the case has another one now, so that no change of somebody else is
+    lost; CaseInvalidError.
+    """
+    file = parse_case(content, now_ms=gateway.now_ms(), desk=age_check.rules_here(gateway))
+    body = cases.body_of(tx, _own(case))
+    base, current = replaces or file.revision, revision_of(base64.b64decode(body["file"]))
+    if base != current and (base is not None or body.get("changed", False)):
+        raise RuleError(Code.CASE_CHANGED, f"case {case.id} has revision {current} now")
+    cases.replace_body(tx, case, {**body, "file": base64.b64encode(content).decode(), "changed": True})
+    return revision_of(content)
+
+
+def file_to_edit(tx: Transaction, case: Case) -> dict[str, Any]:
+    """Return the case file of an own case as JSON has it, with the revision that it was taken at."""
+    content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
+    document = read_json(content)
+    return {"format": document.pop("format"), **document, "revision": revision_of(content)}
+
+
+def revision_of(content: bytes) -> str:
+    """Return the name of one state of a case file: twelve hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def file_number_of(tx: Transaction, case: Case) -> str | None:
+    """Return the number that the worker's own file has, from the case file; None without one, or when erased.
+
+    Raises StoreError, CaseInvalidError for a case that cannot be read.
+    """
+    if not case.own or not case.live:
+        return None
+    return _file_number(cases.body_of(tx, case))
+
+
+def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
+    """Return the worker's own file number of each of these cases that has one, by the number of the case here.
+
+    A case that cannot be read hides no other: its trouble is told where the case itself is shown.
+    """
+    bodies = cases.own_bodies(tx, numbers)
+    found = dict(each(bodies.items(), lambda one: (one[0], _file_number(one[1])), lambda *_: None))
+    return {case: number for case, number in found.items() if number is not None}
+
+
+def _file_number(body: dict[str, Any]) -> str | None:
+    number: str | None = read_json(base64.b64decode(body["file"])).get("file_number")
+    return number
+
+
+def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:
+    """Note organisations that must never receive anything of this case. The list never leaves this home."""
+    body = cases.body_of(tx, _own(case))
+    cases.replace_body(tx, case, {**body, "denied_recipients": sorted({*body["denied_recipients"], *orgs})})
+
+
+def file_of(gateway: Gateway, tx: Transaction, case: Case) -> CaseFile:
+    """Return the case file of an own case, read as of now. Raises RuleError CASE_UNKNOWN for a received one."""
+    content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
+    return parse_case(content, now_ms=gateway.now_ms())
+
+
+def send_case(
+    gateway: Gateway,
+    tx: Transaction,
+    case: Case,
+    *,
+    to: OrgId | None = None,
+    withhold: Collection[DataCategory] = (),
+    again: bool = False,
+) -> Sent:
+    """Queue the referral of a case to one organisation; without `again` a repeat changes nothing.
+
+    Raises ConsentError, RuleError, SetupError USAGE when no organisation is named, MalformedError.
+    """
+    file = file_of(gateway, tx, case)
+    age_check.require_clear(gateway, tx, case)
+    if file.reply_by_ms is not None and file.reply_by_ms <= gateway.now_ms():
+        raise RuleError(Code.REPLY_BY_PAST, "write another time and run `refbus case update`")
+    org = to or (file.recipient if isinstance(file.recipient, str) else None)
+    if org is None:
+        raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")
+    gateway.organisation(org)
+    fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
+    onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
+    request = tx.vault.hash("request", org.encode(), repr(sorted(fields.items())).encode())
+    known = None if again else sent_before(tx, case, request)
+    if known is not None:
+        return Sent(known, again=True)
+    party = cases.counterpart(tx, case, org)
+    referral_id = ReferralId(secrets.token_bytes(16))
+    referral = referrals.create(tx, party, referral_id, own=True, now_ms=gateway.now_ms())
+    referrals.note_request(tx, referral, request)
+    fields["reply_by_ms"] = file.reply_by_ms
+    terms = Terms(file.purpose, file.priority, file.reply_by_ms)
+    envelopes.send(gateway, tx, referral, Draft(EventType.REFERRAL_REQUESTED, fields, terms))
+    return Sent(referral, again=False)
+
+
+def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
+    """Return the referral that went out with this request before and was not refused, or None."""
+    for referral in referrals.of_request(tx, case, request):
+        events = referrals.events_of(tx, referral)
+        if any(event.status is not EventStatus.REFUSED for event in events):
+            return referral
+    return None
+
+
+def _own(case: Case) -> Case:
+    if not case.own:
+        raise RuleError(Code.CASE_UNKNOWN, f"{case.id} was received from another organisation")
+    case.require_live()
+    return case

@@ -1,0 +1,104 @@
+"""Opening what came in: consent is decided again at that moment, the sender hears of it, the audit record too.
+
+The caller has synchronised first (`sync.require_synchronised`): a withdrawal can wait behind a referral.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.courses.course import BEGINS, CourseView
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code, ConsentError
+from refbus.wire.payload import UnknownCode, unknown_codes
+from refbus_gateway.audit import entries
+from refbus_gateway.audit.entries import Decided
+from refbus_gateway.cases import onward
+from refbus_gateway.courses import referral_steps
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.outbox import answers
+from refbus_gateway.rules import age_check, course_state, legality, permission
+from refbus_gateway.store import cases, referrals
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.words.payloads import Sections, render
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One event as a person may see it. `sections` is empty, with the reasons, where consent no longer permits it."""
+
+    event: Event
+    sections: Sections
+    unknown: tuple[UnknownCode, ...]
+    hidden: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A referral with all its events. `withdrawn`: a withdrawal waits for an answer of ours.
+
+    `passed_on`: cases here that were made from it, which its withdrawal does not reach by itself.
+    """
+
+    referral: Referral
+    view: CourseView
+    events: tuple[Shown, ...]
+    withdrawn: bool
+    passed_on: tuple[int, ...] = ()
+
+
+def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+    """Return a referral as a person may see it now, and note that it was opened.
+
+    Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
+    """
+    referral = referrals.get(tx, number)
+    cases.get(tx, referral.case_id).require_live()
+    events = referrals.events_of(tx, referral)
+    shown = tuple(_show(gateway, tx, referral, event, language) for event in events)
+    view = course_state.view_of(tx, referral)
+    withdrawn = bool(referral_steps.waiting_withdrawals(tx, referral))
+    passed_on = onward.made_from(tx, referral) if withdrawn else []
+    return Opened(referral, view, shown, withdrawn, tuple(passed_on))
+
+
+def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str) -> Shown:
+    hidden = () if event.outgoing else _hidden(gateway, tx, referral, event)
+    if not event.outgoing and referrals.mark_seen(tx, event.id, gateway.now_ms()):
+        _note_opened(gateway, tx, referral, event, hidden)
+    if hidden:
+        return Shown(event, {}, (), hidden)
+    payload = course_state.payload_of(event)
+    return Shown(
+        event,
+        render(event.block.event_type, payload, language),
+        () if event.outgoing else unknown_codes(event.block.event_type, payload),
+        (),
+    )
+
+
+def _hidden(gateway: Gateway, tx: Transaction, referral: Referral, event: Event) -> tuple[Code, ...]:
+    """Decide on consent now, on everything known: the fourth time for this event."""
+    case = cases.get(tx, referral.case_id)
+    try:
+        if event.block.event_type is EventType.EMERGENCY_INVOKED:
+            legality.require_basis(gateway, tx, case, event.block)
+        elif permission.needs_permit(event.block):
+            permission.require_permit(gateway, tx, case, event.block)
+            age_check.require_true_age(event.block, course_state.payload_of(event), gateway.directory())
+    except ConsentError as error:
+        return error.reasons
+    return ()
+
+
+def _note_opened(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, hidden: tuple[Code, ...]) -> None:
+    case = cases.get(tx, referral.case_id)
+    outcome = AuditOutcome.REFUSED if hidden else AuditOutcome.DONE
+    block = event.block
+    on = entries.consent_of(block)
+    decided = Decided(Stage.OPENED, outcome, hidden, block.event_type, block.event_id, consent=on, event_row=event.id)
+    entries.record(gateway, tx, case, decided)
+    if block.event_type in BEGINS and not hidden:
+        answers.opened(gateway, tx, referral, event)

@@ -1,0 +1,1 @@
+"""The members as this home has them: in force, waiting, suspicious."""

@@ -1,0 +1,1 @@
+"""The whole of erasing a case, and what the others answered."""

@@ -1,0 +1,1 @@
+"""What a person or another system wrote becomes values, with every problem at once. Fills nothing in."""

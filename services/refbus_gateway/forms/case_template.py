@@ -1,0 +1,110 @@
+"""A case file to fill in: every field, empty, and beside it what each one means and which codes it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from refbus.core.dates import TIME
+from refbus.core.placeholder import placeholder
+from refbus.core.vocabulary import Priority, Purpose
+from refbus.wire.codelists import code_list
+from refbus.wire.fields import FieldSpec, Kind
+from refbus_gateway.forms.case_routing import FORMAT
+from refbus_gateway.forms.casefile import case_fields
+from refbus_gateway.forms.values import FILE_KEY
+
+_ROUTING_HELP = {
+    "recipient": "Who gets it. Compulsory; find the id with: refbus orgs find --country uz --service Legal",
+    "purpose": f"What the data may be used for. Compulsory; one of {', '.join(Purpose)}",
+    "priority": f"How fast it must move. Compulsory; one of {', '.join(Priority)}",
+    "reply_within_hours": "When an answer is due, in hours from sending; or reply_by with a time like "
+    "2026-03-31T12:00:00+05:00",
+    "about": "A note for yourself; it is not sent",
+    "file_number": "The number of your own file, at most 40 characters, shown in your lists; it is not sent",
+    "help": "This explanation; it is not sent and may be deleted",
+}
+
+
+def template() -> str:
+    """Return an empty case file as JSON text. What stays null is left out; compulsory fields are marked in `help`."""
+    specs = case_fields()
+    document = {
+        "format": FORMAT,
+        "about": None,
+        "file_number": None,
+        "recipient": {"organisation": ""},
+        "purpose": "",
+        "priority": "",
+        "reply_within_hours": None,
+        **_empty(specs),
+        "help": {**_ROUTING_HELP, **dict(_help(specs, ""))},
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def event_template(specs: Iterable[FieldSpec]) -> str:
+    """Return an empty file for `--file` with the fields of an event, explained like a case file.
+
+    What must be filled is marked with << and >>; what stays null is left out.
+    """
+    listed = tuple(specs)
+    marked = {spec.name: placeholder(_wanted(spec)) for spec in listed if spec.required and not _is_group(spec)}
+    document = {**_empty(listed), **marked, "help": {"help": _ROUTING_HELP["help"], **dict(_help(listed, ""))}}
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _empty(specs: Iterable[FieldSpec]) -> dict[str, Any]:
+    return {_written_name(spec): _empty_value(spec) for spec in specs if "hash_of" not in spec.attributes}
+
+
+def _empty_value(spec: FieldSpec) -> Any:
+    if spec.many:
+        return []
+    return _empty(spec.fields) if spec.kind is Kind.RECORD else None
+
+
+def _is_group(spec: FieldSpec) -> bool:
+    return spec.many or spec.kind in {Kind.RECORD, Kind.FILE} or "hash_of" in spec.attributes
+
+
+def _wanted(spec: FieldSpec) -> str:
+    match spec.kind:
+        case Kind.CODED:
+            return f"a code of {spec.code_list}"
+        case Kind.ENUM:
+            return f"one of {', '.join(spec.symbols)}"
+        case Kind.FLAG:
+            return "true or false, without quotation marks"
+        case Kind.NUMBER:
+            return TIME if spec.name.endswith("_ms") else "a whole number, without quotation marks"
+        case _:
+            return spec.brief
+
+
+def _written_name(spec: FieldSpec) -> str:
+    return FILE_KEY if spec.kind is Kind.FILE else spec.name
+
+
+def _help(specs: Iterable[FieldSpec], path: str) -> Iterable[tuple[str, str]]:
+    for spec in specs:
+        if "hash_of" in spec.attributes:
+            continue
+        here = path + _written_name(spec) + ("[]" if spec.many else "")
+        yield here, _explain(spec)
+        yield from _help(spec.fields, here + ".")
+
+
+def _explain(spec: FieldSpec) -> str:
+    parts = ["Compulsory." if spec.required else "", spec.doc, _codes(spec) if spec.kind is Kind.CODED else ""]
+    if spec.kind is Kind.ENUM:
+        parts.append(f"One of {', '.join(spec.symbols)}.")
+    if spec.category is not None:
+        parts.append(f"Category {spec.category}.")
+    return " ".join(part for part in parts if part)
+
+
+def _codes(spec: FieldSpec) -> str:
+    codes = code_list(spec.code_list)
+    return f"Codes of {codes.name} {codes.version}: {', '.join(codes.codes)}."

@@ -1,0 +1,174 @@
+"""A gateway at work: one organisation's keys, store, directory and clock, handed to everything else in this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import IO, Final
+
+from refbus.clock import Clock, Standing
+from refbus.core.directory import CountryPolicy, Directory, Organisation
+from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.envelope.consent import EvidenceCache
+from refbus.errors import Code, UncheckableError
+from refbus.trust.reader.history import History
+from refbus.trust.reader.loader import TrustStore
+from refbus_gateway.home import erased_again
+from refbus_gateway.home.counts import Observer
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.keyring import Keyring
+from refbus_gateway.home.pace import Pace
+from refbus_gateway.store import generation, inbox
+from refbus_gateway.store.session import Store
+
+
+class Gateway:
+    """Everything that an action needs. Make one with `open_gateway`; close it when done."""
+
+    def __init__(self, home: Home, keys: Keyring, store: Store, trust: TrustStore, clock: Clock) -> None:
+        identity = home.member.identity()
+        self.home: Final = home
+        self.keys: Final = keys
+        self.store: Final = store
+        self.trust: Final = trust
+        self.me: Final[OrgId] = identity.org_id
+        self.country: Final[CountryCode] = identity.country
+        self.observer = Observer()
+        self.pace = Pace()
+        self.evidence: Final = EvidenceCache()
+        self.clock: Final = clock
+        self.generation: Final = generation.of(store)
+        self._held: list[IO[bytes]] = []
+        self.jumps: list[Standing] = []
+        """Jumps of the clock that no alarm tells of yet."""
+        clock.directory = trust.newest
+        clock.told = self._clock_moved
+
+    @property
+    def history(self) -> History:
+        """All verified versions of the directory. Raises UncheckableError DIRECTORY_INVALID before the first one."""
+        return self.trust.history
+
+    @property
+    def gate(self) -> OrgId:
+        """The gate of this organisation's country."""
+        return gate_id(self.country)
+
+    @property
+    def outbox_topic(self) -> str:
+        """Where this organisation's envelopes go."""
+        return f"{self.country}.outbox"
+
+    @property
+    def audit_topic(self) -> str:
+        """Where this organisation's audit entries go."""
+        return f"{self.country}.audit"
+
+    @property
+    def inbox_topic(self) -> str:
+        """What this organisation alone reads."""
+        return f"{self.country}.inbox.{self.me}"
+
+    @property
+    def directory_topic(self) -> str:
+        """Where the directory's files arrive."""
+        return f"{self.country}.directory"
+
+    @property
+    def proofs_topic(self) -> str:
+        """Where the auditor of this country publishes proofs of what its log holds."""
+        return f"{self.country}.proofs"
+
+    def now_ms(self) -> int:
+        """Return the time that counts, UTC ms (`refbus.clock`)."""
+        return self.clock.now_ms()
+
+    def steady_ms(self) -> int:
+        """Return the monotonic clock, ms: for how long something takes or waits."""
+        return self.clock.steady_ms()
+
+    def directory(self) -> Directory:
+        """Return the newest directory. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
+
+        It must be fresh by this machine's clock too: while it is unclear which is right, a yes takes both.
+        """
+        return self.history.require_fresh(self.clock.latest_ms())
+
+    def view(self) -> Directory:
+        """Return the newest verified directory even if it has expired: a no needs no fresh one.
+
+        Raises UncheckableError DIRECTORY_INVALID before the first one.
+        """
+        return self.history.latest
+
+    def newest_directory(self) -> Directory | None:
+        """Return the newest verified directory even if it has expired, None before the first one."""
+        return self.trust.newest()
+
+    def policy(self) -> CountryPolicy:
+        """Return the rules of this organisation's country. Raises UncheckableError."""
+        policy = self.directory().policies.get(self.country)
+        if policy is None:
+            raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
+        return policy
+
+    def rules(self) -> CountryPolicy:
+        """Return the rules of this organisation's country in the newest directory, fresh or not. Raises as `view`."""
+        policy = self.view().policies.get(self.country)
+        if policy is None:
+            raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
+        return policy
+
+    def organisation(self, org: OrgId) -> Organisation:
+        """Return a member. Raises UncheckableError ORGANISATION_UNKNOWN."""
+        found = self.directory().find(org)
+        if found is None:
+            raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)
+        return found
+
+    def load_directory(self) -> None:
+        """Read the directory's verified versions again: another process of this home may have brought a newer one."""
+        self.trust.load(self.now_ms())
+
+    def _clock_moved(self, standing: Standing) -> None:
+        if Code.CLOCK_JUMPED in standing.codes:
+            self.jumps.append(standing)
+
+    def close_with(self, lock: IO[bytes]) -> None:
+        """Let go of this lock of the home when everything else is released."""
+        self._held.append(lock)
+
+    def close(self) -> None:
+        """Release the store, then the home."""
+        self.store.close()
+        while self._held:
+            self._held.pop().close()
+
+
+def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) -> Gateway:
+    """Open a home. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
+
+    A `clock` that only gives UTC ms is believed as it is.
+    A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
+    """
+    home.require()
+    with ExitStack() as stack:
+        lock = stack.enter_context(home.hold())
+        keys = Keyring.unlock(home, passphrase)
+        store = stack.enter_context(closing(Store(home.store_path, keys.store, mark=home.store_made)))
+        judged = clock if isinstance(clock, Clock) else Clock.of(clock)
+        erased_again.again(home, store, judged.now_ms())
+        gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
+        gateway.load_directory()
+        gateway.close_with(lock)
+        _tell_damaged(gateway)
+        stack.pop_all()
+        return gateway
+
+
+def _tell_damaged(gateway: Gateway) -> None:
+    """Tell a person of key files that do not open: what can be done without them is done."""
+    if gateway.keys.damaged:
+        with gateway.store.write() as tx:
+            for name in gateway.keys.damaged:
+                inbox.raise_alarm(tx, Code.KEYFILE_DAMAGED, name, gateway.now_ms())

@@ -1,0 +1,81 @@
+"""The private keys of this organisation while a command runs: signing pairs, KEM epochs, the store key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from refbus.core.directory import Directory, KemKey, SigningKey
+from refbus.core.ids import KeyId, OrgId
+from refbus.crypto import keyfile
+from refbus.crypto.kem import KemPrivate
+from refbus.crypto.secretbox import StateKey
+from refbus.crypto.signing import SigningPair
+from refbus.errors import Code, SetupError, UncheckableError
+from refbus_gateway.home.folder import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """All private keys of a home, unlocked. `damaged`: names of key files that did not open while others did."""
+
+    signing: dict[KeyId, SigningPair] = field(repr=False)
+    kem: dict[KeyId, KemPrivate] = field(repr=False)
+    store: StateKey = field(repr=False)
+    damaged: tuple[str, ...] = ()
+
+    @classmethod
+    def unlock(cls, home: Home, passphrase: str) -> Keyring:
+        """Open the key files of a home. Raises SetupError KEYFILE_*; makes the store key when there is none yet."""
+        home.require()
+        damaged: list[str] = []
+        signing = home.member.signing_pairs(passphrase, damaged.append)
+        kem = home.member.kem_keys(passphrase, damaged.append)
+        return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
+
+    def signer(self, directory: Directory, me: OrgId, now_ms: int) -> SigningPair:
+        """Return the pair to sign with now. Raises UncheckableError KEY_UNKNOWN when the directory has none of ours."""
+        return self.signing[self._signing_key(directory, me, now_ms).kid]
+
+    def nearest_ms(self, directory: Directory, me: OrgId, now_ms: int) -> int:
+        """Return `now_ms`, or the nearest time at which the key is in force that signs by this clock."""
+        key = self._signing_key(directory, me, now_ms)
+        return max(key.not_before_ms, min(key.not_after_ms - 1, now_ms))
+
+    def _signing_key(self, directory: Directory, me: OrgId, now_ms: int) -> SigningKey:
+        own = directory.find(me)
+        listed: list[SigningKey] = [key for key in own.signing_keys if key.kid in self.signing] if own else []
+        # By a clock outside the time of the directory no key may be in force; when it was published one was.
+        within = directory.published_at_ms <= now_ms < directory.expires_at_ms
+        moments_ms = (now_ms,) if within else (now_ms, directory.published_at_ms)
+        ours = next((found for at in moments_ms if (found := [key for key in listed if key.usable_at(at)])), [])
+        if not ours:
+            raise UncheckableError(Code.KEY_UNKNOWN, "no signing key of this home is in the directory and in force")
+        return max(ours, key=lambda key: key.not_before_ms)
+
+    def openers(self) -> tuple[KemPrivate, ...]:
+        """Return every key that may open something sealed to this organisation."""
+        return tuple(self.kem.values())
+
+    def published_epoch(self, directory: Directory, me: OrgId, now_ms: int) -> KemKey | None:
+        """Return the KEM key under which others seal to this organisation now."""
+        own = directory.find(me)
+        return own.current_kem_key(now_ms) if own else None
+
+
+def store_label(org: OrgId) -> str:
+    """Return the label of a store key file."""
+    return f"store {org}"
+
+
+def _store_key(home: Home, passphrase: str) -> StateKey:
+    org = home.member.identity().org_id
+    if not home.store_key.is_file():
+        if home.store_path.is_file():
+            raise SetupError(Code.FILE_UNREADABLE, "keys/store.key is missing and store.db is sealed under it")
+        fresh = StateKey.generate()
+        keyfile.save(home.store_key, passphrase, store_label(org), fresh.secret)
+        return fresh
+    label, secret = keyfile.load(home.store_key, passphrase)
+    if label != store_label(org):
+        raise SetupError(Code.KEYFILE_DAMAGED, "keys/store.key belongs to another organisation")
+    return StateKey(secret)

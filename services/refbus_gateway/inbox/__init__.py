@@ -1,0 +1,1 @@
+"""What an arrived record means and causes. Topics and offsets are in `sync`."""

@@ -1,0 +1,322 @@
+"""What gates tell this organisation: receipts, refusals, failed deliveries, deadlines, and heartbeats of the inbox."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from refbus.audit.statement import Statement
+from refbus.clock import CLOCK_SKEW_MS
+from refbus.core.directory import OrgRole, SigningKey
+from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
+from refbus.core.message import is_urgent
+from refbus.envelope.confirmations import HOPS, may_say, verify_hop
+from refbus.envelope.notice import open_notice
+from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
+from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
+from refbus_gateway.home.confirmation import UnknownHereError, show
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.inbox import timers
+from refbus_gateway.store import consents, inbox, outbox, referrals, statements
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.statements import Link
+
+LAST_HEARTBEAT: Final = "last-heartbeat"
+_HEARTBEAT_HASH: Final = "heartbeat-hash"
+_GENERATION: Final = "gate-generation"
+_COUNT_FROM: Final = "gate-count-from"
+RESEAL: Final = frozenset(
+    {
+        Code.MESSAGE_EXPIRED,
+        Code.MESSAGE_LIFE_TOO_LONG,
+        Code.DIRECTORY_TOO_OLD,
+        Code.KEY_REVOKED,
+        Code.KEY_EXPIRED,
+        Code.HOLD_EXPIRED,
+    }
+)
+"""Refusals that say nothing against the event, only against the envelope: a fresh one may pass."""
+FIRST_ROOM_MS: Final = 900_000
+LONGEST_ROOM_MS: Final = 21_600_000
+"""After a gate had no room for an event: a quarter of an hour, twice as long each time, up to six hours."""
+MOST_RENEWALS: Final = 5
+"""After so many fresh envelopes of one event a person must look at it."""
+_LATELY_MS: Final = 86_400_000
+"""A no has so many in a day at once; each further one rests as after a refusal for want of room."""
+_NEXT = {
+    NoticeOutcome.FORWARDED: RowState.FORWARDED,
+    NoticeOutcome.DUPLICATE: RowState.FORWARDED,
+    NoticeOutcome.HELD: RowState.HELD,
+    NoticeOutcome.TAKEN: RowState.FORWARDED,  # our gate's word alone
+}
+_RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWARDED: 2, RowState.TAKEN: 3}
+
+
+def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Position) -> None:
+    """Verify one sealed notice and act on it; `position` is where the inbox stood before it.
+
+    Raises UntrustedError OPEN_FAILED, NOT_A_PARTY, RECEIPT_INVALID; UncheckableError KEY_UNKNOWN; MalformedError.
+    """
+    notice = open_notice(body, gateway.me, gateway.keys.openers(), lambda org, kid: _gate_key(gateway, org, kid))
+    if notice.from_gate == gateway.gate:
+        _hear_time(gateway, tx, notice)
+    gateway.observer.notice(notice.kind)
+    if notice.kind is NoticeKind.HEARTBEAT:
+        _heartbeat(gateway, tx, notice, position)
+        return
+    if notice.kind in timers.KINDS:
+        timers.take_in(gateway, tx, notice)
+        return
+    row = outbox.by_sha256(tx, notice.envelope_sha256)
+    if row is None or not row.confirmed:
+        detail = f"{notice.from_gate} speaks of an envelope that is not ours"
+        raise UnknownHereError(detail, notice.from_gate, notice.at_ms)
+    destination = _destination(gateway, tx, row)
+    if not may_say(notice, gateway.country, destination):
+        raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} may not say this of outbox {row.id}")
+    arrived = _is_in_their_country(gateway, row, notice, destination)
+    if outbox.note(tx, row.id, notice, gateway.now_ms()):
+        _settle(gateway, tx, row, notice, arrived=arrived)
+        if notice.statement:  # a gate that goes on from a copy states its decisions again; the first one is logged
+            _keep_statement(gateway, tx, row, notice)
+
+
+def _hear_time(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
+    """Take the own gate's time as evidence. It changes nothing by itself; a person compares the clocks."""
+    gateway.clock.hear_own_gate(notice.at_ms)
+    if notice.at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
+        detail = "this computer's clock is behind the gate's, or the gate's is ahead"
+        inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
+
+
+def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Keep what the gate logged of its decision about an event of ours, to be proven like what we log.
+
+    One that is not about this decision is told and left out; what the notice says stands without it. For a case that
+    was erased meanwhile nothing is kept.
+    """
+    try:
+        statement = Statement.parse(notice.statement)
+    except MalformedError as error:
+        inbox.raise_alarm(tx, error.code, f"a statement of {notice.from_gate}", gateway.now_ms())
+        return
+    said = statement.record
+    told = (said.writer, said.decision_id, said.message_sha256)
+    if told != (notice.from_gate, notice.decision_id, notice.envelope_sha256):
+        inbox.raise_alarm(tx, Code.AUDIT_INVALID, f"a statement of {notice.from_gate}", gateway.now_ms())
+        return
+    case = None if row.referral is None else referrals.case_of(tx, row.referral)
+    if case is not None and case.key is not None:
+        statements.add(tx, statement, Link(case, row.event_id, awaited=notice.from_gate == gateway.gate))
+
+
+def _destination(gateway: Gateway, tx: Transaction, row: OutboxRow) -> CountryCode | None:
+    """Return the country of the organisation that an envelope of ours is sealed to; None when nobody can tell."""
+    for org in gateway.directory().organisations.values():
+        if any(key.kid == row.recipient_kid for key in org.kem_keys):
+            return org.country
+    if row.event_id is None or row.referral is None or referrals.case_of(tx, row.referral).key is None:
+        return None
+    return gateway.organisation(referrals.event(tx, row.event_id).block.recipient).country
+
+
+def _is_in_their_country(gateway: Gateway, row: OutboxRow, notice: GateNotice, destination: CountryCode | None) -> bool:
+    """Whether the gate of the recipient's country has the envelope: by its own signature, or because it is ours.
+
+    What our gate says of that one without its signature, as gates of the first release do, shows no more than that
+    ours has passed it on. Raises UntrustedError RECEIPT_INVALID, UncheckableError KEY_UNKNOWN, MalformedError.
+    """
+    if destination == gateway.country:
+        return notice.kind is NoticeKind.RECEIPT and notice.outcome is not NoticeOutcome.HELD
+    expected = HOPS.get(notice.outcome)
+    if expected is None or destination is None or not notice.receipt:
+        return False
+    receipt = HopReceipt.parse(notice.receipt)
+    said = (receipt.envelope_sha256, receipt.from_country, receipt.to_country, receipt.outcome)
+    if said != (row.sha256, gateway.country, destination, expected):
+        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}")
+    key = _gate_key(gateway, gate_id(destination), receipt.kid)
+    if key is None:
+        raise UncheckableError(Code.KEY_UNKNOWN, f"signing key of {gate_id(destination)}")
+    try:
+        verify_hop(receipt, key)
+    except UntrustedError:
+        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}") from None
+    return True
+
+
+def _gate_key(gateway: Gateway, org: OrgId, kid: KeyId) -> SigningKey | None:
+    gate = gateway.directory().find(org)
+    key = gate.signing_key(kid) if gate and gate.role is OrgRole.GATE else None
+    return key if key and key.compromised_since_ms is None else None
+
+
+def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
+    """Move the row by what the gate says. A notice that arrives late never moves it back.
+
+    The other country's gate signs for what it has before it says whether it passes it on, so a refusal of its own may
+    follow; ours decides before it lets anything go, and cannot take back what the other has signed for.
+    """
+    refused = notice.kind is NoticeKind.REFUSAL
+    aside = notice.outcome is NoticeOutcome.QUARANTINED and arrived
+    after_all = row.state is RowState.TAKEN and (aside or (refused and notice.from_gate != gateway.gate))
+    if row.state in outbox.ENDED and not after_all:
+        return
+    if notice.kind is NoticeKind.DELIVERY_FAILED:
+        request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
+    elif refused:
+        _refused(gateway, tx, row, notice)
+    elif notice.outcome is NoticeOutcome.QUARANTINED:
+        _put_aside_there(gateway, tx, row, notice, arrived=arrived)
+    else:
+        state = RowState.TAKEN if arrived else _NEXT[notice.outcome]
+        if Code.CLOCK_SKEW in notice.codes:
+            _held_for_a_clock(gateway, tx, row, notice)
+        if _RANK[state] > _RANK[row.state]:
+            outbox.set_state(tx, row.id, state)
+        if state is RowState.TAKEN and row.event_id is not None:
+            referrals.set_status(tx, row.event_id, EventStatus.SENT)
+
+
+def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Tell a person at once: the event waits for as long as the clocks differ, however urgent it is."""
+    known = row.referral is not None and referrals.case_of(tx, row.referral).key is not None
+    event = referrals.event(tx, row.event_id) if known and row.event_id is not None else None
+    urgent = "URGENT: call the recipient; " if event is not None and is_urgent(event.block) else ""
+    detail = f"{urgent}outbox {row.id} waits at {notice.from_gate}: compare this computer's clock with another"
+    inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
+
+
+def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
+    """Tell a person that the other gate keeps an event of ours and cannot read it; its operator may pass it on yet."""
+    if not arrived:  # not that gate's own word
+        return
+    outbox.set_state(tx, row.id, RowState.HELD)
+    inbox.raise_alarm(tx, Code.SET_ASIDE_THERE, f"outbox {row.id}", gateway.now_ms())
+
+
+def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    codes = {code for code in Code if code in notice.codes}
+    gateway.observer.refused(tuple(codes))
+    if codes and codes <= RESEAL:
+        request_renewal(gateway, tx, row, min(codes))
+        return
+    if codes == {Code.TOO_MANY_WAITING}:
+        try_later(gateway, tx, row, notice.from_gate)
+        return
+    if codes == {Code.NOT_YET_VALID}:
+        wait_for_consent(gateway, tx, row)
+        return
+    outbox.set_state(tx, row.id, RowState.REFUSED)
+    if row.event_id is not None:
+        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+    inbox.raise_alarm(
+        tx, min(codes, default=Code.INTERNAL_ERROR), f"{notice.from_gate} refused outbox {row.id}", gateway.now_ms()
+    )
+
+
+def try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, who: OrgId) -> None:
+    """Send the event again when `who` may have room for it, and again without end; a person hears of it each time."""
+    detail = f"{who} has no room for outbox {row.id}, sent again later"
+    _later(gateway, tx, row, Code.TOO_MANY_WAITING, detail)
+
+
+def wait_for_consent(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
+    """Send the event again when its consent may have begun: it was taken down by a clock that was ahead, or is so here.
+
+    A person hears of it, and may ask the person in the case again; when the consent has ended, the event does too.
+    """
+    detail = f"outbox {row.id} waits for its consent to begin: compare this computer's clock with another"
+    _later(gateway, tx, row, Code.NOT_YET_VALID, detail)
+
+
+def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: str) -> None:
+    inbox.raise_alarm(tx, code, detail, gateway.now_ms())
+    if row.event_id is None:
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        return
+    envelopes = outbox.of_event(tx, row.event_id)
+    if envelopes[-1].id != row.id:  # a fresh one is on its way already
+        return
+    _renew_later(gateway, tx, row, _room_ms(len(envelopes) - 1))
+
+
+def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code) -> None:
+    """Ask for a fresh envelope of the same event. Too many become an alarm instead, except for a withdrawal."""
+    if row.event_id is None:  # an answer; whoever still needs it asks again
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        return
+    envelopes = outbox.of_event(tx, row.event_id)
+    if envelopes[-1].id != row.id:  # a fresh one is on its way already
+        return
+    if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
+        outbox.set_state(tx, row.id, RowState.REFUSED)
+        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
+    else:
+        _renew_later(gateway, tx, row, _rest_ms(gateway, envelopes))
+
+
+def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:
+    """Return how long the next envelope waits: a no that is refused at once, again and again, takes no other's room."""
+    now_ms = gateway.now_ms()
+    lately = sum(1 for row in envelopes if 0 <= now_ms - row.created_ms < _LATELY_MS)
+    over = lately - MOST_RENEWALS
+    return 0 if over <= 0 else _room_ms(over - 1)
+
+
+def _renew_later(gateway: Gateway, tx: Transaction, row: OutboxRow, wait_ms: int) -> None:
+    """Let a fresh envelope of the same event take the place of this one in `wait_ms`."""
+    outbox.set_state(tx, row.id, RowState.STALE)
+    outbox.postpone(tx, row.id, gateway.now_ms() + wait_ms)
+
+
+def _room_ms(times: int) -> int:
+    """Return how long to wait before room is asked for again, after `times` waits of the same kind."""
+    return min(LONGEST_ROOM_MS, FIRST_ROOM_MS << min(times, 16))
+
+
+def begins_anew(tx: Transaction, sequence: int) -> bool:
+    """Whether the gate's count began anew behind this number, as it said in a heartbeat: no hole was before it."""
+    return tx.get(_COUNT_FROM) == sequence.to_bytes(8, "big")
+
+
+def told_hash(tx: Transaction, sequence: int) -> bytes:
+    """Return the running hash that a heartbeat stated for an inbox of this length; b"" when none did."""
+    told = tx.get(_HEARTBEAT_HASH) or b""
+    return told[8:] if told[:8] == sequence.to_bytes(8, "big") else b""
+
+
+def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: inbox.Position) -> None:
+    """Compare the gate's count and running hash with what was read here: holes and silence show."""
+    if notice.from_gate != gateway.gate:
+        raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
+    if _is_new_generation(gateway, tx, notice):
+        return
+    comparable = notice.inbox_count == position.sequence and position.running_hash
+    if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
+        detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
+        inbox.raise_of_many(tx, Code.INBOX_GAP, "the gate counts", detail, gateway.now_ms())
+        gateway.observer.gap()
+
+
+def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) -> bool:
+    """Take a gate that goes on from a copy as what it is; return whether this heartbeat is the first that says so.
+
+    Its count and hash are new ones then, so there is nothing to compare. An office that never heard a heartbeat was not
+    there before, and has nothing to be told.
+    """
+    known, first = tx.get(_GENERATION) or b"", tx.get(LAST_HEARTBEAT) is None
+    tx.put_int(LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
+    tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
+    if notice.generation in {b"", known}:
+        return False
+    tx.put(_GENERATION, notice.generation)
+    tx.put_int(_COUNT_FROM, notice.inbox_count)
+    if not first:
+        since = show(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
+        # With its generation: a second restore of the same copy is told again.
+        detail = f"{notice.from_gate}, a copy of {since} ({notice.generation.hex()[:8]})"
+        inbox.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())
+    return True

@@ -1,0 +1,273 @@
+"""From what a person wants to say to a sealed envelope in the durable outbox, in one transaction.
+
+Order: lifecycle, consent, residency, seal, store. Whatever refuses, nothing is kept. The same event can be sealed again
+(`renew`): with the same event id, payload and facts, new keys, a new term, and the consent decision of that moment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.consent.legal_basis import BASIS_EVENTS
+from refbus.core.courses.deadlines import expects_too_late
+from refbus.core.directory import Directory, KemKey, Organisation
+from refbus.core.gate.residency import residency_problems
+from refbus.core.ids import EventId, KeyId, OrgId, gate_id
+from refbus.core.message import RoutingBlock
+from refbus.core.vocabulary import (
+    CONTROL_EVENTS,
+    PERMITS_NOTHING,
+    TECHNICAL_EVENTS,
+    Action,
+    EventType,
+    Priority,
+    Purpose,
+)
+from refbus.crypto.framing import sha256
+from refbus.each import alone
+from refbus.envelope.sealing import Readers, seal
+from refbus.errors import Code, RefbusError, RuleError, UncheckableError
+from refbus.wire.payload import categories_of, encode_payload, payload_identity
+from refbus_gateway.audit import entries
+from refbus_gateway.audit.entries import Decided
+from refbus_gateway.home import confirmation
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import age_check, course_state, legality, permission
+from refbus_gateway.store import cases, disclosures, inbox, outbox, referrals
+from refbus_gateway.store.outbox import EnvelopeFacts, RowState
+from refbus_gateway.store.referrals import Event, EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+
+HOUR_MS: Final = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an event travels: what for, how urgent, and by when an answer is hoped for (UTC ms)."""
+
+    purpose: Purpose
+    priority: Priority
+    respond_by_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants to say in a referral. `fields` is the payload without its ids.
+
+    `consent_record` is given for a withdrawal, which carries its own record; else the consent decision finds it.
+    `legal_basis` is the signed record of an emergency.
+    """
+
+    event_type: EventType
+    fields: Mapping[str, Any]
+    terms: Terms
+    consent_record: bytes | None = None
+    legal_basis: bytes | None = None
+
+
+def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> Event:
+    """Check, seal, store and queue one event.
+
+    Raises RuleError (state, role, residency), ConsentError, MalformedError (a field), UncheckableError (directory).
+    """
+    _require_live(tx, referral, draft.event_type)
+    view = course_state.view_of(tx, referral)
+    course_state.require_allowed(view, referral, draft.event_type, has_reason=bool(draft.fields.get("reason")))
+    event_id = EventId(secrets.token_bytes(16))
+    payload = {**draft.fields, "event_id": event_id, "referral_id": referral.referral_id}
+    encoded = encode_payload(draft.event_type, payload)
+    fingerprint, schema_sha256 = payload_identity(draft.event_type)
+    party = _party(tx, referral)
+    block = RoutingBlock(
+        sender=gateway.me,
+        sender_kid=KeyId(b""),
+        recipient=referral.org,
+        recipient_kid=KeyId(b""),
+        event_type=draft.event_type,
+        event_id=event_id,
+        referral_id=referral.referral_id,
+        case_handle=party.case_handle,
+        previous=view.last,
+        priority=draft.terms.priority,
+        respond_by_ms=draft.terms.respond_by_ms,
+        purpose=draft.terms.purpose,
+        actions=_actions(draft.event_type, own=referral.own),
+        data_categories=tuple(sorted(categories_of(draft.event_type, payload))),
+        consent_record=draft.consent_record,
+        legal_basis_record=draft.legal_basis,
+        occurred_at_ms=gateway.now_ms(),
+        payload_fingerprint=fingerprint,
+        payload_schema_sha256=schema_sha256,
+    )
+    if expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms):
+        raise RuleError(Code.EXPECTED_TIME_INVALID)
+    block = _permitted(gateway, tx, referral, block)
+    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
+    disclosures.note(tx, cases.get(tx, referral.case_id), event)
+    _queue(gateway, tx, block, encoded, event)
+    return event
+
+
+def answer(
+    gateway: Gateway, tx: Transaction, asked: RoutingBlock, event_type: EventType, fields: Mapping[str, Any]
+) -> None:
+    """Queue a control event in reply to an authenticated block of which nothing else may be stored here.
+
+    Raises UncheckableError (directory, keys), MalformedError.
+    """
+    event_id = EventId(secrets.token_bytes(16))
+    encoded = encode_payload(event_type, {**fields, "event_id": event_id, "referral_id": asked.referral_id})
+    fingerprint, schema_sha256 = payload_identity(event_type)
+    now_ms = gateway.now_ms()
+    view = _view(gateway, event_type)
+    signer = gateway.keys.signer(view, gateway.me, now_ms)
+    block = dataclasses.replace(
+        asked,
+        sender=gateway.me,
+        sender_kid=signer.kid,
+        recipient=asked.sender,
+        recipient_kid=recipient_key(gateway, asked.sender, view).kid,
+        event_type=event_type,
+        event_id=event_id,
+        previous=asked.event_id,
+        respond_by_ms=None,
+        actions=(),
+        data_categories=(),
+        consent_record=None,
+        legal_basis_record=None,
+        occurred_at_ms=now_ms,
+        payload_fingerprint=fingerprint,
+        payload_schema_sha256=schema_sha256,
+    )
+    _queue(gateway, tx, block, encoded, None)
+
+
+def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
+    """Seal an event of ours again for today's keys and queue it in place of its earlier envelopes.
+
+    Raises as `send` does when it may no longer go; the caller decides what that means.
+    """
+    referral = referrals.get(tx, event.referral)
+    _require_live(tx, referral, event.block.event_type)
+    block = _permitted(gateway, tx, referral, event.block)
+    fresh = referrals.replace_block(tx, event, block)
+    for row in outbox.of_event(tx, event.id):
+        if row.state not in outbox.ENDED:
+            outbox.set_state(tx, row.id, RowState.REPLACED)
+    referrals.set_status(tx, event.id, EventStatus.QUEUED)
+    _queue(gateway, tx, block, event.payload, fresh)
+
+
+def recipient_key(gateway: Gateway, org: OrgId, view: Directory | None = None) -> KemKey:
+    """Return the key to seal to for a member now, in the fresh directory or in `view`.
+
+    Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN, and DIRECTORY_EXPIRED without a `view`.
+    """
+    directory, now_ms = view or gateway.directory(), gateway.now_ms()
+    member = _member(directory, org)
+    key = member.current_kem_key(now_ms)
+    if key is None and not directory.published_at_ms <= now_ms < directory.expires_at_ms:  # a clock that is far off
+        key = member.current_kem_key(directory.published_at_ms)
+    if key is None:
+        raise UncheckableError(Code.KEY_UNKNOWN, f"no key of {org} is in force")
+    return key
+
+
+def _view(gateway: Gateway, event_type: EventType) -> Directory:
+    """Return the directory to send an event under: a fresh one for what discloses or permits, else the newest known."""
+    return gateway.view() if event_type in PERMITS_NOTHING else gateway.directory()
+
+
+def _member(view: Directory, org: OrgId) -> Organisation:
+    found = view.find(org)
+    if found is None:
+        raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)
+    return found
+
+
+def _require_live(tx: Transaction, referral: Referral, event_type: EventType) -> None:
+    """Of a case that is being erased only closed forms go out. Raises RuleError KEY_DESTROYED."""
+    if event_type not in CONTROL_EVENTS:
+        cases.get(tx, referral.case_id).require_live()
+
+
+def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> RoutingBlock:
+    """Return the block with the keys of today and, where consent is needed, the record that permits it."""
+    confirmation.require(tx, cases.get(tx, referral.case_id), block)
+    view, now_ms = _view(gateway, block.event_type), gateway.now_ms()
+    signer = gateway.keys.signer(view, gateway.me, now_ms)
+    kid = recipient_key(gateway, block.recipient, view).kid
+    block = dataclasses.replace(block, sender_kid=signer.kid, recipient_kid=kid)
+    if block.event_type in BASIS_EVENTS:
+        legality.require_basis(gateway, tx, cases.get(tx, referral.case_id), block)
+    if not permission.needs_permit(block):
+        _require_residency(gateway, block, view)
+        return block
+    case = cases.get(tx, referral.case_id)
+    permit = permission.require_permit(gateway, tx, case, block)
+    age_check.require_same_age(gateway, tx, case, permit.record)
+    _require_residency(gateway, block, view)
+    return dataclasses.replace(block, consent_record=permit.record)
+
+
+def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -> None:
+    destination = _member(view, block.recipient).country
+    problems = residency_problems(gateway.rules(), block.data_categories, destination)
+    if problems:
+        raise RuleError(problems[0], f"not from {gateway.country} to {destination}")
+
+
+def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None) -> None:
+    now_ms, view = gateway.now_ms(), _view(gateway, block.event_type)
+    destination = gate_id(_member(view, block.recipient).country)
+    expires_at_hour = now_ms // HOUR_MS + gateway.rules().message_life_hours
+    envelope = seal(
+        block,
+        payload,
+        expires_at_hour=expires_at_hour,
+        directory_version=view.version,
+        signer=gateway.keys.signer(view, gateway.me, now_ms),
+        readers=Readers(
+            recipient=recipient_key(gateway, block.recipient, view).public,
+            origin_gate=recipient_key(gateway, gateway.gate, view).public,
+            destination_gate=recipient_key(gateway, destination, view).public,
+        ),
+    )
+    facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid)
+    row = event.id if event else None
+    case = cases.get(tx, referrals.get(tx, event.referral).case_id) if event else None
+    technical = block.event_type in TECHNICAL_EVENTS
+    if event and not technical:
+        outbox.hasten(tx, event.referral, now_ms)
+    due_ms = gateway.pace.answer_at(now_ms) if technical else now_ms
+    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
+    loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
+    digest, on = sha256(envelope), entries.consent_of(block)
+    decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)
+    if block.event_type in PERMITS_NOTHING:  # a stop or an answer goes out even where no entry about it can be made
+        with alone(block, lambda _, error: _tell_unlogged(gateway, tx, error), inside=tx.connection.begin_nested):
+            entries.record(gateway, tx, case, decided)
+    else:
+        entries.record(gateway, tx, case, decided)
+
+
+def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
+    inbox.raise_alarm(
+        tx, error.code, "a stop or an answer was sent without an entry in the audit log", gateway.now_ms()
+    )
+
+
+def _party(tx: Transaction, referral: Referral) -> cases.Counterpart:
+    case = cases.get(tx, referral.case_id)
+    return cases.counterpart(tx, case, referral.org)
+
+
+def _actions(event_type: EventType, *, own: bool) -> tuple[Action, ...]:
+    if event_type in CONTROL_EVENTS:
+        return ()
+    return (Action.DISCLOSE,) if own else (Action.REPORT_BACK,)

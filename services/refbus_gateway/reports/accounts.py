@@ -1,0 +1,187 @@
+"""Accounts for people who judge: every step of a case, of a period or of one event, in time order, each with its proof.
+
+A gateway tells of its own cases: what it decided, what gates signed for, what came in. The inspector tells of what was
+exported from the log. Nothing is left out because it is not proven: each step says how sure one can be of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refbus.audit.proven import Proven
+from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.tlog.policy import Policy
+from refbus.trust.reader.log_policy import log_policy
+from refbus.wire.labels import label
+from refbus_gateway.audit import proof_files
+from refbus_gateway.audit.inspector import Inspected
+from refbus_gateway.audit.proof_files import Held
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store import outbox, referrals, statements
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.outbox import Receipt
+from refbus_gateway.store.referrals import Event, EventStatus
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.words.payloads import title
+from refbus_gateway.words.statements import Fact, Words
+
+
+class Surety(StrEnum):
+    """How sure one can be of a step."""
+
+    PROVEN = "PROVEN"  # in the cosigned log; checked when the account was made
+    WAITING = "WAITING"  # stated by this gateway; the log's proof is not here yet
+    SIGNED = "SIGNED"  # signed by whoever said it, verified when it came
+    DESTROYED = "DESTROYED"  # in the log; what it was about is erased
+    UNCHECKED = "UNCHECKED"  # nobody looked into the published log, or there is no policy to check with
+    FALSE = "FALSE"  # checked, and it does not hold
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `facts` say who, what and why; `codes` why it is not sure; `proven` where it stands in the log."""
+
+    at_ms: int
+    heading: str
+    facts: tuple[Fact, ...]
+    surety: Surety
+    proven: Proven | None = None
+    place: str = ""
+    codes: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All steps of something, in time order. `subject` and `author` are in words; times UTC ms."""
+
+    subject: str
+    author: str
+    made_ms: int
+    steps: tuple[Step, ...]
+
+    def count(self, surety: Surety) -> int:
+        """Return how many steps are so sure."""
+        return sum(1 for step in self.steps if step.surety is surety)
+
+
+def of_case(gateway: Gateway, tx: Transaction, case: Case, words: Words) -> Account:
+    """Return the account of one case; of an erased one, what is left of it."""
+    steps = [*_statements(gateway, tx, statements.of_case(tx, case), words)]
+    if case.live:
+        for referral in referrals.of_case(tx, case):
+            for event in referrals.events_of(tx, referral):
+                steps += _event_steps(tx, event, words)
+    whose = "collected here" if case.own else "received from another organisation"
+    return _account(gateway, words, f"Case {case.id}, {whose}", steps)
+
+
+def of_period(gateway: Gateway, tx: Transaction, start_ms: int, end_ms: int, words: Words) -> Account:
+    """Return the account of what this gateway decided from `start_ms` until before `end_ms`."""
+    steps = _statements(gateway, tx, statements.between(tx, start_ms, end_ms), words)
+    return _account(gateway, words, "What this organisation decided in a period", steps)
+
+
+def of_export(found: Iterable[Inspected], words: Words, subject: str, made_ms: int) -> Account:
+    """Return the inspector's account of exported entries."""
+    steps = sorted((_inspected(each, words) for each in found), key=lambda step: step.at_ms)
+    return Account(subject, "the inspector, from entries that the auditor exported", made_ms, tuple(steps))
+
+
+def _account(gateway: Gateway, words: Words, subject: str, steps: Iterable[Step]) -> Account:
+    ordered = tuple(sorted(steps, key=lambda step: step.at_ms))
+    return Account(subject, words.organisation(gateway.me), gateway.now_ms(), ordered)
+
+
+def _statements(gateway: Gateway, tx: Transaction, found: Iterable[statements.Stated], words: Words) -> Iterator[Step]:
+    for stated in found:
+        try:
+            held = proof_files.held(tx, stated)
+            step = _held_step(tx, held, _policy(gateway, held), words)
+        except StoreError:
+            raise
+        except RefbusError as error:
+            gone = error.code is Code.KEY_DESTROYED
+            heading = "A decision about this case" if gone else "A decision that cannot be read here any more"
+            surety, codes = (Surety.DESTROYED, ()) if gone else (Surety.UNCHECKED, (error.code,))
+            yield Step(stated.at_ms, heading, (), surety, place=_bare_place(stated), codes=codes)
+        else:
+            yield step
+
+
+def _held_step(tx: Transaction, held: Held, policy: Policy | None, words: Words) -> Step:
+    record, row = held.statement.record, held.stated.event_row
+    event = None if row is None else referrals.event(tx, row)
+    facts = (*words.facts(record), *(() if event is None else _event_facts(event, words)))
+    surety, proven, codes = _surety(held, policy)
+    return Step(record.at_ms, words.decision(record), facts, surety, proven, codes=codes)
+
+
+def _surety(held: Held, policy: Policy | None) -> tuple[Surety, Proven | None, tuple[Code, ...]]:
+    if held.file is None:
+        return (Surety.WAITING if held.stated.awaited else Surety.SIGNED), None, ()
+    if policy is None:
+        return Surety.UNCHECKED, None, ()
+    try:
+        return Surety.PROVEN, held.proven(policy), ()
+    except RefbusError as error:
+        return Surety.FALSE, None, (error.code,)
+
+
+def _bare_place(stated: statements.Stated) -> str:
+    """Return where a statement that nobody can read any more stands in the log."""
+    found = None if stated.proof is None else proof_files.place_of(stated.proof)
+    return "" if found is None else f"{found[0]}, entry {found[1]}"
+
+
+def _event_steps(tx: Transaction, event: Event, words: Words) -> Iterator[Step]:
+    """Yield what others signed about an event: its sender when it came in, the gates for what went out."""
+    name = title(event.block.event_type.value)
+    if not event.outgoing:
+        facts = (("From", words.organisation(event.block.sender)), *_event_facts(event, words))
+        yield Step(event.at_ms, f"Received and verified: {name}", facts, Surety.SIGNED)
+    for row in outbox.of_event(tx, event.id):
+        for receipt in outbox.receipts(tx, row.id):
+            yield _receipt(receipt, name, words)
+    if event.seen_ms is not None:
+        yield Step(event.seen_ms, f"Opened by a person here: {name}", (), Surety.UNCHECKED)
+
+
+def _receipt(receipt: Receipt, name: str, words: Words) -> Step:
+    facts = [("Who", f"the national gate {receipt.gate}"), ("Answer", f"{receipt.kind} {receipt.outcome}")]
+    facts += [("Reason", words.reason(code)) for code in receipt.codes]
+    return Step(receipt.at_ms, f"Signed by a gate: {name}", tuple(facts), Surety.SIGNED)
+
+
+def _event_facts(event: Event, words: Words) -> Iterator[Fact]:
+    block = event.block
+    if event.outgoing:
+        yield "To", words.organisation(block.recipient)
+    if event.status is EventStatus.REFUSED:
+        yield "Became", "It did not go through and does not count."
+    yield "Purpose", label(words.language, "refbus.Purpose", block.purpose) or block.purpose
+    categories = [label(words.language, "refbus.DataCategory", each) or each for each in block.data_categories]
+    yield "Data", ", ".join(categories) or "none about the person"
+    if block.legal_basis_record is not None:
+        yield "Basis", "Without consent: an emergency on the word of two officers."
+
+
+def _inspected(each: Inspected, words: Words) -> Step:
+    record = each.record
+    heading = words.decision(record) if record else "An entry that does not open"
+    facts = tuple(words.facts(record)) if record else (("Who", words.writer(each.writer)),) if each.writer else ()
+    surety = Surety.FALSE if each.problems else Surety.PROVEN if each.in_log else Surety.UNCHECKED
+    place = f"{each.origin}, entry {each.index}"
+    return Step(each.logged_at_ms, heading, facts, surety, place=place, codes=each.problems)
+
+
+def _policy(gateway: Gateway, held: Held) -> Policy | None:
+    """Return what a proof is checked with; None without one, or when the directory here does not know the log."""
+    directory = gateway.newest_directory()
+    if directory is None or held.file is None:
+        return None
+    try:
+        return log_policy(directory, proof_files.country_of(held.statement))
+    except UncheckableError:
+        return None

@@ -1,0 +1,265 @@
+"""Where everything stands, for people: at which hop an event waits and what to do next. Reads the store only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from refbus.clock import Standing
+from refbus.core.courses.course import CourseView
+from refbus.core.courses.facts import EventFact
+from refbus.core.courses.referral import State
+from refbus.core.ids import OrgId, gate_id
+from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
+from refbus.crypto.secretbox import StateKey
+from refbus.each import each
+from refbus.errors import Code, RefbusError
+from refbus.explain import explanation
+from refbus.wire.transport import HopReceipt
+from refbus_gateway.directory import door, own_keys
+from refbus_gateway.directory.door import Waiting
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.inbox.notices import LAST_HEARTBEAT
+from refbus_gateway.rules import course_state
+from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements, tellings
+from refbus_gateway.store.cases import Unread
+from refbus_gateway.store.inbox import Alarm, AsideState
+from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
+from refbus_gateway.store.referrals import Event, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Kind, Telling
+
+SILENCE_MS: Final = 3 * 3_600_000
+"""Three heartbeats missed in a row: something between the gate and this inbox does not work."""
+
+
+class Hop(StrEnum):
+    """Where an event of ours is, as far as signed receipts and answers say."""
+
+    MY_OUTBOX = "MY_OUTBOX"
+    MY_GATE = "MY_GATE"
+    HELD = "HELD"
+    BORDER = "BORDER"
+    THEIR_INBOX = "THEIR_INBOX"
+    DELIVERED = "DELIVERED"
+    OPENED = "OPENED"
+    DECIDED = "DECIDED"
+    REFUSED = "REFUSED"
+    WAITS_THERE = "WAITS_THERE"
+    NOT_TAKEN_IN = "NOT_TAKEN_IN"
+
+
+NEXT: Final = {
+    Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
+    Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does. If it stays "
+    "here for hours, ask the node operator: what the gate cannot open it cannot answer.",
+    Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
+    Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not signed for it yet.",
+    Hop.THEIR_INBOX: "Nothing: the gate of their country has signed for it. If they are silent for long, call them.",
+    Hop.DELIVERED: "Nothing: their computer has it and could read it. If they are silent for long, call them.",
+    Hop.OPENED: "Wait for their decision; it is due by the time in the referral.",
+    Hop.DECIDED: "Read their answer with `refbus inbox show`.",
+    Hop.REFUSED: "It did not go through. The codes say why; correct that and send again.",
+    Hop.WAITS_THERE: "Their computer has it and cannot take it in yet; nobody there sees it. The code says what to do.",
+    Hop.NOT_TAKEN_IN: "Their computer did not take it in; nobody there sees it. The code says what to do.",
+}
+"""What a person does when an event is at a hop."""
+_INTAKE: Mapping[str, Hop] = {"WAITS": Hop.WAITS_THERE, "REFUSED": Hop.NOT_TAKEN_IN}
+_DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
+_RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event of ours: where it is, since when (UTC ms), which codes, how many envelopes it took."""
+
+    event: Event
+    hop: Hop
+    since_ms: int
+    codes: tuple[str, ...]
+    envelopes: int
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralLine:
+    """A referral at a glance."""
+
+    referral: Referral
+    view: CourseView
+    events: int
+    unseen: int
+    respond_by_ms: int | None
+    priority: str
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a person must know about this home as a whole. Times in UTC ms, None for never.
+
+    `untold`: who has not been told yet what a person said. `unproven`: own entries of the audit log that wait for a
+    proof, `unproven_ms` since when the oldest does.
+    """
+
+    waiting: int
+    oldest_unconfirmed_ms: int | None
+    synchronised_ms: int | None
+    heartbeat_ms: int | None
+    silent: bool
+    clock: Standing
+    held: int
+    refused: int
+    withdrawals_unanswered_ms: int | None
+    withdrawals_to_answer_ms: int | None
+    alarms: tuple[Alarm, ...]
+    unproven: int
+    unproven_ms: int | None
+    checkpoint_ms: int | None
+    foreign_keys: int
+    directory: Waiting
+    untold: tuple[Telling, ...]
+
+
+def next_step(line: EventLine) -> str:
+    """Return what a person does about an event of ours: what its code says while a clock holds it."""
+    if line.hop is Hop.HELD and Code.CLOCK_SKEW in line.codes:
+        return explanation(Code.CLOCK_SKEW).next_step
+    return NEXT[line.hop]
+
+
+def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
+    """Return where one of our events is."""
+    rows = outbox.of_event(tx, event.id)
+    newest = rows[-1] if rows else None
+    receipts = tuple(receipt for row in rows for receipt in outbox.receipts(tx, row.id))
+    hop, since_ms = _hop(event, newest, receipts, view)
+    codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
+    said = _intake(newest, receipts)
+    if said is not None and said.outcome in _INTAKE:
+        hop, since_ms, codes = _INTAKE[said.outcome], said.at_ms, said.codes
+    return EventLine(event, hop, since_ms, codes, len(rows), receipts)
+
+
+def _intake(newest: OutboxRow | None, receipts: tuple[Receipt, ...]) -> Receipt | None:
+    """Return the last word of the recipient's own gateway about the newest envelope."""
+    row = None if newest is None else newest.id
+    return next((each for each in reversed(receipts) if (each.kind, each.outbox_id) == (outbox.INTAKE, row)), None)
+
+
+def also_signed_by(receipt: Receipt) -> OrgId | None:
+    """Return the gate of the other country whose own signature came with a receipt; None when none did."""
+    return gate_id(HopReceipt.parse(receipt.receipt).to_country) if receipt.receipt else None
+
+
+def referral_lines(
+    tx: Transaction,
+    *,
+    own: bool | None = None,
+    unread: Unread | None = None,
+    unread_cases: Unread | None = None,
+    most: int | None = None,
+    skip: int = 0,
+) -> list[ReferralLine]:
+    """Return so many of the newest referrals behind the `skip` newest, requested here (`own`), received, or both.
+
+    By case, oldest first. What cannot be read hides no other; its number and why go into `unread`, of a whole case into
+    `unread_cases`.
+    """
+    kept, whole = [] if unread is None else unread, [] if unread_cases is None else unread_cases
+    found = referrals.newest(tx, own=own, most=most, skip=skip, unread_cases=whole, unread=kept)
+    rows = referrals.rows_of(tx, (referral for referral, _ in found))
+    expiries = referrals.expiries_of(tx, [referral for referral, _ in found])
+
+    def line(one: tuple[Referral, StateKey]) -> ReferralLine:
+        referral, key = one
+        return _line(referral, referrals.opened(rows[referral.id], key, referral), expiries[referral.id])
+
+    return each(found, line, lambda one, error: kept.append((one[0].id, error.code)))
+
+
+def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
+    """Return one referral at a glance."""
+    return _line(referral, referrals.events_of(tx, referral), referrals.expiry_of(tx, referral.referral_id))
+
+
+def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> ReferralLine:
+    request = course_state.beginning_of(events)
+    return ReferralLine(
+        referral=referral,
+        view=course_state.view_from(events, expiry),
+        events=len(events),
+        unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
+        respond_by_ms=request.block.respond_by_ms if request else None,
+        priority=request.block.priority if request else "",
+        last_ms=max((event.at_ms for event in events), default=referral.created_ms),
+    )
+
+
+def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> Health:
+    """Return the state of this home as a whole. Cases of which a no cannot be read go into `unread`."""
+    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(inbox.SYNCHRONISED)
+    unproven, unproven_ms = statements.waiting(tx)
+
+    def failed(number: int, error: RefbusError) -> None:
+        if unread is not None:
+            unread.append((number, error.code))
+
+    return Health(
+        waiting=outbox.waiting(tx),
+        oldest_unconfirmed_ms=outbox.oldest_ready_ms(tx),
+        synchronised_ms=synchronised or None,
+        heartbeat_ms=heartbeat or None,
+        silent=bool(heartbeat) and synchronised - heartbeat > SILENCE_MS,
+        clock=gateway.clock.standing(),
+        held=inbox.count_aside(tx, AsideState.HELD),
+        refused=inbox.count_aside(tx, AsideState.REFUSED),
+        withdrawals_unanswered_ms=consents.oldest_unanswered_ms(tx, outgoing=True),
+        withdrawals_to_answer_ms=consents.oldest_unanswered_ms(tx, outgoing=False),
+        alarms=tuple(inbox.standing_alarms(tx)),
+        unproven=unproven,
+        unproven_ms=unproven_ms,
+        checkpoint_ms=logheads.newest_ms(tx),
+        foreign_keys=own_keys.foreign(tx),
+        directory=door.waiting(gateway, tx),
+        untold=tuple(row for row in tellings.every(tx, failed) if not _concerns_nobody(row)),
+    )
+
+
+def _concerns_nobody(row: Telling) -> bool:
+    """Whether a no is one to an organisation that has nothing to hear: it has no consent and nothing of the case."""
+    return not row.signed and row.kind is Kind.REFUSED and row.code in {None, Code.NO_CONSENT}
+
+
+def unseen(tx: Transaction) -> int:
+    """Return how many things nobody here has looked at."""
+    return sum(line.unseen for line in referral_lines(tx)) + len(inbox.standing_alarms(tx))
+
+
+def _for_people(event: Event) -> bool:
+    return event.block.event_type not in TECHNICAL_EVENTS
+
+
+def _hop(event: Event, row: OutboxRow | None, receipts: tuple[Receipt, ...], view: CourseView) -> tuple[Hop, int]:
+    since_ms = receipts[-1].at_ms if receipts else event.at_ms
+    if row is None or row.state is RowState.REFUSED:
+        return Hop.REFUSED, since_ms
+    if row.state in {RowState.READY, RowState.STALE}:
+        produced = row.produced_ms
+        return (Hop.MY_OUTBOX, event.at_ms) if produced is None else (Hop.MY_GATE, produced)
+    if row.state is RowState.HELD:
+        return Hop.HELD, since_ms
+    if row.state is RowState.FORWARDED:
+        return _seen(view, event, Hop.BORDER), since_ms
+    return _seen(view, event, Hop.THEIR_INBOX), since_ms
+
+
+def _seen(view: CourseView, event: Event, otherwise: Hop) -> Hop:
+    """Use what the recipient itself said, which may come before the gates' receipts do."""
+    if event.block.event_type is not EventType.REFERRAL_REQUESTED:
+        return otherwise
+    if view.state in _DECIDED:
+        return Hop.DECIDED
+    return _RECEIVED.get(view.state, otherwise)

@@ -1,0 +1,153 @@
+"""What a case or an event says about the age of its person, held against the rules of a country and the consent.
+
+At the desk, when consent is taken down, before sealing, and at the recipient. A gate cannot see a birth date: it reads
+what the consent record says of majority, and here that is made from the same fact.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, record_problems, rules_of
+from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
+from refbus.core.directory import Directory
+from refbus.core.message import RoutingBlock
+from refbus.errors import Code, ConsentError
+from refbus.wire.consent import decode_signed
+from refbus_gateway.forms.ages import facts_of
+from refbus_gateway.forms.problems import CaseInvalidError, Problem
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store import cases, inbox
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.session import Transaction
+
+_LEAP_YEAR_MS: Final = 366 * 86_400_000
+MOST_OF_COURSES: Final = 200
+
+
+def rules_here(gateway: Gateway) -> AgeRules:
+    """Return the rules of this organisation's country, as the newest directory has them, in force or not."""
+    directory = gateway.newest_directory()
+    return rules_of(directory.policies.get(gateway.country) if directory else None)
+
+
+def age_in_case(gateway: Gateway, tx: Transaction, case: Case, at_ms: int | None = None) -> Age:
+    """Return the age that an own case tells, at a time in ms UTC; now without one."""
+    return age_of(_case_facts(tx, case), rules_here(gateway), gateway.now_ms() if at_ms is None else at_ms)
+
+
+def require_clear(gateway: Gateway, tx: Transaction, case: Case) -> None:
+    """Raise CaseInvalidError AGE_CONTRADICTS when what an own case says of the age does not go together today."""
+    clashes = age_in_case(gateway, tx, case).contradictions
+    if clashes:
+        raise CaseInvalidError(
+            Problem("person", Code.AGE_CONTRADICTS, f"{clash}: correct it with `refbus case update`")
+            for clash in clashes
+        )
+
+
+def with_majority(gateway: Gateway, tx: Transaction, case: Case, record: ConsentRecord) -> ConsentRecord:
+    """Return a new yes with the majority that the case gives, so that all who decide read the same fact.
+
+    Raises CaseInvalidError: AGE_CONTRADICTS, AGE_UNKNOWN, or CASE_INVALID for a majority that is missing or cannot be.
+    """
+    if record.state is not ConsentState.GIVEN or not case.own:
+        return record
+    age = age_in_case(gateway, tx, case, record.event_time_ms)
+    problem = _problem(age, record, rules_here(gateway))
+    if problem is not None:
+        raise CaseInvalidError([problem])
+    if not age.child or record.majority_at_ms is not None:
+        return record
+    return dataclasses.replace(record, majority_at_ms=age.majority_ms)
+
+
+def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None:
+    """Find the one thing that a person must correct first in what the form says of the age."""
+    said_ms = record.majority_at_ms
+    if not age.child:
+        if said_ms is None:
+            return None
+        return Problem(
+            "majority_on", Code.AGE_CONTRADICTS, "the case is that of an adult: leave it out, or correct the case"
+        )
+    unknown = age.group is AgeGroup.UNKNOWN
+    if record.grantor.kind is GrantorKind.SELF:
+        code = Code.AGE_UNKNOWN if unknown else Code.AGE_CONTRADICTS
+        return Problem("grantor.kind", code, "the case is not that of an adult: who may speak for the child?")
+    if said_ms is None and age.majority_ms is None:
+        return Problem(
+            "majority_on", Code.CASE_INVALID, "write the day on which the child comes of age, the latest possible"
+        )
+    if said_ms is None:
+        return None
+    if age.majority_ms is None or age.majority_from_ms is None:
+        longest_ms = record.event_time_ms + rules.majority_age * _LEAP_YEAR_MS
+        fits = record.event_time_ms < said_ms <= longest_ms
+        return None if fits else Problem("majority_on", Code.CASE_INVALID, "no child comes of age on that day")
+    fits = age.majority_from_ms <= said_ms <= age.majority_ms
+    return None if fits else Problem("majority_on", Code.AGE_CONTRADICTS, "is another day than the birth date gives")
+
+
+def require_same_age(gateway: Gateway, tx: Transaction, case: Case, signed: bytes) -> None:
+    """Demand that the consent which is about to travel speaks of the age that an own case tells now.
+
+    Raises ConsentError AGE_CONTRADICTS, AGE_UNKNOWN.
+    """
+    if case.own:
+        record = decode_signed(signed).record
+        at_ms = max(gateway.now_ms(), record.event_time_ms)
+        _refuse(set(record_problems(_case_facts(tx, case), record, rules_here(gateway), at_ms)))
+
+
+def require_true_age(block: RoutingBlock, payload: Mapping[str, Any], directory: Directory) -> None:
+    """Refuse a received event that passes a child off as an adult, as of the moment at which it was said.
+
+    Raises ConsentError AGE_CONTRADICTS, AGE_UNKNOWN. What tells nothing of the age passes: the record is all there is.
+    """
+    facts = facts_of(payload)
+    if not facts or block.consent_record is None:
+        return
+    record = decode_signed(block.consent_record).record
+    rules = rules_of(directory.policies.get(record.jurisdiction))
+    clash = age_of(facts, rules, block.occurred_at_ms).contradictions
+    found = set(record_problems(facts, record, rules, block.occurred_at_ms))
+    _refuse(found | ({Code.AGE_CONTRADICTS} if clash else set()))
+
+
+def doubt_of(fields: Mapping[str, Any], rules: AgeRules, at_ms: int) -> Code | None:
+    """Return why nobody can rely on what was said of the age; None when it is clear, or nothing was said of it."""
+    facts = facts_of(fields)
+    age = age_of(facts, rules, at_ms)
+    if age.contradictions:
+        return Code.AGE_CONTRADICTS
+    return Code.AGE_UNKNOWN if facts and age.group is AgeGroup.UNKNOWN else None
+
+
+def tell_doubt(gateway: Gateway, tx: Transaction, number: int, code: Code | None) -> None:
+    """Tell a person that a child's rules hold until the age is known: no emergency is refused for a doubt."""
+    if code is not None:
+        source = "treat the person as a child until the age is known: number "
+        inbox.raise_of_many(tx, code, source, f"{source}{number}", gateway.now_ms(), most=MOST_OF_COURSES)
+
+
+def protective(fields: Mapping[str, Any], code: Code | None) -> Mapping[str, Any]:
+    """Return what is said of a person in an emergency: of a doubtful age, without the word that it is no child."""
+    person = fields.get("person")
+    if code is None or not isinstance(person, Mapping) or person.get("is_minor") is not False:
+        return fields
+    return {**fields, "person": {name: value for name, value in person.items() if name != "is_minor"}}
+
+
+def _case_facts(tx: Transaction, case: Case) -> AgeFacts:
+    """Return what the file of an own case says; it was checked when it was taken in."""
+    return facts_of(json.loads(base64.b64decode(cases.body_of(tx, case)["file"])))
+
+
+def _refuse(found: set[Code]) -> None:
+    if found:
+        raise ConsentError(tuple(sorted(found)))

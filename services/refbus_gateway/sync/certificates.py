@@ -1,0 +1,50 @@
+"""The certificate with which this office shows itself to its broker: when it ends, and whether it is refused."""
+
+from __future__ import annotations
+
+from refbus.bus.certificates import is_ending, show_day
+from refbus.errors import Code, RefbusError
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store import inbox
+from refbus_gateway.sync.broker import Bus
+
+
+def watch(gateway: Gateway, bus: Bus) -> None:
+    """Tell a person that the certificate ends within thirty days; take that back when there is a new one.
+
+    Raises SetupError FILE_UNREADABLE, StoreError.
+    """
+    end_ms, now_ms = bus.certificate_end_ms(), gateway.now_ms()
+    ending = end_ms is not None and is_ending(end_ms, now_ms)
+    detail = "" if end_ms is None else show_day(end_ms)
+    with gateway.store.read() as tx:
+        told = [each for each in inbox.standing_alarms(tx) if each.code == Code.TLS_CERTIFICATE_ENDING]
+    if not ending and not told:
+        return
+    with gateway.store.write() as tx:
+        for each in told:
+            if not ending or each.detail != detail:
+                inbox.clear_alarm(tx, each.id, now_ms)
+        if ending:
+            inbox.raise_alarm(tx, Code.TLS_CERTIFICATE_ENDING, detail, now_ms)
+
+
+def end_of(bus: Bus) -> int | None:
+    """Return when the certificate ends, UTC ms; 0 when its file cannot be read, None without one."""
+    try:
+        return bus.certificate_end_ms()
+    except RefbusError:
+        return 0
+
+
+def explain(gateway: Gateway, bus: Bus, error: RefbusError) -> RefbusError:
+    """Return what is behind a broker that does not answer: a certificate that is not accepted, else `error` itself.
+
+    A refused certificate is an alarm too: most commands only say that something goes out later. Raises StoreError.
+    """
+    found = bus.refusal() if error.code is Code.BROKER_UNREACHABLE else None
+    if found is None:
+        return error
+    with gateway.store.write() as tx:
+        inbox.raise_alarm(tx, found.code, found.detail, gateway.now_ms())
+    return found

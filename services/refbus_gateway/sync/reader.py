@@ -1,0 +1,240 @@
+"""Reading the directory topic, then the inbox, to their ends; each batch in one transaction with its position.
+
+Only what was read to the end may be shown: a withdrawal can wait behind a referral. Sequence numbers and the running
+hash show holes, and only that: a gate that goes on from a backup counts from an old number. What was read before is
+known by its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from refbus.bus.port import Reader, Record
+from refbus.each import each
+from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
+from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
+from refbus_gateway.directory import door
+from refbus_gateway.home import confirmation
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.inbox import arrivals, notices, refusals
+from refbus_gateway.inbox.refusals import Patience
+from refbus_gateway.store import inbox
+from refbus_gateway.store.inbox import Position
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync.broker import Bus
+
+BATCH: Final = 50
+SLICE: Final = 20
+"""Records that waited, tried again between two looks into the inbox."""
+_WAIT_S: Final = 5.0
+UNKNOWN_HASH: Final = b""
+"""Running hash after a hole: the next heartbeat gives a new start."""
+
+
+class Draining:
+    """The two readers of one home. One instance at a time: the holder of the home's lock."""
+
+    def __init__(self, gateway: Gateway, bus: Bus, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._gateway = gateway
+        self._patience = Patience(gateway, monotonic)
+        self._directory = bus.reader(gateway.directory_topic)
+        self._inbox = bus.reader(gateway.inbox_topic)
+        self._placed: set[str] = set()
+        self._known_files = 0  # below this offset the directory is read again, and old versions are no news
+
+    def drain(self) -> int:
+        """Read both topics to the ends that they have now; return how many things are new for a person.
+
+        Raises TransportError BROKER_UNREACHABLE, SetupError TOPIC_MISSING, StoreError.
+        """
+        gateway = self._gateway
+        started_ms = gateway.now_ms()
+        self._read_all(self._directory, gateway.directory_topic, self._take_directory)
+        with gateway.store.read() as tx:
+            last = inbox.newest_aside(tx)
+        self._again_held(last)
+        news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
+        while self._again_held(last):
+            pass
+        with gateway.store.write() as tx:
+            tx.put_int(inbox.SYNCHRONISED, started_ms)
+            confirmation.note_drained(tx, started_ms)
+        return news
+
+    def keep_up(self) -> None:
+        """Take what has arrived of the directory, and try again what could not be checked; never waits for a broker.
+
+        Asking a broker for the end of a topic waits behind the reader's own long question for more.
+        """
+        self._place(self._directory, self._gateway.directory_topic)
+        while records := self._directory.read(BATCH, 0):
+            self._take_directory(records)
+        self._again_held()
+
+    def read_some(self, timeout_s: float) -> int:
+        """Read what has arrived in the inbox, waiting at most `timeout_s` seconds; return what is new for a person."""
+        self._place(self._inbox, self._gateway.inbox_topic)
+        records = self._inbox.read(BATCH, timeout_s)
+        return self._take_inbox(records) if records else 0
+
+    def at_end(self) -> bool:
+        """Whether this home has everything that both topics have now. Raises TransportError."""
+        pairs = ((self._directory, self._gateway.directory_topic), (self._inbox, self._gateway.inbox_topic))
+        with self._gateway.store.read() as tx:
+            kept = {topic: inbox.position(tx, topic) for _, topic in pairs}
+        return all(_reached(reader.end_offset(), kept[topic]) for reader, topic in pairs)
+
+    def close(self) -> None:
+        """Free the connections."""
+        self._directory.close()
+        self._inbox.close()
+
+    def _again_held(self, last: int | None = None) -> bool:
+        """Try again some of what could not be checked, if what it waits for may be here; False when nothing is due.
+
+        A slice at a time, so that new records are read between: what waits delays nobody. `last` is the newest row to
+        try, None for all.
+        """
+        with self._gateway.store.read() as tx:
+            due = self._patience.due(tx, SLICE, last)
+        for row_id in due:
+            with self._gateway.store.write() as tx:
+                each = inbox.aside_with(tx, row_id)
+                if each is not None:
+                    record = InboxRecord(each.kind, max(each.sequence, 1), each.value)
+                    arrivals.take_in(self._gateway, tx, record, Position("", 0, each.sequence - 1, UNKNOWN_HASH))
+                self._patience.tried(tx, row_id)
+        return bool(due)
+
+    def _read_all(self, reader: Reader, topic: str, take: Callable[[list[Record]], int]) -> int:
+        self._place(reader, topic)
+        end = reader.end_offset()
+        news = 0
+        while reader.position() < end:
+            records = reader.read(BATCH, _WAIT_S)
+            if not records:
+                raise TransportError(Code.BROKER_UNREACHABLE, topic.split(".")[1])
+            news += take(records)
+        return news
+
+    def _place(self, reader: Reader, topic: str) -> None:
+        if topic not in self._placed:
+            known = place(self._gateway, reader, topic)
+            if topic == self._gateway.directory_topic:
+                self._known_files = known
+            self._placed.add(topic)
+
+    def _take_directory(self, records: list[Record]) -> int:
+        gateway = self._gateway
+        failures: list[RefbusError] = []
+
+        def failed(record: Record, error: RefbusError) -> None:
+            if record.offset >= self._known_files:
+                failures.append(error)
+
+        each(records, lambda record: _add_file(gateway, record), failed)
+        with gateway.store.write() as tx:
+            for error in failures:
+                inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
+            self._advance(tx, gateway.directory_topic, records[-1])
+        door.release(gateway)
+        return 0
+
+    def _advance(self, tx: Transaction, topic: str, last: Record) -> None:
+        kept = inbox.position(tx, topic)
+        if kept is not None:
+            inbox.set_position(tx, topic, replace(kept, next_offset=last.offset + 1))
+
+    def _take_inbox(self, records: list[Record]) -> int:
+        topic = self._gateway.inbox_topic
+        try:
+            with self._gateway.store.write() as tx:
+                position = inbox.position(tx, topic) or Position("", records[0].offset)
+                news = 0
+                for record in records:
+                    position, new = self._take_one(tx, record, position)
+                    news += new
+                inbox.set_position(tx, topic, position)
+        except StoreError:
+            self._placed.discard(topic)  # nothing of the batch is kept: read it again
+            raise
+        return news
+
+    def _take_one(self, tx: Transaction, record: Record, position: Position) -> tuple[Position, int]:
+        """Take one record in and return where the inbox stands after it."""
+        gateway = self._gateway
+        after = replace(position, next_offset=record.offset + 1)
+        if record.offset < position.next_offset:
+            return position, 0
+        try:
+            parsed = InboxRecord.parse(record.value)
+        except MalformedError as error:
+            unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
+            refusals.unreadable(gateway, tx, unreadable, error.code, record.offset)
+            return after, 1
+        if parsed.sequence <= position.sequence:
+            if record.offset < position.seen_from or inbox.has_seen(tx, parsed):
+                return after, 0
+            detail = f"record {parsed.sequence} after record {position.sequence}"
+            inbox.raise_of_many(tx, Code.INBOX_COUNT_BACK, "record", detail, gateway.now_ms())
+            position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
+        missing = range(position.sequence + 1, parsed.sequence)
+        if missing:
+            position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
+        inbox.note_seen(tx, parsed)
+        new = arrivals.take_in(gateway, tx, parsed, position)
+        begins_anew = notices.begins_anew(tx, position.sequence)
+        if missing and not begins_anew:
+            detail = f"records {missing[0]} to {missing[-1]}"
+            inbox.raise_of_many(tx, Code.INBOX_GAP, "record", detail, gateway.now_ms())
+            gateway.observer.gap()
+        if begins_anew or position.running_hash == UNKNOWN_HASH:
+            position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
+        return _following(after, position, parsed), int(new)
+
+
+def place(gateway: Gateway, reader: Reader, topic: str) -> int:
+    """Put a reader where this home stopped; what the log has lost in between is an alarm, never a stop.
+
+    Where files of the directory are damaged here, it is read from its beginning. Returns the offset up to which this
+    home has read before. Raises TransportError, SetupError TOPIC_MISSING, StoreError.
+    """
+    topic_id, begin = reader.topic_id(), reader.begin_offset()
+    with gateway.store.write() as tx:
+        kept = inbox.position(tx, topic) or Position(topic_id, begin)
+        known = kept.next_offset
+        if topic == gateway.directory_topic and gateway.trust.wants_files:
+            kept = replace(kept, next_offset=begin)  # what is damaged here comes again
+        lost = kept.topic_id != topic_id or kept.next_offset < begin
+        if lost:
+            inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+            if topic == gateway.inbox_topic:
+                confirmation.note_lost(tx)
+            same = kept.topic_id == topic_id
+            kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
+        inbox.set_position(tx, topic, kept)
+    reader.seek(kept.next_offset)
+    return known
+
+
+def _following(after: Position, before: Position, record: InboxRecord) -> Position:
+    """Return the position with the running hash moved on: SHA-256(before || SHA-256(body)); unknown stays unknown."""
+    known = before.running_hash != UNKNOWN_HASH
+    body = hashlib.sha256(record.body).digest()
+    running = hashlib.sha256(before.running_hash + body).digest() if known else UNKNOWN_HASH
+    return replace(after, sequence=record.sequence, running_hash=running)
+
+
+def _reached(end: int, kept: Position | None) -> bool:
+    return kept is not None and kept.next_offset >= end
+
+
+def _add_file(gateway: Gateway, record: Record) -> None:
+    """Bring one file to the door of the directory. An incomplete version is no failure. Raises RefbusError."""
+    with suppress(UncheckableError):
+        door.take(gateway, DirectoryFile.parse(record.value))

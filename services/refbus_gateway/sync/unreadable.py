@@ -1,0 +1,52 @@
+"""Looking through the store for what cannot be read any more: a person hears of it before the case is needed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from refbus.each import each
+from refbus.errors import Code, RefbusError
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.session import Transaction
+
+_MOST_NAMED: Final = 20
+
+
+def unreadable(tx: Transaction) -> list[int]:
+    """Return the numbers of the cases that are not erased and of which something cannot be read.
+
+    Looked at are the key, what is kept of the case, how it is named towards each organisation, and its referrals.
+    """
+    failed = set[int]()
+
+    def note(case: Case, _: RefbusError) -> None:
+        failed.add(case.id)
+
+    unread: cases.Unread = []
+    each([case for case in cases.every(tx, unread) if case.live], lambda case: _open(tx, case), note)
+    return sorted(failed | {number for number, _ in unread})
+
+
+def watch(gateway: Gateway) -> None:
+    """Keep one alarm that names the cases which cannot be read; take it back when there are none. Raises StoreError."""
+    with gateway.store.read() as tx:
+        found = unreadable(tx)
+        told = [alarm for alarm in inbox.standing_alarms(tx) if alarm.code == Code.HOME_DAMAGED]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    detail = f"store.db: case {', '.join(map(str, found[:_MOST_NAMED]))}{more} cannot be read here"
+    if not found and not told:
+        return
+    with gateway.store.write() as tx:
+        for alarm in told:
+            if not found or alarm.detail != detail:
+                inbox.clear_alarm(tx, alarm.id, gateway.now_ms())
+        if found:
+            inbox.raise_alarm(tx, Code.HOME_DAMAGED, detail, gateway.now_ms())
+
+
+def _open(tx: Transaction, case: Case) -> None:
+    cases.body_of(tx, case)
+    cases.counterparts_of(tx, case)
+    referrals.of_case(tx, case)

@@ -1,0 +1,243 @@
+"""From the durable outbox to the broker: rows in order, again until a gate confirms them, fresh envelopes in time.
+
+A withdrawal goes before everything else that waits, and waits behind nothing.
+
+A row is noted as produced only in its own error-free delivery report. A crash anywhere sends the same bytes again,
+which the gate recognises. Within a referral nothing overtakes: a later event waits until the broker has the earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from refbus.bus.port import OnDelivery, Producer
+from refbus.core.courses.referral import State
+from refbus.core.ids import KeyId
+from refbus.core.vocabulary import EventType
+from refbus.each import each
+from refbus.envelope.format import Envelope
+from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.inbox import notices
+from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.envelopes import HOUR_MS
+from refbus_gateway.rules import course_state
+from refbus_gateway.store import cases, consents, inbox, outbox, referrals
+from refbus_gateway.store.outbox import OutboxRow, RowState
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.session import Transaction
+
+FIRST_RESEND_MS: Final = 30_000
+LONGEST_RESEND_MS: Final = 3_600_000
+RETRY_MS: Final = 1_000
+"""After the broker did not take a row."""
+WITHDRAWAL_AGAIN_MS: Final = 86_400_000
+"""A withdrawal that nobody acknowledged goes out in a fresh envelope every day, without end."""
+
+
+class Outgoing:
+    """Moves rows of one home to the broker. One instance at a time: the holder of the home's lock."""
+
+    def __init__(self, gateway: Gateway, producer: Producer, resend_ms: int = FIRST_RESEND_MS) -> None:
+        self._gateway = gateway
+        self._producer = producer
+        self._resend_ms = resend_ms
+        self._in_flight: dict[int, OutboxRow] = {}
+        self._reports: list[tuple[OutboxRow, RefbusError | None]] = []
+        self.last_error: RefbusError | None = None
+
+    def push(self, timeout_s: float = 0.0, *, nos_only: bool = False, early: bool = False) -> bool:
+        """Produce what is due and note what the broker reported; True when something was confirmed by the broker.
+
+        `nos_only`: only withdrawals; `early`: also what waits for its moment (`home.pace`). Waits at most
+        `timeout_s` seconds for reports. Raises StoreError; a broker that is away is `last_error`.
+        """
+        for row in self._due(nos_only=nos_only, early=early):
+            if row.id not in self._in_flight:
+                self._produce(row)
+        self._producer.poll(timeout_s if self._in_flight else 0.0)
+        return self.note()
+
+    def _due(self, *, nos_only: bool, early: bool) -> list[OutboxRow]:
+        """Return what is due. An event is written down as handed over first: from then on nobody takes it back."""
+        now_ms, store = self._gateway.now_ms(), self._gateway.store
+        with store.read() as tx:
+            rows = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
+        fresh = [row.id for row in rows if row.handed_ms is None and row.event_id is not None]
+        if not fresh:
+            return rows
+        with store.write() as tx:
+            outbox.hand_over(tx, fresh, now_ms)
+            return outbox.due(
+                tx, now_ms, nos_only=nos_only, early=early
+            )  # what was taken back meanwhile is not among them
+
+    def idle(self) -> bool:
+        """Whether nothing is with the broker's client right now."""
+        return not self._in_flight
+
+    def _produce(self, row: OutboxRow) -> None:
+        if row.value is None:
+            return
+        self._in_flight[row.id] = row
+        try:
+            self._producer.produce(row.topic, row.value, self._report(row))
+        except TransportError as error:
+            self._reports.append((row, error))
+
+    def _report(self, row: OutboxRow) -> OnDelivery:
+        return lambda error: self._reports.append((row, error))
+
+    def note(self) -> bool:
+        """Write down what the broker reported so far; True when it took something. Raises StoreError."""
+        if not self._reports:
+            return False
+        reports, self._reports = self._reports, []
+        now_ms = self._gateway.now_ms()
+        with self._gateway.store.write() as tx:
+            for row, error in reports:
+                if error is None:
+                    wait_ms = min(self._resend_ms * 2 ** min(row.attempts, 16), LONGEST_RESEND_MS)
+                    outbox.produced(tx, row, now_ms=now_ms, next_ms=now_ms + wait_ms)
+                else:
+                    outbox.postpone(tx, row.id, now_ms + RETRY_MS)
+        for row, error in reports:
+            self._in_flight.pop(row.id, None)
+            self.last_error = error
+        return any(error is None for _, error in reports)
+
+
+def tend(gateway: Gateway, *, patient: bool = False) -> None:
+    """Look after what time and keys do to waiting envelopes: each of them gets a fresh one, or a reason why not.
+
+    A person's no comes first, and needs no fresh directory. Each envelope has a transaction of its own. `patient`: what
+    could not be told lately is not tried again. Raises StoreError.
+    """
+    if gateway.newest_directory() is None:
+        return
+    withdrawals.retry(gateway, patient=patient)
+    with gateway.store.read() as tx:
+        told = consents.withdrawal_rows(tx, outgoing=True)
+        open_rows = [row.event_row for row in told if row.acknowledged_ms is None and cases.has_key(tx, row.case_id)]
+        ageing = [
+            row.id for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS) if _may_be_stale(gateway, tx, row)
+        ]
+        stale = {row.id for row in outbox.stale(tx, gateway.now_ms())}
+    _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
+    _each_alone(gateway, ageing, _ask_for_fresh)
+    with gateway.store.read() as tx:
+        stale |= {row.id for row in outbox.stale(tx, gateway.now_ms())}
+    _each_alone(gateway, sorted(stale), _renew)
+
+
+def _each_alone(
+    gateway: Gateway,
+    numbers: Iterable[int],
+    step: Callable[[Gateway, Transaction, int], None],
+    waits: str | None = None,
+) -> None:
+    """Do a step for each in a transaction of its own; what fails is told and tried again by the next round.
+
+    `waits`: what a person is told of one that waits for a directory or a key; without it nothing, it is not urgent.
+    """
+
+    def do(number: int) -> None:
+        with gateway.store.write() as tx:
+            step(gateway, tx, number)
+
+    def failed(number: int, error: RefbusError) -> None:
+        text = waits if isinstance(error, UncheckableError) else "not sent again: outbox"
+        if text is not None:
+            with gateway.store.write() as tx:
+                inbox.raise_alarm(tx, error.code, f"{text} {number}", gateway.now_ms())
+
+    each(numbers, do, failed)
+
+
+def _may_be_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> bool:
+    """Whether an envelope is useless, or cannot be judged: the step of its own says so to a person."""
+    judged = each([row], lambda one: _why_stale(gateway, tx, one) is not None, lambda *_: None)
+    return judged != [False]
+
+
+def _ask_for_fresh(gateway: Gateway, tx: Transaction, row_id: int) -> None:
+    row = outbox.get(tx, row_id)
+    code = None if row is None else _why_stale(gateway, tx, row)
+    if row is not None and code is not None:
+        notices.request_renewal(gateway, tx, row, code)
+
+
+def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None:
+    """Find what makes an envelope useless: its term, or a key that was revoked before a gate took it.
+
+    Once our gate has passed it on, the gate watches over it (DELIVERY_FAILED). A request has an answer of its own, so
+    one that nobody has answered when its term ends is sealed again, wherever it was lost.
+    """
+    expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= gateway.now_ms()
+    if row.state is RowState.READY:
+        revoked = {row.recipient_kid, row.signer_kid} & _revoked(gateway)
+        old = Code.DIRECTORY_TOO_OLD if _is_under_an_old_view(gateway, row) else None
+        return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else old
+    unanswered = expired and row.state is RowState.FORWARDED and _is_unanswered_request(tx, row)
+    return Code.MESSAGE_EXPIRED if unanswered else None
+
+
+def _is_under_an_old_view(gateway: Gateway, row: OutboxRow) -> bool:
+    """Whether an envelope names a version of the directory that gates will soon not accept, and a newer one is here.
+
+    How long a version was in force cannot be known here after a time without a line, so half the grace must do.
+    """
+    half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
+    if row.value is None or abs(gateway.now_ms() - row.created_ms) < half_ms:
+        return False
+    return Envelope.parse(row.value).header.directory_version < gateway.view().version
+
+
+def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
+    if row.referral is None or row.event_id is None or not referrals.case_of(tx, row.referral).live:
+        return False
+    event = referrals.event(tx, row.event_id)
+    if event.block.event_type is not EventType.REFERRAL_REQUESTED:
+        return False
+    return course_state.view_of(tx, referrals.get(tx, row.referral)).state is State.REQUESTED
+
+
+def _revoked(gateway: Gateway) -> set[KeyId | None]:
+    organisations = gateway.view().organisations.values()
+    sealing = {key.kid for found in organisations for key in found.kem_keys if key.revoked}
+    signing = {key.kid for found in organisations for key in found.signing_keys if key.compromised_since_ms is not None}
+    return {*sealing, *signing}
+
+
+def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
+    """Make the fresh envelope. What may no longer be sent ends here with the reason; what cannot be checked waits.
+
+    So does what a consent permits that begins later, by a clock that was set right meanwhile.
+
+    A withdrawal never ends here: what keeps it from being sealed now is told, and it waits.
+    """
+    row = outbox.get(tx, row_id)
+    if row is None or row.event_id is None or row.state is not RowState.STALE:
+        return
+    try:
+        with tx.connection.begin_nested():
+            envelopes.renew(gateway, tx, referrals.event(tx, row.event_id))
+    except (StoreError, UncheckableError):
+        raise
+    except (ConsentError, RuleError, RefbusError) as error:
+        if isinstance(error, ConsentError) and set(error.reasons) == {Code.NOT_YET_VALID}:
+            notices.wait_for_consent(gateway, tx, row)
+            return
+        if not consents.is_withdrawal(tx, row.event_id):
+            outbox.set_state(tx, row.id, RowState.REFUSED)
+            referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        inbox.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
+
+
+def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:
+    newest = outbox.of_event(tx, event_row)[-1]
+    fresh = 0 <= gateway.now_ms() - newest.created_ms < WITHDRAWAL_AGAIN_MS  # one from the future says nothing
+    if newest.state not in {RowState.READY, RowState.STALE} and not fresh:
+        envelopes.renew(gateway, tx, referrals.event(tx, event_row))

@@ -1,0 +1,112 @@
+"""One row of the store cannot be opened any more: every list shows the others and names it, and the work goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.erasure import demand
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store import cases, inbox, outbox, tellings
+from refbus_gateway.store.schema import metadata
+from refbus_gateway.store.tellings import Kind
+from support.ceremonies import AGENCY, SHELTER
+from support.commands import Commands
+from support.gateways import World, case_file, consent_file, line, new_case, refer, sent, take_consent
+
+SEALED = sorted(
+    (table.name, column.name)
+    for table in metadata.tables.values()
+    for column in table.columns
+    if column.name in {"body", "wrapped_key"}
+)
+LISTS = (
+    ("status",),
+    ("case", "list"),
+    ("inbox", "list", "--offline"),
+    ("inbox", "list", "--offline", "--all"),
+    ("erase", "--status"),
+    ("alarms",),
+    ("audit", "report", "--from", "2026-01-01", "--to", "2027-01-01"),
+)
+
+
+def damage(gateway: Gateway, table: str, column: str) -> None:
+    """Spoil the first row of a table that has something in this column."""
+    found = metadata.tables[table]
+    sealed = found.columns[column]
+    with gateway.store.write() as tx:
+        first = tx.connection.execute(select(func.min(found.c.id)).where(func.length(sealed) > 0)).scalar_one()
+        tx.connection.execute(update(found).where(found.c.id == first).values({column: b"damaged"}))
+
+
+OF_A_CASE = {"cases", "counterparts", "referrals"}
+"""What is looked through every hour."""
+
+
+def filled(world: World) -> tuple[Gateway, int]:
+    """Return a gateway with a row in each table, the first of each about its first case, and its last case."""
+    kz = world.gateway(AGENCY)
+    first, _ = sent(kz)
+    last, _ = sent(kz, case_file(about="Fictional: another"))
+    world.sync(kz)
+    with kz.store.write() as tx:
+        tellings.add(tx, cases.get(tx, first), SHELTER, Kind.VERSION, now_ms=kz.now_ms())
+    return kz, last
+
+
+@pytest.mark.parametrize(("table", "column"), SEALED)
+def test_each_list_shows_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, column: str
+) -> None:
+    """Whichever sealed column of the store: no list ends, all others are in it, and a damaged case is named."""
+    world = World(tmp_path)
+    kz, last = filled(world)
+    damage(kz, table, column)
+    kz.close()
+    commands = Commands(world, capsys)
+    shown = {arguments: commands.run(AGENCY, *arguments).out for arguments in LISTS}
+    assert f"Referral 2, case {last}, {SHELTER}" in shown["status",]
+    assert f"   {last}  own " in shown["case", "list"]
+    assert f"   2  {SHELTER}" in shown["inbox", "list", "--offline", "--all"]
+    if column == "wrapped_key":
+        assert "Case 1 cannot be read here" in shown["status",]
+        assert "cannot be read here" in shown["case", "list"]
+        assert [row["unread"] is None for row in commands.json(AGENCY, "case", "list")] == [False, True]
+
+
+@pytest.mark.parametrize(("table", "column"), SEALED)
+def test_the_work_of_the_others_goes_on(tmp_path: Path, table: str, column: str) -> None:
+    """A turn of `refbus run` sends, another case is referred, stopped and erased, and a person hears of the damage."""
+    world = World(tmp_path)
+    kz, last = filled(world)
+    damage(kz, table, column)
+    fresh = new_case(kz, case_file(about="Fictional: a third"))
+    take_consent(kz, fresh, consent_file())
+    number = refer(kz, fresh)
+    world.sync(kz)
+    assert outbox_of(kz, number) == [True]
+    (done,) = withdrawals.stop(kz, last, None)
+    assert (done.org, done.notified) == (SHELTER, True)
+    demand.erase(kz, fresh)
+    with kz.store.read() as tx:
+        assert not cases.has_content(tx, cases.get(tx, fresh))
+        told = [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.code == Code.HOME_DAMAGED]
+    assert told == (["store.db: case 1 cannot be read here"] if table in OF_A_CASE else [])
+    kz.close()
+
+
+def outbox_of(gateway: Gateway, number: int) -> list[bool]:
+    """Return for each envelope of a request whether the broker has it."""
+    with gateway.store.read() as tx:
+        return [row.produced_ms is not None for row in outbox.of_event(tx, event_of(gateway, number))]
+
+
+def event_of(gateway: Gateway, number: int) -> int:
+    """Return the row of a request."""
+    return line(gateway, number, EventType.REFERRAL_REQUESTED).event.id

@@ -1,0 +1,235 @@
+"""The store of a gateway: sealed, keyed, transactional, and unreadable once a case key is gone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from refbus.core.ids import OrgId
+from refbus.crypto.secretbox import StateKey
+from refbus.database import erased
+from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError, UncheckableError
+from refbus_gateway.home import erased_again
+from refbus_gateway.store import cases, engine, erasing, inbox, schema
+from refbus_gateway.store.session import Store
+from refbus_gateway.store.vault import Vault, join, split
+
+KEY = StateKey(bytes(range(32)))
+NOW_MS = 1_790_000_000_000
+CANARY = "Қалқан-сынақ-сөзі"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an empty store."""
+    made = Store(tmp_path / "store.db", KEY)
+    yield made
+    made.close()
+
+
+def new_case(store: Store, name: bytes = b"name", **body: Any) -> cases.Case:
+    """Add a case."""
+    with store.write() as tx:
+        return cases.create(tx, name, body, own=True, now_ms=NOW_MS)
+
+
+def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
+    """What is migrated and what is declared do not differ, and HEAD names the newest migration."""
+    with store.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx.connection), schema.metadata) == []
+    scripts = ScriptDirectory(str(Path(engine.__file__).parent / "migrations"))
+    assert scripts.get_current_head() == engine.HEAD
+
+
+def test_the_file_is_safe_against_a_power_cut_and_other_accounts(store: Store, tmp_path: Path) -> None:
+    """WAL, synchronous FULL, erased pages overwritten, mode 0600."""
+    with store.read() as tx:
+        found = {
+            name: tx.connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+    assert (tmp_path / "store.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_readable_is_in_the_file(store: Store, tmp_path: Path) -> None:
+    """Neither the body of a case nor the name of an organisation stands in the file or its log."""
+    case = new_case(store, note=CANARY)
+    with store.write() as tx:
+        cases.counterpart(tx, case, OrgId("uz-she1ter1"))
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*"))
+    assert CANARY.encode() not in content
+    assert b"uz-she1ter1" not in content
+
+
+def test_a_case_reads_back(store: Store) -> None:
+    """What was kept comes back, found by its secret name, and can be replaced."""
+    made = new_case(store, note=CANARY)
+    with store.write() as tx:
+        found = cases.find(tx, b"name")
+        assert found is not None
+        assert (found.id, cases.body_of(tx, found)) == (made.id, {"note": CANARY})
+        cases.replace_body(tx, found, {"note": "other"})
+        assert cases.body_of(tx, found) == {"note": "other"}
+        assert cases.find(tx, b"another") is None
+
+
+def test_the_names_towards_two_organisations_are_not_joined(store: Store) -> None:
+    """Handle and subject reference are random for each pair, and stay what they were."""
+    case = new_case(store)
+    with store.write() as tx:
+        one, two = (cases.counterpart(tx, case, OrgId(org)) for org in ("uz-she1ter1", "kg-she1ter1"))
+        again = cases.counterpart(tx, case, OrgId("uz-she1ter1"))
+        found = cases.case_of_handle(tx, one.org, one.case_handle)
+        stranger = cases.case_of_handle(tx, two.org, one.case_handle)
+    assert len({one.case_handle, two.case_handle, one.subject_ref, two.subject_ref}) == 4
+    assert again == one
+    assert found is not None
+    assert stranger is None
+
+
+def test_destroying_the_key_closes_the_case_for_ever(store: Store, tmp_path: Path) -> None:
+    """Nothing of the case opens any more, the handle is still recognised, and the key is not in the file."""
+    case = new_case(store, note=CANARY)
+    with store.write() as tx:
+        party = cases.counterpart(tx, case, OrgId("uz-she1ter1"))
+        wrapped = tx.connection.execute(text("SELECT wrapped_key FROM cases")).scalar_one()
+        erasing.destroy(tx, case, NOW_MS)
+        gone = cases.case_of_handle(tx, party.org, party.case_handle)
+        assert gone is not None
+        for attempt in (cases.body_of, cases.counterparts_of):
+            with pytest.raises(RuleError) as refused:
+                attempt(tx, gone)
+            assert refused.value.code is Code.KEY_DESTROYED
+    store.close()
+    assert wrapped not in (tmp_path / "store.db").read_bytes()
+
+
+def test_the_list_of_erased_cases_erases_again(store: Store, tmp_path: Path) -> None:
+    """A case that the list names is destroyed at the next opening; a torn last line is not believed."""
+    case = new_case(store)
+    kept = new_case(store, b"kept")
+    with store.read() as tx:
+        erased.note(tmp_path / "erased", [cases.hash_of(tx, case)])
+    with (tmp_path / "erased").open("a") as file:
+        file.write("00ff")
+    assert erased_again.again(tmp_path / "erased", store, NOW_MS) == 1
+    assert erased_again.again(tmp_path / "erased", store, NOW_MS) == 0
+    with store.read() as tx:
+        assert cases.get(tx, case.id).key is None
+        assert cases.get(tx, kept.id).key is not None
+
+
+def test_another_store_key_is_refused(store: Store, tmp_path: Path) -> None:
+    """BACKUP_INVALID before anything is written under a key that does not belong to the file."""
+    store.close()
+    with pytest.raises(SetupError) as refused:
+        Store(tmp_path / "store.db", StateKey(bytes(32)))
+    assert refused.value.code is Code.BACKUP_INVALID
+
+
+def test_a_full_disk_keeps_nothing_of_the_transaction(store: Store) -> None:
+    """STORE_FULL, and the store goes on with what it had."""
+
+    def fill() -> None:
+        with store.write() as tx:
+            tx.put("small", b"1")
+            tx.connection.execute(text("PRAGMA max_page_count=1"))
+            tx.put("large", bytes(10_000_000))
+
+    with pytest.raises(StoreError) as refused:
+        fill()
+    assert refused.value.code is Code.STORE_FULL
+    with store.write() as tx:
+        tx.connection.execute(text("PRAGMA max_page_count=1000000"))
+        assert tx.get("small") is None
+
+
+def test_a_damaged_file_is_a_coded_error(tmp_path: Path) -> None:
+    """STORE_FAILED, with the kind of fault and no text of the database."""
+    (tmp_path / "store.db").write_bytes(b"not a database, " * 1000)
+    with pytest.raises(StoreError) as refused:
+        Store(tmp_path / "store.db", KEY)
+    assert refused.value.code is Code.STORE_FAILED
+
+
+def test_two_processes_write_one_after_the_other(store: Store, tmp_path: Path) -> None:
+    """A second connection waits for the first; both writes are kept, and the first one sees the mark change."""
+    other = Store(tmp_path / "store.db", KEY)
+    mark = store.change_mark()
+    with other.write() as tx:
+        tx.put_int("theirs", 1)
+    assert store.change_mark() != mark
+    with store.write() as tx:
+        tx.put_int("ours", 2)
+        assert (tx.get_int("theirs"), tx.get_int("ours"), tx.get_int("none")) == (1, 2, 0)
+    other.close()
+
+
+def test_a_backup_copy_is_whole_while_others_write(store: Store, tmp_path: Path) -> None:
+    """The copy opens under the same key and has what was committed, not what was under way."""
+    new_case(store, note=CANARY)
+    other = Store(tmp_path / "store.db", KEY)
+    with other.write() as tx:
+        tx.put("under way", b"1")
+        store.database.copy_to(tmp_path / "copy.db")
+    other.close()
+    copy = Store(tmp_path / "copy.db", KEY)
+    with copy.read() as tx:
+        assert tx.get("under way") is None
+        assert [cases.body_of(tx, case) for case in cases.every(tx)] == [{"note": CANARY}]
+    copy.close()
+    with sqlite3.connect(tmp_path / "copy.db") as plain:
+        assert plain.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    plain.close()
+
+
+@pytest.mark.parametrize("parts", [(), (b"",), (b"a", b"", b"bc"), (bytes(70_000), b"x")])
+def test_parts_are_split_as_they_were_joined(parts: tuple[bytes, ...]) -> None:
+    """Lengths go before the parts, so no two lists have the same bytes."""
+    assert split(join(*parts), len(parts)) == parts
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\0\0\0\5abc", join(b"a") + b"x", join(b"a", b"b")])
+def test_a_damaged_value_is_told(data: bytes) -> None:
+    """STORE_FAILED for bytes that `join` did not make of one part."""
+    with pytest.raises(StoreError):
+        split(data, 1)
+
+
+def test_a_case_key_opens_only_its_own_row() -> None:
+    """A wrapped key moved to another row does not open, and one that is gone is KEY_DESTROYED."""
+    vault = Vault(KEY)
+    _, wrapped = vault.new_case_key(b"one" * 8)
+    with pytest.raises(RefbusError):
+        vault.case_key(b"two" * 8, wrapped)
+    with pytest.raises(UncheckableError) as gone:
+        vault.case_key(b"one" * 8, None)
+    assert gone.value.code is Code.KEY_DESTROYED
+
+
+def test_hashes_are_apart_by_kind_and_by_parts() -> None:
+    """The same bytes as another kind, or split otherwise, have another hash."""
+    vault = Vault(KEY)
+    hashes = {vault.hash("a", b"xy"), vault.hash("b", b"xy"), vault.hash("a", b"x", b"y"), vault.hash("a", b"x")}
+    assert len(hashes) == 4
+
+
+def test_alarms_stand_once_until_they_are_cleared(store: Store) -> None:
+    """The same words are not repeated while they stand, and come again after they were cleared."""
+    with store.write() as tx:
+        for _ in range(2):
+            inbox.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+        (alarm,) = inbox.standing_alarms(tx)
+        assert inbox.clear_alarm(tx, alarm.id, NOW_MS)
+        assert not inbox.clear_alarm(tx, alarm.id, NOW_MS)
+        inbox.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+        assert len(inbox.standing_alarms(tx)) == 1
