@@ -18,6 +18,10 @@ GATEWAY = {
         "somebody changed the case since this file was taken from it",
         "Print the case of today with `refbus case file`, put your changes into it, and update with that file.",
     ),
+    Code.NOT_PERMITTED: Explanation(
+        "whoever asks for this may not do it in this organisation",
+        "Ask somebody whose role allows it; the organisation's administrator gives roles.",
+    ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",
         "List the cases with `refbus case list`.",

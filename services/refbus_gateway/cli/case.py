@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, paged, with_session
 
 if TYPE_CHECKING:
+    from refbus_gateway.actions.cases import CaseLine, CaseName
     from refbus_gateway.store.cases import Case
     from refbus_gateway.store.session import Transaction
 
@@ -47,14 +47,12 @@ def new() -> None:
 @with_session
 def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
     """Check a case file and keep it as a case. Nothing is sent. FILE may be - for standard input."""
-    from refbus_gateway.cases import casework
-    from refbus_gateway.cli.naming import organisation_named  # late: only needed here
+    from refbus_gateway.actions import cases  # late: only needed here
+    from refbus_gateway.cli.naming import organisation_named
 
     orgs = [organisation_named(org) for org in denied]
-    with session.gateway.store.write() as tx:
-        case = resolve(session, tx, str(file))
-        casework.deny(tx, case, orgs)
-    session.tell({"case": case.id}, [f"Case {case.id}."])
+    kept = cases.add(session.desk, session.actor, case_content(file), orgs)
+    session.tell(kept, [f"Case {kept.case}."])
 
 
 @group.command()
@@ -69,14 +67,10 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
     FILE may be - for standard input. A case that somebody changed meanwhile is left as it is (CASE_CHANGED): start from
     `refbus case file`.
     """
-    from refbus_gateway.cases import casework  # late: only needed here
-    from refbus_gateway.cli.content import read_content
-    from refbus_gateway.store import cases
+    from refbus_gateway.actions import cases  # late: only needed here
 
-    content = read_content(file, casework.MAX_CASE_FILE)
-    with session.gateway.store.write() as tx:
-        revision = casework.update_case(session.gateway, tx, cases.get(tx, number), content, replaces=replaces)
-    session.tell({"case": number, "revision": revision}, [f"Kept as revision {revision}."])
+    changed = cases.update(session.desk, session.actor, number, case_content(file), replaces=replaces)
+    session.tell(changed, [f"Kept as revision {changed.revision}."])
 
 
 @group.command(name="file")
@@ -85,12 +79,9 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
 @with_session
 def file_(session: Session, number: int) -> None:
     """Print the case file of an own case, to be edited and put back with `refbus case update`."""
-    from refbus_gateway.cases import casework  # late: only needed here
-    from refbus_gateway.store import cases
+    from refbus_gateway.actions import cases  # late: only needed here
 
-    with session.gateway.store.read() as tx:
-        document = casework.file_to_edit(tx, cases.get(tx, number))
-    put_json(document, indent=2)
+    put_json(cases.file_to_edit(session.desk, session.actor, number), indent=2)
 
 
 @group.command(name="list")
@@ -99,40 +90,12 @@ def file_(session: Session, number: int) -> None:
 @with_session
 def list_(session: Session, *, limit: int | None, page: int) -> None:
     """List cases, own and received, the newest last."""
-    from refbus_gateway.cases import casework
-    from refbus_gateway.cli.show import time_text  # late: only needed here
-    from refbus_gateway.store import cases, referrals
+    from refbus_gateway.actions import cases  # late: only needed here
 
-    unread: cases.Unread = []
     most, skip = session.part(limit, page)
-    with session.gateway.store.read() as tx:
-        total, found = cases.count(tx), cases.newest(tx, most, skip, unread)
-        live = [case for case in found if case.live]
-        numbers = referrals.numbers_by_case(tx, (case.id for case in live))
-        orgs = cases.parties_of(tx, live)
-        damaged = {case.id: Code.HOME_DAMAGED for case in live if case.id not in orgs} | dict(unread)
-        files = casework.file_numbers(tx, [case.id for case in found])
-        found += [cases.without_key(tx, number) for number, _ in unread]
-    value: list[dict[str, object]] = []
-    texts: list[str] = []
-    for case in sorted(found, key=lambda one: one.id):
-        erased, code = not case.live and case.id not in damaged, damaged.get(case.id)
-        row = {"case": case.id, "own": case.own, "created_ms": case.created_ms, "erased": erased}
-        value.append(
-            {
-                **row,
-                "file_number": files.get(case.id),
-                "parties": orgs.get(case.id, []),
-                "referrals": numbers.get(case.id, []),
-                "unread": code,
-            }
-        )
-        whose, names = "own" if case.own else "received", " ".join(orgs.get(case.id, []))
-        what = "erased" if erased else names if code is None else f"cannot be read here ({code})"
-        own = f"  file {files[case.id]}" if case.id in files else ""
-        texts.append(f"{case.id:>4}  {whose:8}  {time_text(case.created_ms)}{own}  {what}")
-    none = [] if total else ["No case yet: refbus case new > case.json"]
-    session.tell(value, [*texts, *none, *session.more(total, most, skip)])
+    found = cases.listed(session.desk, session.actor, most, skip)
+    none = [] if found.total else ["No case yet: refbus case new > case.json"]
+    session.tell(found.cases, [*map(_line, found.cases), *none, *session.more(found.total, most, skip)])
 
 
 @group.command()
@@ -141,34 +104,15 @@ def list_(session: Session, *, limit: int | None, page: int) -> None:
 @with_session
 def show(session: Session, case: str) -> None:
     """Show an own case as it would be sent now. CASE is the number of a case, or its case file."""
-    from refbus.core.vocabulary import EventType  # late: only needed here
-    from refbus_gateway.cases import casework
+    from refbus_gateway.actions import cases  # late: only needed here
     from refbus_gateway.cli.show import case_text, ending_lines, section_lines
-    from refbus_gateway.consent import amendments
-    from refbus_gateway.rules import age_check
-    from refbus_gateway.words.payloads import render
 
-    with session.gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        file = casework.file_of(session.gateway, tx, found)
-        endings = amendments.endings(session.gateway, tx, found)
-        age = age_check.age_in_case(session.gateway, tx, found)
-        files = casework.file_numbers(tx, [found.id])
-    sections = render(EventType.REFERRAL_REQUESTED, _full(file.fields), session.language)
-    value = {
-        "case": found.id,
-        "file_number": files.get(found.id),
-        "purpose": file.purpose,
-        "priority": file.priority,
-        "categories": sorted(file.categories),
-        "age": age.group,
-        "consents_ending": [asdict(each) for each in endings],
-        "content": sections,
-    }
-    head = f"C{case_text(found.id, files)[1:]}"
-    lines = [f"{head}: {file.purpose}, {file.priority}", f"  Data: {', '.join(sorted(file.categories))}"]
-    lines += [f"  Age: {_AGES[age.group]}", *(f"  AGE_CONTRADICTS: {clash}" for clash in age.contradictions)]
-    session.tell(value, [*lines, *ending_lines(endings), *section_lines(sections)])
+    found = cases.show(session.desk, session.actor, case_name(case), session.language)
+    files = {found.case: found.file_number} if found.file_number else {}
+    head = f"C{case_text(found.case, files)[1:]}"
+    lines = [f"{head}: {found.purpose}, {found.priority}", f"  Data: {', '.join(sorted(found.categories))}"]
+    lines += [f"  Age: {_AGES[found.age]}", *(f"  AGE_CONTRADICTS: {clash}" for clash in found.age_contradictions)]
+    session.tell(found, [*lines, *ending_lines(found.consents_ending), *section_lines(found.content)])
 
 
 @group.command()
@@ -182,31 +126,36 @@ def erase(session: Session, number: int, *, yes: bool, later: bool) -> None:
     erase_case(session, number, yes=yes, later=later)
 
 
-def resolve(session: Session, tx: Transaction, text: str) -> Case:
-    """Return the case that a number or a case file names, "-" being standard input; one not known becomes a case.
+def case_name(text: str) -> CaseName:
+    """Return what names a case: its number, or the content of its file. Raises as `case_content` does."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else case_content(Path(text))
 
-    Raises RuleError CASE_UNKNOWN, CaseInvalidError, SetupError FILE_UNREADABLE, TOO_LARGE.
-    """
-    from refbus_gateway.cases import casework  # late: only needed here
+
+def case_content(path: Path) -> bytes:
+    """Return the content of a case file, "-" being standard input. Raises SetupError FILE_UNREADABLE, TOO_LARGE."""
+    from refbus_gateway.cases.casework import MAX_CASE_FILE  # late: only needed here
     from refbus_gateway.cli.content import read_content
-    from refbus_gateway.store import cases
 
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return cases.get(tx, int(text))
-    path = Path(text)
-    if text != "-" and not path.is_file():
+    if str(path) != "-" and not path.is_file():
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")
-    return casework.add_case(session.gateway, tx, read_content(path, casework.MAX_CASE_FILE))
+    return read_content(path, MAX_CASE_FILE)
 
 
-def _full(fields: object) -> dict[str, object]:
-    """Return case-file fields as a decoded payload has them: every optional field is there."""
-    from refbus.core.vocabulary import EventType  # late: only needed here
-    from refbus.wire.payload import decode_payload, encode_payload
+def resolve(session: Session, tx: Transaction, text: str) -> Case:
+    """Return the case that a number or a case file names. For commands that do not ask `actions` yet."""
+    from refbus_gateway.actions import cases  # late: only needed here
 
-    given = dict(fields) if isinstance(fields, dict) else {}
-    ids = {"event_id": bytes(16), "referral_id": bytes(16)}
-    return decode_payload(encode_payload(EventType.REFERRAL_REQUESTED, {**given, **ids}))[1]
+    return cases.named(session.desk, tx, case_name(text))
+
+
+def _line(case: CaseLine) -> str:
+    from refbus_gateway.cli.show import time_text  # late: only needed here
+
+    what = "erased" if case.erased else " ".join(case.parties)
+    if case.unread is not None:
+        what = f"cannot be read here ({case.unread})"
+    own = f"  file {case.file_number}" if case.file_number else ""
+    return f"{case.case:>4}  {'own' if case.own else 'received':8}  {time_text(case.created_ms)}{own}  {what}"
 
 
 add_onward(group)

@@ -28,28 +28,20 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
     Consent is checked first; it must have been taken down with `refbus consent grant`. Sending the same again does
     nothing without --again. Without a connection the referral is kept and goes out by itself later.
     """
-    from refbus_gateway.cases import casework
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
+    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
-    gateway = session.gateway
-    with gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        sent = casework.send_case(
-            gateway,
-            tx,
-            found,
-            to=organisation_named(to) if to else None,
-            withhold=[DataCategory(name) for name in withhold],
-            again=again,
-        )
-    value = {"case": found.id, "referral": sent.referral.id, "to": sent.referral.org, "sent_before": sent.again}
-    if sent.again:
-        text = "The same was sent before and was left alone; --again sends it once more."
-        session.tell(value, [f"Referral {sent.referral.id} to {sent.referral.org}.", text])
-        return
-    became = try_to_send(session, later=later)
-    session.tell(
-        {**value, "delivery": became}, [f"Referral {sent.referral.id} to {sent.referral.org}.", SENT_TEXT[became]]
+    sent = referrals.send(
+        session.desk,
+        session.actor,
+        case_name(case),
+        to=organisation_named(to) if to else None,
+        withhold=[DataCategory(name) for name in withhold],
+        again=again,
+        later=later,
     )
+    again_text = "The same was sent before and was left alone; --again sends it once more."
+    text = again_text if sent.delivery is None else SENT_TEXT[sent.delivery]
+    session.tell(sent, [f"Referral {sent.referral} to {sent.to}.", text])

@@ -17,6 +17,8 @@ from refbus_gateway.cli.runtime import Runtime
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.clock import Clock
     from refbus.settings import GatewaySettings
+    from refbus_gateway.actions.actor import Actor
+    from refbus_gateway.actions.desk import Desk
     from refbus_gateway.home.folder import Home
     from refbus_gateway.home.gateway import Gateway
     from refbus_gateway.sync.broker import Bus
@@ -126,8 +128,25 @@ class Session:
         return Home(path)
 
     @cached_property
+    def desk(self) -> Desk:
+        """Where the requests of this command are worked on. The passphrase is asked for when it is needed."""
+        from refbus_gateway.actions.desk import Desk  # late: see above
+
+        return Desk(self.home, self._unlock, self.connect)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who asks: this organisation."""
+        from refbus_gateway.actions.actor import Actor  # late: see above
+
+        return Actor(self.home.member.identity().org_id)
+
+    @property
     def gateway(self) -> Gateway:
         """The gateway of the home, opened with the passphrase."""
+        return self.desk.gateway
+
+    def _unlock(self) -> Gateway:
         from refbus_gateway.home.gateway import open_gateway  # late: see above
         from refbus_gateway.home.pace import Pace
 
@@ -190,7 +209,9 @@ class Session:
     def tell(self, value: object, lines: Iterable[str] = ()) -> None:
         """Print the result: `value` as JSON, or `lines` for people."""
         if self.as_json:
-            put_json(value, default=_plain)
+            from refbus_gateway.actions.shape import json_of  # late: see above
+
+            put_json(json_of(value))
         else:
             say(*lines)
 
@@ -209,16 +230,8 @@ class Session:
 
     def close(self) -> None:
         """Release what was opened."""
-        if "gateway" in self.__dict__:
-            self.gateway.close()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (set, frozenset, tuple)):
-        return sorted(value)
-    raise TypeError(type(value).__name__)
+        if "desk" in self.__dict__:
+            self.desk.close()
 
 
 def _no_runtime() -> Runtime:

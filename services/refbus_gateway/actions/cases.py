@@ -1,0 +1,173 @@
+"""Asking about the organisation's cases: keep one, change it, deny organisations, list them, show one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refbus.core.consent.age import AgeGroup
+from refbus.core.ids import OrgId
+from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
+from refbus.errors import Code
+from refbus.wire.payload import decode_payload, encode_payload
+from refbus_gateway.actions.actor import Actor, Permission
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.cases import casework
+from refbus_gateway.consent import amendments
+from refbus_gateway.consent.amendments import Ending
+from refbus_gateway.forms.casefile import CaseFile
+from refbus_gateway.rules import age_check
+from refbus_gateway.store import cases, referrals
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.words.payloads import Sections, render
+
+CaseName = int | bytes
+"""The number of a case, or the content of a case file: one that is not known yet becomes a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKept:
+    """A case that is kept here now."""
+
+    case: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChanged:
+    """A case whose file was replaced, and the name of its new state."""
+
+    case: int
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLine:
+    """A case in a list. Of an erased case only its number and dates are left. Times in ms UTC.
+
+    `file_number`: the worker's own; `unread`: why a damaged one cannot be read here.
+    """
+
+    case: int
+    own: bool
+    created_ms: int
+    erased: bool
+    file_number: str | None
+    parties: tuple[OrgId, ...]
+    referrals: tuple[int, ...]
+    unread: Code | None
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """A part of all cases, the newest last, and how many there are in all."""
+
+    total: int
+    cases: tuple[CaseLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseShown:
+    """An own case as it would be sent now."""
+
+    case: int
+    file_number: str | None
+    purpose: Purpose
+    priority: Priority
+    categories: frozenset[DataCategory]
+    age: AgeGroup
+    age_contradictions: tuple[str, ...]
+    consents_ending: tuple[Ending, ...]
+    content: Sections
+
+
+def add(desk: Desk, actor: Actor, content: bytes, denied: Collection[OrgId] = ()) -> CaseKept:
+    """Check a case file and keep it as a case; `denied` must never know of it. Raises CaseInvalidError, TOO_LARGE."""
+    actor.require(Permission.WRITE_CASES)
+    with desk.write() as tx:
+        case = named(desk, tx, content)
+        casework.deny(tx, case, denied)
+    return CaseKept(case.id)
+
+
+def update(desk: Desk, actor: Actor, number: int, content: bytes, *, replaces: str | None = None) -> CaseChanged:
+    """Put an edited case file in place of the one that a case has. What was sent stays as it was sent.
+
+    Raises RuleError CASE_CHANGED when somebody else changed it meanwhile, CaseInvalidError.
+    """
+    actor.require(Permission.WRITE_CASES)
+    with desk.write() as tx:
+        revision = casework.update_case(desk.gateway, tx, cases.get(tx, number), content, replaces=replaces)
+    return CaseChanged(number, revision)
+
+
+def file_to_edit(desk: Desk, actor: Actor, number: int) -> Mapping[str, Any]:
+    """Return the case file of an own case, with the revision that it was taken at. Raises RuleError CASE_UNKNOWN."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        return casework.file_to_edit(tx, cases.get(tx, number))
+
+
+def listed(desk: Desk, actor: Actor, most: int | None = None, skip: int = 0) -> CasePage:
+    """Return so many of the newest cases (None: all) behind the `skip` newest, own and received.
+
+    A case that cannot be read hides no other.
+    """
+    actor.require(Permission.READ_CASES)
+    unread: cases.Unread = []
+    with desk.read() as tx:
+        total, found = cases.count(tx), cases.newest(tx, most, skip, unread)
+        live = [case for case in found if case.live]
+        numbers = referrals.numbers_by_case(tx, (case.id for case in live))
+        parties = cases.parties_of(tx, live)
+        damaged = {case.id: Code.HOME_DAMAGED for case in live if case.id not in parties} | dict(unread)
+        files = casework.file_numbers(tx, [case.id for case in found])
+        found += [cases.without_key(tx, number) for number, _ in unread]
+    lines = [
+        CaseLine(
+            case.id,
+            case.own,
+            case.created_ms,
+            not case.live and case.id not in damaged,
+            files.get(case.id),
+            tuple(parties.get(case.id, ())),
+            tuple(numbers.get(case.id, ())),
+            damaged.get(case.id),
+        )
+        for case in sorted(found, key=lambda one: one.id)
+    ]
+    return CasePage(total, tuple(lines))
+
+
+def show(desk: Desk, actor: Actor, case: CaseName, language: str) -> CaseShown:
+    """Return an own case as it would be sent now, its content in the words of a language."""
+    actor.require(Permission.READ_CASES)
+    with desk.write() as tx:
+        found = named(desk, tx, case)
+        file = casework.file_of(desk.gateway, tx, found)
+        endings = amendments.endings(desk.gateway, tx, found)
+        age = age_check.age_in_case(desk.gateway, tx, found)
+        files = casework.file_numbers(tx, [found.id])
+    return CaseShown(
+        found.id,
+        files.get(found.id),
+        file.purpose,
+        file.priority,
+        file.categories,
+        age.group,
+        tuple(age.contradictions),
+        tuple(endings),
+        render(EventType.REFERRAL_REQUESTED, _decoded(file), language),
+    )
+
+
+def named(desk: Desk, tx: Transaction, case: CaseName) -> Case:
+    """Return the case of a number, or of a case file. Raises RuleError CASE_UNKNOWN, CaseInvalidError, TOO_LARGE."""
+    return cases.get(tx, case) if isinstance(case, int) else casework.add_case(desk.gateway, tx, case)
+
+
+def _decoded(file: CaseFile) -> dict[str, Any]:
+    """Return the fields as a decoded payload has them: every optional field is there."""
+    ids = {"event_id": bytes(16), "referral_id": bytes(16)}
+    return decode_payload(encode_payload(EventType.REFERRAL_REQUESTED, {**file.fields, **ids}))[1]

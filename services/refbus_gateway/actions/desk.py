@@ -1,0 +1,82 @@
+"""Where requests are worked on: one home, its gateway once it is needed, and the way to its broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from refbus.errors import Code, RefbusError, TransportError
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync.broker import Bus
+from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
+
+
+class Delivery(StrEnum):
+    """What became of what was queued: on its way, taken by the process that runs already, or kept for later."""
+
+    SENT = "sent"
+    RUNNING = "running"
+    LATER = "later"
+
+
+class Desk:
+    """One home at work for whoever asks. The gateway is opened when it is first needed, and closed by `close`."""
+
+    def __init__(self, home: Home, unlock: Callable[[], Gateway], connect: Callable[[], Bus]) -> None:
+        self.home: Final = home
+        self._unlock = unlock
+        self._connect = connect
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The gateway of the home. Raises what `open_gateway` raises."""
+        return self._unlock()
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Return a transaction that only reads."""
+        return self.gateway.store.read()
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Return a transaction that may write."""
+        return self.gateway.store.write()
+
+    def bus(self) -> Bus:
+        """Return a new connection to this organisation's broker. Raises SetupError."""
+        return self._connect()
+
+    def deliver(self, *, later: bool = False) -> Delivery:
+        """Send what waits, if the broker is there and no other process of this home does it already.
+
+        What cannot be sent now is kept and goes out by itself; so a broker that is away is no error here.
+        """
+        if later:
+            return Delivery.LATER
+        try:
+            with self.home.exclusive():
+                synchroniser = Synchroniser(self.gateway, self.bus())
+                try:
+                    return Delivery.LATER if synchroniser.once().waiting else Delivery.SENT
+                finally:
+                    synchroniser.close()
+        except TransportError:
+            return Delivery.LATER
+        except RefbusError as error:
+            if error.code is Code.HOME_IN_USE:
+                return Delivery.RUNNING
+            if error.code in {Code.SETTINGS_INVALID, Code.TOPIC_MISSING}:
+                return Delivery.LATER
+            raise
+
+    def require_synchronised(self) -> None:
+        """Read everything that waits before something is shown. Raises UncheckableError NOT_SYNCHRONISED."""
+        require_synchronised(self.gateway, self.bus())
+
+    def close(self) -> None:
+        """Release what was opened."""
+        if "gateway" in self.__dict__:
+            self.gateway.close()

@@ -1,0 +1,57 @@
+"""What a person or a system may ask for is one function in `actions`, and nothing else opens transactions for them."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from refbus_gateway.actions.actor import ALLOWED, Permission
+from refbus_gateway.actions.desk import Desk
+from support.tree import ROOT, project_files
+
+FRAME = {"__init__", "actor", "desk", "shape"}
+MODULES = [path for path in project_files("services/refbus_gateway/actions", suffix=".py") if path.stem not in FRAME]
+COMMANDS = project_files("services/refbus_gateway/cli", suffix=".py")
+
+
+def actions_of(path: Path) -> list[ast.FunctionDef]:
+    """Return the functions of a module that take who asks."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    return [node for node in functions if [arg.arg for arg in node.args.args[:2]] == ["desk", "actor"]]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_action_asks_for_a_permission_first(path: Path) -> None:
+    """The first thing that an action does is to ask whether the actor may."""
+    assert actions_of(path)
+    for node in actions_of(path):
+        body = node.body[1:]  # behind the docstring
+        assert ast.unparse(body[0]).startswith("actor.require(Permission."), f"{path.stem}.{node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_action_returns_a_frozen_value(path: Path) -> None:
+    """What an action returns cannot be changed by whoever shows it."""
+    module = import_module(f"refbus_gateway.actions.{path.stem}")
+    values = [item for item in vars(module).values() if isinstance(item, type) and item.__module__ == module.__name__]
+    frozen = [item for item in values if getattr(item, "__dataclass_params__", None)]
+    assert all(item.__dataclass_params__.frozen for item in frozen)
+    for node in actions_of(path):
+        assert "return" in get_type_hints(getattr(module, node.name)), node.name
+
+
+def test_every_role_may_stop() -> None:
+    """The safe direction is open to every role, and the table knows each permission."""
+    assert all(Permission.STOP in permissions for permissions in ALLOWED.values())
+    assert frozenset().union(*ALLOWED.values()) == frozenset(Permission)
+
+
+def test_the_desk_is_the_way_to_the_store() -> None:
+    """Transactions of requests come from the desk."""
+    assert {"read", "write", "deliver"} <= set(vars(Desk))
+    assert ROOT.joinpath("services/refbus_gateway/actions").is_dir()
