@@ -13,7 +13,7 @@ from refbus.errors import Code
 from refbus.wire.payload import decode_payload, encode_payload
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import casework, onward
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
 from refbus_gateway.forms.casefile import CaseFile
@@ -32,6 +32,14 @@ class CaseKept:
     """A case that is kept here now."""
 
     case: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCopied:
+    """A new case with the content of another."""
+
+    case: int
+    copy_of: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,25 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str) -> CaseShown:
         tuple(endings),
         render(EventType.REFERRAL_REQUESTED, _decoded(file), language),
     )
+
+
+def copy(desk: Desk, actor: Actor, number: int) -> CaseCopied:
+    """Make a new case with the content of an own one, which cannot be joined with it. Raises RuleError CASE_UNKNOWN."""
+    actor.require(Permission.WRITE_CASES)
+    with desk.write() as tx:
+        made = casework.copy_case(desk.gateway, tx, cases.get(tx, number))
+    return CaseCopied(made.id, number)
+
+
+def onward_file(desk: Desk, actor: Actor, referral: int, withhold: Collection[DataCategory] = ()) -> str:
+    """Return a case file of what a referral brought, to refer the person on. Everything that waits is read first.
+
+    Raises ConsentError when the consent does not allow it, UncheckableError NOT_SYNCHRONISED.
+    """
+    actor.require(Permission.WRITE_CASES)
+    desk.require_synchronised()
+    with desk.read() as tx:
+        return onward.case_document(desk.gateway, tx, referral, withhold)
 
 
 def named(desk: Desk, tx: Transaction, case: CaseName) -> Case:

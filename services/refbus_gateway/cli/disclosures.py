@@ -18,11 +18,10 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
 
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
-    from refbus_gateway.reports import disclosure_page, disclosure_report  # late: the help needs none of it
-    from refbus_gateway.store import cases
+    from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
+    from refbus_gateway.reports import disclosure_page
 
-    with session.gateway.store.read() as tx:
-        report = disclosure_report.report(tx, cases.get(tx, number))
+    report = asking.report(session.desk, session.actor, number)
     wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())
     if form == "html":
         put(disclosure_page.page(report, wording))
@@ -39,16 +38,12 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
 @with_session
 def told(session: Session, number: int, how: str) -> None:
     """Note that the person was told who received their data, or that telling them is not safe now."""
-    from refbus_gateway.reports import disclosure_report  # late: the help needs none of it
-    from refbus_gateway.store import cases, disclosures
+    from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
     from refbus_gateway.store.disclosures import How
 
-    with session.gateway.store.write() as tx:
-        case = cases.get(tx, number)
-        disclosures.add_notice(tx, case, How(how), session.gateway.now_ms())
-        left = disclosure_report.report(tx, case).untold
-    lines = ["Noted.", *([f"{left} disclosures are still to be told."] if left else [])]
-    session.tell({"case": number, "how": how, "untold": left}, lines)
+    noted = asking.note_told(session.desk, session.actor, number, How(how))
+    left = [f"{noted.untold} disclosures are still to be told."] if noted.untold else []
+    session.tell(noted, ["Noted.", *left])
 
 
 def add_disclosures(group: click.Group) -> None:

@@ -26,13 +26,9 @@ def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
     The consent under which it came must allow onward transfer of every category in it. The new recipient needs a
     consent of its own, and learns nothing of the first organisation.
     """
-    from refbus_gateway.cases import onward as passing  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import synchronised
+    from refbus_gateway.actions import cases  # late: the help needs none of it
 
-    synchronised(session)
-    with session.gateway.store.read() as tx:
-        text = passing.case_document(session.gateway, tx, referral, [DataCategory(name) for name in withhold])
-    put(text)
+    put(cases.onward_file(session.desk, session.actor, referral, [DataCategory(name) for name in withhold]))
 
 
 @click.command()
@@ -44,12 +40,10 @@ def copy(session: Session, number: int) -> None:
 
     The copy has names of its own and no consent yet: take it down again with `refbus consent grant`.
     """
-    from refbus_gateway.cases import casework  # late: the help needs none of it
-    from refbus_gateway.store import cases
+    from refbus_gateway.actions import cases  # late: the help needs none of it
 
-    with session.gateway.store.write() as tx:
-        made = casework.copy_case(session.gateway, tx, cases.get(tx, number))
-    session.tell({"case": made.id, "copy_of": number}, [f"Case {made.id}, with the content of case {number}."])
+    made = cases.copy(session.desk, session.actor, number)
+    session.tell(made, [f"Case {made.case}, with the content of case {number}."])
 
 
 def add_onward(group: click.Group) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
-from refbus.core.directory import Organisation, OrgStatus
 from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.actions.organisations import Member
 
 
 @click.group(name="orgs")
@@ -21,19 +26,10 @@ def group() -> None:
 @with_session
 def find(session: Session, country: str | None, service: str | None, language: str | None) -> None:
     """Find active organisations by country, service and language."""
-    now_ms = session.gateway.now_ms()
-    found = [
-        each
-        for each in session.gateway.directory().organisations.values()
-        if each.services
-        and each.status is OrgStatus.ACTIVE
-        and each.current_kem_key(now_ms)
-        and country in {None, each.country}
-        and (service is None or service in each.services)
-        and (language is None or language in each.languages)
-    ]
-    found.sort(key=lambda each: (each.country, each.label))
-    session.tell([_plain(each) for each in found], [_text(each) for each in found] or ["None. Ask for less."])
+    from refbus_gateway.actions import organisations  # late: only needed here
+
+    found = organisations.find(session.desk, session.actor, country=country, service=service, language=language)
+    session.tell(found, [_text(each) for each in found] or ["None. Ask for less."])
 
 
 @group.command()
@@ -42,23 +38,13 @@ def find(session: Session, country: str | None, service: str | None, language: s
 @with_session
 def show(session: Session, org_id: str) -> None:
     """Show one organisation."""
-    from refbus_gateway.cli.naming import organisation_named  # late: only needed here
+    from refbus_gateway.actions import organisations  # late: only needed here
+    from refbus_gateway.cli.naming import organisation_named
 
-    each = session.gateway.organisation(organisation_named(org_id))
-    session.tell(_plain(each), [f"{name}: {text}" for name, text in _plain(each).items()])
-
-
-def _plain(each: Organisation) -> dict[str, object]:
-    return {
-        "org_id": each.org_id,
-        "country": each.country,
-        "role": each.role,
-        "status": each.status,
-        "label": each.label,
-        "services": list(each.services),
-        "languages": list(each.languages),
-    }
+    found = organisations.show(session.desk, session.actor, organisation_named(org_id))
+    shown = {**asdict(found), "services": list(found.services), "languages": list(found.languages)}
+    session.tell(found, [f"{name}: {text}" for name, text in shown.items()])
 
 
-def _text(each: Organisation) -> str:
+def _text(each: Member) -> str:
     return f"{each.org_id:12} {each.label}  [{', '.join(each.services)}]  {' '.join(each.languages)}"
