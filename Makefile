@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 FEDERATED ?= 0
-export PYTHONPATH := $(CURDIR)/infra
+export PYTHONPATH := $(CURDIR)/infra:$(CURDIR)/infra/trials
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast pythons check lint fmt up down bench chaos converge reference lock audit-deps build clean

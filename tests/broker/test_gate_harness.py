@@ -100,7 +100,7 @@ def test_a_broken_agent_loses_the_same_record(broker_address: BrokerAddress, top
     confluent.admin(broker_address).create_topic(TopicState(sink, 1, 1, {}))
     environment = {
         **os.environ,
-        "PYTHONPATH": str(TESTS.parent / "infra"),
+        "PYTHONPATH": f"{TESTS.parent / 'infra'}:{TESTS.parent / 'infra' / 'trials'}",
         "CHAOS_BOOTSTRAP": broker_address.bootstrap,
         "CHAOS_SOURCE": topic,
         "CHAOS_SINK": sink,

@@ -24,8 +24,8 @@ from support.directories import NOW_MS
 from support.payloads import EVENT_ID, FILE, REFERRAL_ID, case_bytes, case_document
 from support.tree import ROOT
 
-CASES = sorted((ROOT / "infra" / "demo" / "cases").glob("*.json"))
-PLAN = tomllib.loads((ROOT / "infra" / "demo" / "cases" / "plan.toml").read_text(encoding="utf-8"))["case"]
+CASES = sorted((ROOT / "infra" / "trials" / "demo" / "cases").glob("*.json"))
+PLAN = tomllib.loads((ROOT / "infra" / "trials" / "demo" / "cases" / "plan.toml").read_text(encoding="utf-8"))["case"]
 HOUR_MS = 3_600_000
 
 

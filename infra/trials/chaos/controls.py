@@ -24,7 +24,7 @@ from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
 from chaos.judging import Expected, Fate, Tally, judge
 from chaos.result import Result
 from demo.processes import Command, Service
-from demo.world import ROOT
+from demo.world import TOOLS_PATH
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
@@ -73,7 +73,7 @@ class Trial:
 
     def _start(self) -> Service:
         environment = {
-            "PYTHONPATH": str(ROOT / "infra"),
+            "PYTHONPATH": TOOLS_PATH,
             "CHAOS_BOOTSTRAP": self.address.bootstrap,
             "CHAOS_SOURCE": self.source,
             "CHAOS_SINK": self.sink,

@@ -12,7 +12,7 @@ from chaos import logs
 from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Nature, Planned
 from demo.hostile import HOUR_MS
-from demo.world import PASSPHRASE, ROOT, produce_all
+from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
@@ -88,7 +88,7 @@ def stranger(ground: Ground, country: CountryCode) -> None:
     joined = ground.folder / f"stranger-{country}.joined"
     environment = {
         **ground.stack.gate_environment(country),
-        "PYTHONPATH": str(ROOT / "infra"),
+        "PYTHONPATH": TOOLS_PATH,
         "CHAOS_BOOTSTRAP": ground.world.address(country, f"{country}-gate").bootstrap,
         "CHAOS_GROUP": f"refbus-gate-{country}",
         "CHAOS_TOPICS": ",".join(ground.sources(country)),

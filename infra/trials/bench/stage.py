@@ -61,7 +61,7 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a process that needs no settings."""
-        path = {"PYTHONPATH": str(worlds.ROOT / "infra")}
+        path = {"PYTHONPATH": worlds.TOOLS_PATH}
         return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | path
 
     def _start(self, name: str, argv: tuple[str, ...], member: str) -> Service:

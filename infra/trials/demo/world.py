@@ -33,7 +33,9 @@ from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.history import History
 from refbus.wire.transport import DirectoryFile
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS_PATH = f"{ROOT / 'infra'}:{ROOT / 'infra' / 'trials'}"
+"""Where processes that a trial starts find the packages of `infra` and of the trials."""
 PASSPHRASE = "fictional demonstration passphrase"  # noqa: S105  opens keys of fictional organisations only
 Say = Callable[[str], None]
 EPOCH_MS = 190 * 86_400_000

@@ -25,7 +25,7 @@ from chaos.journal import Journal
 from demo import world as worlds
 from demo.processes import Command, Service
 from demo.stack import Stack
-from demo.world import ROOT, World
+from demo.world import TOOLS_PATH, World
 from kafka.ports import free_ports
 from refbus.core.ids import CountryCode, OrgId
 from refbus.files import write_whole
@@ -105,12 +105,12 @@ class Ground:
             self.set_clock(name, 0)
             settings["REFBUS_CLOCK_FILE"] = str(self._clock_file(name))
         if self.around:
-            settings["PYTHONPATH"] = str(ROOT / "infra")
+            settings["PYTHONPATH"] = TOOLS_PATH
             argv = (sys.executable, "-m", self.around, *module)
         if plan:
             self.plans[name] = self.folder / f"{name}.struck"
             settings |= {
-                "PYTHONPATH": str(ROOT / "infra"),
+                "PYTHONPATH": TOOLS_PATH,
                 "CHAOS_PLAN": json.dumps([list(each) for each in plan]),
                 "CHAOS_STRUCK": str(self.plans[name]),
             }
