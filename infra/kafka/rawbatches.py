@@ -116,12 +116,12 @@ def damage(data: Path, topic: str, needle: bytes) -> None:
 
 def _pack(codec: int, content: bytes) -> bytes:
     if codec == GZIP:
-        return gzip_encode(content)
+        return bytes(gzip_encode(content))
     if codec == SNAPPY:
-        return snappy_encode(content)
+        return bytes(snappy_encode(content))
     if codec == LZ4:
-        return lz4_encode(content)
-    return zstd_encode(content) if codec == ZSTD else content
+        return bytes(lz4_encode(content))
+    return bytes(zstd_encode(content)) if codec == ZSTD else content
 
 
 def _field(value: bytes | None) -> bytes:

@@ -26,7 +26,9 @@ _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 def main(arguments: Sequence[str]) -> int:
     """Try every supported version with the tests that are named, else with the fast ones; returns the exit status."""
     tests = tuple(arguments) or TESTS
-    passed, failed, missing = [], [], []
+    passed: list[str] = []
+    failed: list[str] = []
+    missing: list[str] = []
     for version in (*supported(), following()):
         interpreter = find(version)
         if interpreter is None:

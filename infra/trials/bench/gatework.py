@@ -91,13 +91,14 @@ def _steps(federation: Federation, here: CountryCode, there: CountryCode, organi
     gate, other = federation.member(gate_id(here)), federation.member(gate_id(there))
     sender = federation.directory.organisations[federation.sender].current_signing_key(now_ms())
     told = public_key_of(federation.directory, organisation, now_ms())
-    if sender is None or told is None:
+    inspector = inspector_public(federation.directory, here, now_ms())
+    if sender is None or told is None or inspector is None:
         raise LookupError("the directory has no current keys")
     return GateSteps(
         reader=Reader(gate.kem, Verifier(sender)),
         signer=Signer(gate.pair),
         other_gate=Verifier(other.signing_key),
-        inspector=KemPublic.parse(inspector_public(federation.directory, here, now_ms())),
+        inspector=KemPublic.parse(inspector),
         organisation=KemPublic.parse(told),
         per_consent=EVENTS_PER_CONSENT,
     )

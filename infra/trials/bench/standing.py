@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.events import Federation, now_ms
 from demo.world import PASSPHRASE
-from refbus.bus.port import OnDelivery, Record
+from refbus.bus.port import OnDelivery, OpenTransaction, Record
 from refbus.clock import Clock
 from refbus.core.ids import CountryCode
 from refbus.node import collector
@@ -42,6 +42,10 @@ class EmptyLog:
     def topic_id(self) -> str:
         """Return a fixed id."""
         return "bench"
+
+    def open_transaction(self) -> OpenTransaction | None:
+        """Return that nobody has one."""
+        return None
 
     def close(self) -> None:
         """Free nothing."""

@@ -41,7 +41,7 @@ Own = (
     | RestoresScenario
     | StoresScenario
 )
-ALL = (
+ALL: tuple[Own, ...] = (
     *OWN,
     DeadlinesScenario(),
     OfficesScenario(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from functools import partial
 
 from chaos import logs
 from chaos.ground import Ground, wait
@@ -27,7 +28,7 @@ def start_auditor(ground: Ground, country: CountryCode, plan: Sequence[tuple[str
 def judge_audit(ground: Ground, tally: Tally) -> None:
     """Count auditors that ended, did not read their topic to its end, or did not name what they could not read."""
     for country in ground.gates:
-        read = wait(lambda country=country: _rest(ground, country) == 0, _END_S)
+        read = wait(partial(_is_read, ground, country), _END_S)
         tally.add("lost", int(not read), f"{_rest(ground, country)} records of {country}.audit are not read")
         text = (ground.folder / "log" / f"auditor-{country}.log").read_text(encoding="utf-8", errors="replace")
         told = text.count(Code.BATCH_UNREADABLE)
@@ -38,6 +39,10 @@ def judge_audit(ground: Ground, tally: Tally) -> None:
         tally.add("lost", int(logged == 0), f"nothing is in the log of {country}")
         ends = ground.stack.services[f"auditor-{country}"].restarts
         tally.add("unaccounted", ends, f"auditor-{country} ended {ends} times")
+
+
+def _is_read(ground: Ground, country: CountryCode) -> bool:
+    return _rest(ground, country) == 0
 
 
 def _rest(ground: Ground, country: CountryCode) -> int:

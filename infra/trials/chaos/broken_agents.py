@@ -201,11 +201,12 @@ def application(setting: Setting) -> faust.App:
     raw = {"key_serializer": "raw", "value_serializer": "raw"}
     kind.build(Agent(setting, app, app.topic(setting.source, **raw), app.topic(setting.sink, **raw)))
 
-    @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[object], **_kwargs: object) -> None:
         """Leave a file for the harness once the agent has its topic."""
         if assigned:
             (setting.state / "assigned").touch()
+
+    app.on_partitions_assigned.connect(assigned)
 
     return app
 

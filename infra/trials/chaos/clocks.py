@@ -25,6 +25,7 @@ from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from chaos.timeline import Fault, Timeline
 from kafka.ports import free_ports
+from refbus.bus.address import BrokerAddress
 
 NAME = "clocks jump, alone and together"
 CONTROL = "clocks jump, services believe them"
@@ -162,9 +163,12 @@ def _judge_heartbeats(ground: Ground, tally: Tally) -> None:
     for country, role in ((KZ, "NATIONAL_AGENCY"), (UZ, "NGO")):
         address = ground.world.address(country, f"{country}-gate")
         topic = f"{country}.inbox.{ground.member(country, role)}"
-        before = ends(address, [topic])[topic]
-        beats = wait(lambda topic=topic, address=address, end=before + 2: ends(address, [topic])[topic] >= end, 30.0)
+        beats = wait(partial(_reaches, address, topic, ends(address, [topic])[topic] + 2), 30.0)
         tally.add("lost", int(not beats), f"no heartbeat any more in the inbox of {country}")
+
+
+def _reaches(address: BrokerAddress, topic: str, end: int) -> bool:
+    return ends(address, [topic])[topic] >= end
 
 
 def _judge_alarms(ground: Ground, tally: Tally, *, believing: bool) -> None:

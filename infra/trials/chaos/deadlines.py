@@ -108,7 +108,7 @@ def _faults(ground: Ground, cast: Cast) -> Iterator[Fault]:
 
     order: list[Fault] = [partial(kill, "kz"), stall, take_over, partial(kill, "uz")]
     cast.rng.shuffle(order)
-    killed = [partial(faults.freeze, ground, UZ), partial(kill, "uz")]
+    killed: list[Fault] = [partial(faults.freeze, ground, UZ), partial(kill, "uz")]
     yield from (*order, *killed)
 
 

@@ -54,8 +54,8 @@ def examine(ground: Ground, countries: Sequence[CountryCode]) -> Tally:
     _judge_inboxes(tally, pages, found)
     for country in countries:
         _judge_account(tally, ground, country, found)
-    for (event, stage, country), times in found.forwarded.items():
-        tally.add("duplicate_effects", times - 1, f"{event}: {times} decisions FORWARDED at {stage} of {country}")
+    for (event, stage, place), times in found.forwarded.items():
+        tally.add("duplicate_effects", times - 1, f"{event}: {times} decisions FORWARDED at {stage} of {place}")
     return tally
 
 

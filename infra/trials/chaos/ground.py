@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chaos import logs
 from chaos.journal import Journal
@@ -158,7 +159,7 @@ class Ground:
             return sum(row[0] for row in self.query(country, "SELECT next_offset FROM position"))
         return 0
 
-    def query(self, country: CountryCode, text: str) -> list[tuple[int | str | bytes, ...]]:
+    def query(self, country: CountryCode, text: str) -> list[tuple[Any, ...]]:
         """Ask the node store of a country, read only, past the product's own code. Raises sqlite3.Error."""
         path = self.world.paths.gate(country) / "store" / "node.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from chaos.journal import Attempt, Journal, Nature, Outcome, Planned
 from chaos.sealing import Sealed
 from refbus.bus.address import BrokerAddress
+from refbus.core.ids import CountryCode
 
 SIDE_BY_SIDE = 40
 """Cases that are under way at the same time."""
@@ -35,7 +36,7 @@ class Load:
 
     def __init__(
         self,
-        addresses: Mapping[str, BrokerAddress],
+        addresses: Mapping[CountryCode, BrokerAddress],
         journal: Journal,
         rng: random.Random,
         *,
@@ -118,7 +119,7 @@ class Load:
             return note
 
         for planned, value in letters:
-            producer = self._producers[planned.sender[:2]]
+            producer = self._producers[CountryCode(planned.sender[:2])]
             producer.produce(f"{planned.sender[:2]}.outbox", value, on_delivery=report(planned.event))
         for producer in self._producers.values():
             producer.flush(10.0)

@@ -41,6 +41,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.people import officers
 from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store.cases import Case
 
 NAME = "offices restored from backups"
 CONTROL = "offices restored by copying folders"
@@ -212,10 +213,13 @@ class _Office:
     def _say_no(self, number: int) -> None:
         gateway, party = self._offices.agency, self._offices.shelter.me
         end = _outbox_end(self._offices.ground)
-        found = {}
+        found: dict[str, Case] = {}
         with gateway.store.write() as tx:
             for what in ("withdrawn", "denied", "erased"):
-                found[what] = cases.find(tx, sha256(self._people.files[f"{what}-{number}"]))
+                case = cases.find(tx, sha256(self._people.files[f"{what}-{number}"]))
+                if case is None:
+                    raise LookupError(f"no case {what}-{number}")
+                found[what] = case
             withdrawals.withdraw(gateway, tx, found["withdrawn"], party)
             casework.deny(tx, found["denied"], [party])
         demand.erase(gateway, found["erased"].id)

@@ -32,6 +32,7 @@ from demo.world import PASSPHRASE
 from refbus.errors import Code, RefbusError
 from refbus.trust.publisher import recovery
 from refbus.trust.publisher.ceremony import Passphrases, publish_for_development
+from refbus.trust.publisher.published import mark_of
 from refbus.trust.publisher.repository import Publication, Repository
 
 NAME = "stores of auditor, gate and directory brought back"
@@ -224,7 +225,7 @@ class _Play:
             shutil.rmtree(paths.repository)
             shutil.copytree(backup, paths.repository)
             if number % 2:  # the mark came from the backup too
-                Repository(paths.repository).mark.unlink()
+                mark_of(paths.repository).unlink()
             self.ground.count("repository brought back")
             refused = ""
             try:

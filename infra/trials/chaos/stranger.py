@@ -6,7 +6,6 @@ It says how far it came in two files: CHAOS_JOINED when it is a member, the same
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import faust
@@ -40,7 +39,6 @@ def main(environment: dict[str, str]) -> None:
 
         app.agent(app.topic(name, key_serializer="raw", value_serializer="raw"), name=f"idle-{name}")(idle)
 
-    @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: set[object], **_kwargs: object) -> None:
         """Leave a file for the harness: a member now, and whether with topics."""
         joined = Path(environment["CHAOS_JOINED"])
@@ -48,8 +46,9 @@ def main(environment: dict[str, str]) -> None:
         if assigned:
             joined.with_suffix(".held").touch()
 
+    app.on_partitions_assigned.connect(assigned)
     Worker(app, quiet=True, loglevel="warning").execute_from_commandline()
 
 
 if __name__ == "__main__":
-    sys.exit(main(dict(os.environ)))
+    main(dict(os.environ))

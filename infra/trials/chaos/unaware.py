@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 
-import refbus_gate.gate
 from chaos.sabotage import run_module
+from refbus_gate import gate
 
 
 def be_unaware() -> None:
     """Take the look away by which a store finds out."""
-    refbus_gate.gate.recognise = lambda *_: False
+    vars(gate)["recognise"] = lambda *_: False
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from refbus.node.store import identity
 
 def be_unmarked() -> None:
     """Take the look away by which a home knows its database."""
-    identity.require = lambda *_: None  # type: ignore[assignment]
-    identity.claim = lambda *_: 0  # type: ignore[assignment]
-    identity.note = lambda *_: None  # type: ignore[assignment]
+    identity.require = lambda *_: None
+    identity.claim = lambda *_: 0
+    identity.note = lambda *_: None
 
 
 if __name__ == "__main__":

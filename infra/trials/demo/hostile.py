@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from demo.plan import smallest_case
 from refbus.core.consent.record import (
@@ -104,7 +105,7 @@ class HostileMember:
             readers=Readers(public, origin.public, destination.public),
         )
 
-    def consent(self, party: OrgId, categories: Sequence[DataCategory], now_ms: int, **changes: object) -> bytes:
+    def consent(self, party: OrgId, categories: Sequence[DataCategory], now_ms: int, **changes: Any) -> bytes:
         """Return a record of the member's own making in which a fictional person permits `categories` to `party`."""
         record = replace(_record(self.org, party, tuple(categories), self._directory, now_ms), **changes)
         record_bytes = encode_record(record)

@@ -68,7 +68,7 @@ class Proofs:
         value = office.until(
             words, lambda found: all(each["file"] or not each["awaited"] for each in found["statements"]), seconds=90.0
         )
-        policy = folder / value["policy"]
+        policy = folder / str(value["policy"])
         files = sorted(folder.glob("*.tlog-proof"))
         self._tell(f"  {office.org} $ refbus audit proof {number} --out proofs")
         self._tell("  Years later a lawyer has these files and nothing else: no network, no keys, no account.")

@@ -80,8 +80,9 @@ class Stack:
             self._start(f"gate-{country}", (sys.executable, "-m", "refbus_gate"), self.gate_environment(country))
         say(f"auditors: {len(countries)}, each keeps the log of its country and witnesses those of the others")
         for country in countries:
-            argv = (sys.executable, "-m", "refbus_auditor")
-            self._start(f"auditor-{country}", argv, self.auditor_environment(country))
+            self._start(
+                f"auditor-{country}", (sys.executable, "-m", "refbus_auditor"), self.auditor_environment(country)
+            )
         say(f"gateways: {len(homes)}, one for each organisation")
         for org in homes:
             argv = (str(Path(sys.executable).with_name("refbus")), "run")
