@@ -24,6 +24,7 @@ from refbus.bus.batches import MOST_UNPACKED
 from refbus.bus.confluent import ConfluentProducer
 from refbus.bus.port import Reader, Record, TopicState
 from refbus.errors import Code, RefbusError
+from refbus_gateway.sync.broker import KafkaBus
 from support.worker import Plan
 
 WAIT_S = 60.0
@@ -100,15 +101,35 @@ def test_what_the_broker_refuses_itself(broker_address: BrokerAddress, topic: st
 
 @pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
 def test_a_bomb_is_one_record_that_says_so(broker_address: BrokerAddress, codec: int) -> None:
-    """The broker takes it, as it never unpacks what it stores as written; the reader unpacks to a bound."""
+    """The broker takes it, as it never unpacks what it stores as written; an office's reader unpacks to a bound."""
     topic = f"bomb.{codec}.{time.monotonic_ns()}"
     confluent.admin(broker_address).create_topic(TopicState(topic, 1, 1, {"max.message.bytes": "1048588"}))
     size = 20 * 1_048_576 if codec == SNAPPY else 64 * 1_048_576
     for batch in (Draft([b"a"]).encode(), bomb(codec, size), Draft([b"last"]).encode()):
         assert put(broker_address, topic, batch) == ""
-    found = read_to(batchreader.reader(broker_address, topic), b"last")
+    found = read_to(KafkaBus(broker_address.bootstrap, None).reader(topic), b"last")
     assert [(each.offset, bool(each.unreadable)) for each in found] == [(0, False), (1, True), (2, False)]
     assert len(found[1].value) < MOST_UNPACKED
+
+
+def test_short_waits_are_few_questions(broker_address: BrokerAddress, topic: str) -> None:
+    """The question stays with the broker over many looks; what is written meanwhile comes by it, each value once."""
+    reader = batchreader.reader(broker_address, topic)
+    assert [reader.read(10, 0.001) for _ in range(100)] == [[]] * 100
+    for value in (b"first", b"second", b"last"):
+        assert put(broker_address, topic, Draft([value]).encode()) == ""
+        assert [each.value for each in read_some(reader)] == [value]
+    reader.seek(1)
+    assert [each.value for each in read_some(reader)] == [b"second", b"last"]
+    reader.close()
+
+
+def read_some(reader: Reader) -> list[Record]:
+    """Return what comes next, by looks that wait for nothing."""
+    deadline = time.monotonic() + WAIT_S
+    while not (found := reader.read(10, 0)):
+        assert time.monotonic() < deadline
+    return found
 
 
 @pytest.mark.parametrize("time_ms", [0, -1, 1_000, 253_402_300_799_000])

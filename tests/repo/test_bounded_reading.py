@@ -9,7 +9,8 @@ import pytest
 
 from support.tree import ROOT
 
-NODES = sorted(path for name in ("refbus_gate", "refbus_auditor") for path in (ROOT / "services" / name).rglob("*.py"))
+SERVICES = ("refbus_gate", "refbus_auditor", "refbus_gateway")
+NODES = sorted(path for name in SERVICES for path in (ROOT / "services" / name).rglob("*.py"))
 OFFSETS_ONLY = {
     ("refbus_gate/gate.py", "readers"): "the watchdog asks where topics end",
     ("refbus_auditor/auditor.py", "Watchdog"): "the watchdog asks where topics end",
@@ -31,7 +32,7 @@ def places(path: Path) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", NODES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_gates_and_auditors_read_within_bounds(path: Path) -> None:
+def test_services_read_within_bounds(path: Path) -> None:
     """They read with `batchreader`: the client unpacks a megabyte of a stranger into a gigabyte."""
     assert places(path) <= set(OFFSETS_ONLY)
 

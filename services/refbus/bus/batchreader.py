@@ -13,7 +13,7 @@ from itertools import islice
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.confluent_offsets import TopicOffsets
-from refbus.bus.driver import Batches, Fetched, Line, record_of
+from refbus.bus.driver import Batches, Line, record_of
 from refbus.bus.port import Record
 from refbus.errors import Code, SetupError, TransportError
 
@@ -83,24 +83,20 @@ class BatchReader(TopicOffsets):
 
     def _fetch(self, wait_s: float) -> bool:
         """Ask for more; return whether anything came."""
-        answer = self._asked(wait_s)
-        if answer is None:
-            time.sleep(min(wait_s, _PAUSE_S))
-            return False
-        self._known = True
-        self._batches = answer.batches(self._topic, self.position()) if answer.data else None
-        return self._batches is not None
-
-    def _asked(self, wait_s: float) -> Fetched | None:
-        """Return the broker's answer, None while it is away."""
         try:
-            return self._line.fetch(self._started(), wait_s)
+            answer = self._line.ask(self._started(), wait_s)
         except TransportError as error:
             if error.code is Code.BROKER_REFUSED:
                 raise
             if error.code is Code.TOPIC_MISSING and not self._known:
                 raise SetupError(Code.TOPIC_MISSING) from None
-            return None
+            time.sleep(min(wait_s, _PAUSE_S))  # the broker is away
+            return False
+        if answer is None:
+            return False
+        self._known = True
+        self._batches = answer.batches(self._topic, self.position()) if answer.data else None
+        return self._batches is not None
 
     def _started(self) -> int:
         """Return the next offset. A topic that is closed to us looks missing to who asks where it begins."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ _log = logging.getLogger("refbus.bus.driver")
 _MOST_FETCHED = 4 * 1_048_576
 """Bytes that are asked for at once: more than two batches, so that each shows where the one before it ends."""
 _PATIENCE_S = 10.0
+_LONG_POLL_S = 0.5
+"""So long a broker keeps a question for which it has nothing yet."""
+_SHORTEST_WAIT_S = 0.01
+"""What has arrived on the connection is only taken while somebody waits."""
 _READ_COMMITTED = 1
 
 
@@ -199,6 +204,15 @@ class Fetched:
         return Batches(place, _Answer(self.data), list(self.aborted), offset, None, None, True, _READ_COMMITTED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question that is with the broker; nobody waits for it beyond `until_s` on the monotonic clock."""
+
+    offset: int
+    task: asyncio.Task[Fetched]
+    until_s: float
+
+
 class Line:
     """A connection that asks for one topic, from the caller's thread; after any failure it connects anew."""
 
@@ -207,6 +221,32 @@ class Line:
         self._topic = topic
         self._loop = asyncio.new_event_loop()
         self._client: AIOKafkaClient | None = None
+        self._asked: _Asked | None = None
+
+    def ask(self, offset: int, wait_s: float) -> Fetched | None:
+        """Return what there is from `offset` on, None when it is not here within `wait_s` seconds.
+
+        The question stays with the broker meanwhile, and the next call for the same offset goes on with it: short waits
+        cost the broker two questions a second, however many they are. Raises as `fetch`.
+        """
+        if self._asked is not None and self._asked.offset != offset:
+            self._forget()
+        if self._asked is None:
+            task = self._loop.create_task(self._fetch(offset, _LONG_POLL_S, committed=True))
+            self._asked = _Asked(offset, task, time.monotonic() + _LONG_POLL_S + _PATIENCE_S)
+        asked, wait_s = self._asked, max(wait_s, _SHORTEST_WAIT_S)
+        self._loop.run_until_complete(asyncio.wait({asked.task}, timeout=wait_s))
+        if not asked.task.done():
+            if time.monotonic() > asked.until_s:
+                self.close_client()
+                raise TransportError(Code.BROKER_UNREACHABLE, "no answer")
+            return None
+        self._asked = None
+        try:
+            return asked.task.result()
+        except (KafkaError, OSError, TimeoutError) as error:
+            self.close_client()
+            raise _translated(error) from None
 
     def fetch(self, offset: int, wait_s: float, *, committed: bool = True) -> Fetched:
         """Return what there is from `offset` on, waiting `wait_s` seconds for the first byte.
@@ -237,10 +277,18 @@ class Line:
 
     def close_client(self) -> None:
         """Drop the connection; the next question makes a new one."""
+        self._forget()
         client, self._client = self._client, None
         if client is not None:
             with suppress(KafkaError, OSError, TimeoutError):
                 self._run(client.close(), 2.0)
+
+    def _forget(self) -> None:
+        """Wait no longer for what was asked."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.task.cancel()
+            self._loop.run_until_complete(asyncio.wait({asked.task}))
 
     def _run(self, work: Any, patience_s: float) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(work, patience_s))

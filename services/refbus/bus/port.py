@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from refbus.errors import RefbusError
+from refbus.errors import Code, MalformedError, RefbusError
 
 OnDelivery = Callable[[RefbusError | None], None]
 """Told exactly once per record what became of it: None is stored and replicated, an error says why that is not known.
@@ -39,6 +39,12 @@ class Record:
     def begin(self) -> int:
         """The first offset that this stands for."""
         return self.first if self.unreadable else self.offset
+
+    def content(self) -> bytes:
+        """Return the value. Raises MalformedError BATCH_UNREADABLE when this stands for what cannot be read."""
+        if self.unreadable:
+            raise MalformedError(Code.BATCH_UNREADABLE, f"offsets {self.begin} to {self.offset}: {self.unreadable}")
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,12 +171,15 @@ def _is_full(tx: Transaction, record: InboxRecord, who: bytes, state: AsideState
     return records >= MOST_RECORDS or size + len(record.body) > MOST_BYTES
 
 
-def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Code, offset: int) -> None:
-    """Keep what is no inbox record at all, and tell a person; nobody can know from whom it is."""
+def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Code, place: str) -> None:
+    """Keep what is no inbox record at all, or a batch that cannot be read, and tell a person where it is.
+
+    Nobody can know from whom.
+    """
     who = tx.vault.hash("aside")
     full = inbox.found_aside(tx, record.body) is None and _is_full(tx, record, who, AsideState.REFUSED)
     inbox.put_aside(tx, record, Setting(AsideState.REFUSED, code, who, keep=not full), gateway.now_ms())
-    detail = f"inbox offset {offset}: {_FROM_NOBODY}; {Heard.NOBODY}"
+    detail = f"inbox {place}: {_FROM_NOBODY}; {Heard.NOBODY}"
     inbox.raise_alarm(tx, code, _of_many(tx, code, detail), gateway.now_ms())
 
 

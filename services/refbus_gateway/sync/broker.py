@@ -54,10 +54,10 @@ class KafkaBus:
         return confluent.producer(self._address)
 
     def reader(self, topic: str) -> Reader:
-        """Return a new reader at the beginning of `topic`. Raises SetupError UNSAFE_SETTING."""
-        from refbus.bus import confluent
+        """Return a reader at the beginning of `topic`; it unpacks within bounds. Raises SetupError UNSAFE_SETTING."""
+        from refbus.bus import batchreader
 
-        return confluent.reader(self._address, topic)
+        return batchreader.reader(self._address, topic)
 
     def admin(self) -> Admin:
         """Return the administrator's view. Raises SetupError UNSAFE_SETTING."""

@@ -117,7 +117,7 @@ def take_in(gateway: Gateway, policy: Policy, record: Record) -> None:
     """
     alarm: RefbusError | None = None
     try:
-        _take(gateway, policy, LogProofs.parse(record.value))
+        _take(gateway, policy, LogProofs.parse(record.content()))
     except StoreError:
         raise
     except UncheckableError as error:

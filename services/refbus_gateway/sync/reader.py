@@ -172,10 +172,11 @@ class Draining:
         if record.offset < position.next_offset:
             return position, 0
         try:
-            parsed = InboxRecord.parse(record.value)
+            parsed = InboxRecord.parse(record.content())
         except MalformedError as error:
             unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
-            refusals.unreadable(gateway, tx, unreadable, error.code, record.offset)
+            place = f"offsets {record.begin} to {record.offset}" if record.unreadable else f"offset {record.offset}"
+            refusals.unreadable(gateway, tx, unreadable, error.code, place)
             return after, 1
         if parsed.sequence <= position.sequence:
             if record.offset < position.seen_from or inbox.has_seen(tx, parsed):
@@ -237,4 +238,4 @@ def _reached(end: int, kept: Position | None) -> bool:
 def _add_file(gateway: Gateway, record: Record) -> None:
     """Bring one file to the door of the directory. An incomplete version is no failure. Raises RefbusError."""
     with suppress(UncheckableError):
-        door.take(gateway, DirectoryFile.parse(record.value))
+        door.take(gateway, DirectoryFile.parse(record.content()))

@@ -36,6 +36,7 @@ from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
 from refbus_gateway.store import cases, inbox, outbox, referrals, statements
+from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import inbox_seen
 from support.audit import AUDIT_KEY, audit_record
@@ -452,6 +453,44 @@ def test_numbers_that_never_follow_are_one_alarm_in_the_end(own: Pair) -> None:
     own.world.sync(own.uz)
     codes = alarm_codes(own.uz)
     assert 20 < codes.count("INBOX_COUNT_BACK") + codes.count("INBOX_GAP") <= 42
+
+
+def test_a_batch_that_cannot_be_read_is_told_and_stops_no_inbox(own: Pair) -> None:
+    """What stands behind it is taken in; its bytes are kept, and one alarm names where it was."""
+    topic = f"uz.inbox.{SHELTER}"
+    own.world.bus.put_torn(topic, [b"lost"] * 2, b"raw bytes")
+    end = len(own.world.bus.records(topic))
+    own.world.deliver(SHELTER, InboxKind.EVENT, forged(own, *fresh(own)), sequence=8)
+    own.world.sync(own.uz)
+    with own.uz.store.read() as tx:
+        assert len(referrals.every(tx)) == 1
+        kept = [each for each in inbox.aside(tx, AsideState.REFUSED) if each.value == b"raw bytes"]
+        told = [each.detail for each in inbox.standing_alarms(tx) if each.code == Code.BATCH_UNREADABLE]
+    assert [each.code for each in kept] == [Code.BATCH_UNREADABLE]
+    assert len(told) == 1
+    assert f"offsets {end - 2} to {end - 1}" in told[0]
+
+
+@pytest.mark.parametrize("kind", ["directory", "proofs"])
+def test_a_batch_of_another_topic_that_cannot_be_read_is_told(own: Pair, kind: str) -> None:
+    """It is an alarm and nothing more: the home goes on behind it."""
+    topic = own.uz.directory_topic if kind == "directory" else own.uz.proofs_topic
+    own.world.bus.put_torn(topic, [b"lost"] * 2, b"raw bytes")
+    own.world.sync(own.uz)
+    assert alarm_codes(own.uz).count("BATCH_UNREADABLE") == 1
+    with own.uz.store.read() as tx:
+        kept = inbox.position(tx, topic)
+    assert kept is not None
+    assert kept.next_offset == len(own.world.bus.records(topic))
+
+
+def test_many_batches_that_cannot_be_read_are_few_alarms(own: Pair) -> None:
+    """Whoever runs the broker writes as many as they like: that buries no other alarm."""
+    topic = f"uz.inbox.{SHELTER}"
+    for number in range(60):
+        own.world.bus.put_torn(topic, [b"lost"], b"raw %d" % number)
+    own.world.sync(own.uz)
+    assert 0 < alarm_codes(own.uz).count("BATCH_UNREADABLE") <= 21
 
 
 def test_an_event_under_the_name_of_a_notice_keeps_the_event_from_nobody(own: Pair) -> None:
