@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,14 @@ def test_every_decision_is_listed() -> None:
     """The list of decisions has every decision under docs/adr."""
     listed = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
     assert [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if page.name not in listed] == []
+
+
+_MODULE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
+_CODE = [str(path.relative_to(ROOT)) for path in project_files("services", "infra", "tests", suffix=".py")]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "adr" not in page.parts], ids=lambda page: page.name)
+def test_modules_named_in_documents_exist(page: Path) -> None:
+    """A module that was moved or renamed is found under its new name; decisions of the past keep their words."""
+    named = set(_MODULE.findall(page.read_text(encoding="utf-8")))
+    assert {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in _CODE)} == set()

@@ -24,17 +24,21 @@ _SIGNED_BY_B = {
     "TAKEN": ", with the hop receipt that the gate of B signed (else it shows no more than FORWARDED)",
     "QUARANTINED": ", with the hop receipt that the gate of B signed (else it changes nothing)",
 }
-_NOTICES = "gateway: `notices.py`"
+_NOTICES = "gateway: `inbox/notices.py`"
 _OTHERS = (
-    ("hop receipt (ends a delivery at the gate of A)", "the gate of B", "gate: `ingress.py`"),
-    ("heartbeat of an inbox, deadlines", "the reader's own gate", "gateway: `notices.py`, `timers.py`"),
+    ("hop receipt (ends a delivery at the gate of A)", "the gate of B", "gate: `decide/ingress.py`"),
+    ("heartbeat of an inbox, deadlines", "the reader's own gate", "gateway: `inbox/notices.py`, `inbox/timers.py`"),
     ("statement of a gate's decision", "the gate that sends the notice, of that decision and envelope", _NOTICES),
-    ("ReferralDelivered, ReferralOpened", "the organisation that the referral is with", "gateway: `incoming.py`"),
-    ("Undecryptable, IntakeReported", "the organisation that the envelope is for", "gateway: `effects.py`"),
-    ("WithdrawalAcknowledged", "the organisation that was told of that withdrawal", "gateway: `consent_effects.py`"),
+    ("ReferralDelivered, ReferralOpened", "the organisation that the referral is with", "gateway: `inbox/arrivals.py`"),
+    ("Undecryptable, IntakeReported", "the organisation that the envelope is for", "gateway: `inbox/effects.py`"),
+    (
+        "WithdrawalAcknowledged",
+        "the organisation that was told of the withdrawal",
+        "gateway: `inbox/consent_effects.py`",
+    ),
     ("emergency, and its review", "two endorsed officers; another one for the review", "everywhere: `legal_basis.py`"),
     ("order to delete sealed audit records", "the writer of those entries", "auditor: `entries.py`"),
-    ("proof of an audit entry", "the log, under the cosignatures of the quorum", "gateway: `proving.py`"),
+    ("proof of an audit entry", "the log, under the cosignatures of the quorum", "gateway: `sync/proof_reader.py`"),
 )
 
 
