@@ -1,5 +1,7 @@
 """The one place that writes files: each is there whole or not at all, for its owner alone, and on the disk.
 
+`read_limited` reads a small one from outside, judged by its size first.
+
 A file is mode 0600 and a folder that is made is mode 0700, whatever the umask; file and folder are flushed. A medium
 that knows no modes (exFAT) is written all the same: what asks for a mode is whoever reads. A test finds code outside
 of this module that makes files.
@@ -42,6 +44,23 @@ def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
             raise
         if flush:
             flush_folder(path.parent)
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Return the bytes of a file that may have at most `limit`, judged before it is read.
+
+    Raises SetupError: FILE_UNREADABLE, TOO_LARGE.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > limit:
+                raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+    if len(content) > limit:
+        raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
+    return content
 
 
 def copy_whole(source: Path, target: Path) -> bytes:

@@ -8,7 +8,8 @@ from refbus.clock import Clock
 from refbus.core.courses.referral import State
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway, open_gateway
-from refbus_gateway.reports.overview import Hop, next_step
+from refbus_gateway.reports.overview import Hop
+from refbus_gateway.words.hops import next_step
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import (
     alarm_codes,
@@ -58,7 +59,7 @@ def test_an_emergency_of_an_office_that_is_ahead_is_told_at_once(own: Road) -> N
     own.settle()
     waiting = line(kz, number)
     assert (waiting.hop, waiting.codes) == (Hop.HELD, (Code.CLOCK_SKEW,))
-    assert "Set the date and time" in next_step(waiting)
+    assert "Set the date and time" in next_step(waiting.hop, waiting.codes)
     (told,) = [each for each in home_health(kz).alarms if each.code == Code.CLOCK_SKEW]
     assert "URGENT" in told.detail
     assert view(own.kz, number).state is not State.DELIVERED

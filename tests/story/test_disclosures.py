@@ -18,8 +18,9 @@ from refbus.wire.labels import LANGUAGES
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.erasure import demand
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.reports import disclosure_page, disclosure_report
-from refbus_gateway.reports.disclosure_page import Wording
+from refbus_gateway.paper import disclosure_page
+from refbus_gateway.paper.disclosure_page import Wording
+from refbus_gateway.reports import disclosure_report
 from refbus_gateway.reports.disclosure_report import Became, Report
 from refbus_gateway.store import cases, disclosures, outbox, referrals
 from refbus_gateway.store.disclosures import How

@@ -21,9 +21,10 @@ from refbus_gateway.consent import withdrawals
 from refbus_gateway.courses import emergencies, referral_steps
 from refbus_gateway.courses.emergencies import Decision
 from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.paper import disclosure_page
+from refbus_gateway.paper.disclosure_page import Wording
 from refbus_gateway.people import officers
-from refbus_gateway.reports import disclosure_page, disclosure_report
-from refbus_gateway.reports.disclosure_page import Wording
+from refbus_gateway.reports import disclosure_report
 from refbus_gateway.reports.disclosure_report import Became, Report
 from refbus_gateway.rules import age_check, course_state
 from refbus_gateway.store import cases, inbox, referrals

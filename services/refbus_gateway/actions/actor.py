@@ -39,9 +39,9 @@ ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {Role.ORGANISATION: froze
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: an organisation, in a role."""
+    """Who asks: an organisation, in a role. `org` is None while no home says whose it is: `keys init`, `restore`."""
 
-    org: OrgId
+    org: OrgId | None
     role: Role = Role.ORGANISATION
 
     def require(self, permission: Permission) -> None:

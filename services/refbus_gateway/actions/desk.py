@@ -11,6 +11,7 @@ from typing import Final
 from refbus.errors import Code, RefbusError, TransportError
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules.age_check import rules_here
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.sync.broker import Bus
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
@@ -36,6 +37,15 @@ class Desk:
     def gateway(self) -> Gateway:
         """The gateway of the home. Raises what `open_gateway` raises."""
         return self._unlock()
+
+    def open(self) -> None:
+        """Open the gateway now: whoever must give the passphrase is asked here. Raises what `open_gateway` raises."""
+        _ = self.gateway
+
+    @property
+    def utc_offset_min(self) -> int:
+        """How many minutes the clocks of this home's country are ahead of UTC; 0 where no gateway was opened."""
+        return rules_here(self.gateway).utc_offset_min if "gateway" in self.__dict__ else 0
 
     def read(self) -> AbstractContextManager[Transaction]:
         """Return a transaction that only reads."""

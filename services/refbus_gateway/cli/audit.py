@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from refbus_gateway.cli.auditlogs import add_logs
+from refbus_gateway.cli.auditreport import add_report
 from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
-from refbus_gateway.cli.reporting import add_report
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus.errors import RefbusError
     from refbus.verify import Policy
-    from refbus_gateway.audit.proof_files import Held
-    from refbus_gateway.store.logheads import Evidence
-    from refbus_gateway.store.statements import Stated
+    from refbus_gateway.actions.audit import OwnStatement, ProofChecked
 
 
 @click.group(name="audit")
@@ -38,27 +35,13 @@ def proof(session: Session, number: int, out: Path | None, place: str | None) ->
     A file says who decided what about which event, and proves that the audit log holds it. It names no person. Whoever
     has it can read it: give it to those who may know that there is this referral.
     """
-    from refbus_gateway.audit import proof_files  # late: the help needs none of it
-    from refbus_gateway.store import referrals
+    from refbus_gateway.actions import audit  # late: the help needs none of it
 
-    with session.gateway.store.read() as tx:
-        referral = referrals.get(tx, number)
-        held = proof_files.of_referral(tx, referral)
-    if place is not None and proof_files.look_up(session.gateway, place, held):
-        with session.gateway.store.read() as tx:
-            held = proof_files.of_referral(tx, referral)
-    names = [proof_files.file_name(referral, at, each) for at, each in enumerate(held, start=1)]
-    policies = proof_files.policy_files(session.gateway, held)
+    found = audit.proofs(session.desk, session.actor, number, place)
     if out is not None:
-        ready = {file: each.file for file, each in zip(names, held, strict=True) if each.file is not None}
-        _write(out, {**ready, **policies})
-    value = [_held_value(file, each) for file, each in zip(names, held, strict=True)]
-    lines = [_held_line(session, file, each) for file, each in zip(names, held, strict=True)]
-    policy = f"{session.gateway.country}.tlog-policy"
-    session.tell(
-        {"statements": value, "policy": policy, "policies": list(policies)},
-        lines or ["Nothing was decided about it yet."],
-    )
+        _write(out, found.files)
+    lines = [_statement_line(session, each) for each in found.shown.statements]
+    session.tell(found.shown, lines or ["Nothing was decided about it yet."])
 
 
 @group.command()
@@ -74,14 +57,17 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
     """
     from refbus.errors import RefbusError  # late: the help needs none of it
     from refbus.explain import exit_code, render
+    from refbus.files import read_limited
+    from refbus_gateway.actions.shape import json_of
 
     policy = read_policy(policy_file)
-    given = None if entry is None else _read(entry)
+    given = None if entry is None else read_limited(entry, 1 << 16)
     values: list[dict[str, Any]] = []
     failures: list[RefbusError] = []
     for path in files:
         try:
-            value, lines = _checked(session, path, policy, given)
+            found = _checked(session, path, policy, given)
+            value, lines = json_of(found), _checked_lines(session, found)
         except RefbusError as error:
             failures.append(error)
             value, lines = {"proven": False, "code": error.code, "detail": error.detail}, [render(error)]
@@ -100,58 +86,44 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
 @with_session
 def evidence(session: Session, out: Path | None) -> None:
     """Show checkpoints that contradict each other: two histories of one log. Written out, anyone can check both."""
-    from refbus_gateway.store import logheads  # late: the help needs none of it
+    from refbus_gateway.actions import audit  # late: the help needs none of it
     from refbus_gateway.words.statements import moment
 
-    with session.gateway.store.read() as tx:
-        found = logheads.evidence(tx)
+    exhibits = audit.evidence(session.desk, session.actor)
     if out is not None:
-        _write(out, {f"fork-{each.id}-{side}": data for each in found for side, data in _sides(each)})
-    value = [{"evidence": each.id, "origin": each.origin, "at_ms": each.at_ms} for each in found]
-    lines = [f"{each.id:>4}  {moment(each.at_ms)}  {each.origin}: two checkpoints" for each in found]
-    session.tell(value, lines or ["No log has contradicted itself, as far as this home has seen."])
+        _write(out, exhibits.files)
+    lines = [f"{each.evidence:>4}  {moment(each.at_ms)}  {each.origin}: two checkpoints" for each in exhibits.found]
+    session.tell(exhibits.found, lines or ["No log has contradicted itself, as far as this home has seen."])
 
 
-def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> tuple[dict[str, Any], list[str]]:
-    from refbus.verify import MOST_PROOF_BYTES, check_proof  # late: the help needs none of it
-    from refbus_gateway.home.folder import read_limited
-    from refbus_gateway.words import statements
+def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> ProofChecked:
+    from refbus.files import read_limited
+    from refbus.verify import MOST_PROOF_BYTES  # late: the help needs none of it
+    from refbus_gateway.actions import audit
 
-    proven = check_proof(read_limited(path, MOST_PROOF_BYTES), policy, entry=entry, now_s=now_s(session))
+    return audit.check_proof(read_limited(path, MOST_PROOF_BYTES), policy, entry=entry, now_s=now_s(session))
+
+
+def _checked_lines(session: Session, found: ProofChecked) -> list[str]:
+    from refbus_gateway.words import statements  # late: the help needs none of it
+
     words = statements.Words(session.language)
-    said = proven.statement
-    lines = statements.columns(words.facts(said.record)) if said else ["  The content of the entry is not shown."]
-    value = {"proven": True, **statements.proof_values(proven)}
-    value["record"] = statements.record_values(said.record) if said else None
-    return value, [*lines, *statements.columns(words.proof(proven))]
+    record = found.record
+    lines = statements.columns(words.facts(record)) if record else ["  The content of the entry is not shown."]
+    return [*lines, *statements.columns(words.proof(found))]
 
 
-def _held_value(file: str, held: Held) -> dict[str, Any]:
-    from refbus_gateway.words.statements import record_values  # late: the help needs none of it
-
-    return {
-        "file": None if held.file is None else file,
-        "proven_ms": held.stated.proven_ms,
-        "logged_ms": held.stated.logged_ms,
-        "awaited": held.stated.awaited,
-        **record_values(held.statement.record),
-    }
-
-
-def _held_line(session: Session, file: str, held: Held) -> str:
+def _statement_line(session: Session, found: OwnStatement) -> str:
     from refbus_gateway.words.statements import Words, moment  # late: the help needs none of it
 
-    record = held.statement.record
-    what = f"{moment(record.at_ms)}  {Words(session.language).decision(record)}  {record.event_type or ''}"
-    if held.file is not None:
-        return f"{what}\n    {file}"
-    return f"{what}\n    {_why_waiting(held.stated)}"
+    what = f"{moment(found.at_ms)}  {Words(session.language).decision(found)}  {found.event_type or ''}"
+    return f"{what}\n    {found.file if found.file is not None else _why_waiting(found)}"
 
 
-def _why_waiting(stated: Stated) -> str:
-    if not stated.awaited:
+def _why_waiting(found: OwnStatement) -> str:
+    if not found.awaited:
         return "is in the audit log of the other country: --log looks it up there"
-    where = "the broker has it" if stated.logged_ms else "it has not been sent yet" if stated.own else "a gate logs it"
+    where = "the broker has it" if found.logged_ms else "it has not been sent yet" if found.own else "a gate logs it"
     return f"waits for the proof of the audit log; {where}"
 
 
@@ -160,16 +132,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
     for name, content in files.items():
         write_whole(folder / name, content)
-
-
-def _read(path: Path) -> bytes:
-    from refbus_gateway.home.folder import read_limited  # late: the help needs none of it
-
-    return read_limited(path, 1 << 16)
-
-
-def _sides(evidence: Evidence) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
-    return ("first", evidence.against), ("second", evidence.note)
 
 
 add_logs(group)

@@ -11,10 +11,9 @@ from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from refbus.verify import Finding, Report
-    from refbus_gateway.audit.inspector import Inspected
+    from refbus_gateway.actions.audit import Export, Inspected, LogChecked
 
 
 @click.command()
@@ -31,15 +30,15 @@ def fsck(session: Session, place: str, policy_file: Path, since: Path | None) ->
 
     Needs no home and no keys, and shares only the format with whoever wrote the log.
     """
-    from refbus.verify import check_continues, check_log  # late: the help needs none of it
-    from refbus_gateway.home.folder import read_limited
+    from refbus.files import read_limited  # late: the help needs none of it
+    from refbus_gateway.actions import audit
 
     policy = read_policy(policy_file)
-    report = check_log(place, policy, now_s=now_s(session))
-    older = () if since is None else check_continues(place, policy, read_limited(since, 1 << 20))
-    findings = (*report.findings, *older)
-    session.tell(_report_value(report, findings), _report_lines(report, findings, compared=since is not None))
-    return _status(report, findings)
+    older = None if since is None else read_limited(since, 1 << 20)
+    found = audit.check_log(place, policy, older=older, now_s=now_s(session))
+    session.tell(found, _log_lines(found, compared=since is not None))
+    quorum = () if found.quorum is None else (found.quorum,)
+    return first_failure((tuple(each.code for each in found.findings), quorum))
 
 
 @click.command(name="open")
@@ -56,8 +55,10 @@ def open_(session: Session, file: Path, policy_file: Path, place: str | None) ->
     For each: who signed it, what was decided, and whether the published log has it. One that fails is told with its
     code; the others stand.
     """
-    found = list(inspected(session, file, policy_file, place))
-    session.tell([_inspected_value(each) for each in found], _inspected_lines(session, found))
+    from refbus_gateway.actions import audit  # late: the help needs none of it
+
+    found = audit.inspect(session.desk, session.actor, export(session, file, policy_file, place))
+    session.tell(found, _inspected_lines(session, found))
     return first_failure(each.problems for each in found)
 
 
@@ -67,18 +68,17 @@ def add_logs(group: click.Group) -> None:
     group.add_command(open_)
 
 
-def inspected(session: Session, file: Path, policy_file: Path | None, place: str | None) -> Iterator[Inspected]:
-    """Yield the entries of an export as the inspector of the session's home reads them. Raises RefbusError."""
+def export(session: Session, file: Path, policy_file: Path | None, place: str | None) -> Export:
+    """Return an export to be read with the keys of this home. Raises SetupError USAGE, and as `read_policy` does."""
     from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway.audit import inspector
+    from refbus_gateway.actions.audit import Export, LogPlace
 
-    keys, history = inspector.open_home(session.home, session.passphrase(), session.clock())
-    logs = None
-    if place is not None:
-        if policy_file is None:
-            raise SetupError(Code.USAGE, "--log needs --policy")
-        logs = inspector.Logs(place, read_policy(policy_file), now_s(session))
-    yield from inspector.inspect_file(inspector.Inspector(keys, history, logs), file)
+    secret, log = session.passphrase(), None
+    if place is not None and policy_file is None:
+        raise SetupError(Code.USAGE, "--log needs --policy")
+    if place is not None and policy_file is not None:
+        log = LogPlace(place, read_policy(policy_file), now_s(session))
+    return Export(file, secret, session.clock(), log)
 
 
 def first_failure(problems: Iterable[tuple[Any, ...]]) -> int:
@@ -90,60 +90,26 @@ def first_failure(problems: Iterable[tuple[Any, ...]]) -> int:
     return exit_code(UntrustedError(codes[0])) if codes else 0
 
 
-def _status(report: Report, findings: tuple[Finding, ...]) -> int:
-    quorum = () if report.quorum is None else (report.quorum,)
-    return first_failure((tuple(each.code for each in findings), quorum))
-
-
-def _report_value(report: Report, findings: tuple[Finding, ...]) -> dict[str, Any]:
-    checkpoint, seen = report.checkpoint, report.seen
-    return {
-        "origin": checkpoint.origin if checkpoint else None,
-        "size": checkpoint.size if checkpoint else None,
-        "root": checkpoint.root.hex() if checkpoint else None,
-        "quorum_at_s": seen.quorum_at_s if seen else None,
-        "quorum": report.quorum,
-        "findings": [{"code": each.code, "place": each.place, "detail": each.detail} for each in findings],
-        "complete": report.complete,
-    }
-
-
-def _report_lines(report: Report, findings: tuple[Finding, ...], *, compared: bool) -> Iterator[str]:
+def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
     from refbus_gateway.words.statements import moment
 
-    if report.checkpoint is not None:
-        yield f"{report.checkpoint.origin}: {report.checkpoint.size} entries"
-    if report.seen is not None and report.seen.quorum_at_s is not None:
-        yield f"A quorum of witnesses has stood behind it since {moment(report.seen.quorum_at_s * 1000)}."
-    if report.quorum is not None:
-        yield f"{report.quorum}: the witnesses that the policy demands do not stand behind this checkpoint."
-    for each in findings:
+    if found.origin is not None:
+        yield f"{found.origin}: {found.size} entries"
+    if found.quorum_at_s is not None:
+        yield f"A quorum of witnesses has stood behind it since {moment(found.quorum_at_s * 1000)}."
+    if found.quorum is not None:
+        yield f"{found.quorum}: the witnesses that the policy demands do not stand behind this checkpoint."
+    for each in found.findings:
         yield f"{each.code}  {each.place}  {each.detail}"
-    if not report.complete:
+    if not found.complete:
         yield "NOT CHECKED TO THE END."
-    elif not findings:
+    elif not found.findings:
         yield "Every entry, hash and signature holds." + (" It continues the older checkpoint." if compared else "")
     else:
-        yield f"{len(findings)} THINGS ARE WRONG."
+        yield f"{len(found.findings)} THINGS ARE WRONG."
 
 
-def _inspected_value(each: Inspected) -> dict[str, Any]:
-    from refbus_gateway.words.statements import record_values  # late: the help needs none of it
-
-    return {
-        "origin": each.origin,
-        "index": each.index,
-        "logged_at_ms": each.logged_at_ms,
-        "writer": each.writer,
-        "record": record_values(each.record) if each.record else None,
-        "in_log": each.in_log,
-        "problems": list(each.problems),
-        "order": None if each.order is None else [name.hex() for name in each.order.decision_ids],
-        "answer": each.answer,
-    }
-
-
-def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
+def _inspected_lines(session: Session, found: Sequence[Inspected]) -> Iterator[str]:
     from refbus_gateway.words.statements import Words, moment
 
     words = Words(session.language)
@@ -151,7 +117,7 @@ def _inspected_lines(session: Session, found: list[Inspected]) -> Iterator[str]:
         record = each.record
         what = f"{words.decision(record)}  {record.event_type or ''}" if record else "not opened"
         if each.order is not None:
-            what = f"order to erase {len(each.order.decision_ids)} records  {each.answer or ''}"
+            what = f"order to erase {len(each.order)} records  {each.answer or ''}"
         status = " ".join(each.problems) or ("ok, in the log" if each.in_log else "ok, log not looked at")
         yield f"{each.origin} {each.index:>8}  {moment(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"

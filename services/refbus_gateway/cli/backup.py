@@ -11,8 +11,7 @@ from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.home.folder import Config
-    from refbus_gateway.home.restore import Restored
+    from refbus_gateway.actions.home import BackupSettings, HomeRestored
 
 
 @click.command()
@@ -24,10 +23,10 @@ def backup(session: Session, folder: Path) -> None:
 
     Key files stay encrypted and the store stays sealed. Keep the passphrase somewhere else.
     """
-    from refbus_gateway.home import backups  # late: nothing else here needs it
+    from refbus_gateway.actions import home  # late: nothing else here needs it
 
-    count = backups.back_up(session.gateway, folder)
-    session.tell({"files": count, "folder": str(folder)}, [f"{count} files in {folder}."])
+    done = home.back_up(session.desk, session.actor, folder)
+    session.tell(done, [f"{done.files} files in {done.folder}."])
 
 
 @click.command()
@@ -43,26 +42,17 @@ def restore(session: Session, folder: Path, *, unproven: bool, use_settings: boo
     erased stays erased. Where the store of the backup is used, nothing is sent before `refbus sync` has read everything
     and `refbus home confirm-restored` was given.
     """
-    from refbus_gateway.home.restore import restore as bring_back  # late: nothing else here needs it
+    from refbus_gateway.actions import home  # late: nothing else here needs it
 
-    done = bring_back(folder, session.home, session.passphrase(), session.clock, unproven=unproven)
-    used = done.settings is not None and (use_settings or _asked(session, done.settings))
-    if used and done.settings is not None:
-        from refbus_gateway.home.folder import Home
+    def use(settings: BackupSettings) -> bool:
+        return use_settings or _asked(session, settings)
 
-        Home(done.path).save_config(done.settings)
-    value = {
-        "org_id": done.backup.org_id,
-        "home": str(done.path),
-        "before": str(done.before) if done.before else None,
-        "proven": done.backup.proven,
-        "kept_store": done.kept_store,
-        "settings": "used" if used else "asked" if done.settings is not None else "kept",
-    }
-    session.tell(value, _lines(done, used=used))
+    place, secret = session.home_path, session.passphrase()
+    done = home.restore(place, session.founder, folder, secret, clock=session.clock, use=use, unproven=unproven)
+    session.tell(done, _lines(done))
 
 
-def _asked(session: Session, settings: Config) -> bool:
+def _asked(session: Session, settings: BackupSettings) -> bool:
     """Show what the backup would run and whom it would talk to, and ask; scripts are not asked and get no."""
     if session.as_json:
         return False
@@ -75,16 +65,16 @@ def _asked(session: Session, settings: Config) -> bool:
         return False
 
 
-def _lines(done: Restored, *, used: bool) -> list[str]:
-    lines = [f"Restored {done.backup.org_id}."]
+def _lines(done: HomeRestored) -> list[str]:
+    lines = [f"Restored {done.org_id}."]
     if done.before is not None:
         lines.append(f"The home as it was is {done.before}: destroy it when you no longer need it.")
     if done.kept_store:
         lines.append(
             "Its store was sound and has all that the backup has: it was kept, and nothing in it is forgotten."
         )
-    if not done.backup.proven:
+    if not done.proven:
         lines.append("Nothing proves who wrote this backup: look at cases and keys before you rely on them.")
-    if done.settings is not None and not used:
+    if done.settings == "asked":
         lines.append("Its settings are not used: refbus home connect, and refbus home notify.")
     return [*lines, "Now run `refbus sync`: what came since is read again."]

@@ -9,7 +9,7 @@ import click
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus.clock import Standing
+    from refbus_gateway.actions.status import ClockStanding
 
 
 @click.group("clock")
@@ -22,8 +22,9 @@ def group() -> None:
 @with_session
 def show(session: Session) -> None:
     """Show this computer's clock, the time that counts, and what others signed."""
-    session.home.require()
-    _tell(session, session.gateway.clock.standing())
+    from refbus_gateway.actions import status  # late: the help needs none of it
+
+    _tell(session, status.clock(session.desk, session.actor))
 
 
 @group.command("accept")
@@ -34,32 +35,25 @@ def accept(session: Session) -> None:
 
     A running `refbus run` follows within a second.
     """
-    gateway = session.gateway
-    gateway.clock.accept()
-    _tell(session, gateway.clock.standing())
+    from refbus_gateway.actions import status  # late: the help needs none of it
+
+    _tell(session, status.accept_clock(session.desk, session.actor))
 
 
-def _tell(session: Session, standing: Standing) -> None:
+def _tell(session: Session, found: ClockStanding) -> None:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
-    value = {
-        "now_ms": standing.now_ms,
-        "machine_ms": standing.wall_ms,
-        "directory_published_ms": standing.published_ms,
-        "directory_expires_ms": standing.expires_ms,
-        "gate_ms": standing.gate_ms,
-        "codes": list(standing.codes),
-    }
+    ends = time_text(found.directory_expires_ms)
     lines = [
-        f"This computer says   {time_text(standing.wall_ms)}",
-        f"The time that counts {time_text(standing.now_ms)}",
-        f"Directory published  {time_text(standing.published_ms)}, ends {time_text(standing.expires_ms)}",
-        f"The gate said        {time_text(standing.gate_ms)}",
+        f"This computer says   {time_text(found.machine_ms)}",
+        f"The time that counts {time_text(found.now_ms)}",
+        f"Directory published  {time_text(found.directory_published_ms)}, ends {ends}",
+        f"The gate said        {time_text(found.gate_ms)}",
     ]
-    session.tell(value, [*lines, *_next_step(standing)])
+    session.tell(found, [*lines, *_next_step(found)])
 
 
-def _next_step(standing: Standing) -> list[str]:
+def _next_step(found: ClockStanding) -> list[str]:
     from refbus.explain import explanation  # late: see above
 
-    return [f"{code}: {explanation(code).next_step}" for code in standing.codes] or ["All is well."]
+    return [f"{code}: {explanation(code).next_step}" for code in found.codes] or ["All is well."]

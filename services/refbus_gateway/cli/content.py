@@ -120,7 +120,7 @@ def read_content(path: Path, limit: int) -> bytes:
 
     Raises SetupError FILE_UNREADABLE, TOO_LARGE.
     """
-    from refbus_gateway.home.folder import read_limited  # late: the help needs none of it
+    from refbus.files import read_limited  # late: the help needs none of it
 
     if path != _STANDARD_INPUT:
         return read_limited(path, limit)

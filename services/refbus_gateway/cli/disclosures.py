@@ -19,7 +19,7 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
     from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
-    from refbus_gateway.reports import disclosure_page
+    from refbus_gateway.paper import disclosure_page
 
     report = asking.report(session.desk, session.actor, number)
     wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from refbus.errors import Code, SetupError
 from refbus_gateway.cli.restored import add_confirm_restored
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -21,19 +20,11 @@ def group() -> None:
 @with_session
 def show(session: Session) -> None:
     """Show whose home this is and how it is connected."""
-    session.home.require()
-    identity, config = session.home.member.identity(), session.home.config()
-    value = {
-        "home": str(session.home.path),
-        "org_id": identity.org_id,
-        "country": identity.country,
-        "role": identity.role,
-        "bootstrap": config.bootstrap,
-        "tls": config.tls,
-        "notify_command": list(config.notify_command),
-        "has_keys": session.home.store_key.is_file(),
-    }
-    session.tell(value, [f"{name}: {text}" for name, text in value.items()])
+    from refbus_gateway.actions import home  # late: the help needs none of it
+    from refbus_gateway.actions.shape import json_of
+
+    found = home.show(session.desk, session.actor)
+    session.tell(found, [f"{name}: {text}" for name, text in json_of(found).items()])
 
 
 @group.command()
@@ -45,15 +36,9 @@ def show(session: Session) -> None:
 @with_session
 def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
     """Say where the broker of this country is. The environment (REFBUS_BOOTSTRAP_KZ) goes before it."""
-    from dataclasses import replace  # late: only needed here
+    from refbus_gateway.actions import home  # late: the help needs none of it
 
-    from refbus_gateway.sync.broker import KafkaBus
-
-    session.home.require()
-    KafkaBus(bootstrap, tls).check()
-    config = replace(session.home.config(), bootstrap=bootstrap, tls=str(tls.resolve()) if tls else "")
-    session.home.save_config(config)
-    session.tell({"bootstrap": bootstrap}, ["Kept. Try it with `refbus sync`."])
+    session.tell(home.connect(session.desk, session.actor, bootstrap, tls), ["Kept. Try it with `refbus sync`."])
 
 
 @group.command()
@@ -65,11 +50,10 @@ def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
 @with_session
 def notify(session: Session, every: int, command: tuple[str, ...]) -> None:
     """Run a command when something new has arrived. It is given a count and no word about any case."""
-    from dataclasses import replace  # late: only needed here
+    from refbus_gateway.actions import home  # late: the help needs none of it
 
-    session.home.require()
-    session.home.save_config(replace(session.home.config(), notify_command=command, notify_interval_s=every))
-    session.tell({"notify_command": list(command)}, ["Kept. `refbus run` uses it from its next start."])
+    kept = home.notify(session.desk, session.actor, command, every)
+    session.tell(kept, ["Kept. `refbus run` uses it from its next start."])
 
 
 @group.command()
@@ -78,11 +62,12 @@ def notify(session: Session, every: int, command: tuple[str, ...]) -> None:
 @with_session
 def trust(session: Session, root: Path) -> None:
     """Pin the federation's initial root, from a file whose SHA-256 you compared by telephone."""
-    from refbus_gateway.home.folder import read_limited  # late: only needed here
+    from refbus.files import read_limited  # late: only needed here
+    from refbus_gateway.actions import home
 
-    session.home.require()
-    session.home.member.pin_root(read_limited(root, 524_288))
-    session.tell({"pinned": True}, ["Pinned. The directory comes with `refbus sync`, or from `refbus home directory`."])
+    desk, actor = session.desk, session.actor
+    pinned = home.trust(desk, actor, read_limited(root, 524_288))
+    session.tell(pinned, ["Pinned. The directory comes with `refbus sync`, or from `refbus home directory`."])
 
 
 @group.command()
@@ -100,29 +85,10 @@ def directory(session: Session, folder: Path, *, unlogged: bool) -> None:
 
     Where the country demands its audit log, each metadata file needs its proof beside it (NAME.json.tlog-proof).
     """
-    from refbus.trust.layout import list_files  # late: only needed here
-    from refbus_gateway.directory import door
+    from refbus_gateway.actions import home  # late: only needed here
 
-    if not folder.is_dir():
-        raise SetupError(Code.FILE_UNREADABLE, folder.name)
-    gateway = session.gateway
-    files = list_files(folder)
-    if unlogged:
-        door.take_unlogged(gateway, files)
-    else:
-        door.take_proven(gateway, files, _proofs(folder, [path for path, _ in files]))
-    latest = gateway.history.latest
-    session.tell(
-        {"version": latest.version, "organisations": len(latest.organisations)},
-        [f"Directory version {latest.version} is in force: {len(latest.organisations)} members."],
-    )
-
-
-def _proofs(folder: Path, paths: list[str]) -> dict[str, bytes]:
-    from refbus_gateway.home.folder import read_limited  # late: only needed here
-
-    beside = {path: folder / f"{path}.tlog-proof" for path in paths}
-    return {path: read_limited(file, 65_536) for path, file in beside.items() if file.is_file()}
+    taken = home.take_directory(session.desk, session.actor, folder, unlogged=unlogged)
+    session.tell(taken, [f"Directory version {taken.version} is in force: {taken.organisations} members."])
 
 
 add_confirm_restored(group)

@@ -29,22 +29,17 @@ def group() -> None:
 def init(session: Session, /, country: str, out: Path | None, **said: Any) -> None:
     """Make a home with first keys, and an enrolment request for the ceremony of your country."""
     from refbus.core.ids import parse_country  # late: nothing else here needs them
-    from refbus.files import write_whole
-    from refbus.trust.member.enrolment import Profile, new_org_id
-    from refbus_gateway.home import key_changes
+    from refbus_gateway.actions import keys
 
-    code = parse_country(country)
-    profile = Profile(new_org_id(code), code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
-    now_ms = session.clock()
-    request = key_changes.init(session.home, profile, session.passphrase(confirm=True), now_ms)
-    if out is not None:
-        write_whole(out, request)
-    path = session.home.path / key_changes.REQUEST_FILE
+    country_code = parse_country(country)
+    profile = keys.Said(country_code, OrgRole(said["role"]), said["label"], said["services"], said["languages"])
+    passphrase = session.passphrase(confirm=True)
+    begun = keys.begin(session.home_path, session.founder, profile, passphrase, session.clock(), out=out)
     session.tell(
-        {"org_id": profile.org_id, "request": str(path)},
+        begun,
         [
-            f"This organisation is {profile.org_id}.",
-            f"Hand {path} to the ceremony of your country and compare the fingerprint by telephone.",
+            f"This organisation is {begun.org_id}.",
+            f"Hand {begun.request} to the ceremony of your country and compare the fingerprint by telephone.",
             "When the challenge comes: refbus keys answer challenge.json",
         ],
     )
@@ -57,12 +52,11 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
 @with_session
 def answer(session: Session, challenge: Path, out: Path) -> None:
     """Answer the ceremony's challenge: it shows that the private key is here."""
-    from refbus.files import write_whole
-    from refbus_gateway.home import key_changes  # late: nothing else here needs them
+    from refbus_gateway.actions import keys  # late: nothing else here needs them
 
-    session.home.require()
-    write_whole(out, key_changes.answer(session.home, challenge, session.passphrase()))
-    session.tell({"answer": str(out)}, [f"Hand {out} to the ceremony."])
+    desk, actor = session.desk, session.actor
+    done = keys.answer(desk, actor, challenge, session.passphrase(), out)
+    session.tell(done, [f"Hand {done.answer} to the ceremony."])
 
 
 @group.command()
@@ -70,31 +64,17 @@ def answer(session: Session, challenge: Path, out: Path) -> None:
 @with_session
 def show(session: Session) -> None:
     """Show the keys of this home, and what is to be done about them."""
+    from refbus_gateway.actions import keys  # late: nothing else here needs them
     from refbus_gateway.cli.show import time_text
-    from refbus_gateway.home import key_changes  # late: nothing else here needs them
 
-    lines, duties = key_changes.key_lines(session.gateway), key_changes.due(session.gateway)
-    value = {
-        "keys": [
-            {
-                "kind": line.kind,
-                "kid": line.kid.hex(),
-                "listed": line.listed,
-                "usable": line.usable,
-                "not_before_ms": line.not_before_ms,
-                "not_after_ms": line.not_after_ms,
-            }
-            for line in lines
-        ],
-        "duties": [{"task": duty.task, "due_ms": duty.due_ms} for duty in duties],
-    }
+    found = keys.show(session.desk, session.actor)
     texts = [
         f"{line.kind:8} {line.kid.hex()}  {'in use' if line.usable else 'not in use':10}"
         f"  {time_text(line.not_before_ms)} to {time_text(line.not_after_ms)}"
-        for line in lines
+        for line in found.keys
     ]
-    texts += [f"to do: {duty.task} by {time_text(duty.due_ms)}" for duty in duties]
-    session.tell(value, texts)
+    texts += [f"to do: {duty.task} by {time_text(duty.due_ms)}" for duty in found.duties]
+    session.tell(found, texts)
 
 
 @group.command()
@@ -105,14 +85,15 @@ def show(session: Session) -> None:
 @with_session
 def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
     """Make the next keys and an update for the ceremony; they count once the directory lists them."""
-    from refbus.files import write_whole
-    from refbus_gateway.home import key_changes  # late: nothing else here needs them
+    from refbus_gateway.actions import keys  # late: nothing else here needs them
 
     if not signing and not kem:
         raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
-    update = key_changes.rotate(session.gateway, session.passphrase(), signing=signing, kem=kem)
-    write_whole(out, update)
-    session.tell({"update": str(out)}, [f"Hand {out} to the ceremony. `refbus run` must be started again to use them."])
+    desk, actor = session.desk, session.actor
+    desk.open()
+    done = keys.rotate(desk, actor, session.passphrase(), out, signing=signing, kem=kem)
+    again = "`refbus run` must be started again to use them."
+    session.tell(done, [f"Hand {done.update} to the ceremony. {again}"])
 
 
 @group.command()
@@ -120,7 +101,7 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
 @with_session
 def prune(session: Session) -> None:
     """Destroy private keys that no message can need any more. What was sealed to them stays closed for ever."""
-    from refbus_gateway.home import key_changes  # late: nothing else here needs them
+    from refbus_gateway.actions import keys  # late: nothing else here needs them
 
-    gone = key_changes.prune(session.gateway)
-    session.tell({"destroyed": [kid.hex() for kid in gone]}, [f"{len(gone)} keys destroyed."])
+    gone = keys.prune(session.desk, session.actor)
+    session.tell(gone, [f"{len(gone.destroyed)} keys destroyed."])

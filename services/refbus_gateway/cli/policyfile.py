@@ -24,7 +24,7 @@ POLICY = click.option(
 def read_policy(path: Path) -> Policy:
     """Return the trust policy in a file. Raises SetupError FILE_UNREADABLE, MalformedError, UntrustedError."""
     from refbus import verify  # late: the help needs none of it
-    from refbus_gateway.home.folder import read_limited
+    from refbus.files import read_limited
 
     return verify.read_policy(read_limited(path, verify.MOST_POLICY_BYTES))
 

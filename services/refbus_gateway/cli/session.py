@@ -117,15 +117,20 @@ class Session:
 
         return from_environment(GatewaySettings, self.runtime.environ)
 
+    @property
+    def home_path(self) -> Path:
+        """Where the home is, or will be. Raises SetupError HOME_NOT_FOUND when none is named."""
+        path: Path | None = self._options["home"] or self.settings.home
+        if path is None:
+            raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
+        return path
+
     @cached_property
     def home(self) -> Home:
         """The home folder. Raises SetupError HOME_NOT_FOUND when none is named."""
         from refbus_gateway.home.folder import Home  # late: see above
 
-        path = self._options["home"] or self.settings.home
-        if path is None:
-            raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
-        return Home(path)
+        return Home(self.home_path)
 
     @cached_property
     def desk(self) -> Desk:
@@ -139,7 +144,15 @@ class Session:
         """Who asks: this organisation."""
         from refbus_gateway.actions.actor import Actor  # late: see above
 
+        self.home.require()
         return Actor(self.home.member.identity().org_id)
+
+    @cached_property
+    def founder(self) -> Actor:
+        """Who asks where no home says yet whose it is: whoever has the folder and the passphrase."""
+        from refbus_gateway.actions.actor import Actor  # late: see above
+
+        return Actor(None)
 
     @property
     def gateway(self) -> Gateway:
@@ -158,11 +171,7 @@ class Session:
 
     def _utc_offset_min(self) -> int:
         """Return how many minutes the clocks of this country are ahead of UTC; 0 where no gateway was opened."""
-        if "gateway" not in self.__dict__:
-            return 0
-        from refbus_gateway.rules.age_check import rules_here  # late: only what shows times needs it
-
-        return rules_here(self.gateway).utc_offset_min
+        return self.desk.utc_offset_min if "desk" in self.__dict__ else 0
 
     @cached_property
     def clock(self) -> Callable[[], int]:

@@ -9,7 +9,6 @@ import click
 
 from refbus_gateway.cli.session import Session, example, with_session
 
-_LIMIT = 65_536
 _NOT_TOLD = "…"
 
 
@@ -19,12 +18,9 @@ _NOT_TOLD = "…"
 @with_session
 def stats(session: Session, file: Path) -> None:
     """Show the statistics of a year, as the node of a country published them. … is a number that is not told."""
-    from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway.home.folder import read_json_object
+    from refbus_gateway.forms.edition import read_edition  # late: the help needs none of it
 
-    edition = read_json_object(file, _LIMIT, Code.FILE_UNREADABLE)
-    if edition.get("format") != "refbus/statistics/1":
-        raise SetupError(Code.FILE_UNREADABLE, f"{file.name} is no edition of statistics")
+    edition = read_edition(file)
     texts = [f"{edition['country']} {edition['year']}"]
     for table in edition["tables"]:
         texts += _table(table, session.language)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
@@ -51,13 +50,8 @@ def drift(session: Session) -> int:
 
 def _job(session: Session) -> Job:
     """Return the cluster of this home's country and what it must have by the directory verified here."""
-    from refbus.bus.topicjobs import Job  # late: see above
-    from refbus.bus.topicset import wanted
-    from refbus.settings import Profile
+    from refbus.settings import Profile  # late: see above
+    from refbus_gateway.actions import delivery
 
-    history = session.home.member.trust_store().load(session.clock())
-    if history is None:
-        raise SetupError(Code.DIRECTORY_INVALID, "no directory has been verified here yet")
-    country = session.home.member.identity().country
-    declared = wanted(history.latest, country, production=session.settings.profile is Profile.PRODUCTION)
-    return Job(declared, session.connect().admin())
+    production = session.settings.profile is Profile.PRODUCTION
+    return delivery.topics(session.desk, session.actor, session.clock(), production=production)

@@ -20,10 +20,19 @@ from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import KEY_SIZE, StateKey
 from refbus.errors import Code, RefbusError, SetupError, StoreError
-from refbus.files import TEMPORARY, append_lines, copy_whole, flush_folder, sha256_of, store_errors, write_whole
+from refbus.files import (
+    TEMPORARY,
+    append_lines,
+    copy_whole,
+    flush_folder,
+    read_limited,
+    sha256_of,
+    store_errors,
+    write_whole,
+)
 from refbus_gateway.home import erased_again
 from refbus_gateway.home import folder as homes
-from refbus_gateway.home.folder import LEFT_OUT, Home, read_json_object, read_limited
+from refbus_gateway.home.folder import LEFT_OUT, Home, read_json_object
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.home.keyring import store_label
 

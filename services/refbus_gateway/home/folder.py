@@ -25,7 +25,7 @@ from typing import IO, Any, Final
 
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
-from refbus.files import open_lock, store_errors, write_whole
+from refbus.files import open_lock, read_limited, store_errors, write_whole
 from refbus.trust.homes import Home as MemberHome
 
 _CONFIG_LIMIT: Final = 65_536
@@ -136,23 +136,6 @@ class Home:
             except OSError:
                 raise SetupError(Code.HOME_IN_USE, "refbus run or refbus sync is at work here") from None
             yield
-
-
-def read_limited(path: Path, limit: int) -> bytes:
-    """Return the bytes of a file that may have at most `limit`, judged before it is read.
-
-    Raises SetupError: FILE_UNREADABLE, TOO_LARGE.
-    """
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > limit:
-                raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
-    if len(content) > limit:
-        raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
-    return content
 
 
 def read_json_object(path: Path, limit: int, code: Code) -> Mapping[str, Any]:

@@ -15,14 +15,14 @@ from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
-from refbus.files import write_whole
+from refbus.files import read_limited, write_whole
 from refbus.trust.homes import Home as MemberHome
 from refbus.trust.homes import Identity
 from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment import Profile
 from refbus.trust.member.rotation import Duty, Task, duties
 from refbus.trust.reader.history import keep_ms
-from refbus_gateway.home.folder import Home, read_limited
+from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
 REQUEST_FILE = "enrolment-request.json"

@@ -14,11 +14,11 @@ from refbus.crypto import keyfile
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
 from refbus.errors import Code, SetupError
-from refbus.files import write_whole
+from refbus.files import read_limited, write_whole
 from refbus.wire.codelists import code_list
 from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
 from refbus_gateway.home import officer_list
-from refbus_gateway.home.folder import Home, read_limited
+from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
 _DAY_MS: Final = 86_400_000

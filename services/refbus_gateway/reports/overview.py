@@ -16,7 +16,6 @@ from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError
-from refbus.explain import explanation
 from refbus.wire.transport import HopReceipt
 from refbus_gateway.directory import door, own_keys
 from refbus_gateway.directory.door import Waiting
@@ -51,21 +50,6 @@ class Hop(StrEnum):
     NOT_TAKEN_IN = "NOT_TAKEN_IN"
 
 
-NEXT: Final = {
-    Hop.MY_OUTBOX: "Nothing: it is kept here and goes out by itself when the broker is reachable (`refbus sync`).",
-    Hop.MY_GATE: "Nothing: the national gate has not confirmed it yet; it is sent again until it does. If it stays "
-    "here for hours, ask the node operator: what the gate cannot open it cannot answer.",
-    Hop.HELD: "Nothing: a gate waits for something and will decide; the codes say for what.",
-    Hop.BORDER: "Nothing: our gate has passed it on; the other country's gate has not signed for it yet.",
-    Hop.THEIR_INBOX: "Nothing: the gate of their country has signed for it. If they are silent for long, call them.",
-    Hop.DELIVERED: "Nothing: their computer has it and could read it. If they are silent for long, call them.",
-    Hop.OPENED: "Wait for their decision; it is due by the time in the referral.",
-    Hop.DECIDED: "Read their answer with `refbus inbox show`.",
-    Hop.REFUSED: "It did not go through. The codes say why; correct that and send again.",
-    Hop.WAITS_THERE: "Their computer has it and cannot take it in yet; nobody there sees it. The code says what to do.",
-    Hop.NOT_TAKEN_IN: "Their computer did not take it in; nobody there sees it. The code says what to do.",
-}
-"""What a person does when an event is at a hop."""
 _INTAKE: Mapping[str, Hop] = {"WAITS": Hop.WAITS_THERE, "REFUSED": Hop.NOT_TAKEN_IN}
 _DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
 _RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
@@ -121,13 +105,6 @@ class Health:
     foreign_keys: int
     directory: Waiting
     untold: tuple[Telling, ...]
-
-
-def next_step(line: EventLine) -> str:
-    """Return what a person does about an event of ours: what its code says while a clock holds it."""
-    if line.hop is Hop.HELD and Code.CLOCK_SKEW in line.codes:
-        return explanation(Code.CLOCK_SKEW).next_step
-    return NEXT[line.hop]
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from refbus.audit.proven import Proven
 from refbus.audit.record import AuditRecord
@@ -19,6 +19,42 @@ from refbus_gateway.words.payloads import title
 
 Fact = tuple[str, str]
 """What is said, and the words for it."""
+
+
+class Decided(Protocol):
+    """Something that was decided somewhere on the road."""
+
+    @property
+    def stage(self) -> str:
+        """Where on the road."""
+
+    @property
+    def outcome(self) -> str:
+        """What was decided."""
+
+
+class Placed(Protocol):
+    """Where an entry stands in a log, and who has cosigned that; as `refbus.audit.proven.Proven` says it."""
+
+    @property
+    def origin(self) -> str:
+        """Name of the shard."""
+
+    @property
+    def index(self) -> int:
+        """Which entry."""
+
+    @property
+    def size(self) -> int:
+        """Entries under the checkpoint."""
+
+    @property
+    def witnesses(self) -> Mapping[str, int]:
+        """Names of those who cosigned, with the time in seconds since the epoch."""
+
+    @property
+    def quorum_at_s(self) -> int | None:
+        """When the quorum stood behind it, None when the policy demands none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +76,7 @@ class Words:
         found = self.directory.find(org) if self.directory else None
         return line(f"{found.label} ({org})") if found else str(org)
 
-    def decision(self, record: AuditRecord) -> str:
+    def decision(self, record: Decided) -> str:
         """Return where on the road it was decided, and what, with the codes."""
         stage = label(self.language, "refbus.AuditStage", record.stage) or record.stage
         outcome = label(self.language, "refbus.AuditOutcome", record.outcome) or record.outcome
@@ -66,7 +102,7 @@ class Words:
             yield "Message", f"SHA-256 {record.message_sha256.hex()}"
         yield "Time", f"{moment(record.at_ms)}, as its writer says"
 
-    def proof(self, proven: Proven) -> Iterator[Fact]:
+    def proof(self, proven: Placed) -> Iterator[Fact]:
         """Yield where an entry stands and who has cosigned that."""
         yield "Log", f"{line(proven.origin)}, entry {proven.index} of {proven.size}"
         for name, at_s in proven.witnesses.items():
@@ -83,23 +119,6 @@ def moment(time_ms: int) -> str:
         return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, OSError, ValueError):
         return f"{time_ms} ms"
-
-
-def record_values(record: AuditRecord) -> dict[str, Any]:
-    """Return a record for JSON: codes instead of words, ids and hashes in hex, time in ms UTC."""
-    return {
-        "decision_id": record.decision_id.hex(),
-        "writer": record.writer,
-        "stage": record.stage,
-        "outcome": record.outcome,
-        "codes": list(record.codes),
-        "event_type": record.event_type,
-        "event_id": record.event_id.hex() if record.event_id else None,
-        "message_sha256": record.message_sha256.hex() if record.message_sha256 else None,
-        "consent_id": record.consent_id.hex() if record.consent_id else None,
-        "consent_version": record.consent_version,
-        "at_ms": record.at_ms,
-    }
 
 
 def proof_values(proven: Proven) -> dict[str, Any]:

@@ -13,10 +13,11 @@ import pytest
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import Code, RefbusError, SetupError, StoreError, UntrustedError
+from refbus.files import read_limited
 from refbus.telemetry import serve
 from refbus.trust.member.enrolment import Profile, check_answer, make_challenge
 from refbus.trust.publisher import changes
-from refbus_gateway.home import folder, key_changes
+from refbus_gateway.home import key_changes
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import open_gateway
 from refbus_gateway.home.keyring import Keyring
@@ -61,7 +62,7 @@ def test_a_file_is_judged_by_its_size_before_it_is_read(tmp_path: Path) -> None:
         handle.truncate(1 << 30)
     for path, code in (("huge", Code.TOO_LARGE), ("none", Code.FILE_UNREADABLE), (".", Code.FILE_UNREADABLE)):
         with pytest.raises(SetupError) as refused:
-            folder.read_limited(tmp_path / path, 1000)
+            read_limited(tmp_path / path, 1000)
         assert code_of(refused) is code
 
 

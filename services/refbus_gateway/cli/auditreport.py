@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.output import put
-from refbus_gateway.cli.auditlogs import inspected
+from refbus_gateway.cli.auditlogs import export
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.audit.inspector import Inspected
-    from refbus_gateway.reports.accounts import Account
+    from refbus_gateway.actions.audit import Account
 
 _ALWAYS_MS: Final = 1 << 62
 
@@ -41,7 +40,7 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
     Each step says who decided what, why, on which consent, and how that is proven; the end says how to check it.
     """
     from refbus.files import write_whole
-    from refbus_gateway.reports import account_page  # late: the help needs none of it
+    from refbus_gateway.paper import account_page  # late: the help needs none of it
 
     account = _account(session, **chosen)
     if out is not None:
@@ -60,9 +59,7 @@ def add_report(group: click.Group) -> None:
 
 def _account(session: Session, *, number: int | None, file: Path | None, **rest: Any) -> Account:
     from refbus.errors import Code, SetupError  # late: the help needs none of it
-    from refbus_gateway.reports import accounts
-    from refbus_gateway.store import cases
-    from refbus_gateway.words.statements import Words
+    from refbus_gateway.actions import audit
 
     start_ms, end_ms = _day_ms(rest["first"], 0), _day_ms(rest["last"], _ALWAYS_MS)
     period = rest["first"] is not None or rest["last"] is not None
@@ -70,35 +67,19 @@ def _account(session: Session, *, number: int | None, file: Path | None, **rest:
         return _exported(session, file, (start_ms, end_ms), **rest)
     if file is not None or period == (number is not None):
         raise SetupError(Code.USAGE, "choose one: --case, --from and --to, or --export")
-    words = Words(session.language, session.gateway.newest_directory())
-    with session.gateway.store.read() as tx:
-        if number is not None:
-            return accounts.of_case(session.gateway, tx, cases.get(tx, number), words)
-        return accounts.of_period(session.gateway, tx, start_ms, end_ms, words)
+    if number is not None:
+        return audit.account_of_case(session.desk, session.actor, number, session.language)
+    return audit.account_of_period(session.desk, session.actor, start_ms, end_ms, session.language)
 
 
 def _exported(
     session: Session, file: Path, times: tuple[int, int], *, event: str | None, policy_file: Path | None, **rest: Any
 ) -> Account:
-    from refbus_gateway.audit import inspector  # late: the help needs none of it
-    from refbus_gateway.reports import accounts  # late: the help needs none of it
-    from refbus_gateway.words.statements import Words
+    from refbus_gateway.actions import audit  # late: the help needs none of it
 
-    directory = inspector.directory_of(session.home, session.clock())
-    found = [
-        each
-        for each in inspected(session, file, policy_file, rest["place"])
-        if times[0] <= each.logged_at_ms < times[1] and _is_about(each, event)
-    ]
-    subject = f"Event {event}" if event else f"What was logged {_period(rest['first'], rest['last'])}"
-    return accounts.of_export(found, Words(session.language, directory), subject, session.clock())
-
-
-def _is_about(each: Inspected, event: str | None) -> bool:
-    """Whether an entry is to be told: with an event chosen, one that does not open is not known to be about it."""
-    if event is None:
-        return True
-    return each.record is not None and each.record.event_id is not None and each.record.event_id.hex() == event.lower()
+    about = f"Event {event}" if event else f"What was logged {_period(rest['first'], rest['last'])}"
+    entries, subject = export(session, file, policy_file, rest["place"]), audit.Subject(about, event, *times)
+    return audit.account_of_export(session.desk, session.actor, entries, subject, session.language)
 
 
 def _period(first: str | None, last: str | None) -> str:

@@ -1,0 +1,97 @@
+"""Asking for delivery: read and send once, go on by itself, and what the topics of the country must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from refbus.bus.topicjobs import Job
+from refbus.bus.topicset import wanted
+from refbus.errors import Code, SetupError
+from refbus.telemetry import MetricsServer, serve
+from refbus_gateway.actions.actor import Actor, Permission
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.sync.daemon import Daemon
+from refbus_gateway.sync.synchroniser import Synchroniser
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronised:
+    """What one round did: things new for a person, rows that the broker has not taken."""
+
+    news: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPlace:
+    """Where metrics are served. `public`: on an address that other computers reach."""
+
+    port: int
+    host: str
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The daemon is at work; `metrics_port`: where its metrics are, None when they are served nowhere."""
+
+    running: bool
+    metrics_port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The daemon was stopped."""
+
+    running: bool
+
+
+def sync(desk: Desk, actor: Actor, timeout_s: float) -> Synchronised:
+    """Read everything that waits, then send for at most `timeout_s` what waits.
+
+    Raises SetupError HOME_IN_USE when another process of this home does it already, TransportError.
+    """
+    actor.require(Permission.READ_STATUS)
+    with desk.home.exclusive():
+        synchroniser = Synchroniser(desk.gateway, desk.bus())
+        try:
+            done = synchroniser.once(timeout_s)
+        finally:
+            synchroniser.close()
+    return Synchronised(done.news, done.waiting)
+
+
+def run(
+    desk: Desk, actor: Actor, begun: Callable[[Begun], None], stop: Callable[[], bool], metrics: MetricsPlace | None
+) -> Ended:
+    """Read and send until `stop()`; `begun` is called when the work begins. Raises SetupError HOME_IN_USE."""
+    actor.require(Permission.MANAGE_HOME)
+    with desk.home.exclusive():
+        daemon = Daemon(desk.gateway, desk.bus(), desk.home.config())
+        server = _serve(daemon, metrics)
+        begun(Begun(running=True, metrics_port=server.port if server else None))
+        try:
+            daemon.run(stop)
+        finally:
+            daemon.close()
+        if server is not None:
+            server.close()
+    return Ended(running=False)
+
+
+def topics(desk: Desk, actor: Actor, now_ms: int, *, production: bool) -> Job:
+    """Return the cluster of this home's country and what it must have by the directory verified here.
+
+    The gateway stays closed. Raises SetupError DIRECTORY_INVALID before the first directory.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    history = desk.home.member.trust_store().load(now_ms)
+    if history is None:
+        raise SetupError(Code.DIRECTORY_INVALID, "no directory has been verified here yet")
+    country = desk.home.member.identity().country
+    return Job(wanted(history.latest, country, production=production), desk.bus().admin())
+
+
+def _serve(daemon: Daemon, place: MetricsPlace | None) -> MetricsServer | None:
+    return None if place is None else serve(daemon.metrics, place.port, place.host, public=place.public)

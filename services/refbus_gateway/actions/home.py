@@ -1,0 +1,203 @@
+"""Asking about the home: show it, connect it, trust a root, take a directory, back it up, bring a backup back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, OrgId
+from refbus.errors import Code, SetupError
+from refbus.files import read_limited
+from refbus.trust.layout import list_files
+from refbus_gateway.actions.actor import Actor, Permission
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.directory import door
+from refbus_gateway.home import backups
+from refbus_gateway.home import restore as restoring
+from refbus_gateway.home.folder import Config, Home
+from refbus_gateway.sync.broker import KafkaBus
+
+_MOST_PROOF_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class HomeShown:
+    """Whose home this is and how it is connected."""
+
+    home: str
+    org_id: OrgId
+    country: CountryCode
+    role: OrgRole
+    bootstrap: str
+    tls: str
+    notify_command: tuple[str, ...]
+    has_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Where the broker of this country is said to be now."""
+
+    bootstrap: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notifying:
+    """The command that is run when something new has arrived, empty for none."""
+
+    notify_command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RootPinned:
+    """The initial root of the federation is pinned."""
+
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryTaken:
+    """The version of the directory that is in force now, and how many members it has."""
+
+    version: int
+    organisations: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """A backup of so many files in a new folder."""
+
+    files: int
+    folder: str
+
+
+class SettingsUse(StrEnum):
+    """What became of broker and commands that a backup names."""
+
+    USED = "used"
+    ASKED = "asked"  # a person must say so first
+    KEPT = "kept"  # the home has settings of its own, or the backup has none
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """What a backup would talk to and run on news."""
+
+    bootstrap: str
+    tls: str
+    notify_command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRestored:
+    """What a restore did. `before`: where the home is that was there; `kept_store`: its store was sound and stayed.
+
+    `proven`: whoever wrote the backup had the store key of this organisation.
+    """
+
+    org_id: OrgId
+    home: str
+    before: str | None
+    proven: bool
+    kept_store: bool
+    settings: SettingsUse
+
+
+def show(desk: Desk, actor: Actor) -> HomeShown:
+    """Return whose home this is and how it is connected. The gateway stays closed."""
+    actor.require(Permission.READ_STATUS)
+    home, identity, config = desk.home, desk.home.member.identity(), desk.home.config()
+    return HomeShown(
+        str(home.path),
+        identity.org_id,
+        identity.country,
+        identity.role,
+        config.bootstrap,
+        config.tls,
+        tuple(config.notify_command),
+        home.store_key.is_file(),
+    )
+
+
+def connect(desk: Desk, actor: Actor, bootstrap: str, tls: Path | None) -> Connected:
+    """Keep where the broker of this country is, and the folder of its certificates. Raises SetupError."""
+    actor.require(Permission.MANAGE_HOME)
+    KafkaBus(bootstrap, tls).check()
+    desk.home.save_config(replace(desk.home.config(), bootstrap=bootstrap, tls=str(tls.resolve()) if tls else ""))
+    return Connected(bootstrap)
+
+
+def notify(desk: Desk, actor: Actor, command: Iterable[str], every_s: int) -> Notifying:
+    """Keep the command that is run, at most once in `every_s` seconds, when something new has arrived."""
+    actor.require(Permission.MANAGE_HOME)
+    words = tuple(command)
+    desk.home.save_config(replace(desk.home.config(), notify_command=words, notify_interval_s=every_s))
+    return Notifying(words)
+
+
+def trust(desk: Desk, actor: Actor, root: bytes) -> RootPinned:
+    """Pin the federation's initial root. Raises as `pin_root` does."""
+    actor.require(Permission.MANAGE_HOME)
+    desk.home.member.pin_root(root)
+    return RootPinned(pinned=True)
+
+
+def take_directory(desk: Desk, actor: Actor, folder: Path, *, unlogged: bool) -> DirectoryTaken:
+    """Take the directory from a folder (metadata/ and targets/), each metadata file with its proof beside it.
+
+    `unlogged`: on its signatures alone. Raises SetupError FILE_UNREADABLE, and as `door.take_proven` does.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    if not folder.is_dir():
+        raise SetupError(Code.FILE_UNREADABLE, folder.name)
+    gateway = desk.gateway
+    files = list_files(folder)
+    if unlogged:
+        door.take_unlogged(gateway, files)
+    else:
+        door.take_proven(gateway, files, _proofs(folder, (path for path, _ in files)))
+    latest = gateway.history.latest
+    return DirectoryTaken(latest.version, len(latest.organisations))
+
+
+def back_up(desk: Desk, actor: Actor, folder: Path) -> BackedUp:
+    """Copy keys, directory and store into one new folder. Raises SetupError USAGE, StoreError."""
+    actor.require(Permission.MANAGE_HOME)
+    return BackedUp(backups.back_up(desk.gateway, folder), str(folder))
+
+
+def restore(
+    folder: Path,
+    actor: Actor,
+    source: Path,
+    passphrase: str,
+    *,
+    clock: Callable[[], int],
+    use: Callable[[BackupSettings], bool],
+    unproven: bool = False,
+) -> HomeRestored:
+    """Bring the backup in `source` back as the home `folder`; `use` says whether its settings are used here.
+
+    Raises as `home.restore.restore` does.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    done = restoring.restore(source, Home(folder), passphrase, clock, unproven=unproven)
+    settings = SettingsUse.KEPT if done.settings is None else _used(done.path, done.settings, use)
+    before = None if done.before is None else str(done.before)
+    return HomeRestored(done.backup.org_id, str(done.path), before, done.backup.proven, done.kept_store, settings)
+
+
+def _used(home: Path, config: Config, use: Callable[[BackupSettings], bool]) -> SettingsUse:
+    if not use(BackupSettings(config.bootstrap, config.tls, tuple(config.notify_command))):
+        return SettingsUse.ASKED
+    Home(home).save_config(config)
+    return SettingsUse.USED
+
+
+def _proofs(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    beside = {path: folder / f"{path}.tlog-proof" for path in paths}
+    return {path: read_limited(file, _MOST_PROOF_BYTES) for path, file in beside.items() if file.is_file()}

@@ -1,0 +1,118 @@
+"""Asking about the keys of this organisation: first ones, the next ones, what is due, the end of old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.files import write_whole
+from refbus.trust.member.enrolment import Profile, new_org_id
+from refbus.trust.member.rotation import Task
+from refbus_gateway.actions.actor import Actor, Permission
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.home import key_changes
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.key_changes import KeyLine
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an organisation says of itself when it enrols. `label` is a plain name, never a person's."""
+
+    country: CountryCode
+    role: OrgRole
+    label: str
+    services: Sequence[str]
+    languages: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeBegun:
+    """A home with first keys; `request`: the file to hand to the ceremony of the country."""
+
+    org_id: OrgId
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeAnswered:
+    """The file with the answer to the ceremony's challenge."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDuty:
+    """Something to be done about keys, and by when (ms UTC)."""
+
+    task: Task
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysShown:
+    """The keys of a home, as the directory has them, and what there is to do about them."""
+
+    keys: tuple[KeyLine, ...]
+    duties: tuple[KeyDuty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRotated:
+    """The file with the update for the ceremony: the next keys count once the directory lists them."""
+
+    update: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPruned:
+    """The keys that were destroyed."""
+
+    destroyed: tuple[KeyId, ...]
+
+
+def begin(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int, *, out: Path | None) -> HomeBegun:
+    """Make a home in `folder` with first keys and an enrolment request, also written to `out`.
+
+    Raises SetupError USAGE when the folder is a home with keys already, StoreError.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    org_id = new_org_id(said.country)
+    profile = Profile(org_id, said.country, said.role, said.label, tuple(said.services), tuple(said.languages))
+    request = key_changes.init(Home(folder), profile, passphrase, now_ms)
+    if out is not None:
+        write_whole(out, request)
+    return HomeBegun(org_id, str(folder / key_changes.REQUEST_FILE))
+
+
+def answer(desk: Desk, actor: Actor, challenge: Path, passphrase: str, out: Path) -> ChallengeAnswered:
+    """Write the answer to the ceremony's challenge: it shows that the private key is here. The gateway stays closed.
+
+    Raises UntrustedError OPEN_FAILED, SetupError, MalformedError.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    write_whole(out, key_changes.answer(desk.home, challenge, passphrase))
+    return ChallengeAnswered(str(out))
+
+
+def show(desk: Desk, actor: Actor) -> KeysShown:
+    """Return the keys of this home, and what is to be done about them."""
+    actor.require(Permission.READ_STATUS)
+    duties = (KeyDuty(duty.task, duty.due_ms) for duty in key_changes.due(desk.gateway))
+    return KeysShown(tuple(key_changes.key_lines(desk.gateway)), tuple(duties))
+
+
+def rotate(desk: Desk, actor: Actor, passphrase: str, out: Path, *, signing: bool, kem: bool) -> KeysRotated:
+    """Make the next keys and write an update for the ceremony. Raises SetupError, UncheckableError."""
+    actor.require(Permission.MANAGE_HOME)
+    write_whole(out, key_changes.rotate(desk.gateway, passphrase, signing=signing, kem=kem))
+    return KeysRotated(str(out))
+
+
+def prune(desk: Desk, actor: Actor) -> KeysPruned:
+    """Destroy private keys that no message can need any more. Raises UncheckableError CLOCK_JUMPED, CLOCK_SKEW."""
+    actor.require(Permission.MANAGE_HOME)
+    return KeysPruned(tuple(key_changes.prune(desk.gateway)))
