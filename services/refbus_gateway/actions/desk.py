@@ -6,15 +6,26 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
+from refbus.clock import Clock
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError
-from refbus_gateway.home.folder import Home
-from refbus_gateway.home.gateway import Gateway
+from refbus.settings import GatewaySettings
+from refbus_gateway.home.folder import Config, Home
+from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.home.pace import Pace
 from refbus_gateway.rules.age_check import rules_here
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.broker import Bus
+from refbus_gateway.sync.broker import Bus, kafka
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
+
+__all__ = ["Bus", "Config", "Connect", "Delivery", "Desk", "connect_to_kafka", "open_desk"]
+
+Connect = Callable[[Config, GatewaySettings, CountryCode], Bus]
+"""Gives the bus of an organisation in that country."""
 
 
 class Delivery(StrEnum):
@@ -46,6 +57,10 @@ class Desk:
     def utc_offset_min(self) -> int:
         """How many minutes the clocks of this home's country are ahead of UTC; 0 where no gateway was opened."""
         return rules_here(self.gateway).utc_offset_min if "gateway" in self.__dict__ else 0
+
+    def directory(self) -> Directory | None:
+        """Return the newest directory here, in force or not, None before the first: it names organisations."""
+        return self.gateway.newest_directory()
 
     def read(self) -> AbstractContextManager[Transaction]:
         """Return a transaction that only reads."""
@@ -90,3 +105,28 @@ class Desk:
         """Release what was opened."""
         if "gateway" in self.__dict__:
             self.gateway.close()
+
+
+def open_desk(
+    path: Path,
+    settings: GatewaySettings,
+    *,
+    passphrase: Callable[[], str],
+    time: Callable[[], Clock],
+    connect: Connect,
+) -> Desk:
+    """Return the desk of the home in `path`. Passphrase and judge of time are asked for when the gateway is opened."""
+    home = Home(path)
+
+    def unlock() -> Gateway:
+        home.require()
+        gateway = open_gateway(home, passphrase(), time())
+        gateway.pace = Pace(*(int(each * 1000) for each in (settings.answer_wait_s, settings.audit_interval_s)))
+        return gateway
+
+    return Desk(home, unlock, lambda: connect(home.config(), settings, home.member.identity().country))
+
+
+def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:
+    """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
+    return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))

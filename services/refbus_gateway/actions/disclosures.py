@@ -11,6 +11,8 @@ from refbus_gateway.reports.disclosure_report import Report
 from refbus_gateway.store import cases, disclosures
 from refbus_gateway.store.disclosures import How
 
+__all__ = ["How", "PersonTold", "Report", "note_told", "report"]
+
 
 @dataclass(frozen=True, slots=True)
 class PersonTold:

@@ -22,7 +22,7 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     from refbus_gateway.paper import disclosure_page
 
     report = asking.report(session.desk, session.actor, number)
-    wording = disclosure_page.Wording(session.language, session.gateway.newest_directory())
+    wording = disclosure_page.Wording(session.language, session.desk.directory())
     if form == "html":
         put(disclosure_page.page(report, wording))
     elif form == "json":
@@ -39,9 +39,8 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
 def told(session: Session, number: int, how: str) -> None:
     """Note that the person was told who received their data, or that telling them is not safe now."""
     from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
-    from refbus_gateway.store.disclosures import How
 
-    noted = asking.note_told(session.desk, session.actor, number, How(how))
+    noted = asking.note_told(session.desk, session.actor, number, asking.How(how))
     left = [f"{noted.untold} disclosures are still to be told."] if noted.untold else []
     session.tell(noted, ["Noted.", *left])
 

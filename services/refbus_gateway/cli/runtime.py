@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # only for the types: the broker client is loaded when it is used
     from refbus.core.ids import CountryCode
     from refbus.settings import GatewaySettings
-    from refbus_gateway.home.folder import Config
-    from refbus_gateway.sync.broker import Bus
-
-Connect = Callable[["Config", "GatewaySettings", "CountryCode"], "Bus"]
-"""Gives the bus of an organisation in that country."""
+    from refbus_gateway.actions.desk import Bus, Config, Connect
 
 
 def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:
     """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
-    from refbus_gateway.sync.broker import kafka  # late: most commands need no broker
+    from refbus_gateway.actions import desk  # late: most commands need no broker
 
-    return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))
+    return desk.connect_to_kafka(config, settings, country)
 
 
 def at_terminal() -> bool:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus_gateway.actions.desk import Desk
     from refbus_gateway.home.folder import Home
     from refbus_gateway.home.gateway import Gateway
-    from refbus_gateway.sync.broker import Bus
 
 UTC_OFFSET: Final = "refbus.utc_offset"
 """Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
@@ -125,19 +124,23 @@ class Session:
             raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
         return path
 
-    @cached_property
+    @property
     def home(self) -> Home:
         """The home folder. Raises SetupError HOME_NOT_FOUND when none is named."""
-        from refbus_gateway.home.folder import Home  # late: see above
-
-        return Home(self.home_path)
+        return self.desk.home
 
     @cached_property
     def desk(self) -> Desk:
         """Where the requests of this command are worked on. The passphrase is asked for when it is needed."""
-        from refbus_gateway.actions.desk import Desk  # late: see above
+        from refbus_gateway.actions.desk import open_desk  # late: see above
 
-        return Desk(self.home, self._unlock, self.connect)
+        return open_desk(
+            self.home_path,
+            self.settings,
+            passphrase=self.passphrase,
+            time=lambda: self.time,
+            connect=self.runtime.connect,
+        )
 
     @cached_property
     def actor(self) -> Actor:
@@ -159,16 +162,6 @@ class Session:
         """The gateway of the home, opened with the passphrase."""
         return self.desk.gateway
 
-    def _unlock(self) -> Gateway:
-        from refbus_gateway.home.gateway import open_gateway  # late: see above
-        from refbus_gateway.home.pace import Pace
-
-        self.home.require()
-        gateway = open_gateway(self.home, self.passphrase(), self.time)
-        waits = self.settings.answer_wait_s, self.settings.audit_interval_s
-        gateway.pace = Pace(*(int(each * 1000) for each in waits))
-        return gateway
-
     def _utc_offset_min(self) -> int:
         """Return how many minutes the clocks of this country are ahead of UTC; 0 where no gateway was opened."""
         return self.desk.utc_offset_min if "desk" in self.__dict__ else 0
@@ -186,7 +179,7 @@ class Session:
         from refbus.clock import Clock, Sources, sources_from  # late: see above
 
         own = self.runtime.clock
-        return Clock(Sources(own, own) if own else sources_from(self.settings.clock_file), self.home.path)
+        return Clock(Sources(own, own) if own else sources_from(self.settings.clock_file), self.home_path)
 
     @property
     def language(self) -> str:
@@ -209,11 +202,6 @@ class Session:
             return read_secret_file(path).decode("utf-8", "surrogateescape")
         asked: str = click.prompt("Passphrase", hide_input=True, err=True, confirmation_prompt=confirm)
         return asked
-
-    def connect(self) -> Bus:
-        """Return the bus of this organisation's country. Raises SetupError."""
-        config = self.home.config()
-        return self.runtime.connect(config, self.settings, self.home.member.identity().country)
 
     def tell(self, value: object, lines: Iterable[str] = ()) -> None:
         """Print the result: `value` as JSON, or `lines` for people."""

@@ -16,8 +16,7 @@ from refbus_gateway.words.payloads import Sections, show_time
 from refbus_gateway.words.payloads import title as words
 
 if TYPE_CHECKING:
-    from refbus_gateway.cases.retention import EraseDue
-    from refbus_gateway.consent.amendments import Ending
+    from refbus_gateway.actions.status import Ending, EraseDue
 
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 

@@ -1,4 +1,4 @@
-"""An edition of a country's yearly statistics, as its node published it (docs/spec/statistics.md)."""
+"""An edition of a country's yearly statistics, as its node published it (docs/operators/statistics.md)."""
 
 from __future__ import annotations
 
