@@ -8,7 +8,7 @@ import pytest
 
 from refbus.clock import Clock
 from refbus.core.vocabulary import EventType
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, ConsentError, RefbusError
 from refbus_gateway.cases import casework
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.courses import referral_steps
@@ -109,6 +109,11 @@ def test_an_urgent_event_under_a_wrong_clock_arrives_or_its_sender_is_told(own: 
         with pytest.raises(RefbusError) as caught:
             refer(kz, case)
         assert caught.value.code in {Code.DIRECTORY_EXPIRED, Code.NOT_YET_VALID, Code.EXPIRED, Code.KEY_UNKNOWN}
+        return
+    if hours < 0:  # told at the desk: by this clock the person has not spoken yet
+        with pytest.raises(ConsentError) as early:
+            refer(kz, case)
+        assert early.value.reasons == (Code.NOT_YET_VALID,)
         return
     number = refer(kz, case)
     own.settle()

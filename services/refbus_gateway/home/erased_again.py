@@ -1,9 +1,8 @@
 """Erasing again after a restore: a backup has the case keys of its day, and the list beside the store goes before it.
 
 The list (refbus.database.erased) has one line for each case: its keyed hash and, so that only this home can name a
-case,
-the hash of that under the home's key. Versions before wrote the keyed hash alone: such a line counts in the list of
-the home itself, never in one that comes from elsewhere.
+case, the hash of that under the home's key. Versions before wrote the keyed hash alone: such a line counts in the
+list of the home itself, never in one that comes from elsewhere.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def test_a_record_that_breaks_the_code_is_put_aside(world: Auditors, monkeypatch
     poison = audit_entry(world.record())
     node.bus.put("kz.audit", poison.encode())
     good = world.log(1)
-    check = module._checked
+    check = module.checked_in
 
     def broken(record: Record, directory: Directory) -> ledger.NewEntry:
         """Fail on one record in a way that no error class stands for."""
@@ -166,7 +166,7 @@ def test_a_record_that_breaks_the_code_is_put_aside(world: Auditors, monkeypatch
             raise ZeroDivisionError
         return check(record, directory)
 
-    monkeypatch.setattr(module, "_checked", broken)
+    monkeypatch.setattr(module, "checked_in", broken)
     world.settle()
     assert node.leaves() == good
     assert node.core.account().results == {EntryResult.REFUSED: 1, EntryResult.LOGGED: 1}

@@ -18,6 +18,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.database import erased
 from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
+from refbus_gateway.home.folder import Home
 from refbus_gateway.store import cases, engine, erasing, inbox, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
@@ -115,14 +116,15 @@ def test_destroying_the_key_closes_the_case_for_ever(store: Store, tmp_path: Pat
 
 def test_the_list_of_erased_cases_erases_again(store: Store, tmp_path: Path) -> None:
     """A case that the list names is destroyed at the next opening; a torn last line is not believed."""
+    home = Home(tmp_path)
     case = new_case(store)
     kept = new_case(store, b"kept")
     with store.read() as tx:
-        erased.note(tmp_path / "erased", [cases.hash_of(tx, case)])
-    with (tmp_path / "erased").open("a") as file:
+        erased.note(home.erased, [cases.hash_of(tx, case)])
+    with home.erased.open("a") as file:
         file.write("00ff")
-    assert erased_again.again(tmp_path / "erased", store, NOW_MS) == 1
-    assert erased_again.again(tmp_path / "erased", store, NOW_MS) == 0
+    assert erased_again.again(home, store, NOW_MS) == 1
+    assert erased_again.again(home, store, NOW_MS) == 0
     with store.read() as tx:
         assert cases.get(tx, case.id).key is None
         assert cases.get(tx, kept.id).key is not None

@@ -6,6 +6,7 @@ What the threshold or the online keys could put out by mistake, a reader does no
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tuf.api.metadata import DelegatedRole, Snapshot, Timestamp
 from tuf.ngclient import Updater
 
 from refbus.core.bounds import VERSION
-from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.errors import Code, MalformedError, SetupError, UntrustedError
 from refbus.trust.publisher import repository
 from refbus.trust.publisher.repository import Publication
 from refbus.trust.reader.loader import TrustStore
@@ -178,7 +179,8 @@ def test_a_version_out_of_bounds_is_never_kept(
 
     with monkeypatch.context() as forging:
         forging.setattr(repository, "_signed", forge)
-        _publish(fed, UZ, lambda country: country.targets.clear())
+        with suppress(SetupError):  # the publisher does not find again what it forged; it is in the folder
+            _publish(fed, UZ, lambda country: country.targets.clear())
         _refused(store, fed)
     kept = [path.read_bytes() for path in (tmp_path / "reader" / "tuf").glob("*.json")]
     assert kept
