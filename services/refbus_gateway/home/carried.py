@@ -1,67 +1,138 @@
 """What a damaged or other store of the same home still says no to, taken over into the store that goes on.
 
-For each case that both have: erased, denied recipients, records that refuse or withdraw, and nos that were not signed
-yet. One case that cannot be read keeps no other from being read.
+For each case that both have: erased, denied recipients, records that refuse or withdraw, nos that were not signed yet,
+and withdrawals that others know of. What cannot be read, a row or a page of the file, keeps nothing else from being
+read, of the same case neither.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
-from refbus.each import each
-from refbus.errors import RefbusError
+from refbus.each import alone, each
+from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus_gateway.home import confirmation
 from refbus_gateway.store import cases, consents, schema, tellings
 from refbus_gateway.store.cases import Case
+from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Store, Transaction
-from refbus_gateway.store.tellings import Kind
+from refbus_gateway.store.tellings import Kind, Telling
+
+
+@dataclass(slots=True)
+class _Nos:
+    """What can be read of one case in the old store. `answered`: who has answered a withdrawal that is not there."""
+
+    denied: list[str] = field(default_factory=list)
+    records: list[Kept] = field(default_factory=list)
+    unsigned: list[Telling] = field(default_factory=list)
+    answered: list[OrgId] = field(default_factory=list)
 
 
 def carry(old: Store, store: Store, me: OrgId, now_ms: int) -> tuple[int, int]:
-    """Take every no of `old` over; return how many of its cases `store` has not, and how many could not be read.
+    """Take every no of `old` over; return how many of its cases `store` has not, and of how many something is unread.
 
     Raises StoreError.
     """
-    failed: list[RefbusError] = []
+    unread: set[int] = set()
     missing: list[int] = []
-    with old.read() as before:
-        numbers = [row.id for row in before.connection.execute(select(schema.cases.c.id)).all()]
+    with _reading(old) as before:
+        last = before.connection.execute(select(func.max(schema.cases.c.id))).scalar() or 0
 
         def take(number: int) -> None:
-            case = cases.get(before, number)
+            row = _row(before, number)
+            if row is None:
+                return
+            erased = row.erasing_ms is not None or row.wrapped_key is None
+            nos = _Nos() if erased else _read(before, number, lambda *_: unread.add(number))
             with store.write() as tx:
-                here = _same_case(before, tx, case)
+                here = _same_case(tx, row.case_hash)
                 if here is None:
                     missing.append(number)
+                elif here.key is not None and erased:
+                    cases.order_erasure(tx, here, now_ms)  # the next round finishes it, with word to the others
                 elif here.key is not None:
-                    _carry_case(before, tx, (case, here), me, now_ms)
+                    with alone(number, lambda *_: unread.add(number), inside=tx.connection.begin_nested):
+                        _deny(tx, here, nos)
+                    _write(tx, here, nos, me, now_ms)
 
-        each(numbers, take, lambda _, error: failed.append(error))
-    return len(missing), len(failed)
+        each(range(1, last + 1), take, lambda number, _: unread.add(number))
+    return len(missing), len(unread)
 
 
-def _same_case(before: Transaction, tx: Transaction, case: Case) -> Case | None:
-    name = schema.cases.c.case_hash == cases.hash_of(before, case)
-    number = tx.connection.execute(select(schema.cases.c.id).where(name)).scalar()
+@contextmanager
+def _reading(old: Store) -> Iterator[Transaction]:
+    """Give a reading transaction; that it cannot end well in a damaged file takes nothing back. Raises StoreError."""
+    with ExitStack() as stack:
+        yield stack.enter_context(old.read())
+        ending = stack.pop_all()
+    with suppress(StoreError):
+        ending.close()
+
+
+@contextmanager
+def _of_the_old() -> Iterator[None]:
+    """Tell what the file of the old store makes the database raise from trouble with the store that goes on."""
+    try:
+        yield
+    except SQLAlchemyError:
+        raise SetupError(Code.HOME_DAMAGED, "the store that was here") from None
+
+
+def _row(before: Transaction, number: int) -> Row[Any] | None:
+    with _of_the_old():
+        return before.connection.execute(select(schema.cases).where(schema.cases.c.id == number)).first()
+
+
+def _read(before: Transaction, number: int, failed: Callable[[int, RefbusError], object]) -> _Nos:
+    """Return what says no in a case, each kind for itself."""
+    with _of_the_old():
+        case = cases.get(before, number)
+    found = _Nos()
+    with alone(number, failed), _of_the_old():
+        found.records = consents.readable(before, case)
+        if len(found.records) < consents.count(before, case):
+            raise SetupError(Code.HOME_DAMAGED, "a record of a consent")
+    with alone(number, failed), _of_the_old():
+        found.denied = cases.body_of(before, case).get("denied_recipients", []) if case.own else []
+    with alone(number, failed), _of_the_old():
+        found.unsigned = tellings.of_case(before, case)
+    with alone(number, failed), _of_the_old():
+        parties = cases.readable_parties(before, case, lambda error: failed(number, error))
+        found.answered = [party.org for party in parties if confirmation.has_answered_no(before, case, party.org)]
+    return found
+
+
+def _same_case(tx: Transaction, case_hash: bytes) -> Case | None:
+    number = tx.connection.execute(select(schema.cases.c.id).where(schema.cases.c.case_hash == case_hash)).scalar()
     return None if number is None else cases.get(tx, number)
 
 
-def _carry_case(before: Transaction, tx: Transaction, both: tuple[Case, Case], me: OrgId, now_ms: int) -> None:
-    case, here = both
-    if case.erasing_ms is not None or case.key is None:
-        cases.order_erasure(tx, here, now_ms)  # the next round finishes it, with word to the others
-        return
-    if case.own and here.live:
-        body, denied = cases.body_of(tx, here), cases.body_of(before, case).get("denied_recipients", [])
-        cases.replace_body(tx, here, {**body, "denied_recipients": sorted({*body["denied_recipients"], *denied})})
-    for kept in consents.of_case(before, case):
+def _deny(tx: Transaction, here: Case, nos: _Nos) -> None:
+    if here.live and nos.denied:
+        body = cases.body_of(tx, here)
+        denied = sorted({*body.get("denied_recipients", []), *nos.denied})
+        cases.replace_body(tx, here, {**body, "denied_recipients": denied})
+
+
+def _write(tx: Transaction, here: Case, nos: _Nos, me: OrgId, now_ms: int) -> None:
+    for kept in nos.records:
         record = kept.signed.record
         if record.state is not ConsentState.GIVEN:
             consents.keep(tx, here, kept.raw, now_ms)
         if record.state is ConsentState.WITHDRAWN and kept.signed.signer == me:  # told again, in the old courses
             other = record.party if record.collected_by == me else record.collected_by
             tellings.add(tx, here, other, Kind.WITHDRAWN, now_ms=now_ms, signed=kept.raw)
-    for told in tellings.of_case(before, case):
+    for told in nos.unsigned:
         if told.kind is not Kind.VERSION and not told.signed:
             tellings.add(tx, here, told.org, told.kind, now_ms=now_ms)
+    for org in nos.answered:
+        confirmation.note_no(tx, here, org, now_ms)

@@ -75,7 +75,7 @@ class UnknownHereError(UntrustedError):
 
 def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     """Note that this store is that of a backup made at `made_ms`; what waited in it is looked at before it goes out."""
-    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _NO), *_names(tx, _AGAIN)]:
+    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _AGAIN)]:  # a no stays, however often a store comes back
         tx.drop(name)
     newest = [tx.connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in _TABLES]
     _put(tx, State(made_ms, now_ms, newest[0], newest[1]))
@@ -112,8 +112,7 @@ def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
     if state.confirmed_ms is None:
         raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {show(state.made_ms)}")
     newest_consent = _newest_consent(tx, case)
-    told = tx.get(_no_name(tx, case, block.recipient))
-    if told is not None and newest_consent <= int.from_bytes(told, "big"):
+    if has_answered_no(tx, case, block.recipient):
         raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
     if _is_open(tx, state, case) and (newest_consent <= state.last_consent or _is_again(tx, case)):
         detail = f"refbus consent confirm {case.id}"
@@ -137,7 +136,7 @@ def note_lost(tx: Transaction) -> None:
 def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     """Add to the one alarm of what is not known here any more; False when no restore explains the error."""
     state = find(tx) if isinstance(error, UnknownHereError) else None
-    if state is None or not isinstance(error, UnknownHereError) or error.at_ms < state.made_ms - _SLACK_MS:
+    if state is None or not isinstance(error, UnknownHereError) or error.at_ms < _since_ms(state):
         return False
     org, at_ms = error.org, error.at_ms
     before = unknown(tx) or Unknown(at_ms, at_ms, 0, ())
@@ -153,10 +152,9 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     return True
 
 
-def is_since(tx: Transaction, at_ms: int) -> bool:
-    """Whether this store goes on from a backup that was made before this time, UTC ms."""
-    state = find(tx)
-    return state is not None and at_ms >= state.made_ms - _SLACK_MS
+def _since_ms(state: State) -> int:
+    """Return from when on things may be unknown here. A backup of a clock that was ahead says nothing of that."""
+    return state.made_ms - _SLACK_MS if state.made_ms <= state.restored_ms else 0
 
 
 def note_known_again(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
@@ -174,6 +172,12 @@ def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
         tx.put_int(_no_name(tx, case, org), _newest_consent(tx, case))
         source = f"{org} has answered a withdrawal"
         inbox.raise_of_many(tx, Code.WITHDRAWN, source, f"{source} in case {case.id}", now_ms)
+
+
+def has_answered_no(tx: Transaction, case: Case, org: OrgId) -> bool:
+    """Whether an organisation has answered a withdrawal that is not known here, and nobody asked the person since."""
+    told = tx.get(_no_name(tx, case, org))
+    return told is not None and _newest_consent(tx, case) <= int.from_bytes(told, "big")
 
 
 def confirm(tx: Transaction, now_ms: int) -> list[int]:

@@ -299,7 +299,7 @@ class _Restoring:
         if copy.is_file():
             with suppress(RefbusError, sqlite3.Error), closing(Store(copy, self._key)) as old:
                 missing, failed = carried.carry(old, store, self._backup.org_id, self._clock())
-                told = f"of the store that was here, {missing} cases are not in this one, {failed} could not be read"
+                told = f"of the store that was here, {missing} cases are not in this one, {failed} are read in part"
         with store.write() as tx:
             inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 

@@ -238,6 +238,91 @@ def test_a_case_that_began_after_the_backup_can_be_withdrawn(office: Office) -> 
     assert view(office.own.uz, incoming(office.own.uz, there)).suspended
 
 
+@pytest.mark.parametrize("later_h", [0, 12])
+def test_no_clock_keeps_a_case_from_being_known_again(office: Office, later_h: int) -> None:
+    """The office's clock was ahead at its backup, and is right at the restore: the no can be said all the same."""
+    own, clock = office.own, office.own.world.clock
+    clock.move(hours=10)
+    office.back_up()
+    clock.move(hours=-10)
+    _, number = sent(own.kz, case_file(about="Fictional: after the backup"))
+    there = id_of(own.kz, number)
+    own.exchange()
+    say(own.uz, incoming(own.uz, there), EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+    clock.move(hours=later_h)
+    kz = office.come_back()
+    own.exchange()
+    office.confirm()
+    with kz.store.read() as tx:
+        (case,) = confirmation.to_confirm(tx)
+    (done,) = withdrawals.stop(kz, case.id, None)
+    assert (done.org, done.notified, done.code) == (SHELTER, True, None)
+    own.exchange()
+    assert view(own.uz, incoming(own.uz, there)).suspended
+
+
+def test_a_no_that_others_know_outlives_a_second_restore(office: Office) -> None:
+    """What an answer told after the first restore stays a no after the next one, whatever is confirmed."""
+    case, _ = sent(office.own.kz)
+    office.own.exchange()
+    office.back_up()
+    withdraw_all(office.own.kz, case)
+    office.own.exchange()
+    uz = office.own.uz
+    office.come_back()
+    with uz.store.write() as tx:
+        referral_steps.acknowledge(uz, tx, referrals.get(tx, 1).id, "STOPPED", None)
+    office.own.exchange()
+    shutil.rmtree(office.folder / "stick")
+    backups.back_up(office.kz, office.folder / "stick" / "backup")
+    shutil.rmtree(office.folder / "clean")
+    kz = office.come_back()
+    office.own.exchange()
+    office.confirm()
+    office.confirm_case(case)
+    assert refused(lambda: refer(kz, case, again=True)) is Code.WITHDRAWN
+
+
+@pytest.mark.parametrize("damage", ["the content of a case", "a page of the file"])
+def test_nothing_unreadable_keeps_another_no_from_being_taken_over(office: Office, damage: str) -> None:
+    """Damage in the old store costs what stands there: not the other nos of the case, nor those of other cases."""
+    own = office.own
+    first, _ = sent(own.kz)
+    second = new_case(own.kz, case_file(about="Fictional: denied"))
+    own.exchange()
+    office.back_up()
+    withdraw_all(own.kz, first)
+    with own.kz.store.write() as tx:
+        casework.deny(tx, cases.get(tx, second), [SHELTER])
+    own.kz.close()
+    home = own.world.home(AGENCY)
+    spoil(home, "unsound")
+    with closing(sqlite3.connect(home.store_path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (body,) = connection.execute("SELECT body FROM consents WHERE case_id = ?", (first,)).fetchone()
+        if damage == "the content of a case":
+            connection.execute("UPDATE cases SET body = x'00' WHERE id = ?", (first,))
+            connection.commit()
+    if damage == "a page of the file":
+        whole = bytearray(home.store_path.read_bytes())
+        size = int.from_bytes(whole[16:18], "big")
+        page = whole.index(body[:64]) // size * size
+        whole[page : page + size] = bytes(size)
+        home.store_path.write_bytes(whole)
+    restore(office.folder / "stick" / "backup", home, PASSPHRASE, own.world.clock)
+    office.kz = own.kz = open_gateway(home, PASSPHRASE, own.world.clock)
+    with own.kz.store.read() as tx:
+        assert cases.body_of(tx, cases.get(tx, second))["denied_recipients"] == [SHELTER]
+        details = [alarm.detail for alarm in inbox.standing_alarms(tx)]
+    found = [each for each in details if "are read in part" in each]
+    assert found, details
+    own.exchange()
+    office.confirm()
+    office.confirm_case(first)
+    if damage == "the content of a case":
+        assert refused(lambda: refer(own.kz, first, again=True)) is Code.WITHDRAWN
+
+
 def test_nobody_makes_a_restored_office_know_a_case_that_it_never_signed_for(office: Office) -> None:
     """An answer under a consent of somebody else's making stays what it was: one alarm, and no case."""
     office.back_up()
