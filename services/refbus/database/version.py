@@ -9,11 +9,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from refbus.database.acting import refuse_acting
 from refbus.errors import Code, StoreError
 
 
 def upgrade(connection: Connection, migrations: Path) -> None:
-    """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER."""
+    """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER, STORE_FAILED."""
     config = _config(migrations)
     _require_known(connection, config)
     config.attributes["connection"] = connection
@@ -21,7 +22,10 @@ def upgrade(connection: Connection, migrations: Path) -> None:
 
 
 def require_known(connection: Connection, migrations: Path) -> None:
-    """Raise StoreError STORE_NEWER when the tables are of a later version than any that this program has."""
+    """Raise StoreError STORE_NEWER when the tables are of a later version than any that this program has.
+
+    STORE_FAILED when the database does something by itself (`refuse_acting`).
+    """
     _require_known(connection, _config(migrations))
 
 
@@ -34,6 +38,7 @@ def current(connection: Connection) -> str | None:
 
 
 def _require_known(connection: Connection, config: Config) -> None:
+    refuse_acting(connection)
     found = current(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:

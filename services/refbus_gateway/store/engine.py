@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from refbus.database.acting import refuse_acting
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import flush_file, prepare_database
 from refbus.node.store import identity
@@ -92,6 +93,7 @@ class Database:
 
     def _version(self) -> str | None:
         with self._engine.begin() as connection:
+            refuse_acting(connection)
             found = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")).first()
             row = connection.execute(text("SELECT version_num FROM alembic_version")).first() if found else None
         return str(row[0]) if row else None

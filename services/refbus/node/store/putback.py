@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from refbus.database.acting import ACTING
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
 from refbus.node.store import identity
@@ -63,8 +64,11 @@ def _read_through(copy: Path, fresh: Path) -> None:
         ):
             source.backup(into)
             found = into.execute("PRAGMA integrity_check").fetchone()[0]
+            acts = into.execute(ACTING).fetchone() is not None
     except sqlite3.Error as error:
         raise SetupError(Code.BACKUP_INVALID, f"{copy.name}: {type(error).__name__}") from None
+    if acts:
+        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} has triggers or views, which no version made")
     if found != "ok":
         raise SetupError(Code.BACKUP_INVALID, f"{copy.name} is damaged")
 

@@ -65,6 +65,20 @@ def test_into_a_home_without_a_store(tmp_path: Path) -> None:
     assert word_in(tmp_path / "home" / "node.db") == b"then"
 
 
+@pytest.mark.parametrize(
+    "made", ["TRIGGER t AFTER INSERT ON fact BEGIN DELETE FROM fact; END", "VIEW v AS SELECT * FROM fact"]
+)
+def test_a_copy_that_acts_by_itself_is_refused(tmp_path: Path, made: str) -> None:
+    """Whoever had the medium could else make a gate forget each withdrawal in the moment in which it is written."""
+    target, copy = store_with(tmp_path / "home" / "node.db", b"now"), store_with(tmp_path / "copy.db", b"then")
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute(f"CREATE {made}")
+    with pytest.raises(RefbusError) as refused:
+        put_back(copy, target, fine, MARK)
+    assert refused.value.code is Code.BACKUP_INVALID
+    assert word_in(target) == b"now"
+
+
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + bytes(5000)])
 def test_what_is_no_whole_database_changes_nothing(tmp_path: Path, content: bytes) -> None:
     """BACKUP_INVALID, and the store is the one that was there."""
