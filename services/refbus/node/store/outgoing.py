@@ -6,19 +6,24 @@ it is sent again from time to time until the hop receipt removes it or it expire
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from refbus.errors import StoreError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import outgoing_place
 from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.tables import outgoing
 
+_log = logging.getLogger("refbus.node.outgoing")
 READY = "READY"
 AWAITING = "AWAITING"
+DAMAGED = "DAMAGED"
+"""State of a row whose value does not open: nobody can deliver it. It counts as expired."""
 MOST_BYTES = 4 << 20
 """Bytes of the rows that are sent again at a time: a pump asks once a second."""
 FAR_MS = 7_200_000
@@ -112,14 +117,14 @@ def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Wai
     """Return READY rows with an id above `after`, in order."""
     with store.database.reading() as connection:
         rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most}).all()
-    return [_waiting(store, destination, row) for row in rows]
+    return _read(store, destination, rows)
 
 
 def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:
     """Return the READY rows of one lane with an id up to `upto`, in order."""
     with store.database.reading() as connection:
         rows = _LANE.once(connection, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
-    return [_waiting(store, destination, row) for row in rows]
+    return _read(store, destination, rows)
 
 
 def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
@@ -131,7 +136,7 @@ def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Wa
     with store.database.reading() as connection:
         ids = list(_overdue_ids(connection, destination, now_ms, most))
         found = {row.id: row for row in _ROWS.rows(connection, ids)}
-    return [_waiting(store, destination, found[each]) for each in ids if each in found]
+    return _read(store, destination, [found[each] for each in ids if each in found])
 
 
 def _overdue_ids(connection: Connection, destination: str, now_ms: int, most: int) -> Iterator[int]:
@@ -227,6 +232,25 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
         "urgent": int(row.urgent),
         "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
     }
+
+
+def _read(store: NodeStore, destination: str, rows: Iterable[Row[Any]]) -> list[Waiting]:
+    """Return what rows say. One that does not open is given up, and keeps no other from being delivered.
+
+    Upkeep tells the sender of an event; an office sees that the numbers of its inbox do not follow.
+    """
+    found, damaged = list[Waiting](), list[int]()
+    for row in rows:
+        try:
+            found.append(_waiting(store, destination, row))
+        except StoreError:
+            damaged.append(row.id)
+    if damaged:
+        _log.critical("%d rows for %s are damaged and given up; their senders are told", len(damaged), destination)
+        with store.database.writing() as connection:
+            given_up = update(outgoing).where(outgoing.c.id.in_(damaged))
+            connection.execute(given_up.values(state=DAMAGED, expires_ms=0))
+    return found
 
 
 def _waiting(store: NodeStore, destination: str, row: Row[Any]) -> Waiting:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from refbus.bus.memory import Fault, MemoryBus
 from refbus.crypto.secretbox import StateKey
@@ -66,6 +67,17 @@ def test_rows_arrive_in_order_and_leave_the_store(bench: Bench) -> None:
     bench.run(2)
     assert bench.arrived() == [b"1", b"2", b"3"]
     assert bench.unsent() == 0
+
+
+def test_a_row_that_does_not_open_stops_no_other(bench: Bench) -> None:
+    """It is given up, so that upkeep tells its sender; every other row of the destination arrives."""
+    bench.add(b"1", b"2", b"3")
+    with bench.store.database.writing() as connection:
+        connection.execute(text("UPDATE outgoing SET sealed_value = x'00' WHERE id = 2"))
+    bench.run(3)
+    assert bench.arrived() == [b"1", b"3"]
+    with bench.store.database.reading() as connection:
+        assert outgoing.expired(connection, bench.now_ms, 10) == [(2, None)]
 
 
 def test_a_rejected_row_is_kept_and_sent_again(bench: Bench) -> None:
