@@ -7,7 +7,7 @@ from string import Template
 from typing import Any, Final
 
 from refbus.explain import explanation
-from refbus.foreign import line, markup, markup_block
+from refbus.foreign import markup, markup_block
 from refbus_gateway.reports.accounts import Account, Step, Surety
 from refbus_gateway.words.statements import moment, proof_values
 
@@ -93,15 +93,6 @@ def page(account: Account) -> str:
         steps=steps or "<p>Nothing is recorded.</p>",
         foot=_foot(),
     )
-
-
-def text(account: Account) -> Iterator[str]:
-    """Yield the account as lines."""
-    yield f"{account.subject}: {len(account.steps)} steps"
-    for number, step in enumerate(account.steps, start=1):
-        yield f"{number}. {moment(step.at_ms)}  {line(step.heading)}"
-        yield from (f"    {name}: {line(words)}" for name, words in step.facts)
-        yield from (f"    {line(each)}" for each in _proof(step))
 
 
 def values(account: Account) -> dict[str, Any]:
