@@ -239,6 +239,13 @@ class UncheckableError(RefbusError):
     """It could not be checked: the key, schema or directory version is not known here."""
 
 
+class RowError(UncheckableError):
+    """A value in our own database is damaged. It is about this row only, and what needs it waits until it is mended."""
+
+    def __init__(self, detail: str = "a stored value is damaged") -> None:
+        super().__init__(Code.HOME_DAMAGED, detail)
+
+
 class ConsentError(RefbusError):
     """The consent decision was DENY. `reasons` has every reason, sorted."""
 

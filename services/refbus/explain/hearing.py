@@ -112,6 +112,7 @@ _ALONE: Final[Mapping[Code, str]] = {
     Code.TOO_MANY_EVENTS: "This referral is full. Begin a new one for what is still to be said, and tell your node.",
     Code.CLOCK_SKEW: "One of the two clocks is wrong. Set yours, ask them about theirs; then it is taken in by itself.",
     Code.INTERNAL_ERROR: "Their software failed on it. Call them, and let them give the code to their node.",
+    Code.HOME_DAMAGED: "What they keep of this case is damaged. Call them; once it is mended it is taken in by itself.",
     Code.UNDECRYPTABLE: "Nothing: it is sealed again to their present key by itself.",
     Code.MESSAGE_EXPIRED: "Nothing: it is sealed again by itself, after consent was checked again.",
     Code.CASE_INVALID: _FORM,
@@ -198,6 +199,7 @@ SIGNED: Final = frozenset(
         Code.CONSENT_CHANGE_DIFFERS,
         Code.TOO_MANY_WAITING,
         Code.TOO_MANY_EVENTS,
+        Code.HOME_DAMAGED,
     }
 )
 """Codes that can stop an event whose sender is known."""

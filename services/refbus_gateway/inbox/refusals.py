@@ -39,8 +39,9 @@ LONGEST_WAIT_S: Final = 600.0
 TOLD_AFTER_MS: Final = 86_400_000
 """What waits for something that comes by itself is told after a day; what needs somebody's help is told at once."""
 _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
-_ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | {Code.INTERNAL_ERROR, Code.CLOCK_SKEW}
-_BY_THE_CLOCK: Final = frozenset({Code.CLOCK_SKEW, Code.DIRECTORY_EXPIRED, Code.VIEW_STALE, Code.INTERNAL_ERROR})
+_OURS: Final = frozenset({Code.INTERNAL_ERROR, Code.HOME_DAMAGED})
+_ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | _OURS | {Code.CLOCK_SKEW}
+_BY_THE_CLOCK: Final = _OURS | {Code.CLOCK_SKEW, Code.DIRECTORY_EXPIRED, Code.VIEW_STALE}
 _MOST_ALARMS: Final = 20
 _NOTICE: Final = ", a notice"
 _FROM_NOBODY: Final = "from whom it is cannot be known"

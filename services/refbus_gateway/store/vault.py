@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from refbus.crypto.secretbox import StateKey
-from refbus.errors import Code, StoreError, UncheckableError
+from refbus.errors import Code, RowError, UncheckableError, UntrustedError
 
 CASE_KEY_BYTES: Final = 32
 _LENGTH_BYTES: Final = 4
@@ -18,7 +18,7 @@ def join(*parts: bytes) -> bytes:
 
 
 def split(data: bytes, count: int) -> tuple[bytes, ...]:
-    """Return the `count` parts that `join` put together. Raises StoreError STORE_FAILED for anything else."""
+    """Return the `count` parts that `join` put together. Raises RowError for anything else."""
     parts: list[bytes] = []
     at = 0
     for _ in range(count):
@@ -27,15 +27,28 @@ def split(data: bytes, count: int) -> tuple[bytes, ...]:
         parts.append(data[at : at + size])
         at += size
     if at != len(data) or join(*parts) != data:
-        raise StoreError(Code.STORE_FAILED, "a stored value is damaged")
+        raise RowError
     return tuple(parts)
+
+
+class RowKey(StateKey):
+    """A key under which rows of this database are sealed: what it does not open was damaged here."""
+
+    __slots__ = ()
+
+    def open(self, context: bytes, sealed: bytes) -> bytes:
+        """Return the plaintext. Raises RowError."""
+        try:
+            return super().open(context, sealed)
+        except UntrustedError:
+            raise RowError from None
 
 
 class Vault:
     """The store key of a home at work. Hashes are 32 bytes; sealed values are opaque."""
 
     def __init__(self, key: StateKey) -> None:
-        self._key = key
+        self._key = RowKey(key.secret)
 
     def hash(self, kind: str, *parts: bytes) -> bytes:
         """Return the keyed hash under which a row of `kind` is found. Without the store key it says nothing."""
@@ -46,19 +59,19 @@ class Vault:
         return self._key.seal(b"refbus-gateway/kept/" + context, content)
 
     def open(self, context: bytes, sealed: bytes) -> bytes:
-        """Open what `seal` made. Raises StoreError."""
+        """Open what `seal` made. Raises RowError."""
         return self._key.open(b"refbus-gateway/kept/" + context, sealed)
 
     def new_case_key(self, case_hash: bytes) -> tuple[StateKey, bytes]:
         """Return a new random case key, and its wrapped form for the row with this hash."""
         secret = secrets.token_bytes(CASE_KEY_BYTES)
-        return StateKey(secret), self._key.seal(self._context(case_hash), secret)
+        return RowKey(secret), self._key.seal(self._context(case_hash), secret)
 
     def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
-        """Return the case key of a row. Raises UncheckableError KEY_DESTROYED when it was destroyed."""
+        """Return the case key of a row. Raises UncheckableError KEY_DESTROYED when it was destroyed, RowError."""
         if wrapped is None:
             raise UncheckableError(Code.KEY_DESTROYED, "the case was erased here")
-        return StateKey(self._key.open(self._context(case_hash), wrapped))
+        return RowKey(self._key.open(self._context(case_hash), wrapped))
 
     @staticmethod
     def _context(case_hash: bytes) -> bytes:

@@ -12,6 +12,7 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
 _MOST_NAMED: Final = 20
+_ABOUT: Final = "store.db: "
 
 
 def unreadable(tx: Transaction) -> list[int]:
@@ -33,9 +34,9 @@ def watch(gateway: Gateway) -> None:
     """Keep one alarm that names the cases which cannot be read; take it back when there are none. Raises StoreError."""
     with gateway.store.read() as tx:
         found = unreadable(tx)
-        told = [alarm for alarm in inbox.standing_alarms(tx) if alarm.code == Code.HOME_DAMAGED]
+        told = [each for each in inbox.standing_alarms(tx) if each.code == Code.HOME_DAMAGED and _is_ours(each.detail)]
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    detail = f"store.db: case {', '.join(map(str, found[:_MOST_NAMED]))}{more} cannot be read here"
+    detail = f"{_ABOUT}case {', '.join(map(str, found[:_MOST_NAMED]))}{more} cannot be read here"
     if not found and not told:
         return
     with gateway.store.write() as tx:
@@ -44,6 +45,10 @@ def watch(gateway: Gateway) -> None:
                 inbox.clear_alarm(tx, alarm.id, gateway.now_ms())
         if found:
             inbox.raise_alarm(tx, Code.HOME_DAMAGED, detail, gateway.now_ms())
+
+
+def _is_ours(detail: str) -> bool:
+    return detail.startswith(_ABOUT)
 
 
 def _open(tx: Transaction, case: Case) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from refbus.audit.record import AuditOutcome
@@ -38,7 +38,7 @@ from refbus_gateway.rules import verification
 from refbus_gateway.store import cases, inbox, outbox, referrals, statements
 from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.outbox import RowState
-from refbus_gateway.store.schema import inbox_seen
+from refbus_gateway.store.schema import inbox_seen, metadata
 from support.audit import AUDIT_KEY, audit_record
 from support.ceremonies import AGENCY, SHELTER
 from support.directories import gate
@@ -453,6 +453,36 @@ def test_numbers_that_never_follow_are_one_alarm_in_the_end(own: Pair) -> None:
     own.world.sync(own.uz)
     codes = alarm_codes(own.uz)
     assert 20 < codes.count("INBOX_COUNT_BACK") + codes.count("INBOX_GAP") <= 42
+
+
+OURS = [("cases", "wrapped_key"), ("counterparts", "body"), ("referrals", "body")]
+
+
+@pytest.mark.parametrize(("table", "column"), OURS)
+def test_an_event_of_a_case_that_is_damaged_here_waits(own: Pair, table: str, column: str) -> None:
+    """Its sender did nothing wrong: a person here is told, the event is kept, and taken in once the row is mended."""
+    case, _ = sent(own.kz)
+    own.exchange()
+    number = number_of(own.uz, id_of(own.kz, 1))
+    rows = metadata.tables[table]
+    with own.uz.store.write() as tx:
+        whole = tx.connection.execute(select(rows.c.id, rows.c[column])).one()
+        tx.connection.execute(update(rows).values({column: b"damaged"}))
+    withdraw_all(own.kz, case)
+    own.exchange()
+    with own.uz.store.read() as tx:
+        assert [(each.code, each.state) for each in inbox.aside(tx, AsideState.HELD)] == [
+            (Code.HOME_DAMAGED, AsideState.HELD)
+        ]
+        assert inbox.count_aside(tx, AsideState.REFUSED) == 0
+    assert "HOME_DAMAGED" in alarm_codes(own.uz)
+    assert "NOT_TAKEN_IN" not in alarm_codes(own.kz)
+    with own.uz.store.write() as tx:
+        tx.connection.execute(update(rows).where(rows.c.id == whole.id).values({column: whole[1]}))
+    own.world.sync(own.uz)
+    assert open_at(own.uz, number).withdrawn
+    with own.uz.store.read() as tx:
+        assert inbox.count_aside(tx, AsideState.HELD) == 0
 
 
 def test_a_batch_that_cannot_be_read_is_told_and_stops_no_inbox(own: Pair) -> None:
