@@ -15,6 +15,7 @@ from refbus.envelope.routing import open_routing
 from refbus.errors import Code, SetupError, TransportError
 from refbus.trust.publisher import changes
 from refbus_gateway.consent import withdrawals
+from refbus_gateway.courses.referral_steps import Answer, stop
 from refbus_gateway.store import consents
 from refbus_gateway.sync.writer import RETRY_MS
 from support.commands import Commands, file
@@ -177,6 +178,21 @@ def test_both_gates_honour_a_no_under_a_version_that_they_have_forgotten(own: Ro
     own.settle()
     assert view(own.uz, incoming(own.uz, id_of(own.kz, number))).suspended
     assert line(own.kz, number, EventType.CONSENT_WITHDRAWN).envelopes == 1
+
+
+@pytest.mark.parametrize("how", sorted(UNUSABLE))
+def test_a_cancellation_waits_for_a_recipient_without_keys(own: Road, how: str) -> None:
+    """It counts here at once, a person hears that it waits, and the recipient hears when the directory lets it."""
+    _, number = sent(own.kz)
+    own.settle()
+    with seen(own.kz, {own.shelter: UNUSABLE[how]}), own.kz.store.write() as tx:
+        stopped = stop(own.kz, tx, number, Answer(EventType.REFERRAL_CANCELLED, {"reason": "PERSON_DECLINED"}))
+    assert stopped.waits in {Code.KEY_UNKNOWN, Code.ORGANISATION_UNKNOWN}
+    assert stopped.waits in alarm_codes(own.kz)
+    assert view(own.kz, number).status == "CANCELLED"
+    assert view(own.uz, incoming(own.uz, id_of(own.kz, number))).status != "CANCELLED"
+    own.settle()
+    assert view(own.uz, incoming(own.uz, id_of(own.kz, number))).status == "CANCELLED"
 
 
 def test_one_of_three_is_suspended_and_hears_when_it_is_back(own: Road) -> None:

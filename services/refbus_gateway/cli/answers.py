@@ -166,10 +166,18 @@ def _stop(
         except RefbusError as error:
             left_out.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
     with session.gateway.store.write() as tx:
-        event, problems = stop(session.gateway, tx, number, Answer(event_type, document))
-    left_out += problems
+        stopped = stop(session.gateway, tx, number, Answer(event_type, document))
+    left_out += stopped.left_out
     became = try_to_send(session, later=later)
-    value = {"referral": number, "event": event.id, "type": event_type, "delivery": became}
+    value = {
+        "referral": number,
+        "event": stopped.event.id,
+        "type": event_type,
+        "delivery": became,
+        "waits": stopped.waits,
+    }
     told = [{"path": each.path, "code": each.code, "advice": each.advice} for each in left_out]
-    lines = [f"  left out, {each.path}: {each.code}, {each.advice}" for each in left_out]
+    waits = f"  it is kept, and told as soon as it can be: {stopped.waits}. Call them."
+    lines = [waits] if stopped.waits else []
+    lines += [f"  left out, {each.path}: {each.code}, {each.advice}" for each in left_out]
     session.tell({**value, "left_out": told}, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[became]])

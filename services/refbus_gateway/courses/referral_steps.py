@@ -9,7 +9,7 @@ from typing import Any, Final
 from refbus.core.consent.record import ConsentState
 from refbus.core.vocabulary import PURPOSE_OF, EventType
 from refbus.each import each
-from refbus.errors import Code, RefbusError, RuleError
+from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.wire.consent import decode_signed
 from refbus_gateway.consent.audience import terms_of
 from refbus_gateway.courses import returns
@@ -25,6 +25,7 @@ from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
+_WAITS: Final = "waits for keys or the directory: call them"
 _DECISIONS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_IN_PROGRESS})
 
 
@@ -63,11 +64,20 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     return say(gateway, tx, referral, answer.event_type, fields)
 
 
-def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> tuple[Event, tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The event of a stop, and what was left out of its form. `waits`: why it is not sealed yet, None if it is."""
+
+    event: Event
+    left_out: tuple[Problem, ...]
+    waits: Code | None
+
+
+def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Stopped:
     """Send what stops a course, whatever is wrong with its fields: they are left out, and a reason becomes the other.
 
-    It needs no fresh directory. What was wrong comes back with the event. Raises RuleError REFERRAL_UNKNOWN,
-    STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED; UncheckableError without a usable key of ours or theirs.
+    It needs no fresh directory. Without a usable key of ours or theirs it is kept, counts here, and is told as soon as
+    it can be. Raises RuleError REFERRAL_UNKNOWN, STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED.
     """
     referral, problems = referrals.get(tx, number), Problems()
     (reason,) = specs = written_fields(answer.event_type)
@@ -77,7 +87,13 @@ def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> tupl
         problems.unknown(reason.name, f"{other} is told; it is one of {', '.join(reason.symbols)}")
         fields = {reason.name: other}
     draft = Draft(answer.event_type, fields, terms_of(tx, referral))
-    return envelopes.send(gateway, tx, referral, draft), problems.found
+    try:
+        with tx.connection.begin_nested():
+            return Stopped(envelopes.send(gateway, tx, referral, draft), problems.found, None)
+    except UncheckableError as error:
+        kept = envelopes.keep(gateway, tx, referral, draft)
+        inbox.raise_alarm(tx, error.code, f"referral {number}: a stop {_WAITS}", gateway.now_ms())
+        return Stopped(kept, problems.found, error.code)
 
 
 def say(gateway: Gateway, tx: Transaction, referral: Referral, event_type: EventType, fields: dict[str, Any]) -> Event:

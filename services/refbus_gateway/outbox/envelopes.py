@@ -44,6 +44,8 @@ from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
 HOUR_MS: Final = 3_600_000
+_NO_KEY: Final = KeyId(bytes(16))
+"""In the place of the keys of an event that is not sealed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,34 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
 
     Raises RuleError (state, role, residency), ConsentError, MalformedError (a field), UncheckableError (directory).
     """
+    block, encoded = _drafted(gateway, tx, referral, draft)
+    block = _permitted(gateway, tx, referral, block)
+    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
+    disclosures.note(tx, cases.get(tx, referral.case_id), event)
+    _queue(gateway, tx, block, encoded, event)
+    return event
+
+
+def keep(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> Event:
+    """Store an event that permits nothing and cannot be sealed now; `renew` seals it once there are keys.
+
+    It counts here from now on. Raises RuleError (state, role), MalformedError (a field).
+    """
+    if draft.event_type not in PERMITS_NOTHING:
+        raise RuleError(Code.STATE_NOT_ALLOWED, draft.event_type)
+    block, encoded = _drafted(gateway, tx, referral, draft)
+    now_ms = gateway.now_ms()
+    block = dataclasses.replace(block, sender_kid=_NO_KEY, recipient_kid=_NO_KEY)
+    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=now_ms)
+    facts = EnvelopeFacts(now_ms // HOUR_MS + gateway.rules().message_life_hours, _NO_KEY, _NO_KEY)
+    no_envelope = secrets.token_bytes(16)  # rows are told apart by the hash of their bytes
+    row = outbox.add(tx, gateway.outbox_topic, no_envelope, now_ms=now_ms, event_row=event.id, facts=facts)
+    outbox.set_state(tx, row, RowState.STALE)
+    return event
+
+
+def _drafted(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> tuple[RoutingBlock, bytes]:
+    """Return the block without keys and consent, and the payload, once the course allows the event."""
     _require_live(tx, referral, draft.event_type)
     view = course_state.view_of(tx, referral)
     course_state.require_allowed(view, referral, draft.event_type, has_reason=bool(draft.fields.get("reason")))
@@ -106,11 +136,7 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
     )
     if expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms):
         raise RuleError(Code.EXPECTED_TIME_INVALID)
-    block = _permitted(gateway, tx, referral, block)
-    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
-    disclosures.note(tx, cases.get(tx, referral.case_id), event)
-    _queue(gateway, tx, block, encoded, event)
-    return event
+    return block, encoded
 
 
 def answer(
