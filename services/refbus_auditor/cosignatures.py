@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import update
 
+from refbus.backoff import BackOff
 from refbus.clock import CLOCK_SKEW_MS, Clock
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, UntrustedError
@@ -32,9 +33,8 @@ from refbus_auditor.files import LogFolder
 from refbus_auditor.ledger import Shard
 from refbus_auditor.store.tables import shard
 
-RESEND_MS = 2_000
-"""First wait for the answer of a witness; it doubles up to LONGEST_MS."""
-LONGEST_MS = 300_000
+WAITS = BackOff(first_ms=2_000, longest_ms=300_000)
+"""How long the answer of a witness is waited for."""
 MOVE_ON_MS = 60_000
 """After so long without a quorum the newest checkpoint takes the place of the candidate."""
 REFRESH_MS = 3_600_000
@@ -187,7 +187,7 @@ class Cosigning:
         old_size = asked.proven if asked.times % 2 else asked.size
         proof = consistency_proof(trees, old_size, checkpoint.size)
         request = AddCheckpoint(old_size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
-        asked.next_ms = self.clock.steady_ms() + min(LONGEST_MS, RESEND_MS << min(asked.times, 10))
+        asked.next_ms = self.clock.steady_ms() + WAITS.wait_ms(asked.times)
         asked.times += 1
         self.send(country, WitnessMail(self.country, MailKind.ADD_CHECKPOINT, request.encode()))
 

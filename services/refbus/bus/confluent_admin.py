@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka import admin as kafka
 
+from refbus.backoff import BackOff
 from refbus.bus.address import BrokerAddress
 from refbus.bus.kafka_errors import PASSING, Troubles, answer_error, error_of
 from refbus.bus.kafka_shapes import KIND_NAMES, in_words, rule_of, topic_state
 from refbus.bus.port import AclRule, ClusterState, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
+_WAITS = BackOff(first_ms=250, longest_ms=2_000)
 REQUEST_TIMEOUT_S = 10.0
 """How long one question to a broker may take."""
 
@@ -150,7 +152,7 @@ class ConfluentAdmin:
                 last = error_of(found.error)
             if last.detail not in PASSING:
                 break
-            time.sleep(min(0.25 * 2**attempt, 2.0))
+            time.sleep(_WAITS.wait_ms(attempt) / 1000)
         raise last
 
     @contextmanager

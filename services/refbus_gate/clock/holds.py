@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from refbus.backoff import BackOff
 from refbus.bus.port import Record
 from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
 from refbus.each import alone
@@ -30,8 +31,7 @@ _MOST = 64
 """Events in one slice. The timer comes every second, so 10,000 that may go on at once have gone in three minutes."""
 SLICE_S = 0.25
 """Seconds that one slice takes at most, with the event that was begun: new events are decided beside it."""
-FIRST_WAIT_MS = 60_000
-LONGEST_WAIT_MS = 3_600_000
+WAITS = BackOff(first_ms=60_000, longest_ms=3_600_000)
 """An event that was looked at in vain is not looked at before a minute, then two, up to an hour; a time that it names
 itself is waited for to the end."""
 
@@ -123,7 +123,7 @@ class Redecider:
     def _postpone(self, row: Waits, missing: Missing) -> None:
         """Write down what an event waits for now. Again in vain, it is looked at more and more rarely."""
         parts = self.core.parts
-        pause_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(row.attempts, 16))
+        pause_ms = WAITS.wait_ms(row.attempts)
         next_ms = max(missing.at_ms, parts.now_ms() + pause_ms)
         if row.deadline_ms > parts.now_ms():
             next_ms = min(next_ms, row.deadline_ms)

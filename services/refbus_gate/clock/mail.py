@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from refbus.backoff import BackOff
 from refbus.core.ids import OrgId
 from refbus.each import each
 from refbus.errors import RefbusError, TransportError
@@ -26,8 +27,7 @@ from refbus.wire.transport import NoticeKind
 _log = logging.getLogger("refbus.gate.pinging")
 _LOOK_S = 1.0
 _MOST = 20
-FIRST_WAIT_MS = 30_000
-LONGEST_WAIT_MS = 3_600_000
+WAITS = BackOff(first_ms=30_000, longest_ms=3_600_000)
 MOST_ATTEMPTS = 48
 """With waits that double up to an hour: about two days."""
 
@@ -85,7 +85,7 @@ class Pinger:
         return True
 
     def _failed(self, waiting: WaitingPing) -> None:
-        wait_ms = min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(waiting.attempts, 16))
+        wait_ms = WAITS.wait_ms(waiting.attempts)
         with self.store.database.writing() as connection:
             over = pings.again(connection, waiting, self.now_ms() + wait_ms, MOST_ATTEMPTS)
         if over:

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from refbus.backoff import BackOff
 from refbus.node.store.outgoing import Waiting
 
 PIPELINE = 64
 """Most rows of a wave."""
 WAVE_BYTES = 800_000
 """Most bytes of a wave with more than one row, so that it is one batch for the broker (docs/adr/0022-waves.md)."""
-_FIRST_BACK_OFF_MS = 250
-_LONGEST_BACK_OFF_MS = 60_000
+_WAITS = BackOff(first_ms=250, longest_ms=60_000)
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class Lanes:
     def _park(self, name: bytes, lane: _Lane, steady_ms: int) -> None:
         lane.failed, lane.stored = False, True
         lane.failures += 1
-        lane.refill_at_ms = steady_ms + min(_FIRST_BACK_OFF_MS * 2 ** min(lane.failures, 10), _LONGEST_BACK_OFF_MS)
+        lane.refill_at_ms = steady_ms + _WAITS.wait_ms(lane.failures)
         self._ids.difference_update(row.id for row in lane.rows)
         lane.rows.clear()
         self._parked[name] = None

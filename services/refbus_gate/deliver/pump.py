@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from refbus.backoff import BackOff
 from refbus.bus.port import Producer
 from refbus.clock import Clock
 from refbus.errors import RefbusError, TransportError
@@ -43,7 +44,7 @@ class PumpSettings:
 
     def wait_ms(self, attempts: int) -> int:
         """Return how long the receipt of a row may take after this many attempts."""
-        return min(self.resend_ms << min(attempts, 20), self.longest_resend_ms)
+        return BackOff(self.resend_ms, self.longest_resend_ms).wait_ms(attempts)
 
 
 class Pump:

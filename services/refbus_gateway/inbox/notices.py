@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from refbus.audit.statement import Statement
+from refbus.backoff import BackOff
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
@@ -37,8 +38,7 @@ RESEAL: Final = frozenset(
     }
 )
 """Refusals that say nothing against the event, only against the envelope: a fresh one may pass."""
-FIRST_ROOM_MS: Final = 900_000
-LONGEST_ROOM_MS: Final = 21_600_000
+ROOM: Final = BackOff(first_ms=900_000, longest_ms=21_600_000)
 """After a gate had no room for an event: a quarter of an hour, twice as long each time, up to six hours."""
 MOST_RENEWALS: Final = 5
 """After so many fresh envelopes of one event a person must look at it."""
@@ -239,7 +239,7 @@ def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail
     envelopes = outbox.of_event(tx, row.event_id)
     if envelopes[-1].id != row.id:  # a fresh one is on its way already
         return
-    _renew_later(gateway, tx, row, _room_ms(len(envelopes) - 1))
+    _renew_later(gateway, tx, row, ROOM.wait_ms(len(envelopes) - 1))
 
 
 def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code) -> None:
@@ -263,18 +263,13 @@ def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:
     now_ms = gateway.now_ms()
     lately = sum(1 for row in envelopes if 0 <= now_ms - row.created_ms < _LATELY_MS)
     over = lately - MOST_RENEWALS
-    return 0 if over <= 0 else _room_ms(over - 1)
+    return 0 if over <= 0 else ROOM.wait_ms(over - 1)
 
 
 def _renew_later(gateway: Gateway, tx: Transaction, row: OutboxRow, wait_ms: int) -> None:
     """Let a fresh envelope of the same event take the place of this one in `wait_ms`."""
     outbox.set_state(tx, row.id, RowState.STALE)
     outbox.postpone(tx, row.id, gateway.now_ms() + wait_ms)
-
-
-def _room_ms(times: int) -> int:
-    """Return how long to wait before room is asked for again, after `times` waits of the same kind."""
-    return min(LONGEST_ROOM_MS, FIRST_ROOM_MS << min(times, 16))
 
 
 def begins_anew(tx: Transaction, sequence: int) -> bool:

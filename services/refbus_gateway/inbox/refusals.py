@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.backoff import BackOff
 from refbus.core.message import is_urgent
 from refbus.core.vocabulary import STOPS, TECHNICAL_EVENTS
 from refbus.envelope.routing import Authenticated
@@ -34,8 +35,7 @@ MOST_BYTES: Final = 20_000_000
 """So much of one sender waits here, and so much is kept as evidence. What is beyond does not wait, and of it only the
 hash is kept; its sender is told. As much evidence is kept of all together from whom it is not known: what of that waits
 has no bound, for it may be anybody's no."""
-FIRST_WAIT_S: Final = 2.0
-LONGEST_WAIT_S: Final = 600.0
+WAITS: Final = BackOff(first_ms=2_000, longest_ms=600_000)
 TOLD_AFTER_MS: Final = 86_400_000
 """What waits for something that comes by itself is told after a day; what needs somebody's help is told at once."""
 _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
@@ -136,7 +136,7 @@ class Patience:
         if attempts is None:
             self._next_s.pop(row_id, None)
         else:
-            wait_s = min(FIRST_WAIT_S * 2 ** min(attempts, 16), LONGEST_WAIT_S)
+            wait_s = WAITS.wait_ms(attempts) / 1000
             self._next_s[row_id] = self._monotonic() + wait_s
 
     def _has_changed(self, each: inbox.Found, here: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from refbus.audit.shapes import Shape, shape_of
+from refbus.backoff import BackOff
 from refbus.bus.port import Reader, Record
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
@@ -33,9 +34,8 @@ from refbus_gateway.sync.reader import place
 BATCH: Final = 20
 PATIENCE_MS: Final = 3_600_000
 """So long a checkpoint may wait for a directory that knows its keys, by the broker's time; then it is passed over."""
-AGAIN_MS: Final = 1_000
-"""After a failure the topic is left alone for so long; each further failure doubles it, up to LONGEST_MS."""
-LONGEST_MS: Final = 60_000
+_WAITS: Final = BackOff(first_ms=1_000, longest_ms=60_000)
+"""So long the topic is left alone after failures."""
 
 
 class Proving:
@@ -65,7 +65,7 @@ class Proving:
             raise
         except RefbusError as error:
             self._forget()
-            wait_ms = min(LONGEST_MS, AGAIN_MS << min(self._failures, 10))
+            wait_ms = _WAITS.wait_ms(self._failures)
             self.last_error, self._again_at_ms = error, self._gateway.steady_ms() + wait_ms
             self._failures += 1
             return 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from refbus.backoff import BackOff
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.courses.referral import State
 from refbus.core.ids import KeyId
@@ -43,7 +44,7 @@ class Outgoing:
     def __init__(self, gateway: Gateway, producer: Producer, resend_ms: int = FIRST_RESEND_MS) -> None:
         self._gateway = gateway
         self._producer = producer
-        self._resend_ms = resend_ms
+        self._waits = BackOff(resend_ms, LONGEST_RESEND_MS)
         self._in_flight: dict[int, OutboxRow] = {}
         self._reports: list[tuple[OutboxRow, RefbusError | None]] = []
         self.last_error: RefbusError | None = None
@@ -99,7 +100,7 @@ class Outgoing:
         with self._gateway.store.write() as tx:
             for row, error in reports:
                 if error is None:
-                    wait_ms = min(self._resend_ms * 2 ** min(row.attempts, 16), LONGEST_RESEND_MS)
+                    wait_ms = self._waits.wait_ms(row.attempts)
                     outbox.produced(tx, row, now_ms=now_ms, next_ms=now_ms + wait_ms)
                 else:
                     outbox.postpone(tx, row.id, now_ms + RETRY_MS)

@@ -18,7 +18,7 @@ from refbus.tlog.note import Note, Signature
 from refbus.tlog.proof import TlogProof
 from refbus.tlog.witness import AddCheckpoint
 from refbus.wire.logs import MailKind, WitnessMail
-from refbus_auditor.cosignatures import LONGEST_MS, MOVE_ON_MS, REFRESH_MS, conflict, parse_conflict
+from refbus_auditor.cosignatures import MOVE_ON_MS, REFRESH_MS, WAITS, conflict, parse_conflict
 from support.auditors import AuditNode, Auditors
 from support.directories import auditor, log_name_of, log_secret
 
@@ -93,7 +93,7 @@ def test_mail_over_a_bad_line(world: Auditors, topic: str, fault: Fault) -> None
     world.nodes[topic[:2]].bus.inject(topic, fault)
     world.log(2)
     world.settle()
-    world.now_ms += LONGEST_MS
+    world.now_ms += WAITS.longest_ms
     world.settle()
     assert cosigned_size(world.nodes["kz"]) == 2
     assert set(world.nodes["kz"].alarms) <= {Code.NOT_CANONICAL, Code.SIGNATURE_INVALID, Code.MALFORMED}
@@ -226,7 +226,7 @@ def test_false_sizes_in_the_name_of_a_witness_keep_no_quorum_away(world: Auditor
         world.settle(1)
         node.bus.put("kz.federation", conflict(UZ, node.origin(), number % 2, None).encode())
         node.core.inbound.turn(0)
-        world.now_ms += LONGEST_MS
+        world.now_ms += WAITS.longest_ms
     assert cosigned_size(node) == 4
 
 
@@ -385,6 +385,6 @@ def test_half_an_answer_is_asked_for_again(world: Auditors) -> None:
     node = asked_alone(world)
     node.core._cosigning.take(answer(node, keys("uz")[:1], world.now_ms // 1000))
     asked = len(world.nodes["uz"].bus.records("uz.federation"))
-    world.now_ms += LONGEST_MS
+    world.now_ms += WAITS.longest_ms
     node.core.turn()
     assert len(world.nodes["uz"].bus.records("uz.federation")) == asked + 1

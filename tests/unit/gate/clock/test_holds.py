@@ -332,7 +332,7 @@ def test_a_held_event_on_which_the_code_fails_stops_no_other(world: World, monke
     monkeypatch.setattr(holds, "verdict_of", verdict_of)
     assert world.nodes["kz"].redecider.holds() == 1
     monkeypatch.undo()
-    world.now_ms += holds.FIRST_WAIT_MS
+    world.now_ms += holds.WAITS.first_ms
     assert world.nodes["kz"].redecider.holds() == 1
 
 
@@ -343,7 +343,7 @@ def test_a_stamp_by_an_unknown_key_waits_for_more_than_one_version(world: World)
     world.settle()
     world.fed = world.fed.next_version()
     assert world.nodes["uz"].redecider.holds() == 0
-    world.now_ms += holds.FIRST_WAIT_MS
+    world.now_ms += holds.WAITS.first_ms
     world.fed = world.with_new_gate_pair("kz")
     assert world.nodes["uz"].redecider.holds() == 1
     world.settle()

@@ -17,7 +17,7 @@ from refbus.node.store.rows import Changes, PingRow
 from refbus.notify.book import AddressBook
 from refbus.notify.message import Ping
 from refbus.telemetry.labels import PingResult
-from refbus_gate.clock.mail import FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_ATTEMPTS, Pinger
+from refbus_gate.clock.mail import MOST_ATTEMPTS, WAITS, Pinger
 from support.mail import mail_server, server_at
 
 
@@ -69,11 +69,11 @@ def test_a_ping_that_failed_is_tried_again_later_under_the_same_id(bench: Bench)
     bench.book.down[0] = True
     assert bench.pinger.turn() == 1
     assert bench.pinger.turn() == 0, "not before its time"
-    bench.now_ms += FIRST_WAIT_MS
+    bench.now_ms += WAITS.first_ms
     assert bench.pinger.turn() == 1
-    bench.now_ms += FIRST_WAIT_MS
+    bench.now_ms += WAITS.first_ms
     assert bench.pinger.turn() == 0
-    bench.now_ms += FIRST_WAIT_MS
+    bench.now_ms += WAITS.first_ms
     bench.book.down[0] = False
     assert bench.pinger.turn() == 1
     assert [ping.message_id for ping in bench.book.sent] == [bytes(16)]
@@ -85,7 +85,7 @@ def test_a_ping_is_given_up_in_the_end(bench: Bench) -> None:
     bench.book.down[0] = True
     for _ in range(MOST_ATTEMPTS):
         assert bench.pinger.turn() == 1
-        bench.now_ms += LONGEST_WAIT_MS
+        bench.now_ms += WAITS.longest_ms
     assert bench.pinger.turn() == 0
     assert bench.results[-1] is PingResult.GIVEN_UP
 
@@ -99,11 +99,11 @@ def test_a_dead_address_keeps_no_other_from_being_rung(tmp_path: Path, dead: int
     bench.book.dead.append(addresses[dead])
     bench.pinger.turn()
     assert (len(bench.book.sent), bench.results) == (1, [PingResult.FAILED])
-    bench.now_ms += FIRST_WAIT_MS
+    bench.now_ms += WAITS.first_ms
     bench.pinger.turn()
     assert len(bench.book.sent) == 1, "the one that works is not rung again for the other"
     bench.book.dead.clear()
-    bench.now_ms += LONGEST_WAIT_MS
+    bench.now_ms += WAITS.longest_ms
     bench.pinger.turn()
     assert (len(bench.book.sent), bench.results[-1]) == (2, PingResult.SENT)
     store.database.close()
@@ -119,7 +119,7 @@ def test_a_crash_after_the_mail_sends_it_again_under_the_same_message_id(tmp_pat
         box.closed = True
         assert Pinger(store, book, lambda: bench.now_ms).turn() == 1
         box.closed = False
-        bench.now_ms += FIRST_WAIT_MS
+        bench.now_ms += WAITS.first_ms
         with pytest.MonkeyPatch.context() as dying:
             dying.setattr("refbus_gate.clock.mail.pings.end", crash)
             with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,33 @@
+"""Of what everybody needs there is one: a second one elsewhere is found here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from support.tree import texts
+
+BACK_OFF = "services/refbus/backoff.py"
+
+
+def doubled(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines that bound a number which grows by powers: `min(most, first << times)` and the like."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "min":
+            inside = (found for argument in node.args for found in ast.walk(argument))
+            grows = any(isinstance(found, ast.BinOp) and isinstance(found.op, ast.LShift | ast.Pow) for found in inside)
+            yield from [node.lineno] if grows else []
+
+
+def test_waits_between_tries_are_counted_in_one_place() -> None:
+    """`refbus.backoff`: nothing else doubles a wait up to a bound."""
+    found = {name: list(doubled(ast.parse(text))) for name, text in texts("services", suffix=".py")}
+    assert {name for name, lines in found.items() if lines} == {BACK_OFF}
+
+
+@pytest.mark.parametrize("twin", ["min(60_000, 250 << min(times, 10))", "min(first * 2 ** times, longest)"])
+def test_another_way_to_count_waits_is_found(twin: str) -> None:
+    """Either way of writing it."""
+    assert list(doubled(ast.parse(f"wait = {twin}"))) == [1]
