@@ -24,6 +24,7 @@ FUNCTIONS = {
     "notices.py": {"_keep_statement", "_refused", "request_renewal", "_put_aside_there"},
     "effects.py": {"_answered"},
     "confirmation.py": {"mark", "confirm"},
+    "referral_steps.py": {"stop"},
 }
 """Where only these functions may: the others of the module act on what anybody can send."""
 

@@ -35,7 +35,7 @@ MOST_BYTES: Final = 20_000_000
 """So much of one sender waits here, and so much is kept as evidence. What is beyond does not wait, and of it only the
 hash is kept; its sender is told. As much evidence is kept of all together from whom it is not known: what of that waits
 has no bound, for it may be anybody's no."""
-WAITS: Final = BackOff(first_ms=2_000, longest_ms=600_000)
+WAITS: Final = BackOff(first_ms=2_000, longest_ms=10 * 60_000)
 TOLD_AFTER_MS: Final = 86_400_000
 """What waits for something that comes by itself is told after a day; what needs somebody's help is told at once."""
 _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
