@@ -14,8 +14,8 @@ from refbus_gateway.actions.desk import Desk
 from support.tree import ROOT, project_files
 
 FRAME = {"__init__", "actor", "desk", "shape"}
-NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named"}
-"""What needs public data alone, and what other actions name a case with inside of their transaction."""
+NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "disclosures.values"}
+"""What needs public data alone, or a value that was asked for, and what other actions name a case with."""
 MODULES = [path for path in project_files("services/refbus_gateway/actions", suffix=".py") if path.stem not in FRAME]
 COMMANDS = project_files("services/refbus_gateway/cli", suffix=".py")
 

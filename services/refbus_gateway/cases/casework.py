@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
@@ -26,8 +26,6 @@ from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
-
-MAX_CASE_FILE: Final = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)

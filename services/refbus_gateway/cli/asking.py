@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from refbus.core.consent.age import Age
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.dates import TIME, day_text, read_time
 from refbus.core.vocabulary import Action, DataCategory
@@ -21,31 +20,28 @@ from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus.wire.labels import label
-from refbus_gateway.forms.casefile import CaseFile
-from refbus_gateway.forms.consent_template import categories
 from refbus_gateway.forms.consentfile import FORMAT
-from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.words.payloads import title as words
 
-_DAY_MS = 86_400_000
+if TYPE_CHECKING:
+    from refbus_gateway.actions.consent import Questions
+
 _MOST_CODES: Final = 40
 _MOST_DIGITS: Final = 10
 
 
-def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> bytes:
-    """Return a filled-in consent form. Questions go to standard error. Raises UncheckableError without a directory."""
-    policy = gateway.rules()
-    named = case.recipient if isinstance(case.recipient, str) else None
-    longest = day_text(gateway.now_ms() + policy.consent_max_days * _DAY_MS)
-    permitted = _yes_each("May they receive", categories(case), DataCategory)
+def ask_consent(asked: Questions, to: str | None) -> bytes:
+    """Return a filled-in consent form. Questions go to standard error."""
+    longest = day_text(asked.latest_until_ms)
+    permitted = _yes_each("May they receive", asked.categories, DataCategory)
     document: dict[str, Any] = {
         "format": FORMAT,
-        "organisation": to or named or _text("Which organisation"),
+        "organisation": to or asked.organisation or _text("Which organisation"),
         "state": ConsentState.GIVEN if permitted else ConsentState.REFUSED,
         "valid_until": _text(f"Valid until (a day, at most {longest})"),
         "retain_until": _text("They erase it by (a day)"),
         "notice": {
-            "notice_id": _choice("Text that was explained", sorted(policy.notices)),
+            "notice_id": _choice("Text that was explained", asked.notices),
             "language": _text("Language it was explained in (ISO 639)"),
         },
         "grantor": _grantor(),
@@ -56,7 +52,7 @@ def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> b
         "withdrawal_contact": _text("Where can the person withdraw (no person's name)"),
         "permit": [
             {
-                "purposes": [case.purpose],
+                "purposes": [asked.purpose],
                 "actions": [Action.DISCLOSE, *([Action.REPORT_BACK] if _may_report() else [])],
                 "data_categories": permitted,
             }
@@ -66,7 +62,7 @@ def ask_consent(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> b
         "deny": [],
         "denied_recipients": [],
     }
-    if age.child and age.majority_ms is None:  # else it follows from the birth date
+    if asked.majority:  # else it follows from the birth date
         document["majority_on"] = _text("The child comes of age on (a day)")
     return json.dumps(document).encode()
 
@@ -92,12 +88,12 @@ def _text(question: str) -> str:
     return answer
 
 
-def _choice(question: str, options: list[str]) -> str:
+def _choice(question: str, options: Iterable[str]) -> str:
     answer: str = click.prompt(question, type=click.Choice([str(option) for option in options]), err=True)
     return answer
 
 
-def _yes_each(question: str, options: list[Any], kind: type[StrEnum]) -> list[str]:
+def _yes_each(question: str, options: Iterable[str], kind: type[StrEnum]) -> list[str]:
     return [str(kind(option)) for option in options if click.confirm(f"{question}: {option}?", err=True)]
 
 

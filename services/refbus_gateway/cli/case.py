@@ -133,8 +133,8 @@ def case_name(text: str) -> CaseName:
 
 def case_content(path: Path) -> bytes:
     """Return the content of a case file, "-" being standard input. Raises SetupError FILE_UNREADABLE, TOO_LARGE."""
-    from refbus_gateway.cases.casework import MAX_CASE_FILE  # late: only needed here
-    from refbus_gateway.cli.content import read_content
+    from refbus_gateway.cli.content import read_content  # late: only needed here
+    from refbus_gateway.forms.casefile import MAX_CASE_FILE
 
     if str(path) != "-" and not path.is_file():
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")

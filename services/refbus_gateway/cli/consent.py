@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.output import put_json
-from refbus_gateway.cli.consent_changes import add_changes, take_form
+from refbus_gateway.cli.consent_changes import add_changes, read_form, take_form
 from refbus_gateway.cli.restored import add_confirm
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.consent.versions import Version
-    from refbus_gateway.consent.withdrawals import Withdrawn
-    from refbus_gateway.forms.consentfile import ConsentForm
-    from refbus_gateway.store.session import Transaction
+    from refbus_gateway.actions.cases import CaseName
+    from refbus_gateway.actions.consent import OrganisationWithdrawn, VersionShown
 
 
 @click.group(name="consent")
@@ -31,16 +29,10 @@ def group() -> None:
 @with_session
 def new(session: Session, case: str, to: str | None) -> None:
     """Print a consent form to fill in for a case. It asks for what the case holds; only the person can say yes."""
-    from refbus_gateway.cases import casework  # late: only needed here
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.forms.consent_template import form
-    from refbus_gateway.rules import age_check  # late: only needed here
+    from refbus_gateway.actions import consent  # late: only needed here
+    from refbus_gateway.cli.case import case_name
 
-    with session.gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        file = casework.file_of(session.gateway, tx, found)
-        age = age_check.age_in_case(session.gateway, tx, found)
-    put_json(form(session.gateway, file, to, age), indent=2)
+    put_json(consent.new_form(session.desk, session.actor, case_name(case), to), indent=2)
 
 
 @group.command()
@@ -56,30 +48,22 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 
     A no counts with a form that cannot be taken as it is: state REFUSED and the organisation are enough.
     """
-    from refbus_gateway.cases import casework  # late: the help needs none of it
-    from refbus_gateway.cases.casework import MAX_CASE_FILE
-    from refbus_gateway.cli.asking import ask_consent
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.content import read_content
+    from refbus_gateway.cli.case import case_name  # late: the help needs none of it
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.consent import versions  # late: the help needs none of it
-    from refbus_gateway.rules import age_check  # late: the help needs none of it
 
-    gateway = session.gateway
-    with gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        held = (
-            (casework.file_of(gateway, tx, found), age_check.age_in_case(gateway, tx, found)) if file is None else None
-        )
-    if held is not None:
-        content = ask_consent(gateway, held[0], to, held[1])
+    name = case_name(case)
+    if file is None:
+        _ask(session, name, to)
     else:
-        content = read_content(file or Path(), MAX_CASE_FILE)
+        take_form(session, name, read_form(file), to=organisation_named(to) if to else None, later=True)
 
-    def sign(tx: Transaction, form: ConsentForm) -> Version:
-        return versions.grant(gateway, found, tx, form.organisation, form)
 
-    take_form(session, found.id, content, sign, to=organisation_named(to) if to and file else None)
+def _ask(session: Session, case: CaseName, to: str | None) -> None:
+    from refbus_gateway.actions import consent  # late: the help needs none of it
+    from refbus_gateway.cli.asking import ask_consent
+
+    asked = consent.questions(session.desk, session.actor, case)
+    take_form(session, asked.case, ask_consent(asked, to), later=True)
 
 
 @group.command()
@@ -88,39 +72,20 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 @with_session
 def show(session: Session, case: str) -> None:
     """Show every version of every consent of a case, what it changed, and what it permits."""
-    from refbus.core.consent.change import change_between, follows  # late: the help needs none of it
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.show import time_text
-    from refbus_gateway.store import consents
+    from refbus_gateway.actions import consent  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
 
-    with session.gateway.store.write() as tx:
-        kept = consents.of_case(tx, resolve(session, tx, case))
-    value, lines = [], []
-    records = [each.signed.record for each in kept]
-    for record in records:
-        before = next((each for each in records if follows(each, record)), None)
-        change = change_between(before, record) if before else None
-        rules = [
-            {"effect": rule.effect, "purposes": rule.purposes, "actions": rule.actions, "data": rule.data_categories}
-            for rule in record.provisions
-        ]
-        value.append(
-            {
-                "organisation": record.party,
-                "collected_by": record.collected_by,
-                "consent_id": record.consent_id.hex(),
-                "version": record.version,
-                "state": record.state,
-                "change": change,
-                "said_at_ms": record.event_time_ms,
-                "valid_until_ms": record.valid_until_ms,
-                "rules": rules,
-            }
-        )
-        until = time_text(record.valid_until_ms)
-        lines.append(f"{record.party}  version {record.version}  {change or record.state}  until {until}")
-        lines += [f"    {rule['effect']} {' '.join(rule['data'])}" for rule in rules]
-    session.tell(value, lines or ["No consent yet: refbus consent new"])
+    found = consent.shown(session.desk, session.actor, case_name(case))
+    lines = [line for each in found for line in _version_lines(each)]
+    session.tell(found, lines or ["No consent yet: refbus consent new"])
+
+
+def _version_lines(each: VersionShown) -> list[str]:
+    from refbus_gateway.cli.show import time_text  # late: the help needs none of it
+
+    until = time_text(each.valid_until_ms)
+    head = f"{each.organisation}  version {each.version}  {each.change or each.state}  until {until}"
+    return [head, *(f"    {rule.effect} {' '.join(rule.data)}" for rule in each.rules)]
 
 
 @group.command()
@@ -135,41 +100,23 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
     It counts here at once, whatever fails: no line, an old directory, an organisation without a key. Whoever cannot be
     told now is told as soon as it can be done; `refbus status` says whom to call.
     """
-    from refbus_gateway.cases import casework
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.consent import withdrawals
+    from refbus_gateway.actions import consent  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
+    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
     org = organisation_named(to) if to else None
-    with session.gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-    done = withdrawals.stop(session.gateway, found.id, org)
-    with session.gateway.store.read() as tx:
-        copies = casework.copies_of(tx, found)
-    told = [each for each in done if each.notified]
-    became = try_to_send(session, later=later) if told else "sent"
-    value = [
-        {
-            "organisation": each.org,
-            "version": each.version,
-            "notified": each.notified,
-            "not_told": each.code,
-            "taken_back": each.taken_back,
-        }
-        for each in done
-    ]
-    lines = [f"{each.org}: withdrawn{_told_text(each)}." for each in done]
+    done = consent.withdraw(session.desk, session.actor, case_name(case), org, later=later)
+    lines = [f"{each.organisation}: withdrawn{_told_text(each)}." for each in done.withdrawn]
+    copies = done.same_content_as_cases
     lines += [f"Case {copy} has the same content: refbus consent withdraw {copy}" for copy in copies]
-    session.tell(
-        {"case": found.id, "withdrawn": value, "delivery": became, "same_content_as_cases": copies},
-        [*lines, *([SENT_TEXT[became]] if told else [])],
-    )
+    told = any(each.notified for each in done.withdrawn)
+    session.tell(done, [*lines, *([SENT_TEXT[done.delivery]] if told else [])])
 
 
-def _told_text(done: Withdrawn) -> str:
-    if done.code is not None:
-        return f" here, but not told yet ({done.code}): call them; it is tried again without end"
+def _told_text(done: OrganisationWithdrawn) -> str:
+    if done.not_told is not None:
+        return f" here, but not told yet ({done.not_told}): call them; it is tried again without end"
     return ", being told" if done.notified else ", had received nothing"
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from refbus.core.vocabulary import DataCategory
-from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 
 if TYPE_CHECKING:
     from refbus.core.ids import OrgId
-    from refbus_gateway.consent.refusal import Taken
-    from refbus_gateway.consent.versions import Version
-    from refbus_gateway.forms.consentfile import ConsentForm
-    from refbus_gateway.store.session import Transaction
+    from refbus_gateway.actions.cases import CaseName
+    from refbus_gateway.actions.consent import RefusalKept, VersionTaken
 
 _HELP: Final = {
     "renew": "Take down that a consent goes on for longer, and nothing else.",
@@ -70,18 +66,16 @@ def amend(
     if file is not None:
         _from_form(session, case, to, file, "amend", later=later)
         return
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
-    from refbus_gateway.consent import amendments
+    from refbus_gateway.actions import consent  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
+    from refbus_gateway.cli.naming import organisation_named
 
     org = organisation_named(to or "")
     known = [DataCategory(name) for name in stop if name in DataCategory.__members__]
     unknown = [name for name in stop if name not in DataCategory.__members__]
     if known:
-        with session.gateway.store.write() as tx:
-            found = resolve(session, tx, case)
-            done = amendments.stop(session.gateway, tx, found, org, known)
-        tell_version(session, found.id, done, later=later)
+        done = consent.stop_categories(session.desk, session.actor, case_name(case), org, known, later=later)
+        session.tell(done, _taken_lines(done))
     if unknown:
         raise SetupError(
             Code.USAGE,
@@ -108,133 +102,74 @@ def _command(name: str, text: str) -> click.Command:
 
 
 def _from_form(session: Session, case: str, to: str | None, file: Path, command: str, *, later: bool) -> None:
-    from refbus.core.consent.record import ConsentState  # late: the help needs none of it
-    from refbus_gateway.cases import casework
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.content import read_content
+    from refbus_gateway.cli.case import case_name  # late: the help needs none of it
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.consent import amendments, versions
 
-    gateway = session.gateway
     org = organisation_named(to) if to else None
-    content = read_content(file, casework.MAX_CASE_FILE)
-    with gateway.store.write() as tx:
-        found = resolve(session, tx, case)
+    take_form(session, case_name(case), read_form(file), to=org, change=command, later=later)
 
-    def sign(tx: Transaction, form: ConsentForm) -> Version:
-        if form.state is ConsentState.REFUSED:  # a no is no change to be compared with what the command is for
-            return versions.grant(gateway, found, tx, form.organisation, form)
-        return amendments.amend(gateway, tx, found, form, command)
 
-    take_form(session, found.id, content, sign, to=org, later=later)
+def read_form(file: Path) -> bytes:
+    """Return the content of a form, "-" being standard input. Raises SetupError FILE_UNREADABLE, TOO_LARGE."""
+    from refbus_gateway.cli.content import read_content  # late: the help needs none of it
+    from refbus_gateway.forms.casefile import MAX_CASE_FILE
+
+    return read_content(file, MAX_CASE_FILE)
 
 
 def take_form(
     session: Session,
-    case: int,
+    case: CaseName,
     content: bytes,
-    sign: Callable[[Transaction, ConsentForm], Version],
     *,
-    to: OrgId | None,
-    later: bool = True,
+    to: OrgId | None = None,
+    change: str | None = None,
+    later: bool,
 ) -> None:
-    """Take a form down: its nos first, for good, then the rest with `sign`. A no stays where the rest is refused.
+    """Take a form down and tell what was recorded of it. Raises as `consent.take_down` does, without its wrapping."""
+    from refbus_gateway.actions import consent  # late: the help needs none of it
 
-    Raises SetupError USAGE for a form about another organisation than `to`; else as `parse_consent` and `sign` do,
-    unless the form says no.
-    """
-    from refbus_gateway.consent import refusal  # late: the help needs none of it
-    from refbus_gateway.forms.consentfile import parse_consent
-    from refbus_gateway.rules import age_check  # late: the help needs none of it
-
-    gateway = session.gateway
-    offset_min = age_check.rules_here(gateway).utc_offset_min
-    no = refusal.read_no(content, to, utc_offset_min=offset_min)
-    if to is not None and no.org not in {None, to}:
-        raise SetupError(Code.USAGE, f"the form is about {no.org}")
-    taken_back = refusal.note(gateway, case, no)
     try:
-        form = parse_consent(content, now_ms=gateway.now_ms(), utc_offset_min=offset_min)
-        if to not in {None, form.organisation}:
-            raise SetupError(Code.USAGE, f"the form is about {form.organisation}")
-        with gateway.store.write() as tx:
-            done = sign(tx, form)
-    except StoreError:
-        raise
-    except RefbusError as error:
-        kept = refusal.keep(gateway, case, no, taken_back, error)
-        if kept is None:
-            _tell_denied(no.denied)
-            if any(not each.path for each in getattr(error, "problems", ())):  # nobody can read who is meant
-                say(f"If the person said no: refbus consent withdraw {case} --to ORGANISATION", err=True)
-            raise
-        _tell_kept(session, case, kept, later=later)
-        return
-    tell_version(session, case, replace(done, taken_back=done.taken_back + taken_back), later=later)
+        done = consent.take_down(session.desk, session.actor, case, content, to=to, change=change, later=later)
+    except consent.FormRefusedError as refused:
+        for org in refused.denied:
+            say(f"Taken down although the rest is not: {org} never learns of this case.", err=True)
+        if refused.unread:
+            say(f"If the person said no: refbus consent withdraw {refused.case} --to ORGANISATION", err=True)
+        raise refused.error from None
+    session.tell(done, _kept_lines(done) if isinstance(done, consent.RefusalKept) else _taken_lines(done))
 
 
-def _tell_denied(denied: Iterable[OrgId]) -> None:
-    for org in denied:
-        say(f"Taken down although the rest is not: {org} never learns of this case.", err=True)
-
-
-def _tell_kept(session: Session, case: int, kept: Taken, *, later: bool) -> None:
+def _kept_lines(kept: RefusalKept) -> list[str]:
     """Tell a no that counts, what of its form was left out, and how the rest is completed."""
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send  # late: the help needs none of it
-
-    told = kept.told
-    became = try_to_send(session, later=later) if told.notified else "sent"
-    value = {
-        "case": case,
-        "organisation": told.org,
-        "consent_id": told.consent_id.hex() if told.consent_id else None,
-        "version": told.version,
-        "state": "REFUSED",
-        "complete": False,
-        "left_out": [{"path": each.path, "code": each.code, "advice": each.advice} for each in kept.left_out],
-        "told": told.notified,
-        "not_told": told.code,
-        "taken_back": told.taken_back,
-    }
-    lines = [f"Case {case}, {told.org}: REFUSED. It counts from now on; what follows was left out of the record:"]
+    head = f"Case {kept.case}, {kept.organisation}: REFUSED."
+    lines = [f"{head} It counts from now on; what follows was left out of the record:"]
     lines += [f"  {each.path or 'form'}: {each.code}, {each.advice}" for each in kept.left_out]
-    lines.append("To complete it: correct the form and give it once more with refbus consent grant.")
-    if told.taken_back:
-        lines.append(f"{told.taken_back} that waited to be sent will not be sent.")
-    if told.code is not None:
-        lines.append(f"{told.org} is not told yet ({told.code}): call them; it is tried again without end.")
-    if told.notified:
-        lines += [f"{told.org} is being told.", SENT_TEXT[became]]
-    session.tell(value, lines)
+    return [
+        *lines,
+        "To complete it: correct the form and give it once more with refbus consent grant.",
+        *_word_lines(kept),
+    ]
 
 
-def tell_version(session: Session, case: int, done: Version, *, later: bool = True) -> None:
-    """Tell what was recorded, and send word of it unless it is left for `refbus sync`."""
+def _taken_lines(done: VersionTaken) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
 
-    record = done.record
-    became = try_to_send(session, later=later) if done.told else "sent"
-    value = {
-        "case": case,
-        "organisation": record.party,
-        "consent_id": record.consent_id.hex(),
-        "version": record.version,
-        "state": record.state,
-        "change": done.change,
-        "widened": done.widened,
-        "told": done.told,
-        "not_told": done.code,
-        "taken_back": done.taken_back,
-        "valid_until_ms": record.valid_until_ms,
-    }
-    head = f"Case {case}, {record.party}: {record.state}, version {record.version}"
-    until = f"until {time_text(record.valid_until_ms)}"
-    lines = [f"{head}, {until}." if record.version == 1 else f"{head} {_WORDS[done.change]}, {until}."]
+    head = f"Case {done.case}, {done.organisation}: {done.state}, version {done.version}"
+    until = f"until {time_text(done.valid_until_ms)}"
+    first = f"{head}, {until}." if done.version == 1 else f"{head} {_WORDS[done.change]}, {until}."
+    return [first, *_word_lines(done)]
+
+
+def _word_lines(done: VersionTaken | RefusalKept) -> list[str]:
+    """Tell what was taken back, and whether the organisation hears of it."""
+    from refbus_gateway.cli.syncing import SENT_TEXT  # late: the help needs none of it
+
+    org, lines = done.organisation, list[str]()
     if done.taken_back:
         lines.append(f"{done.taken_back} that waited to be sent will not be sent.")
-    if done.code is not None:
-        lines.append(f"{record.party} is not told yet ({done.code}): call them; it is tried again without end.")
-    if done.told:
-        lines += [f"{record.party} is being told.", SENT_TEXT[became]]
-    session.tell(value, lines)
+    if done.not_told is not None:
+        lines.append(f"{org} is not told yet ({done.not_told}): call them; it is tried again without end.")
+    if done.delivery is not None:
+        lines += [f"{org} is being told.", SENT_TEXT[done.delivery]]
+    return lines

@@ -19,6 +19,7 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
     from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
+    from refbus_gateway.actions.shape import json_of
     from refbus_gateway.paper import disclosure_page
 
     report = asking.report(session.desk, session.actor, number)
@@ -26,9 +27,9 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     if form == "html":
         put(disclosure_page.page(report, wording))
     elif form == "json":
-        put_json(disclosure_page.values(report))
+        put_json(json_of(asking.values(report)))
     else:
-        session.tell(disclosure_page.values(report), disclosure_page.text(report, wording))
+        session.tell(asking.values(report), disclosure_page.text(report, wording))
 
 
 @click.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -10,13 +11,12 @@ from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 from refbus_gateway.cli.status import unread_texts
+from refbus_gateway.words.payloads import show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from refbus_gateway.actions.restored import NotKnown
 
-    from refbus.errors import RefbusError
-    from refbus_gateway.home.confirmation import State
-    from refbus_gateway.store.session import Transaction
+_NOTHING: Final = "This home does not go on from a backup: there is nothing to confirm."
 
 
 def add_confirm_restored(group: click.Group) -> None:
@@ -39,32 +39,20 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
     It reads everything that waits first, then says what it cannot know, for which time, and whom to call. Consents in
     the backup are confirmed case by case afterwards: `refbus consent confirm`.
     """
-    from refbus_gateway.cli.syncing import synchronised
-    from refbus_gateway.home import (
-        confirmation,  # late: the help needs none of it
-        officer_list,
-    )
+    from refbus_gateway.actions import restored  # late: the help needs none of it
 
-    gateway = session.gateway
-    with gateway.store.read() as tx:
-        state = confirmation.find(tx)
-    if state is None:
-        session.tell({"restored": False}, ["This home does not go on from a backup: there is nothing to confirm."])
+    found = restored.not_known(session.desk, session.actor)
+    if isinstance(found, restored.NotRestored):
+        session.tell(found, [_NOTHING])
         return
-    synchronised(session)
-    with gateway.store.read() as tx:
-        lines, value = _unknown(tx, state)
-    if officer_list.is_unvouched(session.home):
-        lines.append("  Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`.")
     if not (session.as_json or yes):
-        for line in lines:
-            say(line, err=True)
+        say(*_lines(found), err=True)
         if not click.confirm("Have you called them, and may this office send again?", default=False, err=True):
             raise SetupError(Code.USAGE, "nothing was confirmed")
-    with gateway.store.write() as tx:
-        waiting = confirmation.confirm(tx, gateway.now_ms())
+    done = restored.confirm(session.desk, session.actor)
+    waiting = () if isinstance(done, restored.NotRestored) else done.waiting
     text = f"Confirmed. Cases with something that waits for `refbus consent confirm`: {_numbers(waiting)}."
-    session.tell({"restored": True, "waiting": waiting, **value}, [text])
+    session.tell(done, [text])
 
 
 @click.command(name="confirm")
@@ -78,69 +66,40 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
     Ask whoever works with the person: did they refuse, withdraw, or name an organisation that must not know, since the
     backup? If so, take that down instead (`refbus consent withdraw`, `refbus consent grant`, `refbus case deny`).
     """
-    from refbus_gateway.home import confirmation  # late: the help needs none of it
-    from refbus_gateway.rules import permission  # late: the help needs none of it
-    from refbus_gateway.store import cases, consents
+    from refbus_gateway.actions import restored  # late: the help needs none of it
 
-    gateway = session.gateway
-    with gateway.store.read() as tx:
-        state, found = confirmation.find(tx), cases.get(tx, case)
-        found.require_live()
-        kept = [each.signed.record for each in consents.of_case(tx, found)]
-        denied = sorted(permission.denied_recipients(tx, found))
-    if state is None:
-        session.tell({"confirmed": False}, ["This home does not go on from a backup: there is nothing to confirm."])
+    known = restored.case_known(session.desk, session.actor, case)
+    if isinstance(known, restored.NothingConfirmed):
+        session.tell(known, [_NOTHING])
         return
     if not (session.as_json or yes):
-        say(f"What is known of case {case} is of {confirmation.show(state.made_ms)}:", err=True)
-        for record in kept:
-            say(f"  {record.party}: {record.state}, version {record.version}", err=True)
-        say(f"  must never know: {', '.join(denied) or 'nobody is named'}", err=True)
+        say(f"What is known of case {case} is of {show_time(known.backup_ms)}:", err=True)
+        for each in known.consents:
+            say(f"  {each.organisation}: {each.state}, version {each.version}", err=True)
+        say(f"  must never know: {', '.join(known.denied) or 'nobody is named'}", err=True)
         if not click.confirm("Has the person said nothing else since?", default=False, err=True):
             raise SetupError(Code.USAGE, "nothing was confirmed: take down what they said")
-    with gateway.store.write() as tx:
-        confirmation.confirm_case(tx, cases.get(tx, case), gateway.now_ms())
-    session.tell({"confirmed": True, "case": case}, [f"Confirmed. Case {case} can be sent."])
+    session.tell(restored.confirm_case(session.desk, session.actor, case), [f"Confirmed. Case {case} can be sent."])
 
 
-def _unknown(tx: Transaction, state: State) -> tuple[list[str], dict[str, Any]]:
-    """Return what this store cannot know: for people, and as a value."""
-    from refbus_gateway.home import confirmation
-    from refbus_gateway.store import cases
-
-    unread: cases.Unread = []
-    open_cases = confirmation.to_confirm(tx, unread)
-    partners = sorted(
-        {party.org for case in open_cases for party in cases.readable_parties(tx, case, _damaged(unread, case.id))}
-    )
-    unknown = confirmation.unknown(tx)
-    since, until = confirmation.show(state.made_ms), confirmation.show(state.restored_ms)
+def _lines(found: NotKnown) -> list[str]:
+    """Return what this home cannot know, for people."""
+    since, until = show_time(found.backup_ms), show_time(found.restored_ms)
     lines = [
         f"This office goes on from a backup of {since}; it was restored on {until}.",
         "It does not know what was recorded, sent, refused, withdrawn or erased here in that time.",
-        f"  Cases whose consents must be confirmed one by one: {_numbers([case.id for case in open_cases])}",
-        f"  Call these, and ask what came from you in that time: {', '.join(partners) or 'none are known'}",
+        f"  Cases whose consents must be confirmed one by one: {_numbers(found.cases)}",
+        f"  Call these, and ask what came from you in that time: {', '.join(found.call) or 'none are known'}",
     ]
-    if unknown is not None:
-        lines.append(f"  These have answered things that are not known here: {', '.join(unknown.orgs)}")
-    lines += unread_texts({"case": sorted(set(unread))})
-    if state.inbox_lost:
+    if found.answered:
+        lines.append(f"  These have answered things that are not known here: {', '.join(found.answered)}")
+    lines += unread_texts({"case": [(each.case, each.code) for each in found.unread]})
+    if found.inbox_lost:
         lines.append("  The broker no longer has all that came in that time: ask everybody who may have written.")
-    value = {
-        "backup_ms": state.made_ms,
-        "restored_ms": state.restored_ms,
-        "cases": [case.id for case in open_cases],
-        "call": partners,
-        "answered": list(unknown.orgs) if unknown else [],
-        "inbox_lost": state.inbox_lost,
-        "unread": [{"case": number, "code": code} for number, code in sorted(set(unread))],
-    }
-    return lines, value
+    if found.officers_unvouched:
+        lines.append("  Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`.")
+    return lines
 
 
-def _damaged(unread: list[tuple[int, Code]], number: int) -> Callable[[RefbusError], None]:
-    return lambda error: unread.append((number, error.code))
-
-
-def _numbers(numbers: list[int]) -> str:
+def _numbers(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers)) or "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from refbus.core.consent.age import AgeRules
 from refbus.core.directory import OrgRole
@@ -18,6 +18,8 @@ from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable, read_json
 from refbus_gateway.forms.values import read_record, unknown_field
 
+MAX_CASE_FILE: Final = 1_048_576
+"""Most bytes of a case file, and of a form about consent."""
 _NOT_WRITTEN = frozenset({"event_id", "referral_id", "reply_by_ms"})
 
 

@@ -1,11 +1,11 @@
-"""The disclosure report in a survivor's own language: as lines of text, as a page to print, as values for scripts."""
+"""The disclosure report in a survivor's own language: as lines of text, and as a page to print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from string import Template
-from typing import Any, Final
+from typing import Final
 
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
@@ -78,43 +78,6 @@ def page(report: Report, wording: Wording) -> str:
         entries="\n".join(_section(entry, wording) for entry in report.entries),
         foot=_paragraphs(_foot(report, wording)),
     )
-
-
-def values(report: Report) -> dict[str, Any]:
-    """Return the report as values for JSON: codes instead of words, times in ms UTC, hashes in hex."""
-    return {
-        "case": report.case,
-        "erased_ms": report.erased_ms,
-        "untold": report.untold,
-        "told": [{"how": each.how, "at_ms": each.at_ms} for each in report.told],
-        "disclosures": [_values(entry) for entry in report.entries],
-    }
-
-
-def _values(entry: Entry) -> dict[str, Any]:
-    told, word = entry.disclosure, entry.withdrawal
-    return {
-        "organisation": told.org,
-        "at_ms": told.at_ms,
-        "type": told.event_type,
-        "purpose": told.purpose,
-        "categories": list(told.categories),
-        "consent_id": told.consent[0] if told.consent else None,
-        "consent_version": told.consent[1] if told.consent else None,
-        "consent_sha256": told.consent_sha256,
-        "retain_until_ms": told.retain_until_ms,
-        "event_id": told.event_id,
-        "envelopes_sha256": list(entry.envelopes),
-        "receipts": [
-            {"gate": each.gate, "kind": each.kind, "outcome": each.outcome, "at_ms": each.at_ms}
-            for each in entry.receipts
-        ],
-        "became": entry.became,
-        "withdrawn_ms": word.created_ms if word else None,
-        "answer": word.answer if word else None,
-        "answer_reason": word.reason if word else None,
-        "answered_ms": word.acknowledged_ms if word else None,
-    }
 
 
 def _head(report: Report, wording: Wording) -> Iterator[str]:
