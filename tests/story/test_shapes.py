@@ -41,6 +41,7 @@ PINNED: Final = Path(__file__).with_name("shapes.json")
 MAPS: Final = frozenset(
     {
         *("events[].content", "events[].content.*", "content", "content.*"),
+        *("events[].times", "events[].times.*"),
         *("tables[].cells", "help", "alter", "alter.*", "remake", "remake.*"),
     }
 )

@@ -99,6 +99,14 @@ def add(desk: Desk, actor: Actor, content: bytes, denied: Collection[OrgId] = ()
     return CaseKept(case.id)
 
 
+def require_known(desk: Desk, actor: Actor, case: CaseName) -> None:
+    """Raise RuleError CASE_UNKNOWN for a number that no case has, before anybody writes what is about it."""
+    actor.require(Permission.READ_CASES)
+    if isinstance(case, int):
+        with desk.read() as tx:
+            cases.get(tx, case)
+
+
 def update(desk: Desk, actor: Actor, number: int, content: bytes, *, replaces: str | None = None) -> CaseChanged:
     """Put an edited case file in place of the one that a case has. What was sent stays as it was sent.
 

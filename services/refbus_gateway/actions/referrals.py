@@ -1,27 +1,178 @@
-"""Asking about referrals: send a case to an organisation."""
+"""Asking about referrals: send one, list them, open one, answer it, stop it.
+
+A return and an emergency disclosure are opened, answered and stopped as a referral is; NUMBER is one for all three.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from refbus.core.courses.machine import Role
 from refbus.core.ids import OrgId
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, EventType
+from refbus.errors import Code
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import casework, retention
+from refbus_gateway.cases.retention import EraseDue
+from refbus_gateway.courses import opening, referral_steps
+from refbus_gateway.courses.opening import Opened, Shown
+from refbus_gateway.erasure import removal
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.reports import overview
+from refbus_gateway.reports.overview import ReferralLine
+from refbus_gateway.store import referrals
+from refbus_gateway.words.payloads import Sections, Times
+
+Answer = referral_steps.Answer
+"""What a person wants to say in a course."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralSent:
-    """A referral that was queued, or that had been sent before and was left alone: then there is no delivery."""
+    """A referral; when it had been sent before it was left alone."""
 
     case: int
     referral: int
     to: OrgId
     sent_before: bool
-    delivery: Delivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralQueued(ReferralSent):
+    """A referral that was not sent before, and was queued."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralListed:
+    """A referral in a list. `unseen`: events that nobody here has looked at. Times in ms UTC.
+
+    `file_number`: the worker's own, of an own case.
+    """
+
+    referral: int
+    file_number: str | None
+    organisation: OrgId
+    own: bool
+    state: str
+    priority: str
+    respond_by_ms: int | None
+    unseen: int
+    withdrawal_to_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseUnread:
+    """A case that cannot be read here, and why."""
+
+    case: int
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralUnread:
+    """A referral that cannot be read here, and why."""
+
+    referral: int
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPage:
+    """A part of all referrals, the newest last, and how many there are in all.
+
+    What must be stopped or erased is on every page: `withdrawals_to_answer` has the numbers of referrals. When it is
+    not `synchronised`, it may be out of date.
+    """
+
+    synchronised: bool
+    referrals: tuple[ReferralListed, ...]
+    erase_due: tuple[EraseDue, ...]
+    unread: tuple[CaseUnread | ReferralUnread, ...]
+    total: int
+    withdrawals_to_answer: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUnknown:
+    """A code that no list here has, and where it stands: only its sender can say what it means."""
+
+    path: str
+    code: str
+    list_: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventShown:
+    """One event of a course as a person may see it now; `content` is empty, for the reasons in `hidden`, if not at all.
+
+    Texts of the content are for people, with times in UTC; `times` has those again, in ms UTC at the same places.
+    """
+
+    event: int
+    type: EventType
+    from_: OrgId
+    at_ms: int
+    hidden: tuple[Code, ...]
+    unknown_codes: tuple[CodeUnknown, ...]
+    content: Sections
+    to: OrgId
+    outgoing: bool
+    times: Times
+
+
+@dataclass(frozen=True, slots=True)
+class CourseOpened:
+    """A referral, a return or an emergency disclosure with everything that was said in it.
+
+    `withdrawal_to_answer`: a withdrawal waits for an answer of ours; it does not reach the cases here that were made
+    from this one (`passed_on_as_cases`). `crossed`: how many events changed nothing, because others were faster.
+    """
+
+    referral: int
+    case: int
+    organisation: OrgId
+    state: str
+    withdrawal_to_answer: bool
+    custody: Role
+    transfer_proposed: bool
+    passed_on_as_cases: tuple[int, ...]
+    crossed: int
+    events: tuple[EventShown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An event that was queued in a course."""
+
+    referral: int
+    event: int
+    type: EventType
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Answered):
+    """What stops a course; `left_out` is what was wrong with its form and was not told.
+
+    `waits`: why it cannot be sent yet; it is kept, and told as soon as it can be.
+    """
+
+    left_out: tuple[Problem, ...]
+    waits: Code | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What was done after a withdrawal, as it is told to the other side."""
+
+    referral: int
+    result: str
+    delivery: Delivery
 
 
 def send(
@@ -42,5 +193,153 @@ def send(
     with desk.write() as tx:
         found = named(desk, tx, case)
         sent = casework.send_case(desk.gateway, tx, found, to=to, withhold=withhold, again=again)
-    delivery = None if sent.again else desk.deliver(later=later)
-    return ReferralSent(found.id, sent.referral.id, sent.referral.org, sent.again, delivery)
+    told = found.id, sent.referral.id, sent.referral.org, sent.again
+    return ReferralSent(*told) if sent.again else ReferralQueued(*told, desk.deliver(later=later))
+
+
+def listed(
+    desk: Desk,
+    actor: Actor,
+    most: int | None = None,
+    skip: int = 0,
+    *,
+    own: bool | None = False,
+    offline: bool = False,
+) -> ReferralPage:
+    """Return so many of the newest referrals (None: all) behind the `skip` newest: received, `own`, or both (None).
+
+    Everything that waits is read first, since a withdrawal may be among it, unless it is `offline`. What cannot be read
+    hides no other. Raises UncheckableError NOT_SYNCHRONISED.
+    """
+    actor.require(Permission.READ_CASES)
+    if not offline:
+        desk.require_synchronised()
+    unread, damaged = list[tuple[int, Code]](), list[tuple[int, Code]]()
+    with desk.read() as tx:
+        total = referrals.count(tx, own=own)
+        lines = overview.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
+        to_erase = retention.due(desk.gateway, tx, damaged)
+        files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
+        found = referrals.numbers_by_case(tx, referral_steps.cases_to_answer(tx), own=own)
+    stop = {number for some in found.values() for number in some}
+    return ReferralPage(
+        not offline,
+        tuple(_listed(line, files.get(line.referral.case_id), line.referral.id in stop) for line in lines),
+        tuple(to_erase),
+        (
+            *(CaseUnread(*each) for each in sorted(set(damaged))),
+            *(ReferralUnread(*each) for each in sorted(set(unread))),
+        ),
+        total,
+        tuple(sorted(stop)),
+    )
+
+
+def open_course(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+    """Open a referral, its content in the words of a language: consent is checked again, and the sender learns of it.
+
+    Everything that waits is read first. Raises UncheckableError NOT_SYNCHRONISED; RuleError REFERRAL_UNKNOWN,
+    KEY_DESTROYED.
+    """
+    actor.require(Permission.READ_CASES)
+    desk.require_synchronised()
+    with desk.write() as tx:
+        opened = opening.open_referral(desk.gateway, tx, number, language)
+    desk.deliver()
+    return opened_value(opened)
+
+
+def require_known(desk: Desk, actor: Actor, number: int) -> None:
+    """Raise RuleError REFERRAL_UNKNOWN unless there is such a referral, before anybody writes an answer."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        referrals.get(tx, number)
+
+
+def answer(desk: Desk, actor: Actor, number: int, said: Answer, *, later: bool = False) -> Answered:
+    """Send an answer in a course.
+
+    Raises RuleError REFERRAL_UNKNOWN, STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED, CODE_PARKED, or a guard of a departure;
+    ConsentError; CaseInvalidError with every problem of the fields.
+    """
+    actor.require(Permission.ANSWER)
+    with desk.write() as tx:
+        event = referral_steps.act(desk.gateway, tx, number, said)
+    return Answered(number, event.id, event.block.event_type, desk.deliver(later=later))
+
+
+def stop(
+    desk: Desk, actor: Actor, number: int, said: Answer, *, unread: Iterable[Problem] = (), later: bool = False
+) -> Stopped:
+    """Send what stops a course, whatever is wrong with its form: that is left out, as what was `unread` before.
+
+    Raises RuleError REFERRAL_UNKNOWN, STATE_NOT_ALLOWED, ROLE_NOT_ALLOWED.
+    """
+    actor.require(Permission.STOP)
+    with desk.write() as tx:
+        done = referral_steps.stop(desk.gateway, tx, number, said)
+    delivery = desk.deliver(later=later)
+    left_out = (*unread, *done.left_out)
+    return Stopped(number, done.event.id, said.event_type, delivery, left_out, done.waits)
+
+
+def acknowledge(
+    desk: Desk, actor: Actor, number: int, result: str, reason: str | None = None, *, later: bool = False
+) -> Acknowledged:
+    """Tell what was done after a withdrawal. ERASED destroys the case here; to keep it needs a `reason`, and ANSWER.
+
+    Raises RuleError STATE_NOT_ALLOWED when no withdrawal waits, REASON_REQUIRED.
+    """
+    actor.require(Permission.STOP)
+    if reason is not None:
+        actor.require(Permission.ANSWER)
+    with desk.write() as tx:
+        referral_steps.acknowledge(desk.gateway, tx, number, result, reason)
+    removal.settle(desk.gateway)
+    return Acknowledged(number, result, desk.deliver(later=later))
+
+
+def opened_value(opened: Opened) -> CourseOpened:
+    """Return a course that was opened as a value."""
+    return CourseOpened(
+        referral=opened.referral.id,
+        case=opened.referral.case_id,
+        organisation=opened.referral.org,
+        state=opened.view.status,
+        withdrawal_to_answer=opened.withdrawn,
+        custody=opened.view.custody,
+        transfer_proposed=opened.view.transfer_proposed,
+        passed_on_as_cases=opened.passed_on,
+        crossed=len(opened.view.crossed),
+        events=tuple(_event(each) for each in opened.events),
+    )
+
+
+def _event(shown: Shown) -> EventShown:
+    block = shown.event.block
+    return EventShown(
+        event=shown.event.id,
+        type=block.event_type,
+        from_=block.sender,
+        at_ms=block.occurred_at_ms,
+        hidden=shown.hidden,
+        unknown_codes=tuple(CodeUnknown(each.path, each.code, each.code_list) for each in shown.unknown),
+        content=shown.sections,
+        to=block.recipient,
+        outgoing=shown.event.outgoing,
+        times=shown.times,
+    )
+
+
+def _listed(line: ReferralLine, file_number: str | None, withdrawal_to_answer: bool) -> ReferralListed:
+    return ReferralListed(
+        line.referral.id,
+        file_number,
+        line.referral.org,
+        line.referral.own,
+        line.view.status,
+        line.priority,
+        line.respond_by_ms,
+        line.unseen,
+        withdrawal_to_answer,
+    )

@@ -10,6 +10,8 @@ from typing import Any
 def json_of(value: object) -> Any:
     """Return a value as JSON has it: fields by name in their order, bytes in hex, sets sorted, times in ms UTC.
 
+    A field whose name is a word of Python ends with "_", which JSON has not: `from_` is "from".
+
     Raises TypeError for a value that no action may return.
     """
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -17,7 +19,7 @@ def json_of(value: object) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: json_of(getattr(value, field.name)) for field in fields(value)}
+        return {field.name.removesuffix("_"): json_of(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): json_of(item) for name, item in value.items()}
     if isinstance(value, (set, frozenset)):

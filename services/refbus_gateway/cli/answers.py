@@ -22,7 +22,6 @@ from refbus_gateway.cli.content import (
     given_fields,
 )
 from refbus_gateway.cli.session import Session, example, with_session
-from refbus_gateway.courses.referral_steps import Answer, act
 from refbus_gateway.forms.asked import asked_fields, written_fields
 
 _STOPS: Final = STOPS - {EventType.CONSENT_WITHDRAWN, EventType.CONSENT_AMENDED}
@@ -128,8 +127,8 @@ def _form(saying: Saying) -> str:
 
 
 def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any]) -> None:
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send  # late: the help needs none of it
-    from refbus_gateway.store import referrals
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
     file, later, codes_checked = (values.pop(name) for name in ("file", "later", "codes_checked"))
     if saying.event_type in _STOPS:
@@ -138,46 +137,32 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
     specs = asked_fields(saying.event_type)
     given = given_fields(specs, values)
     if file is None and session.asks:
-        with session.gateway.store.read() as tx:
-            referrals.get(tx, number)  # before anybody types an answer
+        referrals.require_known(session.desk, session.actor, number)
     document = content(session, written_fields(saying.event_type), given, file)
     events = {spec.name: values[spec.name] for spec in specs if spec.kind is Kind.ID and values[spec.name] is not None}
-    answer = Answer(saying.event_type, document, events, codes_checked=codes_checked)
-    with session.gateway.store.write() as tx:
-        event = act(session.gateway, tx, number, answer)
-    became = try_to_send(session, later=later)
-    value = {"referral": number, "event": event.id, "type": saying.event_type, "delivery": became}
-    session.tell(value, [f"Referral {number}: {saying.event_type}.", SENT_TEXT[became]])
+    said = referrals.Answer(saying.event_type, document, events, codes_checked=codes_checked)
+    done = referrals.answer(session.desk, session.actor, number, said, later=later)
+    session.tell(done, [f"Referral {number}: {done.type}.", SENT_TEXT[done.delivery]])
 
 
 def _stop(
     session: Session, event_type: EventType, number: int, file: Path | None, values: Mapping[str, Any], *, later: bool
 ) -> None:
     """Send what stops a course; what is wrong with its form is told and left out."""
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.courses.referral_steps import stop  # late: the help needs none of it
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT
     from refbus_gateway.forms.problems import Problem
 
-    typed, left_out = {name: value for name, value in values.items() if value is not None}, list[Problem]()
+    typed, unread = {name: value for name, value in values.items() if value is not None}, list[Problem]()
     document: dict[str, Any] = dict(typed)
     if file is not None:
         try:
             document = file_document(file) | typed
         except RefbusError as error:
-            left_out.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
-    with session.gateway.store.write() as tx:
-        stopped = stop(session.gateway, tx, number, Answer(event_type, document))
-    left_out += stopped.left_out
-    became = try_to_send(session, later=later)
-    value = {
-        "referral": number,
-        "event": stopped.event.id,
-        "type": event_type,
-        "delivery": became,
-        "waits": stopped.waits,
-    }
-    told = [{"path": each.path, "code": each.code, "advice": each.advice} for each in left_out]
-    waits = f"  it is kept, and told as soon as it can be: {stopped.waits}. Call them."
-    lines = [waits] if stopped.waits else []
-    lines += [f"  left out, {each.path}: {each.code}, {each.advice}" for each in left_out]
-    session.tell({**value, "left_out": told}, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[became]])
+            unread.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
+    said = referrals.Answer(event_type, document)
+    done = referrals.stop(session.desk, session.actor, number, said, unread=unread, later=later)
+    waits = f"  it is kept, and told as soon as it can be: {done.waits}. Call them."
+    lines = [waits] if done.waits else []
+    lines += [f"  left out, {each.path}: {each.code}, {each.advice}" for each in done.left_out]
+    session.tell(done, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[done.delivery]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,11 @@ from refbus.core.consent.legal_basis import MOST_HOURS, Ground, Incapacity, Prot
 from refbus.core.vocabulary import DataCategory
 from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.officers import officer_passphrase
-from refbus_gateway.cli.opened import opened_texts, opened_value
+from refbus_gateway.cli.opened import opened_texts
 from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from refbus_gateway.actions.emergencies import OfficerWord
 
 _FILE = click.Path(path_type=Path)
 
@@ -23,8 +26,8 @@ def group() -> None:
 
 
 def _form() -> str:
-    from refbus_gateway.courses.emergencies import needed_fields
-    from refbus_gateway.forms.case_template import event_template  # late: the help needs none of it
+    from refbus_gateway.forms.asked import needed_fields  # late: the help needs none of it
+    from refbus_gateway.forms.case_template import event_template
 
     return event_template(needed_fields())
 
@@ -63,21 +66,15 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
 
     What is needed at once comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.courses import emergencies
-    from refbus_gateway.people import officers
+    from refbus_gateway.actions import emergencies  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
+    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.forms.asked import needed_fields, read_needed
 
-    gateway, home = session.gateway, session.home
+    desk, actor, names = session.desk, session.actor, (given["first"], given["second"])
     recipient = organisation_named(given["to"])
-    for which in ("first", "second"):
-        officers.find(home, given[which])  # before anybody types a passphrase
-    needed_now = emergencies.read_needed(content(session, emergencies.needed_fields(), {}, file))
-    pairs = tuple(
-        officers.unlock(gateway, home, name, officer_passphrase(f"Passphrase of officer {name}", path))
-        for name, path in ((given[which], given[f"{which}_passphrase_file"]) for which in ("first", "second"))
-    )
+    emergencies.check_decision(desk, actor, recipient, names)
     decision = emergencies.Decision(
         recipient=recipient,
         ground=Ground(given["ground"]),
@@ -85,14 +82,13 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
         incapacity=None if given["incapacity"] is None else Incapacity(given["incapacity"]),
         categories=[DataCategory(name) for name in given["categories"]],
         hours=given["hours"],
-        needed_now=needed_now,
+        needed_now=read_needed(content(session, needed_fields(), {}, file)),
     )
-    with gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        made = emergencies.invoke(gateway, tx, found, decision, (officers.roll_of(home), pairs))
-    became = try_to_send(session, later=later)
-    value = {"case": found.id, "emergency": made.id, "to": made.org, "delivery": became}
-    session.tell(value, [f"Emergency {made.id} to {made.org}: a third officer must review it.", SENT_TEXT[became]])
+    paths = given["first_passphrase_file"], given["second_passphrase_file"]
+    words = [_word(name, path) for name, path in zip(names, paths, strict=True)]
+    made = emergencies.invoke(desk, actor, case_name(case), decision, words, later=later)
+    text = f"Emergency {made.emergency} to {made.to}: a third officer must review it."
+    session.tell(made, [text, SENT_TEXT[made.delivery]])
 
 
 @group.command()
@@ -107,21 +103,14 @@ def review(
     session: Session, number: int, result: str, officer: str, officer_passphrase_file: Path | None, *, later: bool
 ) -> None:
     """Report what an independent officer found of an emergency disclosure. The recipient hears it too."""
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.courses import emergencies  # late: the help needs none of it
-    from refbus_gateway.people import officers  # late: the help needs none of it
-    from refbus_gateway.store import referrals
+    from refbus_gateway.actions import emergencies  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
-    gateway = session.gateway
-    officers.find(session.home, officer)
-    with gateway.store.read() as tx:
-        referrals.get(tx, number)  # before anybody types a passphrase
-    passphrase = officer_passphrase(f"Passphrase of officer {officer}", officer_passphrase_file)
-    pair = officers.unlock(gateway, session.home, officer, passphrase)
-    with gateway.store.write() as tx:
-        emergencies.review(gateway, tx, number, ReviewResult(result), pair)
-    became = try_to_send(session, later=later)
-    session.tell({"emergency": number, "result": result, "delivery": became}, [SENT_TEXT[became]])
+    desk, actor = session.desk, session.actor
+    emergencies.check_review(desk, actor, number, officer)
+    word = _word(officer, officer_passphrase_file)
+    done = emergencies.review(desk, actor, number, ReviewResult(result), word, later=later)
+    session.tell(done, [SENT_TEXT[done.delivery]])
 
 
 @group.command()
@@ -130,11 +119,13 @@ def review(
 @with_session
 def show(session: Session, number: int) -> None:
     """Open an emergency disclosure; what it told is shown until it ends."""
-    from refbus_gateway.cli.syncing import synchronised, try_to_send
-    from refbus_gateway.courses import opening  # late: the help needs none of it
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
 
-    synchronised(session)
-    with session.gateway.store.write() as tx:
-        opened = opening.open_referral(session.gateway, tx, number, session.language)
-    try_to_send(session)
-    session.tell(opened_value(opened), opened_texts(opened, session.language))
+    opened = referrals.open_course(session.desk, session.actor, number, session.language)
+    session.tell(opened, opened_texts(opened, session.language))
+
+
+def _word(officer: str, path: Path | None) -> OfficerWord:
+    from refbus_gateway.actions.emergencies import OfficerWord  # late: the help needs none of it
+
+    return OfficerWord(officer, officer_passphrase(f"Passphrase of officer {officer}", path))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from refbus_gateway.cli.answers import add_answers
-from refbus_gateway.cli.opened import opened_texts, opened_value
+from refbus_gateway.cli.opened import opened_texts
 from refbus_gateway.cli.session import Session, example, paged, with_session
-from refbus_gateway.cli.status import unread_texts
 
 if TYPE_CHECKING:
-    from refbus.errors import Code
+    from refbus_gateway.actions.referrals import CaseUnread, ReferralListed, ReferralUnread
 
 RESULTS = ("STOPPED", "ERASED", "RESTRICTED", "RETAINED_LEGAL")
 REASONS = (
@@ -42,61 +40,42 @@ def list_(session: Session, *, offline: bool, everything: bool, limit: int | Non
 
     A withdrawal to answer and a case to erase are told on every page.
     """
-    from refbus_gateway.cases import casework, retention  # late: the help needs none of it
-    from refbus_gateway.cli.show import erase_lines, state_text, time_text
-    from refbus_gateway.cli.syncing import synchronised
-    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
-    from refbus_gateway.reports import overview  # late: the help needs none of it
-    from refbus_gateway.store import referrals
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.cli.show import erase_lines
 
-    if not offline:
-        synchronised(session)
     own, (most, skip) = None if everything else False, session.part(limit, page)
-    unread, damaged = list[tuple[int, "Code"]](), list[tuple[int, "Code"]]()
-    with session.gateway.store.read() as tx:
-        total = referrals.count(tx, own=own)
-        lines = overview.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
-        to_erase = retention.due(session.gateway, tx, damaged)
-        numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
-        found = referrals.numbers_by_case(tx, referral_steps.cases_to_answer(tx), own=own)
-        stop = {number for some in found.values() for number in some}
-    value = [
-        {
-            "referral": line.referral.id,
-            "file_number": numbers.get(line.referral.case_id),
-            "organisation": line.referral.org,
-            "own": line.referral.own,
-            "state": line.view.status,
-            "priority": line.priority,
-            "respond_by_ms": line.respond_by_ms,
-            "unseen": line.unseen,
-            "withdrawal_to_answer": line.referral.id in stop,
-        }
-        for line in lines
-    ]
+    found = referrals.listed(session.desk, session.actor, most, skip, own=own, offline=offline)
     texts = ["NOT SYNCHRONISED: this may be out of date; a withdrawal may be waiting."] if offline else []
-    hidden = {"case": sorted(set(damaged)), "referral": sorted(set(unread))}
-    texts += unread_texts(hidden)
-    for line in lines:
-        state = state_text(line.view.status, session.language)
-        new = f"{line.unseen} new" if line.unseen else ""
-        own_number = numbers.get(line.referral.case_id)
-        file_text = f"file {own_number}" if own_number else ""
-        texts.append(
-            f"{line.referral.id:>4}  {line.referral.org:12} {line.priority:9} {state:22} "
-            f"answer by {time_text(line.respond_by_ms)}  {' '.join(filter(None, (file_text, new)))}"
-        )
-        if line.referral.id in stop:
-            texts.append(
-                f"      CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {line.referral.id} RESULT"
-            )
-    for number in sorted(stop - {line.referral.id for line in lines}):
-        texts.append(f"{number:>4}  CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {number} RESULT")
-    texts += [*session.more(total, most, skip), *erase_lines(to_erase)]
-    due = [asdict(each) for each in to_erase]
-    damage = [{what: number, "code": code} for what, found in hidden.items() for number, code in found]
-    shown = {"synchronised": not offline, "referrals": value, "erase_due": due, "unread": damage}
-    session.tell(shown, texts or ["Nothing yet."])
+    texts += [_unread_text(each) for each in found.unread]
+    for each in found.referrals:
+        texts += _lines(session, each)
+    elsewhere = set(found.withdrawals_to_answer) - {each.referral for each in found.referrals}
+    texts += [f"{number:>4}  {_stop_text(number)}" for number in sorted(elsewhere)]
+    texts += [*session.more(found.total, most, skip), *erase_lines(found.erase_due)]
+    session.tell(found, texts or ["Nothing yet."])
+
+
+def _lines(session: Session, each: ReferralListed) -> list[str]:
+    """Return a referral of the list for people."""
+    from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
+
+    beside = (f"file {each.file_number}" if each.file_number else "", f"{each.unseen} new" if each.unseen else "")
+    text = (
+        f"{each.referral:>4}  {each.organisation:12} {each.priority:9} {state_text(each.state, session.language):22} "
+        f"answer by {time_text(each.respond_by_ms)}  {' '.join(filter(None, beside))}"
+    )
+    return [text, f"      {_stop_text(each.referral)}"] if each.withdrawal_to_answer else [text]
+
+
+def _stop_text(number: int) -> str:
+    return f"CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {number} RESULT"
+
+
+def _unread_text(each: CaseUnread | ReferralUnread) -> str:
+    from refbus_gateway.actions.referrals import CaseUnread  # late: the help needs none of it
+
+    what = f"Case {each.case}" if isinstance(each, CaseUnread) else f"Referral {each.referral}"
+    return f"{what} cannot be read here ({each.code}): call the technical office."
 
 
 @group.command()
@@ -105,14 +84,10 @@ def list_(session: Session, *, offline: bool, everything: bool, limit: int | Non
 @with_session
 def show(session: Session, number: int) -> None:
     """Open a referral: consent is checked again, and the sender learns that it was opened."""
-    from refbus_gateway.cli.syncing import synchronised, try_to_send
-    from refbus_gateway.courses import opening  # late: the help needs none of it
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
 
-    synchronised(session)
-    with session.gateway.store.write() as tx:
-        opened = opening.open_referral(session.gateway, tx, number, session.language)
-    try_to_send(session)
-    session.tell(opened_value(opened), opened_texts(opened, session.language))
+    opened = referrals.open_course(session.desk, session.actor, number, session.language)
+    session.tell(opened, opened_texts(opened, session.language))
 
 
 @group.command()
@@ -124,15 +99,11 @@ def show(session: Session, number: int) -> None:
 @with_session
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
-    from refbus_gateway.erasure import removal  # late: the help needs none of it
+    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
-    with session.gateway.store.write() as tx:
-        referral_steps.acknowledge(session.gateway, tx, number, result, reason)
-    removal.settle(session.gateway)
-    became = try_to_send(session, later=later)
-    session.tell({"referral": number, "result": result, "delivery": became}, [SENT_TEXT[became]])
+    done = referrals.acknowledge(session.desk, session.actor, number, result, reason, later=later)
+    session.tell(done, [SENT_TEXT[done.delivery]])
 
 
 add_answers(group)

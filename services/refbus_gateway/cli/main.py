@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "case": ("case:group", "Keep case files: new, add, list, show, erase."),
     "consent": ("consent:group", "Take down what a person agreed to, show it, withdraw it."),
     "send": ("send:send", "Refer a case to one organisation."),
-    "return": ("returning:group", "Bring a person home, step by step."),
+    "return": ("returns:group", "Bring a person home, step by step."),
     "emergency": ("emergency:group", "Disclose the least, without consent, to protect a life."),
     "erase": ("erase:erase", "Erase a case here and at everyone who received something of it."),
     "officers": ("officers:group", "Keep the officers who decide about an emergency, and review one."),

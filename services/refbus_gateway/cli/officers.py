@@ -23,12 +23,12 @@ def group() -> None:
 @with_session
 def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
     """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
-    from refbus_gateway.people import officers  # late: the help needs none of it
+    from refbus_gateway.actions import people  # late: the help needs none of it
 
-    officers.require_role(role)
+    people.require_role(session.desk, session.actor, role)
     passphrase = officer_passphrase("The officer's own passphrase", key_passphrase_file, confirm=True)
-    made = officers.add(session.gateway, session.home, role, passphrase)
-    session.tell({"officer": made.kid.hex(), "role": role}, [f"Officer {made.kid.hex()}: {role}."])
+    made = people.add(session.desk, session.actor, role, passphrase)
+    session.tell(made, [f"Officer {made.officer}: {made.role}."])
 
 
 @group.command(name="list")
@@ -36,14 +36,11 @@ def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
 @with_session
 def list_(session: Session) -> None:
     """List the officers, and whether the organisation vouches for each now."""
-    from refbus_gateway.people import officers  # late: the help needs none of it
+    from refbus_gateway.actions import people  # late: the help needs none of it
 
-    found = officers.listed(session.home, session.clock())
-    value = [{"officer": e.officer.kid.hex(), "role": e.officer.role, "endorsed": e.endorsed} for e in found]
-    texts = [
-        f"{each.officer.kid.hex()}  {each.officer.role:24} {'' if each.endorsed else _NOT_ENDORSED}" for each in found
-    ]
-    session.tell(value, texts or ["No officer yet: refbus officers add --role DUTY_OFFICER"])
+    found = people.listed(session.desk, session.actor, session.clock())
+    texts = [f"{each.officer}  {each.role:24} {'' if each.endorsed else _NOT_ENDORSED}" for each in found]
+    session.tell(found, texts or ["No officer yet: refbus officers add --role DUTY_OFFICER"])
 
 
 @group.command()
@@ -51,11 +48,11 @@ def list_(session: Session) -> None:
 @with_session
 def renew(session: Session) -> None:
     """Let the organisation vouch for its officers anew, for ninety days."""
+    from refbus_gateway.actions import people  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
-    from refbus_gateway.people import officers  # late: the help needs none of it
 
-    until_ms = officers.renew(session.gateway, session.home).roll.valid_until_ms
-    session.tell({"valid_until_ms": until_ms}, [f"Valid until {time_text(until_ms)}."])
+    done = people.renew(session.desk, session.actor)
+    session.tell(done, [f"Valid until {time_text(done.valid_until_ms)}."])
 
 
 @group.command()
@@ -64,10 +61,9 @@ def renew(session: Session) -> None:
 @with_session
 def remove(session: Session, officer: str) -> None:
     """Take an officer off the roll and destroy the key. OFFICER is the beginning of the key id."""
-    from refbus_gateway.people import officers  # late: the help needs none of it
+    from refbus_gateway.actions import people  # late: the help needs none of it
 
-    gone = officers.remove(session.gateway, session.home, officer)
-    session.tell({"officer": gone.kid.hex()}, ["Removed."])
+    session.tell(people.remove(session.desk, session.actor, officer), ["Removed."])
 
 
 def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False) -> str:

@@ -43,5 +43,5 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
         later=later,
     )
     again_text = "The same was sent before and was left alone; --again sends it once more."
-    text = again_text if sent.delivery is None else SENT_TEXT[sent.delivery]
+    text = SENT_TEXT[sent.delivery] if isinstance(sent, referrals.ReferralQueued) else again_text
     session.tell(sent, [f"Referral {sent.referral} to {sent.to}.", text])

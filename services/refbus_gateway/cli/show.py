@@ -12,12 +12,13 @@ from refbus.explain import explanation
 from refbus.foreign import field, line
 from refbus.wire.labels import label
 from refbus_gateway.cli.session import UTC_OFFSET
-from refbus_gateway.words.payloads import Sections, show_time
+from refbus_gateway.words.payloads import Line, show_time
 from refbus_gateway.words.payloads import title as words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.status import Ending, EraseDue
 
+_NO_TIMES: Mapping[str, Mapping[str, int]] = {}
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 
 
@@ -66,12 +67,18 @@ def erase_lines(found: Iterable[EraseDue]) -> list[str]:
     return lines
 
 
-def section_lines(sections: Sections) -> list[str]:
-    """Return a rendered payload as indented lines; a text of several lines, or a long one, has a bar before each."""
+def section_lines(
+    sections: Mapping[str, Mapping[str, Line]], times: Mapping[str, Mapping[str, int]] = _NO_TIMES
+) -> list[str]:
+    """Return a rendered payload as indented lines; a text of several lines, or a long one, has a bar before each.
+
+    `times` (ms UTC) stand at their places as the clocks of this organisation's country show them.
+    """
     lines: list[str] = []
     for title, fields in sections.items():
         lines.append(f"  {title}")
-        for name, text in fields.items():
+        local = {name: time_text(time_ms) for name, time_ms in times.get(title, {}).items()}
+        for name, text in {**fields, **local}.items():
             lines += field(name, text if isinstance(text, str) else ", ".join(text), "    ")
     return lines
 

@@ -28,14 +28,12 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_basis, sign_review
 from refbus.errors import Code, RuleError
-from refbus.wire.fields import FieldSpec
 from refbus.wire.legal_basis import SignedRoll, decode_signed, encode_signed
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases import casework
 from refbus_gateway.cases.withheld import without
-from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.problems import Problems
-from refbus_gateway.forms.values import check_text, read_record
+from refbus_gateway.forms.values import check_text
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
@@ -61,20 +59,6 @@ class Decision:
     categories: Collection[DataCategory]
     hours: int
     needed_now: str
-
-
-def needed_fields() -> tuple[FieldSpec, ...]:
-    """Return the field that the officers write: what must be done at once. The rest comes from the case file."""
-    return tuple(spec for spec in written_fields(EventType.EMERGENCY_INVOKED) if spec.name == "needed_now")
-
-
-def read_needed(document: Mapping[str, Any]) -> str:
-    """Return what must be done at once. Raises CaseInvalidError with every problem of the document."""
-    problems = Problems()
-    problems.refuse_placeholders(document)
-    needed: str = read_record(needed_fields(), document, "", problems).get("needed_now", "")
-    problems.raise_if_any()
-    return needed
 
 
 def invoke(

@@ -22,15 +22,20 @@ from refbus_gateway.rules import age_check, course_state, legality, permission
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.words.payloads import Sections, render
+from refbus_gateway.words import payloads
+from refbus_gateway.words.payloads import Sections, Times
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One event as a person may see it. `sections` is empty, with the reasons, where consent no longer permits it."""
+    """One event as a person may see it. `sections` is empty, with the reasons, where consent no longer permits it.
+
+    `times` are those of the sections, in ms UTC.
+    """
 
     event: Event
     sections: Sections
+    times: Times
     unknown: tuple[UnknownCode, ...]
     hidden: tuple[Code, ...]
 
@@ -69,11 +74,12 @@ def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, l
     if not event.outgoing and referrals.mark_seen(tx, event.id, gateway.now_ms()):
         _note_opened(gateway, tx, referral, event, hidden)
     if hidden:
-        return Shown(event, {}, (), hidden)
+        return Shown(event, {}, {}, (), hidden)
     payload = course_state.payload_of(event)
     return Shown(
         event,
-        render(event.block.event_type, payload, language),
+        payloads.render(event.block.event_type, payload, language),
+        payloads.times(event.block.event_type, payload),
         () if event.outgoing else unknown_codes(event.block.event_type, payload),
         (),
     )

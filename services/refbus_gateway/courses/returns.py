@@ -20,11 +20,10 @@ from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
 from refbus.wire.consent import decode_signed
-from refbus.wire.fields import FieldSpec
 from refbus_gateway.cases import casework
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.ages import check_dates
-from refbus_gateway.forms.asked import written_fields
+from refbus_gateway.forms.asked import WISH_FROM_CASE, wish_fields
 from refbus_gateway.forms.casefile import CaseFile
 from refbus_gateway.forms.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.forms.values import read_record
@@ -37,33 +36,11 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
-_FROM_CASE: Final = frozenset(
-    {
-        "fictional",
-        "person",
-        "adult_judgement",
-        "guardian",
-        "safe_contact",
-        "location",
-        "health",
-        "family",
-        "immigration",
-        "legal_proceedings",
-        "interpreter",
-        "responsible_worker_role",
-    }
-)
-"""What the wish takes over from the case file."""
 _INFORMED: Final = ("decided_freely", "alternatives_explained", "risks_explained", "may_stop_explained")
 _TO_EMBASSY: Final = frozenset({EventType.NATIONALITY_REQUESTED, EventType.DOCUMENT_REQUESTED})
 _GUARDED: Final = frozenset({EventType.DEPARTURE_AUTHORISED, EventType.DEPARTED})
 _LOWER_RISKS: Final = frozenset({"LOW", "MED"})
 _FOR_THE_RETURN: Final = frozenset({"RETURN_TO_FAMILY", "RETURN_TO_CARE"})
-
-
-def wish_fields() -> tuple[FieldSpec, ...]:
-    """Return the fields of the wish that a person fills; the rest comes from the case file."""
-    return tuple(spec for spec in written_fields(EventType.RETURN_WISH_RECORDED) if spec.name not in _FROM_CASE)
 
 
 def begin(
@@ -202,7 +179,7 @@ def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) 
 
 def _taken_over(file: CaseFile, withhold: Collection[DataCategory]) -> dict[str, Any]:
     kept = without(EventType.REFERRAL_REQUESTED, file.fields, withhold)
-    return {name: value for name, value in kept.items() if name in _FROM_CASE}
+    return {name: value for name, value in kept.items() if name in WISH_FROM_CASE}
 
 
 def _is_high(risk: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,23 +17,32 @@ from refbus.wire.payload import payload_fields
 Line = str | list[str]
 Sections = dict[str, dict[str, Line]]
 """Section title -> label of the field -> text, or a list of texts."""
+Times = dict[str, dict[str, int]]
+"""Section title -> label of the field -> time in ms UTC."""
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _PREFIX = re.compile(r"^(prs|vic)_|_ms$")
 _IDS = frozenset({"event_id", "referral_id"})
+_EMPTY: tuple[Any, ...] = (None, [], "")
 
 
 def render(event_type: EventType, payload: Mapping[str, Any], language: str = "en") -> Sections:
-    """Return the filled fields of a payload, without its ids. An unknown code is shown as it came, and marked."""
+    """Return the filled fields of a payload, without its ids. An unknown code is shown as it came, and marked.
+
+    Times are UTC; where a reader's own clock counts, `times` has them as numbers.
+    """
     sections: Sections = {}
-    for spec in payload_fields(event_type):
-        content = payload.get(spec.name)
-        if spec.name in _IDS or content in (None, [], ""):
-            continue
-        if spec.kind is Kind.RECORD:
-            _add_records(sections, spec, content, language)
-        else:
-            sections.setdefault(title(event_type.value), {})[title(spec.name)] = _show(spec, content, language)
+    for section, spec, content in _filled(event_type, payload):
+        sections.setdefault(section, {})[title(spec.name)] = _show(spec, content, language)
     return sections
+
+
+def times(event_type: EventType, payload: Mapping[str, Any]) -> Times:
+    """Return the times of a payload in ms UTC, each under the section and label that `render` gives it."""
+    found: Times = {}
+    for section, spec, content in _filled(event_type, payload):
+        if _is_time(spec):
+            found.setdefault(section, {})[title(spec.name)] = content
+    return found
 
 
 def title(name: str) -> str:
@@ -42,20 +51,24 @@ def title(name: str) -> str:
     return " ".join(words).capitalize()
 
 
-def _add_records(sections: Sections, spec: FieldSpec, content: Any, language: str) -> None:
-    records = content if spec.many else [content]
-    for number, record in enumerate(records, start=1):
-        lines = _lines(spec.fields, record, language)
-        if lines:
-            sections[f"{title(spec.name)} {number}" if spec.many else title(spec.name)] = lines
+def _filled(event_type: EventType, payload: Mapping[str, Any]) -> Iterator[tuple[str, FieldSpec, Any]]:
+    """Yield each filled field with the title of its section, those of records one by one."""
+    for spec in payload_fields(event_type):
+        content: Any = payload.get(spec.name)
+        if spec.name in _IDS or content in _EMPTY:
+            continue
+        if spec.kind is not Kind.RECORD:
+            yield title(event_type.value), spec, content
+            continue
+        for number, record in enumerate(content if spec.many else [content], start=1):
+            section = f"{title(spec.name)} {number}" if spec.many else title(spec.name)
+            for each in spec.fields:
+                if record[each.name] not in _EMPTY:
+                    yield section, each, record[each.name]
 
 
-def _lines(specs: Iterable[FieldSpec], record: Mapping[str, Any], language: str) -> dict[str, Line]:
-    return {
-        title(spec.name): _show(spec, record[spec.name], language)
-        for spec in specs
-        if record[spec.name] not in (None, [], "")
-    }
+def _is_time(spec: FieldSpec) -> bool:
+    return spec.kind is Kind.NUMBER and spec.name.endswith("_ms")
 
 
 def _show(spec: FieldSpec, content: Any, language: str) -> Line:
@@ -74,7 +87,7 @@ def _show_one(spec: FieldSpec, item: Any, language: str) -> str:
             return bytes(item).hex()
         case Kind.FILE:
             return f"{len(item)} bytes"
-        case Kind.NUMBER if spec.name.endswith("_ms"):
+        case Kind.NUMBER if _is_time(spec):
             return show_time(item)
         case Kind.NUMBER:
             return str(item)

@@ -20,8 +20,7 @@ from refbus.wire.payload import payload_fields
 from refbus_gateway.cli import asking
 from refbus_gateway.cli.content import FieldOption
 from refbus_gateway.cli.main import refbus as whole
-from refbus_gateway.courses.emergencies import needed_fields
-from refbus_gateway.courses.returns import wish_fields
+from refbus_gateway.forms.asked import needed_fields, wish_fields
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
 from support.gateways import World, case_file, consent_file

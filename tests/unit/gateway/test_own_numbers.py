@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,17 @@ def test_people_see_the_time_of_their_country_and_scripts_utc(refbus: Commands) 
     assert show_time(listed["created_ms"], 300) in refbus.run(AGENCY, "case", "list").out
     assert show_time(0, 300) == "1970-01-01 05:00 UTC+05:00"
     assert show_time(0) == "1970-01-01 00:00 UTC"
+
+
+def test_people_see_an_appointment_by_their_own_clock(refbus: Commands, tmp_path: Path) -> None:
+    """A time in a course is shown as it is in the reader's country; JSON has it as UTC and in ms."""
+    refbus.world.carry()
+    refbus.run(SHELTER, "sync")
+    refbus.run(SHELTER, "inbox", "accept", "1", "--responsible-worker-role", "LAWYER")
+    booked = file(tmp_path, "booked.json", json.dumps({"service": "Legal", "at_ms": "2026-10-01T10:00+05:00"}))
+    refbus.run(SHELTER, "inbox", "appointment", "1", "--file", booked)
+    assert "2026-10-01 10:00 UTC+05:00" in refbus.run(SHELTER, "inbox", "show", "1").out
+    events = refbus.json(SHELTER, "inbox", "show", "1")["events"]
+    (event,) = (each for each in events if each["type"] == "ServiceAppointmentBooked")
+    assert event["times"] == {"Service appointment booked": {"At": 1_790_830_800_000}}
+    assert event["content"]["Service appointment booked"]["At"] == "2026-10-01 05:00 UTC"

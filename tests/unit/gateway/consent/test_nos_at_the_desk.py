@@ -15,7 +15,7 @@ from refbus.core.vocabulary import STOPS as STOPPING
 from refbus.errors import Code, ConsentError
 from refbus_gateway.cases import casework
 from refbus_gateway.cli.answers import SAYINGS, Saying
-from refbus_gateway.cli.returning import STEPS
+from refbus_gateway.cli.returns import STEPS
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, consents, tellings

@@ -16,7 +16,7 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, MalformedError
 from refbus.trust.member.policy import compile_policy
 from refbus_gateway.cli.answers import SAYINGS
-from refbus_gateway.cli.returning import STEPS
+from refbus_gateway.cli.returns import STEPS
 from refbus_gateway.consent import versions
 from refbus_gateway.courses import emergencies, referral_steps, returns
 from refbus_gateway.forms.casefile import parse_case

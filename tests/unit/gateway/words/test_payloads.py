@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from refbus.core.vocabulary import EventType
 from refbus.wire.labels import LANGUAGES
 from refbus.wire.payload import coded
-from refbus_gateway.words.payloads import render, show_time, title
+from refbus_gateway.words.payloads import render, show_time, times, title
 from support.payloads import FILE, full, least
 
 REQUESTED = EventType.REFERRAL_REQUESTED
@@ -76,6 +77,26 @@ def test_times_are_utc_to_the_minute() -> None:
     """A time outside of the calendar stays a number instead of an error."""
     assert show_time(0) == "1970-01-01 00:00 UTC"
     assert show_time(2**63 - 1) == f"{2**63 - 1} ms"
+
+
+@pytest.mark.parametrize("event_type", list(EventType))
+def test_the_times_of_an_event_are_where_they_are_shown(event_type: EventType) -> None:
+    """Every time that is shown as UTC is there as a number too, under the same section and label, and nothing else."""
+    payload = full(event_type)
+    sections = render(event_type, payload)
+    as_texts = {
+        (section, name): show_time(at)
+        for section, found in times(event_type, payload).items()
+        for name, at in found.items()
+    }
+    for (section, name), text in as_texts.items():
+        assert sections[section][name] == text
+    shown = {(section, name) for section, fields in sections.items() for name, text in fields.items() if _is_time(text)}
+    assert shown == as_texts.keys()
+
+
+def _is_time(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|\d+ ms", text) is not None
 
 
 def test_titles_are_words() -> None:

@@ -11,9 +11,9 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.output import put
 from refbus_gateway.cli.answers import Saying, add_answers
 from refbus_gateway.cli.content import content, content_options
-from refbus_gateway.cli.opened import opened_texts, opened_value
+from refbus_gateway.cli.opened import opened_texts
 from refbus_gateway.cli.session import Session, example, with_session
-from refbus_gateway.courses.returns import wish_fields
+from refbus_gateway.forms.asked import wish_fields, written_fields
 
 if TYPE_CHECKING:
     from refbus.errors import Code
@@ -142,23 +142,26 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 
     Content comes from --file FILE (--file - reads standard input); at a terminal it is asked for.
     """
-    from refbus_gateway.cli.case import resolve
-    from refbus_gateway.cli.naming import organisation_named  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT, try_to_send
-    from refbus_gateway.courses import returns
+    from refbus_gateway.actions import cases, returns  # late: the help needs none of it
+    from refbus_gateway.cli.case import case_name
+    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
-    document = content(session, wish_fields(), {}, file)
-    with session.gateway.store.write() as tx:
-        found = resolve(session, tx, case)
-        withheld = [DataCategory(name) for name in withhold]
-        sent = returns.begin(session.gateway, tx, found, organisation_named(to), document, withhold=withheld)
-    value = {"case": found.id, "return": sent.referral.id, "to": sent.referral.org, "sent_before": sent.again}
-    head = f"Return {sent.referral.id} to {sent.referral.org}."
-    if sent.again:
-        session.tell(value, [head, "The same wish was sent before and was left alone."])
-        return
-    became = try_to_send(session, later=later)
-    session.tell({**value, "delivery": became}, [head, SENT_TEXT[became]])
+    name = case_name(case)
+    cases.require_known(session.desk, session.actor, name)
+    recipient = organisation_named(to)
+    begun = returns.begin(
+        session.desk,
+        session.actor,
+        name,
+        recipient,
+        content(session, wish_fields(), {}, file),
+        withhold=[DataCategory(name) for name in withhold],
+        later=later,
+    )
+    again_text = "The same wish was sent before and was left alone."
+    text = SENT_TEXT[begun.delivery] if isinstance(begun, returns.ReturnQueued) else again_text
+    session.tell(begun, [f"Return {begun.return_} to {begun.to}.", text])
 
 
 @group.command(name="co-sign")
@@ -168,15 +171,11 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 @with_session
 def co_sign(session: Session, number: int, *, later: bool) -> None:
     """Sign the risk assessment that the other organisation recorded, word for word. Read it first: return show."""
-    from refbus_gateway.cli.syncing import SENT_TEXT, synchronised, try_to_send
-    from refbus_gateway.courses import referral_steps  # late: the help needs none of it
+    from refbus_gateway.actions import returns  # late: the help needs none of it
+    from refbus_gateway.cli.syncing import SENT_TEXT
 
-    synchronised(session)
-    with session.gateway.store.write() as tx:
-        event = referral_steps.co_sign(session.gateway, tx, number)
-    became = try_to_send(session, later=later)
-    value = {"return": number, "event": event.id, "type": event.block.event_type, "delivery": became}
-    session.tell(value, [f"Return {number}: {event.block.event_type}.", SENT_TEXT[became]])
+    done = returns.co_sign(session.desk, session.actor, number, later=later)
+    session.tell(done, [f"Return {number}: {done.type}.", SENT_TEXT[done.delivery]])
 
 
 @group.command()
@@ -185,17 +184,10 @@ def co_sign(session: Session, number: int, *, later: bool) -> None:
 @with_session
 def show(session: Session, number: int) -> None:
     """Open a return: everything that was said, and what still stands in the way of a departure."""
-    from refbus_gateway.cli.syncing import synchronised, try_to_send
-    from refbus_gateway.courses import opening, returns  # late: the help needs none of it
-    from refbus_gateway.store import referrals
+    from refbus_gateway.actions import returns  # late: the help needs none of it
 
-    synchronised(session)
-    with session.gateway.store.write() as tx:
-        opened = opening.open_referral(session.gateway, tx, number, session.language)
-        missing = returns.open_guards(session.gateway, tx, referrals.get(tx, number))
-    try_to_send(session)
-    value = {**opened_value(opened), "guards": [str(code) for code in missing]}
-    session.tell(value, [*opened_texts(opened, session.language), *guard_texts(missing)])
+    opened = returns.open_return(session.desk, session.actor, number, session.language)
+    session.tell(opened, [*opened_texts(opened, session.language), *guard_texts(opened.guards)])
 
 
 @group.command()
@@ -207,8 +199,7 @@ def template(step: str) -> None:
 
 
 def _form(step: str) -> str:
-    from refbus_gateway.forms.asked import written_fields  # late: the help needs none of it
-    from refbus_gateway.forms.case_template import event_template
+    from refbus_gateway.forms.case_template import event_template  # late: the help needs none of it
 
     types = {saying.name: saying.event_type for saying in STEPS}
     return event_template(wish_fields() if step == "begin" else written_fields(types[step]))
