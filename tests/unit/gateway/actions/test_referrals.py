@@ -11,8 +11,9 @@ from refbus.errors import Code, RuleError
 from refbus_gateway.actions import referrals
 from refbus_gateway.actions.actor import ALLOWED, Permission, Role
 from refbus_gateway.actions.desk import Delivery
-from refbus_gateway.actions.referrals import Answer, CaseUnread, ReferralQueued, ReferralSent, ReferralUnread
+from refbus_gateway.actions.referrals import Answer, ReferralQueued, ReferralSent
 from refbus_gateway.actions.shape import json_of
+from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.words.payloads import show_time
 from support.ceremonies import AGENCY, SHELTER
@@ -84,7 +85,7 @@ def test_a_withdrawal_is_named_on_every_page(pair: Pair) -> None:
 
 def test_what_cannot_be_read_is_named_by_what_it_is() -> None:
     """A script sees whether a number is that of a case or of a referral."""
-    unread = (CaseUnread(3, Code.HOME_DAMAGED), ReferralUnread(4, Code.HOME_DAMAGED))
+    unread = (UnreadCase(3, Code.HOME_DAMAGED), UnreadReferral(4, Code.HOME_DAMAGED))
     assert json_of(unread) == [{"case": 3, "code": "HOME_DAMAGED"}, {"referral": 4, "code": "HOME_DAMAGED"}]
 
 
