@@ -16,8 +16,6 @@ from refbus_gateway.cli.session import Session, example, paged, with_session
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.cases import CaseLine, CaseName
-    from refbus_gateway.store.cases import Case
-    from refbus_gateway.store.session import Transaction
 
 _AGES = {
     "ADULT": "an adult",
@@ -139,13 +137,6 @@ def case_content(path: Path) -> bytes:
     if str(path) != "-" and not path.is_file():
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")
     return read_content(path, MAX_CASE_FILE)
-
-
-def resolve(session: Session, tx: Transaction, text: str) -> Case:
-    """Return the case that a number or a case file names. For commands that do not ask `actions` yet."""
-    from refbus_gateway.actions import cases  # late: only needed here
-
-    return cases.named(session.desk, tx, case_name(text))
 
 
 def _line(case: CaseLine) -> str:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.settings import GatewaySettings
     from refbus_gateway.actions.actor import Actor
     from refbus_gateway.actions.desk import Desk
-    from refbus_gateway.home.folder import Home
-    from refbus_gateway.home.gateway import Gateway
 
 UTC_OFFSET: Final = "refbus.utc_offset"
 """Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
@@ -124,11 +122,6 @@ class Session:
             raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
         return path
 
-    @property
-    def home(self) -> Home:
-        """The home folder. Raises SetupError HOME_NOT_FOUND when none is named."""
-        return self.desk.home
-
     @cached_property
     def desk(self) -> Desk:
         """Where the requests of this command are worked on. The passphrase is asked for when it is needed."""
@@ -147,8 +140,8 @@ class Session:
         """Who asks: this organisation."""
         from refbus_gateway.actions.actor import Actor  # late: see above
 
-        self.home.require()
-        return Actor(self.home.member.identity().org_id)
+        self.desk.home.require()
+        return Actor(self.desk.home.member.identity().org_id)
 
     @cached_property
     def founder(self) -> Actor:
@@ -156,11 +149,6 @@ class Session:
         from refbus_gateway.actions.actor import Actor  # late: see above
 
         return Actor(None)
-
-    @property
-    def gateway(self) -> Gateway:
-        """The gateway of the home, opened with the passphrase."""
-        return self.desk.gateway
 
     def _utc_offset_min(self) -> int:
         """Return how many minutes the clocks of this country are ahead of UTC; 0 where no gateway was opened."""
