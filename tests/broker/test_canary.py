@@ -7,6 +7,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,11 @@ def _sealed_records_deleted(stack: Stack) -> None:
     """Wait until the auditors of both countries have counted an order."""
     for country in ("kz", "uz"):
         port = stack.ports[f"auditor-{country}"]
-        wait_for(f"an erasure order in {country}", lambda port=port: _orders(port) > 0)
+        wait_for(f"an erasure order in {country}", partial(_has_order, port))
+
+
+def _has_order(port: int) -> bool:
+    return _orders(port) > 0
 
 
 def _orders(port: int) -> int:

@@ -28,8 +28,8 @@ from refbus_gateway.sync.broker import KafkaBus
 from support.worker import Plan
 
 WAIT_S = 60.0
-WAYS = {"batchreader": batchreader.reader, "confluent": confluent.reader}
 Way = Callable[[BrokerAddress, str], Reader]
+WAYS: dict[str, Way] = {"batchreader": batchreader.reader, "confluent": confluent.reader}
 
 ODD = {
     "key": Draft([b"key"], key=b"k"),

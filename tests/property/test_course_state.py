@@ -117,7 +117,8 @@ def test_two_sides_that_keep_to_the_rules_agree_when_all_has_arrived(begins: Eve
     under_way: list[tuple[Organisation, EventFact]] = [(target, source.send(begins, 0))]
     for number in range(1, data.draw(st.integers(2, 14))):
         sender, other = data.draw(st.sampled_from(((source, target), (target, source))))
-        if under_way and data.draw(st.booleans()):
+        arrives: bool = data.draw(st.booleans()) if under_way else False
+        if arrives:
             receiver, fact = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
             receiver.seen = remember(receiver.seen, fact)
         elif sender.options():

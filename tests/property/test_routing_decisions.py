@@ -95,7 +95,7 @@ def test_any_event_at_any_node_gets_one_verdict(event: Presented, node: MemoryNo
         assert list(verdict.codes) == sorted(set(verdict.codes))
         assert isinstance(verdict, Forward | Hold | Refuse | Duplicate)
         assert bool(verdict.codes) == (
-            isinstance(verdict, Hold | Refuse) or (verdict.outcome == "DUPLICATE" and verdict.alarm)
+            isinstance(verdict, Hold | Refuse) or (isinstance(verdict, Duplicate) and verdict.alarm)
         )
 
 

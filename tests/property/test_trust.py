@@ -46,7 +46,7 @@ AUDIT_ENROLMENT = enrolment_of(AUDITOR).encode()
 VKEY = AUDITOR.audit[0].vkey.encode()
 POLICY = compile_policy((data_dir("keys") / "policies" / "uz.toml").read_text("utf-8"))
 
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=10)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),

@@ -50,8 +50,10 @@ def name_of(path: Path) -> str:
 
 def readings(tree: ast.AST) -> list[int]:
     """Return the lines that read the machine's clock."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL]
-    named = [
+    calls: list[ast.expr | ast.stmt] = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL
+    ]
+    named: list[ast.expr | ast.stmt] = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)

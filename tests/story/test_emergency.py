@@ -203,9 +203,9 @@ def test_an_emergency_is_typed(office: Road, tmp_path: Path, capsys: pytest.Capt
     refbus, kz = Commands(office, capsys), office.agency
     names = [row["officer"] for row in refbus.json(kz, "officers", "list")]
     secrets = []
-    for number in range(3):
-        path = tmp_path / f"own-{number}"
-        path.write_text(f"own {number}\n", encoding="utf-8")
+    for own in range(3):
+        path = tmp_path / f"own-{own}"
+        path.write_text(f"own {own}\n", encoding="utf-8")
         path.chmod(0o600)
         secrets.append(str(path))
     case = file(tmp_path, "case.json", case_file(about="Fictional: typed emergency"))

@@ -18,7 +18,7 @@ from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.cases import casework
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.store import cases, inbox, referrals
-from support.ceremonies import DAY_MS
+from support.directories import DAY_MS
 from support.gateways import (
     alarm_codes,
     case_file,

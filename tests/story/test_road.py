@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_opening_accepting_and_the_answer_comes_back(shared: Road) -> None:
     open_at(shared.uz, there)
     shared.settle()
     assert line(shared.kz, number).hop is Hop.OPENED
-    steps = [
+    steps: list[tuple[EventType, dict[str, Any], State]] = [
         (EventType.REFERRAL_ACCEPTED, {"responsible_worker_role": "SOCIAL_WORKER"}, State.ACCEPTED),
         (EventType.REFERRAL_IN_PROGRESS, {"services_started": ["SocialCare"]}, State.IN_PROGRESS),
         (EventType.REFERRAL_COMPLETED, {"outcome": "SERVICES_DELIVERED"}, State.COMPLETED),

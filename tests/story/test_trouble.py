@@ -20,8 +20,7 @@ from refbus_gate.decide import quotas
 from refbus_gate.decide.opening import Opened
 from refbus_gateway.inbox.notices import MOST_RENEWALS
 from refbus_gateway.reports.overview import Hop
-from refbus_gateway.store import outbox, referrals
-from refbus_gateway.sync import reader
+from refbus_gateway.store import inbox, outbox, referrals
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
 from refbus_gateway.sync.writer import RETRY_MS
 from support.ceremonies import PASSPHRASE
@@ -116,7 +115,7 @@ def test_a_crash_in_the_middle_of_reading_reads_again(own: Road, monkeypatch: py
     _, number = sent(own.kz)
     own.settle(own.kz)
     with monkeypatch.context() as patch:
-        patch.setattr(reader.inbox, "set_position", _crash)
+        patch.setattr(inbox, "set_position", _crash)
         with pytest.raises(ZeroDivisionError):
             own.sync(own.uz)
     own.settle()
@@ -160,7 +159,7 @@ def test_a_consent_that_ended_meanwhile_stops_the_fresh_envelope(own: Road) -> N
     assert line(own.kz, number).hop is Hop.REFUSED
     assert "WITHDRAWN" in alarm_codes(own.kz)
     with own.uz.store.read() as tx:
-        told = [each for each in referrals.every(tx) for each in referrals.events_of(tx, each)]
+        told = [event for each in referrals.every(tx) for event in referrals.events_of(tx, each)]
     assert EventType.REFERRAL_REQUESTED not in {each.block.event_type for each in told}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from refbus.audit.record import AuditRecord
 from refbus.audit.sources import FolderSource
 from refbus.bus.bundle import write_all
 from refbus.bus.memory import MemoryBus
+from refbus.bus.port import Producer
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
 from refbus.errors import Code
@@ -73,7 +75,7 @@ class AuditNode:
         lines = Lines(
             federation=lambda: self.bus.reader(f"{self.country}.federation"),
             others={
-                CountryCode(other): lambda other=other: self.world.nodes[other].bus.producer()
+                CountryCode(other): partial(self._producer_of, other)
                 for other in self.world.countries
                 if other != self.country
             },
@@ -86,6 +88,9 @@ class AuditNode:
         self.core.publisher.recover()
         self.consumer.start(None)
         self.core.inbound.turn(0)
+
+    def _producer_of(self, country: str) -> Producer:
+        return self.world.nodes[country].bus.producer()
 
     def restart(self) -> None:
         """Stop without a word, as kill -9 does, and start again on the same files."""

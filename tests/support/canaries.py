@@ -20,7 +20,11 @@ def forms(text: str) -> dict[str, tuple[bytes, ...]]:
     """Return how a text may stand in bytes, by the name of the form."""
     plain = text.encode()
     wide = {f"UTF-16 {end}": text.encode(f"utf-16-{end}") for end in ("le", "be")}
-    found = {"UTF-8": (plain,), "JSON": (json.dumps(text)[1:-1].encode(),), "URL": (quote(text).encode(),)}
+    found: dict[str, tuple[bytes, ...]] = {
+        "UTF-8": (plain,),
+        "JSON": (json.dumps(text)[1:-1].encode(),),
+        "URL": (quote(text).encode(),),
+    }
     for name, raw in {"UTF-8": plain, **wide}.items():
         found[name] = (raw,)
         found[f"hex of {name}"] = (raw.hex().encode(), raw.hex().upper().encode())

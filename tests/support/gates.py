@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,14 @@ class Node:
         self.core = GateCore(parts)
         self.sources = {source.topic: source for source in sources_of(self.country, self.world.countries)}
         self.consumers = {
-            topic: consumer_of(self.core, source, lambda topic=topic: self.bus.reader(topic))
+            topic: consumer_of(self.core, source, partial(self.bus.reader, topic))
             for topic, source in self.sources.items()
         }
         self.pumps = {
             other: Pump(
                 self.store,
                 other,
-                lambda bus=other: self.world.producer(bus),
+                partial(self.world.producer, other),
                 self.clock,
                 self.world.pumping,
             )
@@ -290,7 +291,11 @@ class World:
         """Return the withdrawal of the consent that `event` of this name relied on."""
         case_handle = changes.get("case_handle", fixed(f"case {name}", 32))
         before = consent_record(consent_id=ConsentId(sha256(case_handle)[:16]))
-        gone = {"version": 2, "prev_hash": sha256(encode_record(before)), "state": ConsentState.WITHDRAWN}
+        gone: dict[str, Any] = {
+            "version": 2,
+            "prev_hash": sha256(encode_record(before)),
+            "state": ConsentState.WITHDRAWN,
+        }
         record = dataclasses.replace(before, **gone, event_time_ms=before.event_time_ms + 1, provisions=())
         usual: dict[str, Any] = {
             "event_type": EventType.CONSENT_WITHDRAWN,

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from refbus.bus.port import TopicState
@@ -57,8 +58,7 @@ class Node:
         sources = {source.topic: source for source in sources_of(self.country, road.gate_countries)}
         self.bus = bus
         self.consumers = {
-            topic: consumer_of(self.core, source, lambda topic=topic: bus.reader(topic))
-            for topic, source in sources.items()
+            topic: consumer_of(self.core, source, partial(bus.reader, topic)) for topic, source in sources.items()
         }
         self.pumps = [Pump(self.home.store, other, bus.producer, Clock.of(clock)) for other in road.gate_countries]
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"], steady_clock(clock))

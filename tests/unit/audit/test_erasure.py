@@ -8,6 +8,7 @@ import pytest
 
 from refbus.audit.erasure import MOST_DECISIONS, make_orders, verify_order
 from refbus.core.directory import Organisation
+from refbus.core.ids import OrgId
 from refbus.crypto.signing import LABEL_AUDIT, sign_ed25519
 from refbus.errors import Code, RefbusError
 from refbus.wire.transport import AuditEntry, ErasureOrder
@@ -26,7 +27,7 @@ def order(*names: bytes) -> ErasureOrder:
 
 def member(name: str = GATE) -> Organisation:
     """Return a member as the directory has it."""
-    found = federation().directory.find(name)  # type: ignore[arg-type]
+    found = federation().directory.find(OrgId(name))
     assert found is not None
     return found
 
@@ -48,7 +49,7 @@ def test_the_writers_own_order_counts() -> None:
 def test_any_changed_field_breaks_the_signature() -> None:
     """Other decisions, another time."""
     for change in ({"decision_ids": (b"x" * 16,)}, {"at_ms": NOW_MS + 1}):
-        assert refused(dataclasses.replace(order(), **change)) is Code.SIGNATURE_INVALID  # type: ignore[arg-type]
+        assert refused(dataclasses.replace(order(), **change)) is Code.SIGNATURE_INVALID
 
 
 def test_an_order_speaks_for_its_writer_alone() -> None:

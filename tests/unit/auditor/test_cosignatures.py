@@ -65,7 +65,8 @@ def test_a_quorum_gives_proofs(world: Auditors) -> None:
     for leaf, proof in zip(leaves, given.proofs, strict=True):
         assert proof.entry == leaf
         file = TlogProof(proof.index, proof.hashes, note)
-        assert TlogProof.parse(file.encode()).verify(leaf, node.core.policy(), world.now_ms // 1000)
+        seen = TlogProof.parse(file.encode()).verify(leaf, node.core.policy(), world.now_ms // 1000)
+        assert seen.checkpoint == Checkpoint.parse(note.text)
 
 
 def test_no_quorum_no_proofs(world: Auditors) -> None:

@@ -19,9 +19,10 @@ from refbus.errors import Code, SetupError, StoreError
 from refbus.node.store.engine import Database
 from refbus.telemetry.labels import EntryResult
 from refbus.tlog.checkpoint import Checkpoint
-from refbus.wire.transport import AuditEntry
+from refbus.wire.transport import AuditEntry, ErasureOrder
 from refbus_auditor import entries as module
 from refbus_auditor import ledger
+from refbus_auditor.batch import checked_in
 from refbus_auditor.export import export
 from refbus_auditor.home import MIGRATIONS, MOST_UNREAD
 from refbus_auditor.store.tables import metadata
@@ -158,13 +159,12 @@ def test_a_record_that_breaks_the_code_is_put_aside(world: Auditors, monkeypatch
     poison = audit_entry(world.record())
     node.bus.put("kz.audit", poison.encode())
     good = world.log(1)
-    check = module.checked_in
 
-    def broken(record: Record, directory: Directory) -> ledger.NewEntry:
+    def broken(record: Record, directory: Directory) -> ledger.NewEntry | ErasureOrder:
         """Fail on one record in a way that no error class stands for."""
         if record.offset == 0:
             raise ZeroDivisionError
-        return check(record, directory)
+        return checked_in(record, directory)
 
     monkeypatch.setattr(module, "checked_in", broken)
     world.settle()

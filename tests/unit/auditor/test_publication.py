@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.note import Note, verified
 from refbus_auditor import publication
@@ -27,7 +28,7 @@ class StopHere(BaseException):
 def dying(after: int) -> Callable[..., Any]:
     """Return a `write_whole` that dies before its call number `after`."""
     calls = 0
-    write = publication.write_whole
+    write = write_whole
 
     def write_or_die(*arguments: Any, **options: Any) -> None:
         """Write, or die."""
@@ -207,7 +208,7 @@ def test_late_cosignatures_never_bring_an_older_checkpoint_back(
     older = node.note()
     world.log(1)
     node.consume()
-    write, ready, done = publication.write_whole, threading.Event(), threading.Event()
+    write, ready, done = write_whole, threading.Event(), threading.Event()
 
     def slow(path: Path, content: bytes) -> None:
         """Let the other thread go first, when it can."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from refbus.errors import Code, RefbusError
+from refbus.node.turns import Turns
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosigned_at
@@ -47,15 +48,17 @@ def refused(world: Auditors, asked: AddCheckpoint) -> Code:
 def test_a_log_that_grows_is_cosigned(world: Auditors) -> None:
     """From nothing to 5, to 7, to 40; the cosignatures are of both kinds and tell the time."""
     witness = world.nodes["uz"].core.witness
+    text = ""
     for old, size in ((0, 5), (5, 7), (7, 40)):
         cosigned = witness.add_checkpoint(request(old, size))
         keys = [each.verifier for each in log_secret(auditor("uz")).witness_keys(log_name_of("uz"))]
         checkpoint = Checkpoint.parse(cosigned.note.text)
         times = [cosigned_at(checkpoint, each, line) for each, line in zip(keys, cosigned.lines, strict=True)]
         assert times == [world.now_ms // 1000] * 2
+        text = cosigned.note.text
     newest = witness.newest(origin_hash(KZ_NAME))
     assert newest is not None
-    assert Note.parse(newest).text == cosigned.note.text
+    assert Note.parse(newest).text == text
 
 
 def test_the_same_checkpoint_again_is_cosigned_again(world: Auditors) -> None:
@@ -126,7 +129,7 @@ def test_one_log_that_asks_without_end_is_slowed_down(world: Auditors) -> None:
     """So many cosignatures at once and one each second; what others send in its name takes no turn of it."""
     node = world.nodes["uz"]
     now_s = [0.0]
-    witness = replace(node.core.witness, steady_s=lambda: now_s[0], _turns=module.Turns(3, 1.0))
+    witness = replace(node.core.witness, steady_s=lambda: now_s[0], _turns=Turns(3, 1.0))
     stranger = request(0, 5, signer=log_secret(auditor("kg")).log_key(KZ_NAME))
     for _ in range(10):
         with pytest.raises(RefbusError):

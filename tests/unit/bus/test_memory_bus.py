@@ -143,7 +143,7 @@ def test_the_administrator_changes_topics_rules_and_groups() -> None:
     admin.set_topic_config(TOPIC, {"segment.ms": "2"})
     assert admin.topics([TOPIC, "kz.other"])[TOPIC].config == {"retention.ms": "1", "segment.ms": "2"}
     admin.add_acls([RULE])
-    assert admin.acls() == {RULE}
+    assert admin.acls() == frozenset({RULE})
     admin.remove_acls([RULE])
     assert admin.acls() == frozenset()
     assert admin.group_offset("group", TOPIC) is None

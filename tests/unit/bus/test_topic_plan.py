@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def change(bus: MemoryBus, **config: str) -> None:
     bus.admin().set_topic_config(OUTBOX, {name.replace("_", "."): value for name, value in config.items()})
 
 
-def reshape(bus: MemoryBus, **changes: int) -> None:
+def reshape(bus: MemoryBus, **changes: Any) -> None:
     """Give the outbox other partitions or replicas."""
     bus.set_state(replace(bus.admin().topics()[OUTBOX], **changes))
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from refbus.core.ids import gate_id, parse_country, parse_org_id
+from refbus.core.ids import KeyId, gate_id, parse_country, parse_org_id
 from refbus.core.vocabulary import Action, EventType, member
 from refbus.errors import Code, MalformedError
 from support.directories import DAY_MS, NOW_MS, agency, federation
@@ -51,14 +51,14 @@ def test_a_value_outside_its_list_is_refused_and_never_replaced() -> None:
 def test_the_newest_usable_key_is_the_current_one() -> None:
     """A key counts from its first moment to before its last, unless revoked; the newest of several is taken."""
     kem, signing = ORG.kem_keys[0], ORG.signing_keys[0]
-    newer = dataclasses.replace(kem, kid=b"n" * 16, not_before_ms=NOW_MS)
-    newer_pair = dataclasses.replace(signing, kid=b"n" * 16, not_before_ms=NOW_MS)
+    newer = dataclasses.replace(kem, kid=KeyId(b"n" * 16), not_before_ms=NOW_MS)
+    newer_pair = dataclasses.replace(signing, kid=KeyId(b"n" * 16), not_before_ms=NOW_MS)
     org = dataclasses.replace(ORG, kem_keys=(newer, kem), signing_keys=(newer_pair, signing))
     assert (org.current_kem_key(NOW_MS), org.current_signing_key(NOW_MS)) == (newer, newer_pair)
     assert (org.current_kem_key(NOW_MS - 1), org.current_signing_key(NOW_MS - 1)) == (kem, signing)
     assert (org.current_kem_key(NOW_MS + 999 * DAY_MS), org.current_signing_key(0)) == (None, None)
     assert (org.kem_key(kem.kid), org.signing_key(signing.kid)) == (kem, signing)
-    assert (org.kem_key(b""), org.signing_key(b"")) == (None, None)
+    assert (org.kem_key(KeyId(b"")), org.signing_key(KeyId(b""))) == (None, None)
 
 
 def test_a_revoked_key_is_never_usable() -> None:

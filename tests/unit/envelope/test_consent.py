@@ -10,7 +10,7 @@ import pytest
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto.framing import sha256
-from refbus.crypto.signing import LABEL_ENVELOPE
+from refbus.crypto.signing import LABEL_ENVELOPE, verify
 from refbus.envelope import consent as checking
 from refbus.envelope.consent import EvidenceCache, evidence_of
 from refbus.errors import MalformedError
@@ -97,13 +97,13 @@ def test_bytes_that_are_no_record_are_malformed(data: bytes) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Count the signatures that are verified from now on; each is verified really."""
     seen: list[bytes] = []
-    real = checking.verify
+    real = verify
 
-    def verify(*arguments: Any) -> None:
+    def counting(*arguments: Any) -> None:
         seen.append(arguments[2])
         real(*arguments)
 
-    monkeypatch.setattr(checking, "verify", verify)
+    monkeypatch.setattr(checking, "verify", counting)
     return seen
 
 

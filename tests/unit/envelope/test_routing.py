@@ -230,7 +230,7 @@ STOP = block_of(FED, event_type=EventType.CONSENT_WITHDRAWN, actions=(), data_ca
     ],
     ids=["a newer directory", "past its end", "a clock that is months behind"],
 )
-def test_a_stop_is_believed_whatever_its_envelope_names(event_type: EventType, terms: dict[str, int]) -> None:
+def test_a_stop_is_believed_whatever_its_envelope_names(event_type: EventType, terms: dict[str, Any]) -> None:
     """A withdrawal, a cancellation, an end: its signature under the newest directory is enough."""
     raw = sealed(FED, dataclasses.replace(STOP, event_type=event_type), **terms)
     assert receive(Envelope.parse(raw), [FED.kems[GATE]], FED.history, NOW_MS).sender.org_id == SENDER

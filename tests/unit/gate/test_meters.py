@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from refbus import telemetry
@@ -25,7 +27,7 @@ class Metered:
         self.meters = Meters(self.metrics)
         core = GateCore(self.node.core.parts, self.meters.wrote)
         for topic, source in self.node.sources.items():
-            self.node.consumers[topic] = consumer_of(core, source, lambda topic=topic: self.node.bus.reader(topic))
+            self.node.consumers[topic] = consumer_of(core, source, partial(self.node.bus.reader, topic))
             self.node.consumers[topic].start(None)
 
     def value(self, name: str, **labels: str) -> float | None:

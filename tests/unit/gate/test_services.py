@@ -15,11 +15,12 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.keyfile import MEMORY_KIB
 from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.statekey import state_key
 from refbus.node.watchdog import Watchdog
 from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.clock.lateness import Lateness
-from refbus_gate.home import GateHome, order_replay, state_key
+from refbus_gate.home import GateHome, order_replay
 from support.gates import World
 
 LOCAL = BrokerAddress("127.0.0.1:9092")

@@ -11,6 +11,7 @@ from refbus.node.topic_reader import POISON_ATTEMPTS
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.decide import batch
 from refbus_gate.decide.effects import MOST_SHOWN
+from refbus_gate.decide.state import View
 from support.directories import agency, ngo
 from support.envelopes import fixed
 from support.gates import Node, World
@@ -96,13 +97,13 @@ def test_a_second_gate_on_the_same_store_stops(world: World, monkeypatch: pytest
     kz = world.nodes["kz"]
     with kz.store.database.writing() as connection:
         connection.exec_driver_sql("INSERT INTO fence (id, decisions) VALUES (1, 7)")
-    moved = batch.View.__init__
+    moved = View.__init__
 
-    def behind(self: batch.View, *arguments: object) -> None:
+    def behind(self: View, *arguments: object) -> None:
         moved(self, *arguments)  # type: ignore[arg-type]
         self.fence -= 1
 
-    monkeypatch.setattr(batch.View, "__init__", behind)
+    monkeypatch.setattr(View, "__init__", behind)
     with pytest.raises(StoreError) as caught:
         kz.consume()
     assert caught.value.code is Code.POSITION_CONFLICT

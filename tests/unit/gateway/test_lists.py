@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from support.gateways import Pair, case_file, sent, withdraw_all
 
 
 @pytest.fixture
-def offices(own: Pair, capsys: pytest.CaptureFixture[str]) -> Iterator[Commands]:
+def offices(own: Pair, capsys: pytest.CaptureFixture[str]) -> Commands:
     """Give the commands of two offices: the agency has sent three cases, the shelter has received them."""
     for number in range(3):
         sent(own.kz, case_file(about=f"Fictional case {number}; no such person exists."))

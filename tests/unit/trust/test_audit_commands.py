@@ -44,7 +44,14 @@ def _run(tmp_path: Path, *words: str | Path, now_ms: int = NOW_MS, gate: Path | 
 
 
 def _keys(tmp_path: Path, what: str, home: Home, *words: str | Path, now_ms: int = NOW_MS) -> str:
-    given = ["--home", home.folder, "--passphrase-file", tmp_path / "passphrase", "--out", tmp_path / "update.json"]
+    given: list[str | Path] = [
+        "--home",
+        home.folder,
+        "--passphrase-file",
+        tmp_path / "passphrase",
+        "--out",
+        tmp_path / "update.json",
+    ]
     return _run(tmp_path, "keys", what, *given, *words, now_ms=now_ms)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.directory import OrgStatus
 from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
 from refbus.trust.layout import TIMESTAMP
@@ -28,7 +29,7 @@ def fed(tmp_path: Path) -> Lab:
 def suspend(fed: Lab, days: float = 0) -> None:
     """Publish a version with another status of an organisation."""
     publication = fed.publication(later(days))
-    changes.set_status(publication, SHELTER, changes.OrgStatus.SUSPENDED)
+    changes.set_status(publication, SHELTER, OrgStatus.SUSPENDED)
     fed.publish(publication)
 
 
@@ -115,7 +116,7 @@ def test_two_histories_under_one_version_are_named(fed: Lab, old: tuple[Path, Tr
     bring(fed, old[0])
     mark_of(fed.paths.repository).unlink()
     publication = fed.publication(later(3))
-    changes.set_status(publication, SHELTER, changes.OrgStatus.REMOVED)
+    changes.set_status(publication, SHELTER, OrgStatus.REMOVED)
     fed.publish(publication)
     before = fed.files()
     with pytest.raises(RefbusError) as caught:

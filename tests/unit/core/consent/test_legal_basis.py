@@ -281,7 +281,10 @@ def test_a_yes_of_another_consent_or_of_no_later_version_lifts_nothing() -> None
     """And of several answers the newest counts: the version first, then the time."""
     no = withdrawn(consent_record())
     yes = consent_record(version=no.version + 1, event_time_ms=no.event_time_ms + 1, prev_hash=bytes(32))
-    for other in (dataclasses.replace(yes, consent_id=bytes(16)), dataclasses.replace(yes, version=no.version)):
+    for other in (
+        dataclasses.replace(yes, consent_id=ConsentId(bytes(16))),
+        dataclasses.replace(yes, version=no.version),
+    ):
         assert problems(denials=heard(no, other)) == (Code.DENIED_BY_PERSON,)
     older = dataclasses.replace(REFUSAL, event_time_ms=REFUSAL.event_time_ms + 5)
     newer = consent_record(version=2, prev_hash=bytes(32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def ladder(due: int, step: int, who: Role, remind: int | None = None) -> list[tu
     return [*reminder, *((due + number * step, level, who) for number, level in enumerate(up))]
 
 
-def with_first(course: Course, **changes: object) -> Course:
+def with_first(course: Course, **changes: Any) -> Course:
     """Change the event that began a course."""
     course.facts[0] = dataclasses.replace(course.facts[0], **changes)
     return course

@@ -62,7 +62,7 @@ def test_a_disclosure_ends_with_its_review() -> None:
 def test_no_row_waits_for_both_or_moves_elsewhere() -> None:
     """The mistake only takes back what was not reviewed; every row has its source."""
     assert {kind for kind, rule in TABLE.items() if rule.moves is not None} == {E.ENTERED_IN_ERROR}
-    assert TABLE[E.ENTERED_IN_ERROR].moves == {X.INVOKED}
+    assert TABLE[E.ENTERED_IN_ERROR].moves == frozenset({X.INVOKED})
     assert not any(rule.both or rule.resumes for rule in TABLE.values())
     assert all(rule.source for rule in TABLE.values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from refbus.core.courses.guards import (
     CONTENT_GUARDS,
     EVENT_GUARDS,
     SETTLED_BY,
+    ContentGuard,
+    EventGuard,
     ReturnDetails,
     gaps_from_details,
     gaps_from_facts,
@@ -68,7 +71,7 @@ def test_nothing_is_missing_when_everything_was_said() -> None:
     assert gaps_from_details(READY, NOW_MS) == ()
 
 
-MISSING = {
+MISSING: dict[tuple[EventType, ...], Code] = {
     (E.RISK_ASSESSED,): Code.GUARD_RISK_ASSESSMENT,
     (E.NATIONALITY_CONFIRMED,): Code.GUARD_NATIONALITY,
     (E.FAMILY_ASSESSED,): Code.GUARD_FAMILY_ASSESSMENT,
@@ -146,7 +149,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     assert all(one < other for one, other in pairwise(codes))
 
 
-CONTENT = {
+CONTENT: dict[Code, dict[str, Any]] = {
     Code.GUARD_NOT_INFORMED: {"informed": False},
     Code.GUARD_NOT_FIT: {"fit_to_travel": False},
     Code.GUARD_AGAINST_BEST_INTERESTS: {"best_interests": False},
@@ -217,8 +220,9 @@ def test_every_guard_is_tried_here_and_says_what_settles_it() -> None:
     assert {guard.code for guard in EVENT_GUARDS} == {*MISSING.values(), Code.GUARD_WISH, Code.GUARD_CONSENT}
     assert {guard.code for guard in CONTENT_GUARDS} == set(CONTENT)
     assert SETTLED_BY == SETTLES
-    assert all(guard.source for guard in (*EVENT_GUARDS, *CONTENT_GUARDS))
-    minors = {guard.code for guard in (*EVENT_GUARDS, *CONTENT_GUARDS) if guard.minors_only}
+    guards: list[EventGuard | ContentGuard] = [*EVENT_GUARDS, *CONTENT_GUARDS]
+    assert all(guard.source for guard in guards)
+    minors = {guard.code for guard in guards if guard.minors_only}
     assert minors == {
         Code.GUARD_FAMILY_ASSESSMENT,
         Code.GUARD_BEST_INTERESTS,

@@ -237,7 +237,7 @@ def test_reopening_needs_four_eyes() -> None:
     """One side's word waits, the other side's puts it in progress; twice the same side is not enough."""
     course = Course().add(E.REFERRAL_ACCEPTED).add(E.REFERRAL_COMPLETED)
     course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
-    assert (course.view.state, course.view.first_word) == (State.COMPLETED, {Role.SOURCE})
+    assert (course.view.state, course.view.first_word) == (State.COMPLETED, frozenset({Role.SOURCE}))
     course.add(E.REFERRAL_REOPENED, by=Role.SOURCE)
     assert course.view.state is State.COMPLETED
     course.add(E.REFERRAL_REOPENED, by=Role.TARGET)
@@ -251,7 +251,7 @@ def test_a_second_end_asks_for_four_eyes_again() -> None:
     for role in (Role.SOURCE, Role.TARGET):
         course.add(E.REFERRAL_REOPENED, by=role)
     course.add(E.REFERRAL_FAILED).add(E.REFERRAL_REOPENED, by=Role.TARGET)
-    assert (course.view.state, course.view.first_word) == (State.FAILED, {Role.TARGET})
+    assert (course.view.state, course.view.first_word) == (State.FAILED, frozenset({Role.TARGET}))
 
 
 def test_a_wish_to_reopen_ends_when_the_referral_was_entered_in_error() -> None:
@@ -355,14 +355,14 @@ def test_an_event_of_another_kind_of_course_is_none_of_this_one() -> None:
     assert (view.kind, view.state, view.crossed) == (CourseKind.REFERRAL, State.REQUESTED, (stray.event_id,))
 
 
-MOVES = {
+MOVES: dict[EventType | SystemEvent, set[State]] = {
     E.REFERRAL_DELIVERED: {State.REQUESTED},
     E.REFERRAL_OPENED: {State.REQUESTED, State.DELIVERED},
     E.REFERRAL_CANCELLED: set(OPEN),
     E.REFERRAL_REOPENED: set(REOPENABLE),
     E.ENTERED_IN_ERROR: set(State) - {State.DRAFT},
 }
-LEADS_TO = {
+LEADS_TO: dict[EventType | SystemEvent, State] = {
     E.REFERRAL_REQUESTED: State.REQUESTED,
     E.REFERRAL_DELIVERED: State.DELIVERED,
     E.REFERRAL_OPENED: State.UNDER_REVIEW,
@@ -386,7 +386,7 @@ def test_the_rows_here_are_all_rows() -> None:
     assert {kind for _, kind in ALLOWED} == set(TABLE)
     ended = {"REJECTED", "REDIRECTED", "COMPLETED", "FAILED", "CANCELLED", "EXPIRED", "ENTERED_IN_ERROR"}
     assert ended == MACHINE.final
-    assert (MACHINE.hidden, MACHINE.overlay) == (set(State) - ended - {State.DRAFT}, "CONSENT_SUSPENDED")
+    assert (MACHINE.hidden, MACHINE.overlay) == (frozenset(State) - ended - {State.DRAFT}, "CONSENT_SUSPENDED")
     assert (MACHINE.begins, MACHINE.draft, MACHINE.suspended, MACHINE.undone) == (
         E.REFERRAL_REQUESTED,
         State.DRAFT,

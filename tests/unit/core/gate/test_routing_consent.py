@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -85,10 +86,12 @@ def test_a_withdrawal_must_be_about_the_two_organisations() -> None:
 def test_a_withdrawal_waits_for_neither_clock_nor_case_nor_directory_time() -> None:
     """Held events, clocks apart and a stale view hold everything else."""
     kz, uz = sent()
-    uz.held.add(HANDLE)
+    other = CaseHandle(b"z" * 32)
+    for node in (kz, uz):
+        node.held.update({(HANDLE, COLLECTOR), (other, COLLECTOR)})
     late = dataclasses.replace(
         stop(),
-        block=dataclasses.replace(stop().block, occurred_at_ms=NOW_MS + DAY_MS, case_handle=CaseHandle(b"z" * 32)),
+        block=dataclasses.replace(stop().block, occurred_at_ms=NOW_MS + DAY_MS, case_handle=other),
     )
     assert isinstance(into(passed(late, hour=NOW_HOUR + 24), node=uz), Forward)
     stale = dataclasses.replace(FED.directory, expires_at_ms=NOW_MS)
@@ -174,7 +177,7 @@ def test_a_forged_record_is_refused_although_the_store_knows_a_good_one() -> Non
 def test_a_consent_serves_the_case_that_it_was_given_for() -> None:
     """A new referral under another case handle is refused at both gates; a withdrawal counts wherever it comes."""
     kz, uz = sent()
-    ids = {"referral_id": b"another referral", "event_id": b"another event id"}
+    ids: dict[str, Any] = {"referral_id": b"another referral", "event_id": b"another event id"}
     again = block(**ids, case_handle=CaseHandle(bytes(32)))
     event = presented(again, named="second case")
     assert out(event, node=kz).codes == (Code.SUBJECT_MISMATCH,)

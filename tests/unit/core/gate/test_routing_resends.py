@@ -120,7 +120,7 @@ def test_the_identity_of_an_event_leaves_out_keys_and_consent_only() -> None:
 
 def unread(code: Code, kind: type[Exception] = UntrustedError, **changes: Any) -> Unread:
     """Return a record that failed with this code."""
-    error: Any = kind(code)  # type: ignore[call-arg]
+    error: Any = kind(code)
     return dataclasses.replace(Unread(bytes(32), error, header()), **changes)
 
 

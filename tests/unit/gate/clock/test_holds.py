@@ -13,7 +13,7 @@ from refbus.core.gate.verdicts import Verdict
 from refbus.errors import Code, RuleError
 from refbus.wire.transport import NoticeKind, NoticeOutcome, StoppedRecord
 from refbus_gate.clock import holds
-from refbus_gate.decide.batch import Source
+from refbus_gate.decide.batch import Source, verdict_of
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.state import View
@@ -322,14 +322,13 @@ def test_a_held_event_on_which_the_code_fails_stops_no_other(world: World, monke
         world.outbox("kz", sealed(world.fed, world.block(name), directory_version=2))
     world.settle()
     world.fed = world.fed.next_version()
-    decide = holds.verdict_of
 
-    def verdict_of(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
+    def faulty(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
         if opened.block is not None and opened.block.event_id == fixed("bad"):
             raise ZeroDivisionError
-        return decide(opened, view, batch, resumed=resumed)
+        return verdict_of(opened, view, batch, resumed=resumed)
 
-    monkeypatch.setattr(holds, "verdict_of", verdict_of)
+    monkeypatch.setattr(holds, "verdict_of", faulty)
     assert world.nodes["kz"].redecider.holds() == 1
     monkeypatch.undo()
     world.now_ms += holds.WAITS.first_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
+from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.node.store.purge import purge
 from refbus.wire.transport import NoticeKind
@@ -59,11 +60,11 @@ def test_an_event_that_nobody_takes_ends_as_delivery_failed(world: World) -> Non
     kz = world.nodes["kz"]
     kz.consume()
     world.nodes["uz"].bus.down = True
-    kz.pumps["uz"].turn()
+    kz.pumps[CountryCode("uz")].turn()
     world.now_ms = (NOW_HOUR + 168) * HOUR_MS
     assert kz.upkeep.undelivered() == 1
     assert kz.upkeep.undelivered() == 0
-    kz.pumps["kz"].turn()
+    kz.pumps[CountryCode("kz")].turn()
     notice = world.notices(agency("kz"))[-1]
     assert (notice.kind, notice.envelope_sha256, notice.codes) == (
         NoticeKind.DELIVERY_FAILED,

@@ -8,7 +8,8 @@ from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
-from refbus.core.vocabulary import DataCategory
+from refbus.core.ids import CountryCode, OrgId
+from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.wire.transport import (
     BorderKind,
@@ -23,6 +24,8 @@ from refbus.wire.transport import (
 from support.directories import HOUR_MS, NOW_MS, agency, ngo
 from support.envelopes import NOW_HOUR, forged, header_of, sealed
 from support.gates import Node, World
+
+KZ, UZ = CountryCode("kz"), CountryCode("uz")
 
 
 def stopped(node: Node, family: str) -> list[StoppedRecord]:
@@ -119,7 +122,7 @@ def test_biometric_data_stays_in_uz(world: World) -> None:
     """The residency table of the country of origin is applied before anything leaves."""
     world.outbox("kz", world.event("one"))
     world.settle()
-    answer = world.answer("one", "ReferralAccepted", data_categories=(DataCategory.PHOTO_BIOMETRIC,))
+    answer = world.answer("one", EventType.REFERRAL_ACCEPTED, data_categories=(DataCategory.PHOTO_BIOMETRIC,))
     world.outbox("uz", answer)
     world.settle()
     assert "RESIDENCY_FORBIDDEN" in world.notices(ngo("uz"))[-1].codes
@@ -181,9 +184,9 @@ def test_an_envelope_that_does_not_parse_is_signed_for_as_quarantined(world: Wor
     from refbus.crypto.signing import LABEL_PASS
     from refbus_gate.decide.opening import pass_message
 
-    pair = world.fed.pairs["kz-gate"]
-    made = pair.sign(LABEL_PASS, pass_message(sha256(b"odd"), "kz", "uz", NOW_HOUR))
-    passed = Passed(b"odd", NOW_HOUR, "kz", "uz", pair.kid, made.ed25519, made.mldsa65)
+    pair = world.fed.pairs[OrgId("kz-gate")]
+    made = pair.sign(LABEL_PASS, pass_message(sha256(b"odd"), KZ, UZ, NOW_HOUR))
+    passed = Passed(b"odd", NOW_HOUR, KZ, UZ, pair.kid, made.ed25519, made.mldsa65)
     world.nodes["uz"].bus.put("uz.border.kz", BorderRecord(BorderKind.PASSED, passed.encode()).encode())
     world.settle()
     assert [each.outcome for each in hops(world.nodes["kz"], "uz")] == [HopOutcome.QUARANTINED]
@@ -197,7 +200,7 @@ def test_a_forged_hop_receipt_ends_no_delivery(world: World) -> None:
     kz.consume()
     kz.pump()
     pair = world.fed.pairs[ngo("uz")]
-    fake = HopReceipt(sha256(raw), "kz", "uz", HopOutcome.TAKEN, NOW_MS // HOUR_MS, pair.kid, bytes(64))
+    fake = HopReceipt(sha256(raw), KZ, UZ, HopOutcome.TAKEN, NOW_MS // HOUR_MS, pair.kid, bytes(64))
     kz.bus.put("kz.border.uz", BorderRecord(BorderKind.HOP, fake.encode()).encode())
     kz.consume()
     assert len(kz.waiting("uz")) == 1

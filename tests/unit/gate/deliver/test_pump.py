@@ -191,7 +191,7 @@ def test_what_a_silent_gate_is_sent_again_has_bounded_bytes(bench: Bench) -> Non
     large = awaiting(bench, 10, size)
     (largest,) = awaiting(bench, 1, outgoing.MOST_BYTES * 2)
     before = len(bench.arrived("uz.border.kz"))
-    turns = []
+    turns: list[int] = []
     for _ in range(5):
         bench.now_ms += 1_000
         bench.pump.turn()

@@ -58,7 +58,7 @@ BAD: dict[str, Callable[[bytes], bytes]] = {
     "a field given twice": lambda form: form[:-1] + b', "method": "ORAL"}',
     "a yes and a no": lambda form: b'{"state": "GIVEN", "assent": "NOT_REQUIRED", ' + form[1:],
 }
-NOS = {
+NOS: dict[str, tuple[str, dict[str, Any]]] = {
     "grant, refused": ("grant", {"state": "REFUSED", "permit": []}),
     "amend, refused": ("amend", {"state": "REFUSED", "permit": []}),
     "renew, refused": ("renew", {"state": "REFUSED", "permit": []}),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from refbus.core.consent.age import AgeRules
+from refbus.core.consent.legal_basis import Ground, Incapacity, Protects
 from refbus.core.placeholder import is_placeholder, placeholder, placeholders
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, MalformedError
@@ -147,9 +148,9 @@ def test_words_of_an_example_are_not_sent(own: Pair) -> None:
     assert "wishes" in {problem.path for problem in refused.value.problems}
     decision = emergencies.Decision(
         SHELTER,
-        emergencies.Ground.MEDICAL_EMERGENCY,
-        emergencies.Protects.PERSON,
-        emergencies.Incapacity.UNCONSCIOUS,
+        Ground.MEDICAL_EMERGENCY,
+        Protects.PERSON,
+        Incapacity.UNCONSCIOUS,
         [DataCategory.HEALTH],
         24,
         placeholder("what is needed at once"),

@@ -119,7 +119,7 @@ def test_an_order_to_erase_leaves_behind_its_entries(own: Pair, received: int) -
     assert left(own, own.uz)[1] == 0
     own.world.clock.now_ms += EVERY_MS
     left(own, own.uz)
-    kinds = []
+    kinds: list[type] = []
     for record in own.world.bus.records("uz.audit"):
         try:
             kinds.append(type(ErasureOrder.parse(record.value)))

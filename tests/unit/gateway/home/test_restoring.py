@@ -18,6 +18,7 @@ from refbus import files
 from refbus.crypto.framing import sha256
 from refbus.database import erased as lists
 from refbus.errors import Code, RefbusError, StoreError
+from refbus.files import copy_whole
 from refbus_gateway.cases import casework
 from refbus_gateway.erasure import demand
 from refbus_gateway.home import backups, erased_again
@@ -488,7 +489,7 @@ def test_a_hostile_medium_fills_no_disk(own: Pair, backup: Path, tmp_path: Path,
     copied: list[Path] = []
     target = tmp_path / "clean" / "home"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backups, "copy_whole", counting(backups.copy_whole, copied))
+        patch.setattr(backups, "copy_whole", counting(copy_whole, copied))
         assert refused(lambda: bring_back(own, backup, Home(target))) in {Code.BACKUP_INVALID, Code.TOO_LARGE}
     assert backup / name not in copied
     assert not target.exists()

@@ -93,7 +93,7 @@ def test_the_other_gates_signature_is_what_counts_and_is_kept(pair: Pair) -> Non
     assert also_signed_by(found.receipts[-1]) == "uz-gate"
 
 
-FALSE = {
+FALSE: dict[str, dict[str, Any]] = {
     "signed by a third gate": {"by": "kg"},
     "of a third country's road": {"by": "kg", "road": ("kz", "kg")},
     "of another envelope": {"sha256": bytes(32)},
@@ -127,7 +127,7 @@ def test_our_gate_cannot_take_back_what_the_other_has_signed_for(pair: Pair) -> 
     """After the crossing only the destination's gate may still refuse."""
     number = waiting(pair, "taken back")
     tell(pair, notice_of(pair, number, NoticeOutcome.TAKEN, receipt=hop_of(pair, number)))
-    refusal = {"decision_id": b"r" * 16}
+    refusal: dict[str, Any] = {"decision_id": b"r" * 16}
     tell(pair, notice_of(pair, number, NoticeOutcome.REFUSED, Code.CATEGORY_NOT_COVERED, **refusal))
     assert line(pair.kz, number).hop is Hop.THEIR_INBOX
     tell(pair, notice_of(pair, number, NoticeOutcome.REFUSED, Code.CATEGORY_NOT_COVERED, signer="uz", **refusal))
@@ -139,7 +139,7 @@ def test_what_the_other_gate_put_aside_is_told_to_a_person(pair: Pair) -> None:
     number = waiting(pair, "put aside")
     tell(pair, notice_of(pair, number, NoticeOutcome.FORWARDED))
     receipt = hop_of(pair, number, outcome=HopOutcome.QUARANTINED)
-    facts = {"receipt": receipt, "decision_id": b"q" * 16}
+    facts: dict[str, Any] = {"receipt": receipt, "decision_id": b"q" * 16}
     tell(pair, notice_of(pair, number, NoticeOutcome.QUARANTINED, Code.SET_ASIDE_THERE, **facts))
     found = line(pair.kz, number)
     assert (found.hop, found.codes) == (Hop.HELD, (Code.SET_ASIDE_THERE,))

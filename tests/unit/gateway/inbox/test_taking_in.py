@@ -35,6 +35,7 @@ from refbus_gateway.outbox import answers, envelopes
 from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
+from refbus_gateway.rules.verification import verified
 from refbus_gateway.store import cases, inbox, outbox, referrals, statements
 from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.outbox import RowState
@@ -250,7 +251,7 @@ def test_a_mistake_of_ours_holds_one_record_and_stops_nothing(
 ) -> None:
     """INTERNAL_ERROR: the record is kept and tried again, an alarm stands, the next record is read."""
     first, second = forged(own, *fresh(own)), forged(own, *fresh(own))
-    real = arrivals.verified
+    real = verified
     calls = iter([True])
 
     def once(*arguments: Any) -> Any:
@@ -319,7 +320,7 @@ def test_receipts_move_an_event_forward_and_never_back(pair: Pair) -> None:
     for step, outcome in enumerate(
         (NoticeOutcome.HELD, NoticeOutcome.FORWARDED, NoticeOutcome.HELD, NoticeOutcome.TAKEN, NoticeOutcome.FORWARDED)
     ):
-        signed = {"receipt": hop_of(pair, number)} if outcome is NoticeOutcome.TAKEN else {}
+        signed: dict[str, Any] = {"receipt": hop_of(pair, number)} if outcome is NoticeOutcome.TAKEN else {}
         tell(pair, notice_of(pair, number, outcome, decision_id=bytes([step]) * 16, **signed))
         hops.append(line(pair.kz, number).hop)
     assert hops == [Hop.HELD, Hop.BORDER, Hop.BORDER, Hop.THEIR_INBOX, Hop.THEIR_INBOX]
@@ -361,7 +362,7 @@ def test_a_no_that_is_refused_again_and_again_rests_between_and_never_ends(own: 
             with own.kz.store.read() as tx:
                 newest = outbox.of_event(tx, told)[-1].sha256
             decision = bytes([step]) * 16
-            facts = {"envelope_sha256": newest, "decision_id": decision}
+            facts: dict[str, Any] = {"envelope_sha256": newest, "decision_id": decision}
             tell(own, notice_of(own, number, NoticeOutcome.REFUSED, Code.KEY_EXPIRED, **facts))
         with own.kz.store.read() as tx:
             return len(outbox.of_event(tx, told))
@@ -650,13 +651,14 @@ def test_a_consent_is_no_consent_for_a_second_case(pair: Pair) -> None:
     """The same signed record under another case handle is refused; nothing of that event is taken in."""
     block, payload = fresh(pair)
     assert taken(pair, forged(pair, block, payload)) == ""
-    ids = {"event_id": EventId(b"second event id."), "referral_id": ReferralId(b"second referral.")}
+    referral = ReferralId(b"second referral.")
+    ids: dict[str, Any] = {"event_id": EventId(b"second event id."), "referral_id": referral}
     _, said = decode_payload(payload)
     second = dataclasses.replace(block, **ids, case_handle=CaseHandle(b"second case handle, 32 bytes...."))
     raw = forged(pair, second, encode_payload(block.event_type, {**said, **ids}))
     assert taken(pair, raw) == Code.SUBJECT_MISMATCH
     with pair.uz.store.read() as tx:
-        assert referrals.find(tx, ids["referral_id"]) is None
+        assert referrals.find(tx, referral) is None
 
 
 @pytest.mark.parametrize(

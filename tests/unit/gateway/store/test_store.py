@@ -15,7 +15,6 @@ from sqlalchemy import text
 
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
-from refbus.database import erased
 from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
@@ -116,11 +115,11 @@ def test_destroying_the_key_closes_the_case_for_ever(store: Store, tmp_path: Pat
 
 def test_the_list_of_erased_cases_erases_again(store: Store, tmp_path: Path) -> None:
     """A case that the list names is destroyed at the next opening; a torn last line is not believed."""
-    home = Home(tmp_path)
     case = new_case(store)
     kept = new_case(store, b"kept")
+    home = Home(tmp_path)
     with store.read() as tx:
-        erased.note(home.erased, [cases.hash_of(tx, case)])
+        erased_again.note(home, [erased_again.name_of(tx.vault, cases.hash_of(tx, case))])
     with home.erased.open("a") as file:
         file.write("00ff")
     assert erased_again.again(home, store, NOW_MS) == 1

@@ -310,6 +310,7 @@ class FetchingBus:
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
         self.producer, self.admin = bus.producer, bus.admin
+        self.certificate_end_ms, self.refusal = bus.certificate_end_ms, bus.refusal
 
     def reader(self, topic: str) -> MemoryReader:
         """Return a reader that must be waited for."""

@@ -19,8 +19,8 @@ from refbus.trust.member.enrolment import Profile, answer_challenge, make_reques
 from refbus.trust.publisher.custody import load_signer
 from refbus.trust.publisher.export import read_publication
 from refbus.trust.publisher.repository import Publication
-from refbus_ops import cli
 from refbus_ops import directory as commands
+from refbus_ops.directory import directory
 from support.ceremonies import PASSPHRASE, SHELTER, UZ, Lab, lab, read
 from support.directories import NOW_MS, kem_private, signing_pair
 
@@ -43,7 +43,7 @@ def run(fed: Lab, tmp_path: Path) -> Run:
     def call(*words: str | Path, passphrase: bool = False) -> str:
         extra = ["--passphrase-file", str(tmp_path / "passphrase")] if passphrase else []
         arguments = ["--federation", str(fed.paths.out), *map(str, words), *extra]
-        result = CliRunner().invoke(cli.directory, arguments)
+        result = CliRunner().invoke(directory, arguments)
         if result.exception is not None:
             raise result.exception
         return result.output
