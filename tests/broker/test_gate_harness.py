@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from kafka.patience import Patience
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
@@ -39,10 +39,10 @@ def write(address: BrokerAddress, topic: str, values: list[str]) -> None:
 def keep_running(start: Callable[[], subprocess.Popen[bytes]], done: Callable[[], bool]) -> list[int]:
     """Run a process, start it again whenever it ends, until `done`; return its exit codes."""
     codes = []
-    deadline = time.monotonic() + WAIT_S
+    patience = Patience()
     process = start()
     try:
-        while not done() and time.monotonic() < deadline:
+        while not done() and patience.holds():
             with suppress(subprocess.TimeoutExpired):
                 codes.append(process.wait(0.2))
                 process = start()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from kafka.patience import Patience
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
@@ -47,10 +47,10 @@ def add(store: NodeStore, topic: str, *values: bytes) -> None:
 
 def turn_until(pump: Pump, done: Callable[[], bool]) -> None:
     """Let the pump work until something is so."""
-    deadline = time.monotonic() + WAIT_S
+    patience = Patience()
     while not done():
         pump.turn()
-        assert time.monotonic() < deadline
+        assert patience.holds()
 
 
 def arrived(address: BrokerAddress, topic: str) -> list[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import Producer as KafkaProducer
 
 from kafka import Broker
+from kafka.patience import Patience
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.families import MAX_BATCH
@@ -32,10 +32,10 @@ def write(producer: Producer, topic: str, *values: bytes) -> list[RefbusError | 
 def read_all(reader: Reader) -> list[Record]:
     """Read to the end."""
     records: list[Record] = []
-    deadline = time.monotonic() + WAIT_S
+    patience = Patience()
     while reader.position() < reader.end_offset():
         records += reader.read(100, 1.0)
-        assert time.monotonic() < deadline
+        assert patience.holds(reader.position())
     return records
 
 

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 
 from kafka import Broker
+from kafka.patience import Patience
 from kafka.rawbatches import CODECS, GZIP, LZ4, SNAPPY, ZSTD, Draft, bomb, damage, put
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
@@ -59,9 +60,9 @@ def write_odd(address: BrokerAddress, topic: str) -> None:
 def read_to(reader: Reader, value: bytes) -> list[Record]:
     """Read until a value comes."""
     found: list[Record] = []
-    deadline = time.monotonic() + WAIT_S
+    patience = Patience()
     while not found or found[-1].value != value:
-        assert time.monotonic() < deadline, [record.value[:20] for record in found]
+        assert patience.holds(len(found)), [record.value[:20] for record in found]
         found += reader.read(100, 1.0)
     reader.close()
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from kafka.patience import STILL_S, wait
 
 Labels = dict[str, str]
 
@@ -33,10 +34,6 @@ def total(ports: Iterable[int], name: str, label: str | None = None) -> Counter[
     return +found
 
 
-def wait_for(what: str, holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Ask again until `holds`. Raises TimeoutError naming what did not happen."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        time.sleep(0.2)
+def wait_for(what: str, holds: Callable[[], bool], seconds: float = STILL_S) -> None:
+    """Ask again until `holds`; says what it waits for. Raises TimeoutError naming what did not happen."""
+    wait(what, holds, still_s=seconds, say=lambda line: print(f"  {line}", flush=True), pause_s=0.2)

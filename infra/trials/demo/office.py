@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kafka.patience import Patience
 from refbus.core.ids import OrgId
 from refbus_gateway.cli.main import main as refbus
 
@@ -78,11 +79,11 @@ class Office:
 
     def until(self, words: Sequence[str], holds: Any, seconds: float = 60.0) -> Any:
         """Repeat a command until `holds(value)`. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
+        patience = Patience(seconds)
         while True:
             answer = self.ask(*words)
             if answer.status == 0 and holds(answer.value):
                 return answer.value
-            if time.monotonic() > deadline:
+            if not patience.holds(str(answer.value)):
                 raise TimeoutError(f"{self.org}: refbus {' '.join(words)}: {answer.value}")
             time.sleep(0.3)

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from demo.processes import Command, Service, spawn, start_mark, stop_pids
 from demo.world import PASSPHRASE, ROOT, Say, World
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
+from kafka.patience import wait
 from kafka.ports import free_ports
 from refbus.bus.topicset import GATEWAY_ROLES
 from refbus.core.ids import CountryCode, OrgId
@@ -41,6 +43,7 @@ RUN = ROOT / "var" / "run"
 STATE = "state.json"
 KEEPER = "keeper.json"
 READY_S = 90.0
+MOST_RESTARTS = 5
 
 
 class StackError(Exception):
@@ -87,16 +90,29 @@ class Stack:
         for org in homes:
             argv = (str(Path(sys.executable).with_name("refbus")), "run")
             self._start(f"gateway-{org}", argv, self.gateway_environment(org))
-        self.wait_ready(names)
+        self.wait_ready(names, say)
 
-    def wait_ready(self, names: list[str]) -> None:
-        """Wait until each of these services says on its metrics page that it has a directory. Raises StackError."""
-        deadline = time.monotonic() + READY_S
+    def wait_ready(self, names: list[str], say: Say = lambda _line: None) -> None:
+        """Wait until each of these services says on its metrics page that it has a directory. Raises StackError.
+
+        It waits as long as one of their logs grows, and gives up on a service that has ended MOST_RESTARTS times.
+        """
         for name in names:
-            while not _is_ready(self.ports[name]):
-                if time.monotonic() > deadline:
-                    raise StackError(f"{name} is not ready; see {self.services[name].command.log}")
-                time.sleep(0.1)
+            service = self.services[name]
+            try:
+                wait(f"{name} is ready", partial(self._has_come, name), self._told, still_s=READY_S, say=say)
+            except TimeoutError:
+                raise StackError(f"{name} is not ready; see {service.command.log}") from None
+
+    def _has_come(self, name: str) -> bool:
+        service = self.services[name]
+        if service.restarts >= MOST_RESTARTS:
+            raise StackError(f"{name} ended {service.restarts} times; see {service.command.log}")
+        return _is_ready(self.ports[name])
+
+    def _told(self) -> int:
+        """Return how much all logs hold: it grows as long as something happens."""
+        return sum(path.stat().st_size for path in (self.world.folder / "log").glob("*.log"))
 
     def gate_environment(self, country: CountryCode) -> dict[str, str]:
         """Return the settings of a country's gate."""

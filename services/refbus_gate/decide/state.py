@@ -233,10 +233,6 @@ class View:
         """Remember that this case has an event waiting."""
         self._held.add(case_key)
 
-    def free_case(self, case_key: bytes) -> None:
-        """Remember that nothing of this case waits any more."""
-        self._held.discard(case_key)
-
     def apply(self, effect: Effect) -> None:
         """Take up one effect of a decision."""
         match effect:

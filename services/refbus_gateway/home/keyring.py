@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from refbus.core.directory import Directory, KemKey, SigningKey
+from refbus.core.directory import Directory, SigningKey
 from refbus.core.ids import KeyId, OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.kem import KemPrivate
@@ -55,11 +55,6 @@ class Keyring:
     def openers(self) -> tuple[KemPrivate, ...]:
         """Return every key that may open something sealed to this organisation."""
         return tuple(self.kem.values())
-
-    def published_epoch(self, directory: Directory, me: OrgId, now_ms: int) -> KemKey | None:
-        """Return the KEM key under which others seal to this organisation now."""
-        own = directory.find(me)
-        return own.current_kem_key(now_ms) if own else None
 
 
 def store_label(org: OrgId) -> str:
