@@ -48,7 +48,7 @@ def test_a_home_is_shown_and_connected_with_the_gateway_closed(pair: Pair) -> No
     shown = home.show(desk, actor)
     assert (shown.org_id, shown.bootstrap, shown.has_keys) == (AGENCY, "127.0.0.1:9092", True)
     assert json_of(shown)["notify_command"] == ["notify-send"]
-    assert delivery.topics(desk, actor, pair.world.clock(), production=False).wanted
+    assert delivery.topics(desk, actor, pair.world.clock(), production=False).wanted.topics
 
 
 def test_topics_need_a_verified_directory(tmp_path: Path) -> None:
@@ -99,13 +99,18 @@ def test_a_backup_is_brought_back_elsewhere(own: Pair, tmp_path: Path) -> None:
 
     def use(answer: bool) -> SettingsUse:
         folder = tmp_path / f"elsewhere-{answer}"
+
+        def asked(settings: BackupSettings) -> bool:
+            seen.append(settings)
+            return answer
+
         done = home.restore(
             folder,
             Actor(None),
             tmp_path / "backup",
             PASSPHRASE,
             clock=own.world.clock,
-            use=lambda settings: bool(seen.append(settings)) or answer,
+            use=asked,
         )
         assert (done.org_id, done.proven, done.before) == (AGENCY, True, None)
         assert Home(folder).config().bootstrap == ("127.0.0.1:9092" if answer else "")
