@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_less_needs_nothing_but_stop_and_more_needs_a_permission(pair: Pair, sto
 
 
 @pytest.mark.parametrize("form", [{"state": "REFUSED", "permit": []}, {"state": "REFUSED", "method": "<<how>>"}, CHILD])
-def test_a_no_counts_whoever_takes_it_down(pair: Pair, stopping: None, form: dict[str, object]) -> None:
+def test_a_no_counts_whoever_takes_it_down(pair: Pair, stopping: None, form: dict[str, Any]) -> None:
     """A no on a whole form, on half a form, or a child's no on a yes of its guardian: every role may take it down."""
     desk, actor = desk_of(pair.world, pair.kz)
     case = case_of(pair, f"no {sorted(form)}", consent_file())

@@ -50,7 +50,7 @@ def test_a_restored_home_confirms_as_a_whole_and_case_by_case(
     ]
     with monkeypatch.context() as patched:
         patched.setattr(people, "ALLOWED", {role: frozenset({Permission.STOP}) for role in Role})
-        for refuse in (restored.confirm, restored.not_known, lambda *who: restored.confirm_case(*who, case)):
+        for refuse in (restored.confirm, restored.not_known, lambda at, who: restored.confirm_case(at, who, case)):
             with pytest.raises(RuleError) as refused:
                 refuse(desk, actor)
             assert refused.value.code is Code.NOT_PERMITTED
