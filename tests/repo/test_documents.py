@@ -77,6 +77,14 @@ def test_commands_in_hints_exist() -> None:
             assert command in known, f"{code}: {command}"
 
 
+def test_commands_in_help_exist() -> None:
+    """Every command that the help of a command names exists."""
+    helps = {name: text for program in cli.PROGRAMS for name, text in cli.helps(program)}
+    for name, text in helps.items():
+        for command in re.findall(r"`(refbus(?:-ops)?(?: [a-z][a-z-]*)*)", " ".join(text.split())):
+            assert command in helps, f"{name}: {command}"
+
+
 def test_pages_in_hints_exist() -> None:
     """Every page that the catalogue of errors advises exists."""
     for code, text in CATALOGUE.items():

@@ -296,11 +296,11 @@ def opened_value(opened: Opened) -> CourseOpened:
         transfer_proposed=opened.view.transfer_proposed,
         passed_on_as_cases=opened.passed_on,
         crossed=len(opened.view.crossed),
-        events=tuple(_event(each) for each in opened.events),
+        events=tuple(_event_shown(each) for each in opened.events),
     )
 
 
-def _event(shown: Shown) -> EventShown:
+def _event_shown(shown: Shown) -> EventShown:
     block = shown.event.block
     return EventShown(
         event=shown.event.id,

@@ -128,7 +128,7 @@ def _form(saying: Saying) -> str:
 
 def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any]) -> None:
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     file, later, codes_checked = (values.pop(name) for name in ("file", "later", "codes_checked"))
     if saying.event_type in _STOPS:
@@ -150,7 +150,7 @@ def _stop(
 ) -> None:
     """Send what stops a course; what is wrong with its form is told and left out."""
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
     from refbus_gateway.forms.problems import Problem
 
     typed, unread = {name: value for name, value in values.items() if value is not None}, list[Problem]()

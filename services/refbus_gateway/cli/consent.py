@@ -103,7 +103,7 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
     from refbus_gateway.actions import consent  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     org = organisation_named(to) if to else None
     done = consent.withdraw(session.desk, session.actor, case_name(case), org, later=later)

@@ -163,7 +163,7 @@ def _taken_lines(done: VersionTaken) -> list[str]:
 
 def _word_lines(done: VersionTaken | RefusalKept) -> list[str]:
     """Tell what was taken back, and whether the organisation hears of it."""
-    from refbus_gateway.cli.syncing import SENT_TEXT  # late: the help needs none of it
+    from refbus_gateway.cli.show import SENT_TEXT  # late: the help needs none of it
 
     org, lines = done.organisation, list[str]()
     if done.taken_back:

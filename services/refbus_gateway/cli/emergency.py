@@ -69,7 +69,7 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
     from refbus_gateway.actions import emergencies  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
     from refbus_gateway.forms.asked import needed_fields, read_needed
 
     desk, actor, names = session.desk, session.actor, (given["first"], given["second"])
@@ -104,7 +104,7 @@ def review(
 ) -> None:
     """Report what an independent officer found of an emergency disclosure. The recipient hears it too."""
     from refbus_gateway.actions import emergencies  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     desk, actor = session.desk, session.actor
     emergencies.check_review(desk, actor, number, officer)

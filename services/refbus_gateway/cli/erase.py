@@ -45,7 +45,7 @@ def erase(session: Session, case: int | None, referral: int | None, *, status: b
 def erase_case(session: Session, number: int, *, yes: bool, later: bool) -> None:
     """Explain, ask, erase, and tell how far it is."""
     from refbus_gateway.actions import erasure  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     if not (session.as_json or yes):
         _explain(session, number)

@@ -101,7 +101,7 @@ def show(session: Session, number: int) -> None:
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     done = referrals.acknowledge(session.desk, session.actor, number, result, reason, later=later)
     session.tell(done, [SENT_TEXT[done.delivery]])

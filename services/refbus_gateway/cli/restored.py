@@ -64,7 +64,7 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
     """Say that the consents of a case still stand, after this office was restored from a backup.
 
     Ask whoever works with the person: did they refuse, withdraw, or name an organisation that must not know, since the
-    backup? If so, take that down instead (`refbus consent withdraw`, `refbus consent grant`, `refbus case deny`).
+    backup? If so, take that down instead: `refbus consent withdraw`, or `refbus consent grant` with a new form.
     """
     from refbus_gateway.actions import restored  # late: the help needs none of it
 

@@ -145,7 +145,7 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
     from refbus_gateway.actions import cases, returns  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.naming import organisation_named
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     name = case_name(case)
     cases.require_known(session.desk, session.actor, name)
@@ -172,7 +172,7 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 def co_sign(session: Session, number: int, *, later: bool) -> None:
     """Sign the risk assessment that the other organisation recorded, word for word. Read it first: return show."""
     from refbus_gateway.actions import returns  # late: the help needs none of it
-    from refbus_gateway.cli.syncing import SENT_TEXT
+    from refbus_gateway.cli.show import SENT_TEXT
 
     done = returns.co_sign(session.desk, session.actor, number, later=later)
     session.tell(done, [f"Return {number}: {done.type}.", SENT_TEXT[done.delivery]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +18,12 @@ from refbus_gateway.words.payloads import title as words
 if TYPE_CHECKING:
     from refbus_gateway.actions.status import Ending, EraseDue
 
+SENT_TEXT: Final = {
+    "sent": "It is on its way. See `refbus status`.",
+    "running": "It is queued; `refbus run` sends it now. See `refbus status`.",
+    "later": "It is kept and goes out when the broker is reachable (`refbus sync` or `refbus run`).",
+}
+"""What a person is told after something was queued, by what became of it."""
 _NO_TIMES: Mapping[str, Mapping[str, int]] = {}
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
 
@@ -83,4 +89,4 @@ def section_lines(
     return lines
 
 
-__all__ = ["case_text", "ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]
+__all__ = ["SENT_TEXT", "case_text", "ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -77,12 +77,13 @@ def test_what_is_not_known_is_told_before_a_passphrase_is_typed(office: Road) ->
     """An officer, a recipient, a disclosure: each has its code."""
     desk, actor = desk_of(office, office.kz)
     known = words(office)[0].officer
-    for ask, code in (
+    asked: tuple[tuple[Callable[[], object], Code], ...] = (
         (lambda: emergencies.check_decision(desk, actor, office.shelter, (known, "ffff")), Code.USAGE),
         (lambda: emergencies.check_decision(desk, actor, OrgId("uz-nob0dy11"), (known,)), Code.ORGANISATION_UNKNOWN),
         (lambda: emergencies.check_review(desk, actor, 99, "ffff"), Code.USAGE),
         (lambda: emergencies.check_review(desk, actor, 99, known), Code.REFERRAL_UNKNOWN),
-    ):
+    )
+    for ask, code in asked:
         with pytest.raises(RefbusError) as refused:
             ask()
         assert refused.value.code is code

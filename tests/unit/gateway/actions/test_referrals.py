@@ -149,7 +149,7 @@ def test_who_may_only_stop_stops(pair: Pair, monkeypatch: pytest.MonkeyPatch) ->
     withdraw(pair.kz, case)
     pair.exchange()
     desk, actor = desk_of(pair.world, pair.uz)
-    monkeypatch.setitem(ALLOWED, Role.ORGANISATION, frozenset({Permission.STOP}))  # type: ignore[arg-type]
+    monkeypatch.setitem(ALLOWED, Role.ORGANISATION, frozenset({Permission.STOP}))
     for ask in (
         lambda: referrals.listed(desk, actor, offline=True),
         lambda: referrals.open_course(desk, actor, there, "en"),
