@@ -26,7 +26,7 @@ from refbus.audit.published_log import Finding
 from refbus.audit.record import AuditOutcome, AuditRecord, Stage
 from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
-from refbus.core.bounds import HOUR_MS
+from refbus.core.units import HOUR_MS
 from refbus.envelope.format import Envelope
 from refbus.errors import (
     Code,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from refbus.audit.export import Exported
-from refbus.core import dates
-from refbus.core.dates import read_day
+from refbus.core import times
+from refbus.core.times import read_day
 from refbus.database import erased as lists
 from refbus.errors import Code, SetupError
 from refbus.files import create, store_errors
@@ -56,4 +56,4 @@ def day_ms(text: str) -> int:
     day = read_day(text)
     if day is None:
         raise SetupError(Code.USAGE, "a day is written like 2026-11-30")
-    return dates.day_ms(day)
+    return times.day_ms(day)

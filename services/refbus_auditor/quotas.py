@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from refbus.core.ids import KeyId
+from refbus.core.units import HOUR_MS
 from refbus_auditor.store.tables import usage, waiting
 
 _MIB = 1 << 20
-_HOUR_MS = 3_600_000
 _DAY_HOURS = 24
 
 
@@ -90,7 +90,7 @@ class Budget:
 
     def __init__(self, connection: Connection, now_ms: int) -> None:
         self.connection = connection
-        self._hour = now_ms // _HOUR_MS
+        self._hour = now_ms // HOUR_MS
         self._used: dict[str, tuple[Amount, Amount]] = {}
         self._new: dict[str, Amount] = {}
         self._waits: dict[str, Amount] = {}

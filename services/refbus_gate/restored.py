@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from refbus.core.times import show_time
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
 from refbus.node.store import delivered, outgoing
@@ -96,7 +96,7 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
 
 def show_moment(at_ms: int) -> str:
     """Return a time to the minute, UTC; in words for a store that knew of nothing."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms // 1000)) if at_ms else "nothing: it was empty"
+    return show_time(at_ms) if at_ms else "nothing: it was empty"
 
 
 def _read_again(connection: Connection, read: Mapping[str, int | None]) -> dict[str, int]:

@@ -13,9 +13,9 @@ import click
 
 from refbus.bus.bundle import write_all
 from refbus.clock import machine_ms
-from refbus.core.dates import TIME, read_time
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
+from refbus.core.times import TIME, read_time
 from refbus.errors import Code, SetupError
 from refbus.output import put, put_json, say
 from refbus.trust.canonical import parse_hex

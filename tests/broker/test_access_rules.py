@@ -25,9 +25,10 @@ from refbus.bus import batchreader, certificates, confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import AclRule, Operation, Reader, Record, ResourceKind
 from refbus.bus.topicplan import apply, plan, verify
-from refbus.bus.topicset import DAY_MS, gate_group, wanted
+from refbus.bus.topicset import gate_group, wanted
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 from support.directories import agency, federation, gate, ngo, second_ngo
 

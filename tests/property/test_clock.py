@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refbus.clock.judge import CLOCK_SKEW_MS, JUMP_MS, SETTLE_MS
-from support.clocks import DAY_MS, HOUR_MS, Machine
+from refbus.core.units import DAY_MS, HOUR_MS
+from support.clocks import Machine
 
 YEAR_MS = 365 * DAY_MS
 WAITS = st.integers(1, 6 * HOUR_MS)

@@ -12,9 +12,10 @@ from refbus.core.consent.change import ConsentChange, change_between, ends, narr
 from refbus.core.consent.coverage import coverage, denied
 from refbus.core.consent.record import ConsentRecord, Effect, Provision, Request
 from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from support.consents import COLLECTOR, GIVEN_MS, PARTY, SUBJECT, UNTIL_MS, consent_record
-from support.directories import DAY_MS, NOW_MS
+from support.directories import NOW_MS
 
 PURPOSES = (Purpose.MEDICAL, Purpose.REFERRAL_SERVICES)
 ACTIONS = (Action.DISCLOSE, Action.ONWARD_REFERRAL, Action.REPORT_BACK)

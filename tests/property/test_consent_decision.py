@@ -26,6 +26,7 @@ from refbus.core.consent.record import (
     withdrawal_of,
 )
 from refbus.core.ids import ConsentId, CountryCode, OrgId, SubjectRef
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
 from support.consents import (
@@ -44,7 +45,7 @@ from support.consents import (
     report,
     withdrawn,
 )
-from support.directories import DAY_MS, NOTICE_ID, NOTICE_SHA256, NOW_MS, federation, second_ngo
+from support.directories import NOTICE_ID, NOTICE_SHA256, NOW_MS, federation, second_ngo
 
 FED = federation(("kz", "uz"))
 POLICY = FED.directory.policies[CountryCode("kz")]

@@ -14,10 +14,11 @@ from refbus.core.gate.routing import decide_egress, decide_ingress
 from refbus.core.gate.verdicts import Duplicate, Forward, Hold, Refuse
 from refbus.core.ids import CaseHandle, CountryCode, EventId, KeyId, ReferralId
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import CONTROL_EVENTS, Action, DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code
 from support.consents import COLLECTOR, PARTY, consent_record, evidence, withdrawn
-from support.directories import HOUR_MS, NOW_MS, agency, federation, gate, kem_private, ngo, second_ngo, signing_pair
+from support.directories import NOW_MS, agency, federation, gate, kem_private, ngo, second_ngo, signing_pair
 from support.passages import HANDLE, REFERRAL, MemoryNode, block, header, passed, presented
 
 FED = federation(("kz", "uz"))

@@ -22,7 +22,7 @@ def test_every_reader_of_a_form_refuses_placeholders() -> None:
 
 def test_days_and_times_are_read_in_one_place() -> None:
     """No other code reads ISO 8601, which has more forms than people write; the schemas' forms are checked before."""
-    readers = {"services/refbus/core/dates.py", "services/refbus/wire/forms.py"}
+    readers = {"services/refbus/core/times.py", "services/refbus/wire/forms.py"}
     for path in project_files("services", suffix=".py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

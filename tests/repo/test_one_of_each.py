@@ -31,3 +31,29 @@ def test_waits_between_tries_are_counted_in_one_place() -> None:
 def test_another_way_to_count_waits_is_found(twin: str) -> None:
     """Either way of writing it."""
     assert list(doubled(ast.parse(f"wait = {twin}"))) == [1]
+
+
+def units(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a module gives to an hour or a day in milliseconds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            names = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if node.value.value in {3_600_000, 86_400_000}:
+                yield from (ast.unparse(name) for name in names)
+
+
+def test_hours_and_days_have_their_milliseconds_in_one_place() -> None:
+    """`refbus.core.units`: no module counts the zeros again."""
+    found = {name: list(units(ast.parse(text))) for name, text in texts("services", "infra", "tests", suffix=".py")}
+    named = {name: own for name, own in found.items() if {each.strip("_") for each in own} & {"HOUR_MS", "DAY_MS"}}
+    assert set(named) == {"services/refbus/core/units.py"}
+
+
+def test_times_are_shown_in_one_place() -> None:
+    """`refbus.core.times`: nothing else writes a date or a time for people; a log line and a machine's form are not."""
+    forms = {name for name, text in texts("services", suffix=".py") if "strftime(" in text}
+    assert forms == {
+        "services/refbus/core/times.py",
+        "services/refbus/bus/certificates.py",
+        "services/refbus/telemetry/logs.py",
+    }

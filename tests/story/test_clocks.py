@@ -6,6 +6,7 @@ import pytest
 
 from refbus.clock import Clock
 from refbus.core.courses.referral import State
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.reports.overview import Hop
@@ -24,8 +25,6 @@ from support.gateways import (
     withdraw_all,
 )
 from support.nodes import Road
-
-HOUR_MS = 3_600_000
 
 
 def wrong_by(road: Road, hours: float) -> Gateway:

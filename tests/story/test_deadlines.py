@@ -7,6 +7,7 @@ from refbus.core.courses.machine import Role
 from refbus.core.courses.referral import State
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import OrgId, ReferralId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.node.store import pings
@@ -15,7 +16,7 @@ from refbus_gate.decide.state import View
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox
 from support.gateways import case_file, id_of, incoming, say, sent, view, withdraw_all
-from support.homecoming import DAY_MS, E, Homecoming
+from support.homecoming import E, Homecoming
 from support.nodes import Node, Road
 
 FOCAL = OrgId("uz-agency01")

@@ -11,6 +11,7 @@ import pytest
 
 from refbus.core.ids import EventId, OrgId
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.envelope.routing import Authenticated
 from refbus.envelope.sealing import Readers, seal
@@ -22,7 +23,6 @@ from refbus_gateway.cli.main import main
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import arrivals
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
 from refbus_gateway.rules.verification import authenticated

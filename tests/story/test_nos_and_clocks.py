@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from refbus.clock import Clock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError, RefbusError
 from refbus_gateway.cases import casework
@@ -34,7 +35,6 @@ from support.gateways import (
 )
 from support.nodes import Road
 
-HOUR_MS = 3_600_000
 WRONG_HOURS = (5, 24, 24 * 400, -5, -24, -24 * 400)
 
 

@@ -11,6 +11,7 @@ from refbus.bus.memory import Fault
 from refbus.core.courses.referral import State
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, UncheckableError
 from refbus.trust.publisher import changes
@@ -18,7 +19,6 @@ from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.cases import casework
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.store import cases, inbox, referrals
-from support.directories import DAY_MS
 from support.gateways import (
     alarm_codes,
     case_file,

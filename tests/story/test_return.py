@@ -8,6 +8,7 @@ import pytest
 
 from refbus.core.courses.machine import Role
 from refbus.core.courses.repatriation import ReturnState
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType, Purpose
 from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway.courses import referral_steps, returns
@@ -15,7 +16,7 @@ from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.store import cases, referrals
 from support.directories import NOW_MS
 from support.gateways import alarm_codes, consent_file, line, open_at, sent, take_consent, view, withdraw_all
-from support.homecoming import CHILD_CONSENT, DAY_MS, RETURN_PURPOSES, WISH, E, Homecoming, plan, risks
+from support.homecoming import CHILD_CONSENT, RETURN_PURPOSES, WISH, E, Homecoming, plan, risks
 from support.nodes import Road
 
 S, T = Role.SOURCE, Role.TARGET

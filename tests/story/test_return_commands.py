@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
 from refbus.explain import explanation
 from support.commands import Commands, file
 from support.gateways import case_file, consent_file, id_of, incoming
-from support.homecoming import DAY_MS, RETURN_PURPOSES, WISH, plan, risks
+from support.homecoming import RETURN_PURPOSES, WISH, plan, risks
 from support.nodes import Road
 
 OFFICERS = ("--first-officer-role", "CASE_MANAGER", "--second-officer-role", "NATIONAL_FOCAL_POINT")

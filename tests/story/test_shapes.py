@@ -23,6 +23,7 @@ import click
 import pytest
 
 from refbus.core.ids import OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
 from refbus.trust.member.enrolment import check_answer, make_challenge
@@ -33,7 +34,7 @@ from refbus_gateway.sync.daemon import Daemon
 from support.ceremonies import KZ
 from support.commands import Commands, Ran, file
 from support.gateways import alarm_codes, case_file, consent_file, id_of, incoming
-from support.homecoming import CHILD_CONSENT, DAY_MS, RETURN_PURPOSES, WISH, plan, reception, risks
+from support.homecoming import CHILD_CONSENT, RETURN_PURPOSES, WISH, plan, reception, risks
 from support.nodes import Road, allow_emergencies, road
 from support.shapes import Shape, additions, losses, read_shape, shape_of
 

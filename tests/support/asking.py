@@ -7,12 +7,13 @@ from typing import Any
 from refbus.core.consent.permit import decide
 from refbus.core.consent.record import ConsentRecord, Decision, Evidence, Grantor, GrantorKind, KnownConsent, Request
 from refbus.core.ids import ConsentId, CountryCode
+from refbus.core.units import DAY_MS
 from support.consents import (
     UNTIL_MS,
     disclosure,
     evidence,
 )
-from support.directories import DAY_MS, NOW_MS, federation
+from support.directories import NOW_MS, federation
 
 FED = federation(("kz", "uz", "kg"))
 POLICY = FED.directory.policies[CountryCode("kz")]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.units import DAY_MS
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.resources import data_dir
@@ -26,7 +27,7 @@ from refbus.trust.publisher.ceremony import (
 from refbus.trust.publisher.description import read_description
 from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.loader import TrustStore
-from support.directories import DAY_MS, NOW_MS
+from support.directories import NOW_MS
 
 PASSPHRASE = "fictional passphrase of tests"
 KZ, KG, TM, UZ = (CountryCode(code) for code in ("kz", "kg", "tm", "uz"))

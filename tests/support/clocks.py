@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from refbus.clock import Clock, Sources, Standing
+from refbus.core.units import HOUR_MS
 from support.directories import NOW_MS
 
-HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 

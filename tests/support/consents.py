@@ -28,10 +28,11 @@ from refbus.core.consent.record import (
     SignedConsent,
 )
 from refbus.core.ids import ConsentId, CountryCode, OrgId, SubjectRef
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.wire.consent import encode_record, encode_signed
-from support.directories import DAY_MS, NOTICE_ID, NOTICE_SHA256, NOW_MS, Federation, agency, ngo
+from support.directories import NOTICE_ID, NOTICE_SHA256, NOW_MS, Federation, agency, ngo
 
 CONSENT_ID = ConsentId(bytes.fromhex("c0" * 16))
 SUBJECT = SubjectRef(bytes.fromhex("5b" * 32))

@@ -28,6 +28,7 @@ from refbus.core.directory import (
     SigningKey,
 )
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, Priority, Residency
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
@@ -35,7 +36,6 @@ from refbus.tlog.custody import LogSecret
 from refbus.tlog.shards import shards_from
 from refbus.trust.member.audit_keys import SHARDS_LISTED, keys_of
 
-HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NOW_MS = 1_790_000_000_000
 """The moment at which tests happen unless they say otherwise (21 September 2026, UTC)."""

@@ -23,13 +23,14 @@ from refbus.core.consent.legal_basis import (
 from refbus.core.gate.passage import Presented
 from refbus.core.ids import ReferralId
 from refbus.core.message import RoutingBlock
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_basis, sign_review, sign_roll
 from refbus.wire.legal_basis import SignedLegalBasis, encode_record, encode_signed
 from support.consents import COLLECTOR, PARTY, SUBJECT
-from support.directories import DAY_MS, HOUR_MS, NOW_MS, Federation, policy, signing_pair
+from support.directories import NOW_MS, Federation, policy, signing_pair
 from support.passages import HANDLE, block, presented
 
 COURSE = ReferralId(bytes.fromhex("e1" * 16))

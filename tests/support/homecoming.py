@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from refbus.core.courses.machine import Role
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory, EventType, Purpose
 from refbus.errors import Code
 from refbus_gateway.courses import referral_steps, returns
@@ -13,7 +14,6 @@ from support.gateways import case_file, consent_file, id_of, incoming, new_case,
 from support.nodes import Road
 
 E = EventType
-DAY_MS = 86_400_000
 WISH = {
     "is_minor": False,
     "seeks_protection": False,

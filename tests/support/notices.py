@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
@@ -12,7 +13,6 @@ from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, HopOutcome, InboxKind, NoticeKind, NoticeOutcome
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.store import outbox
 from refbus_gateway.store.outbox import OutboxRow
 from support.ceremonies import AGENCY, PASSPHRASE

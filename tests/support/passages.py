@@ -30,9 +30,10 @@ from refbus.core.gate.verdicts import (
 )
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, KeyId, MessageId, OrgId, ReferralId, SubjectRef
 from refbus.core.message import Header, RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import CONTROL_EVENTS, Action, EventType, Priority, Purpose
 from support.consents import CATEGORIES, COLLECTOR, PARTY, consent_record, evidence
-from support.directories import HOUR_MS, NOW_MS, kem_private, signing_pair
+from support.directories import NOW_MS, kem_private, signing_pair
 
 REFERRAL = ReferralId(bytes.fromhex("4e" * 16))
 HANDLE = CaseHandle(bytes.fromhex("ca" * 32))

@@ -11,6 +11,7 @@ from bench.primitives import Reader, Sealing, Signer, Verifier
 from bench.report import Measure
 from bench.timing import Samples, interleaved
 from refbus.core.ids import OrgId, gate_id
+from refbus.core.units import HOUR_MS
 from refbus.crypto.kem import KemPublic
 from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
@@ -19,7 +20,6 @@ from refbus.envelope.sealing import Readers, seal
 from refbus.trust.publisher.ceremony import FederationPaths
 
 BASELINE = "sum of primitives"
-_HOUR_MS = 3_600_000
 Task = Callable[[int], object]
 
 
@@ -61,7 +61,7 @@ def _sealing(federation: Federation, raw: list[bytes]) -> tuple[Task, Task]:
         seal(
             block,
             payload,
-            expires_at_hour=now_ms() // _HOUR_MS + 48,
+            expires_at_hour=now_ms() // HOUR_MS + 48,
             directory_version=federation.directory.version,
             signer=sender.pair,
             readers=Readers(*publics),

@@ -26,6 +26,7 @@ from refbus.bus.memory import MemoryBus
 from refbus.clock import Clock
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import SECOND_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.trust.layout import list_files
 from refbus.trust.publisher.ceremony import FederationPaths
@@ -64,7 +65,6 @@ _BEFORE = {
 _START_MS = 1_790_000_000_000
 _TURN_MS = 20
 _TEND_MS = 2_100
-_SECOND_MS = 1_000
 _AT_ONCE = 500
 _COUNTRIES = ("kz", "kg", "tm", "uz")
 _KINDS = ("outbox", "directory", "audit", "proofs", "federation")
@@ -270,7 +270,7 @@ def _auditor_turn(folder: Path) -> Counts:
         for core in cores.values():
             core.inbound.turn(0)
     core = cores[ORIGIN]
-    hands.now_ms += _SECOND_MS
+    hands.now_ms += SECOND_MS
     with counting() as counts:
         core.entries.again(moved=False)
         core.turn()
@@ -307,7 +307,7 @@ def _gate_turn(folder: Path) -> Counts:
         lateness.note(whole=not timekeeper.waits())
 
     tick()
-    hands.now_ms += _SECOND_MS
+    hands.now_ms += SECOND_MS
     with counting() as counts:
         tick()
     gate.close()

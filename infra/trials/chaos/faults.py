@@ -11,13 +11,13 @@ from contextlib import suppress
 from chaos import logs
 from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Nature, Planned
-from demo.hostile import HOUR_MS
 from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.envelope.confirmations import sign_hop
 from refbus.trust.homes import Home

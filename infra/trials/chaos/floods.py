@@ -21,10 +21,11 @@ from chaos.judging import Tally
 from chaos.logs import read_topic
 from chaos.result import Result
 from chaos.stage import KZ, Cast
-from demo.hostile import HOUR_MS, HostileMember, Plot
+from demo.hostile import HostileMember, Plot
 from demo.world import PASSPHRASE
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair

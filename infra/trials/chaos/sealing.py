@@ -17,10 +17,11 @@ from pathlib import Path
 
 from chaos.cases import Script
 from chaos.journal import Nature, Planned
-from demo.hostile import HOUR_MS, HostileMember, Plot
+from demo.hostile import HostileMember, Plot
 from demo.world import PASSPHRASE
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import EventId, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.trust.homes import Home

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from demo.gauges import total, wait_for
-from demo.hostile import HOUR_MS, HostileMember, Plot
+from demo.hostile import HostileMember, Plot
 from demo.stack import Stack
 from demo.world import PASSPHRASE, produce_all
 from refbus.bus import confluent
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.trust.homes import Home
 

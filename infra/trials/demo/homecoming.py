@@ -11,9 +11,9 @@ from demo.office import Office
 from demo.plan import PlannedCase, consent_form
 from demo.world import World
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 
-DAY_MS = 86_400_000
 PURPOSES = (
     Purpose.REPATRIATION,
     Purpose.IDENTITY_TRAVEL_DOCUMENT,

@@ -28,6 +28,7 @@ from refbus.core.consent.record import (
 from refbus.core.directory import Directory, KemKey
 from refbus.core.ids import CaseHandle, ConsentId, EventId, OrgId, ReferralId, SubjectRef, gate_id
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose
 from refbus.crypto.kem import KemPrivate, kid_of_kem
 from refbus.crypto.signing import LABEL_CONSENT, SigningPair
@@ -35,7 +36,6 @@ from refbus.envelope.sealing import Readers, seal
 from refbus.wire.consent import encode_record, encode_signed
 from refbus.wire.payload import encode_payload, payload_identity
 
-HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 

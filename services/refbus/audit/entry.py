@@ -18,9 +18,9 @@ from typing import Final
 from refbus.audit.record import AuditRecord
 from refbus.audit.statement import Statement
 from refbus.audit.writers import writing_key
-from refbus.core.bounds import HOUR_MS
 from refbus.core.directory import Organisation
 from refbus.core.ids import OrgId
+from refbus.core.units import HOUR_MS
 from refbus.crypto.box import box_size
 from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.kem import KemPrivate, KemPublic

@@ -9,12 +9,11 @@ from refbus.bus.families import Family, Party, load
 from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, TopicState
 from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError
 
 GATEWAY_ROLES = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
 """Who has a gateway and an inbox."""
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,6 +13,7 @@ from refbus.clock import judge
 from refbus.clock.judge import CLOCK_SKEW_MS, EARLIEST_MS, LATEST_MS, Belief, Evidence, Line
 from refbus.clock.memory import read_belief, write_belief
 from refbus.clock.sources import Sources
+from refbus.core.times import show_time
 from refbus.errors import Code
 
 _log = logging.getLogger("refbus.clock")
@@ -60,11 +60,11 @@ class Standing:
     @property
     def detail(self) -> str:
         """Both times, named."""
-        parts = [f"this computer says {_shown(self.wall_ms)}", f"work goes on at {_shown(self.now_ms)}"]
+        parts = [f"this computer says {show_time(self.wall_ms)}", f"work goes on at {show_time(self.now_ms)}"]
         if self.gate_ms is not None and Code.CLOCK_SKEW in self.codes:
-            parts.append(f"the gate says {_shown(self.gate_ms)}")
+            parts.append(f"the gate says {show_time(self.gate_ms)}")
         if self.published_ms is not None and self.now_ms < self.published_ms - CLOCK_SKEW_MS:
-            parts.append(f"the directory is of {_shown(self.published_ms)}")
+            parts.append(f"the directory is of {show_time(self.published_ms)}")
         return ", ".join(parts)
 
 
@@ -207,9 +207,3 @@ class Clock:
         self._saved_ms = steady_ms
         if self._memory is not None:
             write_belief(self._memory, self._sources.boot, self._belief, self._belief.time(wall_ms, steady_ms))
-
-
-def _shown(at_ms: int) -> str:
-    if not 0 <= at_ms < LATEST_MS:
-        return f"{at_ms} ms"
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

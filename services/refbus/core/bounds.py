@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code, MalformedError
 
-HOUR_MS: Final = 3_600_000
 _FIRST_MS: Final = 1_577_836_800_000
 _LAST_MS: Final = 7_258_118_400_000
 

@@ -13,6 +13,7 @@ from typing import Final
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import Directory, DirectoryHistory, Organisation, OrgStatus, SigningKey
 from refbus.core.message import Header, RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import STOPS
 from refbus.crypto import box as boxes
 from refbus.crypto.framing import split_lp
@@ -30,7 +31,6 @@ from refbus.envelope.format import ROUTING_SIZE, Envelope, signed_message
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.message import decode_block
 
-_HOUR_MS: Final = 3_600_000
 _BY_CLOCK: Final = frozenset({Code.MESSAGE_EXPIRED, Code.MESSAGE_LIFE_TOO_LONG, Code.KEY_EXPIRED})
 """Refusals of which only a clock says that they are due."""
 
@@ -95,7 +95,7 @@ def check_expiry(header: Header, directory: Directory, now_ms: int) -> None:
 
     Raises UntrustedError: MESSAGE_EXPIRED, MESSAGE_LIFE_TOO_LONG.
     """
-    if header.expires_at_hour * _HOUR_MS <= now_ms:
+    if header.expires_at_hour * HOUR_MS <= now_ms:
         raise UntrustedError(Code.MESSAGE_EXPIRED)
     _check_life(header, max((p.max_message_life_hours for p in directory.policies.values()), default=0), now_ms)
 
@@ -220,13 +220,13 @@ def _check_policy(header: Header, named: Directory, latest: Directory, sender: O
         raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for the sender's country")
     _check_life(header, policy.max_message_life_hours, now_ms)
     superseded_at_ms = named.superseded_at_ms
-    if superseded_at_ms is not None and now_ms - superseded_at_ms > policy.directory_grace_hours * _HOUR_MS:
+    if superseded_at_ms is not None and now_ms - superseded_at_ms > policy.directory_grace_hours * HOUR_MS:
         raise UntrustedError(Code.DIRECTORY_TOO_OLD, str(named.version))
 
 
 def _check_life(header: Header, hours: int, now_ms: int) -> None:
     # One hour more than the policy: expiry is in whole hours, and two honest clocks are minutes apart.
-    if header.expires_at_hour * _HOUR_MS > now_ms + (hours + 1) * _HOUR_MS:
+    if header.expires_at_hour * HOUR_MS > now_ms + (hours + 1) * HOUR_MS:
         raise UntrustedError(Code.MESSAGE_LIFE_TOO_LONG)
 
 

@@ -20,6 +20,7 @@ from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory
 from refbus.core.gate.verdicts import Forward, Hold, MarkWithdrawn, Missing, NoteAnswer, Point, RecordConsent, Verdict
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import PERMITS_NOTHING
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
@@ -33,7 +34,7 @@ from refbus_gate.decide import egress, ingress
 from refbus_gate.decide.effects import Batch, Decider
 from refbus_gate.decide.egress import Egress
 from refbus_gate.decide.ingress import Ingress
-from refbus_gate.decide.opening import HOUR_MS, Opened, Opener
+from refbus_gate.decide.opening import Opened, Opener
 from refbus_gate.decide.quotas import Room
 from refbus_gate.decide.repeats import Repeats
 from refbus_gate.decide.state import View

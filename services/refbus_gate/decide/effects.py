@@ -32,6 +32,7 @@ from refbus.core.gate.verdicts import (
 )
 from refbus.core.ids import CountryCode
 from refbus.core.message import is_urgent
+from refbus.core.units import DAY_MS
 from refbus.errors import Code
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Dropped, HoldRow, Kept, RecordRow
@@ -46,7 +47,6 @@ from refbus_gate.decide.work import Work
 from refbus_gate.names import GateKeys
 
 _log = logging.getLogger("refbus.gate.deciding")
-DAY_MS = 86_400_000
 KEEP_RECORD_MS = 120 * DAY_MS
 """How long a record is recognised: past message life, retention of the topics and skew."""
 MOST_SHOWN = 990_000

@@ -9,12 +9,13 @@ from refbus.core.gate.passage import Unread
 from refbus.core.gate.routing import decide_egress, decide_unread
 from refbus.core.gate.verdicts import Forward, Point, Verdict
 from refbus.core.message import is_urgent
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import STOPS
 from refbus.errors import Code, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
 from refbus_gate.decide.effects import Batch
-from refbus_gate.decide.opening import HOUR_MS, Opened
+from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.receipts import Said, Stated, notice, public_key_of
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.state import CASE, ENVELOPE, View

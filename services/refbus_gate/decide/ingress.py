@@ -13,10 +13,11 @@ from functools import partial
 from refbus.core.gate.passage import Outcome, Unread
 from refbus.core.gate.routing import decide_ingress, decide_unread
 from refbus.core.gate.verdicts import About, Forward, Hold, Missing, Point, Refuse, Verdict
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.wire.transport import HopOutcome, HopReceipt, InboxKind, NoticeOutcome
-from refbus_gate.decide.effects import DAY_MS, Batch
+from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.receipts import Said, Stated, hop_receipt, notice, public_key_of, relayed
 from refbus_gate.decide.remembered import Answer

@@ -14,6 +14,7 @@ from refbus.core.directory import DirectoryHistory, SigningKey
 from refbus.core.gate.passage import Pass, Presented
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import Header, RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.signing import LABEL_PASS, Signatures, verify
 from refbus.envelope.confirmations import verify_hop
@@ -24,8 +25,6 @@ from refbus.envelope.routing import Authenticated, open_routing, receive, signer
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

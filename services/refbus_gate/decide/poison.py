@@ -6,13 +6,14 @@ import logging
 
 from refbus.bus.port import Record
 from refbus.core.gate.verdicts import About, Missing, Quarantine
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
 from refbus.node.store.rows import Position
 from refbus.node.topic_reader import where
 from refbus_gate.decide.batch import GateCore, Source
 from refbus_gate.decide.effects import Decider
-from refbus_gate.decide.opening import HOUR_MS, Opened
+from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.state import View
 from refbus_gate.decide.work import Work
 

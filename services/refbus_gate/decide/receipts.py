@@ -16,6 +16,7 @@ from refbus.core.directory import Directory
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
+from refbus.core.units import HOUR_MS
 from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
@@ -28,7 +29,6 @@ from refbus.wire.transport import (
     NoticeOutcome,
     RelayedNotice,
 )
-from refbus_gate.decide.opening import HOUR_MS
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.names import GateKeys
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from refbus.core.directory import Directory
-from refbus.node.store.holds import HOUR_MS, owners
+from refbus.core.units import HOUR_MS
+from refbus.node.store.holds import owners
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Taken
 from refbus.node.store.tables import dropped

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from refbus.core.consent.change import ConsentChange, change_between, follows
 from refbus.core.consent.record import ConsentRecord, ConsentState, Effect, Provision
 from refbus.core.ids import ConsentId, OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus_gateway.actions.actor import Actor, Permission
@@ -27,8 +28,6 @@ from refbus_gateway.forms.consentfile import ConsentForm, parse_consent
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, consents
-
-_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ def questions(desk: Desk, actor: Actor, case: CaseName) -> Questions:
         file.recipient if isinstance(file.recipient, str) else None,
         file.purpose,
         tuple(categories(file)),
-        desk.gateway.now_ms() + policy.consent_max_days * _DAY_MS,
+        desk.gateway.now_ms() + policy.consent_max_days * DAY_MS,
         tuple(sorted(policy.notices)),
         age.child and age.majority_ms is None,
     )

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.core.consent.record import ConsentState
-from refbus.core.dates import day_text
 from refbus.core.documents import read_json
 from refbus.core.ids import ConsentId, OrgId
+from refbus.core.times import day_text
+from refbus.core.units import DAY_MS
 from refbus.each import each
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway
@@ -21,8 +22,7 @@ from refbus_gateway.store import cases, consents, inbox, referrals
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.session import Transaction
 
-_DAY_MS: Final = 86_400_000
-AGAIN_MS: Final = 7 * _DAY_MS
+AGAIN_MS: Final = 7 * DAY_MS
 """A reminder that a person cleared comes again after so long, while the content is still there."""
 _REMINDED: Final = "erase-reminded/"
 
@@ -45,7 +45,7 @@ def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> list
     """
     directory, now_ms = gateway.newest_directory(), gateway.now_ms()
     policy = directory.policies.get(gateway.country) if directory else None
-    warn_ms = now_ms + (policy.pace.consent_warning_days * _DAY_MS if policy else 0)
+    warn_ms = now_ms + (policy.pace.consent_warning_days * DAY_MS if policy else 0)
 
     def of_case(case: Case) -> EraseDue | None:
         numbers = referrals.of_case(tx, case)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
-from refbus.core.dates import TIME, day_text, read_time
+from refbus.core.times import TIME, day_text, read_time
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.output import say
 from refbus.wire.codelists import code_list

@@ -86,13 +86,15 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
 @with_session
 def evidence(session: Session, out: Path | None) -> None:
     """Show checkpoints that contradict each other: two histories of one log. Written out, anyone can check both."""
+    from refbus.core.times import show_second
     from refbus_gateway.actions import audit  # late: the help needs none of it
-    from refbus_gateway.words.statements import moment
 
     exhibits = audit.evidence(session.desk, session.actor)
     if out is not None:
         _write(out, exhibits.files)
-    lines = [f"{each.evidence:>4}  {moment(each.at_ms)}  {each.origin}: two checkpoints" for each in exhibits.found]
+    lines = [
+        f"{each.evidence:>4}  {show_second(each.at_ms)}  {each.origin}: two checkpoints" for each in exhibits.found
+    ]
     session.tell(exhibits.found, lines or ["No log has contradicted itself, as far as this home has seen."])
 
 
@@ -114,9 +116,10 @@ def _checked_lines(session: Session, found: ProofChecked) -> list[str]:
 
 
 def _statement_line(session: Session, found: OwnStatement) -> str:
-    from refbus_gateway.words.statements import Words, moment  # late: the help needs none of it
+    from refbus.core.times import show_second  # late: the help needs none of it
+    from refbus_gateway.words.statements import Words  # late: the help needs none of it
 
-    what = f"{moment(found.at_ms)}  {Words(session.language).decision(found)}  {found.event_type or ''}"
+    what = f"{show_second(found.at_ms)}  {Words(session.language).decision(found)}  {found.event_type or ''}"
     return f"{what}\n    {found.file if found.file is not None else _why_waiting(found)}"
 
 

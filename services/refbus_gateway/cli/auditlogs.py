@@ -91,12 +91,12 @@ def first_failure(problems: Iterable[tuple[Any, ...]]) -> int:
 
 
 def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
-    from refbus_gateway.words.statements import moment
+    from refbus.core.times import show_second
 
     if found.origin is not None:
         yield f"{found.origin}: {found.size} entries"
     if found.quorum_at_s is not None:
-        yield f"A quorum of witnesses has stood behind it since {moment(found.quorum_at_s * 1000)}."
+        yield f"A quorum of witnesses has stood behind it since {show_second(found.quorum_at_s * 1000)}."
     if found.quorum is not None:
         yield f"{found.quorum}: the witnesses that the policy demands do not stand behind this checkpoint."
     for each in found.findings:
@@ -110,7 +110,8 @@ def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
 
 
 def _inspected_lines(session: Session, found: Sequence[Inspected]) -> Iterator[str]:
-    from refbus_gateway.words.statements import Words, moment
+    from refbus.core.times import show_second
+    from refbus_gateway.words.statements import Words
 
     words = Words(session.language)
     for each in found:
@@ -119,7 +120,7 @@ def _inspected_lines(session: Session, found: Sequence[Inspected]) -> Iterator[s
         if each.order is not None:
             what = f"order to erase {len(each.order)} records  {each.answer or ''}"
         status = " ".join(each.problems) or ("ok, in the log" if each.in_log else "ok, log not looked at")
-        yield f"{each.origin} {each.index:>8}  {moment(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
+        yield f"{each.origin} {each.index:>8}  {show_second(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"
     wrong = sum(1 for each in found if each.problems)
     yield f"{len(found)} entries, {wrong} with problems."

@@ -88,7 +88,7 @@ def _period(first: str | None, last: str | None) -> str:
 
 def _day_ms(day: str | None, otherwise: int) -> int:
     """Return the beginning of a day, UTC ms. Raises SetupError USAGE."""
-    from refbus.core.dates import day_ms, read_day  # late: the help needs none of it
+    from refbus.core.times import day_ms, read_day  # late: the help needs none of it
     from refbus.errors import Code, SetupError
 
     if day is None:

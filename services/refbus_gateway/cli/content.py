@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from refbus.core.dates import TIME, read_time
+from refbus.core.times import TIME, read_time
 from refbus.errors import Code, SetupError
 from refbus.output import put
 from refbus.wire.fields import FieldSpec, Kind

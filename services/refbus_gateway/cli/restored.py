@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from refbus.core.times import show_time
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session
 from refbus_gateway.cli.status import unread_texts
-from refbus_gateway.words.payloads import show_time
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.restored import NotKnown

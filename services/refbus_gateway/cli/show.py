@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from refbus.core.times import show_time
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.foreign import field, line
 from refbus.wire.labels import label
 from refbus_gateway.cli.session import UTC_OFFSET
-from refbus_gateway.words.payloads import Line, show_time
+from refbus_gateway.words.payloads import Line
 from refbus_gateway.words.payloads import title as words
 
 if TYPE_CHECKING:

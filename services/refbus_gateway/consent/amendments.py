@@ -15,6 +15,7 @@ from refbus.core.consent.change import ConsentChange, ends, narrowed
 from refbus.core.consent.record import ConsentRecord, ConsentState
 from refbus.core.consent.rules import minor_until
 from refbus.core.ids import OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
@@ -27,7 +28,6 @@ from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
 
-_DAY_MS: Final = 86_400_000
 CHANGES: Final = {
     "amend": frozenset({ConsentChange.NARROWED, ConsentChange.WIDENED}),
     "renew": frozenset({ConsentChange.RENEWED}),
@@ -79,7 +79,7 @@ def endings(gateway: Gateway, tx: Transaction, only: Case | None = None, unread:
     """
     directory = gateway.newest_directory()
     policy = directory.policies.get(gateway.country) if directory else None
-    warn_ms = gateway.now_ms() + (policy.pace.consent_warning_days * _DAY_MS if policy else 0)
+    warn_ms = gateway.now_ms() + (policy.pace.consent_warning_days * DAY_MS if policy else 0)
 
     def of_case(case: Case) -> list[Ending]:
         orgs = (party.org for party in cases.counterparts_of(tx, case))

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from refbus.core.dates import day_ms, read_day, read_time
 from refbus.core.documents import read_json
 from refbus.core.ids import OrgId, parse_org_id
+from refbus.core.times import day_ms, read_day, read_time
 from refbus.errors import Code, MalformedError, RefbusError
 from refbus_gateway.cases import casework
 from refbus_gateway.consent import versions, withdrawals

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from refbus.core.consent.legal_basis import (
-    HOUR_MS,
     SCHEMA_VERSION,
     Ground,
     Incapacity,
@@ -23,6 +22,7 @@ from refbus.core.consent.legal_basis import (
     ReviewResult,
 )
 from refbus.core.ids import OrgId, ReferralId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair

@@ -10,13 +10,13 @@ for exactly its files afterwards. A version without an auditor, or with an audit
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
+from refbus.core.times import show_time
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.tlog.proof import TlogProof
@@ -301,4 +301,4 @@ def _number_in(timestamp: bytes) -> int | None:
 
 
 def _date(at_ms: int | None) -> str:
-    return "" if at_ms is None else time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms / 1000))
+    return "" if at_ms is None else show_time(at_ms)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from refbus.core.dates import read_time
 from refbus.core.directory import OrgRole
 from refbus.core.ids import parse_country, parse_org_id
+from refbus.core.times import read_time
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import Priority, Purpose
 from refbus.errors import MalformedError
 from refbus.wire.codelists import code_list
@@ -41,7 +42,6 @@ MOST_FILE_NUMBER = 40
 """Longest `file_number`, in characters."""
 MAX_REPLY_HOURS = 24 * 60
 """Longest `reply_within_hours`, and latest `reply_by`: sixty days."""
-_HOUR_MS = 3_600_000
 _RECIPIENT_FIELDS = {"organisation", "country", "role", "service"}
 
 
@@ -69,7 +69,7 @@ def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: i
 def reply_by(document: Mapping[str, Any], now_ms: int) -> int | None:
     """Return when an answer is due in ms UTC, from a checked file, or None when only the policy's clock counts."""
     if document.get("reply_within_hours") is not None:
-        return now_ms + int(document["reply_within_hours"]) * _HOUR_MS
+        return now_ms + int(document["reply_within_hours"]) * HOUR_MS
     text = document.get("reply_by")
     return None if text is None else read_time(text)
 
@@ -125,5 +125,5 @@ def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Pro
     moment = read_time(text) if isinstance(text, str) else None
     if moment is None:
         problems.invalid("reply_by", "write a time with its zone, like 2026-03-31T12:00:00+05:00")
-    elif desk_ms is not None and not 0 < moment - desk_ms <= MAX_REPLY_HOURS * _HOUR_MS:
+    elif desk_ms is not None and not 0 < moment - desk_ms <= MAX_REPLY_HOURS * HOUR_MS:
         problems.invalid("reply_by", "is past, or more than sixty days away: write a time to come")

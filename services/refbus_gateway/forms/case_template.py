@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from refbus.core.dates import TIME
 from refbus.core.placeholder import placeholder
+from refbus.core.times import TIME
 from refbus.core.vocabulary import Priority, Purpose
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind

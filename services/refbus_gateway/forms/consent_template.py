@@ -7,15 +7,14 @@ from typing import Any
 
 from refbus.core.consent.age import Age, AgeRules, rules_of
 from refbus.core.consent.record import Assent, GrantorKind, Informed, Method
-from refbus.core.dates import day_text
 from refbus.core.ids import OrgId
 from refbus.core.placeholder import placeholder
+from refbus.core.times import day_text
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory
 from refbus_gateway.forms.casefile import CaseFile
 from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.home.gateway import Gateway
-
-_DAY_MS = 86_400_000
 
 
 def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
         "refbus consent grant CASE --file THIS",
         "organisation": OrgId(to) if to else named,
         "state": placeholder("GIVEN or REFUSED"),
-        "valid_until": placeholder(f"at most {day_text(gateway.now_ms() + policy.consent_max_days * _DAY_MS)}"),
+        "valid_until": placeholder(f"at most {day_text(gateway.now_ms() + policy.consent_max_days * DAY_MS)}"),
         "retain_until": placeholder("the day by which they must erase it"),
         "notice": {
             "notice_id": next(iter(sorted(policy.notices)), ""),

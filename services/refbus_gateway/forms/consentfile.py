@@ -29,8 +29,8 @@ from refbus.core.consent.record import (
     NoticeRef,
     Provision,
 )
-from refbus.core.dates import DAY, TIME, day_ms, read_day, read_time
 from refbus.core.ids import ConsentId, CountryCode, OrgId, parse_org_id
+from refbus.core.times import DAY, TIME, day_ms, read_day, read_time
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, ConsentError, MalformedError
 from refbus_gateway.forms.problems import Problems

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from refbus.core.dates import TIME, read_time
+from refbus.core.times import TIME, read_time
 from refbus.core.vocabulary import DataCategory
 from refbus.wire.codelists import CodeList, code_list
 from refbus.wire.fields import FieldSpec, Kind

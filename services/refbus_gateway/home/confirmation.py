@@ -9,7 +9,6 @@ more becomes one alarm, with the time and the organisations.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -19,6 +18,7 @@ from sqlalchemy import func, select
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.ids import OrgId
 from refbus.core.message import RoutingBlock
+from refbus.core.times import show_time
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError, UntrustedError
 from refbus_gateway.store import cases, inbox, outbox, referrals, schema
@@ -82,7 +82,7 @@ def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     for row in outbox.open_events(tx):
         if row.event_id is not None and _is_yes_of(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.STALE)
-    inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show(made_ms)}", now_ms)
+    inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(made_ms)}", now_ms)
 
 
 def find(tx: Transaction) -> State | None:
@@ -110,7 +110,7 @@ def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
     if state is None or block.event_type in _NOS:
         return
     if state.confirmed_ms is None:
-        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {show(state.made_ms)}")
+        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(state.made_ms)}")
     newest_consent = _newest_consent(tx, case)
     if has_answered_no(tx, case, block.recipient):
         raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
@@ -147,7 +147,7 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
         if alarm.code == Code.RESTORED_UNKNOWN:
             inbox.clear_alarm(tx, alarm.id, now_ms)
     named = ", ".join(orgs[:_MOST_NAMED]) + (" and others" if len(orgs) > _MOST_NAMED else "")
-    detail = f"{found.count} from {show(found.first_ms)} to {show(found.last_ms)}: {named}"
+    detail = f"{found.count} from {show_time(found.first_ms)} to {show_time(found.last_ms)}: {named}"
     inbox.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
     return True
 
@@ -217,11 +217,6 @@ def to_confirm(tx: Transaction, unread: Unread | None = None) -> list[Case]:
     return (
         [] if state is None else [case for case in cases.every(tx, unread) if case.live and _is_open(tx, state, case)]
     )
-
-
-def show(at_ms: int) -> str:
-    """Return a time to the minute, UTC."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms // 1000))
 
 
 _TABLES: Final = (schema.cases, schema.consents)

@@ -10,11 +10,12 @@ from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import is_urgent
+from refbus.core.times import show_time
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
-from refbus_gateway.home.confirmation import UnknownHereError, show
+from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import timers
 from refbus_gateway.store import consents, inbox, outbox, referrals, statements
@@ -310,7 +311,7 @@ def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) ->
     tx.put(_GENERATION, notice.generation)
     tx.put_int(_COUNT_FROM, notice.inbox_count)
     if not first:
-        since = show(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
+        since = show_time(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
         # With its generation: a second restore of the same copy is told again.
         detail = f"{notice.from_gate}, a copy of {since} ({notice.generation.hex()[:8]})"
         inbox.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())

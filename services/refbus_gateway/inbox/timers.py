@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import OrgId, gate_id
+from refbus.core.times import show_time
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox, referrals
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.words.payloads import show_time
 
 _CODES = {
     NoticeKind.REMINDER: Code.DEADLINE_NEAR,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
@@ -83,7 +84,7 @@ def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
     """
     try:
         envelope = Envelope.parse(raw)
-        at_ms = envelope.header.expires_at_hour * envelopes.HOUR_MS - 1
+        at_ms = envelope.header.expires_at_hour * HOUR_MS - 1
         block = receive(envelope, gateway.keys.openers(), gateway.history, at_ms).opened.block
     except RefbusError:
         return False

@@ -19,6 +19,7 @@ from refbus.core.directory import Directory, KemKey, Organisation
 from refbus.core.gate.residency import residency_problems
 from refbus.core.ids import EventId, KeyId, OrgId, gate_id
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import (
     CONTROL_EVENTS,
     PERMITS_NOTHING,
@@ -43,7 +44,6 @@ from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
-HOUR_MS: Final = 3_600_000
 _NO_KEY: Final = KeyId(bytes(16))
 """In the place of the keys of an event that is not sealed yet."""
 

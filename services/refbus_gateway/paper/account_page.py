@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from string import Template
 from typing import Any, Final
 
+from refbus.core.times import show_second
 from refbus.explain import explanation
 from refbus.foreign import markup, markup_block
 from refbus_gateway.reports.accounts import Account, Step, Surety
-from refbus_gateway.words.statements import moment, proof_values
+from refbus_gateway.words.statements import proof_values
 
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en">
@@ -117,8 +118,9 @@ def values(account: Account) -> dict[str, Any]:
 
 
 def _head(account: Account) -> str:
+    made = show_second(account.made_ms)
     lines = [
-        f"Made by {account.author} on {moment(account.made_ms)}: {len(account.steps)} steps, in the order of time.",
+        f"Made by {account.author} on {made}: {len(account.steps)} steps, in the order of time.",
         "It names organisations, never the person. Numbers and ids stand for the case.",
     ]
     counts = [(each, account.count(each)) for each in Surety]
@@ -127,7 +129,7 @@ def _head(account: Account) -> str:
 
 
 def _section(number: int, step: Step) -> str:
-    head = f"<h3>{number}. {markup(moment(step.at_ms))}: {markup(step.heading)}</h3>"
+    head = f"<h3>{number}. {markup(show_second(step.at_ms))}: {markup(step.heading)}</h3>"
     proof = "\n".join(f'<p class="proof {step.surety}">{markup(line)}</p>' for line in _proof(step))
     return f"<section>\n{head}\n{_list(step.facts)}\n{proof}\n</section>"
 
@@ -147,7 +149,7 @@ def _places(step: Step) -> Iterator[str]:
         return
     yield f"Audit log {proven.origin}, entry {proven.index} of {proven.size}."
     if proven.witnesses:
-        signed = (f"{name} ({moment(at_s * 1000)})" for name, at_s in proven.witnesses.items())
+        signed = (f"{name} ({show_second(at_s * 1000)})" for name, at_s in proven.witnesses.items())
         yield f"Witnesses: {', '.join(signed)}."
 
 

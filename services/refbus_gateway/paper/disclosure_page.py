@@ -9,12 +9,12 @@ from typing import Final
 
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
+from refbus.core.times import show_time
 from refbus.foreign import line, markup
 from refbus.wire.labels import label
 from refbus.wire.sentences import sentences
 from refbus_gateway.reports.disclosure_report import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
-from refbus_gateway.words.payloads import show_time
 
 _PAGE: Final = Template("""<!doctype html>
 <html lang="$language">

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from refbus.core.consent.legal_basis import MOST_ROLL_DAYS, Officer, OfficerRoll
+from refbus.core.units import DAY_MS
 from refbus.crypto import keyfile
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
@@ -21,7 +22,6 @@ from refbus_gateway.home import officer_list
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
-_DAY_MS: Final = 86_400_000
 ROLL_DAYS: Final = MOST_ROLL_DAYS - 10
 
 
@@ -63,7 +63,7 @@ def remove(gateway: Gateway, home: Home, name: str) -> Officer:
 def renew(gateway: Gateway, home: Home) -> SignedRoll:
     """Let the organisation vouch for its officers anew, for ninety days."""
     now_ms = gateway.now_ms()
-    roll = OfficerRoll(gateway.me, now_ms, now_ms + ROLL_DAYS * _DAY_MS, tuple(officer_list.read(home)))
+    roll = OfficerRoll(gateway.me, now_ms, now_ms + ROLL_DAYS * DAY_MS, tuple(officer_list.read(home)))
     signed = sign_roll(roll, gateway.keys.signer(gateway.directory(), gateway.me, now_ms))
     write_whole(home.officers / "roll", encode_signed_roll(signed))
     return signed

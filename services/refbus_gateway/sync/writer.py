@@ -15,6 +15,7 @@ from refbus.backoff import BackOff
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.courses.referral import State
 from refbus.core.ids import KeyId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
 from refbus.envelope.format import Envelope
@@ -23,7 +24,6 @@ from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, consents, inbox, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState

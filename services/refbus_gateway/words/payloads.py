@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from refbus.core.times import show_time
 from refbus.core.vocabulary import EventType
 from refbus.foreign import line, visible
 from refbus.wire.codelists import code_list
@@ -102,18 +102,6 @@ def _show_word(spec: FieldSpec, item: str, language: str) -> str:
     )
     words = label(language, list_name, item) if list_name else None
     return visible(item) if words is None else f"{words} ({item})"
-
-
-def show_time(time_ms: int, utc_offset_min: int = 0) -> str:
-    """Return a time in ms UTC to the minute, where clocks are so many minutes ahead; outside of the calendar a number.
-
-    The zone stands beside it, as UTC+05:00.
-    """
-    zone = UTC if utc_offset_min == 0 else timezone(timedelta(minutes=utc_offset_min))
-    try:
-        return datetime.fromtimestamp(time_ms / 1000, zone).strftime("%Y-%m-%d %H:%M ") + str(zone)
-    except (OverflowError, OSError, ValueError):
-        return f"{time_ms} ms"
 
 
 def _show_code(item: Mapping[str, str], language: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from refbus.audit.proven import Proven
 from refbus.audit.record import AuditRecord
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.core.times import show_second
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.foreign import line
@@ -100,25 +100,20 @@ class Words:
             yield "Consent", f"{record.consent_id.hex()}, version {record.consent_version}"
         if record.message_sha256 is not None:
             yield "Message", f"SHA-256 {record.message_sha256.hex()}"
-        yield "Time", f"{moment(record.at_ms)}, as its writer says"
+        yield "Time", f"{show_second(record.at_ms)}, as its writer says"
 
     def proof(self, proven: Placed) -> Iterator[Fact]:
         """Yield where an entry stands and who has cosigned that."""
         yield "Log", f"{line(proven.origin)}, entry {proven.index} of {proven.size}"
         for name, at_s in proven.witnesses.items():
-            yield "Witness", f"{line(name)}, {moment(at_s * 1000)}"
+            yield "Witness", f"{line(name)}, {show_second(at_s * 1000)}"
         if proven.quorum_at_s is None:
             yield "Quorum", "none is demanded by the policy"
         else:
-            yield "Quorum", f"stood behind it at {moment(proven.quorum_at_s * 1000)}: the entry is not newer than that"
-
-
-def moment(time_ms: int) -> str:
-    """Return a time in ms UTC to the second; one outside of the calendar stays a number."""
-    try:
-        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, OSError, ValueError):
-        return f"{time_ms} ms"
+            yield (
+                "Quorum",
+                f"stood behind it at {show_second(proven.quorum_at_s * 1000)}: the entry is not newer than that",
+            )
 
 
 def proof_values(proven: Proven) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 from refbus.audit.inspector import inspector_key
 from refbus.core.directory import KemKey
 from refbus.core.ids import CountryCode, KeyId
-from support.directories import DAY_MS, NOW_MS, Federation, federation, inspector
+from refbus.core.units import DAY_MS
+from support.directories import NOW_MS, Federation, federation, inspector
 
 KZ = CountryCode("kz")
 

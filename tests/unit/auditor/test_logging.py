@@ -14,6 +14,7 @@ from refbus.audit.export import read_export
 from refbus.audit.leaf import leaf_of
 from refbus.bus.port import Record
 from refbus.core.directory import Directory, OrgStatus
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError, StoreError
 from refbus.node.store.engine import Database
@@ -28,7 +29,7 @@ from refbus_auditor.home import MIGRATIONS, MOST_UNREAD
 from refbus_auditor.store.tables import metadata
 from support.audit import audit_entry, audit_record
 from support.auditors import Auditors
-from support.directories import DAY_MS, Federation, agency, auditor, gate
+from support.directories import Federation, agency, auditor, gate
 from support.logs import mth
 
 

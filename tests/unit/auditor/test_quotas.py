@@ -8,6 +8,7 @@ import pytest
 
 from refbus.audit import make_entry
 from refbus.audit.erasure import make_orders
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.telemetry.labels import EntryResult
 from refbus_auditor import ledger, quotas
@@ -15,7 +16,7 @@ from refbus_auditor.quotas import Amount
 from refbus_auditor.rooms import lines
 from support.audit import audit_record
 from support.auditors import AuditNode, Auditors
-from support.directories import DAY_MS, HOUR_MS, NOW_MS, agency, inspector, kem_private, signing_pair
+from support.directories import NOW_MS, agency, inspector, kem_private, signing_pair
 
 ROOMY = 1 << 30
 MEMBER = agency("kz")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind
-from refbus.bus.topicset import DAY_MS, Wanted, auditor_group, gate_group, wanted
+from refbus.bus.topicset import Wanted, auditor_group, gate_group, wanted
 from refbus.core.directory import Directory, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError
 from support.directories import agency, auditor, federation, gate, inspector, ngo, second_ngo
 

@@ -9,8 +9,9 @@ import pytest
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.clock.judge import EARLIEST_MS, LATEST_MS, QUIET_MS, SETTLE_MS
 from refbus.core.bounds import TIME_MS
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.errors import Code
-from support.clocks import DAY_MS, HOUR_MS, Machine
+from support.clocks import Machine
 
 YEARS = 5 * 365
 

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from refbus.core.ids import KeyId, gate_id, parse_country, parse_org_id
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, EventType, member
 from refbus.errors import Code, MalformedError
-from support.directories import DAY_MS, NOW_MS, agency, federation
+from support.directories import NOW_MS, agency, federation
 
 ORG = federation().directory.organisations[agency("kz")]
 

@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import KeyId, OrgId
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_ENVELOPE, verify
 from refbus.envelope import consent as checking
@@ -16,7 +17,7 @@ from refbus.envelope.consent import EvidenceCache, evidence_of
 from refbus.errors import MalformedError
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
 from support.consents import COLLECTOR, PARTY, consent_record, signed_bytes
-from support.directories import DAY_MS, Federation, federation, signing_key
+from support.directories import Federation, federation, signing_key
 
 FED = federation()
 RECORD = consent_record()

@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.consent.legal_basis import Officer
 from refbus.core.ids import OrgId
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.envelope.legal_basis import basis_of, sign_roll
@@ -23,7 +24,7 @@ from refbus.wire.legal_basis import (
     encode_signed,
 )
 from support.consents import COLLECTOR, PARTY
-from support.directories import DAY_MS, NOW_MS, Federation, federation, signing_key
+from support.directories import NOW_MS, Federation, federation, signing_key
 from support.emergencies import (
     FIRST,
     SECOND,

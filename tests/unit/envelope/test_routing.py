@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.crypto.framing import lp
 from refbus.crypto.padding import pad_exact
@@ -16,17 +17,7 @@ from refbus.envelope.format import ROUTING_SIZE, Envelope
 from refbus.envelope.routing import authenticate, open_routing, receive
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.message import encode_block
-from support.directories import (
-    DAY_MS,
-    HOUR_MS,
-    NOW_MS,
-    Federation,
-    federation,
-    gate,
-    kem_private,
-    signing_key,
-    signing_pair,
-)
+from support.directories import NOW_MS, Federation, federation, gate, kem_private, signing_key, signing_pair
 from support.envelopes import NOW_HOUR, SENDER, block_of, forged, header_of, sealed
 
 FED = federation()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from refbus.core.gate.passage import Outcome
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import Priority
 from refbus.errors import Code
 from refbus.node.store.node import put_setting
@@ -15,7 +16,6 @@ from refbus.node.store.pings import due
 from refbus.node.store.purge import LEAST, SHARE, purge
 from refbus.node.store.tables import deadline, fact, outgoing, ping, record
 from refbus_gate.decide.effects import KEEP_RECORD_MS
-from support.clocks import DAY_MS, HOUR_MS
 from support.directories import agency, ngo
 from support.envelopes import sealed
 from support.gates import Node, World

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from refbus import telemetry
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code
 from refbus.node.store.tables import position
 from refbus_gate.decide import quotas
@@ -14,7 +15,6 @@ from refbus_gate.decide.batch import GateCore
 from refbus_gate.decide.quotas import Quota
 from refbus_gate.meters import Meters
 from refbus_gate.source import consumer_of
-from support.directories import HOUR_MS
 from support.gates import Node, World
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from refbus.clock import Clock, Sources
 from refbus.core.ids import KeyId, OrgId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
@@ -21,10 +22,8 @@ from refbus_gateway.store import outbox
 from refbus_gateway.store.outbox import RowState
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, UZ
 from support.commands import Commands
-from support.directories import DAY_MS, NOW_MS
+from support.directories import NOW_MS
 from support.gateways import World, alarm_codes, home_health, line, sent
-
-HOUR_MS = 3_600_000
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.times import show_time
 from refbus.errors import Code
 from refbus_gateway.forms.casefile import case_fields, parse_case
 from refbus_gateway.forms.problems import CaseInvalidError
-from refbus_gateway.words.payloads import show_time
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
 from support.directories import NOW_MS

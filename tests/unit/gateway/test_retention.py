@@ -10,8 +10,6 @@ from refbus_gateway.store import inbox
 from refbus_gateway.store.schema import consents
 from support.gateways import Pair, case_file, consent_file, home_health, id_of, incoming, sent
 
-DAY_MS = 86_400_000
-
 
 def told(gateway: Gateway) -> list[str]:
     """Return the reminders that stand."""

@@ -10,14 +10,13 @@ from chaos.evidence import _entry_of
 from chaos.inboxes import Reading, read_inbox
 from chaos.logs import Line
 from refbus.core.directory import OrgStatus
+from refbus.core.units import DAY_MS
 from refbus.errors import MalformedError
 from refbus.trust.publisher import changes
 from refbus.wire.transport import ErasureOrder
 from refbus_gateway.erasure import demand
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, sent
-
-DAY_MS = 86_400_000
 
 
 def test_what_came_under_an_earlier_directory_and_has_run_out_since_is_no_loss(tmp_path: Path) -> None:

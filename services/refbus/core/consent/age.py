@@ -15,8 +15,8 @@ from typing import Final
 
 from refbus.core.consent.record import ConsentRecord
 from refbus.core.consent.rules import minor_until
-from refbus.core.dates import day_ms
 from refbus.core.directory import CountryPolicy
+from refbus.core.times import day_ms
 from refbus.errors import Code
 
 FIRST_YEAR: Final = 1900

@@ -17,12 +17,12 @@ from refbus.core.consent.denials import Denials, denies
 from refbus.core.directory import CountryPolicy
 from refbus.core.ids import CaseHandle, KeyId, OrgId, ReferralId, SubjectRef
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code
 
 SCHEMA_VERSION = 1
 """The only record version that decisions understand."""
-HOUR_MS = 3_600_000
 MOST_HOURS = 72
 """No country's policy lets an emergency disclosure run longer (domain.md 2.4)."""
 MOST_ROLL_DAYS = 100

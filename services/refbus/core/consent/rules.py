@@ -17,11 +17,11 @@ from refbus.core.consent.record import (
     Method,
 )
 from refbus.core.directory import CountryPolicy, Directory
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code
 
-_DAY_MS = 86_400_000
-_LONGEST_YEAR_MS = 366 * _DAY_MS  # errs towards asking a child
+_LONGEST_YEAR_MS = 366 * DAY_MS  # errs towards asking a child
 _OF_CHILDREN_ONLY = frozenset({GrantorKind.PARENT, GrantorKind.LEGAL_GUARDIAN})
 
 
@@ -100,7 +100,7 @@ def _lifetime(record: ConsentRecord, setting: Setting) -> Iterator[Code]:
     members = (setting.directory.find(org) for org in (record.collected_by, record.party))
     policies = (setting.directory.policies.get(member.country) for member in members if member)
     limit_days = min(policy.consent_max_days for policy in (setting.policy, *filter(None, policies)))
-    if record.valid_until_ms - begins_ms > limit_days * _DAY_MS:
+    if record.valid_until_ms - begins_ms > limit_days * DAY_MS:
         yield Code.LIFETIME_EXCEEDS_POLICY
 
 

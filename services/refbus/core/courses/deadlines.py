@@ -20,10 +20,8 @@ from refbus.core.courses.referral import UNDECIDED
 from refbus.core.courses.repatriation import AT_HOME, ReturnState
 from refbus.core.directory import CountryPolicy
 from refbus.core.ids import EventId, OrgId, ReferralId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import EventType, Priority
-
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
 
 
 class DeadlineKind(StrEnum):
@@ -113,7 +111,7 @@ def steps_of(facts: Iterable[EventFact], policy: CountryPolicy, view: CourseView
 
 def expects_too_late(event_type: EventType, occurred_at_ms: int, respond_by_ms: int | None) -> bool:
     """Return whether an event of the road says no time, or one so far away that the alarm would come too late."""
-    latest_ms = occurred_at_ms + MOST_EXPECTED_DAYS * _DAY_MS
+    latest_ms = occurred_at_ms + MOST_EXPECTED_DAYS * DAY_MS
     return event_type in EXPECTING and (respond_by_ms is None or respond_by_ms > latest_ms)
 
 
@@ -208,7 +206,7 @@ def _journey(course: _Course) -> Iterator[_Due]:
 
 def _expected(said: EventFact) -> int:
     """Return when the next word of the road is due; a day later where a gate let none be said, never never."""
-    return said.occurred_at_ms + _DAY_MS if said.respond_by_ms is None else said.respond_by_ms
+    return said.occurred_at_ms + DAY_MS if said.respond_by_ms is None else said.respond_by_ms
 
 
 def _monitoring(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
@@ -224,9 +222,9 @@ def _monitoring(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
     arrived_ms = before_ms = arrivals[-1].occurred_at_ms
     recorded = [fact.occurred_at_ms for fact in course.said(EventType.MONITORING_RECORDED, by=Role.TARGET)]
     for month in policy.pace.monitoring_months:
-        asked_ms = arrived_ms + month * 30 * _DAY_MS
+        asked_ms = arrived_ms + month * 30 * DAY_MS
         if max(recorded, default=arrived_ms) < (before_ms + asked_ms) // 2:
-            due_ms = asked_ms + policy.pace.monitoring_grace_days * _DAY_MS
+            due_ms = asked_ms + policy.pace.monitoring_grace_days * DAY_MS
             yield _Due(DeadlineKind.MONITORING, due_ms, Role.TARGET, asked_ms, month)
         before_ms = asked_ms
 
@@ -234,7 +232,7 @@ def _monitoring(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
 def _review(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
     if course.view.is_open:
         since_ms = course.began.occurred_at_ms
-        due_ms = since_ms + policy.emergency_review_hours * _HOUR_MS
+        due_ms = since_ms + policy.emergency_review_hours * HOUR_MS
         yield _Due(DeadlineKind.EMERGENCY_REVIEW, due_ms, Role.SOURCE, _reminder(since_ms, due_ms, policy))
 
 

@@ -19,7 +19,7 @@ from refbus.core.courses.facts import EventFact
 from refbus.core.directory import DirectoryHistory
 from refbus.core.gate import emergency, rules
 from refbus.core.gate.passage import NodeView, Presented, Unread, event_identity
-from refbus.core.gate.rules import HOUR_MS, Matter, Rule
+from refbus.core.gate.rules import Matter, Rule
 from refbus.core.gate.verdicts import (
     About,
     AddDisclosure,
@@ -38,6 +38,7 @@ from refbus.core.gate.verdicts import (
     Refuse,
     Verdict,
 )
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, MalformedError
 

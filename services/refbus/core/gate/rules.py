@@ -18,10 +18,10 @@ from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, Direct
 from refbus.core.gate.passage import KnownReferral, NodeView, Presented
 from refbus.core.gate.residency import residency_problems
 from refbus.core.gate.verdicts import Missing, Point
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import CONTROL_EVENTS, PURPOSE_OF, STOPS, EventType
 from refbus.errors import Code
 
-HOUR_MS = 3_600_000
 STOP_ORDERS = frozenset({EventType.CONSENT_WITHDRAWN, EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR})
 """What even a suspended organisation must still be told, and what takes no room from other events."""
 TAKES_BACK = frozenset({EventType.REFERRAL_CANCELLED, EventType.ENTERED_IN_ERROR, EventType.REPATRIATION_ABORTED})

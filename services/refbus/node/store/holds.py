@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
+from refbus.core.units import HOUR_MS
 from refbus.node.store.accounting import count
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import record_place
@@ -16,7 +17,6 @@ from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.rows import Dropped, HoldRow, Taken, Waits
 from refbus.node.store.tables import dropped, hold, quarantine
 
-HOUR_MS = 3_600_000
 _earlier = hold.alias("earlier")
 _is_behind = (
     select(_earlier.c.id).where(_earlier.c.case_key == hold.c.case_key, _earlier.c.id < hold.c.id).correlate(hold)

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from refbus.core.directory import KemKey, Organisation, OrgRole, SigningKey
 from refbus.core.ids import KeyId, OrgId, gate_id
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import lp, u64be
 from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import (
@@ -31,7 +32,6 @@ from refbus.trust.member.audit_keys import AuditKeys, audit_key_id, parse_vkey
 from refbus.trust.member.enrolment_file import Enrolment, fingerprint
 from refbus.trust.member.target_file import AuditKeyEntry, Endorsement, KemEntry, MemberFile, SigningEntry
 
-DAY_MS = 86_400_000
 MAX_SIGNING_LIFE_MS = 1_100 * DAY_MS
 MAX_KEM_LIFE_MS = 200 * DAY_MS
 

@@ -12,9 +12,8 @@ from enum import StrEnum
 
 from refbus.core.directory import KemKey, Organisation, OrgRole, SigningKey
 from refbus.core.ids import KeyId
-from refbus.trust.member.endorsement import DAY_MS
+from refbus.core.units import DAY_MS, HOUR_MS
 
-HOUR_MS = 3_600_000
 EPOCH_MS = 60 * DAY_MS
 EPOCH_OVERLAP_MS = 7 * DAY_MS
 PUBLISH_AHEAD_MS = 14 * DAY_MS

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from refbus.core.directory import Directory
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code, UncheckableError
 from refbus.trust.reader.assembly import Problem
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

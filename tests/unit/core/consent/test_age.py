@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, age_of, impossible, record_problems
-from refbus.core.dates import day_ms, day_text
+from refbus.core.times import day_ms, day_text
 from refbus.errors import Code
 from support.consents import child_record, consent_record
 from support.directories import NOW_MS

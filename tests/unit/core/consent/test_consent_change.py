@@ -10,10 +10,11 @@ import pytest
 from refbus.core.consent.change import ConsentChange, change_between, ends, follows, narrowed, permits, points, widens
 from refbus.core.consent.record import Assent, ConsentRecord, ConsentState, Grantor, GrantorKind
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.wire.codelists import code_lists
 from support.consents import GIVEN_MS, UNTIL_MS, consent_record, deny, provision
-from support.directories import DAY_MS, NOW_MS
+from support.directories import NOW_MS
 
 GUARDIAN = Grantor(GrantorKind.LEGAL_GUARDIAN, b"\1" * 32, UNTIL_MS, conflict_checked=True)
 CHILD: dict[str, Any] = {"grantor": GUARDIAN, "majority_at_ms": UNTIL_MS + DAY_MS, "assent": Assent.NOT_REQUIRED}

@@ -22,10 +22,11 @@ from refbus.core.consent.legal_basis import (
 from refbus.core.consent.record import ConsentRecord, ConsentState, Grantor, GrantorKind
 from refbus.core.ids import CaseHandle, ConsentId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code
 from support.consents import PARTY, consent_record, deny, provision, withdrawn
-from support.directories import DAY_MS, HOUR_MS, NOW_MS
+from support.directories import NOW_MS
 from support.emergencies import (
     FIRST,
     INVOKED_MS,

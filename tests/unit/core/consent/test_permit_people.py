@@ -11,6 +11,7 @@ from refbus.core.consent.permit import decide
 from refbus.core.consent.record import Assent, Grantor, GrantorKind, Obligation
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_MS
 from refbus.errors import Code
 from support.asking import FED, GUARDIAN, POLICY, YEAR_MS, ask
 from support.consents import (
@@ -23,7 +24,7 @@ from support.consents import (
     evidence,
     report,
 )
-from support.directories import DAY_MS, NOW_MS
+from support.directories import NOW_MS
 
 
 def test_a_guardian_and_the_child_together_permit_until_majority() -> None:

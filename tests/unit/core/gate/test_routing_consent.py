@@ -11,6 +11,7 @@ from refbus.core.consent.chain import MOST_CHAINS
 from refbus.core.consent.record import ConsentState, withdrawal_of
 from refbus.core.gate.verdicts import Forward, MarkWithdrawn, NoteAnswer, RecordConsent, Refuse
 from refbus.core.ids import CaseHandle, OrgId
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
 from support.consents import (
@@ -23,7 +24,7 @@ from support.consents import (
     provision,
     withdrawn,
 )
-from support.directories import DAY_MS, NOW_MS, ngo, second_ngo
+from support.directories import NOW_MS, ngo, second_ngo
 from support.passages import (
     HANDLE,
     NOW_HOUR,

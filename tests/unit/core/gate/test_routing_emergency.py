@@ -12,10 +12,11 @@ from refbus.core.consent.record import Obligation
 from refbus.core.gate.passage import Presented
 from refbus.core.gate.verdicts import Forward, Refuse, Verdict
 from refbus.core.ids import SubjectRef
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType, Residency
 from refbus.errors import Code
 from support.consents import SUBJECT, consent_record
-from support.directories import HOUR_MS, NOW_MS, Federation
+from support.directories import NOW_MS, Federation
 from support.emergencies import (
     INVOKED_MS,
     NEEDED,

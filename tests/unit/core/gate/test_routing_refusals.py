@@ -11,6 +11,7 @@ from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.gate.passage import Outcome, Presented
 from refbus.core.gate.verdicts import Forward, Refuse
 from refbus.core.ids import OrgId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, Residency
 from refbus.errors import Code
 from support.consents import (
@@ -21,7 +22,7 @@ from support.consents import (
     evidence,
     provision,
 )
-from support.directories import HOUR_MS, NOW_MS, Federation, agency, gate, ngo, second_ngo
+from support.directories import NOW_MS, Federation, agency, gate, ngo, second_ngo
 from support.passages import (
     NOW_HOUR,
     MemoryNode,

@@ -9,6 +9,7 @@ from refbus.core.gate.passage import Outcome, Unread, event_identity
 from refbus.core.gate.routing import decide_egress, decide_unread
 from refbus.core.gate.verdicts import About, Duplicate, Forward, Hold, Missing, Point, Quarantine, Refuse
 from refbus.core.ids import CaseHandle, EventId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import Action
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from support.consents import (
@@ -17,7 +18,7 @@ from support.consents import (
     amended,
     consent_record,
 )
-from support.directories import DAY_MS, HOUR_MS, NOW_MS, ngo
+from support.directories import NOW_MS, ngo
 from support.passages import (
     REFERRAL,
     MemoryNode,

@@ -8,6 +8,7 @@ import pytest
 
 from refbus.core.gate.verdicts import Duplicate, Forward, MarkWithdrawn, Refuse
 from refbus.core.ids import CaseHandle, KeyId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.errors import Code
 from support.consents import (
@@ -15,7 +16,7 @@ from support.consents import (
     PARTY,
     consent_record,
 )
-from support.directories import DAY_MS, HOUR_MS, NOW_MS
+from support.directories import NOW_MS
 from support.passages import (
     HANDLE,
     NOW_HOUR,

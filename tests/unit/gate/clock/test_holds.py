@@ -10,6 +10,7 @@ from refbus.bus.port import Record
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import Verdict
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code, RuleError
 from refbus.wire.transport import NoticeKind, NoticeOutcome, StoppedRecord
 from refbus_gate.clock import holds
@@ -17,7 +18,7 @@ from refbus_gate.decide.batch import Source, verdict_of
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.state import View
-from support.directories import HOUR_MS, agency, ngo
+from support.directories import agency, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
 

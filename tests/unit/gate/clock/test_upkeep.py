@@ -5,13 +5,14 @@ from __future__ import annotations
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.node.store.purge import purge
 from refbus.wire.transport import NoticeKind
 from refbus_gate.decide.effects import KEEP_RECORD_MS
 from refbus_gate.decide.state import KEEP_MS
 from support.audit import orders_in
-from support.directories import HOUR_MS, agency, gate, ngo, second_ngo
+from support.directories import agency, gate, ngo, second_ngo
 from support.envelopes import NOW_HOUR, fixed
 from support.gates import World
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refbus.core.gate.passage import Outcome
+from refbus.core.units import HOUR_MS
 from refbus.crypto.kem import KemPrivate
 from refbus.wire.transport import BorderKind, BorderRecord, NoticeKind, NoticeOutcome, Passed
-from support.directories import HOUR_MS, agency, kem_key, ngo
+from support.directories import agency, kem_key, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
 

@@ -9,11 +9,11 @@ import pytest
 
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.envelope.confirmations import sign_hop
 from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, HopReceipt, NoticeOutcome, Passed, StoppedRecord
 from refbus_gate.decide.ingress import MOST_RELAYED
-from refbus_gate.decide.opening import HOUR_MS
 from refbus_gate.decide.receipts import relayed
 from refbus_gate.decide.remembered import Answer
 from support.directories import NOW_MS, agency, gate, ngo, second_ngo

@@ -14,6 +14,7 @@ from refbus.core.consent.record import ConsentState, Withdrawal
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import MarkWithdrawn, NoteAnswer, Point
 from refbus.core.ids import ConsentId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
@@ -31,7 +32,7 @@ from refbus_gate.decide.remembered import decode_denials, encode_denials
 from refbus_gate.decide.repeats import FREE, PAUSE_MS, Repeats
 from refbus_gate.decide.state import DENIAL, RELAYED, View
 from support.consents import consent_record, signed_bytes, withdrawn
-from support.directories import HOUR_MS, agency, ngo, second_ngo
+from support.directories import agency, ngo, second_ngo
 from support.envelopes import fixed
 from support.gates import Node, World
 

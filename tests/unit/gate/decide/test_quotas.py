@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import select
 
 from refbus.core.gate.passage import Outcome
+from refbus.core.units import HOUR_MS
 from refbus.node.store.tables import dropped, hold, quarantine, record
 from refbus.wire.transport import NoticeKind, NoticeOutcome
 from refbus_gate.decide import quotas
 from refbus_gate.decide.quotas import Quota, fullest
 from refbus_gate.orders.waiting import lines
-from support.directories import HOUR_MS, agency, ngo
+from support.directories import agency, ngo
 from support.envelopes import fixed, forged, header_of, sealed
 from support.gates import World
 

@@ -9,6 +9,7 @@ from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.wire.transport import (
@@ -21,7 +22,7 @@ from refbus.wire.transport import (
     Passed,
     StoppedRecord,
 )
-from support.directories import HOUR_MS, NOW_MS, agency, ngo
+from support.directories import NOW_MS, agency, ngo
 from support.envelopes import NOW_HOUR, forged, header_of, sealed
 from support.gates import Node, World
 

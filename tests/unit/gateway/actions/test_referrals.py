@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from refbus.core.times import show_time
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import referrals
@@ -15,7 +16,6 @@ from refbus_gateway.actions.referrals import Answer, ReferralQueued, ReferralSen
 from refbus_gateway.actions.shape import json_of
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.words.payloads import show_time
 from support.ceremonies import AGENCY, SHELTER
 from support.desks import desk_of
 from support.gateways import Pair, case_file, consent_file, id_of, incoming, new_case, sent, take_consent, view

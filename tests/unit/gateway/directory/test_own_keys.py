@@ -8,6 +8,7 @@ import pytest
 
 from refbus.core.directory import Directory
 from refbus.core.ids import KeyId
+from refbus.core.units import DAY_MS
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code
@@ -17,7 +18,6 @@ from refbus_gateway.home import key_changes
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import inbox
 from support.ceremonies import PASSPHRASE
-from support.directories import DAY_MS
 from support.gateways import Pair, alarm_codes, home_health
 
 STRANGE = KeyId(b"strange-key-id-1")

@@ -13,6 +13,7 @@ import pytest
 from refbus.core.consent.age import rules_of
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, EventId, ReferralId
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code
 from refbus.wire.payload import coded, decode_payload, encode_payload, unknown_codes
@@ -26,7 +27,6 @@ from support.tree import ROOT
 
 CASES = sorted((ROOT / "infra" / "trials" / "demo" / "cases").glob("*.json"))
 PLAN = tomllib.loads((ROOT / "infra" / "trials" / "demo" / "cases" / "plan.toml").read_text(encoding="utf-8"))["case"]
-HOUR_MS = 3_600_000
 
 
 def _parse(**changes: Any) -> CaseFile:

@@ -17,6 +17,7 @@ from refbus.core.courses.referral import State
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CaseHandle, EventId, KeyId, OrgId, ReferralId, SubjectRef
 from refbus.core.message import RoutingBlock
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
@@ -32,7 +33,6 @@ from refbus_gateway.erasure import demand, removal
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import arrivals, notices, refusals
 from refbus_gateway.outbox import answers, envelopes
-from refbus_gateway.outbox.envelopes import HOUR_MS
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
 from refbus_gateway.rules.verification import verified

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError, TransportError
 from refbus_gateway.store import inbox
 from support.gateways import Pair, alarm_codes
-
-DAY_MS = 86_400_000
 
 
 def test_an_office_is_warned_thirty_days_ahead(own: Pair) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from refbus.core.times import show_time
 from refbus.core.vocabulary import EventType
 from refbus.wire.labels import LANGUAGES
 from refbus.wire.payload import coded
-from refbus_gateway.words.payloads import render, show_time, times, title
+from refbus_gateway.words.payloads import render, times, title
 from support.payloads import FILE, full, least
 
 REQUESTED = EventType.REFERRAL_REQUESTED

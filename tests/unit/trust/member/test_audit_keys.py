@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import DAY_MS
 from refbus.crypto.signing import LABEL_AUDIT_KEY, LABEL_KEM, SigningPair
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
 from refbus.tlog.custody import LogSecret
@@ -27,7 +28,7 @@ from refbus.trust.member.endorsement import audit_key_message, check_member, end
 from refbus.trust.member.enrolment import Profile, apply_update, enrolment_of, first_file, make_audit_update
 from refbus.trust.member.enrolment_file import Enrolment
 from refbus.trust.member.target_file import AuditKeyEntry, Endorsement, MemberFile
-from support.directories import DAY_MS, NOW_MS, kem_private, signing_pair
+from support.directories import NOW_MS, kem_private, signing_pair
 
 ORG = OrgId("kz-checker1")
 PROFILE = Profile(ORG, CountryCode("kz"), OrgRole.AUDITOR, "Fictional auditor")

@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.directory import KemKey, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.units import DAY_MS
 from refbus.crypto.kem import kid_of_kem
 from refbus.crypto.signing import LABEL_KEM, LABEL_SIGNING_KEY, Signatures, kid_of_signing
 from refbus.errors import Code, MalformedError, RefbusError, UntrustedError
@@ -25,7 +26,7 @@ from refbus.trust.member.endorsement import (
 from refbus.trust.member.enrolment import Profile, enrolment_of, first_file
 from refbus.trust.member.enrolment_file import Enrolment
 from refbus.trust.member.target_file import Endorsement, KemEntry, MemberFile, SigningEntry
-from support.directories import DAY_MS, NOW_MS, kem_private, signing_pair
+from support.directories import NOW_MS, kem_private, signing_pair
 
 ORG = OrgId("uz-she1ter1")
 PROFILE = Profile(ORG, CountryCode("uz"), OrgRole.NGO, "Fictional shelter", ("Health",), ("uz",))

@@ -10,6 +10,7 @@ import pytest
 
 from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, parse_org_id
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, MalformedError, RefbusError, UntrustedError
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import dumps, loads
@@ -31,7 +32,7 @@ from refbus.trust.member.enrolment import (
     parse_request,
 )
 from refbus.trust.member.target_file import KemEntry, MemberFile
-from support.directories import DAY_MS, NOW_MS, kem_private, signing_pair
+from support.directories import NOW_MS, kem_private, signing_pair
 
 ORG = OrgId("kz-4f7k2m9q")
 PROFILE = Profile(ORG, CountryCode("kz"), OrgRole.NGO, "Fictional shelter", ("Health", "Health"), ("ru", "kk"))

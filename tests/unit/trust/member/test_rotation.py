@@ -6,10 +6,10 @@ import dataclasses
 
 from refbus.core.directory import KemKey, Organisation, OrgRole
 from refbus.core.ids import KeyId
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.trust.member.rotation import (
     EPOCH_MS,
     EPOCH_OVERLAP_MS,
-    HOUR_MS,
     PUBLISH_AHEAD_MS,
     SIGNING_OVERLAP_MS,
     Duty,
@@ -20,7 +20,7 @@ from refbus.trust.member.rotation import (
     next_signing_window,
 )
 from refbus.trust.reader.history import keep_ms
-from support.directories import DAY_MS, NOW_MS, agency, federation
+from support.directories import NOW_MS, agency, federation
 
 FED = federation(("kz",))
 KEEP = keep_ms(FED.directory)

@@ -6,6 +6,7 @@ import pytest
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.units import DAY_MS
 from refbus.errors import Code
 from refbus.resources import data_dir
 from refbus.tlog.custody import LogSecret
@@ -17,7 +18,7 @@ from refbus.trust.member.policy import compile_policy
 from refbus.trust.member.target_file import MemberFile
 from refbus.trust.reader import assembly
 from refbus.trust.reader.assembly import Assembly, assemble, key_owners
-from support.directories import DAY_MS, NOW_MS, kem_private, signing_pair
+from support.directories import NOW_MS, kem_private, signing_pair
 
 COUNTRIES = (CountryCode("kz"), CountryCode("uz"))
 KZ_ORG = OrgId("kz-agency01")

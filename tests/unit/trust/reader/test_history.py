@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code, UncheckableError
 from refbus.trust.reader.history import History, keep_ms
-from support.directories import HOUR_MS, NOW_MS, federation
+from support.directories import NOW_MS, federation
 
 ONE = federation(("kz", "uz")).directory
 TWO = dataclasses.replace(ONE, version=2)

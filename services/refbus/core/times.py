@@ -1,4 +1,4 @@
-"""Days and times as people write them: one strict reading each, and nothing guessed.
+"""Days and times as people write and read them: one strict reading each, one way to show each, nothing guessed.
 
 Other forms of ISO 8601 are not read: 2027-W01-1 looks like a day of 2027 and is one of 2026, and 20270101 is a number.
 """
@@ -6,7 +6,7 @@ Other forms of ISO 8601 are not read: 2027-W01-1 looks like a day of 2027 and is
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 from refbus.core.bounds import TIME_MS
@@ -50,3 +50,24 @@ def read_time(text: str) -> int | None:
 def day_text(time_ms: int, utc_offset_min: int = 0) -> str:
     """Return the day of a time in ms UTC, like 2026-03-31."""
     return (_EPOCH + timedelta(milliseconds=time_ms, minutes=utc_offset_min)).strftime("%Y-%m-%d")
+
+
+def show_time(time_ms: int, utc_offset_min: int = 0) -> str:
+    """Return a time in ms UTC to the minute, where clocks are so many minutes ahead; outside of the calendar a number.
+
+    The zone stands beside it, as UTC+05:00.
+    """
+    zone = UTC if utc_offset_min == 0 else timezone(timedelta(minutes=utc_offset_min))
+    return _shown(time_ms, "%Y-%m-%d %H:%M ", zone)
+
+
+def show_second(time_ms: int) -> str:
+    """Return a time in ms UTC to the second; one outside of the calendar stays a number."""
+    return _shown(time_ms, "%Y-%m-%d %H:%M:%S ", UTC)
+
+
+def _shown(time_ms: int, form: str, zone: timezone) -> str:
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, zone).strftime(form) + str(zone)
+    except (OverflowError, OSError, ValueError):
+        return f"{time_ms} ms"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.dates import day_ms, day_text, read_day, read_time
+from refbus.core.times import day_ms, day_text, read_day, read_time
 
 
 @pytest.mark.parametrize(
