@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.pages import alerts, cli, errors, hearing, lifecycle, metrics, rooms, schemas, settings, topics
+from tools.pages import alerts, cli, errors, hearing, lifecycle, metrics, packages, rooms, schemas, settings, topics
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -18,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/errors.md": errors.page,
     "docs/reference/lifecycle.md": lifecycle.page,
     "docs/reference/metrics.md": metrics.page,
+    "docs/reference/packages.md": packages.page,
     "docs/reference/rooms.md": rooms.page,
     "docs/reference/schemas.md": schemas.page,
     "docs/reference/settings.md": settings.page,
