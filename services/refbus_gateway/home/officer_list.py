@@ -18,6 +18,7 @@ from refbus_gateway.home.folder import Home, read_json_object
 LIMIT: Final = 65_536
 """Most bytes of the list and of the roll."""
 _LIST: Final = "officers.json"
+_ROLL: Final = "roll"
 
 
 def has_list(home: Home | None) -> bool:
@@ -28,14 +29,20 @@ def has_list(home: Home | None) -> bool:
 
 def is_unvouched(home: Home) -> bool:
     """Whether there is a list of officers that nobody has vouched for, as after a restore."""
-    return has_list(home) and not (home.officers / "roll").is_file()
+    return has_list(home) and not (home.officers / _ROLL).is_file()
 
 
-def settle_restored(home: Home, *, own_list: bool) -> None:
+def is_vouched(home: Home | None) -> bool:
+    """Whether a home has a list of officers of its own, and the roll with which somebody vouched for it."""
+    return home is not None and has_list(home) and (home.officers / _ROLL).is_file()
+
+
+def settle_restored(home: Home, *, vouched: bool) -> None:
     """Make of what a restore brought together one list, in the copy `home`: nobody who was removed comes back unseen.
 
-    Keys of officers who are not in the list are destroyed again. Unless the list is the home's own, an emergency needs
-    that a person looked at it first: the roll, under which the organisation vouches for them, goes. Raises StoreError.
+    Keys of officers who are not in the list are destroyed again. Unless list and roll are the home's own (`vouched`),
+    an emergency needs that a person looked at the list first: the roll goes. A roll never comes back from a backup, not
+    even where an earlier restore brought the list. Raises StoreError.
     """
     with store_errors("officers"):
         if has_list(home):
@@ -43,15 +50,15 @@ def settle_restored(home: Home, *, own_list: bool) -> None:
             for path in home.officers.glob("*.key"):
                 if path.stem not in names:
                     path.unlink()
-        if not own_list:
-            (home.officers / "roll").unlink(missing_ok=True)
+        if not vouched:
+            (home.officers / _ROLL).unlink(missing_ok=True)
 
 
 def read(home: Home) -> list[Officer]:
     """Return the officers of a home. Raises SetupError HOME_DAMAGED when the list is gone, FILE_UNREADABLE."""
     path = home.officers / _LIST
     if not has_list(home):
-        if path.exists() or (home.officers / "roll").exists():  # a key alone is from a first `add` that was cut
+        if path.exists() or (home.officers / _ROLL).exists():  # a key alone is from a first `add` that was cut
             raise SetupError(Code.HOME_DAMAGED, f"officers/{_LIST} is missing or empty: restore it")
         return []
     rows = read_json_object(path, LIMIT, Code.FILE_UNREADABLE)["officers"]

@@ -178,7 +178,7 @@ class _Restoring:
         if self._present is not None:
             self._keep_files(self._present)
             self._keep_directory(self._present)
-        officer_list.settle_restored(self._fresh, own_list=officer_list.has_list(self._present))
+        officer_list.settle_restored(self._fresh, vouched=officer_list.is_vouched(self._present))
         kept = self._keep_store(listed)
         Keyring.unlock(self._fresh, self._passphrase)
         self._fresh.member.trust_store().load(self._clock())

@@ -67,6 +67,16 @@ def test_on_a_clean_computer_somebody_looks_at_the_list_first(pair: Pair, tmp_pa
     gateway.close()
 
 
+def test_a_second_restore_vouches_for_nobody_either(pair: Pair, tmp_path: Path) -> None:
+    """The list that the first one brought is the home's now, its roll is not: a removed officer decides nothing."""
+    backups.back_up(pair.kz, tmp_path / "backup")
+    officers.remove(pair.kz, pair.kz.home, sorted(names(pair.kz.home))[0])
+    home = Home(tmp_path / "elsewhere")
+    for _ in range(2):  # a restore that was cut after it took its place is given once more
+        restore(tmp_path / "backup", home, PASSPHRASE, pair.world.clock)
+        assert not any(each.endorsed for each in officers.listed(home, pair.world.clock()))
+
+
 @pytest.mark.parametrize("lost", ["nothing", "the store", "the list", "the folder"])
 def test_a_removed_officer_does_not_come_back_with_an_older_backup(pair: Pair, tmp_path: Path, lost: str) -> None:
     """Where the home has its list, that stays and the key is gone; where it has none, nobody is vouched for."""
