@@ -22,6 +22,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
 from chaos.auditing import start_auditor
 from chaos.auditors import COUNTRIES, Watcher, hand_out_directory, judge_log, log_folder, proven, write
 from chaos.ground import Ground, now_ms, wait
@@ -30,6 +34,7 @@ from chaos.result import Result
 from chaos.stage import KG, KZ, Cast
 from demo.world import PASSPHRASE
 from refbus.errors import Code, RefbusError
+from refbus.node.store import migrations
 from refbus.trust.publisher import recovery
 from refbus.trust.publisher.ceremony import Passphrases, publish_for_development
 from refbus.trust.publisher.published import mark_of
@@ -262,9 +267,8 @@ class _Play:
         ground.count("restored: by an older program")
         copy.unlink()
         _copy_database(store, copy)
-        _change(
-            copy, "DROP TABLE delivered", "UPDATE alembic_version SET version_num = '0004'", "PRAGMA user_version = 0"
-        )
+        _lower(copy, "0004")
+        _change(copy, "PRAGMA user_version = 0")
         for seconds in (*self.cast.rng.sample(_CUTS_S, 2), 0):
             words = (sys.executable, "-m", "refbus_gate", "restore", str(copy), "--older")
             _run(words, {**os.environ, **ground.stack.gate_environment(KG)}, ground, seconds)
@@ -328,6 +332,15 @@ def _change(path: Path, *words: str) -> None:
         for each in words:
             opened.execute(each)
         opened.commit()
+
+
+def _lower(path: Path, revision: str) -> None:
+    """Make a gate's store what the program of an earlier version had."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def _signed_size(path: Path) -> int:

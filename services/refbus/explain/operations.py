@@ -76,8 +76,7 @@ GATEWAY = {
         "Give the right folder with --home, or make one with `refbus keys init`.",
     ),
     Code.HOME_DAMAGED: Explanation(
-        "a file of this home, or what it keeps of a case, is damaged, empty, missing or of another home; nothing was "
-        "begun in its place, and an event that needs it waits",
+        "a file or row of this home is damaged, empty, missing or of another home; what needs it waits",
         "Is its disk mounted? Then restore the last backup: `refbus restore`; at a node "
         "`python -m refbus_gate restore` or of refbus_auditor. Delete nothing.",
     ),

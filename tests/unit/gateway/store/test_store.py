@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
-from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError, UncheckableError
+from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
 from refbus_gateway.store import cases, engine, erasing, inbox, schema
@@ -201,8 +201,8 @@ def test_parts_are_split_as_they_were_joined(parts: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("data", [b"\0", b"\0\0\0\5abc", join(b"a") + b"x", join(b"a", b"b")])
 def test_a_damaged_value_is_told(data: bytes) -> None:
-    """STORE_FAILED for bytes that `join` did not make of one part."""
-    with pytest.raises(StoreError):
+    """HOME_DAMAGED, of this row alone, for bytes that `join` did not make of one part."""
+    with pytest.raises(RowError):
         split(data, 1)
 
 
