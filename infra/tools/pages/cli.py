@@ -31,6 +31,7 @@ def helps(program: str) -> Iterator[tuple[str, str]]:
 
 
 def _walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    command._help_option = None  # click keeps the one of whoever asked first, perhaps with other names
     yield context.command_path, command.get_help(context).rstrip()
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
