@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.times import day_ms, day_text, read_day, read_time
+from refbus.core.times import day_ms, day_text, read_day, read_time, show_second, show_time
+from refbus.core.units import DAY_MS, HOUR_MS
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,11 @@ def test_a_day_comes_back_as_it_was_written(day: date, offset: int) -> None:
     begins = day_ms(day, offset)
     assert day_text(begins, offset) == day.isoformat()
     assert day_text(begins - 1, offset) < day.isoformat()
+
+
+def test_a_time_is_shown_with_its_zone_and_one_outside_of_the_calendar_as_a_number() -> None:
+    """To the minute where people read, to the second where a log is read."""
+    assert show_time(DAY_MS + HOUR_MS) == "1970-01-02 01:00 UTC"
+    assert show_time(0, 300) == "1970-01-01 05:00 UTC+05:00"
+    assert show_second(61_000) == "1970-01-01 00:01:01 UTC"
+    assert show_time(2**62) == f"{2**62} ms"
