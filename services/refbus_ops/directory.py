@@ -17,6 +17,7 @@ from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.core.times import TIME, read_time
 from refbus.errors import Code, SetupError
+from refbus.files import read_limited
 from refbus.output import put, put_json, say
 from refbus.trust.canonical import parse_hex
 from refbus.trust.layout import list_files
@@ -376,14 +377,7 @@ def _lines(found: dict[str, object]) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_INPUT_BYTES + 1)
-    except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
-    if len(content) > MAX_INPUT_BYTES:
-        raise SetupError(Code.TOO_LARGE, path.name)
-    return content
+    return read_limited(path, MAX_INPUT_BYTES)
 
 
 def _text(path: Path) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 from refbus.core.bounds import TIME_MS
+from refbus.core.units import MINUTE_MS
 
 DAY: Final = "a day like 2026-03-31"
 TIME: Final = "a time with its zone, like 2026-03-31T12:00+05:00"
@@ -33,7 +34,7 @@ def read_day(text: str) -> date | None:
 def day_ms(day: date, utc_offset_min: int = 0) -> int:
     """Return when a day begins, in ms UTC, where clocks are so many minutes ahead of UTC."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return (midnight - _EPOCH) // timedelta(milliseconds=1) - utc_offset_min * 60_000
+    return (midnight - _EPOCH) // timedelta(milliseconds=1) - utc_offset_min * MINUTE_MS
 
 
 def read_time(text: str) -> int | None:

@@ -96,16 +96,6 @@ def revision_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def file_number_of(tx: Transaction, case: Case) -> str | None:
-    """Return the number that the worker's own file has, from the case file; None without one, or when erased.
-
-    Raises StoreError, CaseInvalidError for a case that cannot be read.
-    """
-    if not case.own or not case.live:
-        return None
-    return _file_number(cases.body_of(tx, case))
-
-
 def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
     """Return the worker's own file number of each of these cases that has one, by the number of the case here.
 

@@ -29,7 +29,7 @@ def has_list(home: Home | None) -> bool:
 
 def is_unvouched(home: Home) -> bool:
     """Whether there is a list of officers that nobody has vouched for, as after a restore."""
-    return has_list(home) and not (home.officers / _ROLL).is_file()
+    return has_list(home) and not is_vouched(home)
 
 
 def is_vouched(home: Home | None) -> bool:
