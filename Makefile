@@ -12,7 +12,7 @@ COVERED_BY := tests/unit/core tests/unit/crypto tests/unit/envelope tests/unit/t
 export PYTHONPATH := $(CURDIR)/infra:$(CURDIR)/infra/trials
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench chaos converge reference lock audit-deps build clean
+.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench chaos converge reference words lock audit-deps build clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fmt: $(STAMP) ## format the code
 
 reference: $(STAMP) ## regenerate docs/reference and the alert rules
 	@$(BIN)/python -m tools.reference
+
+words: $(STAMP) ## collect messages, merge them into each language, compile; says what is missing
+	@$(BIN)/python -m tools.words
 
 bench: setup ## measure; var/bench/report.json
 	@$(BIN)/python -m bench

@@ -1,0 +1,45 @@
+"""Messages that stand in data: words of code lists, names of fields and events, errors with their next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from refbus.core.vocabulary import EventType
+from refbus.explain import CATALOGUE
+from refbus.wire.codelists import code_lists
+from refbus.wire.fields import FieldSpec
+from refbus.wire.payload import payload_fields
+from refbus_gateway.words.payloads import title
+
+Source = tuple[str, str, str, str]
+"""Place, message, context, hint for translators."""
+
+
+def messages_of_data() -> Iterator[Source]:
+    """Yield each message of the data once."""
+    yield from dict.fromkeys([*_codes(), *_events(), *_errors()])
+
+
+def _codes() -> Iterator[Source]:
+    for name, known in code_lists().items():
+        for code, words in known.codes.items():
+            yield f"schemas/codelists/{name}.json", words, name, f"{known.title}: {code}"
+
+
+def _events() -> Iterator[Source]:
+    for event in EventType:
+        yield "schemas/events", title(event.value), "event", event.value
+    for event in EventType:
+        yield from _fields(payload_fields(event))
+
+
+def _fields(specs: Iterable[FieldSpec]) -> Iterator[Source]:
+    for spec in specs:
+        yield "schemas/events", title(spec.name), "field", spec.name
+        yield from _fields(spec.fields)
+
+
+def _errors() -> Iterator[Source]:
+    for code, told in CATALOGUE.items():
+        yield "services/refbus/explain", told.meaning, "error", f"{code}: what it means"
+        yield "services/refbus/explain", told.next_step, "error", f"{code}: what to do next"
