@@ -187,13 +187,18 @@ def sha256_of(path: Path) -> bytes:
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
 
 
+def is_full(error: OSError) -> bool:
+    """Whether an error says that a disk, or somebody's share of it, is full."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
 @contextmanager
 def store_errors(what: str = "files") -> Iterator[None]:
     """Turn a failing disk into StoreError STORE_FULL or STORE_FAILED, naming `what`."""
     try:
         yield
     except OSError as error:
-        code = Code.STORE_FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else Code.STORE_FAILED
+        code = Code.STORE_FULL if is_full(error) else Code.STORE_FAILED
         raise StoreError(code, f"{what}: {error.strerror}") from None
 
 

@@ -17,8 +17,8 @@ from sqlalchemy import update
 from refbus.backoff import BackOff
 from refbus.clock import CLOCK_SKEW_MS, Clock
 from refbus.core.ids import CountryCode
+from refbus.database.engine import Database
 from refbus.errors import Code, MalformedError, UntrustedError
-from refbus.node.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import tree_root
 from refbus.tlog.keys import SignerKey, decimal

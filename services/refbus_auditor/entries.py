@@ -23,9 +23,9 @@ from refbus.bus.port import Record
 from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
+from refbus.database.engine import Database
 from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node.store.commit import move_position, note_failure
-from refbus.node.store.engine import Database
 from refbus.node.store.node import get_setting, put_setting
 from refbus.node.store.prepared import AnyOf
 from refbus.node.store.reads import read_position

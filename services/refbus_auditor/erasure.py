@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.crypto.framing import lp, sha256
 from refbus.database import erased as lists
-from refbus.node.store.engine import Database
+from refbus.database.engine import Database
 from refbus.node.store.prepared import AnyOf
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.ledger import ORDER_WRITER, NewEntry

@@ -8,12 +8,12 @@ from refbus.audit.export import Exported
 from refbus.core import times
 from refbus.core.times import read_day
 from refbus.database import erased as lists
+from refbus.database.engine import Database
 from refbus.errors import Code, SetupError
 from refbus.files import create, store_errors
-from refbus.node.store.engine import Database
 from refbus_auditor import ledger
 from refbus_auditor.erasure import name_of
-from refbus_auditor.home import ERASED, MIGRATIONS
+from refbus_auditor.home import ERASED, KIND
 
 
 def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
@@ -24,7 +24,7 @@ def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     StoreError.
     """
     gone = lists.noted(home / ERASED)
-    database = Database.read_only(home / "store" / "auditor.db", MIGRATIONS)
+    database = Database.read_only(home / "store" / "auditor.db", KIND)
     count = 0
     try:
         with (

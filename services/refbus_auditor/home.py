@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from refbus.bus.port import Record
+from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
-from refbus.node.store.engine import Database
 from refbus.node.store.node import get_setting, put_setting
 from refbus.tlog.custody import LogSecret
 from refbus.trust.homes import Home, Identity
 from refbus.trust.reader.loader import TrustStore
 
-MIGRATIONS = Path(__file__).resolve().parent / "store" / "migrations"
+KIND = StoreKind(Path(__file__).resolve().parent / "store" / "migrations", wipe=True, page_bytes=16_384)
 ERASED = "erased"
 STORE = "auditor.db"
 MARK = f"{STORE}.made"
@@ -51,7 +51,7 @@ class AuditorHome:
         """
         home = Home(folder)
         secret = home.log_secret(passphrase)
-        database = Database(folder / "store" / STORE, MIGRATIONS, wipe=True, mark=folder / MARK)
+        database = Database(folder / "store" / STORE, KIND, mark=folder / MARK)
         opened = cls(folder, home.identity(), secret, database, home.trust_store())
         try:
             opened.require_not_stopped()

@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
+from refbus.database.engine import Database
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
 from refbus.files import write_whole
-from refbus.node.store.engine import Database
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey

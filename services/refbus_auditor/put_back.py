@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from refbus.database.engine import Database, own
+from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.node.homecopy import bring_back
-from refbus.node.store.engine import Database, own
-from refbus.node.store.putback import put_back
 from refbus.trust.homes import Home
 from refbus_auditor import ledger
-from refbus_auditor.home import MARK, MIGRATIONS, STORE
+from refbus_auditor.home import KIND, MARK, STORE
 from refbus_auditor.ledger import Shard
 
 _FOLDERS = ("evidence", "unread")
@@ -32,7 +32,8 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
     """
     if not copy.is_dir():
         return _put_store_back(folder, copy, older)
-    own(folder / "store" / STORE).close()  # not beside a running auditor
+    with own(folder / "store" / STORE):  # not beside a running auditor
+        pass
     came = bring_back(copy, Home(folder), passphrase, _FOLDERS)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
     store = next((path for path in (copy / "store" / STORE, copy / STORE) if path.is_file()), None)
@@ -71,7 +72,7 @@ def _put_store_back(folder: Path, copy: Path, older: bool) -> list[str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Database, list[Shard]]]:
-    database = Database(path, MIGRATIONS, wipe=True)
+    database = Database(path, KIND)
     try:
         with database.reading() as connection:
             logs = ledger.shards(connection)
@@ -90,7 +91,7 @@ def _require_sound(database: Database, log: Shard) -> None:
 def _sizes_of_present(target: Path) -> dict[str, int]:
     """Return how much the store in place has signed of each log; nothing when there is none that can be opened."""
     try:
-        database = Database.read_only(target, MIGRATIONS)
+        database = Database.read_only(target, KIND)
         try:
             with database.reading() as connection:
                 return {log.origin: log.signed.size for log in ledger.shards(connection)}

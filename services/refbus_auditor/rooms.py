@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from refbus.node.store.engine import Database
+from refbus.database.engine import Database
+from refbus_auditor.home import KIND
 from refbus_auditor.store.tables import usage, waiting
 
 
 def lines(home: Path) -> Iterator[str]:
     """Yield the report as lines of text; the auditor may be running. Raises SetupError HOME_NOT_FOUND, StoreError."""
-    database = Database.read_only(home / "store" / "auditor.db")
+    database = Database.read_only(home / "store" / "auditor.db", KIND)
     sums = (func.count(), func.sum(waiting.c.size))
     waits = select(waiting.c.owner, waiting.c.code, *sums).group_by(waiting.c.owner, waiting.c.code)
     wrote = select(usage.c.writer, func.sum(usage.c.records), func.sum(usage.c.size), func.sum(usage.c.names))

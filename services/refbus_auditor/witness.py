@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
+from refbus.database.engine import Database
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, UntrustedError
 from refbus.files import write_whole
-from refbus.node.store.engine import Database
 from refbus.node.turns import Turns
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.checkpoint import Checkpoint

@@ -23,8 +23,8 @@ from refbus.bus.memory import MemoryBus
 from refbus.bus.port import Producer
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
+from refbus.database.engine import Database
 from refbus.errors import Code
-from refbus.node.store.engine import Database
 from refbus.node.topic_reader import Consumer
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.note import Note
@@ -35,7 +35,7 @@ from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
 from refbus_auditor import ledger
 from refbus_auditor.core import AuditorCore, Hearers, Lines
-from refbus_auditor.home import MARK, MIGRATIONS, STORE, AuditorHome
+from refbus_auditor.home import KIND, MARK, STORE, AuditorHome
 from support.audit import audit_entry, audit_record
 from support.clocks import steady_clock
 from support.directories import (
@@ -67,7 +67,7 @@ class AuditNode:
 
     def open(self) -> None:
         """Open the store and make everything that lives in memory anew, as a start of the process does."""
-        database = Database(self.folder / "store" / STORE, MIGRATIONS, wipe=True, mark=self.folder / MARK)
+        database = Database(self.folder / "store" / STORE, KIND, mark=self.folder / MARK)
         identity = Identity(auditor(self.country), self.country, OrgRole.AUDITOR)
         secret = log_secret(auditor(self.country))
         self.home = AuditorHome(self.folder, identity, secret, database, TrustStore(self.folder / "directory"))

@@ -25,13 +25,13 @@ from refbus.audit.fsck import check_log
 from refbus.audit.leaf import PREFIX
 from refbus.audit.sources import FolderSource
 from refbus.crypto.framing import sha256
-from refbus.node.store.engine import Database
+from refbus.database.engine import Database
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.policy import Policy
 from refbus.tlog.shards import origin_of, shard_at
 from refbus_auditor import ledger
 from refbus_auditor.files import LogFolder
-from refbus_auditor.home import MIGRATIONS
+from refbus_auditor.home import KIND
 from refbus_auditor.ledger import Ledger, NewEntry
 from refbus_auditor.publication import Publisher
 
@@ -98,7 +98,7 @@ class AuditorLog:
     """The log of an auditor, without what fills it."""
 
     def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "auditor.db", MIGRATIONS, wipe=True)
+        self._database = Database(folder / "auditor.db", KIND)
         self._ledger = Ledger(NAME)
         self._secret = LogSecret.generate()
         self._folder = folder / "log"

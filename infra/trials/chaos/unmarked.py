@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from chaos.sabotage import run_module
-from refbus.node.store import identity
+from refbus.database import identity
 
 
 def be_unmarked() -> None:

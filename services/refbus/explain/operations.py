@@ -152,6 +152,10 @@ MACHINE = {
         "the local database could not be read or written",
         "Nothing was recorded, so try again. If it repeats, check the disk and restore the backup.",
     ),
+    Code.STORE_BUSY: Explanation(
+        "others wrote to the local database for too long",
+        "Nothing was recorded, so try again. If it repeats, look for a command that hangs, or a disk that is slow.",
+    ),
     Code.STORE_FULL: Explanation(
         "the disk is full",
         "Free some space and try again. Nothing was lost or half recorded.",

@@ -6,7 +6,6 @@ Exit codes: 2 usage or settings, 3 transport (the same call may succeed later), 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import sys
 import traceback
@@ -28,7 +27,7 @@ from refbus.errors import (
     UntrustedError,
 )
 from refbus.explain.catalogue import explanation
-from refbus.files import create
+from refbus.files import create, is_full
 from refbus.foreign import line
 
 EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
@@ -126,7 +125,7 @@ def as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
     """
     if isinstance(failure, RefbusError):
         return failure
-    if isinstance(failure, OSError) and failure.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(failure, OSError) and is_full(failure):
         return StoreError(Code.STORE_FULL)
     return RefbusError(Code.INTERNAL_ERROR, f"reference {_record(failure, debug_dir)}")
 

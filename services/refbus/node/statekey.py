@@ -12,7 +12,7 @@ from refbus.errors import Code, SetupError
 def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
     """Return the key of the node store, made and written to `path` at the first start.
 
-    `mark` is there when there was a store (`refbus.node.store.identity`): no other key is made then. Raises SetupError
+    `mark` is there when there was a store (`refbus.database.identity`): no other key is made then. Raises SetupError
     KEYFILE_*, HOME_DAMAGED.
     """
     if not path.exists():

@@ -13,13 +13,13 @@ from contextlib import closing
 from pathlib import Path
 
 from refbus.crypto.secretbox import StateKey
+from refbus.database import identity
+from refbus.database.engine import own
+from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.node.homecopy import bring_back
-from refbus.node.store import identity
 from refbus.node.store.audit_keys import AuditKeys
-from refbus.node.store.engine import own
 from refbus.node.store.node import NodeStore
-from refbus.node.store.putback import put_back
 from refbus.trust.homes import Home
 from refbus_gate.home import AUDIT_KEYS, STORE, mark_of, state_key_of
 from refbus_gate.restored import last_moment, show_moment
@@ -38,7 +38,8 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
     if not copy.is_dir():
         key = state_key_of(home, passphrase)
         return _put_keys_back(home, key, copy) if _is_audit_keys(copy) else _put_store_back(home, key, copy, older)
-    own(folder / "store" / STORE).close()  # not beside a running gate
+    with own(folder / "store" / STORE):  # not beside a running gate
+        pass
     came = bring_back(copy, home, passphrase, _FOLDERS)
     key = state_key_of(home, passphrase)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]

@@ -29,6 +29,7 @@ from typing import Final
 from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
+from refbus.database import copies, identity
 from refbus.database import erased as lists
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.files import (
@@ -41,7 +42,6 @@ from refbus.files import (
     store_errors,
     write_whole,
 )
-from refbus.node.store import identity
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import backups, carried, confirmation, erased_again, officer_list
@@ -50,12 +50,13 @@ from refbus_gateway.home.erased_again import Listed
 from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.store import cases, generation, inbox
-from refbus_gateway.store.engine import copy_database, missing_rows
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault
 
 _MARK: Final = "restored.json"
 _PRESENT: Final = "present.db"
+_NAMES: Final = {"cases": "case_hash", "events": "event_hash", "outbox": "sha256"}
+"""What a store must have of another one to stand for it, and the column that names each row."""
 _MOST_NAMED: Final = 20
 _FROM_BACKUP: Final = frozenset({"org.json", "root.json", _MARK, backups.ERASED, SETTINGS})
 
@@ -262,7 +263,7 @@ class _Restoring:
         copy = self._fresh.path / _PRESENT
         sound = self._present is not None and self._copy_sound(self._present.store_path, copy)
         self._open(self._fresh.store_path, Code.BACKUP_INVALID)
-        kept = sound and not missing_rows(copy, self._fresh.store_path)
+        kept = sound and not copies.has_more(copy, self._fresh.store_path, _NAMES)
         if kept:
             copy.replace(self._fresh.store_path)
         with closing(Store(self._fresh.store_path, self._key)) as store:
@@ -307,7 +308,7 @@ class _Restoring:
         if not source.is_file():
             return False
         try:
-            copy_database(source, copy)
+            copies.copy_database(source, copy)
             self._open(copy, Code.STORE_FAILED)
         except RefbusError as error:
             if error.code in {Code.STORE_NEWER, Code.STORE_FULL}:

@@ -11,10 +11,13 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, delete, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
+from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, SetupError
-from refbus_gateway.store.engine import Database
 from refbus_gateway.store.schema import cases, meta
 from refbus_gateway.store.vault import Vault
+
+KIND: Final = StoreKind(Path(__file__).resolve().parent / "migrations", wipe=True, shared=True)
+"""Commands, the pages and `refbus run` work with the file at once."""
 
 _AT_ONCE: Final = 500
 """Values in one statement."""
@@ -68,20 +71,20 @@ class Store:
 
     def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
         """Open or create it. `mark`: which database the home has; without it any one is taken. Raises SetupError."""
-        self.database = Database(path, mark)
+        self.database = Database(path, KIND, mark)
         self._vault = Vault(key)
         self._check_key()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Give one writing transaction; what it did is on the disk when it ends. Raises StoreError."""
-        with self.database.write() as connection:
+        with self.database.writing() as connection:
             yield Transaction(connection, self._vault)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give one reading transaction. Raises StoreError."""
-        with self.database.read() as connection:
+        with self.database.reading() as connection:
             yield Transaction(connection, self._vault)
 
     def change_mark(self) -> int:

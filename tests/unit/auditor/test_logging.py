@@ -16,8 +16,8 @@ from refbus.bus.port import Record
 from refbus.core.directory import Directory, OrgStatus
 from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
+from refbus.database.engine import Database
 from refbus.errors import Code, SetupError, StoreError
-from refbus.node.store.engine import Database
 from refbus.telemetry.labels import EntryResult
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.wire.transport import AuditEntry, ErasureOrder
@@ -25,7 +25,7 @@ from refbus_auditor import entries as module
 from refbus_auditor import ledger
 from refbus_auditor.batch import checked_in
 from refbus_auditor.export import export
-from refbus_auditor.home import MIGRATIONS, MOST_UNREAD
+from refbus_auditor.home import KIND, MOST_UNREAD
 from refbus_auditor.store.tables import metadata
 from support.audit import audit_entry, audit_record
 from support.auditors import Auditors
@@ -271,7 +271,7 @@ def test_a_second_process_cannot_open_the_store(world: Auditors) -> None:
     """Two auditors on one home would be two writers: the second does not start."""
     node = world.nodes["kz"]
     with pytest.raises(SetupError) as caught:
-        Database(node.folder / "store" / "auditor.db", MIGRATIONS)
+        Database(node.folder / "store" / "auditor.db", KIND)
     assert caught.value.code is Code.HOME_IN_USE
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, select
 
 from refbus.crypto.secretbox import StateKey
+from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
-from refbus.node.store.engine import Database
 
-_MIGRATIONS = Path(__file__).resolve().parent / "audit_key_migrations"
+KIND = StoreKind(Path(__file__).resolve().parent / "audit_key_migrations", wipe=True, page_bytes=16_384)
 _KEY_BYTES = 32
 
 audit_key = Table(
@@ -37,7 +37,7 @@ class AuditKeys:
 
     def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
         """Open or create the database; `mark` as for `Database`. Raises SetupError, StoreError."""
-        self._database = Database(path, _MIGRATIONS, wipe=True, mark=mark)
+        self._database = Database(path, KIND, mark)
         self._key = key
         self._known: dict[bytes, bytes] = {}
 
@@ -71,7 +71,7 @@ class AuditKeys:
         """Whether the database at `path`, which may be in use, can be read and every key in it opens."""
         keys = cls.__new__(cls)
         try:
-            keys._database, keys._key, keys._known = Database.read_only(path, _MIGRATIONS), key, {}
+            keys._database, keys._key, keys._known = Database.read_only(path, KIND), key, {}
         except RefbusError:
             return False
         try:

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from refbus.database.engine import Database
 from refbus.errors import Code, StoreError
 from refbus.node.store import delivered, entries_of_cases, holds, outgoing
 from refbus.node.store.accounting import count
-from refbus.node.store.engine import Database
 from refbus.node.store.node import NodeStore, put_setting
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.node.store.prepared import Prepared

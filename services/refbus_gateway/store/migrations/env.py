@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `store.engine` hands over, inside its transaction."""
+"""Alembic's entry: runs the migrations on the connection that `refbus.database` hands over, inside its transaction."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from refbus.core.ids import OrgId
@@ -18,7 +17,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
-from refbus_gateway.store import cases, engine, erasing, inbox, schema
+from refbus_gateway.store import cases, erasing, inbox, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
 
@@ -42,11 +41,9 @@ def new_case(store: Store, name: bytes = b"name", **body: Any) -> cases.Case:
 
 
 def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
-    """What is migrated and what is declared do not differ, and HEAD names the newest migration."""
+    """What is migrated and what is declared do not differ."""
     with store.read() as tx:
         assert compare_metadata(MigrationContext.configure(tx.connection), schema.metadata) == []
-    scripts = ScriptDirectory(str(Path(engine.__file__).parent / "migrations"))
-    assert scripts.get_current_head() == engine.HEAD
 
 
 def test_the_file_is_safe_against_a_power_cut_and_other_accounts(store: Store, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from alembic.migration import MigrationContext
 
 from refbus.core.gate.passage import Outcome
 from refbus.crypto.secretbox import StateKey
+from refbus.database.engine import Database
 from refbus.errors import Code, SetupError, StoreError
 from refbus.node.store import audit_keys
 from refbus.node.store.accounting import balance, stopped
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.commit import commit
-from refbus.node.store.engine import Database
-from refbus.node.store.node import NodeStore, get_setting, put_setting
+from refbus.node.store.node import KIND, NodeStore, get_setting, put_setting
 from refbus.node.store.reads import read_facts, read_fence, read_kept, read_position, read_records
 from refbus.node.store.rows import Changes, Fact, Kept, Position, RecordRow
 from refbus.node.store.tables import metadata
@@ -43,7 +43,7 @@ def test_sqlite_is_set_for_durability(store: NodeStore) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "busy_timeout", "page_size")
         }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "page_size": 16_384}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 20_000, "page_size": 16_384}
 
 
 def test_the_migrations_make_the_tables(store: NodeStore) -> None:
@@ -56,14 +56,14 @@ def test_the_migrations_make_the_tables(store: NodeStore) -> None:
 def test_one_process_owns_a_database(store: NodeStore, tmp_path: Path) -> None:
     """A second owner is refused as long as the first one lives."""
     with pytest.raises(SetupError) as caught:
-        Database(tmp_path / "node.db")
+        Database(tmp_path / "node.db", KIND)
     assert caught.value.code is Code.HOME_IN_USE
 
 
 def test_others_may_look(store: NodeStore, tmp_path: Path) -> None:
     """A tool beside the gate reads, and cannot write."""
     commit(store, Changes(position=FIRST, records=[ROW]), 0, None, 1)
-    beside = Database.read_only(tmp_path / "node.db")
+    beside = Database.read_only(tmp_path / "node.db", KIND)
     with beside.reading() as connection:
         assert balance(connection).total(Outcome.REFUSED) == 1
     with pytest.raises(StoreError), beside.writing() as connection:
@@ -74,7 +74,7 @@ def test_others_may_look(store: NodeStore, tmp_path: Path) -> None:
 def test_looking_needs_a_database(tmp_path: Path) -> None:
     """Nothing is made where nothing is."""
     with pytest.raises(SetupError):
-        Database.read_only(tmp_path / "node.db")
+        Database.read_only(tmp_path / "node.db", KIND)
 
 
 def test_files_are_private(store: NodeStore, tmp_path: Path) -> None:

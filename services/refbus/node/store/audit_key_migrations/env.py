@@ -1,4 +1,4 @@
-"""Entry of Alembic: runs the steps on the connection that `refbus.node.store.engine` hands over."""
+"""Entry of Alembic: runs the steps on the connection that `refbus.database.engine` hands over."""
 
 from __future__ import annotations
 

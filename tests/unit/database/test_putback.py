@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from refbus.crypto.secretbox import StateKey
+from refbus.database import putback
+from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError
-from refbus.node.store import putback
 from refbus.node.store.node import NodeStore, get_setting, put_setting
-from refbus.node.store.putback import put_back
 
 KEY = StateKey(bytes(32))
 MARK = Path("/no such mark")

@@ -13,15 +13,15 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from refbus.database import identity
 from refbus.database.acting import ACTING
+from refbus.database.engine import own
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
-from refbus.node.store import identity
-from refbus.node.store.engine import own
 
 _DRAFT = "putting-back"
 _BESIDE = ("-wal", "-shm")
@@ -31,11 +31,11 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path
     """Put `copy` in the place of the database `target`; return where the one before is kept, None when there was none.
 
     `check` gets a copy that it may open and change; what it raises is raised, and nothing has changed then. `mark`:
-    what the home says of its database (`refbus.node.store.identity`). Raises SetupError HOME_IN_USE, BACKUP_INVALID;
+    what the home says of its database (`refbus.database.identity`). Raises SetupError HOME_IN_USE, BACKUP_INVALID;
     StoreError.
     """
-    lock, draft = own(target), target.parent / _DRAFT
-    try:
+    draft = target.parent / _DRAFT
+    with own(target), _removed(draft):
         shutil.rmtree(draft, ignore_errors=True)
         fresh = draft / target.name
         _read_through(copy, fresh)
@@ -48,9 +48,14 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path
             fresh.replace(target)
             flush_folder(target.parent)
         return kept
+
+
+@contextmanager
+def _removed(draft: Path) -> Iterator[None]:
+    try:
+        yield
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        lock.close()
 
 
 def _read_through(copy: Path, fresh: Path) -> None:

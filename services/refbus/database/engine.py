@@ -1,0 +1,244 @@
+"""Opens the database of a store and keeps the discipline of its transactions.
+
+SQLite: WAL, synchronous=FULL, every writing transaction BEGIN IMMEDIATE. A commit that returned is on disk; an error
+means that nothing of the transaction is, so the same call may be repeated. PostgreSQL follows the same tables; there
+the lock file is replaced by an advisory lock.
+
+Threads may share a `Database`. Reads run side by side, each on a connection of its own with one consistent state, and
+block no writer. Writers go one after the other and wait at most `WAIT_S` for their turn. Within its own writing
+transaction a thread begins no second one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from refbus.database import copies, identity, version
+from refbus.database.failures import as_store_errors
+from refbus.errors import Code, SetupError, StoreError
+from refbus.files import make_folder, open_lock, prepare_database, store_errors
+
+WAIT_S: Final = 60
+"""How long a writer waits for those before it, in this process and in others, before STORE_BUSY."""
+_BUSY_TIMEOUT_MS: Final = 20_000
+_TRY_MS: Final = 2
+_READERS: Final = 32
+_WRITES: Final = "refbus_writes"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKind:
+    """How the databases of one kind of store are kept.
+
+    `migrations`: the folder of its versions. `wipe`: what is deleted is overwritten. `shared`: several processes work
+    with the file at once; otherwise a lock file beside it lets one in. `page_bytes`: of a new file.
+    """
+
+    migrations: Path
+    wipe: bool = False
+    shared: bool = False
+    page_bytes: int = 4096
+
+
+class Database:
+    """One open database: `writing()` and `reading()` give connections inside a transaction."""
+
+    def __init__(self, path: Path, kind: StoreKind, mark: Path | None = None) -> None:
+        """Open or create the file `path` and bring its tables up to date.
+
+        `mark`: the file in the home that says which database it has (`refbus.database.identity`); without it any one
+        is taken. Raises SetupError HOME_IN_USE when another process owns it, HOME_DAMAGED when the database that was
+        here is missing, empty or another one, StoreError when it cannot be opened, STORE_NEWER.
+        """
+        with ExitStack() as opened, as_store_errors():
+            if not kind.shared:
+                opened.enter_context(own(path))
+            if mark is not None:
+                identity.require(path, mark)
+            prepare_database(path)
+            self._begin(opened, path, kind)
+            number = self._settle(kind, mark)
+            if mark is not None:
+                identity.note(mark, number)
+            self._opened = opened.pop_all()
+
+    @classmethod
+    def read_only(cls, path: Path, kind: StoreKind) -> Database:
+        """Open a database that another process owns, only to look at it.
+
+        Raises SetupError HOME_NOT_FOUND, StoreError STORE_NEWER.
+        """
+        if not path.is_file():
+            raise SetupError(Code.HOME_NOT_FOUND, path.name)
+        database = cls.__new__(cls)
+        with ExitStack() as opened, as_store_errors():
+            database._begin(opened, path, kind, writable=False)
+            with database.reading() as connection:
+                version.require_known(connection, kind.migrations)
+            database._opened = opened.pop_all()
+        return database
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection inside BEGIN IMMEDIATE; commit at the end of the block, roll back on any exception.
+
+        Raises StoreError, STORE_BUSY when the writers before it took longer than `WAIT_S`.
+        """
+        with as_store_errors(), self._turn(), self._engine.connect() as raw:
+            connection = raw.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state and writes nothing. Raises StoreError."""
+        with as_store_errors(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def change_mark(self) -> int:
+        """Return a number that another transaction of any process makes a different one; far cheaper than a query."""
+        with as_store_errors():
+            return int(self._observer.execute("PRAGMA data_version").fetchone()[0])
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the whole database to `target` while others may write. Raises StoreError."""
+        copies.copy_database(self._path, target)
+
+    def require_sound(self) -> None:
+        """Raise StoreError STORE_FAILED unless SQLite finds the whole file consistent."""
+        with self.reading() as connection:
+            if connection.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
+                raise StoreError(Code.STORE_FAILED, "the database is damaged")
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log into the database, so that no older version of a page is left in it.
+
+        A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
+        """
+        with as_store_errors(), self._turn(), closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def close(self) -> None:
+        """Close every connection and give the database up."""
+        self._opened.close()
+
+    def _begin(self, opened: ExitStack, path: Path, kind: StoreKind, *, writable: bool = True) -> None:
+        self._path, self._one_writer = path, threading.Lock()
+        self._engine = _engine(path, kind, writable=writable)
+        opened.callback(self._engine.dispose)
+        connected = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+        self._observer = opened.enter_context(closing(connected))
+
+    def _settle(self, kind: StoreKind, mark: Path | None) -> int:
+        """Bring the tables to this program's version; return the number of the database, 0 without `mark`.
+
+        What is to be written is written in one transaction: two processes may arrive at once at a first start. Most
+        openings find nothing to write, and load no migration tool.
+        """
+        with self.reading() as connection:
+            behind = version.is_behind(connection, kind.migrations)
+        nameless = mark is not None and identity.number_in(mark) == 0
+        with self.writing() if behind or nameless else self.reading() as connection:
+            number = 0 if mark is None else identity.claim(partial(_pragma, connection), self._path, mark)
+            version.upgrade(connection, kind.migrations)
+        return number
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._one_writer.acquire(timeout=WAIT_S):
+            raise StoreError(Code.STORE_BUSY, f"waited {WAIT_S} s for other writers")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
+
+@contextmanager
+def own(path: Path) -> Iterator[None]:
+    """Hold the lock file beside the database. Raises SetupError HOME_IN_USE, StoreError."""
+    with store_errors(path.name):
+        make_folder(path.parent)
+        lock = open_lock(path.with_name(path.name + ".lock"))
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SetupError(Code.HOME_IN_USE, path.name) from None
+        yield
+
+
+def _pragma(connection: Connection, words: str) -> int | None:
+    result = connection.exec_driver_sql(words)
+    return int(result.scalar_one()) if result.returns_rows else None
+
+
+def _engine(path: Path, kind: StoreKind, *, writable: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=_READERS,
+        max_overflow=0,  # one more waits for a connection
+        pool_timeout=WAIT_S,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000},
+        hide_parameters=True,  # the text of an error goes to places where values must not
+    )
+    pragmas = _pragmas(kind) if writable else ("query_only=ON",)
+    begin_writing = _begin_writing if kind.shared else _begin_at_once
+
+    @event.listens_for(engine, "connect")
+    def _prepare(dbapi_connection: sqlite3.Connection, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # the driver must not begin transactions by itself
+        for pragma in pragmas:
+            dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        raw: Any = connection.connection.driver_connection
+        if connection.get_execution_options().get(_WRITES, False):
+            begin_writing(raw)
+        else:
+            raw.execute("BEGIN DEFERRED").close()
+
+    return engine
+
+
+def _pragmas(kind: StoreKind) -> tuple[str, ...]:
+    return (
+        f"page_size={kind.page_bytes}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+        "secure_delete=" + ("ON" if kind.wipe else "FAST"),
+    )
+
+
+def _begin_at_once(raw: sqlite3.Connection) -> None:
+    raw.execute("BEGIN IMMEDIATE").close()
+
+
+def _begin_writing(raw: sqlite3.Connection) -> None:
+    """Begin with the write lock. SQLite itself would sleep up to 100 ms between two tries; a neighbour takes a few."""
+    deadline = time.monotonic() + WAIT_S
+    raw.execute(f"PRAGMA busy_timeout={_TRY_MS}").close()
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}").close()
