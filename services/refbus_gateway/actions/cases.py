@@ -94,7 +94,7 @@ def add(desk: Desk, actor: Actor, content: bytes, denied: Collection[OrgId] = ()
     """Check a case file and keep it as a case; `denied` must never know of it. Raises CaseInvalidError, TOO_LARGE."""
     actor.require(Permission.WRITE_CASES)
     with desk.write() as tx:
-        case = named(desk, tx, content)
+        case = named(desk, actor, tx, content)
         casework.deny(tx, case, denied)
     return CaseKept(case.id)
 
@@ -160,7 +160,7 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str) -> CaseShown:
     """Return an own case as it would be sent now, its content in the words of a language."""
     actor.require(Permission.READ_CASES)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case)
         file = casework.file_of(desk.gateway, tx, found)
         endings = amendments.endings(desk.gateway, tx, found)
         age = age_check.age_in_case(desk.gateway, tx, found)
@@ -197,9 +197,21 @@ def onward_file(desk: Desk, actor: Actor, referral: int, withhold: Collection[Da
         return onward.case_document(desk.gateway, tx, referral, withhold)
 
 
-def named(desk: Desk, tx: Transaction, case: CaseName) -> Case:
-    """Return the case of a number, or of a case file. Raises RuleError CASE_UNKNOWN, CaseInvalidError, TOO_LARGE."""
-    return cases.get(tx, case) if isinstance(case, int) else casework.add_case(desk.gateway, tx, case)
+def named(
+    desk: Desk, actor: Actor, tx: Transaction, case: CaseName, makes: Permission = Permission.WRITE_CASES
+) -> Case:
+    """Return the case of a number, or of a case file. A file that is new becomes a case: `makes` is asked for that.
+
+    STOP where a no is taken down, EMERGENCY in an emergency: neither waits for another permission. Raises RuleError
+    CASE_UNKNOWN, NOT_PERMITTED; CaseInvalidError, TOO_LARGE.
+    """
+    if isinstance(case, int):
+        return cases.get(tx, case)
+    known = casework.find_case(tx, case)
+    if known is not None:
+        return known
+    actor.require(makes)
+    return casework.add_case(desk.gateway, tx, case)
 
 
 def _decoded(file: CaseFile) -> dict[str, Any]:

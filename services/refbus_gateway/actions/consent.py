@@ -159,7 +159,7 @@ def new_form(desk: Desk, actor: Actor, case: CaseName, to: str | None = None) ->
     """Return a consent form for a case with the answers left open. Raises RuleError, UncheckableError."""
     actor.require(Permission.READ_CASES)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case)
         file = casework.file_of(desk.gateway, tx, found)
         age = age_check.age_in_case(desk.gateway, tx, found)
     return form(desk.gateway, file, to, age)
@@ -169,7 +169,7 @@ def questions(desk: Desk, actor: Actor, case: CaseName) -> Questions:
     """Return what has to be asked about a case. Raises RuleError, UncheckableError without a directory."""
     actor.require(Permission.READ_CASES)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case)
         file = casework.file_of(desk.gateway, tx, found)
         age = age_check.age_in_case(desk.gateway, tx, found)
     policy = desk.gateway.rules()
@@ -202,7 +202,7 @@ def take_down(
     """
     actor.require(Permission.STOP)
     with desk.write() as tx:
-        number = named(desk, tx, case).id
+        number = named(desk, actor, tx, case, Permission.STOP).id
     offset_min = age_check.rules_here(desk.gateway).utc_offset_min
     no = refusal.read_no(content, to, utc_offset_min=offset_min)
     _require_about(no.org, to)
@@ -227,7 +227,7 @@ def stop_categories(
     """
     actor.require(Permission.STOP)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case, Permission.STOP)
         done = amendments.stop(desk.gateway, tx, found, org, stopped)
     return _taken(desk, found.id, done, 0, later=later)
 
@@ -241,7 +241,7 @@ def withdraw(
     """
     actor.require(Permission.STOP)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case, Permission.STOP)
     done = withdrawals.stop(desk.gateway, found.id, only)
     with desk.read() as tx:
         copies = casework.copies_of(tx, found)
@@ -257,7 +257,7 @@ def shown(desk: Desk, actor: Actor, case: CaseName) -> tuple[VersionShown, ...]:
     """Return every version of every consent of a case, in the order in which they were kept. Raises RuleError."""
     actor.require(Permission.READ_CASES)
     with desk.write() as tx:
-        kept = consents.of_case(tx, named(desk, tx, case))
+        kept = consents.of_case(tx, named(desk, actor, tx, case))
     records = [each.signed.record for each in kept]
     return tuple(_shown(record, records) for record in records)
 

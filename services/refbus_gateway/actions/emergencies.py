@@ -76,7 +76,7 @@ def invoke(
     pairs = tuple(officers.unlock(desk.gateway, desk.home, each.officer, each.passphrase) for each in words)
     roll = officers.roll_of(desk.home)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case, Permission.EMERGENCY)
         made = emergencies.invoke(desk.gateway, tx, found, decision, (roll, pairs))
     return EmergencyInvoked(found.id, made.id, made.org, desk.deliver(later=later))
 

@@ -176,7 +176,7 @@ def send(
     """
     actor.require(Permission.REFER)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case)
         sent = casework.send_case(desk.gateway, tx, found, to=to, withhold=withhold, again=again)
     told = found.id, sent.referral.id, sent.referral.org, sent.again
     return ReferralSent(*told) if sent.again else ReferralQueued(*told, desk.deliver(later=later))

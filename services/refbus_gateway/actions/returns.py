@@ -69,7 +69,7 @@ def begin(
     """
     actor.require(Permission.REFER)
     with desk.write() as tx:
-        found = named(desk, tx, case)
+        found = named(desk, actor, tx, case)
         sent = returns.begin(desk.gateway, tx, found, to, wish, withhold=withhold)
     told = found.id, sent.referral.id, sent.referral.org, sent.again
     return ReturnBegun(*told) if sent.again else ReturnQueued(*told, desk.deliver(later=later))

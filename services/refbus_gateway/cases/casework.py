@@ -38,14 +38,24 @@ class Sent:
 
 def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
     """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE."""
-    name = hashlib.sha256(content).digest()
-    known = cases.find(tx, name)
-    if known is not None:  # it was judged when it was taken in
-        known.require_live()
+    known = find_case(tx, content)
+    if known is not None:
         return known
     parse_case(content, now_ms=gateway.now_ms(), desk=age_check.rules_here(gateway))
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
-    return cases.create(tx, name, body, own=True, now_ms=gateway.now_ms())
+    return cases.create(tx, _name(content), body, own=True, now_ms=gateway.now_ms())
+
+
+def find_case(tx: Transaction, content: bytes) -> Case | None:
+    """Return the case that was made of exactly this file, which was judged then. Raises RuleError for an erased one."""
+    known = cases.find(tx, _name(content))
+    if known is not None:
+        known.require_live()
+    return known
+
+
+def _name(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from refbus.audit import make_entry
 from refbus.audit.erasure import make_orders
@@ -14,6 +15,7 @@ from refbus.telemetry.labels import EntryResult
 from refbus_auditor import ledger, quotas
 from refbus_auditor.quotas import Amount
 from refbus_auditor.rooms import lines
+from refbus_auditor.store.tables import usage
 from support.audit import audit_record
 from support.auditors import AuditNode, Auditors
 from support.directories import NOW_MS, agency, inspector, kem_private, signing_pair
@@ -78,6 +80,20 @@ def test_what_waits_is_not_looked_at_while_there_is_no_room(world: Auditors, mon
     entries = world.nodes["kz"].core.entries
     monkeypatch.setattr(type(entries), "_sort", None)
     assert sum(entries.again(moved=False) for _ in range(100)) == 0
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_behind(world: Auditors) -> None:
+    """What a member wrote in hours that are not here yet takes no room of today, and is forgotten."""
+    kz, right = world.nodes["kz"], world.now_ms
+    world.now_ms += 3 * DAY_MS
+    write(world, 3)
+    world.now_ms += HOUR_MS
+    write(world, 2, start=3)
+    world.now_ms = right
+    write(world, 1, start=5)
+    assert state(kz) == (6, 0, 0)
+    with kz.home.database.reading() as connection:
+        assert {row.hour for row in connection.execute(select(usage))} == {right // HOUR_MS}
 
 
 def test_what_comes_later_waits_behind_what_waits(world: Auditors) -> None:

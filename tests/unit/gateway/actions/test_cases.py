@@ -9,11 +9,11 @@ import pytest
 
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import actor as people
-from refbus_gateway.actions import cases
+from refbus_gateway.actions import cases, consent, referrals
 from refbus_gateway.actions.actor import Permission, Role
 from refbus_gateway.actions.cases import CaseCopied
 from refbus_gateway.actions.shape import json_of
-from support.ceremonies import AGENCY
+from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands
 from support.desks import desk_of
 from support.gateways import Pair, case_file
@@ -52,3 +52,23 @@ def test_a_role_asks_for_what_it_may(pair: Pair, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(RuleError) as refused:
             ask(desk, actor, 4096)
         assert refused.value.code is Code.NOT_PERMITTED
+
+
+def test_no_case_is_made_on_the_way_for_who_may_not_write(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is a case already is found; a new one is refused, but for a no, which waits for no permission."""
+    desk, actor = desk_of(pair.world, pair.kz)
+    known, new = case_file(about="Fictional: known"), case_file(about="Fictional: new")
+    number, count = cases.add(desk, actor, known).case, cases.listed(desk, actor).total
+    few = frozenset({Permission.READ_CASES, Permission.REFER, Permission.STOP})
+    monkeypatch.setattr(people, "ALLOWED", {role: few for role in Role})
+    assert cases.show(desk, actor, known, "en").case == number
+    for ask in (
+        lambda: cases.show(desk, actor, new, "en"),
+        lambda: consent.new_form(desk, actor, new),
+        lambda: referrals.send(desk, actor, new),
+    ):
+        with pytest.raises(RuleError) as refused:
+            ask()
+        assert (refused.value.code, cases.listed(desk, actor).total) == (Code.NOT_PERMITTED, count)
+    consent.withdraw(desk, actor, new, SHELTER)
+    assert cases.listed(desk, actor).total == count + 1
