@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from refbus.database import identity
-from refbus.database.acting import ACTING
+from refbus.database.definitions import ACTING
 from refbus.database.engine import own
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors

@@ -5,12 +5,18 @@ A version is the number at the front of a migration's file name, which is its re
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import StaticPool
 
-from refbus.database.acting import refuse_acting
+from refbus.database.definitions import Definitions, digest_of, read_definitions, require_same
 from refbus.errors import Code, StoreError
+
+NAMED: Final = "definitions.sha256"
+"""File beside the migrations with the `digest_of` what all of them make, so that most openings need no migration."""
 
 
 def known(migrations: Path) -> list[str]:
@@ -28,24 +34,36 @@ def upgrade(connection: Connection, migrations: Path) -> None:
     """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER, STORE_FAILED."""
     if not is_behind(connection, migrations):
         return
-    from alembic import command  # late: most openings find the newest version
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    _run(connection, migrations, "head")
 
 
 def require_known(connection: Connection, migrations: Path) -> None:
     """Raise StoreError STORE_NEWER when the tables are of a later version than any that this program has.
 
-    STORE_FAILED when the database does something by itself (`refuse_acting`).
+    STORE_FAILED when they are not exactly what the migrations make up to their version, with nothing beside them.
     """
-    refuse_acting(connection)
-    found = current(connection)
-    if found is not None and found not in known(migrations):
+    found, versions = current(connection), known(migrations)
+    if found is not None and found not in versions:
         raise StoreError(Code.STORE_NEWER, f"version {found[:20]}")
+    if connection.dialect.name != "sqlite":
+        return
+    definitions = read_definitions(connection)
+    if found != versions[-1] or digest_of(definitions) != (migrations / NAMED).read_text(encoding="ascii").strip():
+        require_same(definitions, made_by(migrations, found))
+
+
+@lru_cache
+def made_by(migrations: Path, version: str | None) -> Definitions:
+    """Return what a new database is made of that `migrations` have brought to a version; None: before the first."""
+    if version is None:
+        return frozenset()
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            _run(connection, migrations, version)
+            return read_definitions(connection)
+    finally:
+        engine.dispose()
 
 
 def current(connection: Connection) -> str | None:
@@ -54,3 +72,13 @@ def current(connection: Connection) -> str | None:
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if found is None else str(found)
+
+
+def _run(connection: Connection, migrations: Path, version: str) -> None:
+    from alembic import command  # late: most openings find the newest version
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
