@@ -124,24 +124,24 @@ class Budget:
         return True
 
     def write(self, connection: Connection) -> None:
-        """Keep what was used, and forget what is older than a day."""
+        """Keep what was used, and forget what is older than a day, and what a clock that was ahead left behind."""
         for writer, amount in self._new.items():
             this = (usage.c.writer == writer, usage.c.hour == self._hour)
             grown = {name: usage.c[name] + getattr(amount, name) for name in Amount.__slots__}
             if connection.execute(update(usage).where(*this).values(**grown)).rowcount == 0:
                 plain = {name: getattr(amount, name) for name in Amount.__slots__}
                 connection.execute(insert(usage).values(writer=writer, hour=self._hour, **plain))
-            old = (usage.c.writer == writer, usage.c.hour <= self._hour - _DAY_HOURS)
-            connection.execute(delete(usage).where(*old))
+            connection.execute(delete(usage).where(usage.c.writer == writer, ~self._of_this_day()))
 
     def _of(self, writer: str) -> tuple[Amount, Amount]:
         if writer not in self._used:
-            rows = self.connection.execute(
-                select(usage).where(usage.c.writer == writer, usage.c.hour > self._hour - _DAY_HOURS)
-            ).all()
+            rows = self.connection.execute(select(usage).where(usage.c.writer == writer, self._of_this_day())).all()
             amounts = {row.hour: Amount(row.records, row.size, row.names) for row in rows}
             self._used[writer] = (amounts.get(self._hour, Amount()), sum(amounts.values(), Amount()))
         return self._used[writer]
+
+    def _of_this_day(self) -> ColumnElement[bool]:
+        return usage.c.hour.between(self._hour - _DAY_HOURS + 1, self._hour)
 
     def _waiting(self, owner: str) -> Amount:
         if owner not in self._waits:
