@@ -60,7 +60,7 @@ def test_no_case_is_made_on_the_way_for_who_may_not_write(pair: Pair, monkeypatc
     known, new = case_file(about="Fictional: known"), case_file(about="Fictional: new")
     number, count = cases.add(desk, actor, known).case, cases.listed(desk, actor).total
     few = frozenset({Permission.READ_CASES, Permission.REFER, Permission.STOP})
-    monkeypatch.setattr(people, "ALLOWED", {role: few for role in Role})
+    monkeypatch.setattr(people, "ALLOWED", dict.fromkeys(Role, few))
     assert cases.show(desk, actor, known, "en").case == number
     for ask in (
         lambda: cases.show(desk, actor, new, "en"),
