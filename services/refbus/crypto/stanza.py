@@ -30,6 +30,7 @@ class Box(Enum):
     NOTICE = b"refbus/v1/notice\0"
     AUDIT = b"refbus/v1/audit\0"
     ENROLMENT = b"refbus/v1/enrolment\0"
+    HOME = b"refbus/v1/home\0"
 
 
 def seal_stanza(box: Box, public: KemPublic, header_sha256: bytes, box_key: bytes) -> bytes:

@@ -108,6 +108,17 @@ def addresses() -> Parser[str]:
     return Parser(parse, "host:port, more with commas")
 
 
+def line(most: int) -> Parser[str]:
+    """Return the parser of one line of 1 to `most` printable characters."""
+
+    def parse(text: str) -> str:
+        if not 0 < len(text) <= most or not text.isprintable():
+            raise ValueError
+        return text
+
+    return Parser(parse, f"1 to {most} printable characters")
+
+
 def host() -> Parser[str]:
     """Return the parser of an address to listen on: IPv4 or IPv6 in digits, so that no look-up is needed."""
     return Parser(lambda text: str(ipaddress.ip_address(text)), "IP address")

@@ -194,6 +194,12 @@ class GatewaySettings(ServingSettings):
         secret=True,
         doc="File, readable by the owner alone, whose first line opens the keys; without it the command asks.",
     )
+    sign_in_name: str | None = setting(
+        "REFBUS_AS",
+        parsers.line(64),
+        default=None,
+        doc="Who signs in where a home has people; --as goes before it. Without a name its service does.",
+    )
     answer_wait_s: float = setting(
         "REFBUS_ANSWER_WAIT_SECONDS",
         parsers.seconds(0, 300),

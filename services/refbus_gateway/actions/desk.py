@@ -14,15 +14,28 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError
 from refbus.settings import GatewaySettings
+from refbus_gateway.home import slots
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.pace import Pace
+from refbus_gateway.home.slots import Opened
 from refbus_gateway.rules.age_check import rules_here
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.sync.broker import Bus, kafka
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
 
-__all__ = ["Bus", "Config", "Connect", "Delivery", "Desk", "connect_to_kafka", "open_desk"]
+__all__ = [
+    "Bus",
+    "Config",
+    "Connect",
+    "Delivery",
+    "Desk",
+    "Opened",
+    "connect_to_kafka",
+    "has_people",
+    "open_desk",
+    "sign_in",
+]
 
 Connect = Callable[[Config, GatewaySettings, CountryCode], Bus]
 """Gives the bus of an organisation in that country."""
@@ -111,20 +124,33 @@ def open_desk(
     path: Path,
     settings: GatewaySettings,
     *,
-    passphrase: Callable[[], str],
+    opened: Callable[[], Opened],
     time: Callable[[], Clock],
     connect: Connect,
 ) -> Desk:
-    """Return the desk of the home in `path`. Passphrase and judge of time are asked for when the gateway is opened."""
+    """Return the desk of the home in `path`. Who opens it and the judge of time are asked for with the gateway."""
     home = Home(path)
 
     def unlock() -> Gateway:
         home.require()
-        gateway = open_gateway(home, passphrase(), time())
+        gateway = open_gateway(home, opened().secret, time())
         gateway.pace = Pace(*(int(each * 1000) for each in (settings.answer_wait_s, settings.audit_interval_s)))
         return gateway
 
     return Desk(home, unlock, lambda: connect(home.config(), settings, home.member.identity().country))
+
+
+def has_people(path: Path) -> bool:
+    """Whether the home in `path` is opened by people, each by name, as against one passphrase."""
+    return slots.has_slots(Home(path))
+
+
+def sign_in(path: Path, name: str | None, passphrase: str) -> Opened:
+    """Open the keys of the home in `path` as a person, or without `name` as its unattended service.
+
+    Raises as `slots.sign_in` does.
+    """
+    return slots.sign_in(Home(path), name, passphrase)
 
 
 def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:

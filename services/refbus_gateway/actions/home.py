@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -73,6 +73,14 @@ class BackedUp:
 
     files: int
     folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What somebody opens backup and home with: a passphrase, and a name where people sign in."""
+
+    passphrase: str = field(repr=False)
+    name: str | None = None
 
 
 class SettingsUse(StrEnum):
@@ -174,7 +182,7 @@ def restore(
     folder: Path,
     actor: Actor,
     source: Path,
-    passphrase: str,
+    entry: Entry,
     *,
     clock: Callable[[], int],
     use: Callable[[BackupSettings], bool],
@@ -185,7 +193,7 @@ def restore(
     Raises as `home.restore.restore` does.
     """
     actor.require(Permission.MANAGE_HOME)
-    done = restoring.restore(source, Home(folder), passphrase, clock, unproven=unproven)
+    done = restoring.restore(source, Home(folder), entry.passphrase, clock, name=entry.name, unproven=unproven)
     settings = SettingsUse.KEPT if done.settings is None else _used(done.path, done.settings, use)
     before = None if done.before is None else str(done.before)
     return HomeRestored(done.backup.org_id, str(done.path), before, done.backup.proven, done.kept_store, settings)

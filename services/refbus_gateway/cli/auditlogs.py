@@ -73,7 +73,7 @@ def export(session: Session, file: Path, policy_file: Path | None, place: str | 
     from refbus.errors import Code, SetupError  # late: the help needs none of it
     from refbus_gateway.actions.audit import Export, LogPlace
 
-    secret, log = session.passphrase(), None
+    secret, log = session.opened.secret, None
     if place is not None and policy_file is None:
         raise SetupError(Code.USAGE, "--log needs --policy")
     if place is not None and policy_file is not None:

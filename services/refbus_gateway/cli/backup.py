@@ -47,8 +47,8 @@ def restore(session: Session, folder: Path, *, unproven: bool, use_settings: boo
     def use(settings: BackupSettings) -> bool:
         return use_settings or _asked(session, settings)
 
-    place, secret = session.home_path, session.passphrase()
-    done = home.restore(place, session.founder, folder, secret, clock=session.clock, use=use, unproven=unproven)
+    place, entry = session.home_path, home.Entry(session.passphrase(), session.name)
+    done = home.restore(place, session.founder, folder, entry, clock=session.clock, use=use, unproven=unproven)
     session.tell(done, _lines(done))
 
 

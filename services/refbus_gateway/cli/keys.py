@@ -55,7 +55,7 @@ def answer(session: Session, challenge: Path, out: Path) -> None:
     from refbus_gateway.actions import keys  # late: nothing else here needs them
 
     desk, actor = session.desk, session.actor
-    done = keys.answer(desk, actor, challenge, session.passphrase(), out)
+    done = keys.answer(desk, actor, challenge, session.opened.secret, out)
     session.tell(done, [f"Hand {done.answer} to the ceremony."])
 
 
@@ -91,7 +91,7 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
         raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
     desk, actor = session.desk, session.actor
     desk.open()
-    done = keys.rotate(desk, actor, session.passphrase(), out, signing=signing, kem=kem)
+    done = keys.rotate(desk, actor, session.opened.secret, out, signing=signing, kem=kem)
     again = "`refbus run` must be started again to use them."
     session.tell(done, [f"Hand {done.update} to the ceremony. {again}"])
 

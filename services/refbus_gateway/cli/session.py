@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.clock import Clock
     from refbus.settings import GatewaySettings
     from refbus_gateway.actions.actor import Actor
-    from refbus_gateway.actions.desk import Desk
+    from refbus_gateway.actions.desk import Desk, Opened
 
 UTC_OFFSET: Final = "refbus.utc_offset"
 """Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
-_OPTIONS: Final = ("home", "passphrase_file", "as_json", "lang")
+_OPTIONS: Final = ("home", "passphrase_file", "as_name", "as_json", "lang")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -36,6 +36,7 @@ def shared_options(function: _F) -> _F:
             click.option(
                 "--passphrase-file", type=click.Path(path_type=Path), help="File whose first line opens the keys."
             ),
+            click.option("--as", "as_name", help="Who signs in, where a home has people (else REFBUS_AS)."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts."),
             click.option("--lang", help="Language of code lists, e.g. ru, kk, uz-Latn (else LANG)."),
         )
@@ -130,7 +131,7 @@ class Session:
         return open_desk(
             self.home_path,
             self.settings,
-            passphrase=self.passphrase,
+            opened=lambda: self.opened,
             time=lambda: self.time,
             connect=self.runtime.connect,
         )
@@ -180,6 +181,19 @@ class Session:
         wished = str(self.runtime.environ.get("LANG", "en")).split(".", maxsplit=1)[0].replace("_", "-")
         known = {language.split("-")[0]: language for language in reversed(LANGUAGES)}
         return asked or known.get(wished.split("-", maxsplit=1)[0], "en")
+
+    @property
+    def name(self) -> str | None:
+        """Who signs in, None for a home that has no people and for its unattended service."""
+        name: str | None = self._options["as_name"] or self.settings.sign_in_name
+        return name
+
+    @cached_property
+    def opened(self) -> Opened:
+        """Who opened the home, and its keys with it: asked for once. Raises SetupError as `sign_in` does."""
+        from refbus_gateway.actions.desk import sign_in  # late: see above
+
+        return sign_in(self.home_path, self.name, self.passphrase())
 
     def passphrase(self, *, confirm: bool = False) -> str:
         """Return the passphrase of the key files: from a file, else asked for. It is never an argument."""

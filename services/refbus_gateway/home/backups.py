@@ -30,7 +30,7 @@ from refbus.files import (
     store_errors,
     write_whole,
 )
-from refbus_gateway.home import erased_again
+from refbus_gateway.home import erased_again, keyfolder
 from refbus_gateway.home import folder as homes
 from refbus_gateway.home.folder import LEFT_OUT, Home, read_json_object
 from refbus_gateway.home.gateway import Gateway
@@ -77,7 +77,8 @@ def back_up(gateway: Gateway, target: Path) -> int:
         if draft.exists():
             shutil.rmtree(draft)
     gateway.store.database.copy_to(draft / STORE)  # first: a file that is newer than the store does no harm
-    hashes = {path: digest.hex() for path in home_files(home) if (digest := _copy(home / path, draft / path))}
+    with keyfolder.held(home):
+        hashes = {path: digest.hex() for path in home_files(home) if (digest := _copy(home / path, draft / path))}
     hashes[STORE] = sha256_of(draft / STORE).hex()
     listed = hashes.pop(ERASED, None)
     manifest = {
@@ -151,6 +152,7 @@ def home_files(home: Path) -> list[str]:
     """Return the files of a home that are copied as they are: all but the store, locks and drafts."""
     found = [path for path in sorted(home.rglob("*")) if path.is_file() and not path.name.startswith(TEMPORARY)]
     names = [path.relative_to(home).as_posix() for path in found]
+    names = [name for name in names if name.partition("/")[0] not in keyfolder.UNSETTLED]
     return [name for name in names if name not in _STORE_FILES and name.rpartition("/")[2] not in LEFT_OUT]
 
 

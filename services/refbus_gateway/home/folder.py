@@ -10,6 +10,9 @@ evidence/                                  two files of the directory under one 
 backups                                    where the last backups were written
 sync.lock                                  held by the one process that talks to the broker
 use.lock                                   held together by all commands; a restore wants it alone
+keys/people/                               slots of the people who open this home (refbus_gateway.home.slots)
+attempts.json                              failed attempts to sign in
+keys.lock                                  held while keys are read; alone while they are changed
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import open_lock, read_limited, store_errors, write_whole
 from refbus.trust.homes import Home as MemberHome
+from refbus_gateway.home import keyfolder
 
 _CONFIG_LIMIT: Final = 65_536
 MOST_EVIDENCE: Final = 64
@@ -34,8 +38,9 @@ SETTINGS: Final = "gateway.json"
 MANIFEST: Final = "backup.json"
 """What a folder has that is a whole backup of a home (`refbus_gateway.home.backups`)."""
 CLOCK: Final = frozenset({"clock.json", "clock.accepted"})
-LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "lock"}) | CLOCK
-"""Files that no backup has: locks, and what this computer's clock was believed to say."""
+ATTEMPTS: Final = "attempts.json"
+LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "lock", keyfolder.LOCK, ATTEMPTS}) | CLOCK
+"""Files that no backup has: locks, failed attempts, and what this computer's clock was believed to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,12 @@ class Home:
         self.settings_path: Final = path / SETTINGS
 
     def require(self) -> None:
-        """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home."""
+        """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a renewal of keys that was cut."""
         if not (self.path / "org.json").is_file():
             whole = self.path.resolve()
             cut = whole.with_name(f".{whole.name}.restored").is_dir() and not whole.exists()
             raise SetupError(Code.HOME_NOT_FOUND, "a restore was cut: give it again" if cut else str(self.path))
+        keyfolder.settle(self.path)
 
     def hold(self) -> IO[bytes]:
         """Hold this home together with other commands until the file is closed; a restore waits for nobody to.

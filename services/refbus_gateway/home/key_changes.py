@@ -22,6 +22,7 @@ from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment import Profile
 from refbus.trust.member.rotation import Duty, Task, duties
 from refbus.trust.reader.history import keep_ms
+from refbus_gateway.home import keyfolder, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
@@ -86,8 +87,15 @@ def due(gateway: Gateway) -> Sequence[Duty]:
 def rotate(gateway: Gateway, passphrase: str, *, signing: bool, kem: bool) -> bytes:
     """Make new keys, keep them in the home, and return the update for the ceremony (public keys only).
 
-    The new keys are used once the directory lists them; until then nothing changes.
+    The new keys are used once the directory lists them; until then nothing changes. Raises SetupError
+    KEYFILE_WRONG_PASSPHRASE when the keys of this home are sealed under something else.
     """
+    with keyfolder.held(gateway.home.path, alone=True):
+        slots.require_secret(gateway.home, passphrase)
+        return _rotate(gateway, passphrase, signing=signing, kem=kem)
+
+
+def _rotate(gateway: Gateway, passphrase: str, *, signing: bool, kem: bool) -> bytes:
     now_ms, directory = gateway.now_ms(), gateway.directory()
     own, signer = _own(gateway, directory), gateway.keys.signer(directory, gateway.me, now_ms)
     signing_entries, kem_entries = [], []
@@ -111,7 +119,8 @@ def prune(gateway: Gateway) -> list[KeyId]:
     if standing.codes:
         raise UncheckableError(standing.codes[0], standing.detail)
     over = [duty.kid for duty in due(gateway) if duty.task in {Task.DESTROY_KEM, Task.DESTROY_SIGNING}]
-    return [kid for kid in over if kid is not None and gateway.home.member.destroy(kid)]
+    with keyfolder.held(gateway.home.path, alone=True):
+        return [kid for kid in over if kid is not None and gateway.home.member.destroy(kid)]
 
 
 def _own(gateway: Gateway, directory: Directory) -> Organisation:

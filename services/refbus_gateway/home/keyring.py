@@ -11,6 +11,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
+from refbus_gateway.home import keyfolder
 from refbus_gateway.home.folder import Home
 
 
@@ -25,12 +26,16 @@ class Keyring:
 
     @classmethod
     def unlock(cls, home: Home, passphrase: str) -> Keyring:
-        """Open the key files of a home. Raises SetupError KEYFILE_*; makes the store key when there is none yet."""
+        """Open the key files of a home with what they are sealed under: its passphrase, or what `slots.sign_in` gives.
+
+        Raises SetupError KEYFILE_*; makes the store key when there is none yet.
+        """
         home.require()
         damaged: list[str] = []
-        signing = home.member.signing_pairs(passphrase, damaged.append)
-        kem = home.member.kem_keys(passphrase, damaged.append)
-        return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
+        with keyfolder.held(home.path):
+            signing = home.member.signing_pairs(passphrase, damaged.append)
+            kem = home.member.kem_keys(passphrase, damaged.append)
+            return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
 
     def signer(self, directory: Directory, me: OrgId, now_ms: int) -> SigningPair:
         """Return the pair to sign with now. Raises UncheckableError KEY_UNKNOWN when the directory has none of ours."""

@@ -44,11 +44,12 @@ from refbus.files import (
 )
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
-from refbus_gateway.home import backups, carried, confirmation, erased_again, officer_list
+from refbus_gateway.home import backups, carried, confirmation, erased_again, keyfolder, officer_list, slots
 from refbus_gateway.home.backups import Backup
 from refbus_gateway.home.erased_again import Listed
 from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.home.keyring import Keyring
+from refbus_gateway.home.restored_people import Opening
 from refbus_gateway.store import cases, generation, inbox
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault
@@ -76,17 +77,28 @@ class Restored:
     settings: Config | None
 
 
-def restore(source: Path, home: Home, passphrase: str, clock: Callable[[], int], *, unproven: bool = False) -> Restored:
+def restore(
+    source: Path,
+    home: Home,
+    passphrase: str,
+    clock: Callable[[], int],
+    *,
+    name: str | None = None,
+    unproven: bool = False,
+) -> Restored:
     """Bring the backup in `source` back as `home`, which is missing, damaged, or of the same organisation.
 
-    `unproven` takes a backup that does not prove who wrote it. Whatever is raised, the home is as it was: SetupError
-    BACKUP_INVALID, BACKUP_UNPROVEN, FILE_UNREADABLE, HOME_IN_USE, KEYFILE_*, USAGE; StoreError, also STORE_NEWER.
+    `name`: who signs in, where people do, at the backup and at the home that is there: nobody who was locked out of it
+    comes back by an older backup. `unproven` takes a backup that does not prove who wrote it. Whatever is raised, the
+    home is as it was: SetupError BACKUP_INVALID, BACKUP_UNPROVEN, FILE_UNREADABLE, HOME_IN_USE, KEYFILE_*, USAGE;
+    StoreError, also STORE_NEWER.
     """
     place = _Place(home.path, source)
     with place.alone():
         try:
-            backup = backups.take(source, place.draft, passphrase, unproven=unproven)
-            return _Restoring(place, backup, passphrase, clock).run(source)
+            given = Opening.of(source, place.home, name, passphrase)
+            backup = backups.take(source, place.draft, given.backup, unproven=unproven)
+            return _Restoring(place, backup, given, clock).run(source)
         finally:
             shutil.rmtree(place.draft, ignore_errors=True)
 
@@ -115,6 +127,7 @@ class _Place:
             if self.home.is_dir():
                 for name in ("use.lock", "sync.lock"):
                     _lock(stack, self.home / name)
+                keyfolder.settle(self.home)
             yield
 
     def others(self) -> list[Path]:
@@ -160,14 +173,14 @@ class _Place:
 class _Restoring:
     """One restore at work on the copy, which is a whole verified backup when this is made."""
 
-    def __init__(self, place: _Place, backup: Backup, passphrase: str, clock: Callable[[], int]) -> None:
+    def __init__(self, place: _Place, backup: Backup, given: Opening, clock: Callable[[], int]) -> None:
         self._place = place
         self._backup = backup
-        self._passphrase = passphrase
+        self._given = given
         self._clock = clock
         self._fresh = Home(place.draft)
         self._present = Home(place.home) if place.home.is_dir() else None
-        _, secret = keyfile.load(self._fresh.store_key, passphrase)
+        _, secret = keyfile.load(self._fresh.store_key, given.backup)
         self._key = StateKey(secret)
 
     def run(self, source: Path) -> Restored:
@@ -176,12 +189,13 @@ class _Restoring:
         listed = self._listed(source)
         write_whole(self._fresh.erased, lists.encode(name.hex() for name in listed.proven))
         settings = self._settings()
+        self._given.settle_people(self._fresh)
         if self._present is not None:
             self._keep_files(self._present)
             self._keep_directory(self._present)
         officer_list.settle_restored(self._fresh, vouched=officer_list.is_vouched(self._present))
         kept = self._keep_store(listed)
-        Keyring.unlock(self._fresh, self._passphrase)
+        Keyring.unlock(self._fresh, self._given.sealed_under)
         self._fresh.member.trust_store().load(self._clock())
         append_lines(self._fresh.backups, f"{source.resolve()}\n".encode())
         before = self._place.swap()
@@ -231,19 +245,11 @@ class _Restoring:
             if name in _FROM_BACKUP or name.startswith("directory/"):
                 continue
             source, target = present.path / name, self._fresh.path / name
-            if self._is_good(source, name):
+            if name.startswith("keys/"):
+                self._given.keep_key(source, target, name.removeprefix("keys/"))
+            elif source.stat().st_size:
                 target.unlink(missing_ok=True)
                 copy_whole(source, target)
-
-    def _is_good(self, path: Path, name: str) -> bool:
-        if name == "keys/store.key" or not path.stat().st_size:
-            return False  # the key of the store that is in the backup is the one that was proven
-        if not (name.startswith("keys/") and name.endswith(".key")):
-            return True
-        with suppress(RefbusError):
-            keyfile.load(path, self._passphrase)
-            return True
-        return False
 
     def _keep_directory(self, present: Home) -> None:
         """Keep the home's directory when it can be read and is not older: nobody is led back to an older version."""
@@ -276,6 +282,7 @@ class _Restoring:
                 self._carry_nos(copy, store)
             erased_again.again(self._fresh, store, self._clock())
             self._tell_unproven(store, listed)
+            self._tell_people(store)
             store.scrub()
         identity.follow(self._fresh.store_path, self._fresh.store_made)
         for name in ("", "-wal", "-shm"):
@@ -293,6 +300,13 @@ class _Restoring:
             if listed.unread:
                 told = f"the list of erased cases in {len(listed.unread)} backups could not be read"
                 inbox.raise_alarm(tx, Code.BACKUP_INVALID, told, self._clock())
+
+    def _tell_people(self, store: Store) -> None:
+        """Tell a person that the backup says who opens this home: somebody may have been locked out since."""
+        if self._given.people_from_backup and (count := len(slots.ids(self._fresh))):
+            told = f"who opens this home ({count}) comes from the backup: look at `refbus people list`"
+            with store.write() as tx:
+                inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 
     def _carry_nos(self, copy: Path, store: Store) -> None:
         """Take over what people refused, as far as the home's own store can still be read; say what could not be."""

@@ -108,7 +108,7 @@ def test_a_backup_is_brought_back_elsewhere(own: Pair, tmp_path: Path) -> None:
             folder,
             Actor(None),
             tmp_path / "backup",
-            PASSPHRASE,
+            home.Entry(PASSPHRASE),
             clock=own.world.clock,
             use=asked,
         )

@@ -1,0 +1,371 @@
+"""Key slots: how several people open one home, each with a passphrase of one's own (docs/spec/key-slots.md).
+
+The key files of a home are sealed under one random home secret. Each person has a key pair: the private half is in
+`keys/people/ID.key` under the person's passphrase, the public half is in `keys/people/ID.slot`, together with the home
+secret sealed to it. So a passphrase is changed without the others, and the home secret is renewed without anybody's.
+
+A home without slots is opened by one passphrase, which is then what its key files are sealed under.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from refbus.core.ids import OrgId
+from refbus.crypto import keyfile
+from refbus.crypto.framing import lp, sha256
+from refbus.crypto.kem import KemPrivate, KemPublic
+from refbus.crypto.secretbox import hkdf_sha256
+from refbus.crypto.stanza import BOX_KEY_SIZE, Box, open_stanza, seal_stanza
+from refbus.each import each
+from refbus.errors import Code, RefbusError, SetupError
+from refbus.files import copy_whole, make_folder, store_errors, write_whole
+from refbus_gateway.home import keyfolder
+from refbus_gateway.home.folder import Home, read_json_object
+
+FORMAT: Final = "refbus-slot/1"
+MOST_SLOTS: Final = 64
+MOST_NAME: Final = 64
+"""Most characters of a name to sign in with."""
+SERVICE: Final = "service"
+"""The slot of the service that nobody sits at: its passphrase is in a file, and it has no name."""
+SEALED_KIB: Final = 64
+"""Memory of Argon2id for key files under a home secret: 32 random bytes need no stretching."""
+_PEOPLE: Final = "people"
+_LIMIT: Final = 16_384
+_ID_BYTES: Final = 8
+_SALT_BYTES: Final = 16
+_MAC: Final = b"refbus/v1/home/slot\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A home that somebody opened: `slot` is who, `secret` what the key files are sealed under.
+
+    `slot` is "" in a home without slots.
+    """
+
+    slot: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The public part of a slot. `name`: SHA-256 of salt and name, which hides it from a glance and no more."""
+
+    slot_id: str
+    org: OrgId
+    salt: bytes
+    name: bytes
+    public: bytes
+
+    def head(self) -> dict[str, str]:
+        """Return what the sealed home secret is bound to."""
+        named = {"format": FORMAT, "id": self.slot_id, "org": self.org}
+        return {**named, "name": self.name.hex(), "public": self.public.hex(), "salt": self.salt.hex()}
+
+    def bound(self) -> bytes:
+        """Return the SHA-256 of the head as JSON with sorted names and no blanks."""
+        return sha256(_json(self.head()))
+
+
+@dataclass(frozen=True, slots=True)
+class NewSlot:
+    """Who gets a slot: an id (`new_id`, or SERVICE), a name to sign in with, a first passphrase."""
+
+    slot_id: str
+    name: str
+    passphrase: str = field(repr=False)
+    memory_kib: int = keyfile.MEMORY_KIB
+
+
+def new_id() -> str:
+    """Return the id of a new slot: 16 random hexadecimal digits."""
+    return secrets.token_hex(_ID_BYTES)
+
+
+def plain_name(name: str) -> str:
+    """Return a sign-in name as it is compared: NFKC, no case, single blanks. Raises SetupError USAGE."""
+    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    if not 0 < len(plain) <= MOST_NAME or not plain.isprintable():
+        raise SetupError(Code.USAGE, f"a name to sign in with has 1 to {MOST_NAME} printable characters")
+    return plain
+
+
+def has_slots(home: Home) -> bool:
+    """Whether this home is opened by people, as against one passphrase."""
+    return _folder(home).is_dir()
+
+
+def ids(home: Home) -> tuple[str, ...]:
+    """Return the ids of all slots."""
+    return tuple(sorted(path.stem for path in _folder(home).glob("*.slot")))
+
+
+def begin(home: Home, passphrase: str, first: NewSlot) -> Opened:
+    """Give a home with one passphrase a home secret, and its first person a slot. Until it is done nothing is changed.
+
+    Raises SetupError USAGE when it has slots already, KEYFILE_* when `passphrase` does not open it; StoreError.
+    """
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        if has_slots(home):
+            raise SetupError(Code.USAGE, "this home has people already")
+        return Opened(first.slot_id, _renew(home, passphrase, (), first))
+
+
+def sign_in(home: Home, name: str | None, passphrase: str) -> Opened:
+    """Open a home as somebody: with `name` a person, without it the service that nobody sits at.
+
+    In a home without slots its one passphrase is all. Raises SetupError: KEYFILE_WRONG_PASSPHRASE for a name that there
+    is not and for a wrong passphrase alike, KEYFILE_DAMAGED, KEYFILE_UNSAFE, USAGE for a name where there are no people
+    and for none where there is no service.
+    """
+    home.require()
+    with keyfolder.held(home.path):
+        return open_slot(home, name, passphrase)
+
+
+def open_slot(home: Home, name: str | None, passphrase: str) -> Opened:
+    """Do what `sign_in` does, in a folder that nobody changes: a backup."""
+    if not has_slots(home):
+        if name is not None:
+            raise SetupError(Code.USAGE, "nobody signs in here by name: refbus people begin")
+        return Opened("", passphrase)
+    if name is None and SERVICE not in ids(home):
+        raise SetupError(Code.USAGE, "say who you are: --as NAME, or REFBUS_AS")
+    slot, sealed, mac = _find(home, name, passphrase)
+    label, seed = keyfile.load(_key_path(home, slot.slot_id), passphrase)
+    private = KemPrivate(seed)
+    if label != _label(slot.org, slot.slot_id) or private.public != slot.public:
+        raise _damaged(f"{slot.slot_id}.key")
+    secret = open_stanza(Box.HOME, private, slot.bound(), sealed)
+    if secret is None or not hmac.compare_digest(mac, _mac(secret, slot, sealed)):
+        raise _damaged(f"{slot.slot_id}.slot")
+    return Opened(slot.slot_id, secret.hex())
+
+
+def require_secret(home: Home, secret: str) -> None:
+    """Raise SetupError KEYFILE_WRONG_PASSPHRASE unless the keys of this home are sealed under `secret` today.
+
+    Whatever writes a key file asks this first: a key under another secret opens for nobody.
+    """
+    if home.store_key.is_file():
+        keyfile.load(home.store_key, secret)
+
+
+def add(home: Home, secret: str, new: NewSlot) -> None:
+    """Give somebody a slot. Raises SetupError USAGE for a name that is taken and beyond MOST_SLOTS; StoreError."""
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        require_secret(home, secret)
+        _require_slots(home)
+        if len(ids(home)) >= MOST_SLOTS:
+            raise SetupError(Code.USAGE, f"a home has at most {MOST_SLOTS} people")
+        if new.slot_id in ids(home) or (new.slot_id != SERVICE and _named(home, new.name)):
+            raise SetupError(Code.USAGE, "somebody signs in with this name already")
+        slot = _make(_folder(home), home.member.identity().org_id, new)
+        _write(_folder(home), slot, bytes.fromhex(secret))
+
+
+def change_passphrase(home: Home, slot_id: str, old: str, new: str, memory_kib: int = keyfile.MEMORY_KIB) -> None:
+    """Seal one person's key under another passphrase; nothing else is touched. Raises SetupError KEYFILE_*."""
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        path = _key_path(home, slot_id)
+        label, seed = keyfile.load(path, old)
+        keyfile.save(path, new, label, seed, memory_kib=memory_kib)
+
+
+def replace_key(home: Home, secret: str, new: NewSlot) -> None:
+    """Give somebody who forgot the passphrase another one: a new key pair. Whoever has the home secret may.
+
+    Raises SetupError USAGE when there is no such slot, KEYFILE_*; StoreError.
+    """
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        require_secret(home, secret)
+        if new.slot_id not in ids(home):
+            raise SetupError(Code.USAGE, "there is no such person")
+        # A stop between the two leaves a slot that does not open; it is given again.
+        slot = _make(_folder(home), home.member.identity().org_id, new)
+        _write(_folder(home), slot, bytes.fromhex(secret))
+
+
+def lock_out(home: Home, secret: str, slot_id: str) -> str:
+    """Take a slot away, and seal the keys under a new home secret; return that. Nobody else's passphrase is needed.
+
+    Raises SetupError USAGE when there is no such slot or it is the last one, KEYFILE_*; StoreError.
+    """
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        known = ids(home)
+        if slot_id not in known:
+            raise SetupError(Code.USAGE, "there is no such person")
+        if not set(known) - {slot_id, SERVICE}:
+            raise SetupError(Code.USAGE, "the last person who opens this home stays")
+        return _renew(home, secret, [each for each in known if each != slot_id], None)
+
+
+def renew(home: Home, secret: str, keep: Collection[str]) -> str:
+    """Seal the keys of a home under a new secret for the slots in `keep`; return it. Raises SetupError, StoreError."""
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        _require_slots(home)
+        return _renew(home, secret, [each for each in ids(home) if each in keep], None)
+
+
+def reseal(source: Path, target: Path, given: Iterable[str], secret: str) -> None:
+    """Write the key file `source` to `target`, sealed under the home secret; it opens with that or one of `given`.
+
+    Raises SetupError KEYFILE_*, StoreError.
+    """
+    if _inside(source, secret) is not None:
+        if source != target:
+            target.unlink(missing_ok=True)
+            copy_whole(source, target)
+        return
+    for words in given:
+        inside = _inside(source, words)
+        if inside is not None:
+            keyfile.save(target, secret, *inside, memory_kib=SEALED_KIB)
+            return
+    raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE, source.name)
+
+
+def _inside(path: Path, words: str) -> tuple[str, bytes] | None:
+    try:
+        return keyfile.load(path, words)
+    except RefbusError as error:
+        if error.code is not Code.KEYFILE_WRONG_PASSPHRASE:
+            raise
+        return None
+
+
+def _renew(home: Home, old: str, keep: Iterable[str], first: NewSlot | None) -> str:
+    """Make the folder `keys` anew, sealed under a new secret, and let it take its place."""
+    require_secret(home, old)
+    secret = secrets.token_bytes(BOX_KEY_SIZE)
+    keys, draft = home.path / keyfolder.KEYS, home.path / keyfolder.DRAFT
+    with store_errors("keys"):
+        shutil.rmtree(draft, ignore_errors=True)
+        make_folder(draft / _PEOPLE)
+    for path in sorted(keys.iterdir()):
+        if path.is_file():
+            _carry(path, draft / path.name, old, secret.hex())
+    for slot_id in keep:
+        slot, _, _ = _read(home, f"{slot_id}.slot")
+        copy_whole(_key_path(home, slot_id), draft / _PEOPLE / f"{slot_id}.key")
+        _write(draft / _PEOPLE, slot, secret)
+    if first is not None:
+        _write(draft / _PEOPLE, _make(draft / _PEOPLE, home.member.identity().org_id, first), secret)
+    keyfolder.replace(home.path)
+    return secret.hex()
+
+
+def _carry(source: Path, target: Path, old: str, secret: str) -> None:
+    """Seal one key file anew; what does not open is kept as it is: a backup may mend it."""
+    if source.suffix == ".key":
+        with suppress(SetupError):
+            reseal(source, target, (old,), secret)
+            return
+    copy_whole(source, target)
+
+
+def _folder(home: Home) -> Path:
+    return home.path / keyfolder.KEYS / _PEOPLE
+
+
+def _key_path(home: Home, slot_id: str) -> Path:
+    return _folder(home) / f"{slot_id}.key"
+
+
+def _require_slots(home: Home) -> None:
+    if not has_slots(home):
+        raise SetupError(Code.USAGE, "this home has no people yet: refbus people begin")
+
+
+def _label(org: OrgId, slot_id: str) -> str:
+    return f"person {org} {slot_id}"
+
+
+def _make(folder: Path, org: OrgId, new: NewSlot) -> Slot:
+    """Write the private key of a new slot. It opens nothing before its slot is written."""
+    private, salt = KemPrivate.generate(), secrets.token_bytes(_SALT_BYTES)
+    label = _label(org, new.slot_id)
+    keyfile.save(folder / f"{new.slot_id}.key", new.passphrase, label, private.seed, memory_kib=new.memory_kib)
+    return Slot(new.slot_id, org, salt, _hidden(salt, new.name), private.public)
+
+
+def _hidden(salt: bytes, name: str) -> bytes:
+    return sha256(lp(salt) + lp(plain_name(name).encode()))
+
+
+def _write(folder: Path, slot: Slot, secret: bytes) -> None:
+    sealed = seal_stanza(Box.HOME, KemPublic.parse(slot.public), slot.bound(), secret)
+    body = {**slot.head(), "mac": _mac(secret, slot, sealed).hex(), "sealed": sealed.hex()}
+    whole = {**body, "sha256": sha256(_json(body)).hex()}
+    write_whole(folder / f"{slot.slot_id}.slot", json.dumps(whole, indent=2).encode() + b"\n")
+
+
+def _mac(secret: bytes, slot: Slot, sealed: bytes) -> bytes:
+    """Return what shows that a slot was made by somebody who had the home secret."""
+    return hmac.digest(hkdf_sha256(secret, _MAC, 32), lp(slot.bound()) + sealed, "sha256")
+
+
+def _read(home: Home, file_name: str) -> tuple[Slot, bytes, bytes]:
+    """Return a slot, the sealed secret and its MAC. Raises SetupError KEYFILE_DAMAGED."""
+    body: dict[str, Any] = dict(read_json_object(_folder(home) / file_name, _LIMIT, Code.KEYFILE_DAMAGED))
+    digest = body.pop("sha256", None)
+    try:
+        sound = digest == sha256(_json(body)).hex() and body["format"] == FORMAT
+        parts = [bytes.fromhex(body[name]) for name in ("salt", "name", "public", "sealed", "mac")]
+        slot = Slot(str(body["id"]), OrgId(str(body["org"])), *parts[:3])
+    except (KeyError, TypeError, ValueError):
+        raise _damaged(file_name) from None
+    if not sound or f"{slot.slot_id}.slot" != file_name or slot.org != home.member.identity().org_id:
+        raise _damaged(file_name)
+    return slot, parts[3], parts[4]
+
+
+def _all(home: Home) -> tuple[list[tuple[Slot, bytes, bytes]], list[RefbusError]]:
+    """Return all slots that can be read, and what is wrong with the others."""
+    wrong: list[RefbusError] = []
+    names = [f"{slot_id}.slot" for slot_id in ids(home)[: MOST_SLOTS + 1]]
+    return each(names, lambda name: _read(home, name), lambda _, error: wrong.append(error)), wrong
+
+
+def _named(home: Home, name: str) -> list[Slot]:
+    return [slot for slot, _, _ in _all(home)[0] if slot.name == _hidden(slot.salt, name)]
+
+
+def _find(home: Home, name: str | None, passphrase: str) -> tuple[Slot, bytes, bytes]:
+    if name is None:
+        return _read(home, f"{SERVICE}.slot")
+    slots, wrong = _all(home)
+    found = [each for each in slots if each[0].slot_id != SERVICE and each[0].name == _hidden(each[0].salt, name)]
+    if found:
+        return found[0]
+    for error in wrong:  # it may be this person's
+        raise error
+    for slot, _, _ in slots[:1]:  # a name that there is not takes as long as a wrong passphrase
+        with suppress(RefbusError):
+            keyfile.load(_key_path(home, slot.slot_id), f"\0{passphrase}")
+    raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _damaged(name: str) -> RefbusError:
+    return SetupError(Code.KEYFILE_DAMAGED, f"people/{name}")
