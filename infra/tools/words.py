@@ -44,7 +44,7 @@ _CALLS: Final = {
 }
 """Names of the calls that hold a message, with the names of their arguments in order."""
 _OWNERS: Final = frozenset({"words", "self"})
-"""What a catalogue is called in the code: `words.text(...)`, `session.words.text(...)`."""
+"""What a catalogue is called in the code: `words.text(...)`, `session.words.text(...)`, `words().text(...)`."""
 _VALUES: Final = re.compile(r"%\(([a-z_0-9]+)\)s")
 _HINT: Final = "# Translators:"
 _MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +87,7 @@ def _called(function: ast.expr) -> str:
     if not isinstance(function, ast.Attribute):
         return ""
     owner = function.value
+    owner = owner.func if isinstance(owner, ast.Call) else owner
     name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
     return function.attr if name in _OWNERS else ""
 

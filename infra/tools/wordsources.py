@@ -9,7 +9,7 @@ from refbus.explain import CATALOGUE
 from refbus.wire.codelists import code_lists
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import payload_fields
-from refbus_gateway.words.payloads import title
+from refbus_gateway.words.codes import title
 
 Source = tuple[str, str, str, str]
 """Place, message, context, hint for translators."""

@@ -35,8 +35,6 @@ OWN = {
     "refbus/clock/memory.py": "what this process wrote down of its clock",
     "refbus/trust/reader/versions.py": "verified versions that this process wrote, with a checksum",
     "refbus/wire/codelists.py": "code lists of the installation",
-    "refbus/wire/labels.py": "labels of the installation",
-    "refbus/wire/sentences.py": "sentences of the installation",
     "refbus_gate/decide/remembered.py": "the gate's own state, sealed",
     "refbus_gate/decide/timetable.py": "the gate's own state, sealed",
     "refbus_gateway/rules/age_check.py": "a case file that was read strictly before it was kept, sealed",

@@ -19,9 +19,9 @@ from refbus.output import say
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
-from refbus.wire.labels import label
 from refbus_gateway.forms.consentfile import FORMAT
-from refbus_gateway.words.payloads import title as words
+from refbus_gateway.words.codes import label
+from refbus_gateway.words.codes import title as words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.consent import Questions

@@ -106,8 +106,8 @@ def _lines(session: Session, found: Progress) -> Iterator[str]:
 
 
 def _said(session: Session, asked: OrganisationAsked) -> str:
-    from refbus.wire.labels import label  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
+    from refbus_gateway.words.codes import label  # late: the help needs none of it
 
     if asked.told_ms is None:
         why = f" ({asked.not_told}); it is tried again" if asked.not_told else ""

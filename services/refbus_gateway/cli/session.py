@@ -173,7 +173,7 @@ class Session:
     @property
     def language(self) -> str:
         """Language of words for codes: the option, else LANG, else English."""
-        from refbus.wire.labels import LANGUAGES  # late: only what shows codes needs it
+        from refbus_gateway.words.languages import LANGUAGES  # late: only what shows codes needs it
 
         asked = self._options["lang"]
         if asked is not None and asked not in LANGUAGES:

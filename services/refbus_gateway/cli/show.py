@@ -11,10 +11,10 @@ from refbus.core.times import show_time
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.foreign import field, line
-from refbus.wire.labels import label
 from refbus_gateway.cli.session import UTC_OFFSET
+from refbus_gateway.words.codes import label
+from refbus_gateway.words.codes import title as words
 from refbus_gateway.words.payloads import Line
-from refbus_gateway.words.payloads import title as words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.status import Ending, EraseDue

@@ -38,7 +38,7 @@ def _told(count: int | None) -> str:
 
 
 def _words(code: str, language: str) -> str:
-    from refbus.wire.labels import label  # late: the help needs none of it
+    from refbus_gateway.words.codes import label  # late: the help needs none of it
 
     return ", ".join(
         label(language, "refbus.Statistics", part) or label(language, "refbus.Priority", part) or part

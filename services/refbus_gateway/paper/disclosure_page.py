@@ -4,40 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from string import Template
 from typing import Final
 
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
 from refbus.core.times import show_time
-from refbus.foreign import line, markup
-from refbus.wire.labels import label
-from refbus.wire.sentences import sentences
+from refbus.foreign import line
+from refbus_gateway.paper.printing import printed
 from refbus_gateway.reports.disclosure_report import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
+from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
+from refbus_gateway.words.codes import label
 
-_PAGE: Final = Template("""<!doctype html>
-<html lang="$language">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>$title</title>
-<style>
-body { font: 12pt/1.5 sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; color: #000; background: #fff; }
-section { border-top: 1px solid #777; padding: .5em 0; break-inside: avoid; }
-p { margin: .2em 0; overflow-wrap: anywhere; }
-.proof { font-size: 9pt; color: #333; }
-@media print { body { margin: 0; max-width: none; } @page { margin: 2cm; } }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$head
-$entries
-$foot
-</body>
-</html>
-""")
+_SENTENCES: Final = {
+    "title": mark("Who received your data", "disclosure page"),
+    "intro": mark(
+        "This page says what our organisation told others about you, and why. You may keep it, or ask us to "
+        "keep it for you.",
+        "disclosure page",
+    ),
+    "nothing": mark("Our organisation has told nobody anything about you through this system.", "disclosure page"),
+    "erased": mark(
+        "We erased what we kept about you on %(date)s. Only this list is left, without the content.", "disclosure page"
+    ),
+    "recipient": mark("Received by: %(organisation)s", "disclosure page"),
+    "when": mark("When: %(date)s", "disclosure page"),
+    "what": mark("What: %(categories)s", "disclosure page"),
+    "no_details": mark("no details about you", "disclosure page"),
+    "why": mark("Why: %(purpose)s", "disclosure page"),
+    "on_consent": mark("You had agreed to this (consent %(consent)s, version %(version)s).", "disclosure page"),
+    "on_emergency": mark(
+        "This was done without your consent, because of a danger to life. Two officers decided it, and a third one "
+        "reviews it.",
+        "disclosure page",
+    ),
+    "STOPPED_HERE": mark("It was stopped on the way and not handed over.", "disclosure page"),
+    "WAITING": mark("It has not left our office yet.", "disclosure page"),
+    "ON_THE_WAY": mark("It is on the way.", "disclosure page"),
+    "DELIVERED": mark("It was handed over.", "disclosure page"),
+    "retain": mark("They have to erase it by %(date)s.", "disclosure page"),
+    "withdrawn": mark("On %(date)s you withdrew your consent, and they are told to stop.", "disclosure page"),
+    "unanswered": mark("They have not answered yet; we tell them again every day.", "disclosure page"),
+    "STOPPED": mark("On %(date)s they said that they stopped using it.", "disclosure page"),
+    "ERASED": mark("On %(date)s they said that they erased it.", "disclosure page"),
+    "RESTRICTED": mark("On %(date)s they said that they locked it away.", "disclosure page"),
+    "RETAINED_LEGAL": mark(
+        "On %(date)s they said that they stopped using it, but have to keep it by law: %(reason)s.", "disclosure page"
+    ),
+    "IN_PERSON": mark("You were told of this in person on %(date)s.", "disclosure page"),
+    "PHONE": mark("You were told of this by telephone on %(date)s.", "disclosure page"),
+    "DEFERRED_UNSAFE": mark("On %(date)s it was not safe to tell you; we will tell you when it is.", "disclosure page"),
+    "proof": mark("Proof: event %(event)s; envelopes (SHA-256): %(envelopes)s", "disclosure page"),
+    "receipt": mark("Signed receipt of %(gate)s: %(outcome)s, %(date)s", "disclosure page"),
+}
+"""What the page says, by name; states, answers and ways to tell by their codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,13 @@ class Wording:
 
     def say(self, name: str, **values: object) -> str:
         """Return one sentence with its values, safe to print on a terminal."""
-        return sentences(self.language)[name].format_map({key: line(str(each)) for key, each in values.items()})
+        shown = {key: line(str(each)) for key, each in values.items()}
+        return self.words.text(_SENTENCES[name], "disclosure page", **shown)
+
+    @property
+    def words(self) -> Catalogue:
+        """The catalogue of the language."""
+        return catalogue(self.language)
 
     def code(self, list_name: str, code: str) -> str:
         """Return the words for a code."""
@@ -71,19 +97,18 @@ def text(report: Report, wording: Wording) -> list[str]:
 
 def page(report: Report, wording: Wording) -> str:
     """Return the report as one HTML page that loads nothing; every text in it is escaped."""
-    return _PAGE.substitute(
-        language=wording.language,
-        title=markup(wording.say("title")),
-        head=_paragraphs(_head(report, wording)),
-        entries="\n".join(_section(entry, wording) for entry in report.entries),
-        foot=_paragraphs(_foot(report, wording)),
+    return printed(
+        "disclosure.html",
+        wording.words,
+        title=wording.say("title"),
+        head=_head(report, wording),
+        entries=[(_facts(entry, wording), _proof(entry, wording)) for entry in report.entries],
+        foot=_foot(report, wording),
     )
 
 
 def _head(report: Report, wording: Wording) -> Iterator[str]:
     yield wording.say("intro")
-    if wording.say("draft"):
-        yield wording.say("draft")
     if report.erased_ms is not None:
         yield wording.say("erased", date=show_time(report.erased_ms))
     if not report.entries:
@@ -126,13 +151,3 @@ def _proof(entry: Entry, wording: Wording) -> Iterator[str]:
 def _foot(report: Report, wording: Wording) -> Iterator[str]:
     for each in report.told:
         yield wording.say(each.how, date=show_time(each.at_ms))
-
-
-def _section(entry: Entry, wording: Wording) -> str:
-    facts = _paragraphs(_facts(entry, wording))
-    return f"<section>\n{facts}\n{_paragraphs(_proof(entry, wording), 'proof')}\n</section>"
-
-
-def _paragraphs(lines: Iterator[str], style: str = "") -> str:
-    opening = f'<p class="{style}">' if style else "<p>"
-    return "\n".join(f"{opening}{markup(line)}</p>" for line in lines)

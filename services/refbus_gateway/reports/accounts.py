@@ -14,7 +14,6 @@ from refbus.audit.proven import Proven
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError
 from refbus.tlog.policy import Policy
 from refbus.trust.reader.log_policy import log_policy
-from refbus.wire.labels import label
 from refbus_gateway.audit import proof_files
 from refbus_gateway.audit.inspector import Inspected
 from refbus_gateway.audit.proof_files import Held
@@ -24,7 +23,7 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.outbox import Receipt
 from refbus_gateway.store.referrals import Event, EventStatus
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.words.payloads import title
+from refbus_gateway.words.codes import label, title
 from refbus_gateway.words.statements import Fact, Words
 
 

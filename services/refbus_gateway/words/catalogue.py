@@ -29,7 +29,7 @@ _DAYS_FROM_MS: Final = 3 * DAY_MS
 """From here on what is left is told in days."""
 
 
-def mark(message: str) -> str:
+def mark(message: str, context: str | None = None) -> str:
     """Return a message as it is: marks a constant for the catalogues, which `text` looks up when it is shown."""
     return message
 

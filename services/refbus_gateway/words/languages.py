@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final, TypeVar
 
-from refbus.wire import labels
-
 Element = TypeVar("Element")
-LANGUAGES: Final = labels.LANGUAGES
+LANGUAGES: Final = ("en", "ru", "kk", "ky", "uz-Latn", "uz-Cyrl", "tk", "tg")
 """Languages and scripts, BCP 47; English is the language of the sources."""
 NAMES: Final = {
     "en": "English",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,16 +10,15 @@ from refbus.core.vocabulary import EventType
 from refbus.foreign import line, visible
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
-from refbus.wire.labels import label
 from refbus.wire.payload import payload_fields
+from refbus_gateway.words.catalogue import catalogue
+from refbus_gateway.words.codes import label, title
 
 Line = str | list[str]
 Sections = dict[str, dict[str, Line]]
 """Section title -> label of the field -> text, or a list of texts."""
 Times = dict[str, dict[str, int]]
 """Section title -> label of the field -> time in ms UTC."""
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
-_PREFIX = re.compile(r"^(prs|vic)_|_ms$")
 _IDS = frozenset({"event_id", "referral_id"})
 _EMPTY: tuple[Any, ...] = (None, [], "")
 
@@ -43,12 +41,6 @@ def times(event_type: EventType, payload: Mapping[str, Any]) -> Times:
         if _is_time(spec):
             found.setdefault(section, {})[title(spec.name)] = content
     return found
-
-
-def title(name: str) -> str:
-    """Return the name of a field or event as words: "prs_FirstName" is "First name"."""
-    words = _WORDS.sub(" ", _PREFIX.sub("", name)).split()
-    return " ".join(words).capitalize()
 
 
 def _filled(event_type: EventType, payload: Mapping[str, Any]) -> Iterator[tuple[str, FieldSpec, Any]]:
@@ -78,15 +70,16 @@ def _show(spec: FieldSpec, content: Any, language: str) -> Line:
 
 
 def _show_one(spec: FieldSpec, item: Any, language: str) -> str:
+    words = catalogue(language)
     match spec.kind:
         case Kind.CODED:
             return _show_code(item, language)
         case Kind.FLAG:
-            return "yes" if item else "no"
+            return words.yes_no(bool(item))
         case Kind.ID:
             return bytes(item).hex()
         case Kind.FILE:
-            return f"{len(item)} bytes"
+            return words.plural("%(n)s byte", "%(n)s bytes", len(item))
         case Kind.NUMBER if _is_time(spec):
             return show_time(item)
         case Kind.NUMBER:
@@ -105,8 +98,12 @@ def _show_word(spec: FieldSpec, item: str, language: str) -> str:
 
 
 def _show_code(item: Mapping[str, str], language: str) -> str:
-    text = label(language, item["code_list"], item["code"])
+    words, code = catalogue(language), item["code"]
+    text = label(language, item["code_list"], code)
     if text is None:
-        return line(f"{item['code']} (not in {item['code_list']} {item['code_list_version']} here: ask the sender)")
-    known = code_list(item["code_list"]).knows(item["code"], item["code_list_version"])
-    return f"{text} ({item['code']})" if known else f"{text} ({item['code']}, version not known here)"
+        named = {"code": line(code), "list": line(item["code_list"]), "version": line(item["code_list_version"])}
+        return words.text("%(code)s (not in %(list)s %(version)s here: ask the sender)", **named)
+    known = code_list(item["code_list"]).knows(code, item["code_list_version"])
+    if known:
+        return f"{text} ({code})"
+    return words.text("%(text)s (%(code)s, version not known here)", text=text, code=code)

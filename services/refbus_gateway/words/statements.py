@@ -14,8 +14,7 @@ from refbus.core.times import show_second
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.foreign import line
-from refbus.wire.labels import label
-from refbus_gateway.words.payloads import title
+from refbus_gateway.words.codes import label, title
 
 Fact = tuple[str, str]
 """What is said, and the words for it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from pathlib import Path
 
 import pytest
@@ -16,26 +15,8 @@ from refbus.core.vocabulary import Action, DataCategory, Priority, Purpose
 from refbus.errors import Code, SetupError
 from refbus.resources import data_dir
 from refbus.wire.codelists import code_list, code_lists, load_code_list
-from refbus.wire.labels import LANGUAGES, label, labels
 
 FILES = sorted((data_dir("schemas") / "codelists").glob("*.json"))
-LABELLED = {
-    "refbus.RejectReason",
-    "refbus.CompletionOutcome",
-    "refbus.Priority",
-    "refbus.ReferralState",
-    "refbus.DataCategory",
-    "refbus.Purpose",
-    "htcds.spl_Type",
-    "refbus.ReturnState",
-    "refbus.EmergencyState",
-    "refbus.MonitoringResult",
-    "refbus.ReturnResult",
-    "refbus.Statistics",
-    "refbus.AuditStage",
-    "refbus.AuditOutcome",
-}
-SCRIPTS = {"en": "LATIN", "uz-Latn": "LATIN", "tk": "LATIN"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -103,41 +84,6 @@ def test_missing_and_broken_lists_say_so(tmp_path: Path) -> None:
         assert caught.value.code is Code.FILE_UNREADABLE
     with pytest.raises(SetupError):
         code_list("refbus.Nothing")
-    with pytest.raises(SetupError):
-        labels("xx")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_has_every_label(language: str) -> None:
-    """All languages have the same lists and codes, no label twice within a list, in the language's own script."""
-    read = labels(language)
-    assert set(read) == LABELLED
-    for name, words in read.items():
-        assert set(words) == set(code_list(name).codes), name
-        assert len(set(words.values())) == len(words), name
-        for text in words.values():
-            assert text == text.strip() == unicodedata.normalize("NFC", text)
-            script = SCRIPTS.get(language, "CYRILLIC")
-            letters = [char for char in text if char.isalpha() and unicodedata.category(char) != "Lm"]
-            assert all(unicodedata.name(char).startswith(script) for char in letters), text
-
-
-def test_drafts_say_that_they_are_drafts() -> None:
-    """Until native speakers have read them, labels are marked; the English ones are those of the lists."""
-    for language in LANGUAGES:
-        document = json.loads((data_dir("schemas") / "labels" / f"{language}.json").read_text(encoding="utf-8"))
-        assert document["language"] == language
-        assert document["status"] == ("source" if language == "en" else "draft, to be reviewed by native speakers")
-    for name, words in labels("en").items():
-        assert words == code_list(name).codes
-
-
-def test_label_never_invents_words() -> None:
-    """English where a language has none, and nothing for a code or list that is not known."""
-    assert label("ru", "refbus.Priority", "URGENT") == "Срочно"
-    assert label("ru", "refbus.RiskLevel", "LOW") == "Low"
-    assert label("ru", "refbus.Priority", "SOON") is None
-    assert label("ru", "refbus.Nothing", "URGENT") is None
 
 
 def test_all_lists_load() -> None:

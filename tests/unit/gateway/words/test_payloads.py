@@ -9,9 +9,10 @@ import pytest
 
 from refbus.core.times import show_time
 from refbus.core.vocabulary import EventType
-from refbus.wire.labels import LANGUAGES
 from refbus.wire.payload import coded
-from refbus_gateway.words.payloads import render, times, title
+from refbus_gateway.words.codes import title
+from refbus_gateway.words.languages import LANGUAGES
+from refbus_gateway.words.payloads import render, times
 from support.payloads import FILE, full, least
 
 REQUESTED = EventType.REFERRAL_REQUESTED
