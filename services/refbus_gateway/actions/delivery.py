@@ -41,6 +41,13 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """The pages are shown at this address."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The daemon was stopped."""
 
@@ -77,6 +84,18 @@ def run(
             daemon.close()
         if server is not None:
             server.close()
+    return Ended(running=False)
+
+
+def serve(desk: Desk, actor: Actor, work: Callable[[], None]) -> Ended:
+    """Hold the pages of this home while `work` shows them. The gateway may stay closed meanwhile.
+
+    Raises SetupError HOME_NOT_FOUND, and HOME_IN_USE when another process shows them.
+    """
+    actor.require(Permission.READ_STATUS)
+    desk.home.require()
+    with desk.home.serving():
+        work()
     return Ended(running=False)
 
 

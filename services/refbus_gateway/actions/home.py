@@ -16,7 +16,7 @@ from refbus.trust.layout import list_files
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.directory import door
-from refbus_gateway.home import backups
+from refbus_gateway.home import backups, keyring
 from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.sync.broker import KafkaBus
@@ -36,6 +36,13 @@ class HomeShown:
     tls: str
     notify_command: tuple[str, ...]
     has_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseRight:
+    """The passphrase opens the home."""
+
+    right: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,13 @@ def show(desk: Desk, actor: Actor) -> HomeShown:
         tuple(config.notify_command),
         home.store_key.is_file(),
     )
+
+
+def check_passphrase(desk: Desk, actor: Actor, passphrase: str) -> PassphraseRight:
+    """Check that a passphrase opens the home, which may be open already. Raises SetupError KEYFILE_*."""
+    actor.require(Permission.READ_STATUS)
+    keyring.check_passphrase(desk.home, passphrase)
+    return PassphraseRight(right=True)
 
 
 def connect(desk: Desk, actor: Actor, bootstrap: str, tls: Path | None) -> Connected:

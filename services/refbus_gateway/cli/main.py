@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "stats": ("stats:stats", "Show the statistics of a year that a country published."),
     "orgs": ("orgs:group", "Find organisations that one can refer to."),
     "topics": ("topics:group", "Compare the topics of the broker with what is declared (for operators)."),
+    "desk": ("desk:desk", "Show the pages of this organisation in a browser; reads and sends as `run` does."),
     "sync": ("sync:sync", "Read and send once."),
     "run": ("sync:run", "Keep reading and sending until stopped."),
 }

@@ -195,6 +195,11 @@ class Session:
 
         return sign_in(self.home_path, self.name, self.passphrase())
 
+    @property
+    def has_passphrase_file(self) -> bool:
+        """Whether the passphrase is in a file, so that nobody needs to be asked."""
+        return bool(self._options["passphrase_file"] or self.settings.passphrase_file)
+
     def passphrase(self, *, confirm: bool = False) -> str:
         """Return the passphrase of the key files: from a file, else asked for. It is never an argument."""
         from refbus.settings import read_secret_file  # late: see above

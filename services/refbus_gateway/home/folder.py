@@ -9,6 +9,7 @@ erased                                     names of erased cases, kept out of ba
 evidence/                                  two files of the directory under one version, if there ever were
 backups                                    where the last backups were written
 sync.lock                                  held by the one process that talks to the broker
+desk.lock                                  held by the one process that shows the pages
 use.lock                                   held together by all commands; a restore wants it alone
 keys/people/                               slots of the people who open this home (refbus_gateway.home.slots)
 attempts.json                              failed attempts to sign in
@@ -39,7 +40,7 @@ MANIFEST: Final = "backup.json"
 """What a folder has that is a whole backup of a home (`refbus_gateway.home.backups`)."""
 CLOCK: Final = frozenset({"clock.json", "clock.accepted"})
 ATTEMPTS: Final = "attempts.json"
-LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "lock", keyfolder.LOCK, ATTEMPTS}) | CLOCK
+LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "desk.lock", "lock", keyfolder.LOCK, ATTEMPTS}) | CLOCK
 """Files that no backup has: locks, failed attempts, and what this computer's clock was believed to say."""
 
 
@@ -141,6 +142,16 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise SetupError(Code.HOME_IN_USE, "refbus run or refbus sync is at work here") from None
+            yield
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Hold the right to show the pages of this home. Raises SetupError HOME_IN_USE when another desk does."""
+        with open_lock(self.path / "desk.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise SetupError(Code.HOME_IN_USE, "refbus desk is open for this home already") from None
             yield
 
 

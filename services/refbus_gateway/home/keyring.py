@@ -62,6 +62,11 @@ class Keyring:
         return tuple(self.kem.values())
 
 
+def check_passphrase(home: Home, passphrase: str) -> None:
+    """Open the key of the store and let it go again. Raises SetupError KEYFILE_*, FILE_UNREADABLE."""
+    keyfile.load(home.store_key, passphrase)
+
+
 def store_label(org: OrgId) -> str:
     """Return the label of a store key file."""
     return f"store {org}"

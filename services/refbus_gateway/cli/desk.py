@@ -1,0 +1,85 @@
+"""`refbus desk`: the pages of this organisation, with the process that reads and sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from refbus_gateway.cli.session import Session, example, with_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refbus_gateway.actions.desk import Desk
+
+PORT = 8765
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--share", metavar="NAME", default="", help="Serve the office's own network under this name; needs TLS.")
+@click.option("--certificate", type=_FILE, help="Certificate of that name (PEM).")
+@click.option("--key", type=_FILE, help="Its private key (PEM).")
+@click.option("--lock-after", type=click.IntRange(1, 120), default=10, show_default=True, help="Minutes without use.")
+@example("refbus desk", "refbus desk --share desk.office.lan --certificate desk.pem --key desk.key")
+@with_session
+def desk(
+    session: Session, port: int, share: str, certificate: Path | None, key: Path | None, lock_after: int
+) -> None:
+    """Show the pages of this organisation, and keep reading and sending, until stopped (Ctrl-C or SIGTERM).
+
+    The first person who signs in opens the keys. With --passphrase-file they are opened at once.
+    """
+    import time  # late: the help needs none of it
+
+    from refbus_gateway.actions import delivery
+    from refbus_gateway.actions.delivery import MetricsPlace, Served
+    from refbus_gateway.web import serve as serving
+    from refbus_gateway.web.office import Office
+
+    settings = session.settings
+    place = serving.Place(port, share, certificate, key)
+    bound, address = serving.bind(place)
+    metrics = None
+    if settings.metrics_port is not None:
+        metrics = MetricsPlace(settings.metrics_port, settings.metrics_host, settings.metrics_public)
+    office = Office(
+        _desk_of(session),
+        address,
+        steady_s=time.monotonic,
+        metrics=metrics,
+        idle_s=lock_after * 60.0,
+        debug_dir=settings.debug_dir,
+    )
+
+    def work() -> None:
+        if session.has_passphrase_file:
+            office.open(session.passphrase())
+        served = Served(address.url)
+        serving.serve(office, place, bound, lambda: session.tell(served, [f"The desk is open at {address.url}"]))
+
+    try:
+        ended = delivery.serve(office.desk, office.actor, work)
+    finally:
+        bound.close()
+    session.tell(ended, ["Stopped."])
+
+
+def _desk_of(session: Session) -> Callable[[Callable[[], str]], Desk]:
+    """Return what makes the desk of this home from whoever knows the passphrase."""
+
+    def make(passphrase: Callable[[], str]) -> Desk:
+        from refbus_gateway.actions.desk import open_desk  # late: see above
+
+        return open_desk(
+            session.home_path,
+            session.settings,
+            passphrase=passphrase,
+            time=lambda: session.time,
+            connect=session.runtime.connect,
+        )
+
+    return make

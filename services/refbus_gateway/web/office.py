@@ -1,0 +1,232 @@
+"""The home behind the pages: closed until a passphrase opens it; then one thread reads and sends, and pages ask it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from refbus.errors import (
+    Code,
+    ConsentError,
+    MalformedError,
+    RefbusError,
+    RuleError,
+    SetupError,
+    TransportError,
+    UncheckableError,
+)
+from refbus.explain import explanation
+from refbus.explain.report import as_refbus_error, printable
+from refbus_gateway.actions import delivery, home
+from refbus_gateway.actions.actor import Actor
+from refbus_gateway.actions.delivery import MetricsPlace
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.web.session import IDLE_S, Attempts, Session, Sessions
+from refbus_gateway.words.catalogue import Catalogue
+from refbus_gateway.words.languages import LANGUAGES
+
+RETRY_S: Final = 2.0
+"""How soon the line is taken up again after an error, or while another process of this home reads and sends."""
+_STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
+    (RuleError, 409),
+    (ConsentError, 409),
+    (MalformedError, 422),
+    (TransportError, 503),
+    (UncheckableError, 503),
+    (SetupError, 409),
+)
+_STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Code.NOT_PERMITTED: 403}
+_YEAR_S: Final = 31_536_000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An error for a person: what it means, what to do next, every further reason, what to tell whoever helps."""
+
+    meaning: str
+    next_step: str
+    also: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the pages are: `https` with `tls`; `name` is what people type in place of 127.0.0.1."""
+
+    port: int
+    name: str = "127.0.0.1"
+    tls: bool = False
+
+    @property
+    def url(self) -> str:
+        """The address of the first page."""
+        return f"{'https' if self.tls else 'http'}://{self.name}:{self.port}/"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What `Host` may say."""
+        names = {self.name} if self.tls else {self.name, "127.0.0.1", "localhost", "[::1]"}
+        plain = {"https" if self.tls else "http": 443 if self.tls else 80}
+        return frozenset({f"{name}:{self.port}" for name in names} | (names if self.port in plain.values() else set()))
+
+
+@dataclass(slots=True)
+class Passphrase:
+    """What opens the home, kept only until it is open."""
+
+    text: str = field(default="", repr=False)
+
+
+class Office:
+    """Everything that the pages share."""
+
+    def __init__(
+        self,
+        make_desk: Callable[[Callable[[], str]], Desk],
+        address: Address,
+        *,
+        steady_s: Callable[[], float],
+        metrics: MetricsPlace | None = None,
+        idle_s: float = IDLE_S,
+        debug_dir: Path | None = None,
+    ) -> None:
+        self.address: Final = address
+        self.lock_after_s: Final = int(idle_s) + 5
+        self.sessions: Final = Sessions(steady_s, idle_s)
+        self.attempts: Final = Attempts(steady_s)
+        self._given = Passphrase()
+        self.desk: Final = make_desk(lambda: self._given.text)
+        self._metrics = metrics
+        self._debug_dir = debug_dir
+        self._opening = threading.Lock()
+        self._stop = threading.Event()
+        self._line: threading.Thread | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The organisation as a whole: who acts while it has no users. Raises SetupError HOME_NOT_FOUND."""
+        self.desk.home.require()
+        return Actor(self.desk.home.member.identity().org_id)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a passphrase has opened the home."""
+        return self._line is not None
+
+    def now_ms(self) -> int:
+        """Return the time that counts, ms UTC."""
+        return self.desk.gateway.now_ms()
+
+    def sign_in(self, name: str, passphrase: str) -> Actor:
+        """Return who somebody is, by the passphrase: the one place that decides it. The first one opens the home.
+
+        Raises SetupError KEYFILE_WRONG_PASSPHRASE and what `open_gateway` raises.
+        """
+        actor = self.actor
+        with self._opening:
+            if self._line is not None:
+                home.check_passphrase(self.desk, actor, passphrase)
+            else:
+                self.open(passphrase)
+        return actor
+
+    def open(self, passphrase: str) -> None:
+        """Open the home and begin to read and send."""
+        self._given.text = passphrase
+        try:
+            self.desk.open()
+        finally:
+            self._given.text = ""
+        self._line = threading.Thread(target=self._keep_line, name="line", daemon=True)
+        self._line.start()
+
+    def close(self) -> None:
+        """Send what is under way, stop, forget every session."""
+        self._stop.set()
+        if self._line is not None:
+            self._line.join()
+        self.sessions.end_all()
+        self.desk.close()
+
+    def check(self, words: Catalogue, name: str, passphrase: str) -> tuple[Actor | None, str]:
+        """Return who somebody is, or None and what to tell; guesses are slowed down."""
+        if not passphrase:
+            return None, words.text("Enter your passphrase")
+        wait_s = self.attempts.begin(name)
+        if wait_s:
+            return None, words.plural(
+                "Too many attempts. Wait %(n)s second, then try again.",
+                "Too many attempts. Wait %(n)s seconds, then try again.",
+                wait_s,
+            )
+        try:
+            actor = self.sign_in(name, passphrase)
+        except SetupError as error:
+            if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
+                return None, words.text("The passphrase is not right")
+            raise
+        self.attempts.succeed(name)
+        return actor, ""
+
+    def session_of(self, request: Request, *, use: bool = True) -> Session | None:
+        """Return the session of a request; not to `use` it is what a page does by itself, without a person."""
+        found = request.cookies.get(self.cookie)
+        return self.sessions.find(found, use=use) if found else None
+
+    def language_of(self, request: Request) -> str:
+        """Return the language that this browser chose before, English else."""
+        wished = request.cookies.get(f"{self.cookie}-language", "")
+        return wished if wished in LANGUAGES else "en"
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie: two desks on one computer differ by their port, which cookies do not know."""
+        return f"__Host-desk-{self.address.port}" if self.address.tls else f"desk-{self.address.port}"
+
+    def set_cookies(self, session: Session, request: Request, response: Response) -> None:
+        """Let the browser know its session, if it does not yet, and the language it chose."""
+        secure = self.address.tls
+        if request.cookies.get(self.cookie) != session.id:
+            response.set_cookie(self.cookie, session.id, httponly=True, samesite="strict", secure=secure)
+        if self.language_of(request) != session.language:
+            name = f"{self.cookie}-language"
+            response.set_cookie(name, session.language, _YEAR_S, httponly=True, samesite="strict", secure=secure)
+
+    @staticmethod
+    def token() -> str:
+        """Return a random value."""
+        return secrets.token_urlsafe(16)
+
+    @staticmethod
+    def status_of(error: RefbusError) -> int:
+        """Return the HTTP status of an error."""
+        by_class = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return _STATUS_OF_CODE.get(error.code, by_class)
+
+    @staticmethod
+    def words_of(error: RefbusError) -> Told:
+        """Return an error as a person reads it."""
+        text = explanation(error.code)
+        reasons = error.reasons if isinstance(error, (ConsentError, RuleError)) else ()
+        also = tuple(explanation(code).meaning for code in reasons if code is not error.code)
+        return Told(text.meaning, text.next_step, also, printable(error.detail))
+
+    def unforeseen(self, failure: Exception) -> RefbusError:
+        """Return the coded error that stands for an unplanned one."""
+        return as_refbus_error(failure, self._debug_dir)
+
+    def _keep_line(self) -> None:
+        """Read and send until the desk is closed; another process of this home may do it meanwhile."""
+        while not self._stop.is_set():
+            try:
+                delivery.run(self.desk, self.actor, lambda _: None, self._stop.is_set, self._metrics)
+            except Exception as failure:  # noqa: BLE001 - a line that is broken is taken up again; pages go on
+                self.unforeseen(failure)
+            self._stop.wait(RETRY_S)

@@ -1,0 +1,131 @@
+"""Coming in and going out: the language first, who it is, the passphrase again after a while, leaving quickly."""
+
+from __future__ import annotations
+
+import calendar
+from typing import Final
+
+from starlette.responses import Response
+
+from refbus.core.units import DAY_MS
+from refbus.errors import Code
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.screens import Ask, RefusedError, Screens
+from refbus_gateway.words.languages import LANGUAGES, NAMES
+
+screens: Final = Screens()
+FIRST: Final = "/today"
+_THURSDAY: Final = 3  # 1 January 1970
+
+
+@screens.show("/", free=True)
+def start(ask: Ask) -> Response:
+    """Lead to where this person is: the language, the passphrase, or the work."""
+    if ask.session.at_work:
+        return ask.go(FIRST)
+    if ask.session.actor is not None:
+        return ask.go("/locked")
+    return ask.go("/sign-in" if ask.office.has_language(ask.request) else "/language")
+
+
+@screens.show("/language", free=True)
+def language(ask: Ask) -> Response:
+    """Show the languages, each in its own script."""
+    return ask.page("language.html", languages=[(each, NAMES[each]) for each in LANGUAGES])
+
+
+@screens.act("/language", free=True)
+def choose_language(ask: Ask) -> Response:
+    """Show pages in this language from now on."""
+    chosen = ask.posted.get("language")
+    if chosen not in LANGUAGES:
+        raise RefusedError(400)
+    ask.session.language = chosen
+    ask.session.language_chosen = True
+    return ask.go("/" if ask.session.actor is None or ask.session.locked else FIRST)
+
+
+@screens.show("/sign-in", free=True)
+def sign_in(ask: Ask) -> Response:
+    """Ask who it is."""
+    return ask.page("sign_in.html")
+
+
+@screens.act("/sign-in", free=True)
+def enter(ask: Ask) -> Response:
+    """Let a person in, under a new session."""
+    actor, wrong = ask.office.check(ask.words, "", ask.posted.get("passphrase"))
+    if actor is None:
+        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
+    ask.session = ask.office.sessions.sign_in(ask.session, actor, ask.office.name_of(actor))
+    return ask.go(FIRST)
+
+
+@screens.show("/locked", free=True)
+def locked(ask: Ask) -> Response:
+    """Ask for the passphrase again; what was typed is kept."""
+    if ask.session.actor is None:
+        return ask.go("/")
+    after = ask.query("after")
+    if after.startswith("/") and not after.startswith(("//", "/\\")):
+        ask.session.after = after
+    if ask.session.at_work:
+        return _back(ask)
+    return ask.page("locked.html", person=ask.session.person, kept=bool(ask.session.kept))
+
+
+@screens.act("/locked", free=True)
+def unlock(ask: Ask) -> Response:
+    """Go on where the person was."""
+    if ask.session.actor is None:
+        return ask.go("/")
+    actor, wrong = ask.office.check(ask.words, ask.session.person, ask.posted.get("passphrase"))
+    if actor is None:
+        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
+    if not ask.session.at_work:
+        ask.session = ask.office.sessions.sign_in(ask.session, actor, ask.session.person)
+    return _back(ask)
+
+
+@screens.show("/lock")
+def lock(ask: Ask) -> Response:
+    """Lock this session now; what was typed before stays for when the person comes back."""
+    ask.session.locked = True
+    ask.session.after = FIRST
+    return ask.go("/locked")
+
+
+@screens.act("/sign-out", free=True)
+def sign_out(ask: Ask) -> Response:
+    """End this session; another person may sign in."""
+    _end(ask)
+    return ask.go("/")
+
+
+@screens.show("/leave", free=True)
+def leave(ask: Ask) -> Response:
+    """End this session and show something that anybody may see: the month."""
+    _end(ask)
+    response = ask.page("leave.html", weeks=_weeks(ask), today=_day(ask))
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _end(ask: Ask) -> None:
+    chosen = ask.session.language
+    ask.office.sessions.end(ask.session)
+    ask.session = ask.office.sessions.begin(chosen)
+
+
+def _back(ask: Ask) -> Response:
+    after, ask.session.after = ask.session.after, ""
+    return ask.go(after or FIRST)
+
+
+def _day(ask: Ask) -> int:
+    return ask.office.wall_day().day
+
+
+def _weeks(ask: Ask) -> list[list[int]]:
+    today = ask.office.wall_day()
+    return calendar.Calendar().monthdayscalendar(today.year, today.month)

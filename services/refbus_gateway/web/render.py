@@ -1,0 +1,128 @@
+"""The one way to a page: templates in the language of the session, with everything foreign made harmless.
+
+A template gets `ask` (the request), `part` (the patterns of forms) and what its route gives it, and nothing else. A
+name that is not there is an error, so a page never shows a hole.
+"""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from refbus import foreign
+from refbus.wire.labels import label
+from refbus_gateway.words.catalogue import Catalogue, catalogue
+
+
+class Asked(Protocol):
+    """What a page needs of the request that it is made for."""
+
+    @property
+    def language(self) -> str:
+        """The language of the page."""
+        ...
+
+    @property
+    def utc_offset_min(self) -> int:
+        """How many minutes the clocks of the country are ahead of UTC."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """The time that counts, ms UTC."""
+        ...
+
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+_NO_ID: Final = re.compile(r"[^A-Za-z0-9_]+")
+_STATES: Final = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
+_ask: ContextVar[Asked] = ContextVar("ask")
+
+
+class _Current:
+    """The request that a page is made for, as templates and the patterns of forms see it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_ask.get(), name)
+
+
+def render(ask: Asked, template: str, **values: Any) -> str:
+    """Return a page in the language of the request."""
+    token = _ask.set(ask)
+    try:
+        return environment(ask.language).get_template(template).render(values)
+    finally:
+        _ask.reset(token)
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Return the templates of one language: compiled once."""
+    words = catalogue(language)
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    translate: Any = made
+    translate.install_gettext_callables(
+        words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext
+    )
+    made.filters.update(
+        foreign=foreign_line,
+        foreign_block=foreign_block,
+        moment=lambda time_ms: words.moment(time_ms, _ask.get().utc_offset_min),
+        day=lambda time_ms: words.day(time_ms, _ask.get().utc_offset_min),
+        left=lambda time_ms: words.left(time_ms, _ask.get().now_ms),
+        listed=words.listed,
+        number=words.number,
+        yes_no=words.yes_no,
+        field_id=field_id,
+        trim_tag=trim_tag,
+        no_invalid=lambda text: Markup(text.replace(' aria-invalid="true"', "")),  # noqa: S704 - of our own macro
+        state=lambda state: state_words(words, state),
+    )
+    made.globals.update(ask=_Current(), words=words, code=lambda name, code: code_words(language, name, code))
+    made.globals["part"] = made.get_template("parts.html").module
+    return made
+
+
+def foreign_line(text: object) -> Markup:
+    """Return a text that others wrote on one line: no markup, nothing hidden, and its direction stays inside."""
+    return Markup("<bdi>{}</bdi>").format(foreign.line(str(text)))
+
+
+def foreign_block(text: object) -> Markup:
+    """Return a longer text that others wrote, with its line feeds."""
+    return Markup(foreign.markup_block(str(text)))  # noqa: S704 - `markup_block` escapes
+
+
+def field_id(name: str) -> str:
+    """Return the id of a field on its page: "person.prs_Citizenship[0]" stands in "person-prs_Citizenship"."""
+    return _NO_ID.sub("-", name.partition("[")[0]) or "main"
+
+
+def trim_tag(text: str) -> Markup:
+    """Return attributes that a macro wrote over several lines as they stand in a tag."""
+    return Markup(" " + " ".join(text.split())) if text.strip() else Markup("")  # noqa: S704 - of our own macro
+
+
+def state_words(words: Catalogue, state: str) -> str:
+    """Return the words for a state of a course."""
+    found = (label(words.language, name, state) for name in _STATES)
+    return next((text for text in found if text), state.replace("_", " ").capitalize())
+
+
+def code_words(language: str, list_name: str, code: str) -> str:
+    """Return the words for a code of a list; an unknown one as it is."""
+    return label(language, list_name, code) or foreign.line(code)

@@ -1,0 +1,295 @@
+"""One request of a person: how it is read, who may make it, which screen answers it, and what becomes of errors.
+
+A module of screens is a list of functions:
+
+    screens = Screens()
+
+    @screens.show("/referral/{number:int}")
+    def referral(ask: Ask) -> Response:
+        return ask.page("referral.html", found=referrals.open_course(ask.desk, ask.actor, ask.number("number"), ...))
+
+    @screens.act("/referral/{number:int}/cancel", confirm=True)
+    def cancel(ask: Ask) -> Response:
+        referrals.stop(ask.desk, ask.actor, ...)
+        return ask.go("/referral/1", ask.words.text("It was cancelled."))
+
+A form is sent to the address of the page that shows it. Whatever raises CaseInvalidError leads back to that page, with
+what was typed and every problem at its field. `confirm` asks for the passphrase again, in the field of
+`part.passphrase()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from refbus.errors import Code, RefbusError
+from refbus_gateway.forms.problems import CaseInvalidError, Problem
+from refbus_gateway.web import render, security
+from refbus_gateway.web.session import Form, Session
+from refbus_gateway.words.catalogue import Catalogue, catalogue
+
+if TYPE_CHECKING:
+    from refbus_gateway.actions.actor import Actor
+    from refbus_gateway.actions.desk import Desk
+    from refbus_gateway.web.office import Office
+
+Handler = Callable[["Ask"], Response]
+SEE_OTHER: Final = 303
+LOCKED: Final = "/locked"
+
+
+class RefusedError(Exception):
+    """A request that no page of ours makes: it is answered with this status and nothing of it is done."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(str(status))
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One address and what answers there. `free`: nobody needs to have signed in."""
+
+    path: str
+    method: str
+    handler: Handler
+    free: bool
+    confirm: bool
+    most_bytes: int
+
+
+class Screens:
+    """The screens of one module, in the order in which they are written."""
+
+    def __init__(self) -> None:
+        self.found: list[Screen] = []
+
+    def show(self, path: str, *, free: bool = False) -> Callable[[Handler], Handler]:
+        """Show a page at this address. Showing changes nothing."""
+        return self._add(path, "GET", free=free)
+
+    def act(
+        self, path: str, *, free: bool = False, confirm: bool = False, most_bytes: int = security.MOST_BYTES
+    ) -> Callable[[Handler], Handler]:
+        """Take the form that was sent to this address."""
+        return self._add(path, "POST", free=free, confirm=confirm, most_bytes=most_bytes)
+
+    def _add(
+        self,
+        path: str,
+        method: str,
+        *,
+        free: bool,
+        confirm: bool = False,
+        most_bytes: int = security.MOST_BYTES,
+    ) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            self.found.append(Screen(path, method, handler, free, confirm, most_bytes))
+            return handler
+
+        return add
+
+
+class Ask:
+    """One request: who asks, where, and what was typed."""
+
+    def __init__(self, office: Office, session: Session, request: Request, form: Form, *, free: bool = False) -> None:
+        self.office: Final = office
+        self.session = session
+        self.request: Final = request
+        self.posted: Final = form
+        self.path: Final = request.url.path
+        may_see = free or session.at_work
+        self.form: Final = form or (session.kept.get(self.path) if may_see else None) or Form()
+        self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.path, ()) if may_see else ()
+
+    @property
+    def desk(self) -> Desk:
+        """The desk of the home, for actions."""
+        return self.office.desk
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for actions. Only where somebody signed in."""
+        if self.session.actor is None:
+            raise RefusedError(403)
+        return self.session.actor
+
+    @property
+    def language(self) -> str:
+        """The language of the pages of this person."""
+        return self.session.language
+
+    @property
+    def words(self) -> Catalogue:
+        """The words of that language, for texts that a route makes."""
+        return catalogue(self.language)
+
+    @property
+    def now_ms(self) -> int:
+        """The time that counts, ms UTC."""
+        return self.office.now_ms()
+
+    @property
+    def utc_offset_min(self) -> int:
+        """How many minutes the clocks of the country are ahead of UTC."""
+        return self.desk.utc_offset_min
+
+    def number(self, name: str) -> int:
+        """Return a number of the address, as `{name:int}`."""
+        return int(self.request.path_params[name])
+
+    def param(self, name: str) -> str:
+        """Return a text of the address, as `{name}`."""
+        return str(self.request.path_params[name])
+
+    def query(self, name: str, otherwise: str = "") -> str:
+        """Return a text behind the question mark of the address."""
+        return self.request.query_params.get(name, otherwise)[:200]
+
+    def query_number(self, name: str, otherwise: int = 1) -> int:
+        """Return a number behind the question mark, from 1; what is none is as if it were not there."""
+        text = self.query(name)
+        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Return a page."""
+        return HTMLResponse(render.render(self, template, **values), status)
+
+    def go(self, path: str, notice: str = "") -> Response:
+        """Lead to another page, which shows `notice` once."""
+        if notice:
+            self.session.notices.append(notice)
+        return RedirectResponse(path, SEE_OTHER)
+
+    def again(self, problems: Iterable[Problem]) -> Response:
+        """Lead back to the page of this form, with what was typed and what is wrong with it."""
+        self.session.keep(self.path, self.posted, tuple(problems))
+        return RedirectResponse(self.path, SEE_OTHER)
+
+    # What templates ask.
+
+    def typed(self, name: str, otherwise: object = "") -> str:
+        """Return what stands in a field: what was typed before, else what the page gives."""
+        return self.form.get(name) if self.form else str(otherwise)
+
+    def ticked(self, name: str, otherwise: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return which boxes or radios of a name are chosen."""
+        return self.form.all(name) if self.form else tuple(otherwise)
+
+    def problem(self, name: str) -> str:
+        """Return what is wrong with a field, empty if nothing."""
+        return next((each.advice for each in self.problems if each.path.partition("[")[0] == name), "")
+
+    def link(self, **changes: object) -> str:
+        """Return this address with other values behind the question mark; None leaves one out."""
+        values = {**self.request.query_params, **changes}
+        query = urlencode({name: str(value) for name, value in values.items() if value not in {None, ""}})
+        return f"{self.path}?{query}" if query else self.path
+
+    def menu(self) -> list[tuple[str, str]]:
+        """Return what stands at the top of every page: address and words."""
+        words = self.words
+        return [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
+
+    def notices(self) -> list[str]:
+        """Return what is told once, on the page that comes next."""
+        found = list(self.session.notices)
+        self.session.notices.clear()
+        return found
+
+    def once(self) -> str:
+        """Return a new value for a form: the form counts once, however often it is sent."""
+        return self.office.token()
+
+
+def answer(office: Office, screen: Screen, request: Request, form: Form) -> Response:
+    """Answer one request: the session, the order of the checks, the screen, the errors."""
+    session = office.session_of(request, use=screen.path != LOCKED)
+    if session is None:
+        if not screen.free:
+            return RedirectResponse("/", SEE_OTHER) if screen.method == "GET" else _told_error(office, request, 403)
+        session = office.sessions.begin(office.language_of(request))
+    ask = Ask(office, session, request, form, free=screen.free)
+    if screen.method == "GET":
+        response = _shown(ask, screen)
+    else:
+        with session.turn:  # a double click waits here, and finds that it was done
+            response = _acted(ask, screen)
+    office.set_cookies(ask.session, request, response)
+    return response
+
+
+def _shown(ask: Ask, screen: Screen) -> Response:
+    if not screen.free and not ask.session.at_work:
+        return _locked(ask)
+    return _safely(ask, screen)
+
+
+def _acted(ask: Ask, screen: Screen) -> Response:
+    session, form = ask.session, ask.posted
+    if not security.is_own(ask.request.headers) or not session.knows(form.get("csrf")):
+        return error_page(ask, 403)
+    if not screen.free and not session.at_work:
+        session.keep(ask.path, form)
+        return _locked(ask)
+    once = form.get("once")
+    if once and once in session.done:
+        return RedirectResponse(session.done[once], SEE_OTHER)
+    if screen.confirm and (wrong := _wrong(ask)):
+        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
+    response = _safely(ask, screen)
+    if response.status_code == SEE_OTHER and ask.path not in session.problems:
+        session.drop(ask.path)
+        if once and not screen.free:
+            session.note_done(once, response.headers["location"])
+    return response
+
+
+def _wrong(ask: Ask) -> str:
+    """Return what is wrong with the passphrase that a form asks for again, empty if nothing."""
+    return ask.office.check(ask.words, ask.session.person, ask.posted.get("passphrase"))[1]
+
+
+def _locked(ask: Ask) -> Response:
+    """Lead to the passphrase, and back here after it."""
+    if ask.session.actor is None:
+        return RedirectResponse("/", SEE_OTHER)
+    query = ask.request.url.query if ask.request.method == "GET" else ""
+    ask.session.after = f"{ask.path}?{query}" if query else ask.path
+    return RedirectResponse(LOCKED, SEE_OTHER)
+
+
+def _safely(ask: Ask, screen: Screen) -> Response:
+    try:
+        return screen.handler(ask)
+    except CaseInvalidError as error:
+        return ask.again(error.problems) if screen.method == "POST" else told(ask, error)
+    except RefbusError as error:
+        if screen.method == "POST":
+            ask.session.keep(ask.path, ask.posted)  # what was typed is not lost by an error
+        return told(ask, error)
+    except RefusedError as refused:
+        return error_page(ask, refused.status)
+    except Exception as failure:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
+        return told(ask, ask.office.unforeseen(failure))
+
+
+def told(ask: Ask, error: RefbusError) -> Response:
+    """Return the page of an error: what it means and what to do next, and the code for whoever helps."""
+    return ask.page("error.html", ask.office.status_of(error), error=error, told=ask.office.words_of(error))
+
+
+def error_page(ask: Ask, status: int) -> Response:
+    """Return the page of a request that cannot be answered: no such page, an old form, too large."""
+    return ask.page("refused.html", status, status=status)
+
+
+def _told_error(office: Office, request: Request, status: int) -> Response:
+    return error_page(Ask(office, office.sessions.nobody(office.language_of(request)), request, Form()), status)
