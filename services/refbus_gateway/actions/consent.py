@@ -26,8 +26,11 @@ from refbus_gateway.consent.versions import Version
 from refbus_gateway.forms.consent_template import categories, form
 from refbus_gateway.forms.consentfile import ConsentForm, parse_consent
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.rules import age_check
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import age_check, permission
 from refbus_gateway.store import cases, consents
+from refbus_gateway.store.referrals import Referral
+from refbus_gateway.store.session import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,25 @@ class VersionShown:
     said_at_ms: int
     valid_until_ms: int
     rules: tuple[RuleShown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentBeside:
+    """What the person said about the organisation of a referral that receives: the newest word of it. Times in ms UTC.
+
+    `withdrawal_contact`: where the person can take it back; `until_ms` and `erase_by_ms`: how long it may be used and
+    kept; `collected_by`: who took it down.
+    """
+
+    organisation: OrgId
+    state: ConsentState
+    purposes: tuple[Purpose, ...]
+    categories: tuple[DataCategory, ...]
+    withheld: tuple[DataCategory, ...]
+    until_ms: int
+    erase_by_ms: int
+    withdrawal_contact: str
+    collected_by: OrgId
 
 
 class FormRefusedError(RefbusError):
@@ -339,3 +361,25 @@ def _shown(record: ConsentRecord, records: Collection[ConsentRecord]) -> Version
 
 def _rule(rule: Provision) -> RuleShown:
     return RuleShown(rule.effect, rule.purposes, rule.actions, rule.data_categories)
+
+
+def beside_value(gateway: Gateway, tx: Transaction, referral: Referral) -> ConsentBeside | None:
+    """Return the newest word of the person about the two organisations of a referral, None without any."""
+    kept = permission.between(tx, cases.get(tx, referral.case_id), gateway.me, referral.org)
+    if not kept:
+        return None
+    record = max((each.signed.record for each in kept), key=lambda each: (each.event_time_ms, each.version))
+    permits = [each for each in record.provisions if each.effect is Effect.PERMIT]
+    denied = {category for each in record.provisions if each.effect is Effect.DENY for category in each.data_categories}
+    permitted = {category for each in permits for category in each.data_categories} - denied
+    return ConsentBeside(
+        record.party,
+        record.state,
+        tuple(sorted({purpose for each in permits for purpose in each.purposes})),
+        tuple(sorted(permitted)),
+        tuple(sorted(denied)),
+        record.valid_until_ms,
+        record.retain_until_ms,
+        record.withdrawal_contact,
+        record.collected_by,
+    )

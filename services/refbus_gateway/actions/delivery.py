@@ -87,7 +87,7 @@ def run(
     return Ended(running=False)
 
 
-def serve(desk: Desk, actor: Actor, work: Callable[[], None]) -> Ended:
+def hold_pages(desk: Desk, actor: Actor, work: Callable[[], None]) -> Ended:
     """Hold the pages of this home while `work` shows them. The gateway may stay closed meanwhile.
 
     Raises SetupError HOME_NOT_FOUND, and HOME_IN_USE when another process shows them.

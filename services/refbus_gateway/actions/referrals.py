@@ -14,6 +14,7 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
+from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 from refbus_gateway.cases import casework, retention
@@ -23,8 +24,9 @@ from refbus_gateway.courses.opening import Opened, Shown
 from refbus_gateway.erasure import removal
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.reports import overview
-from refbus_gateway.reports.overview import ReferralLine
+from refbus_gateway.reports.overview import ReferralLine, Turn
 from refbus_gateway.store import referrals
+from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.payloads import Sections, Times
 
 Answer = referral_steps.Answer
@@ -52,7 +54,8 @@ class ReferralQueued(ReferralSent):
 class ReferralListed:
     """A referral in a list. `unseen`: events that nobody here has looked at. Times in ms UTC.
 
-    `file_number`: the worker's own, of an own case.
+    `file_number`: the worker's own, of an own case. `turn`: who has to do something next. `unopened`: received, and
+    nobody here has looked at what it asks. `last_ms`: of the newest event.
     """
 
     referral: int
@@ -64,6 +67,9 @@ class ReferralListed:
     respond_by_ms: int | None
     unseen: int
     withdrawal_to_answer: bool
+    turn: Turn
+    unopened: bool
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,12 @@ class CourseOpened:
     passed_on_as_cases: tuple[int, ...]
     crossed: int
     events: tuple[EventShown, ...]
+    own: bool
+    turn: Turn
+    priority: str
+    respond_by_ms: int | None
+    file_number: str | None
+    consent: ConsentBeside | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +221,7 @@ def listed(
     stop = {number for some in found.values() for number in some}
     return ReferralPage(
         not offline,
-        tuple(_listed(line, files.get(line.referral.case_id), line.referral.id in stop) for line in lines),
+        tuple(listed_value(line, files.get(line.referral.case_id), line.referral.id in stop) for line in lines),
         tuple(to_erase),
         (
             *(UnreadCase(*each) for each in sorted(set(damaged))),
@@ -229,9 +241,19 @@ def open_course(desk: Desk, actor: Actor, number: int, language: str) -> CourseO
     actor.require(Permission.READ_CASES)
     desk.require_synchronised()
     with desk.write() as tx:
-        opened = opening.open_referral(desk.gateway, tx, number, language)
+        found = opened_value(desk, tx, opening.open_referral(desk.gateway, tx, number, language))
     desk.deliver()
-    return opened_value(opened)
+    return found
+
+
+def own_words(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+    """Return a referral with what was said here alone; what came in is hidden, and nobody learns of it.
+
+    It needs no line: a withdrawal may be waiting, so what others sent stays closed. Raises RuleError.
+    """
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        return opened_value(desk, tx, opening.own_words(desk.gateway, tx, number, language))
 
 
 def require_known(desk: Desk, actor: Actor, number: int) -> None:
@@ -284,8 +306,10 @@ def acknowledge(
     return Acknowledged(number, result, desk.deliver(later=later))
 
 
-def opened_value(opened: Opened) -> CourseOpened:
-    """Return a course that was opened as a value."""
+def opened_value(desk: Desk, tx: Transaction, opened: Opened) -> CourseOpened:
+    """Return a course that was opened as a value, with what stands beside it."""
+    line = overview.referral_line(tx, opened.referral)
+    files = casework.file_numbers(tx, [opened.referral.case_id]) if opened.referral.own else {}
     return CourseOpened(
         referral=opened.referral.id,
         case=opened.referral.case_id,
@@ -297,6 +321,12 @@ def opened_value(opened: Opened) -> CourseOpened:
         passed_on_as_cases=opened.passed_on,
         crossed=len(opened.view.crossed),
         events=tuple(_event_shown(each) for each in opened.events),
+        own=opened.referral.own,
+        turn=line.turn,
+        priority=line.priority,
+        respond_by_ms=line.respond_by_ms,
+        file_number=files.get(opened.referral.case_id),
+        consent=beside_value(desk.gateway, tx, opened.referral),
     )
 
 
@@ -316,7 +346,8 @@ def _event_shown(shown: Shown) -> EventShown:
     )
 
 
-def _listed(line: ReferralLine, file_number: str | None, withdrawal_to_answer: bool) -> ReferralListed:
+def listed_value(line: ReferralLine, file_number: str | None, withdrawal_to_answer: bool) -> ReferralListed:
+    """Return a referral of a list as a value."""
     return ReferralListed(
         line.referral.id,
         file_number,
@@ -327,4 +358,7 @@ def _listed(line: ReferralLine, file_number: str | None, withdrawal_to_answer: b
         line.respond_by_ms,
         line.unseen,
         withdrawal_to_answer,
+        line.turn,
+        line.unopened,
+        line.last_ms,
     )

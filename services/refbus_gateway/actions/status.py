@@ -215,7 +215,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
     unread = [UnreadCase(*each) for each in sorted(set(whole))]
     return Overview(
         found,
-        _home(health),
+        standing_of_home(health),
         tuple(endings),
         tuple(to_erase),
         (*unread, *(UnreadReferral(*each) for each in sorted(set(single)))),
@@ -330,7 +330,8 @@ def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:
     return [overview.event_line(tx, event, line.view) for event in events if event.outgoing]
 
 
-def _home(health: Health) -> HomeStanding:
+def standing_of_home(health: Health) -> HomeStanding:
+    """Return the state of a home as a value."""
     told = (NotTold(each.case_id, each.org, each.kind, each.made_ms, each.code) for each in health.untold)
     return HomeStanding(
         waiting=health.waiting,

@@ -19,7 +19,9 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Port; 0 takes a free one."
+)
 @click.option("--share", metavar="NAME", default="", help="Serve the office's own network under this name; needs TLS.")
 @click.option("--certificate", type=_FILE, help="Certificate of that name (PEM).")
 @click.option("--key", type=_FILE, help="Its private key (PEM).")
@@ -27,18 +29,19 @@ _FILE = click.Path(path_type=Path)
 @example("refbus desk", "refbus desk --share desk.office.lan --certificate desk.pem --key desk.key")
 @with_session
 def desk(
-    session: Session, port: int, share: str, certificate: Path | None, key: Path | None, lock_after: int
+    session: Session, *, port: int, share: str, certificate: Path | None, key: Path | None, lock_after: int
 ) -> None:
     """Show the pages of this organisation, and keep reading and sending, until stopped (Ctrl-C or SIGTERM).
 
     The first person who signs in opens the keys. With --passphrase-file they are opened at once.
     """
-    import time  # late: the help needs none of it
+    import signal  # late: the help needs none of it
+    import time
 
     from refbus_gateway.actions import delivery
     from refbus_gateway.actions.delivery import MetricsPlace, Served
     from refbus_gateway.web import serve as serving
-    from refbus_gateway.web.office import Office
+    from refbus_gateway.web.office import Clocks, Manners, Office
 
     settings = session.settings
     place = serving.Place(port, share, certificate, key)
@@ -46,14 +49,11 @@ def desk(
     metrics = None
     if settings.metrics_port is not None:
         metrics = MetricsPlace(settings.metrics_port, settings.metrics_host, settings.metrics_public)
-    office = Office(
-        _desk_of(session),
-        address,
-        steady_s=time.monotonic,
-        metrics=metrics,
-        idle_s=lock_after * 60.0,
-        debug_dir=settings.debug_dir,
-    )
+    clocks = Clocks(time.monotonic, session.clock)
+    manners = Manners(lock_after * 60.0, metrics, debug_dir=settings.debug_dir)
+    office = Office(_desk_of(session), address, clocks, manners)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the server drains, then lets the signal come through to us
+        signal.signal(number, lambda *_: None)
 
     def work() -> None:
         if session.has_passphrase_file:
@@ -62,7 +62,7 @@ def desk(
         serving.serve(office, place, bound, lambda: session.tell(served, [f"The desk is open at {address.url}"]))
 
     try:
-        ended = delivery.serve(office.desk, office.actor, work)
+        ended = delivery.hold_pages(office.desk, office.actor, work)
     finally:
         bound.close()
     session.tell(ended, ["Stopped."])

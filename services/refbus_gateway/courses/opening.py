@@ -69,6 +69,23 @@ def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str)
     return Opened(referral, view, shown, withdrawn, tuple(passed_on))
 
 
+def own_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+    """Return a referral with what was said here alone: what came in is hidden, and nothing is noted as opened.
+
+    Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED.
+    """
+    referral = referrals.get(tx, number)
+    cases.get(tx, referral.case_id).require_live()
+    shown = tuple(
+        _show(gateway, tx, referral, event, language)
+        if event.outgoing
+        else Shown(event, {}, {}, (), (Code.NOT_SYNCHRONISED,))
+        for event in referrals.events_of(tx, referral)
+    )
+    withdrawn = bool(referral_steps.waiting_withdrawals(tx, referral))
+    return Opened(referral, course_state.view_of(tx, referral), shown, withdrawn)
+
+
 def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str) -> Shown:
     hidden = () if event.outgoing else _hidden(gateway, tx, referral, event)
     if not event.outgoing and referrals.mark_seen(tx, event.id, gateway.now_ms()):

@@ -63,8 +63,11 @@ class Keyring:
 
 
 def check_passphrase(home: Home, passphrase: str) -> None:
-    """Open the key of the store and let it go again. Raises SetupError KEYFILE_*, FILE_UNREADABLE."""
-    keyfile.load(home.store_key, passphrase)
+    """Open the key of the store, or of a home without one the signing keys, and let go. Raises SetupError KEYFILE_*."""
+    if home.store_key.is_file():
+        keyfile.load(home.store_key, passphrase)
+    else:
+        home.member.signing_pairs(passphrase)
 
 
 def store_label(org: OrgId) -> str:

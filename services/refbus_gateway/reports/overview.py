@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from refbus.clock import Standing
 from refbus.core.courses.course import CourseView
 from refbus.core.courses.facts import EventFact
+from refbus.core.courses.machine import CourseKind
 from refbus.core.courses.referral import State
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
@@ -51,8 +52,18 @@ class Hop(StrEnum):
 
 
 _INTAKE: Mapping[str, Hop] = {"WAITS": Hop.WAITS_THERE, "REFUSED": Hop.NOT_TAKEN_IN}
+_QUESTIONS: Final = frozenset({EventType.INFORMATION_REQUESTED, EventType.INFORMATION_PROVIDED})
 _DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
 _RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
+
+
+class Turn(StrEnum):
+    """Who has to do something next in a course, as far as its events say."""
+
+    OURS = "OURS"
+    THEIRS = "THEIRS"
+    BOTH = "BOTH"
+    NOBODY = "NOBODY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class ReferralLine:
-    """A referral at a glance."""
+    """A referral at a glance. `unopened`: it was received, and nobody here has looked at what it asks."""
 
     referral: Referral
     view: CourseView
@@ -78,6 +89,8 @@ class ReferralLine:
     respond_by_ms: int | None
     priority: str
     last_ms: int
+    turn: Turn
+    unopened: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +177,33 @@ def referral_line(tx: Transaction, referral: Referral) -> ReferralLine:
 
 def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> ReferralLine:
     request = course_state.beginning_of(events)
+    view = course_state.view_from(events, expiry)
     return ReferralLine(
         referral=referral,
-        view=course_state.view_from(events, expiry),
+        view=view,
         events=len(events),
         unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
         respond_by_ms=request.block.respond_by_ms if request else None,
         priority=request.block.priority if request else "",
         last_ms=max((event.at_ms for event in events), default=referral.created_ms),
+        turn=turn_of(referral, view, events),
+        unopened=request is not None and not request.outgoing and request.seen_ms is None,
     )
+
+
+def turn_of(referral: Referral, view: CourseView, events: Sequence[Event]) -> Turn:
+    """Return whose turn it is: of who was asked last, else of who helps while a referral is open.
+
+    A return is the work of both while it is open; nobody has to do anything about what is over.
+    """
+    if not view.is_open:
+        return Turn.NOBODY
+    if view.kind is not CourseKind.REFERRAL:
+        return Turn.BOTH
+    asked = [event for event in events if event.block.event_type in _QUESTIONS]
+    if asked and asked[-1].block.event_type is EventType.INFORMATION_REQUESTED:
+        return Turn.THEIRS if asked[-1].outgoing else Turn.OURS
+    return Turn.THEIRS if referral.own else Turn.OURS
 
 
 def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> Health:

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
@@ -84,30 +85,45 @@ class Passphrase:
     text: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The monotonic clock in seconds, and what this computer's clock says, ms UTC."""
+
+    steady_s: Callable[[], float]
+    wall_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What an office sets: when sessions are locked, where metrics are, whether it reads and sends.
+
+    `debug_dir`: as for every command, where the places in the code of an unforeseen error are written.
+    """
+
+    idle_s: float = IDLE_S
+    metrics: MetricsPlace | None = None
+    reads_and_sends: bool = True
+    debug_dir: Path | None = None
+
+
 class Office:
     """Everything that the pages share."""
 
     def __init__(
-        self,
-        make_desk: Callable[[Callable[[], str]], Desk],
-        address: Address,
-        *,
-        steady_s: Callable[[], float],
-        metrics: MetricsPlace | None = None,
-        idle_s: float = IDLE_S,
-        debug_dir: Path | None = None,
+        self, make_desk: Callable[[Callable[[], str]], Desk], address: Address, clocks: Clocks, manners: Manners
     ) -> None:
         self.address: Final = address
-        self.lock_after_s: Final = int(idle_s) + 5
-        self.sessions: Final = Sessions(steady_s, idle_s)
-        self.attempts: Final = Attempts(steady_s)
+        self.lock_after_s: Final = int(manners.idle_s) + 5
+        self.sessions: Final = Sessions(clocks.steady_s, manners.idle_s)
+        self.attempts: Final = Attempts(clocks.steady_s)
+        self._clocks = clocks
+        self._manners = manners
         self._given = Passphrase()
         self.desk: Final = make_desk(lambda: self._given.text)
-        self._metrics = metrics
-        self._debug_dir = debug_dir
         self._opening = threading.Lock()
         self._stop = threading.Event()
         self._line: threading.Thread | None = None
+        self._opened = False
 
     @property
     def actor(self) -> Actor:
@@ -118,7 +134,7 @@ class Office:
     @property
     def is_open(self) -> bool:
         """Whether a passphrase has opened the home."""
-        return self._line is not None
+        return self._opened
 
     def now_ms(self) -> int:
         """Return the time that counts, ms UTC."""
@@ -130,10 +146,9 @@ class Office:
         Raises SetupError KEYFILE_WRONG_PASSPHRASE and what `open_gateway` raises.
         """
         actor = self.actor
+        home.check_passphrase(self.desk, actor, passphrase)
         with self._opening:
-            if self._line is not None:
-                home.check_passphrase(self.desk, actor, passphrase)
-            else:
+            if not self.is_open:
                 self.open(passphrase)
         return actor
 
@@ -144,8 +159,10 @@ class Office:
             self.desk.open()
         finally:
             self._given.text = ""
-        self._line = threading.Thread(target=self._keep_line, name="line", daemon=True)
-        self._line.start()
+        self._opened = True
+        if self._manners.reads_and_sends:
+            self._line = threading.Thread(target=self._keep_line, name="line", daemon=True)
+            self._line.start()
 
     def close(self) -> None:
         """Send what is under way, stop, forget every session."""
@@ -195,9 +212,23 @@ class Office:
         secure = self.address.tls
         if request.cookies.get(self.cookie) != session.id:
             response.set_cookie(self.cookie, session.id, httponly=True, samesite="strict", secure=secure)
-        if self.language_of(request) != session.language:
+        known = self.has_language(request) and self.language_of(request) == session.language
+        if session.language_chosen and not known:
             name = f"{self.cookie}-language"
             response.set_cookie(name, session.language, _YEAR_S, httponly=True, samesite="strict", secure=secure)
+
+    def has_language(self, request: Request) -> bool:
+        """Whether this browser chose a language before."""
+        return f"{self.cookie}-language" in request.cookies
+
+    def name_of(self, actor: Actor) -> str:
+        """Return how the person is called at the top of the pages: the organisation, while it has no users."""
+        return str(actor.org)
+
+    def wall_day(self) -> date:
+        """Return the day of this computer's clock, for a page about nobody."""
+        offset_min = self.desk.utc_offset_min
+        return datetime.fromtimestamp(self._clocks.wall_ms() / 1000, timezone(timedelta(minutes=offset_min))).date()
 
     @staticmethod
     def token() -> str:
@@ -211,22 +242,22 @@ class Office:
         return _STATUS_OF_CODE.get(error.code, by_class)
 
     @staticmethod
-    def words_of(error: RefbusError) -> Told:
+    def words_of(error: RefbusError, words: Catalogue) -> Told:
         """Return an error as a person reads it."""
         text = explanation(error.code)
         reasons = error.reasons if isinstance(error, (ConsentError, RuleError)) else ()
-        also = tuple(explanation(code).meaning for code in reasons if code is not error.code)
-        return Told(text.meaning, text.next_step, also, printable(error.detail))
+        also = tuple(words.text(explanation(code).meaning) for code in reasons if code is not error.code)
+        return Told(words.text(text.meaning), words.text(text.next_step), also, printable(error.detail))
 
     def unforeseen(self, failure: Exception) -> RefbusError:
         """Return the coded error that stands for an unplanned one."""
-        return as_refbus_error(failure, self._debug_dir)
+        return as_refbus_error(failure, self._manners.debug_dir)
 
     def _keep_line(self) -> None:
         """Read and send until the desk is closed; another process of this home may do it meanwhile."""
         while not self._stop.is_set():
             try:
-                delivery.run(self.desk, self.actor, lambda _: None, self._stop.is_set, self._metrics)
+                delivery.run(self.desk, self.actor, lambda _: None, self._stop.is_set, self._manners.metrics)
             except Exception as failure:  # noqa: BLE001 - a line that is broken is taken up again; pages go on
                 self.unforeseen(failure)
             self._stop.wait(RETRY_S)

@@ -13,9 +13,9 @@ A module of screens is a list of functions:
         referrals.stop(ask.desk, ask.actor, ...)
         return ask.go("/referral/1", ask.words.text("It was cancelled."))
 
-A form is sent to the address of the page that shows it. Whatever raises CaseInvalidError leads back to that page, with
-what was typed and every problem at its field. `confirm` asks for the passphrase again, in the field of
-`part.passphrase()`.
+A form is sent to the address of the page that shows it, or says in `at` which page that is. Whatever raises
+CaseInvalidError leads back to that page, with what was typed and every problem at its field. `confirm` asks for the
+passphrase again, in the field of `part.passphrase()`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from refbus.errors import Code, RefbusError
+from refbus.explain import explanation
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Form, Session
@@ -54,7 +55,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One address and what answers there. `free`: nobody needs to have signed in."""
+    """One address and what answers there. `free`: nobody needs to have signed in; `at`: the page that has the form."""
 
     path: str
     method: str
@@ -62,6 +63,7 @@ class Screen:
     free: bool
     confirm: bool
     most_bytes: int
+    at: str
 
 
 class Screens:
@@ -75,10 +77,16 @@ class Screens:
         return self._add(path, "GET", free=free)
 
     def act(
-        self, path: str, *, free: bool = False, confirm: bool = False, most_bytes: int = security.MOST_BYTES
+        self,
+        path: str,
+        *,
+        free: bool = False,
+        confirm: bool = False,
+        most_bytes: int = security.MOST_BYTES,
+        at: str = "",
     ) -> Callable[[Handler], Handler]:
-        """Take the form that was sent to this address."""
-        return self._add(path, "POST", free=free, confirm=confirm, most_bytes=most_bytes)
+        """Take the form that was sent to this address. `at`: the page that has it, like "/referral/{number}"."""
+        return self._add(path, "POST", free=free, confirm=confirm, most_bytes=most_bytes, at=at)
 
     def _add(
         self,
@@ -88,9 +96,10 @@ class Screens:
         free: bool,
         confirm: bool = False,
         most_bytes: int = security.MOST_BYTES,
+        at: str = "",
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.found.append(Screen(path, method, handler, free, confirm, most_bytes))
+            self.found.append(Screen(path, method, handler, free, confirm, most_bytes, at))
             return handler
 
         return add
@@ -99,15 +108,18 @@ class Screens:
 class Ask:
     """One request: who asks, where, and what was typed."""
 
-    def __init__(self, office: Office, session: Session, request: Request, form: Form, *, free: bool = False) -> None:
+    def __init__(
+        self, office: Office, session: Session, request: Request, form: Form, screen: Screen | None = None
+    ) -> None:
         self.office: Final = office
         self.session = session
         self.request: Final = request
         self.posted: Final = form
         self.path: Final = request.url.path
-        may_see = free or session.at_work
-        self.form: Final = form or (session.kept.get(self.path) if may_see else None) or Form()
-        self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.path, ()) if may_see else ()
+        self.form_path: Final = screen.at.format(**request.path_params) if screen and screen.at else self.path
+        may_see = screen is not None and (screen.free or session.at_work)
+        self.form: Final = form or (session.kept.get(self.form_path) if may_see else None) or Form()
+        self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.form_path, ()) if may_see else ()
 
     @property
     def desk(self) -> Desk:
@@ -170,8 +182,8 @@ class Ask:
 
     def again(self, problems: Iterable[Problem]) -> Response:
         """Lead back to the page of this form, with what was typed and what is wrong with it."""
-        self.session.keep(self.path, self.posted, tuple(problems))
-        return RedirectResponse(self.path, SEE_OTHER)
+        self.session.keep(self.form_path, self.posted, tuple(problems))
+        return RedirectResponse(self.form_path, SEE_OTHER)
 
     # What templates ask.
 
@@ -186,6 +198,10 @@ class Ask:
     def problem(self, name: str) -> str:
         """Return what is wrong with a field, empty if nothing."""
         return next((each.advice for each in self.problems if each.path.partition("[")[0] == name), "")
+
+    def meaning(self, code: Code) -> str:
+        """Return what a code means, in words."""
+        return self.words.text(explanation(code).meaning)
 
     def link(self, **changes: object) -> str:
         """Return this address with other values behind the question mark; None leaves one out."""
@@ -216,7 +232,7 @@ def answer(office: Office, screen: Screen, request: Request, form: Form) -> Resp
         if not screen.free:
             return RedirectResponse("/", SEE_OTHER) if screen.method == "GET" else _told_error(office, request, 403)
         session = office.sessions.begin(office.language_of(request))
-    ask = Ask(office, session, request, form, free=screen.free)
+    ask = Ask(office, session, request, form, screen)
     if screen.method == "GET":
         response = _shown(ask, screen)
     else:
@@ -237,7 +253,7 @@ def _acted(ask: Ask, screen: Screen) -> Response:
     if not security.is_own(ask.request.headers) or not session.knows(form.get("csrf")):
         return error_page(ask, 403)
     if not screen.free and not session.at_work:
-        session.keep(ask.path, form)
+        session.keep(ask.form_path, form)
         return _locked(ask)
     once = form.get("once")
     if once and once in session.done:
@@ -245,8 +261,8 @@ def _acted(ask: Ask, screen: Screen) -> Response:
     if screen.confirm and (wrong := _wrong(ask)):
         return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
     response = _safely(ask, screen)
-    if response.status_code == SEE_OTHER and ask.path not in session.problems:
-        session.drop(ask.path)
+    if response.status_code == SEE_OTHER and ask.form_path not in session.problems:
+        session.drop(ask.form_path)
         if once and not screen.free:
             session.note_done(once, response.headers["location"])
     return response
@@ -262,7 +278,7 @@ def _locked(ask: Ask) -> Response:
     if ask.session.actor is None:
         return RedirectResponse("/", SEE_OTHER)
     query = ask.request.url.query if ask.request.method == "GET" else ""
-    ask.session.after = f"{ask.path}?{query}" if query else ask.path
+    ask.session.after = f"{ask.path}?{query}" if query else ask.form_path
     return RedirectResponse(LOCKED, SEE_OTHER)
 
 
@@ -273,7 +289,7 @@ def _safely(ask: Ask, screen: Screen) -> Response:
         return ask.again(error.problems) if screen.method == "POST" else told(ask, error)
     except RefbusError as error:
         if screen.method == "POST":
-            ask.session.keep(ask.path, ask.posted)  # what was typed is not lost by an error
+            ask.session.keep(ask.form_path, ask.posted)  # what was typed is not lost by an error
         return told(ask, error)
     except RefusedError as refused:
         return error_page(ask, refused.status)
@@ -283,12 +299,12 @@ def _safely(ask: Ask, screen: Screen) -> Response:
 
 def told(ask: Ask, error: RefbusError) -> Response:
     """Return the page of an error: what it means and what to do next, and the code for whoever helps."""
-    return ask.page("error.html", ask.office.status_of(error), error=error, told=ask.office.words_of(error))
+    return ask.page("error.html", ask.office.status_of(error), error=error, told=ask.office.words_of(error, ask.words))
 
 
 def error_page(ask: Ask, status: int) -> Response:
     """Return the page of a request that cannot be answered: no such page, an old form, too large."""
-    return ask.page("refused.html", status, status=status)
+    return ask.page("refused.html", status, refused=status)
 
 
 def _told_error(office: Office, request: Request, status: int) -> Response:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from refbus.backoff import BackOff
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.forms.problems import Problem
 
@@ -30,7 +31,7 @@ MOST_DONE: Final = 200
 FREE: Final = 3
 """Wrong passphrases under one name before one has to wait."""
 FREE_OVERALL: Final = 20
-LONGEST_WAIT_S: Final = 900.0
+_WAITS: Final = BackOff(2_000, 900_000)
 _MOST_NAMES: Final = 500
 _NEVER_KEPT: Final = ("passphrase", "csrf", "once")
 
@@ -79,6 +80,7 @@ class Session:
     person: str = ""
     locked: bool = False
     after: str = ""
+    language_chosen: bool = False
     notices: list[str] = field(default_factory=list, repr=False)
     kept: OrderedDict[str, Form] = field(default_factory=OrderedDict, repr=False)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict, repr=False)
@@ -172,6 +174,11 @@ class Sessions:
         with self._lock:
             self._all.pop(session.id, None)
 
+    def all(self) -> list[Session]:
+        """Return every session, the one that was unused for longest first."""
+        with self._lock:
+            return list(self._all.values())
+
     def end_all(self) -> None:
         """Forget every session."""
         with self._lock:
@@ -223,4 +230,4 @@ class Attempts:
 def _fail(tries: _Tries, now_s: float, free: int) -> None:
     tries.failed += 1
     beyond = tries.failed - free
-    tries.next_s = now_s + min(2.0 ** min(beyond, 20), LONGEST_WAIT_S) if beyond > 0 else 0.0
+    tries.next_s = now_s + _WAITS.wait_ms(beyond - 1) / 1000 if beyond > 0 else 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import calendar
 from typing import Final
 
+from babel.dates import format_skeleton, get_day_names
 from starlette.responses import Response
 
-from refbus.core.units import DAY_MS
 from refbus.errors import Code
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
@@ -15,7 +15,6 @@ from refbus_gateway.words.languages import LANGUAGES, NAMES
 
 screens: Final = Screens()
 FIRST: Final = "/today"
-_THURSDAY: Final = 3  # 1 January 1970
 
 
 @screens.show("/", free=True)
@@ -106,7 +105,14 @@ def sign_out(ask: Ask) -> Response:
 def leave(ask: Ask) -> Response:
     """End this session and show something that anybody may see: the month."""
     _end(ask)
-    response = ask.page("leave.html", weeks=_weeks(ask), today=_day(ask))
+    today, locale = ask.office.wall_day(), ask.words.locale
+    response = ask.page(
+        "leave.html",
+        month=format_skeleton("yMMMM", today, locale=locale),
+        weekdays=[get_day_names("abbreviated", "stand-alone", locale)[day] for day in range(7)],
+        weeks=calendar.Calendar().monthdayscalendar(today.year, today.month),
+        today=today.day,
+    )
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -120,12 +126,3 @@ def _end(ask: Ask) -> None:
 def _back(ask: Ask) -> Response:
     after, ask.session.after = ask.session.after, ""
     return ask.go(after or FIRST)
-
-
-def _day(ask: Ask) -> int:
-    return ask.office.wall_day().day
-
-
-def _weeks(ask: Ask) -> list[list[int]]:
-    today = ask.office.wall_day()
-    return calendar.Calendar().monthdayscalendar(today.year, today.month)

@@ -1,0 +1,114 @@
+"""Referrals: the list with search and filter, and one referral with its steps, its messages and the consent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from refbus.core.courses.referral import State
+from refbus.core.vocabulary import EventType
+from refbus.errors import Code, UncheckableError
+from refbus_gateway.actions import referrals, worklist
+from refbus_gateway.actions.referrals import CourseOpened
+from refbus_gateway.actions.worklist import Search, Turn
+from refbus_gateway.web.render import state_words
+from refbus_gateway.web.screens import Ask, Screens
+from refbus_gateway.words.catalogue import mark
+
+screens: Final = Screens()
+PAGE: Final = 25
+"""Referrals on one page of the list."""
+_OWN: Final = {"own": True, "received": False}
+_STEPS: Final = (
+    (EventType.REFERRAL_REQUESTED, mark("Sent")),
+    (EventType.REFERRAL_DELIVERED, mark("Arrived")),
+    (EventType.REFERRAL_OPENED, mark("Opened")),
+    (None, mark("Answered")),
+    (EventType.REFERRAL_IN_PROGRESS, mark("Help began")),
+    (EventType.REFERRAL_COMPLETED, mark("Completed")),
+)
+_ANSWERS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_REJECTED, EventType.REFERRAL_REDIRECTED})
+TECHNICAL: Final = frozenset({EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED})
+"""Steps that the line of steps shows, and that are no messages."""
+
+
+@screens.show("/referral")
+def listed(ask: Ask) -> Response:
+    """List referrals, the newest first."""
+    page = ask.query_number("page")
+    turn, state = ask.query("turn"), ask.query("state")
+    search = Search(
+        own=_OWN.get(ask.query("whose")),
+        state=state if state in State.__members__ else None,
+        turn=Turn(turn) if turn in Turn.__members__ else None,
+        nickname=ask.query("nickname"),
+    )
+    found = worklist.found(ask.desk, ask.actor, search, PAGE, PAGE * (page - 1))
+    states = ask.words.in_order(
+        [(each.value, state_words(ask.words, each)) for each in State if each is not State.DRAFT], lambda pair: pair[1]
+    )
+    pages = max(1, -(-found.total // PAGE))
+    return ask.page("referrals.html", found=found, page=min(page, pages), pages=pages, states=states)
+
+
+@screens.show("/referral/{number:int}")
+def one(ask: Ask) -> Response:
+    """Show a referral. One that nobody opened yet says only what may be seen from outside."""
+    number = ask.number("number")
+    outside = worklist.outside(ask.desk, ask.actor, number)
+    if outside.unopened:
+        return ask.page("unopened.html", each=outside)
+    return _show(ask, number)
+
+
+@screens.act("/referral/{number:int}/open", at="/referral/{number}")
+def open_(ask: Ask) -> Response:
+    """Open a referral that came in: the sender learns of it."""
+    number = ask.number("number")
+    referrals.open_course(ask.desk, ask.actor, number, ask.language)
+    return ask.go(f"/referral/{number}")
+
+
+def _show(ask: Ask, number: int) -> Response:
+    line = True
+    try:
+        found = referrals.open_course(ask.desk, ask.actor, number, ask.language)
+    except UncheckableError as error:
+        if error.code is not Code.NOT_SYNCHRONISED:
+            raise
+        line, found = False, referrals.own_words(ask.desk, ask.actor, number, ask.language)
+    messages = [each for each in found.events if each.type not in TECHNICAL]
+    return ask.page(
+        "referral.html", found=found, messages=messages, steps=steps(ask, found), line=line, next_=_next(ask, found)
+    )
+
+
+def steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
+    """Return the steps of a referral: words, time (ms UTC) if it is done, and "done", "now" or "next"."""
+    times: dict[EventType | None, int] = {}
+    for each in found.events:
+        times.setdefault(None if each.type in _ANSWERS else each.type, each.at_ms)
+    done = [number for number, (kind, _) in enumerate(_STEPS) if kind in times]
+    last = max(done, default=-1)
+    standing = {True: "done", False: "next"}
+    return [
+        (ask.words.text(text), times.get(kind), "now" if number == last else standing[number < last])
+        for number, (kind, text) in enumerate(_STEPS)
+    ]
+
+
+def _next(ask: Ask, found: CourseOpened) -> str:
+    """Return what happens next, in a sentence."""
+    words = ask.words
+    if found.withdrawal_to_answer:
+        return words.text("The person took consent back. Stop using what you received, and say what you did.")
+    match found.turn:
+        case Turn.NOBODY:
+            return words.text("Nothing more has to be done here.")
+        case Turn.BOTH:
+            return words.text("Both organisations work on it.")
+        case Turn.OURS:
+            return words.text("It is your turn.")
+        case _:
+            return words.text("It is their turn. You will see their answer here and on Today.")
