@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import click
 import pytest
+import uvicorn
 
 from refbus.core.ids import OrgId
 from refbus.core.units import DAY_MS
@@ -440,6 +441,7 @@ def test_shapes_only_gain_fields(
     """Every command with --json is played, and each has the keys and types that the file pins, none less."""
     see = looked(capsys)
     _run_for_a_moment(see, monkeypatch)
+    _open_the_desk_for_a_moment(see, monkeypatch)
     assert set(commands_with_json()) <= see.shapes.keys(), "give each new command a place in a scene"
     text = PINNED.read_text(encoding="utf-8") if PINNED.exists() else "{}"
     pinned = {name: read_shape(shape) for name, shape in json.loads(text).items()}
@@ -479,6 +481,25 @@ def _run_for_a_moment(see: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
             signal.signal(number, handler)
     for printed in ran.out.splitlines():
         see.note("run", json.loads(printed))
+
+
+def _open_the_desk_for_a_moment(see: Looker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `refbus desk` start and stop: it prints a line at each."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    real = uvicorn.Server.main_loop
+
+    async def main_loop(server: uvicorn.Server) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await real(server)
+
+    monkeypatch.setattr(uvicorn.Server, "main_loop", main_loop)
+    try:
+        ran: Ran = see.commands.run(see.road.shelter, "desk", "--port", "0", "--json")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for printed in ran.out.splitlines():
+        see.note("desk", json.loads(printed))
 
 
 def test_a_loss_is_found() -> None:
