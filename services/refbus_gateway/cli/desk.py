@@ -12,7 +12,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refbus_gateway.actions.desk import Desk
+    from refbus_gateway.actions.desk import Desk, Opened
 
 PORT = 8765
 _FILE = click.Path(path_type=Path)
@@ -57,7 +57,7 @@ def desk(
 
     def work() -> None:
         if session.has_passphrase_file:
-            office.open(session.passphrase())
+            office.open(session.opened)
         served = Served(address.url)
         serving.serve(office, place, bound, lambda: session.tell(served, [f"The desk is open at {address.url}"]))
 
@@ -68,16 +68,16 @@ def desk(
     session.tell(ended, ["Stopped."])
 
 
-def _desk_of(session: Session) -> Callable[[Callable[[], str]], Desk]:
-    """Return what makes the desk of this home from whoever knows the passphrase."""
+def _desk_of(session: Session) -> Callable[[Callable[[], Opened]], Desk]:
+    """Return what makes the desk of this home from whoever opens it."""
 
-    def make(passphrase: Callable[[], str]) -> Desk:
+    def make(opened: Callable[[], Opened]) -> Desk:
         from refbus_gateway.actions.desk import open_desk  # late: see above
 
         return open_desk(
             session.home_path,
             session.settings,
-            passphrase=passphrase,
+            opened=opened,
             time=lambda: session.time,
             connect=session.runtime.connect,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
@@ -23,13 +23,13 @@ from refbus.errors import (
     TransportError,
     UncheckableError,
 )
-from refbus.explain import explanation
 from refbus.explain.report import as_refbus_error, printable
 from refbus_gateway.actions import delivery, home
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
-from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.desk import Desk, Opened, has_people, sign_in
 from refbus_gateway.web.session import IDLE_S, Attempts, Session, Sessions
+from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
 
@@ -78,13 +78,6 @@ class Address:
         return frozenset({f"{name}:{self.port}" for name in names} | (names if self.port in plain.values() else set()))
 
 
-@dataclass(slots=True)
-class Passphrase:
-    """What opens the home, kept only until it is open."""
-
-    text: str = field(default="", repr=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Clocks:
     """The monotonic clock in seconds, and what this computer's clock says, ms UTC."""
@@ -110,7 +103,7 @@ class Office:
     """Everything that the pages share."""
 
     def __init__(
-        self, make_desk: Callable[[Callable[[], str]], Desk], address: Address, clocks: Clocks, manners: Manners
+        self, make_desk: Callable[[Callable[[], Opened]], Desk], address: Address, clocks: Clocks, manners: Manners
     ) -> None:
         self.address: Final = address
         self.lock_after_s: Final = int(manners.idle_s) + 5
@@ -118,8 +111,8 @@ class Office:
         self.attempts: Final = Attempts(clocks.steady_s)
         self._clocks = clocks
         self._manners = manners
-        self._given = Passphrase()
-        self.desk: Final = make_desk(lambda: self._given.text)
+        self._given: Opened | None = None
+        self.desk: Final = make_desk(self._take)
         self._opening = threading.Lock()
         self._stop = threading.Event()
         self._line: threading.Thread | None = None
@@ -140,29 +133,41 @@ class Office:
         """Return the time that counts, ms UTC."""
         return self.desk.gateway.now_ms()
 
+    @property
+    def has_people(self) -> bool:
+        """Whether people sign in here by name, as against one passphrase for all."""
+        return has_people(self.desk.home.path)
+
     def sign_in(self, name: str, passphrase: str) -> Actor:
         """Return who somebody is, by the passphrase: the one place that decides it. The first one opens the home.
 
         Raises SetupError KEYFILE_WRONG_PASSPHRASE and what `open_gateway` raises.
         """
-        actor = self.actor
-        home.check_passphrase(self.desk, actor, passphrase)
+        actor, opened = self.actor, sign_in(self.desk.home.path, name or None, passphrase)
+        if not self.has_people:
+            home.check_passphrase(self.desk, actor, passphrase)
         with self._opening:
             if not self.is_open:
-                self.open(passphrase)
+                self.open(opened)
         return actor
 
-    def open(self, passphrase: str) -> None:
+    def open(self, opened: Opened) -> None:
         """Open the home and begin to read and send."""
-        self._given.text = passphrase
+        self._given = opened
         try:
             self.desk.open()
         finally:
-            self._given.text = ""
+            self._given = None
         self._opened = True
         if self._manners.reads_and_sends:
             self._line = threading.Thread(target=self._keep_line, name="line", daemon=True)
             self._line.start()
+
+    def _take(self) -> Opened:
+        """Return what opens the home, which is kept only until it is open."""
+        if self._given is None:
+            raise SetupError(Code.USAGE, "nobody has signed in")
+        return self._given
 
     def close(self) -> None:
         """Send what is under way, stop, forget every session."""
@@ -221,10 +226,6 @@ class Office:
         """Whether this browser chose a language before."""
         return f"{self.cookie}-language" in request.cookies
 
-    def name_of(self, actor: Actor) -> str:
-        """Return how the person is called at the top of the pages: the organisation, while it has no users."""
-        return str(actor.org)
-
     def wall_day(self) -> date:
         """Return the day of this computer's clock, for a page about nobody."""
         offset_min = self.desk.utc_offset_min
@@ -244,10 +245,10 @@ class Office:
     @staticmethod
     def words_of(error: RefbusError, words: Catalogue) -> Told:
         """Return an error as a person reads it."""
-        text = explanation(error.code)
         reasons = error.reasons if isinstance(error, (ConsentError, RuleError)) else ()
-        also = tuple(words.text(explanation(code).meaning) for code in reasons if code is not error.code)
-        return Told(words.text(text.meaning), words.text(text.next_step), also, printable(error.detail))
+        also = tuple(codes.meaning(words, code) for code in reasons if code is not error.code)
+        told = codes.meaning(words, error.code), codes.next_step(words, error.code)
+        return Told(*told, also, printable(error.detail))
 
     def unforeseen(self, failure: Exception) -> RefbusError:
         """Return the coded error that stands for an unplanned one."""

@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from refbus import foreign
-from refbus.wire.labels import label
 from refbus_gateway.words.catalogue import Catalogue, catalogue
+from refbus_gateway.words.codes import event_name, label
 
 
 class Asked(Protocol):
@@ -90,6 +90,7 @@ def environment(language: str) -> Environment:
         field_id=field_id,
         trim_tag=trim_tag,
         no_invalid=lambda text: Markup(text.replace(' aria-invalid="true"', "")),  # noqa: S704 - of our own macro
+        event=lambda name: event_name(words, name),
         state=lambda state: state_words(words, state),
     )
     made.globals.update(ask=_Current(), words=words, code=lambda name, code: code_words(language, name, code))

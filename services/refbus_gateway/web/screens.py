@@ -29,10 +29,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from refbus.errors import Code, RefbusError
-from refbus.explain import explanation
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Form, Session
+from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ class Ask:
         return self.session.actor
 
     @property
+    def name(self) -> str:
+        """The name under which this person signed in, empty where all have one passphrase."""
+        return self.session.person if self.office.has_people else ""
+
+    @property
     def language(self) -> str:
         """The language of the pages of this person."""
         return self.session.language
@@ -201,7 +206,7 @@ class Ask:
 
     def meaning(self, code: Code) -> str:
         """Return what a code means, in words."""
-        return self.words.text(explanation(code).meaning)
+        return codes.meaning(self.words, code)
 
     def link(self, **changes: object) -> str:
         """Return this address with other values behind the question mark; None leaves one out."""
@@ -270,7 +275,7 @@ def _acted(ask: Ask, screen: Screen) -> Response:
 
 def _wrong(ask: Ask) -> str:
     """Return what is wrong with the passphrase that a form asks for again, empty if nothing."""
-    return ask.office.check(ask.words, ask.session.person, ask.posted.get("passphrase"))[1]
+    return ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"))[1]
 
 
 def _locked(ask: Ask) -> Response:

@@ -53,10 +53,13 @@ def sign_in(ask: Ask) -> Response:
 @screens.act("/sign-in", free=True)
 def enter(ask: Ask) -> Response:
     """Let a person in, under a new session."""
-    actor, wrong = ask.office.check(ask.words, "", ask.posted.get("passphrase"))
+    name = ask.posted.get("name") if ask.office.has_people else ""
+    if ask.office.has_people and not name:
+        return ask.again([Problem("name", Code.USAGE, ask.words.text("Enter your name"))])
+    actor, wrong = ask.office.check(ask.words, name, ask.posted.get("passphrase"))
     if actor is None:
         return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
-    ask.session = ask.office.sessions.sign_in(ask.session, actor, ask.office.name_of(actor))
+    ask.session = ask.office.sessions.sign_in(ask.session, actor, name or str(actor.org))
     return ask.go(FIRST)
 
 
@@ -78,7 +81,7 @@ def unlock(ask: Ask) -> Response:
     """Go on where the person was."""
     if ask.session.actor is None:
         return ask.go("/")
-    actor, wrong = ask.office.check(ask.words, ask.session.person, ask.posted.get("passphrase"))
+    actor, wrong = ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"))
     if actor is None:
         return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
     if not ask.session.at_work:
