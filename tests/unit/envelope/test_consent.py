@@ -120,3 +120,19 @@ def test_a_record_is_verified_once_for_each_directory(monkeypatch: pytest.Monkey
     other = bytearray(SIGNED)
     other[-1] ^= 1
     assert not cache.evidence_of(bytes(other), FED.directory).signature_ok
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(2, 8 << 20), (4096, 2 * len(SIGNED) + 1)])
+def test_the_memory_of_records_is_bounded(monkeypatch: pytest.MonkeyPatch, most: int, most_bytes: int) -> None:
+    """In number and in bytes: what is over makes room for all that is new, and is verified anew when it comes again."""
+    monkeypatch.setattr(EvidenceCache, "MOST", most)
+    monkeypatch.setattr(EvidenceCache, "MOST_BYTES", most_bytes)
+    seen, cache = counted(monkeypatch), EvidenceCache()
+    views = [dataclasses.replace(FED.directory, version=number) for number in (1, 2, 3)]
+    for view in views:
+        assert cache.evidence_of(SIGNED, view).signature_ok
+    assert (len(seen), cache.size) == (3, len(SIGNED))
+    assert cache.evidence_of(SIGNED, views[2]).signature_ok
+    assert len(seen) == 3
+    assert cache.evidence_of(SIGNED, views[0]).signature_ok
+    assert len(seen) == 4

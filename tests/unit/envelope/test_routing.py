@@ -14,7 +14,7 @@ from refbus.core.vocabulary import STOPS, EventType
 from refbus.crypto.framing import lp
 from refbus.crypto.padding import pad_exact
 from refbus.envelope.format import ROUTING_SIZE, Envelope
-from refbus.envelope.routing import authenticate, open_routing, receive
+from refbus.envelope.routing import authenticate, open_routing, receive, signer_of
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.message import encode_block
 from support.directories import NOW_MS, Federation, federation, gate, kem_private, signing_key, signing_pair
@@ -262,3 +262,38 @@ def test_what_is_over_and_no_stop_is_refused_for_its_end() -> None:
         receive(Envelope.parse(raw), [kem_private("a stranger")], FED.history, NOW_MS)
     assert caught.value.code is Code.MESSAGE_EXPIRED
     assert _code(UntrustedError, FED, raw) is Code.MESSAGE_EXPIRED
+
+
+def test_a_clock_that_is_behind_the_directory_refuses_nothing_for_its_time() -> None:
+    """What is too long or too early by such a clock waits as CLOCK_SKEW; a clock that is right refuses it."""
+    long = sealed(FED, expires_at_hour=NOW_HOUR + 722)
+    behind_ms = FED.directory.published_at_ms - 600_001
+    assert _code(UntrustedError, FED, long) is Code.MESSAGE_LIFE_TOO_LONG
+    assert _code(UntrustedError, FED, long, behind_ms + 1) is Code.MESSAGE_LIFE_TOO_LONG
+    assert _code(UncheckableError, FED, long, behind_ms) is Code.CLOCK_SKEW
+    assert _code(UntrustedError, FED, forged(FED, signer=signing_pair("other")), behind_ms) is Code.OPEN_FAILED
+
+
+@pytest.mark.parametrize(
+    "fed",
+    [
+        _sender(FED, signing_keys=()),
+        _sender(FED, signing_keys=_key(compromised_since_ms=NOW_MS)),
+        _sender(FED, signing_keys=_key(not_after_ms=NOW_MS)),
+        _sender(FED, status=OrgStatus.SUSPENDED),
+    ],
+    ids=["no such key", "revoked", "over", "suspended"],
+)
+def test_whose_an_envelope_is_is_told_by_a_good_key_of_an_active_member_alone(fed: Federation) -> None:
+    """Of what names a newer directory the signer is known here, or nobody is."""
+    opened = open_routing(Envelope.parse(sealed(FED, directory_version=2)), [FED.kems[GATE]])
+    known = signer_of(opened, FED.directory, NOW_MS)
+    assert known is not None
+    assert known.org_id == SENDER
+    assert signer_of(opened, fed.directory, NOW_MS) is None
+
+
+def test_nobody_is_told_as_the_signer_of_what_another_signed() -> None:
+    """The sender is only named; the signature is another pair's."""
+    opened = open_routing(Envelope.parse(forged(FED, signer=signing_pair("other"))), [FED.kems[GATE]])
+    assert signer_of(opened, FED.directory, NOW_MS) is None

@@ -129,6 +129,7 @@ def test_a_log_may_sign_with_ml_dsa() -> None:
         (LOG.verifier.vkey, witness_key("l", seed=1).verifier.vkey),
         ("witness kg " + KG.verifier.vkey, "witness kg " + witness_key("other", seed=4).verifier.vkey),
         ("witness kg " + KG.verifier.vkey, "witness kg " + witness_key("other", seed=1).verifier.vkey),
+        ("witness kg " + KG.verifier.vkey, "witness kg " + log_key("other", seed=9).verifier.vkey),
         ("log " + LOG.verifier.vkey, "log x"),
         ("quorum abroad", "log \udcff\nquorum abroad"),
     ],

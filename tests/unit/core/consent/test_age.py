@@ -111,3 +111,17 @@ def test_an_answer_that_was_given_later_knows_more_than_the_case_did() -> None:
     later = consent_record(event_time_ms=NOW_MS + 1, valid_from_ms=NOW_MS + 1)
     assert list(record_problems(AgeFacts(None, (True,)), later, KZ, NOW_MS)) == []
     assert list(record_problems(AgeFacts("2015", (True,)), later, KZ, NOW_MS)) == [Code.AGE_CONTRADICTS]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (AgeFacts(), False),
+        (AgeFacts("2008"), True),
+        (AgeFacts(is_minor=(False,)), True),
+        (AgeFacts(judged_adult=True), True),
+    ],
+)
+def test_facts_know_whether_anything_was_said(facts: AgeFacts, said: bool) -> None:
+    """A "not a minor" is something, too; only where nothing stands is nothing said."""
+    assert bool(facts) is said

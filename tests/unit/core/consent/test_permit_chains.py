@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from refbus.core.consent.chain import made_needless
+from refbus.core.consent.chain import MOST_MARKS, made_needless, with_mark
 from refbus.core.consent.record import ConsentState, Decision, KnownConsent, Withdrawal, withdrawal_of
 from refbus.core.ids import CountryCode, SubjectRef
 from refbus.core.vocabulary import Purpose
@@ -215,3 +215,16 @@ def test_a_broken_chain_stays_broken_until_a_version_continues_it() -> None:
     known = (evidence(second), evidence(fork))
     assert ask(second, newest=known).reasons == (Code.CHAIN_BROKEN,)
     assert ask(amended(fork), newest=known).permit
+
+
+def test_withdrawals_beyond_what_is_told_apart_become_one_that_stops_as_much() -> None:
+    """Each organisation has room of its own; what was stopped stays stopped, and other marks stay as they are."""
+    record = consent_record()
+    other = withdrawal_of(evidence(withdrawn(record), signer=PARTY))
+    assert other is not None
+    marks: tuple[Withdrawal, ...] = (other,)
+    for number in range(MOST_MARKS):
+        marks = with_mark(marks, Withdrawal(CONSENT_ID, COLLECTOR, number, GIVEN_MS - number))
+    assert len(marks) == 1 + MOST_MARKS
+    marks = with_mark(marks, Withdrawal(CONSENT_ID, COLLECTOR, 5, GIVEN_MS + 7))
+    assert set(marks) == {other, Withdrawal(CONSENT_ID, COLLECTOR, MOST_MARKS - 1, GIVEN_MS + 7)}

@@ -23,6 +23,7 @@ from support.passages import (
     REFERRAL,
     MemoryNode,
     block,
+    event_id,
     header,
     passed,
     presented,
@@ -84,6 +85,16 @@ def test_the_same_id_of_another_sender_is_another_event() -> None:
         record=consent_record(consent_id=b"y" * 16, collected_by=ngo("kz")),
     )
     assert isinstance(out(event, node=kz), Forward)
+
+
+def test_the_other_partys_id_is_not_taken_within_a_referral() -> None:
+    """A referral has each id once: an answer under the id of the request would take the request's place."""
+    kz, uz = sent()
+    taken = presented(block(E.REFERRAL_ACCEPTED, reply=True, event_id=event_id(E.REFERRAL_REQUESTED)), named="taken")
+    for verdict in (out(taken, node=uz), into(passed(taken, "uz"), node=kz)):
+        assert isinstance(verdict, Duplicate)
+        assert (verdict.codes, verdict.notify) == ((Code.EVENT_ID_REUSED,), PARTY)
+        assert verdict.effects == ()
 
 
 def test_the_identity_of_an_event_leaves_out_keys_and_consent_only() -> None:
@@ -152,6 +163,15 @@ def test_what_names_a_newer_directory_is_held_without_holding_a_case() -> None:
         missing=Missing(header().directory_version),
     )
     assert isinstance(decide_unread(dataclasses.replace(newer, header=None), Point.EGRESS, MemoryNode("kz")), Refuse)
+
+
+def test_what_only_the_clock_here_speaks_against_is_held() -> None:
+    """Until its envelope ends, and whoever signed it hears of it; without a header there is nothing to wait for."""
+    early = unread(Code.CLOCK_SKEW, UncheckableError, signer=COLLECTOR)
+    verdict = decide_unread(early, Point.INGRESS, MemoryNode("uz"))
+    about, deadline_ms = About(Point.INGRESS, header().message_id), header().expires_at_hour * HOUR_MS
+    assert verdict == Hold(about, (Code.CLOCK_SKEW,), deadline_ms, COLLECTOR)
+    assert isinstance(decide_unread(dataclasses.replace(early, header=None), Point.INGRESS, MemoryNode("uz")), Refuse)
 
 
 def test_a_resend_of_what_did_not_open_is_a_duplicate_unless_it_is_resumed() -> None:
