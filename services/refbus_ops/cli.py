@@ -17,7 +17,6 @@ from refbus_ops.context import Operator
 from refbus_ops.directory import directory
 from refbus_ops.lag import lag
 from refbus_ops.logcheck import log_check
-from refbus_ops.recovery import restore
 from refbus_ops.refused import quarantine, refused, replay
 from refbus_ops.settings import settings
 from refbus_ops.topics import topics
@@ -50,7 +49,6 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
 
 
 directory.add_command(log_check)
-directory.add_command(restore)
 for _group in (topics, lag, refused, quarantine, replay, broker, directory, audit, settings):
     root.add_command(_group)
 

@@ -36,7 +36,7 @@ from refbus.trust.publisher.repository import Publication, Repository, verify_fi
 from refbus.trust.reader.assembly import Problem
 from refbus.wire.transport import DirectoryFile
 from refbus_ops.context import Operator
-from refbus_ops.recovery import SEEN, seen_by_gate
+from refbus_ops.recovery import SEEN, restore, seen_by_gate
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -56,6 +56,9 @@ refbus-ops directory --federation DIR publish --passphrase-file P"""
 def directory(context: click.Context, federation: Path) -> None:
     """Keep the directory of members, keys and policies: stage a change, let each key sign it, publish it."""
     context.obj = FederationPaths(federation)
+
+
+directory.add_command(restore)
 
 
 @directory.command()
