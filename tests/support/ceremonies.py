@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from refbus.core.directory import Directory
+from refbus.core.directory import MEMBER_ROLES, Directory
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.units import DAY_MS
 from refbus.crypto.kem import KemPrivate
@@ -19,6 +19,7 @@ from refbus.resources import data_dir
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
 from refbus.trust.publisher.ceremony import (
+    DEVELOPMENT_KIB,
     FederationPaths,
     Passphrases,
     create_development_federation,
@@ -27,6 +28,8 @@ from refbus.trust.publisher.ceremony import (
 from refbus.trust.publisher.description import read_description
 from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.loader import TrustStore
+from refbus_gateway.home.folder import Home as GatewayHome
+from refbus_gateway.home.keyring import make_store_key
 from support.directories import NOW_MS
 
 PASSPHRASE = "fictional passphrase of tests"
@@ -101,5 +104,8 @@ def _template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="refbus-test-federation-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     description = read_description(data_dir("keys") / "development.toml")
-    create_development_federation(folder / "made", description, Passphrases.same(PASSPHRASE), NOW_MS)
-    return folder / "made"
+    paths = create_development_federation(folder / "made", description, Passphrases.same(PASSPHRASE), NOW_MS)
+    for home in map(GatewayHome, paths.homes().values()):
+        if home.member.identity().role in MEMBER_ROLES:  # as at a first start, but quick to open like all keys here
+            make_store_key(home, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    return paths.out

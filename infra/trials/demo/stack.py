@@ -30,14 +30,12 @@ from kafka.patience import wait
 from kafka.ports import free_ports
 from refbus.bus.topicset import GATEWAY_ROLES
 from refbus.core.ids import CountryCode, OrgId
-from refbus.crypto import keyfile
-from refbus.crypto.secretbox import StateKey
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
 from refbus.trust.publisher.ceremony import DEVELOPMENT_KIB
 from refbus.trust.reader.log_policy import auditor_of
 from refbus_gateway.home.folder import Home as GatewayHome
-from refbus_gateway.home.keyring import store_label
+from refbus_gateway.home.keyring import make_store_key
 
 RUN = ROOT / "var" / "run"
 STATE = "state.json"
@@ -71,8 +69,8 @@ class Stack:
     def start(self, say: Say) -> None:
         """Start every gate, auditor and gateway and wait until each has a verified directory. Raises StackError."""
         homes = self.homes
-        for org, home in homes.items():
-            _make_cheap_store_key(org, home)
+        for home in homes.values():
+            _make_cheap_store_key(home)
         countries = self.world.countries
         nodes = [f"{kind}-{country}" for kind in ("gate", "auditor") for country in countries]
         names = [*nodes, *(f"gateway-{org}" for org in homes)]
@@ -233,12 +231,11 @@ def end_leftovers(folder: Path) -> None:
     (folder / STATE).unlink(missing_ok=True)
 
 
-def _make_cheap_store_key(org: OrgId, home: Path) -> None:
+def _make_cheap_store_key(home: Path) -> None:
     """Give a gateway the key of its store as its first start would, but quick to open, like its other keys here."""
-    path = GatewayHome(home).store_key
-    if not path.exists():
-        secret = StateKey.generate().secret
-        keyfile.save(path, PASSPHRASE, store_label(org), secret, memory_kib=DEVELOPMENT_KIB)
+    found = GatewayHome(home)
+    if not found.store_key.exists():
+        make_store_key(found, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
 
 
 def _base() -> dict[str, str]:
