@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = ROOT / "requirements" / "dev.txt"
 TESTS = ("tests/unit", "tests/property", "tests/conformance")
+_PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile")  # as `make test-fast`
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 
 
@@ -92,7 +93,7 @@ def _tried(version: str, interpreter: Path, tests: Sequence[str]) -> bool:
         if not all(_done(step) for step in steps):
             return False
         ready.write_text(pinned, encoding="utf-8")
-    return _done((own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests))
+    return _done((own, *_PYTEST, *tests))
 
 
 def _done(step: Sequence[str]) -> bool:
