@@ -2,7 +2,8 @@
 
 Sealing is AES-256-GCM (NIST SP 800-38D) under a key of its own for each value: HMAC-SHA256(seal key, 16 random bytes).
 A key seals once, so its nonce is fixed and can never meet another value (docs/adr/0026-a-key-for-each-value.md).
-Look-ups are HMAC-SHA256. Both keys come from the state key by HKDF-SHA256 (RFC 5869), so neither helps with the other.
+Look-ups are HMAC-SHA256. Both keys come from the state key by HKDF-SHA256 (RFC 5869), so neither helps with the other;
+each is derived when it is first used, since most keys of cases are only opened with.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ class StateKey:
         if len(secret) != KEY_SIZE:
             raise MalformedError(Code.KEY_INVALID, "state key size")
         self.secret: Final = secret
-        self._seal_key: Final = hkdf_sha256(secret, b"refbus/v1/state/seal\0", KEY_SIZE)
-        self._lookup_key: Final = hkdf_sha256(secret, b"refbus/v1/state/lookup\0", KEY_SIZE)
+        self._seal_key = self._lookup_key = b""
 
     @classmethod
     def generate(cls) -> StateKey:
@@ -60,9 +60,13 @@ class StateKey:
 
     def lookup(self, context: bytes, value: bytes) -> bytes:
         """Return the 32-byte keyed hash under which `value` is found again, apart for each `context`."""
+        if not self._lookup_key:
+            self._lookup_key = hkdf_sha256(self.secret, b"refbus/v1/state/lookup\0", KEY_SIZE)
         return hmac.digest(self._lookup_key, lp(context) + value, "sha256")
 
     def _aead(self, salt: bytes) -> AESGCM:
+        if not self._seal_key:
+            self._seal_key = hkdf_sha256(self.secret, b"refbus/v1/state/seal\0", KEY_SIZE)
         return AESGCM(hmac.digest(self._seal_key, salt, "sha256"))
 
     def __repr__(self) -> str:

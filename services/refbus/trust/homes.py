@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from refbus.core.directory import OrgRole
@@ -72,13 +73,9 @@ class Home:
         except OSError:
             raise SetupError(Code.HOME_NOT_FOUND, str(self.folder)) from None
         try:
-            fields = Fields(loads(content), "org.json")
-            org_id, country = parse_org_id(fields.text("org_id")), parse_country(fields.text("country"))
-            role = member(OrgRole, fields.text("role"))
-            fields.done()
+            return _identity(content)
         except MalformedError as error:
             raise SetupError(Code.HOME_DAMAGED, f"org.json: {error.code}") from None
-        return Identity(org_id, country, role)
 
     def pin_root(self, root: bytes) -> None:
         """Pin the federation's initial root. Raises SetupError DIRECTORY_INVALID when another one is pinned."""
@@ -188,3 +185,13 @@ class Home:
         if label != self._label(path):
             raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
         return secret
+
+
+@lru_cache(maxsize=64)
+def _identity(content: bytes) -> Identity:
+    """Read the content of an org.json, once while its bytes are the same. Raises MalformedError."""
+    fields = Fields(loads(content), "org.json")
+    org_id, country = parse_org_id(fields.text("org_id")), parse_country(fields.text("country"))
+    role = member(OrgRole, fields.text("role"))
+    fields.done()
+    return Identity(org_id, country, role)

@@ -45,7 +45,11 @@ _SCALARS = {
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One field. `attributes` are all attributes of the schema file; `size` is that of an id in bytes."""
+    """One field. `attributes` are all attributes of the schema file; `size` is that of an id in bytes.
+
+    `required`: a person must fill it; `computed`: the program does, nobody may. `category`: the data category's name,
+    FROM_RECORD, or None for a technical field and for a record.
+    """
 
     name: str
     kind: Kind
@@ -53,21 +57,13 @@ class FieldSpec:
     many: bool
     doc: str
     attributes: Mapping[str, Any]
+    required: bool
+    computed: bool
+    category: str | None
     fields: tuple[FieldSpec, ...] = ()
     symbols: tuple[str, ...] = ()
     size: int = 0
     bound: Bound | None = None  # of a number
-
-    @property
-    def required(self) -> bool:
-        """Whether a person must fill the field."""
-        return "default" not in self.attributes or self.attributes.get("min_items", 0) > 0
-
-    @property
-    def category(self) -> str | None:
-        """The data category's name, FROM_RECORD, or None for a technical field and for a record."""
-        text: str | None = self.attributes.get("data_category")
-        return text
 
     @property
     def brief(self) -> str:
@@ -144,7 +140,16 @@ def _field(record: str, item: Document, named: dict[str, Document], category_fro
     attributes = {key: value for key, value in item.items() if key not in {"name", "type", "doc"}}
     if item.get("data_category") == FROM_RECORD:
         attributes["category_from"] = category_from
-    common = {"name": item["name"], "optional": optional, "many": many, "doc": item["doc"], "attributes": attributes}
+    common = {
+        "name": item["name"],
+        "optional": optional,
+        "many": many,
+        "doc": item["doc"],
+        "attributes": attributes,
+        "required": "default" not in attributes or attributes.get("min_items", 0) > 0,
+        "computed": "hash_of" in attributes or attributes.get("computed", False),
+        "category": attributes.get("data_category"),
+    }
     if isinstance(inner, str):
         kind = _SCALARS[inner]
         return FieldSpec(kind=kind, bound=bound_of(record, item) if kind is Kind.NUMBER else None, **common)

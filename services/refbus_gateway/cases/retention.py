@@ -77,18 +77,19 @@ def remind(gateway: Gateway) -> None:
     It stands until a person clears it, comes again after AGAIN_MS, and goes when the case is erased or its consent
     renewed. Raises StoreError.
     """
+    now_ms = gateway.now_ms()
     with gateway.store.write() as tx:
-        over = dict(each(cases.every(tx), lambda case: (case.id, _overdue(gateway, tx, case)), lambda *_: None))
+        over = dict(each(cases.every(tx), lambda case: (case.id, _overdue(tx, case, now_ms)), lambda *_: None))
         for number, detail in over.items():
-            _remind_of(gateway, tx, number, detail)
+            _remind_of(tx, number, detail, now_ms)
 
 
-def _overdue(gateway: Gateway, tx: Transaction, case: Case) -> str | None:
+def _overdue(tx: Transaction, case: Case, now_ms: int) -> str | None:
     """Return what is told of a case whose day has passed, None for every other one."""
     if not case.live:
         return None
     numbers, by_ms = referrals.of_case(tx, case), erase_by(tx, case)
-    if not numbers or by_ms is None or by_ms > gateway.now_ms():
+    if not numbers or by_ms is None or by_ms > now_ms:
         return None
     day = day_text(by_ms)
     if case.own:
@@ -99,8 +100,8 @@ def _overdue(gateway: Gateway, tx: Transaction, case: Case) -> str | None:
     return f"case {case.id}: had to be erased by {day}: refbus erase --referral {numbers[0].id}"
 
 
-def _remind_of(gateway: Gateway, tx: Transaction, number: int, detail: str | None) -> None:
-    name, now_ms = f"{_REMINDED}{number}", gateway.now_ms()
+def _remind_of(tx: Transaction, number: int, detail: str | None, now_ms: int) -> None:
+    name = f"{_REMINDED}{number}"
     kept = tx.get(name)
     told_ms, told = read_json(kept.decode()) if kept else (0, None)
     if told is not None and told != detail:

@@ -22,7 +22,7 @@ from refbus.errors import Code, RefbusError, StoreError, UncheckableError, Untru
 from refbus.tlog.proof import TlogProof
 from refbus.trust.layout import TIMESTAMP, check_file, is_metadata, is_root, versioned
 from refbus.trust.reader.log_policy import demands_log, log_policy
-from refbus.trust.reader.manifest import Named, of_snapshot, of_timestamp
+from refbus.trust.reader.manifest import of_snapshot, of_timestamp
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import directoryfiles, inbox
@@ -257,15 +257,10 @@ def _version(tx: Transaction, timestamp: DirectoryRow) -> _Version:
         parts = of_snapshot(snapshot.content)
     except UntrustedError:
         return _Version(number, timestamp, (timestamp,), complete=False, unproven=1)
-    found = [_found(tx, part) for part in parts]
-    files = (timestamp, snapshot, *(row for row in found if row is not None))
-    unproven = [row.proven_ms for row in files].count(None) + found.count(None)
-    return _Version(number, timestamp, files, complete=None not in found, unproven=unproven)
-
-
-def _found(tx: Transaction, named: Named) -> DirectoryRow | None:
-    row = directoryfiles.find(tx, named.path, named.sha256)
-    return None if row is None or row.content is None else row
+    found = [row for row in directoryfiles.named(tx, parts) if row.content is not None]
+    files, missing = (timestamp, snapshot, *found), len(parts) - len(found)
+    unproven = [row.proven_ms for row in files].count(None) + missing
+    return _Version(number, timestamp, files, complete=not missing, unproven=unproven)
 
 
 def _files(tx: Transaction, version: _Version) -> dict[str, bytes]:

@@ -35,7 +35,7 @@ def read_record(
     specs: Iterable[FieldSpec], document: Mapping[str, Any], path: str, problems: Problems
 ) -> dict[str, Any]:
     """Return the fields that the document fills; what is wrong is noted in `problems`."""
-    by_name = {spec.name: spec for spec in specs if not _is_computed(spec)}
+    by_name = {spec.name: spec for spec in specs if not spec.computed}
     names = {FILE_KEY if spec.kind is Kind.FILE else name: spec for name, spec in by_name.items()}
     for name in [name for name in document if name not in names]:
         problems.invalid(path + printable(name), unknown_field(name, names))
@@ -72,10 +72,6 @@ def check_text(content: Any, path: str, problems: Problems) -> str:
     elif len(content) > MAX_TEXT:
         problems.invalid(path, f"longer than {MAX_TEXT} characters: shorten it, or attach it as a file")
     return unicodedata.normalize("NFC", content)
-
-
-def _is_computed(spec: FieldSpec) -> bool:
-    return "hash_of" in spec.attributes or spec.attributes.get("computed", False)
 
 
 def _add_hashes(specs: Iterable[FieldSpec], values: dict[str, Any]) -> None:

@@ -77,11 +77,12 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
 
     Raises RuleError (state, role, residency), ConsentError, MalformedError (a field), UncheckableError (directory).
     """
-    block, encoded = _drafted(gateway, tx, referral, draft)
-    block = _permitted(gateway, tx, referral, block)
-    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=gateway.now_ms())
+    now_ms = gateway.now_ms()
+    block, encoded = _drafted(gateway, tx, referral, draft, now_ms)
+    block = _permitted(gateway, tx, referral, block, now_ms)
+    event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=now_ms)
     disclosures.note(tx, cases.get(tx, referral.case_id), event)
-    _queue(gateway, tx, block, encoded, event)
+    _queue(gateway, tx, block, encoded, event, now_ms=now_ms)
     return event
 
 
@@ -92,8 +93,8 @@ def keep(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
     """
     if draft.event_type not in PERMITS_NOTHING:
         raise RuleError(Code.STATE_NOT_ALLOWED, draft.event_type)
-    block, encoded = _drafted(gateway, tx, referral, draft)
     now_ms = gateway.now_ms()
+    block, encoded = _drafted(gateway, tx, referral, draft, now_ms)
     block = dataclasses.replace(block, sender_kid=_NO_KEY, recipient_kid=_NO_KEY)
     event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=now_ms)
     facts = EnvelopeFacts(now_ms // HOUR_MS + gateway.rules().message_life_hours, _NO_KEY, _NO_KEY)
@@ -103,7 +104,9 @@ def keep(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
     return event
 
 
-def _drafted(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> tuple[RoutingBlock, bytes]:
+def _drafted(
+    gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft, now_ms: int
+) -> tuple[RoutingBlock, bytes]:
     """Return the block without keys and consent, and the payload, once the course allows the event."""
     _require_live(tx, referral, draft.event_type)
     view = course_state.view_of(tx, referral)
@@ -130,7 +133,7 @@ def _drafted(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft
         data_categories=tuple(sorted(categories_of(draft.event_type, payload))),
         consent_record=draft.consent_record,
         legal_basis_record=draft.legal_basis,
-        occurred_at_ms=gateway.now_ms(),
+        occurred_at_ms=now_ms,
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
     )
@@ -157,7 +160,7 @@ def answer(
         sender=gateway.me,
         sender_kid=signer.kid,
         recipient=asked.sender,
-        recipient_kid=recipient_key(gateway, asked.sender, view).kid,
+        recipient_kid=_key_of(view, asked.sender, now_ms).kid,
         event_type=event_type,
         event_id=event_id,
         previous=asked.event_id,
@@ -170,7 +173,7 @@ def answer(
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
     )
-    _queue(gateway, tx, block, encoded, None)
+    _queue(gateway, tx, block, encoded, None, now_ms=now_ms)
 
 
 def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
@@ -180,25 +183,30 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
     """
     referral = referrals.get(tx, event.referral)
     _require_live(tx, referral, event.block.event_type)
-    block = _permitted(gateway, tx, referral, event.block)
+    now_ms = gateway.now_ms()
+    block = _permitted(gateway, tx, referral, event.block, now_ms)
     fresh = referrals.replace_block(tx, event, block)
     for row in outbox.of_event(tx, event.id):
         if row.state not in outbox.ENDED:
             outbox.set_state(tx, row.id, RowState.REPLACED)
     referrals.set_status(tx, event.id, EventStatus.QUEUED)
-    _queue(gateway, tx, block, event.payload, fresh)
+    _queue(gateway, tx, block, event.payload, fresh, now_ms=now_ms)
 
 
-def recipient_key(gateway: Gateway, org: OrgId, view: Directory | None = None) -> KemKey:
-    """Return the key to seal to for a member now, in the fresh directory or in `view`.
+def recipient_key(gateway: Gateway, org: OrgId) -> KemKey:
+    """Return the key to seal to for a member now, in the fresh directory.
 
-    Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN, and DIRECTORY_EXPIRED without a `view`.
+    Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN, DIRECTORY_EXPIRED.
     """
-    directory, now_ms = view or gateway.directory(), gateway.now_ms()
-    member = _member(directory, org)
+    return _key_of(gateway.directory(), org, gateway.now_ms())
+
+
+def _key_of(view: Directory, org: OrgId, now_ms: int) -> KemKey:
+    """Return the key to seal to for a member. Raises UncheckableError ORGANISATION_UNKNOWN, KEY_UNKNOWN."""
+    member = _member(view, org)
     key = member.current_kem_key(now_ms)
-    if key is None and not directory.published_at_ms <= now_ms < directory.expires_at_ms:  # a clock that is far off
-        key = member.current_kem_key(directory.published_at_ms)
+    if key is None and not view.published_at_ms <= now_ms < view.expires_at_ms:  # a clock that is far off
+        key = member.current_kem_key(view.published_at_ms)
     if key is None:
         raise UncheckableError(Code.KEY_UNKNOWN, f"no key of {org} is in force")
     return key
@@ -222,19 +230,19 @@ def _require_live(tx: Transaction, referral: Referral, event_type: EventType) ->
         cases.get(tx, referral.case_id).require_live()
 
 
-def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock) -> RoutingBlock:
+def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock, now_ms: int) -> RoutingBlock:
     """Return the block with the keys of today and, where consent is needed, the record that permits it."""
-    confirmation.require(tx, cases.get(tx, referral.case_id), block)
-    view, now_ms = _view(gateway, block.event_type), gateway.now_ms()
+    case = cases.get(tx, referral.case_id)
+    confirmation.require(tx, case, block)
+    view = _view(gateway, block.event_type)
     signer = gateway.keys.signer(view, gateway.me, now_ms)
-    kid = recipient_key(gateway, block.recipient, view).kid
+    kid = _key_of(view, block.recipient, now_ms).kid
     block = dataclasses.replace(block, sender_kid=signer.kid, recipient_kid=kid)
     if block.event_type in BASIS_EVENTS:
-        legality.require_basis(gateway, tx, cases.get(tx, referral.case_id), block)
+        legality.require_basis(gateway, tx, case, block)
     if not permission.needs_permit(block):
         _require_residency(gateway, block, view)
         return block
-    case = cases.get(tx, referral.case_id)
     permit = permission.require_permit(gateway, tx, case, block)
     age_check.require_same_age(gateway, tx, case, permit.record)
     _require_residency(gateway, block, view)
@@ -248,8 +256,10 @@ def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -
         raise RuleError(problems[0], f"not from {gateway.country} to {destination}")
 
 
-def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None) -> None:
-    now_ms, view = gateway.now_ms(), _view(gateway, block.event_type)
+def _queue(
+    gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None, *, now_ms: int
+) -> None:
+    view = _view(gateway, block.event_type)
     destination = gate_id(_member(view, block.recipient).country)
     expires_at_hour = now_ms // HOUR_MS + gateway.rules().message_life_hours
     envelope = seal(
@@ -259,14 +269,14 @@ def _queue(gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: byte
         directory_version=view.version,
         signer=gateway.keys.signer(view, gateway.me, now_ms),
         readers=Readers(
-            recipient=recipient_key(gateway, block.recipient, view).public,
-            origin_gate=recipient_key(gateway, gateway.gate, view).public,
-            destination_gate=recipient_key(gateway, destination, view).public,
+            recipient=_key_of(view, block.recipient, now_ms).public,
+            origin_gate=_key_of(view, gateway.gate, now_ms).public,
+            destination_gate=_key_of(view, destination, now_ms).public,
         ),
     )
     facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid)
     row = event.id if event else None
-    case = cases.get(tx, referrals.get(tx, event.referral).case_id) if event else None
+    case = referrals.case_of(tx, event.referral) if event else None
     technical = block.event_type in TECHNICAL_EVENTS
     if event and not technical:
         outbox.hasten(tx, event.referral, now_ms)

@@ -266,7 +266,7 @@ def _org_hash(tx: Transaction, number: int, org: OrgId) -> bytes:
 
 
 def _case(tx: Transaction, row: Row[Any]) -> Case:
-    key = None if row.wrapped_key is None else tx.vault.case_key(row.case_hash, row.wrapped_key)
+    key = None if row.wrapped_key is None else tx.case_key(row.case_hash, row.wrapped_key)
     return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key, row.erasing_ms)
 
 

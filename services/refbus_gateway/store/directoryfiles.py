@@ -5,16 +5,17 @@ One row for each content of a path. A file and the log's word of it come in any 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
 
 from refbus.crypto.framing import sha256
 from refbus.trust.layout import TIMESTAMP
+from refbus.trust.reader.manifest import Named
 from refbus_gateway.store.schema import directory_files
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 
 MOST_OF_ONE_PATH: Final = 4
 """So many contents of one path wait at once; older ones that the log has not shown make room."""
@@ -70,6 +71,12 @@ def prove(tx: Transaction, path: str, digest: bytes, now_ms: int) -> bool:
 def find(tx: Transaction, path: str, digest: bytes) -> DirectoryRow | None:
     """Return the row of one content."""
     return next(iter(_rows(tx, _files.path == path, _files.sha256 == digest)), None)
+
+
+def named(tx: Transaction, files: Iterable[Named]) -> list[DirectoryRow]:
+    """Return the rows of these contents, those that are known."""
+    asked = [(file.path, file.sha256) for file in files]
+    return [row for some in slices(asked) for row in _rows(tx, tuple_(_files.path, _files.sha256).in_(some))]
 
 
 def others(tx: Transaction, path: str, digest: bytes) -> list[DirectoryRow]:

@@ -102,7 +102,7 @@ def get(tx: Transaction, number: int) -> Referral:
 def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
     """Return the referrals of a case, oldest first."""
     rows = tx.connection.execute(select(referrals).where(referrals.c.case_id == case.id).order_by(referrals.c.id))
-    return [_referral(tx, row) for row in rows]
+    return [_opened(case.open_key(), row) for row in rows]
 
 
 def number_of_case(tx: Transaction, number: int) -> int | None:
@@ -127,7 +127,7 @@ def note_request(tx: Transaction, referral: Referral, request_hash: bytes) -> No
 def of_request(tx: Transaction, case: cases.Case, request_hash: bytes) -> list[Referral]:
     """Return the referrals of a case that asked this."""
     query = select(referrals).where(referrals.c.case_id == case.id, referrals.c.request_hash == request_hash)
-    return [_referral(tx, row) for row in tx.connection.execute(query)]
+    return [_opened(case.open_key(), row) for row in tx.connection.execute(query)]
 
 
 def every(tx: Transaction, unread_cases: Unread | None = None, unread: Unread | None = None) -> list[Referral]:
@@ -156,7 +156,7 @@ def newest(
     keys = dict(
         each(
             {row.case_id: row for row in rows}.values(),
-            lambda row: (row.case_id, tx.vault.case_key(row.case_hash, row.wrapped_key)),
+            lambda row: (row.case_id, tx.case_key(row.case_hash, row.wrapped_key)),
             lambda row, error: unread_cases.append((row.case_id, error.code)),
         )
     )

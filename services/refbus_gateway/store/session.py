@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -37,6 +37,16 @@ class Transaction:
 
     connection: Connection
     vault: Vault
+    _case_keys: dict[tuple[bytes, bytes], StateKey] = field(default_factory=dict, repr=False)
+
+    def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
+        """Return the case key of a row, unwrapped once in a transaction. Raises as `Vault.case_key`."""
+        known = None if wrapped is None else self._case_keys.get((case_hash, wrapped))
+        if known is None:
+            known = self.vault.case_key(case_hash, wrapped)
+            if wrapped is not None:
+                self._case_keys[case_hash, wrapped] = known
+        return known
 
     def get(self, name: str) -> bytes | None:
         """Return the single value with this name."""

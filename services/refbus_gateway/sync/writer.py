@@ -119,13 +119,13 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     if gateway.newest_directory() is None:
         return
     withdrawals.retry(gateway, patient=patient)
+    now_ms = gateway.now_ms()
     with gateway.store.read() as tx:
         told = consents.withdrawal_rows(tx, outgoing=True)
         open_rows = [row.event_row for row in told if row.acknowledged_ms is None and cases.has_key(tx, row.case_id)]
-        ageing = [
-            row.id for row in outbox.perishable(tx, gateway.now_ms() // HOUR_MS) if _may_be_stale(gateway, tx, row)
-        ]
-        stale = {row.id for row in outbox.stale(tx, gateway.now_ms())}
+        perishable = outbox.perishable(tx, now_ms // HOUR_MS)
+        ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
+        stale = {row.id for row in outbox.stale(tx, now_ms)}
     _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
     _each_alone(gateway, ageing, _ask_for_fresh)
     with gateway.store.read() as tx:
@@ -157,41 +157,41 @@ def _each_alone(
     each(numbers, do, failed)
 
 
-def _may_be_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> bool:
+def _may_be_stale(gateway: Gateway, tx: Transaction, row: OutboxRow, now_ms: int) -> bool:
     """Whether an envelope is useless, or cannot be judged: the step of its own says so to a person."""
-    judged = each([row], lambda one: _why_stale(gateway, tx, one) is not None, lambda *_: None)
+    judged = each([row], lambda one: _why_stale(gateway, tx, one, now_ms) is not None, lambda *_: None)
     return judged != [False]
 
 
 def _ask_for_fresh(gateway: Gateway, tx: Transaction, row_id: int) -> None:
     row = outbox.get(tx, row_id)
-    code = None if row is None else _why_stale(gateway, tx, row)
+    code = None if row is None else _why_stale(gateway, tx, row, gateway.now_ms())
     if row is not None and code is not None:
         notices.request_renewal(gateway, tx, row, code)
 
 
-def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow) -> Code | None:
+def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow, now_ms: int) -> Code | None:
     """Find what makes an envelope useless: its term, or a key that was revoked before a gate took it.
 
     Once our gate has passed it on, the gate watches over it (DELIVERY_FAILED). A request has an answer of its own, so
     one that nobody has answered when its term ends is sealed again, wherever it was lost.
     """
-    expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= gateway.now_ms()
+    expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= now_ms
     if row.state is RowState.READY:
         revoked = {row.recipient_kid, row.signer_kid} & _revoked(gateway)
-        old = Code.DIRECTORY_TOO_OLD if _is_under_an_old_view(gateway, row) else None
+        old = Code.DIRECTORY_TOO_OLD if _is_under_an_old_view(gateway, row, now_ms) else None
         return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else old
     unanswered = expired and row.state is RowState.FORWARDED and _is_unanswered_request(tx, row)
     return Code.MESSAGE_EXPIRED if unanswered else None
 
 
-def _is_under_an_old_view(gateway: Gateway, row: OutboxRow) -> bool:
+def _is_under_an_old_view(gateway: Gateway, row: OutboxRow, now_ms: int) -> bool:
     """Whether an envelope names a version of the directory that gates will soon not accept, and a newer one is here.
 
     How long a version was in force cannot be known here after a time without a line, so half the grace must do.
     """
     half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
-    if row.value is None or abs(gateway.now_ms() - row.created_ms) < half_ms:
+    if row.value is None or abs(now_ms - row.created_ms) < half_ms:
         return False
     return Envelope.parse(row.value).header.directory_version < gateway.view().version
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, Timestamp
 from tuf.api.serialization import DeserializationError
@@ -27,6 +28,7 @@ class Named:
     sha256: bytes
 
 
+@lru_cache(maxsize=16)  # of the versions at hand; each is asked for several times in every turn
 def of_timestamp(content: bytes) -> tuple[int, Named]:
     """Return the version of a timestamp, and its snapshot. Raises UntrustedError DIRECTORY_INVALID."""
     try:
@@ -38,6 +40,7 @@ def of_timestamp(content: bytes) -> tuple[int, Named]:
     return signed.version, _named("snapshot", signed.snapshot_meta)
 
 
+@lru_cache(maxsize=16)
 def of_snapshot(content: bytes) -> frozenset[Named]:
     """Return the files that a snapshot names. Raises UntrustedError DIRECTORY_INVALID."""
     try:

@@ -214,6 +214,20 @@ def test_a_case_key_opens_only_its_own_row() -> None:
     assert gone.value.code is Code.KEY_DESTROYED
 
 
+def test_a_case_key_is_unwrapped_once_in_a_transaction(store: Store) -> None:
+    """Read again it is the same key; a row whose key is gone, or of another case, is judged as at the first time."""
+    with store.read() as tx:
+        key, wrapped = tx.vault.new_case_key(b"one" * 8)
+        first = tx.case_key(b"one" * 8, wrapped)
+        assert first.secret == key.secret
+        assert tx.case_key(b"one" * 8, wrapped) is first
+        with pytest.raises(RowError):
+            tx.case_key(b"two" * 8, wrapped)
+        with pytest.raises(UncheckableError) as gone:
+            tx.case_key(b"one" * 8, None)
+        assert gone.value.code is Code.KEY_DESTROYED
+
+
 def test_hashes_are_apart_by_kind_and_by_parts() -> None:
     """The same bytes as another kind, or split otherwise, have another hash."""
     vault = Vault(KEY)
