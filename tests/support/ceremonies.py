@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from refbus.core.directory import MEMBER_ROLES, Directory
+from refbus.core.directory import MEMBER_ROLES, Directory, OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.units import DAY_MS
 from refbus.crypto.kem import KemPrivate
@@ -28,6 +28,7 @@ from refbus.trust.publisher.ceremony import (
 from refbus.trust.publisher.description import read_description
 from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.loader import TrustStore
+from refbus_gate.home import make_state_key_of
 from refbus_gateway.home.folder import Home as GatewayHome
 from refbus_gateway.home.keyring import make_store_key
 from support.directories import NOW_MS
@@ -105,7 +106,9 @@ def _template() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     description = read_description(data_dir("keys") / "development.toml")
     paths = create_development_federation(folder / "made", description, Passphrases.same(PASSPHRASE), NOW_MS)
-    for home in map(GatewayHome, paths.homes().values()):
-        if home.member.identity().role in MEMBER_ROLES:  # as at a first start, but quick to open like all keys here
-            make_store_key(home, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+    for home in map(Home, paths.homes().values()):  # as at a first start, but quick to open like all keys here
+        if home.identity().role in MEMBER_ROLES:
+            make_store_key(GatewayHome(home.folder), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+        if home.identity().role is OrgRole.GATE:
+            make_state_key_of(home, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
     return paths.out

@@ -9,6 +9,13 @@ from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, SetupError
 
 
+def make_state_key(path: Path, label: str, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> StateKey:
+    """Make the key of a node store, and write its key file."""
+    made = StateKey.generate()
+    keyfile.save(path, passphrase, label, made.secret, memory_kib=memory_kib)
+    return made
+
+
 def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
     """Return the key of the node store, made and written to `path` at the first start.
 
@@ -18,9 +25,7 @@ def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
     if not path.exists():
         if mark.exists():
             raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing: restore it")
-        made = StateKey.generate()
-        keyfile.save(path, passphrase, label, made.secret)
-        return made
+        return make_state_key(path, label, passphrase)
     found, secret = keyfile.load(path, passphrase)
     if found != label:
         raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
