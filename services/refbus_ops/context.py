@@ -5,57 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from refbus.bus.address import BrokerAddress, TlsFiles
-from refbus.bus.port import Admin, Producer, Reader
+from refbus.bus.cluster import Cluster, KafkaCluster
 from refbus.clock import machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.settings import OpsSettings, Profile
 from refbus.trust.reader.loader import TrustStore
-
-
-class Cluster(Protocol):
-    """One country's broker as the operator sees it; `MemoryBus` is one too."""
-
-    def admin(self) -> Admin:
-        """Return the administrator's view."""
-        ...
-
-    def reader(self, topic: str) -> Reader:
-        """Return a reader of one topic."""
-        ...
-
-    def producer(self) -> Producer:
-        """Return a producer."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaCluster:
-    """A cluster reached over the network."""
-
-    address: BrokerAddress
-
-    def admin(self) -> Admin:
-        """Return the administrator's view. Raises SetupError UNSAFE_SETTING."""
-        from refbus.bus import confluent  # late: commands that need no broker start without the client
-
-        return confluent.admin(self.address)
-
-    def reader(self, topic: str) -> Reader:
-        """Return a reader of one topic. Raises SetupError UNSAFE_SETTING."""
-        from refbus.bus import confluent
-
-        return confluent.reader(self.address, topic)
-
-    def producer(self) -> Producer:
-        """Return a producer. Raises SetupError UNSAFE_SETTING."""
-        from refbus.bus import confluent
-
-        return confluent.producer(self.address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from kafka.rawbatches import CODECS, GZIP, LZ4, SNAPPY, ZSTD, Draft, bomb, damag
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
+from refbus.bus.cluster import KafkaCluster
 from refbus.bus.confluent import ConfluentProducer
 from refbus.bus.port import Reader, Record, TopicState
 from refbus.errors import Code, RefbusError
-from refbus_gateway.sync.broker import KafkaBus
 from support.worker import Plan
 
 WAIT_S = 60.0
@@ -108,7 +108,7 @@ def test_a_bomb_is_one_record_that_says_so(broker_address: BrokerAddress, codec:
     size = 20 * 1_048_576 if codec == SNAPPY else 64 * 1_048_576
     for batch in (Draft([b"a"]).encode(), bomb(codec, size), Draft([b"last"]).encode()):
         assert put(broker_address, topic, batch) == ""
-    found = read_to(KafkaBus(broker_address.bootstrap, None).reader(topic), b"last")
+    found = read_to(KafkaCluster(broker_address).reader(topic), b"last")
     assert [(each.offset, bool(each.unreadable)) for each in found] == [(0, False), (1, True), (2, False)]
     assert len(found[1].value) < MOST_UNPACKED
 

@@ -13,8 +13,8 @@ from refbus_gateway.courses import returns
 from refbus_gateway.forms import casefile
 from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.rules import age_check
-from refbus_gateway.store import cases, consents, inbox, referrals
-from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store import cases, consents, referrals, set_aside
+from refbus_gateway.store.set_aside import AsideState
 from support.commands import Commands, file
 from support.gateways import alarm_codes, case_file, consent_file, id_of, incoming, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT, WISH
@@ -147,7 +147,7 @@ def test_the_recipient_refuses_a_child_that_an_altered_program_sent_as_an_adult(
     own.settle()
     with own.uz.store.read() as tx:
         assert referrals.every(tx) == []
-        assert [row.code for row in inbox.aside(tx, AsideState.REFUSED)] == [Code.AGE_CONTRADICTS]
+        assert [row.code for row in set_aside.aside(tx, AsideState.REFUSED)] == [Code.AGE_CONTRADICTS]
     assert Code.AGE_CONTRADICTS in alarm_codes(own.uz)
 
 

@@ -22,8 +22,8 @@ from refbus_gateway.consent.versions import Version
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.forms.consentfile import parse_consent
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, consents, inbox, referrals
-from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store import cases, consents, referrals, set_aside
+from refbus_gateway.store.set_aside import AsideState
 from support.commands import Commands, file
 from support.gateways import (
     CATEGORIES,
@@ -301,7 +301,7 @@ def test_old_mail_about_an_erased_case_leaves_nothing_anywhere(own: Road) -> Non
     before = home_health(own.uz).refused
     _deliver_again(own, old)
     with own.uz.store.read() as tx:
-        refused = inbox.aside(tx, AsideState.REFUSED)
+        refused = set_aside.aside(tx, AsideState.REFUSED)
     assert {row.code for row in refused} == {Code.KEY_DESTROYED}
     assert {row.value for row in refused} == {b""}, "the sealed bytes could still be opened with the home's key"
     assert home_health(own.uz).refused > before

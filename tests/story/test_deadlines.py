@@ -14,7 +14,7 @@ from refbus.node.store import pings
 from refbus.wire.transport import NoticeKind
 from refbus_gate.decide.state import View
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox
+from refbus_gateway.store.alarms import standing_alarms
 from support.gateways import case_file, id_of, incoming, say, sent, view, withdraw_all
 from support.homecoming import E, Homecoming
 from support.nodes import Node, Road
@@ -25,7 +25,7 @@ FOCAL = OrgId("uz-agency01")
 def alarms(gateway: Gateway) -> list[str]:
     """Return the standing alarms as code and words, oldest first."""
     with gateway.store.read() as tx:
-        return [f"{alarm.code} {alarm.detail}" for alarm in inbox.standing_alarms(tx)]
+        return [f"{alarm.code} {alarm.detail}" for alarm in standing_alarms(tx)]
 
 
 def told(gateway: Gateway, code: Code) -> int:
@@ -51,6 +51,7 @@ def test_a_silent_recipient_is_reminded_and_then_the_ladder_is_climbed(own: Road
     own.pass_time(hours=12)
     assert (told(own.uz, Code.DEADLINE_PASSED), told(own.kz, Code.DEADLINE_PASSED)) == (1, 1)
     assert "is your turn" in alarms(own.uz)[-1]
+    assert "UTC+05:00" in alarms(own.uz)[-1], "the time is that of the country"
     assert f"is {own.shelter}'s turn" in alarms(own.kz)[-1]
     assert alarms(own.of(FOCAL)) == []
     own.pass_time(hours=4)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from refbus.core.ids import OrgId
+from refbus.core.times import show_time
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.erasure import demand
@@ -154,7 +155,7 @@ def test_the_report_outlives_the_case_without_its_content(own: Road) -> None:
     assert after.entries == before.entries
     assert {entry.disclosure.org for entry in after.entries} == {own.shelter, THIRD}
     assert all(entry.withdrawal and entry.withdrawal.answer == "ERASED" for entry in after.entries)
-    shown = disclosure_page.page(after, Wording("kk", own.kz.directory()))
+    shown = disclosure_page.page(after, Wording("kk", own.kz.directory(), 0))
     assert CANARY not in shown
     needle = CANARY.encode()
     home = own.lab.paths.home(own.agency)
@@ -218,7 +219,7 @@ def test_the_page_is_in_every_language_and_loads_nothing(shared: Road, language:
     case, _ = sent(shared.kz, case_file(about=f"Fictional: page {language}"))
     shared.settle()
     _note(shared.kz, case, How.PHONE)
-    wording = Wording(language, shared.kz.directory())
+    wording = Wording(language, shared.kz.directory(), 0)
     page = disclosure_page.page(report_of(shared.kz, case), wording)
     tags = Tags()
     tags.feed(page)
@@ -233,6 +234,16 @@ def test_the_page_is_in_every_language_and_loads_nothing(shared: Road, language:
     assert str(shared.shelter) in lines
 
 
+def test_people_read_the_time_of_their_country(shared: Road) -> None:
+    """The page has the clocks of the organisation's country and says so; the record has ms UTC."""
+    case, _ = sent(shared.kz, case_file(about="Fictional: local time"))
+    found, at_home = report_of(shared.kz, case), Wording("en", shared.kz.directory(), shared.kz.utc_offset_min())
+    assert at_home.utc_offset_min == 300
+    when = show_time(found.entries[0].disclosure.at_ms, 300)
+    assert when.endswith("UTC+05:00")
+    assert when in disclosure_page.page(found, at_home)
+
+
 def test_text_from_the_directory_cannot_become_markup(shared: Road) -> None:
     """Everything is escaped, and nothing commands a terminal."""
     case, _ = sent(shared.kz, case_file(about="Fictional: markup"))
@@ -245,7 +256,7 @@ def test_text_from_the_directory_cannot_become_markup(shared: Road) -> None:
             """Return markup."""
             return f"<script>alert(1)</script>\x1b[31m{org}{{title}}"
 
-    evil = Evil("en", shared.kz.directory())
+    evil = Evil("en", shared.kz.directory(), 0)
     page = disclosure_page.page(report, evil)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page

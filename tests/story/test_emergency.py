@@ -27,7 +27,7 @@ from refbus_gateway.people import officers
 from refbus_gateway.reports import disclosure_report
 from refbus_gateway.reports.disclosure_report import Became, Report
 from refbus_gateway.rules import age_check, course_state
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import alarms, cases, referrals
 from support.commands import Commands, file
 from support.gateways import (
     alarm_codes,
@@ -257,7 +257,7 @@ def test_an_emergency_is_told_as_one_and_its_recipient_can_be_made_to_stop(offic
     (entry,) = told.entries
     assert entry.disclosure.event_type is EventType.EMERGENCY_INVOKED
     assert (entry.disclosure.consent, entry.became, len(entry.envelopes)) == (None, Became.DELIVERED, 1)
-    wording = Wording("en", office.kz.directory())
+    wording = Wording("en", office.kz.directory(), 0)
     assert wording.say("on_emergency") in disclosure_page.text(told, wording)
     take_consent(office.kz, case, consent_file(state="REFUSED", permit=[]))
     withdraw_all(office.kz, case)
@@ -321,7 +321,7 @@ def test_a_doubt_about_the_age_refuses_no_help(office: Road, monkeypatch: pytest
 def words(gateway: Gateway) -> list[str]:
     """Return the words of the alarms about ages."""
     with gateway.store.read() as tx:
-        return [each.detail for each in inbox.standing_alarms(tx) if each.code == Code.AGE_CONTRADICTS]
+        return [each.detail for each in alarms.standing_alarms(tx) if each.code == Code.AGE_CONTRADICTS]
 
 
 def doubts(gateway: Gateway) -> int:

@@ -452,10 +452,10 @@ def decisions(gateway: Gateway, case: int) -> set[bytes]:
 
 
 def _aside_bytes(gateway: Gateway) -> int:
-    from refbus_gateway.store import inbox
+    from refbus_gateway.store import set_aside
 
     with gateway.store.read() as tx:
-        return sum(len(record.value) for state in inbox.AsideState for record in inbox.aside(tx, state))
+        return sum(len(record.value) for state in set_aside.AsideState for record in set_aside.aside(tx, state))
 
 
 def _stop(*_arguments: object) -> None:

@@ -26,8 +26,8 @@ from refbus_gateway.outbox import envelopes
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
 from refbus_gateway.rules.verification import authenticated
-from refbus_gateway.store import inbox, referrals
-from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store import referrals, set_aside
+from refbus_gateway.store.set_aside import AsideState
 from support.gateways import case_file, home_health, line, sent, withdraw_all
 from support.nodes import Road
 
@@ -209,14 +209,14 @@ def test_a_flood_that_waits_is_bounded_and_an_honest_sender_is_not_delayed(
         flood(own, number)
     own.sync(own.uz)
     with own.uz.store.read() as tx:
-        held, refused = inbox.aside(tx, AsideState.HELD), inbox.aside(tx, AsideState.REFUSED)
+        held, refused = set_aside.aside(tx, AsideState.HELD), set_aside.aside(tx, AsideState.REFUSED)
     assert len(held) == 5
     assert [(each.code, each.value) for each in refused] == [(Code.TOO_MANY_WAITING, b"")] * 3
     _, number = sent(own.kz)
     own.settle()
     assert line(own.kz, number).hop is Hop.DELIVERED
     with own.uz.store.read() as tx:
-        assert len(inbox.aside(tx, AsideState.HELD)) == 5
+        assert len(set_aside.aside(tx, AsideState.HELD)) == 5
 
 
 def test_what_waits_is_tried_again_only_when_something_changed(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_what_says_stop_has_no_limit_and_goes_first(own: Road, monkeypatch: pyte
         patch.setattr(arrivals, "verified", raising(UncheckableError(Code.UNKNOWN_SCHEMA), own.shelter))
         own.sync(own.uz)
     with own.uz.store.read() as tx:
-        order = [inbox.aside_with(tx, each.id) for each in inbox.waiting(tx)]
+        order = [set_aside.aside_with(tx, each.id) for each in set_aside.waiting(tx)]
         last = max(each.sequence for each in order if each)
     assert len(order) == 3
     assert order[0] is not None
@@ -268,7 +268,7 @@ def test_what_says_stop_has_no_limit_and_goes_first(own: Road, monkeypatch: pyte
 def row_of(gateway: Gateway) -> list[tuple[int, int]]:
     """Return how often each waiting record was tried."""
     with gateway.store.read() as tx:
-        return [(each.id, each.attempts) for each in inbox.waiting(tx)]
+        return [(each.id, each.attempts) for each in set_aside.waiting(tx)]
 
 
 def flood(road: Road, number: int) -> None:

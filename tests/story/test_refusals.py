@@ -18,7 +18,7 @@ from refbus.trust.publisher import changes
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.cases import casework
 from refbus_gateway.reports.overview import Hop
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import cases, referrals, set_aside
 from support.gateways import (
     alarm_codes,
     case_file,
@@ -228,7 +228,7 @@ def test_a_stranger_in_the_inbox_is_refused_and_told(own: Road) -> None:
     assert home_health(own.uz).refused == 2
     assert "MALFORMED" in alarm_codes(own.uz)
     with own.uz.store.read() as tx:
-        assert [each.code for each in inbox.aside(tx, inbox.AsideState.REFUSED)] == ["MALFORMED"] * 2
+        assert [each.code for each in set_aside.aside(tx, set_aside.AsideState.REFUSED)] == ["MALFORMED"] * 2
 
 
 def test_a_hole_in_the_inbox_is_an_alarm_and_drops_nothing(own: Road) -> None:

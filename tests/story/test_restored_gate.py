@@ -15,7 +15,7 @@ from refbus.wire.transport import InboxRecord
 from refbus_gate.meters import Meters
 from refbus_gate.orders.put_back import restore
 from refbus_gate.restored import recognise
-from refbus_gateway.store import inbox, referrals
+from refbus_gateway.store import alarms, referrals
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.schema import statements
 from support.ceremonies import PASSPHRASE
@@ -128,7 +128,7 @@ def test_an_empty_store_is_told_as_one(own: Road, tmp_path: Path) -> None:
     own.settle(step_ms=1)
     assert line(own.kz, number).event.status is EventStatus.SENT
     with own.uz.store.read() as tx:
-        told = [each.detail for each in inbox.standing_alarms(tx) if each.code == "GATE_RESTORED"]
+        told = [each.detail for each in alarms.standing_alarms(tx) if each.code == "GATE_RESTORED"]
         assert len(referrals.every(tx)) == 1
     assert [each.rpartition(" (")[0] for each in told] == ["uz-gate, a copy of nothing: it was empty"]
     assert not WRONG & set(alarm_codes(own.uz))

@@ -30,7 +30,7 @@ from refbus.errors import Code
 from refbus.trust.member.enrolment import check_answer, make_challenge
 from refbus.trust.publisher import changes
 from refbus_gateway.cli.main import refbus as whole
-from refbus_gateway.store import inbox, logheads
+from refbus_gateway.store import alarms, logheads
 from refbus_gateway.sync.daemon import Daemon
 from support.ceremonies import KZ
 from support.commands import Commands, Ran, file
@@ -373,7 +373,7 @@ def a_home(see: Looker) -> None:
     made, kz = see.road, see.road.agency
     with made.kz.store.write() as tx:
         for code in (Code.INBOX_GAP, Code.CLOCK_SKEW):
-            inbox.raise_alarm(tx, code, "fictional", made.clock())
+            alarms.raise_alarm(tx, code, "fictional", made.clock())
     assert Code.INBOX_GAP in alarm_codes(made.kz)
     number = see.see(kz, "alarms")[0]["alarm"]
     see.see(kz, "alarms", "--clear", number)

@@ -20,7 +20,7 @@ from refbus_gate.decide import quotas
 from refbus_gate.decide.opening import Opened
 from refbus_gateway.inbox.notices import MOST_RENEWALS
 from refbus_gateway.reports.overview import Hop
-from refbus_gateway.store import inbox, outbox, referrals
+from refbus_gateway.store import outbox, positions, referrals
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
 from refbus_gateway.sync.writer import RETRY_MS
 from support.ceremonies import PASSPHRASE
@@ -115,7 +115,7 @@ def test_a_crash_in_the_middle_of_reading_reads_again(own: Road, monkeypatch: py
     _, number = sent(own.kz)
     own.settle(own.kz)
     with monkeypatch.context() as patch:
-        patch.setattr(inbox, "set_position", _crash)
+        patch.setattr(positions, "set_position", _crash)
         with pytest.raises(ZeroDivisionError):
             own.sync(own.uz)
     own.settle()

@@ -31,7 +31,7 @@ from refbus.core.ids import CountryCode
 from refbus.errors import Code
 from refbus.wire.transport import InboxRecord
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 
 NAME = "stores brought back from copies"
 CONTROL = "stores brought back, gates number on from them"
@@ -151,7 +151,7 @@ def _judge_told(ground: Ground, offices: Offices, tally: Tally) -> None:
 
 def _alarms(gateway: Gateway) -> list[str]:
     with gateway.store.read() as tx:
-        return [alarm.code for alarm in inbox.standing_alarms(tx)]
+        return [alarm.code for alarm in alarms.standing_alarms(tx)]
 
 
 def _judge_numbers(ground: Ground, tally: Tally) -> None:

@@ -40,7 +40,7 @@ from refbus_gateway.home import backups, confirmation
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.people import officers
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import cases, referrals, set_aside
 from refbus_gateway.store.cases import Case
 
 NAME = "offices restored from backups"
@@ -312,6 +312,6 @@ def _judge_losses(ground: Ground, offices: Offices, keys: Sequence[KemPrivate], 
                 block = open_routing(Envelope.parse(record.body), keys).block
                 case = cases.case_of_handle(tx, block.sender, block.case_handle)
                 kept = referrals.event_row_id(tx, block.sender, block.event_id) is not None
-                kept = kept or inbox.found_aside(tx, record.body) is not None
+                kept = kept or set_aside.found_aside(tx, record.body) is not None
                 lost += not (kept or (case is not None and not case.live))
     tally.add("lost", lost, f"{lost} events were read and left no trace")

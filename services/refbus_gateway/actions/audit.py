@@ -26,10 +26,10 @@ from refbus_gateway.words.statements import Words
 
 __all__ = [
     "Account",
+    "EntryInspected",
     "Evidence",
     "Exhibits",
     "Export",
-    "Inspected",
     "LogChecked",
     "LogPlace",
     "OwnStatement",
@@ -136,7 +136,7 @@ class LogChecked:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class EntryInspected:
     """One exported entry, opened and checked. `problems`: codes of what does not hold; empty when all does.
 
     `in_log` is None when nobody looked. `order`: the decisions that an order to erase names, `answer` what became of
@@ -222,14 +222,14 @@ def evidence(desk: Desk, actor: Actor) -> Exhibits:
     return Exhibits(tuple(Evidence(each.id, each.origin, each.at_ms) for each in found), files)
 
 
-def inspect(desk: Desk, actor: Actor, export: Export) -> tuple[Inspected, ...]:
+def inspect(desk: Desk, actor: Actor, export: Export) -> tuple[EntryInspected, ...]:
     """Return the entries of an export as the inspector of this home reads them. The gateway stays closed.
 
     Raises SetupError ROLE_NOT_ALLOWED for the home of anyone else, FILE_UNREADABLE; MalformedError at damage.
     """
     actor.require(Permission.INSPECT)
     return tuple(
-        Inspected(
+        EntryInspected(
             each.origin,
             each.index,
             each.logged_at_ms,

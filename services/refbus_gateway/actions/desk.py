@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from refbus.bus.cluster import Cluster
 from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
@@ -19,13 +20,12 @@ from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.pace import Pace
 from refbus_gateway.home.slots import Opened
-from refbus_gateway.rules.age_check import rules_here
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.broker import Bus, kafka
+from refbus_gateway.sync.broker import kafka
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
 
 __all__ = [
-    "Bus",
+    "Cluster",
     "Config",
     "Connect",
     "Delivery",
@@ -37,7 +37,7 @@ __all__ = [
     "sign_in",
 ]
 
-Connect = Callable[[Config, GatewaySettings, CountryCode], Bus]
+Connect = Callable[[Config, GatewaySettings, CountryCode], Cluster]
 """Gives the bus of an organisation in that country."""
 
 
@@ -52,7 +52,7 @@ class Delivery(StrEnum):
 class Desk:
     """One home at work for whoever asks. The gateway is opened when it is first needed, and closed by `close`."""
 
-    def __init__(self, home: Home, unlock: Callable[[], Gateway], connect: Callable[[], Bus]) -> None:
+    def __init__(self, home: Home, unlock: Callable[[], Gateway], connect: Callable[[], Cluster]) -> None:
         self.home: Final = home
         self._unlock = unlock
         self._connect = connect
@@ -69,7 +69,7 @@ class Desk:
     @property
     def utc_offset_min(self) -> int:
         """How many minutes the clocks of this home's country are ahead of UTC; 0 where no gateway was opened."""
-        return rules_here(self.gateway).utc_offset_min if "gateway" in self.__dict__ else 0
+        return self.gateway.utc_offset_min() if "gateway" in self.__dict__ else 0
 
     def directory(self) -> Directory | None:
         """Return the newest directory here, in force or not, None before the first: it names organisations."""
@@ -83,7 +83,7 @@ class Desk:
         """Return a transaction that may write."""
         return self.gateway.store.write()
 
-    def bus(self) -> Bus:
+    def bus(self) -> Cluster:
         """Return a new connection to this organisation's broker. Raises SetupError."""
         return self._connect()
 
@@ -153,6 +153,6 @@ def sign_in(path: Path, name: str | None, passphrase: str) -> Opened:
     return slots.sign_in(Home(path), name, passphrase)
 
 
-def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:
+def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Cluster:
     """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
     return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))

@@ -19,7 +19,7 @@ from refbus_gateway.directory import door
 from refbus_gateway.home import backups, keyring
 from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
-from refbus_gateway.sync.broker import KafkaBus
+from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536
 
@@ -148,7 +148,7 @@ def check_passphrase(desk: Desk, actor: Actor, passphrase: str) -> PassphraseRig
 def connect(desk: Desk, actor: Actor, bootstrap: str, tls: Path | None) -> Connected:
     """Keep where the broker of this country is, and the folder of its certificates. Raises SetupError."""
     actor.require(Permission.MANAGE_HOME)
-    KafkaBus(bootstrap, tls).check()
+    address_of(bootstrap, tls).check()
     desk.home.save_config(replace(desk.home.config(), bootstrap=bootstrap, tls=str(tls.resolve()) if tls else ""))
     return Connected(bootstrap)
 

@@ -17,7 +17,8 @@ from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
 from refbus_gateway.reports import disclosure_report, overview
 from refbus_gateway.reports.overview import EventLine, Health, Hop, ReferralLine
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import alarms as standing
+from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.tellings import Kind
 
@@ -255,14 +256,15 @@ def alarms(desk: Desk, actor: Actor) -> tuple[AlarmStanding, ...]:
     """Return what a person must look at."""
     actor.require(Permission.READ_STATUS)
     with desk.read() as tx:
-        return tuple(AlarmStanding(each.id, each.code, each.detail, each.at_ms) for each in inbox.standing_alarms(tx))
+        found = standing.standing_alarms(tx)
+    return tuple(AlarmStanding(each.id, each.code, each.detail, each.at_ms) for each in found)
 
 
 def clear_alarm(desk: Desk, actor: Actor, number: int) -> tuple[AlarmStanding, ...]:
     """Note that an alarm was dealt with; return those that are left. Raises SetupError USAGE when it does not stand."""
     actor.require(Permission.MANAGE_HOME)
     with desk.write() as tx:
-        if not inbox.clear_alarm(tx, number, desk.gateway.now_ms()):
+        if not standing.clear_alarm(tx, number, desk.gateway.now_ms()):
             raise SetupError(Code.USAGE, f"no alarm {number} stands: refbus alarms lists them")
     return alarms(desk, actor)
 

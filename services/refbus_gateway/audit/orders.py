@@ -7,7 +7,7 @@ from typing import Final
 from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.errors import Code
 from refbus.wire.transport import ErasureOrder
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from refbus_gateway.store.session import Transaction
 
 _NAME: Final = "order-"
@@ -32,7 +32,7 @@ def take_answer(tx: Transaction, leaf: bytes, now_ms: int) -> None:
     if kept is None:
         return
     if kept[:1] == b"\1":
-        inbox.raise_alarm(tx, Code.EVIDENCE_STAYS, "an order to erase sealed records was refused", now_ms)
+        alarms.raise_alarm(tx, Code.EVIDENCE_STAYS, "an order to erase sealed records was refused", now_ms)
     for each in (leaf, kept[1:]):
         tx.drop(_name(each))
 

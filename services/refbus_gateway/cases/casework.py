@@ -16,7 +16,7 @@ from refbus.errors import Code, RuleError, SetupError
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases import onward
 from refbus_gateway.cases.withheld import without
-from refbus_gateway.forms.casefile import CaseFile, parse_case
+from refbus_gateway.forms.casefile import CaseFile, RecipientQuery, parse_case
 from refbus_gateway.forms.text import read_json
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
@@ -152,7 +152,7 @@ def send_case(
         raise RuleError(Code.REPLY_BY_PAST, "write another time and run `refbus case update`")
     org = to or (file.recipient if isinstance(file.recipient, str) else None)
     if org is None:
-        raise SetupError(Code.USAGE, "the case file names no single organisation: choose one with --to")
+        raise SetupError(Code.USAGE, f"the case file names no single organisation: {_how_to_choose(file.recipient)}")
     gateway.organisation(org)
     fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
     onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
@@ -168,6 +168,13 @@ def send_case(
     terms = Terms(file.purpose, file.priority, file.reply_by_ms)
     envelopes.send(gateway, tx, referral, Draft(EventType.REFERRAL_REQUESTED, fields, terms))
     return Sent(referral, again=False)
+
+
+def _how_to_choose(wanted: OrgId | RecipientQuery) -> str:
+    if isinstance(wanted, str):
+        return "choose one with --to"
+    service = "" if wanted.service is None else f" --service {wanted.service}"
+    return f"`refbus orgs find --country {wanted.country}{service}` lists them; choose one with --to"
 
 
 def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:

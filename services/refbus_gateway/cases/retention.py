@@ -18,7 +18,7 @@ from refbus.core.units import DAY_MS
 from refbus.each import each
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.session import Transaction
 
@@ -105,9 +105,9 @@ def _remind_of(tx: Transaction, number: int, detail: str | None, now_ms: int) ->
     kept = tx.get(name)
     told_ms, told = read_json(kept.decode()) if kept else (0, None)
     if told is not None and told != detail:
-        inbox.withdraw_alarm(tx, Code.ERASE_DUE, told, now_ms)
+        alarms.withdraw_alarm(tx, Code.ERASE_DUE, told, now_ms)
     if detail is None:
         tx.drop(name)
     elif told != detail or abs(now_ms - told_ms) >= AGAIN_MS:  # by a clock that may have been set back
-        inbox.raise_alarm(tx, Code.ERASE_DUE, detail, now_ms)
+        alarms.raise_alarm(tx, Code.ERASE_DUE, detail, now_ms)
         tx.put(name, json.dumps([now_ms, detail]).encode())

@@ -13,7 +13,7 @@ from refbus_gateway.cli.session import Session, example, with_session
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from refbus_gateway.actions.audit import Export, Inspected, LogChecked
+    from refbus_gateway.actions.audit import EntryInspected, Export, LogChecked
 
 
 @click.command()
@@ -109,7 +109,7 @@ def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
         yield f"{len(found.findings)} THINGS ARE WRONG."
 
 
-def _inspected_lines(session: Session, found: Sequence[Inspected]) -> Iterator[str]:
+def _inspected_lines(session: Session, found: Sequence[EntryInspected]) -> Iterator[str]:
     from refbus.core.times import show_second
     from refbus_gateway.words.statements import Words
 

@@ -46,7 +46,7 @@ def new() -> None:
 def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
     """Check a case file and keep it as a case. Nothing is sent. FILE may be - for standard input."""
     from refbus_gateway.actions import cases  # late: only needed here
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
 
     orgs = [organisation_named(org) for org in denied]
     kept = cases.add(session.desk, session.actor, case_content(file), orgs)

@@ -49,7 +49,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
     A no counts with a form that cannot be taken as it is: state REFUSED and the organisation are enough.
     """
     from refbus_gateway.cli.case import case_name  # late: the help needs none of it
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
 
     name = case_name(case)
     if file is None:
@@ -60,7 +60,7 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 
 def _ask(session: Session, case: CaseName, to: str | None) -> None:
     from refbus_gateway.actions import consent  # late: the help needs none of it
-    from refbus_gateway.cli.asking import ask_consent
+    from refbus_gateway.cli.questions import ask_consent
 
     asked = consent.questions(session.desk, session.actor, case)
     take_form(session, asked.case, ask_consent(asked, to), later=True)
@@ -102,7 +102,7 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
     """
     from refbus_gateway.actions import consent  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
     from refbus_gateway.cli.show import SENT_TEXT
 
     org = organisation_named(to) if to else None

@@ -68,7 +68,7 @@ def amend(
         return
     from refbus_gateway.actions import consent  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
 
     org = organisation_named(to or "")
     known = [DataCategory(name) for name in stop if name in DataCategory.__members__]
@@ -103,7 +103,7 @@ def _command(name: str, text: str) -> click.Command:
 
 def _from_form(session: Session, case: str, to: str | None, file: Path, command: str, *, later: bool) -> None:
     from refbus_gateway.cli.case import case_name  # late: the help needs none of it
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
 
     org = organisation_named(to) if to else None
     take_form(session, case_name(case), read_form(file), to=org, change=command, later=later)

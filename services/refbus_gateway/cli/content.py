@@ -104,7 +104,7 @@ def content(
 
     Raises SetupError USAGE for a field that is in both, FILE_UNREADABLE, TOO_LARGE; CaseInvalidError.
     """
-    from refbus_gateway.cli.asking import ask_fields  # late: the help needs none of it
+    from refbus_gateway.cli.questions import ask_fields  # late: the help needs none of it
 
     if file is None:
         missing = [spec for spec in specs if spec.name not in given]

@@ -23,7 +23,7 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     from refbus_gateway.paper import disclosure_page
 
     report = asking.report(session.desk, session.actor, number)
-    wording = disclosure_page.Wording(session.language, session.desk.directory())
+    wording = disclosure_page.Wording(session.language, session.desk.directory(), session.desk.utc_offset_min)
     if form == "html":
         put(disclosure_page.page(report, wording))
     elif form == "json":

@@ -68,7 +68,7 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
     """
     from refbus_gateway.actions import emergencies  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
     from refbus_gateway.cli.show import SENT_TEXT
     from refbus_gateway.forms.asked import needed_fields, read_needed
 

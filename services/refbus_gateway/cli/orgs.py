@@ -39,7 +39,7 @@ def find(session: Session, country: str | None, service: str | None, language: s
 def show(session: Session, org_id: str) -> None:
     """Show one organisation."""
     from refbus_gateway.actions import organisations  # late: only needed here
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
 
     found = organisations.show(session.desk, session.actor, organisation_named(org_id))
     shown = {**asdict(found), "services": list(found.services), "languages": list(found.languages)}

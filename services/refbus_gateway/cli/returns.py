@@ -144,7 +144,7 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
     """
     from refbus_gateway.actions import cases, returns  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
     from refbus_gateway.cli.show import SENT_TEXT
 
     name = case_name(case)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # only for the types: the broker client is loaded when it is used
     from refbus.core.ids import CountryCode
     from refbus.settings import GatewaySettings
-    from refbus_gateway.actions.desk import Bus, Config, Connect
+    from refbus_gateway.actions.desk import Cluster, Config, Connect
 
 
-def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Bus:
+def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Cluster:
     """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
     from refbus_gateway.actions import desk  # late: most commands need no broker
 

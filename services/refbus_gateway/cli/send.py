@@ -30,7 +30,7 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
     """
     from refbus_gateway.actions import referrals  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
-    from refbus_gateway.cli.naming import organisation_named
+    from refbus_gateway.cli.names import organisation_named
     from refbus_gateway.cli.show import SENT_TEXT
 
     sent = referrals.send(

@@ -22,7 +22,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
 from refbus_gateway.rules import course_state, permission
-from refbus_gateway.store import consents, inbox, referrals
+from refbus_gateway.store import alarms, consents, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.erasing import stop_event
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -106,13 +106,13 @@ def _stop(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> bool:
     except ConsentError as error:
         unsent = stop_event(tx, event.id)
         detail = f"referral {event.referral}: {'taken back unsent' if unsent else 'not sent again'}"
-        inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
         return unsent
     return False
 
 
 def _tell(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
-    inbox.raise_alarm(tx, error.code, "something that waits could not be judged after a no", gateway.now_ms())
+    alarms.raise_alarm(tx, error.code, "something that waits could not be judged after a no", gateway.now_ms())
 
 
 def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:

@@ -24,7 +24,7 @@ from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
 from refbus_gateway.consent import audience
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, consents, disclosures, inbox, tellings
+from refbus_gateway.store import alarms, cases, consents, disclosures, tellings
 from refbus_gateway.store.cases import Case, Counterpart
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
@@ -193,18 +193,18 @@ def _is_due(row: Telling, directory_ms: int, now_ms: int) -> bool:
 
 def _tell_unread(gateway: Gateway, number: int, error: RefbusError) -> None:
     with gateway.store.write() as tx:
-        inbox.raise_alarm(tx, error.code, f"case {number}: a no cannot be read here", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"case {number}: a no cannot be read here", gateway.now_ms())
 
 
 def _tell_unnamed(gateway: Gateway, tx: Transaction, case: Case, error: RefbusError) -> None:
     detail = f"case {case.id}: an organisation cannot be named here any more: tell it of the no yourself"
-    inbox.raise_alarm(tx, error.code, detail, gateway.now_ms())
+    alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
 
 
 def _note_failure(gateway: Gateway, row: Telling, error: RefbusError) -> None:
     with gateway.store.write() as tx:
         tellings.failed(tx, row.id, error.code, gateway.now_ms())
-        inbox.raise_alarm(tx, error.code, f"case {row.case_id}: somebody was not told of a no", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"case {row.case_id}: somebody was not told of a no", gateway.now_ms())
 
 
 def _sign(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> list[Telling]:

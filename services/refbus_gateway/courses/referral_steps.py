@@ -20,7 +20,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -92,7 +92,7 @@ def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Stop
             return Stopped(envelopes.send(gateway, tx, referral, draft), problems.found, None)
     except UncheckableError as error:
         kept = envelopes.keep(gateway, tx, referral, draft)
-        inbox.raise_alarm(tx, error.code, f"referral {number}: a stop {_WAITS}", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"referral {number}: a stop {_WAITS}", gateway.now_ms())
         return Stopped(kept, problems.found, error.code)
 
 
@@ -152,7 +152,7 @@ def answer_withdrawals(
         return row
 
     def failed(_: WithdrawalRow, error: RefbusError) -> None:
-        inbox.raise_alarm(tx, error.code, "an answer to a withdrawal could not be sent", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, "an answer to a withdrawal could not be sent", gateway.now_ms())
 
     noted, savepoint = each(rows, note, failed), tx.connection.begin_nested
     each(noted, lambda row: _answer_withdrawal(gateway, tx, row, (result, reason)), failed, inside=savepoint)

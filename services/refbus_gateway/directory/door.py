@@ -25,7 +25,7 @@ from refbus.trust.reader.log_policy import demands_log, log_policy
 from refbus.trust.reader.manifest import of_snapshot, of_timestamp
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import directoryfiles, inbox
+from refbus_gateway.store import alarms, directoryfiles
 from refbus_gateway.store.directoryfiles import DirectoryRow
 from refbus_gateway.store.session import Transaction
 
@@ -188,7 +188,7 @@ def _hand_over(gateway: Gateway, version: _Version, files: dict[str, bytes], *, 
         with gateway.store.write() as tx:
             directoryfiles.forget(tx, [version.timestamp.id])
             if demanded and error.code is not Code.DIRECTORY_EXPIRED:
-                inbox.raise_alarm(tx, error.code, "a version of the directory that the log shows", gateway.now_ms())
+                alarms.raise_alarm(tx, error.code, "a version of the directory that the log shows", gateway.now_ms())
     return None
 
 
@@ -198,7 +198,7 @@ def _look_after(gateway: Gateway) -> None:
     with gateway.store.read() as tx:
         current, state = _current(gateway, tx), waiting(gateway, tx)
         old = [] if current is None or not current.complete else _superseded(tx, current)
-        standing = any(each.code == Code.DIRECTORY_UNLOGGED for each in inbox.standing_alarms(tx))
+        standing = any(each.code == Code.DIRECTORY_UNLOGGED for each in alarms.standing_alarms(tx))
     late = [
         (f"a newer version of the directory waits since {_date(state.since_ms)}", state.since_ms),
         (f"the log has not confirmed the version of {_date(state.first_ms)}", state.first_ms),
@@ -209,10 +209,10 @@ def _look_after(gateway: Gateway) -> None:
     with gateway.store.write() as tx:
         directoryfiles.forget(tx, old)
         for text in told:
-            inbox.raise_alarm(tx, Code.DIRECTORY_UNLOGGED, text, now_ms)
-        for each in inbox.standing_alarms(tx):
+            alarms.raise_alarm(tx, Code.DIRECTORY_UNLOGGED, text, now_ms)
+        for each in alarms.standing_alarms(tx):
             if each.code == Code.DIRECTORY_UNLOGGED and each.detail not in told:
-                inbox.clear_alarm(tx, each.id, now_ms)
+                alarms.clear_alarm(tx, each.id, now_ms)
 
 
 def _tell_fork(gateway: Gateway, tx: Transaction, path: str, digest: bytes) -> None:
@@ -228,7 +228,7 @@ def _tell_fork(gateway: Gateway, tx: Transaction, path: str, digest: bytes) -> N
         if each.content is not None:
             gateway.home.keep_evidence(f"directory-{each.sha256.hex()[:16]}.json", each.content)
     hashes = " and ".join(each.sha256.hex()[:16] for each in (rivals[0], row))
-    inbox.raise_of_many(tx, Code.DIRECTORY_FORKED, "SHA-256", f"{path}: SHA-256 {hashes}", gateway.now_ms())
+    alarms.raise_of_many(tx, Code.DIRECTORY_FORKED, "SHA-256", f"{path}: SHA-256 {hashes}", gateway.now_ms())
     gateway.observer.directory_fork()
 
 

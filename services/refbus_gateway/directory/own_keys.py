@@ -10,7 +10,7 @@ from refbus.core.directory import KemKey, SigningKey
 from refbus.core.ids import KeyId
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox, ownkeys
+from refbus_gateway.store import alarms, ownkeys
 from refbus_gateway.store.session import Transaction
 
 _CHECKED = "own-keys-checked"
@@ -31,7 +31,7 @@ def check(gateway: Gateway) -> None:
     with gateway.store.write() as tx:
         foreign = _foreign(tx, listed, held, gateway.now_ms())
         for kid in foreign:
-            inbox.raise_of_many(tx, Code.KEY_NOT_OURS, "key ", f"key {kid.hex()}", gateway.now_ms())
+            alarms.raise_of_many(tx, Code.KEY_NOT_OURS, "key ", f"key {kid.hex()}", gateway.now_ms())
         tx.put_int(_FOREIGN, len(foreign))
         tx.put_int(_CHECKED, directory.version)
 

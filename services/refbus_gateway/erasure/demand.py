@@ -18,7 +18,7 @@ from refbus_gateway.erasure import removal
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import disclosure_report
 from refbus_gateway.rules import permission
-from refbus_gateway.store import cases, disclosures, inbox, referrals, tellings
+from refbus_gateway.store import alarms, cases, disclosures, referrals, tellings
 from refbus_gateway.store import consents as consent_rows
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import WithdrawalRow
@@ -125,11 +125,11 @@ def _answer(gateway: Gateway, row: WithdrawalRow) -> None:
 
 def _alarm(gateway: Gateway, number: int, error: RefbusError) -> None:
     with gateway.store.write() as tx:
-        inbox.raise_alarm(tx, error.code, f"case {number}: a demand was not answered", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"case {number}: a demand was not answered", gateway.now_ms())
 
 
 def _tell_a_person(gateway: Gateway, tx: Transaction, org: OrgId, code: Code) -> None:
-    inbox.raise_alarm(tx, code, f"{org} was not told to erase: call them", gateway.now_ms())
+    alarms.raise_alarm(tx, code, f"{org} was not told to erase: call them", gateway.now_ms())
 
 
 def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:

@@ -20,10 +20,10 @@ from refbus_gateway.audit import entries, orders
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, consents, erasing, inbox, outbox, referrals, statements, tellings
+from refbus_gateway.store import alarms, cases, consents, erasing, outbox, referrals, set_aside, statements, tellings
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.inbox import Aside, AsideState
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.set_aside import Aside, AsideState
 
 
 def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
@@ -70,7 +70,7 @@ def settle(gateway: Gateway) -> int:
 
     def failed(number: int, error: RefbusError) -> None:
         with gateway.store.write() as tx:
-            inbox.raise_alarm(tx, error.code, f"case {number}: not erased yet, tried again", gateway.now_ms())
+            alarms.raise_alarm(tx, error.code, f"case {number}: not erased yet, tried again", gateway.now_ms())
 
     done = each(ready, finish, failed)
     if done:
@@ -105,7 +105,7 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
     """
 
     def not_named(_: object, error: RefbusError) -> None:
-        inbox.raise_alarm(tx, error.code, "a sealed record at the auditor could not be named to be erased", now_ms)
+        alarms.raise_alarm(tx, error.code, "a sealed record at the auditor could not be named to be erased", now_ms)
 
     now_ms = gateway.now_ms()
     ours = [kept for kept in statements.of_case(tx, case) if kept.own and kept.sealed and not kept.kept]
@@ -121,9 +121,9 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
 def _drop_aside(gateway: Gateway, tx: Transaction, case: Case) -> None:
     """Drop the bytes of records about this case that were set aside: keys of this home could still open them."""
     for state in AsideState:
-        for record in inbox.aside(tx, state):
+        for record in set_aside.aside(tx, state):
             if record.value and record.kind is InboxKind.EVENT and _is_about(gateway, tx, case, record):
-                inbox.forget_content(tx, record.id)
+                set_aside.forget_content(tx, record.id)
 
 
 def _is_about(gateway: Gateway, tx: Transaction, case: Case, record: Aside) -> bool:

@@ -21,7 +21,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.times import show_time
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError, UntrustedError
-from refbus_gateway.store import cases, inbox, outbox, referrals, schema
+from refbus_gateway.store import alarms, cases, outbox, referrals, schema
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.session import Transaction
@@ -82,7 +82,7 @@ def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     for row in outbox.open_events(tx):
         if row.event_id is not None and _is_yes_of(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.STALE)
-    inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(made_ms)}", now_ms)
+    alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(made_ms)}", now_ms)
 
 
 def find(tx: Transaction) -> State | None:
@@ -143,12 +143,12 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     orgs = tuple(sorted({*before.orgs, org}))
     found = Unknown(min(before.first_ms, at_ms), max(before.last_ms, at_ms), before.count + 1, orgs)
     tx.put(_UNKNOWN, json.dumps(asdict(found)).encode())
-    for alarm in inbox.standing_alarms(tx):
+    for alarm in alarms.standing_alarms(tx):
         if alarm.code == Code.RESTORED_UNKNOWN:
-            inbox.clear_alarm(tx, alarm.id, now_ms)
+            alarms.clear_alarm(tx, alarm.id, now_ms)
     named = ", ".join(orgs[:_MOST_NAMED]) + (" and others" if len(orgs) > _MOST_NAMED else "")
     detail = f"{found.count} from {show_time(found.first_ms)} to {show_time(found.last_ms)}: {named}"
-    inbox.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
+    alarms.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
     return True
 
 
@@ -163,7 +163,7 @@ def note_known_again(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> No
     detail = (
         f"case {case.id} waits: sent to {org} after the backup. A no of the person: refbus consent withdraw {case.id}"
     )
-    inbox.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail, now_ms)
+    alarms.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail, now_ms)
 
 
 def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
@@ -171,7 +171,7 @@ def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
     if find(tx) is not None:
         tx.put_int(_no_name(tx, case, org), _newest_consent(tx, case))
         source = f"{org} has answered a withdrawal"
-        inbox.raise_of_many(tx, Code.WITHDRAWN, source, f"{source} in case {case.id}", now_ms)
+        alarms.raise_of_many(tx, Code.WITHDRAWN, source, f"{source} in case {case.id}", now_ms)
 
 
 def has_answered_no(tx: Transaction, case: Case, org: OrgId) -> bool:
@@ -192,23 +192,23 @@ def confirm(tx: Transaction, now_ms: int) -> list[int]:
         raise UncheckableError(Code.NOT_SYNCHRONISED, "not everything was read since the restore")
     state = replace(state, confirmed_ms=now_ms)
     _put(tx, state)
-    for alarm in inbox.standing_alarms(tx):
+    for alarm in alarms.standing_alarms(tx):
         if alarm.code == Code.RESTORE_UNCONFIRMED:
-            inbox.clear_alarm(tx, alarm.id, now_ms)
+            alarms.clear_alarm(tx, alarm.id, now_ms)
     open_rows = [row.referral for row in outbox.open_events(tx) if row.referral is not None]
     waiting = {number for row in open_rows if (number := referrals.number_of_case(tx, row)) is not None}
     found = sorted(number for number in waiting if _is_open(tx, state, cases.without_key(tx, number)))
     for number in found:
-        inbox.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, f"case {number} waits", now_ms)
+        alarms.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, f"case {number} waits", now_ms)
     return found
 
 
 def confirm_case(tx: Transaction, case: Case, now_ms: int) -> None:
     """Note that somebody has made sure that the consents of a case, and its list of denied recipients, still stand."""
     tx.put_int(f"{_CASE}{case.id}", now_ms)
-    for alarm in inbox.standing_alarms(tx):
+    for alarm in alarms.standing_alarms(tx):
         if alarm.code == Code.CONSENT_UNCONFIRMED_AFTER_RESTORE and alarm.detail.startswith(f"case {case.id} waits"):
-            inbox.clear_alarm(tx, alarm.id, now_ms)
+            alarms.clear_alarm(tx, alarm.id, now_ms)
 
 
 def to_confirm(tx: Transaction, unread: Unread | None = None) -> list[Case]:

@@ -9,6 +9,7 @@ from typing import IO, Final
 from refbus.clock import Clock, Standing
 from refbus.core.directory import CountryPolicy, Directory, Organisation
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.core.times import show_time
 from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, UncheckableError
 from refbus.trust.reader.history import History
@@ -18,7 +19,7 @@ from refbus_gateway.home.counts import Observer
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.home.pace import Pace
-from refbus_gateway.store import generation, inbox
+from refbus_gateway.store import alarms, generation
 from refbus_gateway.store.session import Store
 
 
@@ -105,6 +106,16 @@ class Gateway:
         """Return the newest verified directory even if it has expired, None before the first one."""
         return self.trust.newest()
 
+    def local_time(self, time_ms: int) -> str:
+        """Return a time (ms UTC) for people to read: by the clocks of this country, with the zone."""
+        return show_time(time_ms, self.utc_offset_min())
+
+    def utc_offset_min(self) -> int:
+        """Return how many minutes this country's clocks are ahead of UTC; 0 before the first directory."""
+        directory = self.newest_directory()
+        policy = directory.policies.get(self.country) if directory else None
+        return policy.utc_offset_min if policy else 0
+
     def policy(self) -> CountryPolicy:
         """Return the rules of this organisation's country. Raises UncheckableError."""
         policy = self.directory().policies.get(self.country)
@@ -171,4 +182,4 @@ def _tell_damaged(gateway: Gateway) -> None:
     if gateway.keys.damaged:
         with gateway.store.write() as tx:
             for name in gateway.keys.damaged:
-                inbox.raise_alarm(tx, Code.KEYFILE_DAMAGED, name, gateway.now_ms())
+                alarms.raise_alarm(tx, Code.KEYFILE_DAMAGED, name, gateway.now_ms())

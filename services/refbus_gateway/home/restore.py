@@ -50,7 +50,7 @@ from refbus_gateway.home.erased_again import Listed
 from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object
 from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.home.restored_people import Opening
-from refbus_gateway.store import cases, generation, inbox
+from refbus_gateway.store import alarms, cases, generation, positions
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault
 
@@ -274,7 +274,7 @@ class _Restoring:
             copy.replace(self._fresh.store_path)
         with closing(Store(self._fresh.store_path, self._key)) as store:
             with store.write() as tx:
-                inbox.forget_position(tx, f"{self._fresh.member.identity().country}.directory")
+                positions.forget_position(tx, f"{self._fresh.member.identity().country}.directory")
                 if not kept:
                     generation.begin(tx)
                     confirmation.mark(tx, self._backup.made_ms, self._clock())
@@ -296,17 +296,17 @@ class _Restoring:
             if named:
                 some = ", ".join(map(str, named[:_MOST_NAMED])) + (" and others" if len(named) > _MOST_NAMED else "")
                 told = f"the list of erased cases names, without proof, case {some}: erase it if you know that it was"
-                inbox.raise_alarm(tx, Code.BACKUP_UNPROVEN, told, self._clock())
+                alarms.raise_alarm(tx, Code.BACKUP_UNPROVEN, told, self._clock())
             if listed.unread:
                 told = f"the list of erased cases in {len(listed.unread)} backups could not be read"
-                inbox.raise_alarm(tx, Code.BACKUP_INVALID, told, self._clock())
+                alarms.raise_alarm(tx, Code.BACKUP_INVALID, told, self._clock())
 
     def _tell_people(self, store: Store) -> None:
         """Tell a person that the backup says who opens this home: somebody may have been locked out since."""
         if self._given.people_from_backup and (count := len(slots.ids(self._fresh))):
             told = f"who opens this home ({count}) comes from the backup: look at `refbus people list`"
             with store.write() as tx:
-                inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
+                alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 
     def _carry_nos(self, copy: Path, store: Store) -> None:
         """Take over what people refused, as far as the home's own store can still be read; say what could not be."""
@@ -316,7 +316,7 @@ class _Restoring:
                 missing, failed = carried.carry(old, store, self._backup.org_id, self._clock())
                 told = f"of the store that was here, {missing} cases are not in this one, {failed} are read in part"
         with store.write() as tx:
-            inbox.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
+            alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 
     def _copy_sound(self, source: Path, copy: Path) -> bool:
         if not source.is_file():

@@ -29,14 +29,14 @@ from refbus_gateway.inbox.refusals import Failure
 from refbus_gateway.outbox import answers
 from refbus_gateway.rules import age_check, course_state, legality, permission
 from refbus_gateway.rules.verification import Verified, authenticated, require_present, verified
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import cases, consents, positions, referrals, set_aside
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.inbox import AsideState
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.set_aside import AsideState
 
 
-def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: inbox.Position) -> bool:
+def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: positions.Position) -> bool:
     """Take in one record and return whether a person has something new to look at. Raises StoreError only.
 
     `position` is where the inbox stood before this record.
@@ -44,7 +44,7 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: in
     sender: Authenticated | None = None
     try:
         with tx.connection.begin_nested():
-            before = inbox.take_back(tx, record.body)
+            before = set_aside.take_back(tx, record.body)
             if record.kind is InboxKind.NOTICE:
                 notices.take_in(gateway, tx, record.body, position)
                 gateway.observer.inbox(InboxResult.NOTICE)

@@ -12,7 +12,7 @@ from refbus_gateway.consent import audience
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules.verification import Verified
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from refbus_gateway.store.referrals import Event
 from refbus_gateway.store.session import Transaction
 
@@ -53,7 +53,7 @@ def _new_version(gateway: Gateway, tx: Transaction, stored: Event, event: Verifi
     last = next((each for each in chain if each.version == record.version - 1), None)
     if told is not None and last is not None and told != change_between(last, record):
         detail = f"number {stored.referral}: not {told}"
-        inbox.raise_of_many(tx, Code.DECLARATION_MISMATCH, ": not ", detail, gateway.now_ms())
+        alarms.raise_of_many(tx, Code.DECLARATION_MISMATCH, ": not ", detail, gateway.now_ms())
 
 
 def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:

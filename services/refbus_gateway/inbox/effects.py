@@ -16,7 +16,7 @@ from refbus_gateway.inbox import consent_effects, notices
 from refbus_gateway.outbox import answers
 from refbus_gateway.rules import age_check
 from refbus_gateway.rules.verification import Verified
-from refbus_gateway.store import cases, consents, inbox, outbox, referrals
+from refbus_gateway.store import alarms, cases, consents, outbox, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -95,7 +95,7 @@ def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
 
 def _tell(gateway: Gateway, tx: Transaction, code: Code, source: str, rest: str) -> None:
     """Tell a person of a course here; courses are what a person works on, so many more of them are told one by one."""
-    inbox.raise_of_many(tx, code, source, source + rest, gateway.now_ms(), most=_MOST_OF_COURSES)
+    alarms.raise_of_many(tx, code, source, source + rest, gateway.now_ms(), most=_MOST_OF_COURSES)
 
 
 def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
@@ -107,7 +107,7 @@ def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified)
     if event.block.event_type is EventType.INTAKE_REPORTED:
         _not_taken_in(gateway, tx, (row, about), event)
     elif event.payload["reason"] == "UNKNOWN_SCHEMA":
-        inbox.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())
+        alarms.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())
     else:
         notices.request_renewal(gateway, tx, row, Code.UNDECRYPTABLE)
 
@@ -125,13 +125,13 @@ def _not_taken_in(gateway: Gateway, tx: Transaction, ours: tuple[OutboxRow, Even
     alarm = f"number {about.referral}, {about.block.event_type}, {event.block.sender}: {said['code']}"
     waits = f"{alarm}, it waits there"
     if said["result"] == "TAKEN_IN":
-        inbox.withdraw_alarm(tx, Code.NOT_TAKEN_IN, waits, now_ms)
+        alarms.withdraw_alarm(tx, Code.NOT_TAKEN_IN, waits, now_ms)
         return
     if said["code"] == Code.TOO_MANY_WAITING and row.state is not RowState.REPLACED:
         notices.try_later(gateway, tx, row, event.block.sender)
         return
     told = waits if said["result"] == "WAITS" else alarm
-    inbox.raise_of_many(tx, Code.NOT_TAKEN_IN, event.block.sender, told, now_ms, most=_MOST_OF_COURSES)
+    alarms.raise_of_many(tx, Code.NOT_TAKEN_IN, event.block.sender, told, now_ms, most=_MOST_OF_COURSES)
     if said["result"] == "REFUSED" and row.state is not RowState.REPLACED:
         outbox.set_state(tx, row.id, RowState.REFUSED)
         if about.block.event_type not in STOPS:

@@ -10,7 +10,6 @@ from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import is_urgent
-from refbus.core.times import show_time
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
@@ -18,7 +17,7 @@ from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutc
 from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import timers
-from refbus_gateway.store import consents, inbox, outbox, referrals, statements
+from refbus_gateway.store import alarms, consents, outbox, positions, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -54,7 +53,7 @@ _NEXT = {
 _RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWARDED: 2, RowState.TAKEN: 3}
 
 
-def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: inbox.Position) -> None:
+def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: positions.Position) -> None:
     """Verify one sealed notice and act on it; `position` is where the inbox stood before it.
 
     Raises UntrustedError OPEN_FAILED, NOT_A_PARTY, RECEIPT_INVALID; UncheckableError KEY_UNKNOWN; MalformedError.
@@ -88,7 +87,7 @@ def _hear_time(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
     gateway.clock.hear_own_gate(notice.at_ms)
     if notice.at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
         detail = "this computer's clock is behind the gate's, or the gate's is ahead"
-        inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
+        alarms.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
 def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -100,12 +99,12 @@ def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: G
     try:
         statement = Statement.parse(notice.statement)
     except MalformedError as error:
-        inbox.raise_alarm(tx, error.code, f"a statement of {notice.from_gate}", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"a statement of {notice.from_gate}", gateway.now_ms())
         return
     said = statement.record
     told = (said.writer, said.decision_id, said.message_sha256)
     if told != (notice.from_gate, notice.decision_id, notice.envelope_sha256):
-        inbox.raise_alarm(tx, Code.AUDIT_INVALID, f"a statement of {notice.from_gate}", gateway.now_ms())
+        alarms.raise_alarm(tx, Code.AUDIT_INVALID, f"a statement of {notice.from_gate}", gateway.now_ms())
         return
     case = None if row.referral is None else referrals.case_of(tx, row.referral)
     if case is not None and case.key is not None:
@@ -186,7 +185,7 @@ def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice:
     event = referrals.event(tx, row.event_id) if known and row.event_id is not None else None
     urgent = "URGENT: call the recipient; " if event is not None and is_urgent(event.block) else ""
     detail = f"{urgent}outbox {row.id} waits at {notice.from_gate}: compare this computer's clock with another"
-    inbox.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
+    alarms.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
 def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
@@ -194,7 +193,7 @@ def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: 
     if not arrived:  # not that gate's own word
         return
     outbox.set_state(tx, row.id, RowState.HELD)
-    inbox.raise_alarm(tx, Code.SET_ASIDE_THERE, f"outbox {row.id}", gateway.now_ms())
+    alarms.raise_alarm(tx, Code.SET_ASIDE_THERE, f"outbox {row.id}", gateway.now_ms())
 
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -212,7 +211,7 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-    inbox.raise_alarm(
+    alarms.raise_alarm(
         tx, min(codes, default=Code.INTERNAL_ERROR), f"{notice.from_gate} refused outbox {row.id}", gateway.now_ms()
     )
 
@@ -233,7 +232,7 @@ def wait_for_consent(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
 
 
 def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: str) -> None:
-    inbox.raise_alarm(tx, code, detail, gateway.now_ms())
+    alarms.raise_alarm(tx, code, detail, gateway.now_ms())
     if row.event_id is None:
         outbox.set_state(tx, row.id, RowState.REFUSED)
         return
@@ -254,7 +253,7 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
     if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
         outbox.set_state(tx, row.id, RowState.REFUSED)
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-        inbox.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
+        alarms.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
     else:
         _renew_later(gateway, tx, row, _rest_ms(gateway, envelopes))
 
@@ -284,7 +283,7 @@ def told_hash(tx: Transaction, sequence: int) -> bytes:
     return told[8:] if told[:8] == sequence.to_bytes(8, "big") else b""
 
 
-def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: inbox.Position) -> None:
+def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: positions.Position) -> None:
     """Compare the gate's count and running hash with what was read here: holes and silence show."""
     if notice.from_gate != gateway.gate:
         raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
@@ -293,7 +292,7 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
     comparable = notice.inbox_count == position.sequence and position.running_hash
     if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
         detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
-        inbox.raise_of_many(tx, Code.INBOX_GAP, "the gate counts", detail, gateway.now_ms())
+        alarms.raise_of_many(tx, Code.INBOX_GAP, "the gate counts", detail, gateway.now_ms())
         gateway.observer.gap()
 
 
@@ -311,8 +310,8 @@ def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) ->
     tx.put(_GENERATION, notice.generation)
     tx.put_int(_COUNT_FROM, notice.inbox_count)
     if not first:
-        since = show_time(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
+        since = gateway.local_time(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
         # With its generation: a second restore of the same copy is told again.
         detail = f"{notice.from_gate}, a copy of {since} ({notice.generation.hex()[:8]})"
-        inbox.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())
+        alarms.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())
     return True

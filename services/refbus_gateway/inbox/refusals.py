@@ -26,9 +26,9 @@ from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import answers
 from refbus_gateway.rules.verification import UndecryptableError
-from refbus_gateway.store import inbox, referrals
-from refbus_gateway.store.inbox import AsideState, Setting
+from refbus_gateway.store import alarms, referrals, set_aside
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.set_aside import AsideState, Setting
 
 MOST_RECORDS: Final = 200
 MOST_BYTES: Final = 20_000_000
@@ -66,21 +66,21 @@ class Failure:
 
 def put_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, failure: Failure) -> bool:
     """Keep the record with its code; tell a person, the inspector and the sender. Return whether a person has news."""
-    before = inbox.found_aside(tx, record.body)
+    before = set_aside.found_aside(tx, record.body)
     setting = _setting(gateway, tx, record, failure, before)
     moved = before is None or (before.state, before.code) != (setting.state, setting.code)
     waited_ms = 0 if before is None else gateway.now_ms() - before.since_ms
     overdue = before is not None and not before.told and not 0 <= waited_ms < TOLD_AFTER_MS
-    inbox.put_aside(tx, record, setting, gateway.now_ms())
+    set_aside.put_aside(tx, record, setting, gateway.now_ms())
     _observe(gateway, setting, failure)
     if not moved and not overdue:
         return setting.state is AsideState.REFUSED
     heard = _tell_sender(gateway, tx, record, failure, setting, overdue=overdue)
     alarming = heard is not Heard.LATER or setting.code in _ALARMED_AT_ONCE
     if alarming and not confirmation.explains(tx, failure.error, gateway.now_ms()):
-        inbox.raise_alarm(tx, setting.code, _words(tx, record, failure, setting, heard), gateway.now_ms())
+        alarms.raise_alarm(tx, setting.code, _words(tx, record, failure, setting, heard), gateway.now_ms())
     if heard is not Heard.LATER:
-        inbox.note_told(tx, record.body)
+        set_aside.note_told(tx, record.body)
     if setting.state is AsideState.REFUSED and record.kind is InboxKind.EVENT:
         codes = failure.error.reasons if isinstance(failure.error, ConsentError) else (setting.code,)
         refusal = Decided(Stage.OPENED, AuditOutcome.REFUSED, codes)
@@ -88,7 +88,7 @@ def put_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, failure: F
     return setting.state is AsideState.REFUSED
 
 
-def taken_in(gateway: Gateway, tx: Transaction, before: inbox.Found | None, sender: Authenticated) -> None:
+def taken_in(gateway: Gateway, tx: Transaction, before: set_aside.Found | None, sender: Authenticated) -> None:
     """Tell the sender that what it was told waits here is taken in now."""
     if before is not None and before.told and before.state is AsideState.HELD:
         answers.reported(gateway, tx, sender, "TAKEN_IN", before.code)
@@ -120,7 +120,7 @@ class Patience:
         """Return the rows up to `last` to try now, at most `most`: those that say stop first, then the least tried."""
         now_ms, here = self._gateway.now_ms(), dict[str, str]()
         found = []
-        for each in inbox.waiting(tx, last):
+        for each in set_aside.waiting(tx, last):
             if each.code not in here:
                 here[each.code] = basis(self._gateway, tx, each.code)
             overdue = not each.told and not 0 <= now_ms - each.since_ms < TOLD_AFTER_MS
@@ -132,14 +132,14 @@ class Patience:
 
     def tried(self, tx: Transaction, row_id: int) -> None:
         """Note that a record was tried; if it still waits, the next time is later."""
-        attempts = inbox.attempts(tx, row_id)
+        attempts = set_aside.attempts(tx, row_id)
         if attempts is None:
             self._next_s.pop(row_id, None)
         else:
             wait_s = WAITS.wait_ms(attempts) / 1000
             self._next_s[row_id] = self._monotonic() + wait_s
 
-    def _has_changed(self, each: inbox.Found, here: str) -> bool:
+    def _has_changed(self, each: set_aside.Found, here: str) -> bool:
         rested = self._monotonic() >= self._next_s.get(each.id, 0.0)
         if each.code in _BY_THE_CLOCK:
             return rested
@@ -147,7 +147,7 @@ class Patience:
 
 
 def _setting(
-    gateway: Gateway, tx: Transaction, record: InboxRecord, failure: Failure, before: inbox.Found | None
+    gateway: Gateway, tx: Transaction, record: InboxRecord, failure: Failure, before: set_aside.Found | None
 ) -> Setting:
     """Decide what is kept: within the limits of its sender everything, beyond them the hash."""
     state, code = failure.state, failure.error.code
@@ -168,7 +168,7 @@ def _setting(
 
 def _is_full(tx: Transaction, record: InboxRecord, who: bytes, state: AsideState) -> bool:
     """Whether so much of `who` is kept in this state that the record is too much."""
-    records, size = inbox.kept_of(tx, who, state)
+    records, size = set_aside.kept_of(tx, who, state)
     return records >= MOST_RECORDS or size + len(record.body) > MOST_BYTES
 
 
@@ -178,15 +178,15 @@ def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Cod
     Nobody can know from whom.
     """
     who = tx.vault.hash("aside")
-    full = inbox.found_aside(tx, record.body) is None and _is_full(tx, record, who, AsideState.REFUSED)
-    inbox.put_aside(tx, record, Setting(AsideState.REFUSED, code, who, keep=not full), gateway.now_ms())
+    full = set_aside.found_aside(tx, record.body) is None and _is_full(tx, record, who, AsideState.REFUSED)
+    set_aside.put_aside(tx, record, Setting(AsideState.REFUSED, code, who, keep=not full), gateway.now_ms())
     detail = f"inbox {place}: {_FROM_NOBODY}; {Heard.NOBODY}"
-    inbox.raise_alarm(tx, code, _of_many(tx, code, detail), gateway.now_ms())
+    alarms.raise_alarm(tx, code, _of_many(tx, code, detail), gateway.now_ms())
 
 
 def _of_many(tx: Transaction, code: Code, detail: str) -> str:
     """Return the words of an alarm about something from nobody knows whom: many are one alarm in the end."""
-    if inbox.count_alarms(tx, code, _FROM_NOBODY) >= _MOST_ALARMS:
+    if alarms.count_alarms(tx, code, _FROM_NOBODY) >= _MOST_ALARMS:
         return f"more inbox records: {_FROM_NOBODY}; {Heard.NOBODY}"
     return detail
 
@@ -225,11 +225,11 @@ def _words(tx: Transaction, record: InboxRecord, failure: Failure, setting: Sett
         detail = failure.error.detail
         if record.kind is InboxKind.EVENT:
             return _of_many(tx, setting.code, f"inbox record {record.sequence}: {_FROM_NOBODY}{told}")
-        if inbox.count_alarms(tx, setting.code, _NOTICE) >= _MOST_ALARMS:
+        if alarms.count_alarms(tx, setting.code, _NOTICE) >= _MOST_ALARMS:
             return f"more records{_NOTICE}{told}"
         return f"inbox record {record.sequence}{_NOTICE}{f': {detail}' if detail else ''}{told}"
     block = failure.sender.opened.block
-    if inbox.count_alarms(tx, setting.code, str(block.sender)) >= _MOST_ALARMS:
+    if alarms.count_alarms(tx, setting.code, str(block.sender)) >= _MOST_ALARMS:
         return f"more events of {block.sender}{told}"
     event = "" if setting.code is Code.KEY_DESTROYED else f" {block.event_id.hex()[:8]}"
     urgent = "URGENT: " if is_urgent(block) else ""

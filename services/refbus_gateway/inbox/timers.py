@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import OrgId, gate_id
-from refbus.core.times import show_time
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
 from refbus.wire.transport import GateNotice, NoticeKind
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox, referrals
+from refbus_gateway.store import alarms, referrals
 from refbus_gateway.store.session import Transaction
 
 _CODES = {
@@ -29,8 +28,8 @@ def take_in(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
     referral = referrals.find(tx, notice.referral_id)
     source = "of others:" if referral is None else f"number {referral.id}:"
     what = f"course {notice.referral_id.hex()[:8]} {source}" if referral is None else source
-    detail = f"{what} {kind}, due {show_time(notice.due_ms)}, is {_turn(gateway, notice.responsible)} turn"
-    inbox.raise_of_many(tx, _CODES[notice.kind], source, detail, gateway.now_ms())
+    detail = f"{what} {kind}, due {gateway.local_time(notice.due_ms)}, is {_turn(gateway, notice.responsible)} turn"
+    alarms.raise_of_many(tx, _CODES[notice.kind], source, detail, gateway.now_ms())
     if notice.kind is NoticeKind.EXPIRED and referral is not None:
         source = gateway.me if referral.own else referral.org
         gate = gate_id(gateway.organisation(source).country)

@@ -16,7 +16,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
 from refbus_gateway.rules.verification import UndecryptableError
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
@@ -33,7 +33,7 @@ def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) ->
     except StoreError:
         raise
     except RefbusError as error:
-        inbox.raise_alarm(tx, error.code, "an automatic answer could not be sent", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, "an automatic answer could not be sent", gateway.now_ms())
         return False
     return True
 

@@ -39,7 +39,7 @@ from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import age_check, course_state, legality, permission
-from refbus_gateway.store import cases, disclosures, inbox, outbox, referrals
+from refbus_gateway.store import alarms, cases, disclosures, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -293,7 +293,7 @@ def _queue(
 
 
 def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
-    inbox.raise_alarm(
+    alarms.raise_alarm(
         tx, error.code, "a stop or an answer was sent without an entry in the audit log", gateway.now_ms()
     )
 

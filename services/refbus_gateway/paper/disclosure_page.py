@@ -62,10 +62,18 @@ _SENTENCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The language of a report, and the directory, if there is one, that names organisations in plain words."""
+    """The language of a report, the directory, if there is one, that names organisations in plain words, and the zone.
+
+    `utc_offset_min`: how far the country's clocks are ahead of UTC, minutes.
+    """
 
     language: str
     directory: Directory | None
+    utc_offset_min: int
+
+    def time(self, time_ms: int) -> str:
+        """Return a time as the clocks of the organisation's country show it, with the zone."""
+        return show_time(time_ms, self.utc_offset_min)
 
     def say(self, name: str, **values: object) -> str:
         """Return one sentence with its values, safe to print on a terminal."""
@@ -110,7 +118,7 @@ def page(report: Report, wording: Wording) -> str:
 def _head(report: Report, wording: Wording) -> Iterator[str]:
     yield wording.say("intro")
     if report.erased_ms is not None:
-        yield wording.say("erased", date=show_time(report.erased_ms))
+        yield wording.say("erased", date=wording.time(report.erased_ms))
     if not report.entries:
         yield wording.say("nothing")
 
@@ -119,7 +127,7 @@ def _facts(entry: Entry, wording: Wording) -> Iterator[str]:
     told = entry.disclosure
     categories = ", ".join(wording.code("refbus.DataCategory", each) for each in told.categories)
     yield wording.say("recipient", organisation=wording.organisation(told.org))
-    yield wording.say("when", date=show_time(told.at_ms))
+    yield wording.say("when", date=wording.time(told.at_ms))
     yield wording.say("what", categories=categories or wording.say("no_details"))
     yield wording.say("why", purpose=wording.code("refbus.Purpose", told.purpose))
     if told.consent is None:
@@ -130,24 +138,24 @@ def _facts(entry: Entry, wording: Wording) -> Iterator[str]:
     if entry.withdrawal is not None:
         yield from _withdrawn(entry.withdrawal, wording)
     elif told.retain_until_ms is not None:
-        yield wording.say("retain", date=show_time(told.retain_until_ms))
+        yield wording.say("retain", date=wording.time(told.retain_until_ms))
 
 
 def _withdrawn(word: WithdrawalRow, wording: Wording) -> Iterator[str]:
-    yield wording.say("withdrawn", date=show_time(word.created_ms))
+    yield wording.say("withdrawn", date=wording.time(word.created_ms))
     if word.answer is None or word.acknowledged_ms is None:
         yield wording.say("unanswered")
         return
     reason = wording.code("refbus.RetentionReason", word.reason or "")
-    yield wording.say(word.answer, date=show_time(word.acknowledged_ms), reason=reason)
+    yield wording.say(word.answer, date=wording.time(word.acknowledged_ms), reason=reason)
 
 
 def _proof(entry: Entry, wording: Wording) -> Iterator[str]:
     yield wording.say("proof", event=entry.disclosure.event_id, envelopes=" ".join(entry.envelopes))
     for each in entry.receipts:
-        yield wording.say("receipt", gate=each.gate, outcome=each.outcome, date=show_time(each.at_ms))
+        yield wording.say("receipt", gate=each.gate, outcome=each.outcome, date=wording.time(each.at_ms))
 
 
 def _foot(report: Report, wording: Wording) -> Iterator[str]:
     for each in report.told:
-        yield wording.say(each.how, date=show_time(each.at_ms))
+        yield wording.say(each.how, date=wording.time(each.at_ms))

@@ -23,12 +23,23 @@ from refbus_gateway.directory.door import Waiting
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox.notices import LAST_HEARTBEAT
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import consents, inbox, logheads, outbox, referrals, statements, tellings
+from refbus_gateway.store import (
+    alarms,
+    consents,
+    logheads,
+    outbox,
+    positions,
+    referrals,
+    set_aside,
+    statements,
+    tellings,
+)
+from refbus_gateway.store.alarms import Alarm
 from refbus_gateway.store.cases import Unread
-from refbus_gateway.store.inbox import Alarm, AsideState
 from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.set_aside import AsideState
 from refbus_gateway.store.tellings import Kind, Telling
 
 SILENCE_MS: Final = 3 * 3_600_000
@@ -208,7 +219,7 @@ def turn_of(referral: Referral, view: CourseView, events: Sequence[Event]) -> Tu
 
 def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> Health:
     """Return the state of this home as a whole. Cases of which a no cannot be read go into `unread`."""
-    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(inbox.SYNCHRONISED)
+    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(positions.SYNCHRONISED)
     unproven, unproven_ms = statements.waiting(tx)
 
     def failed(number: int, error: RefbusError) -> None:
@@ -222,11 +233,11 @@ def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> H
         heartbeat_ms=heartbeat or None,
         silent=bool(heartbeat) and synchronised - heartbeat > SILENCE_MS,
         clock=gateway.clock.standing(),
-        held=inbox.count_aside(tx, AsideState.HELD),
-        refused=inbox.count_aside(tx, AsideState.REFUSED),
+        held=set_aside.count_aside(tx, AsideState.HELD),
+        refused=set_aside.count_aside(tx, AsideState.REFUSED),
         withdrawals_unanswered_ms=consents.oldest_unanswered_ms(tx, outgoing=True),
         withdrawals_to_answer_ms=consents.oldest_unanswered_ms(tx, outgoing=False),
-        alarms=tuple(inbox.standing_alarms(tx)),
+        alarms=tuple(alarms.standing_alarms(tx)),
         unproven=unproven,
         unproven_ms=unproven_ms,
         checkpoint_ms=logheads.newest_ms(tx),
@@ -243,7 +254,7 @@ def _concerns_nobody(row: Telling) -> bool:
 
 def unseen(tx: Transaction) -> int:
     """Return how many things nobody here has looked at."""
-    return sum(line.unseen for line in referral_lines(tx)) + len(inbox.standing_alarms(tx))
+    return sum(line.unseen for line in referral_lines(tx)) + len(alarms.standing_alarms(tx))
 
 
 def _for_people(event: Event) -> bool:

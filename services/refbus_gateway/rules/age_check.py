@@ -21,7 +21,7 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, inbox
+from refbus_gateway.store import alarms, cases
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
@@ -132,7 +132,7 @@ def tell_doubt(gateway: Gateway, tx: Transaction, number: int, code: Code | None
     """Tell a person that a child's rules hold until the age is known: no emergency is refused for a doubt."""
     if code is not None:
         source = "treat the person as a child until the age is known: number "
-        inbox.raise_of_many(tx, code, source, f"{source}{number}", gateway.now_ms(), most=MOST_OF_COURSES)
+        alarms.raise_of_many(tx, code, source, f"{source}{number}", gateway.now_ms(), most=MOST_OF_COURSES)
 
 
 def protective(fields: Mapping[str, Any], code: Code | None) -> Mapping[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from refbus.bus.certificates import is_ending, show_day
+from refbus.bus.cluster import Cluster
 from refbus.errors import Code, RefbusError
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox
-from refbus_gateway.sync.broker import Bus
+from refbus_gateway.store import alarms
 
 
-def watch(gateway: Gateway, bus: Bus) -> None:
+def watch(gateway: Gateway, bus: Cluster) -> None:
     """Tell a person that the certificate ends within thirty days; take that back when there is a new one.
 
     Raises SetupError FILE_UNREADABLE, StoreError.
@@ -18,18 +18,18 @@ def watch(gateway: Gateway, bus: Bus) -> None:
     ending = end_ms is not None and is_ending(end_ms, now_ms)
     detail = "" if end_ms is None else show_day(end_ms)
     with gateway.store.read() as tx:
-        told = [each for each in inbox.standing_alarms(tx) if each.code == Code.TLS_CERTIFICATE_ENDING]
+        told = [each for each in alarms.standing_alarms(tx) if each.code == Code.TLS_CERTIFICATE_ENDING]
     if not ending and not told:
         return
     with gateway.store.write() as tx:
         for each in told:
             if not ending or each.detail != detail:
-                inbox.clear_alarm(tx, each.id, now_ms)
+                alarms.clear_alarm(tx, each.id, now_ms)
         if ending:
-            inbox.raise_alarm(tx, Code.TLS_CERTIFICATE_ENDING, detail, now_ms)
+            alarms.raise_alarm(tx, Code.TLS_CERTIFICATE_ENDING, detail, now_ms)
 
 
-def end_of(bus: Bus) -> int | None:
+def end_of(bus: Cluster) -> int | None:
     """Return when the certificate ends, UTC ms; 0 when its file cannot be read, None without one."""
     try:
         return bus.certificate_end_ms()
@@ -37,7 +37,7 @@ def end_of(bus: Bus) -> int | None:
         return 0
 
 
-def explain(gateway: Gateway, bus: Bus, error: RefbusError) -> RefbusError:
+def explain(gateway: Gateway, bus: Cluster, error: RefbusError) -> RefbusError:
     """Return what is behind a broker that does not answer: a certificate that is not accepted, else `error` itself.
 
     A refused certificate is an alarm too: most commands only say that something goes out later. Raises StoreError.
@@ -46,5 +46,5 @@ def explain(gateway: Gateway, bus: Bus, error: RefbusError) -> RefbusError:
     if found is None:
         return error
     with gateway.store.write() as tx:
-        inbox.raise_alarm(tx, found.code, found.detail, gateway.now_ms())
+        alarms.raise_alarm(tx, found.code, found.detail, gateway.now_ms())
     return found

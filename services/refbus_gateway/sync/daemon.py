@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from refbus.bus.cluster import Cluster
 from refbus.telemetry import Metrics, Service
 from refbus.telemetry import catalogue as metric
 from refbus_gateway.home.counts import Counting
@@ -15,7 +16,6 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview
 from refbus_gateway.store import consents, outbox
 from refbus_gateway.sync import certificates
-from refbus_gateway.sync.broker import Bus
 from refbus_gateway.sync.synchroniser import Synchroniser
 
 _REFRESH_MS: Final = 2_000
@@ -68,7 +68,7 @@ class Pinger:
 class Daemon:
     """A gateway that goes on by itself."""
 
-    def __init__(self, gateway: Gateway, bus: Bus, config: Config) -> None:
+    def __init__(self, gateway: Gateway, bus: Cluster, config: Config) -> None:
         self.metrics = Metrics(Service.GATEWAY, gateway.now_ms)
         self._gateway = gateway
         self._bus = bus

@@ -11,6 +11,7 @@ from typing import Final
 
 from refbus.audit.shapes import Shape, shape_of
 from refbus.backoff import BackOff
+from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
@@ -25,10 +26,9 @@ from refbus.wire.logs import LogProof, LogProofs
 from refbus_gateway.audit import orders
 from refbus_gateway.directory import door
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox, logheads, statements
+from refbus_gateway.store import alarms, logheads, positions, statements
 from refbus_gateway.store.logheads import LogHead
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.broker import Bus
 from refbus_gateway.sync.reader import place
 
 BATCH: Final = 20
@@ -41,7 +41,7 @@ _WAITS: Final = BackOff(first_ms=1_000, longest_ms=60_000)
 class Proving:
     """The reader of the proofs of one home. One instance at a time: the holder of the home's lock."""
 
-    def __init__(self, gateway: Gateway, bus: Bus) -> None:
+    def __init__(self, gateway: Gateway, bus: Cluster) -> None:
         self._gateway = gateway
         self._bus = bus
         self._reader: Reader | None = None
@@ -129,10 +129,10 @@ def take_in(gateway: Gateway, policy: Policy, record: Record) -> None:
     with gateway.store.write() as tx:
         if alarm is not None:
             source = "proofs of the audit log: "
-            inbox.raise_of_many(tx, alarm.code, source, f"{source}{alarm.detail}", gateway.now_ms())
-        position = inbox.position(tx, gateway.proofs_topic)
+            alarms.raise_of_many(tx, alarm.code, source, f"{source}{alarm.detail}", gateway.now_ms())
+        position = positions.position(tx, gateway.proofs_topic)
         if position is not None:
-            inbox.set_position(tx, gateway.proofs_topic, inbox.Position(position.topic_id, record.offset + 1))
+            positions.set_position(tx, gateway.proofs_topic, positions.Position(position.topic_id, record.offset + 1))
 
 
 def _take(gateway: Gateway, policy: Policy, record: LogProofs) -> None:
@@ -188,7 +188,7 @@ def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note
             verify_inclusion(leaf_hash(each.entry), each.index, checkpoint.head, each.hashes)
         except (UntrustedError, MalformedError) as error:
             source = f"{checkpoint.origin}, entry "
-            inbox.raise_of_many(tx, error.code, source, f"{source}{each.index}", gateway.now_ms())
+            alarms.raise_of_many(tx, error.code, source, f"{source}{each.index}", gateway.now_ms())
             continue
         door.prove(gateway, tx, each.entry)
         orders.take_answer(tx, each.entry, gateway.now_ms())

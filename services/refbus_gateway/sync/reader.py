@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
@@ -23,10 +24,9 @@ from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import arrivals, notices, refusals
 from refbus_gateway.inbox.refusals import Patience
-from refbus_gateway.store import inbox
-from refbus_gateway.store.inbox import Position
+from refbus_gateway.store import alarms, positions, set_aside
+from refbus_gateway.store.positions import Position
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.broker import Bus
 
 BATCH: Final = 50
 SLICE: Final = 20
@@ -39,7 +39,7 @@ UNKNOWN_HASH: Final = b""
 class Draining:
     """The two readers of one home. One instance at a time: the holder of the home's lock."""
 
-    def __init__(self, gateway: Gateway, bus: Bus, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, gateway: Gateway, bus: Cluster, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._gateway = gateway
         self._patience = Patience(gateway, monotonic)
         self._directory = bus.reader(gateway.directory_topic)
@@ -56,13 +56,13 @@ class Draining:
         started_ms = gateway.now_ms()
         self._read_all(self._directory, gateway.directory_topic, self._take_directory)
         with gateway.store.read() as tx:
-            last = inbox.newest_aside(tx)
+            last = set_aside.newest_aside(tx)
         self._again_held(last)
         news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
         while self._again_held(last):
             pass
         with gateway.store.write() as tx:
-            tx.put_int(inbox.SYNCHRONISED, started_ms)
+            tx.put_int(positions.SYNCHRONISED, started_ms)
             confirmation.note_drained(tx, started_ms)
         return news
 
@@ -86,7 +86,7 @@ class Draining:
         """Whether this home has everything that both topics have now. Raises TransportError."""
         pairs = ((self._directory, self._gateway.directory_topic), (self._inbox, self._gateway.inbox_topic))
         with self._gateway.store.read() as tx:
-            kept = {topic: inbox.position(tx, topic) for _, topic in pairs}
+            kept = {topic: positions.position(tx, topic) for _, topic in pairs}
         return all(_reached(reader.end_offset(), kept[topic]) for reader, topic in pairs)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Draining:
             due = self._patience.due(tx, SLICE, last)
         for row_id in due:
             with self._gateway.store.write() as tx:
-                each = inbox.aside_with(tx, row_id)
+                each = set_aside.aside_with(tx, row_id)
                 if each is not None:
                     record = InboxRecord(each.kind, max(each.sequence, 1), each.value)
                     arrivals.take_in(self._gateway, tx, record, Position("", 0, each.sequence - 1, UNKNOWN_HASH))
@@ -140,26 +140,26 @@ class Draining:
         each(records, lambda record: _add_file(gateway, record), failed)
         with gateway.store.write() as tx:
             for error in failures:
-                inbox.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
+                alarms.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
             self._advance(tx, gateway.directory_topic, records[-1])
         door.release(gateway)
         return 0
 
     def _advance(self, tx: Transaction, topic: str, last: Record) -> None:
-        kept = inbox.position(tx, topic)
+        kept = positions.position(tx, topic)
         if kept is not None:
-            inbox.set_position(tx, topic, replace(kept, next_offset=last.offset + 1))
+            positions.set_position(tx, topic, replace(kept, next_offset=last.offset + 1))
 
     def _take_inbox(self, records: list[Record]) -> int:
         topic = self._gateway.inbox_topic
         try:
             with self._gateway.store.write() as tx:
-                position = inbox.position(tx, topic) or Position("", records[0].offset)
+                position = positions.position(tx, topic) or Position("", records[0].offset)
                 news = 0
                 for record in records:
                     position, new = self._take_one(tx, record, position)
                     news += new
-                inbox.set_position(tx, topic, position)
+                positions.set_position(tx, topic, position)
         except StoreError:
             self._placed.discard(topic)  # nothing of the batch is kept: read it again
             raise
@@ -179,20 +179,20 @@ class Draining:
             refusals.unreadable(gateway, tx, unreadable, error.code, place)
             return after, 1
         if parsed.sequence <= position.sequence:
-            if record.offset < position.seen_from or inbox.has_seen(tx, parsed):
+            if record.offset < position.seen_from or positions.has_seen(tx, parsed):
                 return after, 0
             detail = f"record {parsed.sequence} after record {position.sequence}"
-            inbox.raise_of_many(tx, Code.INBOX_COUNT_BACK, "record", detail, gateway.now_ms())
+            alarms.raise_of_many(tx, Code.INBOX_COUNT_BACK, "record", detail, gateway.now_ms())
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         missing = range(position.sequence + 1, parsed.sequence)
         if missing:
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
-        inbox.note_seen(tx, parsed)
+        positions.note_seen(tx, parsed)
         new = arrivals.take_in(gateway, tx, parsed, position)
         begins_anew = notices.begins_anew(tx, position.sequence)
         if missing and not begins_anew:
             detail = f"records {missing[0]} to {missing[-1]}"
-            inbox.raise_of_many(tx, Code.INBOX_GAP, "record", detail, gateway.now_ms())
+            alarms.raise_of_many(tx, Code.INBOX_GAP, "record", detail, gateway.now_ms())
             gateway.observer.gap()
         if begins_anew or position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
@@ -207,18 +207,18 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> int:
     """
     topic_id, begin = reader.topic_id(), reader.begin_offset()
     with gateway.store.write() as tx:
-        kept = inbox.position(tx, topic) or Position(topic_id, begin)
+        kept = positions.position(tx, topic) or Position(topic_id, begin)
         known = kept.next_offset
         if topic == gateway.directory_topic and gateway.trust.wants_files:
             kept = replace(kept, next_offset=begin)  # what is damaged here comes again
         lost = kept.topic_id != topic_id or kept.next_offset < begin
         if lost:
-            inbox.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+            alarms.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
             if topic == gateway.inbox_topic:
                 confirmation.note_lost(tx)
             same = kept.topic_id == topic_id
             kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
-        inbox.set_position(tx, topic, kept)
+        positions.set_position(tx, topic, kept)
     reader.seek(kept.next_offset)
     return known
 

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from refbus.bus.cluster import Cluster
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
 from refbus_gateway.cases import retention
 from refbus_gateway.directory import door, own_keys
 from refbus_gateway.erasure import removal
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox, outbox
+from refbus_gateway.store import alarms, outbox
 from refbus_gateway.sync import certificates, unreadable, writer
-from refbus_gateway.sync.broker import Bus
 from refbus_gateway.sync.proof_reader import Proving
 from refbus_gateway.sync.reader import Draining
 from refbus_gateway.sync.writer import FIRST_RESEND_MS, Outgoing
@@ -49,7 +49,7 @@ class Round:
 class Synchroniser:
     """Reads and writes for one home. Hold `home.exclusive()` while one exists."""
 
-    def __init__(self, gateway: Gateway, bus: Bus, *, resend_ms: int = FIRST_RESEND_MS) -> None:
+    def __init__(self, gateway: Gateway, bus: Cluster, *, resend_ms: int = FIRST_RESEND_MS) -> None:
         self._gateway = gateway
         self._bus = bus
         self._producer = bus.producer()
@@ -200,11 +200,11 @@ class Synchroniser:
         gateway.now_ms()
         while gateway.jumps:
             with gateway.store.write() as tx:
-                inbox.raise_alarm(tx, Code.CLOCK_JUMPED, gateway.jumps[0].detail, gateway.now_ms())
+                alarms.raise_alarm(tx, Code.CLOCK_JUMPED, gateway.jumps[0].detail, gateway.now_ms())
             del gateway.jumps[0]
 
 
-def require_synchronised(gateway: Gateway, bus: Bus, patience_s: float = 15.0) -> None:
+def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 15.0) -> None:
     """Return once this home has everything that waits for it: by reading it, or by waiting for `refbus run`.
 
     Raises UncheckableError NOT_SYNCHRONISED when the broker is away or does not finish in time.

@@ -7,7 +7,7 @@ from typing import Final
 from refbus.each import each
 from refbus.errors import Code, RefbusError
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, inbox, referrals
+from refbus_gateway.store import alarms, cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
@@ -34,7 +34,7 @@ def watch(gateway: Gateway) -> None:
     """Keep one alarm that names the cases which cannot be read; take it back when there are none. Raises StoreError."""
     with gateway.store.read() as tx:
         found = unreadable(tx)
-        told = [each for each in inbox.standing_alarms(tx) if each.code == Code.HOME_DAMAGED and _is_ours(each.detail)]
+        told = [each for each in alarms.standing_alarms(tx) if each.code == Code.HOME_DAMAGED and _is_ours(each.detail)]
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     detail = f"{_ABOUT}case {', '.join(map(str, found[:_MOST_NAMED]))}{more} cannot be read here"
     if not found and not told:
@@ -42,9 +42,9 @@ def watch(gateway: Gateway) -> None:
     with gateway.store.write() as tx:
         for alarm in told:
             if not found or alarm.detail != detail:
-                inbox.clear_alarm(tx, alarm.id, gateway.now_ms())
+                alarms.clear_alarm(tx, alarm.id, gateway.now_ms())
         if found:
-            inbox.raise_alarm(tx, Code.HOME_DAMAGED, detail, gateway.now_ms())
+            alarms.raise_alarm(tx, Code.HOME_DAMAGED, detail, gateway.now_ms())
 
 
 def _is_ours(detail: str) -> bool:

@@ -25,7 +25,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import cases, consents, inbox, outbox, referrals
+from refbus_gateway.store import alarms, cases, consents, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -152,7 +152,7 @@ def _each_alone(
         text = waits if isinstance(error, UncheckableError) else "not sent again: outbox"
         if text is not None:
             with gateway.store.write() as tx:
-                inbox.raise_alarm(tx, error.code, f"{text} {number}", gateway.now_ms())
+                alarms.raise_alarm(tx, error.code, f"{text} {number}", gateway.now_ms())
 
     each(numbers, do, failed)
 
@@ -234,7 +234,7 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
         if not consents.is_withdrawal(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.REFUSED)
             referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-        inbox.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
 
 
 def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:

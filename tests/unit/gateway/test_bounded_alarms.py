@@ -17,11 +17,11 @@ from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, InboxKind, NoticeKind, NoticeOutcome
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from support.ceremonies import AGENCY, KZ, PASSPHRASE
 from support.gateways import World
 
-MOST = inbox.MOST_OF_ONE
+MOST = alarms.MOST_OF_ONE
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def notice(world: World, kind: NoticeKind, **changes: object) -> GateNotice:
 def told(kz: Gateway, code: Code) -> list[str]:
     """Return the words of the alarms with a code that stand."""
     with kz.store.read() as tx:
-        return [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.code == code]
+        return [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.code == code]
 
 
 def deadline(world: World, kind: NoticeKind) -> GateNotice:

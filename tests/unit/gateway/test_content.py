@@ -17,7 +17,7 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.payload import payload_fields
-from refbus_gateway.cli import asking
+from refbus_gateway.cli import questions
 from refbus_gateway.cli.content import FieldOption
 from refbus_gateway.cli.main import refbus as whole
 from refbus_gateway.forms.asked import needed_fields, wish_fields
@@ -208,7 +208,7 @@ def test_what_is_compulsory_has_no_default(specs: tuple[FieldSpec, ...], monkeyp
     """Empty answers are asked again until nobody answers any more."""
     type_in(monkeypatch, "\n" * 5)
     with pytest.raises(click.Abort):
-        asking.ask_fields(specs, "en")
+        questions.ask_fields(specs, "en")
 
 
 def test_each_kind_of_field_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_each_kind_of_field_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = tuple(by_name[name] for name in ("legs", "fit_to_travel", "agreed_on", "attachments"))
     leg = ["y", "Fictional A", "", "Fictional B", "", "BUS", "2026-10-01T10:00Z", "2026-10-01T12:00Z", "n"]
     type_in(monkeypatch, "\n".join([*leg, "maybe", "yes", "soon", "2026-09-21", ""]))
-    document = asking.ask_fields(chosen, "en")
+    document = questions.ask_fields(chosen, "en")
     (asked,) = document["legs"]
     assert (asked["from_place"], asked["transport"], asked["departs_ms"]) == ("Fictional A", "BUS", 1_790_848_800_000)
     assert (document["fit_to_travel"], document["agreed_on"]) == (True, "2026-09-21")

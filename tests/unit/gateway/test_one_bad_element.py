@@ -16,7 +16,7 @@ from refbus_gateway.directory import door
 from refbus_gateway.erasure import demand, removal
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.reports import overview
-from refbus_gateway.store import cases, inbox, outbox, referrals, tellings
+from refbus_gateway.store import alarms, cases, outbox, referrals, tellings
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import consents, events, metadata
 from refbus_gateway.store.tellings import Kind
@@ -110,7 +110,7 @@ def test_a_case_whose_key_is_damaged_keeps_no_other_no_back(tmp_path: Path, told
 def details(kz: Gateway) -> list[str]:
     """Return the words of the alarms that stand."""
     with kz.store.read() as tx:
-        return [alarm.detail for alarm in inbox.standing_alarms(tx)]
+        return [alarm.detail for alarm in alarms.standing_alarms(tx)]
 
 
 def test_a_consent_that_cannot_be_read_keeps_no_no_back(tmp_path: Path) -> None:

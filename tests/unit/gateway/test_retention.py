@@ -6,7 +6,7 @@ from refbus.errors import Code
 from refbus_gateway.cases import retention
 from refbus_gateway.erasure import demand
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from refbus_gateway.store.schema import consents
 from support.gateways import Pair, case_file, consent_file, home_health, id_of, incoming, sent
 
@@ -19,8 +19,8 @@ def told(gateway: Gateway) -> list[str]:
 def clear(gateway: Gateway) -> None:
     """Clear every reminder, as a person does who puts it off."""
     with gateway.store.write() as tx:
-        for each in inbox.standing_alarms(tx):
-            inbox.clear_alarm(tx, each.id, gateway.now_ms())
+        for each in alarms.standing_alarms(tx):
+            alarms.clear_alarm(tx, each.id, gateway.now_ms())
 
 
 def arrived(own: Pair) -> tuple[int, int]:

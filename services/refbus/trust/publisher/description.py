@@ -26,7 +26,8 @@ from refbus.core.directory import OrgRole
 from refbus.core.documents import read_toml
 from refbus.core.ids import CountryCode, OrgId, gate_id, parse_country, parse_org_id
 from refbus.core.vocabulary import member
-from refbus.errors import Code, MalformedError, SetupError
+from refbus.errors import Code, MalformedError
+from refbus.files import read_limited
 from refbus.resources import data_dir
 from refbus.trust.canonical import Fields
 from refbus.trust.member.enrolment import Profile, new_org_id
@@ -120,13 +121,7 @@ def _office(org_id: OrgId, country: CountryCode, role: OrgRole) -> Profile:
 
 
 def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise MalformedError(Code.TOO_LARGE, path.name)
+    content = read_limited(path, MAX_BYTES)
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -14,7 +14,7 @@ from refbus_gateway.cli.session import UTC_OFFSET
 from refbus_gateway.cli.show import time_text
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules.age_check import rules_here
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from refbus_gateway.words.hops import NEXT, SAID_BY_THEM, next_step
 from support.ceremonies import SHELTER
 from support.desks import desk_of
@@ -49,7 +49,7 @@ def test_an_alarm_is_cleared_once(pair: Pair) -> None:
     """What is left is returned; a number that does not stand is refused."""
     desk, actor = desk_of(pair.world, pair.kz)
     with desk.write() as tx:
-        inbox.raise_alarm(tx, Code.INBOX_GAP, "fictional", desk.gateway.now_ms())
+        alarms.raise_alarm(tx, Code.INBOX_GAP, "fictional", desk.gateway.now_ms())
     number = next(each.alarm for each in status.alarms(desk, actor) if each.code == Code.INBOX_GAP)
     assert number not in {each.alarm for each in status.clear_alarm(desk, actor, number)}
     with pytest.raises(SetupError):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from refbus.bus.cluster import Cluster
 from refbus_gateway.actions import actor as actors
 from refbus_gateway.actions import erasure
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.sync.broker import Bus
 from support.ceremonies import AGENCY
 from support.gateways import Pair, new_case
 
 
-def no_line() -> Bus:
+def no_line() -> Cluster:
     """Return no connection: nothing is to be sent now."""
     raise AssertionError("nothing is sent now")
 

@@ -75,6 +75,7 @@ def test_a_file_that_names_no_organisation_needs_one(pair: Pair) -> None:
     with pytest.raises(SetupError) as refused:
         refer(pair.kz, case)
     assert refused.value.code is Code.USAGE
+    assert "refbus orgs find --country uz" in str(refused.value.detail), "it says where to look"
 
 
 def test_an_edited_file_takes_the_place_of_the_first(pair: Pair) -> None:

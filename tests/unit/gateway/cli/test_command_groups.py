@@ -15,7 +15,7 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, SetupError
 from refbus.trust.member.enrolment import check_answer, make_challenge
 from refbus.trust.publisher import changes
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from refbus_gateway.sync.daemon import Daemon
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
@@ -119,7 +119,7 @@ def test_an_alarm_is_told_with_its_next_step_and_cleared(refbus: Commands) -> No
     gateway = refbus.world.gateway(AGENCY)
     with gateway.store.write() as tx:
         for code in (Code.INBOX_GAP, Code.CLOCK_SKEW):
-            inbox.raise_alarm(tx, code, "fictional", gateway.now_ms())
+            alarms.raise_alarm(tx, code, "fictional", gateway.now_ms())
     gateway.close()
     shown = refbus.run(AGENCY, "alarms").out
     assert "INBOX_GAP" in shown

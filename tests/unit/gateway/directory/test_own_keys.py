@@ -16,7 +16,7 @@ from refbus.trust.reader.history import History
 from refbus_gateway.directory import own_keys
 from refbus_gateway.home import key_changes
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from support.ceremonies import PASSPHRASE
 from support.gateways import Pair, alarm_codes, home_health
 
@@ -104,7 +104,7 @@ def test_a_version_is_looked_at_once(own: Pair, monkeypatch: pytest.MonkeyPatch)
     publish(own.kz, monkeypatch, kem_keys=(*keys, dataclasses.replace(keys[0], kid=STRANGE)))
     (alarm,) = home_health(own.kz).alarms
     with own.kz.store.write() as tx:
-        inbox.clear_alarm(tx, alarm.id, own.kz.now_ms())
+        alarms.clear_alarm(tx, alarm.id, own.kz.now_ms())
     own_keys.check(own.kz)
     assert alarm_codes(own.kz) == []
     publish(own.kz, monkeypatch)

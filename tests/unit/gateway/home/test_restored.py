@@ -23,7 +23,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.restore import restore
 from refbus_gateway.inbox import arrivals as from_them
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.commands import Commands
 from support.gateways import (
@@ -198,7 +198,7 @@ def test_answers_to_what_is_not_known_are_one_alarm(office: Office) -> None:
     kz = office.come_back()
     office.own.exchange()
     with kz.store.read() as tx:
-        told = [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.code == Code.RESTORED_UNKNOWN]
+        told = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.code == Code.RESTORED_UNKNOWN]
         found = confirmation.unknown(tx)
     assert len(told) == 1
     assert SHELTER in told[0]
@@ -224,7 +224,7 @@ def test_a_case_that_began_after_the_backup_can_be_withdrawn(office: Office) -> 
     office.confirm()
     with kz.store.read() as tx:
         (case,) = confirmation.to_confirm(tx)
-        told = [alarm.detail for alarm in inbox.standing_alarms(tx)]
+        told = [alarm.detail for alarm in alarms.standing_alarms(tx)]
         again = referrals.find(tx, ReferralId(there))
     assert again is not None
     assert any(f"refbus consent withdraw {case.id}" in each for each in told)
@@ -313,7 +313,7 @@ def test_nothing_unreadable_keeps_another_no_from_being_taken_over(office: Offic
     office.kz = own.kz = open_gateway(home, PASSPHRASE, own.world.clock)
     with own.kz.store.read() as tx:
         assert cases.body_of(tx, cases.get(tx, second))["denied_recipients"] == [SHELTER]
-        details = [alarm.detail for alarm in inbox.standing_alarms(tx)]
+        details = [alarm.detail for alarm in alarms.standing_alarms(tx)]
     found = [each for each in details if "are read in part" in each]
     assert found, details
     own.exchange()

@@ -25,7 +25,7 @@ from refbus_gateway.home import backups, erased_again
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.restore import Restored, restore
-from refbus_gateway.store import cases, consents, inbox, referrals
+from refbus_gateway.store import alarms, cases, consents, referrals
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, alarm_codes, case_file, new_case, sent, withdraw_all
 
@@ -431,7 +431,7 @@ def test_a_medium_erases_nothing(
     restored = opened(own, target)
     with restored.store.read() as tx:
         assert cases.get(tx, 1).live
-        told = [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.code == Code.BACKUP_UNPROVEN]
+        told = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.code == Code.BACKUP_UNPROVEN]
     restored.close()
     assert len(told) == 1
     assert "case 1:" in told[0]

@@ -16,7 +16,7 @@ from refbus.wire.transport import HopOutcome, HopReceipt, NoticeKind, NoticeOutc
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.reports.overview import Hop, also_signed_by
-from refbus_gateway.store import consents, inbox, outbox, referrals
+from refbus_gateway.store import consents, outbox, referrals, set_aside
 from refbus_gateway.store.outbox import RowState
 from support.gateways import (
     Pair,
@@ -52,7 +52,7 @@ def waiting(pair: Pair, name: str) -> int:
 def refused_notices(pair: Pair) -> list[str]:
     """Return the codes under which notices were set aside."""
     with pair.kz.store.read() as tx:
-        return [each.code for each in inbox.aside(tx, inbox.AsideState.REFUSED)]
+        return [each.code for each in set_aside.aside(tx, set_aside.AsideState.REFUSED)]
 
 
 @pytest.mark.parametrize("speaker", SPEAKERS)

@@ -36,10 +36,10 @@ from refbus_gateway.outbox import answers, envelopes
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import verification
 from refbus_gateway.rules.verification import verified
-from refbus_gateway.store import cases, inbox, outbox, referrals, statements
-from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store import alarms, cases, outbox, positions, referrals, set_aside, statements
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import inbox_seen, metadata
+from refbus_gateway.store.set_aside import AsideState
 from support.audit import AUDIT_KEY, audit_record
 from support.ceremonies import AGENCY, SHELTER
 from support.directories import gate
@@ -87,11 +87,11 @@ def forged(
 def taken(pair: Pair, raw: bytes, kind: InboxKind = InboxKind.EVENT) -> str:
     """Deliver a record to the shelter and return the code it was set aside with, "" when it was taken in."""
     with pair.uz.store.read() as tx:
-        before = {each.id for state in inbox.AsideState for each in inbox.aside(tx, state)}
+        before = {each.id for state in set_aside.AsideState for each in set_aside.aside(tx, state)}
     pair.world.deliver(SHELTER, kind, raw)
     pair.world.sync(pair.uz)
     with pair.uz.store.read() as tx:
-        new = [each for state in inbox.AsideState for each in inbox.aside(tx, state) if each.id not in before]
+        new = [each for state in set_aside.AsideState for each in set_aside.aside(tx, state) if each.id not in before]
     return new[0].code if new else ""
 
 
@@ -221,7 +221,7 @@ def test_what_does_not_open_is_answered_and_comes_again(own: Pair, monkeypatch: 
         own.world.carry()
         own.world.sync(own.uz)
     with own.uz.store.read() as tx:
-        assert [each.code for each in inbox.aside(tx, inbox.AsideState.REFUSED)] == ["UNDECRYPTABLE"]
+        assert [each.code for each in set_aside.aside(tx, set_aside.AsideState.REFUSED)] == ["UNDECRYPTABLE"]
     own.exchange()
     assert line(own.kz, number).envelopes == 2
     assert view(own.kz, number).state is State.DELIVERED
@@ -285,7 +285,7 @@ def test_what_comes_from_nobody_takes_bounded_room(
             own.world.deliver(SHELTER, kind, body)
     own.world.sync(own.uz)
     with own.uz.store.read() as tx:
-        found = inbox.aside(tx, inbox.AsideState.REFUSED)
+        found = set_aside.aside(tx, set_aside.AsideState.REFUSED)
     assert (len(found), sum(1 for one in found if one.value)) == (40, 5)
     assert len(alarm_codes(own.uz)) <= 22
     taken(own, forged(own, *fresh(own)))
@@ -413,7 +413,7 @@ def test_a_notice_that_no_gate_of_ours_signed_moves_nothing(pair: Pair, facts: d
     tell(pair, notice_of(pair, number, NoticeOutcome.TAKEN, **facts))
     assert line(pair.kz, number).hop is Hop.MY_GATE
     with pair.kz.store.read() as tx:
-        codes = {each.code for state in inbox.AsideState for each in inbox.aside(tx, state)}
+        codes = {each.code for state in set_aside.AsideState for each in set_aside.aside(tx, state)}
     assert code in codes
 
 
@@ -472,10 +472,10 @@ def test_an_event_of_a_case_that_is_damaged_here_waits(own: Pair, table: str, co
     withdraw_all(own.kz, case)
     own.exchange()
     with own.uz.store.read() as tx:
-        assert [(each.code, each.state) for each in inbox.aside(tx, AsideState.HELD)] == [
+        assert [(each.code, each.state) for each in set_aside.aside(tx, AsideState.HELD)] == [
             (Code.HOME_DAMAGED, AsideState.HELD)
         ]
-        assert inbox.count_aside(tx, AsideState.REFUSED) == 0
+        assert set_aside.count_aside(tx, AsideState.REFUSED) == 0
     assert "HOME_DAMAGED" in alarm_codes(own.uz)
     assert "NOT_TAKEN_IN" not in alarm_codes(own.kz)
     with own.uz.store.write() as tx:
@@ -483,7 +483,7 @@ def test_an_event_of_a_case_that_is_damaged_here_waits(own: Pair, table: str, co
     own.world.sync(own.uz)
     assert open_at(own.uz, number).withdrawn
     with own.uz.store.read() as tx:
-        assert inbox.count_aside(tx, AsideState.HELD) == 0
+        assert set_aside.count_aside(tx, AsideState.HELD) == 0
 
 
 def test_a_batch_that_cannot_be_read_is_told_and_stops_no_inbox(own: Pair) -> None:
@@ -495,8 +495,8 @@ def test_a_batch_that_cannot_be_read_is_told_and_stops_no_inbox(own: Pair) -> No
     own.world.sync(own.uz)
     with own.uz.store.read() as tx:
         assert len(referrals.every(tx)) == 1
-        kept = [each for each in inbox.aside(tx, AsideState.REFUSED) if each.value == b"raw bytes"]
-        told = [each.detail for each in inbox.standing_alarms(tx) if each.code == Code.BATCH_UNREADABLE]
+        kept = [each for each in set_aside.aside(tx, AsideState.REFUSED) if each.value == b"raw bytes"]
+        told = [each.detail for each in alarms.standing_alarms(tx) if each.code == Code.BATCH_UNREADABLE]
     assert [each.code for each in kept] == [Code.BATCH_UNREADABLE]
     assert len(told) == 1
     assert f"offsets {end - 2} to {end - 1}" in told[0]
@@ -510,7 +510,7 @@ def test_a_batch_of_another_topic_that_cannot_be_read_is_told(own: Pair, kind: s
     own.world.sync(own.uz)
     assert alarm_codes(own.uz).count("BATCH_UNREADABLE") == 1
     with own.uz.store.read() as tx:
-        kept = inbox.position(tx, topic)
+        kept = positions.position(tx, topic)
     assert kept is not None
     assert kept.next_offset == len(own.world.bus.records(topic))
 
@@ -541,9 +541,9 @@ def test_what_an_older_version_has_read_is_not_read_again(own: Pair) -> None:
     topic = f"uz.inbox.{SHELTER}"
     with own.uz.store.write() as tx:
         tx.connection.execute(delete(inbox_seen))
-        kept = inbox.position(tx, topic)
+        kept = positions.position(tx, topic)
         assert kept is not None
-        inbox.set_position(tx, topic, replace(kept, next_offset=0, seen_from=kept.next_offset))
+        positions.set_position(tx, topic, replace(kept, next_offset=0, seen_from=kept.next_offset))
     own.world.sync(own.uz)
     assert "INBOX_COUNT_BACK" not in alarm_codes(own.uz)
 
@@ -559,7 +559,7 @@ def test_after_a_hole_a_heartbeat_gives_a_new_start(own: Pair) -> None:
         own.world.deliver(AGENCY, InboxKind.NOTICE, beat, sequence)
         own.world.sync(own.kz)
     with own.kz.store.read() as tx:
-        standing = [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.code == "INBOX_GAP"]
+        standing = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.code == "INBOX_GAP"]
     assert standing[0] == "records 1 to 4"
     assert len(standing) == 2  # the second heartbeat's hash does not follow from the first one's
 
@@ -716,7 +716,7 @@ def test_erased_is_not_said_of_what_is_still_here(own: Pair) -> None:
         assert found is not None
         cases.order_erasure(tx, cases.get(tx, found.case_id), own.uz.now_ms())
         block = the_withdrawal(own, case, number)
-        arrivals.take_in(own.uz, tx, InboxRecord(InboxKind.EVENT, 9, forged(own, *block)), inbox.Position("", 0))
+        arrivals.take_in(own.uz, tx, InboxRecord(InboxKind.EVENT, 9, forged(own, *block)), positions.Position("", 0))
     before = len(own.world.bus.records("uz.outbox"))
     with own.uz.store.read() as tx:
         assert outbox.waiting(tx) == 0

@@ -14,7 +14,7 @@ from refbus.errors import Code
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.erasure import demand
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, inbox, outbox, tellings
+from refbus_gateway.store import alarms, cases, outbox, tellings
 from refbus_gateway.store.schema import metadata
 from refbus_gateway.store.tellings import Kind
 from refbus_gateway.store.vault import Vault, join, split
@@ -99,7 +99,7 @@ def test_the_work_of_the_others_goes_on(tmp_path: Path, table: str, column: str)
     demand.erase(kz, fresh)
     with kz.store.read() as tx:
         assert not cases.has_content(tx, cases.get(tx, fresh))
-        told = [alarm.detail for alarm in inbox.standing_alarms(tx) if alarm.detail.startswith("store.db: ")]
+        told = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.detail.startswith("store.db: ")]
     assert told == (["store.db: case 1 cannot be read here"] if table in OF_A_CASE else [])
     kz.close()
 

@@ -17,7 +17,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
-from refbus_gateway.store import cases, erasing, inbox, schema
+from refbus_gateway.store import alarms, cases, erasing, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
 
@@ -239,9 +239,9 @@ def test_alarms_stand_once_until_they_are_cleared(store: Store) -> None:
     """The same words are not repeated while they stand, and come again after they were cleared."""
     with store.write() as tx:
         for _ in range(2):
-            inbox.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
-        (alarm,) = inbox.standing_alarms(tx)
-        assert inbox.clear_alarm(tx, alarm.id, NOW_MS)
-        assert not inbox.clear_alarm(tx, alarm.id, NOW_MS)
-        inbox.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
-        assert len(inbox.standing_alarms(tx)) == 1
+            alarms.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+        (alarm,) = alarms.standing_alarms(tx)
+        assert alarms.clear_alarm(tx, alarm.id, NOW_MS)
+        assert not alarms.clear_alarm(tx, alarm.id, NOW_MS)
+        alarms.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+        assert len(alarms.standing_alarms(tx)) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError, TransportError
-from refbus_gateway.store import inbox
+from refbus_gateway.store import alarms
 from support.gateways import Pair, alarm_codes
 
 
@@ -27,7 +27,7 @@ def test_a_refused_certificate_is_told_as_such(own: Pair) -> None:
         own.world.sync(own.kz)
     assert refused.value.code is Code.TLS_REFUSED
     with own.kz.store.read() as tx:
-        (alarm,) = inbox.standing_alarms(tx)
+        (alarm,) = alarms.standing_alarms(tx)
     assert "expired" in alarm.detail
 
 

@@ -1,37 +1,18 @@
-"""How far the inbox and the directory topic were read, what was set aside on the way, and alarms for a person."""
+"""Records of the inbox that were not taken in: held until they can be, or refused and kept as evidence."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from refbus.errors import Code
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gateway.store.schema import alarms, inbox_seen, positions, set_aside
+from refbus_gateway.store.schema import set_aside
 from refbus_gateway.store.session import Transaction
-
-START_HASH = bytes(32)
-"""Running hash of an empty inbox."""
-SYNCHRONISED: Final = "synchronised"
-"""Where the store keeps when everything was last read to its end, in ms UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The next offset of a topic; for an inbox also the last sequence and the running hash (32 bytes) up to it.
-
-    `seen_from`: from this offset on, `has_seen` knows every record that was read.
-    """
-
-    topic_id: str
-    next_offset: int
-    sequence: int = 0
-    running_hash: bytes = START_HASH
-    seen_from: int = 0
 
 
 class AsideState(StrEnum):
@@ -80,61 +61,6 @@ class Found:
     attempts: int
     basis: str
     told: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something that a person must look at. `detail` names ids of organisations or counts, never a case."""
-
-    id: int
-    code: str
-    detail: str
-    at_ms: int
-
-
-def position(tx: Transaction, topic: str) -> Position | None:
-    """Return how far a topic was read."""
-    row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
-    return (
-        None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash, row.seen_from)
-    )
-
-
-def set_position(tx: Transaction, topic: str, new: Position) -> None:
-    """Keep how far a topic was read."""
-    values = {
-        "topic_id": new.topic_id,
-        "next_offset": new.next_offset,
-        "sequence": new.sequence,
-        "running_hash": new.running_hash,
-        "seen_from": new.seen_from,
-    }
-    change = update(positions).where(positions.c.topic == topic).values(**values)
-    if tx.connection.execute(change).rowcount == 0:
-        tx.connection.execute(insert(positions).values(topic=topic, **values))
-
-
-def forget_position(tx: Transaction, topic: str) -> None:
-    """Read a topic from its beginning the next time."""
-    tx.connection.execute(delete(positions).where(positions.c.topic == topic))
-
-
-def has_seen(tx: Transaction, record: InboxRecord) -> bool:
-    """Whether a record of this kind with these bytes was read before."""
-    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == _seen_name(record))
-    return tx.connection.execute(query).first() is not None
-
-
-def note_seen(tx: Transaction, record: InboxRecord) -> None:
-    """Remember that a record of this kind with these bytes was read."""
-    if not has_seen(tx, record):
-        tx.connection.execute(insert(inbox_seen).values(sha256=_seen_name(record)))
-
-
-def _seen_name(record: InboxRecord) -> bytes:
-    """Return the SHA-256 of the bytes; of a notice its complement: whoever runs the broker can change the kind."""
-    digest = hashlib.sha256(record.body).digest()
-    return digest if record.kind is InboxKind.EVENT else bytes(255 - each for each in digest)
 
 
 def put_aside(tx: Transaction, record: InboxRecord, setting: Setting, now_ms: int) -> None:
@@ -225,67 +151,6 @@ def take_back(tx: Transaction, body: bytes) -> Found | None:
     digest, before = hashlib.sha256(body).digest(), found_aside(tx, body)
     tx.connection.execute(delete(set_aside).where(set_aside.c.sha256 == digest, set_aside.c.state == AsideState.HELD))
     return before
-
-
-def raise_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
-    """Tell a person; an alarm that already stands with the same words is not repeated."""
-    if not _stands(tx, code, detail):
-        tx.connection.execute(insert(alarms).values(code=code, detail=detail, at_ms=now_ms))
-
-
-MOST_OF_ONE: Final = 20
-"""Alarms with one code that stand about what one source causes; what is beyond is counted in one more."""
-
-
-def raise_of_many(
-    tx: Transaction, code: Code, source: str, detail: str, now_ms: int, *, most: int = MOST_OF_ONE
-) -> None:
-    """Tell a person of something that others cause, so that nobody buries all other alarms under their own.
-
-    `source`: words that the `detail` of each such alarm has. Once `most` of them stand, one more says how many came
-    since.
-    """
-    if count_alarms(tx, code, source) < most or _stands(tx, code, detail):
-        raise_alarm(tx, code, detail, now_ms)
-        return
-    head, tail = f"{source.strip(' :,')}: and ", " more"
-    rest = (alarms.c.code == code, alarms.c.detail.startswith(head, autoescape=True), alarms.c.cleared_ms.is_(None))
-    row = tx.connection.execute(select(alarms.c.id, alarms.c.detail).where(*rest)).first()
-    number = 1 if row is None else int(row.detail.removeprefix(head).removesuffix(tail)) + 1
-    if row is None:
-        raise_alarm(tx, code, f"{head}{number}{tail}", now_ms)
-    else:
-        change = update(alarms).where(alarms.c.id == row.id)
-        tx.connection.execute(change.values(detail=f"{head}{number}{tail}", at_ms=now_ms))
-
-
-def count_alarms(tx: Transaction, code: Code, words: str) -> int:
-    """Return how many alarms with this code stand whose detail has these words."""
-    found = (alarms.c.code == code, alarms.c.detail.contains(words, autoescape=True), alarms.c.cleared_ms.is_(None))
-    return int(tx.connection.execute(select(func.count()).select_from(alarms).where(*found)).scalar_one())
-
-
-def _stands(tx: Transaction, code: Code, detail: str) -> bool:
-    same = (alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
-    return tx.connection.execute(select(alarms.c.id).where(*same)).first() is not None
-
-
-def withdraw_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
-    """Take back an alarm whose reason is gone."""
-    change = update(alarms).where(alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
-    tx.connection.execute(change.values(cleared_ms=now_ms))
-
-
-def standing_alarms(tx: Transaction) -> list[Alarm]:
-    """Return the alarms that nobody has cleared."""
-    rows = tx.connection.execute(select(alarms).where(alarms.c.cleared_ms.is_(None)).order_by(alarms.c.id))
-    return [Alarm(row.id, row.code, row.detail, row.at_ms) for row in rows]
-
-
-def clear_alarm(tx: Transaction, alarm_id: int, now_ms: int) -> bool:
-    """Note that a person dealt with an alarm; False when there is none with this number."""
-    change = update(alarms).where(alarms.c.id == alarm_id, alarms.c.cleared_ms.is_(None)).values(cleared_ms=now_ms)
-    return tx.connection.execute(change).rowcount == 1
 
 
 def count_aside(tx: Transaction, state: AsideState) -> int:

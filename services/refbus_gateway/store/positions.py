@@ -1,0 +1,78 @@
+"""How far the inbox and the other topics were read, and which records of the inbox were."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
+
+from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gateway.store.schema import inbox_seen, positions
+from refbus_gateway.store.session import Transaction
+
+START_HASH = bytes(32)
+"""Running hash of an empty inbox."""
+
+SYNCHRONISED: Final = "synchronised"
+"""Where the store keeps when everything was last read to its end, in ms UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next offset of a topic; for an inbox also the last sequence and the running hash (32 bytes) up to it.
+
+    `seen_from`: from this offset on, `has_seen` knows every record that was read.
+    """
+
+    topic_id: str
+    next_offset: int
+    sequence: int = 0
+    running_hash: bytes = START_HASH
+    seen_from: int = 0
+
+
+def position(tx: Transaction, topic: str) -> Position | None:
+    """Return how far a topic was read."""
+    row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
+    return (
+        None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash, row.seen_from)
+    )
+
+
+def set_position(tx: Transaction, topic: str, new: Position) -> None:
+    """Keep how far a topic was read."""
+    values = {
+        "topic_id": new.topic_id,
+        "next_offset": new.next_offset,
+        "sequence": new.sequence,
+        "running_hash": new.running_hash,
+        "seen_from": new.seen_from,
+    }
+    change = update(positions).where(positions.c.topic == topic).values(**values)
+    if tx.connection.execute(change).rowcount == 0:
+        tx.connection.execute(insert(positions).values(topic=topic, **values))
+
+
+def forget_position(tx: Transaction, topic: str) -> None:
+    """Read a topic from its beginning the next time."""
+    tx.connection.execute(delete(positions).where(positions.c.topic == topic))
+
+
+def has_seen(tx: Transaction, record: InboxRecord) -> bool:
+    """Whether a record of this kind with these bytes was read before."""
+    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == _seen_name(record))
+    return tx.connection.execute(query).first() is not None
+
+
+def note_seen(tx: Transaction, record: InboxRecord) -> None:
+    """Remember that a record of this kind with these bytes was read."""
+    if not has_seen(tx, record):
+        tx.connection.execute(insert(inbox_seen).values(sha256=_seen_name(record)))
+
+
+def _seen_name(record: InboxRecord) -> bytes:
+    """Return the SHA-256 of the bytes; of a notice its complement: whoever runs the broker can change the kind."""
+    digest = hashlib.sha256(record.body).digest()
+    return digest if record.kind is InboxKind.EVENT else bytes(255 - each for each in digest)
