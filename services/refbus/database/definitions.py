@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -29,7 +30,8 @@ Definitions = frozenset[tuple[str, str, str, str]]
 
 def read_definitions(connection: Connection) -> Definitions:
     """Return what a SQLite database is made of. Space and quotes do not count: releases of SQLite write them apart."""
-    return frozenset((row.type, row.name, row.tbl_name, _plain(row.sql or "")) for row in connection.execute(_ALL))
+    found = connection.execute(_ALL)
+    return frozenset({(row.type, row.name, row.tbl_name, _plain(row.sql or "")) for row in found})
 
 
 def digest_of(found: Definitions) -> str:
@@ -44,5 +46,6 @@ def require_same(found: Definitions, made: Definitions) -> None:
         raise StoreError(Code.STORE_FAILED, f"no version made this: {', '.join(names[:_MOST_NAMED])}")
 
 
+@lru_cache(maxsize=256)  # every opening of a database asks for the same ones
 def _plain(words: str) -> str:
     return _AROUND.sub(r"\1", _SPACE.sub(" ", words.replace('"', ""))).strip()

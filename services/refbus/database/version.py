@@ -21,7 +21,7 @@ NAMED: Final = "definitions.sha256"
 
 def known(migrations: Path) -> list[str]:
     """Return the versions that this program has, oldest first."""
-    return sorted(path.name[1:5] for path in (migrations / "versions").glob("v[0-9]*.py"))
+    return sorted([path.name[1:5] for path in (migrations / "versions").glob("v[0-9]*.py")])
 
 
 def is_behind(connection: Connection, migrations: Path) -> bool:
