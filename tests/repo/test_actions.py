@@ -12,7 +12,7 @@ import pytest
 
 from refbus_gateway.actions.actor import ALLOWED, Permission
 from refbus_gateway.actions.desk import Desk
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 FRAME = {"__init__", "actor", "desk", "shape"}
 NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "consent.beside_value", "disclosures.values"}
@@ -24,7 +24,7 @@ COMMANDS = project_files("services/refbus_gateway/cli", suffix=".py")
 
 def actions_of(path: Path) -> list[ast.FunctionDef]:
     """Return the functions of a module that take who asks."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     return [node for node in functions if f"{path.stem}.{node.name}" not in NOBODY_ASKS]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT
+from support.tree import ROOT, parsed
 
 SERVICES = ("refbus_gate", "refbus_auditor", "refbus_gateway")
 NODES = sorted(path for name in SERVICES for path in (ROOT / "services" / name).rglob("*.py"))
@@ -21,7 +21,9 @@ OFFSETS_ONLY = {
 
 def places(path: Path) -> set[tuple[str, str]]:
     """Return where a module makes the client's own reader: the module, and the name or call it is made for."""
-    tree, found = ast.parse(path.read_text(encoding="utf-8")), set()
+    if "confluent" not in path.read_text(encoding="utf-8"):
+        return set()
+    tree, found = parsed(path), set()
     name = str(path.relative_to(ROOT / "services"))
     for statement in (node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.Expr | ast.Return)):
         if "confluent.reader" in ast.unparse(statement):

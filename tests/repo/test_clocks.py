@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 SERVICES = project_files("services", suffix=".py")
 CLOCK = ROOT / "services" / "refbus" / "clock"
@@ -79,20 +79,20 @@ def _is_difference(node: ast.AST) -> bool:
 @pytest.mark.parametrize("path", SERVICES, ids=name_of)
 def test_only_the_clock_reads_the_clock(path: Path) -> None:
     """Services read the machine's clock in `refbus.clock` alone; everything else is given the time that counts."""
-    found = readings(ast.parse(path.read_text(encoding="utf-8")))
+    found = readings(parsed(path))
     assert found == [] or path.is_relative_to(CLOCK)
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=name_of)
 def test_durations_run_on_the_monotonic_clock(path: Path) -> None:
     """No service compares a difference of wall times, but where it must outlive a start and the reason is given."""
-    found = list(durations(ast.parse(path.read_text(encoding="utf-8"))))
+    found = list(durations(parsed(path)))
     assert found == [] or path.is_relative_to(CLOCK) or name_of(path) in AGES
 
 
 def test_the_reasons_are_needed() -> None:
     """No module stands among the exceptions that has no such comparison."""
-    needed = {name_of(path) for path in SERVICES if list(durations(ast.parse(path.read_text(encoding="utf-8")))) != []}
+    needed = {name_of(path) for path in SERVICES if list(durations(parsed(path))) != []}
     assert set(AGES) <= needed
 
 
@@ -116,7 +116,7 @@ def test_the_bound_between_clocks_is_one_constant() -> None:
     written = [
         name_of(path)
         for path in SERVICES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Constant) and node.value == 600_000 and type(node.value) is int
     ]
     assert written == ["services/refbus/clock/judge.py"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, functions, project_files
+from support.tree import ROOT, functions, parsed, project_files
 
 MODULES = project_files("services", "infra", suffix=".py")
 TESTS = [path for path in project_files("tests", suffix=".py") if path.name.startswith("test_")]
@@ -36,7 +36,7 @@ def test_module_is_small(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "services")], ids=name_of)
 def test_library_asserts_nothing(path: Path) -> None:
     """No check is an assert statement, which disappears under -O, and nothing is unpickled or evaluated."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert asserts == []
@@ -73,7 +73,7 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_no_test_waits_or_measures_time(path: Path) -> None:
     """No test sleeps, and none asserts how long something took: both fail on a busy machine."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert [node.lineno for node in calls if ast.unparse(node.func) in {"time.sleep", "asyncio.sleep", "sleep"}] == []
     assert [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert) and _measures_time(node)] == []
@@ -94,7 +94,7 @@ def test_one_module_makes_files(path: Path) -> None:
     """Files and folders are made in refbus/files.py alone: private whatever the umask, whole, and flushed."""
     if path == ROOT / "services/refbus/files.py":
         return
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     assert [f"{node.lineno}: {ast.unparse(node.func)}" for node in calls if _makes_a_file(node)] == []
 
 

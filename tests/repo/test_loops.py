@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 WRITES = frozenset({"write", "writing", "begin_nested"})
 """Opens a transaction or a savepoint for each element."""
@@ -135,7 +135,7 @@ def offenders() -> dict[str, list[str]]:
     for path in project_files("services", suffix=".py"):
         place = str(path.relative_to(ROOT / "services"))
         if place.startswith(PLACES) and "migrations" not in place:
-            for function, line, calls in loops(ast.parse(path.read_text(encoding="utf-8"))):
+            for function, line, calls in loops(parsed(path)):
                 found.setdefault(f"{place}:{function}", []).append(f"line {line}: {', '.join(sorted(calls))}")
     return found
 

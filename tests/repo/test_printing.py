@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 PRINTERS = {
     "services/refbus/output.py",
@@ -26,7 +26,7 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_is_printed_elsewhere(path: Path) -> None:
     """No echo, no print, no standard output or error: a line of it could be somebody else's."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
     assert not used & {"click.echo", "click.secho", "print", "sys.stdout", "sys.stderr"}
 
@@ -34,7 +34,7 @@ def test_nothing_is_printed_elsewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_page_is_written_with_the_one_function_for_text(path: Path) -> None:
     """HTML is escaped in `refbus.foreign` alone, which shows hidden characters as well."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     imported = {
         f"{node.module}.{each.name}"
         for node in ast.walk(tree)

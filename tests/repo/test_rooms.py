@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from refbus.explain.rooms import AUDITOR_TABLES, KEY_TABLES, MEMORY, NODE_TABLES, Room
-from support.tree import ROOT
+from support.tree import ROOT, parsed
 
 SERVICES = ROOT / "services"
 STORES = {
@@ -60,7 +60,7 @@ def keepers() -> Iterator[str]:
     for place in PLACES:
         for path in sorted((SERVICES / place).rglob("*.py")):
             name = path.relative_to(SERVICES).as_posix()
-            for found in _keepers(ast.parse(path.read_text(encoding="utf-8"))):
+            for found in _keepers(parsed(path)):
                 yield f"{name}:{found}"
 
 

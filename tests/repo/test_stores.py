@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 SERVICES = project_files("services", suffix=".py")
 OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
@@ -21,7 +21,7 @@ CHECKED = {
 def _without_mark(path: Path) -> list[str]:
     """Return the calls of a module that open a database and name no mark."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in OPENERS:
             given = len(node.args) > 2 or any(word.arg == "mark" for word in node.keywords)
             passed_on = any(isinstance(each, ast.Name) and each.id == "mark" for each in node.args)

@@ -10,7 +10,7 @@ from refbus.settings import ALL_SETTINGS
 from refbus.settings.fields import declared_settings
 from refbus.telemetry import catalogue
 from refbus.telemetry.metric import Metric
-from support.tree import ROOT, project_files
+from support.tree import ROOT, parsed, project_files
 
 DECLARED = ("services/refbus/settings/", "services/refbus/explain/", "services/refbus/errors.py")
 METRICS = ("services/refbus/telemetry/catalogue.py", "services/refbus/telemetry/alerts.py")
@@ -23,7 +23,7 @@ def words() -> frozenset[str]:
     for path in project_files("services", "infra", suffix=".py"):
         if str(path.relative_to(ROOT)).startswith((*DECLARED, *METRICS)):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute):
                 found.add(node.attr)
             elif isinstance(node, ast.Name):
