@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from refbus.core.vocabulary import EventType
 from refbus.explain import CATALOGUE
+from refbus.explain.hearing import sender_step
+from refbus.explain.report import BEGINNINGS
 from refbus.wire.codelists import code_lists
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import payload_fields
@@ -43,3 +45,7 @@ def _errors() -> Iterator[Source]:
     for code, told in CATALOGUE.items():
         yield "services/refbus/explain", told.meaning, "error", f"{code}: what it means"
         yield "services/refbus/explain", told.next_step, "error", f"{code}: what to do next"
+    for name in [*CATALOGUE, "a code not known here"]:
+        yield "services/refbus/explain", sender_step(name), "error", f"{name}: what its sender does when it came back"
+    for begin in BEGINNINGS:
+        yield "services/refbus/explain", begin, "error", "beginning of a line about an error"

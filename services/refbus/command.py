@@ -5,7 +5,7 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,10 +17,18 @@ from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_st
 from refbus.output import prepare, put_json, say
 
 
-def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_dir: Path | None = None) -> int:
+def run(
+    command: click.Command,
+    arguments: Sequence[str],
+    *,
+    name: str,
+    debug_dir: Path | None = None,
+    translate: Callable[[str], str] = str,
+) -> int:
     """Run `command` with `arguments` and return the exit status. Raises nothing.
 
-    With `--json` among the arguments an error goes to standard output as a JSON object, else as text to standard error.
+    With `--json` among the arguments an error goes to standard output as a JSON object, else as text to standard error,
+    its words in the language that `translate` makes of English.
     """
     prepare()
     try:
@@ -36,7 +44,7 @@ def run(command: click.Command, arguments: Sequence[str], *, name: str, debug_di
         failure = as_refbus_error(error, debug_dir)
     else:
         return result if isinstance(result, int) else 0
-    _tell(failure, as_json="--json" in arguments)
+    _tell(failure, translate, as_json="--json" in arguments)
     return exit_code(failure)
 
 
@@ -54,7 +62,7 @@ def explained(arguments: Sequence[str], text: str) -> bool:
     return False
 
 
-def _tell(error: RefbusError, *, as_json: bool) -> None:
+def _tell(error: RefbusError, translate: Callable[[str], str], *, as_json: bool) -> None:
     problems = [
         {"path": each.path, "code": str(each.code), "advice": each.advice} for each in getattr(error, "problems", ())
     ]
@@ -64,4 +72,4 @@ def _tell(error: RefbusError, *, as_json: bool) -> None:
         return
     for each in problems:
         to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {each['advice']}")
-    to_stderr(render(error))
+    to_stderr(render(error, translate))

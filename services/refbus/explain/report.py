@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from refbus.errors import (
     Code,
@@ -53,17 +54,29 @@ def exit_code(error: RefbusError) -> int:
     return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), UNFORESEEN)
 
 
-def as_lines(error: RefbusError) -> list[str]:
-    """Return the lines that a person sees: `error:`, one `also:` for each further reason, and `hint:`."""
-    lines = [f"error: {_sentence(error.code, error.detail)}"]
+BEGINNINGS: Final = ("error:", "also:", "hint:")
+"""How the lines about an error begin."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def as_lines(error: RefbusError, translate: Callable[[str], str] = _as_it_is) -> list[str]:
+    """Return the lines that a person sees: `error:`, one `also:` for each further reason, and `hint:`.
+
+    `translate` is given meanings, next steps and beginnings in English, and returns them in the reader's language.
+    """
+    first, also, hint = (translate(each) for each in BEGINNINGS)
+    lines = [f"{first:6} {_sentence(error.code, error.detail, translate)}"]
     if isinstance(error, ConsentError | RuleError):
-        lines += [f"also:  {_sentence(code, '')}" for code in error.reasons if code != error.code]
-    return [*lines, f"hint:  {explanation(error.code).next_step}"]
+        lines += [f"{also:6} {_sentence(code, '', translate)}" for code in error.reasons if code != error.code]
+    return [*lines, f"{hint:6} {translate(explanation(error.code).next_step)}"]
 
 
-def render(error: RefbusError) -> str:
+def render(error: RefbusError, translate: Callable[[str], str] = _as_it_is) -> str:
     """Return `as_lines` as one text."""
-    return "\n".join(as_lines(error))
+    return "\n".join(as_lines(error, translate))
 
 
 def as_mapping(error: RefbusError) -> dict[str, object]:
@@ -80,10 +93,10 @@ def as_mapping(error: RefbusError) -> dict[str, object]:
     return {"error": mapping}
 
 
-def _sentence(code: Code, detail: str) -> str:
+def _sentence(code: Code, detail: str, translate: Callable[[str], str]) -> str:
     """Return code, meaning and the detail in brackets."""
     shown = printable(detail)
-    return f"{code} {explanation(code).meaning}" + (f" ({shown})" if shown else "")
+    return f"{code} {translate(explanation(code).meaning)}" + (f" ({shown})" if shown else "")
 
 
 def printable(text: str) -> str:

@@ -21,7 +21,7 @@ from refbus_gateway.cli.content import (
     free_options,
     given_fields,
 )
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.forms.asked import asked_fields, written_fields
 
 _STOPS: Final = STOPS - {EventType.CONSENT_WITHDRAWN, EventType.CONSENT_AMENDED}
@@ -128,7 +128,8 @@ def _form(saying: Saying) -> str:
 
 def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any]) -> None:
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
+    from refbus_gateway.words.codes import event_name
 
     file, later, codes_checked = (values.pop(name) for name in ("file", "later", "codes_checked"))
     if saying.event_type in _STOPS:
@@ -142,7 +143,13 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
     events = {spec.name: values[spec.name] for spec in specs if spec.kind is Kind.ID and values[spec.name] is not None}
     said = referrals.Answer(saying.event_type, document, events, codes_checked=codes_checked)
     done = referrals.answer(session.desk, session.actor, number, said, later=later)
-    session.tell(done, [f"Referral {number}: {done.type}.", SENT_TEXT[done.delivery]])
+    session.tell(
+        done,
+        [
+            words().text("Referral %(number)s: %(type)s.", number=number, type=event_name(words(), done.type)),
+            sent_text(done.delivery),
+        ],
+    )
 
 
 def _stop(
@@ -150,8 +157,9 @@ def _stop(
 ) -> None:
     """Send what stops a course; what is wrong with its form is told and left out."""
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
     from refbus_gateway.forms.problems import Problem
+    from refbus_gateway.words.codes import event_name
 
     typed, unread = {name: value for name, value in values.items() if value is not None}, list[Problem]()
     document: dict[str, Any] = dict(typed)
@@ -162,7 +170,20 @@ def _stop(
             unread.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
     said = referrals.Answer(event_type, document)
     done = referrals.stop(session.desk, session.actor, number, said, unread=unread, later=later)
-    waits = f"  it is kept, and told as soon as it can be: {done.waits}. Call them."
+    waits = "  " + words().text("it is kept, and told as soon as it can be: %(waits)s. Call them.", waits=done.waits)
     lines = [waits] if done.waits else []
-    lines += [f"  left out, {each.path}: {each.code}, {each.advice}" for each in done.left_out]
-    session.tell(done, [f"Referral {number}: {event_type}.", *lines, SENT_TEXT[done.delivery]])
+    lines += [
+        "  "
+        + words().text("left out, %(path)s: %(code)s, %(advice)s", path=each.path, code=each.code, advice=each.advice)
+        for each in done.left_out
+    ]
+    session.tell(
+        done,
+        [
+            words().text(
+                "Referral %(number)s: %(event_type)s.", number=number, event_type=event_name(words(), event_type)
+            ),
+            *lines,
+            sent_text(done.delivery),
+        ],
+    )

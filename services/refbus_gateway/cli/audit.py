@@ -11,7 +11,7 @@ import click
 from refbus_gateway.cli.auditlogs import add_logs
 from refbus_gateway.cli.auditreport import add_report
 from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus.verify import Policy
@@ -41,7 +41,7 @@ def proof(session: Session, number: int, out: Path | None, place: str | None) ->
     if out is not None:
         _write(out, found.files)
     lines = [_statement_line(session, each) for each in found.shown.statements]
-    session.tell(found.shown, lines or ["Nothing was decided about it yet."])
+    session.tell(found.shown, lines or [words().text("Nothing was decided about it yet.")])
 
 
 @group.command()
@@ -93,9 +93,17 @@ def evidence(session: Session, out: Path | None) -> None:
     if out is not None:
         _write(out, exhibits.files)
     lines = [
-        f"{each.evidence:>4}  {show_second(each.at_ms)}  {each.origin}: two checkpoints" for each in exhibits.found
+        words().text(
+            "%(evidence)s  %(date)s  %(origin)s: two checkpoints",
+            evidence=f"{each.evidence:>4}",
+            date=show_second(each.at_ms),
+            origin=each.origin,
+        )
+        for each in exhibits.found
     ]
-    session.tell(exhibits.found, lines or ["No log has contradicted itself, as far as this home has seen."])
+    session.tell(
+        exhibits.found, lines or [words().text("No log has contradicted itself, as far as this home has seen.")]
+    )
 
 
 def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) -> ProofChecked:
@@ -109,10 +117,14 @@ def _checked(session: Session, path: Path, policy: Policy, entry: bytes | None) 
 def _checked_lines(session: Session, found: ProofChecked) -> list[str]:
     from refbus_gateway.words import statements  # late: the help needs none of it
 
-    words = statements.Words(session.language)
+    said = statements.Words(session.language)
     record = found.record
-    lines = statements.columns(words.facts(record)) if record else ["  The content of the entry is not shown."]
-    return [*lines, *statements.columns(words.proof(found))]
+    lines = (
+        statements.columns(said.facts(record), words())
+        if record
+        else ["  " + words().text("The content of the entry is not shown.")]
+    )
+    return [*lines, *statements.columns(said.proof(found), words())]
 
 
 def _statement_line(session: Session, found: OwnStatement) -> str:
@@ -125,9 +137,15 @@ def _statement_line(session: Session, found: OwnStatement) -> str:
 
 def _why_waiting(found: OwnStatement) -> str:
     if not found.awaited:
-        return "is in the audit log of the other country: --log looks it up there"
-    where = "the broker has it" if found.logged_ms else "it has not been sent yet" if found.own else "a gate logs it"
-    return f"waits for the proof of the audit log; {where}"
+        return words().text("is in the audit log of the other country: --log looks it up there")
+    where = (
+        words().text("the broker has it")
+        if found.logged_ms
+        else words().text("it has not been sent yet")
+        if found.own
+        else words().text("a gate logs it")
+    )
+    return words().text("waits for the proof of the audit log; %(where)s", where=where)
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,33 +94,44 @@ def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
     from refbus.core.times import show_second
 
     if found.origin is not None:
-        yield f"{found.origin}: {found.size} entries"
+        yield words().text("%(origin)s: %(size)s entries", origin=found.origin, size=found.size)
     if found.quorum_at_s is not None:
-        yield f"A quorum of witnesses has stood behind it since {show_second(found.quorum_at_s * 1000)}."
+        yield words().text(
+            "A quorum of witnesses has stood behind it since %(date)s.", date=show_second(found.quorum_at_s * 1000)
+        )
     if found.quorum is not None:
-        yield f"{found.quorum}: the witnesses that the policy demands do not stand behind this checkpoint."
+        yield words().text(
+            "%(quorum)s: the witnesses that the policy demands do not stand behind this checkpoint.",
+            quorum=found.quorum,
+        )
     for each in found.findings:
         yield f"{each.code}  {each.place}  {each.detail}"
     if not found.complete:
-        yield "NOT CHECKED TO THE END."
+        yield words().text("NOT CHECKED TO THE END.")
     elif not found.findings:
-        yield "Every entry, hash and signature holds." + (" It continues the older checkpoint." if compared else "")
+        yield words().text("Every entry, hash and signature holds.") + (
+            " " + words().text("It continues the older checkpoint.") if compared else ""
+        )
     else:
-        yield f"{len(found.findings)} THINGS ARE WRONG."
+        yield words().text("%(findings)s THINGS ARE WRONG.", findings=len(found.findings))
 
 
 def _inspected_lines(session: Session, found: Sequence[EntryInspected]) -> Iterator[str]:
     from refbus.core.times import show_second
     from refbus_gateway.words.statements import Words
 
-    words = Words(session.language)
+    said = Words(session.language)
     for each in found:
         record = each.record
-        what = f"{words.decision(record)}  {record.event_type or ''}" if record else "not opened"
+        what = f"{said.decision(record)}  {record.event_type or ''}" if record else words().text("not opened")
         if each.order is not None:
-            what = f"order to erase {len(each.order)} records  {each.answer or ''}"
-        status = " ".join(each.problems) or ("ok, in the log" if each.in_log else "ok, log not looked at")
+            what = words().text(
+                "order to erase %(order)s records  %(answer)s", order=len(each.order), answer=each.answer or ""
+            )
+        status = " ".join(each.problems) or (
+            words().text("ok, in the log") if each.in_log else words().text("ok, log not looked at")
+        )
         yield f"{each.origin} {each.index:>8}  {show_second(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"
     wrong = sum(1 for each in found if each.problems)
-    yield f"{len(found)} entries, {wrong} with problems."
+    yield words().text("%(found)s entries, %(wrong)s with problems.", found=len(found), wrong=wrong)

@@ -9,7 +9,7 @@ import click
 
 from refbus.output import put
 from refbus_gateway.cli.auditlogs import export
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.audit import Account
@@ -44,12 +44,14 @@ def report(session: Session, /, out: Path | None, **chosen: Any) -> None:
 
     account = _account(session, **chosen)
     if out is not None:
-        write_whole(out, account_page.page(account).encode())
-        session.tell(account_page.values(account), [f"{len(account.steps)} steps: {out}"])
+        write_whole(out, account_page.page(account, session.language).encode())
+        session.tell(
+            account_page.values(account), [words().text("%(steps)s steps: %(out)s", steps=len(account.steps), out=out)]
+        )
     elif session.as_json:
         session.tell(account_page.values(account))
     else:
-        put(account_page.page(account))
+        put(account_page.page(account, session.language))
 
 
 def add_report(group: click.Group) -> None:
@@ -77,13 +79,21 @@ def _exported(
 ) -> Account:
     from refbus_gateway.actions import audit  # late: the help needs none of it
 
-    about = f"Event {event}" if event else f"What was logged {_period(rest['first'], rest['last'])}"
+    about = (
+        words().text("Event %(event)s", event=event)
+        if event
+        else words().text("What was logged %(period)s", period=_period(rest["first"], rest["last"]))
+    )
     entries, subject = export(session, file, policy_file, rest["place"]), audit.Subject(about, event, *times)
     return audit.account_of_export(session.desk, session.actor, entries, subject, session.language)
 
 
 def _period(first: str | None, last: str | None) -> str:
-    return f"from {first or 'the beginning'} until {f'before {last}' if last else 'now'}"
+    return words().text(
+        "from %(first)s until %(last)s",
+        first=first or words().text("the beginning"),
+        last=words().text("before %(day)s", day=last) if last else words().text("now"),
+    )
 
 
 def _day_ms(day: str | None, otherwise: int) -> int:

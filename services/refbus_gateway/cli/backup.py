@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.output import say
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.home import BackupSettings, HomeRestored
@@ -26,7 +26,7 @@ def backup(session: Session, folder: Path) -> None:
     from refbus_gateway.actions import home  # late: nothing else here needs it
 
     done = home.back_up(session.desk, session.actor, folder)
-    session.tell(done, [f"{done.files} files in {done.folder}."])
+    session.tell(done, [words().text("%(files)s files in %(folder)s.", files=done.files, folder=done.folder)])
 
 
 @click.command()
@@ -56,25 +56,38 @@ def _asked(session: Session, settings: BackupSettings) -> bool:
     """Show what the backup would run and whom it would talk to, and ask; scripts are not asked and get no."""
     if session.as_json:
         return False
-    command = " ".join(settings.notify_command) or "none"
-    say(f"The backup's broker is {settings.bootstrap or 'none'}, TLS folder {settings.tls or 'none'},", err=True)
-    say(f"the command that is run on news: {command}", err=True)
+    command = " ".join(settings.notify_command) or words().text("none")
+    say(
+        words().text(
+            "The backup's broker is %(bootstrap)s, TLS folder %(tls)s,",
+            bootstrap=settings.bootstrap or words().text("none"),
+            tls=settings.tls or words().text("none"),
+        ),
+        err=True,
+    )
+    say(words().text("the command that is run on news: %(command)s", command=command), err=True)
     try:
-        return click.confirm("Use them on this computer?", default=False, err=True)
+        return click.confirm(words().text("Use them on this computer?"), default=False, err=True)
     except click.Abort:  # nobody is there to ask
         return False
 
 
 def _lines(done: HomeRestored) -> list[str]:
-    lines = [f"Restored {done.org_id}."]
+    lines = [words().text("Restored %(org_id)s.", org_id=done.org_id)]
     if done.before is not None:
-        lines.append(f"The home as it was is {done.before}: destroy it when you no longer need it.")
+        lines.append(
+            words().text("The home as it was is %(before)s: destroy it when you no longer need it.", before=done.before)
+        )
     if done.kept_store:
         lines.append(
-            "Its store was sound and has all that the backup has: it was kept, and nothing in it is forgotten."
+            words().text(
+                "Its store was sound and has all that the backup has: it was kept, and nothing in it is forgotten."
+            )
         )
     if not done.proven:
-        lines.append("Nothing proves who wrote this backup: look at cases and keys before you rely on them.")
+        lines.append(
+            words().text("Nothing proves who wrote this backup: look at cases and keys before you rely on them.")
+        )
     if done.settings == "asked":
-        lines.append("Its settings are not used: refbus home connect, and refbus home notify.")
-    return [*lines, "Now run `refbus sync`: what came since is read again."]
+        lines.append(words().text("Its settings are not used: refbus home connect, and refbus home notify."))
+    return [*lines, words().text("Now run `refbus sync`: what came since is read again.")]

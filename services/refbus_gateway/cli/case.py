@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,15 +12,16 @@ from refbus.output import put, put_json
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
-from refbus_gateway.cli.session import Session, example, paged, with_session
+from refbus_gateway.cli.session import Session, example, paged, with_session, words
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.cases import CaseLine, CaseName
 
-_AGES = {
-    "ADULT": "an adult",
-    "CHILD": "a child: a guardian consents, and the child is asked",
-    "UNKNOWN": "not known, so treated as a child; write the birth date, is_minor, or adult_judgement",
+_AGES: Final = {
+    "ADULT": mark("an adult"),
+    "CHILD": mark("a child: a guardian consents, and the child is asked"),
+    "UNKNOWN": mark("not known, so treated as a child; write the birth date, is_minor, or adult_judgement"),
 }
 
 
@@ -50,7 +51,7 @@ def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
 
     orgs = [organisation_named(org) for org in denied]
     kept = cases.add(session.desk, session.actor, case_content(file), orgs)
-    session.tell(kept, [f"Case {kept.case}."])
+    session.tell(kept, [words().text("Case %(case)s.", case=kept.case)])
 
 
 @group.command()
@@ -68,7 +69,7 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
     from refbus_gateway.actions import cases  # late: only needed here
 
     changed = cases.update(session.desk, session.actor, number, case_content(file), replaces=replaces)
-    session.tell(changed, [f"Kept as revision {changed.revision}."])
+    session.tell(changed, [words().text("Kept as revision %(revision)s.", revision=changed.revision)])
 
 
 @group.command(name="file")
@@ -92,7 +93,7 @@ def list_(session: Session, *, limit: int | None, page: int) -> None:
 
     most, skip = session.part(limit, page)
     found = cases.listed(session.desk, session.actor, most, skip)
-    none = [] if found.total else ["No case yet: refbus case new > case.json"]
+    none = [] if found.total else [words().text("No case yet: refbus case new > case.json")]
     session.tell(found.cases, [*map(_line, found.cases), *none, *session.more(found.total, most, skip)])
 
 
@@ -107,9 +108,16 @@ def show(session: Session, case: str) -> None:
 
     found = cases.show(session.desk, session.actor, case_name(case), session.language)
     files = {found.case: found.file_number} if found.file_number else {}
-    head = f"C{case_text(found.case, files)[1:]}"
-    lines = [f"{head}: {found.purpose}, {found.priority}", f"  Data: {', '.join(sorted(found.categories))}"]
-    lines += [f"  Age: {_AGES[found.age]}", *(f"  AGE_CONTRADICTS: {clash}" for clash in found.age_contradictions)]
+    named = case_text(found.case, files)
+    head = named[:1].upper() + named[1:]
+    lines = [
+        f"{head}: {found.purpose}, {found.priority}",
+        "  " + words().text("Data: %(categories)s", categories=", ".join(sorted(found.categories))),
+    ]
+    lines += [
+        "  " + words().text("Age: %(ages)s", ages=words().text(_AGES[found.age])),
+        *("  " + f"AGE_CONTRADICTS: {clash}" for clash in found.age_contradictions),
+    ]
     session.tell(found, [*lines, *ending_lines(found.consents_ending), *section_lines(found.content)])
 
 
@@ -142,11 +150,12 @@ def case_content(path: Path) -> bytes:
 def _line(case: CaseLine) -> str:
     from refbus_gateway.cli.show import time_text  # late: only needed here
 
-    what = "erased" if case.erased else " ".join(case.parties)
+    what = words().text("erased") if case.erased else " ".join(case.parties)
     if case.unread is not None:
-        what = f"cannot be read here ({case.unread})"
-    own = f"  file {case.file_number}" if case.file_number else ""
-    return f"{case.case:>4}  {'own' if case.own else 'received':8}  {time_text(case.created_ms)}{own}  {what}"
+        what = words().text("cannot be read here (%(unread)s)", unread=case.unread)
+    own = "  " + words().text("file %(file_number)s", file_number=case.file_number) if case.file_number else ""
+    whose = words().text("own") if case.own else words().text("received")
+    return f"{case.case:>4}  {whose:8}  {time_text(case.created_ms)}{own}  {what}"
 
 
 add_onward(group)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.status import ClockStanding
@@ -45,15 +45,17 @@ def _tell(session: Session, found: ClockStanding) -> None:
 
     ends = time_text(found.directory_expires_ms)
     lines = [
-        f"This computer says   {time_text(found.machine_ms)}",
-        f"The time that counts {time_text(found.now_ms)}",
-        f"Directory published  {time_text(found.directory_published_ms)}, ends {ends}",
-        f"The gate said        {time_text(found.gate_ms)}",
+        words().text("This computer says   %(date)s", date=time_text(found.machine_ms)),
+        words().text("The time that counts %(date)s", date=time_text(found.now_ms)),
+        words().text(
+            "Directory published  %(date)s, ends %(ends)s", date=time_text(found.directory_published_ms), ends=ends
+        ),
+        words().text("The gate said        %(date)s", date=time_text(found.gate_ms)),
     ]
     session.tell(found, [*lines, *_next_step(found)])
 
 
 def _next_step(found: ClockStanding) -> list[str]:
-    from refbus.explain import explanation  # late: see above
+    from refbus_gateway.words.codes import next_step  # late: see above
 
-    return [f"{code}: {explanation(code).next_step}" for code in found.codes] or ["All is well."]
+    return [f"{code}: {next_step(words(), code)}" for code in found.codes] or [words().text("All is well.")]

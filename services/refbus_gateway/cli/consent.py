@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from refbus.output import put_json
 from refbus_gateway.cli.consent_changes import add_changes, read_form, take_form
 from refbus_gateway.cli.restored import add_confirm
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.cases import CaseName
@@ -77,14 +78,20 @@ def show(session: Session, case: str) -> None:
 
     found = consent.shown(session.desk, session.actor, case_name(case))
     lines = [line for each in found for line in _version_lines(each)]
-    session.tell(found, lines or ["No consent yet: refbus consent new"])
+    session.tell(found, lines or [words().text("No consent yet: refbus consent new")])
 
 
 def _version_lines(each: VersionShown) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
     until = time_text(each.valid_until_ms)
-    head = f"{each.organisation}  version {each.version}  {each.change or each.state}  until {until}"
+    head = words().text(
+        "%(organisation)s  version %(version)s  %(change)s  until %(until)s",
+        organisation=each.organisation,
+        version=each.version,
+        change=each.change or each.state,
+        until=until,
+    )
     return [head, *(f"    {rule.effect} {' '.join(rule.data)}" for rule in each.rules)]
 
 
@@ -103,21 +110,33 @@ def withdraw(session: Session, case: str, to: str | None, *, later: bool) -> Non
     from refbus_gateway.actions import consent  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.names import organisation_named
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     org = organisation_named(to) if to else None
     done = consent.withdraw(session.desk, session.actor, case_name(case), org, later=later)
-    lines = [f"{each.organisation}: withdrawn{_told_text(each)}." for each in done.withdrawn]
+    lines = [_told_text(each) for each in done.withdrawn]
     copies = done.same_content_as_cases
-    lines += [f"Case {copy} has the same content: refbus consent withdraw {copy}" for copy in copies]
+    lines += [
+        words().text("Case %(copy)s has the same content: refbus consent withdraw %(copy)s", copy=copy)
+        for copy in copies
+    ]
     told = any(each.notified for each in done.withdrawn)
-    session.tell(done, [*lines, *([SENT_TEXT[done.delivery]] if told else [])])
+    session.tell(done, [*lines, *([sent_text(done.delivery)] if told else [])])
+
+
+_BEING_TOLD: Final = mark("%(org)s: withdrawn, being told.")
+_HAD_NOTHING: Final = mark("%(org)s: withdrawn, had received nothing.")
 
 
 def _told_text(done: OrganisationWithdrawn) -> str:
     if done.not_told is not None:
-        return f" here, but not told yet ({done.not_told}): call them; it is tried again without end"
-    return ", being told" if done.notified else ", had received nothing"
+        return words().text(
+            "%(org)s: withdrawn here, but not told yet (%(code)s): call them; it is tried again without end.",
+            org=done.organisation,
+            code=done.not_told,
+        )
+    text = _BEING_TOLD if done.notified else _HAD_NOTHING
+    return words().text(text, org=done.organisation)
 
 
 add_changes(group)

@@ -10,7 +10,8 @@ import click
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, SetupError
 from refbus.output import say
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus.core.ids import OrgId
@@ -23,15 +24,26 @@ _HELP: Final = {
     "assent": "Take down what the child said, beside the guardian.",
     "majority": "Take down the own consent of a person who has come of age; the guardian's counts no more.",
 }
+_FIRST: Final = mark("Case %(case)s, %(org)s: %(state)s, version %(version)s, until %(date)s.")
 _WORDS: Final = {
-    None: "says the same as before",
-    "NARROWED": "permits less than before, from now on",
-    "WIDENED": "permits more than before",
-    "RENEWED": "goes on for longer",
-    "GUARDIAN_APPOINTED": "is the word of a guardian now",
-    "GUARDIAN_REPLACED": "is the word of another guardian now",
-    "ASSENT_RECORDED": "has the child's own answer",
-    "MAJORITY_REACHED": "is the person's own word now",
+    None: mark("Case %(case)s, %(org)s: %(state)s, version %(version)s says the same as before, until %(date)s."),
+    "NARROWED": mark(
+        "Case %(case)s, %(org)s: %(state)s, version %(version)s permits less than before, from now on, until %(date)s."
+    ),
+    "WIDENED": mark("Case %(case)s, %(org)s: %(state)s, version %(version)s permits more than before, until %(date)s."),
+    "RENEWED": mark("Case %(case)s, %(org)s: %(state)s, version %(version)s goes on for longer, until %(date)s."),
+    "GUARDIAN_APPOINTED": mark(
+        "Case %(case)s, %(org)s: %(state)s, version %(version)s is the word of a guardian now, until %(date)s."
+    ),
+    "GUARDIAN_REPLACED": mark(
+        "Case %(case)s, %(org)s: %(state)s, version %(version)s is the word of another guardian now, until %(date)s."
+    ),
+    "ASSENT_RECORDED": mark(
+        "Case %(case)s, %(org)s: %(state)s, version %(version)s has the child's own answer, until %(date)s."
+    ),
+    "MAJORITY_REACHED": mark(
+        "Case %(case)s, %(org)s: %(state)s, version %(version)s is the person's own word now, until %(date)s."
+    ),
 }
 
 
@@ -133,21 +145,34 @@ def take_form(
         done = consent.take_down(session.desk, session.actor, case, content, to=to, change=change, later=later)
     except consent.FormRefusedError as refused:
         for org in refused.denied:
-            say(f"Taken down although the rest is not: {org} never learns of this case.", err=True)
+            say(
+                words().text("Taken down although the rest is not: %(org)s never learns of this case.", org=org),
+                err=True,
+            )
         if refused.unread:
-            say(f"If the person said no: refbus consent withdraw {refused.case} --to ORGANISATION", err=True)
+            say(
+                words().text(
+                    "If the person said no: refbus consent withdraw %(case)s --to ORGANISATION", case=refused.case
+                ),
+                err=True,
+            )
         raise refused.error from None
     session.tell(done, _kept_lines(done) if isinstance(done, consent.RefusalKept) else _taken_lines(done))
 
 
 def _kept_lines(kept: RefusalKept) -> list[str]:
     """Tell a no that counts, what of its form was left out, and how the rest is completed."""
-    head = f"Case {kept.case}, {kept.organisation}: REFUSED."
-    lines = [f"{head} It counts from now on; what follows was left out of the record:"]
+    lines = [
+        words().text(
+            "Case %(case)s, %(org)s: REFUSED. It counts from now on; what follows was left out of the record:",
+            case=kept.case,
+            org=kept.organisation,
+        )
+    ]
     lines += [f"  {each.path or 'form'}: {each.code}, {each.advice}" for each in kept.left_out]
     return [
         *lines,
-        "To complete it: correct the form and give it once more with refbus consent grant.",
+        words().text("To complete it: correct the form and give it once more with refbus consent grant."),
         *_word_lines(kept),
     ]
 
@@ -155,21 +180,35 @@ def _kept_lines(kept: RefusalKept) -> list[str]:
 def _taken_lines(done: VersionTaken) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
-    head = f"Case {done.case}, {done.organisation}: {done.state}, version {done.version}"
-    until = f"until {time_text(done.valid_until_ms)}"
-    first = f"{head}, {until}." if done.version == 1 else f"{head} {_WORDS[done.change]}, {until}."
+    text = _FIRST if done.version == 1 else _WORDS[done.change]
+    first = words().text(
+        text,
+        case=done.case,
+        org=done.organisation,
+        state=done.state,
+        version=done.version,
+        date=time_text(done.valid_until_ms),
+    )
     return [first, *_word_lines(done)]
 
 
 def _word_lines(done: VersionTaken | RefusalKept) -> list[str]:
     """Tell what was taken back, and whether the organisation hears of it."""
-    from refbus_gateway.cli.show import SENT_TEXT  # late: the help needs none of it
+    from refbus_gateway.cli.show import sent_text  # late: the help needs none of it
 
     org, lines = done.organisation, list[str]()
     if done.taken_back:
-        lines.append(f"{done.taken_back} that waited to be sent will not be sent.")
+        lines.append(
+            words().text("%(taken_back)s that waited to be sent will not be sent.", taken_back=done.taken_back)
+        )
     if done.not_told is not None:
-        lines.append(f"{org} is not told yet ({done.not_told}): call them; it is tried again without end.")
+        lines.append(
+            words().text(
+                "%(org)s is not told yet (%(not_told)s): call them; it is tried again without end.",
+                org=org,
+                not_told=done.not_told,
+            )
+        )
     if done.delivery is not None:
-        lines += [f"{org} is being told.", SENT_TEXT[done.delivery]]
+        lines += [words().text("%(org)s is being told.", org=org), sent_text(done.delivery)]
     return lines

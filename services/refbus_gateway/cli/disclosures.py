@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from refbus.output import put, put_json
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.command()
@@ -42,8 +42,8 @@ def told(session: Session, number: int, how: str) -> None:
     from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
 
     noted = asking.note_told(session.desk, session.actor, number, asking.How(how))
-    left = [f"{noted.untold} disclosures are still to be told."] if noted.untold else []
-    session.tell(noted, ["Noted.", *left])
+    left = [words().text("%(untold)s disclosures are still to be told.", untold=noted.untold)] if noted.untold else []
+    session.tell(noted, [words().text("Noted."), *left])
 
 
 def add_disclosures(group: click.Group) -> None:

@@ -12,7 +12,7 @@ from refbus.core.vocabulary import DataCategory
 from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.officers import officer_passphrase
 from refbus_gateway.cli.opened import opened_texts
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.emergencies import OfficerWord
@@ -69,7 +69,7 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
     from refbus_gateway.actions import emergencies  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.names import organisation_named
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
     from refbus_gateway.forms.asked import needed_fields, read_needed
 
     desk, actor, names = session.desk, session.actor, (given["first"], given["second"])
@@ -85,10 +85,12 @@ def invoke(session: Session, /, case: str, *, file: Path | None, later: bool, **
         needed_now=read_needed(content(session, needed_fields(), {}, file)),
     )
     paths = given["first_passphrase_file"], given["second_passphrase_file"]
-    words = [_word(name, path) for name, path in zip(names, paths, strict=True)]
-    made = emergencies.invoke(desk, actor, case_name(case), decision, words, later=later)
-    text = f"Emergency {made.emergency} to {made.to}: a third officer must review it."
-    session.tell(made, [text, SENT_TEXT[made.delivery]])
+    typed = [_word(name, path) for name, path in zip(names, paths, strict=True)]
+    made = emergencies.invoke(desk, actor, case_name(case), decision, typed, later=later)
+    text = words().text(
+        "Emergency %(emergency)s to %(to)s: a third officer must review it.", emergency=made.emergency, to=made.to
+    )
+    session.tell(made, [text, sent_text(made.delivery)])
 
 
 @group.command()
@@ -104,13 +106,13 @@ def review(
 ) -> None:
     """Report what an independent officer found of an emergency disclosure. The recipient hears it too."""
     from refbus_gateway.actions import emergencies  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     desk, actor = session.desk, session.actor
     emergencies.check_review(desk, actor, number, officer)
     word = _word(officer, officer_passphrase_file)
     done = emergencies.review(desk, actor, number, ReviewResult(result), word, later=later)
-    session.tell(done, [SENT_TEXT[done.delivery]])
+    session.tell(done, [sent_text(done.delivery)])
 
 
 @group.command()
@@ -128,4 +130,6 @@ def show(session: Session, number: int) -> None:
 def _word(officer: str, path: Path | None) -> OfficerWord:
     from refbus_gateway.actions.emergencies import OfficerWord  # late: the help needs none of it
 
-    return OfficerWord(officer, officer_passphrase(f"Passphrase of officer {officer}", path))
+    return OfficerWord(
+        officer, officer_passphrase(words().text("Passphrase of officer %(officer)s", officer=officer), path)
+    )

@@ -9,17 +9,18 @@ import click
 
 from refbus.errors import Code, SetupError
 from refbus.output import say
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.cli.status import unread_texts
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.erasure import OrganisationAsked, Progress
 
 _SAID: Final = {
-    "STOPPED": "has stopped using it, and still has it: erase again to ask once more",
-    "ERASED": "has erased it",
-    "RESTRICTED": "has locked it away, and still has it",
-    "RETAINED_LEGAL": "keeps it, because a law says so",
+    "STOPPED": mark("has stopped using it, and still has it: erase again to ask once more"),
+    "ERASED": mark("has erased it"),
+    "RESTRICTED": mark("has locked it away, and still has it"),
+    "RETAINED_LEGAL": mark("keeps it, because a law says so"),
 }
 
 
@@ -45,12 +46,12 @@ def erase(session: Session, case: int | None, referral: int | None, *, status: b
 def erase_case(session: Session, number: int, *, yes: bool, later: bool) -> None:
     """Explain, ask, erase, and tell how far it is."""
     from refbus_gateway.actions import erasure  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     if not (session.as_json or yes):
         _explain(session, number)
     done = erasure.erase(session.desk, session.actor, number, later=later)
-    session.tell(done, [*_lines(session, done), SENT_TEXT[done.delivery]])
+    session.tell(done, [*_lines(session, done), sent_text(done.delivery)])
 
 
 def _number(session: Session, case: int | None, referral: int | None) -> int:
@@ -67,13 +68,32 @@ def _explain(session: Session, number: int) -> None:
 
     plan = erasure.plan(session.desk, session.actor, number)
     if plan.unread is not None:
-        say(f"Case {number} cannot be read ({plan.unread}): who received something of it is not known.", err=True)
-    say(f"Everything of case {number} is destroyed here: nobody can bring it back.", err=True)
+        say(
+            words().text(
+                "Case %(number)s cannot be read (%(unread)s): who received something of it is not known.",
+                number=number,
+                unread=plan.unread,
+            ),
+            err=True,
+        )
+    say(
+        words().text("Everything of case %(number)s is destroyed here: nobody can bring it back.", number=number),
+        err=True,
+    )
     for org in plan.told:
-        say(f"  {org}: consent is withdrawn; they are told every day until they say what they did.", err=True)
+        say(
+            "  "
+            + words().text(
+                "%(org)s: consent is withdrawn; they are told every day until they say what they did.", org=org
+            ),
+            err=True,
+        )
     for other in plan.other_cases:
-        say(f"  Case {other} has the same content and stays: refbus erase {other}", err=True)
-    click.confirm(f"Erase case {number} for ever?", abort=True, err=True)
+        say(
+            "  " + words().text("Case %(other)s has the same content and stays: refbus erase %(other)s", other=other),
+            err=True,
+        )
+    click.confirm(words().text("Erase case %(number)s for ever?", number=number), abort=True, err=True)
 
 
 def _tell_all(session: Session, case: int | None, referral: int | None) -> None:
@@ -87,20 +107,29 @@ def _tell_all(session: Session, case: int | None, referral: int | None) -> None:
         found = erasure.AllProgress((one,), ())
     lines = [line for each in found.cases for line in _lines(session, each)]
     lines += unread_texts({"case": [(each.case, each.unread) for each in found.unread]})
-    session.tell([*found.cases, *found.unread], lines or ["No case was erased here."])
+    session.tell([*found.cases, *found.unread], lines or [words().text("No case was erased here.")])
 
 
 def _lines(session: Session, found: Progress) -> Iterator[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
     if found.destroyed_ms is not None:
-        yield f"Case {found.case}: erased {time_text(found.destroyed_ms)}; nothing of it can be read here."
+        yield words().text(
+            "Case %(case)s: erased %(date)s; nothing of it can be read here.",
+            case=found.case,
+            date=time_text(found.destroyed_ms),
+        )
     elif found.ordered_ms is not None and found.content:
-        yield f"Case {found.case}: not shown or sent any more, and erased as soon as can be: refbus alarms"
+        yield words().text(
+            "Case %(case)s: not shown or sent any more, and erased as soon as can be: refbus alarms", case=found.case
+        )
     elif found.ordered_ms is not None:
-        yield f"Case {found.case}: erased here; the names used with the others are kept until all have answered."
+        yield words().text(
+            "Case %(case)s: erased here; the names used with the others are kept until all have answered.",
+            case=found.case,
+        )
     else:
-        yield f"Case {found.case}: not erased."
+        yield words().text("Case %(case)s: not erased.", case=found.case)
     for each in found.organisations:
         yield f"  {each.organisation}: {_said(session, each)}"
 
@@ -110,10 +139,12 @@ def _said(session: Session, asked: OrganisationAsked) -> str:
     from refbus_gateway.words.codes import label  # late: the help needs none of it
 
     if asked.told_ms is None:
-        why = f" ({asked.not_told}); it is tried again" if asked.not_told else ""
-        return f"received something and was not told{why}: call them"
+        why = " " + words().text("(%(not_told)s); it is tried again", not_told=asked.not_told) if asked.not_told else ""
+        return words().text("received something and was not told%(why)s: call them", why=why)
     if asked.answer is None:
-        return f"told {time_text(asked.told_ms)}, no answer yet; told again every day. Call them"
+        return words().text(
+            "told %(date)s, no answer yet; told again every day. Call them", date=time_text(asked.told_ms)
+        )
     reason = label(session.language, "refbus.RetentionReason", asked.reason or "") or asked.reason
     why = f" ({reason})" if asked.reason else ""
-    return f"{_SAID.get(asked.answer, asked.answer)}{why}, {time_text(asked.answered_ms)}"
+    return f"{words().text(_SAID.get(asked.answer, asked.answer))}{why}, {time_text(asked.answered_ms)}"

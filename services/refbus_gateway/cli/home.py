@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from refbus_gateway.cli.restored import add_confirm_restored
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.group(name="home")
@@ -38,7 +38,9 @@ def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
     """Say where the broker of this country is. The environment (REFBUS_BOOTSTRAP_KZ) goes before it."""
     from refbus_gateway.actions import home  # late: the help needs none of it
 
-    session.tell(home.connect(session.desk, session.actor, bootstrap, tls), ["Kept. Try it with `refbus sync`."])
+    session.tell(
+        home.connect(session.desk, session.actor, bootstrap, tls), [words().text("Kept. Try it with `refbus sync`.")]
+    )
 
 
 @group.command()
@@ -53,7 +55,7 @@ def notify(session: Session, every: int, command: tuple[str, ...]) -> None:
     from refbus_gateway.actions import home  # late: the help needs none of it
 
     kept = home.notify(session.desk, session.actor, command, every)
-    session.tell(kept, ["Kept. `refbus run` uses it from its next start."])
+    session.tell(kept, [words().text("Kept. `refbus run` uses it from its next start.")])
 
 
 @group.command()
@@ -67,7 +69,9 @@ def trust(session: Session, root: Path) -> None:
 
     desk, actor = session.desk, session.actor
     pinned = home.trust(desk, actor, read_limited(root, 524_288))
-    session.tell(pinned, ["Pinned. The directory comes with `refbus sync`, or from `refbus home directory`."])
+    session.tell(
+        pinned, [words().text("Pinned. The directory comes with `refbus sync`, or from `refbus home directory`.")]
+    )
 
 
 @group.command()
@@ -88,7 +92,16 @@ def directory(session: Session, folder: Path, *, unlogged: bool) -> None:
     from refbus_gateway.actions import home  # late: only needed here
 
     taken = home.take_directory(session.desk, session.actor, folder, unlogged=unlogged)
-    session.tell(taken, [f"Directory version {taken.version} is in force: {taken.organisations} members."])
+    session.tell(
+        taken,
+        [
+            words().text(
+                "Directory version %(version)s is in force: %(organisations)s members.",
+                version=taken.version,
+                organisations=taken.organisations,
+            )
+        ],
+    )
 
 
 add_confirm_restored(group)

@@ -8,7 +8,8 @@ import click
 
 from refbus_gateway.cli.answers import add_answers
 from refbus_gateway.cli.opened import opened_texts
-from refbus_gateway.cli.session import Session, example, paged, with_session
+from refbus_gateway.cli.session import Session, example, paged, with_session, words
+from refbus_gateway.cli.status import unread_text
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.referrals import ReferralListed
@@ -46,37 +47,45 @@ def list_(session: Session, *, offline: bool, everything: bool, limit: int | Non
 
     own, (most, skip) = None if everything else False, session.part(limit, page)
     found = referrals.listed(session.desk, session.actor, most, skip, own=own, offline=offline)
-    texts = ["NOT SYNCHRONISED: this may be out of date; a withdrawal may be waiting."] if offline else []
+    texts = [words().text("NOT SYNCHRONISED: this may be out of date; a withdrawal may be waiting.")] if offline else []
     texts += [_unread_text(each) for each in found.unread]
     for each in found.referrals:
         texts += _lines(session, each)
     elsewhere = set(found.withdrawals_to_answer) - {each.referral for each in found.referrals}
     texts += [f"{number:>4}  {_stop_text(number)}" for number in sorted(elsewhere)]
     texts += [*session.more(found.total, most, skip), *erase_lines(found.erase_due)]
-    session.tell(found, texts or ["Nothing yet."])
+    session.tell(found, texts or [words().text("Nothing yet.")])
 
 
 def _lines(session: Session, each: ReferralListed) -> list[str]:
     """Return a referral of the list for people."""
     from refbus_gateway.cli.show import state_text, time_text  # late: the help needs none of it
+    from refbus_gateway.words.codes import label
 
-    beside = (f"file {each.file_number}" if each.file_number else "", f"{each.unseen} new" if each.unseen else "")
-    text = (
-        f"{each.referral:>4}  {each.organisation:12} {each.priority:9} {state_text(each.state, session.language):22} "
-        f"answer by {time_text(each.respond_by_ms)}  {' '.join(filter(None, beside))}"
+    beside = (
+        words().text("file %(file_number)s", file_number=each.file_number) if each.file_number else "",
+        words().text("%(unseen)s new", unseen=each.unseen) if each.unseen else "",
     )
+    priority = label(session.language, "refbus.Priority", each.priority) if session.language != "en" else None
+    priority = priority or each.priority
+    due = words().text("answer by %(date)s", date=time_text(each.respond_by_ms))
+    state = state_text(each.state, session.language)
+    text = f"{each.referral:>4}  {each.organisation:12} {priority:9} {state:22} {due}  {' '.join(filter(None, beside))}"
     return [text, f"      {_stop_text(each.referral)}"] if each.withdrawal_to_answer else [text]
 
 
 def _stop_text(number: int) -> str:
-    return f"CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge {number} RESULT"
+    return words().text(
+        "CONSENT WITHDRAWN: stop using it, then refbus inbox acknowledge %(number)s RESULT", number=number
+    )
 
 
 def _unread_text(each: UnreadCase | UnreadReferral) -> str:
     from refbus_gateway.actions.status import UnreadCase  # late: the help needs none of it
 
-    what = f"Case {each.case}" if isinstance(each, UnreadCase) else f"Referral {each.referral}"
-    return f"{what} cannot be read here ({each.code}): call the technical office."
+    if isinstance(each, UnreadCase):
+        return unread_text("case", each.case, each.code)
+    return unread_text("referral", each.referral, each.code)
 
 
 @group.command()
@@ -101,10 +110,10 @@ def show(session: Session, number: int) -> None:
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
     from refbus_gateway.actions import referrals  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     done = referrals.acknowledge(session.desk, session.actor, number, result, reason, later=later)
-    session.tell(done, [SENT_TEXT[done.delivery]])
+    session.tell(done, [sent_text(done.delivery)])
 
 
 add_answers(group)

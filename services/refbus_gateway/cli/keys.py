@@ -9,7 +9,7 @@ import click
 
 from refbus.core.directory import OrgRole
 from refbus.errors import Code, SetupError
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.group(name="keys")
@@ -38,9 +38,12 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
     session.tell(
         begun,
         [
-            f"This organisation is {begun.org_id}.",
-            f"Hand {begun.request} to the ceremony of your country and compare the fingerprint by telephone.",
-            "When the challenge comes: refbus keys answer challenge.json",
+            words().text("This organisation is %(org_id)s.", org_id=begun.org_id),
+            words().text(
+                "Hand %(request)s to the ceremony of your country and compare the fingerprint by telephone.",
+                request=begun.request,
+            ),
+            words().text("When the challenge comes: refbus keys answer challenge.json"),
         ],
     )
 
@@ -56,7 +59,7 @@ def answer(session: Session, challenge: Path, out: Path) -> None:
 
     desk, actor = session.desk, session.actor
     done = keys.answer(desk, actor, challenge, session.opened.secret, out)
-    session.tell(done, [f"Hand {done.answer} to the ceremony."])
+    session.tell(done, [words().text("Hand %(answer)s to the ceremony.", answer=done.answer)])
 
 
 @group.command()
@@ -69,11 +72,14 @@ def show(session: Session) -> None:
 
     found = keys.show(session.desk, session.actor)
     texts = [
-        f"{line.kind:8} {line.kid.hex()}  {'in use' if line.usable else 'not in use':10}"
+        f"{line.kind:8} {line.kid.hex()}  {words().text('in use') if line.usable else words().text('not in use'):10}"
         f"  {time_text(line.not_before_ms)} to {time_text(line.not_after_ms)}"
         for line in found.keys
     ]
-    texts += [f"to do: {duty.task} by {time_text(duty.due_ms)}" for duty in found.duties]
+    texts += [
+        words().text("to do: %(task)s by %(date)s", task=duty.task, date=time_text(duty.due_ms))
+        for duty in found.duties
+    ]
     session.tell(found, texts)
 
 
@@ -92,8 +98,8 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
     desk, actor = session.desk, session.actor
     desk.open()
     done = keys.rotate(desk, actor, session.opened.secret, out, signing=signing, kem=kem)
-    again = "`refbus run` must be started again to use them."
-    session.tell(done, [f"Hand {done.update} to the ceremony. {again}"])
+    again = words().text("`refbus run` must be started again to use them.")
+    session.tell(done, [words().text("Hand %(update)s to the ceremony. %(again)s", update=done.update, again=again)])
 
 
 @group.command()
@@ -104,4 +110,4 @@ def prune(session: Session) -> None:
     from refbus_gateway.actions import keys  # late: nothing else here needs them
 
     gone = keys.prune(session.desk, session.actor)
-    session.tell(gone, [f"{len(gone.destroyed)} keys destroyed."])
+    session.tell(gone, [words().text("%(destroyed)s keys destroyed.", destroyed=len(gone.destroyed))])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
+from itertools import pairwise
 from typing import Final
 
 import click
@@ -85,8 +87,21 @@ def main(
 ) -> int:
     """Run the command and return its exit status. The environment is read here and nowhere else."""
     chosen = runtime or Runtime(environ if environ is not None else os.environ)
-    group = with_runtime(chosen)
-    return command.run(group, sys.argv[1:] if arguments is None else arguments, name="refbus")
+    given = sys.argv[1:] if arguments is None else arguments
+    return command.run(
+        with_runtime(chosen), given, name="refbus", translate=partial(_translated, given, chosen.environ)
+    )
+
+
+def _translated(arguments: Sequence[str], environ: Mapping[str, str], text: str) -> str:
+    """Return what an error says in the language that the command was asked for."""
+    from refbus_gateway.words.catalogue import catalogue  # late: most commands end well
+    from refbus_gateway.words.languages import LANGUAGES, wished
+
+    after = [value for name, value in pairwise(arguments) if name == "--lang"]
+    after += [each.removeprefix("--lang=") for each in arguments if each.startswith("--lang=")]
+    asked = next((each for each in after if each in LANGUAGES), None)
+    return catalogue(asked or wished(environ)).pgettext("error", text)
 
 
 def with_runtime(runtime: Runtime) -> click.Group:

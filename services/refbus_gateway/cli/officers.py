@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
+from refbus_gateway.words.catalogue import mark
 
-_NOT_ENDORSED = "not endorsed: refbus officers renew"
+_NOT_ENDORSED: Final = mark("not endorsed: refbus officers renew")
 
 
 @click.group(name="officers")
@@ -26,9 +28,9 @@ def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
     from refbus_gateway.actions import people  # late: the help needs none of it
 
     people.require_role(session.desk, session.actor, role)
-    passphrase = officer_passphrase("The officer's own passphrase", key_passphrase_file, confirm=True)
+    passphrase = officer_passphrase(words().text("The officer's own passphrase"), key_passphrase_file, confirm=True)
     made = people.add(session.desk, session.actor, role, passphrase)
-    session.tell(made, [f"Officer {made.officer}: {made.role}."])
+    session.tell(made, [words().text("Officer %(officer)s: %(role)s.", officer=made.officer, role=made.role)])
 
 
 @group.command(name="list")
@@ -39,8 +41,8 @@ def list_(session: Session) -> None:
     from refbus_gateway.actions import people  # late: the help needs none of it
 
     found = people.listed(session.desk, session.actor, session.clock())
-    texts = [f"{each.officer}  {each.role:24} {'' if each.endorsed else _NOT_ENDORSED}" for each in found]
-    session.tell(found, texts or ["No officer yet: refbus officers add --role DUTY_OFFICER"])
+    texts = [f"{each.officer}  {each.role:24} {'' if each.endorsed else words().text(_NOT_ENDORSED)}" for each in found]
+    session.tell(found, texts or [words().text("No officer yet: refbus officers add --role DUTY_OFFICER")])
 
 
 @group.command()
@@ -52,7 +54,7 @@ def renew(session: Session) -> None:
     from refbus_gateway.cli.show import time_text
 
     done = people.renew(session.desk, session.actor)
-    session.tell(done, [f"Valid until {time_text(done.valid_until_ms)}."])
+    session.tell(done, [words().text("Valid until %(date)s.", date=time_text(done.valid_until_ms))])
 
 
 @group.command()
@@ -63,7 +65,7 @@ def remove(session: Session, officer: str) -> None:
     """Take an officer off the roll and destroy the key. OFFICER is the beginning of the key id."""
     from refbus_gateway.actions import people  # late: the help needs none of it
 
-    session.tell(people.remove(session.desk, session.actor, officer), ["Removed."])
+    session.tell(people.remove(session.desk, session.actor, officer), [words().text("Removed.")])
 
 
 def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False) -> str:

@@ -6,7 +6,7 @@ import click
 
 from refbus.core.vocabulary import DataCategory
 from refbus.output import put
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.command()
@@ -43,7 +43,9 @@ def copy(session: Session, number: int) -> None:
     from refbus_gateway.actions import cases  # late: the help needs none of it
 
     made = cases.copy(session.desk, session.actor, number)
-    session.tell(made, [f"Case {made.case}, with the content of case {number}."])
+    session.tell(
+        made, [words().text("Case %(case)s, with the content of case %(number)s.", case=made.case, number=number)]
+    )
 
 
 def add_onward(group: click.Group) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refbus.core.courses.machine import Role
+from refbus_gateway.cli.session import words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.referrals import CourseOpened, EventShown
@@ -15,16 +16,32 @@ def opened_texts(opened: CourseOpened, language: str) -> list[str]:
     from refbus_gateway.cli.show import state_text  # late: the help needs none of it
 
     number = opened.referral
-    texts = [f"Referral {number}, {opened.organisation}: {state_text(opened.state, language)}"]
+    texts = [
+        words().text(
+            "Referral %(number)s, %(organisation)s: %(state)s",
+            number=number,
+            organisation=opened.organisation,
+            state=state_text(opened.state, language),
+        )
+    ]
     if opened.withdrawal_to_answer:
-        texts.append("CONSENT WITHDRAWN: stop using what you received; then say what you did:")
-        texts.append(f"  refbus inbox acknowledge {number} STOPPED | ERASED | RETAINED_LEGAL --reason ...")
+        texts.append(words().text("CONSENT WITHDRAWN: stop using what you received; then say what you did:"))
+        texts.append("  " + f"refbus inbox acknowledge {number} STOPPED | ERASED | RETAINED_LEGAL --reason ...")
     if opened.transfer_proposed:
-        texts.append(f"Custody of the case is offered: refbus transfer accept {number} | reject {number} (recipient)")
+        texts.append(
+            words().text(
+                "Custody of the case is offered: refbus transfer accept %(number)s | reject %(number)s (recipient)",
+                number=number,
+            )
+        )
     if opened.custody is Role.TARGET:
-        texts.append("The case is in the custody of the organisation that helps.")
+        texts.append(words().text("The case is in the custody of the organisation that helps."))
     texts += [
-        f"  Passed on as case {case}: ask the person, and withdraw there too: refbus consent withdraw {case}"
+        "  "
+        + words().text(
+            "Passed on as case %(case)s: ask the person, and withdraw there too: refbus consent withdraw %(case)s",
+            case=case,
+        )
         for case in opened.passed_on_as_cases
     ]
     for each in opened.events:
@@ -34,13 +51,24 @@ def opened_texts(opened: CourseOpened, language: str) -> list[str]:
 
 def _event_texts(shown: EventShown) -> list[str]:
     from refbus.foreign import line  # late: the help needs none of it
-    from refbus_gateway.cli.show import section_lines, time_text, words
+    from refbus_gateway.cli.show import section_lines, time_text
+    from refbus_gateway.words.codes import event_name
 
-    other = f"to {shown.to}" if shown.outgoing else f"from {shown.from_}"
-    head = f"[{shown.event}] {words(shown.type)}, {other}, {time_text(shown.at_ms)}"
-    hidden = [f"  not shown: {' '.join(shown.hidden)}"] if shown.hidden else []
+    other = (
+        words().text("to %(to)s", to=shown.to)
+        if shown.outgoing
+        else words().text("from %(sender)s", sender=shown.from_)
+    )
+    head = f"[{shown.event}] {event_name(words(), shown.type)}, {other}, {time_text(shown.at_ms)}"
+    hidden = ["  " + words().text("not shown: %(hidden)s", hidden=" ".join(shown.hidden))] if shown.hidden else []
     unknown = [
-        f"  CODE_PARKED {code.path}: {line(code.code)} is not in {line(code.list_)} here; ask the sender"
+        "  "
+        + words().text(
+            "CODE_PARKED %(path)s: %(code)s is not in %(list)s here; ask the sender",
+            path=code.path,
+            code=line(code.code),
+            list=line(code.list_),
+        )
         for code in shown.unknown_codes
     ]
     return [head, *hidden, *unknown, *section_lines(shown.content, shown.times)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.organisations import Member
@@ -29,7 +29,7 @@ def find(session: Session, country: str | None, service: str | None, language: s
     from refbus_gateway.actions import organisations  # late: only needed here
 
     found = organisations.find(session.desk, session.actor, country=country, service=service, language=language)
-    session.tell(found, [_text(each) for each in found] or ["None. Ask for less."])
+    session.tell(found, [_text(each) for each in found] or [words().text("None. Ask for less.")])
 
 
 @group.command()

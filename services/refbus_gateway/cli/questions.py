@@ -19,9 +19,9 @@ from refbus.output import say
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
+from refbus_gateway.cli.session import words
 from refbus_gateway.forms.consentfile import FORMAT
-from refbus_gateway.words.codes import label
-from refbus_gateway.words.codes import title as words
+from refbus_gateway.words.codes import field_name, label
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.consent import Questions
@@ -33,23 +33,23 @@ _MOST_DIGITS: Final = 10
 def ask_consent(asked: Questions, to: str | None) -> bytes:
     """Return a filled-in consent form. Questions go to standard error."""
     longest = day_text(asked.latest_until_ms)
-    permitted = _yes_each("May they receive", asked.categories, DataCategory)
+    permitted = _yes_each(words().text("May they receive"), asked.categories, DataCategory)
     document: dict[str, Any] = {
         "format": FORMAT,
-        "organisation": to or asked.organisation or _text("Which organisation"),
+        "organisation": to or asked.organisation or _text(words().text("Which organisation")),
         "state": ConsentState.GIVEN if permitted else ConsentState.REFUSED,
-        "valid_until": _text(f"Valid until (a day, at most {longest})"),
-        "retain_until": _text("They erase it by (a day)"),
+        "valid_until": _text(words().text("Valid until (a day, at most %(longest)s)", longest=longest)),
+        "retain_until": _text(words().text("They erase it by (a day)")),
         "notice": {
-            "notice_id": _choice("Text that was explained", asked.notices),
-            "language": _text("Language it was explained in (ISO 639)"),
+            "notice_id": _choice(words().text("Text that was explained"), asked.notices),
+            "language": _text(words().text("Language it was explained in (ISO 639)")),
         },
         "grantor": _grantor(),
-        "assent": _choice("Child's own answer", list(Assent)),
-        "method": _choice("How the answer was given", list(Method)),
-        "interpreter": click.confirm("Was an interpreter present?", err=True),
-        "informed": _yes_each("Was this explained or asked", list(Informed), Informed),
-        "withdrawal_contact": _text("Where can the person withdraw (no person's name)"),
+        "assent": _choice(words().text("Child's own answer"), list(Assent)),
+        "method": _choice(words().text("How the answer was given"), list(Method)),
+        "interpreter": click.confirm(words().text("Was an interpreter present?"), err=True),
+        "informed": _yes_each(words().text("Was this explained or asked"), list(Informed), Informed),
+        "withdrawal_contact": _text(words().text("Where can the person withdraw (no person's name)")),
         "permit": [
             {
                 "purposes": [asked.purpose],
@@ -63,24 +63,26 @@ def ask_consent(asked: Questions, to: str | None) -> bytes:
         "denied_recipients": [],
     }
     if asked.majority:  # else it follows from the birth date
-        document["majority_on"] = _text("The child comes of age on (a day)")
+        document["majority_on"] = _text(words().text("The child comes of age on (a day)"))
     return json.dumps(document).encode()
 
 
 def _grantor() -> dict[str, Any]:
-    kind = _choice("Who consents", list(GrantorKind))
+    kind = _choice(words().text("Who consents"), list(GrantorKind))
     if kind == GrantorKind.SELF:
         return {"kind": kind}
     return {
         "kind": kind,
-        "authority_evidence": _text("SHA-256 of the document that gives the authority"),
-        "authority_until": _text("The authority ends on (a day)"),
-        "conflict_checked": click.confirm("Was it asked whether this person took part in the trafficking?", err=True),
+        "authority_evidence": _text(words().text("SHA-256 of the document that gives the authority")),
+        "authority_until": _text(words().text("The authority ends on (a day)")),
+        "conflict_checked": click.confirm(
+            words().text("Was it asked whether this person took part in the trafficking?"), err=True
+        ),
     }
 
 
 def _may_report() -> bool:
-    return click.confirm("May they report back how it goes?", err=True)
+    return click.confirm(words().text("May they report back how it goes?"), err=True)
 
 
 def _text(question: str) -> str:
@@ -112,7 +114,7 @@ def _holds_file(spec: FieldSpec) -> bool:
 
 
 def _ask(spec: FieldSpec, language: str) -> Any:
-    name = words(spec.name)
+    name = field_name(words(), spec.name)
     if spec.kind is Kind.RECORD and spec.many:
         found: list[dict[str, Any]] = []
         while click.confirm(
@@ -121,7 +123,9 @@ def _ask(spec: FieldSpec, language: str) -> Any:
             found.append(ask_fields(spec.fields, language))
         return found
     if spec.kind is Kind.RECORD:
-        asked = click.confirm(f"{name}: {spec.brief}. Write it down?", err=True, default=None)
+        asked = click.confirm(
+            words().text("%(name)s: %(brief)s. Write it down?", name=name, brief=spec.brief), err=True, default=None
+        )
         return ask_fields(spec.fields, language) if asked else None
     if not spec.many:
         return _ask_value(spec, language, compulsory=spec.required)
@@ -133,8 +137,8 @@ def _ask(spec: FieldSpec, language: str) -> Any:
 
 def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
     """Ask for one value until it is one, or empty where it may be."""
-    hint = "" if compulsory else " (may stay empty)"
-    question = f"{words(spec.name)}{hint}: {spec.brief}"
+    hint = "" if compulsory else " " + words().text("(may stay empty)")
+    question = f"{field_name(words(), spec.name)}{hint}: {spec.brief}"
     say(*_choices(spec, language), err=True)
     if spec.kind is Kind.TEXT and not {"format", "values"} & spec.attributes.keys():
         return _ask_lines(question, compulsory=compulsory)
@@ -143,7 +147,7 @@ def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
         value = _read(spec, typed) if typed else None
         if value is not None or not typed:
             return value
-        say(f"Not {_form(spec)}.", err=True)
+        say(words().text("Not %(form)s.", form=_form(spec)), err=True)
 
 
 def _line(question: str, *, compulsory: bool) -> str:
@@ -153,7 +157,11 @@ def _line(question: str, *, compulsory: bool) -> str:
 
 def _ask_lines(question: str, *, compulsory: bool) -> str:
     """Ask for a text of several lines; an empty line ends it."""
-    lines = [_line(f"{question}; several lines, an empty line ends it", compulsory=compulsory)]
+    lines = [
+        _line(
+            words().text("%(question)s; several lines, an empty line ends it", question=question), compulsory=compulsory
+        )
+    ]
     while lines[-1]:
         lines.append(click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True))
     return "\n".join(lines[:-1])
@@ -171,7 +179,9 @@ def _choices(spec: FieldSpec, language: str) -> list[str]:
         return []
     codes = code_list(spec.code_list)
     if len(codes.codes) > _MOST_CODES:
-        return [f"  a code of {codes.name}, such as {next(iter(codes.codes))}"]
+        return [
+            "  " + words().text("a code of %(name)s, such as %(next)s", name=codes.name, next=next(iter(codes.codes)))
+        ]
     return [f"  {code:28} {label(language, codes.name, code) or ''}" for code in codes.codes]
 
 
@@ -198,10 +208,10 @@ def _read(spec: FieldSpec, typed: str) -> Any:
 def _form(spec: FieldSpec) -> str:
     match spec.kind:
         case Kind.FLAG:
-            return "yes or no"
+            return words().text("yes or no")
         case Kind.NUMBER:
-            return TIME if spec.name.endswith("_ms") else "a whole number"
+            return TIME if spec.name.endswith("_ms") else words().text("a whole number")
         case Kind.TEXT if "format" in spec.attributes:
             return FORMATS[spec.attributes["format"]][1]
         case _:
-            return "one of the codes"
+            return words().text("one of the codes")

@@ -10,13 +10,14 @@ import click
 from refbus.core.times import show_time
 from refbus.errors import Code, SetupError
 from refbus.output import say
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.cli.status import unread_texts
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.restored import NotKnown
 
-_NOTHING: Final = "This home does not go on from a backup: there is nothing to confirm."
+_NOTHING: Final = mark("This home does not go on from a backup: there is nothing to confirm.")
 
 
 def add_confirm_restored(group: click.Group) -> None:
@@ -43,15 +44,20 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
 
     found = restored.not_known(session.desk, session.actor)
     if isinstance(found, restored.NotRestored):
-        session.tell(found, [_NOTHING])
+        session.tell(found, [words().text(_NOTHING)])
         return
     if not (session.as_json or yes):
         say(*_lines(found), err=True)
-        if not click.confirm("Have you called them, and may this office send again?", default=False, err=True):
+        if not click.confirm(
+            words().text("Have you called them, and may this office send again?"), default=False, err=True
+        ):
             raise SetupError(Code.USAGE, "nothing was confirmed")
     done = restored.confirm(session.desk, session.actor)
     waiting = () if isinstance(done, restored.NotRestored) else done.waiting
-    text = f"Confirmed. Cases with something that waits for `refbus consent confirm`: {_numbers(waiting)}."
+    text = words().text(
+        "Confirmed. Cases with something that waits for `refbus consent confirm`: %(waiting)s.",
+        waiting=_numbers(waiting),
+    )
     session.tell(done, [text])
 
 
@@ -70,36 +76,77 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
 
     known = restored.case_known(session.desk, session.actor, case)
     if isinstance(known, restored.NothingConfirmed):
-        session.tell(known, [_NOTHING])
+        session.tell(known, [words().text(_NOTHING)])
         return
     if not (session.as_json or yes):
-        say(f"What is known of case {case} is of {show_time(known.backup_ms)}:", err=True)
+        say(
+            words().text("What is known of case %(case)s is of %(date)s:", case=case, date=show_time(known.backup_ms)),
+            err=True,
+        )
         for each in known.consents:
-            say(f"  {each.organisation}: {each.state}, version {each.version}", err=True)
-        say(f"  must never know: {', '.join(known.denied) or 'nobody is named'}", err=True)
-        if not click.confirm("Has the person said nothing else since?", default=False, err=True):
+            say(
+                "  "
+                + words().text(
+                    "%(organisation)s: %(state)s, version %(version)s",
+                    organisation=each.organisation,
+                    state=each.state,
+                    version=each.version,
+                ),
+                err=True,
+            )
+        say(
+            "  "
+            + words().text(
+                "must never know: %(denied)s", denied=", ".join(known.denied) or words().text("nobody is named")
+            ),
+            err=True,
+        )
+        if not click.confirm(words().text("Has the person said nothing else since?"), default=False, err=True):
             raise SetupError(Code.USAGE, "nothing was confirmed: take down what they said")
-    session.tell(restored.confirm_case(session.desk, session.actor, case), [f"Confirmed. Case {case} can be sent."])
+    session.tell(
+        restored.confirm_case(session.desk, session.actor, case),
+        [words().text("Confirmed. Case %(case)s can be sent.", case=case)],
+    )
 
 
 def _lines(found: NotKnown) -> list[str]:
     """Return what this home cannot know, for people."""
     since, until = show_time(found.backup_ms), show_time(found.restored_ms)
     lines = [
-        f"This office goes on from a backup of {since}; it was restored on {until}.",
-        "It does not know what was recorded, sent, refused, withdrawn or erased here in that time.",
-        f"  Cases whose consents must be confirmed one by one: {_numbers(found.cases)}",
-        f"  Call these, and ask what came from you in that time: {', '.join(found.call) or 'none are known'}",
+        words().text(
+            "This office goes on from a backup of %(since)s; it was restored on %(until)s.", since=since, until=until
+        ),
+        words().text("It does not know what was recorded, sent, refused, withdrawn or erased here in that time."),
+        "  "
+        + words().text("Cases whose consents must be confirmed one by one: %(cases)s", cases=_numbers(found.cases)),
+        "  "
+        + words().text(
+            "Call these, and ask what came from you in that time: %(call)s",
+            call=", ".join(found.call) or words().text("none are known"),
+        ),
     ]
     if found.answered:
-        lines.append(f"  These have answered things that are not known here: {', '.join(found.answered)}")
+        lines.append(
+            "  "
+            + words().text(
+                "These have answered things that are not known here: %(answered)s", answered=", ".join(found.answered)
+            )
+        )
     lines += unread_texts({"case": [(each.case, each.code) for each in found.unread]})
     if found.inbox_lost:
-        lines.append("  The broker no longer has all that came in that time: ask everybody who may have written.")
+        lines.append(
+            "  "
+            + words().text("The broker no longer has all that came in that time: ask everybody who may have written.")
+        )
     if found.officers_unvouched:
-        lines.append("  Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`.")
+        lines.append(
+            "  "
+            + words().text(
+                "Its officers are those of the backup: `refbus officers list`, remove who left, then `renew`."
+            )
+        )
     return lines
 
 
 def _numbers(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers)) or "none"
+    return ", ".join(map(str, numbers)) or words().text("none")

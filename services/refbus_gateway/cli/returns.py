@@ -12,7 +12,7 @@ from refbus.output import put
 from refbus_gateway.cli.answers import Saying, add_answers
 from refbus_gateway.cli.content import content, content_options
 from refbus_gateway.cli.opened import opened_texts
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.forms.asked import wish_fields, written_fields
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
     from refbus_gateway.actions import cases, returns  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.names import organisation_named
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     name = case_name(case)
     cases.require_known(session.desk, session.actor, name)
@@ -159,9 +159,9 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
         withhold=[DataCategory(name) for name in withhold],
         later=later,
     )
-    again_text = "The same wish was sent before and was left alone."
-    text = SENT_TEXT[begun.delivery] if isinstance(begun, returns.ReturnQueued) else again_text
-    session.tell(begun, [f"Return {begun.return_} to {begun.to}.", text])
+    again_text = words().text("The same wish was sent before and was left alone.")
+    text = sent_text(begun.delivery) if isinstance(begun, returns.ReturnQueued) else again_text
+    session.tell(begun, [words().text("Return %(number)s to %(to)s.", number=begun.return_, to=begun.to), text])
 
 
 @group.command(name="co-sign")
@@ -172,10 +172,17 @@ def begin(session: Session, case: str, to: str, withhold: tuple[str, ...], file:
 def co_sign(session: Session, number: int, *, later: bool) -> None:
     """Sign the risk assessment that the other organisation recorded, word for word. Read it first: return show."""
     from refbus_gateway.actions import returns  # late: the help needs none of it
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
+    from refbus_gateway.words.codes import event_name
 
     done = returns.co_sign(session.desk, session.actor, number, later=later)
-    session.tell(done, [f"Return {number}: {done.type}.", SENT_TEXT[done.delivery]])
+    session.tell(
+        done,
+        [
+            words().text("Return %(number)s: %(type)s.", number=number, type=event_name(words(), done.type)),
+            sent_text(done.delivery),
+        ],
+    )
 
 
 @group.command()
@@ -208,13 +215,13 @@ def _form(step: str) -> str:
 def guard_texts(missing: tuple[Code, ...]) -> list[str]:
     """Return what stands in the way of a departure, each with the command that settles it."""
     from refbus.core.courses.guards import SETTLED_BY  # late: the help needs none of it
-    from refbus.explain import explanation
+    from refbus_gateway.words.codes import meaning
 
     commands = {saying.event_type: saying.name for saying in STEPS}
-    lines = ["Before the departure:"] if missing else []
+    lines = [words().text("Before the departure:")] if missing else []
     for code in missing:
         names = [commands[kind] for kind in SETTLED_BY[code] if kind in commands]
-        lines.append(f"  {code}: {explanation(code).meaning}" + (f" (refbus return {names[0]})" if names else ""))
+        lines.append(f"  {code}: {meaning(words(), code)}" + (f" (refbus return {names[0]})" if names else ""))
     return lines
 
 

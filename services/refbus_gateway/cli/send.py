@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from refbus.core.vocabulary import DataCategory
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.command()
@@ -31,7 +31,7 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
     from refbus_gateway.actions import referrals  # late: the help needs none of it
     from refbus_gateway.cli.case import case_name
     from refbus_gateway.cli.names import organisation_named
-    from refbus_gateway.cli.show import SENT_TEXT
+    from refbus_gateway.cli.show import sent_text
 
     sent = referrals.send(
         session.desk,
@@ -42,6 +42,6 @@ def send(session: Session, case: str, to: str | None, withhold: tuple[str, ...],
         again=again,
         later=later,
     )
-    again_text = "The same was sent before and was left alone; --again sends it once more."
-    text = SENT_TEXT[sent.delivery] if isinstance(sent, referrals.ReferralQueued) else again_text
-    session.tell(sent, [f"Referral {sent.referral} to {sent.to}.", text])
+    again_text = words().text("The same was sent before and was left alone; --again sends it once more.")
+    text = sent_text(sent.delivery) if isinstance(sent, referrals.ReferralQueued) else again_text
+    session.tell(sent, [words().text("Referral %(referral)s to %(to)s.", referral=sent.referral, to=sent.to), text])

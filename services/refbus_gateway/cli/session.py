@@ -19,7 +19,10 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.settings import GatewaySettings
     from refbus_gateway.actions.actor import Actor
     from refbus_gateway.actions.desk import Desk, Opened
+    from refbus_gateway.words.catalogue import Catalogue
 
+LANGUAGE: Final = "refbus.language"
+"""Where the context of a command keeps the call that says in which language its words are."""
 UTC_OFFSET: Final = "refbus.utc_offset"
 """Where the context of a command keeps the call that says how many minutes its country is ahead of UTC."""
 _OPTIONS: Final = ("home", "passphrase_file", "as_name", "as_json", "lang")
@@ -38,7 +41,7 @@ def shared_options(function: _F) -> _F:
             ),
             click.option("--as", "as_name", help="Who signs in, where a home has people (else REFBUS_AS)."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts."),
-            click.option("--lang", help="Language of code lists, e.g. ru, kk, uz-Latn (else LANG)."),
+            click.option("--lang", help="Language of words, e.g. ru, kk, uz-Latn (else LANG)."),
         )
     ):
         function = option(function)
@@ -91,6 +94,15 @@ def paged(function: _F) -> _F:
     return click.option("--limit", type=some, help=text)(function)
 
 
+def words() -> Catalogue:
+    """Return the words of the language that the command at work speaks; English where there is none."""
+    from refbus_gateway.words.catalogue import catalogue  # late: the help needs none of it
+
+    ctx = click.get_current_context(silent=True)
+    language = ctx.meta.get(LANGUAGE) if ctx is not None else None
+    return catalogue("en" if language is None else language())
+
+
 class Session:
     """One command at work."""
 
@@ -100,6 +112,7 @@ class Session:
         self.as_json: Final = bool(options["as_json"])
         self._options = options
         ctx.meta[UTC_OFFSET] = self._utc_offset_min
+        ctx.meta[LANGUAGE] = lambda: self.language
         if options["lang"]:
             _ = self.language  # a language that there is not is told by every command, not only where words are shown
 
@@ -173,14 +186,12 @@ class Session:
     @property
     def language(self) -> str:
         """Language of words for codes: the option, else LANG, else English."""
-        from refbus_gateway.words.languages import LANGUAGES  # late: only what shows codes needs it
+        from refbus_gateway.words.languages import LANGUAGES, wished  # late: see above
 
         asked = self._options["lang"]
         if asked is not None and asked not in LANGUAGES:
             raise SetupError(Code.USAGE, f"--lang is one of {', '.join(LANGUAGES)}")
-        wished = str(self.runtime.environ.get("LANG", "en")).split(".", maxsplit=1)[0].replace("_", "-")
-        known = {language.split("-")[0]: language for language in reversed(LANGUAGES)}
-        return asked or known.get(wished.split("-", maxsplit=1)[0], "en")
+        return asked or wished(self.runtime.environ)
 
     @property
     def name(self) -> str | None:
@@ -207,7 +218,7 @@ class Session:
         path = self._options["passphrase_file"] or self.settings.passphrase_file
         if path is not None:
             return read_secret_file(path).decode("utf-8", "surrogateescape")
-        asked: str = click.prompt("Passphrase", hide_input=True, err=True, confirmation_prompt=confirm)
+        asked: str = click.prompt(words().text("Passphrase"), hide_input=True, err=True, confirmation_prompt=confirm)
         return asked
 
     def tell(self, value: object, lines: Iterable[str] = ()) -> None:
@@ -230,7 +241,8 @@ class Session:
         if most is None or left <= 0:
             return []
         limit = "" if most == PAGE else f" --limit {most}"
-        return [f"and {left} older: --page {skip // most + 2}{limit}"]
+        page = f"--page {skip // most + 2}{limit}"
+        return [words().text("and %(left)s older: %(page)s", left=left, page=page)]
 
     def close(self) -> None:
         """Release what was opened."""

@@ -9,24 +9,32 @@ import click
 
 from refbus.core.times import show_time
 from refbus.errors import Code
-from refbus.explain import explanation
 from refbus.foreign import field, line
-from refbus_gateway.cli.session import UTC_OFFSET
-from refbus_gateway.words.codes import label
-from refbus_gateway.words.codes import title as words
+from refbus_gateway.cli.session import UTC_OFFSET, words
+from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.codes import label, next_step, titled
 from refbus_gateway.words.payloads import Line
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.status import Ending, EraseDue
 
-SENT_TEXT: Final = {
-    "sent": "It is on its way. See `refbus status`.",
-    "running": "It is queued; `refbus run` sends it now. See `refbus status`.",
-    "later": "It is kept and goes out when the broker is reachable (`refbus sync` or `refbus run`).",
+_SENT: Final = {
+    "sent": mark("It is on its way. See `refbus status`."),
+    "running": mark("It is queued; `refbus run` sends it now. See `refbus status`."),
+    "later": mark("It is kept and goes out when the broker is reachable (`refbus sync` or `refbus run`)."),
 }
 """What a person is told after something was queued, by what became of it."""
+_OF_AGE: Final = mark("Consent, case %(case)s, %(org)s: the person comes of age %(date)s")
+_ENDS: Final = mark("Consent, case %(case)s, %(org)s: it ends %(date)s")
+_ERASE_OVER: Final = mark("Case %(case)s from %(org)s had to be erased by %(date)s")
+_ERASE_BY: Final = mark("Case %(case)s from %(org)s is to be erased by %(date)s")
 _NO_TIMES: Mapping[str, Mapping[str, int]] = {}
 _STATES = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
+
+
+def sent_text(delivery: str) -> str:
+    """Return what a person is told after something was queued, by what became of it."""
+    return words().text(_SENT[delivery])
 
 
 def time_text(time_ms: int | None) -> str:
@@ -43,12 +51,16 @@ def time_text(time_ms: int | None) -> str:
 
 def case_text(case: int, file_numbers: Mapping[int, str]) -> str:
     """Return how a case is named to people: its number here, and the worker's own file number if it has one."""
-    return f"case {case} (file {line(file_numbers[case])})" if case in file_numbers else f"case {case}"
+    return (
+        words().text("case %(case)s (file %(file_numbers)s)", case=case, file_numbers=line(file_numbers[case]))
+        if case in file_numbers
+        else words().text("case %(case)s", case=case)
+    )
 
 
 def state_text(status: str, language: str) -> str:
     """Return the words for a state of a course in a language."""
-    found = next((words for name in _STATES if (words := label(language, name, status))), None)
+    found = next((text for name in _STATES if (text := label(language, name, status))), None)
     return found or status.replace("_", " ").capitalize()
 
 
@@ -56,11 +68,15 @@ def ending_lines(endings: Iterable[Ending]) -> list[str]:
     """Return a line for each consent that ends soon or has ended, and what to do."""
     lines = []
     for each in endings:
-        why = "the person comes of age" if each.majority else "it ends"
         code = Code.EXPIRED if each.over else Code.CONSENT_ENDING
-        lines.append(f"Consent, case {each.case}, {each.org}: {why} {time_text(each.ends_ms)}  {code}")
+        lines.append(
+            words().text(
+                _OF_AGE if each.majority else _ENDS, case=each.case, org=each.org, date=time_text(each.ends_ms)
+            )
+            + f"  {code}"
+        )
         command = "majority" if each.majority else "renew"
-        lines.append(f"    {explanation(code).next_step} refbus consent {command} {each.case}")
+        lines.append(f"    {next_step(words(), code)} refbus consent {command} {each.case}")
     return lines
 
 
@@ -68,9 +84,13 @@ def erase_lines(found: Iterable[EraseDue]) -> list[str]:
     """Return a line for each received case that must be erased soon or should have been, and how."""
     lines = []
     for each in found:
-        when = "had to be erased by" if each.over else "is to be erased by"
-        lines.append(f"Case {each.case} from {each.org} {when} {time_text(each.erase_by_ms)}  {Code.ERASE_DUE}")
-        lines.append(f"    {explanation(Code.ERASE_DUE).next_step} refbus erase --referral {each.referral}")
+        lines.append(
+            words().text(
+                _ERASE_OVER if each.over else _ERASE_BY, case=each.case, org=each.org, date=time_text(each.erase_by_ms)
+            )
+            + f"  {Code.ERASE_DUE}"
+        )
+        lines.append(f"    {next_step(words(), Code.ERASE_DUE)} refbus erase --referral {each.referral}")
     return lines
 
 
@@ -83,11 +103,11 @@ def section_lines(
     """
     lines: list[str] = []
     for title, fields in sections.items():
-        lines.append(f"  {title}")
+        lines.append(f"  {titled(words(), title)}")
         local = {name: time_text(time_ms) for name, time_ms in times.get(title, {}).items()}
         for name, text in {**fields, **local}.items():
-            lines += field(name, text if isinstance(text, str) else ", ".join(text), "    ")
+            lines += field(titled(words(), name), text if isinstance(text, str) else ", ".join(text), "    ")
     return lines
 
 
-__all__ = ["SENT_TEXT", "case_text", "ending_lines", "erase_lines", "section_lines", "state_text", "time_text", "words"]
+__all__ = ["case_text", "ending_lines", "erase_lines", "section_lines", "sent_text", "state_text", "time_text"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,13 +33,20 @@ def status(session: Session, number: int | None) -> None:
     session.tell(found, [*texts, *_due(found), *_home_texts(found.home)])
 
 
+_UNREAD: Final = {
+    "case": mark("Case %(number)s cannot be read here (%(code)s): call the technical office."),
+    "referral": mark("Referral %(number)s cannot be read here (%(code)s): call the technical office."),
+}
+
+
+def unread_text(what: str, number: int, code: str) -> str:
+    """Return the line about a case or a referral that cannot be read here."""
+    return words().text(_UNREAD[what], number=number, code=code)
+
+
 def unread_texts(unread: Mapping[str, Sequence[tuple[int, Code]]]) -> list[str]:
     """Return a line for each case and referral that cannot be read here; the others are shown."""
-    return [
-        f"{what.capitalize()} {number} cannot be read here ({code}): call the technical office."
-        for what, found in unread.items()
-        for number, code in found
-    ]
+    return [unread_text(what, number, code) for what, found in unread.items() for number, code in found]
 
 
 @click.command()
@@ -55,15 +63,15 @@ def receipts(session: Session, number: int) -> None:
 
     found = asking.receipts(session.desk, session.actor, number)
     texts = [
-        f"{time_text(each.at_ms)}  {each.type:24} {each.gate:8} {each.kind:15} {each.outcome:11} "
+        f"{time_text(each.at_ms)}  {_event_text(each.type):24} {each.gate:8} {each.kind:15} {each.outcome:11} "
         f"{' '.join(each.codes)}{_also(each.also_signed_by)}"
         for each in found
     ]
-    session.tell(found, texts or ["No receipt yet."])
+    session.tell(found, texts or [words().text("No receipt yet.")])
 
 
 def _also(gate: str | None) -> str:
-    return f"also signed by {gate}" if gate else ""
+    return words().text("also signed by %(gate)s", gate=gate) if gate else ""
 
 
 @click.command()
@@ -73,17 +81,17 @@ def _also(gate: str | None) -> str:
 def alarms(session: Session, clear: int | None) -> None:
     """Show what a person must look at; with --clear note that one was dealt with."""
     from refbus.errors import Code  # late: the help needs none of it
-    from refbus.explain import explanation
     from refbus_gateway.actions import status as asking
     from refbus_gateway.cli.show import time_text
+    from refbus_gateway.words.codes import next_step
 
     desk, actor = session.desk, session.actor
     found = asking.alarms(desk, actor) if clear is None else asking.clear_alarm(desk, actor, clear)
     texts = []
     for each in found:
         texts.append(f"{each.alarm:>4}  {time_text(each.at_ms)}  {each.code}  {each.detail}")
-        texts.append(f"      {explanation(Code(each.code)).next_step}")
-    session.tell(found, texts or ["No alarm."])
+        texts.append(f"      {next_step(words(), Code(each.code))}")
+    session.tell(found, texts or [words().text("No alarm.")])
 
 
 def _due(found: Overview) -> Iterator[str]:
@@ -94,59 +102,122 @@ def _due(found: Overview) -> Iterator[str]:
     yield from ending_lines(found.consents_ending)
     yield from erase_lines(found.erase_due)
     for each in found.untold:
-        yield f"Case {each.case}: tell the person who received what: refbus case disclosures {each.case}"
+        yield words().text(
+            "Case %(case)s: tell the person who received what: refbus case disclosures %(case)s", case=each.case
+        )
     for one in found.unread:
         which = ("case", one.case) if isinstance(one, UnreadCase) else ("referral", one.referral)
         yield from unread_texts({which[0]: [(which[1], one.code)]})
 
 
+def _event_text(event_type: str) -> str:
+    """Return the name of an event; English keeps the name of docs/reference."""
+    from refbus_gateway.words.codes import event_name  # late: the help needs none of it
+
+    return event_type if words().language == "en" else event_name(words(), event_type)
+
+
 def _texts(found: ReferralStanding, session: Session, *, in_full: bool) -> list[str]:
     from refbus.explain.hearing import sender_step
     from refbus_gateway.cli.show import case_text, state_text, time_text  # late: the help needs none of it
-    from refbus_gateway.words.hops import SAID_BY_THEM, next_step
+    from refbus_gateway.words.codes import ERROR
+    from refbus_gateway.words.hops import SAID_BY_THEM, hop_name, next_step
 
     state = state_text(found.state, session.language)
     case = case_text(found.case, {found.case: found.file_number} if found.file_number else {})
-    head = f"Referral {found.referral}, {case}, {found.organisation}: {state}"
-    due = f"  answer due {time_text(found.respond_by_ms)}" if found.respond_by_ms else ""
-    news = f"  {found.unseen} new: refbus inbox show {found.referral}" if found.unseen else ""
+    head = words().text(
+        "Referral %(referral)s, %(case)s, %(organisation)s: %(state)s",
+        referral=found.referral,
+        case=case,
+        organisation=found.organisation,
+        state=state,
+    )
+    due = "  " + words().text("answer due %(date)s", date=time_text(found.respond_by_ms)) if found.respond_by_ms else ""
+    news = (
+        "  "
+        + words().text("%(unseen)s new: refbus inbox show %(referral)s", unseen=found.unseen, referral=found.referral)
+        if found.unseen
+        else ""
+    )
     texts = [head + due + news]
     for each in found.events if in_full else found.events[-1:]:
         codes = f" {' '.join(each.codes)}" if each.codes else ""
-        texts.append(f"    {each.type:24} {each.hop}{codes} since {time_text(each.since_ms)}")
-        texts.append(f"        {next_step(each.hop, each.codes)}")
-        texts.extend(f"        {sender_step(code)}" for code in each.codes if each.hop in SAID_BY_THEM)
+        texts.append(
+            "    "
+            + words().text(
+                "%(type)s %(hop)s%(codes)s since %(date)s",
+                type=f"{_event_text(each.type):24}",
+                hop=hop_name(each.hop, words()),
+                codes=codes,
+                date=time_text(each.since_ms),
+            )
+        )
+        texts.append(f"        {next_step(each.hop, each.codes, words())}")
+        texts.extend(
+            f"        {words().pgettext(ERROR, sender_step(code))}" for code in each.codes if each.hop in SAID_BY_THEM
+        )
     return texts
+
+
+_NOT_TOLD_CHANGE: Final = mark(
+    "Case %(case)s: %(organisation)s is not told yet that consent was changed (%(code)s, since %(date)s): call them."
+)
+_NOT_TOLD_WITHDRAWAL: Final = mark(
+    "Case %(case)s: %(organisation)s is not told yet that consent was withdrawn (%(code)s, since %(date)s): call them."
+)
 
 
 def _untold_text(row: NotTold) -> str:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
-    said = "consent was changed" if row.said == "VERSION" else "consent was withdrawn"
-    since = f"since {time_text(row.since_ms)}"
-    return f"Case {row.case}: {row.organisation} is not told yet that {said} ({row.code}, {since}): call them."
+    text = _NOT_TOLD_CHANGE if row.said == "VERSION" else _NOT_TOLD_WITHDRAWAL
+    return words().text(text, case=row.case, organisation=row.organisation, code=row.code, date=time_text(row.since_ms))
 
 
 def _home_texts(home: HomeStanding) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
-    unproven = f"{home.unproven} entries wait for a proof of the audit log since {time_text(home.unproven_ms)}."
-    waits = f"A newer directory waits for the audit log since {time_text(home.directory_waiting_ms)}."
+    unproven = words().text(
+        "%(unproven)s entries wait for a proof of the audit log since %(date)s.",
+        unproven=home.unproven,
+        date=time_text(home.unproven_ms),
+    )
+    waits = words().text(
+        "A newer directory waits for the audit log since %(date)s.", date=time_text(home.directory_waiting_ms)
+    )
     told = [
         (
-            f"{home.foreign_keys} keys are listed in your name that this home never had: refbus alarms",
+            words().text(
+                "%(foreign_keys)s keys are listed in your name that this home never had: refbus alarms",
+                foreign_keys=home.foreign_keys,
+            ),
             home.foreign_keys,
         ),
-        (f"{home.waiting} waiting to be sent: refbus sync", home.waiting),
-        ("No heartbeat from the gate for hours: call the national node.", home.silent),
-        (f"Check this computer's clock: {home.clock.detail}: refbus clock", home.clock.codes),
-        (f"{home.held} records wait for something (directory, clock); they are tried again.", home.held),
-        ("A withdrawal was not acknowledged yet; it is sent again every day.", home.withdrawals_unanswered_ms),
-        ("A withdrawal waits for your answer: refbus inbox list", home.withdrawals_to_answer_ms),
+        (words().text("%(waiting)s waiting to be sent: refbus sync", waiting=home.waiting), home.waiting),
+        (words().text("No heartbeat from the gate for hours: call the national node."), home.silent),
+        (
+            words().text("Check this computer's clock: %(detail)s: refbus clock", detail=home.clock.detail),
+            home.clock.codes,
+        ),
+        (
+            words().text(
+                "%(held)s records wait for something (directory, clock); they are tried again.", held=home.held
+            ),
+            home.held,
+        ),
+        (
+            words().text("A withdrawal was not acknowledged yet; it is sent again every day."),
+            home.withdrawals_unanswered_ms,
+        ),
+        (words().text("A withdrawal waits for your answer: refbus inbox list"), home.withdrawals_to_answer_ms),
         (unproven, home.unproven),
         (waits, home.directory_waiting_ms),
-        ("The directory in force is not yet confirmed by the log.", home.directory_unconfirmed),
-        (f"{home.alarms} alarms: refbus alarms", home.alarms),
+        (words().text("The directory in force is not yet confirmed by the log."), home.directory_unconfirmed),
+        (words().text("%(alarms)s alarms: refbus alarms", alarms=home.alarms), home.alarms),
     ]
     stops = [_untold_text(each) for each in home.not_told]
-    return [*stops, *(text for text, holds in told if holds), f"Last synchronised {time_text(home.synchronised_ms)}."]
+    return [
+        *stops,
+        *(text for text, holds in told if holds),
+        words().text("Last synchronised %(date)s.", date=time_text(home.synchronised_ms)),
+    ]

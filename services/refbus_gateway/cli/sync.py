@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.command()
@@ -19,7 +19,7 @@ def sync(session: Session, timeout: int) -> None:
     from refbus_gateway.actions import delivery  # late: the help needs none of it
 
     done = delivery.sync(session.desk, session.actor, float(timeout))
-    session.tell(done, [f"{done.news} new, {done.waiting} still waiting."])
+    session.tell(done, [words().text("%(news)s new, %(waiting)s still waiting.", news=done.news, waiting=done.waiting)])
 
 
 @click.command()
@@ -37,5 +37,7 @@ def run(session: Session) -> None:
     metrics = None
     if settings.metrics_port is not None:
         metrics = delivery.MetricsPlace(settings.metrics_port, settings.metrics_host, settings.metrics_public)
-    ended = delivery.run(desk, actor, lambda begun: session.tell(begun, ["Running."]), stopped.is_set, metrics)
-    session.tell(ended, ["Stopped."])
+    ended = delivery.run(
+        desk, actor, lambda begun: session.tell(begun, [words().text("Running.")]), stopped.is_set, metrics
+    )
+    session.tell(ended, [words().text("Stopped.")])

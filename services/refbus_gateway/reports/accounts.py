@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from refbus.audit.proven import Proven
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError
@@ -23,8 +24,12 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.outbox import Receipt
 from refbus_gateway.store.referrals import Event, EventStatus
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.words.codes import label, title
+from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.codes import event_name, label
 from refbus_gateway.words.statements import Fact, Words
+
+_OWN_CASE: Final = mark("Case %(number)s, collected here")
+_RECEIVED_CASE: Final = mark("Case %(number)s, received from another organisation")
 
 
 class Surety(StrEnum):
@@ -72,20 +77,20 @@ def of_case(gateway: Gateway, tx: Transaction, case: Case, words: Words) -> Acco
         for referral in referrals.of_case(tx, case):
             for event in referrals.events_of(tx, referral):
                 steps += _event_steps(tx, event, words)
-    whose = "collected here" if case.own else "received from another organisation"
-    return _account(gateway, words, f"Case {case.id}, {whose}", steps)
+    text = _OWN_CASE if case.own else _RECEIVED_CASE
+    return _account(gateway, words, words.text(text, number=case.id), steps)
 
 
 def of_period(gateway: Gateway, tx: Transaction, start_ms: int, end_ms: int, words: Words) -> Account:
     """Return the account of what this gateway decided from `start_ms` until before `end_ms`."""
     steps = _statements(gateway, tx, statements.between(tx, start_ms, end_ms), words)
-    return _account(gateway, words, "What this organisation decided in a period", steps)
+    return _account(gateway, words, words.text("What this organisation decided in a period"), steps)
 
 
 def of_export(found: Iterable[Inspected], words: Words, subject: str, made_ms: int) -> Account:
     """Return the inspector's account of exported entries."""
     steps = sorted((_inspected(each, words) for each in found), key=lambda step: step.at_ms)
-    return Account(subject, "the inspector, from entries that the auditor exported", made_ms, tuple(steps))
+    return Account(subject, words.text("the inspector, from entries that the auditor exported"), made_ms, tuple(steps))
 
 
 def _account(gateway: Gateway, words: Words, subject: str, steps: Iterable[Step]) -> Account:
@@ -102,9 +107,13 @@ def _statements(gateway: Gateway, tx: Transaction, found: Iterable[statements.St
             raise
         except RefbusError as error:
             gone = error.code is Code.KEY_DESTROYED
-            heading = "A decision about this case" if gone else "A decision that cannot be read here any more"
+            heading = (
+                words.text("A decision about this case")
+                if gone
+                else words.text("A decision that cannot be read here any more")
+            )
             surety, codes = (Surety.DESTROYED, ()) if gone else (Surety.UNCHECKED, (error.code,))
-            yield Step(stated.at_ms, heading, (), surety, place=_bare_place(stated), codes=codes)
+            yield Step(stated.at_ms, heading, (), surety, place=_bare_place(stated, words), codes=codes)
         else:
             yield step
 
@@ -128,29 +137,32 @@ def _surety(held: Held, policy: Policy | None) -> tuple[Surety, Proven | None, t
         return Surety.FALSE, None, (error.code,)
 
 
-def _bare_place(stated: statements.Stated) -> str:
+def _bare_place(stated: statements.Stated, words: Words) -> str:
     """Return where a statement that nobody can read any more stands in the log."""
     found = None if stated.proof is None else proof_files.place_of(stated.proof)
-    return "" if found is None else f"{found[0]}, entry {found[1]}"
+    return "" if found is None else words.text("%(log)s, entry %(index)s", log=found[0], index=found[1])
 
 
 def _event_steps(tx: Transaction, event: Event, words: Words) -> Iterator[Step]:
     """Yield what others signed about an event: its sender when it came in, the gates for what went out."""
-    name = title(event.block.event_type.value)
+    name = event_name(words.words, event.block.event_type.value)
     if not event.outgoing:
         facts = (("From", words.organisation(event.block.sender)), *_event_facts(event, words))
-        yield Step(event.at_ms, f"Received and verified: {name}", facts, Surety.SIGNED)
+        yield Step(event.at_ms, words.text("Received and verified: %(event)s", event=name), facts, Surety.SIGNED)
     for row in outbox.of_event(tx, event.id):
         for receipt in outbox.receipts(tx, row.id):
             yield _receipt(receipt, name, words)
     if event.seen_ms is not None:
-        yield Step(event.seen_ms, f"Opened by a person here: {name}", (), Surety.UNCHECKED)
+        yield Step(event.seen_ms, words.text("Opened by a person here: %(event)s", event=name), (), Surety.UNCHECKED)
 
 
 def _receipt(receipt: Receipt, name: str, words: Words) -> Step:
-    facts = [("Who", f"the national gate {receipt.gate}"), ("Answer", f"{receipt.kind} {receipt.outcome}")]
+    facts = [
+        ("Who", words.text("the national gate %(gate)s", gate=receipt.gate)),
+        ("Answer", f"{receipt.kind} {receipt.outcome}"),
+    ]
     facts += [("Reason", words.reason(code)) for code in receipt.codes]
-    return Step(receipt.at_ms, f"Signed by a gate: {name}", tuple(facts), Surety.SIGNED)
+    return Step(receipt.at_ms, words.text("Signed by a gate: %(event)s", event=name), tuple(facts), Surety.SIGNED)
 
 
 def _event_facts(event: Event, words: Words) -> Iterator[Fact]:
@@ -158,20 +170,20 @@ def _event_facts(event: Event, words: Words) -> Iterator[Fact]:
     if event.outgoing:
         yield "To", words.organisation(block.recipient)
     if event.status is EventStatus.REFUSED:
-        yield "Became", "It did not go through and does not count."
+        yield "Became", words.text("It did not go through and does not count.")
     yield "Purpose", label(words.language, "refbus.Purpose", block.purpose) or block.purpose
     categories = [label(words.language, "refbus.DataCategory", each) or each for each in block.data_categories]
-    yield "Data", ", ".join(categories) or "none about the person"
+    yield "Data", ", ".join(categories) or words.text("none about the person")
     if block.legal_basis_record is not None:
-        yield "Basis", "Without consent: an emergency on the word of two officers."
+        yield "Basis", words.text("Without consent: an emergency on the word of two officers.")
 
 
 def _inspected(each: Inspected, words: Words) -> Step:
     record = each.record
-    heading = words.decision(record) if record else "An entry that does not open"
+    heading = words.decision(record) if record else words.text("An entry that does not open")
     facts = tuple(words.facts(record)) if record else (("Who", words.writer(each.writer)),) if each.writer else ()
     surety = Surety.FALSE if each.problems else Surety.PROVEN if each.in_log else Surety.UNCHECKED
-    place = f"{each.origin}, entry {each.index}"
+    place = words.text("%(log)s, entry %(index)s", log=each.origin, index=each.index)
     return Step(each.logged_at_ms, heading, facts, surety, place=place, codes=each.problems)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Final, TypeVar
 
@@ -33,6 +33,13 @@ _ALPHABETS: Final = {
 }
 """Letters in the order of each language's dictionaries; English keeps the order of Unicode."""
 _APOSTROPHES: Final = str.maketrans("'`‘’ʼ", "ʻʻʻʻʻ")
+
+
+def wished(environ: Mapping[str, str]) -> str:
+    """Return the language that an environment asks for with LANG, English if there are no words in it."""
+    name = environ.get("LANG", "en").split(".", maxsplit=1)[0].replace("_", "-")
+    known = {language.split("-")[0]: language for language in reversed(LANGUAGES)}
+    return known.get(name.split("-", maxsplit=1)[0], "en")
 
 
 def direction(language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from refbus.audit.proven import Proven
 from refbus.audit.record import AuditRecord
@@ -12,12 +12,33 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.times import show_second
 from refbus.errors import Code
-from refbus.explain import explanation
 from refbus.foreign import line
-from refbus_gateway.words.codes import label, title
+from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
+from refbus_gateway.words.codes import event_name, label, meaning
 
 Fact = tuple[str, str]
-"""What is said, and the words for it."""
+"""What is said, by its name in English (FACTS), and the words for it."""
+FACTS: Final = (
+    mark("Who", "fact"),
+    mark("Decision", "fact"),
+    mark("Event", "fact"),
+    mark("Event id", "fact"),
+    mark("Reason", "fact"),
+    mark("Consent", "fact"),
+    mark("Message", "fact"),
+    mark("Time", "fact"),
+    mark("Log", "fact"),
+    mark("Witness", "fact"),
+    mark("Quorum", "fact"),
+    mark("From", "fact"),
+    mark("To", "fact"),
+    mark("Answer", "fact"),
+    mark("Became", "fact"),
+    mark("Purpose", "fact"),
+    mark("Data", "fact"),
+    mark("Basis", "fact"),
+)
+"""Every name of a fact."""
 
 
 class Decided(Protocol):
@@ -63,12 +84,21 @@ class Words:
     language: str
     directory: Directory | None = None
 
+    @property
+    def words(self) -> Catalogue:
+        """The catalogue of the language."""
+        return catalogue(self.language)
+
+    def text(self, message: str, **values: object) -> str:
+        """Return a message in the language."""
+        return self.words.text(message, None, **values)
+
     def writer(self, org: OrgId) -> str:
         """Return who made a statement: a country's gate, or the gateway of an organisation."""
         country = org.partition("-")[0]
         if org == gate_id(CountryCode(country)):
-            return f"the national gate of {country} ({org})"
-        return f"the gateway of {self.organisation(org)}"
+            return self.text("the national gate of %(country)s (%(org)s)", country=country, org=org)
+        return self.text("the gateway of %(org)s", org=self.organisation(org))
 
     def organisation(self, org: OrgId) -> str:
         """Return the plain name of an organisation with its id; the id alone when it is not known here."""
@@ -83,35 +113,48 @@ class Words:
 
     def reason(self, code: str) -> str:
         """Return a code with what it means; one that is not known here as it came."""
-        return f"{code}: {explanation(Code(code)).meaning}" if code in set(Code) else line(code)
+        return f"{code}: {meaning(self.words, Code(code))}" if code in set(Code) else line(code)
 
     def facts(self, record: AuditRecord) -> Iterator[Fact]:
         """Yield what a record says."""
         yield "Who", self.writer(record.writer)
         yield "Decision", self.decision(record)
         if record.event_type is not None:
-            yield "Event", f"{title(record.event_type.value)} ({record.event_type})"
+            yield "Event", f"{event_name(self.words, record.event_type.value)} ({record.event_type})"
         if record.event_id is not None:
             yield "Event id", record.event_id.hex()
         for code in record.codes:
             yield "Reason", self.reason(code)
         if record.consent_id is not None:
-            yield "Consent", f"{record.consent_id.hex()}, version {record.consent_version}"
+            yield (
+                "Consent",
+                self.text(
+                    "%(consent)s, version %(version)s", consent=record.consent_id.hex(), version=record.consent_version
+                ),
+            )
         if record.message_sha256 is not None:
             yield "Message", f"SHA-256 {record.message_sha256.hex()}"
-        yield "Time", f"{show_second(record.at_ms)}, as its writer says"
+        yield "Time", self.text("%(date)s, as its writer says", date=show_second(record.at_ms))
 
     def proof(self, proven: Placed) -> Iterator[Fact]:
         """Yield where an entry stands and who has cosigned that."""
-        yield "Log", f"{line(proven.origin)}, entry {proven.index} of {proven.size}"
+        yield (
+            "Log",
+            self.text(
+                "%(log)s, entry %(index)s of %(size)s", log=line(proven.origin), index=proven.index, size=proven.size
+            ),
+        )
         for name, at_s in proven.witnesses.items():
             yield "Witness", f"{line(name)}, {show_second(at_s * 1000)}"
         if proven.quorum_at_s is None:
-            yield "Quorum", "none is demanded by the policy"
+            yield "Quorum", self.text("none is demanded by the policy")
         else:
             yield (
                 "Quorum",
-                f"stood behind it at {show_second(proven.quorum_at_s * 1000)}: the entry is not newer than that",
+                self.text(
+                    "stood behind it at %(date)s: the entry is not newer than that",
+                    date=show_second(proven.quorum_at_s * 1000),
+                ),
             )
 
 
@@ -127,6 +170,11 @@ def proof_values(proven: Proven) -> dict[str, Any]:
     }
 
 
-def columns(facts: Iterator[Fact]) -> list[str]:
+def columns(facts: Iterator[Fact], words: Catalogue) -> list[str]:
     """Return facts as indented lines."""
-    return [f"  {name + ':':10} {text}" for name, text in facts]
+    return [f"  {fact_name(words, name) + ':':10} {text}" for name, text in facts]
+
+
+def fact_name(words: Catalogue, name: str) -> str:
+    """Return the name of a fact in a language; JSON keeps the English one."""
+    return words.pgettext("fact", name)
