@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from babel.messages import Message
 
 from refbus_gateway.words.languages import LANGUAGES, NAMES
+from support.tree import project_files
 from tools.words import TRANSLATED, UnusableError, in_python, not_current, problems, state, template
 
 
@@ -51,3 +55,39 @@ def test_a_text_that_is_made_at_run_time_is_no_message(tmp_path: Path) -> None:
     path.write_text('words.text(f"Hello {name}")\n', encoding="utf-8")
     with pytest.raises(UnusableError):
         list(in_python(path))
+
+
+SHOWN = {"tell", "say", "prompt", "confirm"}
+"""Calls of the command line that people read."""
+SENTENCE = re.compile(r"[a-z]{3,} [a-z]{2,}")
+
+
+def bare(path: Path) -> list[str]:
+    """Return the English sentences that a module shows without asking a catalogue."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and name in SHOWN:
+            found += [text for argument in node.args for text in _literals(argument)]
+    return [text for text in found if SENTENCE.search(text) and not text.lstrip().startswith("refbus ")]
+
+
+def _literals(node: ast.AST) -> Iterator[str]:
+    """Yield the texts of an expression, without those that are arguments of another call."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for child in () if isinstance(node, ast.Call) else ast.iter_child_nodes(node):
+        yield from _literals(child)
+
+
+@pytest.mark.parametrize("path", project_files("services/refbus_gateway/cli", suffix=".py"), ids=lambda path: path.stem)
+def test_what_a_command_says_comes_from_a_catalogue(path: Path) -> None:
+    """No sentence is given to a person in English alone."""
+    assert bare(path) == []
+
+
+def test_a_bare_sentence_is_found(tmp_path: Path) -> None:
+    """In lists, choices and f-strings too; a command to type is no sentence."""
+    path = tmp_path / "module.py"
+    path.write_text('session.tell(x, [f"It was sent to {x}.", words().text("All is well")])\nsay("refbus sync now")\n')
+    assert bare(path) == ["It was sent to "]

@@ -21,6 +21,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus_gateway.cli.session import words
 from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import field_name, label
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _MOST_CODES: Final = 40
 _MOST_DIGITS: Final = 10
+_LISTS: Final[dict[type[StrEnum], str]] = {DataCategory: "refbus.DataCategory", Informed: "htcds.con_Consent"}
+_WRITE_ONE: Final = mark("%(name)s: %(brief)s. Write one down?")
+_ONE_MORE: Final = mark("%(name)s: %(brief)s. One more?")
 
 
 def ask_consent(asked: Questions, to: str | None) -> bytes:
@@ -96,7 +100,14 @@ def _choice(question: str, options: Iterable[str]) -> str:
 
 
 def _yes_each(question: str, options: Iterable[str], kind: type[StrEnum]) -> list[str]:
-    return [str(kind(option)) for option in options if click.confirm(f"{question}: {option}?", err=True)]
+    return [
+        str(kind(option)) for option in options if click.confirm(f"{question}: {_words_of(option, kind)}?", err=True)
+    ]
+
+
+def _words_of(code: str, kind: type[StrEnum]) -> str:
+    """Return the words for a code, with the code that a file would hold."""
+    return f"{label(words().language, _LISTS[kind], code) or code} ({code})"
 
 
 def ask_fields(specs: Iterable[FieldSpec], language: str) -> dict[str, Any]:
@@ -117,9 +128,8 @@ def _ask(spec: FieldSpec, language: str) -> Any:
     name = field_name(words(), spec.name)
     if spec.kind is Kind.RECORD and spec.many:
         found: list[dict[str, Any]] = []
-        while click.confirm(
-            f"{name}: {spec.brief}. {'One more' if found else 'Write one down'}?", err=True, default=None
-        ):
+        more = {"name": name, "brief": spec.brief}
+        while click.confirm(words().text(_ONE_MORE if found else _WRITE_ONE, None, **more), err=True, default=None):
             found.append(ask_fields(spec.fields, language))
         return found
     if spec.kind is Kind.RECORD:
