@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -148,6 +149,7 @@ def messages() -> list[Found]:
     return found + [Found(place, text, context=context, hint=hint) for place, text, context, hint in messages_of_data()]
 
 
+@cache
 def template() -> Catalog:
     """Return the messages as a catalogue without translations."""
     catalog = Catalog(creation_date=_MADE, revision_date=_MADE, charset="utf-8")

@@ -74,6 +74,7 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.policies["ext.i18n.trimmed"] = True  # as `make words` reads the templates
     translate: Any = made
     translate.install_gettext_callables(
         words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext
