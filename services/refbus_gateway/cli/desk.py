@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from refbus_gateway.cli.session import Session, example, with_session
+from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,17 +55,24 @@ def desk(
     for number in (signal.SIGTERM, signal.SIGINT):  # the server drains, then lets the signal come through to us
         signal.signal(number, lambda *_: None)
 
+    told = words().text("The desk is open at %(address)s", address=address.url)
+
     def work() -> None:
         if session.has_passphrase_file:
             office.open(session.opened)
         served = Served(address.url)
-        serving.serve(office, place, bound, lambda: session.tell(served, [f"The desk is open at {address.url}"]))
+        serving.serve(
+            office,
+            place,
+            bound,
+            lambda: session.tell(served, [told]),
+        )
 
     try:
         ended = delivery.hold_pages(office.desk, office.actor, work)
     finally:
         bound.close()
-    session.tell(ended, ["Stopped."])
+    session.tell(ended, [words().text("Stopped.")])
 
 
 def _desk_of(session: Session) -> Callable[[Callable[[], Opened]], Desk]:
