@@ -22,16 +22,17 @@ settings.load_profile("shared")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --broker and --pin-shapes."""
+    """Add --broker, --pin-shapes and --screenshots."""
     parser.addoption("--broker", default="", metavar="HOST:PORT", help="use this plaintext broker on this machine")
     parser.addoption("--pin-shapes", action="store_true", help="add new fields to tests/story/shapes.json")
+    parser.addoption("--screenshots", type=Path, help="keep the screenshots of the browser tests in this folder")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything below tests/broker: those tests need a broker wherever they run."""
+    """Mark everything below tests/broker and tests/browser: those tests need real services wherever they run."""
     for item in items:
-        if "broker" in Path(item.path).parent.parts:
-            item.add_marker(pytest.mark.broker)
+        for name in {"broker", "browser"} & set(Path(item.path).parent.parts):
+            item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
+from refbus_gateway.actions import drafts
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Form, Session
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Ask"], Response]
 SEE_OTHER: Final = 303
 LOCKED: Final = "/locked"
+_FORM: Final = '<form method="post"'
 
 
 class RefusedError(Exception):
@@ -118,7 +121,7 @@ class Ask:
         self.path: Final = request.url.path
         self.form_path: Final = screen.at.format(**request.path_params) if screen and screen.at else self.path
         may_see = screen is not None and (screen.free or session.at_work)
-        self.form: Final = form or (session.kept.get(self.form_path) if may_see else None) or Form()
+        self.form = form or (session.kept.get(self.form_path) if may_see else None) or Form()
         self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.form_path, ()) if may_see else ()
 
     @property
@@ -176,8 +179,12 @@ class Ask:
         return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        """Return a page."""
-        return HTMLResponse(render.render(self, template, **values), status)
+        """Return a page. One without a form goes to the lock by itself when the session ends; a form never does."""
+        text = render.render(self, template, **values)
+        response = HTMLResponse(text, status)
+        if self.session.at_work and _FORM not in text:
+            response.headers["Refresh"] = f"{self.office.lock_after_s};url={LOCKED}?after={self.path}"
+        return response
 
     def go(self, path: str, notice: str = "") -> Response:
         """Lead to another page, which shows `notice` once."""
@@ -207,6 +214,19 @@ class Ask:
     def meaning(self, code: Code) -> str:
         """Return what a code means, in words."""
         return codes.meaning(self.words, code)
+
+    def organisation(self, org: OrgId) -> str:
+        """Return the name of an organisation as the directory has it, its id where that is not known."""
+        directory = self.desk.directory()
+        found = directory.find(org) if directory else None
+        return found.label if found else str(org)
+
+    def draft(self, name: str) -> int | None:
+        """Show a form as its draft has it; return the revision for `drafts.keep`, None where there is no draft."""
+        found = drafts.kept(self.desk, self.actor, name)
+        if found and not self.form:
+            self.form = Form({each: tuple(texts) for each, texts in found.fields.items()})
+        return found.revision if found else None
 
     def link(self, **changes: object) -> str:
         """Return this address with other values behind the question mark; None leaves one out."""

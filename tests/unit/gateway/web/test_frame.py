@@ -109,6 +109,9 @@ def test_an_idle_session_is_locked_and_keeps_the_form(pair: Pair, desk: Pages) -
 def test_a_page_that_reloads_by_itself_is_no_use(desk: Pages) -> None:
     """The address to which an open page goes after a while does not keep a session awake."""
     person = desk.person()
+    refresh = person.get("/today").response.headers["Refresh"]
+    assert refresh == f"{int(IDLE_S) + 5};url=/locked?after=/today"
+    assert "Refresh" not in person.get("/language").response.headers, "a page with a form is never left by itself"
     desk.seconds.now_s += IDLE_S - 1
     assert person.get("/locked?after=/referral").path == "/referral"
     person = desk.person()

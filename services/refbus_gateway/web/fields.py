@@ -1,0 +1,177 @@
+"""A form as data: the fields of an event from its schema, with labels, options and what a person types.
+
+NEED = ("services_requested", "reason", "reason_details")       # paths of one step
+
+fields.of(ask.words, case_fields(), NEED)     # to show: `{% for each in fields %}{{ part.field(each) }}{% endfor %}`
+document = fields.document(shown, ask.posted) # what the forms of `refbus_gateway.forms` read
+problems = fields.check(case_fields(), document, NEED)          # all at once, each at its field
+ask.again(problems) if problems else ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from refbus.wire.codelists import code_list
+from refbus.wire.fields import FieldSpec, Kind
+from refbus_gateway.forms.problems import Problem, Problems
+from refbus_gateway.forms.values import read_record
+from refbus_gateway.web.session import Form
+from refbus_gateway.words.catalogue import Catalogue
+from refbus_gateway.words.codes import field_name, label
+
+FEW: Final = 8
+"""So many options are shown as radios; more as a list that is searched by typing."""
+_DAY: Final = re.compile(r"(?:(?:(\d{1,2})[./-])?(\d{1,2})[./-])?(\d{4})")
+_TIME: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}),? +(\d{1,2})[:.](\d{2})")
+_PHONE: Final = re.compile(r"[\s().-]+")
+_LONG: Final = frozenset({"summary", "safety_plan", "special_arrangements", "perpetrator", "wishes", "never"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field on a page. `pattern` names the macro of `parts.html`; `category`: None for a technical field."""
+
+    name: str
+    label: str
+    pattern: str
+    options: tuple[tuple[str, str], ...]
+    optional: bool
+    category: str | None
+    spec: FieldSpec
+
+
+def spec_at(specs: Iterable[FieldSpec], path: str) -> FieldSpec:
+    """Return the field at a path like "person.prs_FirstName". Raises KeyError for one that the schema has not."""
+    first, _, rest = path.partition(".")
+    found = {each.name: each for each in specs}[first]
+    return spec_at(found.fields, rest) if rest else found
+
+
+def of(words: Catalogue, specs: Iterable[FieldSpec], paths: Sequence[str]) -> tuple[Shown, ...]:
+    """Return the fields at these paths, in this order, as a page shows them in a language."""
+    listed = tuple(specs)
+    return tuple(_shown(words, spec_at(listed, path), path) for path in paths)
+
+
+def document(shown: Iterable[Shown], form: Form, utc_offset_min: int = 0) -> dict[str, Any]:
+    """Return what was typed as a document of the forms: codes for labels, days and times as the forms write them.
+
+    A field that was left empty is left out. What cannot be read stays as it was typed: the check tells it.
+    """
+    made: dict[str, Any] = {}
+    for each in shown:
+        texts = [text for text in map(str.strip, form.all(each.name)) if text]
+        if texts:
+            values = [_value(each, text, utc_offset_min) for text in texts]
+            _put(made, each.name.split("."), values if each.spec.many else values[0])
+    return made
+
+
+def check(specs: Iterable[FieldSpec], content: Mapping[str, Any], paths: Sequence[str]) -> tuple[Problem, ...]:
+    """Return every problem of the fields at these paths; those of other steps are left to them."""
+    problems = Problems()
+    problems.refuse_placeholders(content)
+    read_record(tuple(specs), content, "", problems)
+    return tuple(each for each in problems.found if each.path.partition("[")[0] in set(paths))
+
+
+def form_of(content: Mapping[str, Any], path: str = "") -> dict[str, list[str]]:
+    """Return a document as fields of a form, as a draft keeps them."""
+    fields: dict[str, list[str]] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            fields |= form_of(value, f"{path}{name}.")
+        else:
+            fields[path + name] = [_text(item) for item in (value if isinstance(value, list) else [value])]
+    return fields
+
+
+def code_of(options: Iterable[tuple[str, str]], text: str) -> str:
+    """Return the code of a label that was typed or chosen; a text that is neither stays as it is."""
+    folded = text.casefold()
+    return next((code for code, words in options if folded in {words.casefold(), code.casefold()}), text)
+
+
+def read_day(text: str) -> str:
+    """Return a day as people write it, "31.3.2027", "3.2027" or "2027", as forms have it; anything else as it is."""
+    found = _DAY.fullmatch(text.strip())
+    if found is None:
+        return text
+    day, month, year = found.groups()
+    return "-".join([year, *(f"{int(each):02}" for each in (month, day) if each)])
+
+
+def read_time(text: str, utc_offset_min: int) -> str:
+    """Return a local day and time, "31.3.2027 12:00", as forms have it, with its zone; anything else as it is."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        return text
+    day, month, year, hour, minute = map(int, found.groups())
+    try:
+        date(year, month, day)
+    except ValueError:
+        return text
+    sign, (hours, minutes) = "-" if utc_offset_min < 0 else "+", divmod(abs(utc_offset_min), 60)
+    return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}{sign}{hours:02}:{minutes:02}"
+
+
+def _shown(words: Catalogue, spec: FieldSpec, path: str) -> Shown:
+    options = _options(words, spec)
+    return Shown(
+        path, field_name(words, spec.name), _pattern(spec, options), options, not spec.required, spec.category, spec
+    )
+
+
+def _options(words: Catalogue, spec: FieldSpec) -> tuple[tuple[str, str], ...]:
+    if spec.kind is Kind.FLAG:
+        return ("true", words.text("Yes")), ("false", words.text("No"))
+    if spec.kind is not Kind.CODED:
+        return ()
+    codes = code_list(spec.code_list)
+    pairs = [(code, label(words.language, codes.name, code) or code) for code in codes.codes]
+    return tuple(words.in_order(pairs, lambda pair: pair[1]))
+
+
+def _pattern(spec: FieldSpec, options: Sequence[object]) -> str:
+    if spec.kind is Kind.FLAG:
+        return "radios"
+    if spec.kind is Kind.CODED:
+        return ("checks" if spec.many else "radios") if len(options) <= FEW or spec.many else "search"
+    if spec.attributes.get("format") in {"date", "partial_date"}:
+        return "date"
+    return "area" if spec.name in _LONG or spec.name.endswith("_details") else "text"
+
+
+def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
+    match each.spec.kind:
+        case Kind.FLAG:
+            return {"true": True, "false": False}.get(text, text)
+        case Kind.CODED:
+            return code_of(each.options, text)
+        case Kind.NUMBER if each.name.endswith("_ms"):
+            return read_time(text, utc_offset_min)
+        case Kind.NUMBER:
+            return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
+        case _:
+            return _as_written(each.spec.attributes.get("format"), text)
+
+
+def _as_written(form: str | None, text: str) -> str:
+    if form in {"date", "partial_date"}:
+        return read_day(text)
+    return _PHONE.sub("", text) if form == "e164" else text
+
+
+def _put(made: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    for name in names[:-1]:
+        made = made.setdefault(name, {})
+    made[names[-1]] = value
+
+
+def _text(value: object) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

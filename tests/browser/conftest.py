@@ -1,0 +1,150 @@
+"""A browser at real desks: a whole federation as processes, `refbus desk` for two organisations, Chromium.
+
+    def test_story(desks: Desks, eye: Eye) -> None:
+        page = eye.sign_in(desks["uz-she1ter1"], width=1280)      # an open page, signed in
+        eye.look(page, "today")                                   # axe finds nothing; screenshot
+
+Skipped, with the reason, where there is no Chromium, and where no broker starts; with CI=true the latter fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from demo import stack as stacks
+from demo.office import Office
+from demo.world import PASSPHRASE
+from kafka import BrokerFailedError
+from kafka.artifacts import ArtifactError
+from refbus.core.ids import OrgId
+
+CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDTHS: Final = (1280, 360)
+
+
+def leave_out(reason: str) -> None:
+    """Skip with a reason, or fail where no test may be left out."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@dataclass
+class Desk:
+    """`refbus desk` of one organisation, and its office at the command line."""
+
+    office: Office
+    url: str
+    process: subprocess.Popen[str]
+
+
+class Desks(dict[str, Desk]):
+    """The desks by organisation, opened when they are first asked for."""
+
+    def __init__(self, stack: stacks.Stack, folder: Path) -> None:
+        super().__init__()
+        self._stack = stack
+        self._folder = folder
+
+    def __missing__(self, org: str) -> Desk:
+        environment = self._stack.gateway_environment(OrgId(org))
+        environment.pop("REFBUS_METRICS_PORT", None)
+        office = Office(OrgId(org), environment, self._folder / org)
+        argv = [str(Path(sys.executable).with_name("refbus")), "desk", "--port", "0"]
+        process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True)
+        line = process.stdout.readline() if process.stdout else ""
+        self[org] = Desk(office, line.split()[-1], process)
+        return self[org]
+
+    def close(self) -> None:
+        """Stop every desk as a person does."""
+        for desk in self.values():
+            desk.process.send_signal(signal.SIGTERM)
+        for desk in self.values():
+            assert desk.process.wait(60) == 0
+            if desk.process.stdout:
+                desk.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
+    """Give the desks of a running federation."""
+    folder = tmp_path_factory.mktemp("stack")
+    try:
+        stack = stacks.up(folder / "world", federated=False, say=lambda _: None)
+    except (BrokerFailedError, ArtifactError) as failure:
+        leave_out(f"no broker: {failure}")
+        raise
+    made = Desks(stack, folder / "offices")
+    try:
+        yield made
+        made.close()
+    finally:
+        stack.stop()
+
+
+class Eye:
+    """A person at the browser: opens desks, looks at pages, keeps what was seen."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self._browser = browser
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, desk: Desk, *, width: int = 1280, language: str = "en", **options: Any) -> Page:
+        """Open the first page in a browser that was never here, and choose a language."""
+        context = self._browser.new_context(viewport={"width": width, "height": 900}, **options)
+        page = context.new_page()
+        page.goto(desk.url)
+        page.click(f"button[value='{language}']")
+        return page
+
+    def sign_in(self, desk: Desk, *, width: int = 1280, language: str = "en", **options: Any) -> Page:
+        """Open a desk and show the passphrase."""
+        page = self.open(desk, width=width, language=language, **options)
+        page.fill("#passphrase", PASSPHRASE)
+        page.click("main button")
+        page.wait_for_url("**/today")
+        return page
+
+    def look(self, page: Page, name: str) -> None:
+        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, a screenshot is kept."""
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{name} at {width}: {found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
+            page.screenshot(path=self._folder / f"{name}-{width}.png", full_page=True)
+
+
+@pytest.fixture(scope="session")
+def eye(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eye]:
+    """Give a browser."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    folder = request.config.getoption("--screenshots") or tmp_path_factory.mktemp("screenshots")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield Eye(browser, folder)
+        browser.close()
