@@ -76,6 +76,7 @@ def _run(*, federated: bool) -> int:
     for line in report.lines():
         tell(line)
     tell("  nothing is left running; the report is var/demo/report.json")
+    tell("  to see one referral in two windows: `make up`, then open the desk of each side as it says")
     return 0 if report.verdict == PASSED else 1
 
 

@@ -276,6 +276,10 @@ def _up(*, federated: bool) -> int:
     _show(log, shown)
     print(f"running: {(RUN / STATE).relative_to(ROOT)} says where everything is. `make down` stops it")
     print("to sit down at an office: . var/run/desk/kz-agency01   then: refbus status")
+    print("to see a referral in two windows, each in a shell of its own:")
+    for org, port in (("kz-agency01", 8771), ("uz-she1ter1", 8772)):
+        print(f"  (. var/run/desk/{org}; refbus desk --port {port})   then open http://127.0.0.1:{port}/")
+    print(f"  passphrase of both, for development alone: {PASSPHRASE}")
     return 0
 
 
