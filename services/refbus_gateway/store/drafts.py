@@ -31,15 +31,15 @@ class Draft:
     kept_ms: int
 
 
-def of(tx: Transaction, person: str, now_ms: int) -> dict[str, Draft]:
-    """Return the drafts of a person by name, the oldest first; those that are over are left out."""
+def of(tx: Transaction, person: str, over_ms: int | None) -> dict[str, Draft]:
+    """Return the drafts of a person by name, the oldest first, without those kept before `over_ms` (ms UTC)."""
     name = _name(tx, person)
     sealed = tx.get(name)
     if sealed is None:
         return {}
     kept = read_json(tx.vault.open(name.encode(), sealed).decode())
     found = (Draft(each, *values) for each, values in kept.items())
-    return {each.name: each for each in found if now_ms - each.kept_ms < KEEP_MS}
+    return {each.name: each for each in found if over_ms is None or each.kept_ms >= over_ms}
 
 
 def put(tx: Transaction, person: str, drafts: Mapping[str, Draft]) -> None:
