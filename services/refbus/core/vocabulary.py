@@ -97,6 +97,7 @@ class EventType(StrEnum):
     WITHDRAWAL_ACKNOWLEDGED = "WithdrawalAcknowledged"
     UNDECRYPTABLE = "Undecryptable"
     INTAKE_REPORTED = "IntakeReported"
+    OFFICE_RESTORED = "OfficeRestored"
     TRANSFER_PROPOSED = "CaseTransferProposed"
     TRANSFER_ACCEPTED = "CaseTransferAccepted"
     TRANSFER_REJECTED = "CaseTransferRejected"
@@ -151,6 +152,7 @@ CONTROL_EVENTS = frozenset(
         EventType.WITHDRAWAL_ACKNOWLEDGED,
         EventType.UNDECRYPTABLE,
         EventType.INTAKE_REPORTED,
+        EventType.OFFICE_RESTORED,
         EventType.TRANSFER_REJECTED,
         EventType.REPATRIATION_SUSPENDED,
         EventType.REPATRIATION_ABORTED,
@@ -166,9 +168,15 @@ PERMITS_NOTHING = CONTROL_EVENTS - {EventType.CONSENT_GRANTED}
 where none can be made."""
 
 TECHNICAL_EVENTS = frozenset(
-    {EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED, EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED}
+    {
+        EventType.REFERRAL_DELIVERED,
+        EventType.REFERRAL_OPENED,
+        EventType.UNDECRYPTABLE,
+        EventType.INTAKE_REPORTED,
+        EventType.OFFICE_RESTORED,
+    }
 )
-"""Answers of one program to another. No person waits for them, and nothing is ever answered to them."""
+"""Words of one program to another. No person waits for them, and what is not taken in of them is not reported."""
 
 STOPS = frozenset(
     {

@@ -105,6 +105,14 @@ GATEWAY = {
         "others answer things that this office sent after the backup from which it goes on, and that it no longer has",
         "Call the organisations that are named: ask what you sent them in that time, and what people withdrew.",
     ),
+    Code.PEER_RESTORED: Explanation(
+        "an organisation goes on from a backup and may have forgotten what this office said to it since",
+        "The nos and answers of that time are sent to it again by themselves. Call it about what must not wait.",
+    ),
+    Code.RESTORES_TOO_OFTEN: Explanation(
+        "an organisation said more often in a day than is answered that it goes on from a backup",
+        "Call it and ask. What it asks for last is sent again within a day; nothing of it is dropped.",
+    ),
     Code.USAGE: Explanation(
         "the command was not given as it should be",
         "Add --help to the command to see how it is used.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
@@ -12,6 +12,7 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import confirmation, officer_list
 from refbus_gateway.home.confirmation import State
+from refbus_gateway.outbox import announcements
 from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, consents
 from refbus_gateway.store.session import Transaction
@@ -33,12 +34,22 @@ class CaseUnread:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """An organisation that was told of the restore, and when it had sent again what it said since (UTC ms, or None)."""
+
+    organisation: OrgId
+    said_ms: int
+    answered_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class NotKnown:
     """What a home that goes on from a backup cannot know: what was said from `backup_ms` to `restored_ms`, ms UTC.
 
     `cases`: whose consents must be confirmed one by one; `call`: the partners in them; `answered`: who has answered
     things that are not known here; `inbox_lost`: the broker no longer has all that came in that time;
-    `officers_unvouched`: the officers are those of the backup, and nobody vouches for them.
+    `officers_unvouched`: the officers are those of the backup, and nobody vouches for them; `told`: who was told of the
+    restore, and has answered.
     """
 
     backup_ms: int
@@ -49,6 +60,7 @@ class NotKnown:
     inbox_lost: bool
     unread: tuple[CaseUnread, ...]
     officers_unvouched: bool
+    told: tuple[Told, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,8 @@ def confirm(desk: Desk, actor: Actor) -> RestoreConfirmed | NotRestored:
             return NotRestored()
         found = _not_known(desk, tx, state)
         waiting = confirmation.confirm(tx, desk.gateway.now_ms())
-    return RestoreConfirmed(*_fields(found), restored=True, waiting=tuple(waiting))
+    known = {each.name: getattr(found, each.name) for each in fields(NotKnown)}
+    return RestoreConfirmed(**known, restored=True, waiting=tuple(waiting))
 
 
 def case_known(desk: Desk, actor: Actor, number: int) -> CaseKnown | NothingConfirmed:
@@ -156,7 +169,8 @@ def _not_known(desk: Desk, tx: Transaction, state: State) -> NotKnown:
     unread: cases.Unread = []
     found = confirmation.to_confirm(tx, unread)
     partners = {party.org for case in found for party in cases.readable_parties(tx, case, _damaged(unread, case.id))}
-    unknown = confirmation.unknown(tx)
+    unknown, announced = confirmation.unknown(tx), announcements.find(tx)
+    to = announced.to if announced else {}
     return NotKnown(
         state.made_ms,
         state.restored_ms,
@@ -166,23 +180,9 @@ def _not_known(desk: Desk, tx: Transaction, state: State) -> NotKnown:
         state.inbox_lost,
         tuple(CaseUnread(number, code) for number, code in sorted(set(unread))),
         officer_list.is_unvouched(desk.home),
+        tuple(Told(org, to[org].said_ms, to[org].answered_ms) for org in sorted(to)),
     )
 
 
 def _damaged(unread: cases.Unread, number: int) -> Callable[[RefbusError], None]:
     return lambda error: unread.append((number, error.code))
-
-
-def _fields(
-    found: NotKnown,
-) -> tuple[int, int, tuple[int, ...], tuple[OrgId, ...], tuple[str, ...], bool, tuple[CaseUnread, ...], bool]:
-    return (
-        found.backup_ms,
-        found.restored_ms,
-        found.cases,
-        found.call,
-        found.answered,
-        found.inbox_lost,
-        found.unread,
-        found.officers_unvouched,
-    )

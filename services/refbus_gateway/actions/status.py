@@ -119,6 +119,7 @@ class HomeStanding:
     foreign_keys: int
     directory_waiting_ms: int | None
     directory_unconfirmed: int
+    restore_unanswered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,4 +356,5 @@ def standing_of_home(health: Health) -> HomeStanding:
         foreign_keys=health.foreign_keys,
         directory_waiting_ms=health.directory.since_ms,
         directory_unconfirmed=health.directory.unconfirmed,
+        restore_unanswered=health.restore_unanswered,
     )

@@ -15,7 +15,7 @@ from refbus_gateway.cli.status import unread_texts
 from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
-    from refbus_gateway.actions.restored import NotKnown
+    from refbus_gateway.actions.restored import NotKnown, Told
 
 _NOTHING: Final = mark("This home does not go on from a backup: there is nothing to confirm.")
 
@@ -132,6 +132,7 @@ def _lines(found: NotKnown) -> list[str]:
                 "These have answered things that are not known here: %(answered)s", answered=", ".join(found.answered)
             )
         )
+    lines += ["  " + _told(each) for each in found.told]
     lines += unread_texts({"case": [(each.case, each.code) for each in found.unread]})
     if found.inbox_lost:
         lines.append(
@@ -146,6 +147,17 @@ def _lines(found: NotKnown) -> list[str]:
             )
         )
     return lines
+
+
+def _told(found: Told) -> str:
+    """Return who was told of the restore, and whether it has sent again what it said since the backup."""
+    if found.answered_ms is None:
+        return words().text("%(organisation)s was told of it and has not answered yet.", organisation=found.organisation)
+    return words().text(
+        "%(organisation)s was told of it and sent again, on %(date)s, what it had said.",
+        organisation=found.organisation,
+        date=show_time(found.answered_ms),
+    )
 
 
 def _numbers(numbers: Iterable[int]) -> str:

@@ -185,6 +185,10 @@ def _home_texts(home: HomeStanding) -> list[str]:
     waits = words().text(
         "A newer directory waits for the audit log since %(date)s.", date=time_text(home.directory_waiting_ms)
     )
+    unheard = words().text(
+        "Told of the restore, and without an answer: %(count)s: refbus home confirm-restored",
+        count=home.restore_unanswered,
+    )
     told = [
         (
             words().text(
@@ -213,6 +217,7 @@ def _home_texts(home: HomeStanding) -> list[str]:
         (unproven, home.unproven),
         (waits, home.directory_waiting_ms),
         (words().text("The directory in force is not yet confirmed by the log."), home.directory_unconfirmed),
+        (unheard, home.restore_unanswered),
         (words().text("%(alarms)s alarms: refbus alarms", alarms=home.alarms), home.alarms),
     ]
     stops = [_untold_text(each) for each in home.not_told]

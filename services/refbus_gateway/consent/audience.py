@@ -13,14 +13,14 @@ from typing import Final
 from refbus.core.consent.change import change_between
 from refbus.core.consent.record import ConsentRecord, ConsentState
 from refbus.core.ids import OrgId
-from refbus.core.vocabulary import EventType, Priority, Purpose
+from refbus.core.vocabulary import EventType
 from refbus.crypto.framing import sha256
 from refbus.each import alone, each
 from refbus.errors import ConsentError, RefbusError, UncheckableError
 from refbus.wire.consent import decode_record, decode_signed, encode_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.outbox.envelopes import Draft, Terms
+from refbus_gateway.outbox.envelopes import Draft
 from refbus_gateway.rules import course_state, permission
 from refbus_gateway.store import alarms, consents, referrals
 from refbus_gateway.store.cases import Case
@@ -77,7 +77,7 @@ def _word(
     errors: list[RefbusError] = []
 
     def say(referral: Referral) -> None:
-        draft = Draft(event_type, fields, terms_of(tx, referral), consent_record=row.signed)
+        draft = Draft(event_type, fields, envelopes.terms_of(tx, referral), consent_record=row.signed)
         event = envelopes.send(gateway, tx, referral, draft)
         if withdrawn:
             now_ms = gateway.now_ms()
@@ -122,14 +122,6 @@ def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:
     begun = [(found, view) for found, view in views if view.last is not None]
     still_open = [found for found, view in begun if view.is_open]
     return still_open or [found for found, _ in begun[-1:]]
-
-
-def terms_of(tx: Transaction, referral: Referral) -> Terms:
-    """Return the purpose and priority of the event that a course began with."""
-    began = course_state.beginning_of(referrals.events_of(tx, referral))
-    if began is None:
-        return Terms(Purpose.REFERRAL_SERVICES, Priority.ROUTINE)
-    return Terms(began.block.purpose, began.block.priority)
 
 
 def _waiting(tx: Transaction, case: Case, org: OrgId) -> list[Event]:

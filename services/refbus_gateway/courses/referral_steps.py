@@ -11,7 +11,6 @@ from refbus.core.vocabulary import PURPOSE_OF, EventType
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.wire.consent import decode_signed
-from refbus_gateway.consent.audience import terms_of
 from refbus_gateway.courses import returns
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import written_fields
@@ -19,7 +18,7 @@ from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
-from refbus_gateway.outbox.envelopes import Draft, Terms
+from refbus_gateway.outbox.envelopes import Draft, Terms, terms_of
 from refbus_gateway.store import alarms, cases, consents, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral

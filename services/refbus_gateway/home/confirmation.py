@@ -31,6 +31,8 @@ _UNKNOWN: Final = "restored-unknown"
 _CASE: Final = "restored-case/"
 _NO: Final = "restored-no/"
 _AGAIN: Final = "restored-again/"
+ANNOUNCED: Final = "restored-announced"
+"""What was said to others of this restore (`outbox.announcements`); it goes with the restore."""
 _NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED}
 """What goes out all the same: closed forms, none of which permits anything."""
 _SLACK_MS: Final = CLOCK_SKEW_MS
@@ -75,7 +77,12 @@ class UnknownHereError(UntrustedError):
 
 def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     """Note that this store is that of a backup made at `made_ms`; what waited in it is looked at before it goes out."""
-    for name in [_UNKNOWN, *_names(tx, _CASE), *_names(tx, _AGAIN)]:  # a no stays, however often a store comes back
+    for name in [
+        _UNKNOWN,
+        ANNOUNCED,
+        *_names(tx, _CASE),
+        *_names(tx, _AGAIN),
+    ]:  # a no stays, however often a store comes back
         tx.drop(name)
     newest = [tx.connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in _TABLES]
     _put(tx, State(made_ms, now_ms, newest[0], newest[1]))
@@ -136,7 +143,7 @@ def note_lost(tx: Transaction) -> None:
 def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     """Add to the one alarm of what is not known here any more; False when no restore explains the error."""
     state = find(tx) if isinstance(error, UnknownHereError) else None
-    if state is None or not isinstance(error, UnknownHereError) or error.at_ms < _since_ms(state):
+    if state is None or not isinstance(error, UnknownHereError) or error.at_ms < since_ms(state):
         return False
     org, at_ms = error.org, error.at_ms
     before = unknown(tx) or Unknown(at_ms, at_ms, 0, ())
@@ -152,7 +159,7 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
     return True
 
 
-def _since_ms(state: State) -> int:
+def since_ms(state: State) -> int:
     """Return from when on things may be unknown here. A backup of a clock that was ahead says nothing of that."""
     return state.made_ms - _SLACK_MS if state.made_ms <= state.restored_ms else 0
 

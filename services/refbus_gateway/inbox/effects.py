@@ -11,9 +11,11 @@ from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
 from refbus_gateway.courses import returns
+from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.inbox import consent_effects, notices
-from refbus_gateway.outbox import answers
+from refbus_gateway.inbox import consent_effects, notices, repetitions
+from refbus_gateway.outbox import announcements, answers
+from refbus_gateway.outbox.announcements import RESTORED
 from refbus_gateway.rules import age_check
 from refbus_gateway.rules.verification import Verified
 from refbus_gateway.store import alarms, cases, consents, outbox, referrals
@@ -70,10 +72,28 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             returns.require_own_hash(event.payload)
         case EventType.DEPARTURE_AUTHORISED | EventType.DEPARTED:
             _departing(gateway, tx, referral)
-        case EventType.UNDECRYPTABLE | EventType.INTAKE_REPORTED:
-            _answered(gateway, tx, stored, event)
+        case EventType.UNDECRYPTABLE | EventType.INTAKE_REPORTED | EventType.OFFICE_RESTORED:
+            _heard(gateway, tx, stored, event)
         case _:
             pass
+
+
+def _heard(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
+    """Act on what a program says to this one."""
+    if event.block.event_type is EventType.OFFICE_RESTORED:
+        _restored(gateway, tx, stored, event)
+    else:
+        _answered(gateway, tx, stored, event)
+
+
+def _restored(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
+    """Send again what a restored office may have forgotten, or note who did so. Raises UntrustedError NOT_A_PARTY."""
+    if event.payload["word"] == RESTORED:
+        repetitions.note(gateway, tx, stored, event.payload)
+        return
+    heard = announcements.answered(tx, event.block.sender, event.payload["restore_id"], gateway.now_ms())
+    if not heard and confirmation.find(tx) is None:  # after two restores the answer to the first one is late
+        raise UntrustedError(Code.NOT_A_PARTY, "an answer to a restore that was none")
 
 
 def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:

@@ -72,6 +72,14 @@ class Draft:
     legal_basis: bytes | None = None
 
 
+def terms_of(tx: Transaction, referral: Referral) -> Terms:
+    """Return the purpose and priority of the event that a course began with."""
+    began = course_state.beginning_of(referrals.events_of(tx, referral))
+    if began is None:
+        return Terms(Purpose.REFERRAL_SERVICES, Priority.ROUTINE)
+    return Terms(began.block.purpose, began.block.priority)
+
+
 def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> Event:
     """Check, seal, store and queue one event.
 

@@ -22,6 +22,7 @@ from refbus_gateway.directory import door, own_keys
 from refbus_gateway.directory.door import Waiting
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox.notices import LAST_HEARTBEAT
+from refbus_gateway.outbox import announcements
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import (
     alarms,
@@ -109,7 +110,8 @@ class Health:
     """What a person must know about this home as a whole. Times in UTC ms, None for never.
 
     `untold`: who has not been told yet what a person said. `unproven`: own entries of the audit log that wait for a
-    proof, `unproven_ms` since when the oldest does.
+    proof, `unproven_ms` since when the oldest does. `restore_unanswered`: who was told that this home goes on from a
+    backup and has not answered.
     """
 
     waiting: int
@@ -129,6 +131,7 @@ class Health:
     foreign_keys: int
     directory: Waiting
     untold: tuple[Telling, ...]
+    restore_unanswered: int
 
 
 def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
@@ -244,6 +247,7 @@ def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> H
         foreign_keys=own_keys.foreign(tx),
         directory=door.waiting(gateway, tx),
         untold=tuple(row for row in tellings.every(tx, failed) if not _concerns_nobody(row)),
+        restore_unanswered=len(announcements.unanswered(tx, gateway.now_ms())),
     )
 
 

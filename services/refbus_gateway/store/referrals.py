@@ -235,6 +235,21 @@ def newest_event(tx: Transaction) -> int:
     return tx.connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
+def said_since(tx: Transaction, since_ms: int, after: int, most: int) -> list[int]:
+    """Return the rows of so many events of ours since a time (UTC ms, by our clock then), behind row `after`."""
+    ours = (events.c.outgoing, events.c.at_ms >= since_ms, events.c.id > after)
+    query = select(events.c.id).where(*ours).order_by(events.c.id).limit(most)
+    return list(tx.connection.execute(query).scalars())
+
+
+def is_readable(tx: Transaction, row_id: int) -> bool:
+    """Whether an event is of a case that is neither erased nor being erased; nothing is opened."""
+    query = select(events.c.id).join(referrals, referrals.c.id == events.c.referral_id)
+    query = query.join(_cases, _cases.c.id == referrals.c.case_id).where(events.c.id == row_id)
+    live = (_cases.c.wrapped_key.is_not(None), _cases.c.erasing_ms.is_(None))
+    return tx.connection.execute(query.where(*live)).first() is not None
+
+
 def same_counterpart(tx: Transaction, first: int, second: int) -> bool:
     """Whether two events are exchanged with one organisation about one case; works for erased cases too."""
     query = select(referrals.c.counterpart_id).join(events, events.c.referral_id == referrals.c.id)

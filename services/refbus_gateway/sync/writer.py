@@ -22,8 +22,8 @@ from refbus.envelope.format import Envelope
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.inbox import notices
-from refbus_gateway.outbox import envelopes
+from refbus_gateway.inbox import notices, repetitions
+from refbus_gateway.outbox import announcements, envelopes
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import alarms, cases, consents, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState
@@ -35,7 +35,7 @@ LONGEST_RESEND_MS: Final = 3_600_000
 RETRY_MS: Final = 1_000
 """After the broker did not take a row."""
 WITHDRAWAL_AGAIN_MS: Final = 86_400_000
-"""A withdrawal that nobody acknowledged goes out in a fresh envelope every day, without end."""
+"""What nobody answered goes out in a fresh envelope every day: a withdrawal without end, word of a restore 30 days."""
 
 
 class Outgoing:
@@ -119,14 +119,18 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     if gateway.newest_directory() is None:
         return
     withdrawals.retry(gateway, patient=patient)
+    announcements.announce(gateway)
+    repetitions.repeat(gateway)
     now_ms = gateway.now_ms()
     with gateway.store.read() as tx:
         told = consents.withdrawal_rows(tx, outgoing=True)
         open_rows = [row.event_row for row in told if row.acknowledged_ms is None and cases.has_key(tx, row.case_id)]
+        unheard = announcements.unanswered(tx, now_ms)
         perishable = outbox.perishable(tx, now_ms // HOUR_MS)
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
         stale = {row.id for row in outbox.stale(tx, now_ms)}
     _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
+    _each_alone(gateway, unheard, _again)
     _each_alone(gateway, ageing, _ask_for_fresh)
     with gateway.store.read() as tx:
         stale |= {row.id for row in outbox.stale(tx, gateway.now_ms())}

@@ -120,6 +120,7 @@ def test_each_event_of_practice_has_its_place() -> None:
     assert {each.value for each in EventType} - set(CATALOGUE) == {
         "Undecryptable",
         "IntakeReported",
+        "OfficeRestored",
         "RepatriationResumed",
     }
 

@@ -98,6 +98,7 @@ def with_common(own: Mapping[Saying, Rule], draft: StrEnum) -> Mapping[Saying, R
         EventType.WITHDRAWAL_ACKNOWLEDGED: Rule(both, source="GDPR 19; domain.md 4.3"),
         EventType.UNDECRYPTABLE: Rule(both, source="technical answer"),
         EventType.INTAKE_REPORTED: Rule(both, source="technical answer"),
+        EventType.OFFICE_RESTORED: Rule(both, source="lifecycle.md 2; backup.md 6"),
     }
     return {**own, **{saying: rule for saying, rule in common.items() if saying not in own}}
 

@@ -31,6 +31,7 @@ ROWS: dict[EventType, tuple[set[EmergencyState], set[EmergencyState], EmergencyS
     E.WITHDRAWAL_ACKNOWLEDGED: (ANY, ANY, None, False),
     E.UNDECRYPTABLE: (ANY, ANY, None, False),
     E.INTAKE_REPORTED: (ANY, ANY, None, False),
+    E.OFFICE_RESTORED: (ANY, ANY, None, False),
 }
 
 

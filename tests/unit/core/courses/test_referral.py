@@ -92,7 +92,13 @@ ALLOWED: dict[tuple[Role, EventType | SystemEvent], set[State]] = {
     **{
         (role, kind): set(State)
         for role in (Role.SOURCE, Role.TARGET)
-        for kind in (E.CONSENT_WITHDRAWN, E.WITHDRAWAL_ACKNOWLEDGED, E.UNDECRYPTABLE, E.INTAKE_REPORTED)
+        for kind in (
+            E.CONSENT_WITHDRAWN,
+            E.WITHDRAWAL_ACKNOWLEDGED,
+            E.UNDECRYPTABLE,
+            E.INTAKE_REPORTED,
+            E.OFFICE_RESTORED,
+        )
     },
     (Role.SOURCE, E.TRANSFER_PROPOSED): set(HELPING),
     (Role.TARGET, E.TRANSFER_ACCEPTED): set(HELPING),

@@ -76,6 +76,7 @@ ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | No
     E.WITHDRAWAL_ACKNOWLEDGED: (ANY, ANY, None, False),
     E.UNDECRYPTABLE: (ANY, ANY, None, False),
     E.INTAKE_REPORTED: (ANY, ANY, None, False),
+    E.OFFICE_RESTORED: (ANY, ANY, None, False),
 }
 PREPARED = (
     E.RISK_ASSESSED,

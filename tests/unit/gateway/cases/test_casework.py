@@ -15,7 +15,7 @@ from refbus.errors import Code, ConsentError, MalformedError, RefbusError, RuleE
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases import casework
 from refbus_gateway.cases.withheld import without
-from refbus_gateway.consent import audience, withdrawals
+from refbus_gateway.consent import withdrawals
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.forms.casefile import parse_case
 from refbus_gateway.forms.consentfile import parse_consent
@@ -270,5 +270,5 @@ def test_terms_of_a_referral_are_those_of_its_request(own: Pair) -> None:
     """Answers travel for the same purpose and with the same priority."""
     _, number = sent(own.kz, case_file(priority="EMERGENCY"))
     with own.kz.store.read() as tx:
-        terms = audience.terms_of(tx, referrals.get(tx, number))
+        terms = envelopes.terms_of(tx, referrals.get(tx, number))
     assert terms == envelopes.Terms(Purpose.REFERRAL_SERVICES, Priority.EMERGENCY)
