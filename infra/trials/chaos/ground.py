@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from demo import world as worlds
 from demo.processes import Command, Service
 from demo.stack import Stack
 from demo.world import TOOLS_PATH, World
+from kafka.patience import Patience
 from kafka.ports import free_ports
 from refbus.core.ids import CountryCode, OrgId
 from refbus.files import write_whole
@@ -117,7 +119,8 @@ class Ground:
             }
             argv = (sys.executable, "-m", "chaos.sabotage", *module)
         log = self.folder / "log" / f"{name}.log"
-        self.stack.services[name] = Service(Command(name, argv, settings, log), restart=restart)
+        moved = partial(self.stack.ports.__setitem__, name)
+        self.stack.services[name] = Service(Command(name, argv, settings, log), restart=restart, moved=moved)
         return self.stack.services[name]
 
     def set_clock(self, name: str, wrong_ms: int, pass_ms: int = 0) -> None:
@@ -228,10 +231,10 @@ def _argv(module: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:
-    """Ask again until `holds`; False when it did not in time."""
-    deadline = time.monotonic() + seconds
+    """Ask again until `holds`; False when it did not in so many seconds of a machine that has a core for everybody."""
+    patience = Patience(seconds)
     while not holds():
-        if time.monotonic() > deadline:
+        if not patience.holds():
             return False
         time.sleep(0.1)
     return True

@@ -1,6 +1,7 @@
 """An office is brought back from copies of every age while events flow; the restore is cut and given again.
 
-On a clean computer and on another path, over a store that is damaged, over a home that is sound. In between people
+On a clean computer and on another path, over a store that is damaged, over a home that is sound, from a backup of an
+older and of a newer program, its officers with it. In between people
 withdraw, name who must never know, and have cases erased. Afterwards somebody hasty sends everything once more, before
 and after the office was confirmed. Counted are nos that were forgotten (anything of such a case that reaches the
 country's outbox), events that the office read and has no trace of, and officers who were removed and decide again. The
@@ -18,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos import programs
 from chaos.ground import Ground, now_ms, wait
 from chaos.judging import Tally
 from chaos.logs import ends, read_topic
@@ -40,7 +42,7 @@ from refbus_gateway.home import backups, confirmation
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.people import officers
-from refbus_gateway.store import cases, referrals, set_aside
+from refbus_gateway.store import cases, migrations, referrals, set_aside
 from refbus_gateway.store.cases import Case
 
 NAME = "offices restored from backups"
@@ -50,7 +52,8 @@ _YES = frozenset(EventType) - (CONTROL_EVENTS - {EventType.CONSENT_GRANTED, Even
 _SETTLE_S = 60.0
 _CUTS_S = (0.4, 0.9, 1.4, 2.2)
 _CHEAP_KIB = 64
-_MODES = ("clean", "damaged", "sound", "old")
+_MODES = ("clean", "damaged", "sound", "old", "newer program", "older program")
+_FORGETTING = ("clean", "damaged", "older program")
 
 
 @dataclass(slots=True)
@@ -58,7 +61,8 @@ class People:
     """What the harness itself knows of the people: by the name of a case, its file and what they refused.
 
     `nos`: handle of a case, and the end of the country's outbox when the person said no. `vouched`: how often an
-    officer who was removed could decide about an emergency again.
+    officer who was removed could decide about an emergency again. `newer_taken`: how often a store that this program
+    cannot read took the place of one that it can; `officers_lost`: how often one of the backup was not in the list.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -67,6 +71,8 @@ class People:
     erased: set[str] = field(default_factory=set)
     removed_officers: set[str] = field(default_factory=set)
     vouched: int = 0
+    newer_taken: int = 0
+    officers_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class RestoresScenario:
             with opened_offices(ground, cast.rng, ()) as offices:
                 office = _Office(offices, people, cast.rng, forgetting=self.forgetting)
                 try:
-                    for number, mode in enumerate(_MODES[:2] if self.forgetting else _MODES):
+                    for number, mode in enumerate(_FORGETTING if self.forgetting else _MODES):
                         office.live(number)
                         office.come_back(number, mode)
                         office.send_everything()
@@ -118,6 +124,7 @@ class _Office:
         self._rng = rng
         self._forgetting = forgetting
         self._backups: list[Path] = []
+        self._expected: set[str] = set()
         self._model = model_case(offices)
         self._home = offices.agency.home.path
         (offices.ground.folder / "desk").mkdir()
@@ -145,9 +152,13 @@ class _Office:
         ground.stack.services["gateway-kz"].stop()
         offices.agency.close()
         backup = self._backups[-1] if mode != "old" else self._rng.choice(self._backups)
-        if mode in {"clean", "old"}:
+        if mode == "older program":
+            self._refuse_newer(backup, number)
+        if mode == "newer program":
+            backup = self._made_by_older(backup, number)
+        if mode in {"clean", "old", "newer program", "older program"}:
             shutil.move(self._home, ground.folder / f"stolen-{number}")
-            self._home = self._home if mode == "clean" else ground.folder / f"another-place-{number}" / "home"
+            self._home = ground.folder / f"another-place-{number}" / "home" if mode == "old" else self._home
         elif mode == "damaged":
             (self._home / "store.db").write_bytes(b"")
         ground.count(f"restored: {mode}")
@@ -158,10 +169,43 @@ class _Office:
             raise RuntimeError(f"the office is not up again after {mode}")
         self._look_at_officers(offices.agency)
 
+    def _refuse_newer(self, backup: Path, number: int) -> None:
+        """Give a backup of a newer program to this one: nothing of the home may change."""
+        ground, kept = self._offices.ground, self._offices.ground.folder / f"kept-{number}"
+        newer = ground.folder / "stick" / f"newer-{number}"
+        shutil.copytree(backup, newer)
+        programs.make_newer(newer / backups.STORE)
+        programs.sign_again(newer, self._offices.agency.keys.store)
+        shutil.copytree(self._home, kept)
+        if self._forgetting:
+            self._bring_back(newer)
+        elif command(ground, self._environment(), ("restore", str(newer), "--json")) == 0:
+            self._people.newer_taken += 1
+        ground.count("a backup of a newer program")
+        if programs.version_of(self._home / backups.STORE) == "9999":
+            self._people.newer_taken += 1
+            shutil.rmtree(self._home)
+            shutil.copytree(kept, self._home)
+
+    def _made_by_older(self, backup: Path, number: int) -> Path:
+        """Return the backup as an older program wrote it, with an officer's entry that has one name more."""
+        older = self._offices.ground.folder / "stick" / f"older-{number}"
+        shutil.copytree(backup, older)
+        programs.make_older(older / backups.STORE, migrations)
+        path = older / "officers" / "officers.json"
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["officers"] = [{**row, "of_another_version": True} for row in document["officers"]]
+        path.write_text(json.dumps(document), encoding="utf-8")
+        programs.sign_again(older, self._offices.agency.keys.store)
+        self._expected = {row["kid"] for row in document["officers"]}
+        return older
+
     def _look_at_officers(self, gateway: Gateway) -> None:
         """Count whoever was removed and is vouched for; then do what a person does who looks at the list."""
         removed = self._people.removed_officers
         found = officers.listed(gateway.home, gateway.now_ms())
+        self._people.officers_lost += len(self._expected - {each.officer.kid.hex() for each in found})
+        self._expected = set()
         self._people.vouched += sum(each.endorsed and each.officer.kid.hex() in removed for each in found)
         for each in found:
             if each.officer.kid.hex() in removed:
@@ -195,6 +239,9 @@ class _Office:
         alive = sum(case is not None and case.live for case in found)
         tally.add("consent_violations", alive, f"{alive} erased cases are alive")
         vouched = self._people.vouched
+        taken, gone = self._people.newer_taken, self._people.officers_lost
+        tally.add("unaccounted", taken, f"{taken} times a store of a newer program took the place of the home's")
+        tally.add("lost", gone, f"{gone} officers of a backup are not in the list")
         tally.add("unaccounted", vouched, f"{vouched} times an officer who was removed could decide again")
 
     def _take(self, name: str, *, send: bool) -> None:

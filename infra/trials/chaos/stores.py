@@ -22,10 +22,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-
+from chaos import programs
 from chaos.auditing import start_auditor
 from chaos.auditors import COUNTRIES, Watcher, hand_out_directory, judge_log, log_folder, proven, write
 from chaos.ground import Ground, now_ms, wait
@@ -39,6 +36,7 @@ from refbus.trust.publisher import recovery
 from refbus.trust.publisher.ceremony import Passphrases, publish_for_development
 from refbus.trust.publisher.published import mark_of
 from refbus.trust.publisher.repository import Publication, Repository
+from refbus_auditor.store import migrations as auditor_migrations
 
 NAME = "stores of auditor, gate and directory brought back"
 CONTROL = "stores emptied, the auditor begins anew"
@@ -109,7 +107,15 @@ class _Play:
         """Play every way of coming back, with entries flowing between."""
         ground = self.ground
         self._begin()
-        for way in (self._sound, self._clean, self._elsewhere, self._old, self._emptied):
+        for way in (
+            self._sound,
+            self._clean,
+            self._elsewhere,
+            self._old,
+            self._emptied,
+            self._older_program,
+            self._newer_program,
+        ):
             self._live()
             ground.stack.services[f"auditor-{KZ}"].stop()
             way()
@@ -193,6 +199,31 @@ class _Play:
         self._restore(self.copies[-1])
         self._start("restored: over an emptied store")
 
+    def _older_program(self) -> None:
+        """Give the copy of a newer program to this one: it is refused, and the store that is there goes on."""
+        copy = self.ground.folder / "copies" / "newer"
+        shutil.copytree(self.copies[-1], copy)
+        programs.make_newer(copy / "store" / "auditor.db")
+        store = self.home / "store" / "auditor.db"
+        before = hashlib.sha256(store.read_bytes()).digest()
+        said = self._command(copy, ("--older",))
+        same = hashlib.sha256(store.read_bytes()).digest() == before
+        self.tally.add("unaccounted", int(Code.STORE_NEWER not in said or not same), f"a newer log: {said[-90:]}")
+        self._start("restored: by an older program")
+
+    def _newer_program(self) -> None:
+        """Lose the machine; the copy that is left is of an older program, and is migrated."""
+        copy = self.ground.folder / "copies" / "older"
+        shutil.copytree(self.copies[-1], copy)
+        store = copy / "store" / "auditor.db"
+        programs.make_older(store, auditor_migrations)
+        before = programs.version_of(store)
+        shutil.rmtree(self.home)
+        self._restore(copy)
+        self._start("restored: by a newer program")
+        same = programs.version_of(self.home / "store" / "auditor.db") in {before, ""}
+        self.tally.add("unaccounted", int(same), "an older store of an auditor was not migrated")
+
     def _empty(self) -> None:
         """Empty the store and lose the files of the log: the auditor must not begin anew."""
         store = self.home / "store" / "auditor.db"
@@ -260,15 +291,15 @@ class _Play:
         ground.stack.services[f"gate-{KG}"].stop()
         _copy_database(store, copy)
         before = hashlib.sha256(store.read_bytes()).digest()
-        _change(copy, "UPDATE alembic_version SET version_num = '9999'")
+        programs.make_newer(copy)
         said = self._gate_restore(copy)
         same = hashlib.sha256(store.read_bytes()).digest() == before
         self.tally.add("unaccounted", int(Code.STORE_NEWER not in said or not same), f"a newer store: {said[-90:]}")
         ground.count("restored: by an older program")
         copy.unlink()
         _copy_database(store, copy)
-        _lower(copy, "0004")
-        _change(copy, "PRAGMA user_version = 0")
+        programs.make_older(copy, migrations, "0004")
+        programs.change(copy, "PRAGMA user_version = 0")
         for seconds in (*self.cast.rng.sample(_CUTS_S, 2), 0):
             words = (sys.executable, "-m", "refbus_gate", "restore", str(copy), "--older")
             _run(words, {**os.environ, **ground.stack.gate_environment(KG)}, ground, seconds)
@@ -325,22 +356,6 @@ def _copy_database(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(source, timeout=10)) as opened, closing(sqlite3.connect(target)) as copy:
         opened.backup(copy)
-
-
-def _change(path: Path, *words: str) -> None:
-    with closing(sqlite3.connect(path)) as opened:
-        for each in words:
-            opened.execute(each)
-        opened.commit()
-
-
-def _lower(path: Path, revision: str) -> None:
-    """Make a gate's store what the program of an earlier version had."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
 
 
 def _signed_size(path: Path) -> int:

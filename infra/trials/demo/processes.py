@@ -7,13 +7,19 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from kafka.ports import free_ports
+
 STOP_GRACE_S = 20.0
 RESTART_PAUSE_S = 0.5
+MOST_RESTARTS = 400
+"""A service that ended so often is not started again: no trial ends one on purpose as often as that."""
+_PORT = "REFBUS_METRICS_PORT"
+_TAIL_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +33,19 @@ class Command:
 
 
 class Service:
-    """A running service, restarted when it ends on its own: that is the external restarter that a gate relies on."""
+    """A running service, restarted when it ends on its own: that is the external restarter that a gate relies on.
 
-    def __init__(self, command: Command, *, restart: bool = True) -> None:
+    One whose metrics port was taken meanwhile gets another, of which `moved` hears. `given_up` says why it is not
+    started again, "" while it is.
+    """
+
+    def __init__(
+        self, command: Command, *, restart: bool = True, moved: Callable[[int], None] = lambda _: None
+    ) -> None:
         self.command = command
         self.restarts = 0
+        self.given_up = ""
+        self._moved = moved
         self._restart = restart
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -72,13 +86,28 @@ class Service:
             self._process.wait()
             if self._stopping.is_set() or not self._restart:
                 return
+            if self.restarts >= MOST_RESTARTS:
+                self.given_up = f"{self.command.name} ended {self.restarts + 1} times; see {self.command.log}"
+                return
             if self._stopping.wait(RESTART_PAUSE_S):
                 return
+            self._leave_taken_port()
             with self._lock:
                 if self._stopping.is_set():
                     return
                 self._process = self._spawn()
                 self.restarts += 1
+
+    def _leave_taken_port(self) -> None:
+        """Give the next instance another metrics port when the last one said that its own cannot be used."""
+        port = self.command.environment.get(_PORT, "")
+        with self.command.log.open("rb") as log:
+            log.seek(max(0, self.command.log.stat().st_size - _TAIL_BYTES))
+            last = log.read().decode(errors="replace")
+        if port and f"metrics port {port} cannot be used" in last:
+            (free,) = free_ports(1)
+            self.command = replace(self.command, environment={**self.command.environment, _PORT: str(free)})
+            self._moved(free)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         self.command.log.parent.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,7 @@ class Stack:
 
     def _has_come(self, name: str) -> bool:
         service = self.services[name]
-        if service.restarts >= MOST_RESTARTS:
+        if service.restarts >= MOST_RESTARTS or service.given_up:
             raise StackError(f"{name} ended {service.restarts} times; see {service.command.log}")
         return _is_ready(self.ports[name])
 
@@ -188,7 +188,8 @@ class Stack:
         }
 
     def _start(self, name: str, argv: tuple[str, ...], environment: dict[str, str]) -> None:
-        self.services[name] = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
+        command = Command(name, argv, environment, self.world.folder / "log" / f"{name}.log")
+        self.services[name] = Service(command, moved=partial(self.ports.__setitem__, name))
 
     def _clusters(self, principal: str) -> dict[str, str]:
         found = dict[str, str]()

@@ -7,8 +7,8 @@ import pytest
 from refbus.core.vocabulary import EventType
 from refbus_gateway.erasure import demand
 from refbus_gateway.inbox import repetitions
-from refbus_gateway.store import inbox
-from refbus_gateway.store.inbox import AsideState
+from refbus_gateway.store import set_aside
+from refbus_gateway.store.set_aside import AsideState
 from refbus_gateway.sync import writer
 from support.comeback import say_restored, sealed, words_of
 from support.gateways import (
@@ -194,5 +194,5 @@ def test_an_answer_to_a_restore_that_was_none_is_refused(own: Pair) -> None:
     say_restored(own.uz, incoming(own.uz, id_of(own.kz, number)), name(1), own.world.clock(), word="REPEATED")
     own.exchange()
     with own.kz.store.read() as tx:
-        refused = [each.code for each in inbox.aside(tx, AsideState.REFUSED)]
+        refused = [each.code for each in set_aside.aside(tx, AsideState.REFUSED)]
     assert refused == ["NOT_A_PARTY"]

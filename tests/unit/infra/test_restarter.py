@@ -1,0 +1,58 @@
+"""The external restarter of trials: it starts again, leaves a port that others took, and gives up in the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo import processes
+from demo.processes import Command, Service
+from kafka.patience import wait
+
+SERVES = """
+import os, socket, sys, time
+port, server = int(os.environ["REFBUS_METRICS_PORT"]), socket.socket()
+try:
+    server.bind(("127.0.0.1", port))
+except OSError:
+    sys.exit(f"SETTINGS_INVALID metrics port {port} cannot be used")
+time.sleep(600)
+"""
+
+
+def command(folder: Path, code: str, **environment: str) -> Command:
+    """Return a service that runs a piece of Python."""
+    return Command("fictional", (sys.executable, "-c", code), {**os.environ, **environment}, folder / "service.log")
+
+
+def test_a_service_whose_port_was_taken_gets_another(tmp_path: Path) -> None:
+    """It says so once, runs on the next port, and whoever asks for its metrics hears which one that is."""
+    moved: list[int] = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        service = Service(command(tmp_path, SERVES, REFBUS_METRICS_PORT=str(port)), moved=moved.append)
+        try:
+            wait("the service has moved", lambda: bool(moved) and service.restarts == 1)
+            assert service.command.environment["REFBUS_METRICS_PORT"] == str(moved[0])
+            assert moved[0] != port
+            assert service.given_up == ""
+        finally:
+            service.stop()
+
+
+def test_one_that_ends_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many restarts and no more; it says who ended how often, and where its log is."""
+    monkeypatch.setattr(processes, "MOST_RESTARTS", 3)
+    monkeypatch.setattr(processes, "RESTART_PAUSE_S", 0.01)
+    service = Service(command(tmp_path, "raise SystemExit(1)"))
+    try:
+        wait("the restarter gives up", lambda: bool(service.given_up))
+    finally:
+        service.stop()
+    assert service.restarts == 3
+    assert service.given_up.startswith("fictional ended 4 times")
