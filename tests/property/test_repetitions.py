@@ -11,13 +11,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus_gateway.inbox.repetitions import MOST_IN_A_DAY
 from refbus_gateway.store import referrals
 from support.comeback import events_kept, is_withdrawn, say_restored, sealed
 from support.gateways import Pair, case_file, consent_file, id_of, incoming, sent, take_consent, withdraw_all
 
-HOUR_MS = 3_600_000
 DENIED = {"purposes": ["REFERRAL_SERVICES"], "actions": ["REPORT_BACK"], "data_categories": ["HEALTH"]}
 SAID = st.lists(st.tuples(st.integers(0, 3), st.integers(-48, 48), st.booleans()), min_size=1, max_size=6)
 
