@@ -152,7 +152,9 @@ def _lines(found: NotKnown) -> list[str]:
 def _told(found: Told) -> str:
     """Return who was told of the restore, and whether it has sent again what it said since the backup."""
     if found.answered_ms is None:
-        return words().text("%(organisation)s was told of it and has not answered yet.", organisation=found.organisation)
+        return words().text(
+            "%(organisation)s was told of it and has not answered yet.", organisation=found.organisation
+        )
     return words().text(
         "%(organisation)s was told of it and sent again, on %(date)s, what it had said.",
         organisation=found.organisation,
