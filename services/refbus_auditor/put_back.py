@@ -15,7 +15,7 @@ from pathlib import Path
 from refbus.database.engine import Database, own
 from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError, SetupError, StoreError
-from refbus.node.homecopy import bring_back
+from refbus.node.homecopy import bring_back, tell_of_list
 from refbus.trust.homes import Home
 from refbus_auditor import ledger
 from refbus_auditor.home import KIND, MARK, STORE
@@ -36,6 +36,7 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
         pass
     came = bring_back(copy, Home(folder), passphrase, _FOLDERS)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
+    told += tell_of_list(came, "sealed records")
     store = next((path for path in (copy / "store" / STORE, copy / STORE) if path.is_file()), None)
     return told if store is None else [*told, *_put_store_back(folder, store, older)]
 

@@ -133,6 +133,10 @@ class Meters:
         self._held(connection)
         self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))
 
+    def damaged(self, rows: int) -> None:
+        """Show how many rows of the store were found damaged."""
+        self._metrics.put(metric.GATE_DAMAGED_ROWS, rows)
+
     def _balance(self, account: Balance) -> None:
         received: Counter[Direction] = Counter()
         accounted: Counter[tuple[Direction, Outcome]] = Counter()

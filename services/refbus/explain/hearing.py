@@ -112,7 +112,8 @@ _ALONE: Final[Mapping[Code, str]] = {
     Code.TOO_MANY_EVENTS: "This referral is full. Begin a new one for what is still to be said, and tell your node.",
     Code.CLOCK_SKEW: "One of the two clocks is wrong. Set yours, ask them about theirs; then it is taken in by itself.",
     Code.INTERNAL_ERROR: "Their software failed on it. Call them, and let them give the code to their node.",
-    Code.HOME_DAMAGED: "What they keep of this case is damaged. Call them; once it is mended it is taken in by itself.",
+    Code.HOME_DAMAGED: "What they, or a gate, keep of this case is damaged. Call them and the node operator; "
+    "once it is mended, an office takes it in by itself, and for a gate it is sent again.",
     Code.UNDECRYPTABLE: "Nothing: it is sealed again to their present key by itself.",
     Code.MESSAGE_EXPIRED: "Nothing: it is sealed again by itself, after consent was checked again.",
     Code.CASE_INVALID: _FORM,

@@ -21,7 +21,8 @@ from refbus.trust.reader.client import is_initial_root
 
 _DRAFT: Final = ".bringing-back"
 _FIRST: Final = ("org.json", "root.json")
-_LATER: Final = ("*.made", "erased")
+_ERASED: Final = "erased"
+_LATER: Final = ("*.made", _ERASED)
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", re.ASCII)
 
@@ -54,6 +55,17 @@ def bring_back(source: Path, home: Home, passphrase: str, folders: Sequence[str]
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return came
+
+
+def tell_of_list(came: Sequence[str], what: str) -> list[str]:
+    """Return what the operator must know when the list of what was erased came from the copy: nothing proves it."""
+    if _ERASED not in came:
+        return []
+    return [
+        f"The list `{_ERASED}` is the one of the copy, and nothing proves who wrote it.",
+        f"At the start the {what} that it names are destroyed.",
+        "Was the copy in other hands? Then start nothing before you have compared it with another.",
+    ]
 
 
 def _require_same(source: Path, home: Home) -> None:

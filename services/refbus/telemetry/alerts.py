@@ -392,6 +392,14 @@ ALERTS: tuple[Alert, ...] = (
         "The gate goes on from a copy of its store. Was it restored? If not, somebody put an old copy in its place.",
     ),
     Alert(
+        "RefbusGateRowsDamaged",
+        metrics.GATE_DAMAGED_ROWS,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "Rows of the gate's store are damaged: events that need one are refused. The log names each.",
+    ),
+    Alert(
         "RefbusDirectoryUnlogged",
         metrics.GATEWAY_DIRECTORY_WAITING,
         "> 900",

@@ -212,6 +212,12 @@ GATE_RESTORED = Metric(
     _GATE,
     "1 for a day after this gate has seen that its store goes on from a copy (GATE_RESTORED), else 0.",
 )
+GATE_DAMAGED_ROWS = Metric(
+    "refbus_gate_damaged_rows",
+    Kind.GAUGE,
+    _GATE,
+    "Rows of the gate's store that were found damaged since its start; the log names each.",
+)
 CERTIFICATE_LEFT = Metric(
     "refbus_certificate_left_seconds",
     Kind.GAUGE,

@@ -22,20 +22,22 @@ from refbus.core.gate.passage import KnownReferral
 from refbus.core.gate.verdicts import About, AddReferralFact, Point
 from refbus.core.ids import CountryCode, OrgId, ReferralId, gate_id
 from refbus.each import each
-from refbus.errors import Code, RefbusError, SetupError, StoreError
-from refbus.node.store.reads import read_due
+from refbus.errors import Code, RefbusError, RowError, SetupError, StoreError
+from refbus.node.store.reads import put_off, read_due
 from refbus.node.store.rows import PingRow
 from refbus.wire.transport import InboxKind, NoticeKind
 from refbus_gate.decide.batch import GateCore, Source
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.receipts import Noted, Said, notice, public_key_of
-from refbus_gate.decide.state import CASE, View
+from refbus_gate.decide.state import CASE, REFERRAL, View
 from refbus_gate.decide.timetable import Timetable, country_of, policy_of, step_id, steps_in
 from refbus_gate.decide.work import Work
 
 _log = logging.getLogger("refbus.gate.deadlines")
 _MOST = 50
 """Courses in one transaction."""
+_AGAIN_MS = 3_600_000
+"""When a course that could not be told is looked at again."""
 _TURNS = 4
 """Transactions in one call: what is due beyond them is told a second later, and other tasks have their turn."""
 
@@ -72,7 +74,12 @@ class Timekeeper:
 
     def _one_by_one(self, batch: Batch, due: list[Timetable], until_ms: int) -> int:
         """Tell what is due of each course in a transaction of its own: one that cannot be told keeps back no other."""
-        return sum(each(due, lambda one: self._together(batch, [one], until_ms), _not_told))
+
+        def not_told(one: Timetable, error: RefbusError) -> None:
+            key = self.core.parts.store.name(REFERRAL, one.referral_id)
+            self._put_off(key, batch.now_ms + _AGAIN_MS, error)
+
+        return sum(each(due, lambda one: self._together(batch, [one], until_ms), not_told))
 
     def _together(self, batch: Batch, due: list[Timetable], until_ms: int) -> int:
         """Tell what is due of these courses in one transaction; return how many steps."""
@@ -91,7 +98,13 @@ class Timekeeper:
         parts = self.core.parts
         with parts.store.database.reading() as connection:
             rows = read_due(connection, parts.store, until_ms, _MOST)
-        return each(rows, Timetable.parse, lambda _, error: _log.critical("a deadline cannot be read: %s", error.code))
+        return each(rows, _timetable, lambda row, error: self._put_off(row[0], None, error))
+
+    def _put_off(self, key: bytes, next_ms: int | None, error: RefbusError) -> None:
+        """Set a course aside that cannot be told: it takes no other's turn. Its next event makes its timetable anew."""
+        _log.critical("the deadlines of course %s cannot be told (%s): those of others are", key.hex(), error)
+        with self.core.parts.store.database.writing() as connection:
+            put_off(connection, key, next_ms)
 
     def _course(self, telling: _Telling, timetable: Timetable, until_ms: int) -> int:
         """Tell the due steps of one course, in order; an expiry ends what was due behind it."""
@@ -113,8 +126,10 @@ class Timekeeper:
         return count
 
 
-def _not_told(_: Timetable, error: RefbusError) -> None:
-    _log.critical("the deadlines of a course cannot be told (%s %s): those of others are", error.code, error.detail)
+def _timetable(row: tuple[bytes, bytes | None]) -> Timetable:
+    if row[1] is None:
+        raise RowError("a timetable")
+    return Timetable.parse(row[1])
 
 
 @dataclass(frozen=True, slots=True)

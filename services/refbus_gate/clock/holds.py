@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 
 from refbus.backoff import BackOff
 from refbus.bus.port import Record
+from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
 from refbus.each import alone
-from refbus.errors import Code, RefbusError, RuleError, SetupError, StoreError
+from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError
 from refbus.node.store.holds import postpone, read_due, read_held_record
 from refbus.node.store.reads import read_kept, read_record_at, read_records
 from refbus.node.store.rows import RecordRow, Waits
 from refbus_gate.decide.batch import GateCore, Source, verdict_of
-from refbus_gate.decide.remembered import Answer
+from refbus_gate.decide.remembered import NO_ANSWER, Answer
 from refbus_gate.decide.state import View
 from refbus_gate.decide.work import Work
 
@@ -91,7 +92,12 @@ class Redecider:
         store = self.core.parts.store
         with store.database.reading() as connection:
             before = read_record_at(connection, store, row.topic, row.offset)
-            value = read_held_record(connection, store, row.number)
+        try:
+            with store.database.reading() as connection:
+                value = read_held_record(connection, store, row.number)
+        except RowError:
+            self._give_up(row, before)
+            return True
         if before is None or value is None:
             raise StoreError(Code.INTERNAL_ERROR, "a hold without its record")
         return self._again(Record(row.topic, row.offset, value, 0), before, row) is not None
@@ -119,6 +125,25 @@ class Redecider:
             decider.settle(opened, verdict, core.next_decision_id(before.decision_id), before)
             core.write(view, work, batch.now_ms)
         return verdict
+
+    def _give_up(self, row: Waits, before: RecordRow | None) -> None:
+        """End the waiting of an event whose bytes are damaged: whoever was told that it waits hears that it does not.
+
+        It is known by its bytes no longer, so the same event, sent again, is decided as a new one.
+        """
+        core, source = self.core, self.sources[row.topic]
+        answer = None if before is None or before.answer is None else Answer.parse(before.answer)
+        with core.turn:
+            batch = core.batch(source)
+            view = View(core.parts.store, core.parts.keys.country, source.point, [])
+            work = Work(core.parts.store, core.parts.keys.country)
+            work.changes.released.append((row.topic, row.offset))
+            if before is not None:
+                told = replace(answer or NO_ANSWER, outcome=Outcome.REFUSED, codes=(Code.HOME_DAMAGED,))
+                core.decider(batch, view, work).give_up(before, told, core.next_decision_id(before.decision_id))
+            core.write(view, work, batch.now_ms)
+        heard = "nobody can be told" if answer is None or answer.told is None else "its sender is told"
+        _log.critical("the event at offset %d of %s is damaged and given up: %s", row.offset, row.topic, heard)
 
     def _postpone(self, row: Waits, missing: Missing) -> None:
         """Write down what an event waits for now. Again in vain, it is looked at more and more rarely."""

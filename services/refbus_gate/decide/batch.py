@@ -11,6 +11,7 @@ writes nothing and the worker stops.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +19,25 @@ from dataclasses import dataclass
 
 from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory
-from refbus.core.gate.verdicts import Forward, Hold, MarkWithdrawn, Missing, NoteAnswer, Point, RecordConsent, Verdict
+from refbus.core.gate.routing import about_event
+from refbus.core.gate.verdicts import (
+    About,
+    Forward,
+    Hold,
+    MarkWithdrawn,
+    Missing,
+    NoteAnswer,
+    Point,
+    RecordConsent,
+    Refuse,
+    Verdict,
+)
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import PERMITS_NOTHING
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
-from refbus.errors import Code, UntrustedError
+from refbus.errors import Code, RowError, UntrustedError
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.commit import commit
 from refbus.node.store.node import NodeStore
@@ -41,6 +54,8 @@ from refbus_gate.decide.state import View
 from refbus_gate.decide.timetable import planned
 from refbus_gate.decide.work import Work, Workers
 from refbus_gate.names import GateKeys, border, outbox
+
+_log = logging.getLogger("refbus.gate.batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +175,8 @@ class GateCore:
         hashes = self.parts.workers.spread(lambda record: sha256(record.value), records)
         names = [self.parts.store.name(f"record/{source.point}", each) for each in hashes]
         with self.parts.store.database.reading() as connection:
-            seen = read_records(connection, self.parts.store, "record_key", names)
+            known = read_records(connection, self.parts.store, "record_key", names)
+        seen = {name for name, row in known.items() if row.answer is not None}  # else the record says whom to answer
 
         def open_one(item: tuple[Record, bytes, bytes]) -> Opened:
             record, digest, name = item
@@ -174,8 +190,23 @@ class GateCore:
 def verdict_of(opened: Opened, view: View, batch: Batch, *, resumed: bool = False) -> Verdict:
     """Decide about one record, at the point where the batch is."""
     decide = egress.decide if batch.point is Point.EGRESS else ingress.decide
-    verdict = decide(opened, view, batch, resumed=resumed)
+    try:
+        verdict = decide(opened, view, batch, resumed=resumed)
+    except RowError as error:
+        block = opened.block
+        if block is None or block.event_type not in PERMITS_NOTHING:
+            return _unread(opened, batch, error)
+        with view.without_damaged(frozenset({block.sender, block.recipient})):
+            verdict = decide(opened, view, batch, resumed=resumed)
     return _unlogged(verdict, opened, batch) if batch.inspector() is None else verdict
+
+
+def _unread(opened: Opened, batch: Batch, error: RowError) -> Refuse:
+    """Refuse what asks for a damaged row: what it forbade cannot be read. The sender hears of it, and asks anew."""
+    about = About(batch.point) if opened.presented is None else about_event(batch.point, opened.presented)
+    block = opened.signed_block
+    _log.critical("the event at offset %d of %s is refused: %s", opened.record.offset, opened.record.topic, error)
+    return Refuse(about, (error.code,), notify=None if block is None else block.sender)
 
 
 def _unlogged(verdict: Verdict, opened: Opened, batch: Batch) -> Verdict:

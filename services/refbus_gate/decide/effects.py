@@ -7,7 +7,7 @@ replays alike. `egress` and `ingress` say what is different between the two.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage
@@ -17,6 +17,7 @@ from refbus.core.directory import DirectoryHistory
 from refbus.core.gate.passage import event_identity
 from refbus.core.gate.rules import STOP_ORDERS
 from refbus.core.gate.verdicts import (
+    About,
     Duplicate,
     Effect,
     Forward,
@@ -30,7 +31,7 @@ from refbus.core.gate.verdicts import (
     Refuse,
     Verdict,
 )
-from refbus.core.ids import CountryCode
+from refbus.core.ids import CountryCode, EventId
 from refbus.core.message import is_urgent
 from refbus.core.units import DAY_MS
 from refbus.errors import Code
@@ -126,6 +127,28 @@ class Decider:
             self.side.tell(Said.of(answer, answer.told, decision_id), stated, again=False)
         if answer.hop:
             self.side.confirm(answer)
+
+    def give_up(self, before: RecordRow, answer: Answer, decision_id: bytes) -> None:
+        """Refuse an event that waited and cannot be read any more, and tell whoever heard that it waits."""
+        event_id = None if answer.event_id is None else EventId(answer.event_id)
+        about = About(self.batch.point, event_id=event_id, sender=answer.told)
+        row = replace(
+            before,
+            decision_id=decision_id,
+            outcome=answer.outcome,
+            code=answer.codes[0],
+            at_ms=self.batch.now_ms,
+            keep_until_ms=self.batch.now_ms + KEEP_RECORD_MS,
+            answer=answer.encode(),
+        )
+        self.work.changes.moved.append(row)
+        self.work.changes.unnamed.append((row.topic, row.offset))
+        codes = tuple(Code(code) for code in answer.codes)
+        stage, outcome = Stage(self.batch.point), AuditOutcome(answer.outcome)
+        noted = Noted(about, stage, outcome, codes, decision_id, answer.envelope_sha256)
+        stated = self.audit(noted, self.view.key(CASE, NO_CASE))
+        if answer.told is not None:
+            self.side.tell(Said.of(answer, answer.told, decision_id), stated, again=False)
 
     def _answer_again(self, opened: Opened, verdict: Verdict, decision_id: bytes, before: Decided) -> None:
         """Count a repeat, and answer it as the first time unless that was done often enough."""

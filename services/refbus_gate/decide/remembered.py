@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from refbus.core.consent.denials import Denials, Denied, Said, said_in
 from refbus.core.consent.record import ConsentState, Evidence, KnownConsent, Withdrawal
@@ -59,6 +59,10 @@ class Answer:
         ids = (_raw(event_id), _raw(envelope), _raw(identity))
         destination = CountryCode(later[0]) if later and later[0] is not None else None
         return cls(Outcome(outcome), tuple(codes), org, *ids, bool(hop), destination)
+
+
+NO_ANSWER: Final = Answer(Outcome.REFUSED, (), None, None, None, None, hop=False)
+"""What is known of a decision whose answer is damaged."""
 
 
 def encode_referral(known: KnownReferral) -> bytes:

@@ -6,7 +6,9 @@ decided on the first; what changed is handed to the transaction as facts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -28,13 +30,15 @@ from refbus.core.gate.verdicts import (
     RecordConsent,
 )
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
-from refbus.errors import Code, StoreError
+from refbus.errors import RefbusError, RowError
 from refbus.node.store import outgoing
 from refbus.node.store.node import NodeStore
+from refbus.node.store.places import fact_place
 from refbus.node.store.reads import read_deadlines, read_facts, read_fence, read_held_cases, read_records
 from refbus.node.store.rows import Fact, RecordRow
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.remembered import (
+    NO_ANSWER,
     Answer,
     decode_consent,
     decode_denials,
@@ -46,6 +50,7 @@ from refbus_gate.decide.remembered import (
     encode_referral,
 )
 
+_log = logging.getLogger("refbus.gate.state")
 CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
 DENIAL, RELAYED = "denial", "relayed"
 KEEP_MS = 5 * 366 * 86_400_000
@@ -61,14 +66,19 @@ _Fact = TypeVar("_Fact")
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An earlier decision: its id, and what to answer."""
+    """An earlier decision: its id, and what to answer. `damaged`: only what stands in the open is left of it."""
 
     decision_id: bytes
     answer: Answer
+    damaged: bool = False
 
 
 class View:
-    """A `NodeView` over the store as it was at `fence`, with everything that the batch has changed since."""
+    """A `NodeView` over the store as it was at `fence`, with everything that the batch has changed since.
+
+    A value that is damaged is no value that is missing: whatever asks for it gets RowError, and it is never written
+    over. Only `without_damaged` reads on as if it had not been there.
+    """
 
     def __init__(
         self,
@@ -85,6 +95,7 @@ class View:
         with store.database.reading() as connection:
             self.fence = read_fence(connection)
             self._read(connection, opened, courses)
+        self._forgiving: frozenset[OrgId] | None = None
         self._read_facts: dict[tuple[str, bytes], Any] = {}
         self._changed: set[tuple[str, bytes]] = set()
         self._touched: dict[ReferralId, set[StepId]] = {}
@@ -104,7 +115,9 @@ class View:
         names |= {(DENIAL, self.key(DENIAL, subject)) for each in opened for subject in _subjects(each)}
         about = [said.envelope_sha256 for each in opened for said in (each.notice, each.hop) if said is not None]
         names |= {(RELAYED, self.key(RELAYED, sha256)) for sha256 in about}
-        self._facts = {name: each.value for name, each in read_facts(connection, store, names).items()}
+        found = read_facts(connection, store, names)
+        self._facts = {name: each.value for name, each in found.items() if each is not None}
+        self._damaged = {name for name, each in found.items() if each is None and name[0] != RELAYED}
         self._held = read_held_cases(connection, [self.held_key(block.case_handle, block.sender) for block in blocks])
         records = read_records(connection, store, "record_key", [self.record_key(each.sha256) for each in opened])
         signed_keys = [self.signed_key(each.presented.signed_sha256) for each in opened if each.presented is not None]
@@ -115,7 +128,8 @@ class View:
         self._awaited = outgoing.awaited(connection, self._sent)
         event_keys = [self.event_key(block.sender, block.event_id) for block in blocks]
         events = read_records(connection, store, "event_key", event_keys)
-        self._events = {key: _decided(row).answer.identity for key, row in events.items()}
+        decided = {key: _decided(row) for key, row in events.items()}
+        self._events = {key: None if each.damaged else each.answer.identity for key, each in decided.items()}
 
     def decided_elsewhere(self, opened: Opened, decision_id: bytes) -> bool:
         """Return whether the same signed bytes were decided in another record than the one of `decision_id`."""
@@ -177,7 +191,7 @@ class View:
         found = self._decided.get(self.record_key(opened.sha256))
         if found is None and opened.presented is not None:
             found = self._decided.get(self.signed_key(opened.presented.signed_sha256))
-        return found
+        return found if found is None or not found.damaged else replace(found, answer=_answer_to(opened, found.answer))
 
     # NodeView ---------------------------------------------------------------------------------------------------------
 
@@ -196,7 +210,10 @@ class View:
 
     def event_seen(self, sender: OrgId, event_id: EventId) -> bytes | None:
         """Return the identity of what this sender sent under this event id before."""
-        return self._events.get(self.event_key(sender, event_id))
+        key = self.event_key(sender, event_id)
+        if key in self._events and self._events[key] is None and self._forgiving is None:
+            raise RowError("what was sent under this event id")
+        return self._events.get(key)
 
     def consent(self, consent_id: ConsentId) -> KnownConsent:
         """Return what is remembered of a consent id."""
@@ -212,7 +229,10 @@ class View:
 
     def disclosed(self, referral_id: ReferralId) -> frozenset[OrgId]:
         """Return the organisations that the disclosure ledger names for this referral."""
-        return self._decoded(LEDGER, referral_id, decode_ledger) or frozenset()
+        known = self._decoded(LEDGER, referral_id, decode_ledger)
+        if known is None and (LEDGER, self.key(LEDGER, referral_id)) in self._damaged:
+            known = self._forgiving
+        return known or frozenset()
 
     def case_held(self, case_handle: CaseHandle, sender: OrgId) -> bool:
         """Return whether an earlier event of this sender in this case is being held."""
@@ -233,8 +253,26 @@ class View:
         """Remember that this case has an event waiting."""
         self._held.add(case_key)
 
+    @contextmanager
+    def without_damaged(self, parties: frozenset[OrgId]) -> Iterator[None]:
+        """Read what is damaged as if it had not been there: for a no between `parties`, which waits for nothing.
+
+        A damaged ledger may have named them.
+        """
+        self._forgiving = parties
+        try:
+            yield
+        finally:
+            self._forgiving = None
+
     def apply(self, effect: Effect) -> None:
-        """Take up one effect of a decision."""
+        """Take up one effect of a decision. What it would add to is left as it is when that is damaged."""
+        try:
+            self._apply(effect)
+        except RowError as error:
+            _log.critical("an effect of a decision is not kept, what it adds to is damaged: %s", error.detail)
+
+    def _apply(self, effect: Effect) -> None:
         match effect:
             case RecordConsent(evidence, needless):
                 self._record_consent(evidence, needless)
@@ -297,12 +335,21 @@ class View:
         """Return a fact as a value, decoded once for as long as it does not change."""
         name = (kind, self.key(kind, value_id))
         data = self._facts.get(name)
-        if data is None:
+        if name in self._damaged and self._forgiving is None:
+            raise RowError(f"a fact of kind {kind}")
+        if data is None or name in self._damaged:
             return None
         found: _Fact | None = self._read_facts.get(name)
         if found is None:
-            found = self._read_facts[name] = decode(data)
+            found = self._read_facts[name] = self._decode(name, data, decode)
         return found
+
+    def _decode(self, name: tuple[str, bytes], data: bytes, decode: Callable[[bytes], _Fact]) -> _Fact:
+        try:
+            return decode(data)
+        except (ValueError, TypeError, LookupError, RefbusError) as error:
+            self._store.note_damaged(fact_place(*name))
+            raise RowError(f"a fact of kind {name[0]}") from error
 
 
 def _subjects(opened: Opened) -> Iterator[SubjectRef]:
@@ -315,6 +362,20 @@ def _subjects(opened: Opened) -> Iterator[SubjectRef]:
 
 
 def _decided(row: RecordRow) -> Decided:
-    if row.answer is None:
-        raise StoreError(Code.STORE_FAILED, "a record without its answer")
-    return Decided(row.decision_id, Answer.parse(row.answer))
+    """Return an earlier decision. Of one whose answer is damaged the outcome and a code stand in the open."""
+    if row.answer is not None:
+        return Decided(row.decision_id, Answer.parse(row.answer))
+    left = replace(NO_ANSWER, outcome=Outcome(row.outcome), codes=(row.code,) if row.code else ())
+    return Decided(row.decision_id, left, damaged=True)
+
+
+def _answer_to(opened: Opened, answer: Answer) -> Answer:
+    """Return what a damaged answer said to the sender of these bytes, as far as they say it themselves."""
+    block = opened.signed_block
+    return replace(
+        answer,
+        told=None if block is None else block.sender,
+        event_id=None if block is None else block.event_id,
+        envelope_sha256=opened.envelope_sha256,
+        hop=opened.passed is not None,
+    )

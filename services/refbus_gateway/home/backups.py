@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from refbus.core.bounds import TIME_MS
 from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import KEY_SIZE, StateKey
@@ -142,7 +143,7 @@ def _proven(folder: Path, passphrase: str, *, unproven: bool) -> tuple[Backup, d
     if old and not unproven:
         raise SetupError(Code.BACKUP_UNPROVEN, _UNPROVEN_FORMAT)
     made_ms, org_id = manifest.get("made_ms"), Home(folder).member.identity().org_id
-    if org_id != manifest.get("org_id") or not isinstance(made_ms, int):
+    if org_id != manifest.get("org_id") or not isinstance(made_ms, int) or not TIME_MS.holds(made_ms):
         raise SetupError(Code.BACKUP_INVALID, MANIFEST)
     files.pop(ERASED, None)
     return Backup(org_id, made_ms, str(manifest.get("generation", "")), proven=not old), files

@@ -35,6 +35,7 @@ class Metered:
         with self.node.store.database.reading() as connection:
             self.meters.account(connection)
             self.meters.store(connection, self.node.world.now_ms)
+        self.meters.damaged(len(self.node.store.damaged))
         self.meters.deliveries(list(self.node.pumps.values()))
         return self.metrics.registry.get_sample_value(f"refbus_gate_{name}", labels)
 

@@ -17,7 +17,7 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, SetupError, TransportError
 from refbus.notify import channels
 from refbus.notify.book import AddressBook, read_book
-from refbus.notify.channels import call_webhook
+from refbus.notify.channels import MailServer, Security, call_webhook
 from refbus.notify.message import Ping
 from support.mail import Mailbox, mail_server, server_at
 
@@ -156,7 +156,14 @@ def test_a_bad_book_is_refused_at_the_start(name: str, tmp_path: Path) -> None:
         read_book(tmp_path / "missing.toml")
 
 
-def test_a_webhook_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+CALLS = {
+    "a webhook": lambda port: call_webhook(f"http://127.0.0.1:{port}/", PING),
+    "mail": lambda port: MailServer("127.0.0.1", port, Security.NONE, "bus@example.org").send("a@example.org", PING),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_server_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     """A byte now and then, for ever, keeps no other address from being rung."""
     monkeypatch.setattr(channels, "LIMIT_S", 0.3)
     over = threading.Event()
@@ -171,6 +178,6 @@ def test_a_webhook_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
         thread = threading.Thread(target=trickle, args=(listening,))
         thread.start()
         with pytest.raises(TransportError):
-            call_webhook(f"http://127.0.0.1:{listening.getsockname()[1]}/", PING)
+            CALLS[call](listening.getsockname()[1])
         over.set()
         thread.join()

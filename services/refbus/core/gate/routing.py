@@ -93,7 +93,7 @@ def decide_unread(unread: Unread, point: Point, view: NodeView) -> Verdict:
 
 
 def _decide(point: Point, presented: Presented, view: NodeView, directories: DirectoryHistory, now_ms: int) -> Verdict:
-    about = _about(point, presented)
+    about = about_event(point, presented)
     sender = presented.block.sender
     if not presented.resumed and (
         view.record_seen(presented.record_sha256) or view.signed_seen(presented.signed_sha256)
@@ -204,7 +204,8 @@ def _fact(case: Matter) -> AddReferralFact:
     return AddReferralFact(block.referral_id, block.case_handle, subject_ref, fact, minor, of_age_ms)
 
 
-def _about(point: Point, presented: Presented) -> About:
+def about_event(point: Point, presented: Presented) -> About:
+    """Return what the audit entry says of an event that could be read."""
     block, record = presented.block, presented.consent.record if presented.consent else None
     return About(
         point=point,

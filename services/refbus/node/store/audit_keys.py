@@ -2,10 +2,14 @@
 
 A key is on disk before the first decision that uses it, so that a repeated transaction commits to the same leaf.
 Destroying it makes every leaf of the case unopenable for ever, and proofs about those leaves still verify.
+
+A key that is damaged stays as it is, for a copy of the database to mend it; until then the case has a second key under
+a name of its own, which is destroyed with the first.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +17,12 @@ from typing import Any
 
 from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, select
 
+from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
 
+_log = logging.getLogger("refbus.node.audit_keys")
 KIND = StoreKind(Path(__file__).resolve().parent / "audit_key_migrations", wipe=True, page_bytes=16_384)
 _KEY_BYTES = 32
 
@@ -46,8 +52,8 @@ class AuditKeys:
         wanted = set(names)
         missing = wanted - self._known.keys()
         if missing:
-            self._known.update(self._load(missing))
-            self._make(missing - self._known.keys())
+            damaged = self._take(missing)
+            self._take_second(damaged)
         found = {name: self._known[name] for name in wanted}
         while len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
@@ -55,9 +61,10 @@ class AuditKeys:
 
     def destroy(self, names: Iterable[bytes]) -> int:
         """Destroy the keys of cases, their bytes in the database's log too; return how many there were."""
-        wanted = list(names)
-        for name in wanted:
+        first = list(names)
+        for name in first:
             self._known.pop(name, None)
+        wanted = [*first, *map(_second, first)]
         count = 0
         with self._database.writing() as connection:
             for name in wanted:
@@ -86,22 +93,38 @@ class AuditKeys:
         """Raise StoreError unless every key opens."""
         with self._database.reading() as connection:
             rows = connection.execute(select(audit_key)).all()
-        self._open(rows)
+        if self._open(rows)[1]:
+            raise StoreError(Code.STORE_FAILED, "an audit key does not open")
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
 
-    def _load(self, names: set[bytes]) -> dict[bytes, bytes]:
+    def _take(self, names: set[bytes]) -> set[bytes]:
+        """Have these keys at hand, those that are new made; return the names of the damaged ones."""
         with self._database.reading() as connection:
             rows = connection.execute(select(audit_key).where(audit_key.c.case_key.in_(names))).all()
-        return self._open(rows)
+        found, damaged = self._open(rows)
+        self._known.update(found)
+        self._make(names - found.keys() - damaged)
+        return damaged
 
-    def _open(self, rows: Iterable[Any]) -> dict[bytes, bytes]:
-        try:
-            return {row.case_key: self._key.open(_place(row.case_key), row.sealed) for row in rows}
-        except UntrustedError as error:
-            raise StoreError(Code.STORE_FAILED, "an audit key does not open") from error
+    def _take_second(self, damaged: set[bytes]) -> None:
+        """Have a second key for each of these cases, so that what is logged about them goes on, and no other waits."""
+        for name in damaged:
+            _log.critical("an audit key is damaged, a second one is used; restore the audit keys: %s", name.hex())
+        self._take({_second(name) for name in damaged})
+        self._known.update({name: self._known.pop(_second(name)) for name in damaged})
+
+    def _open(self, rows: Iterable[Any]) -> tuple[dict[bytes, bytes], set[bytes]]:
+        """Return the keys that open, and the names of those that do not."""
+        found, damaged = dict[bytes, bytes](), set[bytes]()
+        for row in rows:
+            try:
+                found[row.case_key] = self._key.open(_place(row.case_key), row.sealed)
+            except UntrustedError:
+                damaged.add(row.case_key)
+        return found, damaged
 
     def _make(self, names: set[bytes]) -> None:
         if not names:
@@ -111,6 +134,10 @@ class AuditKeys:
         with self._database.writing() as connection:
             connection.execute(insert(audit_key), rows)
         self._known.update(made)
+
+
+def _second(name: bytes) -> bytes:
+    return sha256(b"audit key again\0" + name)
 
 
 def _place(name: bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, null, select, update
 
 from refbus.database.engine import Database
 from refbus.errors import Code, StoreError
@@ -84,6 +84,9 @@ _DROP_FAILURE = Prepared(
 )
 _ADD_RECORD = _insert(record)
 _MOVE_RECORD = Prepared(update(record).where(_at(record)).values({name: bindparam(name) for name in _AGAIN}))
+_UNNAME_RECORD = Prepared(
+    update(record).where(_at(record)).values({name: null() for name in ("record_key", "signed_key", "event_key")})
+)
 _DROP_FACT = Prepared(delete(fact).where(fact.c.kind == bindparam("its_kind"), fact.c.fact_key == bindparam("its_key")))
 _ADD_FACT = _insert(fact)
 _DROP_HOLD = Prepared(delete(hold).where(_at(hold)))
@@ -121,6 +124,7 @@ def _write_records(connection: Connection, store: NodeStore, changes: Changes) -
     _ADD_RECORD.many(connection, [_record(store, row) for row in changes.records])
     moved = [{**_record(store, row), **_place(row.topic, row.offset)} for row in changes.moved]
     _MOVE_RECORD.many(connection, moved)
+    _UNNAME_RECORD.many(connection, [_place(*each) for each in changes.unnamed])
     for (topic, outcome), records in changes.counted.items():
         count(connection, topic, outcome, records)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,13 +10,16 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
-from refbus.errors import Code, SetupError, StoreError, UntrustedError
+from refbus.errors import Code, RowError, SetupError, StoreError, UntrustedError
 from refbus.node.store.prepared import Prepared
 from refbus.node.store.tables import setting
 
 KIND = StoreKind(Path(__file__).resolve().parent / "migrations", page_bytes=16_384)
 """An envelope is one page; measured, a third of the time of the usual 4096 bytes."""
 
+_log = logging.getLogger("refbus.node.store")
+MOST_DAMAGED = 10_000
+"""Damaged values that are counted; more are an alarm all the same."""
 _NAMED = setting.c.name == bindparam("its_name")
 _GET = Prepared(select(setting.c.value).where(_NAMED))
 _CHANGE = Prepared(update(setting).where(_NAMED).values(value=bindparam("its_value")))
@@ -31,6 +35,7 @@ class NodeStore:
         """Raise SetupError KEYFILE_WRONG_PASSPHRASE when the store was sealed under another key."""
         self.database = database
         self._key = key
+        self.damaged = set[str]()
         self.name = lru_cache(maxsize=16_384)(self._name)  # a batch asks for the same names many times
         with database.writing() as connection:
             self._prove(connection)
@@ -49,6 +54,7 @@ class NodeStore:
     def look_at(cls, path: Path, key: StateKey) -> NodeStore:
         """Open the store of a gate that may be running, to read it. Raises SetupError HOME_NOT_FOUND, KEYFILE_*."""
         store = cls.__new__(cls)
+        store.damaged = set[str]()
         store.database, store._key = Database.read_only(path, KIND), key
         store.name = lru_cache(maxsize=16_384)(store._name)
         try:
@@ -72,11 +78,21 @@ class NodeStore:
         return self._key.seal(place.encode(), plaintext)
 
     def unseal(self, place: str, sealed: bytes) -> bytes:
-        """Return what was sealed for `place`. Raises StoreError when the row was damaged or moved."""
+        """Return what was sealed for `place`. Raises RowError when the row was damaged or moved.
+
+        That is counted, and told with its name: it is about this row, and about nothing else in the store.
+        """
         try:
             return self._key.open(place.encode(), sealed)
         except UntrustedError as error:
-            raise StoreError(Code.STORE_FAILED, "a sealed value does not open") from error
+            self.note_damaged(place)
+            raise RowError(place) from error
+
+    def note_damaged(self, place: str) -> None:
+        """Count a damaged value, and tell of it once."""
+        if place not in self.damaged and len(self.damaged) < MOST_DAMAGED:
+            self.damaged.add(place)
+            _log.critical("a row of the store is damaged and set aside: %s", place)
 
     def self_test(self) -> None:
         """Write and read back one row. Raises StoreError when the store does not work."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from refbus.errors import StoreError
+from refbus.errors import RowError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import outgoing_place
 from refbus.node.store.prepared import AnyOf, Prepared
@@ -243,7 +243,7 @@ def _read(store: NodeStore, destination: str, rows: Iterable[Row[Any]]) -> list[
     for row in rows:
         try:
             found.append(_waiting(store, destination, row))
-        except StoreError:
+        except RowError:
             damaged.append(row.id)
     if damaged:
         _log.critical("%d rows for %s are damaged and given up; their senders are told", len(damaged), destination)

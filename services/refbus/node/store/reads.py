@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
+from refbus.errors import RowError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.node.store.prepared import AnyOf, Prepared
@@ -50,23 +52,18 @@ def read_record_at(connection: Connection, store: NodeStore, topic: str, offset:
 
 def read_facts(
     connection: Connection, store: NodeStore, names: Iterable[tuple[str, bytes]]
-) -> dict[tuple[str, bytes], Fact]:
-    """Return the facts that are known among these (kind, key)."""
+) -> dict[tuple[str, bytes], Fact | None]:
+    """Return the facts that are known among these (kind, key); None for one whose value is damaged."""
     wanted = set(names)
     rows = _FACTS.rows(connection, {key for _, key in wanted})
-    return {
-        (row.kind, row.fact_key): Fact(
-            row.kind, row.fact_key, row.keep_until_ms, store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
-        )
-        for row in rows
-        if (row.kind, row.fact_key) in wanted
-    }
+    return {(row.kind, row.fact_key): _fact(store, row) for row in rows if (row.kind, row.fact_key) in wanted}
 
 
 def every_fact(connection: Connection, store: NodeStore, kind: str) -> Iterator[bytes]:
-    """Yield every fact of one kind, unsealed."""
+    """Yield every fact of one kind, unsealed; a damaged one is left out, and the store counts it."""
     for row in connection.execute(select(fact).where(fact.c.kind == kind).execution_options(yield_per=500)):
-        yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        with suppress(RowError):
+            yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
 
 
 def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:
@@ -81,15 +78,24 @@ def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, Inb
 
 
 def read_deadlines(connection: Connection, store: NodeStore, course_keys: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Return the timetables that are kept of these courses."""
+    """Return the timetables that are kept of these courses; a damaged one is left out, and is made anew."""
     rows = _DEADLINES.rows(connection, set(course_keys))
-    return {row.course_key: store.unseal(deadline_place(row.course_key), row.sealed) for row in rows}
+    found = ((row.course_key, _timetable(store, row)) for row in rows)
+    return {key: value for key, value in found if value is not None}
 
 
-def read_due(connection: Connection, store: NodeStore, now_ms: int, most: int) -> list[bytes]:
-    """Return the timetables of courses that have to be looked at now, the longest waiting first."""
+def read_due(connection: Connection, store: NodeStore, now_ms: int, most: int) -> list[tuple[bytes, bytes | None]]:
+    """Return the courses that have to be looked at now, the longest waiting first: their keys and timetables.
+
+    None for a timetable that is damaged.
+    """
     chosen = select(deadline).where(deadline.c.next_ms <= now_ms).order_by(deadline.c.next_ms).limit(most)
-    return [store.unseal(deadline_place(row.course_key), row.sealed) for row in connection.execute(chosen)]
+    return [(row.course_key, _timetable(store, row)) for row in connection.execute(chosen).all()]
+
+
+def put_off(connection: Connection, course_key: bytes, next_ms: int | None) -> None:
+    """Look at a course at that time (UTC ms) and not before; None: when its next event has made its timetable anew."""
+    connection.execute(update(deadline).where(deadline.c.course_key == course_key).values(next_ms=next_ms))
 
 
 def oldest_due(connection: Connection, now_ms: int) -> int | None:
@@ -114,8 +120,28 @@ def read_kept(connection: Connection, store: NodeStore, topic: str, offset: int)
     )
 
 
+def _fact(store: NodeStore, row: Row[Any]) -> Fact | None:
+    with suppress(RowError):
+        value = store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        return Fact(row.kind, row.fact_key, row.keep_until_ms, value)
+    return None
+
+
+def _timetable(store: NodeStore, row: Row[Any]) -> bytes | None:
+    with suppress(RowError):
+        return store.unseal(deadline_place(row.course_key), row.sealed)
+    return None
+
+
+def _answer(store: NodeStore, row: Row[Any]) -> bytes | None:
+    with suppress(RowError):
+        return (
+            None if row.sealed_answer is None else store.unseal(answer_place(row.topic, row.offset), row.sealed_answer)
+        )
+    return None
+
+
 def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
-    sealed = row.sealed_answer
     return RecordRow(
         topic=row.topic,
         offset=row.offset,
@@ -128,5 +154,5 @@ def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
         event_key=row.event_key,
         at_ms=row.at_ms,
         keep_until_ms=row.keep_until_ms,
-        answer=None if sealed is None else store.unseal(answer_place(row.topic, row.offset), sealed),
+        answer=_answer(store, row),
     )

@@ -21,7 +21,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """What became of one record. The keys find it again (a repeat has none); `answer` is what a resend is told."""
+    """What became of one record. The keys find it again (a repeat has none); `answer` is what a resend is told.
+
+    Found by a key, it has an answer unless that is damaged.
+    """
 
     topic: str
     offset: int
@@ -146,6 +149,7 @@ class Changes:
     position: Position | None = None
     records: list[RecordRow] = field(default_factory=list)  # new
     moved: list[RecordRow] = field(default_factory=list)  # decided again
+    unnamed: list[tuple[str, int]] = field(default_factory=list)  # (topic, offset): known by its bytes no more
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)  # (topic, outcome): records without a row
     facts: dict[tuple[str, bytes], Fact] = field(default_factory=dict)
     held: list[HoldRow] = field(default_factory=list)

@@ -94,7 +94,9 @@ def test_on_a_clean_machine(gate: Path, tmp_path: Path) -> None:
     for path in copy.rglob("*.key"):
         path.chmod(0o644)  # a stick knows no modes
     shutil.rmtree(gate)
-    restore(gate, PASSPHRASE, copy, older=False)
+    told = restore(gate, PASSPHRASE, copy, older=False)
+    assert any("`erased`" in line for line in told)
+    assert not any("`erased`" in line for line in restore(gate, PASSPHRASE, copy, older=False))
     assert refused(gate) is Code.HOME_DAMAGED
     restore(gate, PASSPHRASE, apart, older=False)
     assert audit_keys(gate) == keys

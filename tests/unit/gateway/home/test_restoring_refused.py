@@ -69,6 +69,16 @@ def test_a_backup_of_the_first_format_needs_an_option(own: Pair, backup: Path, t
     assert not done.backup.proven
 
 
+@pytest.mark.parametrize("made_ms", [10**300, 2**63, -1, 0, True, "1", None])
+def test_a_backup_made_at_no_time_is_refused(own: Pair, backup: Path, tmp_path: Path, made_ms: object) -> None:
+    """BACKUP_INVALID: nobody computes with a moment that anybody can have written."""
+    unprove(backup)
+    manifest = json.loads((backup / backups.MANIFEST).read_text())
+    (backup / backups.MANIFEST).write_text(json.dumps({**manifest, "made_ms": made_ms}))
+    elsewhere = Home(tmp_path / "elsewhere")
+    assert refused(lambda: bring_back(own, backup, elsewhere, unproven=True)) is Code.BACKUP_INVALID
+
+
 def test_a_damaged_database_in_a_backup_is_refused(own: Pair, backup: Path, home: Home) -> None:
     """It is opened before anything takes the place of the home, whatever the hashes say."""
     (backup / "store.db").write_bytes(b"no database" * 500)

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from refbus.core.gate.passage import Outcome
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database
-from refbus.errors import Code, SetupError, StoreError
+from refbus.errors import Code, RowError, SetupError, StoreError
 from refbus.node.store import audit_keys
 from refbus.node.store.accounting import balance, stopped
 from refbus.node.store.audit_keys import AuditKeys
@@ -116,7 +116,7 @@ def test_a_value_that_was_moved_does_not_open(store: NodeStore) -> None:
     """Each value is sealed for its place."""
     sealed = store.seal("here", b"value")
     assert store.unseal("here", sealed) == b"value"
-    with pytest.raises(StoreError):
+    with pytest.raises(RowError):
         store.unseal("there", sealed)
 
 
