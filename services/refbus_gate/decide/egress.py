@@ -13,6 +13,7 @@ from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import STOPS
 from refbus.errors import Code, StoreError
 from refbus.node.store.node import NodeStore
+from refbus.node.store.outgoing import FIRST, NEXT
 from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
@@ -61,7 +62,7 @@ class Egress:
             lane=self.store.name(CASE, block.case_handle),
             envelope_key=self.store.name(ENVELOPE, opened.envelope_sha256 or b""),
             expires_ms=expires_ms,
-            urgent=block.event_type in STOPS or is_urgent(block),
+            urgent=FIRST if block.event_type in STOPS else NEXT if is_urgent(block) else 0,
         )
         self.work.sends.append(send)
 

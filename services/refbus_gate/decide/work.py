@@ -42,7 +42,7 @@ class Send:
     envelope_key: bytes | None = None
     expires_ms: int | None = None
     kind: InboxKind | None = None
-    urgent: bool = False
+    urgent: int = 0
 
 
 class Work:

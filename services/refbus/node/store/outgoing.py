@@ -20,6 +20,7 @@ from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.tables import outgoing
 
 _log = logging.getLogger("refbus.node.outgoing")
+FIRST, NEXT = 2, 1
 READY = "READY"
 AWAITING = "AWAITING"
 DAMAGED = "DAMAGED"
@@ -34,7 +35,8 @@ FAR_MS = 7_200_000
 class Outgoing:
     """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it.
 
-    An `urgent` one, a stop or an emergency, comes first when many have to be sent again.
+    When many have to be sent again, the `urgent` ones come first: FIRST, a no, before NEXT, an emergency, so that no
+    flood of emergencies stands in the way of a no.
     """
 
     destination: str  # country whose cluster it goes to
@@ -43,7 +45,7 @@ class Outgoing:
     lane: bytes
     envelope_key: bytes | None = None
     expires_ms: int | None = None
-    urgent: bool = False
+    urgent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Wa
 
 def _overdue_ids(connection: Connection, destination: str, now_ms: int, most: int) -> Iterator[int]:
     room, size = most, 0
-    for urgent in (1, 0):
+    for urgent in (FIRST, NEXT, 0):
         asked = {"to": destination, "its_urgent": urgent, "now": now_ms, "far": now_ms + FAR_MS}
         for overdue in (_DUE, _TOO_FAR):
             names = {"now"} if overdue is _DUE else {"far"}
@@ -229,7 +231,7 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
         "attempts": 0,
         "next_attempt_ms": now_ms,
         "expires_ms": row.expires_ms,
-        "urgent": int(row.urgent),
+        "urgent": row.urgent,
         "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
     }
 

@@ -161,7 +161,7 @@ def test_closing_takes_the_last_reports(bench: Bench) -> None:
     assert bench.unsent() == 0
 
 
-def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: bool = False) -> list[bytes]:
+def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: int = 0) -> list[bytes]:
     """Write so many rows that a silent gate must confirm, each in a lane of its own; return their values."""
     topic, first = "uz.border.kz", bench.unsent()
     values = [b"%06d" % number + bytes(size) for number in range(first, first + count)]
@@ -173,10 +173,11 @@ def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: bool = False) 
     return values
 
 
-def test_a_no_is_sent_again_before_all_that_waits_for_a_silent_gate(bench: Bench) -> None:
-    """Thousands wait longer than it, and fill many turns; the stop is in the first."""
-    plain = awaiting(bench, 1_000)
-    (stop,) = awaiting(bench, 1, urgent=True)
+@pytest.mark.parametrize("urgent", [0, outgoing.NEXT])
+def test_a_no_is_sent_again_before_all_that_waits_for_a_silent_gate(bench: Bench, urgent: int) -> None:
+    """Thousands wait longer than it, a flood of emergencies too, and fill many turns; the no is in the first."""
+    plain = awaiting(bench, 1_000, urgent=urgent)
+    (stop,) = awaiting(bench, 1, urgent=outgoing.FIRST)
     assert bench.unsent() == 1_001
     before = len(bench.arrived("uz.border.kz"))
     bench.now_ms += 60_000
