@@ -198,6 +198,7 @@ def test_refusals_of_one_sender_without_end_are_counted_only(world: World, monke
     with kz.store.database.reading() as connection:
         known = read_facts(connection, kz.store, [(DENIAL, view.key(DENIAL, refusal.subject_ref))])
     (fact,) = known.values()
+    assert fact is not None
     assert denies(decode_denials(fact.value), refusal.party, frozenset(DataCategory), world.now_ms)
 
 
