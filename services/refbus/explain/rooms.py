@@ -105,6 +105,7 @@ MEMORY: dict[str, Room] = {
     "refbus/node/store/audit_keys.py:AuditKeys": Room(
         "a member by events", "`audit_keys.MOST_KNOWN`", "the oldest goes"
     ),
+    "refbus/node/store/node.py:NodeStore": Room("whoever writes to the disk", "`node.MOST_DAMAGED`", "a restart"),
     "refbus/node/store/prepared.py:AnyOf": _CODE,
     "refbus/node/store/prepared.py:Prepared": _CODE,
     "refbus/node/store/rows.py:Changes": _PER_BATCH,
