@@ -29,6 +29,7 @@ AGES = {
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
     "services/refbus/core/gate/rules.py": "signed times are compared, not measured",
     "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",
+    "services/refbus_gateway/store/doings.py": "rows of the log are kept for two years, across starts",
     "services/refbus_gateway/cases/retention.py": "a reminder that was cleared comes again after a week, across starts",
     "services/refbus_auditor/cosignatures.py": "a quorum in the store; one in the future is due now",
     "services/refbus_gateway/directory/door.py": "since when the log is silent; an alarm that is late by a jump",

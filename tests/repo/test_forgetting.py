@@ -11,8 +11,8 @@ import pytest
 from support.tree import ROOT, project_files
 
 SERVICES = project_files("services", suffix=".py")
-BY_AGE = {"refbus/node/store/purge.py"}
-"""Modules that delete rows by their age; those in `ASKING` call them."""
+BY_AGE = {"refbus/node/store/purge.py", "refbus_gateway/store/doings.py"}
+"""Modules that delete rows by their age; those in `ASKING` call them, and of an office its desk (`may_forget`)."""
 ASKING = frozenset({"services/refbus_gate/clock/upkeep.py", "services/refbus_auditor/entries.py"})
 """Modules that delete what time has ended."""
 TIMES = ("_ms", "hour", "day")

@@ -63,6 +63,8 @@ ALLOWED = {
     "refbus_gate/clock/deadlines.py:_course": "steps of one course",
     "refbus_gate/decide/remembered.py:decode_denials": _OWN,
     "refbus_gate/decide/timetable.py:planned": "a batch that fails is decided again record by record",
+    "refbus_gateway/people/onetime.py:begin": "what was made here a line before",
+    "refbus_gateway/store/doings.py:append": "what was made here for one request: it is logged whole or not done",
     "refbus_gateway/reports/accounts.py:of_case": "the account of one case is whole or none",
     "refbus_gateway/consent/amendments.py:of_case": "one case",
     "refbus_gateway/cases/casework.py:sent_before": "one case, before something is sent of it",

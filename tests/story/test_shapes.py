@@ -400,6 +400,27 @@ def a_home(see: Looker) -> None:
     see.see(kz, "restore", see.folder / "second", *elsewhere)
     see.see(kz, "home confirm-restored", *elsewhere)
     see.see(kz, "consent confirm", open_case, *elsewhere)
+    _people(see, open_case, *elsewhere)
+
+
+def _people(see: Looker, case: int, *place: object) -> None:
+    """Give a home people; each has the passphrase that it had."""
+    kz, word = see.road.agency, ("--new-passphrase-file", see.commands.passphrase)
+    see.see(kz, "people begin", "chief", *word, *place)
+    as_chief = ("--as", "chief", *place)
+    see.see(kz, "people add", "worker", *word, *as_chief)
+    second = ("--second", "worker", "--second-passphrase-file", see.commands.passphrase)
+    see.see(kz, "people role", "worker", "ADMINISTRATOR", *second, *as_chief)
+    see.see(kz, "people passphrase", "worker", *word, *as_chief)
+    see.see(kz, "people passphrase", *word, *as_chief)
+    see.see(kz, "people service", *word, *as_chief)
+    see.see(kz, "people assign", case, "worker", *as_chief)
+    see.see(kz, "people cases", "worker", *as_chief)
+    see.see(kz, "people lock-out", "worker", *as_chief)
+    see.see(kz, "people list", *as_chief)
+    see.see(kz, "people log", *as_chief)
+    see.see(kz, "people lock", *as_chief)
+    see.see(kz, "people codes", *as_chief)
 
 
 def _a_new_home(see: Looker) -> None:

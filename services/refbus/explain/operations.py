@@ -22,6 +22,26 @@ GATEWAY = {
         "whoever asks for this may not do it in this organisation",
         "Ask somebody whose role allows it; the organisation's administrator gives roles.",
     ),
+    Code.REENTRY_NEEDED: Explanation(
+        "this cannot be taken back, so it needs the passphrase of whoever asks, typed for it",
+        "Type your passphrase once more. Nothing was done.",
+    ),
+    Code.SECOND_NEEDED: Explanation(
+        "this needs two people, and the second one has not agreed",
+        "Ask a colleague to agree with their own name and passphrase. Nothing was done.",
+    ),
+    Code.SIGN_IN_SLOWED: Explanation(
+        "too many wrong passphrases were tried under this name, so the next try must wait",
+        "Wait as long as is said, then try again. If it was not you, tell your administrator.",
+    ),
+    Code.CODE_WRONG: Explanation(
+        "this person signs in with a one-time code too, and there was none, or a wrong or used one",
+        "Read the newest code from the telephone, or use a spare code. Each is good once.",
+    ),
+    Code.HOME_LOCKED: Explanation(
+        "somebody locked this home, and only an administrator may sign in",
+        "Ask an administrator to sign in: that unlocks it.",
+    ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",
         "List the cases with `refbus case list`.",

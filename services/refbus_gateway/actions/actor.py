@@ -1,50 +1,64 @@
-"""Who asks, and what the one who asks may do: one table."""
+"""Who asks, and what the one who asks may do. What people ask is noted here for the log of the home."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RuleError
+from refbus_gateway.people.roles import ALLOWED, Permission, Role
+from refbus_gateway.store.doings import Doing
 
+__all__ = ["ALLOWED", "Actor", "Permission", "Role", "take_noted"]
 
-class Permission(StrEnum):
-    """A kind of thing that may be asked."""
-
-    READ_CASES = "READ_CASES"
-    WRITE_CASES = "WRITE_CASES"
-    TAKE_CONSENT = "TAKE_CONSENT"
-    STOP = "STOP"  # withdraw, refuse, deny, cancel, erase: the safe direction
-    REFER = "REFER"
-    ANSWER = "ANSWER"
-    EMERGENCY = "EMERGENCY"
-    INSPECT = "INSPECT"
-    READ_STATUS = "READ_STATUS"
-    MANAGE_HOME = "MANAGE_HOME"
-    MANAGE_PEOPLE = "MANAGE_PEOPLE"
-
-
-class Role(StrEnum):
-    """What somebody is in an organisation. Until an organisation has users, it acts as a whole."""
-
-    ORGANISATION = "ORGANISATION"
-
-
-ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {Role.ORGANISATION: frozenset(Permission)}
-"""What each role may ask. Every role may STOP."""
+_NUMBERS: Final = ("number", "referral", "case")
+_NOTED: ContextVar[tuple[Doing, ...]] = ContextVar("noted", default=())
+_MOST_NOTED: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: an organisation, in a role. `org` is None while no home says whose it is: `keys init`, `restore`."""
+    """Who asks: an organisation, in a role; `person` is the id of who signed in, "" where nobody does.
+
+    `org` is None while no home says whose it is: `keys init`, `restore`. `confirmed`: the passphrase was typed for this
+    very request.
+    """
 
     org: OrgId | None
     role: Role = Role.ORGANISATION
+    person: str = ""
+    confirmed: bool = False
 
-    def require(self, permission: Permission) -> None:
-        """Raise RuleError NOT_PERMITTED when this actor may not ask such a thing."""
+    def require(self, permission: Permission, *, again: bool = False) -> None:
+        """Raise RuleError NOT_PERMITTED when this actor may not ask such a thing.
+
+        `again`: it cannot be taken back, so a person types the passphrase for it once more (REENTRY_NEEDED). A no never
+        asks for that.
+        """
         if permission not in ALLOWED[self.role]:
             raise RuleError(Code.NOT_PERMITTED, f"{self.role} asks for {permission}")
+        if again and self.role is not Role.ORGANISATION and not self.confirmed:
+            raise RuleError(Code.REENTRY_NEEDED)
+        if self.person:
+            _note(self, permission)
+
+
+def _note(actor: Actor, permission: Permission) -> None:
+    """Note which action asks, and about which case or referral: its number, and no word of it."""
+    asking = sys._getframe(2)  # the action, in whose first line `require` stands
+    name = f"{asking.f_globals.get('__name__', '').rpartition('.')[2]}.{asking.f_code.co_name}"
+    given = (asking.f_locals.get(each) for each in _NUMBERS)
+    about = next((each for each in given if isinstance(each, int)), None)
+    if permission is not Permission.READ_STATUS:
+        _NOTED.set((*_NOTED.get(), Doing(actor.person, actor.role, name, about))[-_MOST_NOTED:])
+
+
+def take_noted() -> tuple[Doing, ...]:
+    """Return what was asked in this context and is in no log yet; from now on it is the caller's."""
+    noted = _NOTED.get()
+    if noted:
+        _NOTED.set(())
+    return noted

@@ -73,7 +73,7 @@ def run(
     desk: Desk, actor: Actor, begun: Callable[[Begun], None], stop: Callable[[], bool], metrics: MetricsPlace | None
 ) -> Ended:
     """Read and send until `stop()`; `begun` is called when the work begins. Raises SetupError HOME_IN_USE."""
-    actor.require(Permission.MANAGE_HOME)
+    actor.require(Permission.DELIVER)
     with desk.home.exclusive():
         daemon = Daemon(desk.gateway, desk.bus(), desk.home.config())
         server = _serve(daemon, metrics)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,16 @@ from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, TransportError
+from refbus.files import store_errors, write_whole
 from refbus.settings import GatewaySettings
+from refbus_gateway.actions.actor import Actor, take_noted
 from refbus_gateway.home import slots
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.pace import Pace
 from refbus_gateway.home.slots import Opened
+from refbus_gateway.store import doings
+from refbus_gateway.store.doings import Doing
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.sync.broker import kafka
 from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
@@ -34,7 +38,6 @@ __all__ = [
     "connect_to_kafka",
     "has_people",
     "open_desk",
-    "sign_in",
 ]
 
 Connect = Callable[[Config, GatewaySettings, CountryCode], Cluster]
@@ -56,6 +59,8 @@ class Desk:
         self.home: Final = home
         self._unlock = unlock
         self._connect = connect
+        self.secret = ""
+        """What the keys of this home are sealed under, as whoever opened it showed."""
 
     @cached_property
     def gateway(self) -> Gateway:
@@ -76,12 +81,51 @@ class Desk:
         return self.gateway.newest_directory()
 
     def read(self) -> AbstractContextManager[Transaction]:
-        """Return a transaction that only reads."""
+        """Return a transaction that only reads. What people ask to see is in the log of the home before they see it."""
+        self.note()
         return self.gateway.store.read()
 
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Return a transaction that may write."""
-        return self.gateway.store.write()
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Give a transaction that may write; who asked for it is in the log of the home with it, or not at all."""
+        noted = take_noted()
+        try:
+            with self.gateway.store.write() as tx:
+                yield tx
+                self._log(tx, noted)
+        finally:
+            take_noted()  # what was asked for within is part of the same request
+
+    def note(self) -> None:
+        """Write what people asked for, in this thread and without a transaction, into the log of the home."""
+        noted = take_noted()
+        if noted:
+            with self.gateway.store.write() as tx:
+                self._log(tx, noted)
+
+    def _log(self, tx: Transaction, noted: Sequence[Doing]) -> None:
+        if noted:
+            clock = self.gateway.clock
+            doings.append(tx, noted, clock.now_ms(), may_forget=clock.may_forget())
+
+    def is_locked(self) -> bool:
+        """Whether only an administrator may sign in."""
+        return self.home.locked.exists()
+
+    def still_in(self, actor: Actor) -> bool:
+        """Whether whoever signed in was not locked out since, nor the home locked. A session asks at each request."""
+        if not actor.person:
+            return True
+        return not self.is_locked() and actor.person in slots.ids(self.home)
+
+    def lock(self) -> None:
+        """Let nobody but an administrator sign in from now on. Raises StoreError."""
+        write_whole(self.home.locked, b"")
+
+    def unlock(self) -> None:
+        """Let everybody sign in again. Raises StoreError."""
+        with store_errors("locked"):
+            self.home.locked.unlink(missing_ok=True)
 
     def bus(self) -> Cluster:
         """Return a new connection to this organisation's broker. Raises SetupError."""
@@ -117,7 +161,10 @@ class Desk:
     def close(self) -> None:
         """Release what was opened."""
         if "gateway" in self.__dict__:
-            self.gateway.close()
+            try:
+                self.note()
+            finally:
+                self.gateway.close()
 
 
 def open_desk(
@@ -133,24 +180,18 @@ def open_desk(
 
     def unlock() -> Gateway:
         home.require()
-        gateway = open_gateway(home, opened().secret, time())
+        desk.secret = opened().secret
+        gateway = open_gateway(home, desk.secret, time())
         gateway.pace = Pace(*(int(each * 1000) for each in (settings.answer_wait_s, settings.audit_interval_s)))
         return gateway
 
-    return Desk(home, unlock, lambda: connect(home.config(), settings, home.member.identity().country))
+    desk = Desk(home, unlock, lambda: connect(home.config(), settings, home.member.identity().country))
+    return desk
 
 
 def has_people(path: Path) -> bool:
     """Whether the home in `path` is opened by people, each by name, as against one passphrase."""
     return slots.has_slots(Home(path))
-
-
-def sign_in(path: Path, name: str | None, passphrase: str) -> Opened:
-    """Open the keys of the home in `path` as a person, or without `name` as its unattended service.
-
-    Raises as `slots.sign_in` does.
-    """
-    return slots.sign_in(Home(path), name, passphrase)
 
 
 def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Cluster:

@@ -72,7 +72,7 @@ def invoke(
 
     Raises ConsentError with every rule that it breaks, CaseInvalidError, RuleError, SetupError USAGE, KEYFILE_*.
     """
-    actor.require(Permission.EMERGENCY)
+    actor.require(Permission.EMERGENCY, again=True)
     pairs = tuple(officers.unlock(desk.gateway, desk.home, each.officer, each.passphrase) for each in words)
     roll = officers.roll_of(desk.home)
     with desk.write() as tx:

@@ -114,5 +114,5 @@ def rotate(desk: Desk, actor: Actor, passphrase: str, out: Path, *, signing: boo
 
 def prune(desk: Desk, actor: Actor) -> KeysPruned:
     """Destroy private keys that no message can need any more. Raises UncheckableError CLOCK_JUMPED, CLOCK_SKEW."""
-    actor.require(Permission.MANAGE_HOME)
+    actor.require(Permission.MANAGE_HOME, again=True)
     return KeysPruned(tuple(key_changes.prune(desk.gateway)))

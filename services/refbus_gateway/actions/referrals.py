@@ -186,7 +186,7 @@ def send(
 
     Raises ConsentError, RuleError, SetupError USAGE when no organisation is named, MalformedError.
     """
-    actor.require(Permission.REFER)
+    actor.require(Permission.REFER, again=True)
     with desk.write() as tx:
         found = named(desk, actor, tx, case)
         sent = casework.send_case(desk.gateway, tx, found, to=to, withhold=withhold, again=again)

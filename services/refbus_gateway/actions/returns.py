@@ -67,7 +67,7 @@ def begin(
 
     Raises CaseInvalidError with every problem of `wish`, ConsentError, RuleError, UncheckableError.
     """
-    actor.require(Permission.REFER)
+    actor.require(Permission.REFER, again=True)
     with desk.write() as tx:
         found = named(desk, actor, tx, case)
         sent = returns.begin(desk.gateway, tx, found, to, wish, withhold=withhold)

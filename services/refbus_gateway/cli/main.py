@@ -19,6 +19,7 @@ from refbus_gateway.cli.session import example, remember_options, shared_options
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "home": ("home:group", "Make a home folder, connect it to the broker, show it."),
     "keys": ("keys:group", "Make, show and rotate the keys of this organisation."),
+    "people": ("people:group", "Keep the people of this organisation, who signs in, what they did."),
     "backup": ("backup:backup", "Copy keys, directory and store into one folder."),
     "restore": ("backup:restore", "Bring a backup back; what was erased stays erased."),
     "case": ("case:group", "Keep case files: new, add, list, show, erase."),

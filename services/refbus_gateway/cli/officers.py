@@ -25,11 +25,11 @@ def group() -> None:
 @with_session
 def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
     """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
-    from refbus_gateway.actions import people  # late: the help needs none of it
+    from refbus_gateway.actions import officers  # late: the help needs none of it
 
-    people.require_role(session.desk, session.actor, role)
+    officers.require_role(session.desk, session.actor, role)
     passphrase = officer_passphrase(words().text("The officer's own passphrase"), key_passphrase_file, confirm=True)
-    made = people.add(session.desk, session.actor, role, passphrase)
+    made = officers.add(session.desk, session.actor, role, passphrase)
     session.tell(made, [words().text("Officer %(officer)s: %(role)s.", officer=made.officer, role=made.role)])
 
 
@@ -38,9 +38,9 @@ def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
 @with_session
 def list_(session: Session) -> None:
     """List the officers, and whether the organisation vouches for each now."""
-    from refbus_gateway.actions import people  # late: the help needs none of it
+    from refbus_gateway.actions import officers  # late: the help needs none of it
 
-    found = people.listed(session.desk, session.actor, session.clock())
+    found = officers.listed(session.desk, session.actor, session.clock())
     texts = [f"{each.officer}  {each.role:24} {'' if each.endorsed else words().text(_NOT_ENDORSED)}" for each in found]
     session.tell(found, texts or [words().text("No officer yet: refbus officers add --role DUTY_OFFICER")])
 
@@ -50,10 +50,10 @@ def list_(session: Session) -> None:
 @with_session
 def renew(session: Session) -> None:
     """Let the organisation vouch for its officers anew, for ninety days."""
-    from refbus_gateway.actions import people  # late: the help needs none of it
+    from refbus_gateway.actions import officers  # late: the help needs none of it
     from refbus_gateway.cli.show import time_text
 
-    done = people.renew(session.desk, session.actor)
+    done = officers.renew(session.desk, session.actor)
     session.tell(done, [words().text("Valid until %(date)s.", date=time_text(done.valid_until_ms))])
 
 
@@ -63,9 +63,9 @@ def renew(session: Session) -> None:
 @with_session
 def remove(session: Session, officer: str) -> None:
     """Take an officer off the roll and destroy the key. OFFICER is the beginning of the key id."""
-    from refbus_gateway.actions import people  # late: the help needs none of it
+    from refbus_gateway.actions import officers  # late: the help needs none of it
 
-    session.tell(people.remove(session.desk, session.actor, officer), [words().text("Removed.")])
+    session.tell(officers.remove(session.desk, session.actor, officer), [words().text("Removed.")])
 
 
 def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False) -> str:

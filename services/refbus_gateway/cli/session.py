@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property, wraps
 from inspect import cleandoc
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, RefbusError, SetupError
 from refbus.output import put_json, say
 from refbus_gateway.cli.runtime import Runtime
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
     from refbus.settings import GatewaySettings
     from refbus_gateway.actions.actor import Actor
     from refbus_gateway.actions.desk import Desk, Opened
+    from refbus_gateway.actions.people import SignedIn
     from refbus_gateway.words.catalogue import Catalogue
 
 LANGUAGE: Final = "refbus.language"
@@ -151,11 +153,34 @@ class Session:
 
     @cached_property
     def actor(self) -> Actor:
-        """Who asks: this organisation."""
+        """Who asks: this organisation, or where it has people whoever signs in, who typed the passphrase just now."""
         from refbus_gateway.actions.actor import Actor  # late: see above
+        from refbus_gateway.actions.desk import has_people
 
         self.desk.home.require()
-        return Actor(self.desk.home.member.identity().org_id)
+        if not has_people(self.home_path):
+            return Actor(self.desk.home.member.identity().org_id)
+        found = self._admitted()
+        if found.failed:
+            told = words().plural(
+                "%(n)s attempt to sign in under this name failed since the last time.",
+                "%(n)s attempts to sign in under this name failed since the last time.",
+                found.failed,
+            )
+            say(told, err=True)
+        return replace(found.actor, confirmed=found.person is not None)
+
+    def _admitted(self) -> SignedIn:
+        from refbus_gateway.actions import people  # late: see above
+
+        try:
+            return people.admit(self.desk, self.opened)
+        except RefbusError as error:
+            if error.code is not Code.CODE_WRONG or not self.asks:
+                raise
+        return people.admit(
+            self.desk, self.opened, click.prompt(words().text("One-time code"), hide_input=True, err=True)
+        )
 
     @cached_property
     def founder(self) -> Actor:
@@ -202,9 +227,9 @@ class Session:
     @cached_property
     def opened(self) -> Opened:
         """Who opened the home, and its keys with it: asked for once. Raises SetupError as `sign_in` does."""
-        from refbus_gateway.actions.desk import sign_in  # late: see above
+        from refbus_gateway.actions.people import sign_in  # late: see above
 
-        return sign_in(self.home_path, self.name, self.passphrase())
+        return sign_in(self.home_path, self.name, self.passphrase(), self.time)
 
     @property
     def has_passphrase_file(self) -> bool:

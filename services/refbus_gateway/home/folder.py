@@ -12,6 +12,7 @@ sync.lock                                  held by the one process that talks to
 desk.lock                                  held by the one process that shows the pages
 use.lock                                   held together by all commands; a restore wants it alone
 keys/people/                               slots of the people who open this home (refbus_gateway.home.slots)
+locked                                     there while only an administrator may sign in
 attempts.json                              failed attempts to sign in
 keys.lock                                  held while keys are read; alone while they are changed
 """
@@ -90,6 +91,7 @@ class Home:
         self._evidence = path / "evidence"
         self.backups: Final = path / "backups"
         self.settings_path: Final = path / SETTINGS
+        self.locked: Final = path / "locked"
 
     def require(self) -> None:
         """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a renewal of keys that was cut."""

@@ -38,6 +38,8 @@ MOST_NAME: Final = 64
 """Most characters of a name to sign in with."""
 SERVICE: Final = "service"
 """The slot of the service that nobody sits at: its passphrase is in a file, and it has no name."""
+MEMORY_KIB: Final = keyfile.MEMORY_KIB
+"""Memory of Argon2id for what a person's passphrase opens."""
 SEALED_KIB: Final = 64
 """Memory of Argon2id for key files under a home secret: 32 random bytes need no stretching."""
 _PEOPLE: Final = "people"
@@ -85,7 +87,7 @@ class NewSlot:
     slot_id: str
     name: str
     passphrase: str = field(repr=False)
-    memory_kib: int = keyfile.MEMORY_KIB
+    memory_kib: int | None = None
 
 
 def new_id() -> str:
@@ -143,7 +145,27 @@ def open_slot(home: Home, name: str | None, passphrase: str) -> Opened:
         return Opened("", passphrase)
     if name is None and SERVICE not in ids(home):
         raise SetupError(Code.USAGE, "say who you are: --as NAME, or REFBUS_AS")
-    slot, sealed, mac = _find(home, name, passphrase)
+    return _open(home, _find(home, name, passphrase), passphrase)
+
+
+def check(home: Home, slot_id: str, passphrase: str) -> Opened:
+    """Open one slot by its id: whoever signed in types the passphrase once more. Raises SetupError as `sign_in`."""
+    home.require()
+    with keyfolder.held(home.path):
+        if slot_id not in ids(home):
+            raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
+        return _open(home, _read(home, f"{slot_id}.slot"), passphrase)
+
+
+def find_id(home: Home, name: str | None) -> str | None:
+    """Return whose slot a name signs in to, None for nobody's; without a name the service's, where it has one."""
+    if name is None:
+        return SERVICE if SERVICE in ids(home) else None
+    return next((slot.slot_id for slot in _named(home, name)), None)
+
+
+def _open(home: Home, found: tuple[Slot, bytes, bytes], passphrase: str) -> Opened:
+    slot, sealed, mac = found
     label, seed = keyfile.load(_key_path(home, slot.slot_id), passphrase)
     private = KemPrivate(seed)
     if label != _label(slot.org, slot.slot_id) or private.public != slot.public:
@@ -177,13 +199,13 @@ def add(home: Home, secret: str, new: NewSlot) -> None:
         _write(_folder(home), slot, bytes.fromhex(secret))
 
 
-def change_passphrase(home: Home, slot_id: str, old: str, new: str, memory_kib: int = keyfile.MEMORY_KIB) -> None:
+def change_passphrase(home: Home, slot_id: str, old: str, new: str, memory_kib: int | None = None) -> None:
     """Seal one person's key under another passphrase; nothing else is touched. Raises SetupError KEYFILE_*."""
     home.require()
     with keyfolder.held(home.path, alone=True):
         path = _key_path(home, slot_id)
         label, seed = keyfile.load(path, old)
-        keyfile.save(path, new, label, seed, memory_kib=memory_kib)
+        keyfile.save(path, new, label, seed, memory_kib=memory_kib or MEMORY_KIB)
 
 
 def replace_key(home: Home, secret: str, new: NewSlot) -> None:
@@ -302,7 +324,9 @@ def _make(folder: Path, org: OrgId, new: NewSlot) -> Slot:
     """Write the private key of a new slot. It opens nothing before its slot is written."""
     private, salt = KemPrivate.generate(), secrets.token_bytes(_SALT_BYTES)
     label = _label(org, new.slot_id)
-    keyfile.save(folder / f"{new.slot_id}.key", new.passphrase, label, private.seed, memory_kib=new.memory_kib)
+    keyfile.save(
+        folder / f"{new.slot_id}.key", new.passphrase, label, private.seed, memory_kib=new.memory_kib or MEMORY_KIB
+    )
     return Slot(new.slot_id, org, salt, _hidden(salt, new.name), private.public)
 
 
@@ -345,7 +369,9 @@ def _all(home: Home) -> tuple[list[tuple[Slot, bytes, bytes]], list[RefbusError]
 
 
 def _named(home: Home, name: str) -> list[Slot]:
-    return [slot for slot, _, _ in _all(home)[0] if slot.name == _hidden(slot.salt, name)]
+    """Return the slots of people with this name to sign in with."""
+    people = [slot for slot, _, _ in _all(home)[0] if slot.slot_id != SERVICE]
+    return [slot for slot in people if slot.name == _hidden(slot.salt, name)]
 
 
 def _find(home: Home, name: str | None, passphrase: str) -> tuple[Slot, bytes, bytes]:

@@ -287,3 +287,36 @@ directory_files = Table(
     Column("proven_ms", Integer, comment="when the audit log showed this very content; NULL: not yet"),
     UniqueConstraint("path", "sha256"),
 )
+
+people = Table(
+    "people",
+    metadata,
+    Column("person_id", Text, primary_key=True, comment="random; names the key slot too"),
+    Column("state", Text, nullable=False, comment="State"),
+    Column("created_ms", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="names, role, one-time codes; sealed under the store key"),
+    comment="Who works here; at most users.MOST.",
+)
+
+doings = Table(
+    "doings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at_ms", Integer, nullable=False),
+    Column("person", LargeBinary, nullable=False, comment="keyed hash of who did it"),
+    Column("body", LargeBinary, nullable=False, comment="who, role, action, number; sealed under the store key"),
+    Column("mac", LargeBinary, nullable=False, comment="over this row and the one before it"),
+    Index("doings_of_person", "person"),
+    Index("doings_by_time", "at_ms"),
+    comment="Who did what, without content; two years (doings.KEEP_MS), at most doings.MOST.",
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("case_id", ForeignKey("cases.id"), primary_key=True),
+    Column("person_id", Text, nullable=False, comment="whose case it is now"),
+    Column("since_ms", Integer, nullable=False),
+    Index("assignments_of_person", "person_id"),
+    comment="Who works on a case; one row for each.",
+)

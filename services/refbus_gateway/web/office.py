@@ -13,6 +13,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from refbus.clock import Clock, Sources
 from refbus.errors import (
     Code,
     ConsentError,
@@ -24,10 +25,10 @@ from refbus.errors import (
     UncheckableError,
 )
 from refbus.explain.report import as_refbus_error, printable
-from refbus_gateway.actions import delivery, home
+from refbus_gateway.actions import delivery, home, people
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
-from refbus_gateway.actions.desk import Desk, Opened, has_people, sign_in
+from refbus_gateway.actions.desk import Desk, Opened, has_people
 from refbus_gateway.web.session import IDLE_S, Attempts, Session, Sessions
 from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
@@ -44,6 +45,8 @@ _STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
     (SetupError, 409),
 )
 _STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Code.NOT_PERMITTED: 403}
+_REFUSED: Final = frozenset({Code.SIGN_IN_SLOWED, Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITTED})
+"""Why somebody with the right passphrase is not let in."""
 _YEAR_S: Final = 31_536_000
 
 
@@ -110,6 +113,7 @@ class Office:
         self.sessions: Final = Sessions(clocks.steady_s, manners.idle_s)
         self.attempts: Final = Attempts(clocks.steady_s)
         self._clocks = clocks
+        self._sources: Final = Sources(clocks.wall_ms, lambda: int(clocks.steady_s() * 1000))
         self._manners = manners
         self._given: Opened | None = None
         self.desk: Final = make_desk(self._take)
@@ -138,18 +142,22 @@ class Office:
         """Whether people sign in here by name, as against one passphrase for all."""
         return has_people(self.desk.home.path)
 
-    def sign_in(self, name: str, passphrase: str) -> Actor:
+    def sign_in(self, name: str, passphrase: str, code: str = "") -> Actor:
         """Return who somebody is, by the passphrase: the one place that decides it. The first one opens the home.
 
-        Raises SetupError KEYFILE_WRONG_PASSPHRASE and what `open_gateway` raises.
+        `code`: the one-time code of a person who uses them. Raises SetupError KEYFILE_WRONG_PASSPHRASE, and as
+        `people.sign_in`, `people.admit` and `open_gateway` do.
         """
-        actor, opened = self.actor, sign_in(self.desk.home.path, name or None, passphrase)
+        actor, path = self.actor, self.desk.home.path
+        if self.has_people and not name:
+            raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
+        opened = people.sign_in(path, name or None, passphrase, Clock(self._sources))
         if not self.has_people:
             home.check_passphrase(self.desk, actor, passphrase)
         with self._opening:
             if not self.is_open:
                 self.open(opened)
-        return actor
+        return people.admit(self.desk, opened, code).actor
 
     def open(self, opened: Opened) -> None:
         """Open the home and begin to read and send."""
@@ -177,7 +185,7 @@ class Office:
         self.sessions.end_all()
         self.desk.close()
 
-    def check(self, words: Catalogue, name: str, passphrase: str) -> tuple[Actor | None, str]:
+    def check(self, words: Catalogue, name: str, passphrase: str, code: str = "") -> tuple[Actor | None, str]:
         """Return who somebody is, or None and what to tell; guesses are slowed down."""
         if not passphrase:
             return None, words.text("Enter your passphrase")
@@ -189,10 +197,12 @@ class Office:
                 wait_s,
             )
         try:
-            actor = self.sign_in(name, passphrase)
-        except SetupError as error:
+            actor = self.sign_in(name, passphrase, code)
+        except RefbusError as error:
             if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
                 return None, words.text("The passphrase is not right")
+            if error.code in _REFUSED:
+                return None, f"{codes.meaning(words, error.code)} {codes.next_step(words, error.code)}"
             raise
         self.attempts.succeed(name)
         return actor, ""
@@ -200,7 +210,10 @@ class Office:
     def session_of(self, request: Request, *, use: bool = True) -> Session | None:
         """Return the session of a request; not to `use` it is what a page does by itself, without a person."""
         found = request.cookies.get(self.cookie)
-        return self.sessions.find(found, use=use) if found else None
+        session = self.sessions.find(found, use=use) if found else None
+        if session is not None and session.actor is not None and not self.desk.still_in(session.actor):
+            session.locked = True
+        return session
 
     def language_of(self, request: Request) -> str:
         """Return the language that this browser chose before, English else."""

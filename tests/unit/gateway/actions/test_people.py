@@ -1,35 +1,262 @@
-"""What is asked about the officers of an organisation."""
+"""What is asked about the people of an organisation: roles, sign-in, re-entry, lock-out, the home's own log."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from sqlalchemy import delete, update
 
-from refbus.errors import Code, SetupError
-from refbus_gateway.actions import people
+from refbus.core.units import DAY_MS
+from refbus.crypto import keyfile
+from refbus.errors import Code, RefbusError
+from refbus.files import write_whole
+from refbus_gateway.actions import assignments, cases, consent, erasure, logbook, people, referrals
+from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.people import Newcomer, Second
+from refbus_gateway.home import attempts, slots
+from refbus_gateway.people.users import State
+from refbus_gateway.store import doings as log_rows
+from refbus_gateway.store.schema import doings
 from support.desks import desk_of
-from support.gateways import Pair
+from support.gateways import Pair, alarm_codes, case_file, consent_file, new_case, take_consent
+
+WORDS = {"chief": "of the chief", "worker": "of the worker", "other": "of the other"}
 
 
-def test_officers_come_are_vouched_for_and_go(own: Pair) -> None:
-    """The value of each action names the officer by the id of the key; the list says who is vouched for now."""
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let slots of tests cost little."""
+    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+
+
+@pytest.fixture
+def desk(own: Pair) -> Desk:
+    """Give the desk of a home with an administrator, a case-worker and the service."""
     desk, actor = desk_of(own.world, own.kz)
-    made = people.add(desk, actor, "DUTY_OFFICER", "fictional words")
-    assert made.role == "DUTY_OFFICER"
-    (listed,) = people.listed(desk, actor, own.world.clock())
-    assert (listed.officer, listed.role, listed.endorsed) == (made.officer, made.role, True)
-    (own.kz.home.officers / "roll").unlink()  # as after a restore
-    assert [each.endorsed for each in people.listed(desk, actor, own.world.clock())] == [False]
-    until_ms = people.renew(desk, actor).valid_until_ms
-    assert until_ms > own.world.clock()
-    assert [each.endorsed for each in people.listed(desk, actor, own.world.clock())] == [True]
-    assert people.remove(desk, actor, made.officer[:6]).officer == made.officer
-    assert people.listed(desk, actor, own.world.clock()) == ()
+    people.begin(desk, actor, newcomer("chief", Role.ADMINISTRATOR))
+    chief = entered(desk, "chief")
+    people.add(desk, chief, newcomer("worker", Role.CASE_WORKER))
+    people.set_service(desk, chief, "of the service")
+    return desk
 
 
-def test_a_role_is_judged_before_a_passphrase_is_typed(pair: Pair) -> None:
-    """USAGE, with the roles that there are."""
-    desk, actor = desk_of(pair.world, pair.kz)
-    people.require_role(desk, actor, "DUTY_OFFICER")
-    with pytest.raises(SetupError, match="DUTY_OFFICER") as refused:
-        people.require_role(desk, actor, "NOBODY")
-    assert refused.value.code is Code.USAGE
+def newcomer(name: str, role: Role) -> Newcomer:
+    """Return somebody fictional."""
+    return Newcomer(name, f"Fictional {name}", role, "ru", WORDS[name])
+
+
+def entered(desk: Desk, name: str | None, word: str | None = None, code: str = "") -> Actor:
+    """Sign in, and type the passphrase for the next request too."""
+    clock = desk.gateway.clock
+    opened = people.sign_in(desk.home.path, name, word or WORDS.get(name or "", "of the service"), clock)
+    actor = people.admit(desk, opened, code).actor
+    return replace(actor, confirmed=name is not None)
+
+
+def code_of(call: Callable[[], Any]) -> Code:
+    """Return the code of the refusal that a call ends with."""
+    with pytest.raises(RefbusError) as raised:
+        call()
+    return raised.value.code
+
+
+def test_people_sign_in_with_their_roles(desk: Desk) -> None:
+    """Each as who one is; the service as itself; what a role may not is refused."""
+    chief, worker, service = (entered(desk, name) for name in ("chief", "worker", None))
+    assert [each.role for each in (chief, worker, service)] == [Role.ADMINISTRATOR, Role.CASE_WORKER, Role.SERVICE]
+    assert [(each.name, each.role, each.opens) for each in people.listed(desk, worker)] == [
+        ("chief", Role.ADMINISTRATOR, True),
+        ("worker", Role.CASE_WORKER, True),
+    ]
+    assert code_of(lambda: people.lock_out(desk, worker, "chief")) is Code.NOT_PERMITTED
+    assert code_of(lambda: logbook.show(desk, worker)) is Code.NOT_PERMITTED
+    assert code_of(lambda: cases.listed(desk, service)) is Code.NOT_PERMITTED
+
+
+def test_what_the_table_says_makes_sense() -> None:
+    """The service sees no case and says no yes; only administrators manage."""
+    service = ALLOWED[Role.SERVICE]
+    assert service == {Permission.STOP, Permission.READ_STATUS, Permission.DELIVER}
+    managing = {role for role, may in ALLOWED.items() if may & {Permission.MANAGE_HOME, Permission.MANAGE_PEOPLE}}
+    assert managing == {Role.ADMINISTRATOR, Role.ORGANISATION}
+    yes = {Permission.REFER, Permission.ANSWER, Permission.TAKE_CONSENT, Permission.EMERGENCY}
+    assert not ALLOWED[Role.FOCAL_POINT] & yes
+
+
+def test_what_cannot_be_taken_back_asks_for_the_passphrase_again(desk: Desk, own: Pair) -> None:
+    """Sending and erasing do; a withdrawal never does; a wrong passphrase is none."""
+    number = new_case(own.kz)
+    take_consent(own.kz, number, consent_file())
+    worker = replace(entered(desk, "worker"), confirmed=False)
+    assert code_of(lambda: referrals.send(desk, worker, number)) is Code.REENTRY_NEEDED
+    assert code_of(lambda: erasure.erase(desk, worker, number)) is Code.REENTRY_NEEDED
+    assert code_of(lambda: people.confirm(desk, worker, "of the chief")) is Code.KEYFILE_WRONG_PASSPHRASE
+    referrals.send(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
+    consent.withdraw(desk, worker, number, None, later=True)
+    erasure.erase(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
+
+
+def test_a_lock_out_ends_it_for_one_and_for_nobody_else(desk: Desk) -> None:
+    """No sign-in, keys under another secret; the others and the service as before; the last administrator stays."""
+    chief, before = entered(desk, "chief"), desk.secret
+    assert people.lock_out(desk, chief, "worker").state is State.LOCKED_OUT
+    assert desk.secret != before
+    assert code_of(lambda: entered(desk, "worker")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert entered(desk, None).role is Role.SERVICE
+    assert code_of(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
+    assert code_of(lambda: people.set_role(desk, chief, "chief", Role.CASE_WORKER)) is Code.USAGE
+    people.add(desk, chief, newcomer("worker", Role.CASE_WORKER))  # the same name, another person
+    assert entered(desk, "worker").role is Role.CASE_WORKER
+
+
+def test_an_old_copy_of_a_slot_lets_nobody_in_who_was_locked_out(desk: Desk) -> None:
+    """Somebody puts the files of the slot back: they do not open the home."""
+    chief = entered(desk, "chief")
+    folder = desk.home.path / "keys" / "people"
+    (worker,) = (each.person for each in people.listed(desk, chief) if each.name == "worker")
+    kept = {path: path.read_bytes() for path in folder.glob(f"{worker}.*")}
+    people.lock_out(desk, chief, "worker")
+    for path, content in kept.items():
+        write_whole(path, content)
+    opened = slots.sign_in(desk.home, "worker", "of the worker")
+    assert code_of(lambda: keyfile.load(desk.home.store_key, opened.secret)) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert code_of(lambda: people.admit(desk, opened)) is Code.NOT_PERMITTED
+
+
+def test_an_administrator_is_made_by_two(desk: Desk) -> None:
+    """Another person agrees with a passphrase of one's own; not the same one twice, not a wrong one."""
+    chief = entered(desk, "chief")
+
+    def made(second: Second | None) -> people.PersonShown:
+        return people.set_role(desk, chief, "worker", Role.ADMINISTRATOR, second)
+
+    assert code_of(lambda: made(None)) is Code.SECOND_NEEDED
+    assert code_of(lambda: made(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
+    assert code_of(lambda: made(Second("worker", WORDS["chief"]))) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert made(Second("worker", WORDS["worker"])).role is Role.ADMINISTRATOR
+
+
+def test_passphrases_change_alone(desk: Desk) -> None:
+    """One's own with the old one; of somebody who forgot it by an administrator."""
+    worker = entered(desk, "worker")
+    assert code_of(lambda: people.set_passphrase(desk, worker, "no", "new")) is Code.KEYFILE_WRONG_PASSPHRASE
+    people.set_passphrase(desk, worker, "of the worker", "new")
+    assert entered(desk, "worker", "new").person == worker.person
+    people.replace_passphrase(desk, entered(desk, "chief"), "worker", "newer")
+    assert entered(desk, "worker", "newer").person == worker.person
+
+
+def test_failures_are_slowed_and_told(desk: Desk, own: Pair) -> None:
+    """After three the pause doubles; another person's sign-in is not slowed; the count is told once."""
+    for _ in range(attempts.FREE):
+        assert code_of(lambda: entered(desk, "worker", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert code_of(lambda: entered(desk, "worker")) is Code.SIGN_IN_SLOWED
+    assert entered(desk, "chief").role is Role.ADMINISTRATOR
+    own.world.clock.move(hours=1)
+    for told in (attempts.FREE, 0):
+        opened = people.sign_in(desk.home.path, "worker", WORDS["worker"], desk.gateway.clock)
+        assert people.admit(desk, opened).failed == told
+
+
+def test_one_time_codes(desk: Desk, own: Pair) -> None:
+    """A code is good once; a spare one too; without one nobody gets in."""
+    begun = people.begin_codes(desk, entered(desk, "worker"))
+    assert code_of(lambda: entered(desk, "worker")) is Code.CODE_WRONG
+    code = TOTP(base64.b32decode(begun.secret), 6, SHA1(), 30).generate(own.world.clock() // 1000).decode()
+    assert entered(desk, "worker", code=code).role is Role.CASE_WORKER
+    assert code_of(lambda: entered(desk, "worker", code=code)) is Code.CODE_WRONG
+    own.world.clock.move(hours=1)
+    worker = entered(desk, "worker", code=f" {begun.spare[0].upper()} ")
+    assert code_of(lambda: entered(desk, "worker", code=begun.spare[0])) is Code.CODE_WRONG
+    assert people.end_codes(desk, worker).codes is False
+    own.world.clock.move(hours=1)
+    assert entered(desk, "worker").person == worker.person
+
+
+def test_the_home_keeps_who_saw_and_did_what(desk: Desk, own: Pair) -> None:
+    """Actions and numbers, in the transaction of the action; nothing of a case; what was refused is not done."""
+    worker, chief = entered(desk, "worker"), entered(desk, "chief")
+    kept = cases.add(desk, worker, case_file())
+    cases.show(desk, worker, kept.case, "en")
+    code_of(lambda: cases.update(desk, worker, kept.case, b"no case file"))
+    page = logbook.show(desk, chief, person=worker.person)
+    assert [(each.action, each.about) for each in page.lines[:2]] == [("cases.show", kept.case), ("cases.add", None)]
+    assert page.whole
+    assert page.lines[0].shown == "Fictional worker"
+
+
+@pytest.mark.parametrize("hand", ["cut", "tail", "change"])
+def test_a_log_that_was_changed_shows(desk: Desk, hand: str) -> None:
+    """A row taken out, the newest rows cut off, a time changed."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    for _ in range(3):
+        cases.listed(desk, worker)
+    with desk.gateway.store.write() as tx:
+        newest = tx.connection.execute(doings.select().order_by(doings.c.id.desc())).first()
+        assert newest is not None
+        change = {
+            "cut": delete(doings).where(doings.c.id == newest.id - 1),
+            "tail": delete(doings).where(doings.c.id == newest.id),
+            "change": update(doings).where(doings.c.id == newest.id).values(at_ms=1),
+        }[hand]
+        tx.connection.execute(change)
+    assert not logbook.show(desk, chief).whole
+
+
+def test_the_log_ends_after_two_years(own: Pair) -> None:
+    """What is too old goes, and the rest stays whole; nothing goes while the clock is in doubt."""
+    doing, begun_ms = log_rows.Doing("somebody", Role.CASE_WORKER, "cases.show", 1), own.world.clock()
+    later_ms = begun_ms + 731 * DAY_MS
+    with own.kz.store.write() as tx:
+        for at_ms, may_forget, left in ((begun_ms, True, 1), (later_ms, False, 2), (later_ms, True, 2)):
+            log_rows.append(tx, (doing,), at_ms, may_forget=may_forget)
+            assert (log_rows.count(tx), log_rows.is_whole(tx)) == (left, True)
+
+
+def test_a_case_is_somebodys(desk: Desk, own: Pair) -> None:
+    """It is given, handed over, and given back."""
+    number = new_case(own.kz)
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    assert assignments.assign(desk, chief, number, "worker").person == worker.person
+    assert assignments.cases_of(desk, worker, "worker") == (number,)
+    assignments.assign(desk, worker, number, "chief")
+    assert assignments.cases_of(desk, worker, "worker") == ()
+    assert assignments.assign(desk, chief, number, None).person is None
+    assert code_of(lambda: assignments.assign(desk, chief, 99, "worker")) is Code.CASE_UNKNOWN
+
+
+def test_a_locked_home_lets_an_administrator_in(desk: Desk) -> None:
+    """Anybody may lock it; the service and the others wait until an administrator signed in."""
+    assert people.lock(desk, entered(desk, "worker")).locked
+    for name in ("worker", None):
+        assert code_of(lambda name=name: entered(desk, name)) is Code.HOME_LOCKED  # type: ignore[misc]
+    entered(desk, "chief")
+    assert entered(desk, "worker").role is Role.CASE_WORKER
+
+
+def test_a_home_without_an_administrator_gets_one(desk: Desk, own: Pair) -> None:
+    """As after a restore of an older store: who opens the home becomes one, and a person is told."""
+    from refbus_gateway.store.schema import people as table
+
+    with own.kz.store.write() as tx:
+        tx.connection.execute(delete(table))
+    assert entered(desk, "chief").role is Role.ADMINISTRATOR
+    assert Code.RESTORE_UNCONFIRMED in alarm_codes(own.kz)
+    assert code_of(lambda: entered(desk, "worker")) is Code.NOT_PERMITTED
+
+
+def test_a_stranger_is_no_person(desk: Desk) -> None:
+    """Unknown names, a role that nobody can have, an empty passphrase."""
+    chief = entered(desk, "chief")
+    assert code_of(lambda: people.set_role(desk, chief, "nobody", Role.SUPERVISOR)) is Code.USAGE
+    assert code_of(lambda: people.set_role(desk, chief, "worker", Role.SERVICE)) is Code.USAGE
+    empty = Newcomer("third", "", Role.CASE_WORKER, "en", " ")
+    assert code_of(lambda: people.add(desk, chief, empty)) is Code.USAGE
+    assert code_of(lambda: people.begin(desk, chief, newcomer("other", Role.ADMINISTRATOR))) is Code.USAGE

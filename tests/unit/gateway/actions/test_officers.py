@@ -1,0 +1,35 @@
+"""What is asked about the officers of an organisation."""
+
+from __future__ import annotations
+
+import pytest
+
+from refbus.errors import Code, SetupError
+from refbus_gateway.actions import officers
+from support.desks import desk_of
+from support.gateways import Pair
+
+
+def test_officers_come_are_vouched_for_and_go(own: Pair) -> None:
+    """The value of each action names the officer by the id of the key; the list says who is vouched for now."""
+    desk, actor = desk_of(own.world, own.kz)
+    made = officers.add(desk, actor, "DUTY_OFFICER", "fictional words")
+    assert made.role == "DUTY_OFFICER"
+    (listed,) = officers.listed(desk, actor, own.world.clock())
+    assert (listed.officer, listed.role, listed.endorsed) == (made.officer, made.role, True)
+    (own.kz.home.officers / "roll").unlink()  # as after a restore
+    assert [each.endorsed for each in officers.listed(desk, actor, own.world.clock())] == [False]
+    until_ms = officers.renew(desk, actor).valid_until_ms
+    assert until_ms > own.world.clock()
+    assert [each.endorsed for each in officers.listed(desk, actor, own.world.clock())] == [True]
+    assert officers.remove(desk, actor, made.officer[:6]).officer == made.officer
+    assert officers.listed(desk, actor, own.world.clock()) == ()
+
+
+def test_a_role_is_judged_before_a_passphrase_is_typed(pair: Pair) -> None:
+    """USAGE, with the roles that there are."""
+    desk, actor = desk_of(pair.world, pair.kz)
+    officers.require_role(desk, actor, "DUTY_OFFICER")
+    with pytest.raises(SetupError, match="DUTY_OFFICER") as refused:
+        officers.require_role(desk, actor, "NOBODY")
+    assert refused.value.code is Code.USAGE
