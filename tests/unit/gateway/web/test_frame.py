@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from refbus.errors import Code
-from refbus_gateway.web import security
+from refbus_gateway.web import app, security
+from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.web.session import IDLE_S, MOST, Attempts, Sessions
 from support.ceremonies import PASSPHRASE
 from support.gateways import Pair, case_file, id_of, incoming, sent
@@ -248,3 +250,28 @@ def test_cookies_are_for_this_host_and_no_script(desk: Pages) -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert response.url == f"{ORIGIN}/language"
+
+
+def test_what_cannot_be_taken_back_asks_for_the_passphrase_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the right one nothing is done, and what was typed stands on the page again; once done it is done once."""
+    made, done = Screens(), list[str]()
+
+    @made.show("/grave")
+    def show(ask: Ask) -> Response:
+        return ask.page("sign_in.html")
+
+    @made.act("/grave", confirm=True)
+    def act(ask: Ask) -> Response:
+        done.append(ask.form.get("text"))
+        return ask.go("/today", "It was done.")
+
+    monkeypatch.setattr(app, "ALL", (*app.ALL, made))
+    person = Pages(pair.world, pair.kz).person()
+    for passphrase in ("", "wrong"):
+        page = person.send("/grave", text="Fictional", passphrase=passphrase)
+        assert (page.path, done) == ("/grave", [])
+        assert 'aria-invalid="true"' in page.html
+    form = {**person.get("/grave").forms["/grave"], "text": "Fictional", "passphrase": PASSPHRASE}
+    assert "It was done." in person.post("/grave", form).text
+    assert person.post("/grave", form).path == "/today"
+    assert done == ["Fictional"]
