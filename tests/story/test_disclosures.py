@@ -277,7 +277,7 @@ def test_typed(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
     assert found == refbus.json(own.agency, "case", "disclosures", str(case))
     assert (found["untold"], found["disclosures"][0]["became"]) == (1, "DELIVERED")
     page = refbus.run(own.agency, "case", "disclosures", str(case), "--format", "html", "--lang", "uz-Cyrl").out
-    assert page.startswith('<!doctype html>\n<html lang="uz-Cyrl">')
+    assert page.startswith('<!doctype html>\n<html lang="uz-Cyrl" dir="ltr">')
     assert refbus.json(own.agency, "case", "told", str(case), "--how", "PHONE")["untold"] == 0
 
 

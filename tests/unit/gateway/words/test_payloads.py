@@ -39,8 +39,8 @@ def test_sections_and_words() -> None:
     assert sections["Person"]["First name"] == full(REQUESTED)["person"]["prs_FirstName"]
     assert sections["Referral requested"]["Services requested"] == ["Образование (Education)"]
     assert sections["Attachments 1"]["Data category"] == "Семья (FAMILY)"
-    assert sections["Attachments 1"]["Content"] == f"{len(FILE)} bytes"
-    assert sections["Person"]["Is minor"] == "yes"
+    assert sections["Attachments 1"]["Content"] == f"{len(FILE)} байт"
+    assert sections["Person"]["Is minor"] == "да"
     assert "Event id" not in sections["Referral requested"]
 
 
