@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +29,8 @@ from refbus_gateway.actions import delivery, home, people
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people
+from refbus_gateway.actions.people import SignedIn
+from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.session import IDLE_S, Attempts, Session, Sessions
 from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
@@ -48,6 +50,7 @@ _STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Co
 _REFUSED: Final = frozenset({Code.SIGN_IN_SLOWED, Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITTED})
 """Why somebody with the right passphrase is not let in."""
 _YEAR_S: Final = 31_536_000
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,8 @@ class Office:
         """Whether people sign in here by name, as against one passphrase for all."""
         return has_people(self.desk.home.path)
 
-    def sign_in(self, name: str, passphrase: str, code: str = "") -> Actor:
-        """Return who somebody is, by the passphrase: the one place that decides it. The first one opens the home.
+    def sign_in(self, name: str, passphrase: str, code: str = "") -> SignedIn:
+        """Let somebody in by the passphrase: the one place that decides who it is. The first one opens the home.
 
         `code`: the one-time code of a person who uses them. Raises SetupError KEYFILE_WRONG_PASSPHRASE, and as
         `people.sign_in`, `people.admit` and `open_gateway` do.
@@ -157,7 +160,7 @@ class Office:
         with self._opening:
             if not self.is_open:
                 self.open(opened)
-        return people.admit(self.desk, opened, code).actor
+        return people.admit(self.desk, opened, code)
 
     def open(self, opened: Opened) -> None:
         """Open the home and begin to read and send."""
@@ -185,27 +188,41 @@ class Office:
         self.sessions.end_all()
         self.desk.close()
 
-    def check(self, words: Catalogue, name: str, passphrase: str, code: str = "") -> tuple[Actor | None, str]:
-        """Return who somebody is, or None and what to tell; guesses are slowed down."""
+    def check(self, words: Catalogue, name: str, passphrase: str, code: str = "") -> SignedIn | Problem:
+        """Let somebody in, or return what to tell at which field; guesses are slowed down."""
+        return self._tried(words, name, passphrase, lambda: self.sign_in(name, passphrase, code))
+
+    def confirm(self, words: Catalogue, name: str, actor: Actor, passphrase: str) -> Actor | Problem:
+        """Return the actor for one request that cannot be taken back, or what is wrong with the passphrase."""
+        if not actor.person:
+            checked = self.check(words, name, passphrase)
+            return checked if isinstance(checked, Problem) else actor
+        return self._tried(words, name, passphrase, lambda: people.confirm(self.desk, actor, passphrase))
+
+    def _tried(self, words: Catalogue, name: str, passphrase: str, try_it: Callable[[], _T]) -> _T | Problem:
         if not passphrase:
-            return None, words.text("Enter your passphrase")
+            return _wrong_passphrase(words.text("Enter your passphrase"))
         wait_s = self.attempts.begin(name)
         if wait_s:
-            return None, words.plural(
-                "Too many attempts. Wait %(n)s second, then try again.",
-                "Too many attempts. Wait %(n)s seconds, then try again.",
-                wait_s,
+            return _wrong_passphrase(
+                words.plural(
+                    "Too many attempts. Wait %(n)s second, then try again.",
+                    "Too many attempts. Wait %(n)s seconds, then try again.",
+                    wait_s,
+                )
             )
         try:
-            actor = self.sign_in(name, passphrase, code)
+            found = try_it()
         except RefbusError as error:
             if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
-                return None, words.text("The passphrase is not right")
+                return _wrong_passphrase(words.text("The passphrase is not right"))
             if error.code in _REFUSED:
-                return None, f"{codes.meaning(words, error.code)} {codes.next_step(words, error.code)}"
+                at = "passphrase_code" if error.code is Code.CODE_WRONG else "passphrase"
+                told = f"{codes.meaning(words, error.code)} {codes.next_step(words, error.code)}"
+                return Problem(at, error.code, told)
             raise
         self.attempts.succeed(name)
-        return actor, ""
+        return found
 
     def session_of(self, request: Request, *, use: bool = True) -> Session | None:
         """Return the session of a request; not to `use` it is what a page does by itself, without a person."""
@@ -275,3 +292,7 @@ class Office:
             except Exception as failure:  # noqa: BLE001 - a line that is broken is taken up again; pages go on
                 self.unforeseen(failure)
             self._stop.wait(RETRY_S)
+
+
+def _wrong_passphrase(told: str) -> Problem:
+    return Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, told)

@@ -122,6 +122,7 @@ class Ask:
         self.form_path: Final = screen.at.format(**request.path_params) if screen and screen.at else self.path
         may_see = screen is not None and (screen.free or session.at_work)
         self.form = form or (session.kept.get(self.form_path) if may_see else None) or Form()
+        self.confirmed: Actor | None = None
         self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.form_path, ()) if may_see else ()
 
     @property
@@ -131,10 +132,11 @@ class Ask:
 
     @property
     def actor(self) -> Actor:
-        """Who asks, for actions. Only where somebody signed in."""
-        if self.session.actor is None:
+        """Who asks, for actions. Only where somebody signed in. Where a screen confirms, who typed the passphrase."""
+        found = self.confirmed or self.session.actor
+        if found is None:
             raise RefusedError(403)
-        return self.session.actor
+        return found
 
     @property
     def name(self) -> str:
@@ -283,19 +285,17 @@ def _acted(ask: Ask, screen: Screen) -> Response:
     once = form.get("once")
     if once and once in session.done:
         return RedirectResponse(session.done[once], SEE_OTHER)
-    if screen.confirm and (wrong := _wrong(ask)):
-        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
+    if screen.confirm:
+        confirmed = ask.office.confirm(ask.words, ask.name, ask.actor, form.get("passphrase"))
+        if isinstance(confirmed, Problem):
+            return ask.again([confirmed])
+        ask.confirmed = confirmed
     response = _safely(ask, screen)
     if response.status_code == SEE_OTHER and ask.form_path not in session.problems:
         session.drop(ask.form_path)
         if once and not screen.free:
             session.note_done(once, response.headers["location"])
     return response
-
-
-def _wrong(ask: Ask) -> str:
-    """Return what is wrong with the passphrase that a form asks for again, empty if nothing."""
-    return ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"))[1]
 
 
 def _locked(ask: Ask) -> Response:
@@ -309,7 +309,7 @@ def _locked(ask: Ask) -> Response:
 
 def _safely(ask: Ask, screen: Screen) -> Response:
     try:
-        return screen.handler(ask)
+        return _noted(ask, screen.handler(ask))
     except CaseInvalidError as error:
         return ask.again(error.problems) if screen.method == "POST" else told(ask, error)
     except RefbusError as error:
@@ -320,6 +320,13 @@ def _safely(ask: Ask, screen: Screen) -> Response:
         return error_page(ask, refused.status)
     except Exception as failure:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
         return told(ask, ask.office.unforeseen(failure))
+
+
+def _noted(ask: Ask, response: Response) -> Response:
+    """Write down who asked for what, where no transaction of an action did."""
+    if ask.office.is_open:
+        ask.desk.note()
+    return response
 
 
 def told(ask: Ask, error: RefbusError) -> Response:

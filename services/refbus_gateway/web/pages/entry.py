@@ -56,11 +56,11 @@ def enter(ask: Ask) -> Response:
     name = ask.posted.get("name") if ask.office.has_people else ""
     if ask.office.has_people and not name:
         return ask.again([Problem("name", Code.USAGE, ask.words.text("Enter your name"))])
-    actor, wrong = ask.office.check(ask.words, name, ask.posted.get("passphrase"))
-    if actor is None:
-        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
-    ask.session = ask.office.sessions.sign_in(ask.session, actor, name or str(actor.org))
-    return ask.go(FIRST)
+    found = ask.office.check(ask.words, name, ask.posted.get("passphrase"), ask.posted.get("passphrase_code"))
+    if isinstance(found, Problem):
+        return ask.again([found])
+    ask.session = ask.office.sessions.sign_in(ask.session, found.actor, name or str(found.actor.org))
+    return ask.go(FIRST, _failures(ask, found.failed))
 
 
 @screens.show("/locked", free=True)
@@ -81,12 +81,12 @@ def unlock(ask: Ask) -> Response:
     """Go on where the person was."""
     if ask.session.actor is None:
         return ask.go("/")
-    actor, wrong = ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"))
-    if actor is None:
-        return ask.again([Problem("passphrase", Code.KEYFILE_WRONG_PASSPHRASE, wrong)])
+    found = ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"), ask.posted.get("passphrase_code"))
+    if isinstance(found, Problem):
+        return ask.again([found])
     if not ask.session.at_work:
-        ask.session = ask.office.sessions.sign_in(ask.session, actor, ask.session.person)
-    return _back(ask)
+        ask.session = ask.office.sessions.sign_in(ask.session, found.actor, ask.session.person)
+    return _back(ask, _failures(ask, found.failed))
 
 
 @screens.show("/lock")
@@ -126,6 +126,19 @@ def _end(ask: Ask) -> None:
     ask.session = ask.office.sessions.begin(chosen)
 
 
-def _back(ask: Ask) -> Response:
+def _back(ask: Ask, notice: str = "") -> Response:
     after, ask.session.after = ask.session.after, ""
-    return ask.go(after or FIRST)
+    return ask.go(after or FIRST, notice)
+
+
+def _failures(ask: Ask, failed: int) -> str:
+    """Return what a person is told of attempts in their name that failed, empty if there were none."""
+    if not failed:
+        return ""
+    return ask.words.plural(
+        "%(n)s attempt to sign in under your name failed since you were last here. If it was not you, tell an "
+        "administrator of your organisation.",
+        "%(n)s attempts to sign in under your name failed since you were last here. If it was not you, tell an "
+        "administrator of your organisation.",
+        failed,
+    )
