@@ -267,7 +267,7 @@ class Decider:
         """Let a record wait, and with it the later events of its case."""
         if opened.block is not None and is_urgent(opened.block):
             self.work.changes.urgent_held += 1
-            _log.critical("an urgent event of %s is held: %s", opened.block.sender, code)
+            _log.critical("an urgent event is held: %s; python -m refbus_gate waiting names whose", code)
         row = HoldRow(
             opened.record.topic,
             opened.record.offset,

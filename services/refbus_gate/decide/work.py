@@ -24,7 +24,7 @@ from refbus.node.store.outgoing import Outgoing
 from refbus.node.store.reads import read_inboxes
 from refbus.node.store.rows import Changes, InboxRow
 from refbus.wire.transport import InboxKind, InboxRecord
-from refbus_gate.names import inbox
+from refbus_gate.names import family, inbox
 
 _log = logging.getLogger("refbus.gate.work")
 _In = TypeVar("_In")
@@ -43,6 +43,7 @@ class Send:
     expires_ms: int | None = None
     kind: InboxKind | None = None
     urgent: int = 0
+    sender: bytes = b""
 
 
 class Work:
@@ -86,7 +87,14 @@ class Work:
                 continue
             body = value if send.kind is None else _numbered(inboxes, send.topic, send.kind, value)
             row = Outgoing(
-                send.destination, send.topic, body, send.lane, send.envelope_key, send.expires_ms, send.urgent
+                send.destination,
+                send.topic,
+                body,
+                send.lane,
+                send.envelope_key,
+                send.expires_ms,
+                send.urgent,
+                send.sender,
             )
             self.changes.outgoing.append(row)
         self.changes.inboxes = inboxes
@@ -103,7 +111,7 @@ def _made(send: Send) -> bytes | None:
 
 
 def _not_sealed(send: Send, error: RefbusError) -> None:
-    _log.error("a notice for %s could not be sealed: %s %s", send.topic, error.code, error.detail)
+    _log.error("a notice for an %s could not be sealed: %s %s", family(send.topic), error.code, error.detail)
 
 
 def _numbered(inboxes: dict[str, InboxRow], topic: str, kind: InboxKind, body: bytes) -> bytes:
