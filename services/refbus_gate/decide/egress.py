@@ -17,6 +17,7 @@ from refbus.node.store.outgoing import FIRST, NEXT
 from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
+from refbus_gate.decide.quotas import sender_of
 from refbus_gate.decide.receipts import Said, Stated, notice, public_key_of
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.state import CASE, ENVELOPE, View
@@ -63,6 +64,7 @@ class Egress:
             envelope_key=self.store.name(ENVELOPE, opened.envelope_sha256 or b""),
             expires_ms=expires_ms,
             urgent=FIRST if block.event_type in STOPS else NEXT if is_urgent(block) else 0,
+            sender=sender_of(self.store, block.sender).key,
         )
         self.work.sends.append(send)
 

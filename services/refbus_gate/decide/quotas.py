@@ -14,7 +14,7 @@ from refbus.core.gate.rules import STOP_ORDERS
 from refbus.core.gate.verdicts import Hold, Quarantine, Refuse, Verdict
 from refbus.core.ids import OrgId
 from refbus.errors import Code
-from refbus.node.store.holds import held_by, kept_by, owners
+from refbus.node.store.holds import held_by, kept_by, owners, urgent_of_senders
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Taken
 from refbus_gate.decide.opening import Opened
@@ -47,6 +47,9 @@ UNVERIFIED = Quota(1_000, 128 * _MIB)
 """Events of one topic that wait and whose sender nobody can check yet. Honest ones come again until answered."""
 KEPT = Quota(1_000, 128 * _MIB)
 """Stopped records of one sender, or unverified ones of one topic, whose bytes are kept for a replay."""
+AWAITED = Quota(1_000, 128 * _MIB)
+"""Urgent events of one sender that the destination's gate has not signed for: above it, somebody must look. Nothing is
+refused for it. Beyond its share of what is sent again a sender waits for everybody else's."""
 _BY_KIND = {"sender": HELD, "stops": STOPS, "topic": UNVERIFIED}
 
 
@@ -79,13 +82,18 @@ def owner_of_topic(store: NodeStore, topic: str) -> Owner:
 
 def owners_of(store: NodeStore, org: OrgId) -> tuple[Owner, Owner]:
     """Return the two accounts of an organisation: what it sends, and its orders to stop."""
-    name = org.encode()
-    return Owner("sender", store.name("owner/sender", name)), Owner("stops", store.name("owner/stops", name))
+    return sender_of(store, org), Owner("stops", store.name("owner/stops", org.encode()))
+
+
+def sender_of(store: NodeStore, org: OrgId) -> Owner:
+    """Return the account of what an organisation sends, and of its urgent events that nobody has signed for."""
+    return Owner("sender", store.name("owner/sender", org.encode()))
 
 
 def fullest(connection: Connection) -> float:
     """Return how full the room of the one is whose room is fullest; 1 is full."""
-    shares = (max(HELD.share(held), KEPT.share(kept)) for owner, held, kept, _ in owners(connection) if owner)
+    shares = [max(HELD.share(held), KEPT.share(kept)) for owner, held, kept, _ in owners(connection) if owner]
+    shares += [AWAITED.share(taken) for taken in urgent_of_senders(connection).values()]
     return max(shares, default=0.0)
 
 

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, select
 
 from refbus.core.directory import Directory
 from refbus.core.units import HOUR_MS
-from refbus.node.store.holds import owners
+from refbus.node.store.holds import owners, urgent_of_senders
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Taken
 from refbus.node.store.tables import dropped
 from refbus_gate.decide.quotas import KEPT, owner_of_topic, owners_of
 
+_NOTHING: Final = Taken(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What one sender, or a topic while nobody is verified, has in the store; `since_ms` of the oldest event held."""
+    """What one sender, or a topic while nobody is verified, has in the store; `since_ms` of the oldest event held.
+
+    `urgent` are its urgent events that their destination's gate has not signed for.
+    """
 
     name: str
     held: Taken
     kept: Taken
     since_ms: int | None
+    urgent: Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,13 @@ def who_waits(store: NodeStore, directory: Directory, topics: Iterable[str]) -> 
     """Return everybody with something in the store, the largest number of records first."""
     names = dict(_names(store, directory, topics))
     with store.database.reading() as connection:
-        found = [Waiting(_name(names, owner), held, kept, since) for owner, held, kept, since in owners(connection)]
-    return sorted(found, key=lambda each: (-each.held.records - each.kept.records, each.name))
+        urgent = urgent_of_senders(connection)
+        found = [
+            Waiting(_name(names, owner), held, kept, since, urgent.pop(owner or b"", _NOTHING))
+            for owner, held, kept, since in owners(connection)
+        ]
+    found += [Waiting(_name(names, owner or None), _NOTHING, _NOTHING, None, taken) for owner, taken in urgent.items()]
+    return sorted(found, key=lambda each: (-each.held.records - each.kept.records - each.urgent.records, each.name))
 
 
 def dropped_ranges(connection: Connection, most: int) -> list[DroppedRange]:
@@ -61,6 +73,8 @@ def lines(store: NodeStore, directory: Directory, topics: Iterable[str], now_ms:
         hours = 0 if each.since_ms is None else (now_ms - each.since_ms) // HOUR_MS
         held = f"{each.held.records} held ({each.held.size} bytes, the oldest for {hours} hours)"
         yield f"{each.name}: {held}, {each.kept.records} of {KEPT.records} kept for a replay ({each.kept.size} bytes)"
+        if each.urgent.records:
+            yield f"{each.name}: {each.urgent.records} urgent that no gate has signed for ({each.urgent.size} bytes)"
     with store.database.reading() as connection:
         for gone in dropped_ranges(connection, 100):
             offsets = f"{gone.records} between offsets {gone.first_offset} and {gone.last_offset}"

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from refbus.core.units import HOUR_MS
 from refbus.node.store.accounting import count
 from refbus.node.store.node import NodeStore
+from refbus.node.store.outgoing import AWAITING
 from refbus.node.store.places import record_place
 from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.rows import Dropped, HoldRow, Taken, Waits
-from refbus.node.store.tables import dropped, hold, quarantine
+from refbus.node.store.tables import dropped, hold, outgoing, quarantine
 
 _earlier = hold.alias("earlier")
 _is_behind = (
@@ -74,6 +75,16 @@ def held_by(connection: Connection, owners: Iterable[bytes]) -> dict[bytes, Take
 def kept_by(connection: Connection, owners: Iterable[bytes]) -> dict[bytes, Taken]:
     """Return how much of each of these owners was refused or quarantined and is kept for a replay."""
     return _sums(_KEPT, connection, owners)
+
+
+def urgent_of_senders(connection: Connection) -> dict[bytes, Taken]:
+    """Return how much urgent of each sender waits for the receipt of its destination's gate, for all destinations."""
+    counted = (
+        select(outgoing.c.sender, func.count(), func.sum(func.length(outgoing.c.sealed_value)))
+        .where(outgoing.c.state == AWAITING, outgoing.c.urgent > 0)
+        .group_by(outgoing.c.sender)
+    )
+    return {sender: Taken(int(rows), int(size)) for sender, rows, size in connection.execute(counted)}
 
 
 def owners(connection: Connection) -> Iterator[tuple[bytes | None, Taken, Taken, int | None]]:

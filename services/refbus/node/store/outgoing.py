@@ -27,6 +27,8 @@ DAMAGED = "DAMAGED"
 """State of a row whose value does not open: nobody can deliver it. It counts as expired."""
 MOST_BYTES = 4 << 20
 """Bytes of the rows that are sent again at a time: a pump asks once a second."""
+SHARES = 4
+"""One sender gets a quarter of the rows and bytes of each urgency, before anybody gets what is left over."""
 FAR_MS = 7_200_000
 """No row is put off for longer than an hour: one that is by two is due."""
 
@@ -36,7 +38,8 @@ class Outgoing:
     """A record to be delivered. Rows of a `lane` stay in order; with an `envelope_key` a hop receipt must end it.
 
     When many have to be sent again, the `urgent` ones come first: FIRST, a no, before NEXT, an emergency, so that no
-    flood of emergencies stands in the way of a no.
+    flood of emergencies stands in the way of a no. Those of one urgency go in turns by `sender`, a keyed name, so that
+    nobody's flood stands in the way of another's.
     """
 
     destination: str  # country whose cluster it goes to
@@ -46,6 +49,7 @@ class Outgoing:
     envelope_key: bytes | None = None
     expires_ms: int | None = None
     urgent: int = 0
+    sender: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +93,29 @@ _LANE = Prepared(
     .limit(bindparam("most"))
 )
 _overdue = (
-    select(outgoing.c.id, func.length(outgoing.c.sealed_value).label("size"))
+    select(outgoing.c.id, outgoing.c.next_attempt_ms, func.length(outgoing.c.sealed_value).label("size"))
     .where(
         outgoing.c.destination == bindparam("to"),
         outgoing.c.state == AWAITING,
         outgoing.c.urgent == bindparam("its_urgent"),
+        outgoing.c.sender == bindparam("its_sender"),
     )
     .order_by(outgoing.c.next_attempt_ms)
     .limit(bindparam("most"))
 )
 _DUE = Prepared(_overdue.where(outgoing.c.next_attempt_ms <= bindparam("now")))
 _TOO_FAR = Prepared(_overdue.where(outgoing.c.next_attempt_ms > bindparam("far")))
+_NEXT_SENDER = Prepared(
+    select(outgoing.c.sender)
+    .where(
+        outgoing.c.destination == bindparam("to"),
+        outgoing.c.state == AWAITING,
+        outgoing.c.urgent == bindparam("its_urgent"),
+        outgoing.c.sender > bindparam("after"),
+    )
+    .order_by(outgoing.c.sender)
+    .limit(1)
+)
 _ROWS = AnyOf(select(*_COLUMNS), outgoing.c.id)
 _ARRIVED = Prepared(
     update(outgoing)
@@ -132,7 +148,8 @@ def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: in
 def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Waiting]:
     """Return AWAITING rows whose receipt is overdue, and those put off further than anything is: a clock was wrong.
 
-    Stops and emergencies first, then the longest overdue; never more than `most` rows, nor, beside the first, than
+    Stops and emergencies first, in turns by sender, each sender's longest overdue first, in two rounds: at most its
+    share (SHARES) of each urgency, then what is left over. Never more than `most` rows, nor, beside the first, than
     MOST_BYTES: a destination that is silent has its records already, and gets no flood of them.
     """
     with store.database.reading() as connection:
@@ -142,18 +159,48 @@ def again(store: NodeStore, destination: str, now_ms: int, most: int) -> list[Wa
 
 
 def _overdue_ids(connection: Connection, destination: str, now_ms: int, most: int) -> Iterator[int]:
-    room, size = most, 0
+    shares, rest = list[Row[Any]](), list[Row[Any]]()
     for urgent in (FIRST, NEXT, 0):
-        asked = {"to": destination, "its_urgent": urgent, "now": now_ms, "far": now_ms + FAR_MS}
-        for overdue in (_DUE, _TOO_FAR):
-            names = {"now"} if overdue is _DUE else {"far"}
-            wanted = {name: asked[name] for name in ("to", "its_urgent", *names)}
-            for row in overdue.once(connection, {**wanted, "most": room}).all():
-                size += row.size
-                if size > MOST_BYTES and room < most:
-                    return
-                room -= 1
-                yield row.id
+        asked = {"to": destination, "its_urgent": urgent}
+        for row, in_share in _in_turns(_of_senders(connection, asked, now_ms, most), most):
+            (shares if in_share else rest).append(row)
+    size = 0
+    for taken, row in enumerate((shares + rest)[:most]):
+        size += row.size
+        if size > MOST_BYTES and taken:
+            return
+        yield row.id
+
+
+def _of_senders(connection: Connection, asked: dict[str, Any], now_ms: int, most: int) -> Iterator[list[Row[Any]]]:
+    """Yield what is overdue of each sender, the longest overdue first."""
+    for overdue, bound in ((_DUE, {"now": now_ms}), (_TOO_FAR, {"far": now_ms + FAR_MS})):
+        for sender in _senders(connection, asked):
+            rows = overdue.once(connection, {**asked, **bound, "its_sender": sender, "most": most}).all()
+            if rows:
+                yield list(rows)
+
+
+def _senders(connection: Connection, asked: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the senders with rows of one urgency, each found by one step in the index; b"" is where none was noted."""
+    yield b""
+    found = _NEXT_SENDER.once(connection, {**asked, "after": b""}).first()
+    while found is not None:
+        yield found.sender
+        found = _NEXT_SENDER.once(connection, {**asked, "after": found.sender}).first()
+
+
+def _in_turns(by_sender: Iterable[list[Row[Any]]], most: int) -> list[tuple[Row[Any], bool]]:
+    """Return rows in turns, one of each sender at a time, and whether a row is within its sender's share."""
+    found = list[tuple[int, int, Row[Any], bool]]()
+    for rows in by_sender:
+        size = 0
+        for turn, row in enumerate(rows):
+            size += row.size
+            in_share = turn == 0 or (turn < most // SHARES and size <= MOST_BYTES // SHARES)
+            found.append((turn, row.next_attempt_ms, row, in_share))
+    found.sort(key=lambda each: each[:2])
+    return [(row, in_share) for _, _, row, in_share in found]
 
 
 def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_off: Sequence[int]) -> None:
@@ -232,6 +279,7 @@ def _values(store: NodeStore, row: Outgoing, now_ms: int) -> dict[str, object]:
         "next_attempt_ms": now_ms,
         "expires_ms": row.expires_ms,
         "urgent": row.urgent,
+        "sender": row.sender,
         "sealed_value": store.seal(outgoing_place(row.destination, row.topic), row.value),
     }
 

@@ -199,3 +199,20 @@ def test_the_same_event_again_while_there_is_no_room_is_answered_again(world: Wo
     world.settle()
     assert [each.codes for each in world.notices(FLOODER)][-2:] == [("TOO_MANY_WAITING",)] * 2
     assert fixed("flood 3") == world.notices(FLOODER)[-1].event_id
+
+
+def test_urgent_events_that_no_gate_signs_for_count_for_their_sender(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The road to uz is silent: what one sends urgently fills its account, and the operator can see whose."""
+    monkeypatch.setattr(quotas, "AWAITED", Quota(2, ROOMY))
+    for number in range(3):
+        world.outbox("kz", world.event(f"urgent {number}", priority="EMERGENCY"))
+    node = world.nodes["kz"]
+    node.consume()
+    node.pump()
+    with node.store.database.reading() as connection:
+        assert fullest(connection) > 1
+    found = list(lines(node.store, world.fed.directory, ["kz.outbox"], world.now_ms))
+    names = [f"{agency('kz')}: {had}" for had in ("0 held", "3 urgent that no gate has signed for")]
+    assert [each.split(" (")[0] for each in found] == names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from refbus.bus.memory import Fault, MemoryBus
 from refbus.crypto.secretbox import StateKey
 from refbus.node.store import outgoing
+from refbus.node.store.holds import urgent_of_senders
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import Outgoing
 from refbus_gate.deliver.pump import Pump, PumpSettings
@@ -161,11 +163,12 @@ def test_closing_takes_the_last_reports(bench: Bench) -> None:
     assert bench.unsent() == 0
 
 
-def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: int = 0) -> list[bytes]:
+def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: int = 0, sender: bytes = b"") -> list[bytes]:
     """Write so many rows that a silent gate must confirm, each in a lane of its own; return their values."""
     topic, first = "uz.border.kz", bench.unsent()
     values = [b"%06d" % number + bytes(size) for number in range(first, first + count)]
-    rows = [Outgoing("uz", topic, each, each[:6], envelope_key=each[:6], urgent=urgent) for each in values]
+    made = partial(Outgoing, "uz", topic, urgent=urgent, sender=sender)
+    rows = [made(value=each, lane=each[:6], envelope_key=each[:6]) for each in values]
     with bench.store.database.writing() as connection:
         outgoing.add(connection, bench.store, rows, bench.now_ms)
     while bench.pump.turn():
@@ -184,6 +187,40 @@ def test_a_no_is_sent_again_before_all_that_waits_for_a_silent_gate(bench: Bench
     bench.pump.turn()
     again = bench.arrived("uz.border.kz")[before:]
     assert again == [stop, *plain[:63]]
+
+
+@pytest.mark.parametrize("urgent", [outgoing.FIRST, outgoing.NEXT, 0])
+def test_nobodys_flood_stands_before_another_senders_event(bench: Bench, urgent: int) -> None:
+    """Hundreds of one sender's of the same urgency are overdue for longer: the other's is in the next turn."""
+    flood = awaiting(bench, 300, urgent=urgent, sender=b"flood")
+    bench.now_ms += 500
+    (honest,) = awaiting(bench, 1, urgent=urgent, sender=b"honest")
+    before = len(bench.arrived("uz.border.kz"))
+    bench.now_ms += 60_000
+    bench.pump.turn()
+    assert bench.arrived("uz.border.kz")[before:] == [flood[0], honest, *flood[1:63]]
+
+
+@pytest.mark.parametrize("size", [10, outgoing.MOST_BYTES // 8])
+def test_a_flood_of_a_higher_urgency_leaves_room_for_what_is_of_a_lower(bench: Bench, size: int) -> None:
+    """One sender's many or large orders to stop take a share of a turn: an emergency and a referral are in it too."""
+    awaiting(bench, 100, size, urgent=outgoing.FIRST, sender=b"flood")
+    (emergency,) = awaiting(bench, 1, urgent=outgoing.NEXT, sender=b"honest")
+    (referral,) = awaiting(bench, 1, sender=b"other")
+    before = len(bench.arrived("uz.border.kz"))
+    bench.now_ms += 60_000
+    bench.pump.turn()
+    assert {emergency, referral} <= set(bench.arrived("uz.border.kz")[before:])
+
+
+def test_who_has_much_urgent_waiting_is_counted(bench: Bench) -> None:
+    """What the alarm reads: of each sender, what is urgent and not signed for."""
+    awaiting(bench, 5, urgent=outgoing.NEXT, sender=b"flood")
+    awaiting(bench, 2, urgent=outgoing.FIRST, sender=b"honest")
+    awaiting(bench, 9, sender=b"calm")
+    with bench.store.database.reading() as connection:
+        found = urgent_of_senders(connection)
+    assert {sender: taken.records for sender, taken in found.items()} == {b"flood": 5, b"honest": 2}
 
 
 def test_what_a_silent_gate_is_sent_again_has_bounded_bytes(bench: Bench) -> None:
