@@ -15,9 +15,7 @@ SERVICES = [
 ]
 SERVICES += project_files("services/refbus/node", suffix=".py")
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception"})
-NAMES = frozenset(
-    {"sender", "recipient", "org", "org_id", "organisation", "signer", "writer", "notify", "owner"}
-)
+NAMES = frozenset({"sender", "recipient", "org", "org_id", "organisation", "signer", "writer", "notify", "owner"})
 """What holds the name of an organisation, as a variable or as a field of a value."""
 
 
