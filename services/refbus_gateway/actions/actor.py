@@ -45,6 +45,10 @@ class Actor:
         if self.person:
             _note(self, permission)
 
+    def may(self, permission: Permission) -> bool:
+        """Whether this actor may ask such a thing: for what is offered. What is asked for is checked by `require`."""
+        return permission in ALLOWED[self.role]
+
 
 def _note(actor: Actor, permission: Permission) -> None:
     """Note which action asks, and about which case or referral: its number, and no word of it."""

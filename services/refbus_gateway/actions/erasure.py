@@ -8,6 +8,7 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError, StoreError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Delivery, Desk
+from refbus_gateway.cases import casework
 from refbus_gateway.erasure import demand
 from refbus_gateway.store import cases, referrals
 
@@ -16,13 +17,17 @@ from refbus_gateway.store import cases, referrals
 class Plan:
     """What erasing a case will do: who is told, and which other cases with the same content stay.
 
-    `unread`: why that is not known of a case that cannot be read; it is erased as well.
+    `unread`: why that is not known of a case that cannot be read; it is erased as well. `file_number`: the worker's own
+    name for it; `from_`: who referred it here, of a received case; `erased`: it was done, or is being done.
     """
 
     case: int
     told: tuple[OrgId, ...]
     other_cases: tuple[int, ...]
     unread: Code | None = None
+    file_number: str | None = None
+    from_: OrgId | None = None
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,10 @@ def _plan(desk: Desk, number: int) -> Plan:
     with desk.read() as tx:
         found = cases.get(tx, number)
         try:
-            return Plan(number, *demand.plan(desk.gateway, tx, found))
+            files = casework.file_numbers(tx, [number]) if found.own and found.live else {}
+            sender = None if found.own or not found.live else next((each.org for each in referrals.of_case(tx, found)), None)
+            planned = demand.plan(desk.gateway, tx, found)
+            return Plan(number, *planned, None, files.get(number), sender, not found.live)
         except StoreError:
             raise
         except RefbusError as error:

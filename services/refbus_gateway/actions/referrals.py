@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from refbus.core.courses.machine import Role
+from refbus.core.consent.record import ConsentState
+from refbus.core.courses.machine import CourseKind, Role
 from refbus.core.ids import OrgId
-from refbus.core.vocabulary import DataCategory, EventType
+from refbus.core.vocabulary import CONTROL_EVENTS, STOPS, Action, DataCategory, EventType
 from refbus.errors import Code
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
-from refbus_gateway.cases import casework, retention
+from refbus_gateway.cases import casework, onward, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
 from refbus_gateway.courses.opening import Opened, Shown
@@ -25,6 +26,7 @@ from refbus_gateway.erasure import removal
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import ReferralLine, Turn
+from refbus_gateway.rules import course_state
 from refbus_gateway.store import referrals
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.payloads import Sections, Times
@@ -122,6 +124,7 @@ class CourseOpened:
 
     `withdrawal_to_answer`: a withdrawal waits for an answer of ours; it does not reach the cases here that were made
     from this one (`passed_on_as_cases`). `crossed`: how many events changed nothing, because others were faster.
+    `possible`: what whoever asks may say in it now; `may_pass_on`: and refer the person on to a third organisation.
     """
 
     referral: int
@@ -140,6 +143,27 @@ class CourseOpened:
     respond_by_ms: int | None
     file_number: str | None
     consent: ConsentBeside | None
+    possible: tuple[EventType, ...]
+    may_pass_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalShown:
+    """What came of a person's no and waits for an answer of ours. Times in ms UTC.
+
+    `answer`: what was said already, None for nothing; `passed_on_as_cases`: cases here that were made from it, which it
+    does not reach by itself; `may_keep`: whoever asks may say that a law demands to keep the data.
+    """
+
+    referral: int
+    case: int
+    organisation: OrgId
+    own: bool
+    file_number: str | None
+    came_ms: int
+    answer: str | None
+    passed_on_as_cases: tuple[int, ...]
+    may_keep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +265,46 @@ def open_course(desk: Desk, actor: Actor, number: int, language: str) -> CourseO
     actor.require(Permission.READ_CASES)
     desk.require_synchronised()
     with desk.write() as tx:
-        found = opened_value(desk, tx, opening.open_referral(desk.gateway, tx, number, language))
+        found = opened_value(desk, actor, tx, opening.open_referral(desk.gateway, tx, number, language))
     desk.deliver()
     return found
+
+
+def look_again(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+    """Return a referral with what somebody here saw before, as it may be seen now; nothing is opened by it.
+
+    Raises UncheckableError NOT_SYNCHRONISED; RuleError REFERRAL_UNKNOWN, KEY_DESTROYED.
+    """
+    actor.require(Permission.READ_CASES)
+    desk.require_synchronised()
+    with desk.write() as tx:
+        return opened_value(desk, actor, tx, opening.seen_words(desk.gateway, tx, number, language))
+
+
+def withdrawal(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
+    """Return the withdrawal that waits for an answer in the case of a referral, the newest; None without one.
+
+    It opens nothing and needs no line. Raises RuleError REFERRAL_UNKNOWN.
+    """
+    actor.require(Permission.STOP)
+    with desk.read() as tx:
+        referral = referrals.get(tx, number)
+        rows = referral_steps.waiting_withdrawals(tx, referral)
+        if not rows:
+            return None
+        files = casework.file_numbers(tx, [referral.case_id]) if referral.own else {}
+        passed_on = tuple(onward.made_from(tx, referral))
+    return WithdrawalShown(
+        number,
+        referral.case_id,
+        referral.org,
+        referral.own,
+        files.get(referral.case_id),
+        rows[-1].created_ms,
+        rows[-1].answer,
+        passed_on,
+        actor.may(Permission.ANSWER),
+    )
 
 
 def own_words(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
@@ -253,7 +314,7 @@ def own_words(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpe
     """
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
-        return opened_value(desk, tx, opening.own_words(desk.gateway, tx, number, language))
+        return opened_value(desk, actor, tx, opening.own_words(desk.gateway, tx, number, language))
 
 
 def require_known(desk: Desk, actor: Actor, number: int) -> None:
@@ -306,8 +367,10 @@ def acknowledge(
     return Acknowledged(number, result, desk.deliver(later=later))
 
 
-def opened_value(desk: Desk, tx: Transaction, opened: Opened) -> CourseOpened:
-    """Return a course that was opened as a value, with what stands beside it."""
+def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> CourseOpened:
+    """Return a course that was opened as a value, with what stands beside it and what whoever asks may do."""
+    consent = beside_value(desk.gateway, tx, opened.referral)
+    possible = _possible(desk, actor, opened, consent)
     line = overview.referral_line(tx, opened.referral)
     files = casework.file_numbers(tx, [opened.referral.case_id]) if opened.referral.own else {}
     return CourseOpened(
@@ -326,8 +389,35 @@ def opened_value(desk: Desk, tx: Transaction, opened: Opened) -> CourseOpened:
         priority=line.priority,
         respond_by_ms=line.respond_by_ms,
         file_number=files.get(opened.referral.case_id),
-        consent=beside_value(desk.gateway, tx, opened.referral),
+        consent=consent,
+        possible=possible,
+        may_pass_on=_may_pass_on(desk, actor, opened, consent),
     )
+
+
+def _possible(desk: Desk, actor: Actor, opened: Opened, consent: ConsentBeside | None) -> tuple[EventType, ...]:
+    """Return what may be said: by the course, by what the person agreed to, and by the role of whoever asks."""
+    view = opened.view
+    found = course_state.possible(view, opened.referral, (each.event for each in opened.events))
+    needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
+    free = view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
+
+    def may(kind: EventType) -> bool:
+        return actor.may(Permission.STOP if kind in STOPS else Permission.ANSWER) and (free or kind in CONTROL_EVENTS)
+
+    return tuple(filter(may, found))
+
+
+def _may_pass_on(desk: Desk, actor: Actor, opened: Opened, consent: ConsentBeside | None) -> bool:
+    received = not opened.referral.own and opened.view.kind is CourseKind.REFERRAL and not opened.withdrawn
+    return received and actor.may(Permission.REFER) and _permits(desk, consent, Action.ONWARD_REFERRAL)
+
+
+def _permits(desk: Desk, consent: ConsentBeside | None, action: Action) -> bool:
+    """Whether the newest word of the person allows an action now; for which data is decided when it is sent."""
+    now_ms = desk.gateway.now_ms()
+    given = consent is not None and consent.state is ConsentState.GIVEN and now_ms < consent.until_ms
+    return given and consent is not None and action in consent.actions
 
 
 def _event_shown(shown: Shown) -> EventShown:

@@ -94,6 +94,6 @@ def open_return(desk: Desk, actor: Actor, number: int, language: str) -> ReturnO
     with desk.write() as tx:
         opened = opening.open_referral(desk.gateway, tx, number, language)
         missing = returns.open_guards(desk.gateway, tx, opened.referral)
-        found = opened_value(desk, tx, opened)
+        found = opened_value(desk, actor, tx, opened)
     desk.deliver()
     return ReturnOpened(**{each.name: getattr(found, each.name) for each in fields(found)}, guards=missing)

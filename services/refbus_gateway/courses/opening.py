@@ -69,6 +69,19 @@ def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str)
     return Opened(referral, view, shown, withdrawn, tuple(passed_on))
 
 
+def seen_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+    """Return a referral with what somebody here looked at before, as it may be seen now: nothing is opened by it.
+
+    Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
+    """
+    referral = referrals.get(tx, number)
+    cases.get(tx, referral.case_id).require_live()
+    known = [event for event in referrals.events_of(tx, referral) if event.outgoing or event.seen_ms is not None]
+    shown = tuple(_show(gateway, tx, referral, event, language) for event in known)
+    withdrawn = bool(referral_steps.waiting_withdrawals(tx, referral))
+    return Opened(referral, course_state.view_of(tx, referral), shown, withdrawn)
+
+
 def own_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
     """Return a referral with what was said here alone: what came in is hidden, and nothing is noted as opened.
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from refbus.core.courses.course import BEGINS, CourseView, may_emit, state_of
+from refbus.core.courses.course import BEGINS, CourseView, may_emit, rule_in, state_of
 from refbus.core.courses.facts import EventFact
 from refbus.core.courses.machine import Role
-from refbus.core.vocabulary import EventType
+from refbus.core.vocabulary import CONTROL_EVENTS, TECHNICAL_EVENTS, EventType
 from refbus.errors import Code, RuleError
 from refbus.wire.payload import decode_payload
 from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
+
+
+_BY_OTHER_WAYS: Final = TECHNICAL_EVENTS | {
+    EventType.CONSENT_GRANTED,
+    EventType.CONSENT_AMENDED,
+    EventType.CONSENT_WITHDRAWN,
+    EventType.WITHDRAWAL_ACKNOWLEDGED,
+}
+"""What programs say by themselves, and what is said with a consent."""
+_AFTER: Final = {EventType.APPOINTMENT_MISSED: EventType.APPOINTMENT_BOOKED}
+"""What makes no sense before something else was said."""
 
 
 def view_of(tx: Transaction, referral: Referral) -> CourseView:
@@ -66,6 +77,23 @@ def require_allowed(view: CourseView, referral: Referral, event_type: EventType,
     problems = may_emit(view, role_in(referral), event_type, has_reason=has_reason)
     if problems:
         raise RuleError(problems[0], f"{event_type} while {view.status}")
+
+
+def possible(view: CourseView, referral: Referral, events: Iterable[Event]) -> tuple[EventType, ...]:
+    """Return what people here may say in a course now; a guard or the consent for a field may still refuse it.
+
+    While consent is withdrawn that is only what discloses nothing. What takes effect when both have said it, and we
+    said already, is left out.
+    """
+    role, said = role_in(referral), {event.block.event_type for event in events}
+
+    def is_possible(kind: EventType) -> bool:
+        rule = rule_in(view, kind)
+        twice = rule is not None and rule.both and role in view.first_word
+        quiet = not view.suspended or kind in CONTROL_EVENTS
+        return quiet and not twice and _AFTER.get(kind, kind) in {kind, *said} and not may_emit(view, role, kind)
+
+    return tuple(kind for kind in EventType if kind not in _BY_OTHER_WAYS and is_possible(kind))
 
 
 def beginning_of(events: Iterable[Event]) -> Event | None:

@@ -29,7 +29,12 @@ FEW: Final = 8
 _DAY: Final = re.compile(r"(?:(?:(\d{1,2})[./-])?(\d{1,2})[./-])?(\d{4})")
 _TIME: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}),? +(\d{1,2})[:.](\d{2})")
 _PHONE: Final = re.compile(r"[\s().-]+")
-_LONG: Final = frozenset({"summary", "safety_plan", "special_arrangements", "perpetrator", "wishes", "never"})
+_LONG: Final = frozenset(
+    {
+        *("summary", "safety_plan", "special_arrangements", "perpetrator", "wishes", "never"),
+        *("note", "question", "reason_text"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +135,27 @@ def _shown(words: Catalogue, spec: FieldSpec, path: str) -> Shown:
 def _options(words: Catalogue, spec: FieldSpec) -> tuple[tuple[str, str], ...]:
     if spec.kind is Kind.FLAG:
         return ("true", words.text("Yes")), ("false", words.text("No"))
-    if spec.kind is not Kind.CODED:
-        return ()
-    codes = code_list(spec.code_list)
-    pairs = [(code, label(words.language, codes.name, code) or code) for code in codes.codes]
-    return tuple(words.in_order(pairs, lambda pair: pair[1]))
+    name, codes = _listed(spec)
+    pairs = [(code, label(words.language, name, code) or code) for code in codes]
+    others = [pair for pair in pairs if pair[0].startswith("OTHER")]
+    return (*words.in_order([pair for pair in pairs if pair not in others], lambda pair: pair[1]), *others)
+
+
+def _listed(spec: FieldSpec) -> tuple[str, Iterable[str]]:
+    """Return the list that the words of a field's codes are in, and the codes; none for a field without codes."""
+    if spec.kind is Kind.CODED:
+        codes = code_list(spec.code_list)
+        return codes.name, codes.codes
+    if "values" in spec.attributes:
+        name = f"refbus.{spec.attributes['values']}"
+        return name, code_list(name).codes
+    return str(spec.attributes.get("code_list", "")), spec.symbols
 
 
 def _pattern(spec: FieldSpec, options: Sequence[object]) -> str:
     if spec.kind is Kind.FLAG:
         return "radios"
-    if spec.kind is Kind.CODED:
+    if options:
         return ("checks" if spec.many else "radios") if len(options) <= FEW or spec.many else "search"
     if spec.attributes.get("format") in {"date", "partial_date"}:
         return "date"
