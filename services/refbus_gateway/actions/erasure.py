@@ -97,7 +97,9 @@ def _plan(desk: Desk, number: int) -> Plan:
         found = cases.get(tx, number)
         try:
             files = casework.file_numbers(tx, [number]) if found.own and found.live else {}
-            sender = None if found.own or not found.live else next((each.org for each in referrals.of_case(tx, found)), None)
+            sender = (
+                None if found.own or not found.live else next((each.org for each in referrals.of_case(tx, found)), None)
+            )
             planned = demand.plan(desk.gateway, tx, found)
             return Plan(number, *planned, None, files.get(number), sender, not found.live)
         except StoreError:

@@ -124,7 +124,8 @@ class CourseOpened:
 
     `withdrawal_to_answer`: a withdrawal waits for an answer of ours; it does not reach the cases here that were made
     from this one (`passed_on_as_cases`). `crossed`: how many events changed nothing, because others were faster.
-    `possible`: what whoever asks may say in it now; `may_pass_on`: and refer the person on to a third organisation.
+    `possible`: what whoever asks may say in it now; `may_pass_on`: and refer the person on to a third organisation;
+    `quiet`: the course is open, and no consent lets anything be told in it.
     """
 
     referral: int
@@ -145,6 +146,7 @@ class CourseOpened:
     consent: ConsentBeside | None
     possible: tuple[EventType, ...]
     may_pass_on: bool
+    quiet: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +372,8 @@ def acknowledge(
 def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> CourseOpened:
     """Return a course that was opened as a value, with what stands beside it and what whoever asks may do."""
     consent = beside_value(desk.gateway, tx, opened.referral)
-    possible = _possible(desk, actor, opened, consent)
+    needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
+    free = opened.view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
     line = overview.referral_line(tx, opened.referral)
     files = casework.file_numbers(tx, [opened.referral.case_id]) if opened.referral.own else {}
     return CourseOpened(
@@ -390,17 +393,15 @@ def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> C
         respond_by_ms=line.respond_by_ms,
         file_number=files.get(opened.referral.case_id),
         consent=consent,
-        possible=possible,
+        possible=_possible(actor, opened, free=free),
         may_pass_on=_may_pass_on(desk, actor, opened, consent),
+        quiet=opened.view.is_open and not free,
     )
 
 
-def _possible(desk: Desk, actor: Actor, opened: Opened, consent: ConsentBeside | None) -> tuple[EventType, ...]:
+def _possible(actor: Actor, opened: Opened, *, free: bool) -> tuple[EventType, ...]:
     """Return what may be said: by the course, by what the person agreed to, and by the role of whoever asks."""
-    view = opened.view
-    found = course_state.possible(view, opened.referral, (each.event for each in opened.events))
-    needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
-    free = view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
+    found = course_state.possible(opened.view, opened.referral, (each.event for each in opened.events))
 
     def may(kind: EventType) -> bool:
         return actor.may(Permission.STOP if kind in STOPS else Permission.ANSWER) and (free or kind in CONTROL_EVENTS)

@@ -95,6 +95,16 @@ class Wording:
         return f"{found.label} ({org})" if found else org
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a report says: a title, lines above, for each disclosure its facts and its proof, lines below."""
+
+    title: str
+    head: tuple[str, ...]
+    entries: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    foot: tuple[str, ...]
+
+
 def text(report: Report, wording: Wording) -> list[str]:
     """Return the report as lines."""
     lines = [wording.say("title"), "", *_head(report, wording)]
@@ -105,13 +115,19 @@ def text(report: Report, wording: Wording) -> list[str]:
 
 def page(report: Report, wording: Wording) -> str:
     """Return the report as one HTML page that loads nothing; every text in it is escaped."""
+    said = sheet(report, wording)
     return printed(
-        "disclosure.html",
-        wording.words,
-        title=wording.say("title"),
-        head=_head(report, wording),
-        entries=[(_facts(entry, wording), _proof(entry, wording)) for entry in report.entries],
-        foot=_foot(report, wording),
+        "disclosure.html", wording.words, title=said.title, head=said.head, entries=said.entries, foot=said.foot
+    )
+
+
+def sheet(report: Report, wording: Wording) -> Sheet:
+    """Return what the report says, for whoever lays it out."""
+    return Sheet(
+        wording.say("title"),
+        tuple(_head(report, wording)),
+        tuple((tuple(_facts(entry, wording)), tuple(_proof(entry, wording))) for entry in report.entries),
+        tuple(_foot(report, wording)),
     )
 
 

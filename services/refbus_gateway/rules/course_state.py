@@ -15,7 +15,6 @@ from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
-
 _BY_OTHER_WAYS: Final = TECHNICAL_EVENTS | {
     EventType.CONSENT_GRANTED,
     EventType.CONSENT_AMENDED,

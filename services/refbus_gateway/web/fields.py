@@ -27,6 +27,9 @@ from refbus_gateway.words.codes import field_name, label
 FEW: Final = 8
 """So many options are shown as radios; more as a list that is searched by typing."""
 _DAY: Final = re.compile(r"(?:(?:(\d{1,2})[./-])?(\d{1,2})[./-])?(\d{4})")
+_WHOLE_DAY: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
+_ENDS: Final = frozenset({"expected_by_ms", "needed_by_ms", "until_ms", "reply_by_ms"})
+_BEGINS: Final = frozenset({"capacity_from_ms"})
 _TIME: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}),? +(\d{1,2})[:.](\d{2})")
 _PHONE: Final = re.compile(r"[\s().-]+")
 _LONG: Final = frozenset(
@@ -169,11 +172,19 @@ def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
         case Kind.CODED:
             return code_of(each.options, text)
         case Kind.NUMBER if each.name.endswith("_ms"):
-            return read_time(text, utc_offset_min)
+            return read_time(_with_hour(each.spec.name, text), utc_offset_min)
         case Kind.NUMBER:
             return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
         case _:
             return _as_written(each.spec.attributes.get("format"), text)
+
+
+def _with_hour(name: str, text: str) -> str:
+    """Return a day that stands for a time with its hour: a term ends with the day, what begins does so with it."""
+    whole = _WHOLE_DAY.fullmatch(text)
+    if name in _BEGINS or name in _ENDS:
+        return f"{text} {'0:00' if name in _BEGINS else '23:59'}" if whole else text
+    return text
 
 
 def _as_written(form: str | None, text: str) -> str:

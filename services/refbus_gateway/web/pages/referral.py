@@ -12,6 +12,7 @@ from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import referrals, worklist
 from refbus_gateway.actions.referrals import CourseOpened
 from refbus_gateway.actions.worklist import Search, Turn
+from refbus_gateway.web.pages.answer import buttons
 from refbus_gateway.web.render import state_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
@@ -57,6 +58,8 @@ def one(ask: Ask) -> Response:
     """Show a referral. One that nobody opened yet says only what may be seen from outside."""
     number = ask.number("number")
     outside = worklist.outside(ask.desk, ask.actor, number)
+    if outside.withdrawal_to_answer:
+        return ask.go(f"/referral/{number}/withdrawn")
     if outside.unopened:
         return ask.page("unopened.html", each=outside)
     return _show(ask, number)
@@ -79,8 +82,17 @@ def _show(ask: Ask, number: int) -> Response:
             raise
         line, found = False, referrals.own_words(ask.desk, ask.actor, number, ask.language)
     messages = [each for each in found.events if each.type not in TECHNICAL]
+    first, other = buttons(found)
     return ask.page(
-        "referral.html", found=found, messages=messages, steps=steps(ask, found), line=line, next_=_next(ask, found)
+        "referral.html",
+        found=found,
+        messages=messages,
+        steps=steps(ask, found),
+        line=line,
+        next_=_next(ask, found),
+        first=first,
+        other=other,
+        quiet=found.quiet,
     )
 
 
@@ -101,8 +113,6 @@ def steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
 def _next(ask: Ask, found: CourseOpened) -> str:
     """Return what happens next, in a sentence."""
     words = ask.words
-    if found.withdrawal_to_answer:
-        return words.text("The person took consent back. Stop using what you received, and say what you did.")
     match found.turn:
         case Turn.NOBODY:
             return words.text("Nothing more has to be done here.")
