@@ -113,7 +113,7 @@ def erase(desk: Desk, actor: Actor, number: int, *, later: bool = False) -> Eras
 
     Raises RuleError CASE_UNKNOWN.
     """
-    actor.require(Permission.STOP, again=True)
+    actor.require(Permission.STOP)
     others = _plan(desk, number).other_cases  # who may say stop need not be one who may read
     demand.erase(desk.gateway, number)
     delivery = desk.deliver(later=later)

@@ -104,6 +104,7 @@ class EventShown:
     """One event of a course as a person may see it now; `content` is empty, for the reasons in `hidden`, if not at all.
 
     Texts of the content are for people, with times in UTC; `times` has those again, in ms UTC at the same places.
+    `asked`: what a question is about.
     """
 
     event: int
@@ -116,6 +117,7 @@ class EventShown:
     to: OrgId
     outgoing: bool
     times: Times
+    asked: tuple[DataCategory, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,21 +260,21 @@ def listed(
     )
 
 
-def open_course(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+def open_course(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> CourseOpened:
     """Open a referral, its content in the words of a language: consent is checked again, and the sender learns of it.
 
-    Everything that waits is read first. Raises UncheckableError NOT_SYNCHRONISED; RuleError REFERRAL_UNKNOWN,
-    KEY_DESTROYED.
+    Everything that waits is read first. Without `codes` words stand alone, for pages. Raises UncheckableError
+    NOT_SYNCHRONISED; RuleError REFERRAL_UNKNOWN, KEY_DESTROYED.
     """
     actor.require(Permission.READ_CASES)
     desk.require_synchronised()
     with desk.write() as tx:
-        found = opened_value(desk, actor, tx, opening.open_referral(desk.gateway, tx, number, language))
+        found = opened_value(desk, actor, tx, opening.open_referral(desk.gateway, tx, number, language, codes=codes))
     desk.deliver()
     return found
 
 
-def look_again(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+def look_again(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> CourseOpened:
     """Return a referral with what somebody here saw before, as it may be seen now; nothing is opened by it.
 
     Raises UncheckableError NOT_SYNCHRONISED; RuleError REFERRAL_UNKNOWN, KEY_DESTROYED.
@@ -280,7 +282,7 @@ def look_again(desk: Desk, actor: Actor, number: int, language: str) -> CourseOp
     actor.require(Permission.READ_CASES)
     desk.require_synchronised()
     with desk.write() as tx:
-        return opened_value(desk, actor, tx, opening.seen_words(desk.gateway, tx, number, language))
+        return opened_value(desk, actor, tx, opening.seen_words(desk.gateway, tx, number, language, codes=codes))
 
 
 def withdrawal(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
@@ -309,14 +311,14 @@ def withdrawal(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
     )
 
 
-def own_words(desk: Desk, actor: Actor, number: int, language: str) -> CourseOpened:
+def own_words(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> CourseOpened:
     """Return a referral with what was said here alone; what came in is hidden, and nobody learns of it.
 
     It needs no line: a withdrawal may be waiting, so what others sent stays closed. Raises RuleError.
     """
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
-        return opened_value(desk, actor, tx, opening.own_words(desk.gateway, tx, number, language))
+        return opened_value(desk, actor, tx, opening.own_words(desk.gateway, tx, number, language, codes=codes))
 
 
 def require_known(desk: Desk, actor: Actor, number: int) -> None:
@@ -434,7 +436,14 @@ def _event_shown(shown: Shown) -> EventShown:
         to=block.recipient,
         outgoing=shown.event.outgoing,
         times=shown.times,
+        asked=_asked(shown),
     )
+
+
+def _asked(shown: Shown) -> tuple[DataCategory, ...]:
+    if shown.hidden or shown.event.block.event_type is not EventType.INFORMATION_REQUESTED:
+        return ()
+    return tuple(map(DataCategory, course_state.payload_of(shown.event)["asked_categories"]))
 
 
 def listed_value(line: ReferralLine, file_number: str | None, withdrawal_to_answer: bool) -> ReferralListed:

@@ -54,22 +54,23 @@ class Opened:
     passed_on: tuple[int, ...] = ()
 
 
-def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str, *, codes: bool = True) -> Opened:
     """Return a referral as a person may see it now, and note that it was opened.
 
-    Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
+    `codes`: as `payloads.render` says. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the
+    directory is not usable.
     """
     referral = referrals.get(tx, number)
     cases.get(tx, referral.case_id).require_live()
     events = referrals.events_of(tx, referral)
-    shown = tuple(_show(gateway, tx, referral, event, language) for event in events)
+    shown = tuple(_show(gateway, tx, referral, event, language, codes=codes) for event in events)
     view = course_state.view_of(tx, referral)
     withdrawn = bool(referral_steps.waiting_withdrawals(tx, referral))
     passed_on = onward.made_from(tx, referral) if withdrawn else []
     return Opened(referral, view, shown, withdrawn, tuple(passed_on))
 
 
-def seen_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+def seen_words(gateway: Gateway, tx: Transaction, number: int, language: str, *, codes: bool = True) -> Opened:
     """Return a referral with what somebody here looked at before, as it may be seen now: nothing is opened by it.
 
     Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED; UncheckableError when the directory is not usable.
@@ -77,12 +78,12 @@ def seen_words(gateway: Gateway, tx: Transaction, number: int, language: str) ->
     referral = referrals.get(tx, number)
     cases.get(tx, referral.case_id).require_live()
     known = [event for event in referrals.events_of(tx, referral) if event.outgoing or event.seen_ms is not None]
-    shown = tuple(_show(gateway, tx, referral, event, language) for event in known)
+    shown = tuple(_show(gateway, tx, referral, event, language, codes=codes) for event in known)
     withdrawn = bool(referral_steps.waiting_withdrawals(tx, referral))
     return Opened(referral, course_state.view_of(tx, referral), shown, withdrawn)
 
 
-def own_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> Opened:
+def own_words(gateway: Gateway, tx: Transaction, number: int, language: str, *, codes: bool = True) -> Opened:
     """Return a referral with what was said here alone: what came in is hidden, and nothing is noted as opened.
 
     Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED.
@@ -90,7 +91,7 @@ def own_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> 
     referral = referrals.get(tx, number)
     cases.get(tx, referral.case_id).require_live()
     shown = tuple(
-        _show(gateway, tx, referral, event, language)
+        _show(gateway, tx, referral, event, language, codes=codes)
         if event.outgoing
         else Shown(event, {}, {}, (), (Code.NOT_SYNCHRONISED,))
         for event in referrals.events_of(tx, referral)
@@ -99,7 +100,7 @@ def own_words(gateway: Gateway, tx: Transaction, number: int, language: str) -> 
     return Opened(referral, course_state.view_of(tx, referral), shown, withdrawn)
 
 
-def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str) -> Shown:
+def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, language: str, *, codes: bool) -> Shown:
     hidden = () if event.outgoing else _hidden(gateway, tx, referral, event)
     if not event.outgoing and referrals.mark_seen(tx, event.id, gateway.now_ms()):
         _note_opened(gateway, tx, referral, event, hidden)
@@ -108,7 +109,7 @@ def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, l
     payload = course_state.payload_of(event)
     return Shown(
         event,
-        payloads.render(event.block.event_type, payload, language),
+        payloads.render(event.block.event_type, payload, language, codes=codes),
         payloads.times(event.block.event_type, payload),
         () if event.outgoing else unknown_codes(event.block.event_type, payload),
         (),

@@ -64,15 +64,18 @@ _SENTENCES: Final = {
 class Wording:
     """The language of a report, the directory, if there is one, that names organisations in plain words, and the zone.
 
-    `utc_offset_min`: how far the country's clocks are ahead of UTC, minutes.
+    `utc_offset_min`: how far the country's clocks are ahead of UTC, minutes. `plain`: times as a person says them.
     """
 
     language: str
     directory: Directory | None
     utc_offset_min: int
+    plain: bool = False
 
     def time(self, time_ms: int) -> str:
         """Return a time as the clocks of the organisation's country show it, with the zone."""
+        if self.plain:
+            return self.words.moment(time_ms, self.utc_offset_min)
         return show_time(time_ms, self.utc_offset_min)
 
     def say(self, name: str, **values: object) -> str:

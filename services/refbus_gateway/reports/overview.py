@@ -65,6 +65,7 @@ class Hop(StrEnum):
 
 _INTAKE: Mapping[str, Hop] = {"WAITS": Hop.WAITS_THERE, "REFUSED": Hop.NOT_TAKEN_IN}
 _QUESTIONS: Final = frozenset({EventType.INFORMATION_REQUESTED, EventType.INFORMATION_PROVIDED})
+_WITHDRAWING: Final = frozenset({EventType.CONSENT_WITHDRAWN, EventType.WITHDRAWAL_ACKNOWLEDGED})
 _DECIDED = frozenset(State) - {State.DRAFT, State.REQUESTED, State.DELIVERED, State.UNDER_REVIEW}
 _RECEIVED: Mapping[StrEnum, Hop] = {State.DELIVERED: Hop.DELIVERED, State.UNDER_REVIEW: Hop.OPENED}
 
@@ -208,12 +209,18 @@ def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> R
 def turn_of(referral: Referral, view: CourseView, events: Sequence[Event]) -> Turn:
     """Return whose turn it is: of who was asked last, else of who helps while a referral is open.
 
-    A return is the work of both while it is open; nobody has to do anything about what is over.
+    A return is the work of both while it is open; nobody has to do anything about what is over. After a withdrawal it
+    is the turn of who was told, until it says what it did.
     """
     if not view.is_open:
         return Turn.NOBODY
     if view.kind is not CourseKind.REFERRAL:
         return Turn.BOTH
+    if view.suspended:
+        said = [event for event in events if event.block.event_type in _WITHDRAWING]
+        if said[-1].block.event_type is EventType.WITHDRAWAL_ACKNOWLEDGED:
+            return Turn.NOBODY
+        return Turn.THEIRS if said[-1].outgoing else Turn.OURS
     asked = [event for event in events if event.block.event_type in _QUESTIONS]
     if asked and asked[-1].block.event_type is EventType.INFORMATION_REQUESTED:
         return Turn.THEIRS if asked[-1].outgoing else Turn.OURS

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from refbus import foreign
 from refbus_gateway.words.catalogue import Catalogue, catalogue
-from refbus_gateway.words.codes import event_name, label
+from refbus_gateway.words.codes import event_name, label, titled
 
 
 class Asked(Protocol):
@@ -90,6 +90,7 @@ def environment(language: str) -> Environment:
         yes_no=words.yes_no,
         field_id=field_id,
         trim_tag=trim_tag,
+        titled=lambda title: titled(words, title),
         no_invalid=lambda text: Markup(text.replace(' aria-invalid="true"', "")),  # noqa: S704 - of our own macro
         event=lambda name: event_name(words, name),
         state=lambda state: state_words(words, state),

@@ -23,14 +23,16 @@ _IDS = frozenset({"event_id", "referral_id"})
 _EMPTY: tuple[Any, ...] = (None, [], "")
 
 
-def render(event_type: EventType, payload: Mapping[str, Any], language: str = "en") -> Sections:
+def render(event_type: EventType, payload: Mapping[str, Any], language: str = "en", *, codes: bool = True) -> Sections:
     """Return the filled fields of a payload, without its ids. An unknown code is shown as it came, and marked.
 
-    Times are UTC; where a reader's own clock counts, `times` has them as numbers.
+    Times are UTC; where a reader's own clock counts, `times` has them as numbers. Without `codes` words stand alone,
+    and what only programs compare (names of other events, hashes) is left out.
     """
     sections: Sections = {}
     for section, spec, content in _filled(event_type, payload):
-        sections.setdefault(section, {})[title(spec.name)] = _show(spec, content, language)
+        if codes or spec.kind is not Kind.ID:
+            sections.setdefault(section, {})[title(spec.name)] = _show(spec, content, language, codes=codes)
     return sections
 
 
@@ -63,17 +65,17 @@ def _is_time(spec: FieldSpec) -> bool:
     return spec.kind is Kind.NUMBER and spec.name.endswith("_ms")
 
 
-def _show(spec: FieldSpec, content: Any, language: str) -> Line:
+def _show(spec: FieldSpec, content: Any, language: str, *, codes: bool) -> Line:
     if spec.many:
-        return [_show_one(spec, item, language) for item in content]
-    return _show_one(spec, content, language)
+        return [_show_one(spec, item, language, codes=codes) for item in content]
+    return _show_one(spec, content, language, codes=codes)
 
 
-def _show_one(spec: FieldSpec, item: Any, language: str) -> str:
+def _show_one(spec: FieldSpec, item: Any, language: str, *, codes: bool) -> str:
     words = catalogue(language)
     match spec.kind:
         case Kind.CODED:
-            return _show_code(item, language)
+            return _show_code(item, language, codes=codes)
         case Kind.FLAG:
             return words.yes_no(bool(item))
         case Kind.ID:
@@ -85,19 +87,21 @@ def _show_one(spec: FieldSpec, item: Any, language: str) -> str:
         case Kind.NUMBER:
             return str(item)
         case _:
-            return _show_word(spec, item, language)
+            return _show_word(spec, item, language, codes=codes)
 
 
-def _show_word(spec: FieldSpec, item: str, language: str) -> str:
+def _show_word(spec: FieldSpec, item: str, language: str, *, codes: bool) -> str:
     """Return a text as it came, or the words for a member of a vocabulary."""
     list_name = (
         f"refbus.{spec.attributes['values']}" if "values" in spec.attributes else spec.attributes.get("code_list")
     )
     words = label(language, list_name, item) if list_name else None
-    return visible(item) if words is None else f"{words} ({item})"
+    if words is None:
+        return visible(item)
+    return f"{words} ({item})" if codes else words
 
 
-def _show_code(item: Mapping[str, str], language: str) -> str:
+def _show_code(item: Mapping[str, str], language: str, *, codes: bool) -> str:
     words, code = catalogue(language), item["code"]
     text = label(language, item["code_list"], code)
     if text is None:
@@ -105,5 +109,5 @@ def _show_code(item: Mapping[str, str], language: str) -> str:
         return words.text("%(code)s (not in %(list)s %(version)s here: ask the sender)", **named)
     known = code_list(item["code_list"]).knows(code, item["code_list_version"])
     if known:
-        return f"{text} ({code})"
+        return f"{text} ({code})" if codes else text
     return words.text("%(text)s (%(code)s, version not known here)", text=text, code=code)

@@ -58,7 +58,7 @@ def say(ask: Ask) -> Response:
         step=step,
         shown=_shown(ask, step),
         earlier=_earlier(ask, step, found),
-        boxes=_boxes(ask, found) if step.event is EventType.INFORMATION_PROVIDED else [],
+        boxes=_boxes(ask, found) if step.event is EventType.INFORMATION_PROVIDED else ([], [], []),
         parked=any(each.unknown_codes for each in found.events),
     )
 
@@ -91,11 +91,11 @@ def sent_words(words: Catalogue, delivery: Delivery) -> str:
 def around(ask: Ask, number: int) -> CourseOpened:
     """Return a referral as it was seen before; without a line what was said here alone. Nothing is opened."""
     try:
-        return referrals.look_again(ask.desk, ask.actor, number, ask.language)
+        return referrals.look_again(ask.desk, ask.actor, number, ask.language, codes=False)
     except UncheckableError as error:
         if error.code is not Code.NOT_SYNCHRONISED:
             raise
-        return referrals.own_words(ask.desk, ask.actor, number, ask.language)
+        return referrals.own_words(ask.desk, ask.actor, number, ask.language, codes=False)
 
 
 def _step(ask: Ask) -> Step:
@@ -159,11 +159,21 @@ def _organisations(ask: Ask) -> tuple[tuple[str, str], ...]:
     return tuple(ask.words.in_order([pair for pair in pairs if pair[0] != ask.actor.org], lambda pair: pair[1]))
 
 
-def _boxes(ask: Ask, found: CourseOpened) -> list[tuple[str, str]]:
-    """Return the boxes of an answer: one for each category that the person agreed to."""
-    covered = found.consent.categories if found.consent else ()
-    pairs = [(f"{_ANSWER}{each}", code_words(ask.language, "refbus.DataCategory", each)) for each in covered]
-    return ask.words.in_order(pairs, lambda pair: pair[1])
+def _boxes(ask: Ask, found: CourseOpened) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[str]]:
+    """Return the boxes of an answer, one for each category that the person agreed to: those asked for, the others.
+
+    The last list has the words for what they asked for and the person did not agree to.
+    """
+    covered = set(found.consent.categories if found.consent else ())
+    last = next((each for each in reversed(found.events) if each.type is EventType.INFORMATION_REQUESTED), None)
+    asked = set(last.asked) if last else set()
+    first = asked & covered or ({DataCategory.SERVICE_NEEDS} & covered if not asked else set())
+
+    def boxes(some: Iterable[DataCategory]) -> list[tuple[str, str]]:
+        pairs = [(f"{_ANSWER}{each}", code_words(ask.language, "refbus.DataCategory", each)) for each in some]
+        return ask.words.in_order(pairs, lambda pair: pair[1])
+
+    return boxes(first), boxes(covered - first), [label for _, label in boxes(asked - covered)]
 
 
 def _earlier(ask: Ask, step: Step, found: CourseOpened) -> tuple[str, list[tuple[str, EventShown]]]:

@@ -12,7 +12,6 @@ from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.actions import consent, organisations
 from refbus_gateway.actions.consent import OrganisationWithdrawn, Reach
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 
@@ -45,8 +44,13 @@ def withdraw(ask: Ask) -> Response:
     if whom not in {name for name, _ in _whom(ask, consent.reach(ask.desk, ask.actor, number))}:
         return ask.again([Problem("whom", Code.CASE_INVALID, ask.words.text("Choose from whom it is taken back"))])
     done = consent.withdraw(ask.desk, ask.actor, number, None if whom == ALL else OrgId(whom))
-    notices = ask.words.text("It was taken down and counts from now on."), sent_words(ask.words, done.delivery)
-    return ask.go(f"/case/{number}/who", " ".join(notices))
+    words = ask.words
+    notice = words.text("It was taken down and counts from now on.")
+    if any(each.notified for each in done.withdrawn):
+        notice = words.text("It was taken down and counts from now on. They are told to stop.")
+    if any(each.not_told for each in done.withdrawn):
+        notice = words.text("It was taken down and counts from now on. Not all could be told yet: call them.")
+    return ask.go(f"/case/{number}/who", notice)
 
 
 @screens.act("/case/{number:int}/changed/part", at=_PLACE)

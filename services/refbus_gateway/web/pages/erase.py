@@ -11,7 +11,6 @@ from refbus.errors import Code
 from refbus_gateway.actions import erasure
 from refbus_gateway.actions.erasure import Plan
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.screens import Ask, Screens
 
 screens: Final = Screens()
@@ -36,9 +35,11 @@ def erase(ask: Ask) -> Response:
         wrong = ask.words.text("Type the name exactly as it stands above")
         return ask.again([Problem("name", Code.CASE_INVALID, wrong)])
     done = erasure.erase(ask.desk, ask.actor, number)
-    told = [ask.words.text("It was erased here.")]
-    told += [sent_words(ask.words, done.delivery)] if done.organisations else []
-    return ask.go(f"/case/{number}/erase", " ".join(told))
+    words = ask.words
+    told = words.text("It was erased here.")
+    if done.organisations:
+        told = words.text("It was erased here. The others are told to erase it too.")
+    return ask.go(f"/case/{number}/erase", told)
 
 
 @screens.show("/erased")

@@ -22,7 +22,7 @@ def who(ask: Ask) -> Response:
     """Show who received what of a case, when and why, in the language of the person."""
     found = disclosures.report(ask.desk, ask.actor, ask.number("number"))
     language = ask.query("language") if ask.query("language") in LANGUAGES else ask.language
-    wording = disclosure_page.Wording(language, ask.desk.directory(), ask.utc_offset_min)
+    wording = disclosure_page.Wording(language, ask.desk.directory(), ask.utc_offset_min, plain=True)
     words = ask.words
     ways = [
         (str(How.IN_PERSON), words.text("I told the person, face to face")),

@@ -6,7 +6,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from refbus.core.courses.referral import State
+from refbus.core.courses.referral import CONSENT_SUSPENDED as SUSPENDED
+from refbus.core.courses.referral import UNDECIDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import referrals, worklist
@@ -20,6 +21,7 @@ from refbus_gateway.words.catalogue import mark
 screens: Final = Screens()
 PAGE: Final = 25
 """Referrals on one page of the list."""
+_UNDECIDED: Final = frozenset(map(str, UNDECIDED))
 _OWN: Final = {"own": True, "received": False}
 _STEPS: Final = (
     (EventType.REFERRAL_REQUESTED, mark("Sent")),
@@ -30,6 +32,10 @@ _STEPS: Final = (
     (EventType.REFERRAL_COMPLETED, mark("Completed")),
 )
 _ANSWERS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_REJECTED, EventType.REFERRAL_REDIRECTED})
+_BY_CONSENT: Final = frozenset(
+    {EventType.CONSENT_GRANTED.value, EventType.CONSENT_AMENDED.value, EventType.CONSENT_WITHDRAWN.value}
+)
+"""What the consent beside the messages says in words: of these only the heading is shown."""
 TECHNICAL: Final = frozenset({EventType.REFERRAL_DELIVERED, EventType.REFERRAL_OPENED})
 """Steps that the line of steps shows, and that are no messages."""
 
@@ -76,11 +82,12 @@ def open_(ask: Ask) -> Response:
 def _show(ask: Ask, number: int) -> Response:
     line = True
     try:
-        found = referrals.open_course(ask.desk, ask.actor, number, ask.language)
+        found = referrals.open_course(ask.desk, ask.actor, number, ask.language, codes=False)
     except UncheckableError as error:
         if error.code is not Code.NOT_SYNCHRONISED:
             raise
-        line, found = False, referrals.own_words(ask.desk, ask.actor, number, ask.language)
+        line = False
+        found = referrals.own_words(ask.desk, ask.actor, number, ask.language, codes=False)
     messages = [each for each in found.events if each.type not in TECHNICAL]
     first, other = buttons(found)
     return ask.page(
@@ -93,6 +100,7 @@ def _show(ask: Ask, number: int) -> Response:
         first=first,
         other=other,
         quiet=found.quiet,
+        quiet_types=_BY_CONSENT,
     )
 
 
@@ -113,12 +121,32 @@ def steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
 def _next(ask: Ask, found: CourseOpened) -> str:
     """Return what happens next, in a sentence."""
     words = ask.words
-    match found.turn:
-        case Turn.NOBODY:
-            return words.text("Nothing more has to be done here.")
-        case Turn.BOTH:
-            return words.text("Both organisations work on it.")
-        case Turn.OURS:
-            return words.text("It is your turn.")
-        case _:
-            return words.text("It is their turn. You will see their answer here and on Today.")
+    if found.turn is Turn.BOTH:
+        return words.text("Both organisations work on it.")
+    if found.turn is Turn.NOBODY and found.state == SUSPENDED:
+        return words.text("Consent was taken back, and it was said what became of the data.")
+    if found.turn is Turn.NOBODY:
+        return words.text("Nothing more has to be done here.")
+    return _theirs(ask, found.state) if found.turn is Turn.THEIRS else _ours(ask, found)
+
+
+def _theirs(ask: Ask, state: str) -> str:
+    words = ask.words
+    if state == SUSPENDED:
+        return words.text("They are told every day that consent was taken back, until they say what they did.")
+    if state in _UNDECIDED:
+        return words.text("They say whether they can help. You will see it here and on Today.")
+    return words.text("It is their turn. You will see their answer here and on Today.")
+
+
+def _ours(ask: Ask, found: CourseOpened) -> str:
+    words, state = ask.words, found.state
+    if found.own:
+        return words.text("They asked you something. Answer it, or tell them that you cannot.")
+    if state in _UNDECIDED:
+        return words.text("Say whether you can help. If something is not clear, ask them.")
+    if state == State.ACCEPTED:
+        return words.text("Say when help has begun.")
+    if state == State.ON_HOLD:
+        return words.text("It is paused. Go on when you can, or say why help has ended.")
+    return words.text("Say how it goes, and when help has ended.")

@@ -275,7 +275,7 @@ def test_erasing_needs_the_nickname_and_shows_the_answers(pair: Pair, here: Pers
     assert "Type the name exactly" in page.text
     page = here.send(f"/case/{case}/erase", name=" erase  me ")
     assert page.path == f"/case/{case}/erase"
-    assert "No answer: call them" in page.text
+    assert "No answer yet" in page.text
     assert here.get(f"/referral/{ours}").status in {404, 409}
     pair.exchange()
     there.send(f"/referral/{theirs}/withdrawn", result="ERASED")
