@@ -28,9 +28,8 @@ from refbus_gateway.forms.consentfile import ConsentForm, parse_consent
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import age_check, permission
-from refbus_gateway.store import cases, consents, disclosures
+from refbus_gateway.store import cases, consents
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.session import Transaction
 
 
@@ -164,39 +163,6 @@ class ConsentBeside:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """An organisation that a no about a case goes to: whether something of the case reached it, and the consent now.
-
-    `state` and `categories`: of the newest word of the person; None and empty without any.
-    """
-
-    organisation: OrgId
-    received: bool
-    state: ConsentState | None
-    categories: tuple[DataCategory, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Whom a no about a case reaches. `same_content_as_cases`: other cases here, which it does not reach by itself."""
-
-    case: int
-    own: bool
-    file_number: str | None
-    organisations: tuple[Reached, ...]
-    same_content_as_cases: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OrganisationRefused:
-    """An organisation that must never learn of a case from now on; `withdrawn`: what became of what it had."""
-
-    case: int
-    withdrawn: OrganisationWithdrawn
-    delivery: Delivery
-
-
 class FormRefusedError(RefbusError):
     """A form was not taken. `error`: why, as a person is told. `unread`: it cannot be read of whom it speaks.
 
@@ -310,31 +276,6 @@ def withdraw(
     return ConsentWithdrawn(found.id, lines, delivery, tuple(copies))
 
 
-def refuse(desk: Desk, actor: Actor, number: int, org: OrgId, *, later: bool = False) -> OrganisationRefused:
-    """Take down that the person does not want an organisation to know of an own case, whatever it knows already.
-
-    Raises RuleError CASE_UNKNOWN.
-    """
-    actor.require(Permission.STOP)
-    with desk.write() as tx:
-        casework.deny(tx, cases.get(tx, number), [org])
-    done = withdraw(desk, actor, number, org, later=later)
-    return OrganisationRefused(number, done.withdrawn[0], done.delivery)
-
-
-def reach(desk: Desk, actor: Actor, number: int) -> Reach:
-    """Return whom a no about a case reaches, before it is said. Raises RuleError CASE_UNKNOWN, KEY_DESTROYED."""
-    actor.require(Permission.STOP)
-    with desk.read() as tx:
-        case = cases.get(tx, number)
-        case.require_live()
-        parties = cases.readable_parties(tx, case, lambda _: None)
-        found = tuple(_reached(desk.gateway, tx, case, party.org) for party in parties)
-        files = casework.file_numbers(tx, [number]) if case.own else {}
-        copies = tuple(casework.copies_of(tx, case)) if case.own else ()
-    return Reach(number, case.own, files.get(number), found, copies)
-
-
 def shown(desk: Desk, actor: Actor, case: CaseName) -> tuple[VersionShown, ...]:
     """Return every version of every consent of a case, in the order in which they were kept. Raises RuleError."""
     actor.require(Permission.READ_CASES)
@@ -423,18 +364,8 @@ def _rule(rule: Provision) -> RuleShown:
     return RuleShown(rule.effect, rule.purposes, rule.actions, rule.data_categories)
 
 
-def _reached(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Reached:
-    beside = _beside(gateway, tx, case, org)
-    got = not case.own or disclosures.reached(tx, case, org)
-    return Reached(org, got, beside.state if beside else None, beside.categories if beside else ())
-
-
-def beside_value(gateway: Gateway, tx: Transaction, referral: Referral) -> ConsentBeside | None:
-    """Return the newest word of the person about the two organisations of a referral, None without any."""
-    return _beside(gateway, tx, cases.get(tx, referral.case_id), referral.org)
-
-
-def _beside(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> ConsentBeside | None:
+def beside_value(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> ConsentBeside | None:
+    """Return the newest word of the person about this organisation and another in a case, None without any."""
     kept = permission.between(tx, case, gateway.me, org)
     if not kept:
         return None

@@ -18,16 +18,15 @@ from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
-from refbus_gateway.cases import casework, onward, retention
+from refbus_gateway.cases import casework, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
 from refbus_gateway.courses.opening import Opened, Shown
-from refbus_gateway.erasure import removal
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import ReferralLine, Turn
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import referrals
+from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.payloads import Sections, Times
 
@@ -152,25 +151,6 @@ class CourseOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class WithdrawalShown:
-    """What came of a person's no and waits for an answer of ours. Times in ms UTC.
-
-    `answer`: what was said already, None for nothing; `passed_on_as_cases`: cases here that were made from it, which it
-    does not reach by itself; `may_keep`: whoever asks may say that a law demands to keep the data.
-    """
-
-    referral: int
-    case: int
-    organisation: OrgId
-    own: bool
-    file_number: str | None
-    came_ms: int
-    answer: str | None
-    passed_on_as_cases: tuple[int, ...]
-    may_keep: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """An event that was queued in a course."""
 
@@ -189,15 +169,6 @@ class Stopped(Answered):
 
     left_out: tuple[Problem, ...]
     waits: Code | None
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """What was done after a withdrawal, as it is told to the other side."""
-
-    referral: int
-    result: str
-    delivery: Delivery
 
 
 def send(
@@ -285,32 +256,6 @@ def look_again(desk: Desk, actor: Actor, number: int, language: str, *, codes: b
         return opened_value(desk, actor, tx, opening.seen_words(desk.gateway, tx, number, language, codes=codes))
 
 
-def withdrawal(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
-    """Return the withdrawal that waits for an answer in the case of a referral, the newest; None without one.
-
-    It opens nothing and needs no line. Raises RuleError REFERRAL_UNKNOWN.
-    """
-    actor.require(Permission.STOP)
-    with desk.read() as tx:
-        referral = referrals.get(tx, number)
-        rows = referral_steps.waiting_withdrawals(tx, referral)
-        if not rows:
-            return None
-        files = casework.file_numbers(tx, [referral.case_id]) if referral.own else {}
-        passed_on = tuple(onward.made_from(tx, referral))
-    return WithdrawalShown(
-        number,
-        referral.case_id,
-        referral.org,
-        referral.own,
-        files.get(referral.case_id),
-        rows[-1].created_ms,
-        rows[-1].answer,
-        passed_on,
-        actor.may(Permission.ANSWER),
-    )
-
-
 def own_words(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> CourseOpened:
     """Return a referral with what was said here alone; what came in is hidden, and nobody learns of it.
 
@@ -355,25 +300,10 @@ def stop(
     return Stopped(number, done.event.id, said.event_type, delivery, left_out, done.waits)
 
 
-def acknowledge(
-    desk: Desk, actor: Actor, number: int, result: str, reason: str | None = None, *, later: bool = False
-) -> Acknowledged:
-    """Tell what was done after a withdrawal. ERASED destroys the case here; to keep it needs a `reason`, and ANSWER.
-
-    Raises RuleError STATE_NOT_ALLOWED when no withdrawal waits, REASON_REQUIRED.
-    """
-    actor.require(Permission.STOP)
-    if reason is not None:
-        actor.require(Permission.ANSWER)
-    with desk.write() as tx:
-        referral_steps.acknowledge(desk.gateway, tx, number, result, reason)
-    removal.settle(desk.gateway)
-    return Acknowledged(number, result, desk.deliver(later=later))
-
-
 def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> CourseOpened:
     """Return a course that was opened as a value, with what stands beside it and what whoever asks may do."""
-    consent = beside_value(desk.gateway, tx, opened.referral)
+    case = cases.get(tx, opened.referral.case_id)
+    consent = beside_value(desk.gateway, tx, case, opened.referral.org)
     needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
     free = opened.view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
     line = overview.referral_line(tx, opened.referral)

@@ -109,10 +109,10 @@ def show(session: Session, number: int) -> None:
 @with_session
 def acknowledge(session: Session, number: int, result: str, reason: str | None, *, later: bool) -> None:
     """Tell what was done after a withdrawal. ERASED destroys the case here, and that cannot be undone."""
-    from refbus_gateway.actions import referrals  # late: the help needs none of it
+    from refbus_gateway.actions import withdrawals  # late: the help needs none of it
     from refbus_gateway.cli.show import sent_text
 
-    done = referrals.acknowledge(session.desk, session.actor, number, result, reason, later=later)
+    done = withdrawals.acknowledge(session.desk, session.actor, number, result, reason, later=later)
     session.tell(done, [sent_text(done.delivery)])
 
 

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, ConsentError, UncheckableError
-from refbus_gateway.actions import consent, organisations
-from refbus_gateway.actions.consent import OrganisationWithdrawn, Reach
+from refbus_gateway.actions import consent, organisations, withdrawals
+from refbus_gateway.actions.consent import OrganisationWithdrawn
+from refbus_gateway.actions.withdrawals import Reach
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
@@ -23,7 +24,7 @@ ALL: Final = "all"
 @screens.show("/case/{number:int}/changed")
 def changed(ask: Ask) -> Response:
     """Show whom a no reaches, and what can be stopped."""
-    found = consent.reach(ask.desk, ask.actor, ask.number("number"))
+    found = withdrawals.reach(ask.desk, ask.actor, ask.number("number"))
     covered = sorted({category for each in found.organisations for category in each.categories})
     pairs = [(str(each), code_words(ask.language, "refbus.DataCategory", each)) for each in covered]
     return ask.page(
@@ -41,7 +42,7 @@ def withdraw(ask: Ask) -> Response:
     """Take down that the person took consent back. It counts at once; no passphrase stands before it."""
     number = ask.number("number")
     whom = ask.posted.get("whom")
-    if whom not in {name for name, _ in _whom(ask, consent.reach(ask.desk, ask.actor, number))}:
+    if whom not in {name for name, _ in _whom(ask, withdrawals.reach(ask.desk, ask.actor, number))}:
         return ask.again([Problem("whom", Code.CASE_INVALID, ask.words.text("Choose from whom it is taken back"))])
     done = consent.withdraw(ask.desk, ask.actor, number, None if whom == ALL else OrgId(whom))
     words = ask.words
@@ -77,11 +78,11 @@ def stop_part(ask: Ask) -> Response:
 def refuse(ask: Ask) -> Response:
     """Take down that an organisation must never learn of the case."""
     number, words = ask.number("number"), ask.words
-    found = consent.reach(ask.desk, ask.actor, number)
+    found = withdrawals.reach(ask.desk, ask.actor, number)
     org = ask.posted.get("never")
     if org not in {name for name, _ in _others(ask, found)}:
         return ask.again([Problem("never", Code.CASE_INVALID, words.text("Choose which organisation"))])
-    done = consent.refuse(ask.desk, ask.actor, number, OrgId(org))
+    done = withdrawals.refuse(ask.desk, ask.actor, number, OrgId(org))
     return ask.go(f"/case/{number}/changed", _refused(ask, done.withdrawn))
 
 
@@ -92,7 +93,7 @@ def _refused(ask: Ask, done: OrganisationWithdrawn) -> str:
 
 
 def _reached(ask: Ask, number: int) -> set[str]:
-    return {str(each.organisation) for each in consent.reach(ask.desk, ask.actor, number).organisations}
+    return {str(each.organisation) for each in withdrawals.reach(ask.desk, ask.actor, number).organisations}
 
 
 def _whom(ask: Ask, found: Reach) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from refbus.errors import Code
 from refbus.wire.codelists import code_list
-from refbus_gateway.actions import referrals, worklist
+from refbus_gateway.actions import withdrawals, worklist
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.render import code_words
@@ -23,7 +23,7 @@ _REASONS: Final = "refbus.RetentionReason"
 def ask_what_was_done(ask: Ask) -> Response:
     """Ask what was done with what was received."""
     number, words = ask.number("number"), ask.words
-    found = referrals.withdrawal(ask.desk, ask.actor, number)
+    found = withdrawals.waiting(ask.desk, ask.actor, number)
     if found is None:
         return ask.go(f"/referral/{number}")
     results = [
@@ -56,6 +56,6 @@ def tell_what_was_done(ask: Ask) -> Response:
         problems.append(Problem("reason", Code.REASON_REQUIRED, words.text("Choose which law")))
     if problems:
         return ask.again(problems)
-    done = referrals.acknowledge(ask.desk, ask.actor, number, result, reason if result == _KEPT else None)
+    done = withdrawals.acknowledge(ask.desk, ask.actor, number, result, reason if result == _KEPT else None)
     gone = result == "ERASED" or worklist.outside(ask.desk, ask.actor, number).withdrawal_to_answer
     return ask.go("/today" if gone else f"/referral/{number}", sent_words(words, done.delivery))

@@ -9,7 +9,7 @@ import pytest
 from refbus.core.times import show_time
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError
-from refbus_gateway.actions import referrals
+from refbus_gateway.actions import referrals, withdrawals
 from refbus_gateway.actions.actor import ALLOWED, Permission, Role
 from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.actions.referrals import Answer, ReferralQueued, ReferralSent
@@ -110,7 +110,7 @@ def test_an_unknown_referral_is_told_before_anybody_writes(pair: Pair) -> None:
         lambda: referrals.require_known(desk, actor, 999),
         lambda: referrals.open_course(desk, actor, 999, "en"),
         lambda: referrals.answer(desk, actor, 999, Answer(E.REFERRAL_ACCEPTED, WORKER)),
-        lambda: referrals.acknowledge(desk, actor, 999, "STOPPED"),
+        lambda: withdrawals.acknowledge(desk, actor, 999, "STOPPED"),
     ):
         with pytest.raises(RuleError) as refused:
             ask()
@@ -154,12 +154,12 @@ def test_who_may_only_stop_stops(pair: Pair, monkeypatch: pytest.MonkeyPatch) ->
         lambda: referrals.listed(desk, actor, offline=True),
         lambda: referrals.open_course(desk, actor, there, "en"),
         lambda: referrals.answer(desk, actor, there, Answer(E.REFERRAL_ACCEPTED, WORKER)),
-        lambda: referrals.acknowledge(desk, actor, there, "RETAINED_LEGAL", "COURT_ORDER"),
+        lambda: withdrawals.acknowledge(desk, actor, there, "RETAINED_LEGAL", "COURT_ORDER"),
     ):
         with pytest.raises(RuleError) as refused:
             ask()
         assert refused.value.code is Code.NOT_PERMITTED
-    done = referrals.acknowledge(desk, actor, there, "STOPPED", later=True)
+    done = withdrawals.acknowledge(desk, actor, there, "STOPPED", later=True)
     assert (done.referral, done.result, done.delivery) == (there, "STOPPED", Delivery.LATER)
     cancelled = referrals.stop(*desk_of(pair.world, pair.kz), here, Answer(E.REFERRAL_CANCELLED, {"reason": "OTHER"}))
     assert cancelled.type is E.REFERRAL_CANCELLED
@@ -172,7 +172,7 @@ def test_an_erased_case_is_gone_when_the_answer_is_told(pair: Pair) -> None:
     pair.exchange()
     desk, actor = desk_of(pair.world, pair.uz)
     assert referrals.open_course(desk, actor, there, "en").withdrawal_to_answer
-    referrals.acknowledge(desk, actor, there, "ERASED")
+    withdrawals.acknowledge(desk, actor, there, "ERASED")
     with pytest.raises(RuleError) as refused:
         referrals.open_course(desk, actor, there, "en")
     assert refused.value.code is Code.KEY_DESTROYED
