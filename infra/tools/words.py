@@ -211,7 +211,8 @@ def _in_cyrillic() -> Catalog:
     for each in _translations(latin):
         better = own.get(each.id, each.context)
         own_forms = _forms(better) if better is not None else ()
-        written = own_forms if any(own_forms) else tuple(to_cyrillic(form) for form in _forms(each))
+        english = each.id if isinstance(each.id, str) else " ".join(each.id)
+        written = own_forms if any(own_forms) else tuple(to_cyrillic(form, english) for form in _forms(each))
         string: Any = written if len(written) > 1 else written[0]
         catalog.add(each.id, string, flags=each.flags, context=each.context)
     return catalog

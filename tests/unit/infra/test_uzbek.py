@@ -27,3 +27,26 @@ from tools.uzbek import to_cyrillic
 def test_latin_letters_become_cyrillic_ones(latin: str, cyrillic: str) -> None:
     """Letters of two signs, е and э, the apostrophes, capitals; values, commands and codes stay."""
     assert to_cyrillic(latin) == cyrillic
+
+
+@pytest.mark.parametrize(
+    ("latin", "english", "cyrillic"),
+    [
+        ("RAD ETILDI: SHA-256, TLS", "REFUSED: SHA-256, TLS", "РАД ЭТИЛДИ: SHA-256, TLS"),
+        (
+            "Keyin refbus sync, refbus erase %(n)s.",
+            "Then refbus sync, then refbus erase %(n)s.",
+            "Кейин refbus sync, refbus erase %(n)s.",
+        ),
+        ("boshqa refbus buyrugʻi", "another refbus command", "бошқа refbus буйруғи"),
+        (
+            "uni --older bilan bering, is_minor ni ham",
+            "give it with --older, and is_minor",
+            "уни --older билан беринг, is_minor ни ҳам",
+        ),
+        ("docs/a.md da; case.json", "in docs/a.md; case.json", "docs/a.md да; case.json"),
+    ],
+)
+def test_what_english_names_too_stays(latin: str, english: str, cyrillic: str) -> None:
+    """Commands without backticks, options, files and codes stay; capitals that are words do not."""
+    assert to_cyrillic(latin, english) == cyrillic
