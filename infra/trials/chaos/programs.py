@@ -1,7 +1,7 @@
 """Copies of stores as another version of the program would have made them: an older one, and a newer one.
 
-An older one is made by the store's own migrations, one step down, so that it stays right whatever is added later. A
-newer one has the number of a version that no program has.
+An older one is made by the store's own migrations, up to the version before, and gets the rows of the store, so that
+it stays right whatever is added later. A newer one has the number of a version that no program has.
 """
 
 from __future__ import annotations
@@ -20,17 +20,32 @@ from refbus.crypto.secretbox import StateKey
 from refbus.files import sha256_of
 from refbus_gateway.home import backups
 
-ONE_DOWN = "-1"
 _CONTEXT = b"refbus-gateway/backup/2"
+_HEAD = "head"
+_OWN = "'sqlite_sequence', 'alembic_version'"
+_TABLES = f"SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT IN ({_OWN})"  # noqa: S608
 
 
-def make_older(path: Path, migrations: ModuleType, revision: str = ONE_DOWN) -> None:
-    """Make a store what the program of an earlier version had."""
-    config = Config()
+def make_older(path: Path, migrations: ModuleType, revision: str = "") -> None:
+    """Make a store what the program of an earlier version had: by default the one before the newest.
+
+    A migration downwards would leave other words in the definitions than the earlier version had, and be refused.
+    """
+    config, older = Config(), path.with_name(f"{path.name}.older")
     config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
-    with create_engine(f"sqlite:///{path}").begin() as connection:
+    with create_engine(f"sqlite:///{older}").begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, revision)
+        command.upgrade(config, revision or f"{_HEAD}-1")
+    with closing(sqlite3.connect(older)) as opened:
+        opened.execute("ATTACH DATABASE ? AS newer", (str(path),))
+        for (table,) in opened.execute(_TABLES).fetchall():
+            both = _columns(opened, "main", table) & _columns(opened, "newer", table)
+            names = ", ".join(f'"{each}"' for each in sorted(both))
+            opened.execute(f'INSERT INTO main."{table}" ({names}) SELECT {names} FROM newer."{table}"')  # noqa: S608
+        (number,) = opened.execute("PRAGMA newer.user_version").fetchone()
+        opened.execute(f"PRAGMA main.user_version = {number}")
+        opened.commit()
+    older.replace(path)
 
 
 def make_newer(path: Path) -> None:
@@ -53,6 +68,10 @@ def change(path: Path, *words: str) -> None:
         for each in words:
             opened.execute(each)
         opened.commit()
+
+
+def _columns(opened: sqlite3.Connection, schema: str, table: str) -> set[str]:
+    return {row[1] for row in opened.execute(f'PRAGMA {schema}.table_info("{table}")')}
 
 
 def sign_again(backup: Path, key: StateKey) -> None:
