@@ -10,6 +10,7 @@ of this module that makes files.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -29,21 +30,41 @@ def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
 
     Without `flush` a power failure may leave it empty or old; only for what is verified before use and can come again.
     """
-    with store_errors(path.name):
-        make_folder(path.parent)
-        draft = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
-        try:
-            with _new(draft) as file:
-                file.write(content)
-                if flush:
-                    file.flush()
-                    os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+    with store_errors(path.name), _draft(path, content, flush=flush) as draft:
+        draft.replace(path)
         if flush:
             flush_folder(path.parent)
+
+
+def write_first(path: Path, content: bytes) -> bool:
+    """Write `content` to `path` in one step unless a file is there; return whether it was written. Raises StoreError.
+
+    Of several processes that do so at once one writes: what all of them then read is the same.
+    """
+    with store_errors(path.name), _draft(path, content, flush=True) as draft, alone_in(path.parent):
+        if path.exists():
+            draft.unlink()
+            return False
+        draft.replace(path)
+        flush_folder(path.parent)
+        return True
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder against everybody else who asks for it so, to read what is in it and write it anew.
+
+    It waits, and is not taken twice by one. Raises StoreError.
+    """
+    with store_errors(folder.name):
+        make_folder(folder)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with store_errors(folder.name):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_limited(path: Path, limit: int) -> bytes:
@@ -200,6 +221,23 @@ def store_errors(what: str = "files") -> Iterator[None]:
     except OSError as error:
         code = Code.STORE_FULL if is_full(error) else Code.STORE_FAILED
         raise StoreError(code, f"{what}: {error.strerror}") from None
+
+
+@contextmanager
+def _draft(path: Path, content: bytes, *, flush: bool) -> Iterator[Path]:
+    """Make a file beside `path` with this content; it goes again when it did not come to be `path`."""
+    make_folder(path.parent)
+    draft = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        with _new(draft) as file:
+            file.write(content)
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
+        yield draft
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _new(path: Path) -> IO[bytes]:

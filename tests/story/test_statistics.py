@@ -14,6 +14,7 @@ from refbus.core.ids import CountryCode, OrgId
 from refbus.core.statistics import Age, Counted, tables
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
+from refbus.files import write_whole
 from refbus.node.store.node import NodeStore
 from refbus_gate.orders.statistics import courses_of, edition_of, first_edition, write_edition
 from support.commands import Commands
@@ -77,6 +78,12 @@ def test_the_first_edition_of_a_year_stays(tmp_path: Path) -> None:
     folder = tmp_path / "statistics"
     assert [first_edition(folder, 2026, lambda: next(made)) for _ in range(2)] == ["first", "first"]
     assert first_edition(folder, 2027, lambda: next(made)) == "second"
+
+    def beaten() -> str:
+        write_whole(folder / "2029.json", b"the other's")
+        return "too late"
+
+    assert first_edition(folder, 2029, beaten) == "the other's"
     (folder / "2028.json").write_bytes(b"\xff")
     with pytest.raises(SetupError) as caught:
         first_edition(folder, 2028, lambda: next(made))

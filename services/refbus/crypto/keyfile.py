@@ -20,6 +20,7 @@ import stat
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -28,12 +29,15 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
-from refbus.files import write_whole
+from refbus.files import write_first, write_whole
 
 MEMORY_KIB: Final = 65_536
 _ITERATIONS: Final = 3
 _LANES: Final = 4
 _MEMORY_LIMITS: Final = range(64, 1_048_577)
+_DERIVING: Final = Lock()
+"""One derivation of a process at a time: OpenSSL has one set of threads for the lanes, and a second one that wants them
+fails with MemoryError, whatever memory there is. It also bounds the memory to 64 MiB however many people sign in."""
 _MAX_FILE: Final = 65_536
 _NONCE_SIZE: Final = 12
 _LABEL: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
@@ -59,7 +63,8 @@ class _Head:
         stretch = Argon2id(salt=self.salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=self.memory_kib)
         # The same words typed on another keyboard or system are the same passphrase.
         words = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
-        return AESGCMSIV(stretch.derive(words))
+        with _DERIVING:
+            return AESGCMSIV(stretch.derive(words))
 
 
 def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
@@ -68,13 +73,26 @@ def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: 
     `label` (printable ASCII, in the clear) says what the secret is. Raises MalformedError on an unusable label,
     StoreError STORE_FULL or STORE_FAILED when the disk does not take it; then the old file is untouched.
     """
-    if not _LABEL.fullmatch(label) or len(label) > 200:
-        raise MalformedError(Code.MALFORMED, "key file label")
-    head = _Head(label, memory_kib, secrets.token_bytes(16))
-    nonce = secrets.token_bytes(_NONCE_SIZE)
-    sealed = nonce + head.aead(_typed(passphrase)).encrypt(nonce, secret, head.encode().encode())
-    body = f"{head.encode()}sealed: {sealed.hex()}\n"
-    write_whole(path, f"{body}sha256: {sha256(body.encode()).hex()}\n".encode())
+    write_whole(path, _encode(passphrase, label, secret, memory_kib))
+
+
+def create(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
+    """Write `secret` to the new key file `path`. Raises SetupError KEYFILE_UNSAFE when there is one; else as `save`."""
+    if path.exists() or not write_first(path, _encode(passphrase, label, secret, memory_kib)):
+        raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
+
+
+def found_or_made(path: Path, passphrase: str, label: str, fresh: bytes, *, memory_kib: int = MEMORY_KIB) -> bytes:
+    """Return the secret in a key file, which becomes `fresh` when there is none: of two at once both get the first's.
+
+    Raises SetupError KEYFILE_DAMAGED when the file has another label; else as `load` and `save`.
+    """
+    if not path.exists() and write_first(path, _encode(passphrase, label, fresh, memory_kib)):
+        return fresh
+    found, secret = load(path, passphrase)
+    if found != label:
+        raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
+    return secret
 
 
 def load(path: Path, passphrase: str) -> tuple[str, bytes]:
@@ -98,6 +116,16 @@ def load(path: Path, passphrase: str) -> tuple[str, bytes]:
             continue
         return head.label, secret
     raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
+
+
+def _encode(passphrase: str, label: str, secret: bytes, memory_kib: int) -> bytes:
+    if not _LABEL.fullmatch(label) or len(label) > 200:
+        raise MalformedError(Code.MALFORMED, "key file label")
+    head = _Head(label, memory_kib, secrets.token_bytes(16))
+    nonce = secrets.token_bytes(_NONCE_SIZE)
+    sealed = nonce + head.aead(_typed(passphrase)).encrypt(nonce, secret, head.encode().encode())
+    body = f"{head.encode()}sealed: {sealed.hex()}\n"
+    return f"{body}sha256: {sha256(body.encode()).hex()}\n".encode()
 
 
 def _typed(passphrase: str) -> str:

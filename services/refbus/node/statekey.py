@@ -10,10 +10,9 @@ from refbus.errors import Code, SetupError
 
 
 def make_state_key(path: Path, label: str, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> StateKey:
-    """Make the key of a node store, and write its key file."""
-    made = StateKey.generate()
-    keyfile.save(path, passphrase, label, made.secret, memory_kib=memory_kib)
-    return made
+    """Make the key of a node store, and write its key file, unless another process was faster: then return its key."""
+    fresh = StateKey.generate().secret
+    return StateKey(keyfile.found_or_made(path, passphrase, label, fresh, memory_kib=memory_kib))
 
 
 def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
@@ -22,11 +21,7 @@ def state_key(path: Path, label: str, passphrase: str, mark: Path) -> StateKey:
     `mark` is there when there was a store (`refbus.database.identity`): no other key is made then. Raises SetupError
     KEYFILE_*, HOME_DAMAGED.
     """
-    if not path.exists():
-        if mark.exists():
-            raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing: restore it")
-        return make_state_key(path, label, passphrase)
-    found, secret = keyfile.load(path, passphrase)
-    if found != label:
-        raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
-    return StateKey(secret)
+    # In this order: whoever makes both makes the key first.
+    if mark.exists() and not path.exists():
+        raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing: restore it")
+    return make_state_key(path, label, passphrase)

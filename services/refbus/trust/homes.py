@@ -26,7 +26,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
-from refbus.files import make_folder, make_private, store_errors, write_whole
+from refbus.files import make_folder, make_private, store_errors, write_first, write_whole
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
 from refbus.trust.reader.loader import TrustStore
@@ -80,9 +80,8 @@ class Home:
     def pin_root(self, root: bytes) -> None:
         """Pin the federation's initial root. Raises SetupError DIRECTORY_INVALID when another one is pinned."""
         path = self.folder / "root.json"
-        if path.exists() and self._root() != root:
+        if not write_first(path, root) and self._root() != root:
             raise SetupError(Code.DIRECTORY_INVALID, "this home is pinned to another initial root")
-        write_whole(path, root)
 
     def save_signing(self, pair: SigningPair, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
         """Write a signing pair as a key file; returns its path."""
@@ -101,9 +100,8 @@ class Home:
 
         Raises SetupError KEYFILE_UNSAFE when there is one already: with it every proof of the log would lose its key.
         """
-        if self.has_log_secret():
-            raise SetupError(Code.KEYFILE_UNSAFE, f"{self._log.name} is already there")
-        return self._save(self._log, secret.secret, passphrase, memory_kib)
+        keyfile.create(self._log, passphrase, self._label(self._log), secret.secret, memory_kib=memory_kib)
+        return self._log
 
     def signing_pairs(self, passphrase: str, damaged: Damaged | None = None) -> dict[KeyId, SigningPair]:
         """Return the signing pairs of this home. `damaged` hears of files that do not open while others do."""

@@ -20,7 +20,7 @@ from refbus.core.ids import CountryCode
 from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, SetupError
-from refbus.files import create, write_whole
+from refbus.files import create, write_first
 from refbus.node.store.node import NodeStore
 from refbus.node.store.reads import every_fact
 from refbus_gate.decide.remembered import decode_referral
@@ -46,7 +46,7 @@ def first_edition(folder: Path, year: int, make: Callable[[], str]) -> str:
     """
     kept = folder / f"{year}.json"
     if not kept.exists():
-        write_whole(kept, make().encode())
+        write_first(kept, make().encode())
     try:
         return kept.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

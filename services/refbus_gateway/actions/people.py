@@ -120,10 +120,19 @@ def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
             raise RuleError(Code.HOME_LOCKED)
         desk.unlock()
         return SignedIn(Actor(org, Role.SERVICE if opened.slot else Role.ORGANISATION), None, 0)
+    with attempts.one_at_a_time(desk.home):
+        proven = _proven(desk, opened.slot, code)
+    desk.unlock()
+    failed = attempts.succeeded(desk.home, opened.slot)
+    return SignedIn(Actor(org, proven.role, proven.person_id), _shown(desk, proven), failed)
+
+
+def _proven(desk: Desk, slot_id: str, code: str) -> Person:
+    """Return the active person of a slot who gave the right one-time code, where one is used. Raises RuleError."""
     clock = desk.gateway.clock
-    attempts.require_no_pause(desk.home, opened.slot, clock)
+    attempts.require_no_pause(desk.home, slot_id, clock)
     with desk.write() as tx:
-        person = _of_slot(desk, tx, opened.slot)
+        person = _of_slot(desk, tx, slot_id)
         if person.state is not State.ACTIVE:
             raise RuleError(Code.NOT_PERMITTED, "locked out")
         if desk.is_locked() and person.role is not Role.ADMINISTRATOR:
@@ -133,11 +142,9 @@ def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
             users.save(tx, proven)
     if proven is None:
         if code:
-            attempts.failed(desk.home, opened.slot, clock)
+            attempts.failed(desk.home, slot_id, clock)
         raise RuleError(Code.CODE_WRONG)
-    desk.unlock()
-    failed = attempts.succeeded(desk.home, opened.slot)
-    return SignedIn(Actor(org, proven.role, proven.person_id), _shown(desk, proven), failed)
+    return proven
 
 
 def confirm(desk: Desk, actor: Actor, passphrase: str) -> Actor:
@@ -152,13 +159,15 @@ def confirm(desk: Desk, actor: Actor, passphrase: str) -> Actor:
 
 def _checked(home: Home, who: str, clock: Clock, try_it: Callable[[], Opened]) -> Opened:
     """Try a passphrase: counted, and slowed after failures. Raises RuleError SIGN_IN_SLOWED, SetupError KEYFILE_*."""
-    attempts.require_no_pause(home, who, clock)
-    try:
-        return try_it()
-    except RefbusError as error:
-        if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
-            attempts.failed(home, who, clock)
-        raise
+    home.require()
+    with attempts.one_at_a_time(home):
+        attempts.require_no_pause(home, who, clock)
+        try:
+            return try_it()
+        except RefbusError as error:
+            if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
+                attempts.failed(home, who, clock)
+            raise
 
 
 def sign_in(path: Path, name: str | None, passphrase: str, clock: Clock) -> Opened:

@@ -7,13 +7,14 @@ the monotonic clock; after a start by the clock, and one that was set back begin
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from refbus.backoff import BackOff
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, RuleError
-from refbus.files import write_whole
+from refbus.files import alone_in, write_whole
 from refbus_gateway.home.folder import ATTEMPTS, Home, read_json_object
 
 FREE: Final = 3
@@ -26,6 +27,16 @@ _LIMIT: Final = 65_536
 _PAUSES: Final = BackOff(1000, PAUSE_MS)
 _MOST: Final = 128
 _failed_at: dict[tuple[str, str], int] = {}  # of this run: home and who to the monotonic clock, ms
+
+
+@contextmanager
+def one_at_a_time(home: Home) -> Iterator[None]:
+    """Hold off other attempts from the look at the pause until a failure is counted: many at once are no way around it.
+
+    Raises StoreError.
+    """
+    with alone_in(home.path):
+        yield
 
 
 def require_no_pause(home: Home, who: str, clock: Clock) -> None:
@@ -42,7 +53,7 @@ def require_no_pause(home: Home, who: str, clock: Clock) -> None:
 
 
 def failed(home: Home, who: str, clock: Clock) -> None:
-    """Count a failure. Raises StoreError."""
+    """Count a failure. The caller holds `one_at_a_time`. Raises StoreError."""
     known = _read(home)
     known[who] = (known.get(who, (0, 0))[0] + 1, clock.now_ms())
     _failed_at[str(home.path), who] = clock.steady_ms()
@@ -51,12 +62,13 @@ def failed(home: Home, who: str, clock: Clock) -> None:
 
 def succeeded(home: Home, who: str) -> int:
     """Return how many attempts failed before this one, and count from nothing again. Raises StoreError."""
-    known = _read(home)
-    count, _ = known.pop(who, (0, 0))
-    _failed_at.pop((str(home.path), who), None)
-    if count:
-        _write(home, known)
-    return count
+    with one_at_a_time(home):
+        known = _read(home)
+        count, _ = known.pop(who, (0, 0))
+        _failed_at.pop((str(home.path), who), None)
+        if count:
+            _write(home, known)
+        return count
 
 
 def _pause_ms(failed_before: int) -> int:

@@ -23,6 +23,7 @@ from refbus.crypto.secretbox import KEY_SIZE, StateKey
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.files import (
     TEMPORARY,
+    alone_in,
     append_lines,
     copy_whole,
     flush_folder,
@@ -73,6 +74,11 @@ def back_up(gateway: Gateway, target: Path) -> int:
         raise SetupError(Code.USAGE, "the folder for the backup exists already")
     if target.is_relative_to(home):
         raise SetupError(Code.USAGE, "a backup cannot lie inside of the home that it is of")
+    with alone_in(target.parent):
+        return _back_up(gateway, home, target)
+
+
+def _back_up(gateway: Gateway, home: Path, target: Path) -> int:
     draft = target.with_name(f".{target.name}.writing")
     with store_errors(target.name):
         if draft.exists():

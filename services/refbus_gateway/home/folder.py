@@ -30,7 +30,7 @@ from typing import IO, Any, Final
 
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
-from refbus.files import open_lock, read_limited, store_errors, write_whole
+from refbus.files import open_lock, read_limited, store_errors, write_first, write_whole
 from refbus.trust.homes import Home as MemberHome
 from refbus_gateway.home import keyfolder
 
@@ -134,7 +134,7 @@ class Home:
         """Keep a file that convicts somebody, as received; the first MOST_EVIDENCE stay. Raises StoreError."""
         path = self._evidence / name
         if not path.exists() and (not self._evidence.is_dir() or len(list(self._evidence.iterdir())) < MOST_EVIDENCE):
-            write_whole(path, content)
+            write_first(path, content)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

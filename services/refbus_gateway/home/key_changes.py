@@ -15,7 +15,7 @@ from refbus.core.ids import KeyId
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
-from refbus.files import read_limited, write_whole
+from refbus.files import alone_in, read_limited, write_whole
 from refbus.trust.homes import Home as MemberHome
 from refbus.trust.homes import Identity
 from refbus.trust.member import enrolment
@@ -47,8 +47,13 @@ def init(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
 
     Raises SetupError USAGE when the folder is a home with keys already, StoreError.
     """
-    if any((home.path / "keys").glob("*.key")):
-        raise SetupError(Code.USAGE, "this home has keys already: refbus keys rotate makes new ones")
+    with alone_in(home.path / "keys"):
+        if any((home.path / "keys").glob("*.key")):
+            raise SetupError(Code.USAGE, "this home has keys already: refbus keys rotate makes new ones")
+        return _init(home, profile, passphrase, now_ms)
+
+
+def _init(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
     member = MemberHome.create(home.path, Identity(profile.org_id, profile.country, profile.role), None)
     pair, kem = SigningPair.generate(), KemPrivate.generate()
     member.save_signing(pair, passphrase)

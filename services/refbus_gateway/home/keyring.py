@@ -76,20 +76,13 @@ def store_label(org: OrgId) -> str:
 
 
 def make_store_key(home: Home, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> StateKey:
-    """Make the key of the store that a home will have, and write its key file."""
-    fresh = StateKey.generate()
-    label = store_label(home.member.identity().org_id)
-    keyfile.save(home.store_key, passphrase, label, fresh.secret, memory_kib=memory_kib)
-    return fresh
+    """Make the key of the store that a home will have, and write its key file; return the one that is there, if any."""
+    label, fresh = store_label(home.member.identity().org_id), StateKey.generate().secret
+    return StateKey(keyfile.found_or_made(home.store_key, passphrase, label, fresh, memory_kib=memory_kib))
 
 
 def _store_key(home: Home, passphrase: str) -> StateKey:
-    org = home.member.identity().org_id
-    if not home.store_key.is_file():
-        if home.store_path.is_file():
-            raise SetupError(Code.FILE_UNREADABLE, "keys/store.key is missing and store.db is sealed under it")
-        return make_store_key(home, passphrase)
-    label, secret = keyfile.load(home.store_key, passphrase)
-    if label != store_label(org):
-        raise SetupError(Code.KEYFILE_DAMAGED, "keys/store.key belongs to another organisation")
-    return StateKey(secret)
+    # In this order: whoever makes both makes the key first.
+    if home.store_path.is_file() and not home.store_key.is_file():
+        raise SetupError(Code.FILE_UNREADABLE, "keys/store.key is missing and store.db is sealed under it")
+    return make_store_key(home, passphrase)

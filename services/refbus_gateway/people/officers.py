@@ -15,7 +15,7 @@ from refbus.crypto import keyfile
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
 from refbus.errors import Code, SetupError
-from refbus.files import read_limited, write_whole
+from refbus.files import alone_in, read_limited, write_whole
 from refbus.wire.codelists import code_list
 from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
 from refbus_gateway.home import officer_list
@@ -40,8 +40,9 @@ def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: in
     path = home.officers / f"{pair.kid.hex()}.key"
     keyfile.save(path, passphrase, _label(gateway), pair.secret, memory_kib=memory_kib)
     officer = Officer(pair.kid, pair.public_ed25519, role)
-    officer_list.save(home, [*officer_list.read(home), officer])
-    renew(gateway, home)
+    with alone_in(home.officers):
+        officer_list.save(home, [*officer_list.read(home), officer])
+        _renew(gateway, home)
     return officer
 
 
@@ -53,15 +54,21 @@ def require_role(role: str) -> None:
 
 def remove(gateway: Gateway, home: Home, name: str) -> Officer:
     """Take an officer off the list and the roll, and destroy the key. Raises SetupError USAGE."""
-    gone = find(home, name)
-    officer_list.save(home, [each for each in officer_list.read(home) if each.kid != gone.kid])
-    renew(gateway, home)
+    with alone_in(home.officers):
+        gone = find(home, name)
+        officer_list.save(home, [each for each in officer_list.read(home) if each.kid != gone.kid])
+        _renew(gateway, home)
     (home.officers / f"{gone.kid.hex()}.key").unlink(missing_ok=True)
     return gone
 
 
 def renew(gateway: Gateway, home: Home) -> SignedRoll:
     """Let the organisation vouch for its officers anew, for ninety days."""
+    with alone_in(home.officers):
+        return _renew(gateway, home)
+
+
+def _renew(gateway: Gateway, home: Home) -> SignedRoll:
     now_ms = gateway.now_ms()
     roll = OfficerRoll(gateway.me, now_ms, now_ms + ROLL_DAYS * DAY_MS, tuple(officer_list.read(home)))
     signed = sign_roll(roll, gateway.keys.signer(gateway.directory(), gateway.me, now_ms))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from kafka.patience import wait
 from refbus.crypto import keyfile
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
+from refbus.files import TEMPORARY, alone_in
 
 PASSPHRASE = "fictional words only"
 SECRET = bytes(range(64))
@@ -180,3 +184,63 @@ def test_what_an_editor_put_around_a_passphrase_does_not_lock_anybody_out(tmp_pa
         assert keyfile.load(path, "secret words") == keyfile.load(path, written) == ("test", b"secret")
     with pytest.raises(SetupError):
         keyfile.load(typed, " secret words")
+
+
+def test_of_two_that_make_a_key_at_once_both_have_the_first(tmp_path: Path) -> None:
+    """One looked and found none, another was faster: both go on with the key on the disk."""
+    path = tmp_path / "keys" / "store.key"
+    with ThreadPoolExecutor(1) as other:
+        with alone_in(path.parent):
+            later = other.submit(keyfile.found_or_made, path, PASSPHRASE, "store kz", b"later" * 8, memory_kib=64)
+            wait("a draft is there", lambda: any(path.parent.glob(f"{TEMPORARY}*")))
+            keyfile.save(path, PASSPHRASE, "store kz", b"first" * 8, memory_kib=64)
+        assert later.result() == b"first" * 8
+    assert keyfile.load(path, PASSPHRASE) == ("store kz", b"first" * 8)
+    assert [each.name for each in path.parent.iterdir()] == ["store.key"]
+
+
+def test_many_that_make_a_key_at_once_have_the_same(tmp_path: Path) -> None:
+    """Eight threads that look together all return what the file holds."""
+    path, together = tmp_path / "store.key", threading.Barrier(8)
+
+    def make(number: int) -> bytes:
+        together.wait()
+        return keyfile.found_or_made(path, PASSPHRASE, "store kz", bytes([number]) * 32, memory_kib=64)
+
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(make, range(8)))
+    assert made == {keyfile.load(path, PASSPHRASE)[1]}
+
+
+def test_a_new_key_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    """`create` refuses where there is a file, also one that came after it had looked."""
+    path = tmp_path / "tj.key"
+    with ThreadPoolExecutor(1) as other:
+        with alone_in(tmp_path):
+            later = other.submit(keyfile.create, path, PASSPHRASE, "tuf tj", b"later" * 8, memory_kib=64)
+            wait("a draft is there", lambda: any(tmp_path.glob(f"{TEMPORARY}*")))
+            keyfile.save(path, PASSPHRASE, "tuf tj", b"first" * 8, memory_kib=64)
+        with pytest.raises(SetupError) as caught:
+            later.result()
+    assert caught.value.code is Code.KEYFILE_UNSAFE
+    assert keyfile.load(path, PASSPHRASE)[1] == b"first" * 8
+
+
+def test_a_key_of_somebody_else_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    """Another label is damage."""
+    path = _save(tmp_path / "store.key")
+    with pytest.raises(SetupError) as caught:
+        keyfile.found_or_made(path, PASSPHRASE, "store kz", SECRET, memory_kib=64)
+    assert caught.value.code is Code.KEYFILE_DAMAGED
+
+
+def test_many_passphrases_are_tried_at_once(tmp_path: Path) -> None:
+    """Eight threads that open a key file again and again, as people sign in at a desk, all have its secret."""
+    path, together = _save(tmp_path / "k"), threading.Barrier(8)
+
+    def open_it(_: int) -> bytes:
+        together.wait()
+        return keyfile.load(path, PASSPHRASE)[1]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_it, range(64))) == {SECRET}

@@ -24,12 +24,10 @@ PUBLIC = "refbus/tuf-key/1"
 def create_key(path: Path, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> CryptoSigner:
     """Make a new Ed25519 key, write it encrypted to `path`, and return its signer.
 
-    Raises StoreError; never overwrites.
+    Raises StoreError, SetupError KEYFILE_UNSAFE when the file is there already.
     """
-    if path.exists():
-        raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
     seed = secrets.token_bytes(32)
-    keyfile.save(path, passphrase, f"tuf {path.parent.name} {path.stem}", seed, memory_kib=memory_kib)
+    keyfile.create(path, passphrase, f"tuf {path.parent.name} {path.stem}", seed, memory_kib=memory_kib)
     return _signer(seed)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -162,6 +165,19 @@ def test_failures_are_slowed_and_told(desk: Desk, own: Pair) -> None:
     for told in (attempts.FREE, 0):
         opened = people.sign_in(desk.home.path, "worker", WORDS["worker"], desk.gateway.clock)
         assert people.admit(desk, opened).failed == told
+
+
+def test_many_guesses_at_once_are_slowed_like_one_after_the_other(desk: Desk) -> None:
+    """Of eight that begin together as many are tried as are free, and each of those is counted."""
+    together = Barrier(8)
+
+    def guess(_: int) -> Code:
+        together.wait()
+        return code_of(lambda: people.sign_in(desk.home.path, "worker", "wrong", desk.gateway.clock))
+
+    with ThreadPoolExecutor(8) as pool:
+        said = Counter(pool.map(guess, range(8)))
+    assert said == {Code.KEYFILE_WRONG_PASSPHRASE: attempts.FREE, Code.SIGN_IN_SLOWED: 8 - attempts.FREE}
 
 
 def test_one_time_codes(desk: Desk, own: Pair) -> None:

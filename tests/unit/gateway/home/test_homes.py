@@ -5,22 +5,25 @@ from __future__ import annotations
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kafka.patience import wait
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
+from refbus.crypto import keyfile
 from refbus.errors import Code, RefbusError, SetupError, StoreError, UntrustedError
-from refbus.files import read_limited
+from refbus.files import TEMPORARY, alone_in, read_limited
 from refbus.telemetry import serve
 from refbus.trust.member.enrolment import Profile, check_answer, make_challenge
 from refbus.trust.publisher import changes
 from refbus_gateway.home import key_changes
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import open_gateway
-from refbus_gateway.home.keyring import Keyring
+from refbus_gateway.home.keyring import Keyring, store_label
 from refbus_gateway.sync.daemon import Daemon, Pinger
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, World, case_file, new_case, sent
@@ -128,6 +131,22 @@ def test_keys_are_rotated_and_old_ones_destroyed(own: Pair) -> None:
     assert set(key_changes.prune(again)) == old
     assert old.isdisjoint(Keyring.unlock(world.home(SHELTER), PASSPHRASE).kem)
     again.close()
+
+
+def test_two_first_commands_at_once_have_one_store_key(own: Pair) -> None:
+    """The second one had found no key either: it goes on with the one that the first made meanwhile."""
+    own.kz.close()
+    home = own.world.home(AGENCY)
+    for path in (home.store_key, home.store_path):
+        path.unlink()
+    planted = b"fictional key of the first one.."
+    with ThreadPoolExecutor(1) as second:
+        with alone_in(home.store_key.parent):
+            opened = second.submit(Keyring.unlock, home, PASSPHRASE)
+            wait("the second has made a key", lambda: any(home.store_key.parent.glob(f"{TEMPORARY}*")))
+            keyfile.save(home.store_key, PASSPHRASE, store_label(AGENCY), planted, memory_kib=64)
+        assert opened.result().store.secret == planted
+    assert keyfile.load(home.store_key, PASSPHRASE)[1] == planted
 
 
 def test_a_missing_store_key_is_not_replaced(own: Pair) -> None:
