@@ -10,6 +10,7 @@ from typing import Final
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.times import show_second
 from refbus.errors import Code, SetupError
 from refbus.files import read_limited
 from refbus.trust.layout import list_files
@@ -22,6 +23,8 @@ from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536
+BackupMade = backups.Made
+"""A backup that was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,25 @@ def back_up(desk: Desk, actor: Actor, folder: Path) -> BackedUp:
     """Copy keys, directory and store into one new folder. Raises SetupError USAGE, StoreError."""
     actor.require(Permission.MANAGE_HOME)
     return BackedUp(backups.back_up(desk.gateway, folder), str(folder))
+
+
+def back_up_into(desk: Desk, actor: Actor, place: Path) -> BackedUp:
+    """Make a backup in a new folder, named by its moment, in a folder that is there: a stick, a disk of the network.
+
+    Raises SetupError FILE_UNREADABLE when `place` is no folder, USAGE, StoreError.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    if not place.is_absolute() or not place.is_dir():
+        raise SetupError(Code.FILE_UNREADABLE, place.name)
+    moment = show_second(desk.gateway.now_ms()).partition(" UTC")[0]
+    folder = place / ("desk-backup-" + "".join(each if each.isalnum() else "-" for each in moment))
+    return BackedUp(backups.back_up(desk.gateway, folder), str(folder))
+
+
+def last_backup(desk: Desk, actor: Actor) -> BackupMade | None:
+    """Return where and when the last backup was made, None where none ever was. Raises StoreError."""
+    actor.require(Permission.READ_STATUS)
+    return backups.last(desk.home)
 
 
 def restore(

@@ -42,6 +42,7 @@ __all__ = [
     "alarms",
     "clear_alarm",
     "clock",
+    "of_home",
     "of_referral",
     "overview_of_all",
     "receipts",
@@ -223,6 +224,13 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
         (*unread, *(UnreadReferral(*each) for each in sorted(set(single)))),
         tuple(Untold(*each) for each in untold.items()),
     )
+
+
+def of_home(desk: Desk, actor: Actor) -> HomeStanding:
+    """Return what a person must know about this home as a whole. It needs no line."""
+    actor.require(Permission.READ_STATUS)
+    with desk.read() as tx:
+        return standing_of_home(overview.health(desk.gateway, tx, []))
 
 
 def of_referral(desk: Desk, actor: Actor, number: int) -> OneReferral:

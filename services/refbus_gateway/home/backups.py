@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +64,15 @@ class Backup:
     proven: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was made: where, when (ms UTC), and whether it is `there` now."""
+
+    folder: str
+    made_ms: int
+    there: bool
+
+
 def back_up(gateway: Gateway, target: Path) -> int:
     """Write a backup of the whole home to the new folder `target`; return how many files it has.
 
@@ -102,6 +112,33 @@ def _back_up(gateway: Gateway, home: Path, target: Path) -> int:
         flush_folder(target.parent)
     append_lines(gateway.home.backups, f"{target}\n".encode())
     return len(hashes) + (listed is not None)
+
+
+def last(home: Home) -> Made | None:
+    """Return where and when the last backup of a home was made, None where none ever was. Raises StoreError.
+
+    The time is the one in the backup; where its medium is away, that of this computer when it was made.
+    """
+    with store_errors(home.backups.name):
+        if not home.backups.is_file():
+            return None
+        lines = home.backups.read_text(encoding="utf-8", errors="replace").splitlines()
+        made_ms = int(home.backups.stat().st_mtime * 1000)
+    if not lines:
+        return None
+    folder = Path(lines[-1])
+    try:
+        made_ms = _time_of(read_json_object(folder / MANIFEST, _MANIFEST_LIMIT, Code.BACKUP_INVALID))
+    except RefbusError:
+        return Made(str(folder), made_ms, there=False)
+    return Made(str(folder), made_ms, there=True)
+
+
+def _time_of(manifest: Mapping[str, Any]) -> int:
+    made_ms = manifest.get("made_ms")
+    if not isinstance(made_ms, int) or not TIME_MS.holds(made_ms):
+        raise SetupError(Code.BACKUP_INVALID, "made_ms")
+    return made_ms
 
 
 def take(source: Path, target: Path, passphrase: str, *, unproven: bool = False) -> Backup:

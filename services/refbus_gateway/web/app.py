@@ -18,7 +18,18 @@ from starlette.staticfiles import StaticFiles
 
 from refbus_gateway.web import screens as frame
 from refbus_gateway.web.office import Office
-from refbus_gateway.web.pages import answer, changed, entry, erase, received, referral, today, withdrawn
+from refbus_gateway.web.pages import (
+    answer,
+    changed,
+    entry,
+    erase,
+    office,
+    people,
+    received,
+    referral,
+    today,
+    withdrawn,
+)
 from refbus_gateway.web.screens import Ask, Screen
 from refbus_gateway.web.security import Guard
 from refbus_gateway.web.session import Form
@@ -27,6 +38,7 @@ STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
     *(entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
+    *(office.screens, people.screens),
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

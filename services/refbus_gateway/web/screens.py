@@ -31,6 +31,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import drafts
+from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Form, Session
@@ -138,6 +139,10 @@ class Ask:
             raise RefusedError(403)
         return found
 
+    def may(self, permission: str) -> bool:
+        """Whether a page offers this person what needs a permission; the action decides."""
+        return self.session.actor is not None and permission in ALLOWED[self.session.actor.role]
+
     @property
     def name(self) -> str:
         """The name under which this person signed in, empty where all have one passphrase."""
@@ -239,7 +244,8 @@ class Ask:
     def menu(self) -> list[tuple[str, str]]:
         """Return what stands at the top of every page: address and words."""
         words = self.words
-        return [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
+        shown = [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
+        return [*shown, ("/office", words.text("Office"))]
 
     def notices(self) -> list[str]:
         """Return what is told once, on the page that comes next."""

@@ -1,0 +1,208 @@
+"""The people of the office: who they are, their roles, somebody new, somebody who leaves, one's own passphrase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import Response
+
+from refbus.errors import Code, RefbusError
+from refbus_gateway.actions import people
+from refbus_gateway.actions.actor import Role
+from refbus_gateway.actions.people import Newcomer, PersonShown, Second
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.screens import Ask, RefusedError, Screens
+from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.languages import LANGUAGES, NAMES
+
+screens: Final = Screens()
+ROLES: Final[Mapping[Role, str]] = {
+    Role.CASE_WORKER: mark("Case-worker"),
+    Role.SUPERVISOR: mark("Supervisor"),
+    Role.FOCAL_POINT: mark("Focal point"),
+    Role.ADMINISTRATOR: mark("Administrator"),
+}
+MAY: Final[Mapping[Role, str]] = {
+    Role.CASE_WORKER: mark("Works on cases: refers, answers, takes consent."),
+    Role.SUPERVISOR: mark("As a case-worker; also sees the log and makes accounts."),
+    Role.FOCAL_POINT: mark("Reads cases and gives them to colleagues; sends nothing."),
+    Role.ADMINISTRATOR: mark("May do everything; also people, keys and backup."),
+}
+"""What each role may do, in a sentence."""
+_LEAST: Final = 8
+"""Characters of a passphrase."""
+
+
+@screens.show("/office/people")
+def listed(ask: Ask) -> Response:
+    """List everybody, those who left at the end."""
+    found = people.listed(ask.desk, ask.actor)
+    shown = [(number, each, _role(ask, each)) for number, each in enumerate(found, start=1)]
+    here = [each for each in shown if each[1].state == "ACTIVE"]
+    return ask.page("office_people.html", here=here, gone=[each for each in shown if each not in here])
+
+
+@screens.show("/office/people/add")
+def newcomer(ask: Ask) -> Response:
+    """Ask who is new."""
+    return ask.page("office_add.html", roles=_roles(ask), languages=[(each, NAMES[each]) for each in LANGUAGES])
+
+
+@screens.act("/office/people/add", confirm=True)
+def add(ask: Ask) -> Response:
+    """Give somebody new a passphrase and a role; the first one of a home is its administrator."""
+    first = not ask.office.has_people
+    problems = [*_problems_of_name(ask), *_problems_of_new(ask)]
+    if not first and ask.posted.get("role") not in ROLES:
+        problems.append(Problem("role", Code.USAGE, ask.words.text("Choose a role")))
+    if problems:
+        return ask.again(problems)
+    role = Role.ADMINISTRATOR if first else Role(ask.posted.get("role"))
+    language = ask.posted.get("language") if ask.posted.get("language") in LANGUAGES else ask.language
+    name, shown = ask.posted.get("name"), ask.posted.get("shown")
+    new = Newcomer(name, shown, role, language, ask.posted.get("passphrase_new"))
+    try:
+        done = people.begin(ask.desk, ask.actor, new) if first else people.add(ask.desk, ask.actor, new, _second(ask))
+    except RefbusError as error:
+        return _again(ask, error, "name", ask.words.text("This name is taken, or cannot be used. Choose another one."))
+    if first:
+        return _sign_in_anew(ask)
+    return ask.go("/office/people", ask.words.text("%(name)s can sign in from now on.", name=done.name))
+
+
+@screens.show("/office/people/{number:int}")
+def one(ask: Ask) -> Response:
+    """Show one person, and what can be changed."""
+    each = _numbered(ask)
+    itself = each.person == ask.actor.person
+    return ask.page("office_person.html", each=each, role=_role(ask, each), roles=_roles(ask), itself=itself)
+
+
+@screens.act("/office/people/{number:int}/role", confirm=True, at="/office/people/{number}")
+def set_role(ask: Ask) -> Response:
+    """Give a person another role."""
+    each, role = _numbered(ask), ask.posted.get("role")
+    if role not in ROLES:
+        return ask.again([Problem("role", Code.USAGE, ask.words.text("Choose a role"))])
+    try:
+        people.set_role(ask.desk, ask.actor, each.person, Role(role), _second(ask))
+    except RefbusError as error:
+        return _again(ask, error, "role", ask.words.text("The last administrator stays one. Make another one first."))
+    return ask.go("/office/people", ask.words.text("The role was changed. It counts from the next sign-in."))
+
+
+@screens.show("/office/people/{number:int}/passphrase")
+def forgotten(ask: Ask) -> Response:
+    """Ask for a new passphrase for somebody who forgot it."""
+    return ask.page("office_forgotten.html", each=_numbered(ask))
+
+
+@screens.act("/office/people/{number:int}/passphrase", confirm=True)
+def replace_passphrase(ask: Ask) -> Response:
+    """Give a person a new passphrase who forgot it."""
+    each, problems = _numbered(ask), _problems_of_new(ask)
+    if problems:
+        return ask.again(problems)
+    people.replace_passphrase(ask.desk, ask.actor, each.person, ask.posted.get("passphrase_new"))
+    return ask.go("/office/people", ask.words.text("%(name)s has a new passphrase.", name=each.name))
+
+
+@screens.show("/office/people/{number:int}/lock-out")
+def leaving(ask: Ask) -> Response:
+    """Say what locking somebody out does."""
+    return ask.page("office_lock_out.html", each=_numbered(ask))
+
+
+@screens.act("/office/people/{number:int}/lock-out", confirm=True)
+def lock_out(ask: Ask) -> Response:
+    """Let a person sign in no more."""
+    each = _numbered(ask)
+    try:
+        people.lock_out(ask.desk, ask.actor, each.person)
+    except RefbusError as error:
+        last = ask.words.text("The last administrator cannot be locked out. Make another one first.")
+        return _again(ask, error, "passphrase", last)
+    return ask.go("/office/people", ask.words.text("%(name)s cannot sign in any more.", name=each.name))
+
+
+@screens.show("/office/passphrase")
+def own(ask: Ask) -> Response:
+    """Ask for one's own new passphrase."""
+    return ask.page("office_passphrase.html")
+
+
+@screens.act("/office/passphrase")
+def change_own(ask: Ask) -> Response:
+    """Change one's own passphrase."""
+    old, problems = ask.posted.get("passphrase_old"), _problems_of_new(ask)
+    if not old:
+        problems = [Problem("passphrase_old", Code.USAGE, ask.words.text("Enter your passphrase")), *problems]
+    if problems:
+        return ask.again(problems)
+    try:
+        people.set_passphrase(ask.desk, ask.actor, old, ask.posted.get("passphrase_new"))
+    except RefbusError as error:
+        if error.code is not Code.KEYFILE_WRONG_PASSPHRASE:
+            raise
+        return ask.again([Problem("passphrase_old", error.code, ask.words.text("The passphrase is not right"))])
+    return ask.go("/office", ask.words.text("Your passphrase was changed."))
+
+
+def _sign_in_anew(ask: Ask) -> Response:
+    """End every session that was opened with the one passphrase of before."""
+    language = ask.session.language
+    ask.office.sessions.end_all()
+    ask.session = ask.office.sessions.begin(language)
+    return ask.go("/", ask.words.text("From now on everybody signs in by name. Sign in with yours."))
+
+
+def _numbered(ask: Ask) -> PersonShown:
+    found, number = people.listed(ask.desk, ask.actor), ask.number("number")
+    if not 1 <= number <= len(found):
+        raise RefusedError(404)
+    return found[number - 1]
+
+
+def _again(ask: Ask, error: RefbusError, field: str, usage: str) -> Response:
+    """Lead back to the field that an error is about. Raises it when it is about none."""
+    words = ask.words
+    second = words.text("Another person must agree: name and passphrase of somebody else who works here.")
+    told = {
+        Code.USAGE: (field, usage),
+        Code.SECOND_NEEDED: ("second", second),
+        Code.KEYFILE_WRONG_PASSPHRASE: ("second", words.text("The passphrase of that person is not right")),
+    }
+    if error.code not in told:
+        raise error
+    where, text = told[error.code]
+    return ask.again([Problem(where, error.code, text)])
+
+
+def _problems_of_name(ask: Ask) -> list[Problem]:
+    if ask.posted.get("name"):
+        return []
+    return [Problem("name", Code.USAGE, ask.words.text("Enter a name to sign in with"))]
+
+
+def _problems_of_new(ask: Ask) -> list[Problem]:
+    words, new = ask.words, ask.posted.get("passphrase_new")
+    if len(new) < _LEAST:
+        few = words.plural("At least %(n)s character", "At least %(n)s characters", _LEAST)
+        return [Problem("passphrase_new", Code.USAGE, few)]
+    if new != ask.posted.get("passphrase_again"):
+        return [Problem("passphrase_again", Code.USAGE, words.text("The two passphrases are not the same"))]
+    return []
+
+
+def _second(ask: Ask) -> Second | None:
+    name = ask.posted.get("second")
+    return Second(name, ask.posted.get("passphrase_second")) if name else None
+
+
+def _roles(ask: Ask) -> list[tuple[str, str, str]]:
+    return [(role.value, ask.words.text(ROLES[role]), ask.words.text(MAY[role])) for role in ROLES]
+
+
+def _role(ask: Ask, each: PersonShown) -> str:
+    return ask.words.text(ROLES[each.role])
