@@ -78,6 +78,10 @@ class Wording:
             return self.words.moment(time_ms, self.utc_offset_min)
         return show_time(time_ms, self.utc_offset_min)
 
+    def last_day(self, time_ms: int) -> str:
+        """Return the end of a term: a day for a person, a time for whoever checks it."""
+        return self.words.day(time_ms, self.utc_offset_min) if self.plain else self.time(time_ms)
+
     def say(self, name: str, **values: object) -> str:
         """Return one sentence with its values, safe to print on a terminal."""
         shown = {key: line(str(each)) for key, each in values.items()}
@@ -157,7 +161,7 @@ def _facts(entry: Entry, wording: Wording) -> Iterator[str]:
     if entry.withdrawal is not None:
         yield from _withdrawn(entry.withdrawal, wording)
     elif told.retain_until_ms is not None:
-        yield wording.say("retain", date=wording.time(told.retain_until_ms))
+        yield wording.say("retain", date=wording.last_day(told.retain_until_ms))
 
 
 def _withdrawn(word: WithdrawalRow, wording: Wording) -> Iterator[str]:

@@ -12,7 +12,7 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import organisations, referrals, worklist
 from refbus_gateway.actions.desk import Delivery
-from refbus_gateway.actions.referrals import Answer, CourseOpened, EventShown
+from refbus_gateway.actions.referrals import Answer, CourseOpened, EventShown, ReferralListed
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import fields
@@ -46,7 +46,7 @@ def buttons(found: CourseOpened) -> tuple[list[Step], list[Step]]:
 def say(ask: Ask) -> Response:
     """Ask what has to be known for one step; a step that is not possible any more says so."""
     step = _step(ask)
-    away = _elsewhere(ask)
+    away, outside = _elsewhere(ask)
     if away is not None:
         return away
     found = around(ask, ask.number("number"))
@@ -59,6 +59,7 @@ def say(ask: Ask) -> Response:
         shown=_shown(ask, step),
         earlier=_earlier(ask, step, found),
         boxes=_boxes(ask, found) if step.event is EventType.INFORMATION_PROVIDED else ([], [], []),
+        news=outside.unseen,
         parked=any(each.unknown_codes for each in found.events),
     )
 
@@ -105,13 +106,13 @@ def _step(ask: Ask) -> Step:
     return found
 
 
-def _elsewhere(ask: Ask) -> Response | None:
+def _elsewhere(ask: Ask) -> tuple[Response | None, ReferralListed]:
     """Return where the person must look first: at a withdrawal, or at a referral that nobody opened yet."""
     number = ask.number("number")
     outside = worklist.outside(ask.desk, ask.actor, number)
     if outside.withdrawal_to_answer:
-        return ask.go(f"/referral/{number}/withdrawn")
-    return ask.go(f"/referral/{number}") if outside.unopened else None
+        return ask.go(f"/referral/{number}/withdrawn"), outside
+    return ask.go(f"/referral/{number}") if outside.unopened else None, outside
 
 
 def _send(ask: Ask, step: Step) -> Response:
@@ -120,7 +121,7 @@ def _send(ask: Ask, step: Step) -> Response:
         stopped = referrals.stop(ask.desk, ask.actor, number, Answer(step.event, _document(ask, step)))
         notice = words.text("It counts here already, and they are told as soon as it can be. Call them.")
         return ask.go(f"/referral/{number}", notice if stopped.waits else sent_words(words, stopped.delivery))
-    away = _elsewhere(ask)
+    away, _ = _elsewhere(ask)
     if away is not None:
         return away
     shown, document = _shown(ask, step), _document(ask, step)
