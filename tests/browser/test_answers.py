@@ -47,7 +47,7 @@ def until(page: Page, desk: Desk, path: str, text: str) -> None:
 
 
 def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: Eye, both: tuple[Desk, Desk]) -> None:
-    """The survivor changes their mind; the shelter says what it did; the agency erases the case."""
+    """Take consent back, say at the shelter what was done, erase the case at the agency."""
     (case, theirs), (agency, shelter) = numbers, both
     at(here, agency, f"/case/{case}/changed")
     eye.look(here, "changed")
