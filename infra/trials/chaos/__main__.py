@@ -17,6 +17,8 @@ from chaos.controls import CONTROLS, Control
 from chaos.copies import CopiesScenario
 from chaos.deadlines import DeadlinesScenario
 from chaos.floods import FloodScenario
+from chaos.ground import GivenUpError
+from chaos.judging import Tally
 from chaos.nos import NosScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
@@ -109,9 +111,18 @@ def _own(chosen: Sequence[Own], given: argparse.Namespace) -> Iterator[Result]:
     try:
         for scenario in chosen:
             rng = random.Random(f"{given.seed}/{scenario.name}")  # noqa: S311  repeatable, not secret
-            yield scenario.run(Cast(OUT / _slug(scenario.name), parts[scenario.name], rng, sealer))
+            yield play(scenario, Cast(OUT / _slug(scenario.name), parts[scenario.name], rng, sealer))
     finally:
         sealer.close()
+
+
+def play(scenario: Own, cast: Cast) -> Result:
+    """Run a scenario; one that a service was given up in has failed, a negative control too."""
+    began = time.monotonic()
+    try:
+        return scenario.run(cast)
+    except GivenUpError as error:
+        return Result(scenario.name, False, 0, {}, Tally(), time.monotonic() - began, str(error))
 
 
 def _controls(chosen: Sequence[Control], seed: int) -> Iterator[Result]:

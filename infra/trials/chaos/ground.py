@@ -39,6 +39,13 @@ SETTLE_S = 150.0
 """How long the product may take, after the last fault, until nothing is under way."""
 
 
+_STANDING: list[Stack] = []
+
+
+class GivenUpError(BaseException):
+    """A service is not started again: no scenario can go on, and none may take it for what it looks for."""
+
+
 @dataclass(slots=True)
 class Ground:
     """Where a scenario happens. `faults` counts what was truly injected."""
@@ -57,6 +64,9 @@ class Ground:
     passed: Counter[str] = field(default_factory=Counter)
     odd: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        _STANDING.append(self.stack)
 
     @classmethod
     def open(cls, folder: Path, *, federated: bool = False, settings: Mapping[str, str] | None = None) -> Ground:
@@ -208,6 +218,7 @@ class Ground:
 
     def close(self) -> None:
         """End every process of this ground."""
+        _STANDING.remove(self.stack)
         self.stack.stop()
         self.journal.close()
 
@@ -231,9 +242,15 @@ def _argv(module: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:
-    """Ask again until `holds`; False when it did not in so many seconds of a machine that has a core for everybody."""
+    """Ask again until `holds`; False when it did not in so many seconds of a machine that has a core for everybody.
+
+    Raises GivenUpError, naming the service, as soon as one is not started again.
+    """
     patience = Patience(seconds)
     while not holds():
+        for service in [each for stack in _STANDING for each in stack.services.values()]:
+            if service.given_up:
+                raise GivenUpError(service.given_up)
         if not patience.holds():
             return False
         time.sleep(0.1)

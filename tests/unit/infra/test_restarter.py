@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from chaos.__main__ import play
+from chaos.ground import Ground
+from chaos.ground import wait as wait_in_trial
+from chaos.journal import Journal
+from chaos.result import Result
+from chaos.stage import Cast
+from chaos.stores import StoresScenario
 from demo import processes
 from demo.processes import Command, Service
 from kafka.patience import wait
@@ -56,3 +65,28 @@ def test_one_that_ends_without_end_is_given_up(tmp_path: Path, monkeypatch: pyte
         service.stop()
     assert service.restarts == 3
     assert service.given_up.startswith("fictional ended 4 times")
+
+
+def test_a_trial_ends_at_once_when_a_service_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which service, and has failed, although it waits for something else and catches what goes wrong."""
+    monkeypatch.setattr(processes, "MOST_RESTARTS", 3)
+    monkeypatch.setattr(processes, "RESTART_PAUSE_S", 0.01)
+
+    class Waits(StoresScenario):
+        """A scenario that waits for what never comes."""
+
+        def run(self, cast: Cast) -> Result:
+            stack = SimpleNamespace(services={}, ports={}, stop=lambda: None)
+            ground = Ground(cast.folder, None, stack, Journal(cast.folder / "journal"))  # type: ignore[arg-type]
+            stack.services["fictional"] = Service(command(tmp_path, "raise SystemExit(1)"))
+            try:
+                with suppress(Exception):
+                    wait_in_trial(lambda: False, 600.0)
+                raise AssertionError("it went on")
+            finally:
+                ground.close()
+                stack.services["fictional"].stop()
+
+    result = play(Waits(), Cast(tmp_path, 1, None, None))  # type: ignore[arg-type]
+    assert not result.good
+    assert result.stuck.startswith("fictional ended 4 times")
