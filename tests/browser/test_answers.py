@@ -14,19 +14,18 @@ LONG = "Fictional: Турсунбекқызы Айгүл-Шахризода, a v
 
 def referred(desks: Desks, nickname: str) -> tuple[int, int, int]:
     """Send a referral from the command line; return the case, and the number of the referral at each desk."""
-    office = desks[AGENCY].office
+    office, theirs = desks[AGENCY].office, desks[SHELTER].office
+    before = len(theirs.do("inbox", "list")["referrals"])
     person = {"prs_FirstName": LONG, "is_minor": False}
     about = f"Fictional: {nickname}"
     case = case_file(recipient={"organisation": SHELTER}, file_number=nickname, about=about, person=person)
     kept = office.do("case", "add", office.file("case.json", case))["case"]
     office.do("consent", "grant", str(kept), "--file", office.file("c.json", consent_file()))
     number = office.do("send", str(kept))["referral"]
-    theirs = desks[SHELTER].office
 
     def came(value: dict[str, list[dict[str, int]]]) -> bool:
         return len(value["referrals"]) > before
 
-    before = len(theirs.do("inbox", "list")["referrals"])
     found = theirs.until(("inbox", "list"), came)
     return kept, number, max(each["referral"] for each in found["referrals"])
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from refbus.core.vocabulary import EventType
-from refbus.errors import Code
+from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import erasure, referrals, worklist
+from refbus_gateway.actions.actor import Role
+from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.web.pages.saying import STEPS
 from support.ceremonies import PASSPHRASE, SHELTER
 from support.desks import desk_of
@@ -290,6 +294,56 @@ def test_pages_about_cases_of_nobody_are_not_there(here: Person) -> None:
         page = here.get(f"/case/99999/{name}")
         assert page.status == 404
         assert Code.CASE_UNKNOWN in page.text
+
+
+def test_a_role_that_may_only_stop_is_offered_that_and_no_more(pair: Pair) -> None:
+    """A focal point sees no way to answer, a form of it is refused, and a no is taken."""
+    desk = Pages(pair.world, pair.uz)
+    focal = desk.person()
+    case, _, theirs = opened(pair, focal, "focal point")
+    form = focal.get(f"/referral/{theirs}/say/accept").forms[f"/referral/{theirs}/say/accept"]
+    for session in desk.office.sessions.all():
+        if session.actor is not None:
+            session.actor = replace(session.actor, role=Role.FOCAL_POINT)
+    assert says(focal.get(f"/referral/{theirs}")) == {"cancel"}
+    assert focal.post(f"/referral/{theirs}/say/accept", {**form, "responsible_worker_role": "LAWYER"}).status == 403
+    focal.send(f"/referral/{theirs}/say/cancel", reason="PERSON_DECLINED")
+    assert view(pair.uz, theirs).status == "CANCELLED"
+    withdraw_all(pair.kz, case)
+    pair.exchange()
+    page = focal.get(f"/referral/{theirs}/withdrawn")
+    assert "RETAINED_LEGAL" not in page.html
+    assert focal.send(page.path, result="RESTRICTED").path == f"/referral/{theirs}"
+
+
+def test_a_received_case_is_erased_by_the_name_of_its_sender(pair: Pair, there: Person) -> None:
+    """It has no nickname of ours; nobody who sent it is asked to erase what is theirs."""
+    _, _, theirs = opened(pair, there, "received and erased")
+    case = referrals.own_words(*desk_of(pair.world, pair.uz), theirs, "en").case
+    page = there.get(f"/case/{case}/erase")
+    assert "type: Fictional national referral agency" in page.text
+    page = there.send(f"/case/{case}/erase", name="fictional national referral agency")
+    assert "It was erased here" in page.text
+    assert there.get(f"/referral/{theirs}").status in {404, 409}
+
+
+def test_without_a_line_a_no_and_an_answer_are_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every page works, says that it goes out by itself, and what counts here counts at once."""
+    desk = Pages(pair.world, pair.kz)
+    person = desk.person()
+    case, ours, _ = referred(pair, "no line")
+
+    def away(*_: object) -> None:
+        raise UncheckableError(Code.NOT_SYNCHRONISED)
+
+    monkeypatch.setattr(desk.office.desk, "require_synchronised", away)
+    monkeypatch.setattr(desk.office.desk, "deliver", lambda **_: Delivery.LATER)
+    path = f"/referral/{ours}/say/provide"
+    page = person.post(path, {**person.get(path).forms[path], "answer.HEALTH": "Fictional: more."})
+    assert "goes out by itself" in page.text
+    assert person.send(f"/case/{case}/changed", whom="all").path == f"/case/{case}/who"
+    assert view(pair.kz, ours).suspended
+    assert person.get(f"/case/{case}/erase").status == 200
 
 
 def test_forged_forms_change_nothing(pair: Pair, here: Person, there: Person) -> None:
