@@ -58,11 +58,12 @@ def test_the_desk_refuses_facts_that_do_not_go_together(shared: Road, person: di
 
 
 def test_a_child_does_not_consent_alone(shared: Road) -> None:
-    """Whatever says that it is a child: a birth date, is_minor, or nothing at all."""
+    """Whatever says that it may be a child: a birth date, is_minor, a "no" without a reason, or nothing at all."""
     for person, code in (
         ({"prs_Birthdate": BORN}, Code.AGE_CONTRADICTS),
         ({"is_minor": True}, Code.AGE_CONTRADICTS),
         ({"prs_Birthdate": "2008"}, Code.AGE_UNKNOWN),
+        ({"is_minor": False}, Code.AGE_UNKNOWN),
         ({}, Code.AGE_UNKNOWN),
     ):
         case = new_case(shared.kz, case_file(about=f"Fictional: {person}", person={**NAME, **person}))
@@ -94,6 +95,30 @@ def test_a_guardian_does_not_speak_for_an_adult(shared: Road) -> None:
     assert codes_of(refused.value) == {Code.AGE_CONTRADICTS}
 
 
+def test_the_word_that_somebody_is_no_minor_needs_a_reason(shared: Road) -> None:
+    """Without one neither the person nor a guardian consents; with it the person does."""
+    word = {**NAME, "is_minor": False}
+    case = new_case(shared.kz, case_file(about="Fictional: a mere word", person=word))
+    for form, code in ((consent_file(), Code.AGE_UNKNOWN), (guardian(), Code.AGE_CONTRADICTS)):
+        with pytest.raises(CaseInvalidError) as refused:
+            take_consent(shared.kz, case, form)
+        assert codes_of(refused.value) == {code}
+    judged = new_case(shared.kz, case_file(about="Fictional: judged", person=word, adult_judgement=JUDGED))
+    take_consent(shared.kz, judged, consent_file())
+    assert refer(shared.kz, judged)
+
+
+def test_a_consent_from_before_a_reason_was_asked_is_sent_and_read(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was signed about a person who was said to be no minor stays valid, here and at the recipient."""
+    case = new_case(own.kz, case_file(about="Fictional: earlier", person={**NAME, "is_minor": False}))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(age_check, "with_majority", lambda _gateway, _tx, _case, record: record)
+        take_consent(own.kz, case, consent_file())
+    number = refer(own.kz, case)
+    own.settle()
+    assert incoming(own.uz, id_of(own.kz, number))
+
+
 def test_unknown_is_a_child_until_somebody_documents_why_not(shared: Road) -> None:
     """With the reason and the role the person speaks for herself; the recipient reads both."""
     named = case_file(about="Fictional: judged", person={**NAME, "prs_Birthdate": "2008"}, adult_judgement=JUDGED)
@@ -109,7 +134,11 @@ def test_unknown_is_a_child_until_somebody_documents_why_not(shared: Road) -> No
 
 def test_a_return_has_the_guards_of_the_age_that_the_case_tells(shared: Road) -> None:
     """`is_minor: false` about a child begins no return."""
-    for person, code in (({"prs_Birthdate": BORN}, Code.AGE_CONTRADICTS), ({}, Code.AGE_UNKNOWN)):
+    for person, code in (
+        ({"prs_Birthdate": BORN}, Code.AGE_CONTRADICTS),
+        ({"is_minor": False}, Code.AGE_UNKNOWN),
+        ({}, Code.AGE_UNKNOWN),
+    ):
         case = new_case(shared.kz, case_file(about=f"Fictional: return {person}", person={**NAME, **person}))
         with shared.kz.store.write() as tx, pytest.raises(CaseInvalidError) as refused:
             returns.begin(shared.kz, tx, cases.get(tx, case), shared.shelter, WISH)

@@ -244,7 +244,8 @@ def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
         refer(own.kz, case, again=True)
     assert Code.GRANTOR_NOT_ENTITLED in refused.value.reasons
     with own.kz.store.write() as tx:
-        of_age = case_file(about="Fictional: now of age", person={"prs_FirstName": "Тўқима бола", "is_minor": False})
+        grown = {"prs_FirstName": "Тўқима бола", "prs_Birthdate": "2008-10-05", "is_minor": False}
+        of_age = case_file(about="Fictional: now of age", person=grown)
         casework.update_case(own.kz, tx, cases.get(tx, case), of_age)
     assert amend(own.kz, case, "majority", consent_file()).change is ConsentChange.MAJORITY_REACHED
     assert refer(own.kz, case, again=True)

@@ -232,7 +232,7 @@ def a_consent(see: Looker) -> None:
     see.see(kz, "status")
     see.road.pass_time(days=16)
     document = json.loads(see.commands.run(kz, "case", "file", str(child)).out)
-    grown = {**document, "person": {**person, "is_minor": False}}
+    grown = {**document, "person": {**person, "prs_Birthdate": "2008-10-05", "is_minor": False}}
     see.see(kz, "case update", child, see.file(grown))
     see.see(kz, "consent majority", child, "--file", see.file(consent_file()))
     see.see(kz, "status")

@@ -170,7 +170,7 @@ def case_file(**changes: Any) -> bytes:
         "source_of_referral": "NGO",
         "services_requested": ["SocialCare"],
         "responsible_worker_role": "CASE_MANAGER",
-        "person": {"prs_FirstName": "Тўқима шахс", "is_minor": False},
+        "person": {"prs_FirstName": "Тўқима шахс", "prs_Birthdate": "1991", "is_minor": False},
         "health": {"summary": "Fictional: needs a dentist."},
         **changes,
     }

@@ -46,7 +46,8 @@ class Homecoming:
     def __init__(self, road: Road, name: str, *, consent: dict[str, Any] | None = None, **wish: Any) -> None:
         """Begin it, under a consent to all purposes of a return."""
         self.road = road
-        who = {"prs_FirstName": "Тўқима шахс", "is_minor": wish.get("is_minor", False)}
+        minor = wish.get("is_minor", False)
+        who = {"prs_FirstName": "Тўқима шахс", "is_minor": minor, **({} if minor else {"prs_Birthdate": "1991"})}
         self.case = new_case(road.kz, case_file(about=f"Fictional: {name}", person=who))
         permit = {
             "purposes": RETURN_PURPOSES,

@@ -83,7 +83,7 @@ _CASE = {
     "source_of_referral": "NGO",
     "services_requested": ["SocialCare"],
     "responsible_worker_role": "CASE_MANAGER",
-    "person": {"is_minor": False},
+    "person": {"prs_Birthdate": "1991", "is_minor": False},
 }
 _CONSENT = {
     "format": "refbus-consent/1",

@@ -61,8 +61,8 @@ CONSENT = {
     ),
     Code.AGE_UNKNOWN: Explanation(
         "nobody knows whether the person is a child, and the consent is an adult's",
-        "Write the birth date or `is_minor`, or under `adult_judgement` why you are sure, and your role; else a "
-        "guardian consents.",
+        "Write the birth date, or under `adult_judgement` why you are sure and your role (`is_minor: false` alone is "
+        "no reason); else a guardian consents.",
     ),
     Code.NOTICE_UNKNOWN: Explanation(
         "the information text that was read to the person is not one that the country recognises",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AGES: Final = {
     "ADULT": mark("an adult"),
     "CHILD": mark("a child: a guardian consents, and the child is asked"),
-    "UNKNOWN": mark("not known, so treated as a child; write the birth date, is_minor, or adult_judgement"),
+    "UNKNOWN": mark("not known, so treated as a child; write the birth date, or adult_judgement"),
 }
 
 

@@ -27,6 +27,8 @@ from refbus_gateway.store.session import Transaction
 
 _LEAP_YEAR_MS: Final = 366 * 86_400_000
 MOST_OF_COURSES: Final = 200
+_WHO_SPEAKS: Final = "the case is not that of an adult: who may speak for the child?"
+_WHY_ADULT: Final = "the case gives no birth date: write it, or adult_judgement with why the person is an adult"
 
 
 def rules_here(gateway: Gateway) -> AgeRules:
@@ -78,7 +80,9 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
     unknown = age.group is AgeGroup.UNKNOWN
     if record.grantor.kind is GrantorKind.SELF:
         code = Code.AGE_UNKNOWN if unknown else Code.AGE_CONTRADICTS
-        return Problem("grantor.kind", code, "the case is not that of an adult: who may speak for the child?")
+        return Problem("grantor.kind", code, _WHY_ADULT if age.said_adult else _WHO_SPEAKS)
+    if age.said_adult:
+        return Problem("grantor.kind", Code.AGE_CONTRADICTS, "the case says no minor: find out, and correct the case")
     if said_ms is None and age.majority_ms is None:
         return Problem(
             "majority_on", Code.CASE_INVALID, "write the day on which the child comes of age, the latest possible"

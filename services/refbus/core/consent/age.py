@@ -60,13 +60,15 @@ class Age:
     """The derived fact at one moment. `contradictions` name the facts that do not go together, never their values.
 
     By the birth date the person comes of age between `majority_from_ms` and `majority_ms` (UTC; equal for a full date);
-    both are None without a birth date.
+    both are None without a birth date. `said_adult`: all that stands is the word that the person is no minor, without
+    a reason: the age is UNKNOWN.
     """
 
     group: AgeGroup
     contradictions: tuple[str, ...] = ()
     majority_from_ms: int | None = None
     majority_ms: int | None = None
+    said_adult: bool = False
 
     @property
     def child(self) -> bool:
@@ -84,7 +86,9 @@ def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     born = None if facts.birthdate is None else birth_span(facts.birthdate)
     if born is None:
         wrong = () if facts.birthdate is None else ("the birth date is none",)
-        return Age(_stated(facts), (*wrong, *_clashes(None, facts)))
+        group = _stated(facts)
+        mere_word = facts.birthdate is None and group is AgeGroup.UNKNOWN and False in facts.is_minor
+        return Age(group, (*wrong, *_clashes(None, facts)), said_adult=mere_word)
     from_ms, until_ms = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
     by_birth = AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
     wrong = ("the birth date is before 1900 or in the future",) if impossible(facts.birthdate, rules, at_ms) else ()
@@ -102,7 +106,8 @@ def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_
 
     An adult's own word about a child, and a guardian's about an adult, are AGE_CONTRADICTS; an adult's own word about a
     person whose age nobody knows is AGE_UNKNOWN. A record that was said later than the facts knows more than they did:
-    then only the birth date still counts, as of that later moment.
+    then only the birth date still counts, as of that later moment. The mere word that the person is no minor counts as
+    an adult's here: the record may be from before a reason was asked, or its receiver may not be given the birth date.
     """
     later = record.event_time_ms > at_ms
     if later:
@@ -110,10 +115,10 @@ def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_
     age = age_of(facts, rules, at_ms)
     of_age_ms = minor_until(record)
     as_child = of_age_ms is not None and at_ms < of_age_ms
-    if age.group is AgeGroup.UNKNOWN:
+    if age.group is AgeGroup.UNKNOWN and not age.said_adult:
         if not as_child and not later:
             yield Code.AGE_UNKNOWN
-    elif as_child is not age.child:
+    elif as_child is not (age.child and not age.said_adult):
         yield Code.AGE_CONTRADICTS
 
 
@@ -144,11 +149,10 @@ def _majority(born: date, rules: AgeRules) -> date:
 
 
 def _stated(facts: AgeFacts) -> AgeGroup:
-    """Return what the statements say where the birth date leaves it open. A mere "no minor" is no answer to a doubt."""
+    """Return what the statements say where no birth date decides it. A "no minor" without a reason is none."""
     if True in facts.is_minor:
         return AgeGroup.CHILD
-    sure = facts.judged_adult or (facts.is_minor and facts.birthdate is None)
-    return AgeGroup.ADULT if sure else AgeGroup.UNKNOWN
+    return AgeGroup.ADULT if facts.judged_adult else AgeGroup.UNKNOWN
 
 
 def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[str]:

@@ -34,7 +34,7 @@ def ms(text: str) -> int:
         (AgeFacts("2008", (True,)), C, 0),
         (AgeFacts("2008", judged_adult=True), A, 0),
         (AgeFacts("2008-09"), U, 0),
-        (AgeFacts(None, (False,)), A, 0),
+        (AgeFacts(None, (False,)), U, 0),
         (AgeFacts(None, (True,)), C, 0),
         (AgeFacts(judged_adult=True), A, 0),
         (AgeFacts("2015-06-01", (False,)), C, 1),
@@ -102,6 +102,8 @@ def test_a_consent_must_be_that_of_the_same_age() -> None:
         (AgeFacts(), adult, [Code.AGE_UNKNOWN]),
         (AgeFacts(), child, []),
         (AgeFacts("2008", (False,)), adult, [Code.AGE_UNKNOWN]),
+        (AgeFacts(is_minor=(False,)), adult, []),
+        (AgeFacts(is_minor=(False,)), child, [Code.AGE_CONTRADICTS]),
     ):
         assert list(record_problems(facts, record, KZ, NOW_MS)) == codes
 

@@ -207,7 +207,9 @@ def test_every_mistake_of_a_case_file_is_listed_at_once(refbus: Commands, tmp_pa
 )
 def test_text_in_any_script_goes_in_and_is_shown(refbus: Commands, tmp_path: Path, name: str) -> None:
     """Names of the region and beyond are kept letter by letter (in NFC)."""
-    path = file(tmp_path, "case.json", case_file(person={"prs_FirstName": name, "is_minor": False}))
+    path = file(
+        tmp_path, "case.json", case_file(person={"prs_FirstName": name, "prs_Birthdate": "1991", "is_minor": False})
+    )
     case = refbus.json(AGENCY, "case", "add", path)["case"]
     assert unicodedata.normalize("NFC", name) in refbus.run(AGENCY, "case", "show", str(case)).out
 

@@ -33,7 +33,7 @@ from support.tree import ROOT
 PREFILLED = re.compile(r"format|help.*|recipient\.organisation|organisation|notice\.notice_id|permit.*|onward_of")
 """What a template states itself: it follows from the case or the policy, and nobody is asked."""
 PERSONS: dict[str, dict[str, Any]] = {
-    "adult": {"is_minor": False},
+    "adult": {"prs_Birthdate": "1991", "is_minor": False},
     "child": {"is_minor": True},
     "unknown": {"prs_FirstName": "Fictional"},
 }

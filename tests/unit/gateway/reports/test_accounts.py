@@ -81,7 +81,7 @@ def test_the_page_prints_and_loads_nothing(own: Pair, commands: Commands) -> Non
 
 def test_the_page_names_no_person(own: Pair, commands: Commands) -> None:
     """What a case says about the person is on no account of it."""
-    sent(own.kz, case_file(person={"prs_FirstName": "Қалқан", "is_minor": False}))
+    sent(own.kz, case_file(person={"prs_FirstName": "Қалқан", "prs_Birthdate": "1991", "is_minor": False}))
     prove(own, CountryLog(own.world, KZ))
     out = own.world.folder / "account.html"
     commands.run(AGENCY, "audit", "report", "--case", "1", "--out", str(out))

@@ -55,7 +55,9 @@ def test_an_unopened_referral_says_only_who_and_how_urgent(pair: Pair, there: Pa
 def test_text_of_others_is_harmless_wherever_it_stands(pair: Pair, there: Pages) -> None:
     """No markup and no turned direction comes through, in the list, the heading and the content."""
     _, here, number = referred(
-        pair, HARM.replace("\u202e", ""), person={"prs_FirstName": "<b>x</b>", "is_minor": False}
+        pair,
+        HARM.replace("\u202e", ""),
+        person={"prs_FirstName": "<b>x</b>", "prs_Birthdate": "1991", "is_minor": False},
     )
     person = there.person()
     pages = [person.send(f"/referral/{number}/open", at=f"/referral/{number}")]
