@@ -4,6 +4,7 @@ replay <decision id>   decide a stopped record again; the running gate takes the
 clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
+accept-erased          with the gate stopped: believe lines of `erased` that nothing proves, and destroy those audit keys
 waiting                show who has how much waiting, and what was dropped
 restore <copy> [--older]  with the gate stopped: check a copy of a database or home, bring back what is missing
 
@@ -57,8 +58,8 @@ def main(arguments: list[str]) -> None:
                 order_replay(settings.home, decision_id)
             case ["clock", *words]:
                 say(*order_clock(settings.home, settings.clock_file, words))
-            case ["accept-gap", topic]:
-                _accept_gap(settings, topic)
+            case [("accept-gap" | "accept-erased") as order, *words] if len(words) == (order == "accept-gap"):
+                _accept_gap(settings, *words) if words else _accept_erased(settings)
             case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
                 _statistics(settings, int(year), Path(file))
             case ["waiting"]:
@@ -73,8 +74,17 @@ def main(arguments: list[str]) -> None:
                     )
                 )
             case _:
-                orders = "replay DECISION-ID | clock [accept] | accept-gap TOPIC | statistics YEAR FILE | waiting"
+                orders = "replay DECISION-ID | clock [accept] | accept-gap TOPIC | accept-erased"
+                orders += " | statistics YEAR FILE | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
+
+
+def _accept_erased(settings: GateSettings) -> None:
+    home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+    try:
+        say(f"{home.accept_erased()} lines of `erased` count from now on.")
+    finally:
+        home.close()
 
 
 def _accept_gap(settings: GateSettings, topic: str) -> None:

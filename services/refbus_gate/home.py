@@ -5,7 +5,8 @@ store/node.db          the node store
 store/audit-keys.db    one audit key per case; back it up apart from node.db
 node.db.made, audit-keys.db.made
                        which databases those are: empty or other ones in their place are damage, and no first start
-erased                 cases whose audit key was destroyed, as keyed hashes; an older copy of the keys loses them again
+erased                 cases whose audit key was destroyed, as keyed hashes with the hash of that under the state key;
+                       an older copy of the keys loses them again
 statistics/<year>.json the one edition of a year's counts
 replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
 """
@@ -34,6 +35,8 @@ from refbus_gate.names import GateKeys
 
 STORE = "node.db"
 AUDIT_KEYS = "audit-keys.db"
+_NAME_BYTES = 32
+_ACCEPT = "are they of this gate, from before lines had a proof? Then: python -m refbus_gate accept-erased"
 
 _log = logging.getLogger("refbus.gate.home")
 
@@ -62,7 +65,12 @@ class GateHome:
             store.close()
             raise
         opened = cls(home, store, audit_keys, home.trust_store(), pairs, kems)
-        audit_keys.destroy(bytes.fromhex(line) for line in erased.noted(opened.erased))
+        audit_keys.destroy(name[:_NAME_BYTES] for name in opened._proven())
+        unproven = opened.unproven()
+        if unproven:
+            _log.critical(
+                "%d lines of `erased` name cases without proof and count for nothing: %s", len(unproven), _ACCEPT
+            )
         return opened
 
     @property
@@ -72,8 +80,28 @@ class GateHome:
 
     def forget_cases(self, names: Sequence[bytes]) -> None:
         """Destroy the audit keys of cases (32-byte names) for good: what was sealed about them opens no more."""
-        erased.note(self.erased, names)
+        erased.note(self.erased, map(self._name, names))
         self.audit_keys.destroy(names)
+
+    def unproven(self) -> frozenset[bytes]:
+        """Return the cases that the list names without the hash that only this gate can make. Raises StoreError."""
+        proven = {name[:_NAME_BYTES] for name in self._proven()}
+        return frozenset(bytes.fromhex(line) for line in erased.noted(self.erased)) - proven
+
+    def accept_erased(self) -> int:
+        """Believe the lines without proof, at the word of the operator: destroy the keys. Return how many lines."""
+        names = sorted(self.unproven())
+        self.forget_cases(names)
+        return len(names)
+
+    def _name(self, case: bytes) -> bytes:
+        """Return the name under which a case stands in the list, 64 bytes."""
+        return case + self.store.name("erased", case)
+
+    def _proven(self) -> frozenset[bytes]:
+        """Return the names in the list that this gate wrote. Raises StoreError."""
+        names = (bytes.fromhex(line) for line in erased.noted(self.erased, size=2 * _NAME_BYTES))
+        return frozenset(name for name in names if name == self._name(name[:_NAME_BYTES]))
 
     def gate_keys(self, directory: Directory, now_ms: int) -> GateKeys:
         """Return the keys to work with: the signing pair that is current in the directory, every epoch's KEM key.

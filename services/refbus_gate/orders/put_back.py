@@ -17,7 +17,7 @@ from refbus.database import identity
 from refbus.database.engine import own
 from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError, SetupError
-from refbus.node.homecopy import bring_back, tell_of_list
+from refbus.node.homecopy import bring_back
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.node import NodeStore
 from refbus.trust.homes import Home
@@ -25,6 +25,10 @@ from refbus_gate.home import AUDIT_KEYS, STORE, mark_of, state_key_of
 from refbus_gate.restored import last_moment, show_moment
 
 _FOLDERS = ("statistics",)
+_OF_LIST = [
+    "The list `erased` is the one of the copy: at the start the audit keys that it names are destroyed.",
+    "Lines that this gate did not write count for nothing; `accept-erased` is for lists from before lines had a proof.",
+]
 
 
 def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[str]:
@@ -43,7 +47,7 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
     came = bring_back(copy, home, passphrase, _FOLDERS)
     key = state_key_of(home, passphrase)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
-    told += tell_of_list(came, "audit keys")
+    told += _OF_LIST if "erased" in came else []
     told += ["Keys came back, perhaps old ones too: `refbus keys prune`."] if _has_keys(came) else []
     keys, store = _database(copy, AUDIT_KEYS), _database(copy, STORE)
     if keys is not None and not _keys_are_sound(home, key):
