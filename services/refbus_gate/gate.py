@@ -254,7 +254,7 @@ class Gate:
                 self._accounted_ms = steady_ms
                 self.meters.account(connection)
             self.meters.store(connection, self.clock.now_ms())
-        self.meters.damaged(len(self.home.store.damaged))
+        self.meters.damaged(len(self.home.store.damaged) + len(self.home.audit_keys.damaged))
         self.metrics.clock(self.clock.standing())
 
     def _replays(self) -> None:

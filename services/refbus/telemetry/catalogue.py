@@ -216,7 +216,7 @@ GATE_DAMAGED_ROWS = Metric(
     "refbus_gate_damaged_rows",
     Kind.GAUGE,
     _GATE,
-    "Rows of the gate's store that were found damaged since its start; the log names each.",
+    "Rows of the gate's store, and audit keys, that were found damaged since its start; the log names each.",
 )
 CERTIFICATE_LEFT = Metric(
     "refbus_certificate_left_seconds",

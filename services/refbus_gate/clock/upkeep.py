@@ -11,20 +11,23 @@ from refbus.audit import AuditOutcome, Stage
 from refbus.audit.erasure import make_orders
 from refbus.clock import Clock
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
+from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About, Point
 from refbus.core.ids import EventId, OrgId
+from refbus.crypto.framing import sha256
 from refbus.each import each
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, RefbusError, RowError
 from refbus.node.store import entries_of_cases, outgoing
 from refbus.node.store.node import get_setting
 from refbus.node.store.purge import purge
 from refbus.node.store.reads import read_inboxes, read_records
 from refbus.node.store.rows import InboxRow, RecordRow
-from refbus.wire.transport import InboxKind, NoticeKind, NoticeOutcome
+from refbus.wire.transport import BorderRecord, InboxKind, NoticeKind, NoticeOutcome, Passed
 from refbus_gate.decide.batch import GateCore, Source
 from refbus_gate.decide.effects import NO_CASE, Batch
+from refbus_gate.decide.quotas import sender_of
 from refbus_gate.decide.receipts import Noted, Said, Stated, notice, public_key_of
-from refbus_gate.decide.remembered import Answer
+from refbus_gate.decide.remembered import NO_ANSWER, Answer
 from refbus_gate.decide.state import CASE, View
 from refbus_gate.decide.work import Work
 from refbus_gate.names import inbox
@@ -134,9 +137,9 @@ class Upkeep:
             work.to_inbox(to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
 
     def _failed(self, work: Work, batch: Batch, row: RecordRow) -> None:
-        answer = None if row.answer is None else Answer.parse(row.answer)
-        if answer is None or answer.told is None:
-            return
+        answer = self._passed_on(batch, row) if row.answer is None else Answer.parse(row.answer)
+        if answer.told is None:
+            raise RowError
         decision_id = self.core.next_decision_id(row.decision_id)
         public = public_key_of(batch.directories.latest, answer.told, batch.now_ms)
         said = Said(
@@ -153,6 +156,22 @@ class Upkeep:
             make = partial(notice, batch.keys, said, public, batch.now_ms, stated)
             work.to_inbox(answer.told, InboxKind.NOTICE, make)
 
+    def _passed_on(self, batch: Batch, row: RecordRow) -> Answer:
+        """Make out, from what was to be delivered, whose it is: the answer of its decision is damaged or gone.
+
+        Raises RowError when that is damaged too.
+        """
+        store = self.core.parts.store
+        with store.database.reading() as connection:
+            sent = None if row.envelope_key is None else outgoing.of_envelope(connection, store, row.envelope_key)
+        if sent is None:
+            raise RowError
+        whose = next(
+            (org for org in batch.directories.latest.organisations if sender_of(store, org).key == sent.sender), None
+        )
+        envelope = Passed.parse(BorderRecord.parse(sent.value).body).envelope
+        return replace(NO_ANSWER, outcome=Outcome.FORWARDED, told=whose, envelope_sha256=sha256(envelope))
+
     def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> Stated:
         event_id = None if answer.event_id is None else EventId(answer.event_id)
         about = About(Point.EGRESS, event_id=event_id, sender=answer.told)
@@ -164,7 +183,7 @@ class Upkeep:
 
 
 def _not_told(_: RecordRow, error: RefbusError) -> None:
-    _log.error("nobody could be told of a delivery that failed: %s %s", error.code, error.detail)
+    _log.critical("nobody could be told of a delivery that failed: %s %s", error.code, error.detail)
 
 
 def _members(batch: Batch) -> list[Organisation]:

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import Table, func, select, update
 
 from refbus.core.gate.passage import Outcome
+from refbus.core.ids import CountryCode
 from refbus.core.units import DAY_MS, HOUR_MS
+from refbus.crypto.framing import sha256
 from refbus.errors import Code
 from refbus.node.store.audit_keys import audit_key
-from refbus.node.store.tables import deadline, fact, hold, record
+from refbus.node.store.tables import deadline, fact, hold, outgoing, record
 from refbus.wire.transport import NoticeKind
 from refbus_gate.clock.deadlines import Timekeeper
 from refbus_gate.decide.state import CONSENT, DENIAL, LEDGER, REFERRAL
@@ -176,6 +178,29 @@ def test_a_damaged_audit_key_keeps_no_decision_from_being_logged(world: World) -
     second = keys.of([name, other])
     assert second[other] == first[other]
     assert second[name] != first[name]
+    assert keys.damaged == {name}
     keys._known.clear()
     assert keys.of([name]) == {name: second[name]}
     assert keys.destroy([name]) == 2
+
+
+@pytest.mark.parametrize("value_too", [False, True])
+def test_a_delivery_that_fails_is_told_though_its_answer_is_damaged(world: World, value_too: bool) -> None:
+    """What was to be delivered says whose it was. Where that is damaged too, the other deliveries are still told."""
+    kz, raws = world.nodes["kz"], [world.event(name) for name in ("one", "two")]
+    world.nodes["uz"].bus.down = True
+    for raw in raws:
+        world.outbox("kz", raw)
+    kz.consume()
+    assert damage(kz, record, "sealed_answer", record.c.offset == 0) == 1
+    if value_too:
+        with kz.store.database.reading() as connection:
+            first = connection.execute(select(func.min(outgoing.c.id)).where(outgoing.c.destination == "uz")).scalar()
+        assert damage(kz, outgoing, "sealed_value", outgoing.c.id == first) == 1
+    world.now_ms += 14 * DAY_MS
+    while kz.upkeep.undelivered():
+        pass
+    kz.pumps[CountryCode("kz")].turn()
+    failed = [each for each in world.notices(agency("kz")) if each.kind is NoticeKind.DELIVERY_FAILED]
+    assert {each.envelope_sha256 for each in failed} == {sha256(raw) for raw in raws[value_too:]}
+    assert all(each.codes == (Code.DELIVERY_FAILED,) for each in failed)

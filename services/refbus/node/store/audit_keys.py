@@ -21,6 +21,7 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
+from refbus.node.store.node import MOST_DAMAGED
 
 _log = logging.getLogger("refbus.node.audit_keys")
 KIND = StoreKind(Path(__file__).resolve().parent / "audit_key_migrations", wipe=True, page_bytes=16_384)
@@ -46,6 +47,7 @@ class AuditKeys:
         self._database = Database(path, KIND, mark)
         self._key = key
         self._known: dict[bytes, bytes] = {}
+        self.damaged = set[bytes]()
 
     def of(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the key (32 secret bytes) of each case, making those that are new; they are on disk on return."""
@@ -113,6 +115,8 @@ class AuditKeys:
         """Have a second key for each of these cases, so that what is logged about them goes on, and no other waits."""
         for name in damaged:
             _log.critical("an audit key is damaged, a second one is used; restore the audit keys: %s", name.hex())
+            if len(self.damaged) < MOST_DAMAGED:
+                self.damaged.add(name)
         self._take({_second(name) for name in damaged})
         self._known.update({name: self._known.pop(_second(name)) for name in damaged})
 

@@ -242,6 +242,17 @@ def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, b
     return [(row.id, row.envelope_key) for row in connection.execute(chosen)]
 
 
+def of_envelope(connection: Connection, store: NodeStore, envelope_key: bytes) -> Outgoing | None:
+    """Return the row by which an envelope goes to its destination, None when it is gone. Raises RowError."""
+    row = connection.execute(select(outgoing).where(outgoing.c.envelope_key == envelope_key)).first()
+    if row is None:
+        return None
+    value = store.unseal(outgoing_place(row.destination, row.topic), row.sealed_value)
+    return Outgoing(
+        row.destination, row.topic, value, row.lane, row.envelope_key, row.expires_ms, row.urgent, row.sender
+    )
+
+
 def remove(connection: Connection, ids: Sequence[int]) -> None:
     """Remove rows."""
     _DONE.many(connection, [{"row": each} for each in ids])
