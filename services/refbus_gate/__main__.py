@@ -4,7 +4,7 @@ replay <decision id>   decide a stopped record again; the running gate takes the
 clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
-accept-erased          with the gate stopped: believe lines of `erased` that nothing proves, and destroy those audit keys
+accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
 restore <copy> [--older]  with the gate stopped: check a copy of a database or home, bring back what is missing
 
