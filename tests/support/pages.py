@@ -48,6 +48,8 @@ class _Reader(HTMLParser):
         self.ids: list[str] = []
         self._form: dict[str, list[str]] | None = None
         self._silent = 0
+        self._area = ""
+        self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a form, a field that has a value, an id."""
@@ -59,15 +61,26 @@ class _Reader(HTMLParser):
             self._form = self.forms.setdefault(given.get("action", ""), {})
         elif tag == "input" and self._form is not None and _is_sent(given):
             self._form.setdefault(given["name"], []).append(given.get("value", ""))
+        elif tag == "textarea" and self._form is not None:
+            self._area = given["name"]
+            self._form.setdefault(self._area, [""])
+        elif tag == "select":
+            self._select = given["name"]
+        elif tag == "option" and "selected" in given and self._form is not None:
+            self._form.setdefault(self._select, []).append(given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         """Note the end of a form."""
         self._silent -= tag in _SILENT
         if tag == "form":
             self._form = None
+        elif tag == "textarea":
+            self._area = ""
 
     def handle_data(self, data: str) -> None:
-        """Note what is said."""
+        """Note what is said, and what stands in a long field; the line feed in front of it is none of it."""
+        if self._area and self._form is not None:
+            self._form[self._area] = [data.removeprefix("\n")]
         if not self._silent and data.strip():
             self.words.append(" ".join(data.split()))
 

@@ -16,7 +16,8 @@ from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework, onward
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
-from refbus_gateway.forms.casefile import CaseFile
+from refbus_gateway.forms.casefile import CaseFile, parse_case
+from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
@@ -97,6 +98,16 @@ def add(desk: Desk, actor: Actor, content: bytes, denied: Collection[OrgId] = ()
         case = named(desk, actor, tx, content)
         casework.deny(tx, case, denied)
     return CaseKept(case.id)
+
+
+def check(desk: Desk, actor: Actor, content: bytes) -> tuple[Problem, ...]:
+    """Return everything that is wrong with a case file, as `add` would tell it; nothing is kept."""
+    actor.require(Permission.WRITE_CASES)
+    try:
+        parse_case(content, now_ms=desk.gateway.now_ms(), desk=age_check.rules_here(desk.gateway))
+    except CaseInvalidError as error:
+        return error.problems
+    return ()
 
 
 def require_known(desk: Desk, actor: Actor, case: CaseName) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
@@ -21,6 +22,27 @@ class Member:
     label: str
     services: tuple[str, ...]
     languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """An organisation that may fit: which of the services that are needed it `offers`, which it `lacks`."""
+
+    member: Member
+    offers: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whom a person can be referred to: those that offer something of what is needed, most of it first, and `others`.
+
+    `country_known`: some organisation there can receive.
+    """
+
+    fitting: tuple[Fitting, ...]
+    others: tuple[Fitting, ...]
+    country_known: bool
 
 
 def find(
@@ -45,10 +67,31 @@ def find(
     return tuple(_member(each) for each in sorted(found, key=lambda each: (each.country, each.label)))
 
 
+def countries(desk: Desk, actor: Actor) -> tuple[CountryCode, ...]:
+    """Return the countries in which another organisation can receive. Raises as `find` does."""
+    actor.require(Permission.READ_STATUS)
+    return tuple(sorted({each.country for each in find(desk, actor) if each.org_id != actor.org}))
+
+
+def choose(desk: Desk, actor: Actor, *, country: str, services: Collection[str], language: str | None = None) -> Choice:
+    """Return the other organisations of a country by how much of what is needed they offer. Raises as `find` does."""
+    actor.require(Permission.READ_STATUS)
+    there = [each for each in find(desk, actor, country=country) if each.org_id != actor.org]
+    spoken = [_fitting(each, services) for each in there if language in {None, *each.languages}]
+    spoken.sort(key=lambda each: (-len(each.offers), each.member.label))
+    fitting = tuple(each for each in spoken if each.offers)
+    return Choice(fitting, tuple(each for each in spoken if not each.offers), bool(there))
+
+
 def show(desk: Desk, actor: Actor, org: OrgId) -> Member:
     """Return one organisation. Raises UncheckableError ORGANISATION_UNKNOWN."""
     actor.require(Permission.READ_STATUS)
     return _member(desk.gateway.organisation(org))
+
+
+def _fitting(member: Member, services: Collection[str]) -> Fitting:
+    offers = tuple(each for each in services if each in member.services)
+    return Fitting(member, offers, tuple(each for each in services if each not in offers))
 
 
 def _member(each: Organisation) -> Member:

@@ -20,13 +20,17 @@ from refbus_gateway.web import screens as frame
 from refbus_gateway.web.office import Office
 from refbus_gateway.web.pages import (
     answer,
+    asking,
+    cases,
     changed,
     entry,
     erase,
     office,
     people,
     received,
+    refer,
     referral,
+    sending,
     today,
     withdrawn,
 )
@@ -39,6 +43,7 @@ ALL: Final = (
     *(entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
     *(office.screens, people.screens),
+    *(refer.screens, asking.screens, sending.screens, cases.screens),
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

@@ -1,0 +1,246 @@
+"""The fields of a case file on pages: which stand on which step, in which block, with the words of their questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from refbus.errors import Code
+from refbus.wire.fields import Kind
+from refbus_gateway.forms.casefile import case_fields
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web import fields
+from refbus_gateway.web.fields import Shown
+from refbus_gateway.words.catalogue import Catalogue, mark
+
+NEED: Final = ("services_requested", "reason", "fictional")
+URGENCY: Final = ("responsible_worker_role", "source_of_referral")
+PERSON: Final = ("person.prs_FirstName", "person.prs_SecondName", "person.prs_Birthdate", "person.is_minor")
+PERSON_MORE: Final = ("person.prs_Gender", "person.prs_Citizenship", "person.prs_PrimaryLanguage")
+JUDGED: Final = ("adult_judgement.reason",)
+SAFE: Final = ("safe_contact.may_call", "safe_contact.may_text", "safe_contact.safe_hours", "safe_contact.code_word")
+SAFE_MORE: Final = ("safe_contact.never",)
+NUMBERS: Final = ("person.prs_MobilePhone", "person.prs_HomePhone", "person.prs_Email")
+ADDRESS: Final = (
+    "person.prs_MailingStreet",
+    "person.prs_MailingCity",
+    "person.prs_MailingState",
+    "person.prs_MailingPostalCode",
+    "person.prs_MailingCountry",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Fields that unfold together."""
+
+    name: str
+    title: str
+    paths: tuple[str, ...]
+
+
+BLOCKS: Final = (
+    Block(
+        "needs",
+        mark("What else is needed"),
+        ("needs", "needs_details", "reason_details", "special_arrangements", "person.prs_SecondaryLanguage"),
+    ),
+    Block(
+        "interpreter",
+        mark("Interpreter"),
+        ("interpreter.needed", "interpreter.language", "interpreter.wishes"),
+    ),
+    Block("place", mark("Where the person is now"), ("location.country", "location.place_kind", "location.area")),
+    Block(
+        "danger",
+        mark("Danger, and the plan to stay safe"),
+        ("risk.level", "risk.factors", "risk.summary", "risk.assessed_on", "safety_plan"),
+    ),
+    Block("health", mark("Health"), ("health.urgent", "health.summary")),
+    Block("sexual", mark("Sexual health"), ("health.sexual_health",)),
+    Block(
+        "family",
+        mark("Family"),
+        ("person.prs_MaritalStatus", "person.prs_NumberOfChildren", "family.summary", "family.may_contact"),
+    ),
+    Block(
+        "guardian",
+        mark("Who is responsible for the child"),
+        (
+            "guardian.relation",
+            "guardian.name",
+            "guardian.phone",
+            "guardian.appointment",
+            "guardian.conflict_checked",
+        ),
+    ),
+    Block(
+        "happened",
+        mark("What happened"),
+        (
+            "trafficking.summary",
+            "trafficking.vic_TraffickingStatus",
+            "trafficking.vic_TraffickingStatusDecisionMakingOrg",
+            "trafficking.vic_TypeOfExploitation",
+            "trafficking.vic_ForcedLabourIndustry",
+            "trafficking.vic_TypeOfSexExploitation",
+            "trafficking.vic_LocationOfExploitation",
+            "trafficking.vic_MethodOfRecruitment",
+            "trafficking.vic_LocationOfRecruitment",
+            "trafficking.vic_RecruitmentWebsitesAndApps",
+            "trafficking.vic_ExploitationWebsitesAndApps",
+            "trafficking.vic_MethodsOfControl",
+            "trafficking.palermo_act",
+            "trafficking.palermo_means",
+            "trafficking.vic_AgeWhenTrafficked",
+        ),
+    ),
+    Block(
+        "perpetrators",
+        mark("Who did it"),
+        ("trafficking.perpetrator", "trafficking.vic_RelationshipToTrafficker"),
+    ),
+    Block(
+        "residence",
+        mark("Residence and travel"),
+        (
+            "immigration.status",
+            "immigration.has_travel_document",
+            "immigration.travel_document",
+            "immigration.permit_until",
+        ),
+    ),
+    Block("law", mark("Police, court, compensation"), ("legal_proceedings.status", "legal_proceedings.summary")),
+    Block(
+        "more",
+        mark("More about who it is"),
+        (
+            "person.prs_Salutation",
+            "person.prs_MiddleName",
+            "person.prs_IdentityNumber",
+            "person.prs_HighestLevelOfEducation",
+        ),
+    ),
+)
+ALL: Final = (
+    *(*NEED, *URGENCY, *PERSON, *PERSON_MORE, *JUDGED, *SAFE, *SAFE_MORE, *NUMBERS, *ADDRESS),
+    *(path for block in BLOCKS for path in block.paths),
+)
+_LABELS: Final[Mapping[str, str]] = {
+    "services_requested": mark("Which help is needed?"),
+    "reason": mark("Why do you refer the person?"),
+    "fictional": mark("Is this practice? Then no such person exists."),
+    "responsible_worker_role": mark("Who of you answers questions about it?"),
+    "source_of_referral": mark("Where did the person first ask for help?"),
+    "person.prs_FirstName": mark("First name"),
+    "person.prs_SecondName": mark("Family name"),
+    "person.prs_Birthdate": mark("Birth date, as far as it is known"),
+    "person.is_minor": mark("Is the person a child?"),
+    "person.prs_Gender": mark("Sex"),
+    "person.prs_Citizenship": mark("Nationality"),
+    "person.prs_PrimaryLanguage": mark("Language"),
+    "adult_judgement.reason": mark("Why are you sure that the person is an adult?"),
+    "safe_contact.may_call": mark("Is it safe to call?"),
+    "safe_contact.may_text": mark("Is it safe to write a message?"),
+    "safe_contact.safe_hours": mark("When is it safe?"),
+    "safe_contact.code_word": mark("A word by which the person knows who calls"),
+    "safe_contact.never": mark("Who must not learn of it, and what must never be done?"),
+    "person.prs_MobilePhone": mark("Mobile telephone"),
+    "person.prs_HomePhone": mark("Other telephone"),
+    "person.prs_Email": mark("Email"),
+    "needs": mark("What is needed at once?"),
+    "interpreter.needed": mark("Is an interpreter needed?"),
+    "family.may_contact": mark("May the family be contacted?"),
+    "health.urgent": mark("Is medical help needed at once?"),
+    "guardian.conflict_checked": mark("Was it asked whether this person took part in what happened?"),
+    "immigration.has_travel_document": mark("Does the person have a valid travel document?"),
+}
+_PATTERNS: Final = {
+    "person.prs_Citizenship": "search",
+    "responsible_worker_role": "select",
+    "source_of_referral": "select",
+    "guardian.relation": "select",
+    "person.prs_HighestLevelOfEducation": "select",
+    "location.place_kind": "select",
+}
+
+
+def of(words: Catalogue, paths: Sequence[str]) -> tuple[Shown, ...]:
+    """Return the fields at these paths as a page shows them."""
+    return tuple(_worded(words, each) for each in fields.of(words, case_fields(), paths))
+
+
+def _worded(words: Catalogue, each: Shown) -> Shown:
+    label = _LABELS.get(each.name)
+    options = each.options
+    if each.name == "fictional":
+        options = ("false", words.text("No, a real person")), ("true", words.text("Yes, practice"))
+    elif each.spec.kind is Kind.FLAG:
+        options = (*options, ("", words.text("We do not know")))
+    return replace(
+        each,
+        label=words.text(label) if label else each.label,
+        options=options,
+        pattern=_PATTERNS.get(each.name, each.pattern),
+    )
+
+
+def categories(shown: Iterable[Shown]) -> tuple[str, ...]:
+    """Return the data categories of fields, each once."""
+    return tuple(dict.fromkeys(str(each.category) for each in shown if each.category))
+
+
+def plain(words: Catalogue, shown: Iterable[Shown], document: Mapping[str, Any], found: Problem) -> Problem:
+    """Return a problem of a case file in the words of a page, at its field."""
+    path = found.path.partition("[")[0]
+    if found.code is Code.AGE_CONTRADICTS:
+        text = words.text("The answers about the age do not go together. Find out which is true.")
+        return Problem("person.is_minor", found.code, text)
+    each = next((one for one in shown if one.name == path), None)
+    if each is None:
+        return Problem(path, found.code, _outside(words, path))
+    return Problem(path, found.code, _advice(words, each, _value_at(document, path)))
+
+
+def _outside(words: Catalogue, path: str) -> str:
+    match path:
+        case "reply_by":
+            return words.text("Answer by: write a day and a time to come, within sixty days, like 31.3.2027 12:00")
+        case "file_number":
+            return words.text("Nickname: write one short line, at most 40 letters")
+        case "priority":
+            return words.text("Choose how urgent it is")
+        case "recipient" | "recipient.organisation":
+            return words.text("Choose an organisation")
+        case "adult_judgement":
+            return words.text("Write why you are sure that the person is an adult")
+        case _:
+            return words.text("This cannot be sent as it is. Look at it again.")
+
+
+def _advice(words: Catalogue, each: Shown, value: object) -> str:
+    label = each.label.rstrip("?. ")
+    if value is None and each.options:
+        return words.text("%(label)s: choose an answer", label=label)
+    if value is None:
+        return words.text("%(label)s: write an answer", label=label)
+    form = each.spec.attributes.get("format")
+    if each.name == "person.prs_Birthdate":
+        return words.text("Birth date: write a day like 31.3.1999, or a month like 3.1999, or only the year")
+    if form in {"date", "partial_date"}:
+        return words.text("%(label)s: write a day like 31.3.2027", label=label)
+    if form == "e164":
+        return words.text("%(label)s: write it with + and the country, like +998 90 123 45 67", label=label)
+    if each.options:
+        return words.text("%(label)s: choose from the list", label=label)
+    if each.spec.kind is Kind.NUMBER:
+        return words.text("%(label)s: write a number", label=label)
+    return words.text("%(label)s: this text cannot be sent as it is. Type it again.", label=label)
+
+
+def _value_at(document: Mapping[str, Any], path: str) -> object:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,337 @@
+"""Refer a person, consent: the notice to read aloud, a yes or a no, each category by itself, a sheet to sign."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from refbus.core.consent.age import AgeGroup
+from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.vocabulary import Action, DataCategory
+from refbus.errors import Code, RuleError
+from refbus_gateway.actions import asking, consent, drafts
+from refbus_gateway.actions.asking import Asking
+from refbus_gateway.actions.consent import FormRefusedError, RefusalKept
+from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web import fields, referring
+from refbus_gateway.web.pages.refer import STEPS
+from refbus_gateway.web.referring import Begun
+from refbus_gateway.web.render import code_words
+from refbus_gateway.web.screens import Ask, Screens
+from refbus_gateway.words.catalogue import Catalogue, mark
+from refbus_gateway.words.languages import NAMES
+
+screens: Final = Screens()
+_STEP: Final = [name for name, _ in STEPS].index("ask") + 1
+_OFFICE: Final = "office"
+"""The draft that holds what this person wrote last about the office."""
+_MOST_FILE: Final = 12 * 1024 * 1024
+_DOCUMENT: Final = "authority"
+_METHODS: Final = (
+    (Method.WRITTEN, mark("Signed on paper")),
+    (Method.VERBAL_WITNESSED, mark("Said before a witness")),
+    (Method.THUMBPRINT, mark("Thumbprint on paper")),
+    (Method.DIGITAL, mark("On a screen")),
+)
+_GRANTORS: Final = (
+    (GrantorKind.PARENT, mark("A parent")),
+    (GrantorKind.LEGAL_GUARDIAN, mark("A legal guardian")),
+    (GrantorKind.COURT_APPOINTED, mark("Somebody whom a court appointed")),
+    (GrantorKind.LEGAL_REPRESENTATIVE, mark("A legal representative")),
+)
+_ASSENTS: Final = (
+    (Assent.GIVEN, mark("The child said yes")),
+    (Assent.NOT_REQUIRED, mark("The child is too young to be asked")),
+    (Assent.REFUSED, mark("The child said no")),
+)
+_ACTIONS: Final = (
+    (Action.REPORT_BACK, mark("May they tell us how it goes?")),
+    (Action.CONTACT_PERSON, mark("May they contact the person themselves?")),
+    (Action.ONWARD_REFERRAL, mark("May they refer the person on to others, after asking again?")),
+)
+_TYPED: Final = (
+    *("until", "erase_by", "interpreter", "method", "withdrawal_contact", "language"),
+    *("grantor", "authority_until", "conflict_checked", "assent", "majority_on"),
+)
+
+
+@screens.show("/refer/{number:int}/ask")
+def notice(ask: Ask) -> Response:
+    """Show what is read to the person, and both answers."""
+    begun, found = _found(ask)
+    if found is None:
+        return ask.go(f"/refer/{begun.number}/need")
+    language = _language(ask, begun, found)
+    lines = found.notice.texts.get(language, ()) if found.notice else ()
+    return _page(ask, "refer_ask.html", begun, found, language=language, lines=lines, names=_names(ask, found))
+
+
+@screens.show("/refer/{number:int}/sheet")
+def sheet(ask: Ask) -> Response:
+    """Show the same on one page to print and sign."""
+    begun, found = _found(ask)
+    if found is None:
+        return ask.go(f"/refer/{begun.number}/need")
+    language = _language(ask, begun, found)
+    lines = found.notice.texts.get(language, ()) if found.notice else ()
+    contact = begun.get("withdrawal_contact") or _last_contact(ask)
+    values = {"language": language, "lines": lines, "contact": contact, "actions": _actions(ask.words, found)}
+    return _page(ask, "refer_sheet.html", begun, found, **values)
+
+
+@screens.act("/refer/{number:int}/no", at="/refer/{number}/ask")
+def said_no(ask: Ask) -> Response:
+    """Take down a no. It counts at once, and nothing that is missing keeps it out."""
+    begun = referring.require_begun(ask)
+    if not begun.case or not begun.to:
+        return ask.go(f"/refer/{begun.number}/need")
+    refusal = {"format": FORMAT, "organisation": begun.to, "state": ConsentState.REFUSED}
+    consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=begun.to)
+    referring.drop(ask, begun.number)
+    return ask.go(f"/case/{begun.case}/no?to={begun.to}")
+
+
+@screens.show("/case/{number:int}/no")
+def no(ask: Ask) -> Response:
+    """Tell what a no means: nothing was sent, what is kept, what can be done."""
+    return ask.page("refer_no.html", case=ask.number("number"), to=ask.query("to"))
+
+
+@screens.show("/refer/{number:int}/consent")
+def answers(ask: Ask) -> Response:
+    """Ask for each category, and for what else belongs to a yes."""
+    begun, found = _found(ask)
+    if found is None:
+        return ask.go(f"/refer/{begun.number}/need")
+    words, language, contact = ask.words, _language(ask, begun, found), _last_contact(ask)
+    given = {"withdrawal_contact": [contact], **begun.texts, "language": [language]}
+    referring.fill(ask, Begun(begun.number, given, begun.revision))
+
+    def worded(pairs: Any) -> list[tuple[str, str]]:
+        return [(str(each), words.text(text)) for each, text in pairs]
+
+    return _page(
+        ask,
+        "refer_consent.html",
+        begun,
+        found,
+        before=f"/refer/{begun.number}/ask",
+        methods=worded(_METHODS),
+        grantors=worded(_GRANTORS),
+        assents=worded(_ASSENTS),
+        actions=_actions(words, found),
+        informed=[(str(each), code_words(ask.language, "htcds.con_Consent", each)) for each in Informed],
+        child=found.age is not AgeGroup.ADULT,
+        names=_names(ask, found),
+    )
+
+
+@screens.act("/refer/{number:int}/consent", most_bytes=_MOST_FILE)
+def answered(ask: Ask) -> Response:
+    """Take the answers down and sign them."""
+    begun, found = _found(ask)
+    if found is None:
+        return ask.go(f"/refer/{begun.number}/need")
+    names = [*_TYPED, "informed", *(_answer(each) for each in (*found.categories, *(each for each, _ in _ACTIONS)))]
+    changed = {name: list(ask.posted.all(name)) for name in names}
+    document = ask.posted.files.get(_DOCUMENT)
+    if document:
+        changed["authority_evidence"] = [hashlib.sha256(document).hexdigest()]
+    try:
+        begun = referring.keep(ask, begun, changed)
+    except RuleError as error:
+        if error.code is not Code.CASE_CHANGED:
+            raise
+        return ask.again([referring.changed_elsewhere(ask)])
+    problems = _problems(ask, begun, found)
+    if problems:
+        return ask.again(problems)
+    _keep_contact(ask, begun.get("withdrawal_contact"))
+    form = json.dumps(_form(begun, found), ensure_ascii=False).encode()
+    try:
+        done = consent.take_down(ask.desk, ask.actor, found.case, form, to=found.organisation)
+    except FormRefusedError as error:
+        return ask.again([_plain(ask.words, each) for each in error.problems] or [_main(ask, error)])
+    if isinstance(done, RefusalKept):
+        return ask.go(f"/case/{found.case}/no?to={found.organisation}")
+    return ask.go(f"/refer/{begun.number}/look")
+
+
+def _found(ask: Ask) -> tuple[Begun, Asking | None]:
+    begun = referring.require_begun(ask)
+    if not begun.case or not begun.to:
+        return begun, None
+    return begun, asking.show(ask.desk, ask.actor, begun.case, begun.to)
+
+
+def _page(ask: Ask, template: str, begun: Begun, found: Asking, **values: Any) -> Response:
+    given = {"before": f"/refer/{begun.number}/contact", "step": _STEP, "steps": len(STEPS), **values}
+    return ask.page(template, begun=begun, found=found, **given)
+
+
+def _names(ask: Ask, found: Asking) -> list[tuple[str, str]]:
+    """Return the languages of the notice, by their own names where this program has them."""
+    known = {name.partition("-")[0]: text for name, text in NAMES.items()}
+    return [(each, known.get(each, each)) for each in (found.notice.languages if found.notice else ())]
+
+
+def _language(ask: Ask, begun: Begun, found: Asking) -> str:
+    """Return in which language the notice is read: chosen, else that of the person, else of the page."""
+    there = found.notice.languages if found.notice else ()
+    wished = (ask.query("language"), begun.get("language"), begun.get("person.prs_PrimaryLanguage")[:2])
+    return next((each for each in (*wished, ask.language.partition("-")[0], *there) if each in there), "")
+
+
+def _actions(words: Catalogue, found: Asking) -> list[tuple[str, str]]:
+    """Return what they may do with it: whether they may contact the person is asked where they get a number."""
+    pairs = [(_answer(each), words.text(text), each) for each, text in _ACTIONS]
+    contact = DataCategory.CONTACT in found.categories
+    return [(name, text) for name, text, each in pairs if contact or each is not Action.CONTACT_PERSON]
+
+
+def _answer(what: str) -> str:
+    return f"answer_{what}"
+
+
+def _problems(ask: Ask, begun: Begun, found: Asking) -> list[Problem]:
+    """Return everything that is not answered or cannot be, at its field."""
+    words = ask.words
+    made = [*_category_problems(ask, begun, found)]
+    for name, question in _actions(words, found):
+        if begun.get(name) not in {"yes", "no"}:
+            made.append(_wrong(name, words.text("%(question)s Yes or no?", question=question)))
+    if set(begun.all("informed")) != {str(each) for each in Informed}:
+        made.append(_wrong("informed", words.text("A yes counts only when all of this was explained or asked")))
+    asked = (
+        ("until", words.text("Write until when it may be used")),
+        ("erase_by", words.text("Write by when they erase it")),
+        ("method", words.text("Choose how the answer was given")),
+        ("interpreter", words.text("Say whether an interpreter was there")),
+        ("withdrawal_contact", words.text("Write where the person can take it back")),
+    )
+    made += [_wrong(name, text) for name, text in asked if not begun.get(name)]
+    return made if found.age is AgeGroup.ADULT else [*made, *_child_problems(words, begun, found)]
+
+
+def _category_problems(ask: Ask, begun: Begun, found: Asking) -> Iterator[Problem]:
+    for category in found.categories:
+        said = begun.get(_answer(category))
+        if said not in {"yes", "no"}:
+            name = code_words(ask.language, "refbus.DataCategory", category)
+            yield _wrong(_answer(category), ask.words.text("%(name)s: yes or no?", name=name))
+        elif category in found.compulsory and said == "no":
+            text = ask.words.text(
+                "They must know which help is needed. If the person does not want that, go back and choose No."
+            )
+            yield _wrong(_answer(category), text)
+
+
+def _wrong(name: str, text: str) -> Problem:
+    return Problem(name, Code.CASE_INVALID, text)
+
+
+def _child_problems(words: Catalogue, begun: Begun, found: Asking) -> list[Problem]:
+    asked = [
+        ("grantor", words.text("Choose who consents for the child")),
+        ("authority_evidence", words.text("Choose the document that shows it")),
+        ("authority_until", words.text("Write until when that holds")),
+        ("assent", words.text("Write what the child said")),
+    ]
+    if found.majority:
+        asked.append(("majority_on", words.text("Write when the child comes of age, at the latest")))
+    made = [
+        Problem(_DOCUMENT if name == "authority_evidence" else name, Code.CASE_INVALID, text)
+        for name, text in asked
+        if not begun.get(name)
+    ]
+    if begun.get("conflict_checked") != "yes":
+        text = words.text("Ask first whether this person took part in what happened; only then can they consent")
+        made.append(Problem("conflict_checked", Code.GRANTOR_NOT_ENTITLED, text))
+    if begun.get("assent") == Assent.REFUSED:
+        text = words.text("A child's no counts. Go back and choose No: nothing is sent.")
+        made.append(Problem("assent", Code.ASSENT_MISSING, text))
+    return made
+
+
+def _form(begun: Begun, found: Asking) -> dict[str, Any]:
+    """Return the consent form that was answered."""
+    allowed = [each for each, _ in _ACTIONS if begun.get(_answer(each)) == "yes"]
+    permit: dict[str, Any] = {
+        "purposes": [found.purpose],
+        "actions": [Action.DISCLOSE, *allowed],
+        "data_categories": [each for each in found.categories if begun.get(_answer(each)) == "yes"],
+        "onward_transfer": Action.ONWARD_REFERRAL in allowed,
+    }
+    made: dict[str, Any] = {
+        "format": FORMAT,
+        "organisation": found.organisation,
+        "state": ConsentState.GIVEN,
+        "valid_until": fields.read_day(begun.get("until")),
+        "retain_until": fields.read_day(begun.get("erase_by")),
+        "notice": {"notice_id": found.notice.notice_id if found.notice else "", "language": begun.get("language")},
+        "grantor": {"kind": GrantorKind.SELF},
+        "assent": Assent.NOT_REQUIRED,
+        "method": begun.get("method"),
+        "interpreter": begun.get("interpreter") == "yes",
+        "informed": list(begun.all("informed")),
+        "withdrawal_contact": begun.get("withdrawal_contact"),
+        "permit": [permit],
+        "deny": [],
+        "denied_recipients": [],
+    }
+    return made if found.age is AgeGroup.ADULT else made | _of_child(begun, found)
+
+
+def _of_child(begun: Begun, found: Asking) -> dict[str, Any]:
+    grantor = {
+        "kind": begun.get("grantor"),
+        "authority_evidence": begun.get("authority_evidence"),
+        "authority_until": fields.read_day(begun.get("authority_until")),
+        "conflict_checked": begun.get("conflict_checked") == "yes",
+    }
+    made: dict[str, Any] = {"grantor": grantor, "assent": begun.get("assent")}
+    if found.majority:
+        made["majority_on"] = fields.read_day(begun.get("majority_on"))
+    return made
+
+
+_FIELDS: Final = {
+    "valid_until": ("until", mark("Until: write a day to come like 31.3.2027, before the latest one")),
+    "retain_until": ("erase_by", mark("Erase by: write a day like 31.3.2027, at most five years after the end")),
+    "withdrawal_contact": ("withdrawal_contact", mark("Write the place or line, not the words of the form")),
+    "majority_on": ("majority_on", mark("Write the day on which the child comes of age, like 31.3.2027")),
+    "grantor.authority_until": ("authority_until", mark("Write a day like 31.3.2027")),
+    "grantor.authority_evidence": (_DOCUMENT, mark("Choose the document that shows it")),
+    "grantor.kind": ("grantor", mark("Choose who consents for the child")),
+    "grantor.conflict_checked": ("conflict_checked", mark("Say whether it was asked")),
+    "method": ("method", mark("Choose how the answer was given")),
+    "assent": ("assent", mark("Write what the child said")),
+    "notice.language": ("language", mark("Choose the language in which it was explained")),
+}
+
+
+def _plain(words: Catalogue, found: Problem) -> Problem:
+    """Return a problem of a consent form in the words of its page."""
+    name, text = _FIELDS.get(found.path, ("main", mark("This answer cannot be taken down as it is. Look at it again.")))
+    return Problem(name, found.code, words.text(text))
+
+
+def _main(ask: Ask, error: FormRefusedError) -> Problem:
+    told = ask.office.words_of(error, ask.words)
+    return Problem("main", error.code, f"{told.meaning}. {told.next_step}")
+
+
+def _last_contact(ask: Ask) -> str:
+    """Return where a person can take consent back, as it was written here the last time."""
+    kept = drafts.kept(ask.desk, ask.actor, _OFFICE)
+    return next(iter(kept.fields.get("withdrawal_contact", ())), "") if kept else ""
+
+
+def _keep_contact(ask: Ask, text: str) -> None:
+    if text != _last_contact(ask):
+        drafts.keep(ask.desk, ask.actor, _OFFICE, {"withdrawal_contact": [text]})
