@@ -15,14 +15,7 @@ from refbus_gateway.actions.desk import Desk
 from support.tree import ROOT, parsed, project_files
 
 FRAME = {"__init__", "actor", "desk", "shape"}
-NOBODY_ASKS = {
-    "audit.check_proof",
-    "audit.check_log",
-    "cases.named",
-    "consent.beside_value",
-    "consent.beside_of",
-    "disclosures.values",
-}
+NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "consent.beside_value", "disclosures.values"}
 NOBODY_ASKS |= {"referrals.listed_value", "referrals.opened_value", "status.standing_of_home"}
 NOBODY_ASKS |= {"people.admit", "people.sign_in"}
 """What says who asks, needs public data alone, or a value that was asked for, and what other actions show with."""

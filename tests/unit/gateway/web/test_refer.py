@@ -8,9 +8,9 @@ import pytest
 
 from refbus.core.consent.record import Informed
 from refbus_gateway.actions import asking, cases, consent, drafts
-from support.ceremonies import PASSPHRASE
+from support.ceremonies import PASSPHRASE, SHELTER
 from support.desks import desk_of
-from support.gateways import SHELTER, Pair, id_of, incoming, sent
+from support.gateways import Pair, id_of, incoming, sent
 from support.pages import Page, Pages, Person
 
 INFORMED: Final = [str(each) for each in Informed]
