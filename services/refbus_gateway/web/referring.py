@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from refbus.core.documents import read_json
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Purpose
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import cases, drafts
 from refbus_gateway.forms.case_routing import FORMAT, ROUTING_FIELDS
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.forms.text import read_json
 from refbus_gateway.web import casefields, fields
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.screens import Ask, RefusedError
@@ -192,7 +192,7 @@ def document(ask: Ask, begun: Begun) -> dict[str, Any]:
     """Return the case file that a draft is, as far as it is written."""
     shown = casefields.of(ask.words, casefields.ALL)
     made = fields.document(shown, Form(begun.texts), ask.utc_offset_min)
-    whole = _joined(read_json(begun.get("base", "{}").encode()), made)
+    whole = _joined(read_json(begun.get("base", "{}")), made)
     if "adult_judgement" in whole:
         whole["adult_judgement"] |= {"judged_by_role": begun.get("responsible_worker_role")}
     routing = {

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from refbus.core.documents import read_json
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway.actions import asking, cases, worklist
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
-from refbus_gateway.forms.text import read_json
 from refbus_gateway.web import casefields, referring
 from refbus_gateway.web.pages import refer
 from refbus_gateway.web.referring import Begun
@@ -109,7 +109,7 @@ def onward_begun(ask: Ask) -> Response:
     number = ask.number("number")
     left_out = [DataCategory(each) for each in ask.posted.all(_WITHHELD) if each in DataCategory.__members__]
     try:
-        content: dict[str, Any] = read_json(cases.onward_file(ask.desk, ask.actor, number, left_out).encode())
+        content: dict[str, Any] = read_json(cases.onward_file(ask.desk, ask.actor, number, left_out))
     except ConsentError as error:
         named = [each for each in error.detail.split() if each in DataCategory.__members__]
         if not named:
