@@ -126,6 +126,7 @@ DOINGS: Final[Mapping[str, str]] = {
 }
 """What people did, as the log tells it."""
 ABOUT: Final[Mapping[str, str]] = {
+    "asking": mark("looked at what a person is asked"),
     "assignments": mark("looked at whose cases they are"),
     "audit": mark("worked on proofs"),
     "cases": mark("worked on a case"),
@@ -140,6 +141,7 @@ ABOUT: Final[Mapping[str, str]] = {
     "logbook": mark("looked at this log"),
     "officers": mark("worked on the officers"),
     "people": mark("worked on the people of the office"),
+    "previews": mark("looked at what would be sent"),
     "referrals": mark("worked on a referral"),
     "restored": mark("worked on a restored office"),
     "returns": mark("worked on a return home"),
