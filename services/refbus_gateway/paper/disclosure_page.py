@@ -16,6 +16,8 @@ from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
 from refbus_gateway.words.codes import label
 
+_SHORT: Final = 8
+"""So many letters of a consent's name are enough to tell one from another on a sheet for a person."""
 _SENTENCES: Final = {
     "title": mark("Who received your data", "disclosure page"),
     "intro": mark(
@@ -156,7 +158,8 @@ def _facts(entry: Entry, wording: Wording) -> Iterator[str]:
     if told.consent is None:
         yield wording.say("on_emergency")
     else:
-        yield wording.say("on_consent", consent=told.consent[0], version=told.consent[1])
+        name = told.consent[0][:_SHORT] if wording.plain else told.consent[0]
+        yield wording.say("on_consent", consent=name, version=told.consent[1])
     yield wording.say(entry.became)
     if entry.withdrawal is not None:
         yield from _withdrawn(entry.withdrawal, wording)
