@@ -22,7 +22,7 @@ from refbus_gateway.home import backups, erased_again
 from refbus_gateway.home.folder import Home
 from refbus_gateway.store import alarms, cases
 from support.ceremonies import AGENCY
-from support.gateways import Pair, alarm_codes
+from support.gateways import Pair, alarm_codes, case_file, new_case
 from support.restores import assert_erased, bring_back, opened, refused
 
 
@@ -37,11 +37,15 @@ STEPS = ("rename", "replace")
 def test_a_restore_may_be_cut_anywhere_and_given_again(
     own: Pair, backup: Path, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
 ) -> None:
-    """Cut at each step on the disk: the home opens as it was, or the next try makes it whole; no erased case lives."""
+    """Cut at each step on the disk: the home opens as it was, or the next try makes it whole.
+
+    No erased case lives, and nothing is lost that the home had and the backup has not.
+    """
     place = home if there else Home(tmp_path / "clean" / "home")
     at_work = opened(own, home)
     with at_work.store.read() as tx:
         gone = erased_again.name_of(tx.vault, cases.hash_of(tx, cases.get(tx, 1)))
+    newer = new_case(at_work, case_file(about="Fictional: after the backup"))
     at_work.close()
     lists.note(home.erased if there else backup / "erased", [gone])
     cuts = 0
@@ -52,6 +56,11 @@ def test_a_restore_may_be_cut_anywhere_and_given_again(
     assert cuts >= (3 if there else 2) + 3
     assert_erased(own, place)
     assert not list(place.path.parent.glob(".*.restor[ei]*[gd]"))
+    after = opened(own, place)
+    with after.store.read() as tx:
+        known = cases.live_hashes(tx)
+    after.close()
+    assert (newer in known) is there
 
 
 def cut_at(monkeypatch: pytest.MonkeyPatch, number: int, call: Callable[[], Any]) -> bool:
