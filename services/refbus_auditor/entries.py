@@ -141,11 +141,11 @@ class Entries:
 
     def _with_room(self) -> Iterator[Sequence[Row[Any]]]:
         """Yield, for each writer that has room again, some of what waits for that, the oldest first."""
-        full = waiting.c.code == Code.TOO_MANY_WAITING
+        full = (waiting.c.topic == self.topic, waiting.c.code == Code.TOO_MANY_WAITING)
         with self.database.reading() as connection:
-            owners = connection.execute(select(waiting.c.owner).where(full).distinct()).scalars().all()
+            owners = connection.execute(select(waiting.c.owner).where(*full).distinct()).scalars().all()
         for owner in owners:
-            mine = select(waiting).where(waiting.c.topic == self.topic, waiting.c.owner == owner, full)
+            mine = select(waiting).where(waiting.c.owner == owner, *full)
             with self.database.reading() as connection:
                 rows = connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
                 has_room = Budget(connection, self.clock.now_ms()).takes(owner, Amount(1, rows[0].size))

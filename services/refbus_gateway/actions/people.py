@@ -100,8 +100,8 @@ def begin(desk: Desk, actor: Actor, first: Newcomer) -> PersonShown:
         raise SetupError(Code.USAGE, "this home has people already: refbus people add")
     person = _new_person(desk, replace(first, role=Role.ADMINISTRATOR))
     with desk.write() as tx:
-        for each in users.every(tx):  # of a begin that was cut: nobody has a slot
-            users.forget(tx, each.person_id)
+        for each in users.ids(tx):  # of a begin that was cut: nobody has a slot
+            users.forget(tx, each)
         users.save(tx, person)
     slot = NewSlot(person.person_id, first.name, first.passphrase)
     desk.secret = slots.begin(desk.home, desk.secret, slot).secret
@@ -325,7 +325,8 @@ def _of_slot(desk: Desk, tx: Transaction, slot: str) -> Person:
     found = users.find(tx, slot)
     if found is not None:
         return found
-    if _administrators(desk, tx):
+    unreadable = users.ids(tx, State.ACTIVE) - {each.person_id for each in users.every(tx)}
+    if _administrators(desk, tx) or unreadable & set(slots.ids(desk.home)):
         raise RuleError(Code.NOT_PERMITTED, "the store knows nobody with this slot")
     now_ms = desk.gateway.now_ms()
     alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, "no administrator was left: who signed in became one", now_ms)
@@ -333,7 +334,7 @@ def _of_slot(desk: Desk, tx: Transaction, slot: str) -> Person:
 
 
 def _administrators(desk: Desk, tx: Transaction) -> set[str]:
-    """Return the ids of administrators who can sign in."""
+    """Return the ids of administrators who can sign in, none whose row is damaged."""
     able = [each for each in users.every(tx) if each.role is Role.ADMINISTRATOR and each.state is State.ACTIVE]
     return {each.person_id for each in able} & set(slots.ids(desk.home))
 
@@ -346,7 +347,7 @@ def _require_other_administrator(desk: Desk, tx: Transaction, person: Person) ->
 def _require_second(desk: Desk, actor: Actor, second: Second | None) -> None:
     """Raise RuleError SECOND_NEEDED unless another person agrees; where nobody else could, one is enough."""
     with desk.read() as tx:
-        others = {each.person_id for each in users.every(tx) if each.state is State.ACTIVE}
+        others = users.ids(tx, State.ACTIVE)
     others = (others & set(slots.ids(desk.home))) - {actor.person}
     if not others or actor.role is Role.ORGANISATION:
         return

@@ -61,8 +61,11 @@ def read(home: Home) -> list[Officer]:
         if path.exists() or (home.officers / _ROLL).exists():  # a key alone is from a first `add` that was cut
             raise SetupError(Code.HOME_DAMAGED, f"officers/{_LIST} is missing or empty: restore it")
         return []
-    rows = read_json_object(path, LIMIT, Code.FILE_UNREADABLE)["officers"]
-    return [Officer(KeyId(bytes.fromhex(row["kid"])), bytes.fromhex(row["ed25519"]), row["role"]) for row in rows]
+    try:
+        rows = read_json_object(path, LIMIT, Code.FILE_UNREADABLE)["officers"]
+        return [Officer(KeyId(bytes.fromhex(row["kid"])), bytes.fromhex(row["ed25519"]), row["role"]) for row in rows]
+    except (KeyError, TypeError, ValueError):
+        raise SetupError(Code.FILE_UNREADABLE, f"officers/{_LIST}") from None
 
 
 def save(home: Home, officers: list[Officer]) -> None:

@@ -17,7 +17,7 @@ from refbus.core.ids import OrgId
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
-from refbus.errors import RefbusError
+from refbus.errors import RefbusError, RowError
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.confirmation import ANNOUNCED, State
 from refbus_gateway.home.gateway import Gateway
@@ -85,11 +85,17 @@ def announce(gateway: Gateway) -> None:
 
 
 def find(tx: Transaction) -> Announcement | None:
-    """Return what was said of the restore that this store goes on from, None when nothing was."""
+    """Return what was said of the restore that this store goes on from, None when nothing was.
+
+    A damaged value is none: everybody is told once more, which changes nothing for who has answered.
+    """
     kept = tx.get(ANNOUNCED)
     if kept is None:
         return None
-    values = json.loads(tx.vault.open(_CONTEXT, kept))
+    try:
+        values = json.loads(tx.vault.open(_CONTEXT, kept))
+    except RowError:
+        return None
     return Announcement(**{**values, "to": {OrgId(org): Said(**said) for org, said in values["to"].items()}})
 
 

@@ -6,6 +6,7 @@ Whether somebody opens the home at all is decided by key slots (`refbus_gateway.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -68,9 +69,21 @@ def find(tx: Transaction, person_id: str) -> Person | None:
 
 
 def every(tx: Transaction) -> list[Person]:
-    """Return everybody, those who were locked out too, the longest here first. Raises RowError."""
-    found = [_person(tx, row) for row in tx.connection.execute(select(people))]
+    """Return everybody, those who were locked out too, the longest here first; nobody whose row is damaged.
+
+    A damaged row is that of somebody who cannot sign in before it is mended; `ids` has it.
+    """
+    found = list[Person]()
+    for row in tx.connection.execute(select(people)):
+        with suppress(RowError):
+            found.append(_person(tx, row))
     return sorted(found, key=lambda each: (each.created_ms, each.name))
+
+
+def ids(tx: Transaction, state: State | None = None) -> set[str]:
+    """Return the ids of everybody, or of everybody in this state, whether or not the rows can be read."""
+    query = select(people.c.person_id)
+    return set(tx.connection.execute(query if state is None else query.where(people.c.state == state.value)).scalars())
 
 
 def named(tx: Transaction, person: str) -> Person:

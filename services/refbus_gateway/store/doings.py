@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -63,11 +64,18 @@ def append(tx: Transaction, some: Sequence[Doing], now_ms: int, *, may_forget: b
 
 
 def listed(tx: Transaction, most: int, skip: int = 0, person: str | None = None) -> list[Logged]:
-    """Return so many of the newest rows behind the `skip` newest, of one person or of all."""
+    """Return so many of the newest rows behind the `skip` newest, of one person or of all; a damaged one is left out.
+
+    `is_whole` says that there is one.
+    """
     query = select(doings).order_by(doings.c.id.desc()).limit(most).offset(skip)
     if person is not None:
         query = query.where(doings.c.person == tx.vault.hash("doing-person", person.encode()))
-    return [Logged(row.id, row.at_ms, _doing(tx, row)) for row in tx.connection.execute(query)]
+    found = list[Logged]()
+    for row in tx.connection.execute(query):
+        with suppress(RowError):
+            found.append(Logged(row.id, row.at_ms, _doing(tx, row)))
+    return found
 
 
 def count(tx: Transaction) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 
 from refbus.core.documents import read_json
 from refbus.core.units import DAY_MS
-from refbus.errors import Code, MalformedError
+from refbus.errors import Code, MalformedError, RowError
 from refbus_gateway.store.session import Transaction
 
 MOST: Final = 20
@@ -32,12 +32,18 @@ class Draft:
 
 
 def of(tx: Transaction, person: str, over_ms: int | None) -> dict[str, Draft]:
-    """Return the drafts of a person by name, the oldest first, without those kept before `over_ms` (ms UTC)."""
+    """Return the drafts of a person by name, the oldest first, without those kept before `over_ms` (ms UTC).
+
+    A damaged value is none: what is kept next takes its place.
+    """
     name = _name(tx, person)
     sealed = tx.get(name)
     if sealed is None:
         return {}
-    kept = read_json(tx.vault.open(name.encode(), sealed).decode())
+    try:
+        kept = read_json(tx.vault.open(name.encode(), sealed).decode())
+    except RowError:
+        return {}
     found = (Draft(each, *values) for each, values in kept.items())
     return {each.name: each for each in found if over_ms is None or each.kept_ms >= over_ms}
 

@@ -52,6 +52,15 @@ def test_a_list_that_was_lost_is_not_begun_anew(pair: Pair, content: bytes | Non
         assert caught.value.code is Code.HOME_DAMAGED
 
 
+@pytest.mark.parametrize("content", ['{"officers": [{"kid": "zz"}]}', '{"officers": 1}', "{}"])
+def test_a_damaged_list_has_a_code(pair: Pair, content: str) -> None:
+    """FILE_UNREADABLE, and no officer counts: who may answer for an emergency is never guessed."""
+    (pair.kz.home.officers / "officers.json").write_text(content)
+    with pytest.raises(RefbusError) as caught:
+        officers.listed(pair.kz.home, 0)
+    assert caught.value.code is Code.FILE_UNREADABLE
+
+
 def test_on_a_clean_computer_somebody_looks_at_the_list_first(pair: Pair, tmp_path: Path) -> None:
     """The officers of the backup decide nothing before the organisation vouches for them again."""
     backups.back_up(pair.kz, tmp_path / "backup")

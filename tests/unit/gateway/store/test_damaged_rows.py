@@ -13,8 +13,14 @@ from refbus.each import each
 from refbus.errors import Code
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.erasure import demand
+from refbus_gateway.home.confirmation import ANNOUNCED
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import alarms, cases, outbox, tellings
+from refbus_gateway.inbox import repetitions
+from refbus_gateway.people import users
+from refbus_gateway.people.roles import Role
+from refbus_gateway.people.users import Person, State
+from refbus_gateway.store import alarms, cases, doings, drafts, outbox, tellings
+from refbus_gateway.store.doings import Doing
 from refbus_gateway.store.schema import metadata
 from refbus_gateway.store.tellings import Kind
 from refbus_gateway.store.vault import Vault, join, split
@@ -42,10 +48,10 @@ LISTS = (
 def damage(gateway: Gateway, table: str, column: str) -> None:
     """Spoil the first row of a table that has something in this column."""
     found = metadata.tables[table]
-    sealed = found.columns[column]
+    sealed, (key,) = found.columns[column], found.primary_key.columns
     with gateway.store.write() as tx:
-        first = tx.connection.execute(select(func.min(found.c.id)).where(func.length(sealed) > 0)).scalar_one()
-        tx.connection.execute(update(found).where(found.c.id == first).values({column: b"damaged"}))
+        first = tx.connection.execute(select(func.min(key)).where(func.length(sealed) > 0)).scalar_one()
+        tx.connection.execute(update(found).where(key == first).values({column: b"damaged"}))
 
 
 OF_A_CASE = {"cases", "counterparts", "referrals"}
@@ -60,7 +66,15 @@ def filled(world: World) -> tuple[Gateway, int]:
     world.sync(kz)
     with kz.store.write() as tx:
         tellings.add(tx, cases.get(tx, first), SHELTER, Kind.VERSION, now_ms=kz.now_ms())
+        for number in ("1", "2"):
+            users.save(tx, somebody(number))
+        doings.append(tx, [Doing(number, "SERVICE", "status.show", None) for number in "12"], 1, may_forget=False)
     return kz, last
+
+
+def somebody(number: str) -> Person:
+    """Return a person whom the store knows."""
+    return Person(number, f"fictional{number}", "Fictional", Role.CASE_WORKER, "ru", State.ACTIVE, int(number))
 
 
 @pytest.mark.parametrize(("table", "column"), SEALED)
@@ -101,6 +115,50 @@ def test_the_work_of_the_others_goes_on(tmp_path: Path, table: str, column: str)
         assert not cases.has_content(tx, cases.get(tx, fresh))
         told = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.detail.startswith("store.db: ")]
     assert told == (["store.db: case 1 cannot be read here"] if table in OF_A_CASE else [])
+    kz.close()
+
+
+def test_a_damaged_person_or_log_row_hides_no_other(tmp_path: Path) -> None:
+    """The other person is found, the other line is shown, and the log says that it is not whole."""
+    kz, _ = filled(World(tmp_path))
+    for table in ("people", "doings"):
+        damage(kz, table, "body")
+    with kz.store.read() as tx:
+        assert [each.person_id for each in users.every(tx)] == ["2"]
+        assert users.ids(tx, State.ACTIVE) == {"1", "2"}
+        assert users.named(tx, "fictional2").person_id == "2"
+        assert [each.doing.person for each in doings.listed(tx, 10)] == ["2"]
+        assert not doings.is_whole(tx)
+    kz.close()
+
+
+@pytest.mark.parametrize("name", [ANNOUNCED, repetitions.NAME])
+def test_a_damaged_note_about_a_restore_holds_up_nothing(tmp_path: Path, name: str) -> None:
+    """Neither what this office said of a restore of its own, nor what others asked for after theirs."""
+    world = World(tmp_path)
+    kz, last = filled(world)
+    with kz.store.write() as tx:
+        tx.put(name, b"damaged")
+    fresh = new_case(kz, case_file(about="Fictional: a third"))
+    take_consent(kz, fresh, consent_file())
+    number = refer(kz, fresh)
+    world.sync(kz)
+    assert outbox_of(kz, number) == [True]
+    (done,) = withdrawals.stop(kz, last, None)
+    assert done.notified
+    kz.close()
+
+
+def test_damaged_drafts_are_none(tmp_path: Path) -> None:
+    """What is kept next takes their place."""
+    kz, _ = filled(World(tmp_path))
+    draft = drafts.Draft("form", {"field": ["text"]}, 1, 1)
+    with kz.store.write() as tx:
+        drafts.put(tx, "1", {"form": draft})
+        tx.put(drafts._name(tx, "1"), b"damaged")
+        assert drafts.of(tx, "1", None) == {}
+        drafts.put(tx, "1", {"form": draft})
+        assert drafts.of(tx, "1", None) == {"form": draft}
     kz.close()
 
 
