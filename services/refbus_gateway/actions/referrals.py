@@ -103,7 +103,7 @@ class EventShown:
     """One event of a course as a person may see it now; `content` is empty, for the reasons in `hidden`, if not at all.
 
     Texts of the content are for people, with times in UTC; `times` has those again, in ms UTC at the same places.
-    `asked`: what a question is about.
+    `asked`: what a question is about; `categories`: the kinds of data that it carries.
     """
 
     event: int
@@ -117,6 +117,7 @@ class EventShown:
     outgoing: bool
     times: Times
     asked: tuple[DataCategory, ...]
+    categories: tuple[DataCategory, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +368,7 @@ def _event_shown(shown: Shown) -> EventShown:
         outgoing=shown.event.outgoing,
         times=shown.times,
         asked=_asked(shown),
+        categories=tuple(block.data_categories),
     )
 
 

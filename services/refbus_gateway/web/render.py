@@ -96,6 +96,7 @@ def environment(language: str) -> Environment:
         state=lambda state: state_words(words, state),
     )
     made.globals.update(ask=_Current(), words=words, code=lambda name, code: code_words(language, name, code))
+    made.globals["codes"] = lambda name, some: [code_words(language, name, each) for each in some]
     made.globals["part"] = made.get_template("parts.html").module
     return made
 

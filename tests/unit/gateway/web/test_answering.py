@@ -86,6 +86,7 @@ def test_a_yes_says_who_when_and_where(pair: Pair, here: Person, there: Person) 
     shown = here.get(f"/referral/{ours}")
     assert "14:00" in shown.text
     assert "Social worker" in shown.text
+    assert "It is about: Health, Identity and Needs and services." in shown.text
     assert HARM not in shown.html
     assert "Fictional" in shown.text
     assert view(pair.kz, ours).status == "ACCEPTED"
