@@ -222,6 +222,10 @@ def nickname_problems(ask: Ask, begun: Begun) -> list[Problem]:
         found.append(Problem("file_number", Code.CASE_INVALID, text))
     if not begun.get("person.prs_Birthdate") and not begun.all("person.is_minor"):
         found.append(Problem("person.is_minor", Code.AGE_UNKNOWN, words.text("Say whether the person is a child")))
+    known = begun.get("person.prs_Birthdate") or begun.get("adult_judgement.reason")
+    if begun.get("person.is_minor") == "false" and not known:
+        text = words.text("An adult: write the birth date, even only the year, or write why you are sure")
+        found.append(Problem("adult_judgement.reason", Code.AGE_UNKNOWN, text))
     return found
 
 

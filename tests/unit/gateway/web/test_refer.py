@@ -29,6 +29,7 @@ URGENCY: Final = {
 PERSON: Final = {
     "file_number": "Blue door",
     "person.prs_FirstName": "Тўқима шахс",
+    "person.prs_Birthdate": "5.1990",
     "person.is_minor": "false",
     "person.prs_Citizenship": "Uzbekistan",
     "person.prs_PrimaryLanguage": "Uzbek",
@@ -150,7 +151,10 @@ def test_every_problem_of_a_step_is_told_at_once_at_its_field(here: Pages) -> No
     assert {"person-prs_Birthdate-wrong", "person-prs_Citizenship-wrong"} <= set(page.ids)
     page = fill(person, "/refer/1/person", {**PERSON, "person.prs_Birthdate": "1.1.2020"})
     assert "person-is_minor-wrong" in page.ids
-    fill(person, "/refer/1/person", PERSON)
+    page = fill(person, "/refer/1/person", {**PERSON, "person.prs_Birthdate": ""})
+    assert "adult_judgement-reason-wrong" in page.ids
+    sure = {**PERSON, "person.prs_Birthdate": "", "adult_judgement.reason": "Fictional: has grown-up children."}
+    assert fill(person, "/refer/1/person", sure).path == "/refer/1/contact"
     page = fill(person, "/refer/1/contact", {"person.prs_MobilePhone": "90 000"})
     assert {"person-prs_MobilePhone-wrong", "safe_contact-may_call-wrong"} <= set(page.ids)
     unsafe = {**CONTACT, "safe_contact.may_call": "false"}
@@ -186,7 +190,7 @@ def test_a_yes_needs_every_answer_and_a_no_needs_none(pair: Pair, here: Pages) -
 def test_for_a_child_somebody_else_consents_and_the_child_is_asked(here: Pages) -> None:
     """The questions about a guardian are there only for whoever may be a child; a child's no counts."""
     person = here.person()
-    until_contact(person, **{"person.is_minor": "true"})
+    until_contact(person, **{"person.is_minor": "true", "person.prs_Birthdate": ""})
     page = person.get("/refer/1/consent")
     assert "Who consents for the child?" in page.text
     child = {
