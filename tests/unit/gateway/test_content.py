@@ -35,6 +35,7 @@ TEXTS = {
     "case add --deny": "an organisation",
     "case update --replaces": "revision of a case file",
     "consent amend --stop": "a data category, taken whatever is typed",
+    "desk --share": "name of this computer",
     "emergency invoke --first": "key id of an officer",
     "emergency invoke --second": "key id of an officer",
     "emergency review --officer": "key id of an officer",
@@ -50,9 +51,28 @@ TEXTS = {
     "orgs find --language": "what to look for",
     "orgs find --service": "what to look for",
     "orgs show ORG_ID": "an organisation",
+    "people add --language": "language of a colleague",
+    "people add --second": "name of a colleague, to sign in with",
+    "people add --shown": "what colleagues call somebody",
+    "people add NAME": "name of a colleague, to sign in with",
+    "people assign NAME": "name of a colleague, to sign in with",
+    "people begin --language": "language of a colleague",
+    "people begin --shown": "what colleagues call somebody",
+    "people begin NAME": "name of a colleague, to sign in with",
+    "people cases NAME": "name of a colleague, to sign in with",
+    "people lock-out NAME": "name of a colleague, to sign in with",
+    "people log --of": "name of a colleague, to sign in with",
+    "people passphrase NAME": "name of a colleague, to sign in with",
+    "people role --second": "name of a colleague, to sign in with",
+    "people role NAME": "name of a colleague, to sign in with",
 }
 """Every option or argument that takes text and is no field of an event, with what it says."""
-EVERYWHERE = {"--lang": "language of the words", "--to": "an organisation", "CASE": "number or file of a case"}
+EVERYWHERE = {
+    "--as": "who of this organisation asks",
+    "--lang": "language of the words",
+    "--to": "an organisation",
+    "CASE": "number or file of a case",
+}
 
 
 def parameters() -> Iterator[tuple[str, click.Parameter]]:

@@ -75,7 +75,7 @@ def test_secret_by_value_is_no_setting() -> None:
 
 def test_unlike_name_gets_no_suggestion() -> None:
     """Nothing is suggested when nothing is near."""
-    assert refused({**GATE, "REFBUS_Q": "x"}) == "REFBUS_Q is not a setting"
+    assert refused({**GATE, "REFBUS_QQQQQQ": "x"}) == "REFBUS_QQQQQQ is not a setting"
 
 
 def test_missing_setting_is_named() -> None:
