@@ -182,6 +182,7 @@ def _worded(words: Catalogue, each: Shown) -> Shown:
         each,
         label=words.text(label) if label else each.label,
         options=options,
+        optional=each.optional and each.name != "person.is_minor",
         pattern=_PATTERNS.get(each.name, each.pattern),
     )
 

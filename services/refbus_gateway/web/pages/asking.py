@@ -15,7 +15,7 @@ from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import asking, consent, drafts
 from refbus_gateway.actions.asking import Asking
-from refbus_gateway.actions.consent import FormRefusedError, RefusalKept
+from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
 from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import fields, referring
@@ -91,15 +91,15 @@ def said_no(ask: Ask) -> Response:
     if not begun.case or not begun.to:
         return ask.go(f"/refer/{begun.number}/need")
     refusal = {"format": FORMAT, "organisation": begun.to, "state": ConsentState.REFUSED}
-    consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=begun.to)
+    done = consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=begun.to)
     referring.drop(ask, begun.number)
-    return ask.go(f"/case/{begun.case}/no?to={begun.to}")
+    return ask.go(_after_no(begun.case, done))
 
 
 @screens.show("/case/{number:int}/no")
 def no(ask: Ask) -> Response:
     """Tell what a no means: nothing was sent, what is kept, what can be done."""
-    return ask.page("refer_no.html", case=ask.number("number"), to=ask.query("to"))
+    return ask.page("refer_no.html", case=ask.number("number"), had=bool(ask.query("had")))
 
 
 @screens.show("/refer/{number:int}/consent")
@@ -158,8 +158,13 @@ def answered(ask: Ask) -> Response:
     except FormRefusedError as error:
         return ask.again([_plain(ask.words, each) for each in error.problems] or [_main(ask, error)])
     if isinstance(done, RefusalKept):
-        return ask.go(f"/case/{found.case}/no?to={found.organisation}")
+        return ask.go(_after_no(found.case, done))
     return ask.go(f"/refer/{begun.number}/look")
+
+
+def _after_no(case: int, done: VersionTaken | RefusalKept) -> str:
+    """Return the page after a no: whether they had received something, and hear of it, is told there."""
+    return f"/case/{case}/no" + ("?had=yes" if done.told or done.not_told else "")
 
 
 def _found(ask: Ask) -> tuple[Begun, Asking | None]:

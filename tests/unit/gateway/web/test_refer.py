@@ -263,3 +263,18 @@ def test_what_came_in_goes_on_only_as_far_as_the_person_allowed(pair: Pair) -> N
     page = there.send(f"/onward/{got}")
     assert page.path == f"/onward/{got}"
     assert "did not allow" in page.text
+
+
+def test_a_no_after_something_was_sent_says_that_they_are_told(pair: Pair, here: Pages) -> None:
+    """The page never says that nobody learns of it where somebody has to stop."""
+    person = here.person()
+    case, _ = sent(pair.kz)
+    pair.exchange()
+    assert person.send(f"/case/{case}/refer", at=f"/case/{case}").path == "/refer/1/need"
+    assert until_contact(person).path == "/refer/1/ask"
+    page = person.send("/refer/1/no", at="/refer/1/ask")
+    assert page.path == f"/case/{case}/no"
+    assert "they are told to stop using it" in page.text
+    assert "Nobody outside" not in page.text
+    for link in ("changed", "who", "erase"):
+        assert person.get(f"/case/{case}/{link}").status == 200
