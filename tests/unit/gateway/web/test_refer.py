@@ -90,6 +90,9 @@ def test_from_the_first_question_to_the_desk_of_the_other_side(pair: Pair, here:
     assert page.path == "/refer/1/ask"
     assert "You may say no to any part." in page.text
     assert "Вы можете отказаться от любой части." in person.get("/refer/1/ask?language=ru").text
+    sheet = person.get("/refer/1/sheet").html
+    printed = [line for line in sheet.splitlines() if "no-print" not in line]
+    assert "Blue door" not in "".join(printed), "a nickname is on no paper"
     page = fill(person, "/refer/1/consent", YES)
     assert page.path == "/refer/1/look"
     assert "Тўқима шахс" in page.text
