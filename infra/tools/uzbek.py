@@ -54,6 +54,7 @@ _STEMS: Final = {
     "vyetnam": "вьетнам",
     "polsha": "польша",
     "italyan": "итальян",
+    "fransuz": "француз",
 }
 """Beginnings of words that came through Russian and keep its spelling; a soft sign goes before a vowel."""
 _KEPT: Final = r"%\([a-z_0-9]+\)s|`[^`]*`|https?://\S+|<[^>]*>"
