@@ -9,14 +9,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from refbus.core.courses.deadlines import ALARMS as _ALARMS
+from refbus.core.courses.machine import CourseKind
+from refbus.core.courses.repatriation import BEFORE_JOURNEY
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
-from refbus_gateway.actions.referrals import CourseOpened, opened_value
-from refbus_gateway.courses import opening, referral_steps, returns
+from refbus_gateway.actions.referrals import CourseOpened, ReferralListed, listed_value, opened_value
+from refbus_gateway.cases import casework
+from refbus_gateway.courses import opening, referral_steps, returns, standing
+from refbus_gateway.reports import overview
+from refbus_gateway.rules import course_state
+from refbus_gateway.store import referrals
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,33 @@ class ReturnOpened(CourseOpened):
     guards: tuple[Code, ...]
 
 
+Check = standing.Check
+"""A condition of the departure, and whose turn it is."""
+Wait = standing.Wait
+"""What is waited for, until when, from whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnStanding:
+    """How a return stands: conditions of the departure (none after it), what is waited for, whether we may sign theirs.
+
+    `to_sign`: the other organisation assessed the risks, and we have not signed that text.
+    """
+
+    checks: tuple[Check, ...]
+    waits: tuple[Wait, ...]
+    to_sign: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnListed:
+    """A return in a list; `expected_ms` (UTC) of a person on the road or a hand-over, `late` when that is over."""
+
+    course: ReferralListed
+    expected_ms: int | None
+    late: bool
+
+
 def begin(
     desk: Desk,
     actor: Actor,
@@ -87,12 +121,46 @@ def co_sign(desk: Desk, actor: Actor, number: int, *, later: bool = False) -> Ri
     return RiskCoSigned(number, event.id, event.block.event_type, desk.deliver(later=later))
 
 
-def open_return(desk: Desk, actor: Actor, number: int, language: str) -> ReturnOpened:
+def listed(desk: Desk, actor: Actor) -> tuple[ReturnListed, ...]:
+    """Return every return, those that are late first, then the newest. It needs no line; nothing is opened."""
+    actor.require(Permission.READ_CASES)
+    now_ms = desk.gateway.now_ms()
+    with desk.read() as tx:
+        lines = overview.referral_lines(tx, unread=[], unread_cases=[])
+        lines = [line for line in lines if line.view.kind is CourseKind.REPATRIATION]
+        files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
+        stop = referral_steps.cases_to_answer(tx)
+        found = []
+        for line in lines:
+            waits = standing.waits(desk.gateway, tx, line.referral, line.view) if line.view.is_open else ()
+            expected_ms = next((each.due_ms for each in waits if each.kind in _ALARMS), None)
+            value = listed_value(line, files.get(line.referral.case_id), line.referral.case_id in stop)
+            found.append(ReturnListed(value, expected_ms, expected_ms is not None and expected_ms < now_ms))
+    return tuple(sorted(found, key=lambda each: (not each.late, -each.course.referral)))
+
+
+def stands(desk: Desk, actor: Actor, number: int) -> ReturnStanding:
+    """Return how a return stands, from what is here. Raises RuleError REFERRAL_UNKNOWN."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        referral = referrals.get(tx, number)
+        view, role = course_state.view_of(tx, referral), course_state.role_in(referral)
+        events = referrals.events_of(tx, referral)
+        waiting = view.kind is CourseKind.REPATRIATION and view.state in BEFORE_JOURNEY
+        checks = standing.checks(desk.gateway, events, role) if waiting else ()
+        waits = standing.waits(desk.gateway, tx, referral, view) if view.is_open else ()
+    risk = next((each for each in checks if each.guard is Code.GUARD_RISK_ASSESSMENT), None)
+    assessed = any(each.block.event_type is EventType.RISK_ASSESSED and not each.outgoing for each in events)
+    signs = risk is not None and ((not risk.met and risk.ours) or Code.GUARD_RISK_DIFFERS in risk.wrong)
+    return ReturnStanding(checks, waits, to_sign=assessed and signs)
+
+
+def open_return(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> ReturnOpened:
     """Open a return as `referrals.open_course` does, with what still stands in the way of a departure."""
     actor.require(Permission.READ_CASES)
     desk.require_synchronised()
     with desk.write() as tx:
-        opened = opening.open_referral(desk.gateway, tx, number, language)
+        opened = opening.open_referral(desk.gateway, tx, number, language, codes=codes)
         missing = returns.open_guards(desk.gateway, tx, opened.referral)
         found = opened_value(desk, actor, tx, opened)
     desk.deliver()

@@ -30,6 +30,7 @@ from refbus_gateway.web.pages import (
     received,
     refer,
     referral,
+    returns,
     sending,
     today,
     withdrawn,
@@ -42,7 +43,7 @@ STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
     *(entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
-    *(office.screens, people.screens),
+    *(office.screens, people.screens, returns.screens),
     *(refer.screens, asking.screens, sending.screens, cases.screens),
 )
 """The screens of each module. A new module is added here."""

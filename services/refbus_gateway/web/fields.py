@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -27,9 +27,10 @@ from refbus_gateway.words.codes import field_name, label
 FEW: Final = 8
 """So many options are shown as radios; more as a list that is searched by typing."""
 _DAY: Final = re.compile(r"(?:(?:(\d{1,2})[./-])?(\d{1,2})[./-])?(\d{4})")
+_ROW: Final = re.compile(r"\[(\d+)\]\.")
 _WHOLE_DAY: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
-_ENDS: Final = frozenset({"expected_by_ms", "needed_by_ms", "until_ms", "reply_by_ms"})
-_BEGINS: Final = frozenset({"capacity_from_ms"})
+_ENDS: Final = frozenset({"valid_until_ms", "expected_by_ms", "needed_by_ms", "until_ms", "reply_by_ms"})
+_BEGINS: Final = frozenset({"available_from_ms", "capacity_from_ms"})
 _TIME: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}),? +(\d{1,2})[:.](\d{2})")
 _PHONE: Final = re.compile(r"[\s().-]+")
 _LONG: Final = frozenset(
@@ -57,6 +58,8 @@ def spec_at(specs: Iterable[FieldSpec], path: str) -> FieldSpec:
     """Return the field at a path like "person.prs_FirstName". Raises KeyError for one that the schema has not."""
     first, _, rest = path.partition(".")
     found = {each.name: each for each in specs}[first]
+    if rest[:1].isdigit():  # a row: "risks.0.factor"
+        rest = rest.partition(".")[2]
     return spec_at(found.fields, rest) if rest else found
 
 
@@ -77,7 +80,13 @@ def document(shown: Iterable[Shown], form: Form, utc_offset_min: int = 0) -> dic
         if texts:
             values = [_value(each, text, utc_offset_min) for text in texts]
             _put(made, each.name.split("."), values if each.spec.many else values[0])
-    return made
+    return {name: _rows(value) for name, value in made.items()}
+
+
+def place_of(problem: str, paths: Sequence[str]) -> str:
+    """Return the path of the field that a problem is about: "risks[0].factor" stands in "risks.0.factor"."""
+    path = _ROW.sub(r".\1.", problem).partition("[")[0]
+    return next((each for each in paths if each == path or each.startswith(f"{path}.0.")), path)
 
 
 def check(specs: Iterable[FieldSpec], content: Mapping[str, Any], paths: Sequence[str]) -> tuple[Problem, ...]:
@@ -85,7 +94,8 @@ def check(specs: Iterable[FieldSpec], content: Mapping[str, Any], paths: Sequenc
     problems = Problems()
     problems.refuse_placeholders(content)
     read_record(tuple(specs), content, "", problems)
-    return tuple(each for each in problems.found if each.path.partition("[")[0] in set(paths))
+    placed = (replace(each, path=place_of(each.path, paths)) for each in problems.found)
+    return tuple(each for each in placed if each.path in set(paths))
 
 
 def form_of(content: Mapping[str, Any], path: str = "") -> dict[str, list[str]]:
@@ -197,6 +207,13 @@ def _put(made: dict[str, Any], names: Sequence[str], value: Any) -> None:
     for name in names[:-1]:
         made = made.setdefault(name, {})
     made[names[-1]] = value
+
+
+def _rows(value: Any) -> Any:
+    """Return rows, which were put under their numbers, as a list; anything else as it is."""
+    if isinstance(value, dict) and value and all(name.isdigit() for name in value):
+        return [value[name] for name in sorted(value, key=int)]
+    return value
 
 
 def _text(value: object) -> str:

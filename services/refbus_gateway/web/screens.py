@@ -245,7 +245,8 @@ class Ask:
         """Return what stands at the top of every page: address and words."""
         words = self.words
         shown = [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
-        return [*shown, ("/case", words.text("Cases")), ("/office", words.text("Office"))]
+        more = [("/case", words.text("Cases")), ("/return", words.text("Going home")), ("/office", words.text("Office"))]
+        return [*shown, *more]
 
     def notices(self) -> list[str]:
         """Return what is told once, on the page that comes next."""

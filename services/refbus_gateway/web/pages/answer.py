@@ -17,6 +17,7 @@ from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import fields
 from refbus_gateway.web.fields import Shown
+from refbus_gateway.web.pages.homeward import HOMEWARD
 from refbus_gateway.web.pages.saying import BY_EVENT, BY_SLUG, STEPS, Step
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
@@ -32,13 +33,14 @@ _NAMED: Final[Mapping[EventType, tuple[str, EventType]]] = {
     EventType.INFORMATION_PROVIDED: (_QUESTION, EventType.INFORMATION_REQUESTED),
 }
 """Which field names an earlier event, and of which type."""
+_SLUGS: Final[Mapping[str, Step]] = {**BY_SLUG} | {each.slug: each for each in HOMEWARD}
 _ANSWER: Final = "answer."
 """How a box for one category of an answer is called."""
 
 
 def buttons(found: CourseOpened) -> tuple[list[Step], list[Step]]:
     """Return the steps that are possible now: those with a large button, and the others."""
-    steps = [each for each in STEPS if each.event in found.possible]
+    steps = [each for each in (*HOMEWARD, *STEPS) if each.event in found.possible]
     return [each for each in steps if each.first], [each for each in steps if not each.first]
 
 
@@ -100,7 +102,7 @@ def around(ask: Ask, number: int) -> CourseOpened:
 
 
 def _step(ask: Ask) -> Step:
-    found = BY_SLUG.get(ask.param("step"))
+    found = _SLUGS.get(ask.param("step"))
     if found is None:
         raise RefusedError(404)
     return found
@@ -142,7 +144,7 @@ def _shown(ask: Ask, step: Step) -> list[tuple[Shown, str, bool]]:
     made = []
     for each, asked in zip(found, step.asked, strict=True):
         options = _organisations(ask) if asked.path == "suggested_organisation" else each.options
-        optional = each.optional or step.stops
+        optional = each.optional or step.stops or asked.further
         field = replace(
             each,
             label=ask.words.text(asked.label),
@@ -217,10 +219,10 @@ def _problems(
 
 
 def _plain(
-    ask: Ask, shown: Iterable[tuple[Shown, str, bool]], document: Mapping[str, Any], problem: Problem
+    ask: Ask, shown: Sequence[tuple[Shown, str, bool]], document: Mapping[str, Any], problem: Problem
 ) -> Problem:
     """Return a problem as a person at a form reads it."""
-    words, path = ask.words, problem.path.partition("[")[0]
+    words, path = ask.words, fields.place_of(problem.path, [each.name for each, _, _ in shown])
     field = next((each for each, _, _ in shown if each.name == path), None)
     if field is None:
         return problem

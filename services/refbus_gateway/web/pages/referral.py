@@ -88,6 +88,8 @@ def _show(ask: Ask, number: int) -> Response:
             raise
         line = False
         found = referrals.own_words(ask.desk, ask.actor, number, ask.language, codes=False)
+    if any(each.type is EventType.RETURN_WISH_RECORDED for each in found.events):
+        return ask.go(f"/return/{number}")
     messages = [each for each in found.events if each.type not in TECHNICAL]
     first, other = buttons(found)
     return ask.page(

@@ -19,7 +19,8 @@ _SAFE: Final = mark("Write only what they need. Others in their office may read 
 class Asked:
     """One field of a step: where it stands in the event, its question, a hint.
 
-    `pattern`: another than that of its kind; `more`: it is folded away, since few need it.
+    `pattern`: another than that of its kind; `more`: it is folded away, since few need it; `further`: of a row that
+    need not be there.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Asked:
     hint: str = ""
     pattern: str = ""
     more: bool = False
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
