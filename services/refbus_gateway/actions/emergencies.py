@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
-from refbus.core.consent.legal_basis import ReviewResult
+from refbus.core.consent.legal_basis import MOST_HOURS, ReviewResult
 from refbus.core.ids import OrgId
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
+from refbus_gateway.actions.officers import OfficerListed
 from refbus_gateway.courses import emergencies
 from refbus_gateway.people import officers
 from refbus_gateway.store import referrals
 
+_TWO: Final = 2
 Decision = emergencies.Decision
 """What two officers decided."""
 
@@ -27,6 +30,20 @@ class OfficerWord:
 
     officer: str
     passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyRule:
+    """What the country allows: whether at all, for how many hours, reviewed within how many; and the officers here.
+
+    `possible`: it is allowed, and two officers can decide.
+    """
+
+    allowed: bool
+    most_hours: int
+    review_hours: int
+    officers: tuple[OfficerListed, ...]
+    possible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,21 @@ class EmergencyReviewed:
     emergency: int
     result: ReviewResult
     delivery: Delivery
+
+
+def rule(desk: Desk, actor: Actor) -> EmergencyRule:
+    """Return what the country allows, and who can decide, before anybody writes anything. Raises UncheckableError."""
+    actor.require(Permission.EMERGENCY)
+    policy, now_ms = desk.gateway.policy(), desk.gateway.now_ms()
+    found = officers.listed(desk.home, now_ms)
+    able = tuple(OfficerListed(each.officer.kid.hex(), each.officer.role, each.endorsed) for each in found)
+    return EmergencyRule(
+        policy.emergency_disclosure,
+        min(MOST_HOURS, policy.emergency_max_hours),
+        policy.emergency_review_hours,
+        able,
+        possible=policy.emergency_disclosure and sum(each.endorsed for each in able) >= _TWO,
+    )
 
 
 def check_decision(desk: Desk, actor: Actor, to: OrgId, names: Iterable[str]) -> None:

@@ -61,24 +61,27 @@ _LIMITS: Final = (
 
 def page(account: Account, language: str = "en") -> str:
     """Return the account as one HTML page."""
+    return printed("account.html", catalogue(language), **shown(account, language))
+
+
+def shown(account: Account, language: str = "en") -> dict[str, Any]:
+    """Return what a page shows of the account, in words."""
     words = catalogue(language)
     counts = [(each, account.count(each)) for each in Surety]
-    return printed(
-        "account.html",
-        words,
-        title=words.text("Account: %(subject)s", subject=account.subject),
-        made=words.plural(
+    return {
+        "title": words.text("Account: %(subject)s", subject=account.subject),
+        "made": words.plural(
             "Made by %(author)s on %(date)s: %(n)s step.",
             "Made by %(author)s on %(date)s: %(n)s steps, in the order of time.",
             len(account.steps),
             author=account.author,
             date=show_second(account.made_ms),
         ),
-        sureties=[(f"{words.text(_SURE[each])} ({n})", words.text(_MEANS[each])) for each, n in counts if n],
-        steps=[_shown(step, words) for step in account.steps],
-        verify=[words.text(each) for each in _VERIFY],
-        limits=[words.text(each) for each in _LIMITS],
-    )
+        "sureties": [(f"{words.text(_SURE[each])} ({n})", words.text(_MEANS[each])) for each, n in counts if n],
+        "steps": [_shown(step, words) for step in account.steps],
+        "verify": [words.text(each) for each in _VERIFY],
+        "limits": [words.text(each) for each in _LIMITS],
+    }
 
 
 def values(account: Account) -> dict[str, Any]:

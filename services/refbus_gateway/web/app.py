@@ -23,8 +23,10 @@ from refbus_gateway.web.pages import (
     asking,
     cases,
     changed,
+    emergency,
     entry,
     erase,
+    inspect,
     office,
     people,
     received,
@@ -44,6 +46,7 @@ ALL: Final = (
     *(entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
     *(office.screens, people.screens, returns.screens),
+    *(emergency.screens, inspect.screens),
     *(refer.screens, asking.screens, sending.screens, cases.screens),
 )
 """The screens of each module. A new module is added here."""

@@ -245,7 +245,11 @@ class Ask:
         """Return what stands at the top of every page: address and words."""
         words = self.words
         shown = [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
-        more = [("/case", words.text("Cases")), ("/return", words.text("Going home")), ("/office", words.text("Office"))]
+        more = [
+            ("/case", words.text("Cases")),
+            ("/return", words.text("Going home")),
+            ("/office", words.text("Office")),
+        ]
         return [*shown, *more]
 
     def notices(self) -> list[str]:

@@ -90,6 +90,8 @@ def _show(ask: Ask, number: int) -> Response:
         found = referrals.own_words(ask.desk, ask.actor, number, ask.language, codes=False)
     if any(each.type is EventType.RETURN_WISH_RECORDED for each in found.events):
         return ask.go(f"/return/{number}")
+    if any(each.type is EventType.EMERGENCY_INVOKED for each in found.events):
+        return ask.go(f"/emergency/{number}")
     messages = [each for each in found.events if each.type not in TECHNICAL]
     first, other = buttons(found)
     return ask.page(
