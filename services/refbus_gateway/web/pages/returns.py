@@ -54,8 +54,8 @@ _STEPS: Final = (
     (mark("Wish"), {_E.RETURN_WISH_RECORDED}),
     (mark("Plan"), {_E.PLAN_AGREED}),
     (mark("May leave"), {_E.DEPARTURE_AUTHORISED}),
-    (mark("Left"), {_E.DEPARTED}),
-    (mark("Arrived"), {_E.ARRIVED}),
+    (mark("On the way"), {_E.DEPARTED}),
+    (mark("Is there"), {_E.ARRIVED}),
     (mark("Handed over"), {_E.HANDOVER_CONFIRMED}),
     (mark("Closed"), {_E.REPATRIATION_CLOSED}),
 )
