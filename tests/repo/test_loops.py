@@ -67,6 +67,8 @@ ALLOWED = {
     "refbus_gateway/store/doings.py:append": "what was made here for one request: it is logged whole or not done",
     "refbus_gateway/reports/accounts.py:of_case": "the account of one case is whole or none",
     "refbus_gateway/consent/amendments.py:of_case": "one case",
+    "refbus_gateway/consent/amendments.py:first_end": "one case; each case alone in `reports.lookups`",
+    "refbus_gateway/reports/lookups.py:refresh": "what cannot be read is each alone within; a store that fails ends it",
     "refbus_gateway/cases/casework.py:sent_before": "one case, before something is sent of it",
     "refbus_gateway/cli/audit.py:verify": _INSIDE,
     "refbus_gateway/rules/permission.py:require_permit": _OWN,

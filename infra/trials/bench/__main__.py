@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import appending, cost, gatework, idle, latency, memory, proving, throughput, trips
+from bench import appending, cost, gatework, idle, latency, memory, pages, proving, throughput, trips
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -18,7 +18,7 @@ from bench.stage import Stage, staged
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
-PARTS = ("trips", "cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
+PARTS = ("trips", "pages", "cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
 ROUNDS = 300
 GATE_EVENTS = 2_400
 LATENCY_EVENTS = 600
@@ -34,6 +34,7 @@ class Bench:
     memory_events: int
     log_leaves: int
     cases: int = trips.MANY
+    referrals: int = pages.MANY
     measures: list[Measure] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -42,6 +43,7 @@ class Bench:
         """Measure the chosen parts, the quick ones first."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._part("trips", lambda: trips.measure(self.folder / "trips", many=self.cases))
+        self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._without_broker()
         self._part("append", lambda: appending.measure(self.folder / "append", self.say))
         self._part("prove", lambda: proving.measure(self.folder / "prove", self.log_leaves))
@@ -136,13 +138,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=MEMORY_EVENTS, help="events of the memory part")
     parser.add_argument("--leaves", type=int, default=proving.LEAVES, help="leaves of the log that proofs come from")
     parser.add_argument("--cases", type=int, default=trips.MANY, help="cases of the larger home whose lists are read")
+    parser.add_argument("--referrals", type=int, default=pages.MANY, help="referrals of the home whose pages are timed")
     given = parser.parse_args(arguments)
+    if given.referrals <= pages.OLD_PAGE * pages.PER_PAGE:
+        parser.error(f"--referrals: more than {pages.OLD_PAGE * pages.PER_PAGE:,}")
     if given.cases <= trips.FEW:
         parser.error(f"--cases: more than {trips.FEW}")
     if not 0 < given.leaves <= proving.MOST_LEAVES:
         parser.error(f"--leaves: 1 to {proving.MOST_LEAVES:,}")
     print(machine())
-    bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves, given.cases)
+    bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves, given.cases, given.referrals)
     bench.run()
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))

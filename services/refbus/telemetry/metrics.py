@@ -97,6 +97,6 @@ def _child(table: Mapping[str, _Series], metric: Metric, labels: _Labels) -> _Se
     series = table.get(metric.name)
     if series is None:
         raise TypeError(f"{metric.name} is not a metric of this service and kind")
-    if labels.keys() != metric.labels.keys() or any(type(labels[name]) is not metric.labels[name] for name in labels):
+    if dict(zip(labels, map(type, labels.values()), strict=True)) != metric.labels:
         raise TypeError(f"{metric.name} has the closed labels {', '.join(metric.labels) or 'none'}")
     return series.labels(**{name: value.value for name, value in labels.items()}) if labels else series

@@ -1,12 +1,17 @@
-"""Asking for work: what stands first today, referrals found by nickname, state and whose turn it is."""
+"""Asking for work: what stands first today, referrals found by nickname, state and whose turn it is.
+
+Each part of Today shows so many of what there is, with how many there are in all; so does a list. What a page reads
+does not grow with the number of referrals.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from refbus.core.courses.referral import UNDECIDED
+from refbus.each import each as one_by_one
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.referrals import ReferralListed, listed_value
@@ -21,12 +26,19 @@ from refbus_gateway.actions.status import (
 from refbus_gateway.cases import casework, retention
 from refbus_gateway.consent import amendments
 from refbus_gateway.courses import referral_steps
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.reports import lookups as refreshing
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import Hop, ReferralLine, Turn
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import cases, lookups, referrals
+from refbus_gateway.store.lookups import Wanted
 from refbus_gateway.store.session import Transaction
 
-__all__ = ["Found", "Search", "Today", "Trouble", "Turn", "found", "outside", "today"]
+__all__ = ["MOST", "Counts", "Found", "Search", "Today", "Trouble", "Turn", "found", "outside", "today"]
+MOST: Final = 20
+"""What each part of Today shows; the list has the others."""
+MOST_STOPS: Final = 100
+"""Of those whose consent was taken back, more: each must be answered."""
 _TROUBLE: Final = frozenset({Hop.REFUSED, Hop.NOT_TAKEN_IN, Hop.WAITS_THERE, Hop.HELD})
 
 
@@ -41,8 +53,22 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are of each part of Today, of which it shows the first."""
+
+    to_stop: int
+    not_arrived: int
+    late: int
+    to_answer: int
+    answers: int
+    news: int
+    consents_ending: int
+    erase_due: int
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
-    """What there is to do, in the order in which it is done.
+    """What there is to do, in the order in which it is done; of each part the first ones, and in `counts` how many.
 
     `to_stop`: the person took consent back; `not_arrived`, `late`: own ones, without an answer in time; `to_answer`:
     theirs, the soonest first; `answers`: what came to own ones; `news`: what else came; the rest as in the overview.
@@ -58,6 +84,7 @@ class Today:
     erase_due: tuple[EraseDue, ...]
     home: HomeStanding
     unread: tuple[UnreadCase | UnreadReferral, ...]
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,58 +111,49 @@ class Found:
 def today(desk: Desk, actor: Actor) -> Today:
     """Return what there is to do. It needs no line; what cannot be read hides no other."""
     actor.require(Permission.READ_CASES)
-    whole: cases.Unread = []
-    single: cases.Unread = []
     gateway, now_ms = desk.gateway, desk.gateway.now_ms()
+    refreshing.refresh(gateway)
+    look = _Look()
     with desk.read() as tx:
-        lines = overview.referral_lines(tx, unread=single, unread_cases=whole)
-        listed = _listed(tx, lines)
-        troubles = tuple(filter(None, (_trouble(tx, line, listed[line.referral.id]) for line in lines)))
-        endings = tuple(amendments.endings(gateway, tx, unread=whole))
-        to_erase = tuple(retention.due(gateway, tx, whole))
-        home = standing_of_home(overview.health(gateway, tx, whole))
-
-    def where(holds: Callable[[ReferralListed], bool]) -> tuple[ReferralListed, ...]:
-        return tuple(each for each in listed.values() if holds(each))
-
-    def waits(each: ReferralListed) -> bool:
-        return not each.own and each.turn is Turn.OURS and not each.withdrawal_to_answer and each.state in _UNDECIDED
-
+        stop, stops = look.listed(tx, Wanted(of_cases=lookups.to_answer(tx)), _is_to_stop, most=MOST_STOPS)
+        troubles, troubled = look.troubles(tx)
+        late, is_late = look.listed(tx, _overdue(now_ms), lambda each: _is_late(each, now_ms), soonest=True)
+        answer, to_answer = look.listed(tx, _WAITS, _is_waiting, soonest=True)
+        answers, answered = look.listed(tx, _ANSWERS, lambda each: each.own and each.unseen > 0)
+        news, told = look.listed(tx, _NEWS, _is_news)
+        endings, to_erase, ended, erased = look.ends(gateway, tx)
+        home = standing_of_home(overview.health(gateway, tx, look.whole))
     return Today(
-        to_stop=where(lambda each: each.withdrawal_to_answer),
+        to_stop=stop,
         not_arrived=troubles,
-        late=where(lambda each: each.own and each.state in _UNDECIDED and _is_over(each, now_ms)),
-        to_answer=tuple(sorted(where(waits), key=lambda each: (each.respond_by_ms or each.last_ms, each.referral))),
-        answers=where(lambda each: each.own and each.unseen > 0),
-        news=where(lambda each: not each.own and each.unseen > 0 and not waits(each) and not each.withdrawal_to_answer),
+        late=late,
+        to_answer=answer,
+        answers=answers,
+        news=news,
         consents_ending=endings,
         erase_due=to_erase,
         home=home,
-        unread=(
-            *(UnreadCase(*each) for each in sorted(set(whole))),
-            *(UnreadReferral(*each) for each in sorted(set(single))),
-        ),
+        unread=look.unread(),
+        counts=Counts(stops, troubled, is_late, to_answer, answered, told, ended, erased),
     )
 
 
 def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) -> Found:
     """Return so many of the referrals that are looked for, behind the `skip` newest. It needs no line."""
     actor.require(Permission.READ_CASES)
-    own, state, turn, asked = search.own, search.state, search.turn, search.nickname.casefold().strip()
-    narrow = bool(asked or state or turn)
+    asked = search.nickname.casefold().strip()
+    refreshing.refresh(desk.gateway)
+    wanted = Wanted(search.own, None if search.state is None else frozenset({search.state}), search.turn)
+    look = _Look()
+
+    def fits(each: ReferralListed) -> bool:
+        same = search.state in {None, each.state} and search.turn in {None, each.turn}
+        return same and asked in (each.file_number or "").casefold()
+
     with desk.read() as tx:
-        some = (None, 0) if narrow else (most, skip)
-        lines = overview.referral_lines(tx, own=own, most=some[0], skip=some[1])
-        listed = sorted(_listed(tx, lines).values(), key=lambda each: -each.referral)
-        total = referrals.count(tx, own=own)
-    if not narrow:
-        return Found(tuple(listed), total)
-    kept = [
-        each
-        for each in listed
-        if state in {None, each.state} and turn in {None, each.turn} and asked in (each.file_number or "").casefold()
-    ]
-    return Found(tuple(kept[skip : skip + most]), len(kept))
+        if asked:
+            wanted = replace(wanted, of_cases=refreshing.cases_called(desk.gateway, tx, asked))
+        return Found(*look.listed(tx, wanted, fits, most=most, skip=skip))
 
 
 def outside(desk: Desk, actor: Actor, number: int) -> ReferralListed:
@@ -146,6 +164,90 @@ def outside(desk: Desk, actor: Actor, number: int) -> ReferralListed:
 
 
 _UNDECIDED: Final = frozenset(map(str, UNDECIDED))
+_WAITS: Final = Wanted(own=False, states=_UNDECIDED, turn=Turn.OURS, no_stop=True)
+_ANSWERS: Final = Wanted(own=True, unseen=True)
+_NEWS: Final = Wanted(own=False, unseen=True, no_stop=True, but=(_UNDECIDED, Turn.OURS))
+
+
+def _overdue(now_ms: int) -> Wanted:
+    return Wanted(own=True, states=_UNDECIDED, overdue_ms=now_ms)
+
+
+class _Look:
+    """One look at the store: what was found, and what could not be read."""
+
+    def __init__(self) -> None:
+        self.whole: cases.Unread = []
+        self.single: cases.Unread = []
+
+    def listed(
+        self,
+        tx: Transaction,
+        wanted: Wanted,
+        fits: Callable[[ReferralListed], bool],
+        *,
+        most: int = MOST,
+        skip: int = 0,
+        soonest: bool = False,
+    ) -> tuple[tuple[ReferralListed, ...], int]:
+        """Return so many of what is wanted, and how many there are; what turns out not to fit is left out."""
+        numbers, total = lookups.find(tx, wanted, most, skip, soonest=soonest)
+        lines = self.lines(tx, numbers)
+        listed = _listed(tx, lines)
+        kept = tuple(listed[number] for number in numbers if number in listed and fits(listed[number]))
+        return kept, total - (len(numbers) - len(kept))
+
+    def lines(self, tx: Transaction, numbers: Iterable[int]) -> list[ReferralLine]:
+        """Return these referrals at a glance."""
+        wanted = list(numbers)
+        if not wanted:
+            return []
+        return overview.referral_lines(tx, numbers=wanted, unread=self.single, unread_cases=self.whole)
+
+    def troubles(self, tx: Transaction) -> tuple[tuple[Trouble, ...], int]:
+        """Return those whose newest word did not arrive, and how many there are."""
+        numbers, total = lookups.troubled(tx, Turn.NOBODY, ("WAITS", "REFUSED"), MOST)
+        lines = self.lines(tx, numbers)
+        listed = _listed(tx, lines)
+        tried = one_by_one(
+            lines,
+            lambda line: _trouble(tx, line, listed[line.referral.id]),
+            lambda line, error: self.single.append((line.referral.id, error.code)),
+        )
+        kept = tuple(filter(None, tried))
+        return kept, total - (len(numbers) - len(kept))
+
+    def ends(self, gateway: Gateway, tx: Transaction) -> tuple[tuple[Ending, ...], tuple[EraseDue, ...], int, int]:
+        """Return the consents that end, what is to be erased, and how many cases there are of each."""
+        by_ms = amendments.warned_by_ms(gateway)
+        endings = tuple(amendments.endings(gateway, tx, unread=self.whole, most=MOST))
+        due = tuple(retention.due(gateway, tx, self.whole, most=MOST))
+        more = (lookups.count_ending(tx, by_ms, own=own) for own in (True, False))
+        ended, erased = (max(0, each - MOST) for each in more)
+        return endings, due, len(endings) + ended, len(due) + erased
+
+    def unread(self) -> tuple[UnreadCase | UnreadReferral, ...]:
+        """Return what could not be read."""
+        return (
+            *(UnreadCase(*each) for each in sorted(set(self.whole))),
+            *(UnreadReferral(*each) for each in sorted(set(self.single))),
+        )
+
+
+def _is_to_stop(each: ReferralListed) -> bool:
+    return each.withdrawal_to_answer
+
+
+def _is_waiting(each: ReferralListed) -> bool:
+    return not each.own and each.turn is Turn.OURS and not each.withdrawal_to_answer and each.state in _UNDECIDED
+
+
+def _is_news(each: ReferralListed) -> bool:
+    return not each.own and each.unseen > 0 and not _is_waiting(each) and not each.withdrawal_to_answer
+
+
+def _is_late(each: ReferralListed, now_ms: int) -> bool:
+    return each.own and each.state in _UNDECIDED and _is_over(each, now_ms)
 
 
 def _listed(tx: Transaction, lines: Iterable[ReferralLine]) -> dict[int, ReferralListed]:

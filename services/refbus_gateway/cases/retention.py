@@ -18,7 +18,7 @@ from refbus.core.units import DAY_MS
 from refbus.each import each
 from refbus.errors import Code
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import alarms, cases, consents, referrals
+from refbus_gateway.store import alarms, cases, consents, lookups, referrals
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.session import Transaction
 
@@ -38,10 +38,11 @@ class EraseDue:
     over: bool
 
 
-def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> list[EraseDue]:
+def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None, most: int | None = None) -> list[EraseDue]:
     """Return the received cases that must be erased within the country's days of warning, the most urgent first.
 
-    A case that cannot be read hides no other; its number and why go into `unread`.
+    `most`: of so many cases, those that end first. A case that cannot be read hides no other; its number and why go
+    into `unread`.
     """
     directory, now_ms = gateway.newest_directory(), gateway.now_ms()
     policy = directory.policies.get(gateway.country) if directory else None
@@ -55,7 +56,7 @@ def due(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> list
         return EraseDue(case.id, numbers[0].id, numbers[0].org, by_ms, by_ms <= now_ms)
 
     kept = [] if unread is None else unread
-    received = cases.received(tx, kept)
+    received = cases.of_numbers(tx, lookups.ending(tx, warn_ms, own=False, most=most), kept)
     found = each(received, of_case, lambda case, error: kept.append((case.id, error.code)))
     return sorted(filter(None, found), key=lambda one: one.erase_by_ms)
 

@@ -23,7 +23,7 @@ from refbus_gateway.consent import versions
 from refbus_gateway.consent.versions import Version
 from refbus_gateway.forms.consentfile import ConsentForm
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases
+from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
@@ -71,15 +71,20 @@ def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: 
     return versions.follow(gateway, tx, case, last, record)
 
 
-def endings(gateway: Gateway, tx: Transaction, only: Case | None = None, unread: Unread | None = None) -> list[Ending]:
+def endings(
+    gateway: Gateway,
+    tx: Transaction,
+    only: Case | None = None,
+    unread: Unread | None = None,
+    most: int | None = None,
+) -> list[Ending]:
     """Return the consents of own cases that end within the country's days of warning, soonest first.
 
     One that has ended is among them until the person was asked again. Without a directory only those that have ended.
-    A case that cannot be read hides no other; its number and why go into `unread`.
+    `most`: of so many cases, those that end first. A case that cannot be read hides no other; its number and why go
+    into `unread`.
     """
-    directory = gateway.newest_directory()
-    policy = directory.policies.get(gateway.country) if directory else None
-    warn_ms = gateway.now_ms() + (policy.pace.consent_warning_days * DAY_MS if policy else 0)
+    warn_ms = warned_by_ms(gateway)
 
     def of_case(case: Case) -> list[Ending]:
         orgs = (party.org for party in cases.counterparts_of(tx, case))
@@ -87,9 +92,24 @@ def endings(gateway: Gateway, tx: Transaction, only: Case | None = None, unread:
         return [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
 
     kept = [] if unread is None else unread
-    own = [case for case in ([only] if only else cases.every(tx, kept)) if case.own and case.live]
+    numbers = [only.id] if only else lookups.ending(tx, warn_ms, own=True, most=most)
+    own = [case for case in cases.of_numbers(tx, numbers, kept) if case.own and case.live]
     found = each(own, of_case, lambda case, error: kept.append((case.id, error.code)))
     return sorted((ending for endings_of in found for ending in endings_of), key=lambda ending: ending.ends_ms)
+
+
+def first_end(gateway: Gateway, tx: Transaction, case: Case) -> int | None:
+    """Return when the first standing yes of a case ends (ms UTC), None for none. Raises RefbusError."""
+    newest = filter(None, (versions.newest(gateway, tx, case, party.org) for party in cases.counterparts_of(tx, case)))
+    given = [kept.signed.record for kept in newest if kept.signed.record.state is ConsentState.GIVEN]
+    return min((ends(record) for record in given), default=None)
+
+
+def warned_by_ms(gateway: Gateway) -> int:
+    """Return until when (ms UTC) what ends is told of beforehand: the country's days of warning from now."""
+    directory = gateway.newest_directory()
+    policy = directory.policies.get(gateway.country) if directory else None
+    return gateway.now_ms() + (policy.pace.consent_warning_days * DAY_MS if policy else 0)
 
 
 def _ends_by(kept: Kept, time_ms: int) -> bool:

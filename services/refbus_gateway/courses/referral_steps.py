@@ -19,7 +19,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms, terms_of
-from refbus_gateway.store import alarms, cases, consents, referrals
+from refbus_gateway.store import alarms, cases, consents, lookups, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -165,8 +165,7 @@ def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalR
 
 def cases_to_answer(tx: Transaction) -> set[int]:
     """Return the numbers of the cases with an incoming withdrawal that nobody here has finished with."""
-    rows = consents.withdrawal_rows(tx, outgoing=False)
-    return {row.case_id for row in rows if row.answer in {None, "STOPPED"}}
+    return lookups.to_answer(tx)
 
 
 def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, answer: tuple[str, str | None]) -> None:

@@ -39,6 +39,8 @@ class Gateway:
         self.evidence: Final = EvidenceCache()
         self.clock: Final = clock
         self.generation: Final = generation.of(store)
+        self.nicknames: dict[int, tuple[bytes, str]] = {}
+        """File numbers of own cases as they were last opened, beside what they were sealed in: for the search alone."""
         self._held: list[IO[bytes]] = []
         self.jumps: list[Standing] = []
         """Jumps of the clock that no alarm tells of yet."""

@@ -45,7 +45,7 @@ def held(home: Path, *, alone: bool = False) -> Iterator[None]:
 
 def settle(home: Path) -> None:
     """Bring a replacement to its end, or undo it, if a stop cut it. Raises StoreError."""
-    if any((home / name).exists() for name in UNSETTLED):
+    if [name for name in UNSETTLED if (home / name).exists()]:
         with held(home, alone=True), store_errors(KEYS):
             _settle(home)
 

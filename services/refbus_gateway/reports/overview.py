@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -167,14 +167,15 @@ def referral_lines(
     unread_cases: Unread | None = None,
     most: int | None = None,
     skip: int = 0,
+    numbers: Collection[int] | None = None,
 ) -> list[ReferralLine]:
     """Return so many of the newest referrals behind the `skip` newest, requested here (`own`), received, or both.
 
-    By case, oldest first. What cannot be read hides no other; its number and why go into `unread`, of a whole case into
-    `unread_cases`.
+    By case, oldest first; `numbers`: of these alone. What cannot be read hides no other; its number and why go into
+    `unread`, of a whole case into `unread_cases`.
     """
     kept, whole = [] if unread is None else unread, [] if unread_cases is None else unread_cases
-    found = referrals.newest(tx, own=own, most=most, skip=skip, unread_cases=whole, unread=kept)
+    found = referrals.newest(tx, own=own, most=most, skip=skip, unread_cases=whole, unread=kept, numbers=numbers)
     rows = referrals.rows_of(tx, (referral for referral, _ in found))
     expiries = referrals.expiries_of(tx, [referral for referral, _ in found])
 

@@ -14,6 +14,7 @@ from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
+from refbus_gateway.store import lookups
 from refbus_gateway.store.schema import cases, counterparts
 from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import join, split
@@ -104,13 +105,6 @@ def newest(tx: Transaction, most: int | None, skip: int, unread: Unread) -> list
     return each(rows[::-1], lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
 
 
-def received(tx: Transaction, unread: Unread) -> list[Case]:
-    """Return the live cases that came from others, oldest first; what cannot be opened goes into `unread`."""
-    live = (cases.c.own.is_(False), cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
-    rows = tx.connection.execute(select(cases).where(*live).order_by(cases.c.id)).all()
-    return each(rows, lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
-
-
 def count(tx: Transaction) -> int:
     """Return how many cases there are, erased ones too."""
     return int(tx.connection.execute(select(func.count()).select_from(cases)).scalar_one())
@@ -136,6 +130,18 @@ def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     row = tx.connection.execute(select(cases.c.case_hash, cases.c.body).where(cases.c.id == case.id)).one()
     body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
     return body
+
+
+def of_numbers(tx: Transaction, numbers: Iterable[int], unread: Unread) -> list[Case]:
+    """Return the cases with these numbers, in their order. One whose key cannot be opened goes into `unread`."""
+    wanted = list(numbers)
+    rows = {
+        row.id: row
+        for some in slices(wanted)
+        for row in tx.connection.execute(select(cases).where(cases.c.id.in_(some)))
+    }
+    found = [rows[number] for number in wanted if number in rows]
+    return each(found, lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
 
 
 def own_bodies(tx: Transaction, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -187,6 +193,7 @@ def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
     case_hash = hash_of(tx, case)
     sealed = case.open_key().seal(b"case/" + case_hash, _dump(body))
     tx.connection.execute(update(cases).where(cases.c.id == case.id).values(body=sealed))
+    lookups.forget_case(tx, case.id)
 
 
 def counterpart(tx: Transaction, case: Case, org: OrgId) -> Counterpart:

@@ -13,6 +13,7 @@ from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
 from refbus.each import each
 from refbus.wire.consent import decode_signed
+from refbus_gateway.store import lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import consents, withdrawals
 from refbus_gateway.store.session import Transaction
@@ -58,6 +59,7 @@ def keep(tx: Transaction, case: Case, raw: bytes, now_ms: int) -> None:
             body=case.open_key().seal(b"consent/" + record_hash, raw),
         )
     )
+    lookups.forget_case(tx, case.id)
 
 
 def of_case(tx: Transaction, case: Case) -> list[Kept]:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from refbus.core.vocabulary import CONTROL_EVENTS
 from refbus.each import alone, each
 from refbus.wire.message import decode_block, encode_block
-from refbus_gateway.store import outbox
+from refbus_gateway.store import lookups, outbox
 from refbus_gateway.store import referrals as referral_rows
 from refbus_gateway.store.cases import Case, hash_of
 from refbus_gateway.store.outbox import RowState
@@ -57,6 +57,7 @@ def reduce(tx: Transaction, case: Case) -> None:
                 body = key.seal(context, _routing_only(content) if table is events else content)
             tx.connection.execute(update(table).where(table.c.id == row.id).values(body=body))
     _close_statements(tx, case)
+    lookups.erase(tx, case.id)
     _set(tx, case, wrapped_key=wrapped, body=None)
 
 
@@ -66,6 +67,7 @@ def destroy(tx: Transaction, case: Case, now_ms: int) -> None:
         tx.connection.execute(update(table).where(_of(table, case)).values(body=_NOTHING))
     _close_statements(tx, case)
     tx.connection.execute(update(referrals).where(referrals.c.case_id == case.id).values(request_hash=None))
+    lookups.erase(tx, case.id)
     _set(tx, case, wrapped_key=None, body=None, destroyed_ms=now_ms, erasing_ms=func.coalesce(_ORDERED, now_ms))
 
 

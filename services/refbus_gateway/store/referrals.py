@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RuleError
 from refbus.wire.message import decode_block, encode_block
-from refbus_gateway.store import cases
+from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.schema import cases as _cases
 from refbus_gateway.store.schema import events, referrals
@@ -143,14 +143,22 @@ def every(tx: Transaction, unread_cases: Unread | None = None, unread: Unread | 
 
 
 def newest(
-    tx: Transaction, *, own: bool | None, most: int | None, skip: int, unread_cases: Unread, unread: Unread
+    tx: Transaction,
+    *,
+    own: bool | None,
+    most: int | None,
+    skip: int,
+    unread_cases: Unread,
+    unread: Unread,
+    numbers: Collection[int] | None = None,
 ) -> list[tuple[Referral, StateKey]]:
     """Return so many of the newest referrals of live cases behind the `skip` newest, with the case keys; None: all.
 
-    By case, oldest first. `own`: only those requested here, or only received ones. What cannot be read hides no other:
-    cases go into `unread_cases`, referrals into `unread`.
+    By case, oldest first. `own`: only those requested here, or only received ones; `numbers`: only these. What cannot
+    be read hides no other: cases go into `unread_cases`, referrals into `unread`.
     """
     query = _live(select(referrals, _cases.c.case_hash, _cases.c.wrapped_key), own=own)
+    query = query if numbers is None else query.where(referrals.c.id.in_(list(numbers)))
     query = query.order_by(referrals.c.id.desc()).limit(most).offset(skip)
     rows = sorted(tx.connection.execute(query), key=lambda row: (row.case_id, row.id))
     keys = dict(
@@ -215,6 +223,7 @@ def add_event(
         body=key.seal(b"event/" + event_hash, join(encode_block(block), payload)),
     )
     (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    lookups.forget_referral(tx, referral.id)
     return Event(row_id, referral.id, outgoing, status, now_ms, None, block, payload)
 
 
@@ -275,23 +284,29 @@ def replace_block(tx: Transaction, old: Event, block: RoutingBlock) -> Event:
     key = cases.get(tx, get(tx, old.referral).case_id).open_key()
     body = key.seal(b"event/" + event_hash, join(encode_block(block), old.payload))
     tx.connection.execute(update(events).where(events.c.id == old.id).values(body=body))
+    lookups.forget_referral(tx, old.referral)
     return event(tx, old.id)
 
 
 def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:
     """Move an event to another status."""
     tx.connection.execute(update(events).where(events.c.id == row_id).values(status=status))
+    lookups.forget_of_event(tx, row_id)
 
 
 def mark_seen(tx: Transaction, row_id: int, now_ms: int) -> bool:
     """Note that a person has opened an incoming event; True the first time."""
     change = update(events).where(events.c.id == row_id, events.c.seen_ms.is_(None)).values(seen_ms=now_ms)
-    return tx.connection.execute(change).rowcount == 1
+    first = tx.connection.execute(change).rowcount == 1
+    if first:
+        lookups.forget_of_event(tx, row_id)
+    return first
 
 
 def keep_expiry(tx: Transaction, referral_id: ReferralId, due_ms: int, gate: OrgId) -> None:
     """Keep that a gate's timer has ended a course: due at a time in ms UTC, as that gate stated."""
     tx.put(_expiry_name(referral_id), json.dumps([due_ms, gate]).encode())
+    lookups.forget_by_hash(tx, tx.vault.hash("referral", referral_id))
 
 
 def expiry_of(tx: Transaction, referral_id: ReferralId) -> list[EventFact]:

@@ -1,9 +1,11 @@
 """The tables of a gateway's store. Nothing readable about a person, case or partner stands in a column.
 
-`*_hash` columns are keyed hashes (32 bytes, HMAC-SHA-256 under the home's store key). `body` columns are sealed: under
-the case's own random key where a case is concerned, so that destroying that key makes all of it unreadable. What stays
-after erasure is random ids, keyed hashes, codes and times, and sealed under the store key who received what kinds of
-data (`disclosures`): a person may ask for that later. Times are UTC milliseconds, hours where the name says so.
+`*_hash` columns are keyed hashes (32 bytes, HMAC-SHA-256 under the home's store key); those of states and turns are
+equal for equal values, so whoever has the file without the key sees how many referrals share one. `body` columns are
+sealed: under the case's own random key where a case is concerned, so that destroying that key makes all of it
+unreadable. What stays after erasure is random ids, keyed hashes, codes and times, and sealed under the store key who
+received what kinds of data (`disclosures`): a person may ask for that later. Times are UTC milliseconds, hours where
+the name says so.
 The migrations under `migrations/` create exactly these tables; a test compares the two.
 """
 
@@ -32,6 +34,9 @@ cases = Table(
     Column("destroyed_ms", Integer),
     Column("body", LargeBinary),
     Column("erasing_ms", Integer, comment="erasure was ordered: nothing of it is shown or sent any more"),
+    Column("ends_month", Integer, comment="lookups: in which 30 days a consent or its keeping ends; NULL: look"),
+    Column("nickname", LargeBinary, comment="lookups: the worker's file number, sealed under the case key"),
+    Index("cases_ending", "own", "ends_month"),
 )
 
 counterparts = Table(
@@ -56,6 +61,14 @@ referrals = Table(
     Column("request_hash", LargeBinary, comment="of organisation and content: the same request is sent once"),
     Column("created_ms", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("state_hash", LargeBinary, comment="lookups: keyed hash of the state that its events give; NULL: look"),
+    Column("turn_hash", LargeBinary, comment="lookups: keyed hash of whose turn it is"),
+    Column("due_ms", Integer, comment="lookups: when an answer is due"),
+    Column("unseen", Integer, nullable=False, server_default="0", comment="lookups: events nobody here looked at"),
+    Index("referrals_of_case", "case_id"),
+    Index("referrals_of_state", "state_hash", "own", "due_ms"),
+    Index("referrals_of_turn", "turn_hash"),
+    Index("referrals_unseen", "own", "unseen"),
 )
 
 events = Table(
@@ -75,6 +88,7 @@ events = Table(
     Column("seen_ms", Integer, comment="when a person first opened it"),
     Column("body", LargeBinary, nullable=False),
     Index("events_of_referral", "referral_id"),
+    Index("events_of_status", "status"),
 )
 
 outbox = Table(
@@ -115,6 +129,7 @@ notices = Table(
         "receipt", LargeBinary, comment="HopReceipt that the destination's gate signed; NULL: the notice brought none"
     ),
     Index("notices_of_row", "outbox_id"),
+    Index("notices_of_outcome", "kind", "outcome"),
 )
 
 consents = Table(

@@ -14,7 +14,10 @@ _LENGTH_BYTES: Final = 4
 
 def join(*parts: bytes) -> bytes:
     """Return the parts as one byte string, each after its length (u32, big-endian)."""
-    return b"".join([len(part).to_bytes(_LENGTH_BYTES, "big") + part for part in parts])
+    whole = b""
+    for part in parts:
+        whole += len(part).to_bytes(_LENGTH_BYTES, "big") + part
+    return whole
 
 
 def split(data: bytes, count: int) -> tuple[bytes, ...]:

@@ -1,0 +1,72 @@
+"""Filling what lists are found by (`store.lookups`), and looking for a nickname.
+
+What cannot be read stays empty, is looked at again each time, and is told by whoever shows it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from refbus.each import each
+from refbus_gateway.cases import casework, retention
+from refbus_gateway.consent import amendments
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.reports import overview
+from refbus_gateway.store import cases, lookups
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.lookups import Standing
+from refbus_gateway.store.session import Transaction, slices
+
+_NICKNAME: Final = b"nickname/"
+
+
+def refresh(gateway: Gateway) -> None:
+    """Derive again what has changed, some at a time. Raises StoreError."""
+    with gateway.store.read() as tx:
+        referrals, found = lookups.stale_referrals(tx), lookups.stale_cases(tx)
+    for some in slices(referrals):
+        with gateway.store.write() as tx:
+            _referrals(tx, some)
+    for some in slices(found):
+        with gateway.store.write() as tx:
+            _cases(gateway, tx, some)
+
+
+def _referrals(tx: Transaction, numbers: list[int]) -> None:
+    for line in overview.referral_lines(tx, numbers=numbers):
+        standing = Standing(line.view.status, line.turn, line.respond_by_ms, line.unseen)
+        lookups.keep_referral(tx, line.referral.id, standing)
+
+
+def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
+    found = [case for case in cases.of_numbers(tx, numbers, []) if case.live]
+    names = casework.file_numbers(tx, [case.id for case in found if case.own])
+    hashes = lookups.case_hashes(tx, numbers)
+
+    def keep(case: Case) -> None:
+        ends_ms = amendments.first_end(gateway, tx, case) if case.own else retention.erase_by(tx, case)
+        name = names.get(case.id)
+        sealed = case.open_key().seal(_NICKNAME + hashes[case.id], name.encode()) if name else None
+        lookups.keep_case(tx, case.id, ends_ms, sealed)
+
+    each(found, keep, lambda *_: None)
+
+
+def cases_called(gateway: Gateway, tx: Transaction, part: str) -> set[int]:
+    """Return the cases whose nickname has this part, and those whose nickname was not derived yet.
+
+    Nicknames are opened once while the home is open, and again when they change.
+    """
+    known, now = gateway.nicknames, dict[int, tuple[bytes, str]]()
+
+    def read(row: tuple[int, bytes, bytes, bytes]) -> None:
+        number, case_hash, wrapped, sealed = row
+        kept = known.get(number)
+        if kept is None or kept[0] != sealed:
+            text = tx.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed).decode()
+            kept = (sealed, text.casefold())
+        now[number] = kept
+
+    each(lookups.nicknames(tx), read, lambda *_: None)
+    gateway.nicknames = now
+    return {number for number, (_, text) in now.items() if part in text} | set(lookups.stale_cases(tx))
