@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from browser.conftest import Desk, Desks, Eye
+from demo.world import PASSPHRASE
 from support.gateways import case_file, consent_file
 
 AGENCY, SHELTER = "kz-agency01", "uz-she1ter1"
@@ -61,6 +62,7 @@ def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: 
     at(here, agency, f"/case/{case}/erase")
     eye.look(here, "erase")
     here.fill("#name", NICKNAME)
+    here.fill("#passphrase", PASSPHRASE)
     here.click("main form button")
     assert "erased here" in here.inner_text("main").lower()
     eye.look(here, "erased")

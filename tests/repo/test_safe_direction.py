@@ -26,6 +26,7 @@ SPARED = {
     "refbus_gateway.consent.versions.grant": "only what permits more than before; the no of a form was noted before",
     "refbus_gateway.outbox.envelopes._view": "not for what permits nothing",
     "refbus_gateway.rules.legality.require_basis": "not for control events",
+    "refbus_gateway.actions.erasure.erase": "the passphrase: nothing brings a case back; a withdrawal asks nothing",
     "Desk._log": "only whether old lines of the log of the home go",
     "refbus_gateway.rules.legality._denials": "from require_basis alone",
 }

@@ -111,9 +111,9 @@ def _plan(desk: Desk, number: int) -> Plan:
 def erase(desk: Desk, actor: Actor, number: int, *, later: bool = False) -> Erased:
     """Erase a case for ever, and have everyone who received something of it erase it too. Once more does no harm.
 
-    Raises RuleError CASE_UNKNOWN.
+    Raises RuleError CASE_UNKNOWN, REENTRY_NEEDED.
     """
-    actor.require(Permission.STOP)
+    actor.require(Permission.STOP, again=True)
     others = _plan(desk, number).other_cases  # who may say stop need not be one who may read
     demand.erase(desk.gateway, number)
     delivery = desk.deliver(later=later)

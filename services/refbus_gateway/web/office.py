@@ -31,7 +31,7 @@ from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people
 from refbus_gateway.actions.people import SignedIn
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.session import IDLE_S, Attempts, Session, Sessions
+from refbus_gateway.web.session import IDLE_S, Attempts, Claim, Session, Sessions
 from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
@@ -188,21 +188,21 @@ class Office:
         self.sessions.end_all()
         self.desk.close()
 
-    def check(self, words: Catalogue, name: str, passphrase: str, code: str = "") -> SignedIn | Problem:
+    def check(self, words: Catalogue, claim: Claim, code: str = "") -> SignedIn | Problem:
         """Let somebody in, or return what to tell at which field; guesses are slowed down."""
-        return self._tried(words, name, passphrase, lambda: self.sign_in(name, passphrase, code))
+        return self._tried(words, claim, lambda: self.sign_in(claim.name, claim.passphrase, code))
 
-    def confirm(self, words: Catalogue, name: str, actor: Actor, passphrase: str) -> Actor | Problem:
+    def confirm(self, words: Catalogue, claim: Claim, actor: Actor) -> Actor | Problem:
         """Return the actor for one request that cannot be taken back, or what is wrong with the passphrase."""
         if not actor.person:
-            checked = self.check(words, name, passphrase)
+            checked = self.check(words, claim)
             return checked if isinstance(checked, Problem) else actor
-        return self._tried(words, name, passphrase, lambda: people.confirm(self.desk, actor, passphrase))
+        return self._tried(words, claim, lambda: people.confirm(self.desk, actor, claim.passphrase))
 
-    def _tried(self, words: Catalogue, name: str, passphrase: str, try_it: Callable[[], _T]) -> _T | Problem:
-        if not passphrase:
+    def _tried(self, words: Catalogue, claim: Claim, try_it: Callable[[], _T]) -> _T | Problem:
+        if not claim.passphrase:
             return _wrong_passphrase(words.text("Enter your passphrase"))
-        wait_s = self.attempts.begin(name)
+        wait_s = self.attempts.begin(claim.address, claim.name)
         if wait_s:
             return _wrong_passphrase(
                 words.plural(
@@ -221,7 +221,7 @@ class Office:
                 told = f"{codes.meaning(words, error.code)} {codes.next_step(words, error.code)}"
                 return Problem(at, error.code, told)
             raise
-        self.attempts.succeed(name)
+        self.attempts.succeed(claim.address, claim.name)
         return found
 
     def session_of(self, request: Request, *, use: bool = True) -> Session | None:

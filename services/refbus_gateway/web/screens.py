@@ -34,7 +34,7 @@ from refbus_gateway.actions import drafts
 from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import render, security
-from refbus_gateway.web.session import Form, Session
+from refbus_gateway.web.session import Claim, Form, Session
 from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 
@@ -168,6 +168,11 @@ class Ask:
         """How many minutes the clocks of the country are ahead of UTC."""
         return self.desk.utc_offset_min
 
+    def claim(self, name: str) -> Claim:
+        """Return what a person shows to be let in under a name: the passphrase of this form, from this computer."""
+        client = self.request.client
+        return Claim(client.host if client else "", name, self.posted.get("passphrase"))
+
     def number(self, name: str) -> int:
         """Return a number of the address, as `{name:int}`."""
         return int(self.request.path_params[name])
@@ -297,7 +302,7 @@ def _acted(ask: Ask, screen: Screen) -> Response:
     if once and once in session.done:
         return RedirectResponse(session.done[once], SEE_OTHER)
     if screen.confirm:
-        confirmed = ask.office.confirm(ask.words, ask.name, ask.actor, form.get("passphrase"))
+        confirmed = ask.office.confirm(ask.words, ask.claim(ask.name), ask.actor)
         if isinstance(confirmed, Problem):
             return ask.again([confirmed])
         ask.confirmed = confirmed

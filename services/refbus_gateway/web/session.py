@@ -32,7 +32,7 @@ FREE: Final = 3
 """Wrong passphrases under one name before one has to wait."""
 FREE_OVERALL: Final = 20
 _WAITS: Final = BackOff(2_000, 900_000)
-_MOST_NAMES: Final = 500
+_MOST_TRIED: Final = 2_000
 _NEVER_KEPT: Final = ("passphrase", "csrf", "once")
 
 
@@ -190,6 +190,15 @@ class Sessions:
             self._all.pop(next(nobodys, next(iter(self._all))))
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody shows to be let in. `address`: of the computer that they are at."""
+
+    address: str
+    name: str
+    passphrase: str = field(repr=False)
+
+
 @dataclass(slots=True)
 class _Tries:
     failed: int = 0
@@ -197,34 +206,40 @@ class _Tries:
 
 
 class Attempts:
-    """How soon a passphrase may be tried again: the wait doubles with each wrong one, under a name and overall."""
+    """How soon a passphrase may be tried again: the wait doubles with each wrong one, under a name and over all names.
+
+    Both count for one address of the network alone: a stranger elsewhere holds up nobody at their own computer.
+    """
 
     def __init__(self, steady_s: Callable[[], float]) -> None:
         self._steady_s = steady_s
         self._lock = threading.Lock()
-        self._names: OrderedDict[str, _Tries] = OrderedDict()
-        self._overall = _Tries()
+        self._tries: OrderedDict[tuple[str, str | None], _Tries] = OrderedDict()
 
-    def begin(self, name: str) -> int:
+    def begin(self, address: str, name: str) -> int:
         """Count an attempt as failed before it is looked at; return for how many seconds one must wait, 0 to go on."""
         now_s = self._steady_s()
         with self._lock:
-            tries = self._names.setdefault(name, _Tries())
-            self._names.move_to_end(name)
-            while len(self._names) > _MOST_NAMES:
-                self._names.popitem(last=False)
-            wait_s = max(tries.next_s, self._overall.next_s) - now_s
+            of_name, overall = self._of(address, name), self._of(address, None)
+            wait_s = max(of_name.next_s, overall.next_s) - now_s
             if wait_s > 0:
                 return int(wait_s) + 1
-            _fail(tries, now_s, FREE)
-            _fail(self._overall, now_s, FREE_OVERALL)
+            _fail(of_name, now_s, FREE)
+            _fail(overall, now_s, FREE_OVERALL)
         return 0
 
-    def succeed(self, name: str) -> None:
+    def succeed(self, address: str, name: str) -> None:
         """Take back what `begin` counted: the passphrase was right."""
         with self._lock:
-            self._names.pop(name, None)
-            self._overall = _Tries()
+            self._tries.pop((address, name), None)
+            self._tries.pop((address, None), None)
+
+    def _of(self, address: str, name: str | None) -> _Tries:
+        tries = self._tries.setdefault((address, name), _Tries())
+        self._tries.move_to_end((address, name))
+        while len(self._tries) > _MOST_TRIED:
+            self._tries.popitem(last=False)
+        return tries
 
 
 def _fail(tries: _Tries, now_s: float, free: int) -> None:

@@ -56,7 +56,7 @@ def enter(ask: Ask) -> Response:
     name = ask.posted.get("name") if ask.office.has_people else ""
     if ask.office.has_people and not name:
         return ask.again([Problem("name", Code.USAGE, ask.words.text("Enter your name"))])
-    found = ask.office.check(ask.words, name, ask.posted.get("passphrase"), ask.posted.get("passphrase_code"))
+    found = ask.office.check(ask.words, ask.claim(name), ask.posted.get("passphrase_code"))
     if isinstance(found, Problem):
         return ask.again([found])
     ask.session = ask.office.sessions.sign_in(ask.session, found.actor, name or str(found.actor.org))
@@ -81,7 +81,7 @@ def unlock(ask: Ask) -> Response:
     """Go on where the person was."""
     if ask.session.actor is None:
         return ask.go("/")
-    found = ask.office.check(ask.words, ask.name, ask.posted.get("passphrase"), ask.posted.get("passphrase_code"))
+    found = ask.office.check(ask.words, ask.claim(ask.name), ask.posted.get("passphrase_code"))
     if isinstance(found, Problem):
         return ask.again([found])
     if not ask.session.at_work:

@@ -26,7 +26,7 @@ def ask_to_erase(ask: Ask) -> Response:
     return ask.page("erase.html", plan=plan, name=_name(ask, plan))
 
 
-@screens.act("/case/{number:int}/erase")
+@screens.act("/case/{number:int}/erase", confirm=True)
 def erase(ask: Ask) -> Response:
     """Erase a case here, and have everyone who received something of it erase it too."""
     number = ask.number("number")

@@ -94,15 +94,16 @@ def test_what_the_table_says_makes_sense() -> None:
 
 
 def test_what_cannot_be_taken_back_asks_for_the_passphrase_again(desk: Desk, own: Pair) -> None:
-    """Sending does; a withdrawal and an erasure never do; a wrong passphrase is none."""
+    """Sending and erasing do; a withdrawal never does; a wrong passphrase is none."""
     number = new_case(own.kz)
     take_consent(own.kz, number, consent_file())
     worker = replace(entered(desk, "worker"), confirmed=False)
     assert code_of(lambda: referrals.send(desk, worker, number)) is Code.REENTRY_NEEDED
+    assert code_of(lambda: erasure.erase(desk, worker, number)) is Code.REENTRY_NEEDED
     assert code_of(lambda: people.confirm(desk, worker, "of the chief")) is Code.KEYFILE_WRONG_PASSPHRASE
     referrals.send(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
     consent.withdraw(desk, worker, number, None, later=True)
-    erasure.erase(desk, worker, number, later=True)
+    erasure.erase(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
 
 
 def test_a_lock_out_ends_it_for_one_and_for_nobody_else(desk: Desk) -> None:

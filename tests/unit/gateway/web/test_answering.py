@@ -276,9 +276,11 @@ def test_erasing_needs_the_nickname_and_shows_the_answers(pair: Pair, here: Pers
     case, ours, theirs = opened(pair, there, "Erase Me")
     page = here.get(f"/case/{case}/erase")
     assert "shelter" in page.text
-    page = here.send(f"/case/{case}/erase", name="another")
+    page = here.send(f"/case/{case}/erase", name="another", passphrase=PASSPHRASE)
     assert "Type the name exactly" in page.text
-    page = here.send(f"/case/{case}/erase", name=" erase  me ")
+    page = here.send(f"/case/{case}/erase", name=" erase  me ", passphrase="wrong")
+    assert "The passphrase is not right" in page.text
+    page = here.send(f"/case/{case}/erase", name=" erase  me ", passphrase=PASSPHRASE)
     assert page.path == f"/case/{case}/erase"
     assert "No answer yet" in page.text
     assert here.get(f"/referral/{ours}").status in {404, 409}
@@ -323,7 +325,7 @@ def test_a_received_case_is_erased_by_the_name_of_its_sender(pair: Pair, there: 
     case = referrals.own_words(*desk_of(pair.world, pair.uz), theirs, "en").case
     page = there.get(f"/case/{case}/erase")
     assert "type: Fictional national referral agency" in page.text
-    page = there.send(f"/case/{case}/erase", name="fictional national referral agency")
+    page = there.send(f"/case/{case}/erase", name="fictional national referral agency", passphrase=PASSPHRASE)
     assert "It was erased here" in page.text
     assert there.get(f"/referral/{theirs}").status in {404, 409}
 

@@ -66,20 +66,28 @@ def test_nobody_sees_a_page_without_signing_in(desk: Pages) -> None:
 
 
 def test_guesses_are_slowed_down_and_a_right_one_ends_that() -> None:
-    """Three are free; then the wait doubles, under each name and over all of them."""
+    """Three are free; then the wait doubles, under each name and over all of them, at one computer."""
     seconds = Seconds()
     attempts = Attempts(seconds)
-    assert [attempts.begin("a") for _ in range(4)] == [0, 0, 0, 0]
-    assert attempts.begin("a") == 3
-    assert attempts.begin("b") == 0
+    assert [attempts.begin("here", "a") for _ in range(4)] == [0, 0, 0, 0]
+    assert attempts.begin("here", "a") == 3
+    assert attempts.begin("here", "b") == 0
     seconds.now_s += 3
-    assert attempts.begin("a") == 0
-    assert attempts.begin("a") == 5
-    attempts.succeed("a")
-    assert attempts.begin("a") == 0
+    assert attempts.begin("here", "a") == 0
+    assert attempts.begin("here", "a") == 5
+    attempts.succeed("here", "a")
+    assert attempts.begin("here", "a") == 0
     for number in range(30):
-        attempts.begin(f"name {number}")
-    assert attempts.begin("fresh") > 0
+        attempts.begin("here", f"name {number}")
+    assert attempts.begin("here", "fresh") > 0
+
+
+def test_a_stranger_elsewhere_holds_up_nobody_here() -> None:
+    """Wrong passphrases under every name from other computers: this one is asked for no pause."""
+    attempts = Attempts(Seconds())
+    for number in range(3000):
+        attempts.begin(f"elsewhere {number % 50}", ("a", "b", "c")[number % 3])
+    assert attempts.begin("here", "a") == 0
 
 
 def test_a_wait_is_told_in_words(pair: Pair) -> None:
