@@ -32,6 +32,9 @@ _TEND_MS: Final = 2_000
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
 _WATCH_MS: Final = 3_600_000
+_LONG_MS: Final = 1_000
+"""A look through the whole store that took longer is not repeated within the hour by every command."""
+_WATCHED: Final = "watched-ms"
 _PROOFS_IN_A_TURN: Final = 20
 _PROOFS_IN_A_ROUND: Final = 2_000
 """Records of the audit log that are read at a time; the rest waits for the next."""
@@ -176,7 +179,7 @@ class Synchroniser:
 
     def _watch_hourly(self, gateway: Gateway) -> None:
         steady_ms = gateway.steady_ms()
-        if steady_ms - self._watched_ms >= _WATCH_MS:
+        if steady_ms - self._watched_ms >= _WATCH_MS and not _watched_lately(gateway):
             self._watched_ms = steady_ms
 
             def watch_certificate(of: Gateway) -> None:
@@ -184,6 +187,9 @@ class Synchroniser:
 
             looks = (watch_certificate, unreadable.watch, retention.remind)
             each(looks, lambda look: look(gateway), lambda _, error: self._note(error))
+            if gateway.steady_ms() - steady_ms >= _LONG_MS:
+                with gateway.store.write() as tx:
+                    tx.put_int(_WATCHED, gateway.now_ms())
 
     def _go_on_with_nos(self) -> None:
         """Tell and send what a person has stopped, and erase, although something else keeps this turn from its end."""
@@ -202,6 +208,12 @@ class Synchroniser:
             with gateway.store.write() as tx:
                 alarms.raise_alarm(tx, Code.CLOCK_JUMPED, gateway.jumps[0].detail, gateway.now_ms())
             del gateway.jumps[0]
+
+
+def _watched_lately(gateway: Gateway) -> bool:
+    """Whether a long look through the store was less than an hour ago; one in the future was not."""
+    with gateway.store.read() as tx:
+        return 0 <= gateway.now_ms() - tx.get_int(_WATCHED) < _WATCH_MS
 
 
 def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 15.0) -> None:

@@ -24,6 +24,7 @@ from refbus_gateway.store.doings import Doing
 from refbus_gateway.store.schema import metadata
 from refbus_gateway.store.tellings import Kind
 from refbus_gateway.store.vault import Vault, join, split
+from refbus_gateway.sync import synchroniser, unreadable
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands
 from support.gateways import World, case_file, consent_file, line, new_case, refer, sent, take_consent
@@ -129,6 +130,24 @@ def test_a_damaged_person_or_log_row_hides_no_other(tmp_path: Path) -> None:
         assert users.named(tx, "fictional2").person_id == "2"
         assert [each.doing.person for each in doings.listed(tx, 10)] == ["2"]
         assert not doings.is_whole(tx)
+    kz.close()
+
+
+def test_a_long_look_through_the_store_is_not_repeated_within_the_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes long at ten thousand referrals is done once an hour, however many commands there are."""
+    monkeypatch.setattr(synchroniser, "_LONG_MS", 0)
+    world = World(tmp_path)
+    kz, _ = filled(world)
+    looks = list[int]()
+    monkeypatch.setattr(unreadable, "watch", lambda _: looks.append(1))
+    world.sync(kz)
+    assert looks == []
+    for hours in (1.0, 0.5, 0.5, -3.0, 0.5):
+        world.clock.move(hours=hours)
+        world.sync(kz)
+    assert len(looks) == 3
     kz.close()
 
 
