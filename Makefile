@@ -54,10 +54,11 @@ coverage: $(STAMP) ## branches of core, crypto, envelope and tlog that a test tr
 pythons: $(STAMP) ## the fast tests on each supported Python that this machine has
 	@$(BIN)/python -m tools.pythons
 
-lint: $(STAMP) ## ruff, mypy strict, import contracts, docstrings
+lint: $(STAMP) ## ruff, mypy strict (the gateway also as on Windows), import contracts, docstrings
 	@$(BIN)/ruff check services tests infra
 	@$(BIN)/ruff format --check services tests infra
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows services/refbus_gateway
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/interrogate -q services infra
 

@@ -10,19 +10,23 @@ of this module that makes files.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
+from refbus import locks
 from refbus.errors import Code, SetupError, StoreError
 
 TEMPORARY: Final = ".part-"
 _CHUNK: Final = 1 << 20
+_WINDOWS: Final[bool] = os.name == "nt"
+_AS_IT_IS: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""No link is followed, and no byte is changed; a system that has no such flag does neither, or needs no asking."""
 
 
 def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
@@ -58,10 +62,10 @@ def alone_in(folder: Path) -> Iterator[None]:
     """
     with store_errors(folder.name):
         make_folder(folder)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        handle = os.open(_stand_in(folder), os.O_RDWR | os.O_CREAT, 0o600) if _WINDOWS else _open_folder(folder)
     try:
         with store_errors(folder.name):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            locks.take(handle)
         yield
     finally:
         os.close(handle)
@@ -109,10 +113,10 @@ def append_lines(path: Path, lines: bytes) -> None:
     Raises StoreError.
     """
     with store_errors(path.name):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _AS_IT_IS, 0o600)
         with os.fdopen(handle, "r+b") as file:
             make_private(path)
-            file.write(b"" if _ends_well(file.fileno()) else b"\n")
+            file.write(b"" if _ends_well(file) else b"\n")
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -161,9 +165,16 @@ def make_private(path: Path, mode: int = 0o600) -> None:
             raise
 
 
+def is_private(mode: int) -> bool:
+    """Whether a file of this mode is its owner's alone; True on Windows, whose modes say nothing of who may read."""
+    return _WINDOWS or not mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
 def flush_folder(path: Path) -> None:
     """Make the names in a folder durable. Raises OSError."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    if _WINDOWS:  # there is no such call there; the file system journals names by itself
+        return
+    folder = _open_folder(path)
     try:
         os.fsync(folder)
     except OSError as error:
@@ -175,8 +186,7 @@ def flush_folder(path: Path) -> None:
 
 def flush_file(path: Path) -> None:
     """Make a file and its name durable. Raises OSError."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    _flush(path)
     flush_folder(path.parent)
 
 
@@ -186,8 +196,7 @@ def flush_tree(folder: Path) -> None:
         if path.is_dir():
             flush_folder(path)
         elif path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            _flush(path)
     flush_folder(folder)
 
 
@@ -241,12 +250,28 @@ def _draft(path: Path, content: bytes, *, flush: bool) -> Iterator[Path]:
 
 
 def _new(path: Path) -> IO[bytes]:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _AS_IT_IS, 0o600)
     with suppress(OSError):  # a medium without modes
-        os.fchmod(handle, 0o600)
+        path.chmod(0o600)
     return os.fdopen(handle, "wb")
 
 
-def _ends_well(handle: int) -> bool:
-    size = os.fstat(handle).st_size
-    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
+def _flush(path: Path) -> None:
+    with path.open("r+b" if _WINDOWS else "rb") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())
+
+
+def _ends_well(file: IO[bytes]) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    return file.read(1) in {b"", b"\n"}
+
+
+def _open_folder(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+
+
+def _stand_in(folder: Path) -> Path:
+    """Return the file that is locked for a folder where no folder can be opened: beside it, so that nobody lists it."""
+    whole = folder.resolve()
+    return whole.with_name(f".{whole.name}.alone")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from refbus.errors import Code, SetupError
+from refbus.files import is_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TlsFiles:
         for path in (self.ca, self.certificate, self.key):
             if not path.is_file():
                 raise SetupError(Code.FILE_UNREADABLE, path.name)
-        if self.key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not is_private(self.key.stat().st_mode):
             raise SetupError(Code.KEYFILE_UNSAFE, self.key.name)
 
 

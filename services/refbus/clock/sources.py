@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ def machine_ms() -> int:
 
 def steady_ms() -> int:
     """Return the monotonic clock of this machine, ms; where the system has one, the clock that runs in sleep too."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(clock) // 1_000_000
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic_ns()
+    return now_ns // 1_000_000
 
 
 def clock_from(file: Path | None) -> Millis:

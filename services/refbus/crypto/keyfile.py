@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
-from refbus.files import write_first, write_whole
+from refbus.files import is_private, write_first, write_whole
 
 MEMORY_KIB: Final = 65_536
 _ITERATIONS: Final = 3
@@ -143,7 +142,7 @@ def _damaged(path: Path) -> RefbusError:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            if not is_private(os.fstat(file.fileno()).st_mode):
                 raise SetupError(Code.KEYFILE_UNSAFE)
             data = file.read(_MAX_FILE + 1)
     except OSError as error:

@@ -11,7 +11,6 @@ transaction a thread begins no second one.
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 import threading
 import time
@@ -24,6 +23,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from refbus import locks
 from refbus.database import copies, identity, version
 from refbus.database.failures import as_store_errors
 from refbus.errors import Code, SetupError, StoreError
@@ -172,7 +172,7 @@ def own(path: Path) -> Iterator[None]:
         lock = open_lock(path.with_name(path.name + ".lock"))
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.take(lock.fileno(), wait=False)
         except OSError:
             raise SetupError(Code.HOME_IN_USE, path.name) from None
         yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ from typing import Generic, TypeVar
 
 from refbus.core.ids import CountryCode, parse_country
 from refbus.errors import Code, MalformedError, SetupError
+from refbus.files import is_private
 
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
@@ -136,7 +136,7 @@ def read_secret_file(file: Path) -> bytes:
             content = handle.read(_MAX_SECRET + 2)
     except OSError:
         raise SetupError(Code.FILE_UNREADABLE, file.name) from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if not is_private(mode):
         raise SetupError(Code.KEYFILE_UNSAFE, file.name)
     secret = content.split(b"\n", 1)[0].removesuffix(b"\r")
     if not 0 < len(secret) <= _MAX_SECRET:

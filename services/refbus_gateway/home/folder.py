@@ -19,7 +19,6 @@ keys.lock                                  held while keys are read; alone while
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from refbus import locks
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import open_lock, read_limited, store_errors, write_first, write_whole
@@ -110,7 +110,7 @@ class Home:
             with store_errors("use.lock"):
                 lock = open_lock(self.path / "use.lock")
             try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                locks.take(lock.fileno(), shared=True, wait=False)
                 if os.path.samestat(os.fstat(lock.fileno()), os.stat(self.path / "use.lock")):
                     return lock
             except BlockingIOError:
@@ -141,7 +141,7 @@ class Home:
         """Hold the right to talk to the broker for this home. Raises SetupError HOME_IN_USE when it is taken."""
         with open_lock(self.path / "sync.lock") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locks.take(lock.fileno(), wait=False)
             except OSError:
                 raise SetupError(Code.HOME_IN_USE, "refbus run or refbus sync is at work here") from None
             yield
@@ -151,7 +151,7 @@ class Home:
         """Hold the right to show the pages of this home. Raises SetupError HOME_IN_USE when another desk does."""
         with open_lock(self.path / "desk.lock") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locks.take(lock.fileno(), wait=False)
             except OSError:
                 raise SetupError(Code.HOME_IN_USE, "refbus desk is open for this home already") from None
             yield

@@ -11,13 +11,13 @@ A stop before 4 leaves what was there, or nothing but `keys.next`, which `settle
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from refbus import locks
 from refbus.files import flush_folder, flush_tree, open_lock, store_errors
 
 KEYS: Final = "keys"
@@ -39,7 +39,7 @@ def held(home: Path, *, alone: bool = False) -> Iterator[None]:
         lock = open_lock(home / LOCK)
     with lock:
         with store_errors(LOCK):
-            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            locks.take(lock.fileno(), shared=not alone)
         yield
 
 

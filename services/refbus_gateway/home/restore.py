@@ -15,7 +15,6 @@ there, so it may be given again at any time. A home that is a link stays a link:
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from refbus import locks
 from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.secretbox import StateKey
@@ -358,7 +358,7 @@ def _version(folder: Path, root: bytes, now_ms: int) -> int:
 def _lock(stack: ExitStack, path: Path) -> None:
     lock = stack.enter_context(open_lock(path))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.take(lock.fileno(), wait=False)
     except BlockingIOError:
         raise SetupError(Code.HOME_IN_USE, "a command of this home is at work") from None
 

@@ -11,12 +11,12 @@ at any point leaves the version before in force, and the next start verifies wha
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from refbus import locks
 from refbus.core.directory import Directory
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
 from refbus.files import open_lock, remove_drafts, store_errors, write_whole
@@ -306,7 +306,7 @@ class TrustStore:
         """Keep other processes of this home from writing; yields False when one does and `wait` is off."""
         with store_errors(), open_lock(self._root_file.parent / "lock") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locks.take(lock.fileno(), wait=wait)
             except BlockingIOError:
                 yield False
             else:
