@@ -59,7 +59,9 @@ _STEMS: Final = {
 """Beginnings of words that came through Russian and keep its spelling; a soft sign goes before a vowel."""
 _KEPT: Final = r"%\([a-z_0-9]+\)s|`[^`]*`|https?://\S+|<[^>]*>"
 _CAPITALS: Final = r"\b[A-Z][A-Z0-9_]+\b"
-_NAMES: Final = re.compile(r"--[a-z][\w-]*|\d{4}-[\d-]+T[\d:+]+|\w+(?:[-./@]\w+)*[_./@]\w+(?:[-./@]\w+)*")
+_NAMES: Final = re.compile(
+    r"--[a-z][\w-]*|(?<!\S)\.[a-z][\w-]+|\d{4}-[\d-]+T[\d:+]+|\w+(?:[-./@]\w+)*[_./@]\w+(?:[-./@]\w+)*"
+)
 """Options, files, addresses, names of fields: whatever has a sign between its letters that no word has."""
 _COMMANDS: Final = re.compile(r"\b(?:refbus|chmod)\b.*")
 _WORD: Final = re.compile(r"[a-zʻʼ]+", re.IGNORECASE)

@@ -44,6 +44,7 @@ def test_latin_letters_become_cyrillic_ones(latin: str, cyrillic: str) -> None:
             "give it with --older, and is_minor",
             "уни --older билан беринг, is_minor ни ҳам",
         ),
+        ("nomi .tlog-proof bilan", "its name ends with .tlog-proof", "номи .tlog-proof билан"),
         ("docs/a.md da; case.json", "in docs/a.md; case.json", "docs/a.md да; case.json"),
     ],
 )
