@@ -38,8 +38,15 @@ def each(
     """
     done: list[_T] = []
     for element in elements:
-        with alone(element, failed, inside=inside, stops=stops):
-            done.append(step(element))
+        try:
+            with inside():
+                came = step(element)
+        except Exception as error:
+            if _ends_all(error, stops):
+                raise
+            failed(element, _told(error))
+        else:
+            done.append(came)
     return done
 
 
@@ -66,9 +73,13 @@ def _alone(
         with inside():
             yield
     except Exception as error:
-        if isinstance(error, (MemoryError, *stops)) or _is_of_the_store(error):
+        if _ends_all(error, stops):
             raise
         failed(element, _told(error))
+
+
+def _ends_all(error: Exception, stops: tuple[type[Exception], ...]) -> bool:
+    return isinstance(error, (MemoryError, *stops)) or _is_of_the_store(error)
 
 
 def _told(error: Exception) -> RefbusError:

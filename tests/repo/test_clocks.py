@@ -35,7 +35,7 @@ AGES = {
     "services/refbus_gateway/directory/door.py": "since when the log is silent; an alarm that is late by a jump",
     "services/refbus_gateway/inbox/refusals.py": "since when a record waits; from the future is due now",
     "services/refbus_gateway/inbox/notices.py": "envelopes of the last day; none from the future counts",
-    "services/refbus_gateway/sync/synchroniser.py": "the last long look, across starts; in the future is due now",
+    "services/refbus_gateway/sync/synchroniser.py": "the last look through a large store, across starts",
     "services/refbus_gateway/sync/writer.py": "a withdrawal goes out daily; in the future is due now",
     "services/refbus_gateway/sync/proof_reader.py": "a record's age by the broker; far in the future is old",
     "services/refbus_gateway/consent/withdrawals.py": "when a no was last tried; far off either way is due",

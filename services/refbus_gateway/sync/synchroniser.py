@@ -32,8 +32,8 @@ _TEND_MS: Final = 2_000
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
 _WATCH_MS: Final = 3_600_000
-_LONG_MS: Final = 1_000
-"""A look through the whole store that took longer is not repeated within the hour by every command."""
+_LARGE_BYTES: Final = 8 << 20
+"""A store from this size on takes long to look through: it is not done again within the hour by every command."""
 _WATCHED: Final = "watched-ms"
 _PROOFS_IN_A_TURN: Final = 20
 _PROOFS_IN_A_ROUND: Final = 2_000
@@ -187,7 +187,7 @@ class Synchroniser:
 
             looks = (watch_certificate, unreadable.watch, retention.remind)
             each(looks, lambda look: look(gateway), lambda _, error: self._note(error))
-            if gateway.steady_ms() - steady_ms >= _LONG_MS:
+            if _is_large(gateway):
                 with gateway.store.write() as tx:
                     tx.put_int(_WATCHED, gateway.now_ms())
 
@@ -211,9 +211,15 @@ class Synchroniser:
 
 
 def _watched_lately(gateway: Gateway) -> bool:
-    """Whether a long look through the store was less than an hour ago; one in the future was not."""
+    """Whether a large store was looked through less than an hour ago; one in the future was not."""
+    if not _is_large(gateway):
+        return False
     with gateway.store.read() as tx:
         return 0 <= gateway.now_ms() - tx.get_int(_WATCHED) < _WATCH_MS
+
+
+def _is_large(gateway: Gateway) -> bool:
+    return gateway.home.store_path.stat().st_size >= _LARGE_BYTES
 
 
 def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 15.0) -> None:

@@ -133,11 +133,11 @@ def test_a_damaged_person_or_log_row_hides_no_other(tmp_path: Path) -> None:
     kz.close()
 
 
-def test_a_long_look_through_the_store_is_not_repeated_within_the_hour(
+def test_a_large_store_is_not_looked_through_again_within_the_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What takes long at ten thousand referrals is done once an hour, however many commands there are."""
-    monkeypatch.setattr(synchroniser, "_LONG_MS", 0)
+    monkeypatch.setattr(synchroniser, "_LARGE_BYTES", 0)
     world = World(tmp_path)
     kz, _ = filled(world)
     looks = list[int]()
