@@ -141,6 +141,15 @@ class Home:
         """Return the directory store of this home, pinned to its root; not loaded yet."""
         return TrustStore.create(self.folder / "directory", self._root())
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether this home was ever given the federation's initial root; a home whose root went missing was."""
+        return (self.folder / "root.json").exists() or (self.folder / "directory" / "root.json").exists()
+
+    def unpinned_store(self) -> TrustStore:
+        """Return the directory store of a home without a root: it believes nothing until `pin_root`."""
+        return TrustStore(self.folder / "directory")
+
     def _root(self) -> bytes:
         try:
             return (self.folder / "root.json").read_bytes()

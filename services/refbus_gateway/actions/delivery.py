@@ -11,6 +11,7 @@ from refbus.errors import Code, SetupError
 from refbus.telemetry import MetricsServer, serve
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
+from refbus_gateway.home import founding
 from refbus_gateway.sync.daemon import Daemon
 from refbus_gateway.sync.synchroniser import Synchroniser
 
@@ -90,10 +91,15 @@ def run(
 def hold_pages(desk: Desk, actor: Actor, work: Callable[[], None]) -> Ended:
     """Hold the pages of this home while `work` shows them. The gateway may stay closed meanwhile.
 
-    Raises SetupError HOME_NOT_FOUND, and HOME_IN_USE when another process shows them.
+    In an empty or missing folder they are those of the set-up. Raises SetupError HOME_NOT_FOUND for another folder
+    that is no home, HOME_IN_USE when another process shows them.
     """
     actor.require(Permission.READ_STATUS)
-    desk.home.require()
+    if founding.is_new(desk.home):
+        founding.make_place(desk.home)
+    else:
+        founding.settle(desk.home)
+        desk.home.require()
     with desk.home.serving():
         work()
     return Ended(running=False)

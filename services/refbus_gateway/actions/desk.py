@@ -17,7 +17,7 @@ from refbus.errors import Code, RefbusError, TransportError
 from refbus.files import store_errors, write_whole
 from refbus.settings import GatewaySettings
 from refbus_gateway.actions.actor import Actor, take_noted
-from refbus_gateway.home import slots
+from refbus_gateway.home import founding, slots
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.pace import Pace
@@ -37,6 +37,7 @@ __all__ = [
     "Opened",
     "connect_to_kafka",
     "has_people",
+    "is_new",
     "open_desk",
 ]
 
@@ -192,6 +193,11 @@ def open_desk(
 def has_people(path: Path) -> bool:
     """Whether the home in `path` is opened by people, each by name, as against one passphrase."""
     return slots.has_slots(Home(path))
+
+
+def is_new(path: Path) -> bool:
+    """Whether `path` is an empty or missing folder, where a first home may be made."""
+    return founding.is_new(Home(path))
 
 
 def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Cluster:

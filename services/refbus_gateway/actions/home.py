@@ -11,18 +11,23 @@ from typing import Final
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.times import show_second
+from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError
 from refbus.files import read_limited
 from refbus.trust.layout import list_files
+from refbus.trust.reader.client import is_initial_root
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.directory import door
-from refbus_gateway.home import backups, keyring
+from refbus_gateway.home import backups, keyring, slots
 from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
+from refbus_gateway.home.key_changes import ANSWER_FILE, REQUEST_FILE
 from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536
+LEAST_TOLD: Final = 32
+"""Hexadecimal digits of the root's SHA-256 that are compared at least: 128 bits."""
 BackupMade = backups.Made
 """A backup that was made."""
 
@@ -67,6 +72,22 @@ class RootPinned:
     """The initial root of the federation is pinned."""
 
     pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What of the set-up of a home is done, as the home itself shows. `directory`: the version in force, None for none.
+
+    `listed`: this organisation is in that directory; with that the set-up is over.
+    """
+
+    has_request: bool
+    answered: bool
+    has_root: bool
+    directory: int | None
+    listed: bool
+    connected: bool
+    has_people: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +190,37 @@ def trust(desk: Desk, actor: Actor, root: bytes) -> RootPinned:
     actor.require(Permission.MANAGE_HOME)
     desk.home.member.pin_root(root)
     return RootPinned(pinned=True)
+
+
+def trust_compared(desk: Desk, actor: Actor, root: bytes, told: str) -> RootPinned:
+    """Pin a root whose SHA-256 begins with what was `told` by telephone, at least LEAST_TOLD digits of it.
+
+    Raises SetupError DIRECTORY_INVALID where it does not, or the file is no root, or another one is pinned.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    digits = "".join(told.lower().split())
+    if len(digits) < LEAST_TOLD or not sha256(root).hex().startswith(digits):
+        raise SetupError(Code.DIRECTORY_INVALID, "not the number that was told")
+    if not is_initial_root(root):
+        raise SetupError(Code.DIRECTORY_INVALID, "no root of a federation")
+    desk.home.member.pin_root(root)
+    desk.home.member.trust_store()
+    return RootPinned(pinned=True)
+
+
+def progress(desk: Desk, actor: Actor) -> Progress:
+    """Return how far the set-up of this home is. Raises StoreError."""
+    actor.require(Permission.READ_STATUS)
+    home, directory = desk.home, desk.gateway.newest_directory()
+    return Progress(
+        has_request=(home.path / REQUEST_FILE).is_file(),
+        answered=(home.path / ANSWER_FILE).is_file(),
+        has_root=home.member.is_pinned,
+        directory=directory.version if directory else None,
+        listed=directory is not None and directory.find(home.member.identity().org_id) is not None,
+        connected=bool(home.config().bootstrap),
+        has_people=slots.has_slots(home),
+    )
 
 
 def take_directory(desk: Desk, actor: Actor, folder: Path, *, unlogged: bool) -> DirectoryTaken:

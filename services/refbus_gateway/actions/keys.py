@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.trust.member.enrolment import Profile, new_org_id
 from refbus.trust.member.rotation import Task
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.home import key_changes
+from refbus_gateway.home import founding, key_changes
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.key_changes import KeyLine
 
@@ -31,10 +32,27 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class HomeBegun:
-    """A home with first keys; `request`: the file to hand to the ceremony of the country."""
+    """A home with first keys; `request`: the file to hand to the ceremony of the country.
+
+    `fingerprint`: 64 hexadecimal digits, compared with the ceremony by telephone.
+    """
 
     org_id: OrgId
     request: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolling:
+    """What an organisation that enrols hands over: its request, the fingerprint of its key, its answer if it was made.
+
+    `answer` is empty before the challenge came.
+    """
+
+    org_id: OrgId
+    fingerprint: str
+    request: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +98,43 @@ def begin(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int, 
     Raises SetupError USAGE when the folder is a home with keys already, StoreError.
     """
     actor.require(Permission.MANAGE_HOME)
-    org_id = new_org_id(said.country)
-    profile = Profile(org_id, said.country, said.role, said.label, tuple(said.services), tuple(said.languages))
+    profile = _profile(said)
     request = key_changes.init(Home(folder), profile, passphrase, now_ms)
     if out is not None:
         write_whole(out, request)
-    return HomeBegun(org_id, str(folder / key_changes.REQUEST_FILE))
+    return _begun(folder, profile, request)
+
+
+def found(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int) -> HomeBegun:
+    """Make a home in an empty or missing folder, whole or not at all. Raises SetupError USAGE, StoreError."""
+    actor.require(Permission.MANAGE_HOME)
+    if not founding.is_new(Home(folder)):
+        raise SetupError(Code.USAGE, "the folder is not empty")
+    profile = _profile(said)
+    return _begun(folder, profile, founding.found(Home(folder), profile, passphrase, now_ms))
+
+
+def enrolling(desk: Desk, actor: Actor) -> Enrolling:
+    """Return what this organisation hands over to be enrolled. The gateway stays closed.
+
+    Raises SetupError FILE_UNREADABLE where no request was kept, UntrustedError for one that was changed.
+    """
+    actor.require(Permission.READ_STATUS)
+    request = key_changes.request_of(desk.home)
+    answer_path = desk.home.path / key_changes.ANSWER_FILE
+    answered = key_changes.read_challenge(answer_path) if answer_path.is_file() else b""
+    return Enrolling(desk.home.member.identity().org_id, key_changes.fingerprint_of(request), request, answered)
+
+
+def answer_sent(desk: Desk, actor: Actor, challenge: bytes) -> ChallengeAnswered:
+    """Keep the answer to a challenge that was handed over, in the home, which is open: it is asked for again there.
+
+    Raises UntrustedError OPEN_FAILED, SetupError, MalformedError, StoreError.
+    """
+    actor.require(Permission.MANAGE_HOME)
+    path = desk.home.path / key_changes.ANSWER_FILE
+    write_whole(path, key_changes.answer(desk.home, challenge, desk.secret))
+    return ChallengeAnswered(str(path))
 
 
 def answer(desk: Desk, actor: Actor, challenge: Path, passphrase: str, out: Path) -> ChallengeAnswered:
@@ -94,7 +143,7 @@ def answer(desk: Desk, actor: Actor, challenge: Path, passphrase: str, out: Path
     Raises UntrustedError OPEN_FAILED, SetupError, MalformedError.
     """
     actor.require(Permission.MANAGE_HOME)
-    write_whole(out, key_changes.answer(desk.home, challenge, passphrase))
+    write_whole(out, key_changes.answer(desk.home, key_changes.read_challenge(challenge), passphrase))
     return ChallengeAnswered(str(out))
 
 
@@ -116,3 +165,12 @@ def prune(desk: Desk, actor: Actor) -> KeysPruned:
     """Destroy private keys that no message can need any more. Raises UncheckableError CLOCK_JUMPED, CLOCK_SKEW."""
     actor.require(Permission.MANAGE_HOME, again=True)
     return KeysPruned(tuple(key_changes.prune(desk.gateway)))
+
+
+def _profile(said: Said) -> Profile:
+    org_id = new_org_id(said.country)
+    return Profile(org_id, said.country, said.role, said.label, tuple(said.services), tuple(said.languages))
+
+
+def _begun(folder: Path, profile: Profile, request: bytes) -> HomeBegun:
+    return HomeBegun(profile.org_id, str(folder / key_changes.REQUEST_FILE), key_changes.fingerprint_of(request))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus.errors import Code, SetupError
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def desk(
 ) -> None:
     """Show the pages of this organisation, and keep reading and sending, until stopped (Ctrl-C or SIGTERM).
 
+    In an empty folder it sets a new home up, page by page.
+
     The first person who signs in opens the keys. With --passphrase-file they are opened at once.
     """
     import signal  # late: the help needs none of it
@@ -40,6 +43,7 @@ def desk(
 
     from refbus_gateway.actions import delivery
     from refbus_gateway.actions.delivery import MetricsPlace, Served
+    from refbus_gateway.actions.desk import is_new
     from refbus_gateway.web import serve as serving
     from refbus_gateway.web.office import Clocks, Manners, Office
 
@@ -58,7 +62,7 @@ def desk(
     told = words().text("The desk is open at %(address)s", address=address.url)
 
     def work() -> None:
-        if session.has_passphrase_file:
+        if session.has_passphrase_file and not office.is_new:
             office.open(session.opened)
         served = Served(address.url)
         serving.serve(
@@ -69,7 +73,10 @@ def desk(
         )
 
     try:
-        ended = delivery.hold_pages(office.desk, office.actor, work)
+        new = is_new(session.home_path)
+        if new and (share or certificate):
+            raise SetupError(Code.UNSAFE_SETTING, "a first home is set up without --share: at this computer alone")
+        ended = delivery.hold_pages(office.desk, session.founder if new else office.actor, work)
     finally:
         bound.close()
     session.tell(ended, [words().text("Stopped.")])

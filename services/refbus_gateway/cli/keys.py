@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -43,6 +44,7 @@ def init(session: Session, /, country: str, out: Path | None, **said: Any) -> No
                 "Hand %(request)s to the ceremony of your country and compare the fingerprint by telephone.",
                 request=begun.request,
             ),
+            words().text("The fingerprint: %(fingerprint)s", fingerprint=" ".join(wrap(begun.fingerprint, 4))),
             words().text("When the challenge comes: refbus keys answer challenge.json"),
         ],
     )

@@ -140,8 +140,12 @@ class Gateway:
         return found
 
     def load_directory(self) -> None:
-        """Read the directory's verified versions again: another process of this home may have brought a newer one."""
-        self.trust.load(self.now_ms())
+        """Read the directory's verified versions again: another process of this home may have brought a newer one.
+
+        Before the root of the federation is pinned there are none.
+        """
+        if self.home.member.is_pinned:
+            self.trust.load(self.now_ms())
 
     def _clock_moved(self, standing: Standing) -> None:
         if Code.CLOCK_JUMPED in standing.codes:
@@ -162,7 +166,7 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
     """Open a home. Raises SetupError (HOME_NOT_FOUND, KEYFILE_*), StoreError.
 
     A `clock` that only gives UTC ms is believed as it is.
-    A home that has no verified directory yet opens too; whatever needs the directory says so when it is asked.
+    A home that has no verified directory yet, or no pinned root, opens too; what needs one says so when asked.
     """
     home.require()
     with ExitStack() as stack:
@@ -171,7 +175,9 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
         store = stack.enter_context(closing(Store(home.store_path, keys.store, mark=home.store_made)))
         judged = clock if isinstance(clock, Clock) else Clock.of(clock)
         erased_again.again(home, store, judged.now_ms())
-        gateway = Gateway(home, keys, store, home.member.trust_store(), judged)
+        member = home.member
+        trust = member.trust_store() if member.is_pinned else member.unpinned_store()
+        gateway = Gateway(home, keys, store, trust, judged)
         gateway.load_directory()
         gateway.close_with(lock)
         _tell_damaged(gateway)

@@ -20,6 +20,7 @@ from refbus.trust.homes import Home as MemberHome
 from refbus.trust.homes import Identity
 from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment import Profile
+from refbus.trust.member.enrolment_file import fingerprint
 from refbus.trust.member.rotation import Duty, Task, duties
 from refbus.trust.reader.history import keep_ms
 from refbus_gateway.home import keyfolder, slots
@@ -27,6 +28,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
 REQUEST_FILE = "enrolment-request.json"
+ANSWER_FILE = "enrolment-answer.json"
 _LIMIT = 65_536
 
 
@@ -63,13 +65,31 @@ def _init(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
     return request
 
 
-def answer(home: Home, challenge: Path, passphrase: str) -> bytes:
+def request_of(home: Home) -> bytes:
+    """Return the enrolment request that `init` kept. Raises SetupError FILE_UNREADABLE."""
+    return read_limited(home.path / REQUEST_FILE, _LIMIT)
+
+
+def fingerprint_of(request: bytes) -> str:
+    """Return what the organisation and the ceremony compare by telephone, 64 hexadecimal digits.
+
+    Raises MalformedError, UntrustedError for a request that was changed.
+    """
+    return fingerprint(enrolment.parse_request(request).signing[0].key).hex()
+
+
+def answer(home: Home, challenge: bytes, passphrase: str) -> bytes:
     """Return the answer to the ceremony's challenge. Raises UntrustedError OPEN_FAILED, SetupError, MalformedError."""
-    request = read_limited(home.path / REQUEST_FILE, _LIMIT)
+    request = request_of(home)
     keys = list(home.member.kem_keys(passphrase).values())
     if len(keys) != 1:
         raise SetupError(Code.USAGE, "an enrolment is answered before any rotation")
-    return enrolment.answer_challenge(read_limited(challenge, _LIMIT), request, keys[0])
+    return enrolment.answer_challenge(challenge, request, keys[0])
+
+
+def read_challenge(path: Path) -> bytes:
+    """Return the content of a challenge file. Raises SetupError FILE_UNREADABLE."""
+    return read_limited(path, _LIMIT)
 
 
 def key_lines(gateway: Gateway) -> list[KeyLine]:

@@ -34,6 +34,7 @@ from refbus_gateway.web.pages import (
     referral,
     returns,
     sending,
+    setup,
     today,
     withdrawn,
 )
@@ -43,7 +44,7 @@ from refbus_gateway.web.session import Form
 
 STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
-    *(entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
+    *(setup.screens, entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
     *(office.screens, people.screens, returns.screens),
     *(emergency.screens, inspect.screens),

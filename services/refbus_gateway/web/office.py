@@ -25,17 +25,18 @@ from refbus.errors import (
     UncheckableError,
 )
 from refbus.explain.report import as_refbus_error, printable
-from refbus_gateway.actions import delivery, home, people
+from refbus_gateway.actions import delivery, home, keys, people
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
-from refbus_gateway.actions.desk import Desk, Opened, has_people
-from refbus_gateway.actions.people import SignedIn
+from refbus_gateway.actions.desk import Desk, Opened, has_people, is_new
+from refbus_gateway.actions.people import Newcomer, SignedIn
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.session import IDLE_S, Attempts, Claim, Session, Sessions
 from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
 
+LOOPBACK: Final = "127.0.0.1"
 RETRY_S: Final = 2.0
 """How soon the line is taken up again after an error, or while another process of this home reads and sends."""
 _STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
@@ -68,7 +69,7 @@ class Address:
     """Where the pages are: `https` with `tls`; `name` is what people type in place of 127.0.0.1."""
 
     port: int
-    name: str = "127.0.0.1"
+    name: str = LOOPBACK
     tls: bool = False
 
     @property
@@ -124,6 +125,24 @@ class Office:
         self._stop = threading.Event()
         self._line: threading.Thread | None = None
         self._opened = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no home yet, and it may be set up here: at this computer alone."""
+        here = self.address.name == LOOPBACK and not self.address.tls
+        return here and not self.is_open and is_new(self.desk.home.path)
+
+    def begin(self, said: keys.Said, first: Newcomer) -> None:
+        """Make the home with its first keys, open it, and give it its first person.
+
+        Raises SetupError USAGE where there is one already, StoreError.
+        """
+        with self._opening:
+            if not self.is_new:
+                raise SetupError(Code.USAGE, "there is a home already")
+            keys.found(self.desk.home.path, Actor(None), said, first.passphrase, self._clocks.wall_ms())
+            self.open(Opened("", first.passphrase))
+        people.begin(self.desk, self.actor, first)
 
     @property
     def actor(self) -> Actor:

@@ -15,11 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refbus.errors import Code, SetupError
 from refbus_gateway.web.app import application
-from refbus_gateway.web.office import Address, Office
+from refbus_gateway.web.office import LOOPBACK, Address, Office
 
 THREADS: Final = 8
 """Requests that are worked on at once; each may hold one connection of the store."""
-LOOPBACK: Final = "127.0.0.1"
 _DRAIN_S: Final = 5
 _BACKLOG: Final = 64
 

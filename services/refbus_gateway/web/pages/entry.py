@@ -9,6 +9,7 @@ from babel.dates import format_skeleton, get_day_names
 from starlette.responses import Response
 
 from refbus.errors import Code
+from refbus_gateway.actions import home
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
 from refbus_gateway.words.languages import LANGUAGES, NAMES
@@ -24,7 +25,9 @@ def start(ask: Ask) -> Response:
         return ask.go(FIRST)
     if ask.session.actor is not None:
         return ask.go("/locked")
-    return ask.go("/sign-in" if ask.office.has_language(ask.request) else "/language")
+    if not ask.office.has_language(ask.request):
+        return ask.go("/language")
+    return ask.go("/setup" if ask.office.is_new else "/sign-in")
 
 
 @screens.show("/language", free=True)
@@ -47,6 +50,8 @@ def choose_language(ask: Ask) -> Response:
 @screens.show("/sign-in", free=True)
 def sign_in(ask: Ask) -> Response:
     """Ask who it is."""
+    if ask.office.is_new:
+        return ask.go("/")
     return ask.page("sign_in.html")
 
 
@@ -60,7 +65,8 @@ def enter(ask: Ask) -> Response:
     if isinstance(found, Problem):
         return ask.again([found])
     ask.session = ask.office.sessions.sign_in(ask.session, found.actor, name or str(found.actor.org))
-    return ask.go(FIRST, _failures(ask, found.failed))
+    first = FIRST if home.progress(ask.desk, found.actor).listed else "/setup/road"
+    return ask.go(first, _failures(ask, found.failed))
 
 
 @screens.show("/locked", free=True)

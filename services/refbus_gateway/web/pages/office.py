@@ -80,6 +80,8 @@ DOINGS: Final[Mapping[str, str]] = {
     "home.notify": mark("changed what happens on news"),
     "home.take_directory": mark("took a directory from a folder"),
     "home.trust": mark("took the root of the federation"),
+    "home.trust_compared": mark("took the root of the federation"),
+    "keys.answer_sent": mark("answered the national node about keys"),
     "keys.answer": mark("answered the national node about keys"),
     "keys.prune": mark("destroyed old keys"),
     "keys.rotate": mark("made new keys"),
@@ -159,6 +161,8 @@ ABOUT: Final[Mapping[str, str]] = {
 def office(ask: Ask) -> Response:
     """Show who we are, and lead to everything about this office."""
     desk, actor = ask.desk, ask.actor
+    if not home.progress(desk, actor).listed:
+        return ask.go("/setup/road")  # before the directory knows us there is an office to set up, and nothing else
     return ask.page(
         "office.html",
         me=_me(ask),

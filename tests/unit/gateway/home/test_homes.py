@@ -86,7 +86,7 @@ def test_an_organisation_comes_in_with_keys_of_its_own(tmp_path: Path) -> None:
         key_changes.init(fresh, NEWCOMER, PASSPHRASE, world.clock())
     challenge, pending = make_challenge(request)
     (tmp_path / "challenge.json").write_bytes(challenge)
-    answer = key_changes.answer(fresh, tmp_path / "challenge.json", PASSPHRASE)
+    answer = key_changes.answer(fresh, (tmp_path / "challenge.json").read_bytes(), PASSPHRASE)
     publication = world.lab.publication(world.clock())
     changes.enrol(publication, check_answer(pending, answer, request))
     world.lab.publish(publication)
@@ -105,7 +105,7 @@ def test_a_challenge_for_another_is_not_answered(tmp_path: Path) -> None:
     challenge, _ = make_challenge((tmp_path / "two" / key_changes.REQUEST_FILE).read_bytes())
     (tmp_path / "challenge.json").write_bytes(challenge)
     with pytest.raises(UntrustedError) as refused:
-        key_changes.answer(Home(tmp_path / "one"), tmp_path / "challenge.json", PASSPHRASE)
+        key_changes.answer(Home(tmp_path / "one"), (tmp_path / "challenge.json").read_bytes(), PASSPHRASE)
     assert code_of(refused) is Code.OPEN_FAILED
 
 

@@ -1,0 +1,283 @@
+"""The first hour at the pages: an empty folder becomes the home of an enrolled, connected organisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from refbus.clock import Clock
+from refbus.core.directory import OrgRole
+from refbus.core.ids import CountryCode, OrgId
+from refbus.crypto import keyfile
+from refbus.crypto.framing import sha256
+from refbus.settings import GatewaySettings
+from refbus.trust.member.enrolment import Profile, check_answer, make_challenge, parse_request
+from refbus.trust.member.enrolment_file import fingerprint
+from refbus.trust.publisher import changes
+from refbus_gateway.actions.desk import open_desk
+from refbus_gateway.home import founding, key_changes, slots
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.key_changes import REQUEST_FILE
+from refbus_gateway.web.app import application
+from refbus_gateway.web.office import Address, Clocks, Manners, Office
+from support.gateways import World
+from support.pages import ORIGIN, PORT, Page, Person, Seconds
+
+NEWCOMER = Profile(OrgId("uz-newc0mer"), CountryCode("uz"), OrgRole.NGO, "Fictional newcomer", ("Legal",), ("uz",))
+WORD = "fictional words of the first person"
+SAID = {
+    "country": "uz",
+    "role": "NGO",
+    "label": "Fictional shelter",
+    "services": ["SocialCare", "Legal"],
+    "languages": ["uz", "ru"],
+}
+CHIEF = {"name": "chief", "passphrase_new": WORD, "passphrase_again": WORD}
+
+
+@pytest.fixture(autouse=True)
+def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key files cost little to open."""
+    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+    monkeypatch.setattr(keyfile, "MEMORY_KIB", 64)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a federation without the newcomer."""
+    return World(tmp_path)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Give a folder that does not exist yet."""
+    return tmp_path / "newcomer"
+
+
+def office_of(world: World, place: Path, address: Address | None = None) -> Office:
+    """Return the office of a folder, as `refbus desk` makes it."""
+
+    def make(opened: Any) -> Any:
+        clock = Clock.of(world.clock)
+        return open_desk(place, GatewaySettings(), opened=opened, time=lambda: clock, connect=lambda *_: world.bus)
+
+    clocks = Clocks(Seconds(), world.clock)
+    return Office(make, address or Address(PORT), clocks, Manners(reads_and_sends=False))
+
+
+def browser_of(office: Office) -> Person:
+    """Return a browser that was never here."""
+    return Person(TestClient(application(office), base_url=ORIGIN))
+
+
+def found_home(browser: Person) -> Page:
+    """Go through the two pages before there is a home."""
+    assert browser.get("/").path == "/language"
+    assert browser.send("/language", language="en").path == "/setup"
+    assert browser.send("/setup", **SAID).path == "/setup/person"
+    return browser.send("/setup/person", **CHIEF)
+
+
+def sign_in(browser: Person) -> Page:
+    """Sign in as the first person."""
+    return browser.send("/sign-in", name="chief", passphrase=WORD)
+
+
+def test_an_empty_folder_becomes_the_desk_of_a_member(world: World, place: Path, tmp_path: Path) -> None:
+    """Organisation, person, keys, fingerprint, request, challenge, answer, root, line, directory: then Today."""
+    office = office_of(world, place)
+    browser = browser_of(office)
+    page = found_home(browser)
+    assert page.path == "/sign-in"
+    assert WORD not in page.html
+    assert "The keys are made" in page.text
+    page = sign_in(browser)
+    assert page.path == "/setup/road"
+    assert "Answer the question" in page.text
+
+    request = browser.get("/setup/request").response
+    assert "attachment" in request.headers["Content-Disposition"]
+    member = parse_request(request.content)
+    assert member.organisation.label == "Fictional shelter"
+    assert member.organisation.languages == ("ru", "uz")
+    number = fingerprint(member.signing[0].key).hex()
+    groups = " ".join(number[at : at + 4] for at in range(0, 64, 4))
+    assert groups in browser.get("/setup/telephone").text
+
+    challenge, pending = make_challenge(request.content)
+    assert upload(browser, "/setup/challenge", "challenge", challenge).path == "/setup/challenge"
+    answer = browser.get("/setup/answer").response.content
+    publication = world.lab.publication(world.clock())
+    changes.enrol(publication, check_answer(pending, answer, request.content))
+    world.lab.publish(publication)
+
+    root = world.lab.paths.root.read_bytes()
+    assert upload(browser, "/setup/root", "root", root, told=sha256(root).hex()[:32]).path == "/setup/road"
+    page = browser.send("/setup/line", bootstrap="127.0.0.1:9092", tls="")
+    assert page.path == "/setup/road"
+    assert office.desk.home.config().bootstrap == "127.0.0.1:9092"
+    assert "We wait" in page.text
+    page = browser.send("/setup/directory", place=str(world.lab.paths.repository))
+    assert page.path == "/setup/road", page.text
+    assert "Everything is ready" in page.text
+    assert sign_in(browser_of_again(office)).path == "/today"
+    office.close()
+
+
+def browser_of_again(office: Office) -> Person:
+    """Return another browser, which chose its language."""
+    browser = browser_of(office)
+    browser.send("/language", language="en")
+    return browser
+
+
+def upload(browser: Person, path: str, name: str, content: bytes, **fields: str) -> Page:
+    """Send a file with the form of a page."""
+    form = {key: values[-1] for key, values in browser.get(path).forms[path].items()}
+    return browser.post(path, {**form, **fields}, files={name: ("a.json", content)})
+
+
+def test_all_that_is_missing_is_told_at_once(world: World, place: Path) -> None:
+    """Each wrong field of both pages, nothing written; passphrases are not shown again; what was typed is."""
+    browser = browser_of(office_of(world, place))
+    browser.send("/language", language="en")
+    page = browser.send("/setup", label="x" * 101)
+    assert [
+        each for each in ("country", "role", "label", "services", "languages") if f'href="#{each}"' not in page.html
+    ] == []
+    assert browser.get("/setup/person").path == "/setup"
+    assert browser.send("/setup", **{**SAID, "services": ["Nothing"]}).path == "/setup"
+    assert browser.send("/setup", **SAID).path == "/setup/person"
+    page = browser.send("/setup/person", name="", passphrase_new="short")
+    assert 'href="#name"' in page.html
+    assert 'href="#passphrase_new"' in page.html
+    page = browser.send("/setup/person", name="chief", passphrase_new=WORD, passphrase_again="another")
+    assert 'href="#passphrase_again"' in page.html
+    assert 'value="chief"' in page.html
+    assert WORD not in page.html
+    assert "Fictional shelter" in browser.get("/setup").html
+    assert not place.exists()
+
+
+def test_wrong_files_and_numbers_change_nothing(world: World, place: Path, tmp_path: Path) -> None:
+    """A challenge for another, a root with another number, a line without its files, a folder that is none."""
+    office = office_of(world, place)
+    browser = browser_of(office)
+    found_home(browser)
+    sign_in(browser)
+    key_changes.init(Home(tmp_path / "other"), NEWCOMER, WORD, world.clock())
+    foreign, _ = make_challenge((tmp_path / "other" / REQUEST_FILE).read_bytes())
+    for content in (b"", b"{}", foreign):
+        page = upload(browser, "/setup/challenge", "challenge", content)
+        assert 'href="#challenge"' in page.html
+    root = world.lab.paths.root.read_bytes()
+    good = sha256(root).hex()
+    for content, told in ((root, good[:28]), (root, "0" * 64), (b"{}", sha256(b"{}").hex()), (root, "")):
+        assert 'href="#told"' in upload(browser, "/setup/root", "root", content, told=told).html
+    assert 'href="#bootstrap"' in browser.send("/setup/line", bootstrap="").html
+    assert 'href="#bootstrap"' in browser.send("/setup/line", bootstrap="no address").html
+    assert 'href="#tls"' in browser.send("/setup/line", bootstrap="a:1", tls=str(tmp_path / "none")).html
+    assert upload(browser, "/setup/root", "root", root, told=good).path == "/setup/road"
+    for folder in ("", "relative", str(tmp_path / "none")):
+        assert 'href="#place"' in browser.send("/setup/directory", place=folder).html
+    assert browser.get("/setup/answer").path == "/setup/challenge"
+    assert not office.desk.home.config().bootstrap
+    office.close()
+
+
+def test_it_goes_on_where_it_was_stopped(world: World, place: Path) -> None:
+    """Another process and another browser: who signs in sees what is done and goes on from there."""
+    office = office_of(world, place)
+    browser = browser_of(office)
+    found_home(browser)
+    sign_in(browser)
+    challenge, _ = make_challenge(browser.get("/setup/request").response.content)
+    upload(browser, "/setup/challenge", "challenge", challenge)
+    office.close()
+    office = office_of(world, place)
+    browser = browser_of_again(office)
+    assert browser.get("/").path == "/sign-in"
+    assert sign_in(browser).path == "/setup/road"
+    assert "The answer is made" in browser.get("/setup/challenge").text
+    office.close()
+
+
+def test_a_making_of_keys_that_was_cut_leaves_no_half_a_home(world: World, place: Path) -> None:
+    """A cut draft is made anew; a whole one whose move was cut is moved to its end."""
+    home = Home(place)
+    key_changes.init(Home(place / ".begun"), NEWCOMER, WORD, world.clock())
+    assert founding.is_new(home)
+    founding.found(home, NEWCOMER, WORD, world.clock())
+    assert home.member.identity().org_id == NEWCOMER.org_id
+    (place / ".begun.whole").mkdir()
+    (place / "org.json").rename(place / ".begun.whole" / "org.json")
+    assert not founding.is_new(home)
+    founding.settle(home)
+    assert home.member.kem_keys(WORD)
+    assert not (place / ".begun.whole").exists()
+
+
+def test_where_there_is_a_home_nobody_sets_one_up(world: World, place: Path) -> None:
+    """No page of the set-up answers without a session: a form that was open before does nothing either."""
+    office = office_of(world, place)
+    first, late = browser_of(office), browser_of_again(office)
+    late.send("/setup", **SAID)
+    form = late.get("/setup/person").forms["/setup/person"]
+    found_home(first)
+    before = (place / "org.json").read_bytes()
+    assert late.post("/setup/person", {**form, **CHIEF}).path == "/sign-in"
+    for path in (
+        "",
+        "/person",
+        "/road",
+        "/telephone",
+        "/request",
+        "/challenge",
+        "/answer",
+        "/root",
+        "/line",
+        "/directory",
+    ):
+        stranger = browser_of_again(office)
+        page = stranger.get(f"/setup{path}")
+        assert page.path == "/sign-in", path
+        csrf = page.forms["/sign-in"]["csrf"]
+        page = stranger.post(f"/setup{path}", {"csrf": csrf, **SAID, **CHIEF, "bootstrap": "127.0.0.1:1"})
+        assert page.status == 405 or page.path in {"/sign-in", "/"}, path
+    assert (place / "org.json").read_bytes() == before
+    assert not office.desk.home.config().bootstrap
+    office.close()
+
+
+def test_a_forged_form_makes_no_home(world: World, place: Path) -> None:
+    """Without the token of its page nothing is made."""
+    browser = browser_of_again(office_of(world, place))
+    browser.send("/setup", **SAID)
+    assert browser.post("/setup/person", {**SAID, **CHIEF}).status == 403
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("name", ["org", "keys", "note.txt", "store.db"])
+def test_a_folder_that_has_something_is_no_place_for_a_new_home(world: World, place: Path, name: str) -> None:
+    """Whatever it is, it stays; the pages lead to signing in, as with every home."""
+    place.mkdir()
+    (place / name).write_text("Fictional")
+    browser = browser_of_again(office_of(world, place))
+    assert browser.get("/").path == "/sign-in"
+    assert browser.get("/setup").path == "/sign-in"
+
+
+def test_a_restore_that_was_cut_is_no_empty_place(place: Path) -> None:
+    """Its home stands beside the folder: it must be given again, and no new one begun."""
+    place.with_name(".newcomer.restored").mkdir()
+    assert not founding.is_new(Home(place))
+
+
+def test_a_shared_desk_sets_nothing_up(world: World, place: Path) -> None:
+    """Under a name of the office's network, or with TLS, there is no set-up: others could be faster."""
+    for address in (Address(PORT, "desk.example", tls=True), Address(PORT, "desk.example")):
+        assert not office_of(world, place, address).is_new
+    assert office_of(world, place).is_new
