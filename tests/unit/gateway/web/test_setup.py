@@ -120,6 +120,7 @@ def test_an_empty_folder_becomes_the_desk_of_a_member(world: World, place: Path,
     assert page.path == "/setup/road"
     assert office.desk.home.config().bootstrap == "127.0.0.1:9092"
     assert "We wait" in page.text
+    assert browser.get("/office").path == "/setup/road"
     page = browser.send("/setup/directory", place=str(world.lab.paths.repository))
     assert page.path == "/setup/road", page.text
     assert "Everything is ready" in page.text
