@@ -28,7 +28,7 @@ from support.pages import ORIGIN, PORT, Page, Person, Seconds
 
 NEWCOMER = Profile(OrgId("uz-newc0mer"), CountryCode("uz"), OrgRole.NGO, "Fictional newcomer", ("Legal",), ("uz",))
 WORD = "fictional words of the first person"
-SAID = {
+SAID: dict[str, Any] = {
     "country": "uz",
     "role": "NGO",
     "label": "Fictional shelter",
