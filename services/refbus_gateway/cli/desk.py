@@ -62,7 +62,7 @@ def desk(
     told = words().text("The desk is open at %(address)s", address=address.url)
 
     def work() -> None:
-        if session.has_passphrase_file and not office.is_new:
+        if session.has_passphrase_file:
             office.open(session.opened)
         served = Served(address.url)
         serving.serve(
@@ -73,7 +73,8 @@ def desk(
         )
 
     try:
-        new = is_new(session.home_path)
+        # A service that starts by itself finds a home or fails: its disk may not be there yet.
+        new = is_new(session.home_path) and not session.has_passphrase_file
         if new and (share or certificate):
             raise SetupError(Code.UNSAFE_SETTING, "a first home is set up without --share: at this computer alone")
         ended = delivery.hold_pages(office.desk, session.founder if new else office.actor, work)

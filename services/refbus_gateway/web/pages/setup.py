@@ -51,6 +51,7 @@ def organisation(ask: Ask) -> Response:
     services = [(each, code_words(ask.language, _SERVICES, each)) for each in code_list(_SERVICES).codes]
     return ask.page(
         "setup.html",
+        folder=str(ask.desk.home.path.absolute()),
         countries=ask.words.in_order([(each, territories[each.upper()]) for each in _COUNTRIES], lambda pair: pair[1]),
         roles=[(role.value, ask.words.text(told)) for role, told in _ROLES.items()],
         services=ask.words.in_order(services, lambda pair: pair[1]),

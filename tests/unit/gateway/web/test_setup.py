@@ -13,6 +13,7 @@ from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.framing import sha256
+from refbus.errors import Code
 from refbus.settings import GatewaySettings
 from refbus.trust.member.enrolment import Profile, check_answer, make_challenge, parse_request
 from refbus.trust.member.enrolment_file import fingerprint
@@ -23,6 +24,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.key_changes import REQUEST_FILE
 from refbus_gateway.web.app import application
 from refbus_gateway.web.office import Address, Clocks, Manners, Office
+from support.commands import Commands, file
 from support.gateways import World
 from support.pages import ORIGIN, PORT, Page, Person, Seconds
 
@@ -282,3 +284,29 @@ def test_a_shared_desk_sets_nothing_up(world: World, place: Path) -> None:
     for address in (Address(PORT, "desk.example", tls=True), Address(PORT, "desk.example")):
         assert not office_of(world, place, address).is_new
     assert office_of(world, place).is_new
+
+
+def test_the_command_sets_up_at_this_computer_alone(
+    world: World, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shared: UNSAFE_SETTING. With a file for the passphrase: HOME_NOT_FOUND. Nothing is made either way."""
+    commands = Commands(world, capsys)
+    files = [file(tmp_path, name, b"Fictional") for name in ("desk.pem", "desk.key")]
+    share = ("--share", "desk.example", "--certificate", files[0], "--key", files[1])
+    home = {"REFBUS_HOME": str(place)}
+    ran = commands.bare("desk", "--port", "0", *share, environ=home, ok=False)
+    assert Code.UNSAFE_SETTING in ran.err
+    ran = commands.bare(
+        "desk", "--port", "0", environ={**home, "REFBUS_PASSPHRASE_FILE": str(commands.passphrase)}, ok=False
+    )
+    assert Code.HOME_NOT_FOUND in ran.err
+    assert not place.exists()
+
+
+def test_the_command_says_the_fingerprint(world: World, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`keys init` prints it in groups of four, as the pages show it: that of the request."""
+    commands = Commands(world, capsys)
+    said = ("--country", "uz", "--label", "Fictional", "--home", str(place))
+    out = commands.bare("keys", "init", *said, environ={"REFBUS_PASSPHRASE_FILE": str(commands.passphrase)}).out
+    number = key_changes.fingerprint_of((place / REQUEST_FILE).read_bytes())
+    assert " ".join(number[at : at + 4] for at in range(0, 64, 4)) in out
