@@ -12,7 +12,7 @@ COVERED_BY := tests/unit/core tests/unit/crypto tests/unit/envelope tests/unit/t
 export PYTHONPATH := $(CURDIR)/infra:$(CURDIR)/infra/trials
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench chaos converge reference words lock audit-deps build clean
+.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench chaos converge reference words lock audit-deps build installed clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,12 @@ audit-deps: setup ## known vulnerabilities of the pinned packages
 
 build: setup ## wheel in dist/
 	@$(BIN)/python -m hatchling build -t wheel
+
+installed: build ## the wheel in an empty environment (var/installed); its commands start
+	@rm -rf var/installed && $(PYTHON) -m venv var/installed
+	@var/installed/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/run.txt
+	@var/installed/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/refbus-*.whl
+	@cd var/installed && bin/refbus --version && bin/refbus desk --help >/dev/null && bin/refbus-ops --help >/dev/null && bin/refbus --lang ru case new >/dev/null
 
 clean: ## remove what was built and run; keeps the virtual environment
 	@rm -rf var dist .hypothesis .mypy_cache .ruff_cache .pytest_cache

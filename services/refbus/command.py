@@ -5,9 +5,12 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -15,6 +18,8 @@ from refbus.errors import Code, RefbusError, SetupError
 from refbus.explain import as_mapping, exit_code, render
 from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
 from refbus.output import prepare, put_json, say
+
+_NO_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
 
 
 def run(
@@ -36,8 +41,13 @@ def run(
     except (KeyboardInterrupt, click.exceptions.Abort):
         to_stderr("stopped")
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        failure: RefbusError = SetupError(Code.USAGE, "a command is missing")
+        if "--json" not in arguments:
+            say(*error.format_message().splitlines(), err=True)
+            return exit_code(failure)
     except click.ClickException as error:
-        failure: RefbusError = SetupError(Code.USAGE, error.format_message())
+        failure = SetupError(Code.USAGE, f"{error.format_message()}{_meant(error)}")
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person
@@ -46,6 +56,16 @@ def run(
         return result if isinstance(result, int) else 0
     _tell(failure, translate, as_json="--json" in arguments)
     return exit_code(failure)
+
+
+def _meant(error: click.ClickException) -> str:
+    """Return " Did you mean ...?" when a command that does not exist is near to one that does."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    typed = _NO_COMMAND.match(error.message)
+    if typed is None or ctx is None or not isinstance(ctx.command, click.Group):
+        return ""
+    near = difflib.get_close_matches(typed[1].casefold(), ctx.command.list_commands(ctx), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def explained(arguments: Sequence[str], text: str) -> bool:

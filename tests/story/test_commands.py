@@ -38,15 +38,18 @@ def test_a_referral_from_the_empty_form_to_the_answer(typed: tuple[Road, Command
         assert refbus.json(org, "sync") == {"news": 0, "waiting": 0}
     found = refbus.json(kz, "orgs", "find", "--country", "uz", "--service", "SocialCare", "--language", "tg")
     assert [each["org_id"] for each in found] == [uz]
-    case, consent = file(tmp_path, "case.json", case_file()), file(tmp_path, "consent.json", consent_file())
+    case = file(tmp_path, "case.json", case_file(reply_by="2026-09-24T12:00:00+05:00"))
+    consent = file(tmp_path, "consent.json", consent_file())
     assert refbus.json(kz, "case", "add", case) == {"case": 1}
     assert refbus.json(kz, "consent", "grant", case, "--file", consent)["version"] == 1
     sent = refbus.json(kz, "send", case)
     assert (sent["referral"], sent["to"], sent["delivery"]) == (1, uz, "sent")
     assert refbus.json(kz, "send", case)["sent_before"] is True
+    assert "answer due" in refbus.run(kz, "status").out
     gates(made)
     refbus.run(uz, "sync")
     gates(made)
+    assert "answer by" in refbus.run(uz, "inbox", "list").out
     listed = refbus.json(uz, "inbox", "list")
     assert listed["synchronised"] is True
     assert [(each["referral"], each["state"], each["unseen"]) for each in listed["referrals"]] == [(1, "DELIVERED", 1)]
@@ -58,6 +61,9 @@ def test_a_referral_from_the_empty_form_to_the_answer(typed: tuple[Road, Command
     refbus.run(kz, "sync")
     status = refbus.json(kz, "status", "1")["referrals"][0]
     assert (status["state"], status["events"][0]["hop"]) == ("ACCEPTED", "DECIDED")
+    assert status["respond_by_ms"] is None, "it was answered"
+    assert "answer due" not in refbus.run(kz, "status").out
+    assert "answer by" not in refbus.run(uz, "inbox", "list").out
     assert "Fictional: welcome" in refbus.run(kz, "inbox", "show", "1").out
     receipts = refbus.json(kz, "receipts", "1")
     assert {"gate": "kz-gate", "outcome": "FORWARDED"}.items() <= receipts[0].items()

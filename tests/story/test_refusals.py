@@ -95,7 +95,9 @@ def test_a_withheld_category_is_refused_and_can_be_left_out(shared: Road) -> Non
     }
     case = new_case(shared.kz, case_file(about="Fictional: health withheld"))
     take_consent(shared.kz, case, consent_file(permit=[permit]))
-    assert refused(shared, case).code is Code.CATEGORY_NOT_COVERED
+    error = refused(shared, case)
+    assert error.code is Code.CATEGORY_NOT_COVERED
+    assert error.detail == "not agreed to: HEALTH"
     number = refer(shared.kz, case, withhold=[DataCategory.HEALTH])
     shared.settle()
     opened = open_at(shared.uz, incoming(shared.uz, id_of(shared.kz, number)))

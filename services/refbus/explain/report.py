@@ -46,7 +46,7 @@ EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
 """Exit status by the class of the error. Stable: scripts depend on it."""
 UNFORESEEN = 1
 INTERRUPTED = 130
-_DETAIL_LIMIT = 200
+_DETAIL_LIMIT = 800
 
 
 def exit_code(error: RefbusError) -> int:

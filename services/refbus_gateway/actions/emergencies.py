@@ -11,6 +11,7 @@ from typing import Final
 
 from refbus.core.consent.legal_basis import MOST_HOURS, ReviewResult
 from refbus.core.ids import OrgId
+from refbus.errors import Code, ConsentError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
@@ -81,11 +82,13 @@ def rule(desk: Desk, actor: Actor) -> EmergencyRule:
 
 
 def check_decision(desk: Desk, actor: Actor, to: OrgId, names: Iterable[str]) -> None:
-    """Raise, before anybody types a passphrase, unless officers and recipient are known.
+    """Raise, before anybody types a passphrase, unless the country allows it, and officers and recipient are known.
 
-    Raises SetupError USAGE, UncheckableError ORGANISATION_UNKNOWN.
+    Raises ConsentError EMERGENCY_OFF, SetupError USAGE, UncheckableError ORGANISATION_UNKNOWN.
     """
     actor.require(Permission.EMERGENCY)
+    if not desk.gateway.policy().emergency_disclosure:
+        raise ConsentError((Code.EMERGENCY_OFF,))
     for name in names:
         officers.find(desk.home, name)
     desk.gateway.organisation(to)

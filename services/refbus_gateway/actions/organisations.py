@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
@@ -50,7 +50,7 @@ def find(
 ) -> tuple[Member, ...]:
     """Return active organisations that can receive, by country, service and language, sorted for reading.
 
-    Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
+    Small and capital letters are the same. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
     """
     actor.require(Permission.READ_STATUS)
     now_ms = desk.gateway.now_ms()
@@ -60,11 +60,15 @@ def find(
         if each.services
         and each.status is OrgStatus.ACTIVE
         and each.current_kem_key(now_ms)
-        and country in {None, each.country}
-        and (service is None or service in each.services)
-        and (language is None or language in each.languages)
+        and _among(country, [each.country])
+        and _among(service, each.services)
+        and _among(language, each.languages)
     ]
     return tuple(_member(each) for each in sorted(found, key=lambda each: (each.country, each.label)))
+
+
+def _among(wished: str | None, there: Iterable[str]) -> bool:
+    return wished is None or wished.casefold() in {each.casefold() for each in there}
 
 
 def countries(desk: Desk, actor: Actor) -> tuple[CountryCode, ...]:
@@ -77,7 +81,7 @@ def choose(desk: Desk, actor: Actor, *, country: str, services: Collection[str],
     """Return the other organisations of a country by how much of what is needed they offer. Raises as `find` does."""
     actor.require(Permission.READ_STATUS)
     there = [each for each in find(desk, actor, country=country) if each.org_id != actor.org]
-    spoken = [_fitting(each, services) for each in there if language in {None, *each.languages}]
+    spoken = [_fitting(each, services) for each in there if _among(language, each.languages)]
     spoken.sort(key=lambda each: (-len(each.offers), each.member.label))
     fitting = tuple(each for each in spoken if each.offers)
     return Choice(fitting, tuple(each for each in spoken if not each.offers), bool(there))

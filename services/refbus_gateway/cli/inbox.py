@@ -68,7 +68,7 @@ def _lines(session: Session, each: ReferralListed) -> list[str]:
     )
     priority = label(session.language, "refbus.Priority", each.priority) if session.language != "en" else None
     priority = priority or each.priority
-    due = words().text("answer by %(date)s", date=time_text(each.respond_by_ms))
+    due = words().text("answer by %(date)s", date=time_text(each.respond_by_ms)) if each.respond_by_ms else ""
     state = state_text(each.state, session.language)
     text = f"{each.referral:>4}  {each.organisation:12} {priority:9} {state:22} {due}  {' '.join(filter(None, beside))}"
     return [text, f"      {_stop_text(each.referral)}"] if each.withdrawal_to_answer else [text]

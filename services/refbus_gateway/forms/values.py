@@ -13,7 +13,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from refbus.core.times import TIME, read_time
 from refbus.core.vocabulary import DataCategory
@@ -29,6 +29,7 @@ FILE_KEY = "content_base64"
 """How an attachment's content is given; its hash is computed."""
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _CODED_KEYS = {"code", "code_list", "code_list_version"}
+_MOST_NAMED: Final = 30
 
 
 def read_record(
@@ -132,8 +133,9 @@ def _read_coded(codes: CodeList, content: Any, path: str, problems: Problems) ->
 
 
 def _unknown_code(codes: CodeList, text: str) -> str:
-    nearest = codes.nearest(text)
-    hint = f"did you mean {nearest}?" if nearest else f"one of {', '.join(list(codes.codes)[:30])}"
+    nearest, more = codes.nearest(text), len(codes.codes) - _MOST_NAMED
+    some = ", ".join(list(codes.codes)[:_MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
+    hint = f"did you mean {nearest}?" if nearest else f"one of {some}"
     return f"not a code of {codes.name} {codes.version}; {hint}"
 
 

@@ -11,7 +11,7 @@ from refbus.clock import Standing
 from refbus.core.courses.course import CourseView
 from refbus.core.courses.facts import EventFact
 from refbus.core.courses.machine import CourseKind
-from refbus.core.courses.referral import State
+from refbus.core.courses.referral import UNDECIDED, State
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
 from refbus.crypto.secretbox import StateKey
@@ -199,12 +199,16 @@ def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> R
         view=view,
         events=len(events),
         unseen=sum(1 for event in events if not event.outgoing and event.seen_ms is None and _for_people(event)),
-        respond_by_ms=request.block.respond_by_ms if request else None,
+        respond_by_ms=request.block.respond_by_ms if request and _awaits_answer(view) else None,
         priority=request.block.priority if request else "",
         last_ms=max((event.at_ms for event in events), default=referral.created_ms),
         turn=turn_of(referral, view, events),
         unopened=request is not None and not request.outgoing and request.seen_ms is None,
     )
+
+
+def _awaits_answer(view: CourseView) -> bool:
+    return view.kind is not CourseKind.REFERRAL or view.state in UNDECIDED
 
 
 def turn_of(referral: Referral, view: CourseView, events: Sequence[Event]) -> Turn:

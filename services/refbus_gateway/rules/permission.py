@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from refbus.core.consent.permit import decide, request_for
-from refbus.core.consent.record import ConsentState, Decision, Evidence
+from refbus.core.consent.record import ConsentState, Decision, Evidence, Request
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
@@ -67,8 +67,19 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
         raise UncheckableError(Code.VIEW_STALE)
     reasons.discard(Code.VIEW_STALE)  # what else speaks against it does so under any directory
     if reasons:
-        raise ConsentError(tuple(sorted(reasons)))
+        refused = [] if Code.CATEGORY_NOT_COVERED not in reasons else _uncovered(gateway, request, evidence, directory)
+        raise ConsentError(tuple(sorted(reasons)), f"not agreed to: {', '.join(refused)}" if refused else "")
     return Permit(decision, _record_of(records, evidence, decision))
+
+
+def _uncovered(gateway: Gateway, request: Request, evidence: list[Evidence], directory: Directory) -> list[str]:
+    """Return the kinds of data in a request that no record covers by themselves."""
+    found = []
+    for category in sorted(request.categories):
+        alone = dataclasses.replace(request, categories=frozenset({category}))
+        decision = decide(alone, evidence, directory, gateway.rules(), gateway.now_ms())
+        found += [str(category)] if Code.CATEGORY_NOT_COVERED in decision.reasons else []
+    return found
 
 
 def _is_unsigned_no(tx: Transaction, case: Case, pair: set[OrgId]) -> bool:

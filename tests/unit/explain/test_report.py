@@ -69,7 +69,7 @@ def test_consent_report_has_every_reason() -> None:
 
 def test_detail_cannot_steer_the_terminal() -> None:
     """Escape sequences, line ends and long texts in a detail are made harmless."""
-    text = render(MalformedError(Code.UNKNOWN_VALUE, "x\x1b[2J\nhint: run this\u202e" + "y" * 500))
+    text = render(MalformedError(Code.UNKNOWN_VALUE, "x\x1b[2J\nhint: run this\u202e" + "y" * 1000))
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert len(text.splitlines()) == 2

@@ -27,6 +27,20 @@ def test_the_command_prints_the_value(pair: Pair, capsys: pytest.CaptureFixture[
     assert organisations.find(desk, actor, service="NO_SUCH_SERVICE") == ()
 
 
+def test_small_and_capital_letters_find_the_same(pair: Pair) -> None:
+    """A country, a service and a language are found as people write them."""
+    desk, actor = desk_of(pair.world, pair.kz)
+    there = organisations.find(desk, actor, country="uz")
+    service, language = there[0].services[0], there[0].languages[0]
+    wanted = organisations.find(desk, actor, country="uz", service=service, language=language)
+    assert there[0] in wanted
+    for change in (str.upper, str.lower, str.title):
+        found = organisations.find(
+            desk, actor, country=change("uz"), service=change(service), language=change(language)
+        )
+        assert found == wanted
+
+
 def test_who_is_refused(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody of that name; and a role that may not see who there is."""
     desk, actor = desk_of(pair.world, pair.kz)

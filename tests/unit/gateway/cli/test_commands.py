@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
 from refbus_gateway.cli.main import COMMANDS, with_runtime
 from refbus_gateway.cli.runtime import Runtime
@@ -70,6 +71,38 @@ def test_every_command_explains_itself_with_an_example(refbus: Commands) -> None
         assert " ".join(words) in shown.split("Example:")[1], words
 
 
+@pytest.mark.parametrize("words", [(), ("case",), ("consent",), ("inbox",), ("return",)])
+def test_a_group_alone_shows_what_is_in_it(refbus: Commands, words: tuple[str, ...]) -> None:
+    """Its help, line by line, and the exit status of a command that was not given as it should be."""
+    shown = refbus.bare(*words, "--help").out
+    ran = refbus.bare(*words, ok=False)
+    assert (ran.err.strip(), ran.out) == (shown.strip(), "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(("cas",), "case"), (("Status",), "status"), (("case", "nw"), "new"), (("inbox", "aks"), "ask")],
+)
+def test_a_mistyped_command_is_answered_with_the_one_meant(
+    refbus: Commands, typed: tuple[str, ...], meant: str
+) -> None:
+    """It asks "did you mean ...?" at every level, for people and scripts."""
+    assert f"Did you mean {meant}?" in told(refbus.bare(*typed, ok=False), Code.USAGE).err
+    assert f"Did you mean {meant}?" in refbus.bare(*typed, "--json", ok=False).value["error"]["detail"]
+
+
+def test_a_command_near_to_none_is_given_no_other(refbus: Commands) -> None:
+    """No guess is better than a wild one."""
+    assert "Did you mean" not in told(refbus.bare("xyzzyx", ok=False), Code.USAGE).err
+
+
+def test_the_values_of_an_option_are_named_whole(refbus: Commands) -> None:
+    """A list of what can be written is not cut."""
+    ran = refbus.run(AGENCY, "emergency", "invoke", "1", "--category", "NOTHING", ok=False)
+    told(ran, Code.USAGE)
+    assert [str(each) for each in DataCategory if f"'{each}'" not in ran.err] == []
+
+
 def test_the_first_help_loads_no_heavy_library(refbus: Commands) -> None:
     """`refbus --help` is fast: neither database nor broker nor Avro is imported for it."""
     script = "import sys, refbus_gateway.cli.main; print([m for m in %r if m in sys.modules])"
@@ -106,7 +139,7 @@ IN_DANGER = ("--ground", "MEDICAL_EMERGENCY", "--first", "abcd", "--second", "ef
         (("consent", "amend", "99", "--to", "nobody", "--stop", "HEALTH"), Code.ORGANISATION_UNKNOWN),
         (("consent", "show", "99"), Code.CASE_UNKNOWN),
         (("emergency", "invoke", "1", "--to", "nobody", *IN_DANGER), Code.ORGANISATION_UNKNOWN),
-        (("emergency", "invoke", "1", "--to", "uz-she1ter1", *IN_DANGER), Code.USAGE),
+        (("emergency", "invoke", "1", "--to", "uz-she1ter1", *IN_DANGER), Code.EMERGENCY_OFF),
         (("emergency", "review", "99", "--result", "UPHELD", "--officer", "abcd"), Code.USAGE),
         (("officers", "add", "--role", "NOBODY"), Code.USAGE),
         (("officers", "remove", "abcd"), Code.USAGE),
