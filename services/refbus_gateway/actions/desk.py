@@ -114,9 +114,12 @@ class Desk:
         return self.home.locked.exists()
 
     def still_in(self, actor: Actor) -> bool:
-        """Whether whoever signed in was not locked out since, nor the home locked. A session asks at each request."""
+        """Whether whoever signed in was not locked out since, nor the home locked. A session asks at each request.
+
+        Who signed in for all stays until the home has people.
+        """
         if not actor.person:
-            return True
+            return not slots.has_slots(self.home)
         return not self.is_locked() and actor.person in slots.ids(self.home)
 
     def lock(self) -> None:

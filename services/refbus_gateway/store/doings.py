@@ -52,6 +52,7 @@ class Logged:
 
 def append(tx: Transaction, some: Sequence[Doing], now_ms: int, *, may_forget: bool) -> None:
     """Add rows at the end of the chain; what is too old goes, if the clock is not in doubt (`may_forget`)."""
+    sealed = _is_sealed(tx)
     first, last = _ends(tx)
     for each in some:
         last = _mac(tx, last, now_ms, each)
@@ -60,7 +61,7 @@ def append(tx: Transaction, some: Sequence[Doing], now_ms: int, *, may_forget: b
         tx.connection.execute(insert(doings).values(at_ms=now_ms, person=person, body=body, mac=last))
     if may_forget:
         first = _prune(tx, first, now_ms)
-    _keep_ends(tx, first, last)
+    _keep_ends(tx, first, last, sealed=sealed)
 
 
 def listed(tx: Transaction, most: int, skip: int = 0, person: str | None = None) -> list[Logged]:
@@ -89,7 +90,7 @@ def is_whole(tx: Transaction) -> bool:
     if ends is None:
         return count(tx) == 0
     first, last = _ends(tx)
-    if not hmac.compare_digest(ends[2 * _MAC_BYTES :], tx.vault.hash(_HEAD, first, last)):
+    if not _is_sealed(tx):
         return False
     return _follow(tx, first, select(doings)) == last
 
@@ -127,8 +128,15 @@ def _ends(tx: Transaction) -> tuple[bytes, bytes]:
     return kept[:_MAC_BYTES], kept[_MAC_BYTES : 2 * _MAC_BYTES]
 
 
-def _keep_ends(tx: Transaction, first: bytes, last: bytes) -> None:
-    tx.put(_HEAD, first + last + tx.vault.hash(_HEAD, first, last))
+def _is_sealed(tx: Transaction) -> bool:
+    """Whether the ends of the chain are what this store kept; before the first row there are none."""
+    ends = tx.get(_HEAD)
+    return ends is None or hmac.compare_digest(ends[2 * _MAC_BYTES :], tx.vault.hash(_HEAD, *_ends(tx)))
+
+
+def _keep_ends(tx: Transaction, first: bytes, last: bytes, *, sealed: bool) -> None:
+    """Keep the ends. Ends that somebody changed are never sealed again: what comes after would hide it."""
+    tx.put(_HEAD, first + last + (tx.vault.hash(_HEAD, first, last) if sealed else bytes(_MAC_BYTES)))
 
 
 def _doing(tx: Transaction, row: Row[Any]) -> Doing:

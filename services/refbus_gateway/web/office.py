@@ -249,6 +249,9 @@ class Office:
         session = self.sessions.find(found, use=use) if found else None
         if session is not None and session.actor is not None and not self.desk.still_in(session.actor):
             session.locked = True
+            if not session.actor.person:  # nobody can unlock it: the home has people since
+                self.sessions.end(session)
+                return None
         return session
 
     def language_of(self, request: Request) -> str:

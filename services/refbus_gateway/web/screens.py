@@ -20,10 +20,11 @@ passphrase again, in the field of `part.passphrase()`.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -195,7 +196,7 @@ class Ask:
         text = render.render(self, template, **values)
         response = HTMLResponse(text, status)
         if self.session.at_work and _FORM not in text:
-            response.headers["Refresh"] = f"{self.office.lock_after_s};url={LOCKED}?after={self.path}"
+            response.headers["Refresh"] = f"{self.office.lock_after_s};url={LOCKED}?after={quote(self.path)}"
         return response
 
     def go(self, path: str, notice: str = "") -> Response:
@@ -208,6 +209,15 @@ class Ask:
         """Lead back to the page of this form, with what was typed and what is wrong with it."""
         self.session.keep(self.form_path, self.posted, tuple(problems))
         return RedirectResponse(self.form_path, SEE_OTHER)
+
+    def saw(self, shown: object) -> bool:
+        """Whether this form comes from a page that showed exactly this (`part.looked`), so nothing changed since."""
+        return hmac.compare_digest(self.mark_of(shown).encode(), self.posted.get("looked").encode())
+
+    def look_again(self) -> Response:
+        """Lead back to a page that shows something else by now."""
+        told = self.words.text("This was changed after you looked at it. Nothing was sent. Look at it once more.")
+        return self.again([Problem("main", Code.CASE_CHANGED, told)])
 
     # What templates ask.
 
@@ -262,6 +272,10 @@ class Ask:
         found = list(self.session.notices)
         self.session.notices.clear()
         return found
+
+    def mark_of(self, shown: object) -> str:
+        """Return what a form carries of what its page shows, for `saw`: it differs in each session."""
+        return hmac.digest(self.session.csrf.encode(), repr(shown).encode(), "sha256").hex()
 
     def once(self) -> str:
         """Return a new value for a form: the form counts once, however often it is sent."""

@@ -85,6 +85,7 @@ class Session:
     kept: OrderedDict[str, Form] = field(default_factory=OrderedDict, repr=False)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict, repr=False)
     done: OrderedDict[str, str] = field(default_factory=OrderedDict, repr=False)
+    sought: OrderedDict[str, str] = field(default_factory=OrderedDict, repr=False)
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -111,6 +112,14 @@ class Session:
         self.done[once] = location
         while len(self.done) > MOST_DONE:
             self.done.popitem(last=False)
+
+    def seek(self, text: str) -> str:
+        """Remember what is searched for; return what stands for it in an address, which a browser writes on a disk."""
+        key = secrets.token_urlsafe(8)
+        self.sought[key] = text
+        while len(self.sought) > MOST_KEPT:
+            self.sought.popitem(last=False)
+        return key
 
     def knows(self, token: str) -> bool:
         """Whether a form came from a page of this session."""
@@ -164,15 +173,23 @@ class Sessions:
         made = self.begin(session.language)
         if session.actor == actor and session.person == person:
             made.kept, made.done, made.after = session.kept, session.done, session.after
+            made.sought = session.sought
         made.actor, made.person = actor, person
         return made
 
     def end(self, session: Session) -> None:
         """Forget a session and what was typed in it."""
         session.kept.clear()
+        session.sought.clear()
         session.actor = None
         with self._lock:
             self._all.pop(session.id, None)
+
+    def lock(self, person: str, but: Session | None = None) -> None:
+        """Lock every session of a person, by id: what the person may do, or the passphrase, is another one now."""
+        for each in self.all():
+            if each is not but and each.actor is not None and each.actor.person == person:
+                each.locked = True
 
     def all(self) -> list[Session]:
         """Return every session, the one that was unused for longest first."""

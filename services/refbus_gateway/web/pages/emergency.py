@@ -89,6 +89,8 @@ def check(ask: Ask) -> Response:
     return ask.page(
         "emergency_decide.html",
         decision=decision,
+        about=_about(ask, kept),
+        looked=(kept.get("case"), decision),
         ground=ask.words.text(GROUNDS[decision.ground]),
         incapacity=ask.words.text(INCAPACITIES[decision.incapacity]) if decision.incapacity else "",
         officers=_officers(ask, found),
@@ -112,6 +114,8 @@ def invoke(ask: Ask) -> Response:
     if problems:
         return ask.again(problems)
     decision = _decision(kept)
+    if not ask.saw((kept.get("case"), decision)):
+        return ask.look_again()
     emergencies.check_decision(ask.desk, ask.actor, decision.recipient, names)
     typed = (
         OfficerWord(names[0], ask.posted.get("passphrase_first")),
@@ -180,6 +184,12 @@ _SAID: Final = frozenset({EventType.EMERGENCY_INVOKED, EventType.EMERGENCY_REVIE
 def _kept(ask: Ask) -> Form | None:
     found = drafts.kept(ask.desk, ask.actor, DRAFT)
     return Form({name: tuple(texts) for name, texts in found.fields.items()}) if found else None
+
+
+def _about(ask: Ask, kept: Form) -> str:
+    """Return whose case it is: the nickname here."""
+    own = cases.listed(ask.desk, ask.actor).cases
+    return next((each.file_number or str(each.case) for each in own if str(each.case) == kept.get("case")), "")
 
 
 def _decision(kept: Form) -> Decision:

@@ -89,6 +89,7 @@ def set_role(ask: Ask) -> Response:
         people.set_role(ask.desk, ask.actor, each.person, Role(role), _second(ask))
     except RefbusError as error:
         return _again(ask, error, "role", ask.words.text("The last administrator stays one. Make another one first."))
+    ask.office.sessions.lock(each.person)
     return ask.go("/office/people", ask.words.text("The role was changed. It counts from the next sign-in."))
 
 
@@ -105,6 +106,7 @@ def replace_passphrase(ask: Ask) -> Response:
     if problems:
         return ask.again(problems)
     people.replace_passphrase(ask.desk, ask.actor, each.person, ask.posted.get("passphrase_new"))
+    ask.office.sessions.lock(each.person)
     return ask.go("/office/people", ask.words.text("%(name)s has a new passphrase.", name=each.name))
 
 
@@ -146,6 +148,7 @@ def change_own(ask: Ask) -> Response:
         if error.code is not Code.KEYFILE_WRONG_PASSPHRASE:
             raise
         return ask.again([Problem("passphrase_old", error.code, ask.words.text("The passphrase is not right"))])
+    ask.office.sessions.lock(ask.actor.person, but=ask.session)
     return ask.go("/office", ask.words.text("Your passphrase was changed."))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -21,6 +22,7 @@ from refbus_gateway.words.catalogue import mark
 screens: Final = Screens()
 PAGE: Final = 25
 """Referrals on one page of the list."""
+_MOST_SOUGHT: Final = 200
 _UNDECIDED: Final = frozenset(map(str, UNDECIDED))
 _OWN: Final = {"own": True, "received": False}
 _STEPS: Final = (
@@ -45,18 +47,30 @@ def listed(ask: Ask) -> Response:
     """List referrals, the newest first."""
     page = ask.query_number("page")
     turn, state = ask.query("turn"), ask.query("state")
+    nickname = ask.session.sought.get(ask.query("sought"), "")
     search = Search(
         own=_OWN.get(ask.query("whose")),
         state=state if state in State.__members__ else None,
         turn=Turn(turn) if turn in Turn.__members__ else None,
-        nickname=ask.query("nickname"),
+        nickname=nickname,
     )
     found = worklist.found(ask.desk, ask.actor, search, PAGE, PAGE * (page - 1))
     states = ask.words.in_order(
         [(each.value, state_words(ask.words, each)) for each in State if each is not State.DRAFT], lambda pair: pair[1]
     )
     pages = max(1, -(-found.total // PAGE))
-    return ask.page("referrals.html", found=found, page=min(page, pages), pages=pages, states=states)
+    values = {"page": min(page, pages), "pages": pages, "states": states, "nickname": nickname}
+    return ask.page("referrals.html", found=found, **values)
+
+
+@screens.act("/referral")
+def find(ask: Ask) -> Response:
+    """Look for a nickname, which stands in no address: a browser keeps those on the disk."""
+    chosen = {name: ask.posted.get(name) for name in ("whose", "turn", "state")}
+    if ask.posted.get("nickname"):
+        chosen["sought"] = ask.session.seek(ask.posted.get("nickname")[:_MOST_SOUGHT])
+    query = urlencode({name: text for name, text in chosen.items() if text})
+    return ask.go(f"/referral?{query}" if query else "/referral")
 
 
 @screens.show("/referral/{number:int}")

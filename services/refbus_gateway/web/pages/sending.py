@@ -54,6 +54,8 @@ def send(ask: Ask) -> Response:
     """Send it."""
     begun = referring.require_begun(ask)
     found = _preview(ask, begun)
+    if not ask.saw(found):
+        return ask.look_again()
     sent = referrals.send(
         ask.desk, ask.actor, begun.case, to=begun.to, withhold=found.withheld, again="again" in ask.posted
     )

@@ -226,6 +226,26 @@ def test_a_log_that_was_changed_shows(desk: Desk, hand: str) -> None:
     assert not logbook.show(desk, chief).whole
 
 
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_what_was_cut_off_shows_after_the_next_row(desk: Desk, own: Pair, end: str) -> None:
+    """Whoever cuts rows off and mends the ends of the chain without the key is not helped by what comes after."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    for _ in range(5):
+        cases.listed(desk, worker)
+    with desk.gateway.store.write() as tx:
+        rows = tx.connection.execute(doings.select().order_by(doings.c.id)).all()
+        ends = tx.get("doings-ends")
+        assert ends is not None
+        gone, changed = {
+            "first": (rows[0], rows[0].mac + ends[32:]),
+            "last": (rows[-1], ends[:32] + rows[-2].mac + ends[64:]),
+        }[end]
+        tx.connection.execute(delete(doings).where(doings.c.id == gone.id))
+        tx.put("doings-ends", changed)
+    cases.listed(desk, worker)
+    assert not logbook.show(desk, chief).whole
+
+
 def test_the_log_ends_after_two_years(own: Pair) -> None:
     """What is too old goes, and the rest stays whole; nothing goes while the clock is in doubt."""
     doing, begun_ms = log_rows.Doing("somebody", Role.CASE_WORKER, "cases.show", 1), own.world.clock()

@@ -15,7 +15,7 @@ from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import case_file, id_of, incoming, new_case
 from support.nodes import Road, allow_emergencies
 from support.nodes import road as roads
-from support.pages import Pages
+from support.pages import Pages, Person
 
 CHEAP = 64
 
@@ -28,6 +28,17 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
         made.gateway(SHELTER)
         made.settle()
         yield made
+
+
+def stale_decision(road: Road, person: Person, filled: dict[str, Any], typed: dict[str, Any]) -> None:
+    """Another window changes whom it is about: both officers look again, and nothing is told."""
+    old = person.get("/emergency/decide").forms["/emergency/decide"]
+    other = new_case(road.kz, case_file(about="Fictional: somebody else", file_number="Blue scarf"))
+    person.send("/emergency/new", **{**filled, "case": str(other)})
+    page = person.post("/emergency/decide", {**old, **typed})
+    assert page.path == "/emergency/decide"
+    assert "Blue scarf" in page.text
+    person.send("/emergency/new", **filled)
 
 
 def test_the_rule_comes_before_any_form_and_two_officers_decide(road: Road) -> None:
@@ -63,7 +74,9 @@ def test_the_rule_comes_before_any_form_and_two_officers_decide(road: Road) -> N
     page = person.send("/emergency/new", **filled, incapacity="UNCONSCIOUS")
     assert page.path == "/emergency/decide"
     assert "Fictional: insulin" in page.text
-    assert "<b>now" not in page.html
+    assert "Red scarf" in page.text, "both officers see whom it is about"
+    words = {"first": kids[0], "second": kids[1], "passphrase_first": "own 0", "passphrase_second": "own 1"}
+    stale_decision(road, person, {**filled, "incapacity": "UNCONSCIOUS"}, {**words, "passphrase": PASSPHRASE})
     typed = {"first": kids[0], "second": kids[0], "passphrase": PASSPHRASE}
     assert "Two different officers" in person.send("/emergency/decide", **typed).text
     typed |= {"second": kids[1], "passphrase_first": "own 0", "passphrase_second": "wrong"}

@@ -67,7 +67,7 @@ def test_text_of_others_is_harmless_wherever_it_stands(pair: Pair, there: Pages)
         assert "<b>x" not in page.html
         assert "\u202e" not in page.html
     assert escape("<b>x</b>") in pages[0].html
-    assert "\u202e" not in there.person().get("/referral?nickname=" + "%E2%80%AE").text
+    assert "\u202e" not in there.person().send("/referral", nickname="\u202e").text
 
 
 def test_today_puts_a_withdrawal_first(pair: Pair, there: Pages) -> None:
@@ -90,8 +90,13 @@ def test_a_referral_is_found_by_nickname_state_and_turn(pair: Pair) -> None:
     assert found.total == 1
     assert worklist.found(desk, actor, Search(nickname="green l", turn=Turn.OURS), 10).total == 0
     assert worklist.found(desk, actor, Search(own=False), 10).total == 0
-    page = Pages(pair.world, pair.kz).person().get("/referral?nickname=green&turn=THEIRS&whose=own&page=9")
+    person = Pages(pair.world, pair.kz).person()
+    page = person.send("/referral", nickname="green", turn="THEIRS", whose="own")
     assert "1 referral" in page.text
+    assert 'value="green"' in page.html
+    assert "green" not in str(page.response.url), "a browser keeps addresses on the disk"
+    assert "1 referral" in person.get(f"{page.response.url}&page=9").text
+    assert 'value="green"' not in person.get("/referral").html
     assert Pages(pair.world, pair.kz).person().get("/referral?page=x&state=nonsense&turn=%00").status == 200
 
 

@@ -82,3 +82,45 @@ def test_a_request_that_cannot_be_taken_back_is_made_by_who_typed_the_passphrase
 def enter(browser: Person, name: str, word: str, code: str = "") -> Page:
     """Fill in the page of signing in."""
     return browser.send("/sign-in", name=name, passphrase=word, passphrase_code=code)
+
+
+def test_another_role_or_passphrase_counts_at_once(pages: Pages) -> None:
+    """Sessions of a person whose role or passphrase changed are locked; one that is open with the old one is over."""
+    chief, worker = pages.browser(), pages.browser()
+    enter(chief, "chief", WORD)
+    fields = {"name": "second", "shown": "Fictional second", "language": "en", "role": "ADMINISTRATOR"}
+    new = {"passphrase_new": "of the second", "passphrase_again": "of the second", "passphrase": WORD}
+    assert chief.send("/office/people/add", **fields, **new).path == "/office/people"
+    for path, change in (("role", {"role": "CASE_WORKER"}), ("passphrase", new)):
+        enter(worker, "second", "of the second")
+        assert worker.get("/office").path == "/office"
+        at = "/office/people/2" if path == "role" else ""
+        page = chief.send(f"/office/people/2/{path}", at=at, **{**change, "passphrase": WORD})
+        assert page.path == "/office/people", page.text
+        assert worker.get("/office").path == "/locked"
+    elsewhere = pages.browser()
+    enter(elsewhere, "chief", WORD)
+    changed = {"passphrase_old": WORD, "passphrase_new": "of the chief 2", "passphrase_again": "of the chief 2"}
+    assert chief.send("/office/passphrase", **changed).path == "/office"
+    assert elsewhere.get("/office").path == "/locked"
+
+
+def test_a_session_for_all_ends_when_the_home_has_people(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signed in with the one passphrase of before signs in by name, also when people began elsewhere."""
+    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+    here = Pages(own.world, own.kz)
+    person = here.person()
+    assert person.get("/office").path == "/office"
+    desk, actor = desk_of(own.world, own.kz)
+    people.begin(desk, actor, Newcomer("chief", "Fictional chief", Role.ADMINISTRATOR, "ru", WORD))
+    assert person.get("/office").path in {"/language", "/sign-in"}
+
+
+def test_an_address_in_other_letters_is_no_header(pages: Pages) -> None:
+    """A page that does not exist is told, whatever its address is written in."""
+    browser = pages.browser()
+    enter(browser, "chief", WORD)
+    for path in ("/%D0%B4%D0%B0", "/%0d%0aSet-Cookie:%20x=1"):
+        page = browser.get(path)
+        assert page.status == 404
+        assert "\n" not in page.response.headers.get("refresh", "")

@@ -237,6 +237,19 @@ def test_a_double_click_sends_once(pair: Pair, here: Pages) -> None:
     assert first.path.startswith("/sent/")
 
 
+def test_only_what_was_looked_at_is_sent(pair: Pair, here: Pages) -> None:
+    """What changed in another window since the last look, of the person or of whom it goes to, is looked at first."""
+    person = here.person()
+    until_contact(person)
+    fill(person, "/refer/1/consent", YES)
+    form = {**person.get("/refer/1/look").forms["/refer/1/look"], "passphrase": PASSPHRASE}
+    fill(person, "/refer/1/contact", {**CONTACT, "person.prs_MobilePhone": "+998 (90) 111-11-11"})
+    page = person.post("/refer/1/look", form)
+    assert page.path == "/refer/1/look", "nothing was sent"
+    assert "Look at it once more" in page.text
+    assert person.send("/refer/1/look", passphrase=PASSPHRASE).path.startswith("/sent/")
+
+
 def test_a_case_is_changed_by_one_at_a_time(pair: Pair, here: Pages) -> None:
     """The list and the page of a case; a second change from an old page is refused and shown beside the first."""
     person, other = here.person(), here.person()
