@@ -66,6 +66,7 @@ def drop(desk: Desk, actor: Actor, name: str) -> Drafts:
         left = drafts.of(tx, _person(actor), _over_ms(desk))
         left.pop(name, None)
         drafts.put(tx, _person(actor), left)
+        drafts.forget_over(tx, _over_ms(desk))
     return Drafts(tuple(left.values()))
 
 

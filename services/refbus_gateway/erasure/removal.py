@@ -20,7 +20,18 @@ from refbus_gateway.audit import entries, orders
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import alarms, cases, consents, erasing, outbox, referrals, set_aside, statements, tellings
+from refbus_gateway.store import (
+    alarms,
+    cases,
+    consents,
+    drafts,
+    erasing,
+    outbox,
+    referrals,
+    set_aside,
+    statements,
+    tellings,
+)
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.set_aside import Aside, AsideState
@@ -38,7 +49,9 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     _order_records(gateway, tx, case)
     entries.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
     _drop_aside(gateway, tx, case)
-    for referral in referrals.of_case(tx, case):
+    courses = referrals.of_case(tx, case)
+    drafts.forget_about(tx, case.id, [each.id for each in courses])
+    for referral in courses:
         referrals.forget_expiry(tx, referral.referral_id)
     if owed(tx, case):
         erasing.reduce(tx, case)

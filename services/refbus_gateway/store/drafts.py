@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from sqlalchemy import select
 
 from refbus.core.documents import read_json
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, MalformedError, RowError
+from refbus_gateway.store.schema import meta
 from refbus_gateway.store.session import Transaction
 
 MOST: Final = 20
@@ -18,6 +21,11 @@ MOST_BYTES: Final = 262_144
 """Largest draft."""
 KEEP_MS: Final = 30 * DAY_MS
 """How long a draft stays that nobody goes on with."""
+CASE: Final = "case"
+"""The field of a draft that has the number of the case whose content it has."""
+OF_REFERRAL: Final = "of_referral"
+"""The field of a draft that has the number of the referral whose content it has, to refer the person on."""
+_PLACE: Final = "drafts/"
 Fields = Mapping[str, Sequence[str]]
 
 
@@ -36,7 +44,38 @@ def of(tx: Transaction, person: str, over_ms: int | None) -> dict[str, Draft]:
 
     A damaged value is none: what is kept next takes its place.
     """
-    name = _name(tx, person)
+    kept = _read(tx, _name(tx, person))
+    return {name: draft for name, draft in kept.items() if over_ms is None or draft.kept_ms >= over_ms}
+
+
+def put(tx: Transaction, person: str, drafts: Mapping[str, Draft]) -> None:
+    """Keep exactly these drafts of a person. Raises MalformedError TOO_LARGE."""
+    _keep(tx, _name(tx, person), drafts)
+
+
+def forget_over(tx: Transaction, over_ms: int | None) -> None:
+    """Drop every draft that was kept before `over_ms` (ms UTC), of whoever: also of people who left."""
+    if over_ms is not None:
+        _forget(tx, lambda draft: draft.kept_ms < over_ms)
+
+
+def forget_about(tx: Transaction, case: int, referrals: Collection[int]) -> None:
+    """Drop every draft, of whoever, that has what a case says, in its field CASE or of one of its `referrals`."""
+    about = {CASE: {str(case)}, OF_REFERRAL: {str(each) for each in referrals}}
+    _forget(tx, lambda draft: any(named & set(draft.fields.get(name, ())) for name, named in about.items()))
+
+
+def _forget(tx: Transaction, goes: Callable[[Draft], bool]) -> None:
+    """Drop drafts of everybody; a value that cannot be read may be one of them, so it goes too."""
+    names = tx.connection.execute(select(meta.c.name).where(meta.c.name.startswith(_PLACE))).scalars().all()
+    for name in names:
+        kept = _read(tx, name)
+        left = {each: draft for each, draft in kept.items() if not goes(draft)}
+        if left != kept or not kept:
+            _keep(tx, name, left)
+
+
+def _read(tx: Transaction, name: str) -> dict[str, Draft]:
     sealed = tx.get(name)
     if sealed is None:
         return {}
@@ -44,13 +83,11 @@ def of(tx: Transaction, person: str, over_ms: int | None) -> dict[str, Draft]:
         kept = read_json(tx.vault.open(name.encode(), sealed).decode())
     except RowError:
         return {}
-    found = (Draft(each, *values) for each, values in kept.items())
-    return {each.name: each for each in found if over_ms is None or each.kept_ms >= over_ms}
+    return {each: Draft(each, *values) for each, values in kept.items()}
 
 
-def put(tx: Transaction, person: str, drafts: Mapping[str, Draft]) -> None:
-    """Keep exactly these drafts of a person. Raises MalformedError TOO_LARGE."""
-    name, newest = _name(tx, person), sorted(drafts.values(), key=lambda each: each.kept_ms)[-MOST:]
+def _keep(tx: Transaction, name: str, drafts: Mapping[str, Draft]) -> None:
+    newest = sorted(drafts.values(), key=lambda each: each.kept_ms)[-MOST:]
     values = {each.name: [each.fields, each.revision, each.kept_ms] for each in newest}
     if any(len(json.dumps(each, ensure_ascii=False).encode()) > MOST_BYTES for each in values.values()):
         raise MalformedError(Code.TOO_LARGE, f"a draft of more than {MOST_BYTES} bytes")
@@ -61,4 +98,4 @@ def put(tx: Transaction, person: str, drafts: Mapping[str, Draft]) -> None:
 
 
 def _name(tx: Transaction, person: str) -> str:
-    return f"drafts/{tx.vault.hash('drafts', person.encode()).hex()}"
+    return f"{_PLACE}{tx.vault.hash('drafts', person.encode()).hex()}"

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Ask"], Response]
 SEE_OTHER: Final = 303
 LOCKED: Final = "/locked"
+_MOST_NUMBER: Final = 2**31 - 1
 _FORM: Final = '<form method="post"'
 
 
@@ -175,8 +176,11 @@ class Ask:
         return Claim(client.host if client else "", name, self.posted.get("passphrase"))
 
     def number(self, name: str) -> int:
-        """Return a number of the address, as `{name:int}`."""
-        return int(self.request.path_params[name])
+        """Return a number of the address, as `{name:int}`. Raises RefusedError 404 for one that nothing here has."""
+        found = int(self.request.path_params[name])
+        if found > _MOST_NUMBER:
+            raise RefusedError(404)
+        return found
 
     def param(self, name: str) -> str:
         """Return a text of the address, as `{name}`."""

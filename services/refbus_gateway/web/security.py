@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES: Final = 262_144
 """Largest body of a request, unless a screen takes files."""
+MOST_PATH: Final = 512
+"""Longest address, without what stands behind the question mark."""
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
@@ -58,6 +60,9 @@ class Guard:
                 headers["Cache-Control"] = "no-cache" if scope["path"].startswith(_STATIC) else NO_STORE
             await send(message)
 
+        if len(scope["path"]) > MOST_PATH:
+            await PlainTextResponse("There is no such address.", 414)(scope, receive, add_headers)
+            return
         if Headers(scope=scope).get("host", "").lower() not in self._hosts:
             await PlainTextResponse("This is not the address of the desk.", 421)(scope, receive, add_headers)
             return

@@ -117,5 +117,5 @@ def onward_begun(ask: Ask) -> Response:
         names = ask.words.listed(code_words(ask.language, "refbus.DataCategory", each) for each in named)
         text = ask.words.text("The person did not allow this to go on: %(names)s. Leave it out.", names=names)
         return ask.again([Problem(_WITHHELD, error.code, text)])
-    begun = referring.begin(ask, content | {"about": None})
+    begun = referring.begin(ask, content | {"about": None}, of_referral=str(number))
     return ask.go(f"/refer/{begun}/need")

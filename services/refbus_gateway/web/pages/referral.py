@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -59,7 +59,7 @@ def listed(ask: Ask) -> Response:
         [(each.value, state_words(ask.words, each)) for each in State if each is not State.DRAFT], lambda pair: pair[1]
     )
     pages = max(1, -(-found.total // PAGE))
-    values = {"page": min(page, pages), "pages": pages, "states": states, "nickname": nickname}
+    values: dict[str, Any] = {"page": min(page, pages), "pages": pages, "states": states, "nickname": nickname}
     return ask.page("referrals.html", found=found, **values)
 
 

@@ -116,6 +116,14 @@ def test_a_session_for_all_ends_when_the_home_has_people(own: Pair, monkeypatch:
     assert person.get("/office").path in {"/language", "/sign-in"}
 
 
+def test_a_number_that_nothing_has_is_no_page(pages: Pages) -> None:
+    """However large it is: it is no fault of the program."""
+    browser = pages.browser()
+    enter(browser, "chief", WORD)
+    assert browser.get("/referral/99999999999999999999").status == 404
+    assert browser.get("/referral/" + "9" * 5000).status == 414
+
+
 def test_an_address_in_other_letters_is_no_header(pages: Pages) -> None:
     """A page that does not exist is told, whatever its address is written in."""
     browser = pages.browser()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from refbus.core.consent.record import Informed
-from refbus_gateway.actions import asking, cases, consent, drafts
+from refbus_gateway.actions import asking, cases, consent, drafts, erasure
+from refbus_gateway.actions.actor import Role
 from support.ceremonies import PASSPHRASE, SHELTER
 from support.desks import desk_of
-from support.gateways import Pair, id_of, incoming, sent
+from support.gateways import Pair, case_file, consent_file, id_of, incoming, sent
 from support.pages import Page, Pages, Person
 
 INFORMED: Final = [str(each) for each in Informed]
@@ -250,6 +253,21 @@ def test_only_what_was_looked_at_is_sent(pair: Pair, here: Pages) -> None:
     assert person.send("/refer/1/look", passphrase=PASSPHRASE).path.startswith("/sent/")
 
 
+def test_what_is_erased_is_in_no_draft(pair: Pair, here: Pages) -> None:
+    """A draft with what an erased case said goes with it, whoever began it, of an own case and of one that came in."""
+    case, number = sent(pair.kz, case_file(about="Fictional: to be erased", file_number="Erased lamp"))
+    person = here.person()
+    assert person.send(f"/case/{case}/refer", at=f"/case/{case}").path == "/refer/1/need"
+    desk, actor = desk_of(pair.world, pair.kz)
+    colleague = replace(actor, role=Role.CASE_WORKER, person="somebody else")
+    drafts.keep(desk, colleague, "emergency", {"case": [str(case)], "needed_now": ["Fictional: insulin"]})
+    drafts.keep(desk, colleague, "refer/1", {"case": [str(case + 1000)]})
+    drafts.keep(desk, colleague, "refer/2", {"of_referral": [str(number)]})
+    erasure.erase(desk, actor, case)
+    assert drafts.listed(desk, actor).drafts == ()
+    assert [each.name for each in drafts.listed(desk, colleague).drafts] == ["refer/1"]
+
+
 def test_a_case_is_changed_by_one_at_a_time(pair: Pair, here: Pages) -> None:
     """The list and the page of a case; a second change from an old page is refused and shown beside the first."""
     person, other = here.person(), here.person()
@@ -279,6 +297,23 @@ def test_what_came_in_goes_on_only_as_far_as_the_person_allowed(pair: Pair) -> N
     page = there.send(f"/onward/{got}")
     assert page.path == f"/onward/{got}"
     assert "did not allow" in page.text
+
+
+def test_what_came_in_and_is_erased_is_in_no_draft(pair: Pair) -> None:
+    """What was begun with a referral that came in goes when its case is erased here."""
+    rule = json.loads(consent_file())["permit"][0]
+    further = {**rule, "actions": ["ONWARD_REFERRAL"], "onward_transfer": True}
+    case = case_file(about="Fictional: to go on", file_number="Long road")
+    _, number = sent(pair.kz, case, consent_file(permit=[rule, further]))
+    pair.exchange()
+    got = incoming(pair.uz, id_of(pair.kz, number))
+    there = Pages(pair.world, pair.uz).person()
+    there.send(f"/referral/{got}/open", at=f"/referral/{got}")
+    page = there.send(f"/onward/{got}")
+    assert page.path == "/refer/1/need", page.text
+    desk, actor = desk_of(pair.world, pair.uz)
+    erasure.erase(desk, actor, erasure.case_of_referral(desk, actor, got))
+    assert drafts.listed(desk, actor).drafts == ()
 
 
 def test_a_no_after_something_was_sent_says_that_they_are_told(pair: Pair, here: Pages) -> None:
