@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import asking, consent, drafts
@@ -90,9 +91,11 @@ def said_no(ask: Ask) -> Response:
     begun = referring.require_begun(ask)
     if not begun.case or not begun.to:
         return ask.go(f"/refer/{begun.number}/need")
-    refusal = {"format": FORMAT, "organisation": begun.to, "state": ConsentState.REFUSED}
-    done = consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=begun.to)
-    referring.drop(ask, begun.number)
+    asked = OrgId(ask.posted.get("asked", begun.to))  # another window may have chosen another one since
+    refusal = {"format": FORMAT, "organisation": asked, "state": ConsentState.REFUSED}
+    done = consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=asked)
+    if asked == begun.to:
+        referring.drop(ask, begun.number)
     return ask.go(_after_no(begun.case, done))
 
 

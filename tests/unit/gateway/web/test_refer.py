@@ -253,6 +253,20 @@ def test_only_what_was_looked_at_is_sent(pair: Pair, here: Pages) -> None:
     assert person.send("/refer/1/look", passphrase=PASSPHRASE).path.startswith("/sent/")
 
 
+def test_a_no_is_about_whom_was_asked_about(pair: Pair, here: Pages) -> None:
+    """Another window chose another organisation meanwhile: the no counts for the one that the page named."""
+    person = here.person()
+    assert until_contact(person, file_number="Two windows").path == "/refer/1/ask"
+    form = person.get("/refer/1/ask").forms["/refer/1/no"]
+    desk, actor = desk_of(pair.world, pair.kz)
+    begun = drafts.listed(desk, actor).drafts[0]
+    drafts.keep(desk, actor, begun.name, {**begun.fields, "organisation": ["kz-elsewhere"]}, replaces=begun.revision)
+    case = int(begun.fields["case"][0])
+    assert person.post("/refer/1/no", form).path == f"/case/{case}/no"
+    assert [str(each.organisation) for each in asking.said(desk, actor, case)] == [SHELTER]
+    assert drafts.listed(desk, actor).drafts, "what is begun with the other one goes on"
+
+
 def test_what_is_erased_is_in_no_draft(pair: Pair, here: Pages) -> None:
     """A draft with what an erased case said goes with it, whoever began it, of an own case and of one that came in."""
     case, number = sent(pair.kz, case_file(about="Fictional: to be erased", file_number="Erased lamp"))
