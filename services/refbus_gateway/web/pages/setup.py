@@ -14,6 +14,7 @@ from starlette.responses import Response
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, UncheckableError, UntrustedError
+from refbus.resources import countries
 from refbus.wire.codelists import code_list
 from refbus_gateway.actions import home, keys
 from refbus_gateway.actions.actor import Role
@@ -22,12 +23,12 @@ from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.languages import LANGUAGES
 
 screens: Final = Screens()
 ROAD: Final = "/setup/road"
 _SERVICES: Final = "htcds.spl_Type"
-_COUNTRIES: Final = ("kz", "kg", "tm", "uz")
-_LANGUAGES: Final = ("kk", "ky", "uz", "tk", "tg", "ru", "en")
+_LANGUAGES: Final = tuple(dict.fromkeys(each.partition("-")[0] for each in LANGUAGES))
 _ROLES: Final = {
     OrgRole.NGO: mark("Organisation of civil society: a shelter, a legal clinic, a helpline"),
     OrgRole.NATIONAL_AGENCY: mark("Agency of the state"),
@@ -52,7 +53,7 @@ def organisation(ask: Ask) -> Response:
     return ask.page(
         "setup.html",
         folder=str(ask.desk.home.path.absolute()),
-        countries=ask.words.in_order([(each, territories[each.upper()]) for each in _COUNTRIES], lambda pair: pair[1]),
+        countries=ask.words.in_order([(each, territories[each.upper()]) for each in countries()], lambda pair: pair[1]),
         roles=[(role.value, ask.words.text(told)) for role, told in _ROLES.items()],
         services=ask.words.in_order(services, lambda pair: pair[1]),
         languages=ask.words.in_order([(each, languages[each]) for each in _LANGUAGES], lambda pair: pair[1]),
@@ -235,7 +236,7 @@ def _file(content: bytes, name: str) -> Response:
 
 def _problems_of_organisation(ask: Ask) -> list[Problem]:
     words, posted, problems = ask.words, ask.posted, []
-    if posted.get("country") not in _COUNTRIES:
+    if posted.get("country") not in countries():
         problems.append(Problem("country", Code.USAGE, words.text("Choose a country")))
     if posted.get("role") not in _ROLES:
         problems.append(Problem("role", Code.USAGE, words.text("Choose what kind of organisation it is")))
