@@ -167,8 +167,8 @@ def listed(desk: Desk, actor: Actor, most: int | None = None, skip: int = 0) -> 
     return CasePage(total, tuple(lines))
 
 
-def show(desk: Desk, actor: Actor, case: CaseName, language: str) -> CaseShown:
-    """Return an own case as it would be sent now, its content in the words of a language."""
+def show(desk: Desk, actor: Actor, case: CaseName, language: str, *, codes: bool = True) -> CaseShown:
+    """Return an own case as it would be sent now, its content in the words of a language, with codes or without."""
     actor.require(Permission.READ_CASES)
     with desk.write() as tx:
         found = named(desk, actor, tx, case)
@@ -185,7 +185,7 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str) -> CaseShown:
         age.group,
         tuple(age.contradictions),
         tuple(endings),
-        render(EventType.REFERRAL_REQUESTED, _decoded(file), language),
+        render(EventType.REFERRAL_REQUESTED, _decoded(file), language, codes=codes),
     )
 
 

@@ -88,10 +88,10 @@ def _parts(fields: dict[str, Any], language: str) -> list[Part]:
         alone = without(_REQUEST, fields, [each for each in found if each not in {category, compulsory}])
         parts.append((category, _decoded(alone)))
     base = parts[0][1]
-    shown = [Part(parts[0][0], render(_REQUEST, base, language), times(_REQUEST, base))]
+    shown = [Part(parts[0][0], render(_REQUEST, base, language, codes=False), times(_REQUEST, base))]
     for category, payload in parts[1:]:
         rest = _beyond(payload, base)
-        shown.append(Part(category, render(_REQUEST, rest, language), times(_REQUEST, rest)))
+        shown.append(Part(category, render(_REQUEST, rest, language, codes=False), times(_REQUEST, rest)))
     return shown
 
 

@@ -150,7 +150,7 @@ def _options(words: Catalogue, spec: FieldSpec) -> tuple[tuple[str, str], ...]:
         return ("true", words.text("Yes")), ("false", words.text("No"))
     name, codes = _listed(spec)
     pairs = [(code, label(words.language, name, code) or code) for code in codes]
-    others = [pair for pair in pairs if pair[0].startswith("OTHER")]
+    others = [pair for pair in pairs if pair[0].lower().removeprefix("x_").startswith("other")]
     return (*words.in_order([pair for pair in pairs if pair not in others], lambda pair: pair[1]), *others)
 
 

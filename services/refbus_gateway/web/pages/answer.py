@@ -58,7 +58,7 @@ def say(ask: Ask) -> Response:
         "say.html",
         found=found,
         step=step,
-        shown=_shown(ask, step),
+        shown=_allowed(_shown(ask, step), found),
         earlier=_earlier(ask, step, found),
         boxes=_boxes(ask, found) if step.event is EventType.INFORMATION_PROVIDED else ([], [], []),
         news=outside.unseen,
@@ -156,6 +156,14 @@ def _shown(ask: Ask, step: Step) -> list[tuple[Shown, str, bool]]:
     return made
 
 
+def _allowed(shown: list[tuple[Shown, str, bool]], found: CourseOpened) -> list[tuple[Shown, str, bool]]:
+    """Leave out what the person did not agree to share: it would be refused when it is sent."""
+    if found.consent is None:
+        return shown
+    covered = found.consent.categories
+    return [each for each in shown if not (each[0].optional and each[0].category) or each[0].category in covered]
+
+
 def _organisations(ask: Ask) -> tuple[tuple[str, str], ...]:
     found = organisations.find(ask.desk, ask.actor)
     pairs = [(str(each.org_id), f"{each.label} ({each.country.upper()})") for each in found]
@@ -170,7 +178,7 @@ def _boxes(ask: Ask, found: CourseOpened) -> tuple[list[tuple[str, str]], list[t
     covered = set(found.consent.categories if found.consent else ())
     last = next((each for each in reversed(found.events) if each.type is EventType.INFORMATION_REQUESTED), None)
     asked = set(last.asked) if last else set()
-    first = asked & covered or ({DataCategory.SERVICE_NEEDS} & covered if not asked else set())
+    first = asked & covered or {DataCategory.SERVICE_NEEDS} & covered
 
     def boxes(some: Iterable[DataCategory]) -> list[tuple[str, str]]:
         pairs = [(f"{_ANSWER}{each}", code_words(ask.language, "refbus.DataCategory", each)) for each in some]

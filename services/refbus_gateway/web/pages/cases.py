@@ -38,7 +38,7 @@ def listed(ask: Ask) -> Response:
 def one(ask: Ask) -> Response:
     """Show an own case as it would be sent now, and what the person said to whom."""
     number = ask.number("number")
-    found = cases.show(ask.desk, ask.actor, number, ask.language)
+    found = cases.show(ask.desk, ask.actor, number, ask.language, codes=False)
     return ask.page("case.html", found=found, said=asking.said(ask.desk, ask.actor, number))
 
 

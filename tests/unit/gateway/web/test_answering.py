@@ -92,6 +92,14 @@ def test_a_yes_says_who_when_and_where(pair: Pair, here: Person, there: Person) 
     assert view(pair.kz, ours).status == "ACCEPTED"
 
 
+def test_a_form_does_not_ask_what_the_person_did_not_agree_to_share(pair: Pair, there: Person) -> None:
+    """Without the safe location in the consent no form asks for a place; with it, one does."""
+    path = "/referral/{}/say/accept"
+    consent = consent_file(permit=[{**ONWARD[0], "data_categories": sorted(set(CATEGORIES) - {"LOCATION_SAFE"})}])
+    assert "meeting.place" not in there.get(path.format(opened(pair, there, "No place", consent)[2])).html
+    assert "meeting.place" in there.get(path.format(opened(pair, there, "Some place")[2])).html
+
+
 def test_every_problem_is_told_at_its_field_in_plain_words(pair: Pair, there: Person) -> None:
     """All at once, and what was typed stays."""
     _, _, theirs = opened(pair, there, "problems")
