@@ -14,6 +14,9 @@ from refbus_gateway.words.languages import LANGUAGES, NAMES
 from support.tree import project_files
 from tools.words import TRANSLATED, UnusableError, in_python, not_current, problems, state, template
 
+COMPLETE = ("ru",)
+"""Languages in which every message has words."""
+
 
 def test_compiled_catalogues_are_what_translators_wrote() -> None:
     """`make words` has nothing to compile."""
@@ -24,6 +27,12 @@ def test_compiled_catalogues_are_what_translators_wrote() -> None:
 def test_a_translation_names_the_values_of_the_english_text(language: str) -> None:
     """No translation lacks a value or names another one."""
     assert state(language, template()).wrong == ()
+
+
+@pytest.mark.parametrize("language", COMPLETE)
+def test_a_complete_language_stays_complete(language: str) -> None:
+    """A new message comes with its words in this language: `python -m tools.words --list LANGUAGE` shows what lacks."""
+    assert state(language, template()).missing == ()
 
 
 def test_every_language_has_a_name_in_its_own_script() -> None:
