@@ -17,7 +17,7 @@ def referred(desks: Desks, nickname: str) -> tuple[int, int, int]:
     """Send a referral from the command line; return the case, and the number of the referral at each desk."""
     office, theirs = desks[AGENCY].office, desks[SHELTER].office
     before = len(theirs.do("inbox", "list")["referrals"])
-    person = {"prs_FirstName": LONG, "is_minor": False}
+    person = {"prs_FirstName": LONG, "is_minor": False, "prs_Birthdate": "1991"}
     about = f"Fictional: {nickname}"
     case = case_file(recipient={"organisation": SHELTER}, file_number=nickname, about=about, person=person)
     kept = office.do("case", "add", office.file("case.json", case))["case"]
