@@ -57,6 +57,15 @@ def decode_payload(data: bytes) -> tuple[EventType, Document]:
     return event_type, payload
 
 
+def as_decoded(event_type: EventType, fields: Mapping[str, Any]) -> Document:
+    """Return fields that are not sent yet as whoever decodes them has them: every optional one is there, ids are zero.
+
+    Raises MalformedError.
+    """
+    no_ids = {"event_id": bytes(16), "referral_id": bytes(16)}
+    return decode_payload(encode_payload(event_type, {**fields, **no_ids}))[1]
+
+
 def payload_identity(event_type: EventType) -> tuple[bytes, bytes]:
     """Return the fingerprint (8 bytes) and the SHA-256 of the Parsing Canonical Form (32) that new payloads have."""
     codec = _codec(event_type)

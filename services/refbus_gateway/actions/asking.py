@@ -94,13 +94,13 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId) -> Asking:
         found = cases.get(tx, number)
         file = casework.file_of(gateway, tx, found)
         age = age_check.age_in_case(gateway, tx, found)
-        files = casework.file_numbers(tx, [number])
+        own_number = casework.file_number(tx, number)
     policy, there = gateway.rules(), gateway.directory().policies.get(gateway.organisation(to).country)
     longest = min(each.consent_max_days for each in (policy, there) if each is not None)
     return Asking(
         number,
         to,
-        files.get(number),
+        own_number,
         file.purpose,
         tuple(categories(file)),
         (DataCategory.SERVICE_NEEDS,),

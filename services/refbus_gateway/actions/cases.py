@@ -10,13 +10,13 @@ from refbus.core.consent.age import AgeGroup
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code
-from refbus.wire.payload import decode_payload, encode_payload
+from refbus.wire.payload import as_decoded
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework, onward
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
-from refbus_gateway.forms.casefile import CaseFile, parse_case
+from refbus_gateway.forms.casefile import parse_case
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, referrals
@@ -175,18 +175,26 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str, *, codes: bool
         file = casework.file_of(desk.gateway, tx, found)
         endings = amendments.endings(desk.gateway, tx, found)
         age = age_check.age_in_case(desk.gateway, tx, found)
-        files = casework.file_numbers(tx, [found.id])
+        own_number = casework.file_number(tx, found.id)
+    request = EventType.REFERRAL_REQUESTED
     return CaseShown(
         found.id,
-        files.get(found.id),
+        own_number,
         file.purpose,
         file.priority,
         file.categories,
         age.group,
         tuple(age.contradictions),
         tuple(endings),
-        render(EventType.REFERRAL_REQUESTED, _decoded(file), language, codes=codes),
+        render(request, as_decoded(request, file.fields), language, codes=codes),
     )
+
+
+def nickname(desk: Desk, actor: Actor, number: int) -> str | None:
+    """Return the worker's own file number of an own case, None where there is none, or no such case."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        return casework.file_number(tx, number)
 
 
 def copy(desk: Desk, actor: Actor, number: int) -> CaseCopied:
@@ -223,9 +231,3 @@ def named(
         return known
     actor.require(makes)
     return casework.add_case(desk.gateway, tx, case)
-
-
-def _decoded(file: CaseFile) -> dict[str, Any]:
-    """Return the fields as a decoded payload has them: every optional field is there."""
-    ids = {"event_id": bytes(16), "referral_id": bytes(16)}
-    return decode_payload(encode_payload(EventType.REFERRAL_REQUESTED, {**file.fields, **ids}))[1]

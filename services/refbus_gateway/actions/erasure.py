@@ -96,12 +96,12 @@ def _plan(desk: Desk, number: int) -> Plan:
     with desk.read() as tx:
         found = cases.get(tx, number)
         try:
-            files = casework.file_numbers(tx, [number]) if found.own and found.live else {}
+            own_number = casework.file_number(tx, number) if found.own and found.live else None
             sender = (
                 None if found.own or not found.live else next((each.org for each in referrals.of_case(tx, found)), None)
             )
             planned = demand.plan(desk.gateway, tx, found)
-            return Plan(number, *planned, None, files.get(number), sender, not found.live)
+            return Plan(number, *planned, None, own_number, sender, not found.live)
         except StoreError:
             raise
         except RefbusError as error:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, ConsentError, RefbusError, RuleError
-from refbus.wire.payload import categories_of, decode_payload, encode_payload
+from refbus.wire.payload import as_decoded, categories_of
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Desk
@@ -59,7 +59,7 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId, language: str) -> Pre
     with desk.read() as tx:
         found = cases.get(tx, number)
         file = casework.file_of(desk.gateway, tx, found)
-        files = casework.file_numbers(tx, [number])
+        own_number = casework.file_number(tx, number)
         consent = beside_value(desk.gateway, tx, found, to)
     permitted = frozenset(consent.categories) if consent else frozenset()
     withheld = tuple(sorted(file.categories - permitted - {DataCategory.SERVICE_NEEDS}))
@@ -67,7 +67,7 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId, language: str) -> Pre
     return Preview(
         number,
         to,
-        files.get(number),
+        own_number,
         file.purpose,
         file.priority,
         file.reply_by_ms,
@@ -86,7 +86,7 @@ def _parts(fields: dict[str, Any], language: str) -> list[Part]:
     parts = []
     for category in sorted(found, key=lambda each: each is not compulsory):
         alone = without(_REQUEST, fields, [each for each in found if each not in {category, compulsory}])
-        parts.append((category, _decoded(alone)))
+        parts.append((category, as_decoded(_REQUEST, alone)))
     base = parts[0][1]
     shown = [Part(parts[0][0], render(_REQUEST, base, language, codes=False), times(_REQUEST, base))]
     for category, payload in parts[1:]:
@@ -108,12 +108,6 @@ def _beyond(payload: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
         else:
             rest[name] = value
     return rest
-
-
-def _decoded(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields as a decoded payload has them: every optional field is there."""
-    ids = {"event_id": bytes(16), "referral_id": bytes(16)}
-    return decode_payload(encode_payload(_REQUEST, {**fields, **ids}))[1]
 
 
 class _TriedError(Exception):

@@ -308,7 +308,7 @@ def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> C
     needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
     free = opened.view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
     line = overview.referral_line(tx, opened.referral)
-    files = casework.file_numbers(tx, [opened.referral.case_id]) if opened.referral.own else {}
+    own_number = casework.file_number(tx, opened.referral.case_id) if opened.referral.own else None
     return CourseOpened(
         referral=opened.referral.id,
         case=opened.referral.case_id,
@@ -324,7 +324,7 @@ def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> C
         turn=line.turn,
         priority=line.priority,
         respond_by_ms=line.respond_by_ms,
-        file_number=files.get(opened.referral.case_id),
+        file_number=own_number,
         consent=consent,
         possible=_possible(actor, opened, free=free),
         may_pass_on=_may_pass_on(desk, actor, opened, consent),

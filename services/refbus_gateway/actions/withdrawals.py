@@ -101,9 +101,9 @@ def reach(desk: Desk, actor: Actor, number: int) -> Reach:
         case.require_live()
         parties = cases.readable_parties(tx, case, lambda _: None)
         found = tuple(_reached(desk.gateway, tx, case, party.org) for party in parties)
-        files = casework.file_numbers(tx, [number]) if case.own else {}
+        own_number = casework.file_number(tx, number) if case.own else None
         copies = tuple(casework.copies_of(tx, case)) if case.own else ()
-    return Reach(number, case.own, files.get(number), found, copies)
+    return Reach(number, case.own, own_number, found, copies)
 
 
 def waiting(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
@@ -117,14 +117,14 @@ def waiting(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
         rows = referral_steps.waiting_withdrawals(tx, referral)
         if not rows:
             return None
-        files = casework.file_numbers(tx, [referral.case_id]) if referral.own else {}
+        own_number = casework.file_number(tx, referral.case_id) if referral.own else None
         passed_on = tuple(onward.made_from(tx, referral))
     return WithdrawalShown(
         number,
         referral.case_id,
         referral.org,
         referral.own,
-        files.get(referral.case_id),
+        own_number,
         rows[-1].created_ms,
         rows[-1].answer,
         passed_on,

@@ -116,6 +116,11 @@ def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
     return {case: number for case, number in found.items() if number is not None}
 
 
+def file_number(tx: Transaction, number: int) -> str | None:
+    """Return the worker's own file number of one case, None where it has none or cannot be read."""
+    return file_numbers(tx, [number]).get(number)
+
+
 def _file_number(body: dict[str, Any]) -> str | None:
     number: str | None = read_json(base64.b64decode(body["file"])).get("file_number")
     return number

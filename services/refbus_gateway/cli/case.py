@@ -134,7 +134,10 @@ def erase(session: Session, number: int, *, yes: bool, later: bool) -> None:
 
 def case_name(text: str) -> CaseName:
     """Return what names a case: its number, or the content of its file. Raises as `case_content` does."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else case_content(Path(text))
+    from refbus_gateway.forms.values import whole_number  # late: only needed here
+
+    number = whole_number(text)
+    return case_content(Path(text)) if number is None else number
 
 
 def case_content(path: Path) -> bytes:

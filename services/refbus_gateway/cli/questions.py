@@ -21,6 +21,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus_gateway.cli.session import words
 from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import field_name, label
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from refbus_gateway.actions.consent import Questions
 
 _MOST_CODES: Final = 40
-_MOST_DIGITS: Final = 10
 _LISTS: Final[dict[type[StrEnum], str]] = {DataCategory: "refbus.DataCategory", Informed: "htcds.con_Consent"}
 _WRITE_ONE: Final = mark("%(name)s: %(brief)s. Write one down?")
 _ONE_MORE: Final = mark("%(name)s: %(brief)s. One more?")
@@ -207,7 +207,7 @@ def _read(spec: FieldSpec, typed: str) -> Any:
         case Kind.NUMBER if spec.name.endswith("_ms"):
             return read_time(typed)
         case Kind.NUMBER:
-            return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < _MOST_DIGITS else None
+            return whole_number(typed)
         case _ if spec.attributes.get("values") == "DataCategory":
             return typed if typed in DataCategory.__members__ else None
         case _:

@@ -53,6 +53,11 @@ def read_record(
     return values
 
 
+def whole_number(text: str, most_digits: int = 9) -> int | None:
+    """Return a number that was typed, not negative, in ASCII digits; None for anything else and for a longer one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most_digits else None
+
+
 def unknown_field(name: str, known: Iterable[str]) -> str:
     """Return the advice for a field that does not exist."""
     folded = {item.casefold(): item for item in known}

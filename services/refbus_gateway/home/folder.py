@@ -97,7 +97,7 @@ class Home:
         """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a renewal of keys that was cut."""
         if not (self.path / "org.json").is_file():
             whole = self.path.resolve()
-            cut = whole.with_name(f".{whole.name}.restored").is_dir() and not whole.exists()
+            cut = restored_beside(whole).is_dir() and not whole.exists()
             raise SetupError(Code.HOME_NOT_FOUND, "a restore was cut: give it again" if cut else str(self.path))
         keyfolder.settle(self.path)
 
@@ -155,6 +155,11 @@ class Home:
             except OSError:
                 raise SetupError(Code.HOME_IN_USE, "refbus desk is open for this home already") from None
             yield
+
+
+def restored_beside(home: Path) -> Path:
+    """Return where a restore has a whole home before it takes the place of the one at `home`, an absolute path."""
+    return home.with_name(f".{home.name}.restored")
 
 
 def read_json_object(path: Path, limit: int, code: Code) -> Mapping[str, Any]:

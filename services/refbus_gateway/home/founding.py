@@ -12,7 +12,7 @@ from typing import Final
 from refbus.files import alone_in, flush_folder, make_folder, store_errors
 from refbus.trust.member.enrolment import Profile
 from refbus_gateway.home import key_changes
-from refbus_gateway.home.folder import LEFT_OUT, Home
+from refbus_gateway.home.folder import LEFT_OUT, Home, restored_beside
 
 _DRAFT: Final = ".begun"
 _WHOLE: Final = ".begun.whole"
@@ -22,9 +22,9 @@ _LAST: Final = "org.json"
 def is_new(home: Home) -> bool:
     """Whether a first home may be made in this folder: it is missing or empty, and no restore into it was cut."""
     whole = home.path.resolve()
-    if whole.with_name(f".{whole.name}.restored").exists() or not whole.is_dir():
-        return not whole.exists() and not whole.with_name(f".{whole.name}.restored").exists()
-    return {path.name for path in whole.iterdir()} <= LEFT_OUT | {_DRAFT}
+    if restored_beside(whole).exists():
+        return False
+    return not whole.exists() or (whole.is_dir() and {path.name for path in whole.iterdir()} <= LEFT_OUT | {_DRAFT})
 
 
 def make_place(home: Home) -> None:

@@ -47,7 +47,7 @@ from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import backups, carried, confirmation, erased_again, keyfolder, officer_list, slots
 from refbus_gateway.home.backups import Backup
 from refbus_gateway.home.erased_again import Listed
-from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object
+from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object, restored_beside
 from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.home.restored_people import Opening
 from refbus_gateway.store import alarms, cases, generation, positions
@@ -110,7 +110,7 @@ class _Place:
         """Raise SetupError USAGE where no restore is possible."""
         self.home: Final = home.resolve()
         self.draft: Final = self.home.with_name(f".{self.home.name}.restoring")
-        self.ready: Final = self.home.with_name(f".{self.home.name}.restored")
+        self.ready: Final = restored_beside(self.home)
         given = source.resolve()
         if os.path.ismount(self.home):
             raise SetupError(Code.USAGE, "the home is a disk of its own: a home is a folder on it")

@@ -370,15 +370,18 @@ def _all(home: Home) -> tuple[list[tuple[Slot, bytes, bytes]], list[RefbusError]
 
 def _named(home: Home, name: str) -> list[Slot]:
     """Return the slots of people with this name to sign in with."""
-    people = [slot for slot, _, _ in _all(home)[0] if slot.slot_id != SERVICE]
-    return [slot for slot in people if slot.name == _hidden(slot.salt, name)]
+    return [slot for slot, _, _ in _all(home)[0] if _has_name(slot, name)]
+
+
+def _has_name(slot: Slot, name: str) -> bool:
+    return slot.slot_id != SERVICE and slot.name == _hidden(slot.salt, name)
 
 
 def _find(home: Home, name: str | None, passphrase: str) -> tuple[Slot, bytes, bytes]:
     if name is None:
         return _read(home, f"{SERVICE}.slot")
     slots, wrong = _all(home)
-    found = [each for each in slots if each[0].slot_id != SERVICE and each[0].name == _hidden(each[0].salt, name)]
+    found = [each for each in slots if _has_name(each[0], name)]
     if found:
         return found[0]
     for error in wrong:  # it may be this person's

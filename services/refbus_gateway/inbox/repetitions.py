@@ -7,7 +7,6 @@ bounded: so many rows in a turn, so many restores of one organisation in a day; 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
@@ -17,7 +16,7 @@ from refbus.core.times import show_time
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import PERMITS_NOTHING, STOPS, EventType
 from refbus.each import each
-from refbus.errors import Code, ConsentError, RefbusError, RowError, UncheckableError
+from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import answers, envelopes
 from refbus_gateway.outbox.announcements import REPEATED
@@ -36,7 +35,6 @@ SLICES_IN_A_TURN: Final = 10
 """Of each organisation; between two slices others may write."""
 _MOST_KNOWN: Final = 32
 NAME: Final = "repetitions"
-_CONTEXT: Final = NAME.encode()
 _NOS: Final = STOPS | {EventType.WITHDRAWAL_ACKNOWLEDGED}
 _OF_ENVELOPES: Final = frozenset({EventType.UNDECRYPTABLE, EventType.INTAKE_REPORTED, EventType.OFFICE_RESTORED})
 _ANSWERS_OF_SOURCE: Final = PERMITS_NOTHING - _NOS - _OF_ENVELOPES
@@ -219,11 +217,7 @@ def _tell(gateway: Gateway, org: OrgId, error: RefbusError) -> None:
 
 def _find(tx: Transaction) -> Requests:
     """Return what was asked for. A damaged value is nothing: who has no answer asks again on the next day."""
-    kept = tx.get(NAME)
-    try:
-        values = {} if kept is None else json.loads(tx.vault.open(_CONTEXT, kept))
-    except RowError:
-        return Requests()
+    values = tx.get_sealed(NAME) or {}
     return Requests({OrgId(org): _peer(peer) for org, peer in values.items()})
 
 
@@ -234,4 +228,4 @@ def _peer(values: dict[str, Any]) -> Peer:
 
 def _keep(tx: Transaction, requests: Requests, org: OrgId, peer: Peer) -> None:
     values = {str(name): asdict(one) for name, one in {**requests.of, org: peer}.items()}
-    tx.put(NAME, tx.vault.seal(_CONTEXT, json.dumps(values).encode()))
+    tx.put_sealed(NAME, values)

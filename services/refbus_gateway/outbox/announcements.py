@@ -7,7 +7,6 @@ without one the same event goes out in a fresh envelope every day, for thirty da
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
@@ -17,7 +16,7 @@ from refbus.core.ids import OrgId
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
-from refbus.errors import RefbusError, RowError
+from refbus.errors import RefbusError
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.confirmation import ANNOUNCED, State
 from refbus_gateway.home.gateway import Gateway
@@ -29,7 +28,6 @@ from refbus_gateway.store.session import Transaction
 
 RESTORED: Final = "RESTORED"
 REPEATED: Final = "REPEATED"
-_CONTEXT: Final = ANNOUNCED.encode()
 _AGAIN_FOR_MS: Final = 30 * DAY_MS
 _ARRIVED: Final = frozenset({EventStatus.SENT, EventStatus.VERIFIED, EventStatus.PARKED})
 
@@ -89,12 +87,8 @@ def find(tx: Transaction) -> Announcement | None:
 
     A damaged value is none: everybody is told once more, which changes nothing for who has answered.
     """
-    kept = tx.get(ANNOUNCED)
-    if kept is None:
-        return None
-    try:
-        values = json.loads(tx.vault.open(_CONTEXT, kept))
-    except RowError:
+    values = tx.get_sealed(ANNOUNCED)
+    if values is None:
         return None
     return Announcement(**{**values, "to": {OrgId(org): Said(**said) for org, said in values["to"].items()}})
 
@@ -148,4 +142,4 @@ def _of(tx: Transaction) -> Announcement:
 
 
 def _keep(tx: Transaction, known: Announcement) -> None:
-    tx.put(ANNOUNCED, tx.vault.seal(_CONTEXT, json.dumps(asdict(known)).encode()))
+    tx.put_sealed(ANNOUNCED, asdict(known))

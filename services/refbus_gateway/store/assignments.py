@@ -19,12 +19,6 @@ def assign(tx: Transaction, case_id: int, person_id: str | None, now_ms: int) ->
         tx.connection.execute(insert(assignments).values(case_id=case_id, **values))
 
 
-def person_of(tx: Transaction, case_id: int) -> str | None:
-    """Return whose case it is, None for nobody's."""
-    query = select(assignments.c.person_id).where(assignments.c.case_id == case_id)
-    return tx.connection.execute(query).scalar()
-
-
 def cases_of(tx: Transaction, person_id: str) -> list[int]:
     """Return the cases of a person, the newest first."""
     query = select(assignments.c.case_id).where(assignments.c.person_id == person_id)

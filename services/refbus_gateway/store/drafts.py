@@ -9,9 +9,8 @@ from typing import Final
 
 from sqlalchemy import select
 
-from refbus.core.documents import read_json
 from refbus.core.units import DAY_MS
-from refbus.errors import Code, MalformedError, RowError
+from refbus.errors import Code, MalformedError
 from refbus_gateway.store.schema import meta
 from refbus_gateway.store.session import Transaction
 
@@ -76,14 +75,7 @@ def _forget(tx: Transaction, goes: Callable[[Draft], bool]) -> None:
 
 
 def _read(tx: Transaction, name: str) -> dict[str, Draft]:
-    sealed = tx.get(name)
-    if sealed is None:
-        return {}
-    try:
-        kept = read_json(tx.vault.open(name.encode(), sealed).decode())
-    except RowError:
-        return {}
-    return {each: Draft(each, *values) for each, values in kept.items()}
+    return {each: Draft(each, *values) for each, values in (tx.get_sealed(name) or {}).items()}
 
 
 def _keep(tx: Transaction, name: str, drafts: Mapping[str, Draft]) -> None:
@@ -92,7 +84,7 @@ def _keep(tx: Transaction, name: str, drafts: Mapping[str, Draft]) -> None:
     if any(len(json.dumps(each, ensure_ascii=False).encode()) > MOST_BYTES for each in values.values()):
         raise MalformedError(Code.TOO_LARGE, f"a draft of more than {MOST_BYTES} bytes")
     if values:
-        tx.put(name, tx.vault.seal(name.encode(), json.dumps(values, ensure_ascii=False).encode()))
+        tx.put_sealed(name, values)
     else:
         tx.drop(name)
 

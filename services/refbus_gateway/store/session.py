@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, RowError, SetupError
 from refbus_gateway.store.schema import cases, meta
 from refbus_gateway.store.vault import Vault
 
@@ -62,6 +64,18 @@ class Transaction:
         changed = self.connection.execute(update(meta).where(meta.c.name == name).values(value=value))
         if changed.rowcount == 0:
             self.connection.execute(insert(meta).values(name=name, value=value))
+
+    def get_sealed(self, name: str) -> Any:
+        """Return the JSON value that `put_sealed` keeps under this name; None without one, and for a damaged one."""
+        kept = self.get(name)
+        try:
+            return None if kept is None else read_json(self.vault.open(name.encode(), kept).decode())
+        except RowError:
+            return None
+
+    def put_sealed(self, name: str, value: object) -> None:
+        """Keep a JSON value under this name, sealed under the key of the store."""
+        self.put(name, self.vault.seal(name.encode(), json.dumps(value, ensure_ascii=False).encode()))
 
     def drop(self, name: str) -> None:
         """Forget the single value with this name, if there is one."""

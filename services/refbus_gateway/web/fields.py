@@ -19,7 +19,7 @@ from typing import Any, Final
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.forms.problems import Problem, Problems
-from refbus_gateway.forms.values import read_record
+from refbus_gateway.forms.values import read_record, whole_number
 from refbus_gateway.web.session import Form
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.codes import field_name, label
@@ -184,7 +184,8 @@ def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
         case Kind.NUMBER if each.name.endswith("_ms"):
             return read_time(_with_hour(each.spec.name, text), utc_offset_min)
         case Kind.NUMBER:
-            return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
+            found = whole_number(text, 15)
+            return text if found is None else found
         case _:
             return _as_written(each.spec.attributes.get("format"), text)
 

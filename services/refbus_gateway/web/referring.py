@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.responses import Response
+
 from refbus.core.documents import read_json
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Purpose
@@ -116,22 +118,21 @@ def typed(ask: Ask, shown: Iterable[Shown], *names: str) -> dict[str, list[str]]
     return found
 
 
-def keep(ask: Ask, begun: Begun, changed: Texts) -> Begun:
-    """Keep a draft with what changed. Raises RuleError CASE_CHANGED when another window was faster."""
+def keep(ask: Ask, begun: Begun, changed: Texts) -> Begun | Response:
+    """Keep a draft with what changed; where another window was faster, return the way back to both versions."""
     texts = {**begun.texts, **changed}
     if not begun.texts.get("begun"):
         texts["begun"] = [secrets.token_hex(8)]
-    text = ask.posted.get("revision")
-    seen = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else begun.revision
-    done = drafts.keep(ask.desk, ask.actor, _name(begun.number), texts, replaces=seen)
+    seen = ask.posted.number("revision")
+    replaces = begun.revision if seen is None else seen
+    try:
+        done = drafts.keep(ask.desk, ask.actor, _name(begun.number), texts, replaces=replaces)
+    except RuleError as error:
+        if not is_stale(error):
+            raise
+        told = ask.words.text("This was changed in another window. Both are shown below.")
+        return ask.again([Problem("main", Code.CASE_CHANGED, told)])
     return Begun(begun.number, texts, done.revision)
-
-
-def changed_elsewhere(ask: Ask) -> Problem:
-    """Return the problem of a form that another window was faster with."""
-    return Problem(
-        "main", Code.CASE_CHANGED, ask.words.text("This was changed in another window. Both are shown below.")
-    )
 
 
 def begin(ask: Ask, content: Mapping[str, Any], **more: str) -> int:

@@ -34,6 +34,7 @@ from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import drafts
 from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
+from refbus_gateway.forms.values import whole_number
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Claim, Form, Session
 from refbus_gateway.words import codes
@@ -192,8 +193,13 @@ class Ask:
 
     def query_number(self, name: str, otherwise: int = 1) -> int:
         """Return a number behind the question mark, from 1; what is none is as if it were not there."""
-        text = self.query(name)
-        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
+        found = whole_number(self.query(name))
+        return otherwise if found is None else max(1, found)
+
+    def paged(self, total: int, most: int) -> dict[str, int]:
+        """Return what `part.pager` needs of a list that shows `most` of `total` on a page: this page, and how many."""
+        pages = max(1, -(-total // most))
+        return {"page": min(self.query_number("page"), pages), "pages": pages}
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page. One without a form goes to the lock by itself when the session ends; a form never does."""

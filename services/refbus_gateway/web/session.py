@@ -17,6 +17,7 @@ from typing import Final
 from refbus.backoff import BackOff
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.forms.values import whole_number
 
 IDLE_S: Final = 600.0
 """How long a session may be unused before it is locked, if the office says nothing else."""
@@ -47,6 +48,10 @@ class Form:
         """Return the first text of a field, trimmed at both ends."""
         found = self.fields.get(name)
         return found[0].strip() if found else otherwise
+
+    def number(self, name: str) -> int | None:
+        """Return the first text of a field as a number, None where it is none."""
+        return whole_number(self.get(name))
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every text of a field: of check boxes."""

@@ -10,15 +10,16 @@ from starlette.responses import Response
 
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, UncheckableError
-from refbus_gateway.actions import organisations, referrals, worklist
+from refbus_gateway.actions import referrals, worklist
 from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.actions.referrals import Answer, CourseOpened, EventShown, ReferralListed
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import fields
+from refbus_gateway.web.choices import organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.homeward import HOMEWARD
-from refbus_gateway.web.pages.saying import BY_EVENT, BY_SLUG, STEPS, Step
+from refbus_gateway.web.pages.saying import BY_EVENT, STEPS, Step
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
 from refbus_gateway.words.catalogue import Catalogue
@@ -33,7 +34,7 @@ _NAMED: Final[Mapping[EventType, tuple[str, EventType]]] = {
     EventType.INFORMATION_PROVIDED: (_QUESTION, EventType.INFORMATION_REQUESTED),
 }
 """Which field names an earlier event, and of which type."""
-_SLUGS: Final[Mapping[str, Step]] = {**BY_SLUG} | {each.slug: each for each in HOMEWARD}
+_SLUGS: Final[Mapping[str, Step]] = {each.slug: each for each in (*STEPS, *HOMEWARD)}
 _ANSWER: Final = "answer."
 """How a box for one category of an answer is called."""
 
@@ -120,13 +121,15 @@ def _elsewhere(ask: Ask) -> tuple[Response | None, ReferralListed]:
 def _send(ask: Ask, step: Step) -> Response:
     number, words = ask.number("number"), ask.words
     if step.stops:
-        stopped = referrals.stop(ask.desk, ask.actor, number, Answer(step.event, _document(ask, step)))
+        document = _document(ask, step, _shown(ask, step))
+        stopped = referrals.stop(ask.desk, ask.actor, number, Answer(step.event, document))
         notice = words.text("It counts here already, and they are told as soon as it can be. Call them.")
         return ask.go(f"/referral/{number}", notice if stopped.waits else sent_words(words, stopped.delivery))
     away, _ = _elsewhere(ask)
     if away is not None:
         return away
-    shown, document = _shown(ask, step), _document(ask, step)
+    shown = _shown(ask, step)
+    document = _document(ask, step, shown)
     problems = [*_problems(ask, step, shown, document)]
     if problems:
         return ask.again(problems)
@@ -143,7 +146,7 @@ def _shown(ask: Ask, step: Step) -> list[tuple[Shown, str, bool]]:
     found = fields.of(ask.words, written_fields(step.event), [each.path for each in step.asked])
     made = []
     for each, asked in zip(found, step.asked, strict=True):
-        options = _organisations(ask) if asked.path == "suggested_organisation" else each.options
+        options = tuple(organisation_options(ask)) if asked.path == "suggested_organisation" else each.options
         optional = each.optional or step.stops or asked.further
         field = replace(
             each,
@@ -162,12 +165,6 @@ def _allowed(shown: list[tuple[Shown, str, bool]], found: CourseOpened) -> list[
         return shown
     covered = found.consent.categories
     return [each for each in shown if not (each[0].optional and each[0].category) or each[0].category in covered]
-
-
-def _organisations(ask: Ask) -> tuple[tuple[str, str], ...]:
-    found = organisations.find(ask.desk, ask.actor)
-    pairs = [(str(each.org_id), f"{each.label} ({each.country.upper()})") for each in found]
-    return tuple(ask.words.in_order([pair for pair in pairs if pair[0] != ask.actor.org], lambda pair: pair[1]))
 
 
 def _boxes(ask: Ask, found: CourseOpened) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[str]]:
@@ -196,16 +193,16 @@ def _earlier(ask: Ask, step: Step, found: CourseOpened) -> tuple[str, list[tuple
 
 def _events(ask: Ask, step: Step) -> dict[str, int]:
     name, _ = _NAMED.get(step.event, ("", None))
-    text = ask.posted.get(name) if name else ""
-    return {name: int(text)} if text.isascii() and text.isdigit() and len(text) < 10 else {}
+    number = ask.posted.number(name) if name else None
+    return {} if number is None else {name: number}
 
 
-def _document(ask: Ask, step: Step) -> dict[str, Any]:
+def _document(ask: Ask, step: Step, shown: Sequence[tuple[Shown, str, bool]]) -> dict[str, Any]:
     if step.event is EventType.INFORMATION_PROVIDED:
         texts = {each: ask.posted.get(f"{_ANSWER}{each}") for each in DataCategory}
         answers = [{"data_category": str(each), "text": text} for each, text in texts.items() if text]
         return {"answers": answers} if answers else {}
-    return fields.document([field for field, _, _ in _shown(ask, step)], ask.posted, ask.utc_offset_min)
+    return fields.document([field for field, _, _ in shown], ask.posted, ask.utc_offset_min)
 
 
 def _problems(

@@ -13,7 +13,7 @@ from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Action, DataCategory
-from refbus.errors import Code, RuleError
+from refbus.errors import Code
 from refbus_gateway.actions import asking, consent, drafts
 from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
@@ -145,13 +145,10 @@ def answered(ask: Ask) -> Response:
     document = ask.posted.files.get(_DOCUMENT)
     if document:
         changed["authority_evidence"] = [hashlib.sha256(document).hexdigest()]
-    try:
-        begun = referring.keep(ask, begun, changed)
-    except RuleError as error:
-        if error.code is not Code.CASE_CHANGED:
-            raise
-        return ask.again([referring.changed_elsewhere(ask)])
-    problems = _problems(ask, begun, found)
+    kept = referring.keep(ask, begun, changed)
+    if isinstance(kept, Response):
+        return kept
+    begun, problems = kept, _problems(ask, kept, found)
     if problems:
         return ask.again(problems)
     _keep_contact(ask, begun.get("withdrawal_contact"))

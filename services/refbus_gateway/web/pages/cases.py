@@ -30,8 +30,7 @@ def listed(ask: Ask) -> Response:
     """List the cases, the newest first."""
     page = ask.query_number("page")
     found = cases.listed(ask.desk, ask.actor, PAGE, PAGE * (page - 1))
-    pages = max(1, -(-found.total // PAGE))
-    return ask.page("cases.html", found=found.cases[::-1], page=min(page, pages), pages=pages)
+    return ask.page("cases.html", found=found.cases[::-1], **ask.paged(found.total, PAGE))
 
 
 @screens.show("/case/{number:int}")

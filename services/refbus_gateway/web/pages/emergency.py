@@ -11,9 +11,10 @@ from refbus.core.consent.legal_basis import MOST_CATEGORIES, Ground, Incapacity,
 from refbus.core.ids import parse_org_id
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RefbusError
-from refbus_gateway.actions import cases, drafts, emergencies, organisations, referrals
+from refbus_gateway.actions import cases, drafts, emergencies, referrals
 from refbus_gateway.actions.emergencies import Decision, OfficerWord
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
@@ -56,12 +57,11 @@ def form(ask: Ask) -> Response:
     if not found.possible:
         return ask.go("/emergency")
     ask.draft(DRAFT)
-    own = cases.listed(ask.desk, ask.actor)
     return ask.page(
         "emergency_new.html",
         rule=found,
-        cases=[(str(each.case), each.file_number or str(each.case)) for each in own.cases],
-        organisations=_organisations(ask),
+        cases=case_options(ask),
+        organisations=organisation_options(ask),
         grounds=[(each.value, ask.words.text(GROUNDS[each])) for each in Ground],
         incapacities=[(each.value, ask.words.text(INCAPACITIES[each])) for each in Incapacity],
         categories=_categories(ask),
@@ -188,8 +188,8 @@ def _kept(ask: Ask) -> Form | None:
 
 def _about(ask: Ask, kept: Form) -> str:
     """Return whose case it is: the nickname here."""
-    own = cases.listed(ask.desk, ask.actor).cases
-    return next((each.file_number or str(each.case) for each in own if str(each.case) == kept.get("case")), "")
+    number = kept.number("case")
+    return "" if number is None else cases.nickname(ask.desk, ask.actor, number) or str(number)
 
 
 def _decision(kept: Form) -> Decision:
@@ -208,17 +208,17 @@ def _decision(kept: Form) -> Decision:
 def _problems(ask: Ask, form: Form) -> list[Problem]:
     """Return everything that is wrong with what was written; the rules of the disclosure are asked when it is sent."""
     words, most = ask.words, emergencies.rule(ask.desk, ask.actor).most_hours
-    hours, case = form.get("hours"), form.get("case")
+    hours = form.number("hours")
     known = {
-        "case": case.isascii() and case.isdigit() and len(case) < 10,
-        "to": form.get("to") in dict(_organisations(ask)),
+        "case": form.number("case") is not None,
+        "to": form.get("to") in dict(organisation_options(ask)),
         "ground": form.get("ground") in Ground.__members__,
         "protects": form.get("protects") in Protects.__members__,
         "categories": set(form.all("categories")) <= set(DataCategory),
         "incapacity": form.get("incapacity") in {"", *Incapacity},
     }
     found = [Problem(name, Code.CASE_INVALID, words.text("Choose one")) for name, right in known.items() if not right]
-    if not (hours.isascii() and hours.isdigit() and 1 <= int(hours[:4]) <= most):
+    if hours is None or not 1 <= hours <= most:
         told = words.text("A number of hours, at most %(most)s", most=most)
         found.append(Problem("hours", Code.CASE_INVALID, told))
     if not 0 < len(form.get("needed_now")) <= _TEXT:
@@ -227,12 +227,6 @@ def _problems(ask: Ask, form: Form) -> list[Problem]:
         told = words.text("Say why the person cannot be asked. A person who can answer is asked.")
         found.append(Problem("incapacity", Code.CASE_INVALID, told))
     return found
-
-
-def _organisations(ask: Ask) -> list[tuple[str, str]]:
-    found = organisations.find(ask.desk, ask.actor)
-    pairs = [(str(each.org_id), f"{each.label} ({each.country.upper()})") for each in found]
-    return ask.words.in_order([pair for pair in pairs if pair[0] != ask.actor.org], lambda pair: pair[1])
 
 
 def _categories(ask: Ask) -> list[tuple[str, str]]:

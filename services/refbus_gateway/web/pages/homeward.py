@@ -19,6 +19,14 @@ _NEXT: Final = Asked(
     mark("When is the next word due, at the latest?"),
     mark("After that both offices are alarmed. Be exact."),
 )
+_SUMMARY: Final = Asked("summary", mark("In your own words"), _SAFE, "area")
+_CITIZENSHIP: Final = Asked("citizenship", mark("Of which country?"), "", "search")
+_ANSWER_BY: Final = Asked("needed_by_ms", mark("By when do you need the answer?"), _DAY)
+_EMBASSY: Final = Asked(
+    "embassy_may_be_asked",
+    mark("May the embassy be asked?"),
+    mark("Never for a person who is protected from return, or fears that state"),
+)
 
 
 def _risk(row: int) -> tuple[Asked, ...]:
@@ -83,14 +91,10 @@ HOMEWARD: Final = (
         mark("Ask whether the person is a national"),
         mark("Only needed where no valid passport tells."),
         (
-            Asked("citizenship", mark("Of which country?"), "", "search"),
-            Asked(
-                "embassy_may_be_asked",
-                mark("May the embassy be asked?"),
-                mark("Never for a person who is protected from return, or fears that state"),
-            ),
+            _CITIZENSHIP,
+            _EMBASSY,
             Asked("details", mark("What helps to find the person in their registers?"), _SAFE, "area"),
-            Asked("needed_by_ms", mark("By when do you need the answer?"), _DAY),
+            _ANSWER_BY,
         ),
     ),
     Step(
@@ -100,7 +104,7 @@ HOMEWARD: Final = (
         mark("The nationality is confirmed"),
         mark("They see it at once."),
         (
-            Asked("citizenship", mark("Of which country?"), "", "search"),
+            _CITIZENSHIP,
             Asked("reference", mark("Number of the answer")),
             _NOTE,
         ),
@@ -125,7 +129,7 @@ HOMEWARD: Final = (
             *_relative(0),
             Asked("must_not_learn", mark("What must the family not learn?"), "", "area"),
             Asked("questions", mark("What do you want to know?"), _SAFE, "area"),
-            Asked("needed_by_ms", mark("By when do you need the answer?"), _DAY),
+            _ANSWER_BY,
             *_relative(1),
         ),
     ),
@@ -138,7 +142,7 @@ HOMEWARD: Final = (
         (
             Asked("result", mark("What did you find?")),
             Asked("assessed_on", mark("When?"), _DAY),
-            Asked("summary", mark("In your own words"), _SAFE, "area"),
+            _SUMMARY,
         ),
     ),
     Step(
@@ -163,11 +167,7 @@ HOMEWARD: Final = (
         mark("It is their turn then."),
         (
             Asked("kind", mark("Which document?")),
-            Asked(
-                "embassy_may_be_asked",
-                mark("May the embassy be asked?"),
-                mark("Never for a person who is protected from return, or fears that state"),
-            ),
+            _EMBASSY,
             Asked("needed_by_ms", mark("By when do you need it?"), _DAY),
             _NOTE,
         ),
@@ -294,7 +294,7 @@ HOMEWARD: Final = (
             Asked("services", mark("What help is planned?")),
             Asked("monitoring_agreed", mark("May you ask the person later how it goes?")),
             _WORKER,
-            Asked("summary", mark("In your own words"), _SAFE, "area"),
+            _SUMMARY,
         ),
         first=True,
     ),
@@ -318,7 +318,7 @@ HOMEWARD: Final = (
         mark("Close the return"),
         mark("Close the return"),
         mark("Nothing more is waited for."),
-        (Asked("result", mark("What came of it?")), Asked("summary", mark("In your own words"), _SAFE, "area")),
+        (Asked("result", mark("What came of it?")), _SUMMARY),
     ),
     Step(
         "interrupt",

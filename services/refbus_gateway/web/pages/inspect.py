@@ -11,9 +11,11 @@ from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.times import day_ms, read_day
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError
-from refbus_gateway.actions import audit, cases
+from refbus_gateway.actions import audit
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.forms.values import whole_number
 from refbus_gateway.paper import account_page
+from refbus_gateway.web.choices import case_options
 from refbus_gateway.web.fields import read_day as typed_day
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words import codes, statements
@@ -24,9 +26,7 @@ screens: Final = Screens()
 @screens.show("/inspect")
 def inspect(ask: Ask) -> Response:
     """Ask for a proof file, or for what an account is about."""
-    own = cases.listed(ask.desk, ask.actor).cases if ask.may("INSPECT") else ()
-    options = [(str(each.case), each.file_number or str(each.case)) for each in own]
-    return ask.page("inspect.html", cases=options)
+    return ask.page("inspect.html", cases=case_options(ask) if ask.may("INSPECT") else [])
 
 
 @screens.act("/inspect", most_bytes=verify.MOST_PROOF_BYTES + verify.MOST_POLICY_BYTES + 65_536)
@@ -58,9 +58,9 @@ def check(ask: Ask) -> Response:
 @screens.show("/inspect/account")
 def account(ask: Ask) -> Response:
     """Show an account of one case, or of a period, to print."""
-    case, first, last = ask.query("case"), _day(ask.query("first")), _day(ask.query("last"))
-    if case.isascii() and case.isdigit() and len(case) < 10:
-        found = audit.account_of_case(ask.desk, ask.actor, int(case), ask.language)
+    case, first, last = whole_number(ask.query("case")), _day(ask.query("first")), _day(ask.query("last"))
+    if case is not None:
+        found = audit.account_of_case(ask.desk, ask.actor, case, ask.language)
     elif first is not None and last is not None and first <= last:
         found = audit.account_of_period(ask.desk, ask.actor, first, last + DAY_MS, ask.language)
     else:

@@ -262,9 +262,8 @@ def log(ask: Ask) -> Response:
     """Show who did what."""
     page = ask.query_number("page")
     found = logbook.show(ask.desk, ask.actor, PAGE, PAGE * (page - 1))
-    pages = max(1, -(-found.total // PAGE))
     lines = [(each, _did(ask, each.action), _role(ask, each.role)) for each in found.lines]
-    return ask.page("office_log.html", found=found, lines=lines, page=min(page, pages), pages=pages)
+    return ask.page("office_log.html", found=found, lines=lines, **ask.paged(found.total, PAGE))
 
 
 @screens.show("/office/officers")

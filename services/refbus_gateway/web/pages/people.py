@@ -53,7 +53,7 @@ def newcomer(ask: Ask) -> Response:
 def add(ask: Ask) -> Response:
     """Give somebody new a passphrase and a role; the first one of a home is its administrator."""
     first = not ask.office.has_people
-    problems = [*_problems_of_name(ask), *_problems_of_new(ask)]
+    problems = [*_problems_of_name(ask), *problems_of_passphrase(ask)]
     if not first and ask.posted.get("role") not in ROLES:
         problems.append(Problem("role", Code.USAGE, ask.words.text("Choose a role")))
     if problems:
@@ -102,7 +102,7 @@ def forgotten(ask: Ask) -> Response:
 @screens.act("/office/people/{number:int}/passphrase", confirm=True)
 def replace_passphrase(ask: Ask) -> Response:
     """Give a person a new passphrase who forgot it."""
-    each, problems = _numbered(ask), _problems_of_new(ask)
+    each, problems = _numbered(ask), problems_of_passphrase(ask)
     if problems:
         return ask.again(problems)
     people.replace_passphrase(ask.desk, ask.actor, each.person, ask.posted.get("passphrase_new"))
@@ -137,7 +137,7 @@ def own(ask: Ask) -> Response:
 @screens.act("/office/passphrase")
 def change_own(ask: Ask) -> Response:
     """Change one's own passphrase."""
-    old, problems = ask.posted.get("passphrase_old"), _problems_of_new(ask)
+    old, problems = ask.posted.get("passphrase_old"), problems_of_passphrase(ask)
     if not old:
         problems = [Problem("passphrase_old", Code.USAGE, ask.words.text("Enter your passphrase")), *problems]
     if problems:
@@ -188,7 +188,8 @@ def _problems_of_name(ask: Ask) -> list[Problem]:
     return [Problem("name", Code.USAGE, ask.words.text("Enter a name to sign in with"))]
 
 
-def _problems_of_new(ask: Ask) -> list[Problem]:
+def problems_of_passphrase(ask: Ask) -> list[Problem]:
+    """Return what is wrong with a new passphrase, which is typed twice."""
     words, new = ask.words, ask.posted.get("passphrase_new")
     if len(new) < _LEAST:
         few = words.plural("At least %(n)s character", "At least %(n)s characters", _LEAST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -75,9 +74,9 @@ def need(ask: Ask) -> Response:
 def needed(ask: Ask) -> Response:
     """Keep it."""
     shown = casefields.of(ask.words, NEED)
-    begun, stale = _keep(ask, shown, _WHERE)
-    if begun is None:
-        return stale
+    begun = _keep(ask, shown, _WHERE)
+    if isinstance(begun, Response):
+        return begun
     found = referring.problems(ask, begun, shown)
     if not begun.get(_WHERE):
         found.append(Problem(_WHERE, Code.CASE_INVALID, ask.words.text("Choose the country where help is needed")))
@@ -113,9 +112,9 @@ def organisation_chosen(ask: Ask) -> Response:
     if not ask.posted.get("organisation"):
         return ask.again([Problem("organisation", Code.CASE_INVALID, ask.words.text("Choose an organisation"))])
     organisations.show(ask.desk, ask.actor, OrgId(ask.posted.get("organisation")))
-    begun, stale = _keep(ask, (), "organisation")
-    if begun is None:
-        return stale
+    begun = _keep(ask, (), "organisation")
+    if isinstance(begun, Response):
+        return begun
     return ask.go(f"/refer/{begun.number}/urgency")
 
 
@@ -132,9 +131,9 @@ def urgency(ask: Ask) -> Response:
 def urgency_said(ask: Ask) -> Response:
     """Keep it."""
     shown = casefields.of(ask.words, casefields.URGENCY)
-    begun, stale = _keep(ask, shown, "priority", "reply_by")
-    if begun is None:
-        return stale
+    begun = _keep(ask, shown, "priority", "reply_by")
+    if isinstance(begun, Response):
+        return begun
     found = referring.problems(ask, begun, shown, "priority", "reply_by")
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/person")
 
@@ -149,9 +148,9 @@ def person(ask: Ask) -> Response:
 def person_told(ask: Ask) -> Response:
     """Keep it."""
     shown = _of_person(ask)
-    begun, stale = _keep(ask, shown, "file_number")
-    if begun is None:
-        return stale
+    begun = _keep(ask, shown, "file_number")
+    if isinstance(begun, Response):
+        return begun
     found = [*nickname_problems(ask, begun), *referring.problems(ask, begun, shown, *_AGES)]
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/contact")
 
@@ -166,9 +165,9 @@ def contact(ask: Ask) -> Response:
 def contact_told(ask: Ask) -> Response:
     """Keep it: now it is a case, and the person can be asked."""
     shown = _of_contact(ask)
-    begun, stale = _keep(ask, shown)
-    if begun is None:
-        return stale
+    begun = _keep(ask, shown)
+    if isinstance(begun, Response):
+        return begun
     found = [*contact_problems(ask, begun), *referring.problems(ask, begun, shown)]
     if found:
         return ask.again(found)
@@ -178,7 +177,7 @@ def contact_told(ask: Ask) -> Response:
     try:
         referring.keep_case(ask, begun)
     except RuleError as error:
-        if error.code is not Code.CASE_CHANGED:
+        if not referring.is_stale(error):
             raise
         return ask.go(f"/case/{begun.case}/edit", ask.words.text("Somebody else changed this case meanwhile."))
     return ask.go(f"/refer/{begun.number}/ask")
@@ -251,14 +250,9 @@ def _of_contact(ask: Ask) -> tuple[Shown, ...]:
     return casefields.of(ask.words, (*SAFE, *SAFE_MORE, *NUMBERS, *ADDRESS))
 
 
-def _keep(ask: Ask, shown: Iterable[Shown], *names: str) -> tuple[Begun | None, Response]:
-    """Keep a step as far as it is filled in; None, and where to go, when another window was faster."""
-    try:
-        return referring.keep(ask, referring.load(ask), referring.typed(ask, shown, *names)), Response()
-    except RuleError as error:
-        if error.code is not Code.CASE_CHANGED:
-            raise
-        return None, ask.again([referring.changed_elsewhere(ask)])
+def _keep(ask: Ask, shown: Iterable[Shown], *names: str) -> Begun | Response:
+    """Keep a step as far as it is filled in, or return where to go when another window was faster."""
+    return referring.keep(ask, referring.load(ask), referring.typed(ask, shown, *names))
 
 
 def _page(ask: Ask, step: str, begun: Begun, shown: Iterable[Shown], **values: Any) -> Response:
@@ -290,8 +284,7 @@ def _next_step(begun: Begun) -> str:
 
 def _unfinished(ask: Ask, begun: Begun) -> str:
     """Return the first step on which something is missing or wrong, empty when all is there."""
-    made = json.dumps(referring.document(ask, begun), ensure_ascii=False).encode()
-    wrong = {each.path.partition("[")[0] for each in cases.check(ask.desk, ask.actor, made)}
+    wrong = {each.path.partition("[")[0] for each in cases.check(ask.desk, ask.actor, referring.content(ask, begun))}
     if not wrong:
         return ""
     where = (

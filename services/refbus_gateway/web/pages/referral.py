@@ -58,8 +58,7 @@ def listed(ask: Ask) -> Response:
     states = ask.words.in_order(
         [(each.value, state_words(ask.words, each)) for each in State if each is not State.DRAFT], lambda pair: pair[1]
     )
-    pages = max(1, -(-found.total // PAGE))
-    values: dict[str, Any] = {"page": min(page, pages), "pages": pages, "states": states, "nickname": nickname}
+    values: dict[str, Any] = {**ask.paged(found.total, PAGE), "states": states, "nickname": nickname}
     return ask.page("referrals.html", found=found, **values)
 
 

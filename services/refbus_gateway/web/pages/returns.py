@@ -12,12 +12,13 @@ from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import parse_org_id
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, UncheckableError
-from refbus_gateway.actions import cases, organisations, referrals, returns
+from refbus_gateway.actions import referrals, returns
 from refbus_gateway.actions.referrals import CourseOpened
 from refbus_gateway.actions.returns import Check, ReturnStanding
 from refbus_gateway.forms.asked import wish_fields
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import fields
+from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.answer import buttons, sent_words
 from refbus_gateway.web.pages.homeward import HOMEWARD
@@ -75,9 +76,8 @@ def listed(ask: Ask) -> Response:
 @screens.show("/return/begin")
 def form(ask: Ask) -> Response:
     """Ask for what begins a return."""
-    own = cases.listed(ask.desk, ask.actor)
-    options = [(str(each.case), each.file_number or str(each.case)) for each in own.cases]
-    return ask.page("return_begin.html", cases=options, organisations=_abroad(ask), shown=_wish(ask))
+    abroad = organisation_options(ask, abroad=True)
+    return ask.page("return_begin.html", cases=case_options(ask), organisations=abroad, shown=_wish(ask))
 
 
 @screens.act("/return/begin", confirm=True)
@@ -85,18 +85,18 @@ def begin(ask: Ask) -> Response:
     """Record the wish, and begin the return."""
     words, shown = ask.words, _wish(ask)
     document = fields.document(shown, ask.posted, ask.utc_offset_min)
-    case, to = ask.posted.get("case"), ask.posted.get("to")
+    case, to = ask.posted.number("case"), ask.posted.get("to")
     problems = [
         Problem(name, Code.CASE_INVALID, words.text("Choose one"))
-        for name, known in (("case", case.isascii() and case.isdigit()), ("to", to in dict(_abroad(ask))))
+        for name, known in (("case", case is not None), ("to", to in dict(organisation_options(ask, abroad=True))))
         if not known
     ]
     for each in fields.check(wish_fields(), document, list(_WISH)):
         text = words.text("Answer yes or no") if each.path not in document else each.advice
         problems.append(Problem(each.path, each.code, text))
-    if problems:
+    if case is None or problems:
         return ask.again(problems)
-    done = returns.begin(ask.desk, ask.actor, int(case), parse_org_id(to), document)
+    done = returns.begin(ask.desk, ask.actor, case, parse_org_id(to), document)
     if not isinstance(done, returns.ReturnQueued):
         return ask.go(f"/return/{done.return_}", words.text("This return was begun before."))
     return ask.go(f"/return/{done.return_}", sent_words(words, done.delivery))
@@ -190,10 +190,3 @@ def _steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
 def _wish(ask: Ask) -> list[Shown]:
     found = fields.of(ask.words, wish_fields(), list(_WISH))
     return [replace(each, label=ask.words.text(_WISH[each.name])) for each in found]
-
-
-def _abroad(ask: Ask) -> list[tuple[str, str]]:
-    here = organisations.show(ask.desk, ask.actor, ask.actor.org).country if ask.actor.org else ""
-    found = organisations.find(ask.desk, ask.actor)
-    pairs = [(str(each.org_id), f"{each.label} ({each.country.upper()})") for each in found if each.country != here]
-    return ask.words.in_order(pairs, lambda pair: pair[1])

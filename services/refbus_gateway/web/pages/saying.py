@@ -257,5 +257,4 @@ STEPS: Final = (
     ),
 )
 """Every step, in the order in which pages show them."""
-BY_SLUG: Final[Mapping[str, Step]] = {each.slug: each for each in STEPS}
 BY_EVENT: Final[Mapping[EventType, Step]] = {each.event: each for each in STEPS}

@@ -20,6 +20,7 @@ from refbus_gateway.actions import home, keys
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.pages.people import problems_of_passphrase
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
@@ -34,8 +35,6 @@ _ROLES: Final = {
     OrgRole.NATIONAL_AGENCY: mark("Agency of the state"),
     OrgRole.EMBASSY: mark("Embassy or consulate"),
 }
-_LEAST: Final = 8
-"""Characters of a passphrase."""
 _MOST_LABEL: Final = 100
 _FILE_BYTES: Final = 1_048_576
 _FILE: Final = {"Content-Type": "application/json"}
@@ -251,14 +250,8 @@ def _problems_of_organisation(ask: Ask) -> list[Problem]:
 
 
 def _problems_of_person(ask: Ask) -> list[Problem]:
-    words, name, new = ask.words, ask.posted.get("name"), ask.posted.get("passphrase_new")
+    words, name = ask.words, ask.posted.get("name")
     problems = []
     if not 0 < len(name) <= 32 or not name.isprintable():
         problems.append(Problem("name", Code.USAGE, words.text("Enter a name to sign in with")))
-    if len(new) < _LEAST:
-        few = words.plural("At least %(n)s character", "At least %(n)s characters", _LEAST)
-        problems.append(Problem("passphrase_new", Code.USAGE, few))
-    elif new != ask.posted.get("passphrase_again"):
-        told = words.text("The two passphrases are not the same")
-        problems.append(Problem("passphrase_again", Code.USAGE, told))
-    return problems
+    return [*problems, *problems_of_passphrase(ask)]
