@@ -58,6 +58,18 @@ class Desk:
     url: str
     process: subprocess.Popen[str]
 
+    def received(self) -> set[int]:
+        """Numbers of the referrals that are here. Stories share the desks: each says what was here before it."""
+        return {each["referral"] for each in self.office.do("inbox", "list")["referrals"]}
+
+    def new(self, before: set[int]) -> int:
+        """Wait for a referral that was not here before; return its number."""
+        found = self.office.until(
+            ("inbox", "list"), lambda value: {each["referral"] for each in value["referrals"]} - before
+        )
+        (number,) = {each["referral"] for each in found["referrals"]} - before
+        return int(number)
+
 
 class Desks(dict[str, Desk]):
     """The desks by organisation, opened when they are first asked for."""
@@ -104,6 +116,12 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desks]:
         stack.stop()
 
 
+def follow(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait until that page is there: passphrases take their time."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
 class Eye:
     """A person at the browser: opens desks, looks at pages, keeps what was seen."""
 
@@ -117,14 +135,14 @@ class Eye:
         context = self._browser.new_context(viewport={"width": width, "height": 900}, **options)
         page = context.new_page()
         page.goto(desk.url)
-        page.click(f"button[value='{language}']")
+        follow(page, f"button[value='{language}']")
         return page
 
     def sign_in(self, desk: Desk, *, width: int = 1280, language: str = "en", **options: Any) -> Page:
         """Open a desk and show the passphrase."""
         page = self.open(desk, width=width, language=language, **options)
         page.fill("#passphrase", PASSPHRASE)
-        page.click("main button")
+        follow(page, "main button")
         page.wait_for_url("**/today")
         return page
 

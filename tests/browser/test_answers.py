@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from browser.conftest import Desk, Desks, Eye
+from browser.conftest import Desk, Desks, Eye, follow
 from demo.world import PASSPHRASE
 from support.gateways import case_file, consent_file
 
@@ -15,20 +15,15 @@ LONG = "Fictional: Турсунбекқызы Айгүл-Шахризода, a v
 
 def referred(desks: Desks, nickname: str) -> tuple[int, int, int]:
     """Send a referral from the command line; return the case, and the number of the referral at each desk."""
-    office, theirs = desks[AGENCY].office, desks[SHELTER].office
-    before = len(theirs.do("inbox", "list")["referrals"])
+    office, shelter = desks[AGENCY].office, desks[SHELTER]
+    before = shelter.received()
     person = {"prs_FirstName": LONG, "is_minor": False, "prs_Birthdate": "1991"}
     about = f"Fictional: {nickname}"
     case = case_file(recipient={"organisation": SHELTER}, file_number=nickname, about=about, person=person)
     kept = office.do("case", "add", office.file("case.json", case))["case"]
     office.do("consent", "grant", str(kept), "--file", office.file("c.json", consent_file()))
     number = office.do("send", str(kept))["referral"]
-
-    def came(value: dict[str, list[dict[str, int]]]) -> bool:
-        return len(value["referrals"]) > before
-
-    found = theirs.until(("inbox", "list"), came)
-    return kept, number, max(each["referral"] for each in found["referrals"])
+    return kept, number, shelter.new(before)
 
 
 def at(page: Page, desk: Desk, path: str) -> None:
@@ -51,19 +46,19 @@ def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: 
     (case, theirs), (agency, shelter) = numbers, both
     at(here, agency, f"/case/{case}/changed")
     eye.look(here, "changed")
-    here.click("text=Take consent back")
+    follow(here, "text=Take consent back")
     assert here.url.endswith(f"/case/{case}/who")
     eye.look(here, "who")
     until(there, shelter, f"/referral/{theirs}", "What did you do")
     eye.look(there, "withdrawn")
     there.check("input[value=RESTRICTED]")
-    there.click("main form button")
+    follow(there, "main form button")
     until(here, agency, f"/case/{case}/who", "locked it away")
     at(here, agency, f"/case/{case}/erase")
     eye.look(here, "erase")
     here.fill("#name", NICKNAME)
     here.fill("#passphrase", PASSPHRASE)
-    here.click("main form button")
+    follow(here, "main form button")
     assert "erased here" in here.inner_text("main").lower()
     eye.look(here, "erased")
     at(here, agency, "/erased")
@@ -77,29 +72,29 @@ def test_answered_then_taken_back(desks: Desks, eye: Eye) -> None:
     there = eye.sign_in(shelter)
     at(there, shelter, f"/referral/{theirs}")
     eye.look(there, "inbox-unopened")
-    there.click("form[action$=open] button")
+    follow(there, "form[action$=open] button")
     eye.look(there, "inbox-opened")
-    there.click("text=Ask a question")
+    follow(there, "text=Ask a question")
     eye.look(there, "answer-ask")
     there.check("input[value=HEALTH]")
     there.fill("#question", "Fictional: which tooth?")
-    there.click("main form button")
+    follow(there, "main form button")
     here = eye.sign_in(agency)
     until(here, agency, f"/referral/{ours}", "which tooth")
     eye.look(here, "referral-question")
-    here.click("text=Answer or tell more")
+    follow(here, "text=Answer or tell more")
     eye.look(here, "answer-provide")
     here.fill("textarea >> nth=0", "Fictional: the left one.")
-    here.click("main form button")
+    follow(here, "main form button")
     until(there, shelter, f"/referral/{theirs}", "the left one")
-    there.click("text=We can help")
-    there.click("main form button")
+    follow(there, "text=We can help")
+    follow(there, "main form button")
     eye.look(there, "answer-accept-wrong")
     there.select_option("#responsible_worker_role", "SOCIAL_WORKER")
     there.fill("[name='meeting.at_ms']", "31.12.2026 14:00")
     there.fill("[name='meeting.place']", "Fictional: the green house")
     eye.look(there, "answer-accept")
-    there.click("main form button")
+    follow(there, "main form button")
     until(here, agency, f"/referral/{ours}", "green house")
     eye.look(here, "referral-accepted")
     at(here, agency, f"/referral/{ours}/say/pause")
@@ -113,10 +108,10 @@ def test_every_step_has_a_page_that_works_without_a_script(desks: Desks, eye: Ey
     _, ours, theirs = referred(desks, "No script")
     there = eye.sign_in(shelter, language="ru", java_script_enabled=False)
     at(there, shelter, f"/referral/{theirs}")
-    there.click("form[action$=open] button")
+    follow(there, "form[action$=open] button")
     at(there, shelter, f"/referral/{theirs}/say/cannot")
     there.check("input[value=CAPACITY_FULL]")
-    there.click("main form button")
+    follow(there, "main form button")
     assert there.url.endswith(f"/referral/{theirs}")
     here = eye.sign_in(agency, language="ru")
     until(here, agency, f"/referral/{ours}", "Нет свободных мест")

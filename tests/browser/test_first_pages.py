@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from browser.conftest import Desk, Desks, Eye
+from browser.conftest import Desk, Desks, Eye, follow
 from demo.world import PASSPHRASE
 from support.gateways import case_file, consent_file
 
@@ -22,32 +22,33 @@ def refer(desk: Desk, nickname: str) -> int:
 
 def test_from_the_first_page_to_an_opened_referral(desks: Desks, eye: Eye) -> None:
     """Language, passphrase, Today, an unopened referral, what was sent, the list, a locked desk, leaving quickly."""
-    number = refer(desks[AGENCY], "Blue door")
     shelter = desks[SHELTER]
-    shelter.office.until(("inbox", "list"), lambda value: value["referrals"])
+    before = shelter.received()
+    number = refer(desks[AGENCY], "Blue door")
+    theirs = shelter.new(before)
     page = eye.open(shelter)
     eye.look(page, "sign-in")
     page.fill("#passphrase", "wrong")
-    page.click("main button")
+    follow(page, "main button")
     assert page.locator(".errors").is_visible()
     eye.look(page, "sign-in-wrong")
     page.fill("#passphrase", PASSPHRASE)
-    page.click("main button")
+    follow(page, "main button")
     page.wait_for_url("**/today")
     eye.look(page, "today")
-    page.click("main ul.list a >> nth=0")
+    follow(page, f"main ul.list a[href$='/{theirs}']")
     eye.look(page, "unopened")
-    page.click("form[action$=open] button")
+    follow(page, "form[action$=open] button")
     assert "needs a dentist" in page.inner_text("main")
     eye.look(page, "referral")
-    page.click("nav >> text=Referrals")
+    follow(page, "nav >> text=Referrals")
     eye.look(page, "referrals")
     page.goto(f"{shelter.url}referral/999")
     eye.look(page, "no-such-referral")
     page.goto(f"{shelter.url}lock")
     eye.look(page, "locked")
     page.fill("#passphrase", PASSPHRASE)
-    page.click("main button >> nth=0")
+    follow(page, "main button >> nth=0")
     page.wait_for_url("**/today")
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
@@ -65,7 +66,7 @@ def test_from_the_first_page_to_an_opened_referral(desks: Desks, eye: Eye) -> No
 def test_every_page_works_without_a_script(desks: Desks, eye: Eye) -> None:
     """A browser that runs no script signs in and leaves."""
     page = eye.sign_in(desks[SHELTER], java_script_enabled=False)
-    page.click("#leave")
+    follow(page, "#leave")
     page.wait_for_url("**/leave")
     page.goto(f"{desks[SHELTER].url}today")
     assert page.locator("#passphrase").is_visible()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from browser.conftest import Desk, Desks, Eye
+from browser.conftest import Desk, Desks, Eye, follow
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from support.gateways import case_file, consent_file
@@ -40,21 +40,18 @@ def say(desk: Desk, number: str, step: str, **document: Any) -> None:
 def test_who_does_not_arrive_is_seen_from_both_desks(desks: Desks, eye: Eye) -> None:
     """Conditions and risks side by side before the journey; then the time is over, and both are told to look."""
     agency, shelter = desks[AGENCY], desks[SHELTER]
+    before = shelter.received()
     here = begin(agency)
-    found = shelter.office.until(
-        ("inbox", "list"),
-        lambda value: [each for each in value["referrals"] if each["state"] == "RETURN_WISH_RECORDED"],
-    )
-    there = next(str(each["referral"]) for each in found["referrals"] if each["state"] == "RETURN_WISH_RECORDED")
+    there = str(shelter.new(before))
     now_ms = int(time.time() * 1000)
     say(agency, here, "assess", **risks(now_ms))
     page = eye.sign_in(shelter)
     page.goto(f"{shelter.url}referral/{there}")
-    page.click("form[action$=open] button")
+    follow(page, "form[action$=open] button")
     shelter.office.until(("return", "show", there), lambda value: value["state"] == "RISK_ASSESSMENT")
     page.goto(f"{shelter.url}return/{there}")
     eye.look(page, "return")
-    page.click("form[action$=co-sign] button")
+    follow(page, "form[action$=co-sign] button")
     document = {"kind": "RETURN_CERTIFICATE", "valid_until_ms": now_ms + 60 * DAY_MS}
     say(shelter, there, "document", **document)
     say(shelter, there, "reception", **reception(now_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from browser.conftest import Desks, Eye
+from browser.conftest import Desks, Eye, follow
 from demo.world import PASSPHRASE
 
 AGENCY, SHELTER = "kz-agency01", "uz-she1ter1"
@@ -18,15 +18,15 @@ def answer(page: Page, name: str, value: str) -> None:
 
 def go_on(page: Page, step: str) -> None:
     """Send the form of a step."""
-    page.click("main form[method=post] button[type=submit] >> nth=-1")
+    follow(page, "main form[method=post] button[type=submit] >> nth=-1")
     page.wait_for_url(f"**/{step}*")
 
 
 def ask_for(page: Page, eye: Eye, *, seen: str) -> None:
     """Answer the first steps, until the person is asked."""
-    page.click("a.big")
+    follow(page, "a.big")
     page.wait_for_url("**/need")
-    page.click("main form button")
+    follow(page, "main form button")
     page.wait_for_selector(".errors")
     eye.look(page, f"{seen}-need-wrong")
     for service in ("SocialCare", "x_safehouse_service"):
@@ -62,12 +62,14 @@ def ask_for(page: Page, eye: Eye, *, seen: str) -> None:
 
 def test_a_person_is_referred_by_pages_alone(desks: Desks, eye: Eye) -> None:
     """Every step in Russian, what was agreed to and nothing else, the referral on the other desk's Today."""
+    shelter = desks[SHELTER]
+    before = shelter.received()
     page = eye.sign_in(desks[AGENCY], language="ru")
     ask_for(page, eye, seen="refer-ru")
-    page.click("a[href*='sheet']")
+    follow(page, "a[href*='sheet']")
     eye.look(page, "refer-ru-sheet")
     page.go_back()
-    page.click("a.big")
+    follow(page, "a.big")
     page.wait_for_url("**/consent*")
     for category in ("IDENTITY", "CONTACT", "SERVICE_NEEDS"):
         answer(page, f"answer_{category}", "yes")
@@ -92,17 +94,16 @@ def test_a_person_is_referred_by_pages_alone(desks: Desks, eye: Eye) -> None:
     page.fill("#passphrase", PASSPHRASE)
     go_on(page, "sent/")
     eye.look(page, "refer-ru-sent")
-    page.click("nav >> text=/Cases|Случаи|Дела/")
+    follow(page, "nav >> text=/Cases|Случаи|Дела/")
     eye.look(page, "cases-ru")
-    page.click("main ul.list a >> nth=0")
+    follow(page, "main ul.list a >> nth=0")
     eye.look(page, "case-ru")
-    page.click("a[href$=edit]")
+    follow(page, "a[href$=edit]")
     eye.look(page, "case-edit-ru")
-    shelter = desks[SHELTER]
-    shelter.office.until(("inbox", "list"), lambda value: value["referrals"])
+    theirs = shelter.new(before)
     there = eye.sign_in(shelter)
-    there.click("main ul.list a >> nth=0")
-    there.click("form[action$=open] button")
+    follow(there, f"main ul.list a[href$='/{theirs}']")
+    follow(there, "form[action$=open] button")
     assert "Тўқима шахс" in there.inner_text("main")
     assert "зубной" not in there.inner_text("main")
 
@@ -111,7 +112,7 @@ def test_a_no_is_one_click_and_ends_kindly(desks: Desks, eye: Eye) -> None:
     """The same road in English up to the question; the person says no, and nothing is sent."""
     page = eye.sign_in(desks[AGENCY])
     ask_for(page, eye, seen="refer-en")
-    page.click("form[action$='/no'] button")
+    follow(page, "form[action$='/no'] button")
     page.wait_for_url("**/case/*/no*")
     assert "Nothing was sent" in page.inner_text("main")
     eye.look(page, "refer-en-no")
