@@ -54,7 +54,7 @@ PLACES = {
 CHECKED = {
     "refbus/database/putback.py put_back": ("own(", "_read_through(", "check(", "identity.follow(", "fresh.replace("),
     "refbus/node/homecopy.py bring_back": ("_require_same(", "_check(", "_require_key(", "fresh.replace("),
-    "refbus_gateway/home/restore.py restore": (".alone(", "backups.take(", ".run("),
+    "refbus_gateway/home/restore.py _restore": (".alone(", "backups.take(", ".run("),
     "refbus_gateway/home/restore.py run": ("._require_same(", "._keep_store(", ".unlock(", ".load(", ".swap("),
 }
 """The three ways to come back: what each has called, in this order, before the last call puts the copy in place."""

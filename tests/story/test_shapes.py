@@ -419,6 +419,11 @@ def _people(see: Looker, case: int, *place: object) -> None:
     see.see(kz, "people lock-out", "worker", *as_chief)
     see.see(kz, "people list", *as_chief)
     see.see(kz, "people log", *as_chief)
+    made = see.see(kz, "recovery make", *as_chief)
+    see.see(kz, "backup", see.folder / "third", *as_chief)
+    sheets = [x for each in made["sheets"][1:] for x in ("--sheet", see.file(" ".join(each["words"]).encode()))]
+    third = ("--name", "second-chief", *sheets, *word, "--home", see.folder / "third-home")
+    see.see(kz, "recovery restore", see.folder / "third", *third)
     see.see(kz, "people lock", *as_chief)
     see.see(kz, "people codes", *as_chief)
 

@@ -113,6 +113,30 @@ GATEWAY = {
         "what is here can be opened and is newer than the copy, so the copy would only lose what came since",
         "Keep what is here if it works. To take the copy all the same, give --older; nothing was changed.",
     ),
+    Code.RECOVERY_USED: Explanation(
+        "this office was opened by its recovery sheets, and has one person now",
+        "Give your colleagues new passphrases, make new recovery sheets, then clear this alarm.",
+    ),
+    Code.RECOVERY_NONE: Explanation(
+        "no recovery sheets open this home or backup",
+        "Use a backup that was made after the sheets, or the passphrase of somebody who opens it.",
+    ),
+    Code.RECOVERY_WORDS: Explanation(
+        "the words of a recovery sheet are not what was printed",
+        "Compare each word with the paper; the first four letters are enough. Nothing was changed.",
+    ),
+    Code.RECOVERY_TOO_FEW: Explanation(
+        "there are too few recovery sheets",
+        "Ask another keeper for a sheet. Each sheet says how many are needed. Nothing was changed.",
+    ),
+    Code.RECOVERY_MIXED: Explanation(
+        "the recovery sheets do not belong together",
+        "Use sheets with the same series number only. Nothing was changed.",
+    ),
+    Code.RECOVERY_FOREIGN: Explanation(
+        "the recovery sheets are of another office, or newer ones took their place",
+        "Use the newest sheets, or a backup of the time of these. Nothing was changed.",
+    ),
     Code.RESTORE_UNCONFIRMED: Explanation(
         "this office goes on from a backup and does not know what was said since, above all what people refused",
         "Run `refbus sync`, then `refbus home confirm-restored`. Nothing is sent before but withdrawals and receipts.",

@@ -23,6 +23,7 @@ from refbus_gateway.home import backups, keyring, slots
 from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.key_changes import ANSWER_FILE, REQUEST_FILE
+from refbus_gateway.home.restore import Restored
 from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536
@@ -282,6 +283,11 @@ def restore(
     """
     actor.require(Permission.MANAGE_HOME)
     done = restoring.restore(source, Home(folder), entry.passphrase, clock, name=entry.name, unproven=unproven)
+    return restored_as(done, use)
+
+
+def restored_as(done: Restored, use: Callable[[BackupSettings], bool]) -> HomeRestored:
+    """Return what a restore did, after `use` said whether the settings of the backup are used."""
     settings = SettingsUse.KEPT if done.settings is None else _used(done.path, done.settings, use)
     before = None if done.before is None else str(done.before)
     return HomeRestored(done.backup.org_id, str(done.path), before, done.backup.proven, done.kept_store, settings)

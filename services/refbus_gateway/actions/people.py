@@ -14,7 +14,7 @@ from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, RuleError, SetupError
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.home import attempts, slots
+from refbus_gateway.home import attempts, slotfile, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slots import SERVICE, NewSlot, Opened
 from refbus_gateway.people import onetime, users
@@ -98,14 +98,14 @@ def begin(desk: Desk, actor: Actor, first: Newcomer) -> PersonShown:
     actor.require(Permission.MANAGE_PEOPLE)
     if slots.has_slots(desk.home):
         raise SetupError(Code.USAGE, "this home has people already: refbus people add")
-    person = _new_person(desk, replace(first, role=Role.ADMINISTRATOR))
+    person = new_person(desk, replace(first, role=Role.ADMINISTRATOR))
     with desk.write() as tx:
         for each in users.ids(tx):  # of a begin that was cut: nobody has a slot
             users.forget(tx, each)
         users.save(tx, person)
     slot = NewSlot(person.person_id, first.name, first.passphrase)
     desk.secret = slots.begin(desk.home, desk.secret, slot).secret
-    return _shown(desk, person)
+    return shown(desk, person)
 
 
 def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
@@ -124,7 +124,7 @@ def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
         proven = _proven(desk, opened.slot, code)
     desk.unlock()
     failed = attempts.succeeded(desk.home, opened.slot)
-    return SignedIn(Actor(org, proven.role, proven.person_id), _shown(desk, proven), failed)
+    return SignedIn(Actor(org, proven.role, proven.person_id), shown(desk, proven), failed)
 
 
 def _proven(desk: Desk, slot_id: str, code: str) -> Person:
@@ -187,7 +187,7 @@ def listed(desk: Desk, actor: Actor) -> tuple[PersonShown, ...]:
         found = users.every(tx)
     known = {each.person_id for each in found} | {SERVICE}
     strangers = [each for each in slots.ids(desk.home) if each not in known]
-    return (*(_shown(desk, each) for each in found), *(_shown(desk, _stranger(each)) for each in strangers))
+    return (*(shown(desk, each) for each in found), *(shown(desk, _stranger(each)) for each in strangers))
 
 
 def add(desk: Desk, actor: Actor, newcomer: Newcomer, second: Second | None = None) -> PersonShown:
@@ -197,12 +197,12 @@ def add(desk: Desk, actor: Actor, newcomer: Newcomer, second: Second | None = No
     """
     actor.require(Permission.MANAGE_PEOPLE, again=True)
     if newcomer.role is Role.ADMINISTRATOR:
-        _require_second(desk, actor, second)
-    person = _new_person(desk, newcomer)
+        require_second(desk, actor, second)
+    person = new_person(desk, newcomer)
     slots.add(desk.home, desk.secret, NewSlot(person.person_id, newcomer.name, newcomer.passphrase))
     with desk.write() as tx:
         users.save(tx, person)
-    return _shown(desk, person)
+    return shown(desk, person)
 
 
 def set_role(desk: Desk, actor: Actor, person: str, role: Role, second: Second | None = None) -> PersonShown:
@@ -214,13 +214,13 @@ def set_role(desk: Desk, actor: Actor, person: str, role: Role, second: Second |
     if role not in OF_PEOPLE:
         raise SetupError(Code.USAGE, f"the role is one of {', '.join(OF_PEOPLE)}")
     if role is Role.ADMINISTRATOR:
-        _require_second(desk, actor, second)
+        require_second(desk, actor, second)
     with desk.write() as tx:
         found = users.named(tx, person)
         if role is not Role.ADMINISTRATOR:
             _require_other_administrator(desk, tx, found)
         users.save(tx, changed := replace(found, role=role))
-    return _shown(desk, changed)
+    return shown(desk, changed)
 
 
 def lock_out(desk: Desk, actor: Actor, person: str) -> PersonShown:
@@ -235,7 +235,7 @@ def lock_out(desk: Desk, actor: Actor, person: str) -> PersonShown:
         users.save(tx, gone := replace(found, state=State.LOCKED_OUT))  # first: a slot that is left opens nothing here
     if gone.person_id in slots.ids(desk.home):
         desk.secret = slots.lock_out(desk.home, desk.secret, gone.person_id)
-    return _shown(desk, gone)
+    return shown(desk, gone)
 
 
 def set_passphrase(desk: Desk, actor: Actor, old: str, new: str) -> PersonShown:
@@ -244,7 +244,7 @@ def set_passphrase(desk: Desk, actor: Actor, old: str, new: str) -> PersonShown:
     _checked(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, old))
     slots.change_passphrase(desk.home, actor.person, old, new)
     with desk.read() as tx:
-        return _shown(desk, users.named(tx, actor.person))
+        return shown(desk, users.named(tx, actor.person))
 
 
 def replace_passphrase(desk: Desk, actor: Actor, person: str, new: str) -> PersonShown:
@@ -256,7 +256,7 @@ def replace_passphrase(desk: Desk, actor: Actor, person: str, new: str) -> Perso
             raise SetupError(Code.USAGE, "locked out: add the person anew")
         users.save(tx, found)
     slots.replace_key(desk.home, desk.secret, NewSlot(found.person_id, found.name, new))
-    return _shown(desk, found)
+    return shown(desk, found)
 
 
 def set_service(desk: Desk, actor: Actor, passphrase: str | None) -> ServiceChanged:
@@ -286,7 +286,7 @@ def end_codes(desk: Desk, actor: Actor) -> PersonShown:
     actor.require(Permission.SIGN_IN, again=True)
     with desk.write() as tx:
         users.save(tx, kept := onetime.end(users.named(tx, actor.person)))
-    return _shown(desk, kept)
+    return shown(desk, kept)
 
 
 def lock(desk: Desk, actor: Actor) -> Locked:
@@ -301,12 +301,13 @@ def lock(desk: Desk, actor: Actor) -> Locked:
     return Locked(locked=True)
 
 
-def _new_person(desk: Desk, new: Newcomer) -> Person:
+def new_person(desk: Desk, new: Newcomer) -> Person:
+    """Return somebody with a new id. Raises SetupError USAGE for a name or a passphrase that is none."""
     if new.role not in OF_PEOPLE:
         raise SetupError(Code.USAGE, f"the role is one of {', '.join(OF_PEOPLE)}")
     if not new.passphrase.strip():
         raise SetupError(Code.USAGE, "a passphrase has at least one character")
-    name, now_ms = slots.plain_name(new.name), desk.gateway.now_ms()
+    name, now_ms = slotfile.plain_name(new.name), desk.gateway.now_ms()
     return Person(slots.new_id(), name, new.shown or new.name, new.role, new.language, State.ACTIVE, now_ms)
 
 
@@ -315,7 +316,8 @@ def _stranger(slot: str) -> Person:
     return Person(slot, "", "", Role.CASE_WORKER, "", State.LOCKED_OUT, 0)
 
 
-def _shown(desk: Desk, person: Person) -> PersonShown:
+def shown(desk: Desk, person: Person) -> PersonShown:
+    """Return what is shown of somebody."""
     told = person.person_id, person.name, person.shown, person.role, person.language, person.state, person.created_ms
     return PersonShown(*told, opens=person.person_id in slots.ids(desk.home), codes=bool(person.secret))
 
@@ -344,7 +346,7 @@ def _require_other_administrator(desk: Desk, tx: Transaction, person: Person) ->
         raise SetupError(Code.USAGE, "the last administrator stays")
 
 
-def _require_second(desk: Desk, actor: Actor, second: Second | None) -> None:
+def require_second(desk: Desk, actor: Actor, second: Second | None) -> None:
     """Raise RuleError SECOND_NEEDED unless another person agrees; where nobody else could, one is enough."""
     with desk.read() as tx:
         others = users.ids(tx, State.ACTIVE)

@@ -45,14 +45,14 @@ def restore(session: Session, folder: Path, *, unproven: bool, use_settings: boo
     from refbus_gateway.actions import home  # late: nothing else here needs it
 
     def use(settings: BackupSettings) -> bool:
-        return use_settings or _asked(session, settings)
+        return use_settings or asked_about_settings(session, settings)
 
     place, entry = session.home_path, home.Entry(session.passphrase(), session.name)
     done = home.restore(place, session.founder, folder, entry, clock=session.clock, use=use, unproven=unproven)
-    session.tell(done, _lines(done))
+    session.tell(done, lines_of_restore(done))
 
 
-def _asked(session: Session, settings: BackupSettings) -> bool:
+def asked_about_settings(session: Session, settings: BackupSettings) -> bool:
     """Show what the backup would run and whom it would talk to, and ask; scripts are not asked and get no."""
     if session.as_json:
         return False
@@ -72,7 +72,8 @@ def _asked(session: Session, settings: BackupSettings) -> bool:
         return False
 
 
-def _lines(done: HomeRestored) -> list[str]:
+def lines_of_restore(done: HomeRestored) -> list[str]:
+    """Return what is told after a restore."""
     lines = [words().text("Restored %(org_id)s.", org_id=done.org_id)]
     if done.before is not None:
         lines.append(

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "people": ("people:group", "Keep the people of this organisation, who signs in, what they did."),
     "backup": ("backup:backup", "Copy keys, directory and store into one folder."),
     "restore": ("backup:restore", "Bring a backup back; what was erased stays erased."),
+    "recovery": ("recovery:group", "Make recovery sheets for keepers, and open an office by them."),
     "case": ("case:group", "Keep case files: new, add, list, show, erase."),
     "consent": ("consent:group", "Take down what a person agreed to, show it, withdraw it."),
     "send": ("send:send", "Refer a case to one organisation."),

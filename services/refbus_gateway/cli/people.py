@@ -67,7 +67,7 @@ def add(session: Session, /, name: str, role: str, shown: str, language: str, **
         words().text("Passphrase of %(name)s", name=name), _path(given["new_passphrase_file"]), confirm=True
     )
     newcomer = people.Newcomer(name, shown, Role(role), language, passphrase)
-    done = people.add(desk, actor, newcomer, _second(given))
+    done = people.add(desk, actor, newcomer, second_of(given))
     session.tell(done, [_line(done)])
 
 
@@ -94,7 +94,7 @@ def role(session: Session, /, name: str, role: str, **given: Path | str | None) 
     from refbus_gateway.actions import people  # late: the help needs none of it
     from refbus_gateway.actions.actor import Role
 
-    done = people.set_role(session.desk, session.actor, name, Role(role), _second(given))
+    done = people.set_role(session.desk, session.actor, name, Role(role), second_of(given))
     session.tell(done, [_line(done)])
 
 
@@ -226,7 +226,8 @@ def lock(session: Session) -> None:
     )
 
 
-def _second(given: dict[str, Path | str | None]) -> Second | None:
+def second_of(given: dict[str, Path | str | None]) -> Second | None:
+    """Return the person who agrees, if one was named."""
     from refbus_gateway.actions.people import Second  # late: the help needs none of it
 
     name = given["second"]

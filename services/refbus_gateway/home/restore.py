@@ -44,7 +44,7 @@ from refbus.files import (
 )
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
-from refbus_gateway.home import backups, carried, confirmation, erased_again, keyfolder, officer_list, slots
+from refbus_gateway.home import backups, carried, confirmation, erased_again, founding, keyfolder, officer_list, slots
 from refbus_gateway.home.backups import Backup
 from refbus_gateway.home.erased_again import Listed
 from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object, restored_beside
@@ -93,10 +93,27 @@ def restore(
     home is as it was: SetupError BACKUP_INVALID, BACKUP_UNPROVEN, FILE_UNREADABLE, HOME_IN_USE, KEYFILE_*, USAGE;
     StoreError, also STORE_NEWER.
     """
+    return _restore(source, home, lambda there: Opening.of(source, there, name, passphrase), clock, unproven=unproven)
+
+
+def restore_by_sheets(source: Path, home: Home, seed: bytes, clock: Callable[[], int]) -> Restored:
+    """Bring a backup back with what enough recovery sheets hold, on a computer that has no home in this place.
+
+    Raises SetupError USAGE where there is one, RECOVERY_*, and as `restore` does.
+    """
+    if not founding.is_new(home):
+        raise SetupError(Code.USAGE, "there is a home already: give the sheets without a backup, or another folder")
+    return _restore(source, home, lambda _: Opening.by_sheets(source, seed), clock, unproven=False)
+
+
+def _restore(
+    source: Path, home: Home, open_it: Callable[[Path], Opening], clock: Callable[[], int], *, unproven: bool
+) -> Restored:
+    """Bring a backup back; `open_it` opens it, and the home that is there, whose path it is given."""
     place = _Place(home.path, source)
     with place.alone():
         try:
-            given = Opening.of(source, place.home, name, passphrase)
+            given = open_it(place.home)
             backup = backups.take(source, place.draft, given.backup, unproven=unproven)
             return _Restoring(place, backup, given, clock).run(source)
         finally:

@@ -35,6 +35,11 @@ class Opening:
         named = name if slots.has_slots(copy) or present is None else None
         return cls(slots.open_slot(copy, named, passphrase).secret, present, passphrase)
 
+    @classmethod
+    def by_sheets(cls, source: Path, seed: bytes) -> Opening:
+        """Open the backup with what enough recovery sheets hold. Raises SetupError RECOVERY_*, KEYFILE_DAMAGED."""
+        return cls(slots.open_recovery(Home(source), seed), None, "")
+
     @property
     def sealed_under(self) -> str:
         """What the keys of the restored home are sealed under."""

@@ -4,49 +4,43 @@ The key files of a home are sealed under one random home secret. Each person has
 `keys/people/ID.key` under the person's passphrase, the public half is in `keys/people/ID.slot`, together with the home
 secret sealed to it. So a passphrase is changed without the others, and the home secret is renewed without anybody's.
 
+One more slot, `recovery.slot`, may have its private half on paper only, in shares for several keepers.
+
 A home without slots is opened by one passphrase, which is then what its key files are sealed under.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import secrets
 import shutil
-import unicodedata
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from refbus.core.ids import OrgId
 from refbus.crypto import keyfile
-from refbus.crypto.framing import lp, sha256
-from refbus.crypto.kem import KemPrivate, KemPublic
-from refbus.crypto.secretbox import hkdf_sha256
-from refbus.crypto.stanza import BOX_KEY_SIZE, Box, open_stanza, seal_stanza
+from refbus.crypto.kem import KemPrivate
+from refbus.crypto.stanza import BOX_KEY_SIZE
 from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError
-from refbus.files import copy_whole, make_folder, store_errors, write_whole
-from refbus_gateway.home import keyfolder
-from refbus_gateway.home.folder import Home, read_json_object
+from refbus.files import copy_whole, make_folder, store_errors
+from refbus_gateway.home import keyfolder, slotfile
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.slotfile import Slot
 
-FORMAT: Final = "refbus-slot/1"
 MOST_SLOTS: Final = 64
-MOST_NAME: Final = 64
-"""Most characters of a name to sign in with."""
 SERVICE: Final = "service"
 """The slot of the service that nobody sits at: its passphrase is in a file, and it has no name."""
+RECOVERY: Final = "recovery"
+"""The slot whose private half is on paper only, in shares (`refbus_gateway.home.sheets`). Nobody signs in by it."""
 MEMORY_KIB: Final = keyfile.MEMORY_KIB
 """Memory of Argon2id for what a person's passphrase opens."""
 SEALED_KIB: Final = 64
 """Memory of Argon2id for key files under a home secret: 32 random bytes need no stretching."""
-_PEOPLE: Final = "people"
-_LIMIT: Final = 16_384
 _ID_BYTES: Final = 8
 _SALT_BYTES: Final = 16
-_MAC: Final = b"refbus/v1/home/slot\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +52,6 @@ class Opened:
 
     slot: str
     secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """The public part of a slot. `name`: SHA-256 of salt and name, which hides it from a glance and no more."""
-
-    slot_id: str
-    org: OrgId
-    salt: bytes
-    name: bytes
-    public: bytes
-
-    def head(self) -> dict[str, str]:
-        """Return what the sealed home secret is bound to."""
-        named = {"format": FORMAT, "id": self.slot_id, "org": self.org}
-        return {**named, "name": self.name.hex(), "public": self.public.hex(), "salt": self.salt.hex()}
-
-    def bound(self) -> bytes:
-        """Return the SHA-256 of the head as JSON with sorted names and no blanks."""
-        return sha256(_json(self.head()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +69,19 @@ def new_id() -> str:
     return secrets.token_hex(_ID_BYTES)
 
 
-def plain_name(name: str) -> str:
-    """Return a sign-in name as it is compared: NFKC, no case, single blanks. Raises SetupError USAGE."""
-    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    if not 0 < len(plain) <= MOST_NAME or not plain.isprintable():
-        raise SetupError(Code.USAGE, f"a name to sign in with has 1 to {MOST_NAME} printable characters")
-    return plain
-
-
 def has_slots(home: Home) -> bool:
     """Whether this home is opened by people, as against one passphrase."""
-    return _folder(home).is_dir()
+    return slotfile.folder_of(home).is_dir()
 
 
 def ids(home: Home) -> tuple[str, ...]:
-    """Return the ids of all slots."""
-    return tuple(sorted(path.stem for path in _folder(home).glob("*.slot")))
+    """Return the ids of all slots that a passphrase opens."""
+    return tuple(sorted(path.stem for path in slotfile.folder_of(home).glob("*.slot") if path.stem != RECOVERY))
+
+
+def has_recovery(home: Home) -> bool:
+    """Whether key shares on paper open this home."""
+    return (slotfile.folder_of(home) / f"{RECOVERY}.slot").is_file()
 
 
 def begin(home: Home, passphrase: str, first: NewSlot) -> Opened:
@@ -154,7 +125,7 @@ def check(home: Home, slot_id: str, passphrase: str) -> Opened:
     with keyfolder.held(home.path):
         if slot_id not in ids(home):
             raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
-        return _open(home, _read(home, f"{slot_id}.slot"), passphrase)
+        return _open(home, slotfile.read(home, f"{slot_id}.slot"), passphrase)
 
 
 def find_id(home: Home, name: str | None) -> str | None:
@@ -169,11 +140,8 @@ def _open(home: Home, found: tuple[Slot, bytes, bytes], passphrase: str) -> Open
     label, seed = keyfile.load(_key_path(home, slot.slot_id), passphrase)
     private = KemPrivate(seed)
     if label != _label(slot.org, slot.slot_id) or private.public != slot.public:
-        raise _damaged(f"{slot.slot_id}.key")
-    secret = open_stanza(Box.HOME, private, slot.bound(), sealed)
-    if secret is None or not hmac.compare_digest(mac, _mac(secret, slot, sealed)):
-        raise _damaged(f"{slot.slot_id}.slot")
-    return Opened(slot.slot_id, secret.hex())
+        raise slotfile.damaged(f"{slot.slot_id}.key")
+    return Opened(slot.slot_id, slotfile.unseal(private, slot, sealed, mac).hex())
 
 
 def require_secret(home: Home, secret: str) -> None:
@@ -195,8 +163,8 @@ def add(home: Home, secret: str, new: NewSlot) -> None:
             raise SetupError(Code.USAGE, f"a home has at most {MOST_SLOTS} people")
         if new.slot_id in ids(home) or (new.slot_id != SERVICE and _named(home, new.name)):
             raise SetupError(Code.USAGE, "somebody signs in with this name already")
-        slot = _make(_folder(home), home.member.identity().org_id, new)
-        _write(_folder(home), slot, bytes.fromhex(secret))
+        slot = _make(slotfile.folder_of(home), home.member.identity().org_id, new)
+        slotfile.write(slotfile.folder_of(home), slot, bytes.fromhex(secret))
 
 
 def change_passphrase(home: Home, slot_id: str, old: str, new: str, memory_kib: int | None = None) -> None:
@@ -219,8 +187,8 @@ def replace_key(home: Home, secret: str, new: NewSlot) -> None:
         if new.slot_id not in ids(home):
             raise SetupError(Code.USAGE, "there is no such person")
         # A stop between the two leaves a slot that does not open; it is given again.
-        slot = _make(_folder(home), home.member.identity().org_id, new)
-        _write(_folder(home), slot, bytes.fromhex(secret))
+        slot = _make(slotfile.folder_of(home), home.member.identity().org_id, new)
+        slotfile.write(slotfile.folder_of(home), slot, bytes.fromhex(secret))
 
 
 def lock_out(home: Home, secret: str, slot_id: str) -> str:
@@ -244,6 +212,50 @@ def renew(home: Home, secret: str, keep: Collection[str]) -> str:
     with keyfolder.held(home.path, alone=True):
         _require_slots(home)
         return _renew(home, secret, [each for each in ids(home) if each in keep], None)
+
+
+def set_recovery(home: Home, secret: str, public: bytes) -> str:
+    """Let whoever has the private half of `public` open this home, and nobody by an older one; return the home secret.
+
+    Where there was an older one the home secret is renewed, as when somebody is locked out. Raises SetupError USAGE in
+    a home without people, KEYFILE_*; StoreError.
+    """
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        _require_slots(home)
+        require_secret(home, secret)
+        if has_recovery(home):
+            secret = _renew(home, secret, ids(home), None, sheets=False)
+        salt = secrets.token_bytes(_SALT_BYTES)
+        slot = Slot(RECOVERY, home.member.identity().org_id, salt, slotfile.hidden(salt, RECOVERY), public)
+        slotfile.write(slotfile.folder_of(home), slot, bytes.fromhex(secret))
+        return secret
+
+
+def open_recovery(home: Home, seed: bytes) -> str:
+    """Return the home secret by the private key that was on paper, of a home or of a backup that nobody changes.
+
+    Raises SetupError RECOVERY_NONE where no sheets were made, RECOVERY_FOREIGN for another private key,
+    KEYFILE_DAMAGED.
+    """
+    if not has_recovery(home):
+        raise SetupError(Code.RECOVERY_NONE)
+    slot, sealed, mac = slotfile.read(home, f"{RECOVERY}.slot")
+    private = KemPrivate(seed)
+    if private.public != slot.public:
+        raise SetupError(Code.RECOVERY_FOREIGN)
+    return slotfile.unseal(private, slot, sealed, mac).hex()
+
+
+def recover(home: Home, seed: bytes, first: NewSlot) -> Opened:
+    """Open a home by its sheets and give it to `first` alone: every other slot is gone, that of the sheets too.
+
+    Raises as `open_recovery` does; KEYFILE_*; StoreError.
+    """
+    home.require()
+    with keyfolder.held(home.path, alone=True):
+        secret = open_recovery(home, seed)
+        return Opened(first.slot_id, _renew(home, secret, (), first, sheets=False))
 
 
 def reseal(source: Path, target: Path, given: Iterable[str], secret: str) -> None:
@@ -273,23 +285,30 @@ def _inside(path: Path, words: str) -> tuple[str, bytes] | None:
         return None
 
 
-def _renew(home: Home, old: str, keep: Iterable[str], first: NewSlot | None) -> str:
-    """Make the folder `keys` anew, sealed under a new secret, and let it take its place."""
+def _renew(home: Home, old: str, keep: Iterable[str], first: NewSlot | None, *, sheets: bool = True) -> str:
+    """Make the folder `keys` anew, sealed under a new secret, and let it take its place.
+
+    `sheets`: the sheets on paper that open the home go on to do so.
+    """
     require_secret(home, old)
     secret = secrets.token_bytes(BOX_KEY_SIZE)
     keys, draft = home.path / keyfolder.KEYS, home.path / keyfolder.DRAFT
+    people = draft / slotfile.PEOPLE
     with store_errors("keys"):
         shutil.rmtree(draft, ignore_errors=True)
-        make_folder(draft / _PEOPLE)
+        make_folder(people)
     for path in sorted(keys.iterdir()):
         if path.is_file():
             _carry(path, draft / path.name, old, secret.hex())
     for slot_id in keep:
-        slot, _, _ = _read(home, f"{slot_id}.slot")
-        copy_whole(_key_path(home, slot_id), draft / _PEOPLE / f"{slot_id}.key")
-        _write(draft / _PEOPLE, slot, secret)
+        slot, _, _ = slotfile.read(home, f"{slot_id}.slot")
+        copy_whole(_key_path(home, slot_id), people / f"{slot_id}.key")
+        slotfile.write(people, slot, secret)
+    if sheets and has_recovery(home):
+        with suppress(SetupError):  # one that is damaged opens nothing; whoever asks is told that there are no sheets
+            slotfile.write(people, slotfile.read(home, f"{RECOVERY}.slot")[0], secret)
     if first is not None:
-        _write(draft / _PEOPLE, _make(draft / _PEOPLE, home.member.identity().org_id, first), secret)
+        slotfile.write(people, _make(people, home.member.identity().org_id, first), secret)
     keyfolder.replace(home.path)
     return secret.hex()
 
@@ -303,12 +322,8 @@ def _carry(source: Path, target: Path, old: str, secret: str) -> None:
     copy_whole(source, target)
 
 
-def _folder(home: Home) -> Path:
-    return home.path / keyfolder.KEYS / _PEOPLE
-
-
 def _key_path(home: Home, slot_id: str) -> Path:
-    return _folder(home) / f"{slot_id}.key"
+    return slotfile.folder_of(home) / f"{slot_id}.key"
 
 
 def _require_slots(home: Home) -> None:
@@ -327,45 +342,14 @@ def _make(folder: Path, org: OrgId, new: NewSlot) -> Slot:
     keyfile.save(
         folder / f"{new.slot_id}.key", new.passphrase, label, private.seed, memory_kib=new.memory_kib or MEMORY_KIB
     )
-    return Slot(new.slot_id, org, salt, _hidden(salt, new.name), private.public)
-
-
-def _hidden(salt: bytes, name: str) -> bytes:
-    return sha256(lp(salt) + lp(plain_name(name).encode()))
-
-
-def _write(folder: Path, slot: Slot, secret: bytes) -> None:
-    sealed = seal_stanza(Box.HOME, KemPublic.parse(slot.public), slot.bound(), secret)
-    body = {**slot.head(), "mac": _mac(secret, slot, sealed).hex(), "sealed": sealed.hex()}
-    whole = {**body, "sha256": sha256(_json(body)).hex()}
-    write_whole(folder / f"{slot.slot_id}.slot", json.dumps(whole, indent=2).encode() + b"\n")
-
-
-def _mac(secret: bytes, slot: Slot, sealed: bytes) -> bytes:
-    """Return what shows that a slot was made by somebody who had the home secret."""
-    return hmac.digest(hkdf_sha256(secret, _MAC, 32), lp(slot.bound()) + sealed, "sha256")
-
-
-def _read(home: Home, file_name: str) -> tuple[Slot, bytes, bytes]:
-    """Return a slot, the sealed secret and its MAC. Raises SetupError KEYFILE_DAMAGED."""
-    body: dict[str, Any] = dict(read_json_object(_folder(home) / file_name, _LIMIT, Code.KEYFILE_DAMAGED))
-    digest = body.pop("sha256", None)
-    try:
-        sound = digest == sha256(_json(body)).hex() and body["format"] == FORMAT
-        parts = [bytes.fromhex(body[name]) for name in ("salt", "name", "public", "sealed", "mac")]
-        slot = Slot(str(body["id"]), OrgId(str(body["org"])), *parts[:3])
-    except (KeyError, TypeError, ValueError):
-        raise _damaged(file_name) from None
-    if not sound or f"{slot.slot_id}.slot" != file_name or slot.org != home.member.identity().org_id:
-        raise _damaged(file_name)
-    return slot, parts[3], parts[4]
+    return Slot(new.slot_id, org, salt, slotfile.hidden(salt, new.name), private.public)
 
 
 def _all(home: Home) -> tuple[list[tuple[Slot, bytes, bytes]], list[RefbusError]]:
     """Return all slots that can be read, and what is wrong with the others."""
     wrong: list[RefbusError] = []
     names = [f"{slot_id}.slot" for slot_id in ids(home)[: MOST_SLOTS + 1]]
-    return each(names, lambda name: _read(home, name), lambda _, error: wrong.append(error)), wrong
+    return each(names, lambda name: slotfile.read(home, name), lambda _, error: wrong.append(error)), wrong
 
 
 def _named(home: Home, name: str) -> list[Slot]:
@@ -374,12 +358,12 @@ def _named(home: Home, name: str) -> list[Slot]:
 
 
 def _has_name(slot: Slot, name: str) -> bool:
-    return slot.slot_id != SERVICE and slot.name == _hidden(slot.salt, name)
+    return slot.slot_id != SERVICE and slot.name == slotfile.hidden(slot.salt, name)
 
 
 def _find(home: Home, name: str | None, passphrase: str) -> tuple[Slot, bytes, bytes]:
     if name is None:
-        return _read(home, f"{SERVICE}.slot")
+        return slotfile.read(home, f"{SERVICE}.slot")
     slots, wrong = _all(home)
     found = [each for each in slots if _has_name(each[0], name)]
     if found:
@@ -390,11 +374,3 @@ def _find(home: Home, name: str | None, passphrase: str) -> tuple[Slot, bytes, b
         with suppress(RefbusError):
             keyfile.load(_key_path(home, slot.slot_id), f"\0{passphrase}")
     raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def _damaged(name: str) -> RefbusError:
-    return SetupError(Code.KEYFILE_DAMAGED, f"people/{name}")

@@ -15,7 +15,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, RowError, RuleError, SetupError
-from refbus_gateway.home.slots import plain_name
+from refbus_gateway.home.slotfile import plain_name
 from refbus_gateway.people.roles import Role
 from refbus_gateway.store.schema import people
 from refbus_gateway.store.session import Transaction

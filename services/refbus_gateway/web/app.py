@@ -30,6 +30,7 @@ from refbus_gateway.web.pages import (
     office,
     people,
     received,
+    recovery,
     refer,
     referral,
     returns,
@@ -46,7 +47,7 @@ STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
     *(setup.screens, entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
-    *(office.screens, people.screens, returns.screens),
+    *(office.screens, people.screens, recovery.screens, returns.screens),
     *(emergency.screens, inspect.screens),
     *(refer.screens, asking.screens, sending.screens, cases.screens),
 )

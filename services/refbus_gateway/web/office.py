@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -25,7 +25,7 @@ from refbus.errors import (
     UncheckableError,
 )
 from refbus.explain.report import as_refbus_error, printable
-from refbus_gateway.actions import delivery, home, keys, people
+from refbus_gateway.actions import delivery, home, keys, people, recovery
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people, is_new
@@ -143,6 +143,19 @@ class Office:
             keys.found(self.desk.home.path, Actor(None), said, first.passphrase, self._clocks.wall_ms())
             self.open(Opened("", first.passphrase))
         people.begin(self.desk, self.actor, first)
+
+    def recover(self, source: Path, texts: Sequence[str], first: Newcomer) -> None:
+        """Bring a backup back by recovery sheets, open it, and give it to its only person. Its settings are not used.
+
+        Raises SetupError RECOVERY_*, USAGE where there is a home already, and as `recovery.restore` does.
+        """
+        path = self.desk.home.path
+        with self._opening:
+            if not self.is_new:
+                raise SetupError(Code.USAGE, "there is a home already")
+            recovery.restore(path, Actor(None), source, texts, clock=self._clocks.wall_ms, use=lambda _: False)
+            self.open(recovery.open_by_sheets(path, texts))
+        recovery.take_over(self.desk, self.actor, texts, first)
 
     @property
     def actor(self) -> Actor:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from refbus.errors import Code, SetupError, UncheckableError
 from refbus.trust.member.rotation import Task
 from refbus.wire.codelists import code_list
-from refbus_gateway.actions import counts, home, keys, logbook, officers, organisations, people, status
+from refbus_gateway.actions import counts, home, keys, logbook, officers, organisations, people, recovery, status
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.pages.people import ROLES
@@ -102,6 +102,9 @@ DOINGS: Final[Mapping[str, str]] = {
     "people.set_passphrase": mark("changed their own passphrase"),
     "people.set_role": mark("gave a person another role"),
     "people.set_service": mark("changed the passphrase of the service"),
+    "recovery.make": mark("made recovery sheets"),
+    "recovery.restore": mark("opened the office again by recovery sheets"),
+    "recovery.take_over": mark("opened the office again by recovery sheets"),
     "referrals.acknowledge": mark("told what was done after consent was taken back"),
     "referrals.answer": mark("answered"),
     "referrals.listed": mark("looked at the list of referrals"),
@@ -147,6 +150,7 @@ ABOUT: Final[Mapping[str, str]] = {
     "officers": mark("worked on the officers"),
     "people": mark("worked on the people of the office"),
     "previews": mark("looked at what would be sent"),
+    "recovery": mark("worked on recovery sheets"),
     "referrals": mark("worked on a referral"),
     "restored": mark("worked on a restored office"),
     "returns": mark("worked on a return home"),
@@ -168,6 +172,7 @@ def office(ask: Ask) -> Response:
         me=_me(ask),
         duties=keys.show(desk, actor).duties,
         backup=home.last_backup(desk, actor),
+        recovery=recovery.standing(desk, actor),
         alarms=status.alarms(desk, actor),
         clock=status.clock(desk, actor),
     )

@@ -53,7 +53,7 @@ def newcomer(ask: Ask) -> Response:
 def add(ask: Ask) -> Response:
     """Give somebody new a passphrase and a role; the first one of a home is its administrator."""
     first = not ask.office.has_people
-    problems = [*_problems_of_name(ask), *problems_of_passphrase(ask)]
+    problems = [*problems_of_name(ask), *problems_of_passphrase(ask)]
     if not first and ask.posted.get("role") not in ROLES:
         problems.append(Problem("role", Code.USAGE, ask.words.text("Choose a role")))
     if problems:
@@ -63,7 +63,7 @@ def add(ask: Ask) -> Response:
     name, shown = ask.posted.get("name"), ask.posted.get("shown")
     new = Newcomer(name, shown, role, language, ask.posted.get("passphrase_new"))
     try:
-        done = people.begin(ask.desk, ask.actor, new) if first else people.add(ask.desk, ask.actor, new, _second(ask))
+        done = people.begin(ask.desk, ask.actor, new) if first else people.add(ask.desk, ask.actor, new, second_of(ask))
     except RefbusError as error:
         return _again(ask, error, "name", ask.words.text("This name is taken, or cannot be used. Choose another one."))
     if first:
@@ -86,7 +86,7 @@ def set_role(ask: Ask) -> Response:
     if role not in ROLES:
         return ask.again([Problem("role", Code.USAGE, ask.words.text("Choose a role"))])
     try:
-        people.set_role(ask.desk, ask.actor, each.person, Role(role), _second(ask))
+        people.set_role(ask.desk, ask.actor, each.person, Role(role), second_of(ask))
     except RefbusError as error:
         return _again(ask, error, "role", ask.words.text("The last administrator stays one. Make another one first."))
     ask.office.sessions.lock(each.person)
@@ -182,7 +182,8 @@ def _again(ask: Ask, error: RefbusError, field: str, usage: str) -> Response:
     return ask.again([Problem(where, error.code, text)])
 
 
-def _problems_of_name(ask: Ask) -> list[Problem]:
+def problems_of_name(ask: Ask) -> list[Problem]:
+    """Return what is wrong with a name to sign in with."""
     if ask.posted.get("name"):
         return []
     return [Problem("name", Code.USAGE, ask.words.text("Enter a name to sign in with"))]
@@ -199,7 +200,8 @@ def problems_of_passphrase(ask: Ask) -> list[Problem]:
     return []
 
 
-def _second(ask: Ask) -> Second | None:
+def second_of(ask: Ask) -> Second | None:
+    """Return the other person who agrees, if one was named."""
     name = ask.posted.get("second")
     return Second(name, ask.posted.get("passphrase_second")) if name else None
 
