@@ -15,7 +15,7 @@ from refbus.bus.bundle import write_all
 from refbus.clock import machine_ms
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
-from refbus.core.times import TIME, read_time
+from refbus.core.times import ZONED, read_time
 from refbus.errors import Code, SetupError
 from refbus.files import read_limited
 from refbus.output import put, put_json, say
@@ -254,7 +254,7 @@ def revoke(paths: FederationPaths, org_id: str, kid: str, since: str | None, by_
     member, key = parse_org_id(org_id), KeyId(parse_hex(kid, 16, "key id"))
     since_ms = machine_ms() if since is None else read_time(since)
     if since_ms is None:
-        raise SetupError(Code.USAGE, f"write {TIME}")
+        raise SetupError(Code.USAGE, f"write {ZONED}")
     _stage(paths, lambda publication: changes.revoke(publication, member, key, since_ms, by_anchors=by_anchors))
 
 

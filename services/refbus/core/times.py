@@ -1,6 +1,8 @@
 """Days and times as people write and read them: one strict reading each, one way to show each, nothing guessed.
 
-Other forms of ISO 8601 are not read: 2027-W01-1 looks like a day of 2027 and is one of 2026, and 20270101 is a number.
+A day may stand as 2026-03-31 or as 31.3.2026 (also 31/3/2026 and 31-3-2026: the day first, never the month), a time
+as 2026-03-31 12:00 or 31.3.2026 12:00 on the clocks of the country, or with a zone of its own. Other forms of ISO 8601
+are not read: 2027-W01-1 looks like a day of 2027 and is one of 2026, and 20270101 is a number.
 """
 
 from __future__ import annotations
@@ -12,11 +14,17 @@ from typing import Final
 from refbus.core.bounds import TIME_MS
 from refbus.core.units import MINUTE_MS
 
-DAY: Final = "a day like 2026-03-31"
-TIME: Final = "a time with its zone, like 2026-03-31T12:00+05:00"
+DAY: Final = "a day like 2026-03-31 or 31.3.2026"
+TIME: Final = "a time like 2026-03-31 12:00 or 31.3.2026 12:00, or with its zone, like 2026-03-31T12:00+05:00"
+ZONED: Final = "a time with its zone, like 2026-03-31T12:00+05:00"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_TYPED_DAY: Final = re.compile(r"(?:(?:([0-9]{1,2})[./-])?([0-9]{1,2})[./-])?([0-9]{4})")
+_TYPED_TIME: Final = re.compile(
+    r"([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}),?[ T]+"
+    r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,6 +37,29 @@ def read_day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def iso_day(text: str) -> str:
+    """Return a day that was typed, "31.3.2027", "3.2027" or "2027", as 2027-03-31; anything else as it is."""
+    found = _TYPED_DAY.fullmatch(text.strip())
+    if found is None:
+        return text
+    day, month, year = found.groups()
+    return "-".join([year, *(f"{int(each):02}" for each in (month, day) if each)])
+
+
+def iso_time(text: str, utc_offset_min: int) -> str:
+    """Return a local day and time that was typed, "31.3.2027 12:00", as ISO 8601 with its zone; anything else as it is.
+
+    `utc_offset_min`: how many minutes the clocks there are ahead of UTC.
+    """
+    found = _TYPED_TIME.fullmatch(text.strip())
+    day = read_day(iso_day(found[1])) if found else None
+    if found is None or day is None:
+        return text
+    sign, (hours, minutes) = "-" if utc_offset_min < 0 else "+", divmod(abs(utc_offset_min), 60)
+    second = f":{found[4]}" if found[4] else ""
+    return f"{day.isoformat()}T{int(found[2]):02}:{found[3]}{second}{sign}{hours:02}:{minutes:02}"
 
 
 def day_ms(day: date, utc_offset_min: int = 0) -> int:
@@ -46,6 +77,12 @@ def read_time(text: str) -> int | None:
     except ValueError:
         return None
     return time_ms if TIME_MS.holds(time_ms) else None
+
+
+def read_moment(text: str, utc_offset_min: int) -> int | None:
+    """Return the beginning of a day, or a time, that was typed on the clocks of a country, in ms UTC, or None."""
+    day = read_day(iso_day(text))
+    return read_time(iso_time(text, utc_offset_min)) if day is None else day_ms(day, utc_offset_min)
 
 
 def day_text(time_ms: int, utc_offset_min: int = 0) -> str:

@@ -40,10 +40,10 @@ def _is_org_id(text: str) -> bool:
 
 
 FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    "date": (lambda text: bool(_DATE.fullmatch(text)) and _is_real_date(text), "a date like 2026-03-31"),
+    "date": (lambda text: bool(_DATE.fullmatch(text)) and _is_real_date(text), "a date like 2026-03-31 or 31.3.2026"),
     "partial_date": (
         lambda text: bool(_PARTIAL_DATE.fullmatch(text)) and _is_real_date(text),
-        "a date like 2026-03-31, 2026-03 or 2026",
+        "a date like 2026-03-31 or 31.3.2026, 2026-03 or 2026",
     ),
     "e164": (lambda text: bool(_E164.fullmatch(text)), "an E.164 number like +77000000000, without spaces"),
     "media_type": (lambda text: bool(_MEDIA_TYPE.fullmatch(text)), "a media type like application/pdf"),

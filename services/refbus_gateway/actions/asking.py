@@ -18,7 +18,7 @@ from refbus.resources import data_dir
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework
-from refbus_gateway.forms.consent_template import categories
+from refbus_gateway.forms.consent_template import categories, of_answers
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, consents, tellings
 from refbus_gateway.store.tellings import Kind
@@ -45,7 +45,7 @@ class Asking:
 
     `latest_until_ms`: the longest that a consent may be valid in both countries, ms UTC; `majority`: nobody knows from
     the case when the child comes of age; `assent_age`: from which age on a child is asked itself; `compulsory`: what no
-    referral can leave out.
+    referral can leave out; `of_answers`: what the case does not hold and an answer may speak of.
     """
 
     case: int
@@ -54,6 +54,7 @@ class Asking:
     purpose: Purpose
     categories: tuple[DataCategory, ...]
     compulsory: tuple[DataCategory, ...]
+    of_answers: tuple[DataCategory, ...]
     age: AgeGroup
     majority: bool
     assent_age: int
@@ -104,6 +105,7 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId) -> Asking:
         file.purpose,
         tuple(categories(file)),
         (DataCategory.SERVICE_NEEDS,),
+        tuple(of_answers(file)),
         age.group,
         age.child and age.majority_ms is None,
         policy.assent_age,

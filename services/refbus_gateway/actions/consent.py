@@ -23,7 +23,7 @@ from refbus_gateway.cases import casework
 from refbus_gateway.consent import amendments, refusal, versions, withdrawals
 from refbus_gateway.consent.refusal import FormNo, Taken
 from refbus_gateway.consent.versions import Version
-from refbus_gateway.forms.consent_template import categories, form
+from refbus_gateway.forms.consent_template import categories, form, of_answers
 from refbus_gateway.forms.consentfile import ConsentForm, parse_consent
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.home.gateway import Gateway
@@ -38,8 +38,8 @@ class Questions:
     """What has to be asked about a case, and what may be answered.
 
     `organisation`: the one that the case file names, None when somebody must choose; `latest_until_ms`: the longest
-    that a consent may be valid, ms UTC; `notices`: the texts of this country; `majority`: nobody knows from the case
-    when the child comes of age.
+    that a consent may be valid, ms UTC; `notices`: the texts of this country, each with its languages; `majority`:
+    nobody knows from the case when the child comes of age; `of_answers`: what only an answer may speak of.
     """
 
     case: int
@@ -47,8 +47,9 @@ class Questions:
     purpose: Purpose
     categories: tuple[DataCategory, ...]
     latest_until_ms: int
-    notices: tuple[str, ...]
+    notices: Mapping[str, tuple[str, ...]]
     majority: bool
+    of_answers: tuple[DataCategory, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,9 @@ def questions(desk: Desk, actor: Actor, case: CaseName) -> Questions:
         file.purpose,
         tuple(categories(file)),
         desk.gateway.now_ms() + policy.consent_max_days * DAY_MS,
-        tuple(sorted(policy.notices)),
+        {each: policy.notices[each].languages for each in sorted(policy.notices)},
         age.child and age.majority_ms is None,
+        tuple(of_answers(file)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from functools import cached_property
@@ -62,6 +62,8 @@ class Desk:
         self._connect = connect
         self.secret = ""
         """What the keys of this home are sealed under, as whoever opened it showed."""
+        self.brokers: Mapping[CountryCode, str] = {}
+        """Brokers by country that the surroundings name; they count before the home's own."""
 
     @cached_property
     def gateway(self) -> Gateway:
@@ -71,6 +73,11 @@ class Desk:
     def open(self) -> None:
         """Open the gateway now: whoever must give the passphrase is asked here. Raises what `open_gateway` raises."""
         _ = self.gateway
+
+    @property
+    def bootstrap(self) -> str:
+        """Where the broker of this home's country is, from the surroundings or from the home; empty for nowhere."""
+        return self.brokers.get(self.home.member.identity().country) or self.home.config().bootstrap
 
     @property
     def utc_offset_min(self) -> int:
@@ -190,6 +197,7 @@ def open_desk(
         return gateway
 
     desk = Desk(home, unlock, lambda: connect(home.config(), settings, home.member.identity().country))
+    desk.brokers = settings.bootstrap
     return desk
 
 

@@ -86,6 +86,14 @@ def case_of_referral(desk: Desk, actor: Actor, number: int) -> int:
         return referrals.case_of(tx, number).id
 
 
+def erased_case(desk: Desk, actor: Actor, number: int) -> int | None:
+    """Return the number of the case of a referral if it was erased, or is being erased, else None. Raises RuleError."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        found = referrals.case_of(tx, number)
+    return None if found.live else found.id
+
+
 def plan(desk: Desk, actor: Actor, number: int) -> Plan:
     """Return what erasing a case will do. Raises RuleError CASE_UNKNOWN."""
     actor.require(Permission.READ_CASES)

@@ -156,7 +156,7 @@ def show(desk: Desk, actor: Actor) -> HomeShown:
         identity.org_id,
         identity.country,
         identity.role,
-        config.bootstrap,
+        desk.bootstrap,
         config.tls,
         tuple(config.notify_command),
         home.store_key.is_file(),
@@ -219,7 +219,7 @@ def progress(desk: Desk, actor: Actor) -> Progress:
         has_root=home.member.is_pinned,
         directory=directory.version if directory else None,
         listed=directory is not None and directory.find(home.member.identity().org_id) is not None,
-        connected=bool(home.config().bootstrap),
+        connected=bool(desk.bootstrap),
         has_people=slots.has_slots(home),
     )
 

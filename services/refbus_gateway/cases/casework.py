@@ -135,7 +135,7 @@ def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:
 def file_of(gateway: Gateway, tx: Transaction, case: Case) -> CaseFile:
     """Return the case file of an own case, read as of now. Raises RuleError CASE_UNKNOWN for a received one."""
     content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
-    return parse_case(content, now_ms=gateway.now_ms())
+    return parse_case(content, now_ms=gateway.now_ms(), utc_offset_min=gateway.utc_offset_min())
 
 
 def send_case(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from refbus.core.times import TIME, read_time
+from refbus.core.times import TIME
 from refbus.errors import Code, SetupError
 from refbus.output import put
 from refbus.wire.fields import FieldSpec, Kind
@@ -155,16 +155,17 @@ def _type(spec: FieldSpec) -> click.ParamType | type[int]:
 
 def _help(spec: FieldSpec) -> str:
     extra = {Kind.CODED: " (a code)", Kind.ID: " (number of the event in `inbox show`)"}.get(spec.kind, "")
-    when = " (a time with its zone)" if spec.name.endswith("_ms") else ""
+    when = " (a time like 31.3.2026 12:00)" if spec.name.endswith("_ms") else ""
     return spec.brief + extra + when + ("; may be repeated" if spec.many else "") + "."
 
 
 def _plain(spec: FieldSpec, value: Any) -> Any:
+    from refbus_gateway.forms.dates import is_time  # late: the help needs none of it
+
     if spec.many:
         return list(value)
     if spec.kind is not Kind.NUMBER or not spec.name.endswith("_ms"):
         return value
-    moment = read_time(value)
-    if moment is None:
+    if not is_time(spec.name, value):
         raise SetupError(Code.USAGE, f"write {TIME}")
-    return moment
+    return value

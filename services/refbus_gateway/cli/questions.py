@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
-from refbus.core.times import TIME, day_text, read_time
+from refbus.core.times import TIME, day_text, iso_day
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.output import say
 from refbus.wire.codelists import code_list
@@ -21,6 +21,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus_gateway.cli.session import words
 from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.forms.dates import is_time
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import field_name, label
@@ -38,6 +39,10 @@ def ask_consent(asked: Questions, to: str | None) -> bytes:
     """Return a filled-in consent form. Questions go to standard error."""
     longest = day_text(asked.latest_until_ms)
     permitted = _yes_each(words().text("May they receive"), asked.categories, DataCategory)
+    if permitted:
+        permitted += _yes_each(words().text("May they write to us of"), asked.of_answers, DataCategory)
+    notice_id = _choice(words().text("Text that was explained"), asked.notices)
+    languages = asked.notices[notice_id]
     document: dict[str, Any] = {
         "format": FORMAT,
         "organisation": to or asked.organisation or _text(words().text("Which organisation")),
@@ -45,8 +50,8 @@ def ask_consent(asked: Questions, to: str | None) -> bytes:
         "valid_until": _text(words().text("Valid until (a day, at most %(longest)s)", longest=longest)),
         "retain_until": _text(words().text("They erase it by (a day)")),
         "notice": {
-            "notice_id": _choice(words().text("Text that was explained"), asked.notices),
-            "language": _text(words().text("Language it was explained in (ISO 639)")),
+            "notice_id": notice_id,
+            "language": _choice(words().text("Language it was explained in (ISO 639)"), languages),
         },
         "grantor": _grantor(),
         "assent": _choice(words().text("Child's own answer"), list(Assent)),
@@ -205,13 +210,14 @@ def _read(spec: FieldSpec, typed: str) -> Any:
         case Kind.FLAG:
             return {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}.get(typed.lower())
         case Kind.NUMBER if spec.name.endswith("_ms"):
-            return read_time(typed)
+            return typed if is_time(spec.name, typed) else None
         case Kind.NUMBER:
             return whole_number(typed)
         case _ if spec.attributes.get("values") == "DataCategory":
             return typed if typed in DataCategory.__members__ else None
         case _:
             form = spec.attributes.get("format")
+            typed = iso_day(typed) if form in {"date", "partial_date"} else typed
             return typed if form is None or FORMATS[form][0](typed) else None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from refbus.core.documents import read_json
 from refbus.core.ids import OrgId, parse_org_id
-from refbus.core.times import day_ms, read_day, read_time
+from refbus.core.times import read_moment
 from refbus.errors import Code, MalformedError, RefbusError
 from refbus_gateway.cases import casework
 from refbus_gateway.consent import versions, withdrawals
@@ -113,8 +113,7 @@ def _org(value: Any) -> OrgId | None:
 def _moment(value: Any, utc_offset_min: int) -> int | None:
     if not isinstance(value, str):
         return None
-    day = read_day(value)
-    return read_time(value) if day is None else day_ms(day, utc_offset_min)
+    return read_moment(value, utc_offset_min)
 
 
 def _read(data: bytes) -> dict[str, Any]:

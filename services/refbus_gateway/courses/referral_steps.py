@@ -14,6 +14,7 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway.courses import returns
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import written_fields
+from refbus_gateway.forms.dates import as_forms_have_it
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
@@ -54,7 +55,8 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     problems = Problems()
     problems.refuse_placeholders(answer.document)
     specs = written_fields(answer.event_type)
-    fields = read_record(specs, answer.document, "", problems)
+    document = as_forms_have_it(specs, answer.document, gateway.utc_offset_min())
+    fields = read_record(specs, document, "", problems)
     problems.raise_if_any()
     check_dates(specs, fields, problems)
     problems.raise_if_any()

@@ -25,6 +25,7 @@ from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import WISH_FROM_CASE, wish_fields
 from refbus_gateway.forms.casefile import CaseFile
+from refbus_gateway.forms.dates import as_forms_have_it
 from refbus_gateway.forms.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
@@ -60,6 +61,7 @@ def begin(
     """
     problems = Problems()
     problems.refuse_placeholders(document)
+    document = as_forms_have_it(wish_fields(), document, gateway.utc_offset_min())
     wish = read_record(wish_fields(), document, "", problems)
     problems.raise_if_any()
     check_dates(wish_fields(), wish, problems)

@@ -90,9 +90,12 @@ def plan(gateway: Gateway, tx: Transaction, case: Case) -> tuple[tuple[OrgId, ..
 
 
 def progress(tx: Transaction, case: Case) -> Progress:
-    """Return how far the erasure of a case is; works when nothing of it is left."""
+    """Return how far the erasure of a case is; works when nothing of it is left.
+
+    Of a received case nobody is asked: who sent it keeps its own. Only word that is on its way is told.
+    """
     newest: dict[OrgId, WithdrawalRow | None] = {}
-    for entry in disclosure_report.report(tx, case).entries:
+    for entry in disclosure_report.report(tx, case).entries if case.own else ():
         if entry.became is not disclosure_report.Became.STOPPED_HERE:
             newest[entry.disclosure.org] = entry.withdrawal or newest.get(entry.disclosure.org)
     open_rows = {row.org: row.code for row in tellings.of_case(tx, case)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from refbus.core.directory import OrgRole
 from refbus.core.ids import parse_country, parse_org_id
-from refbus.core.times import read_time
+from refbus.core.times import DAY, TIME, read_time
 from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import Priority, Purpose
 from refbus.errors import MalformedError
@@ -124,6 +124,6 @@ def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Pro
         return
     moment = read_time(text) if isinstance(text, str) else None
     if moment is None:
-        problems.invalid("reply_by", "write a time with its zone, like 2026-03-31T12:00:00+05:00")
+        problems.invalid("reply_by", f"write {DAY}, or {TIME}")
     elif desk_ms is not None and not 0 < moment - desk_ms <= MAX_REPLY_HOURS * HOUR_MS:
         problems.invalid("reply_by", "is past, or more than sixty days away: write a time to come")

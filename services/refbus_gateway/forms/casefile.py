@@ -12,6 +12,7 @@ from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId, parse_count
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import categories_of, payload_fields
+from refbus_gateway.forms import dates
 from refbus_gateway.forms.ages import check_dates, check_fields
 from refbus_gateway.forms.case_routing import ROUTING_FIELDS, check_routing, reply_by
 from refbus_gateway.forms.problems import Problems
@@ -60,12 +61,16 @@ def case_fields() -> tuple[FieldSpec, ...]:
     return tuple([spec for spec in payload_fields(EventType.REFERRAL_REQUESTED) if spec.name not in _NOT_WRITTEN])
 
 
-def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> CaseFile:
+def parse_case(
+    data: bytes, *, now_ms: int, desk: AgeRules | None = None, utc_offset_min: int | None = None
+) -> CaseFile:
     """Return the case in `data`, at most 1 MiB of JSON in UTF-8. Raises CaseInvalidError with every problem.
 
     `desk`: a person brings the file now, so its dates are judged, by these rules of the country; what is stored was.
+    `utc_offset_min`: how many minutes the clocks of the country are ahead of UTC, as `desk` says if it is not given.
     """
-    document = read_json(data)
+    offset_min = utc_offset_min if utc_offset_min is not None else desk.utc_offset_min if desk else 0
+    document = as_written(read_json(data), offset_min)
     problems = Problems()
     if desk is not None:
         problems.refuse_placeholders(document)
@@ -88,6 +93,14 @@ def parse_case(data: bytes, *, now_ms: int, desk: AgeRules | None = None) -> Cas
         fields=fields,
         onward_of=document.get("onward_of"),
         revision=document.get("revision"),
+    )
+
+
+def as_written(document: Mapping[str, Any], utc_offset_min: int) -> dict[str, Any]:
+    """Return a case file with its days and times as payloads have them, whichever way people wrote them."""
+    made = dates.as_forms_have_it(case_fields(), document, utc_offset_min)
+    return (
+        made if made.get("reply_by") is None else {**made, "reply_by": dates.reply_by(made["reply_by"], utc_offset_min)}
     )
 
 

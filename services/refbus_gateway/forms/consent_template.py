@@ -69,5 +69,10 @@ def _one_of(words: Iterable[str]) -> str:
 
 
 def categories(case: CaseFile) -> list[DataCategory]:
-    """Return the data categories that consent is asked for: those of the case, and what answers speak of."""
+    """Return the data categories that consent is asked for: those of the case, and what every referral speaks of."""
     return sorted({*case.categories, DataCategory.SERVICE_NEEDS})
+
+
+def of_answers(case: CaseFile) -> list[DataCategory]:
+    """Return the data categories that only answers speak of: where the person and the other organisation meet."""
+    return [] if DataCategory.LOCATION_SAFE in case.categories else [DataCategory.LOCATION_SAFE]

@@ -1,7 +1,7 @@
 """The file in which a case-worker writes down what a person said: read strictly, nothing filled in by us.
 
 {"format": "refbus-consent/1", "organisation": "uz-...", "state": "GIVEN", "said_at": "2026-03-01T10:00:00+05:00",
- "valid_until": "2026-09-01", "retain_until": "2027-03-01", "notice": {"notice_id": "...", "language": "uzb"},
+ "valid_until": "2026-09-01", "retain_until": "2027-03-01", "notice": {"notice_id": "...", "language": "uz"},
  "grantor": {"kind": "SELF"}, "assent": "NOT_REQUIRED", "method": "WRITTEN", "interpreter": false,
  "informed": ["PURPOSE", ...], "withdrawal_contact": "...",
  "permit": [{"purposes": [...], "actions": [...], "data_categories": [...]}], "deny": [], "denied_recipients": []}
@@ -30,7 +30,7 @@ from refbus.core.consent.record import (
     Provision,
 )
 from refbus.core.ids import ConsentId, CountryCode, OrgId, parse_org_id
-from refbus.core.times import DAY, TIME, day_ms, read_day, read_time
+from refbus.core.times import DAY, TIME, read_moment
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, ConsentError, MalformedError
 from refbus_gateway.forms.problems import Problems
@@ -261,8 +261,7 @@ class _Reader:
         """Return the beginning of a day of the country, or a time with its zone, in ms UTC."""
         value = self.values.get(name)
         text = value if isinstance(value, str) else ""
-        day = read_day(text)
-        found = read_time(text) if day is None else day_ms(day, self._utc_offset_min)
+        found = read_moment(text, self._utc_offset_min)
         if found is None or not TIME_MS.holds(found):
             self.problems.invalid(self._path + name, f"write {DAY}, or {TIME}")
             return TIME_MS.low

@@ -13,6 +13,7 @@ from refbus.foreign import line
 from refbus_gateway.paper.printing import printed
 from refbus_gateway.reports.disclosure_report import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
+from refbus_gateway.store.outbox import RECIPIENT
 from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
 from refbus_gateway.words.codes import label
 
@@ -60,6 +61,18 @@ _SENTENCES: Final = {
     "receipt": mark("Signed receipt of %(gate)s: %(outcome)s, %(date)s", "disclosure page"),
 }
 """What the page says, by name; states, answers and ways to tell by their codes."""
+_OUTCOMES: Final = {
+    "FORWARDED": mark("passed on to the other country", "disclosure page"),
+    "TAKEN": mark("taken by the other country", "disclosure page"),
+    "HELD": mark("held for later", "disclosure page"),
+    "REFUSED": mark("stopped", "disclosure page"),
+    "DUPLICATE": mark("was there already", "disclosure page"),
+    "QUARANTINED": mark("set aside", "disclosure page"),
+    "TAKEN_IN": mark("arrived at the organisation", "disclosure page"),
+    "WAITS": mark("waits at the organisation", "disclosure page"),
+    "": mark("noted", "disclosure page"),
+}
+"""What a signed receipt says became of an envelope there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,10 @@ class Wording:
         """Return one sentence with its values, safe to print on a terminal."""
         shown = {key: line(str(each)) for key, each in values.items()}
         return self.words.text(_SENTENCES[name], "disclosure page", **shown)
+
+    def outcome(self, code: str) -> str:
+        """Return what became of an envelope in words, its code where this version has none."""
+        return self.words.text(_OUTCOMES[code], "disclosure page") if code in _OUTCOMES else line(code)
 
     @property
     def words(self) -> Catalogue:
@@ -179,7 +196,8 @@ def _withdrawn(word: WithdrawalRow, wording: Wording) -> Iterator[str]:
 def _proof(entry: Entry, wording: Wording) -> Iterator[str]:
     yield wording.say("proof", event=entry.disclosure.event_id, envelopes=" ".join(entry.envelopes))
     for each in entry.receipts:
-        yield wording.say("receipt", gate=each.gate, outcome=each.outcome, date=wording.time(each.at_ms))
+        gate = wording.organisation(entry.disclosure.org if each.gate == RECIPIENT else OrgId(each.gate))
+        yield wording.say("receipt", gate=gate, outcome=wording.outcome(each.outcome), date=wording.time(each.at_ms))
 
 
 def _foot(report: Report, wording: Wording) -> Iterator[str]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any, Final
 
+from refbus.core.times import iso_day, iso_time
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
+from refbus_gateway.forms.dates import with_hour
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.values import read_record, whole_number
 from refbus_gateway.web.session import Form
@@ -26,12 +27,7 @@ from refbus_gateway.words.codes import field_name, label
 
 FEW: Final = 8
 """So many options are shown as radios; more as a list that is searched by typing."""
-_DAY: Final = re.compile(r"(?:(?:(\d{1,2})[./-])?(\d{1,2})[./-])?(\d{4})")
 _ROW: Final = re.compile(r"\[(\d+)\]\.")
-_WHOLE_DAY: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
-_ENDS: Final = frozenset({"valid_until_ms", "expected_by_ms", "needed_by_ms", "until_ms", "reply_by_ms"})
-_BEGINS: Final = frozenset({"available_from_ms", "capacity_from_ms"})
-_TIME: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}),? +(\d{1,2})[:.](\d{2})")
 _PHONE: Final = re.compile(r"[\s().-]+")
 _LONG: Final = frozenset(
     {
@@ -115,29 +111,6 @@ def code_of(options: Iterable[tuple[str, str]], text: str) -> str:
     return next((code for code, words in options if folded in {words.casefold(), code.casefold()}), text)
 
 
-def read_day(text: str) -> str:
-    """Return a day as people write it, "31.3.2027", "3.2027" or "2027", as forms have it; anything else as it is."""
-    found = _DAY.fullmatch(text.strip())
-    if found is None:
-        return text
-    day, month, year = found.groups()
-    return "-".join([year, *(f"{int(each):02}" for each in (month, day) if each)])
-
-
-def read_time(text: str, utc_offset_min: int) -> str:
-    """Return a local day and time, "31.3.2027 12:00", as forms have it, with its zone; anything else as it is."""
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
-        return text
-    day, month, year, hour, minute = map(int, found.groups())
-    try:
-        date(year, month, day)
-    except ValueError:
-        return text
-    sign, (hours, minutes) = "-" if utc_offset_min < 0 else "+", divmod(abs(utc_offset_min), 60)
-    return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}{sign}{hours:02}:{minutes:02}"
-
-
 def _shown(words: Catalogue, spec: FieldSpec, path: str) -> Shown:
     options = _options(words, spec)
     return Shown(
@@ -182,7 +155,7 @@ def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
         case Kind.CODED:
             return code_of(each.options, text)
         case Kind.NUMBER if each.name.endswith("_ms"):
-            return read_time(_with_hour(each.spec.name, text), utc_offset_min)
+            return iso_time(with_hour(each.spec.name, text), utc_offset_min)
         case Kind.NUMBER:
             found = whole_number(text, 15)
             return text if found is None else found
@@ -190,17 +163,9 @@ def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
             return _as_written(each.spec.attributes.get("format"), text)
 
 
-def _with_hour(name: str, text: str) -> str:
-    """Return a day that stands for a time with its hour: a term ends with the day, what begins does so with it."""
-    whole = _WHOLE_DAY.fullmatch(text)
-    if name in _BEGINS or name in _ENDS:
-        return f"{text} {'0:00' if name in _BEGINS else '23:59'}" if whole else text
-    return text
-
-
 def _as_written(form: str | None, text: str) -> str:
     if form in {"date", "partial_date"}:
-        return read_day(text)
+        return iso_day(text)
     return _PHONE.sub("", text) if form == "e164" else text
 
 

@@ -20,6 +20,7 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Purpose
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import cases, drafts
+from refbus_gateway.forms import dates
 from refbus_gateway.forms.case_routing import FORMAT, ROUTING_FIELDS
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import casefields, fields
@@ -29,9 +30,6 @@ from refbus_gateway.web.session import Form
 
 _NAME: Final = re.compile(r"refer/([1-9]\d{0,8})")
 _ISO_DAY: Final = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
-_DAY: Final = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{4}")
-END_OF_WORK: Final = "18:00"
-"""What a day to answer by means, when no hour is written."""
 Texts = Mapping[str, Sequence[str]]
 
 
@@ -201,7 +199,7 @@ def document(ask: Ask, begun: Begun) -> dict[str, Any]:
         "about": begun.get("about"),
         "purpose": begun.get("purpose") or Purpose.REFERRAL_SERVICES,
         "priority": begun.get("priority"),
-        "reply_by": _reply_by(ask, begun.get("reply_by")),
+        "reply_by": dates.reply_by(begun.get("reply_by"), ask.utc_offset_min),
     }
     filled = {name: str(text) for name, text in routing.items() if text}
     help_ = {"begun": begun.get("begun")}  # two people with the same needs are two cases
@@ -214,11 +212,6 @@ def _joined(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = made.get(name)
         made[name] = _joined(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return made
-
-
-def _reply_by(ask: Ask, text: str) -> str:
-    day = _DAY.fullmatch(text)
-    return fields.read_time(f"{text} {END_OF_WORK}" if day else text, ask.utc_offset_min)
 
 
 def content(ask: Ask, begun: Begun) -> bytes:

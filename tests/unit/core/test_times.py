@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.times import day_ms, day_text, read_day, read_time, show_second, show_time
+from refbus.core.times import (
+    day_ms,
+    day_text,
+    iso_day,
+    iso_time,
+    read_day,
+    read_moment,
+    read_time,
+    show_second,
+    show_time,
+)
 from refbus.core.units import DAY_MS, HOUR_MS
 
 
@@ -43,6 +53,24 @@ def test_a_time_counts_its_zone() -> None:
     noon = int(datetime(2026, 3, 31, 7, tzinfo=UTC).timestamp() * 1000)
     assert read_time("2026-03-31T12:00+05:00") == read_time("2026-03-31 07:00:00Z") == noon
     assert read_time("2026-03-31T07:00:00.125+00:00") == noon + 125
+
+
+@pytest.mark.parametrize("typed", ["14.3.1991", "14.03.1991", "14/03/1991", "14-3-1991", "1991-03-14"])
+def test_a_day_as_people_write_it(typed: str) -> None:
+    """The day stands first, never the month; what is no day stays as it was typed."""
+    assert iso_day(typed) == "1991-03-14"
+    assert iso_day("3.1991") == "1991-03"
+    assert [iso_day(each) for each in ("1991", "soon", "14 March")] == ["1991", "soon", "14 March"]
+    assert read_day(iso_day("31.2.1991")) is None
+
+
+@pytest.mark.parametrize("typed", ["24.9.2026 10:30", "24/09/2026, 10.30", "2026-09-24 10:30", "2026-09-24T10:30:00"])
+def test_a_time_as_people_write_it_is_of_the_clocks_there(typed: str) -> None:
+    """Without a zone it is the country's own; with one it stays as it is."""
+    assert read_time(iso_time(typed, 300)) == read_time("2026-09-24T10:30+05:00")
+    assert read_moment(typed, -90) == read_time("2026-09-24T10:30-01:30")
+    assert iso_time("2026-09-24T10:30+03:00", 300) == "2026-09-24T10:30+03:00"
+    assert [read_time(iso_time(each, 0)) for each in ("24.13.2026 10:30", "24.9.2026 25:00", "24.9.2026")] == [None] * 3
 
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(-720, 840))

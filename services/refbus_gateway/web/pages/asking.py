@@ -12,6 +12,7 @@ from starlette.responses import Response
 from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.ids import OrgId
+from refbus.core.times import iso_day
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code
 from refbus_gateway.actions import asking, consent, drafts
@@ -19,7 +20,7 @@ from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
 from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web import fields, referring
+from refbus_gateway.web import referring
 from refbus_gateway.web.pages.refer import STEPS
 from refbus_gateway.web.referring import Begun
 from refbus_gateway.web.render import code_words
@@ -55,6 +56,8 @@ _ACTIONS: Final = (
     (Action.CONTACT_PERSON, mark("May they contact the person themselves?")),
     (Action.ONWARD_REFERRAL, mark("May they refer the person on to others, after asking again?")),
 )
+_SHORT: Final = {"kaz": "kk", "kir": "ky", "uzb": "uz", "tuk": "tk", "tgk": "tg", "rus": "ru", "eng": "en"}
+"""The languages of the region as the texts of a country are named: the first two letters are not always those."""
 _TYPED: Final = (
     *("until", "erase_by", "interpreter", "method", "withdrawal_contact", "language"),
     *("grantor", "authority_until", "conflict_checked", "assent", "majority_on"),
@@ -69,7 +72,10 @@ def notice(ask: Ask) -> Response:
         return ask.go(f"/refer/{begun.number}/need")
     language = _language(ask, begun, found)
     lines = found.notice.texts.get(language, ()) if found.notice else ()
-    return _page(ask, "refer_ask.html", begun, found, language=language, lines=lines, names=_names(ask, found))
+    lacks = _lacks(ask, begun, found)
+    return _page(
+        ask, "refer_ask.html", begun, found, language=language, lines=lines, names=_names(ask, found), lacks=lacks
+    )
 
 
 @screens.show("/refer/{number:int}/sheet")
@@ -140,7 +146,8 @@ def answered(ask: Ask) -> Response:
     begun, found = _found(ask)
     if found is None:
         return ask.go(f"/refer/{begun.number}/need")
-    names = [*_TYPED, "informed", *(_answer(each) for each in (*found.categories, *(each for each, _ in _ACTIONS)))]
+    asked = (*found.categories, *found.of_answers, *(each for each, _ in _ACTIONS))
+    names = [*_TYPED, "informed", *(_answer(each) for each in asked)]
     changed = {name: list(ask.posted.all(name)) for name in names}
     document = ask.posted.files.get(_DOCUMENT)
     if document:
@@ -188,8 +195,20 @@ def _names(ask: Ask, found: Asking) -> list[tuple[str, str]]:
 def _language(ask: Ask, begun: Begun, found: Asking) -> str:
     """Return in which language the notice is read: chosen, else that of the person, else of the page."""
     there = found.notice.languages if found.notice else ()
-    wished = (ask.query("language"), begun.get("language"), begun.get("person.prs_PrimaryLanguage")[:2])
+    wished = (ask.query("language"), begun.get("language"), _short(begun.get("person.prs_PrimaryLanguage")))
     return next((each for each in (*wished, ask.language.partition("-")[0], *there) if each in there), "")
+
+
+def _lacks(ask: Ask, begun: Begun, found: Asking) -> str:
+    """Return the name of the person's language where the country has no text in it, empty where it has."""
+    spoken = begun.get("person.prs_PrimaryLanguage")
+    there = found.notice.languages if found.notice else ()
+    return "" if not spoken or _short(spoken) in there else code_words(ask.language, "iso.639-2", spoken)
+
+
+def _short(language: str) -> str:
+    """Return the code of a language as the texts of a country are named."""
+    return _SHORT.get(language, language)
 
 
 def _actions(words: Catalogue, found: Asking) -> list[tuple[str, str]]:
@@ -207,6 +226,8 @@ def _problems(ask: Ask, begun: Begun, found: Asking) -> list[Problem]:
     """Return everything that is not answered or cannot be, at its field."""
     words = ask.words
     made = [*_category_problems(ask, begun, found)]
+    if found.notice and begun.get("language") not in found.notice.languages:
+        made.append(_wrong("language", words.text("Choose the language in which it was explained")))
     for name, question in _actions(words, found):
         if begun.get(name) not in {"yes", "no"}:
             made.append(_wrong(name, words.text("%(question)s Yes or no?", question=question)))
@@ -224,7 +245,7 @@ def _problems(ask: Ask, begun: Begun, found: Asking) -> list[Problem]:
 
 
 def _category_problems(ask: Ask, begun: Begun, found: Asking) -> Iterator[Problem]:
-    for category in found.categories:
+    for category in (*found.categories, *found.of_answers):
         said = begun.get(_answer(category))
         if said not in {"yes", "no"}:
             name = code_words(ask.language, "refbus.DataCategory", category)
@@ -269,15 +290,17 @@ def _form(begun: Begun, found: Asking) -> dict[str, Any]:
     permit: dict[str, Any] = {
         "purposes": [found.purpose],
         "actions": [Action.DISCLOSE, *allowed],
-        "data_categories": [each for each in found.categories if begun.get(_answer(each)) == "yes"],
+        "data_categories": [
+            each for each in (*found.categories, *found.of_answers) if begun.get(_answer(each)) == "yes"
+        ],
         "onward_transfer": Action.ONWARD_REFERRAL in allowed,
     }
     made: dict[str, Any] = {
         "format": FORMAT,
         "organisation": found.organisation,
         "state": ConsentState.GIVEN,
-        "valid_until": fields.read_day(begun.get("until")),
-        "retain_until": fields.read_day(begun.get("erase_by")),
+        "valid_until": iso_day(begun.get("until")),
+        "retain_until": iso_day(begun.get("erase_by")),
         "notice": {"notice_id": found.notice.notice_id if found.notice else "", "language": begun.get("language")},
         "grantor": {"kind": GrantorKind.SELF},
         "assent": Assent.NOT_REQUIRED,
@@ -296,12 +319,12 @@ def _of_child(begun: Begun, found: Asking) -> dict[str, Any]:
     grantor = {
         "kind": begun.get("grantor"),
         "authority_evidence": begun.get("authority_evidence"),
-        "authority_until": fields.read_day(begun.get("authority_until")),
+        "authority_until": iso_day(begun.get("authority_until")),
         "conflict_checked": begun.get("conflict_checked") == "yes",
     }
     made: dict[str, Any] = {"grantor": grantor, "assent": begun.get("assent")}
     if found.majority:
-        made["majority_on"] = fields.read_day(begun.get("majority_on"))
+        made["majority_on"] = iso_day(begun.get("majority_on"))
     return made
 
 

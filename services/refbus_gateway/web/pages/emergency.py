@@ -16,6 +16,7 @@ from refbus_gateway.actions.emergencies import Decision, OfficerWord
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.pages.answer import sent_words
+from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.web.session import Form
@@ -136,6 +137,9 @@ def invoke(ask: Ask) -> Response:
 def one(ask: Ask) -> Response:
     """Show an emergency disclosure, and the review while it waits."""
     number = ask.number("number")
+    gone = where_erased(ask, number)
+    if gone is not None:
+        return gone
     found = referrals.open_course(ask.desk, ask.actor, number, ask.language, codes=False)
     if not any(each.type is EventType.EMERGENCY_INVOKED for each in found.events):
         return ask.go(f"/referral/{number}")

@@ -48,6 +48,12 @@ def erased(ask: Ask) -> Response:
     return ask.page("erasures.html", found=erasure.all_progress(ask.desk, ask.actor))
 
 
+def where_erased(ask: Ask, number: int) -> Response | None:
+    """Return the way to what became of an erased referral, return or emergency; None while it is there."""
+    case = erasure.erased_case(ask.desk, ask.actor, number)
+    return None if case is None else ask.go(f"/case/{case}/erase")
+
+
 def _name(ask: Ask, plan: Plan) -> str:
     """Return what is typed to confirm: the nickname, the sender of a received case, else the number here."""
     if plan.file_number:

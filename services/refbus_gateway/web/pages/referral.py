@@ -15,6 +15,7 @@ from refbus_gateway.actions import referrals, worklist
 from refbus_gateway.actions.referrals import CourseOpened
 from refbus_gateway.actions.worklist import Search, Turn
 from refbus_gateway.web.pages.answer import buttons
+from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.render import state_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
@@ -76,6 +77,9 @@ def find(ask: Ask) -> Response:
 def one(ask: Ask) -> Response:
     """Show a referral. One that nobody opened yet says only what may be seen from outside."""
     number = ask.number("number")
+    gone = where_erased(ask, number)
+    if gone is not None:
+        return gone
     outside = worklist.outside(ask.desk, ask.actor, number)
     if outside.withdrawal_to_answer:
         return ask.go(f"/referral/{number}/withdrawn")

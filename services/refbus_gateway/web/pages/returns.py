@@ -21,6 +21,7 @@ from refbus_gateway.web import fields
 from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.answer import buttons, sent_words
+from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.pages.homeward import HOMEWARD
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
@@ -106,6 +107,9 @@ def begin(ask: Ask) -> Response:
 def one(ask: Ask) -> Response:
     """Show a return: what is missing and whose turn it is, the risks of both sides, the journey, what was said."""
     number, line = ask.number("number"), True
+    gone = where_erased(ask, number)
+    if gone is not None:
+        return gone
     found: CourseOpened
     try:
         found = returns.open_return(ask.desk, ask.actor, number, ask.language, codes=False)

@@ -49,6 +49,8 @@ def test_a_home_is_shown_and_connected_with_the_gateway_closed(pair: Pair) -> No
     assert (shown.org_id, shown.bootstrap, shown.has_keys) == (AGENCY, "127.0.0.1:9092", True)
     assert json_of(shown)["notify_command"] == ["notify-send"]
     assert delivery.topics(desk, actor, pair.world.clock(), production=False).wanted.topics
+    desk.brokers = {CountryCode("kz"): "broker.example:9093"}
+    assert home.show(desk, actor).bootstrap == "broker.example:9093", "the surroundings count before the home"
 
 
 def test_topics_need_a_verified_directory(tmp_path: Path) -> None:

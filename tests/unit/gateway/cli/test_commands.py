@@ -275,8 +275,8 @@ def test_the_consent_form_asks_and_answers_nothing(refbus: Commands, tmp_path: P
 def test_consent_taken_down_by_questions(refbus: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guided way makes the same record as a file: what was answered, and no more."""
     case = file(tmp_path, "case.json", case_file(about="Fictional: asked", health={"summary": "Fictional"}))
-    categories = ["y", "n", "y"]  # HEALTH, IDENTITY, SERVICE_NEEDS
-    form = ["2027-01-01", "2027-06-01", "referral-1", "ru", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
+    categories = ["y", "n", "y", "n"]  # HEALTH, IDENTITY, SERVICE_NEEDS; of answers: LOCATION_SAFE
+    form = ["referral-1", "2027-01-01", "2027-06-01", "ru", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*categories, *form, "Any office", "y"]) + "\n"))
     refbus.run(AGENCY, "consent", "grant", case)
     shown = refbus.json(AGENCY, "consent", "show", case)

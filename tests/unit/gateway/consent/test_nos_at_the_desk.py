@@ -39,7 +39,7 @@ _FILLED_IN = tuple(name for name in json.loads(consent_file()) if name not in {"
 BAD: dict[str, Callable[[bytes], bytes]] = {
     "a placeholder": _with(withdrawal_contact="<<where the person can withdraw; no person's name>>"),
     "placeholders in every text": _with(method="<<how>>", notice={"notice_id": "<<text>>", "language": "<<which>>"}),
-    "an unreadable date": _with(valid_until="31.12.2026"),
+    "an unreadable date": _with(valid_until="31.31.2026"),
     "a date that was never filled in": _with(retain_until="<<when they must erase it>>"),
     "an end in the past": _with(valid_until="2020-01-01", retain_until="2020-01-01"),
     "an unreadable moment": _with(said_at="yesterday"),

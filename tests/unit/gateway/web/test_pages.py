@@ -6,6 +6,7 @@ from html import escape
 
 import pytest
 
+from refbus.core.times import iso_time
 from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import drafts, worklist
 from refbus_gateway.actions.worklist import Search, Turn
@@ -165,4 +166,4 @@ def test_a_form_is_data(pair: Pair) -> None:
         "person.prs_Birthdate",
         "person.is_minor",
     }
-    assert fields.read_time("31.3.2027 12:05", 300) == "2027-03-31T12:05+05:00"
+    assert iso_time("31.3.2027 12:05", 300) == "2027-03-31T12:05+05:00"

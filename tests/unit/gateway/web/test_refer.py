@@ -51,6 +51,7 @@ YES: Final = {
     "answer_REPORT_BACK": "yes",
     "answer_CONTACT_PERSON": "no",
     "answer_ONWARD_REFERRAL": "no",
+    "answer_LOCATION_SAFE": "yes",
     "until": "1.12.2026",
     "erase_by": "1.3.2027",
     "language": "ru",
@@ -91,7 +92,7 @@ def test_from_the_first_question_to_the_desk_of_the_other_side(pair: Pair, here:
     assert person.get("/refer").path == "/refer/1/need"
     page = until_contact(person)
     assert page.path == "/refer/1/ask"
-    assert "You may say no to any part." in page.text
+    assert "Istalgan qismiga «yoʻq» deyishingiz mumkin." in page.text, "the person speaks Uzbek"
     assert "Вы можете отказаться от любой части." in person.get("/refer/1/ask?language=ru").text
     sheet = person.get("/refer/1/sheet").html
     printed = [line for line in sheet.splitlines() if "no-print" not in line]
@@ -165,6 +166,29 @@ def test_every_problem_of_a_step_is_told_at_once_at_its_field(here: Pages) -> No
     assert {"person-prs_MobilePhone-wrong", "safe_contact-may_call-wrong"} <= set(page.ids)
     unsafe = {**CONTACT, "safe_contact.may_call": "false"}
     assert "leave the number out" in fill(person, "/refer/1/contact", unsafe).text
+
+
+def test_what_answers_speak_of_is_asked_too(pair: Pair, here: Pages) -> None:
+    """Where to meet is asked although the case does not hold it: else no answer could ever name a place."""
+    person = here.person()
+    until_contact(person)
+    assert "where the person can meet them or stay" in person.get("/refer/1/sheet").text
+    page = fill(person, "/refer/1/consent", {**YES, "answer_LOCATION_SAFE": ""})
+    assert "Safe location: yes or no?" in page.text
+    assert fill(person, "/refer/1/consent", YES).path == "/refer/1/look"
+    desk, actor = desk_of(pair.world, pair.kz)
+    (version,) = consent.shown(desk, actor, 1)
+    assert "LOCATION_SAFE" in version.rules[0].data
+
+
+def test_a_language_without_a_text_is_told_before_anybody_answers(pair: Pair, here: Pages) -> None:
+    """Karakalpak has no text: the page says so, and an answer in a language that the country lacks is refused there."""
+    person = here.person()
+    until_contact(person, **{"person.prs_PrimaryLanguage": "Karakalpak"})
+    assert "no text in the person's language (Karakalpak)" in person.get("/refer/1/ask").text
+    page = fill(person, "/refer/1/consent", {**YES, "language": "de"})
+    assert page.path == "/refer/1/consent"
+    assert "Choose the language in which it was explained" in page.text
 
 
 def test_a_yes_needs_every_answer_and_a_no_needs_none(pair: Pair, here: Pages) -> None:

@@ -80,7 +80,7 @@ def test_two_of_the_other_three_cosign_each_countrys_log(country: str) -> None:
         ('date = "2026-03-26"', 'date = "recently"'),
         ("EMERGENCY = {", "PANIC = {"),
         ("deliver_s = 900", "deliver_s = 0"),
-        ('languages = ["en", "ru"]', 'languages = ["ru", "en"]'),
+        ('languages = ["en", "kk",', 'languages = ["kk", "en",'),
         ("[scope]", "[scope"),
         ("audit_quorum = 2\n", ""),
         ("audit_quorum = 2", "audit_quorum = 17"),
