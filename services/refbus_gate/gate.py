@@ -40,6 +40,7 @@ from refbus_gate.clock.upkeep import Upkeep
 from refbus_gate.decide.batch import GateCore, GateParts, Took, sources_of
 from refbus_gate.decide.work import Workers
 from refbus_gate.deliver.directory_relay import DirectoryRelay
+from refbus_gate.deliver.profile_relay import ProfileRelay
 from refbus_gate.deliver.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
@@ -108,12 +109,22 @@ class Gate:
             return lambda: batchreader.reader(own, f"{settings.country}.{family}", meters.unread)
 
         follower = DirectoryFollower(home.trust, read("directory"), now_ms)
+        profiles = ProfileRelay(
+            settings.country,
+            home.store,
+            follower.newest,
+            lambda: where,
+            read("profiles"),
+            settings.home / "profiles",
+            clock,
+        )
         relay = DirectoryRelay(
             home.trust,
             follower.take,
             read("federation"),
             partial(_hand_on, own, f"{settings.country}.directory"),
             settings.home / "handed-on",
+            profiles=profiles,
         )
         clock.directory = follower.newest
         gate = cls(settings, home, where, follower, relay, end, clock, metrics, meters)

@@ -7,6 +7,7 @@ node.db.made, audit-keys.db.made
                        which databases those are: empty or other ones in their place are damage, and no first start
 erased                 cases whose audit key was destroyed, as keyed hashes with the hash of that under the state key;
                        an older copy of the keys loses them again
+profiles/<org>         the newest profile of an organisation, as it was handed on
 statistics/<year>.json the one edition of a year's counts
 replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
 """

@@ -3,8 +3,8 @@
 A vector is a text header, an empty line and the exact bytes:
 
     refbus-vector/v1
-    expect: UntrustedError OPEN_FAILED      (or `expect: payload <SHA-256>`, `expect: sender <id>`, `expect: key <kid>`)
-    do: receive uz-she1ter1                 (or `pass uz-gate`, `parse-kem`, `check-signing`)
+    expect: UntrustedError OPEN_FAILED      (or `payload <SHA-256>`, `profile <SHA-256>`, `sender <id>`, `key <kid>`)
+    do: receive uz-she1ter1                 (or `pass uz-gate`, `parse-kem`, `check-signing`, `profile uz-she1ter1`)
     made: derived                           (byte for byte from another vector; or `sealed`, random and frozen)
     comment: one line
 
@@ -29,6 +29,8 @@ from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import receive
 from refbus.errors import RefbusError
+from refbus.trust.member.profile import profile_path, read_profile
+from refbus.wire.transport import DirectoryFile
 from support.directories import Federation, FixedHistory, policy
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -96,11 +98,18 @@ def _check_signing(body: bytes, _: OrgId) -> str:
     return f"key {kid_of_signing(ed25519, mldsa65).hex()}"
 
 
+def _profile(body: bytes, org: OrgId) -> str:
+    fed = parties()
+    file = DirectoryFile(profile_path(org), body)
+    return f"profile {sha256(read_profile(file, fed.directory, now_ms()).profile_bytes).hex()}"
+
+
 _VERBS: dict[str, Callable[[bytes, OrgId], str]] = {
     "receive": _receive,
     "pass": _pass,
     "parse-kem": _parse_kem,
     "check-signing": _check_signing,
+    "profile": _profile,
 }
 
 

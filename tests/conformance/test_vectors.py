@@ -39,7 +39,7 @@ def test_no_two_files_say_the_same() -> None:
 def test_every_class_of_failure_has_a_vector() -> None:
     """Bytes malformed, checked and false, cannot be checked: all three are there, and valid ones too."""
     kinds = {Vector.parse(file.read_bytes()).expect.split(" ")[0] for file in FILES}
-    assert kinds == {"MalformedError", "UntrustedError", "UncheckableError", "payload", "sender", "key"}
+    assert kinds == {"MalformedError", "UntrustedError", "UncheckableError", "payload", "profile", "sender", "key"}
 
 
 @pytest.mark.parametrize(

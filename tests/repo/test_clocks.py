@@ -33,6 +33,7 @@ AGES = {
     "services/refbus_gateway/cases/retention.py": "a reminder that was cleared comes again after a week, across starts",
     "services/refbus_auditor/cosignatures.py": "a quorum in the store; one in the future is due now",
     "services/refbus_gateway/directory/door.py": "since when the log is silent; an alarm that is late by a jump",
+    "services/refbus_gateway/directory/profiles.py": "own profile: weekly, across starts; in the future is due",
     "services/refbus_gateway/inbox/refusals.py": "since when a record waits; from the future is due now",
     "services/refbus_gateway/inbox/notices.py": "envelopes of the last day; none from the future counts",
     "services/refbus_gateway/sync/synchroniser.py": "the last look through a large store, across starts",

@@ -75,7 +75,7 @@ class World:
         for org_id in self.lab.paths.homes():
             self._topic(f"{org_id[:2]}.inbox.{org_id}")
         for country in COUNTRIES:
-            for name in ("outbox", "directory", "audit", "proofs"):
+            for name in ("outbox", "directory", "audit", "profiles", "proofs"):
                 self._topic(f"{country}.{name}")
         self._sequence: dict[str, int] = {}
         self._carried: dict[str, int] = {}

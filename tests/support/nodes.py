@@ -31,6 +31,8 @@ from refbus_gate.clock.holds import Redecider
 from refbus_gate.clock.upkeep import Upkeep
 from refbus_gate.decide.batch import GateCore, GateParts, sources_of
 from refbus_gate.decide.work import Workers
+from refbus_gate.deliver.directory_relay import DirectoryRelay
+from refbus_gate.deliver.profile_relay import ProfileRelay
 from refbus_gate.deliver.pump import Pump
 from refbus_gate.home import GateHome
 from refbus_gate.restored import recognise
@@ -61,6 +63,23 @@ class Node:
             topic: consumer_of(self.core, source, partial(bus.reader, topic)) for topic, source in sources.items()
         }
         self.pumps = [Pump(self.home.store, other, bus.producer, Clock.of(clock)) for other in road.gate_countries]
+        self.profiles = ProfileRelay(
+            self.country,
+            self.home.store,
+            self.follower.newest,
+            lambda: road.gate_countries,
+            lambda: bus.reader(f"{country}.profiles"),
+            road.lab.paths.gate(self.country) / "profiles",
+            Clock.of(clock),
+        )
+        self.relay = DirectoryRelay(
+            self.home.trust,
+            self.follower.take,
+            lambda: bus.reader(f"{country}.federation"),
+            lambda _files: None,  # `World.publish` puts the directory into every topic
+            road.lab.paths.gate(self.country) / "handed-on",
+            profiles=self.profiles,
+        )
         self.upkeep = Upkeep(self.core, sources[f"{country}.outbox"], steady_clock(clock))
         self.redecider = Redecider(self.core, sources, slice_s=60)
         self.timekeeper = Timekeeper(self.core, sources[f"{country}.outbox"], clock)
@@ -73,6 +92,7 @@ class Node:
     def work(self) -> bool:
         """Read the directory, every source to its end, and let all pumps work; True when something moved."""
         self.follower.turn(0)
+        self.relay.turn()
         before = sum(consumer.next_offset for consumer in self.consumers.values())
         for topic, consumer in self.consumers.items():
             consumer.handle(self.bus.records(topic))

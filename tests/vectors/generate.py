@@ -11,14 +11,17 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.kit import VECTORS, Vector, parties
+from conformance.kit import VECTORS, Vector, now_ms, parties
 from refbus.core.ids import EventId, KeyId, OrgId
+from refbus.core.profile import Capacity, LocalText, OpeningHours, Profile, Serves
 from refbus.crypto.framing import lp, sha256
 from refbus.crypto.padding import pad_exact, pad_padme
 from refbus.crypto.signing import LABEL_CONSENT, Signatures
 from refbus.crypto.stanza import Box
 from refbus.envelope.format import CONTENT_MINIMUM, ROUTING_SIZE, Envelope
+from refbus.trust.member.profile import sign_profile
 from refbus.wire.message import encode_block
+from refbus.wire.profile import encode_profile
 from refbus.wire.schema import decode
 from support.envelopes import FINGERPRINT, NOW_HOUR, PAYLOAD, block_of, changed, fixed, forged, header_of, sealed
 from support.extremes import as_written
@@ -286,8 +289,47 @@ def cases(body_of: Callable[[str, Callable[[], bytes]], bytes]) -> Iterator[tupl
     for name, expect, maker, comment in _against_the_rules():
         path = f"refused/{name}"
         yield path, Vector(expect, RECEIVE, "sealed", comment, body_of(path, maker))
+    yield from _profiles(body_of)
     for name, expect, do, body, comment in _keys():
         yield f"keys/{name}", Vector(expect, do, "derived", comment, body)
+
+
+def _said(**changes: Any) -> Profile:
+    """Return the profile of a fictional shelter; the numbers belong to nobody."""
+    values: dict[str, Any] = {
+        "names": (LocalText("en", "Fictional shelter"), LocalText("ru", "Вымышленный приют")),
+        "telephones": ("+998712000001",),
+        "hours": (OpeningHours(1, 0, 1440),),
+        "area": (LocalText("en", "South of the capital"),),
+        "capacity": Capacity.FEW,
+        "places": 2,
+        "capacity_at_ms": now_ms() - 3_600_000,
+        "serves": (Serves.CHILDREN, Serves.WOMEN),
+        "languages": ("ru", "uz"),
+        "withdrawal": (LocalText("en", "Any office of the fictional shelter"),),
+        **changes,
+    }
+    return Profile(OrgId("uz-she1ter1"), 3, now_ms() - 60_000, now_ms() - 3_600_000, **values)
+
+
+def _profiles(body_of: Callable[[str, Callable[[], bytes]], bytes]) -> Iterator[tuple[str, Vector]]:
+    """Yield the vectors of docs/spec/profiles.md."""
+    org, invalid = OrgId("uz-she1ter1"), "UntrustedError PROFILE_INVALID"
+    pair = FED.pairs[org]
+    said, expect = _said(), f"profile {sha256(encode_profile(_said())).hex()}"
+    raw = body_of("profile/valid", lambda: sign_profile(said, pair))
+    yield "profile/valid", Vector(expect, f"profile {org}", "sealed", "a shelter as others see it", raw)
+    yield "profile/path", Vector(invalid, f"profile {OTHER}", "derived", "under the path of another", raw)
+    yield "profile/cut", Vector("MalformedError MALFORMED", f"profile {org}", "derived", "the end is missing", raw[:-1])
+    flipped = raw.replace(b"+998712000001", b"+998712000002")
+    yield "profile/changed", Vector(invalid, f"profile {org}", "derived", "another number", flipped)
+    for name, signer, profile, comment in (
+        ("foreign", FED.pairs[OTHER], said, "another member signed it"),
+        ("ahead", pair, dataclasses.replace(said, issued_at_ms=now_ms() + 86_400_000), "signed tomorrow"),
+        ("number", pair, _said(telephones=("8 71 200 00 01",)), "a number that is not E.164"),
+    ):
+        body = body_of(f"profile/{name}", lambda s=signer, p=profile: sign_profile(p, s))  # type: ignore[misc]
+        yield f"profile/{name}", Vector(invalid, f"profile {org}", "sealed", comment, body)
 
 
 def frozen(path: str, _: Callable[[], bytes]) -> bytes:

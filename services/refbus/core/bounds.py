@@ -90,6 +90,7 @@ FIELDS: Final[Mapping[str, Bound]] = {
 RECORD_FIELDS: Final[Mapping[tuple[str, str], Bound]] = {
     ("Header", "version"): FORMAT,
     ("ConsentRecord", "version"): VERSION,
+    ("OrganisationProfile", "version"): VERSION,
 }
 """Bounds of fields whose name alone does not say what they count."""
 

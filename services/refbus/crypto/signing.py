@@ -34,6 +34,7 @@ LABEL_ERASURE: Final = b"refbus/v1/erasure-order\0"
 LABEL_OFFICER_ROLL: Final = b"refbus/v1/officer-roll\0"
 LABEL_LEGAL_BASIS: Final = b"refbus/v1/legal-basis\0"
 LABEL_LEGAL_REVIEW: Final = b"refbus/v1/legal-review\0"
+LABEL_PROFILE: Final = b"refbus/v1/profile\0"
 
 SEED_SIZE: Final = 32
 ED25519_PUBLIC_SIZE: Final = 32

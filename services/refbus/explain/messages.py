@@ -111,6 +111,14 @@ DIRECTORY = {
         "the directory here is older than what was published: it came from a backup, or is empty",
         "Take what members have seen: `refbus-ops directory --federation DIR restore --seen GATE-HOME/directory`.",
     ),
+    Code.PROFILE_INVALID: Explanation(
+        "what an organisation says of itself was not signed by it, or breaks a rule; it is not shown",
+        "Nothing is lost: what it said before stays. If it lasts, ask the organisation to save its profile again.",
+    ),
+    Code.PROFILE_REFUSED: Explanation(
+        "the profile cannot be signed as it is: others would read something that must not stand there",
+        "Read what is named at each field, correct it, and save it again. Nothing was sent.",
+    ),
     Code.ORGANISATION_UNKNOWN: Explanation(
         "this organisation is not in the list of members",
         "Find the right one with `refbus orgs find`.",

@@ -91,6 +91,11 @@ MEMORY: dict[str, Room] = {
     "refbus_gate/deliver/lanes.py:Lanes": _LANES,
     "refbus_gate/deliver/lanes.py:_Lane": _LANES,
     "refbus_gate/meters.py:Meters": _CODE,
+    "refbus_gate/deliver/profile_relay.py:ProfileRelay": Room(
+        "the newest profile of each organisation of all countries",
+        "`profile_relay.MOST` organisations, 16 KiB each",
+        "replaced; a restart",
+    ),
     "refbus_gate/deliver/pump.py:Pump": Room(
         "a member by events", "`pump.MOST_HELD` rows", "delivery; counters by code"
     ),

@@ -11,6 +11,7 @@ from refbus.bus.port import Reader
 from refbus.core.directory import Directory, DirectoryHistory
 from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.trust.member.profile import is_profile
 from refbus.trust.reader.history import History
 from refbus.trust.reader.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
@@ -64,6 +65,8 @@ class DirectoryFollower:
         """
         try:
             file = DirectoryFile.parse(value)
+            if is_profile(file.path):  # beside the directory, for gateways
+                return False
             newer = self._trust.add_file(file.path, file.content, self._now_ms())
         except (StoreError, SetupError):
             raise

@@ -78,6 +78,11 @@ class Gateway:
         return f"{self.country}.directory"
 
     @property
+    def profiles_topic(self) -> str:
+        """Where this organisation says how it can be called."""
+        return f"{self.country}.profiles"
+
+    @property
     def proofs_topic(self) -> str:
         """Where the auditor of this country publishes proofs of what its log holds."""
         return f"{self.country}.proofs"

@@ -18,8 +18,9 @@ from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
+from refbus.trust.member.profile import is_profile
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
-from refbus_gateway.directory import door
+from refbus_gateway.directory import door, profiles
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import arrivals, notices, refusals
@@ -236,6 +237,13 @@ def _reached(end: int, kept: Position | None) -> bool:
 
 
 def _add_file(gateway: Gateway, record: Record) -> None:
-    """Bring one file to the door of the directory. An incomplete version is no failure. Raises RefbusError."""
+    """Bring one file to the door of the directory, or keep a profile. What is incomplete is no failure.
+
+    Raises RefbusError.
+    """
     with suppress(UncheckableError):
-        door.take(gateway, DirectoryFile.parse(record.content()))
+        file = DirectoryFile.parse(record.content())
+        if is_profile(file.path):
+            profiles.take(gateway, file)
+        else:
+            door.take(gateway, file)

@@ -15,7 +15,7 @@ from refbus.bus.cluster import Cluster
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
 from refbus_gateway.cases import retention
-from refbus_gateway.directory import door, own_keys
+from refbus_gateway.directory import door, own_keys, profiles
 from refbus_gateway.erasure import removal
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, outbox
@@ -157,7 +157,7 @@ class Synchroniser:
         def tend(gateway: Gateway) -> None:
             writer.tend(gateway, patient=patient)
 
-        looks = (door.release, own_keys.check, self._watch_hourly)
+        looks = (door.release, own_keys.check, profiles.send_again, self._watch_hourly)
         steps: tuple[Callable[[Gateway], object], ...] = (*looks, tend, removal.settle)
         each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
 
