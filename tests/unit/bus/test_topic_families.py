@@ -26,7 +26,7 @@ def load_changed(folder: Path, old: str, new: str) -> tuple[Family, ...]:
 
 
 def test_the_families_are_those_of_the_design() -> None:
-    """Nine families, none forgotten."""
+    """Ten families, none forgotten."""
     assert [each.name for each in load()] == [
         "{cc}.audit",
         "{cc}.border.{from}",
@@ -34,6 +34,7 @@ def test_the_families_are_those_of_the_design() -> None:
         "{cc}.federation",
         "{cc}.inbox.{org}",
         "{cc}.outbox",
+        "{cc}.profiles",
         "{cc}.proofs",
         "{cc}.quarantine",
         "{cc}.refused",

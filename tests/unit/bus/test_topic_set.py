@@ -40,6 +40,7 @@ def test_every_topic_of_a_country_is_wanted() -> None:
         "kz.federation",
         *sorted(f"kz.inbox.{org}" for org in (agency("kz"), ngo("kz"), second_ngo("kz"))),
         "kz.outbox",
+        "kz.profiles",
         "kz.proofs",
         "kz.quarantine",
         "kz.refused",
@@ -53,6 +54,7 @@ def test_every_topic_of_a_country_is_wanted() -> None:
         ("kz.border.uz", {gate("uz")}, {gate("kz")}),
         (f"kz.inbox.{ngo('kz')}", {gate("kz")}, {ngo("kz")}),
         ("kz.directory", {gate("kz")}, {gate("kz"), auditor("kz"), agency("kz"), ngo("kz"), second_ngo("kz")}),
+        ("kz.profiles", {agency("kz"), ngo("kz"), second_ngo("kz")}, {gate("kz")}),
         ("kz.proofs", {auditor("kz")}, {agency("kz"), ngo("kz"), second_ngo("kz")}),
         (
             "kz.federation",
