@@ -31,8 +31,8 @@ from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people, is_new
 from refbus_gateway.actions.people import Newcomer, SignedIn
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web import nextsteps
 from refbus_gateway.web.session import IDLE_S, Attempts, Claim, Session, Sessions
-from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
 
@@ -250,7 +250,7 @@ class Office:
                 return _wrong_passphrase(words.text("The passphrase is not right"))
             if error.code in _REFUSED:
                 at = "passphrase_code" if error.code is Code.CODE_WRONG else "passphrase"
-                told = f"{codes.meaning(words, error.code)} {codes.next_step(words, error.code)}"
+                told = f"{nextsteps.meaning(words, error.code)} {nextsteps.next_step(words, error.code)}"
                 return Problem(at, error.code, told)
             raise
         self.attempts.succeed(claim.address, claim.name)
@@ -311,8 +311,8 @@ class Office:
     def words_of(error: RefbusError, words: Catalogue) -> Told:
         """Return an error as a person reads it."""
         reasons = error.reasons if isinstance(error, (ConsentError, RuleError)) else ()
-        also = tuple(codes.meaning(words, code) for code in reasons if code is not error.code)
-        told = codes.meaning(words, error.code), codes.next_step(words, error.code)
+        also = tuple(nextsteps.meaning(words, code) for code in reasons if code is not error.code)
+        told = nextsteps.meaning(words, error.code), nextsteps.next_step(words, error.code)
         return Told(*told, also, printable(error.detail))
 
     def unforeseen(self, failure: Exception) -> RefbusError:

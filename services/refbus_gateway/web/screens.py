@@ -35,9 +35,8 @@ from refbus_gateway.actions import drafts
 from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.forms.values import whole_number
-from refbus_gateway.web import render, security
+from refbus_gateway.web import nextsteps, render, security
 from refbus_gateway.web.session import Claim, Form, Session
-from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 
 if TYPE_CHECKING:
@@ -245,7 +244,7 @@ class Ask:
 
     def meaning(self, code: Code) -> str:
         """Return what a code means, in words."""
-        return codes.meaning(self.words, code)
+        return nextsteps.meaning(self.words, code)
 
     def organisation(self, org: OrgId) -> str:
         """Return the name of an organisation as the directory has it, its id where that is not known."""

@@ -15,9 +15,10 @@ from refbus_gateway.actions import audit
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.paper import account_page
+from refbus_gateway.web import nextsteps
 from refbus_gateway.web.choices import case_options
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words import codes, statements
+from refbus_gateway.words import statements
 
 screens: Final = Screens()
 
@@ -45,7 +46,7 @@ def check(ask: Ask) -> Response:
         now_s = (ask.now_ms + CLOCK_SKEW_MS) // 1000
         found = audit.check_proof(proof, verify.read_policy(policy), entry=None, now_s=now_s)
     except RefbusError as error:
-        told = codes.meaning(words, error.code), codes.next_step(words, error.code)
+        told = nextsteps.meaning(words, error.code), nextsteps.next_step(words, error.code)
         return ask.page("inspect_proof.html", proven=False, told=told, record=[], proof=[])
     record = list(said.facts(found.record)) if found.record else []
     rows = [

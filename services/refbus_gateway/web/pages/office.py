@@ -14,10 +14,10 @@ from refbus.wire.codelists import code_list
 from refbus_gateway.actions import counts, home, keys, logbook, officers, organisations, people, recovery, status
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web import nextsteps
 from refbus_gateway.web.pages.people import ROLES
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words import codes
 from refbus_gateway.words.catalogue import mark
 
 screens: Final = Screens()
@@ -324,8 +324,8 @@ def _me(ask: Ask) -> organisations.Member | None:
 def _told(ask: Ask, code: str) -> tuple[str, str]:
     if code not in Code.__members__:
         return code, ask.words.text("Ask whoever looks after this computer.")
-    meaning = codes.meaning(ask.words, Code(code))
-    return meaning[:1].upper() + meaning[1:], codes.next_step(ask.words, Code(code))
+    meaning = nextsteps.meaning(ask.words, Code(code))
+    return meaning[:1].upper() + meaning[1:], nextsteps.next_step(ask.words, Code(code))
 
 
 def _did(ask: Ask, action: str) -> str:
