@@ -17,7 +17,8 @@ from support.tree import ROOT, parsed, project_files
 FRAME = {"__init__", "actor", "desk", "shape"}
 NOBODY_ASKS = {"audit.check_proof", "audit.check_log", "cases.named", "consent.beside_value", "disclosures.values"}
 NOBODY_ASKS |= {"referrals.listed_value", "referrals.opened_value", "status.standing_of_home"}
-NOBODY_ASKS |= {"people.admit", "people.sign_in", "people.new_person", "people.require_second", "people.shown"}
+NOBODY_ASKS |= {"people.admit", "people.sign_in", "people.new_person", "people.require_second", "people.resume"}
+NOBODY_ASKS |= {"unlocking.held", "unlocking.lock"}
 NOBODY_ASKS |= {"home.restored_as", "recovery.more_needed", "recovery.open_by_sheets"}
 """What says who asks, needs public data alone, or a value that was asked for, and what other actions show with."""
 MODULES = [path for path in project_files("services/refbus_gateway/actions", suffix=".py") if path.stem not in FRAME]

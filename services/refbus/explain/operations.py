@@ -30,6 +30,10 @@ GATEWAY = {
         "this needs two people, and the second one has not agreed",
         "Ask a colleague to agree with their own name and passphrase. Nothing was done.",
     ),
+    Code.PASSPHRASE_PROVISIONAL: Explanation(
+        "this needs two people, and one of them still has a passphrase that somebody else set",
+        "That person signs in and changes the passphrase. Nothing was done.",
+    ),
     Code.SIGN_IN_SLOWED: Explanation(
         "too many wrong passphrases were tried under this name, so the next try must wait",
         "Wait as long as is said, then try again. If it was not you, tell your administrator.",
@@ -41,6 +45,10 @@ GATEWAY = {
     Code.HOME_LOCKED: Explanation(
         "somebody locked this home, and only an administrator may sign in",
         "Ask an administrator to sign in: that unlocks it.",
+    ),
+    Code.AGENT_UNAVAILABLE: Explanation(
+        "a home cannot stay unlocked here: this system lacks what keeps others from it, or the agent did not start",
+        "Type the passphrase for each command, or use the desk. On Linux, look at the runtime folder that is named.",
     ),
     Code.CASE_UNKNOWN: Explanation(
         "there is no such case here",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from refbus.core.ids import OrgId
@@ -24,13 +25,14 @@ class Actor:
     """Who asks: an organisation, in a role; `person` is the id of who signed in, "" where nobody does.
 
     `org` is None while no home says whose it is: `keys init`, `restore`. `confirmed`: the passphrase was typed for this
-    very request.
+    very request. `reenter` asks for it when it is needed, where somebody sits who can be asked; whether it was right.
     """
 
     org: OrgId | None
     role: Role = Role.ORGANISATION
     person: str = ""
     confirmed: bool = False
+    reenter: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     def require(self, permission: Permission, *, again: bool = False) -> None:
         """Raise RuleError NOT_PERMITTED when this actor may not ask such a thing.
@@ -41,9 +43,13 @@ class Actor:
         if permission not in ALLOWED[self.role]:
             raise RuleError(Code.NOT_PERMITTED, f"{self.role} asks for {permission}")
         if again and self.role is not Role.ORGANISATION and not self.confirmed:
-            raise RuleError(Code.REENTRY_NEEDED)
+            self._ask_again()
         if self.person:
             _note(self, permission)
+
+    def _ask_again(self) -> None:
+        if self.reenter is None or not self.reenter():
+            raise RuleError(Code.REENTRY_NEEDED)
 
     def may(self, permission: Permission) -> bool:
         """Whether this actor may ask such a thing: for what is offered. What is asked for is checked by `require`."""

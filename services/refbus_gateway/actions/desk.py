@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.pace import Pace
 from refbus_gateway.home.slots import Opened
+from refbus_gateway.people import users
+from refbus_gateway.people.users import State
 from refbus_gateway.store import doings
 from refbus_gateway.store.doings import Doing
 from refbus_gateway.store.session import Transaction
@@ -120,14 +123,18 @@ class Desk:
         """Whether only an administrator may sign in."""
         return self.home.locked.exists()
 
-    def still_in(self, actor: Actor) -> bool:
-        """Whether whoever signed in was not locked out since, nor the home locked. A session asks at each request.
+    def as_today(self, actor: Actor) -> Actor | None:
+        """Return who signed in with the role of today; None for who was locked out since, and in a locked home.
 
-        Who signed in for all stays until the home has people.
+        A session asks at each request. Who signed in for all stays until the home has people.
         """
         if not actor.person:
-            return not slots.has_slots(self.home)
-        return not self.is_locked() and actor.person in slots.ids(self.home)
+            return None if slots.has_slots(self.home) else actor
+        if self.is_locked() or actor.person not in slots.ids(self.home):
+            return None
+        with self.gateway.store.read() as tx:
+            person = users.find(tx, actor.person)
+        return replace(actor, role=person.role) if person and person.state is State.ACTIVE else None
 
     def lock(self) -> None:
         """Let nobody but an administrator sign in from now on. Raises StoreError."""

@@ -6,22 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from refbus.clock import Clock
-from refbus.errors import Code, RefbusError, RuleError, SetupError
+from refbus.errors import Code, RuleError, SetupError
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import attempts, slotfile, slots
-from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slots import SERVICE, NewSlot, Opened
-from refbus_gateway.people import onetime, users
+from refbus_gateway.people import onetime, signing_in, users
 from refbus_gateway.people.roles import OF_PEOPLE
+from refbus_gateway.people.shown import PersonShown, shown
+from refbus_gateway.people.signing_in import Second, sign_in, tried
 from refbus_gateway.people.users import Person, State
 from refbus_gateway.store import alarms
 from refbus_gateway.store.session import Transaction
+
+__all__ = ["Locked", "Newcomer", "PersonShown", "Second", "ServiceChanged", "SignedIn", "sign_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,6 @@ class Newcomer:
     role: Role
     language: str
     passphrase: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PersonShown:
-    """Somebody of this organisation. `opens`: has a key slot, so may sign in; `codes`: uses one-time codes."""
-
-    person: str
-    name: str
-    shown: str
-    role: Role
-    language: str
-    state: State
-    created_ms: int
-    opens: bool
-    codes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +52,10 @@ class ServiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class CodesBegun:
-    """Shown once: secret and address for the telephone, and spare codes for paper."""
-
-    secret: str = field(repr=False)
-    address: str = field(repr=False)
-    spare: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Locked:
     """Whether the home is locked: only an administrator signs in, and that unlocks it."""
 
     locked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Second:
-    """Another person who agrees, and types the passphrase."""
-
-    name: str
-    passphrase: str = field(repr=False)
 
 
 def begin(desk: Desk, actor: Actor, first: Newcomer) -> PersonShown:
@@ -105,7 +73,7 @@ def begin(desk: Desk, actor: Actor, first: Newcomer) -> PersonShown:
         users.save(tx, person)
     slot = NewSlot(person.person_id, first.name, first.passphrase)
     desk.secret = slots.begin(desk.home, desk.secret, slot).secret
-    return shown(desk, person)
+    return shown(desk.home, person)
 
 
 def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
@@ -124,7 +92,23 @@ def admit(desk: Desk, opened: Opened, code: str = "") -> SignedIn:
         proven = _proven(desk, opened.slot, code)
     desk.unlock()
     failed = attempts.succeeded(desk.home, opened.slot)
-    return SignedIn(Actor(org, proven.role, proven.person_id), shown(desk, proven), failed)
+    return SignedIn(Actor(org, proven.role, proven.person_id), shown(desk.home, proven), failed)
+
+
+def resume(desk: Desk, opened: Opened) -> Actor:
+    """Return who signed in before, as the agent of the home says: nothing is typed again but for `confirm`.
+
+    Raises RuleError NOT_PERMITTED, HOME_LOCKED.
+    """
+    org = desk.home.member.identity().org_id
+    if not opened.slot:
+        return Actor(org)
+    if desk.is_locked():
+        raise RuleError(Code.HOME_LOCKED)
+    today = desk.as_today(Actor(org, Role.SERVICE, opened.slot))
+    if today is None:
+        raise RuleError(Code.NOT_PERMITTED, "locked out")
+    return today
 
 
 def _proven(desk: Desk, slot_id: str, code: str) -> Person:
@@ -153,31 +137,8 @@ def confirm(desk: Desk, actor: Actor, passphrase: str) -> Actor:
     Raises SetupError KEYFILE_WRONG_PASSPHRASE, RuleError SIGN_IN_SLOWED.
     """
     actor.require(Permission.SIGN_IN)
-    _checked(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, passphrase))
+    tried(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, passphrase))
     return replace(actor, confirmed=True)
-
-
-def _checked(home: Home, who: str, clock: Clock, try_it: Callable[[], Opened]) -> Opened:
-    """Try a passphrase: counted, and slowed after failures. Raises RuleError SIGN_IN_SLOWED, SetupError KEYFILE_*."""
-    home.require()
-    with attempts.one_at_a_time(home):
-        attempts.require_no_pause(home, who, clock)
-        try:
-            return try_it()
-        except RefbusError as error:
-            if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
-                attempts.failed(home, who, clock)
-            raise
-
-
-def sign_in(path: Path, name: str | None, passphrase: str, clock: Clock) -> Opened:
-    """Open the keys of the home in `path`: as a person by name, without it as its unattended service.
-
-    In a home without people its one passphrase is all. Raises RuleError SIGN_IN_SLOWED, SetupError as `slots.sign_in`.
-    """
-    home = Home(path)
-    who = slots.find_id(home, name) or attempts.NOBODY
-    return _checked(home, who, clock, lambda: slots.sign_in(home, name, passphrase))
 
 
 def listed(desk: Desk, actor: Actor) -> tuple[PersonShown, ...]:
@@ -187,7 +148,7 @@ def listed(desk: Desk, actor: Actor) -> tuple[PersonShown, ...]:
         found = users.every(tx)
     known = {each.person_id for each in found} | {SERVICE}
     strangers = [each for each in slots.ids(desk.home) if each not in known]
-    return (*(shown(desk, each) for each in found), *(shown(desk, _stranger(each)) for each in strangers))
+    return (*(shown(desk.home, each) for each in found), *(shown(desk.home, _stranger(each)) for each in strangers))
 
 
 def add(desk: Desk, actor: Actor, newcomer: Newcomer, second: Second | None = None) -> PersonShown:
@@ -198,11 +159,11 @@ def add(desk: Desk, actor: Actor, newcomer: Newcomer, second: Second | None = No
     actor.require(Permission.MANAGE_PEOPLE, again=True)
     if newcomer.role is Role.ADMINISTRATOR:
         require_second(desk, actor, second)
-    person = new_person(desk, newcomer)
+    person = replace(new_person(desk, newcomer), provisional=True)
     slots.add(desk.home, desk.secret, NewSlot(person.person_id, newcomer.name, newcomer.passphrase))
     with desk.write() as tx:
         users.save(tx, person)
-    return shown(desk, person)
+    return shown(desk.home, person)
 
 
 def set_role(desk: Desk, actor: Actor, person: str, role: Role, second: Second | None = None) -> PersonShown:
@@ -220,7 +181,7 @@ def set_role(desk: Desk, actor: Actor, person: str, role: Role, second: Second |
         if role is not Role.ADMINISTRATOR:
             _require_other_administrator(desk, tx, found)
         users.save(tx, changed := replace(found, role=role))
-    return shown(desk, changed)
+    return shown(desk.home, changed)
 
 
 def lock_out(desk: Desk, actor: Actor, person: str) -> PersonShown:
@@ -235,28 +196,37 @@ def lock_out(desk: Desk, actor: Actor, person: str) -> PersonShown:
         users.save(tx, gone := replace(found, state=State.LOCKED_OUT))  # first: a slot that is left opens nothing here
     if gone.person_id in slots.ids(desk.home):
         desk.secret = slots.lock_out(desk.home, desk.secret, gone.person_id)
-    return shown(desk, gone)
+    return shown(desk.home, gone)
 
 
 def set_passphrase(desk: Desk, actor: Actor, old: str, new: str) -> PersonShown:
-    """Change one's own passphrase; nobody else notices. Raises SetupError KEYFILE_WRONG_PASSPHRASE, SIGN_IN_SLOWED."""
+    """Change one's own passphrase; nobody else notices. From then on it counts where two people are needed.
+
+    Raises SetupError KEYFILE_WRONG_PASSPHRASE, USAGE for the same one; RuleError SIGN_IN_SLOWED.
+    """
     actor.require(Permission.SIGN_IN)
-    _checked(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, old))
+    tried(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, old))
+    if new == old:
+        raise SetupError(Code.USAGE, "the new passphrase is the old one")
     slots.change_passphrase(desk.home, actor.person, old, new)
-    with desk.read() as tx:
-        return shown(desk, users.named(tx, actor.person))
+    with desk.write() as tx:
+        users.save(tx, changed := replace(users.named(tx, actor.person), provisional=False))
+    return shown(desk.home, changed)
 
 
 def replace_passphrase(desk: Desk, actor: Actor, person: str, new: str) -> PersonShown:
-    """Give somebody who forgot it another passphrase, and take one-time codes away. Raises SetupError USAGE."""
+    """Give somebody who forgot it another passphrase, until the person changes it. Raises SetupError USAGE.
+
+    One-time codes stay: who takes them away too needs a second person (`codes.remove`).
+    """
     actor.require(Permission.MANAGE_PEOPLE, again=True)
     with desk.write() as tx:
-        found = onetime.end(users.named(tx, person))
+        found = replace(users.named(tx, person), provisional=True)
         if found.state is not State.ACTIVE:
             raise SetupError(Code.USAGE, "locked out: add the person anew")
         users.save(tx, found)
     slots.replace_key(desk.home, desk.secret, NewSlot(found.person_id, found.name, new))
-    return shown(desk, found)
+    return shown(desk.home, found)
 
 
 def set_service(desk: Desk, actor: Actor, passphrase: str | None) -> ServiceChanged:
@@ -270,23 +240,6 @@ def set_service(desk: Desk, actor: Actor, passphrase: str | None) -> ServiceChan
     change = slots.replace_key if there else slots.add
     change(desk.home, desk.secret, NewSlot(SERVICE, SERVICE, passphrase))
     return ServiceChanged(service=True)
-
-
-def begin_codes(desk: Desk, actor: Actor) -> CodesBegun:
-    """Ask for a one-time code at each of one's own sign-ins from now on; what is returned is shown once."""
-    actor.require(Permission.SIGN_IN, again=True)
-    with desk.write() as tx:
-        kept, shown = onetime.begin(users.named(tx, actor.person), f"Referral Bus {desk.gateway.me}")
-        users.save(tx, kept)
-    return CodesBegun(shown.secret, shown.address, shown.spare)
-
-
-def end_codes(desk: Desk, actor: Actor) -> PersonShown:
-    """Ask for no one-time codes any more at one's own sign-in."""
-    actor.require(Permission.SIGN_IN, again=True)
-    with desk.write() as tx:
-        users.save(tx, kept := onetime.end(users.named(tx, actor.person)))
-    return shown(desk, kept)
 
 
 def lock(desk: Desk, actor: Actor) -> Locked:
@@ -316,12 +269,6 @@ def _stranger(slot: str) -> Person:
     return Person(slot, "", "", Role.CASE_WORKER, "", State.LOCKED_OUT, 0)
 
 
-def shown(desk: Desk, person: Person) -> PersonShown:
-    """Return what is shown of somebody."""
-    told = person.person_id, person.name, person.shown, person.role, person.language, person.state, person.created_ms
-    return PersonShown(*told, opens=person.person_id in slots.ids(desk.home), codes=bool(person.secret))
-
-
 def _of_slot(desk: Desk, tx: Transaction, slot: str) -> Person:
     """Return whose slot it is. Where no administrator is left, as after a restore, who opens the home becomes one."""
     found = users.find(tx, slot)
@@ -347,14 +294,10 @@ def _require_other_administrator(desk: Desk, tx: Transaction, person: Person) ->
 
 
 def require_second(desk: Desk, actor: Actor, second: Second | None) -> None:
-    """Raise RuleError SECOND_NEEDED unless another person agrees; where nobody else could, one is enough."""
-    with desk.read() as tx:
-        others = users.ids(tx, State.ACTIVE)
-    others = (others & set(slots.ids(desk.home))) - {actor.person}
-    if not others or actor.role is Role.ORGANISATION:
-        return
-    if second is None:
-        raise RuleError(Code.SECOND_NEEDED)
-    found = sign_in(desk.home.path, second.name, second.passphrase, desk.gateway.clock)
-    if found.slot not in others:
-        raise RuleError(Code.SECOND_NEEDED, "another person than who asks")
+    """Raise RuleError SECOND_NEEDED unless another person agrees; where nobody else could, one is enough.
+
+    PASSPHRASE_PROVISIONAL: one of the two still has a passphrase that somebody else set.
+    """
+    if actor.role is not Role.ORGANISATION:
+        with desk.read() as tx:
+            signing_in.require_second(tx, desk.home, actor.person, second, desk.gateway.clock)

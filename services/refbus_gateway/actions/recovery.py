@@ -22,6 +22,7 @@ from refbus_gateway.home import sheets, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slots import NewSlot, Opened
 from refbus_gateway.people import users
+from refbus_gateway.people.shown import shown as shown_of
 from refbus_gateway.people.users import State
 from refbus_gateway.store import alarms
 
@@ -133,4 +134,4 @@ def take_over(desk: Desk, actor: Actor, texts: Sequence[str], first: Newcomer) -
         told = "this office was opened by recovery sheets: nobody else signs in, and the sheets open nothing any more"
         alarms.raise_alarm(tx, Code.RECOVERY_USED, told, desk.gateway.now_ms())
     desk.unlock()
-    return people.shown(desk, person)
+    return shown_of(desk.home, person)

@@ -20,6 +20,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "home": ("home:group", "Make a home folder, connect it to the broker, show it."),
     "keys": ("keys:group", "Make, show and rotate the keys of this organisation."),
     "people": ("people:group", "Keep the people of this organisation, who signs in, what they did."),
+    "unlock": ("unlock:unlock", "Ask for the passphrase once for the commands of a sitting (Linux)."),
+    "lock": ("unlock:lock", "Forget what `unlock` keeps."),
     "backup": ("backup:backup", "Copy keys, directory and store into one folder."),
     "restore": ("backup:restore", "Bring a backup back; what was erased stays erased."),
     "recovery": ("recovery:group", "Make recovery sheets for keepers, and open an office by them."),

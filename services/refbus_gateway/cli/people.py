@@ -153,20 +153,41 @@ def service(session: Session, new_passphrase_file: Path | None, *, off: bool) ->
 
 
 @group.command()
-@click.option("--off", is_flag=True, help="Ask for no codes any more.")
-@example("refbus --as aigul people codes")
+@click.argument("name", required=False)
+@click.option("--off", is_flag=True, help="Ask for no codes any more; with NAME for somebody who lost the telephone.")
+@click.option("--confirm", metavar="CODE", help="The first code from the telephone: from now on they are asked for.")
+@_SECOND
+@_SECOND_FILE
+@example(
+    "refbus --as aigul people codes",
+    "refbus --as aigul people codes --confirm 123456",
+    "refbus --as aigul people codes botir --off --second cholpon   # the telephone is lost",
+)
 @with_session
-def codes(session: Session, *, off: bool) -> None:
-    """Ask for a one-time code (TOTP) at your own sign-in. What is shown is shown once."""
-    from refbus_gateway.actions import people  # late: the help needs none of it
+def codes(session: Session, /, name: str | None, confirm: str | None, *, off: bool, **given: Path | str | None) -> None:
+    """Ask for a one-time code (TOTP) at your own sign-in, once a first code showed that the telephone has the secret.
+
+    Only you set yours up. Taking away those of NAME needs a second person.
+    """
+    from refbus_gateway.actions import codes as asked  # late: the help needs none of it
 
     desk, actor = session.desk, session.actor
+    if name is not None and not off:
+        raise click.UsageError("NAME goes with --off: everybody begins their own codes")
     if off:
-        session.tell(people.end_codes(desk, actor), [words().text("No one-time codes any more.")])
-        return
-    done = people.begin_codes(desk, actor)
-    phone = words().text("For the telephone: %(secret)s", secret=done.secret)
-    session.tell(done, [phone, words().text("Spare codes, each good once:"), *done.spare])
+        done = asked.end(desk, actor) if name is None else asked.remove(desk, actor, name, second_of(given))
+        session.tell(done, [words().text("No one-time codes any more.")])
+    elif confirm is not None:
+        session.tell(asked.confirm(desk, actor, confirm), [words().text("A code is asked for from the next sign-in.")])
+    else:
+        begun = asked.begin(desk, actor)
+        lines = [
+            words().text("For the telephone: %(secret)s", secret=begun.secret),
+            words().text("Spare codes, each good once:"),
+            *begun.spare,
+            words().text("Then type a code from the telephone: refbus people codes --confirm CODE"),
+        ]
+        session.tell(begun, lines)
 
 
 @group.command()

@@ -106,13 +106,14 @@ def words() -> Catalogue:
 
 
 class Session:
-    """One command at work."""
+    """One command at work. `unlocks`: it asks for the passphrase although the home may be unlocked."""
 
     def __init__(self, ctx: click.Context, options: Mapping[str, Any]) -> None:
         runtime: Runtime = ctx.find_object(Runtime) or _no_runtime()
         self.runtime: Final = runtime
         self.as_json: Final = bool(options["as_json"])
         self._options = options
+        self.unlocks: Final = ctx.info_name == "unlock"
         ctx.meta[UTC_OFFSET] = self._utc_offset_min
         ctx.meta[LANGUAGE] = lambda: self.language
         if options["lang"]:
@@ -160,6 +161,8 @@ class Session:
         self.desk.home.require()
         if not has_people(self.home_path):
             return Actor(self.desk.home.member.identity().org_id)
+        if self._held is not None:
+            return replace(self._resumed(), reenter=self._reenter)
         found = self._admitted()
         if found.failed:
             told = words().plural(
@@ -169,6 +172,32 @@ class Session:
             )
             say(told, err=True)
         return replace(found.actor, confirmed=found.person is not None)
+
+    @cached_property
+    def _held(self) -> Opened | None:
+        """What the agent of this home holds, None where it holds nothing or a file has the passphrase."""
+        from refbus_gateway.actions import unlocking  # late: see above
+
+        if self.has_passphrase_file or self.unlocks:
+            return None
+        return unlocking.held(self.home_path, self.name, self.runtime.environ)
+
+    def _resumed(self) -> Actor:
+        from refbus_gateway.actions import people  # late: see above
+
+        return people.resume(self.desk, self.opened)
+
+    def _reenter(self) -> bool:
+        """Ask whoever unlocked the home for the passphrase once more; whether a person could be asked."""
+        if not self.asks:
+            return False
+        return self._confirmed
+
+    @cached_property
+    def _confirmed(self) -> bool:
+        from refbus_gateway.actions import people  # late: see above
+
+        return people.confirm(self.desk, self._resumed(), self.passphrase()).confirmed
 
     def _admitted(self) -> SignedIn:
         from refbus_gateway.actions import people  # late: see above
@@ -229,7 +258,7 @@ class Session:
         """Who opened the home, and its keys with it: asked for once. Raises SetupError as `sign_in` does."""
         from refbus_gateway.actions.people import sign_in  # late: see above
 
-        return sign_in(self.home_path, self.name, self.passphrase(), self.time)
+        return self._held or sign_in(self.home_path, self.name, self.passphrase(), self.time)
 
     @property
     def has_passphrase_file(self) -> bool:

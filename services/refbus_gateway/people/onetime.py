@@ -32,17 +32,32 @@ class Begun:
 
 
 def begin(person: Person, label: str) -> tuple[Person, Begun]:
-    """Give somebody one-time codes; return the person as kept, and what is shown once."""
+    """Begin one-time codes for somebody; return the person as kept, and what is shown until `confirm`."""
     secret = secrets.token_bytes(_SECRET_BYTES)
     spare = tuple(base64.b32encode(secrets.token_bytes(_SPARE_BYTES)).decode().lower() for _ in range(SPARE))
-    kept = replace(person, secret=secret.hex(), step=0, spare=tuple(_hashed(code) for code in spare))
-    address = _totp(secret).get_provisioning_uri(person.name, label)
-    return kept, Begun(base64.b32encode(secret).decode(), address, spare)
+    return replace(person, pending=(secret.hex(), *spare)), _begun(person, label, secret, spare)
+
+
+def waiting(person: Person, label: str) -> Begun | None:
+    """Return what was begun and waits for a first code, None where nothing does."""
+    if not person.pending:
+        return None
+    secret, *spare = person.pending
+    return _begun(person, label, bytes.fromhex(secret), tuple(spare))
+
+
+def confirm(person: Person, code: str, now_ms: int) -> Person | None:
+    """Return the person with what was begun in use, after a first code from the telephone; None for a wrong one."""
+    secret, *spare = person.pending
+    hashed = tuple(_hashed(each) for each in spare)
+    made = replace(person, secret=secret, step=0, spare=hashed, pending=())
+    used = use(made, code, now_ms)
+    return used if used is not None and used.spare == hashed else None
 
 
 def end(person: Person) -> Person:
-    """Take the one-time codes away."""
-    return replace(person, secret="", step=0, spare=())
+    """Take the one-time codes away, and what was begun."""
+    return replace(person, secret="", step=0, spare=(), pending=())
 
 
 def use(person: Person, code: str, now_ms: int) -> Person | None:
@@ -59,6 +74,10 @@ def use(person: Person, code: str, now_ms: int) -> Person | None:
     if _hashed(typed) in person.spare:
         return replace(person, spare=tuple(each for each in person.spare if each != _hashed(typed)))
     return None
+
+
+def _begun(person: Person, label: str, secret: bytes, spare: tuple[str, ...]) -> Begun:
+    return Begun(base64.b32encode(secret).decode(), _totp(secret).get_provisioning_uri(person.name, label), spare)
 
 
 def _totp(secret: bytes) -> TOTP:

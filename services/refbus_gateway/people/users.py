@@ -36,7 +36,8 @@ class Person:
     """Somebody of this organisation. `name`: to sign in with; `shown`: how colleagues call the person; times ms UTC.
 
     `secret`: of one-time codes, hexadecimal, "" without; `step`: the newest step that was used; `spare`: SHA-256 of the
-    spare codes that are left.
+    spare codes that are left; `pending`: the secret and the spare codes of codes that were not confirmed yet.
+    `provisional`: the passphrase was set by somebody else.
     """
 
     person_id: str
@@ -49,6 +50,8 @@ class Person:
     secret: str = field(default="", repr=False)
     step: int = 0
     spare: tuple[str, ...] = field(default=(), repr=False)
+    provisional: bool = False
+    pending: tuple[str, ...] = field(default=(), repr=False)
 
 
 def save(tx: Transaction, person: Person) -> None:
@@ -108,7 +111,7 @@ def _seal(tx: Transaction, person: Person) -> bytes:
 def _person(tx: Transaction, row: Row[Any]) -> Person:
     try:
         body = read_json(tx.vault.open(b"person/" + row.person_id.encode(), row.body).decode())
-        spare = tuple(body.pop("spare"))
-        return Person(**{**body, "role": Role(body["role"]), "state": State(row.state), "spare": spare})
+        codes = {name: tuple(body.pop(name, ())) for name in ("spare", "pending")}
+        return Person(**{**body, "role": Role(body["role"]), "state": State(row.state), **codes})
     except (KeyError, TypeError, ValueError, MalformedError):
         raise RowError from None

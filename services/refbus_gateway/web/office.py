@@ -260,11 +260,16 @@ class Office:
         """Return the session of a request; not to `use` it is what a page does by itself, without a person."""
         found = request.cookies.get(self.cookie)
         session = self.sessions.find(found, use=use) if found else None
-        if session is not None and session.actor is not None and not self.desk.still_in(session.actor):
-            session.locked = True
-            if not session.actor.person:  # nobody can unlock it: the home has people since
-                self.sessions.end(session)
-                return None
+        if session is None or session.actor is None:
+            return session
+        today = self.desk.as_today(session.actor)
+        if today is not None:
+            session.actor = today
+            return session
+        session.locked = True
+        if not session.actor.person:  # nobody can unlock it: the home has people since
+            self.sessions.end(session)
+            return None
         return session
 
     def language_of(self, request: Request) -> str:

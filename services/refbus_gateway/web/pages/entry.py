@@ -16,6 +16,8 @@ from refbus_gateway.words.languages import LANGUAGES, NAMES
 
 screens: Final = Screens()
 FIRST: Final = "/today"
+CHOOSE: Final = "/office/passphrase"
+"""Where somebody goes first whose passphrase another person set."""
 
 
 @screens.show("/", free=True)
@@ -66,6 +68,8 @@ def enter(ask: Ask) -> Response:
         return ask.again([found])
     ask.session = ask.office.sessions.sign_in(ask.session, found.actor, name or str(found.actor.org))
     first = FIRST if home.progress(ask.desk, found.actor).listed else "/setup/road"
+    if found.person is not None and found.person.provisional:
+        first = CHOOSE
     return ask.go(first, _failures(ask, found.failed))
 
 

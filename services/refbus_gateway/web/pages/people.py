@@ -89,8 +89,7 @@ def set_role(ask: Ask) -> Response:
         people.set_role(ask.desk, ask.actor, each.person, Role(role), second_of(ask))
     except RefbusError as error:
         return _again(ask, error, "role", ask.words.text("The last administrator stays one. Make another one first."))
-    ask.office.sessions.lock(each.person)
-    return ask.go("/office/people", ask.words.text("The role was changed. It counts from the next sign-in."))
+    return ask.go("/office/people", ask.words.text("The role was changed. It counts from now on."))
 
 
 @screens.show("/office/people/{number:int}/passphrase")
@@ -131,7 +130,8 @@ def lock_out(ask: Ask) -> Response:
 @screens.show("/office/passphrase")
 def own(ask: Ask) -> Response:
     """Ask for one's own new passphrase."""
-    return ask.page("office_passphrase.html")
+    mine = next((each for each in people.listed(ask.desk, ask.actor) if each.person == ask.actor.person), None)
+    return ask.page("office_passphrase.html", provisional=mine is not None and mine.provisional)
 
 
 @screens.act("/office/passphrase")
@@ -145,9 +145,14 @@ def change_own(ask: Ask) -> Response:
     try:
         people.set_passphrase(ask.desk, ask.actor, old, ask.posted.get("passphrase_new"))
     except RefbusError as error:
-        if error.code is not Code.KEYFILE_WRONG_PASSPHRASE:
+        told = {
+            Code.KEYFILE_WRONG_PASSPHRASE: ("passphrase_old", ask.words.text("The passphrase is not right")),
+            Code.USAGE: ("passphrase_new", ask.words.text("Choose another passphrase than the one of before")),
+        }
+        if error.code not in told:
             raise
-        return ask.again([Problem("passphrase_old", error.code, ask.words.text("The passphrase is not right"))])
+        where, text = told[error.code]
+        return ask.again([Problem(where, error.code, text)])
     ask.office.sessions.lock(ask.actor.person, but=ask.session)
     return ask.go("/office", ask.words.text("Your passphrase was changed."))
 
@@ -169,17 +174,27 @@ def _numbered(ask: Ask) -> PersonShown:
 
 def _again(ask: Ask, error: RefbusError, field: str, usage: str) -> Response:
     """Lead back to the field that an error is about. Raises it when it is about none."""
+    if error.code is Code.USAGE:
+        return ask.again([Problem(field, error.code, usage)])
+    return ask.again([problem_of_second(ask, error)])
+
+
+def problem_of_second(ask: Ask, error: RefbusError) -> Problem:
+    """Return what is wrong with the other person who is to agree. Raises the error when it is about something else."""
     words = ask.words
-    second = words.text("Another person must agree: name and passphrase of somebody else who works here.")
     told = {
-        Code.USAGE: (field, usage),
-        Code.SECOND_NEEDED: ("second", second),
-        Code.KEYFILE_WRONG_PASSPHRASE: ("second", words.text("The passphrase of that person is not right")),
+        Code.SECOND_NEEDED: words.text(
+            "Another person must agree: name and passphrase of somebody else who works here."
+        ),
+        Code.PASSPHRASE_PROVISIONAL: words.text(
+            "One of you two still has a passphrase that somebody else set. That person changes it first: Office, Your "
+            "passphrase."
+        ),
+        Code.KEYFILE_WRONG_PASSPHRASE: words.text("The passphrase of that person is not right"),
     }
     if error.code not in told:
         raise error
-    where, text = told[error.code]
-    return ask.again([Problem(where, error.code, text)])
+    return Problem("second", error.code, told[error.code])
 
 
 def problems_of_name(ask: Ask) -> list[Problem]:

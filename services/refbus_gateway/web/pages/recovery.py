@@ -12,7 +12,7 @@ from refbus_gateway.actions import recovery
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.people import problems_of_name, problems_of_passphrase, second_of
+from refbus_gateway.web.pages.people import problem_of_second, problems_of_name, problems_of_passphrase, second_of
 from refbus_gateway.web.screens import Ask, Screens
 
 screens: Final = Screens()
@@ -42,10 +42,7 @@ def make(ask: Ask) -> Response:
     try:
         made = recovery.make(ask.desk, ask.actor, int(needed), int(keepers), second_of(ask))
     except RefbusError as error:
-        if error.code not in {Code.SECOND_NEEDED, Code.KEYFILE_WRONG_PASSPHRASE}:
-            raise
-        told = ask.words.text("Another person must agree: name and passphrase of somebody else who works here.")
-        return ask.again([Problem("second", error.code, told)])
+        return ask.again([problem_of_second(ask, error)])
     ask.session.note_done(ask.posted.get("once"), PAGE)  # shown again it would make others, and these worth nothing
     return ask.page("office_sheets.html", made=made, org=ask.actor.org)
 

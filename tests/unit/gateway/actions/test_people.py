@@ -19,11 +19,12 @@ from refbus.core.units import DAY_MS
 from refbus.crypto import keyfile
 from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
-from refbus_gateway.actions import assignments, cases, consent, erasure, logbook, people, referrals
+from refbus_gateway.actions import assignments, cases, codes, consent, erasure, logbook, people, referrals
 from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import Newcomer, Second
 from refbus_gateway.home import attempts, slots
+from refbus_gateway.people import onetime
 from refbus_gateway.people.users import State
 from refbus_gateway.store import doings as log_rows
 from refbus_gateway.store.schema import doings
@@ -141,9 +142,49 @@ def test_an_administrator_is_made_by_two(desk: Desk) -> None:
         return people.set_role(desk, chief, "worker", Role.ADMINISTRATOR, second)
 
     assert code_of(lambda: made(None)) is Code.SECOND_NEEDED
+    people.set_passphrase(desk, entered(desk, "worker"), WORDS["worker"], "own")
     assert code_of(lambda: made(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
     assert code_of(lambda: made(Second("worker", WORDS["chief"]))) is Code.KEYFILE_WRONG_PASSPHRASE
-    assert made(Second("worker", WORDS["worker"])).role is Role.ADMINISTRATOR
+    assert made(Second("worker", "own")).role is Role.ADMINISTRATOR
+
+
+def test_whoever_sets_a_passphrase_is_not_the_second_person_by_it(desk: Desk) -> None:
+    """A passphrase that another person set counts on neither side before its owner chose another one."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    people.set_passphrase(desk, worker, WORDS["worker"], "own")
+    people.set_role(desk, chief, "worker", Role.ADMINISTRATOR, Second("worker", "own"))
+    third = people.add(desk, chief, newcomer("other", Role.CASE_WORKER))
+    assert third.provisional
+    by_third, by_worker = Second("other", WORDS["other"]), Second("worker", "played by the chief")
+
+    def third_role(second: Second) -> people.PersonShown:
+        return people.set_role(desk, chief, "other", Role.ADMINISTRATOR, second)
+
+    assert code_of(lambda: third_role(by_third)) is Code.PASSPHRASE_PROVISIONAL
+    people.replace_passphrase(desk, chief, "worker", "played by the chief")
+    assert code_of(lambda: third_role(by_worker)) is Code.PASSPHRASE_PROVISIONAL
+    played, by_chief = entered(desk, "worker", "played by the chief"), Second("chief", WORDS["chief"])
+    assert code_of(lambda: people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief)) is (
+        Code.PASSPHRASE_PROVISIONAL
+    )
+    same = "played by the chief"
+    assert code_of(lambda: people.set_passphrase(desk, played, same, same)) is Code.USAGE
+    assert not people.set_passphrase(desk, played, same, "own again").provisional
+    assert people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief).role is Role.ADMINISTRATOR
+
+
+def test_a_role_counts_at_once_for_who_is_in(desk: Desk) -> None:
+    """What a session asks at each request: the role of today; nobody who was locked out, nobody in a locked home."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    people.set_role(desk, chief, "worker", Role.FOCAL_POINT)
+    today = desk.as_today(worker)
+    assert today is not None
+    assert (today.role, today.person) == (Role.FOCAL_POINT, worker.person)
+    assert code_of(lambda: cases.add(desk, today, case_file())) is Code.NOT_PERMITTED
+    people.lock_out(desk, chief, "worker")
+    assert desk.as_today(worker) is None
+    people.lock(desk, chief)
+    assert desk.as_today(chief) is None
 
 
 def test_passphrases_change_alone(desk: Desk) -> None:
@@ -182,18 +223,46 @@ def test_many_guesses_at_once_are_slowed_like_one_after_the_other(desk: Desk) ->
 
 
 def test_one_time_codes(desk: Desk, own: Pair) -> None:
-    """A code is good once; a spare one too; without one nobody gets in."""
-    begun = people.begin_codes(desk, entered(desk, "worker"))
+    """They count once a first code confirmed them; each is good once, a spare one too; without one nobody gets in."""
+    worker = entered(desk, "worker")
+    assert code_of(lambda: codes.confirm(desk, worker, "123456")) is Code.USAGE
+    begun = codes.begin(desk, worker)
+    assert codes.own(desk, entered(desk, "worker")) == codes.OwnCodes(on=False, spare_left=0, begun=begun)
+    assert code_of(lambda: codes.confirm(desk, worker, begun.spare[0])) is Code.CODE_WRONG
+    assert codes.confirm(desk, worker, code_now(begun, own)).codes
+    assert codes.own(desk, worker) == codes.OwnCodes(on=True, spare_left=onetime.SPARE, begun=None)
+    own.world.clock.move(hours=1)
     assert code_of(lambda: entered(desk, "worker")) is Code.CODE_WRONG
-    code = TOTP(base64.b32decode(begun.secret), 6, SHA1(), 30).generate(own.world.clock() // 1000).decode()
+    code = code_now(begun, own)
     assert entered(desk, "worker", code=code).role is Role.CASE_WORKER
     assert code_of(lambda: entered(desk, "worker", code=code)) is Code.CODE_WRONG
     own.world.clock.move(hours=1)
     worker = entered(desk, "worker", code=f" {begun.spare[0].upper()} ")
     assert code_of(lambda: entered(desk, "worker", code=begun.spare[0])) is Code.CODE_WRONG
-    assert people.end_codes(desk, worker).codes is False
+    assert codes.end(desk, worker).codes is False
     own.world.clock.move(hours=1)
     assert entered(desk, "worker").person == worker.person
+
+
+def test_codes_of_a_lost_telephone_are_taken_away_by_two(desk: Desk, own: Pair) -> None:
+    """An administrator and another person, also the one who lost it; a new passphrase alone takes no codes away."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    people.set_passphrase(desk, worker, WORDS["worker"], "own")
+    begun = codes.begin(desk, worker)
+    codes.confirm(desk, worker, code_now(begun, own))
+    assert code_of(lambda: codes.remove(desk, worker, "worker")) is Code.NOT_PERMITTED
+    assert code_of(lambda: codes.remove(desk, chief, "worker")) is Code.SECOND_NEEDED
+    assert not codes.remove(desk, chief, "worker", Second("worker", "own")).codes
+    again = codes.begin(desk, worker)
+    codes.confirm(desk, worker, code_now(again, own))
+    assert people.replace_passphrase(desk, chief, "worker", "set by the chief").codes
+    by_worker = Second("worker", "set by the chief")
+    assert code_of(lambda: codes.remove(desk, chief, "worker", by_worker)) is Code.PASSPHRASE_PROVISIONAL
+
+
+def code_now(begun: codes.CodesBegun, own: Pair) -> str:
+    """Return what a telephone with this secret shows now."""
+    return TOTP(base64.b32decode(begun.secret), 6, SHA1(), 30).generate(own.world.clock() // 1000).decode()
 
 
 def test_the_home_keeps_who_saw_and_did_what(desk: Desk, own: Pair) -> None:

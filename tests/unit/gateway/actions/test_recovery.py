@@ -152,7 +152,10 @@ def test_only_an_administrator_makes_sheets_and_not_alone(desk: Desk) -> None:
     worker = entered(desk, "worker")
     assert code_of(lambda: recovery.make(desk, worker, 2, 3)) is Code.NOT_PERMITTED
     assert code_of(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3)) is Code.SECOND_NEEDED
-    made = recovery.make(desk, entered(desk, "chief"), 3, 5, Second("worker", WORDS["worker"]))
+    second = Second("worker", WORDS["worker"])
+    assert code_of(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3, second)) is Code.PASSPHRASE_PROVISIONAL
+    people.set_passphrase(desk, worker, WORDS["worker"], "own")
+    made = recovery.make(desk, entered(desk, "chief"), 3, 5, Second("worker", "own"))
     assert (made.needed, made.keepers, len(made.sheets)) == (3, 5, 5)
 
 

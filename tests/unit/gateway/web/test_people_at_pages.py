@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from starlette.responses import Response
 
-from refbus_gateway.actions import people
+from refbus_gateway.actions import codes, people
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.people import Newcomer
 from refbus_gateway.home import slots
@@ -42,7 +46,10 @@ def test_whoever_uses_codes_gives_one(pages: Pages) -> None:
     assert enter(pages.browser(), "chief", WORD).path == "/today"
     desk = pages.office.desk
     found = people.admit(desk, people.sign_in(desk.home.path, "chief", WORD, desk.gateway.clock))
-    spare = people.begin_codes(desk, people.confirm(desk, found.actor, WORD)).spare[0]
+    begun = codes.begin(desk, people.confirm(desk, found.actor, WORD))
+    first = TOTP(base64.b32decode(begun.secret), 6, SHA1(), 30).generate(pages.office.now_ms() // 1000).decode()
+    codes.confirm(desk, found.actor, first)
+    spare = begun.spare[0]
     browser = pages.browser()
     for code in ("", "000000"):
         page = enter(browser, "chief", WORD, code)
@@ -85,24 +92,51 @@ def enter(browser: Person, name: str, word: str, code: str = "") -> Page:
 
 
 def test_another_role_or_passphrase_counts_at_once(pages: Pages) -> None:
-    """Sessions of a person whose role or passphrase changed are locked; one that is open with the old one is over."""
+    """An open session has the role of today, by page or by command; another passphrase locks it."""
     chief, worker = pages.browser(), pages.browser()
     enter(chief, "chief", WORD)
-    fields = {"name": "second", "shown": "Fictional second", "language": "en", "role": "ADMINISTRATOR"}
+    fields = {"name": "second", "shown": "Fictional second", "language": "en", "role": "SUPERVISOR"}
     new = {"passphrase_new": "of the second", "passphrase_again": "of the second", "passphrase": WORD}
     assert chief.send("/office/people/add", **fields, **new).path == "/office/people"
-    for path, change in (("role", {"role": "CASE_WORKER"}), ("passphrase", new)):
-        enter(worker, "second", "of the second")
-        assert worker.get("/office").path == "/office"
-        at = "/office/people/2" if path == "role" else ""
-        page = chief.send(f"/office/people/2/{path}", at=at, **{**change, "passphrase": WORD})
-        assert page.path == "/office/people", page.text
-        assert worker.get("/office").path == "/locked"
+    enter(worker, "second", "of the second")
+    assert worker.get("/office/log").status == 200
+    page = chief.send("/office/people/2/role", at="/office/people/2", role="CASE_WORKER", passphrase=WORD)
+    assert page.path == "/office/people", page.text
+    assert worker.get("/office/log").status == 403
+    desk = pages.office.desk
+    found = people.admit(desk, people.sign_in(desk.home.path, "chief", WORD, desk.gateway.clock))
+    people.set_role(desk, people.confirm(desk, found.actor, WORD), "second", Role.SUPERVISOR)
+    assert worker.get("/office/log").status == 200
+    assert chief.send("/office/people/2/passphrase", **new).path == "/office/people"
+    assert worker.get("/office").path == "/locked"
     elsewhere = pages.browser()
     enter(elsewhere, "chief", WORD)
     changed = {"passphrase_old": WORD, "passphrase_new": "of the chief 2", "passphrase_again": "of the chief 2"}
     assert chief.send("/office/passphrase", **changed).path == "/office"
     assert elsewhere.get("/office").path == "/locked"
+
+
+def test_a_passphrase_that_somebody_else_set_is_changed_first(pages: Pages) -> None:
+    """The first sign-in leads there; as a second person it does not count before; the same one again is none."""
+    chief, worker = pages.browser(), pages.browser()
+    enter(chief, "chief", WORD)
+    fields = {"name": "second", "shown": "Fictional second", "language": "en", "role": "CASE_WORKER"}
+    new = {"passphrase_new": "of the second", "passphrase_again": "of the second", "passphrase": WORD}
+    assert "Has not chosen a passphrase yet" in chief.send("/office/people/add", **fields, **new).text
+    to_two = {"at": "/office/people/2", "role": "ADMINISTRATOR", "passphrase": WORD, "second": "second"}
+    page = chief.send("/office/people/2/role", **to_two, passphrase_second="of the second")
+    assert "a passphrase that somebody else set" in page.text
+    page = enter(worker, "second", "of the second")
+    assert page.path == "/office/passphrase"
+    assert "Somebody else set this passphrase for you" in page.text
+    old = {"passphrase_old": "of the second"}
+    same = {"passphrase_new": "of the second", "passphrase_again": "of the second"}
+    assert "Choose another passphrase" in worker.send("/office/passphrase", **old, **same).text
+    mine = {"passphrase_new": "mine alone", "passphrase_again": "mine alone"}
+    assert worker.send("/office/passphrase", **old, **mine).path == "/office"
+    page = chief.send("/office/people/2/role", **to_two, passphrase_second="mine alone")
+    assert page.path == "/office/people", page.text
+    assert enter(pages.browser(), "second", "mine alone").path == "/today"
 
 
 def test_a_session_for_all_ends_when_the_home_has_people(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,9 +97,15 @@ def test_wrong_requests_make_no_sheets(own: Pair, chief: Person) -> None:
     said = {"name": "worker", "passphrase_new": "words of the worker", "passphrase_again": "words of the worker"}
     chief.send("/office/people/add", role="CASE_WORKER", passphrase=WORD, **said)
     assert 'href="#second"' in make(chief).html
-    assert len(sheets_on(make(chief, second="worker", passphrase_second="words of the worker"))) == 3
+    second = {"second": "worker", "passphrase_second": "words of the worker"}
+    assert "a passphrase that somebody else set" in make(chief, **second).text
     worker = Pages(own.world, own.kz).browser()
     worker.send("/sign-in", name="worker", passphrase="words of the worker")
+    mine = {"passphrase_new": "mine alone", "passphrase_again": "mine alone"}
+    worker.send("/office/passphrase", passphrase_old="words of the worker", **mine)
+    assert len(sheets_on(make(chief, second="worker", passphrase_second="mine alone"))) == 3
+    worker = Pages(own.world, own.kz).browser()
+    worker.send("/sign-in", name="worker", passphrase="mine alone")
     page = worker.get("/office/recovery")
     assert "/office/recovery" not in page.forms
     assert worker.get("/setup/recovery").path == "/today"

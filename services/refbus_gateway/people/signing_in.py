@@ -1,0 +1,71 @@
+"""Signing in by a passphrase: counted and slowed; and the second person of what one may not do alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refbus.clock import Clock
+from refbus.errors import Code, RefbusError, RuleError
+from refbus_gateway.home import attempts, slots
+from refbus_gateway.home.folder import Home
+from refbus_gateway.home.slots import Opened
+from refbus_gateway.people import users
+from refbus_gateway.people.users import State
+from refbus_gateway.store.session import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Another person who agrees, and types the passphrase."""
+
+    name: str
+    passphrase: str = field(repr=False)
+
+
+def tried(home: Home, who: str, clock: Clock, try_it: Callable[[], Opened]) -> Opened:
+    """Try a passphrase: counted, and slowed after failures. Raises RuleError SIGN_IN_SLOWED, SetupError KEYFILE_*."""
+    home.require()
+    with attempts.one_at_a_time(home):
+        attempts.require_no_pause(home, who, clock)
+        try:
+            return try_it()
+        except RefbusError as error:
+            if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
+                attempts.failed(home, who, clock)
+            raise
+
+
+def sign_in(path: Path, name: str | None, passphrase: str, clock: Clock) -> Opened:
+    """Open the keys of the home in `path`: as a person by name, without it as its unattended service.
+
+    In a home without people its one passphrase is all. Raises RuleError SIGN_IN_SLOWED, SetupError as `slots.sign_in`.
+    """
+    home = Home(path)
+    who = slots.find_id(home, name) or attempts.NOBODY
+    return tried(home, who, clock, lambda: slots.sign_in(home, name, passphrase))
+
+
+def require_second(tx: Transaction, home: Home, asker: str, second: Second | None, clock: Clock) -> None:
+    """Raise RuleError SECOND_NEEDED unless a person other than `asker` agrees; where nobody else could, one is enough.
+
+    PASSPHRASE_PROVISIONAL: a passphrase that somebody else set counts for neither of the two: whoever set it could be
+    both.
+    """
+    others = (users.ids(tx, State.ACTIVE) & set(slots.ids(home))) - {asker}
+    if not others:
+        return
+    _require_own(tx, asker)
+    if second is None:
+        raise RuleError(Code.SECOND_NEEDED)
+    found = sign_in(home.path, second.name, second.passphrase, clock)
+    if found.slot not in others:
+        raise RuleError(Code.SECOND_NEEDED, "another person than who asks")
+    _require_own(tx, found.slot)
+
+
+def _require_own(tx: Transaction, person_id: str) -> None:
+    person = users.find(tx, person_id)
+    if person is None or person.provisional:
+        raise RuleError(Code.PASSPHRASE_PROVISIONAL, "" if person is None else person.name)
