@@ -19,6 +19,7 @@ from refbus.bus.harness import die, run
 from refbus.command import explained
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
+from refbus.node.addresses import addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.output import say
 from refbus.settings import AuditorSettings, from_environment, read_secret_file
@@ -57,11 +58,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _run(settings: AuditorSettings) -> None:
-    auditor = Auditor.open(settings, die)
+    where = addresses(settings, settings.country)
+    auditor = Auditor.open(settings, clusters(where), die)
     if settings.metrics_port is not None:
         serve(auditor.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public)
     auditor.start()
-    run(auditor_app(auditor), auditor.stop)
+    run(auditor_app(auditor, where[settings.country]), auditor.stop)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,15 @@ from functools import partial
 
 from refbus import telemetry
 from refbus.audit.inspector import inspector_key
-from refbus.bus import batchreader, confluent
-from refbus.bus.address import BrokerAddress
 from refbus.bus.bundle import write_all
 from refbus.bus.certificates import Watch
+from refbus.bus.cluster import Cluster
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
 from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
-from refbus.node.addresses import addresses
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.threads import Threads
 from refbus.node.topic_reader import Consumer
@@ -35,8 +33,8 @@ from refbus_auditor.server import LogServer
 class Writer:
     """Writes to one topic and waits until the broker has everything; the connection is kept between two calls."""
 
-    def __init__(self, address: BrokerAddress, topic: str) -> None:
-        self._producer = confluent.producer(address)
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self._producer = cluster.producer()
         self._topic = topic
 
     def write(self, values: Sequence[bytes]) -> None:
@@ -54,7 +52,7 @@ class Auditor:
 
     settings: AuditorSettings
     home: AuditorHome
-    addresses: Mapping[CountryCode, BrokerAddress]
+    clusters: Mapping[CountryCode, Cluster]
     follower: DirectoryFollower
     end: Callable[[str], None]
     clock: Clock
@@ -69,23 +67,24 @@ class Auditor:
     server: LogServer | None = None
 
     @classmethod
-    def open(cls, settings: AuditorSettings, end: Callable[[str], None]) -> Auditor:
+    def open(
+        cls, settings: AuditorSettings, clusters: Mapping[CountryCode, Cluster], end: Callable[[str], None]
+    ) -> Auditor:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
         Raises SetupError, StoreError, TransportError; UncheckableError KEY_UNKNOWN while the directory does not have
         the keys of this auditor.
         """
-        where = addresses(settings, settings.country)
-        own = where[settings.country]
+        own = clusters[settings.country]
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
         now_ms = clock.now_ms
         home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
         metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms)
         meters, topic = Meters(metrics), f"{settings.country}.directory"
-        follower = DirectoryFollower(home.trust, lambda: batchreader.reader(own, topic, meters.unread), now_ms)
+        follower = DirectoryFollower(home.trust, lambda: own.reader(topic, meters.unread), now_ms)
         clock.directory = follower.newest
-        auditor = cls(settings, home, where, follower, end, clock, metrics, meters)
+        auditor = cls(settings, home, clusters, follower, end, clock, metrics, meters)
         auditor._assemble()
         return auditor
 
@@ -106,7 +105,7 @@ class Auditor:
         self.threads.start("federation", self.core.inbound.run)
         watch = partial(self.meters.watching, self.watchdog)
         self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end, watch))
-        admin = confluent.admin(self.addresses[settings.country])
+        admin = self.clusters[settings.country].admin()
         for topic, consumer in self.consumers.items():
             consumer.start(admin.group_offset(self.group, topic))
 
@@ -132,17 +131,13 @@ class Auditor:
     def _assemble(self) -> None:
         directory, country = self.follower.first(), self.settings.country
         self.follower.moved.set()  # what is in force at the start may not be logged yet
-        own = self.addresses[country]
+        own = self.clusters[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
-        self.certificates = Watch(self.addresses)
+        self.certificates = Watch({name: cluster.certificate_end_ms for name, cluster in self.clusters.items()})
         lines = Lines(
-            federation=lambda: batchreader.reader(own, f"{country}.federation", self.meters.unread),
-            others={
-                other: partial(confluent.producer, address)
-                for other, address in self.addresses.items()
-                if other != country
-            },
+            federation=lambda: own.reader(f"{country}.federation", self.meters.unread),
+            others={other: cluster.producer for other, cluster in self.clusters.items() if other != country},
             publish=self.writer.write,
         )
         hearers = Hearers(self.meters.counted, self.meters.witnessed, self._alarm)
@@ -150,12 +145,12 @@ class Auditor:
         self._require_own_keys(directory)
         topic = self.core.topic
         self._verify_topics(directory, topic)
-        read = partial(batchreader.reader, own, topic)
+        read = partial(own.reader, topic)
         self.consumers = {topic: Consumer(topic, self.core.entries, read, self.meters.unread)}
         patience_ms = int(self.settings.watchdog_s * 1000)
         self.watchdog = Watchdog(
             list(self.consumers.values()),
-            {topic: confluent.reader(own, topic)},
+            {topic: own.offsets(topic)},
             self.core.entries,
             patience_ms,
             self.clock,
@@ -170,12 +165,12 @@ class Auditor:
 
     def _verify_topics(self, directory: Directory, topic: str) -> None:
         country = self.settings.country
-        own = self.addresses[country]
+        own = self.clusters[country]
         verify(
-            confluent.admin(own),
+            own.admin(),
             wanted(directory, country, production=self.settings.profile is Profile.PRODUCTION),
             [topic, f"{country}.directory", f"{country}.federation", f"{country}.proofs"],
-            plaintext=own.tls is None,
+            plaintext=own.is_plaintext(),
         )
 
     def _alarm(self, code: Code) -> None:

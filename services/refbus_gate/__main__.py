@@ -21,14 +21,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from refbus.bus import confluent
 from refbus.bus.harness import die, run
 from refbus.clock import clock_from
 from refbus.command import explained
 from refbus.core.directory import Directory
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
-from refbus.node.addresses import addresses
+from refbus.node.addresses import addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.node.store.node import NodeStore
 from refbus.output import say
@@ -91,11 +90,11 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     if topic not in {source.topic for source in sources_of(settings.country, settings.bootstrap)}:
         raise SetupError(Code.USAGE, "this gate does not read that topic")
     home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
-    reader = confluent.reader(addresses(settings, settings.country)[settings.country], topic)
+    offsets = clusters(addresses(settings, settings.country))[settings.country].offsets(topic)
     try:
-        accept_gap(home.store, reader, topic, clock_from(settings.clock_file)())
+        accept_gap(home.store, offsets, topic, clock_from(settings.clock_file)())
     finally:
-        reader.close()
+        offsets.close()
         home.close()
 
 
@@ -127,11 +126,12 @@ def _waiting(settings: GateSettings) -> None:
 
 
 def _run(settings: GateSettings) -> None:
-    gate = Gate.open(settings, die)
+    where = addresses(settings, settings.country)
+    gate = Gate.open(settings, clusters(where), die)
     if settings.metrics_port is not None:
         serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public)
     gate.start()
-    run(gate_app(gate), gate.stop)
+    run(gate_app(gate, where[settings.country]), gate.stop)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import faust
 
+from refbus.bus.address import BrokerAddress
 from refbus.bus.harness import WorkerSettings, create_app, every
 from refbus_gate.gate import Gate
 
 _TICK_S = 1.0
 
 
-def gate_app(gate: Gate) -> faust.App:
-    """Return the application of an opened gate. Nothing runs yet."""
+def gate_app(gate: Gate, address: BrokerAddress) -> faust.App:
+    """Return the application of an opened gate whose cluster is at `address`. Nothing runs yet."""
     settings = gate.settings
     worker = WorkerSettings(
         group=gate.group,
-        address=gate.addresses[settings.country],
+        address=address,
         data_dir=settings.home / "faust",
         batch=settings.batch_records,
     )

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from refbus import telemetry
-from refbus.bus import batchreader, confluent
-from refbus.bus.address import BrokerAddress
 from refbus.bus.bundle import write_all
 from refbus.bus.certificates import Watch
+from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import gate_group, wanted
@@ -23,7 +22,6 @@ from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
 from refbus.each import alone
 from refbus.node import collector
-from refbus.node.addresses import addresses
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.rows import Changes
 from refbus.node.threads import Threads
@@ -54,8 +52,8 @@ _ACCOUNT_MS = 60_000
 _FORGET_MS = 3_600_000
 
 
-def _hand_on(address: BrokerAddress, topic: str, values: Sequence[bytes]) -> None:
-    producer = confluent.producer(address)
+def _hand_on(cluster: Cluster, topic: str, values: Sequence[bytes]) -> None:
+    producer = cluster.producer()
     try:
         write_all(producer, topic, values)
     finally:
@@ -68,7 +66,7 @@ class Gate:
 
     settings: GateSettings
     home: GateHome
-    addresses: Mapping[CountryCode, BrokerAddress]
+    clusters: Mapping[CountryCode, Cluster]
     follower: DirectoryFollower
     relay: DirectoryRelay
     end: Callable[[str], None]
@@ -91,13 +89,12 @@ class Gate:
     _accounted_ms: int | None = None
 
     @classmethod
-    def open(cls, settings: GateSettings, end: Callable[[str], None]) -> Gate:
+    def open(cls, settings: GateSettings, clusters: Mapping[CountryCode, Cluster], end: Callable[[str], None]) -> Gate:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
         Raises SetupError, StoreError, TransportError.
         """
-        where = addresses(settings, settings.country)
-        own = where[settings.country]
+        own = clusters[settings.country]
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
         now_ms = clock.now_ms
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
@@ -106,7 +103,7 @@ class Gate:
         meters = Meters(metrics)
 
         def read(family: str) -> Callable[[], Reader]:
-            return lambda: batchreader.reader(own, f"{settings.country}.{family}", meters.unread)
+            return lambda: own.reader(f"{settings.country}.{family}", meters.unread)
 
         follower = DirectoryFollower(home.trust, read("directory"), now_ms)
         profiles = ProfileRelay(
@@ -127,7 +124,7 @@ class Gate:
             profiles=profiles,
         )
         clock.directory = follower.newest
-        gate = cls(settings, home, where, follower, relay, end, clock, metrics, meters)
+        gate = cls(settings, home, clusters, follower, relay, end, clock, metrics, meters)
         gate._assemble()
         return gate
 
@@ -143,7 +140,7 @@ class Gate:
         """
         collector.settle()
         country = self.settings.country
-        admin = confluent.admin(self.addresses[country])
+        admin = self.clusters[country].admin()
         read = {topic: admin.group_offset(self.group, topic) for topic in self.consumers}
         if recognise(self.home.store, admin.ends(f"{country}.inbox."), read, self.clock.now_ms()):
             self.upkeep.heartbeats()
@@ -184,7 +181,7 @@ class Gate:
         directory = self.follower.first(self.relay.turn)
         settings, home = self.settings, self.home
         self.threads = Threads(self.end)
-        self.certificates = Watch(self.addresses)
+        self.certificates = Watch({name: cluster.certificate_end_ms for name, cluster in self.clusters.items()})
         threads = settings.threads or os.cpu_count() or 1
         keys = home.gate_keys(directory, self.clock.now_ms())
         parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.clock.now_ms, Workers(threads))
@@ -192,15 +189,15 @@ class Gate:
         self.pinger = Pinger(home.store, read_book(settings.pings), self.clock.now_ms, self.meters.pinged)
         countries = self._countries(directory)
         sources = {source.topic: source for source in sources_of(settings.country, countries)}
-        own = self.addresses[settings.country]
+        own = self.clusters[settings.country]
         verify(
-            confluent.admin(own),
+            own.admin(),
             wanted(directory, settings.country, production=settings.profile is Profile.PRODUCTION),
             [*sorted(sources), f"{settings.country}.directory", f"{settings.country}.federation"],
-            plaintext=own.tls is None,
+            plaintext=own.is_plaintext(),
         )
         self.consumers = {
-            topic: consumer_of(self.core, source, partial(batchreader.reader, own, topic), self.meters.unread)
+            topic: consumer_of(self.core, source, partial(own.reader, topic), self.meters.unread)
             for topic, source in sources.items()
         }
         resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))
@@ -215,13 +212,13 @@ class Gate:
         )
         self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._read_until_ms)
         self.lateness = Lateness(self.clock)
-        readers = {topic: confluent.reader(own, topic) for topic in sources}
+        offsets = {topic: own.offsets(topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
-        self.watchdog = Watchdog(list(self.consumers.values()), readers, home.store, patience_ms, self.clock)
+        self.watchdog = Watchdog(list(self.consumers.values()), offsets, home.store, patience_ms, self.clock)
 
     def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
         # No time-out: a record that was given up could be overtaken by the one behind it.
-        connect = partial(confluent.producer, self.addresses[country], delivery_timeout_s=0, linger_s=LINGER_S)
+        connect = partial(self.clusters[country].producer, delivery_timeout_s=0, linger_s=LINGER_S)
         return Pump(self.home.store, country, connect, self.clock, settings)
 
     def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
@@ -243,7 +240,7 @@ class Gate:
 
     def _countries(self, directory: Directory) -> list[CountryCode]:
         """Return the countries that there is a way to."""
-        return [country for country in directory.countries() if country in self.addresses]
+        return [country for country in directory.countries() if country in self.clusters]
 
     def _read_until_ms(self) -> int | None:
         """Return up to when every input is read, and the directory too: an answer may wait among what is not."""

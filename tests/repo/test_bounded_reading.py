@@ -9,39 +9,57 @@ import pytest
 
 from support.tree import ROOT, parsed
 
-SERVICES = ("refbus_gate", "refbus_auditor", "refbus_gateway")
+SERVICES = ("refbus/node", "refbus_gate", "refbus_auditor", "refbus_gateway", "refbus_ops")
 NODES = sorted(path for name in SERVICES for path in (ROOT / "services" / name).rglob("*.py"))
-OFFSETS_ONLY = {
-    ("refbus_gate/gate.py", "readers"): "the watchdog asks where topics end",
-    ("refbus_auditor/auditor.py", "Watchdog"): "the watchdog asks where topics end",
-    ("refbus_gate/__main__.py", "reader"): "accepting a gap asks where a topic begins",
-}
-"""Places that make the client's own reader and never read a record with it, by what they make it for."""
+CLIENTS = ("batchreader", "confluent", "confluent_admin", "confluent_offsets", "driver")
+"""Modules of `refbus.bus` that speak to a broker. Services have a `Cluster`, whose readers unpack within bounds."""
 
 
-def places(path: Path) -> set[tuple[str, str]]:
-    """Return where a module makes the client's own reader: the module, and the name or call it is made for."""
-    if "confluent" not in path.read_text(encoding="utf-8"):
-        return set()
-    tree, found = parsed(path), set()
-    name = str(path.relative_to(ROOT / "services"))
-    for statement in (node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.Expr | ast.Return)):
-        if "confluent.reader" in ast.unparse(statement):
-            call = next((ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)), "")
-            target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else call
-            found.add((name, call if target.startswith("self.") else target))
-    return found
+def clients(path: Path) -> set[str]:
+    """Return which clients of a broker a module imports by name."""
+    found = {each for node in ast.walk(parsed(path)) for each in imported(node)}
+    return found & {f"refbus.bus.{name}" for name in CLIENTS}
+
+
+def imported(node: ast.AST) -> set[str]:
+    """Return what an import may bind, each with its package."""
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {node.module} | {f"{node.module}.{each.name}" for each in node.names}
+    return {each.name for each in node.names} if isinstance(node, ast.Import) else set()
 
 
 @pytest.mark.parametrize("path", NODES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_services_read_within_bounds(path: Path) -> None:
-    """They read with `batchreader`: the client unpacks a megabyte of a stranger into a gigabyte."""
-    assert places(path) <= set(OFFSETS_ONLY)
+    """They ask a `Cluster`: the client alone unpacks a megabyte of a stranger into a gigabyte."""
+    assert clients(path) == set()
 
 
-def test_the_list_is_current() -> None:
-    """Each place that is named makes such a reader."""
-    assert {place for path in NODES for place in places(path)} == set(OFFSETS_ONLY)
+@pytest.mark.parametrize(
+    "planted",
+    ["from refbus.bus import confluent", "from refbus.bus.driver import Line", "import refbus.bus.batchreader"],
+)
+def test_a_client_of_a_service_is_found(tmp_path: Path, planted: str) -> None:
+    """Whichever way it is imported, and wherever in the module."""
+    path = tmp_path / "planted.py"
+    path.write_text(f"def late():\n    {planted}\n", encoding="utf-8")
+    assert len(clients(path)) == 1
+
+
+def test_a_cluster_reads_within_bounds() -> None:
+    """The one port to a cluster makes its readers of the bounded module."""
+    tree = parsed(ROOT / "services/refbus/bus/cluster.py")
+    (kafka,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "KafkaCluster"]
+    (reader,) = [node for node in kafka.body if isinstance(node, ast.FunctionDef) and node.name == "reader"]
+    calls = {ast.unparse(node.func) for node in ast.walk(reader) if isinstance(node, ast.Call)}
+    assert calls == {"batchreader.reader"}
+
+
+@pytest.mark.parametrize("name", ["refbus_gate/gate.py", "refbus_auditor/auditor.py"])
+def test_a_composition_takes_its_clusters(name: str) -> None:
+    """It knows no address and makes no cluster: the same composition runs on a bus in memory."""
+    found = {each for node in ast.walk(parsed(ROOT / "services" / name)) for each in imported(node)}
+    outside = {"refbus.bus.address", "refbus.node.addresses", "refbus.bus.cluster.KafkaCluster", "refbus.bus.memory"}
+    assert found & outside == set()
 
 
 def test_the_harness_puts_the_bounded_reading_in_place() -> None:

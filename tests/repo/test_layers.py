@@ -55,6 +55,7 @@ def test_contracts_hold() -> None:
         ("refbus/audit/planted.py", "import refbus.database.engine", "What a third party checks with"),
         ("refbus_gate/planted.py", "import refbus_gateway", "Services stand on the library"),
         ("refbus_gate/planted.py", "import confluent_kafka", "confluent-kafka has one door"),
+        ("refbus_gate/planted.py", "from refbus.bus import confluent", "One port to a cluster"),
         ("refbus_gateway/planted.py", "import faust", "Faust has one door"),
     ],
 )

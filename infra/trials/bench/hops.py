@@ -12,6 +12,7 @@ from bench.stage import Stage
 from bench.timing import Samples
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.cluster import KafkaCluster
 from refbus.core.ids import CountryCode
 
 _WAIT_S = 0.2
@@ -55,7 +56,7 @@ def relayed(hops: Sequence[Hop], value: bytes, count: int, every_s: float) -> Sa
 
 
 def _send(hop: Hop, value: bytes, count: int, every_s: float) -> list[float]:
-    producer = confluent.producer(hop.address, linger_s=0.0)
+    producer = KafkaCluster(hop.address).producer(linger_s=0.0)
     sent = []
     due = time.monotonic() + 1.0
     for _ in range(count):
@@ -71,7 +72,10 @@ def _send(hop: Hop, value: bytes, count: int, every_s: float) -> list[float]:
 
 
 def _relay(source: Hop, target: Hop, stop: threading.Event) -> None:
-    reader, producer = confluent.reader(source.address, source.topic), confluent.producer(target.address, linger_s=0.0)
+    reader, producer = (
+        confluent.reader(source.address, source.topic),
+        KafkaCluster(target.address).producer(linger_s=0.0),
+    )
     while not stop.is_set():
         for record in reader.read(50, _WAIT_S):
             producer.produce(target.topic, record.value, lambda _error: None)

@@ -16,8 +16,8 @@ from demo.processes import Command, Service
 from demo.stack import Stack
 from demo.world import Say, World
 from kafka.ports import free_ports
-from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.cluster import KafkaCluster
 from refbus.bus.port import TopicState
 from refbus.core.ids import CountryCode, OrgId
 
@@ -56,7 +56,7 @@ class Stage:
     def make_topic(self, country: CountryCode, name: str) -> str:
         """Make a topic in the cluster of a country, dated by its broker, and return its name."""
         topic = TopicState(name, 1, 1, {"message.timestamp.type": "LogAppendTime"})
-        confluent.admin(self.operator(country)).create_topic(topic)
+        KafkaCluster(self.operator(country)).admin().create_topic(topic)
         return name
 
     def environment(self) -> dict[str, str]:

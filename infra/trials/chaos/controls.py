@@ -25,8 +25,8 @@ from chaos.judging import Expected, Fate, Tally, judge
 from chaos.result import Result
 from demo.processes import Command, Service
 from demo.world import TOOLS_PATH
-from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.cluster import KafkaCluster
 from refbus.bus.port import TopicState
 from refbus.crypto.framing import sha256
 
@@ -69,7 +69,7 @@ class Trial:
     def make_topics(self) -> None:
         """Create both topics, empty."""
         for topic in (self.source, self.sink):
-            confluent.admin(self.address).create_topic(TopicState(topic, 1, 1, {}))
+            KafkaCluster(self.address).admin().create_topic(TopicState(topic, 1, 1, {}))
 
     def _start(self) -> Service:
         environment = {
@@ -104,7 +104,7 @@ class Trial:
 
     def refuse(self, size: str) -> None:
         """Set the largest record that the sink takes."""
-        confluent.admin(self.address).set_topic_config(self.sink, {"max.message.bytes": size})
+        KafkaCluster(self.address).admin().set_topic_config(self.sink, {"max.message.bytes": size})
 
     def written(self) -> int:
         """Return how far the sink is."""

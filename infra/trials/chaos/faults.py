@@ -13,9 +13,9 @@ from chaos.ground import Ground, now_ms, wait
 from chaos.journal import Nature, Planned
 from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
-from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
+from refbus.bus.cluster import KafkaCluster
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
@@ -109,7 +109,7 @@ def stranger(ground: Ground, country: CountryCode) -> None:
 
 def refuse(ground: Ground, country: CountryCode, topic: str, seconds: float) -> None:
     """Let the broker refuse envelopes for a while: the topic takes small records only, then what it took before."""
-    admin = confluent.admin(ground.world.address(country, f"{country}-operator"))
+    admin = KafkaCluster(ground.world.address(country, f"{country}-operator")).admin()
     key = "max.message.bytes"
     before = admin.topics([topic])[topic].config[key]
     admin.set_topic_config(topic, {key: TOO_SMALL})
@@ -229,7 +229,7 @@ def false_word(ground: Ground, liar: CountryCode, road: tuple[CountryCode, Count
     origin, destination = road
     pair = next(iter(Home(ground.world.paths.gate(liar)).signing_pairs(PASSPHRASE).values()))
     admin, topic, key = (
-        confluent.admin(ground.world.address(destination, f"{destination}-operator")),
+        KafkaCluster(ground.world.address(destination, f"{destination}-operator")).admin(),
         f"{destination}.border.{origin}",
         "max.message.bytes",
     )

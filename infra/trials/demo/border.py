@@ -11,7 +11,7 @@ from demo.gauges import total, wait_for
 from demo.hostile import HostileMember, Plot
 from demo.stack import Stack
 from demo.world import PASSPHRASE, produce_all
-from refbus.bus import confluent
+from refbus.bus.cluster import KafkaCluster
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.units import HOUR_MS
@@ -135,7 +135,7 @@ class Border:
         self.sent += 1
 
     def _newest_honest(self, country: CountryCode) -> bytes:
-        reader = confluent.reader(self._stack.world.brokers[country].address(), f"{country}.outbox")
+        reader = KafkaCluster(self._stack.world.brokers[country].address()).reader(f"{country}.outbox")
         try:
             records = reader.read(1_000, 10.0)
         finally:

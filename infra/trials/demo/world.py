@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from kafka import Broker, Certificates
-from refbus.bus import confluent, topicplan, topicset
+from refbus.bus import topicplan, topicset
 from refbus.bus.address import BrokerAddress
 from refbus.bus.bundle import write_all
+from refbus.bus.cluster import KafkaCluster
 from refbus.clock import clock_from, machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
@@ -190,7 +191,7 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
 
 def produce_all(address: BrokerAddress, topic: str, values: Iterable[bytes]) -> None:
     """Write `values` in order and wait until the broker has them all. Raises TransportError."""
-    producer = confluent.producer(address)
+    producer = KafkaCluster(address).producer()
     try:
         write_all(producer, topic, values)
     finally:
@@ -209,7 +210,7 @@ def _apply_topics(world: World, now_ms: int) -> None:
     directory = world.directory(now_ms)
 
     def apply(country: CountryCode) -> None:
-        admin = confluent.admin(world.brokers[country].address())
+        admin = KafkaCluster(world.brokers[country].address()).admin()
         topicplan.apply(topicplan.plan(topicset.wanted(directory, country, production=False), admin), admin)
 
     _for_all(apply, world.countries)

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from itertools import islice
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.confluent_offsets import TopicOffsets
 from refbus.bus.driver import Batches, Line, record_of
-from refbus.bus.port import Record
+from refbus.bus.port import Record, Told
 from refbus.errors import Code, SetupError, TransportError
 
 _log = logging.getLogger("refbus.bus.batchreader")
 _PAUSE_S = 0.2
-
-
-Told = Callable[[Record], None]
-"""Hears of each batch that cannot be read."""
 
 
 def reader(address: BrokerAddress, topic: str, told: Told = lambda _record: None) -> BatchReader:

@@ -10,7 +10,7 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -48,22 +48,27 @@ def show_day(ends_ms: int) -> str:
 
 
 class Watch:
-    """Watches the certificates with which a node reaches clusters; says each that ends soon in the log, once."""
+    """Watches the certificates with which a node reaches clusters; says each that ends soon in the log, once.
 
-    def __init__(self, clusters: Mapping[CountryCode, BrokerAddress]) -> None:
-        self._tls = {name: address.tls for name, address in clusters.items() if address.tls is not None}
+    `ends` asks for each cluster when ours ends, UTC ms (`Cluster.certificate_end_ms`).
+    """
+
+    def __init__(self, ends: Mapping[CountryCode, Callable[[], int | None]]) -> None:
+        self._ends = dict(ends)
         self._told: dict[CountryCode, int] = {}
 
     def left_s(self, now_ms: int) -> float:
         """Return the seconds until the first of them ends; 0 for one that cannot be read, infinite without any."""
         left = math.inf
-        for name, tls in self._tls.items():
+        for name, ask in self._ends.items():
             try:
-                ends_ms = end_ms(tls)
+                ends_ms = ask()
             except SetupError as error:
                 ends_ms = 0
                 self._tell(name, ends_ms, f"it cannot be read: {error.detail}")
             else:
+                if ends_ms is None:
+                    continue
                 if is_ending(ends_ms, now_ms):
                     self._tell(name, ends_ms, f"it ends on {show_day(ends_ms)}")
             left = min(left, max(0, ends_ms - now_ms) / 1000)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from refbus.bus.port import AclRule, ClusterState, OnDelivery, OpenTransaction, Record, TopicState
+from refbus.bus.cluster import DELIVERY_S, LINGER_S, unheard
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, OpenTransaction, Record, Told, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 
@@ -147,13 +148,21 @@ class MemoryBus:
         """End it: what waits can be read."""
         self.log(topic).open_from = None
 
-    def producer(self) -> MemoryProducer:
-        """Return a new producer."""
+    def producer(self, *, delivery_timeout_s: float = DELIVERY_S, linger_s: float = LINGER_S) -> MemoryProducer:
+        """Return a new producer; it reports at once, so there is no time to wait for."""
         return MemoryProducer(self)
 
-    def reader(self, topic: str) -> MemoryReader:
-        """Return a new reader at the beginning of `topic`."""
+    def reader(self, topic: str, told: Told = unheard) -> MemoryReader:
+        """Return a new reader at the beginning of `topic`; `told` hears of each batch that cannot be read."""
+        return MemoryReader(self, topic, told)
+
+    def offsets(self, topic: str) -> MemoryReader:
+        """Return what answers questions about `topic`."""
         return MemoryReader(self, topic)
+
+    def is_plaintext(self) -> bool:
+        """Whether the connection is without TLS: as long as no certificate was set."""
+        return self.own_certificate_end_ms is None
 
     def certificate_end_ms(self) -> int | None:
         """Return when our certificate ends, UTC ms: as it was set, None without one."""
@@ -257,9 +266,10 @@ class MemoryProducer:
 class MemoryReader:
     """Reads one topic from an explicit position."""
 
-    def __init__(self, bus: MemoryBus, topic: str) -> None:
+    def __init__(self, bus: MemoryBus, topic: str, told: Told = unheard) -> None:
         self._bus = bus
         self._topic = topic
+        self._told = told
         self._next: int | None = None
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
@@ -273,6 +283,9 @@ class MemoryReader:
         records = log.shown(position, max_records)
         if records:
             self._next = records[-1].offset + 1
+        for record in records:
+            if record.unreadable:
+                self._told(record)
         return records
 
     def seek(self, offset: int) -> None:

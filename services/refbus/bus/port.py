@@ -13,6 +13,9 @@ from typing import Protocol
 
 from refbus.errors import Code, MalformedError, RefbusError
 
+Told = Callable[["Record"], None]
+"""Hears of each batch that cannot be read."""
+
 OnDelivery = Callable[[RefbusError | None], None]
 """Told exactly once per record what became of it: None is stored and replicated, an error says why that is not known.
 
@@ -83,24 +86,8 @@ class Producer(Protocol):
         ...
 
 
-class Reader(Protocol):
-    """Reads one topic in order from an explicit position; never commits anything. Starts at the beginning."""
-
-    def read(self, max_records: int, timeout_s: float) -> list[Record]:
-        """Return the next records; empty after `timeout_s` seconds without any, also while the broker is away.
-
-        Raises SetupError LOG_TRUNCATED when the position is no longer in the log, TOPIC_MISSING; TransportError
-        BROKER_REFUSED when this topic is closed to us.
-        """
-        ...
-
-    def seek(self, offset: int) -> None:
-        """Make `offset` the next one to be read."""
-        ...
-
-    def position(self) -> int:
-        """Return the next offset to be read; equal to `end_offset()` once everything was read."""
-        ...
+class Offsets(Protocol):
+    """Asks about one topic without reading a record."""
 
     def begin_offset(self) -> int:
         """Return the first offset that the log still has. Raises TransportError, SetupError TOPIC_MISSING."""
@@ -120,6 +107,26 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Free the connection."""
+        ...
+
+
+class Reader(Offsets, Protocol):
+    """Reads one topic in order from an explicit position; never commits anything. Starts at the beginning."""
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return the next records; empty after `timeout_s` seconds without any, also while the broker is away.
+
+        Raises SetupError LOG_TRUNCATED when the position is no longer in the log, TOPIC_MISSING; TransportError
+        BROKER_REFUSED when this topic is closed to us.
+        """
+        ...
+
+    def seek(self, offset: int) -> None:
+        """Make `offset` the next one to be read."""
+        ...
+
+    def position(self) -> int:
+        """Return the next offset to be read; equal to `end_offset()` once everything was read."""
         ...
 
 

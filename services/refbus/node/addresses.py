@@ -1,8 +1,11 @@
-"""Where the clusters are that a service talks to, out of its settings."""
+"""The clusters that a service talks to, out of its settings: where they are, and each as a way to it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.cluster import Cluster, KafkaCluster
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.settings import CommonSettings
@@ -18,6 +21,11 @@ def addresses(settings: CommonSettings, own: CountryCode) -> dict[CountryCode, B
     for address in found.values():
         address.check()
     return found
+
+
+def clusters(where: Mapping[CountryCode, BrokerAddress]) -> dict[CountryCode, Cluster]:
+    """Return the cluster at each address; nothing is connected yet."""
+    return {country: KafkaCluster(address) for country, address in where.items()}
 
 
 def _tls(settings: CommonSettings, country: CountryCode) -> TlsFiles | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from refbus.bus.port import Reader
+from refbus.bus.port import Offsets
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError
 from refbus.node.topic_reader import Consumer
@@ -47,7 +47,7 @@ class Watchdog:
     """
 
     consumers: Sequence[Consumer]
-    readers: Mapping[str, Reader]
+    offsets: Mapping[str, Offsets]
     store: Testable
     patience_ms: int
     clock: Clock
@@ -124,19 +124,19 @@ class Watchdog:
         try:
             with self._asking:
                 mark = Mark(self.clock.now_ms(), self._ends())
-                blocked = any(self.readers[consumer.topic].open_transaction() for consumer in self.consumers)
+                blocked = any(self.offsets[consumer.topic].open_transaction() for consumer in self.consumers)
         except RefbusError:
             return None
         return None if blocked else mark
 
     def _ends(self) -> dict[str, int]:
-        return {consumer.topic: self.readers[consumer.topic].end_offset() for consumer in self.consumers}
+        return {consumer.topic: self.offsets[consumer.topic].end_offset() for consumer in self.consumers}
 
     def _transactions(self, steady_ms: int) -> None:
         """Note since when transactions are open, and name one that is open for long, once."""
         before, self._open = self._open, {}
         for topic in (consumer.topic for consumer in self.consumers):
-            found = self.readers[topic].open_transaction()
+            found = self.offsets[topic].open_transaction()
             if found is None:
                 continue
             known = before.get(topic)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 
-from refbus.bus.port import Reader
+from refbus.bus.port import Offsets
 from refbus.errors import Code, SetupError
 from refbus.node.store.commit import commit
 from refbus.node.store.node import NodeStore
@@ -19,13 +19,13 @@ from refbus.node.store.rows import Changes, Position
 _log = logging.getLogger("refbus.gate.gaps")
 
 
-def accept_gap(store: NodeStore, reader: Reader, topic: str, now_ms: int) -> int:
+def accept_gap(store: NodeStore, offsets: Offsets, topic: str, now_ms: int) -> int:
     """Move the position of `topic` to the first record that the broker has; return how many offsets are given up.
 
     Raises SetupError: USAGE when nothing is missing, LOG_TRUNCATED when the topic was made anew: its offsets begin
     again and would collide with decided ones.
     """
-    topic_id, begin = reader.topic_id(), reader.begin_offset()
+    topic_id, begin = offsets.topic_id(), offsets.begin_offset()
     with store.database.reading() as connection:
         known, fence = read_position(connection, topic), read_fence(connection)
     if known is not None and known.topic_id != topic_id:

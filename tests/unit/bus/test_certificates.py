@@ -16,6 +16,7 @@ from kafka import certificates as authority
 from kafka.certificates import Certificates
 from refbus.bus import certificates
 from refbus.bus.address import BrokerAddress, TlsFiles
+from refbus.bus.cluster import KafkaCluster
 from refbus.bus.driver import ssl_context
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, TransportError
@@ -133,8 +134,9 @@ def test_the_end_of_our_certificate_is_read(country: Certificates) -> None:
 
 def test_a_node_is_warned_thirty_days_ahead(country: Certificates, caplog: pytest.LogCaptureFixture) -> None:
     """The first end of all clusters counts; the log names each that ends soon, once, and one that cannot be read."""
-    files, plain = country.issue("kz-gate"), BrokerAddress("127.0.0.1:1")
-    watch = certificates.Watch({CountryCode("kz"): BrokerAddress("127.0.0.1:1", files), CountryCode("uz"): plain})
+    files, plain = country.issue("kz-gate"), KafkaCluster(BrokerAddress("127.0.0.1:1")).certificate_end_ms
+    ours = KafkaCluster(BrokerAddress("127.0.0.1:1", files)).certificate_end_ms
+    watch = certificates.Watch({CountryCode("kz"): ours, CountryCode("uz"): plain})
     ends_ms = certificates.end_ms(files)
     caplog.set_level("CRITICAL")
     for days, told in ((31, 0), (29, 1), (28, 1), (-1, 1)):

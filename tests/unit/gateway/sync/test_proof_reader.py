@@ -10,8 +10,9 @@ import pytest
 from refbus.audit.erasure import OrderAnswer, make_orders, order_leaf
 from refbus.audit.proven import check_proof, with_statement
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.bus.cluster import unheard
 from refbus.bus.memory import MemoryBus, MemoryReader
-from refbus.bus.port import Record
+from refbus.bus.port import Record, Told
 from refbus.errors import Code, RuleError
 from refbus.telemetry import Metrics, Service
 from refbus.tlog.proof import TlogProof
@@ -309,10 +310,10 @@ class FetchingBus:
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
-        self.producer, self.admin = bus.producer, bus.admin
-        self.certificate_end_ms, self.refusal = bus.certificate_end_ms, bus.refusal
+        self.producer, self.admin, self.offsets = bus.producer, bus.admin, bus.offsets
+        self.certificate_end_ms, self.refusal, self.is_plaintext = bus.certificate_end_ms, bus.refusal, bus.is_plaintext
 
-    def reader(self, topic: str) -> MemoryReader:
+    def reader(self, topic: str, told: Told = unheard) -> MemoryReader:
         """Return a reader that must be waited for."""
         return _FetchingReader(self._bus, topic)
 
