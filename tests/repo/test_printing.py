@@ -45,3 +45,39 @@ def test_a_page_is_written_with_the_one_function_for_text(path: Path) -> None:
     assert allowed or "html.escape" not in imported
     if "<!doctype html>" in path.read_text(encoding="utf-8"):
         assert "refbus.foreign.markup" in imported
+
+
+WITHOUT_HOME = {
+    "home/confirmation.py mark": "a store that is put back is not yet opened by its home; it says UTC",
+    "words/payloads.py _show_one": "sections of JSON; beside them `times` has numbers for a reader's own clock",
+    "cli/questions.py ask_consent": "a day of the form, which is read in UTC",
+    "forms/consent_template.py form": "a day of the form, which is read in UTC",
+}
+"""Where the gateway writes a time without its home's clocks: the module and function, with the reason."""
+GATEWAY = ROOT / "services/refbus_gateway"
+
+
+def zoneless(tree: ast.AST) -> set[str]:
+    """Return the functions of a module that show a time or a day by the clocks of nobody."""
+    return {
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in {"show_time", "times.show_time", "day_text", "times.day_text"}
+        and len(call.args) + len(call.keywords) < 2
+    }
+
+
+def test_people_read_times_by_the_clocks_of_their_country() -> None:
+    """What shows a time to them gives the home's offset, by `Gateway.local_time` or `time_text`, or has its reason."""
+    found = {f"{path.relative_to(GATEWAY)} {name}" for path in GATEWAY.rglob("*.py") for name in zoneless(parsed(path))}
+    assert found == set(WITHOUT_HOME)
+
+
+@pytest.mark.parametrize("call", ["show_time(at_ms)", "day_text(by_ms)", "times.show_time(at_ms)"])
+def test_a_time_of_nobodys_clock_is_found(call: str) -> None:
+    """With an offset it is somebody's."""
+    assert zoneless(ast.parse(f"def told():\n    return {call}")) == {"told"}
+    assert zoneless(ast.parse(f"def told():\n    return {call[:-1]}, offset)")) == set()

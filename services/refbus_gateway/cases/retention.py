@@ -80,19 +80,19 @@ def remind(gateway: Gateway) -> None:
     """
     now_ms = gateway.now_ms()
     with gateway.store.write() as tx:
-        over = dict(each(cases.every(tx), lambda case: (case.id, _overdue(tx, case, now_ms)), lambda *_: None))
+        over = dict(each(cases.every(tx), lambda case: (case.id, _overdue(gateway, tx, case, now_ms)), lambda *_: None))
         for number, detail in over.items():
             _remind_of(tx, number, detail, now_ms)
 
 
-def _overdue(tx: Transaction, case: Case, now_ms: int) -> str | None:
+def _overdue(gateway: Gateway, tx: Transaction, case: Case, now_ms: int) -> str | None:
     """Return what is told of a case whose day has passed, None for every other one."""
     if not case.live:
         return None
     numbers, by_ms = referrals.of_case(tx, case), erase_by(tx, case)
     if not numbers or by_ms is None or by_ms > now_ms:
         return None
-    day = day_text(by_ms)
+    day = day_text(by_ms, gateway.utc_offset_min())
     if case.own:
         asked = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.case_id == case.id]
         if asked and all(row.answer == "ERASED" for row in asked):

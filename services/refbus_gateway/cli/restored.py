@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from refbus.core.times import show_time
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus_gateway.cli.session import Session, example, with_session, words
+from refbus_gateway.cli.show import time_text
 from refbus_gateway.cli.status import unread_texts
 from refbus_gateway.words.catalogue import mark
 
@@ -80,7 +80,7 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
         return
     if not (session.as_json or yes):
         say(
-            words().text("What is known of case %(case)s is of %(date)s:", case=case, date=show_time(known.backup_ms)),
+            words().text("What is known of case %(case)s is of %(date)s:", case=case, date=time_text(known.backup_ms)),
             err=True,
         )
         for each in known.consents:
@@ -111,7 +111,7 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
 
 def _lines(found: NotKnown) -> list[str]:
     """Return what this home cannot know, for people."""
-    since, until = show_time(found.backup_ms), show_time(found.restored_ms)
+    since, until = time_text(found.backup_ms), time_text(found.restored_ms)
     lines = [
         words().text(
             "This office goes on from a backup of %(since)s; it was restored on %(until)s.", since=since, until=until
@@ -158,7 +158,7 @@ def _told(found: Told) -> str:
     return words().text(
         "%(organisation)s was told of it and sent again, on %(date)s, what it had said.",
         organisation=found.organisation,
-        date=show_time(found.answered_ms),
+        date=time_text(found.answered_ms),
     )
 
 

@@ -16,7 +16,6 @@ from typing import Final
 
 from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
-from refbus.core.times import show_time
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.tlog.proof import TlogProof
@@ -200,8 +199,8 @@ def _look_after(gateway: Gateway) -> None:
         old = [] if current is None or not current.complete else _superseded(tx, current)
         standing = any(each.code == Code.DIRECTORY_UNLOGGED for each in alarms.standing_alarms(tx))
     late = [
-        (f"a newer version of the directory waits since {_date(state.since_ms)}", state.since_ms),
-        (f"the log has not confirmed the version of {_date(state.first_ms)}", state.first_ms),
+        (f"a newer version of the directory waits since {_date(gateway, state.since_ms)}", state.since_ms),
+        (f"the log has not confirmed the version of {_date(gateway, state.first_ms)}", state.first_ms),
     ]
     told = [text for text, since_ms in late if since_ms is not None and now_ms - since_ms >= PATIENCE_MS]
     if not old and not told and not standing:
@@ -295,5 +294,5 @@ def _number_in(timestamp: bytes) -> int | None:
         return None
 
 
-def _date(at_ms: int | None) -> str:
-    return "" if at_ms is None else show_time(at_ms)
+def _date(gateway: Gateway, at_ms: int | None) -> str:
+    return "" if at_ms is None else gateway.local_time(at_ms)

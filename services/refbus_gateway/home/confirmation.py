@@ -9,7 +9,7 @@ more becomes one alarm, with the time and the organisations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -37,6 +37,8 @@ _NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AME
 """What goes out all the same: closed forms, none of which permits anything."""
 _SLACK_MS: Final = CLOCK_SKEW_MS
 _MOST_NAMED: Final = 20
+Shown = Callable[[int], str]
+"""Writes a time (ms UTC) for people (`Gateway.local_time`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ def unknown(tx: Transaction) -> Unknown | None:
     return Unknown(**{**values, "orgs": tuple(values["orgs"])})
 
 
-def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
-    """Refuse a yes that this store cannot stand for yet.
+def require(tx: Transaction, case: Case, block: RoutingBlock, shown: Shown) -> None:
+    """Refuse a yes that this store cannot stand for yet; `shown` writes times as the home shows them.
 
     Raises UncheckableError RESTORE_UNCONFIRMED, CONSENT_UNCONFIRMED_AFTER_RESTORE; ConsentError WITHDRAWN when the
     recipient has answered a withdrawal that is not known here.
@@ -117,7 +119,7 @@ def require(tx: Transaction, case: Case, block: RoutingBlock) -> None:
     if state is None or block.event_type in _NOS:
         return
     if state.confirmed_ms is None:
-        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(state.made_ms)}")
+        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {shown(state.made_ms)}")
     newest_consent = _newest_consent(tx, case)
     if has_answered_no(tx, case, block.recipient):
         raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
@@ -140,8 +142,11 @@ def note_lost(tx: Transaction) -> None:
         _put(tx, replace(state, inbox_lost=True))
 
 
-def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
-    """Add to the one alarm of what is not known here any more; False when no restore explains the error."""
+def explains(tx: Transaction, error: RefbusError, now_ms: int, shown: Shown) -> bool:
+    """Add to the one alarm of what is not known here any more; False when no restore explains the error.
+
+    `shown` writes times as the home shows them.
+    """
     state = find(tx) if isinstance(error, UnknownHereError) else None
     if state is None or not isinstance(error, UnknownHereError) or error.at_ms < since_ms(state):
         return False
@@ -154,7 +159,7 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int) -> bool:
         if alarm.code == Code.RESTORED_UNKNOWN:
             alarms.clear_alarm(tx, alarm.id, now_ms)
     named = ", ".join(orgs[:_MOST_NAMED]) + (" and others" if len(orgs) > _MOST_NAMED else "")
-    detail = f"{found.count} from {show_time(found.first_ms)} to {show_time(found.last_ms)}: {named}"
+    detail = f"{found.count} from {shown(found.first_ms)} to {shown(found.last_ms)}: {named}"
     alarms.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
     return True
 

@@ -77,7 +77,7 @@ def put_aside(gateway: Gateway, tx: Transaction, record: InboxRecord, failure: F
         return setting.state is AsideState.REFUSED
     heard = _tell_sender(gateway, tx, record, failure, setting, overdue=overdue)
     alarming = heard is not Heard.LATER or setting.code in _ALARMED_AT_ONCE
-    if alarming and not confirmation.explains(tx, failure.error, gateway.now_ms()):
+    if alarming and not confirmation.explains(tx, failure.error, gateway.now_ms(), gateway.local_time):
         alarms.raise_alarm(tx, setting.code, _words(tx, record, failure, setting, heard), gateway.now_ms())
     if heard is not Heard.LATER:
         set_aside.note_told(tx, record.body)

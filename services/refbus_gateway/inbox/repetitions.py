@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from refbus.core.ids import OrgId
-from refbus.core.times import show_time
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import PERMITS_NOTHING, STOPS, EventType
 from refbus.each import each
@@ -82,7 +81,7 @@ def note(gateway: Gateway, tx: Transaction, stored: Event, said: dict[str, Any])
         asked = replace(asked, since_ms=min(since_ms, peer.later.since_ms))
     peer = _begin(replace(peer, known=(*peer.known, name)[-_MOST_KNOWN:], later=asked), now_ms)
     _keep(tx, requests, org, peer)
-    alarms.raise_of_many(tx, Code.PEER_RESTORED, org, f"{org}: a backup of {show_time(since_ms)}", now_ms)
+    alarms.raise_of_many(tx, Code.PEER_RESTORED, org, f"{org}: a backup of {gateway.local_time(since_ms)}", now_ms)
     if peer.later is not None and _is_full(peer, now_ms):
         alarms.raise_alarm(tx, Code.RESTORES_TOO_OFTEN, str(org), now_ms)
 

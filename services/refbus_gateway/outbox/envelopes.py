@@ -241,7 +241,7 @@ def _require_live(tx: Transaction, referral: Referral, event_type: EventType) ->
 def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock, now_ms: int) -> RoutingBlock:
     """Return the block with the keys of today and, where consent is needed, the record that permits it."""
     case = cases.get(tx, referral.case_id)
-    confirmation.require(tx, case, block)
+    confirmation.require(tx, case, block, gateway.local_time)
     view = _view(gateway, block.event_type)
     signer = gateway.keys.signer(view, gateway.me, now_ms)
     kid = _key_of(view, block.recipient, now_ms).kid

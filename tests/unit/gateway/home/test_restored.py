@@ -202,6 +202,7 @@ def test_answers_to_what_is_not_known_are_one_alarm(office: Office) -> None:
         found = confirmation.unknown(tx)
     assert len(told) == 1
     assert SHELTER in told[0]
+    assert told[0].count("UTC+05:00") == 2, "the times are those of the country"
     assert found is not None
     assert found.count >= 2  # that they came; what was answered under our consent makes the case known again
     assert "NOT_A_PARTY" not in alarm_codes(kz)
@@ -230,7 +231,7 @@ def test_a_case_that_began_after_the_backup_can_be_withdrawn(office: Office) -> 
     assert any(f"refbus consent withdraw {case.id}" in each for each in told)
     yes = block(EventType.INFORMATION_PROVIDED, recipient=SHELTER)
     with kz.store.read() as tx, pytest.raises(RefbusError) as caught:
-        confirmation.require(tx, case, yes)
+        confirmation.require(tx, case, yes, str)
     assert caught.value.code is Code.CONSENT_UNCONFIRMED_AFTER_RESTORE
     (done,) = withdrawals.stop(kz, case.id, None)
     assert (done.org, done.notified, done.code) == (SHELTER, True, None)
