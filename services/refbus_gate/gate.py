@@ -110,7 +110,7 @@ class Gate:
             settings.country,
             home.store,
             follower.newest,
-            lambda: where,
+            lambda: clusters,
             read("profiles"),
             settings.home / "profiles",
             clock,
