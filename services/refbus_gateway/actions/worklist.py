@@ -91,6 +91,8 @@ class Today:
 class Search:
     """What is looked for: `own` referrals, received ones or both (None), in a state, by whose turn, by a nickname.
 
+    `person`: of cases that somebody with this id looks after.
+
     The nickname is the worker's own number of a case; a part of it is enough.
     """
 
@@ -98,6 +100,7 @@ class Search:
     state: str | None = None
     turn: Turn | None = None
     nickname: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,12 @@ class Found:
     total: int
 
 
-def today(desk: Desk, actor: Actor) -> Today:
-    """Return what there is to do. It needs no line; what cannot be read hides no other."""
+def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
+    """Return what there is to do. It needs no line; what cannot be read hides no other.
+
+    `mine`: answers and news of cases that the one who asks looks after. What must be stopped, did not arrive, is late
+    or waits for an answer is everybody's and never left out.
+    """
     actor.require(Permission.READ_CASES)
     gateway, now_ms = desk.gateway, desk.gateway.now_ms()
     refreshing.refresh(gateway)
@@ -119,8 +126,11 @@ def today(desk: Desk, actor: Actor) -> Today:
         troubles, troubled = look.troubles(tx)
         late, is_late = look.listed(tx, _overdue(now_ms), lambda each: _is_late(each, now_ms), soonest=True)
         answer, to_answer = look.listed(tx, _WAITS, _is_waiting, soonest=True)
-        answers, answered = look.listed(tx, _ANSWERS, lambda each: each.own and each.unseen > 0)
-        news, told = look.listed(tx, _NEWS, _is_news)
+        whose = actor.person if mine else None
+        answers, answered = look.listed(
+            tx, replace(_ANSWERS, of_cases_of=whose), lambda each: each.own and each.unseen > 0
+        )
+        news, told = look.listed(tx, replace(_NEWS, of_cases_of=whose), _is_news)
         endings, to_erase, ended, erased = look.ends(gateway, tx)
         home = standing_of_home(overview.health(gateway, tx, look.whole))
     return Today(
@@ -153,6 +163,8 @@ def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) ->
     with desk.read() as tx:
         if asked:
             wanted = replace(wanted, of_cases=refreshing.cases_called(desk.gateway, tx, asked))
+        if search.person:
+            wanted = replace(wanted, of_cases_of=search.person)
         return Found(*look.listed(tx, wanted, fits, most=most, skip=skip))
 
 

@@ -213,13 +213,14 @@ def log(session: Session, of: str | None, limit: int | None, page: int) -> None:
 @group.command()
 @click.argument("case", type=int)
 @click.argument("name", required=False)
+@click.option("--note", default="", help="What the colleague should know; it stays in this office.")
 @example("refbus --as aigul people assign 3 botir", "refbus --as aigul people assign 3   # nobody's")
 @with_session
-def assign(session: Session, case: int, name: str | None) -> None:
+def assign(session: Session, case: int, name: str | None, note: str) -> None:
     """Give a case to somebody, hand it over, or make it nobody's."""
     from refbus_gateway.actions import assignments  # late: the help needs none of it
 
-    done = assignments.assign(session.desk, session.actor, case, name)
+    done = assignments.assign(session.desk, session.actor, case, name, note=note)
     session.tell(done, [words().text("Case %(case)s: %(name)s.", case=done.case, name=name or words().text("nobody"))])
 
 

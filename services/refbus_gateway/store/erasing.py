@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from refbus.core.vocabulary import CONTROL_EVENTS
 from refbus.each import alone, each
 from refbus.wire.message import decode_block, encode_block
-from refbus_gateway.store import lookups, outbox
+from refbus_gateway.store import assignments, lookups, outbox
 from refbus_gateway.store import referrals as referral_rows
 from refbus_gateway.store.cases import Case, hash_of
 from refbus_gateway.store.outbox import RowState
@@ -58,6 +58,7 @@ def reduce(tx: Transaction, case: Case) -> None:
             tx.connection.execute(update(table).where(table.c.id == row.id).values(body=body))
     _close_statements(tx, case)
     lookups.erase(tx, case.id)
+    assignments.forget_note(tx, case.id)
     _set(tx, case, wrapped_key=wrapped, body=None)
 
 
@@ -65,6 +66,7 @@ def destroy(tx: Transaction, case: Case, now_ms: int) -> None:
     """Destroy the case key, and what was sealed under it. Ids, hashes and times stay."""
     for table, _, _ in _SEALED:
         tx.connection.execute(update(table).where(_of(table, case)).values(body=_NOTHING))
+    assignments.forget_note(tx, case.id)
     _close_statements(tx, case)
     tx.connection.execute(update(referrals).where(referrals.c.case_id == case.id).values(request_hash=None))
     lookups.erase(tx, case.id)

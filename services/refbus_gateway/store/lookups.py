@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union, update
 
 from refbus.core.units import DAY_MS
-from refbus_gateway.store.schema import cases, events, notices, outbox, referrals, withdrawals
+from refbus_gateway.store.schema import assignments, cases, events, notices, outbox, referrals, withdrawals
 from refbus_gateway.store.session import Transaction, slices
 
 MONTH_MS: Final = 30 * DAY_MS
@@ -31,7 +31,8 @@ class Wanted:
     """Which referrals of live cases are looked for; what is None or False narrows nothing.
 
     `overdue_ms`: an answer was due before it. `unseen`: something came that nobody here looked at. `no_stop`: no
-    withdrawal of their case waits for an answer. `of_cases`: of these cases alone. `but`: not in these states when it
+    withdrawal of their case waits for an answer. `of_cases`: of these cases alone. `of_cases_of`: of the cases of the
+    person with this id. `but`: not in these states when it
     is this turn.
     """
 
@@ -42,6 +43,7 @@ class Wanted:
     unseen: bool = False
     no_stop: bool = False
     of_cases: Collection[int] | None = None
+    of_cases_of: str | None = None
     but: tuple[frozenset[str], str] | None = None
 
 
@@ -150,6 +152,9 @@ def _plain(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(referrals.c.case_id.not_in(_TO_ANSWER))
     if wanted.of_cases is not None:
         found.append(referrals.c.case_id.in_(list(wanted.of_cases)))
+    if wanted.of_cases_of is not None:
+        theirs = select(assignments.c.case_id).where(assignments.c.person_id == wanted.of_cases_of)
+        found.append(referrals.c.case_id.in_(theirs))
     return found
 
 

@@ -332,6 +332,7 @@ assignments = Table(
     Column("case_id", ForeignKey("cases.id"), primary_key=True),
     Column("person_id", Text, nullable=False, comment="whose case it is now"),
     Column("since_ms", Integer, nullable=False),
+    Column("note", LargeBinary, comment="the note of a hand-over, sealed under the case key"),
     Index("assignments_of_person", "person_id"),
     comment="Who works on a case; one row for each.",
 )

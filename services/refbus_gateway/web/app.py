@@ -21,8 +21,10 @@ from refbus_gateway.web.office import Office
 from refbus_gateway.web.pages import (
     answer,
     asking,
+    assigning,
     cases,
     changed,
+    codes,
     emergency,
     entry,
     erase,
@@ -47,9 +49,9 @@ STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
     *(setup.screens, entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
-    *(office.screens, people.screens, recovery.screens, returns.screens),
+    *(office.screens, people.screens, codes.screens, recovery.screens, returns.screens),
     *(emergency.screens, inspect.screens),
-    *(refer.screens, asking.screens, sending.screens, cases.screens),
+    *(refer.screens, asking.screens, sending.screens, cases.screens, assigning.screens),
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

@@ -34,6 +34,7 @@ DUTIES: Final[Mapping[Task, str]] = {
 DOINGS: Final[Mapping[str, str]] = {
     "assignments.assign": mark("gave a case to somebody"),
     "assignments.cases_of": mark("looked at whose cases they are"),
+    "assignments.whose": mark("looked at whose cases they are"),
     "audit.account_of_case": mark("made an account of a case"),
     "audit.account_of_export": mark("made an account of a log"),
     "audit.account_of_period": mark("made an account of a period"),

@@ -74,7 +74,7 @@ def add(ask: Ask) -> Response:
 @screens.show("/office/people/{number:int}")
 def one(ask: Ask) -> Response:
     """Show one person, and what can be changed."""
-    each = _numbered(ask)
+    each = numbered(ask)
     itself = each.person == ask.actor.person
     return ask.page("office_person.html", each=each, role=_role(ask, each), roles=_roles(ask), itself=itself)
 
@@ -82,7 +82,7 @@ def one(ask: Ask) -> Response:
 @screens.act("/office/people/{number:int}/role", confirm=True, at="/office/people/{number}")
 def set_role(ask: Ask) -> Response:
     """Give a person another role."""
-    each, role = _numbered(ask), ask.posted.get("role")
+    each, role = numbered(ask), ask.posted.get("role")
     if role not in ROLES:
         return ask.again([Problem("role", Code.USAGE, ask.words.text("Choose a role"))])
     try:
@@ -95,13 +95,13 @@ def set_role(ask: Ask) -> Response:
 @screens.show("/office/people/{number:int}/passphrase")
 def forgotten(ask: Ask) -> Response:
     """Ask for a new passphrase for somebody who forgot it."""
-    return ask.page("office_forgotten.html", each=_numbered(ask))
+    return ask.page("office_forgotten.html", each=numbered(ask))
 
 
 @screens.act("/office/people/{number:int}/passphrase", confirm=True)
 def replace_passphrase(ask: Ask) -> Response:
     """Give a person a new passphrase who forgot it."""
-    each, problems = _numbered(ask), problems_of_passphrase(ask)
+    each, problems = numbered(ask), problems_of_passphrase(ask)
     if problems:
         return ask.again(problems)
     people.replace_passphrase(ask.desk, ask.actor, each.person, ask.posted.get("passphrase_new"))
@@ -112,13 +112,13 @@ def replace_passphrase(ask: Ask) -> Response:
 @screens.show("/office/people/{number:int}/lock-out")
 def leaving(ask: Ask) -> Response:
     """Say what locking somebody out does."""
-    return ask.page("office_lock_out.html", each=_numbered(ask))
+    return ask.page("office_lock_out.html", each=numbered(ask))
 
 
 @screens.act("/office/people/{number:int}/lock-out", confirm=True)
 def lock_out(ask: Ask) -> Response:
     """Let a person sign in no more."""
-    each = _numbered(ask)
+    each = numbered(ask)
     try:
         people.lock_out(ask.desk, ask.actor, each.person)
     except RefbusError as error:
@@ -165,7 +165,8 @@ def _sign_in_anew(ask: Ask) -> Response:
     return ask.go("/", ask.words.text("From now on everybody signs in by name. Sign in with yours."))
 
 
-def _numbered(ask: Ask) -> PersonShown:
+def numbered(ask: Ask) -> PersonShown:
+    """Return the person that the address names by a place in the list. Raises RefusedError 404."""
     found, number = people.listed(ask.desk, ask.actor), ask.number("number")
     if not 1 <= number <= len(found):
         raise RefusedError(404)

@@ -11,7 +11,7 @@ from refbus.core.courses.referral import CONSENT_SUSPENDED as SUSPENDED
 from refbus.core.courses.referral import UNDECIDED, State
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, UncheckableError
-from refbus_gateway.actions import referrals, worklist
+from refbus_gateway.actions import people, referrals, worklist
 from refbus_gateway.actions.referrals import CourseOpened
 from refbus_gateway.actions.worklist import Search, Turn
 from refbus_gateway.web.pages.answer import buttons
@@ -25,6 +25,8 @@ PAGE: Final = 25
 """Referrals on one page of the list."""
 _MOST_SOUGHT: Final = 200
 _UNDECIDED: Final = frozenset(map(str, UNDECIDED))
+MINE: Final = "me"
+"""What stands in an address for whoever looks."""
 _OWN: Final = {"own": True, "received": False}
 _STEPS: Final = (
     (EventType.REFERRAL_REQUESTED, mark("Sent")),
@@ -49,24 +51,26 @@ def listed(ask: Ask) -> Response:
     page = ask.query_number("page")
     turn, state = ask.query("turn"), ask.query("state")
     nickname = ask.session.sought.get(ask.query("sought"), "")
+    person, named = ask.query("person"), _people(ask)
     search = Search(
         own=_OWN.get(ask.query("whose")),
         state=state if state in State.__members__ else None,
         turn=Turn(turn) if turn in Turn.__members__ else None,
         nickname=nickname,
+        person=ask.actor.person if person == MINE else person if person in dict(named) else "",
     )
     found = worklist.found(ask.desk, ask.actor, search, PAGE, PAGE * (page - 1))
     states = ask.words.in_order(
         [(each.value, state_words(ask.words, each)) for each in State if each is not State.DRAFT], lambda pair: pair[1]
     )
-    values: dict[str, Any] = {**ask.paged(found.total, PAGE), "states": states, "nickname": nickname}
+    values: dict[str, Any] = {**ask.paged(found.total, PAGE), "states": states, "nickname": nickname, "people": named}
     return ask.page("referrals.html", found=found, **values)
 
 
 @screens.act("/referral")
 def find(ask: Ask) -> Response:
     """Look for a nickname, which stands in no address: a browser keeps those on the disk."""
-    chosen = {name: ask.posted.get(name) for name in ("whose", "turn", "state")}
+    chosen = {name: ask.posted.get(name) for name in ("whose", "turn", "state", "person")}
     if ask.posted.get("nickname"):
         chosen["sought"] = ask.session.seek(ask.posted.get("nickname")[:_MOST_SOUGHT])
     query = urlencode({name: text for name, text in chosen.items() if text})
@@ -94,6 +98,14 @@ def open_(ask: Ask) -> Response:
     number = ask.number("number")
     referrals.open_course(ask.desk, ask.actor, number, ask.language)
     return ask.go(f"/referral/{number}")
+
+
+def _people(ask: Ask) -> list[tuple[str, str]]:
+    """Return by whose cases the list can be narrowed: one's own first; also of colleagues who left."""
+    others = [(each.person, each.shown) for each in people.listed(ask.desk, ask.actor) if each.shown]
+    others = ask.words.in_order(others, lambda pair: pair[1])
+    mine = [(MINE, ask.words.text("Mine"))] if ask.actor.person else []
+    return [*mine, *(each for each in others if each[0] != ask.actor.person)]
 
 
 def _show(ask: Ask, number: int) -> Response:

@@ -15,4 +15,5 @@ screens: Final = Screens()
 @screens.show("/today")
 def today(ask: Ask) -> Response:
     """Show what there is to do, what is most urgent first."""
-    return ask.page("today.html", found=worklist.today(ask.desk, ask.actor))
+    mine = bool(ask.actor.person) and ask.query("whose") == "mine"
+    return ask.page("today.html", found=worklist.today(ask.desk, ask.actor, mine=mine), mine=mine)

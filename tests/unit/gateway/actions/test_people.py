@@ -27,6 +27,7 @@ from refbus_gateway.home import attempts, slots
 from refbus_gateway.people import onetime
 from refbus_gateway.people.users import State
 from refbus_gateway.store import doings as log_rows
+from refbus_gateway.store.schema import assignments as rows
 from refbus_gateway.store.schema import doings
 from support.desks import desk_of
 from support.gateways import Pair, alarm_codes, case_file, consent_file, new_case, take_consent
@@ -333,6 +334,20 @@ def test_a_case_is_somebodys(desk: Desk, own: Pair) -> None:
     assert assignments.cases_of(desk, worker, "worker") == (number,)
     assignments.assign(desk, worker, number, "chief")
     assert assignments.cases_of(desk, worker, "worker") == ()
+    (chief_id, _) = (each.person for each in people.listed(desk, chief))
+    handed = assignments.assign(desk, chief, number, "worker", note="Fictional: call on Monday", replaces=chief_id)
+    assert handed.person == worker.person
+    found = assignments.whose(desk, worker, number)
+    assert (found.person, found.note) == (
+        assignments.Colleague(worker.person, "Fictional worker"),
+        "Fictional: call on Monday",
+    )
+    assert code_of(lambda: assignments.assign(desk, chief, number, "chief", replaces=chief_id)) is Code.CASE_CHANGED
+    assert code_of(lambda: assignments.assign(desk, chief, number, "worker", note="x" * 1001)) is Code.TOO_LARGE
+    with desk.gateway.store.read() as tx:
+        assert b"Monday" not in (tx.connection.execute(rows.select()).one().note or b"")
+    erasure.erase(desk, chief, number, later=True)
+    assert assignments.whose(desk, worker, number).note == ""
     assert assignments.assign(desk, chief, number, None).person is None
     assert code_of(lambda: assignments.assign(desk, chief, 99, "worker")) is Code.CASE_UNKNOWN
 
