@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo import stack as stacks
 from demo.office import Office
-from demo.world import PASSPHRASE
+from demo.world import PASSPHRASE, World
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
 from refbus.core.ids import OrgId
@@ -82,11 +82,21 @@ class Desks(dict[str, Desk]):
     def __missing__(self, org: str) -> Desk:
         environment = self._stack.gateway_environment(OrgId(org))
         environment.pop("REFBUS_METRICS_PORT", None)
-        office = Office(OrgId(org), environment, self._folder / org)
-        argv = [str(Path(sys.executable).with_name("refbus")), "desk", "--port", "0"]
-        process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True)
-        line = process.stdout.readline() if process.stdout else ""
-        self[org] = Desk(office, line.split()[-1], process)
+        self[org] = _started(OrgId(org), environment, self._folder / org)
+        return self[org]
+
+    @property
+    def world(self) -> World:
+        """The federation, its folder and its brokers."""
+        return self._stack.world
+
+    def empty(self, org: str) -> Desk:
+        """Return the desk of an empty folder on the computer of an organisation to come; it is told of no broker."""
+        folder = self._folder / org / "home"
+        told = ("REFBUS_HOME", "REFBUS_PASSPHRASE_FILE", "REFBUS_METRICS_PORT")
+        known = self._stack.gateway_environment(OrgId("uz-she1ter1"))
+        environment = {name: value for name, value in known.items() if name not in told and "BOOTSTRAP" not in name}
+        self[org] = _started(OrgId(org), environment | {"REFBUS_HOME": str(folder)}, self._folder / org)
         return self[org]
 
     def close(self) -> None:
@@ -97,6 +107,14 @@ class Desks(dict[str, Desk]):
             assert desk.process.wait(60) == 0
             if desk.process.stdout:
                 desk.process.stdout.close()
+
+
+def _started(org: OrgId, environment: dict[str, str], folder: Path) -> Desk:
+    office = Office(org, environment, folder)
+    argv = [str(Path(sys.executable).with_name("refbus")), "desk", "--port", "0"]
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True)
+    line = process.stdout.readline() if process.stdout else ""
+    return Desk(office, line.split()[-1], process)
 
 
 @pytest.fixture(scope="session")

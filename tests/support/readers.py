@@ -12,7 +12,7 @@ from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import SHELTER, Lab
 from support.directories import NOW_MS
 
-MEMBERS = 21
+MEMBERS = 22
 
 
 def suspend(fed: Lab, org_id: OrgId = SHELTER, now_ms: int = NOW_MS) -> None:

@@ -85,8 +85,9 @@ class Stack:
                 f"auditor-{country}", (sys.executable, "-m", "refbus_auditor"), self.auditor_environment(country)
             )
         say(f"gateways: {len(homes)}, one for each organisation")
+        echoes = {org.org_id for org in self.world.directory(self.world.now_ms()).organisations.values() if org.echoes}
         for org in homes:
-            argv = (str(Path(sys.executable).with_name("refbus")), "run")
+            argv = (str(Path(sys.executable).with_name("refbus")), "run", *(("--echo",) if org in echoes else ()))
             self._start(f"gateway-{org}", argv, self.gateway_environment(org))
         self.wait_ready(names, say)
 

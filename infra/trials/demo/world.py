@@ -22,6 +22,7 @@ from refbus.resources import data_dir
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
 from refbus.trust.member.policy import compile_policy
+from refbus.trust.member.target_file import MemberFile
 from refbus.trust.publisher import changes
 from refbus.trust.publisher.ceremony import (
     FederationPaths,
@@ -136,6 +137,14 @@ class World:
         publication = Publication(Repository(self.paths.repository), self.now_ms())
         changes.put_policy(publication, country, compile_policy(text.replace("version = 1\n", "version = 2\n")))
         self._publish(publication)
+
+    def enrol(self, member: MemberFile) -> None:
+        """Take a new member into the federation, as the ceremony does after its answer: directory and topics."""
+        publication = Publication(Repository(self.paths.repository), self.now_ms())
+        changes.enrol(publication, member)
+        publish_for_development(self.paths, publication, Passphrases.same(PASSPHRASE))
+        _apply_topics(self, self.now_ms())
+        self.publish_directory()
 
     def _publish(self, publication: Publication) -> None:
         publish_for_development(self.paths, publication, Passphrases.same(PASSPHRASE))

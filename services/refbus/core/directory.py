@@ -84,6 +84,7 @@ class Organisation:
     languages: tuple[str, ...]  # ISO 639
     signing_keys: tuple[SigningKey, ...]
     kem_keys: tuple[KemKey, ...]
+    echoes: bool = False  # answers by itself, for practice: nobody works there, and no real case may go there
     audit_keys: tuple[str, ...] = ()  # of an auditor: the keys of its log's shards and its witness keys, as vkeys
 
     def signing_key(self, kid: KeyId) -> SigningKey | None:

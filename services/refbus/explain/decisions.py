@@ -111,6 +111,10 @@ CONSENT = {
 }
 
 RULES = {
+    Code.PRACTICE_ONLY: Explanation(
+        "practice and real cases do not mix: this organisation answers practice by itself, or this case is practice",
+        "Send a real case to an organisation that helps. Practice goes only where the page Practise sends it.",
+    ),
     Code.RESIDENCY_FORBIDDEN: Explanation(
         "the law of the country does not let this kind of data leave it",
         "Leave that data out and send again; for example a photograph or fingerprints.",

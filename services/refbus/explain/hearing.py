@@ -183,6 +183,7 @@ SIGNED: Final = frozenset(
         Code.WRONG_COUNTRY,
         Code.KEY_UNKNOWN,
         Code.KEY_DESTROYED,
+        Code.PRACTICE_ONLY,
         Code.RESIDENCY_FORBIDDEN,
         Code.STATE_NOT_ALLOWED,
         Code.ROLE_NOT_ALLOWED,

@@ -71,12 +71,21 @@ def sync(desk: Desk, actor: Actor, timeout_s: float) -> Synchronised:
 
 
 def run(
-    desk: Desk, actor: Actor, begun: Callable[[Begun], None], stop: Callable[[], bool], metrics: MetricsPlace | None
+    desk: Desk,
+    actor: Actor,
+    begun: Callable[[Begun], None],
+    stop: Callable[[], bool],
+    metrics: MetricsPlace | None,
+    *,
+    after: Callable[[], None] | None = None,
 ) -> Ended:
-    """Read and send until `stop()`; `begun` is called when the work begins. Raises SetupError HOME_IN_USE."""
+    """Read and send until `stop()`; `begun` is called when the work begins, `after` when a turn brought something.
+
+    Raises SetupError HOME_IN_USE, and what `after` raises.
+    """
     actor.require(Permission.DELIVER)
     with desk.home.exclusive():
-        daemon = Daemon(desk.gateway, desk.bus(), desk.home.config())
+        daemon = Daemon(desk.gateway, desk.bus(), desk.home.config(), after)
         server = _serve(daemon, metrics)
         begun(Begun(running=True, metrics_port=server.port if server else None))
         try:

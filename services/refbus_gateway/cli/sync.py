@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from refbus_gateway.cli.session import Session, example, with_session, words
+
+if TYPE_CHECKING:
+    from refbus_gateway.actions.actor import Actor
+    from refbus_gateway.actions.desk import Desk
 
 
 @click.command()
@@ -23,9 +30,10 @@ def sync(session: Session, timeout: int) -> None:
 
 
 @click.command()
+@click.option("--echo", is_flag=True, help="Answer practice by itself, where the directory says so of this office.")
 @example("REFBUS_METRICS_PORT=9464 refbus run")
 @with_session
-def run(session: Session) -> None:
+def run(session: Session, *, echo: bool) -> None:
     """Keep reading and sending until stopped (Ctrl-C or SIGTERM). Other commands work meanwhile."""
     from refbus_gateway.actions import delivery  # late: the help needs none of it
 
@@ -38,6 +46,20 @@ def run(session: Session) -> None:
     if settings.metrics_port is not None:
         metrics = delivery.MetricsPlace(settings.metrics_port, settings.metrics_host, settings.metrics_public)
     ended = delivery.run(
-        desk, actor, lambda begun: session.tell(begun, [words().text("Running.")]), stopped.is_set, metrics
+        desk,
+        actor,
+        lambda begun: session.tell(begun, [words().text("Running.")]),
+        stopped.is_set,
+        metrics,
+        after=partial(_echo, desk, actor) if echo else None,
     )
     session.tell(ended, [words().text("Stopped.")])
+
+
+def _echo(desk: Desk, actor: Actor) -> None:
+    """Answer what came in. Before the first directory nobody knows that this office echoes: it waits."""
+    from refbus.errors import UncheckableError  # late: nothing else here needs them
+    from refbus_gateway.actions import practice
+
+    with suppress(UncheckableError):
+        practice.answer_all(desk, actor)

@@ -27,7 +27,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import effects, notices, refusals
 from refbus_gateway.inbox.refusals import Failure
 from refbus_gateway.outbox import answers
-from refbus_gateway.rules import age_check, course_state, legality, permission
+from refbus_gateway.rules import age_check, course_state, legality, permission, practice
 from refbus_gateway.rules.verification import Verified, authenticated, require_present, verified
 from refbus_gateway.store import cases, consents, positions, referrals, set_aside
 from refbus_gateway.store.cases import Case
@@ -93,6 +93,7 @@ def _event(gateway: Gateway, tx: Transaction, opened: Authenticated) -> bool:
     referral = (where and _course_with(tx, where, block.sender)) or _referral(gateway, tx, block)
     _check_role(tx, referral, block)
     _check_consent(gateway, tx, referral, event)
+    practice.require_fictional(gateway, block, event.payload)
     status = EventStatus.PARKED if event.unknown else EventStatus.VERIFIED
     gateway.observer.inbox(InboxResult.PARKED if event.unknown else InboxResult.OPENED)
     stored = referrals.add_event(tx, referral, block, event.encoded, status=status, now_ms=gateway.now_ms())

@@ -38,7 +38,7 @@ from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.rules import age_check, course_state, legality, permission
+from refbus_gateway.rules import age_check, course_state, legality, permission, practice
 from refbus_gateway.store import alarms, cases, disclosures, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -249,6 +249,7 @@ def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: Rou
     if block.event_type in BASIS_EVENTS:
         legality.require_basis(gateway, tx, case, block)
     if not permission.needs_permit(block):
+        practice.require_apart(tx, case, block, view)
         _require_residency(gateway, block, view)
         return block
     permit = permission.require_permit(gateway, tx, case, block)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from refbus.core.consent.permit import decide, request_for
 from refbus.core.consent.record import ConsentState, Decision, Evidence, Request
@@ -13,6 +15,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import practice
 from refbus_gateway.store import cases, consents, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import Kept
@@ -61,8 +64,11 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     reasons = set(decision.reasons)
     if _is_unsigned_no(tx, case, {block.sender, block.recipient}):
         reasons.add(Code.WITHDRAWN)
-    if block.recipient in denied_recipients(tx, case):
+    body = _body_of(tx, case)
+    if block.recipient in _denied(body):
         reasons.add(Code.EXPLICIT_DENY)
+    if block.sender == gateway.me and case.own and practice.mixes(body, directory.find(block.recipient)):
+        reasons.add(Code.PRACTICE_ONLY)
     if reasons == {Code.VIEW_STALE}:
         raise UncheckableError(Code.VIEW_STALE)
     reasons.discard(Code.VIEW_STALE)  # what else speaks against it does so under any directory
@@ -95,7 +101,14 @@ def needs_permit(block: RoutingBlock) -> bool:
 
 def denied_recipients(tx: Transaction, case: Case) -> frozenset[OrgId]:
     """Return the organisations that the person does not want to know anything. This list never leaves the home."""
-    body = cases.body_of(tx, case) if case.own and case.live else {}
+    return _denied(_body_of(tx, case))
+
+
+def _body_of(tx: Transaction, case: Case) -> Mapping[str, Any]:
+    return cases.body_of(tx, case) if case.own and case.live else {}
+
+
+def _denied(body: Mapping[str, Any]) -> frozenset[OrgId]:
     return frozenset(OrgId(org) for org in body.get("denied_recipients", ()))
 
 

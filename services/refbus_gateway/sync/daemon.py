@@ -68,7 +68,8 @@ class Pinger:
 class Daemon:
     """A gateway that goes on by itself."""
 
-    def __init__(self, gateway: Gateway, bus: Cluster, config: Config) -> None:
+    def __init__(self, gateway: Gateway, bus: Cluster, config: Config, after: Callable[[], None] | None = None) -> None:
+        """Begin. `after` is called when a turn brought something, and at the first one."""
         self.metrics = Metrics(Service.GATEWAY, gateway.now_ms)
         self._gateway = gateway
         self._bus = bus
@@ -76,6 +77,7 @@ class Daemon:
         self._refreshed_ms: int | None = None
         gateway.observer = Counting(self.metrics)
         self._synchroniser = Synchroniser(gateway, bus)
+        self._after = after
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Go on until `stop()`."""
@@ -87,6 +89,8 @@ class Daemon:
         self._pinger.wait()
 
     def _after_turn(self, news: int) -> None:
+        if self._after is not None and (news or self._refreshed_ms is None):
+            self._after()
         self._pinger.add(news)
         steady_ms = self._gateway.steady_ms()
         if self._refreshed_ms is None or steady_ms - self._refreshed_ms >= _REFRESH_MS:

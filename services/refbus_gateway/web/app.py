@@ -31,6 +31,7 @@ from refbus_gateway.web.pages import (
     inspect,
     office,
     people,
+    practice,
     received,
     recovery,
     refer,
@@ -49,7 +50,7 @@ STATIC: Final = Path(__file__).parent / "static"
 ALL: Final = (
     *(setup.screens, entry.screens, today.screens, referral.screens, answer.screens, withdrawn.screens),
     *(changed.screens, received.screens, erase.screens),
-    *(office.screens, people.screens, codes.screens, recovery.screens, returns.screens),
+    *(office.screens, people.screens, codes.screens, practice.screens, recovery.screens, returns.screens),
     *(emergency.screens, inspect.screens),
     *(refer.screens, asking.screens, sending.screens, cases.screens, assigning.screens),
 )

@@ -102,7 +102,7 @@ def test_development_homes_are_complete(tmp_path: Path) -> None:
     """Every member of a development federation can unlock keys that the directory lists, and load that directory."""
     fed = lab(tmp_path)
     homes = fed.paths.homes()
-    assert len(homes) == 21
+    assert len(homes) == 22
     for org_id in (AGENCY, SHELTER, "kz-gate"):
         home = Home(homes[org_id])  # type: ignore[index]
         store = home.trust_store()

@@ -60,6 +60,7 @@ class Profile:
     label: str
     services: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    echoes: bool = False
 
 
 def new_org_id(country: CountryCode) -> OrgId:
@@ -92,6 +93,7 @@ def first_file(
         languages=tuple(sorted(set(profile.languages))),
         signing_keys=(),
         kem_keys=(),
+        echoes=profile.echoes,
     )
     signing = endorse_signing(profile.org_id, pair, signing_window, None)
     epoch = endorse_kem(profile.org_id, kem, kem_window, pair)

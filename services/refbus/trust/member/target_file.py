@@ -114,6 +114,7 @@ class MemberFile:
             signing_keys=(),
             kem_keys=(),
         )
+        organisation = replace(organisation, echoes=_parse_echoes(fields))
         signing = fields.items("signing_keys", _signing_entry, MAX_SIGNING_KEYS)
         kem = fields.items("kem_keys", _kem_entry, MAX_KEM_KEYS)
         audit = parse_audit_entries(fields)
@@ -135,6 +136,7 @@ class MemberFile:
             "label": held.label,
             "services": list(held.services),
             "languages": list(held.languages),
+            **({"echoes": True} if held.echoes else {}),
             "signing_keys": [signing_mapping(entry) for entry in self.signing],
             "kem_keys": [kem_mapping(entry) for entry in self.kem],
             **audit_mapping(self.audit),
@@ -143,6 +145,15 @@ class MemberFile:
     def encode(self) -> bytes:
         """Return the bytes of the target file."""
         return dumps(self.to_mapping())
+
+
+def _parse_echoes(fields: Fields) -> bool:
+    """Return whether an organisation echoes: the field is left out by those that do not. Raises MalformedError."""
+    if "echoes" not in fields:
+        return False
+    if fields.take("echoes") is not True:
+        raise MalformedError(Code.NOT_CANONICAL, "echoes: left out unless true")
+    return True
 
 
 def signing_mapping(entry: SigningEntry) -> dict[str, Any]:

@@ -13,6 +13,7 @@
     label = "Fictional referral agency"
     services = ["Legal"]
     languages = ["kk", "ru"]
+    echoes = true                      # left out: false. It answers practice by itself; no real case can go there
 
 Every country gets a gate, and an auditor and an inspector unless it names its own.
 """
@@ -93,10 +94,11 @@ def _organisation(value: object) -> Profile:
     label = fields.text("label")
     services = _words(fields, "services")
     languages = _words(fields, "languages")
+    echoes = "echoes" in fields and fields.flag("echoes")
     fields.done()
     if role is OrgRole.GATE:
         raise MalformedError(Code.MALFORMED, "organisation: gates are made for every country")
-    return Profile(org_id, country, role, label, services, languages)
+    return Profile(org_id, country, role, label, services, languages, echoes)
 
 
 def _words(fields: Fields, name: str) -> tuple[str, ...]:

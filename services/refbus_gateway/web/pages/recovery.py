@@ -81,7 +81,7 @@ def _told(ask: Ask, error: RefbusError) -> str:
     told = ask.office.words_of(error, ask.words)
     where = [each for each in error.detail.split() if each.strip(":,").isdigit()]
     if error.code is not Code.RECOVERY_WORDS or not where or "word " not in error.detail:
-        return f"{told.meaning}. {told.next_step}"
+        return f"{told.meaning[:1].upper()}{told.meaning[1:]}. {told.next_step}"
     sheet, *wrong = (each.strip(":,") for each in where)
     return ask.words.text(
         "On sheet %(sheet)s the words with these numbers are not as printed: %(numbers)s. Compare them with the paper.",

@@ -27,13 +27,14 @@ services = ["SocialCare", "Health"]
 
 
 def test_the_development_federation_is_complete() -> None:
-    """Four countries, nine organisations, and a gate, an auditor and an inspector for each country."""
+    """Four countries with gate, auditor and inspector each, ten organisations, of which one echoes."""
     found = read_description(data_dir("keys") / "development.toml")
     assert found.threshold == 3
     assert sorted(found.policies) == ["kg", "kz", "tm", "uz"]
     roles = [profile.role for profile in found.members]
     assert [roles.count(role) for role in (OrgRole.GATE, OrgRole.AUDITOR, OrgRole.INSPECTOR)] == [4, 4, 4]
-    assert len(roles) == 21
+    assert len(roles) == 22
+    assert [profile.org_id for profile in found.members if profile.echoes] == ["kg-zech0zz1"]
 
 
 @pytest.mark.parametrize(("anchors", "threshold"), [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (8, 6)])

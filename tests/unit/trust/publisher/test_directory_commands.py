@@ -175,7 +175,7 @@ def test_create_makes_a_federation(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ]
     result = CliRunner().invoke(commands.directory, [*arguments, "--passphrase-file", str(tmp_path / "passphrase")])
     assert result.exception is None
-    assert "made 21 homes" in result.output
+    assert "made 22 homes" in result.output
 
 
 def test_mistakes_are_coded(fed: Lab, run: Run, tmp_path: Path) -> None:
