@@ -158,12 +158,12 @@ def answer_all(desk: Desk, actor: Actor) -> Echoed:
 
 def _answer(gateway: Gateway, tx: Transaction, number: int) -> None:
     opening.open_referral(gateway, tx, number, "en", codes=False)
-    now_ms = gateway.now_ms()
+    now_ms, offset_min = gateway.now_ms(), gateway.utc_offset_min()
     said = {
         "responsible_worker_role": "CASE_MANAGER",
-        "expected_by_ms": f"{day_text(now_ms + 3 * DAY_MS)}T06:00Z",
+        "expected_by_ms": f"{day_text(now_ms + 3 * DAY_MS, offset_min)}T06:00Z",
         "meeting": {
-            "at_ms": f"{day_text(now_ms + 2 * DAY_MS)}T06:00Z",
+            "at_ms": f"{day_text(now_ms + 2 * DAY_MS, offset_min)}T06:00Z",
             "place": "Practice: a place that does not exist",
             "who": "Practice: nobody, this answer is made by a program",
         },
