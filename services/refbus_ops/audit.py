@@ -18,7 +18,7 @@ from refbus.trust.member.audit_keys import LEAST_AHEAD, AuditKeys, audit_key_id,
 from refbus.trust.member.enrolment import make_audit_update
 from refbus.trust.reader.log_policy import audit_keys, policy_text
 from refbus_ops.context import Operator
-from refbus_ops.directory import read_passphrase
+from refbus_ops.staging import read_passphrase
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _HOME = click.option(

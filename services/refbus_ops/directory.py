@@ -6,7 +6,6 @@ The ceremony. Edits are staged in the federation's folder, signed by each key, t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,7 +16,6 @@ from refbus.core.directory import OrgStatus
 from refbus.core.ids import KeyId, parse_country, parse_org_id
 from refbus.core.times import ZONED, read_time
 from refbus.errors import Code, SetupError
-from refbus.files import read_limited
 from refbus.output import put, put_json, say
 from refbus.trust.canonical import parse_hex
 from refbus.trust.layout import list_files
@@ -32,16 +30,17 @@ from refbus.trust.publisher.ceremony import (
     publish_for_development,
 )
 from refbus.trust.publisher.description import read_description
-from refbus.trust.publisher.repository import Publication, Repository, verify_files
+from refbus.trust.publisher.repository import Repository, verify_files
 from refbus.trust.reader.assembly import Problem
 from refbus.wire.transport import DirectoryFile
 from refbus_ops.context import Operator
+from refbus_ops.losses import lost
 from refbus_ops.recovery import SEEN, restore, seen_by_gate
+from refbus_ops.staging import read_file, read_passphrase, read_text, stage, staged
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _PASSPHRASE = click.option("--passphrase-file", type=_FILE, required=True, help="File with the passphrase, one line.")
-MAX_INPUT_BYTES = 1_048_576
 
 
 _EXAMPLE = """\b
@@ -78,7 +77,7 @@ def create(paths: FederationPaths, description: Path, passphrase_file: Path) -> 
 def show(paths: FederationPaths, as_json: bool) -> None:
     """Show what is published, what is left out and why, and what waits for signatures."""
     repository = Repository(paths.repository)
-    publication = _staged(paths)
+    publication = staged(paths)
     timestamp, snapshot, root = repository.timestamp(), repository.snapshot(), repository.root().signed
     found = {
         "version": snapshot.version,
@@ -137,8 +136,8 @@ def new_key(path: Path, passphrase_file: Path) -> None:
 @click.pass_obj
 def add_anchor(paths: FederationPaths, public: Path, threshold: int) -> None:
     """Stage one more national anchor."""
-    key = custody.import_public(_read(public))
-    _stage(paths, lambda publication: changes.add_anchor(publication, key, threshold))
+    key = custody.import_public(read_file(public))
+    stage(paths, lambda publication: changes.add_anchor(publication, key, threshold))
 
 
 @directory.command(name="remove-anchor")
@@ -147,7 +146,7 @@ def add_anchor(paths: FederationPaths, public: Path, threshold: int) -> None:
 @click.pass_obj
 def remove_anchor(paths: FederationPaths, keyid: str, threshold: int) -> None:
     """Stage the removal of an anchor's key."""
-    _stage(paths, lambda publication: changes.remove_anchor(publication, keyid, threshold))
+    stage(paths, lambda publication: changes.remove_anchor(publication, keyid, threshold))
 
 
 @directory.command(name="add-country")
@@ -157,9 +156,9 @@ def remove_anchor(paths: FederationPaths, keyid: str, threshold: int) -> None:
 @click.pass_obj
 def add_country(paths: FederationPaths, country: str, policy: Path, delegation: Path) -> None:
     """Stage a country: its folder, the key that speaks for it, its policy."""
-    code, key = parse_country(country), custody.import_public(_read(delegation))
-    content = compile_policy(_text(policy))
-    _stage(paths, lambda publication: changes.add_country(publication, code, content, key))
+    code, key = parse_country(country), custody.import_public(read_file(delegation))
+    content = compile_policy(read_text(policy))
+    stage(paths, lambda publication: changes.add_country(publication, code, content, key))
 
 
 @directory.command(name="replace-delegation")
@@ -168,8 +167,8 @@ def add_country(paths: FederationPaths, country: str, policy: Path, delegation: 
 @click.pass_obj
 def replace_delegation(paths: FederationPaths, country: str, delegation: Path) -> None:
     """Stage another key for a country's folder; anchors sign, and the country with its new key."""
-    code, key = parse_country(country), custody.import_public(_read(delegation))
-    _stage(paths, lambda publication: publication.delegate(code, key))
+    code, key = parse_country(country), custody.import_public(read_file(delegation))
+    stage(paths, lambda publication: publication.delegate(code, key))
 
 
 @directory.command(name="remove-country")
@@ -178,7 +177,7 @@ def replace_delegation(paths: FederationPaths, country: str, delegation: Path) -
 def remove_country(paths: FederationPaths, country: str) -> None:
     """Stage the end of a country's part: readers then know none of its members."""
     code = parse_country(country)
-    _stage(paths, lambda publication: changes.remove_country(publication, code))
+    stage(paths, lambda publication: changes.remove_country(publication, code))
 
 
 @directory.command(name="replace-online")
@@ -187,8 +186,8 @@ def remove_country(paths: FederationPaths, country: str) -> None:
 @click.pass_obj
 def replace_online(paths: FederationPaths, role: str, public: Path) -> None:
     """Stage another key for an online role; anchors sign. Put its key file in place before publishing."""
-    key = custody.import_public(_read(public))
-    _stage(paths, lambda publication: changes.replace_online(publication, role, key))
+    key = custody.import_public(read_file(public))
+    stage(paths, lambda publication: changes.replace_online(publication, role, key))
 
 
 @directory.command(name="put-policy")
@@ -197,8 +196,8 @@ def replace_online(paths: FederationPaths, role: str, public: Path) -> None:
 @click.pass_obj
 def put_policy(paths: FederationPaths, policy: Path, country: str) -> None:
     """Stage a later version of a national policy."""
-    code, content = parse_country(country), compile_policy(_text(policy))
-    _stage(paths, lambda publication: changes.put_policy(publication, code, content))
+    code, content = parse_country(country), compile_policy(read_text(policy))
+    stage(paths, lambda publication: changes.put_policy(publication, code, content))
 
 
 @directory.command()
@@ -207,7 +206,7 @@ def put_policy(paths: FederationPaths, policy: Path, country: str) -> None:
 @click.option("--pending", type=_FILE, required=True, help="Kept here until the answer comes.")
 def challenge(request: Path, out: Path, pending: Path) -> None:
     """Check an enrolment request and make the challenge that shows possession of its KEM key."""
-    content = _read(request)
+    content = read_file(request)
     member = enrolment.parse_request(content)
     made, kept = enrolment.make_challenge(content)
     export.write_folder([(out.name, made)], out.parent)
@@ -226,11 +225,11 @@ def challenge(request: Path, out: Path, pending: Path) -> None:
 @click.pass_obj
 def enrol(paths: FederationPaths, request: Path, pending: Path, answer: Path, recover_since: int | None) -> None:
     """Stage an organisation whose answer is right. Anchors and its country sign."""
-    member = enrolment.check_answer(_read(pending), _read(answer), _read(request))
+    member = enrolment.check_answer(read_file(pending), read_file(answer), read_file(request))
     if recover_since is None:
-        _stage(paths, lambda publication: changes.enrol(publication, member))
+        stage(paths, lambda publication: changes.enrol(publication, member))
     else:
-        _stage(paths, lambda publication: changes.recover(publication, member, recover_since))
+        stage(paths, lambda publication: changes.recover(publication, member, recover_since))
 
 
 @directory.command(name="update-keys")
@@ -239,8 +238,8 @@ def enrol(paths: FederationPaths, request: Path, pending: Path, answer: Path, re
 @click.pass_obj
 def update_keys(paths: FederationPaths, org_id: str, update: Path) -> None:
     """Stage the new keys that an organisation handed over (`refbus keys rotate`). Its country signs."""
-    member, content = parse_org_id(org_id), _read(update)
-    _stage(paths, lambda publication: changes.update_keys(publication, content, member))
+    member, content = parse_org_id(org_id), read_file(update)
+    stage(paths, lambda publication: changes.update_keys(publication, content, member))
 
 
 @directory.command()
@@ -255,7 +254,7 @@ def revoke(paths: FederationPaths, org_id: str, kid: str, since: str | None, by_
     since_ms = machine_ms() if since is None else read_time(since)
     if since_ms is None:
         raise SetupError(Code.USAGE, f"write {ZONED}")
-    _stage(paths, lambda publication: changes.revoke(publication, member, key, since_ms, by_anchors=by_anchors))
+    stage(paths, lambda publication: changes.revoke(publication, member, key, since_ms, by_anchors=by_anchors))
 
 
 def _status_command(name: str, status: OrgStatus, text: str) -> None:
@@ -264,9 +263,10 @@ def _status_command(name: str, status: OrgStatus, text: str) -> None:
     @click.pass_obj
     def command(paths: FederationPaths, org_id: str) -> None:
         member = parse_org_id(org_id)
-        _stage(paths, lambda publication: changes.set_status(publication, member, status))
+        stage(paths, lambda publication: changes.set_status(publication, member, status))
 
 
+directory.add_command(lost)
 _status_command("suspend", OrgStatus.SUSPENDED, "Stage that an organisation may not send or receive for now.")
 _status_command("reactivate", OrgStatus.ACTIVE, "Stage that a suspended organisation works again.")
 _status_command("remove", OrgStatus.REMOVED, "Stage that an organisation is no longer a member.")
@@ -278,7 +278,7 @@ _status_command("remove", OrgStatus.REMOVED, "Stage that an organisation is no l
 @click.pass_obj
 def sign(paths: FederationPaths, key: tuple[Path, ...], passphrase_file: Path) -> None:
     """Add a key's signatures to the staged change. Read `show` first: it lists what you sign."""
-    publication = _staged(paths)
+    publication = staged(paths)
     passphrase = read_passphrase(passphrase_file)
     for path in key:
         signed = publication.sign(custody.load_signer(path, passphrase))
@@ -298,7 +298,7 @@ def publish(context: click.Context, passphrase_file: Path, development: bool, se
     """
     paths: FederationPaths = context.obj
     recovery.require_newest(paths, [*seen, *seen_by_gate(context)], machine_ms())
-    publication, passphrase = _staged(paths), read_passphrase(passphrase_file)
+    publication, passphrase = staged(paths), read_passphrase(passphrase_file)
     if development:
         publish_for_development(paths, publication, Passphrases.same(passphrase))
     else:
@@ -340,31 +340,8 @@ def discard(paths: FederationPaths) -> None:
     shutil.rmtree(paths.staged, ignore_errors=True)
 
 
-def read_passphrase(path: Path) -> str:
-    """Return the first line of a passphrase file. Raises SetupError when it is empty or cannot be read."""
-    text = _text(path).split("\n", 1)[0].rstrip("\r")
-    if not text:
-        raise SetupError(Code.USAGE, f"{path.name} is empty")
-    return text
-
-
-def _stage(paths: FederationPaths, change: Callable[[Publication], None]) -> None:
-    publication = _staged(paths)
-    change(publication)
-    shutil.rmtree(paths.staged, ignore_errors=True)
-    publication.save(paths.staged)
-    for line in publication.summary():
-        say(line)
-    needed = ", ".join(f"{role}: {count}" for role, count in sorted(publication.missing().items()))
-    say(f"staged; signatures needed: {needed}")
-
-
-def _staged(paths: FederationPaths) -> Publication:
-    return Publication.resume(Repository(paths.repository), paths.staged, machine_ms())
-
-
 def _problems(paths: FederationPaths) -> tuple[Problem, ...]:
-    return verify_files(paths.repository, {}, _read(paths.root), machine_ms())
+    return verify_files(paths.repository, {}, read_file(paths.root), machine_ms())
 
 
 def _targets(repository: Repository, meta: str) -> list[str]:
@@ -377,14 +354,3 @@ def _lines(found: dict[str, object]) -> list[str]:
     for name, value in found.items():
         lines += [f"{name}:", *(f"  {item}" for item in value)] if isinstance(value, list) else [f"{name}: {value}"]
     return lines
-
-
-def _read(path: Path) -> bytes:
-    return read_limited(path, MAX_INPUT_BYTES)
-
-
-def _text(path: Path) -> str:
-    try:
-        return _read(path).decode()
-    except UnicodeDecodeError:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: not UTF-8") from None

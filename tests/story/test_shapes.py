@@ -392,6 +392,7 @@ def a_home(see: Looker) -> None:
     made.gateway(kz)
     _a_new_home(see)
     see.see(kz, "keys rotate", "--kem", "--out", see.folder / "update.json")
+    see.see(kz, "keys lost", "--out", see.folder / "lost.json")
     elsewhere = ("--home", see.folder / "elsewhere")
     open_case = see.see(kz, "case add", see.file(case_file(about="Fictional: in the backup")))["case"]
     see.see(kz, "consent grant", open_case, "--file", see.file(consent_file()))

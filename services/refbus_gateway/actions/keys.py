@@ -11,6 +11,7 @@ from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.trust.member.enrolment import Profile, new_org_id
+from refbus.trust.member.loss import parse_report
 from refbus.trust.member.rotation import Task
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -83,6 +84,24 @@ class KeysRotated:
     """The file with the update for the ceremony: the next keys count once the directory lists them."""
 
     update: str
+
+
+@dataclass(frozen=True, slots=True)
+class LossReported:
+    """The report that a computer is lost, a signed file: since when (ms UTC), and how many keys it names."""
+
+    since_ms: int
+    keys: int
+    report: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LossWritten:
+    """The file with the report, since when (ms UTC), and how many keys it names."""
+
+    report: str
+    since_ms: int
+    keys: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +178,22 @@ def rotate(desk: Desk, actor: Actor, passphrase: str, out: Path, *, signing: boo
     actor.require(Permission.MANAGE_HOME)
     write_whole(out, key_changes.rotate(desk.gateway, passphrase, signing=signing, kem=kem))
     return KeysRotated(str(out))
+
+
+def report_lost(desk: Desk, actor: Actor, since_ms: int | None = None) -> LossReported:
+    """Return the report for the national node that a computer of this office is lost, since then or since now.
+
+    Everybody may: it takes keys away and gives none. Raises SetupError USAGE for a time that is still to come,
+    UncheckableError where the directory knows no key of this home.
+    """
+    actor.require(Permission.STOP)
+    now_ms = desk.gateway.now_ms()
+    told_ms = now_ms if since_ms is None else since_ms
+    if not 0 <= told_ms <= now_ms:
+        raise SetupError(Code.USAGE, "since when it is gone: a time that has passed")
+    desk.note()
+    report = key_changes.report_lost(desk.gateway, told_ms)
+    return LossReported(told_ms, len(parse_report(report).kids), report)
 
 
 def prune(desk: Desk, actor: Actor) -> KeysPruned:

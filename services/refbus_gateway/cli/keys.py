@@ -105,6 +105,38 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
 
 
 @group.command()
+@click.option("--since", metavar="TIME", help="Since when it is gone, like 2026-03-31T12:00+05:00; left out: now.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the report.")
+@example("refbus keys lost --since 2026-03-31T12:00+05:00 --out lost.json")
+@with_session
+def lost(session: Session, since: str | None, out: Path) -> None:
+    """Write the report that a computer with these keys is stolen or lost, on another one of this office.
+
+    Telephone the national node first, day or night: it needs no report, and a report needs its call.
+    """
+    from refbus.core.times import TIME, read_moment  # late: nothing else here needs them
+    from refbus.files import write_whole
+    from refbus_gateway.actions import keys
+
+    session.desk.open()  # the clocks of the country are known from then on
+    since_ms = None if since is None else read_moment(since, session.desk.utc_offset_min)
+    if since is not None and since_ms is None:
+        raise SetupError(Code.USAGE, f"write {TIME}")
+    done = keys.report_lost(session.desk, session.actor, since_ms)
+    write_whole(out, done.report)
+    told = keys.LossWritten(str(out), done.since_ms, done.keys)
+    session.tell(
+        told,
+        [
+            words().text(
+                "%(out)s names %(keys)s keys. Call the national node, then hand it over.", out=out, keys=done.keys
+            ),
+            words().text("They suspend you and take back these keys; new ones come with a new enrolment."),
+        ],
+    )
+
+
+@group.command()
 @example("refbus keys prune")
 @with_session
 def prune(session: Session) -> None:

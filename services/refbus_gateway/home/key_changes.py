@@ -21,6 +21,7 @@ from refbus.trust.homes import Identity
 from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment import Profile
 from refbus.trust.member.enrolment_file import fingerprint
+from refbus.trust.member.loss import make_report, of_keys
 from refbus.trust.member.rotation import Duty, Task, duties
 from refbus.trust.reader.history import keep_ms
 from refbus_gateway.home import keyfolder, slots
@@ -133,6 +134,20 @@ def _rotate(gateway: Gateway, passphrase: str, *, signing: bool, kem: bool) -> b
         gateway.home.member.save_kem(private, passphrase)
         kem_entries.append(enrolment.next_kem(own, private, signer, now_ms))
     return enrolment.make_update(gateway.me, tuple(signing_entries), tuple(kem_entries))
+
+
+def report_lost(gateway: Gateway, since_ms: int) -> bytes:
+    """Return the report that a computer with the keys of this home is lost, signed with the newest key that is here.
+
+    It names every key of the organisation, those that the directory lists and those that are in this home.
+    """
+    directory = gateway.view()
+    held = (*gateway.keys.signing, *gateway.keys.kem)
+    loss = of_keys(_own(gateway, directory), since_ms, held)
+    listed = [key for key in _own(gateway, directory).signing_keys if key.kid in gateway.keys.signing]
+    if not listed:
+        raise UncheckableError(Code.KEY_UNKNOWN, "no signing key of this home is in the directory")
+    return make_report(loss, gateway.keys.signing[max(listed, key=lambda key: key.not_before_ms).kid])
 
 
 def prune(gateway: Gateway) -> list[KeyId]:

@@ -165,7 +165,7 @@ def signing_mapping(entry: SigningEntry) -> dict[str, Any]:
         "not_before_ms": entry.key.not_before_ms,
         "not_after_ms": entry.key.not_after_ms,
         "compromised_since_ms": entry.key.compromised_since_ms,
-        "possession": _signatures_mapping(entry.possession),
+        "possession": signatures_mapping(entry.possession),
         "endorsement": None if entry.endorsement is None else _endorsement_mapping(entry.endorsement),
     }
 
@@ -219,7 +219,7 @@ def _signing_entry(value: object) -> SigningEntry:
         not_after_ms=fields.time_ms("not_after_ms"),
         compromised_since_ms=fields.optional_time_ms("compromised_since_ms"),
     )
-    possession = _signatures(fields.take("possession"))
+    possession = parse_signatures(fields.take("possession"))
     endorsement = fields.take("endorsement")
     fields.done()
     return SigningEntry(key, possession, None if endorsement is None else _endorsement(endorsement))
@@ -250,12 +250,13 @@ def _audit_entry(value: object) -> AuditKeyEntry:
 def _endorsement(value: object) -> Endorsement:
     fields = Fields(value, "endorsement")
     signer = KeyId(fields.hexed("signer", 16))
-    signatures = _signatures(fields.take("signatures"))
+    signatures = parse_signatures(fields.take("signatures"))
     fields.done()
     return Endorsement(signer, signatures)
 
 
-def _signatures(value: object) -> Signatures:
+def parse_signatures(value: object) -> Signatures:
+    """Return the signatures of a JSON object. Raises MalformedError."""
     fields = Fields(value, "signatures")
     ed25519 = fields.raw("ed25519", ED25519_SIGNATURE_BYTES)
     mldsa65 = fields.optional_raw("mldsa65", MLDSA65_SIGNATURE_BYTES)
@@ -263,7 +264,8 @@ def _signatures(value: object) -> Signatures:
     return Signatures(ed25519, mldsa65)
 
 
-def _signatures_mapping(signatures: Signatures) -> Mapping[str, Any]:
+def signatures_mapping(signatures: Signatures) -> Mapping[str, Any]:
+    """Return the JSON object of signatures."""
     return {
         "ed25519": b64(signatures.ed25519),
         "mldsa65": None if signatures.mldsa65 is None else b64(signatures.mldsa65),
@@ -271,4 +273,4 @@ def _signatures_mapping(signatures: Signatures) -> Mapping[str, Any]:
 
 
 def _endorsement_mapping(endorsement: Endorsement) -> Mapping[str, Any]:
-    return {"signer": endorsement.signer.hex(), "signatures": _signatures_mapping(endorsement.signatures)}
+    return {"signer": endorsement.signer.hex(), "signatures": signatures_mapping(endorsement.signatures)}

@@ -140,6 +140,24 @@ def revoke(publication: Publication, org_id: OrgId, kid: KeyId, since_ms: int, *
     _put_member(publication, MemberFile.of(held.organisation, signing, kem, left), enrolment)
 
 
+def lose(publication: Publication, org_id: OrgId, since_ms: int, *, by_anchors: bool = False) -> int:
+    """Suspend an organisation whose computer is lost, and revoke every key of it since then; return how many.
+
+    It comes back by `recover`. `by_anchors`: so that no delegation can take it back. Raises SetupError.
+    """
+    held, enrolment = load_parts(publication, org_id)
+    kids = {entry.key.kid for entry in held.signing} | {entry.key.kid for entry in held.kem}
+    if by_anchors:
+        enrolment = replace(enrolment, revoked={**dict.fromkeys(kids, since_ms), **enrolment.revoked})
+        _put_enrolment(publication, enrolment)
+    signing = tuple(_compromised(entry, since_ms) for entry in held.signing)
+    kem = tuple(_revoked(entry) for entry in held.kem)
+    status = held.organisation.status
+    kept = replace(held.organisation, status=OrgStatus.SUSPENDED if status is OrgStatus.ACTIVE else status)
+    _put_member(publication, MemberFile.of(kept, signing, kem, held.audit), enrolment)
+    return len(kids)
+
+
 def set_status(publication: Publication, org_id: OrgId, status: OrgStatus) -> None:
     """Suspend, remove or reactivate an organisation. A removed one stays listed, so that its old signatures verify."""
     held, enrolment = load_parts(publication, org_id)

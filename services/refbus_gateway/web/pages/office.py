@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from refbus.core.times import read_moment
 from refbus.errors import Code, SetupError, UncheckableError
 from refbus.trust.member.rotation import Task
 from refbus.wire.codelists import code_list
@@ -90,6 +91,7 @@ DOINGS: Final[Mapping[str, str]] = {
     "keys.answer_sent": mark("answered the national node about keys"),
     "keys.answer": mark("answered the national node about keys"),
     "keys.prune": mark("destroyed old keys"),
+    "keys.report_lost": mark("reported a lost computer"),
     "keys.rotate": mark("made new keys"),
     "logbook.show": mark("looked at this log"),
     "officers.add": mark("added an officer"),
@@ -259,6 +261,19 @@ def stolen(ask: Ask) -> Response:
     """Show the sheet for the day on which the computer is gone: to print today."""
     found = keys.show(ask.desk, ask.actor)
     return ask.page("office_stolen.html", me=_me(ask), keys=[each for each in found.keys if each.usable])
+
+
+@screens.act("/office/stolen")
+def report_lost(ask: Ask) -> Response:
+    """Give the signed report for the national node that a computer with these keys is gone."""
+    typed = ask.posted.get("since")
+    since_ms = read_moment(typed, ask.utc_offset_min) if typed else None
+    if typed and (since_ms is None or since_ms > ask.now_ms):
+        told = ask.words.text("Write day and time, for example 31.3.2027 12:00, or leave it empty for now.")
+        return ask.again([Problem("since", Code.USAGE, told)])
+    report = keys.report_lost(ask.desk, ask.actor, since_ms).report
+    name = {"Content-Type": "application/json", "Content-Disposition": 'attachment; filename="lost.json"'}
+    return Response(report, headers=name)
 
 
 @screens.act("/office/lock", at="/office/stolen")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refbus.errors import Code
+from refbus.trust.member.loss import check_report
 from refbus_gateway.actions import people as actions
 from refbus_gateway.actions.actor import Actor, Role
 from refbus_gateway.store import alarms
@@ -180,3 +181,17 @@ def test_a_role_that_may_not_is_refused_by_the_action(pair: Pair) -> None:
     pages = Pages(pair.world, pair.kz)
     with pytest.raises(Exception, match=Code.NOT_PERMITTED):
         actions.lock_out(pages.office.desk, Actor(pair.kz.me, Role.CASE_WORKER, "x"), "x")
+
+
+def test_a_lost_computer_is_reported_from_another_one(own: Pair) -> None:
+    """The page gives a signed file with every key; a time that is none or to come is asked again."""
+    person = Pages(own.world, own.kz).person()
+    page = person.send("/office/stolen", since="")
+    assert page.status == 200
+    assert "attachment" in page.response.headers["Content-Disposition"]
+    held = own.kz.directory().organisations[own.kz.me]
+    loss = check_report(page.response.content, held)
+    assert set(loss.kids) == {*(each.kid for each in held.signing_keys), *(each.kid for each in held.kem_keys)}
+    assert loss.since_ms == own.kz.now_ms()
+    for wrong in ("yesterday", "31.3.2099 12:00"):
+        assert 'href="#since"' in person.send("/office/stolen", since=wrong).html

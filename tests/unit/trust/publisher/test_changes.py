@@ -167,6 +167,20 @@ def test_a_revoked_signing_key_is_over_at_once(fed: Lab, store: TrustStore, *, b
     assert found.compromised_since_ms == NOW_MS - 5
 
 
+@pytest.mark.parametrize("by_anchors", [False, True])
+def test_a_lost_computer_takes_every_key_back(fed: Lab, store: TrustStore, *, by_anchors: bool) -> None:
+    """Suspended, nothing to sign or to seal with; a new enrolment brings it back, and only then it may be let in."""
+    publication = fed.publication()
+    assert changes.lose(publication, SHELTER, NOW_MS - 5, by_anchors=by_anchors) == 2
+    assert publication.missing() == ({"targets": 3, "uz": 1} if by_anchors else {"uz": 1})
+    fed.publish(publication)
+    member = read(store, fed.files()).organisations[SHELTER]
+    assert member.status is OrgStatus.SUSPENDED
+    assert member.current_signing_key(NOW_MS) is None
+    assert member.current_kem_key(NOW_MS) is None
+    assert [key.compromised_since_ms for key in member.signing_keys] == [NOW_MS - 5]
+
+
 def test_a_revoked_epoch_is_over_at_once(fed: Lab, store: TrustStore) -> None:
     """The signing key stays good."""
     kid = next(iter(fed.kems(SHELTER)))

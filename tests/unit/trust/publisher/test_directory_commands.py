@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from refbus.core.directory import OrgRole
+from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
 from refbus.resources import data_dir
 from refbus.trust.layout import list_files
 from refbus.trust.member.enrolment import Profile, answer_challenge, make_request, make_update, next_kem
+from refbus.trust.member.loss import make_report, of_keys
 from refbus.trust.publisher.custody import load_signer
 from refbus.trust.publisher.export import read_publication
 from refbus.trust.publisher.repository import Publication
@@ -106,6 +107,22 @@ def test_an_organisation_is_enrolled_step_by_step(fed: Lab, run: Run, tmp_path: 
     current = read(store, fed.files()).organisations[NEWCOMER].current_signing_key(NOW_MS)
     assert current is not None
     assert current.kid == signing_pair("r").kid
+
+
+def test_a_lost_computer_is_dealt_with_in_one_step(fed: Lab, run: Run, tmp_path: Path) -> None:
+    """With the report that the organisation signed, or without any; a report of somebody else stages nothing."""
+    store = fed.store(tmp_path / "reader")
+    held = read(store, fed.files()).organisations[SHELTER]
+    path = tmp_path / "lost.json"
+    path.write_bytes(make_report(of_keys(held, NOW_MS - 7), fed.pair(SHELTER)))
+    with pytest.raises(RefbusError, match="DIRECTORY_INVALID"):
+        run("lost", "kz-agency01", "--report", path)
+    assert "suspended, 2 keys revoked" in run("lost", SHELTER, "--report", path)
+    run("publish", "--development", passphrase=True)
+    member = read(store, fed.files()).organisations[SHELTER]
+    assert member.status is OrgStatus.SUSPENDED
+    assert member.signing_keys[0].compromised_since_ms == NOW_MS - 7
+    assert "kz-agency01: suspended" in run("lost", "kz-agency01", "--since", "2026-09-01T12:00+05:00")
 
 
 def test_a_country_and_an_anchor_are_added(fed: Lab, run: Run, tmp_path: Path) -> None:
