@@ -48,6 +48,15 @@ AGES = {
 """Where a difference of wall times is compared, and why: it must outlive a start, and the future does no harm."""
 
 
+DATES = {
+    "infra/kafka/certificates.py": "the term of a certificate",
+    "infra/trials/bench/report.py": "the date of a report",
+    "infra/trials/demo/homecoming.py": "the days of a form",
+    "infra/trials/demo/plan.py": "the days of a form",
+}
+"""What reads the machine's clock for a date that is written down."""
+
+
 def name_of(path: Path) -> str:
     """Return the path inside the project."""
     return str(path.relative_to(ROOT))
@@ -86,6 +95,12 @@ def test_only_the_clock_reads_the_clock(path: Path) -> None:
     """Services read the machine's clock in `refbus.clock` alone; everything else is given the time that counts."""
     found = readings(parsed(path))
     assert found == [] or path.is_relative_to(CLOCK)
+
+
+def test_trials_read_the_same_clock() -> None:
+    """What plays and measures the product asks `refbus.clock` too; a date on a form or a report is nobody's clock."""
+    found = {name_of(path) for path in project_files("infra", suffix=".py") if readings(parsed(path))}
+    assert found == set(DATES)
 
 
 @pytest.mark.parametrize("path", SERVICES, ids=name_of)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.dissect import take_apart
-from bench.events import DESTINATION, ORIGIN, Federation, Member, Sealer, now_ms
+from bench.events import DESTINATION, ORIGIN, Federation, Member, Sealer
 from bench.primitives import Reader, Sealing, Signer, Verifier
 from bench.report import Measure
 from bench.timing import Samples, interleaved
+from refbus.clock import machine_ms
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.units import HOUR_MS
 from refbus.crypto.kem import KemPublic
@@ -61,7 +62,7 @@ def _sealing(federation: Federation, raw: list[bytes]) -> tuple[Task, Task]:
         seal(
             block,
             payload,
-            expires_at_hour=now_ms() // HOUR_MS + 48,
+            expires_at_hour=machine_ms() // HOUR_MS + 48,
             directory_version=federation.directory.version,
             signer=sender.pair,
             readers=Readers(*publics),
@@ -71,11 +72,11 @@ def _sealing(federation: Federation, raw: list[bytes]) -> tuple[Task, Task]:
 
 
 def _received(federation: Federation, recipient: Member, raw: bytes) -> Authenticated:
-    return receive(Envelope.parse(raw), [recipient.kem], federation.history, now_ms())
+    return receive(Envelope.parse(raw), [recipient.kem], federation.history, machine_ms())
 
 
 def _public(federation: Federation, org: OrgId) -> bytes:
-    key = federation.directory.organisations[org].current_kem_key(now_ms())
+    key = federation.directory.organisations[org].current_kem_key(machine_ms())
     if key is None:
         raise LookupError(f"{org} has no current key")
     return key.public

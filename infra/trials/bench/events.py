@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.hostile import HostileMember, Plot
 from demo.plan import organisations
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.directory import Directory, OrgRole, SigningKey
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.vocabulary import DataCategory
@@ -26,11 +26,6 @@ EVENTS_PER_CONSENT = 4
 ORIGIN, DESTINATION = CountryCode("kz"), CountryCode("uz")
 
 
-def now_ms() -> int:
-    """Return the time of this machine, UTC ms."""
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(frozen=True, slots=True)
 class Federation:
     """Keys, homes and the verified directory of a federation. One agency sends, one organisation abroad receives."""
@@ -41,14 +36,14 @@ class Federation:
     @classmethod
     def create(cls, folder: Path, at_ms: int | None = None) -> Federation:
         """Make the development federation in `folder`, without any broker, at `at_ms` (UTC; None: now)."""
-        at_ms = now_ms() if at_ms is None else at_ms
+        at_ms = machine_ms() if at_ms is None else at_ms
         description = read_description(data_dir("keys") / "development.toml")
         return cls.of(create_development_federation(folder, description, Passphrases.same(PASSPHRASE), at_ms), at_ms)
 
     @classmethod
     def of(cls, paths: FederationPaths, at_ms: int | None = None) -> Federation:
         """Read the directory of a federation that exists, as it is at `at_ms` (UTC; None: now)."""
-        at_ms = now_ms() if at_ms is None else at_ms
+        at_ms = machine_ms() if at_ms is None else at_ms
         store = Home(paths.gate(ORIGIN)).trust_store()
         store.load(at_ms)
         store.refresh_from(list_files(paths.repository), at_ms)
@@ -79,7 +74,7 @@ class Federation:
         country = CountryCode(org[:2])
         home = Home(self.paths.gate(country) if org == gate_id(country) else self.paths.home(org))
         standing = self.directory.organisations[org]
-        signing, sealing = standing.current_signing_key(now_ms()), standing.current_kem_key(now_ms())
+        signing, sealing = standing.current_signing_key(machine_ms()), standing.current_kem_key(machine_ms())
         if signing is None or sealing is None:
             raise LookupError(f"{org} has no current keys")
         pair, kem = home.signing_pairs(PASSPHRASE)[signing.kid], home.kem_keys(PASSPHRASE)[sealing.kid]
@@ -109,12 +104,12 @@ class Sealer:
     def next(self) -> bytes:
         """Return the next envelope."""
         if self._made % EVENTS_PER_CONSENT == 0:
-            consent = self._member.consent(self._recipient, [DataCategory.SERVICE_NEEDS], now_ms())
+            consent = self._member.consent(self._recipient, [DataCategory.SERVICE_NEEDS], machine_ms())
             self._plot = Plot(self._recipient, consent=consent)
         else:
             self._plot = Plot(self._recipient, consent=self._plot.consent, case_handle=self._plot.case_handle)
         self._made += 1
-        return self._member.seal(self._plot, now_ms())
+        return self._member.seal(self._plot, machine_ms())
 
     def many(self, count: int) -> list[bytes]:
         """Return the next `count` envelopes."""

@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 
 from bench.dissect import take_apart, take_stamped_apart
-from bench.events import DESTINATION, EVENTS_PER_CONSENT, ORIGIN, Federation, Sealer, now_ms
+from bench.events import DESTINATION, EVENTS_PER_CONSENT, ORIGIN, Federation, Sealer
 from bench.primitives import GateSteps, Reader, Sealed, Signer, Verifier
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from bench.timing import Clock, interleaved
+from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.crypto.kem import KemPublic
 from refbus.trust.publisher.ceremony import FederationPaths
@@ -89,9 +90,9 @@ class Turns:
 
 def _steps(federation: Federation, here: CountryCode, there: CountryCode, organisation: OrgId) -> GateSteps:
     gate, other = federation.member(gate_id(here)), federation.member(gate_id(there))
-    sender = federation.directory.organisations[federation.sender].current_signing_key(now_ms())
-    told = public_key_of(federation.directory, organisation, now_ms())
-    inspector = inspector_public(federation.directory, here, now_ms())
+    sender = federation.directory.organisations[federation.sender].current_signing_key(machine_ms())
+    told = public_key_of(federation.directory, organisation, machine_ms())
+    inspector = inspector_public(federation.directory, here, machine_ms())
     if sender is None or told is None or inspector is None:
         raise LookupError("the directory has no current keys")
     return GateSteps(

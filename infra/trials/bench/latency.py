@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 
-from bench.events import DESTINATION, ORIGIN, now_ms
+from bench.events import DESTINATION, ORIGIN
 from bench.hops import make_hops, relayed
 from bench.report import Aim, Measure
 from bench.stage import Stage
@@ -22,6 +22,7 @@ from bench.timing import Samples
 from demo.gauges import wait_for
 from demo.plan import ANSWERED, PlannedCase, consent_form, planned_cases
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.ids import EventId, OrgId
 from refbus.errors import RefbusError
 from refbus_gateway.cases import casework
@@ -107,7 +108,7 @@ class Road:
         with gateway.store.write() as tx:
             # White space at the end makes it another file, so another case.
             case = casework.add_case(gateway, tx, self._case.content + b"\n" * number)
-            versions.grant(gateway, case, tx, self._case.recipient, parse_consent(form, now_ms=now_ms()))
+            versions.grant(gateway, case, tx, self._case.recipient, parse_consent(form, now_ms=machine_ms()))
         return case
 
     def _send(self, case: Case) -> EventId:
@@ -140,7 +141,7 @@ class Road:
 @contextmanager
 def _opened(stage: Stage, org: OrgId) -> Iterator[Gateway]:
     """Open a gateway's home as a command beside `refbus run` does, once that has brought the directory."""
-    gateway = open_gateway(Home(stage.world.paths.home(org)), PASSPHRASE, now_ms)
+    gateway = open_gateway(Home(stage.world.paths.home(org)), PASSPHRASE, machine_ms)
     try:
         wait_for(f"the directory reaches {org}", lambda: _has_directory(gateway))
         yield gateway

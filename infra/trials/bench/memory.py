@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
-from bench.events import DESTINATION, ORIGIN, Federation, now_ms
+from bench.events import DESTINATION, ORIGIN, Federation
 from bench.gatework import BATCH, seal_some
 from bench.pinned import pool
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
+from refbus.clock import machine_ms
 from refbus.core.ids import gate_id
 from refbus.crypto.framing import sha256
 from refbus.trust.publisher.ceremony import FederationPaths
@@ -66,7 +67,7 @@ def _confirm(gate: StandingGate, keys: GateKeys) -> None:
     """Deliver what waits, and let the other gate confirm it."""
     caught = gate.deliver().get(border(DESTINATION, ORIGIN), [])
     envelopes = [Passed.parse(BorderRecord.parse(each).body).envelope for each in caught]
-    receipts = [hop_receipt(keys, ORIGIN, sha256(each), HopOutcome.TAKEN, now_ms()) for each in envelopes]
+    receipts = [hop_receipt(keys, ORIGIN, sha256(each), HopOutcome.TAKEN, machine_ms()) for each in envelopes]
     if receipts:
         gate.decide(gate.records(border(ORIGIN, DESTINATION), receipts))
         gate.deliver()

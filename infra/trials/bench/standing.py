@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.events import Federation, now_ms
+from bench.events import Federation
 from demo.world import PASSPHRASE
 from refbus.bus.port import OnDelivery, OpenTransaction, Record
-from refbus.clock import Clock
+from refbus.clock import Clock, machine_ms
 from refbus.core.ids import CountryCode
 from refbus.node import collector
 from refbus_gate.decide.batch import GateCore, GateParts, sources_of
@@ -80,7 +80,7 @@ class Catch:
 class StandingGate:
     """The gate of one country on one thread."""
 
-    def __init__(self, federation: Federation, country: CountryCode, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, federation: Federation, country: CountryCode, clock: Callable[[], int] = machine_ms) -> None:
         self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE)
         keys = self.home.gate_keys(federation.directory, clock())
         parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, clock, Workers(1))

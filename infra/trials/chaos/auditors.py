@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from chaos.auditing import start_auditor
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.judging import Tally
 from chaos.logs import read_topic
 from chaos.result import Result
@@ -31,6 +31,7 @@ from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
 from refbus.audit.fsck import check_log
 from refbus.audit.leaf import PREFIX
 from refbus.audit.sources import FolderSource
+from refbus.clock import machine_ms
 from refbus.core.directory import Directory, OrgRole
 from refbus.core.ids import CountryCode, gate_id
 from refbus.tlog.checkpoint import Checkpoint
@@ -184,7 +185,7 @@ def _record() -> AuditRecord:
         message_sha256=None,
         consent_id=None,
         consent_version=None,
-        at_ms=now_ms(),
+        at_ms=machine_ms(),
     )
 
 
@@ -238,7 +239,7 @@ def judge_log(
     """Count what is wrong with the log in `folder`: by its format, by what was written, by what was ever seen of it."""
     policy = log_policy(_directory(ground), KZ)
     with tempfile.TemporaryFile() as scratch:
-        report = check_log(FolderSource(folder), policy, scratch, now_ms() // 1000 + 600)
+        report = check_log(FolderSource(folder), policy, scratch, machine_ms() // 1000 + 600)
     for finding in report.findings:
         tally.add("unaccounted", 1, f"{finding.code} at {finding.place}")
     if report.checkpoint is None:
@@ -254,7 +255,7 @@ def judge_log(
     for given in _proofs(ground):
         note = Note.parse(given.checkpoint)
         for proof in given.proofs:
-            TlogProof(proof.index, proof.hashes, note).verify(proof.entry, policy, now_ms() // 1000 + 600)
+            TlogProof(proof.index, proof.hashes, note).verify(proof.entry, policy, machine_ms() // 1000 + 600)
     ground.measured["entries in the log"] = size
 
 

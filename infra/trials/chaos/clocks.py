@@ -16,10 +16,9 @@ from pathlib import Path
 
 from chaos.evidence import examine, need_rows
 from chaos.ground import Ground, wait
-from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
 from chaos.logs import ends, read_topic
-from chaos.offices import SETTLE_S, Offices, judge_stores, model_case, opened_offices, rest
+from chaos.offices import SETTLE_S, Offices, judge_stores, model_case, opened_offices, refer_next, rest, unsettled
 from chaos.outboxes import journal_of_log
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
@@ -109,20 +108,12 @@ def _play(offices: Offices, cases: int, patience_s: float) -> str:
     timeline, model = Timeline(rng, faults, cases), model_case(offices)
     try:
         for number in range(cases):
-            name = f"referral-{number}"
-            ground.journal.planned([Planned(name, name, 0, offices.agency.me, offices.shelter.me, Nature.EVENT, "")])
-            offices.send(model, model.content + b" " * number, name)
-            ground.journal.attempts([Attempt(name, Outcome.OK)])
-            offices.answer()
-            if number % 3 == 2:
-                offices.withdraw(f"referral-{number - rng.randint(0, 2)}")
+            refer_next(offices, model, number)
             timeline.advance(number + 1)
         timeline.finish()
-        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, patience_s):
-            return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
+        return unsettled(offices, cases, patience_s)
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}"
-    return ""
 
 
 def _jump(ground: Ground, names: Sequence[str], seconds: float, stay_s: float) -> None:

@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from chaos.ground import Ground, wait
-from chaos.journal import Attempt, Nature, Outcome, Planned
+from chaos.ground import Ground
 from chaos.judging import Tally
 from chaos.logs import read_topic
-from chaos.offices import SETTLE_S, Offices, judge_stores, model_case, opened_offices, rest
+from chaos.offices import Offices, judge_stores, model_case, opened_offices, refer_next, rest, unsettled
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from chaos.timeline import Timeline
@@ -118,20 +117,15 @@ def _play(offices: Offices, cases: int) -> str:
     timeline, model = Timeline(rng, faults, cases), model_case(offices)
     try:
         for number in range(cases):
-            name = f"referral-{number}"
-            ground.journal.planned([Planned(name, name, 0, offices.agency.me, offices.shelter.me, Nature.EVENT, "")])
-            offices.send(model, model.content + b" " * number, name)
-            ground.journal.attempts([Attempt(name, Outcome.OK)])
-            offices.answer()
-            if number % 3 == 2:
-                offices.withdraw(f"referral-{number - rng.randint(0, 2)}")
+            refer_next(offices, model, number)
             time.sleep(rng.uniform(0.2, 1.0))
             for each in copies:
                 each.take()
             timeline.advance(number + 1)
         timeline.finish()
-        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, SETTLE_S):
-            return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
+        stuck = unsettled(offices, cases)
+        if stuck:
+            return stuck
         time.sleep(2 * _HEARTBEAT_S)  # the last generation is told in the next heartbeat
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}"

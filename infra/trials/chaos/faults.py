@@ -9,13 +9,14 @@ import time
 from contextlib import suppress
 
 from chaos import logs
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.journal import Nature, Planned
 from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
 from refbus.bus.cluster import KafkaCluster
+from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
@@ -240,7 +241,7 @@ def false_word(ground: Ground, liar: CountryCode, road: tuple[CountryCode, Count
         sent = [sha256(each.value) for each in logs.read_topic(_gate(ground, origin), f"{origin}.outbox")]
         about = [each for each in dict.fromkeys(sent) if each not in done]  # some were sent twice
         done.update(about)
-        said = (HopOutcome.TAKEN, now_ms() // HOUR_MS)
+        said = (HopOutcome.TAKEN, machine_ms() // HOUR_MS)
         hops = [sign_hop(pair, each, (origin, liar), said) for each in about]
         records = [BorderRecord(BorderKind.HOP, each).encode() for each in hops]
         records += [BorderRecord(BorderKind.NOTICE, RelayedNotice(each, b"false").encode()).encode() for each in about]

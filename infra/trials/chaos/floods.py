@@ -16,13 +16,14 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.judging import Tally
 from chaos.logs import read_topic
 from chaos.result import Result
 from chaos.stage import KZ, Cast
 from demo.hostile import HostileMember, Plot
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
 from refbus.core.units import HOUR_MS
@@ -74,7 +75,7 @@ class FloodScenario:
 def _play(ground: Ground, cast: Cast, tally: Tally) -> Iterator[int]:
     """Send honest events alone, then beside a flood, then beside ten thousand that wait; yield how many each time."""
     ground.start_gates((KZ,))
-    directory = ground.world.directory(now_ms())
+    directory = ground.world.directory(machine_ms())
     agency, office = ground.member(KZ, "NATIONAL_AGENCY"), ground.member(KZ, "NGO")
     honest, hostile = _member(ground, directory, agency), _member(ground, directory, office)
     flood = _flood(cast, directory, hostile, agency)
@@ -92,24 +93,24 @@ def _play(ground: Ground, cast: Cast, tally: Tally) -> Iterator[int]:
 
 def _member(ground: Ground, directory: Directory, org: OrgId) -> HostileMember:
     home = Home(ground.world.paths.home(org))
-    key = directory.organisations[org].current_signing_key(now_ms())
+    key = directory.organisations[org].current_signing_key(machine_ms())
     if key is None:
         raise LookupError(f"{org} has no key")
     return HostileMember(org, home.signing_pairs(PASSPHRASE)[key.kid], directory)
 
 
 def _event(honest: HostileMember, office: OrgId) -> bytes:
-    at_ms = now_ms()
+    at_ms = machine_ms()
     return honest.seal(Plot(office, _CATEGORIES, honest.consent(office, _CATEGORIES, at_ms)), at_ms)
 
 
 def _flood(cast: Cast, directory: Directory, hostile: HostileMember, to: OrgId) -> Iterator[bytes]:
     """Yield records that each cost a gate something, without end; the signed ones come again after a while."""
     stranger = HostileMember(hostile.org, SigningPair.generate(), directory)
-    ahead_ms = now_ms() + 2 * HOUR_MS
+    ahead_ms = machine_ms() + 2 * HOUR_MS
     number = FLOOD_PER_S * SECONDS // 3 + 1
     ahead = [hostile.seal(Plot(to), ahead_ms) for _ in range(number)]
-    unknown = [stranger.seal(Plot(to), now_ms()) for _ in range(number)]
+    unknown = [stranger.seal(Plot(to), machine_ms()) for _ in range(number)]
     for signed, unsigned in cycle(zip(ahead, unknown, strict=True)):
         yield from (signed, unsigned, cast.rng.randbytes(1_000))
 
@@ -135,7 +136,7 @@ def _fill(ground: Ground, records: Iterator[bytes]) -> None:
     """Put ten thousand events that wait into the store of a gate that is stopped, as a flood of ten members leaves."""
     kept = [record for number, record in enumerate(records) if number % 3 == 0]
     home = GateHome.open(ground.world.paths.gate(KZ), PASSPHRASE)
-    at_ms = now_ms()
+    at_ms = machine_ms()
     try:
         for start in range(0, HELD, 500):
             changes = Changes()

@@ -30,6 +30,7 @@ from demo.stack import Stack
 from demo.world import TOOLS_PATH, World
 from kafka.patience import Patience
 from kafka.ports import free_ports
+from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode, OrgId
 from refbus.files import write_whole
 
@@ -197,7 +198,7 @@ class Ground:
 
     def member(self, country: str, role: str) -> OrgId:
         """Return an organisation of a country by its role's name."""
-        directory = self.world.directory(now_ms())
+        directory = self.world.directory(machine_ms())
         found = [each.org_id for each in directory.organisations.values() if each.country == country]
         return min(org for org in found if directory.organisations[org].role.value == role)
 
@@ -255,8 +256,3 @@ def wait(holds: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-def now_ms() -> int:
-    """Return the time of this machine, UTC ms."""
-    return time.time_ns() // 1_000_000

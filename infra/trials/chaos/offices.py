@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from chaos.evidence import examine
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.journal import Attempt, Nature, Outcome, Planned
 from chaos.judging import Tally
 from chaos.outboxes import journal_of_log
@@ -32,6 +32,7 @@ from chaos.timeline import Fault, Timeline
 from demo.plan import PlannedCase, consent_form, planned_cases
 from demo.processes import spawn, stop_process
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
@@ -191,11 +192,27 @@ def _play(offices: Offices, cases: int) -> str:
                 ground.count("withdrawn in mid-course")
             timeline.advance(number + 1)
         timeline.finish()
-        if not wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, SETTLE_S):
-            return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
+        return unsettled(offices, cases)
     except Exception as error:  # noqa: BLE001 - judged as it stands, and reported
         return f"{type(error).__name__}: {error}"
-    return ""
+
+
+def refer_next(offices: Offices, model: PlannedCase, number: int) -> None:
+    """Send the referral with this number and answer what came; every third time one of the last three is withdrawn."""
+    journal, name = offices.ground.journal, f"referral-{number}"
+    journal.planned([Planned(name, name, 0, offices.agency.me, offices.shelter.me, Nature.EVENT, "")])
+    offices.send(model, model.content + b" " * number, name)  # another file, another case, the same words
+    journal.attempts([Attempt(name, Outcome.OK)])
+    offices.answer()
+    if number % 3 == 2:
+        offices.withdraw(f"referral-{number - offices.rng.randint(0, 2)}")
+
+
+def unsettled(offices: Offices, cases: int, patience_s: float = SETTLE_S) -> str:
+    """Wait until every case is answered and every withdrawal acknowledged; return what is not, "" when nothing is."""
+    if wait(lambda: offices.answer() >= cases and offices.unacknowledged() == 0, patience_s):
+        return ""
+    return f"{offices.answer()} of {cases} are settled, {offices.unacknowledged()} withdrawals unanswered"
 
 
 def model_case(offices: Offices) -> PlannedCase:
@@ -275,7 +292,7 @@ def opened_offices(ground: Ground, rng: random.Random, points: Sequence[str] = P
 
 def _open(home: Path) -> Gateway:
     """Open a home once its gateway has brought a directory."""
-    gateway = open_gateway(Home(home), PASSPHRASE, now_ms)
+    gateway = open_gateway(Home(home), PASSPHRASE, machine_ms)
 
     def known() -> bool:
         try:

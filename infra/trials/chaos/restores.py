@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos import programs
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.judging import Tally
 from chaos.logs import ends, read_topic
 from chaos.offices import Offices, command, model_case, office_form, opened_offices
 from chaos.result import Result
 from chaos.stage import KZ, UZ, Cast
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.crypto.framing import sha256
 from refbus.crypto.kem import KemPrivate
@@ -164,7 +165,7 @@ class _Office:
         ground.count(f"restored: {mode}")
         self._bring_back(backup)
         ground.start("gateway-kz", (_CLI, "run"), self._environment())
-        offices.agency = open_gateway(Home(self._home), PASSPHRASE, now_ms)
+        offices.agency = open_gateway(Home(self._home), PASSPHRASE, machine_ms)
         if not wait(self._is_up, _SETTLE_S):
             raise RuntimeError(f"the office is not up again after {mode}")
         self._look_at_officers(offices.agency)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
@@ -19,6 +18,7 @@ from chaos.cases import Script
 from chaos.journal import Nature, Planned
 from demo.hostile import HostileMember, Plot
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import EventId, OrgId
 from refbus.core.units import HOUR_MS
@@ -64,7 +64,7 @@ class Sealer:
 def seal_case(federation: Path, script: Script) -> Sealed:
     """Return all events of a case. A withdrawn consent rides in its own event; later ones carry what was given."""
     member = _member(federation, script.sender)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = machine_ms()
     given = member.consent(script.recipient, _CATEGORIES, now_ms)
     previous: EventId | None = None
     sealed: Sealed = []
@@ -149,7 +149,7 @@ def _planned(script: Script, step: int, value: bytes) -> Planned:
 def _member(federation: Path, org: OrgId) -> HostileMember:
     paths = FederationPaths(federation)
     home = Home(paths.home(org))
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = machine_ms()
     store = home.trust_store()
     store.load(now_ms)
     store.refresh_from(list_files(paths.repository), now_ms)

@@ -25,11 +25,12 @@ from pathlib import Path
 from chaos import programs
 from chaos.auditing import start_auditor
 from chaos.auditors import COUNTRIES, Watcher, hand_out_directory, judge_log, log_folder, proven, write
-from chaos.ground import Ground, now_ms, wait
+from chaos.ground import Ground, wait
 from chaos.judging import Tally
 from chaos.result import Result
 from chaos.stage import KG, KZ, Cast
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.errors import Code, RefbusError
 from refbus.node.store import migrations
 from refbus.trust.publisher import recovery
@@ -253,7 +254,7 @@ class _Play:
         for number in range(3):
             backups.append(self.ground.folder / f"repository-{number}")
             shutil.copytree(paths.repository, backups[-1])
-            publish_for_development(paths, Publication(Repository(paths.repository), now_ms()), passphrases)
+            publish_for_development(paths, Publication(Repository(paths.repository), machine_ms()), passphrases)
         seen = self.ground.folder / "seen"
         shutil.copytree(paths.repository, seen)
         for number, backup in enumerate(reversed(backups)):
@@ -265,13 +266,13 @@ class _Play:
             self.ground.count("repository brought back")
             refused = ""
             try:
-                recovery.require_newest(paths, [seen], now_ms())
-                publish_for_development(paths, Publication(Repository(paths.repository), now_ms()), passphrases)
+                recovery.require_newest(paths, [seen], machine_ms())
+                publish_for_development(paths, Publication(Repository(paths.repository), machine_ms()), passphrases)
             except RefbusError as error:
                 refused = error.code
             self.tally.add("unaccounted", int(refused != Code.DIRECTORY_BEHIND), "a lower version was published")
             self._cut_recovery(paths.out, seen)
-            publish_for_development(paths, Publication(Repository(paths.repository), now_ms()), passphrases)
+            publish_for_development(paths, Publication(Repository(paths.repository), machine_ms()), passphrases)
             lower = _version(paths.repository) <= highest
             self.tally.add("unaccounted", int(lower), "a version that members have seen was published again")
             shutil.rmtree(seen)

@@ -21,6 +21,7 @@ from demo.verdict import FAILED, PASSED, Report, courses, percentile, unaccounte
 from demo.world import ROOT
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
+from refbus.clock import machine_ms
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines
 
@@ -91,7 +92,7 @@ class _Told:
 
 
 def _tell_all(stack: Stack) -> _Told:
-    directory = stack.world.directory(time.time_ns() // 1_000_000)
+    directory = stack.world.directory(machine_ms())
     offices = {org: Office(org, stack.gateway_environment(org), DEMO / "desks" / org) for org in stack.homes}
     cases = planned_cases(directory)
     story = Story(offices, cases, tell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from demo.hostile import HostileMember, Plot
 from demo.stack import Stack
 from demo.world import PASSPHRASE, produce_all
 from refbus.bus.cluster import KafkaCluster
+from refbus.clock import machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.units import HOUR_MS
@@ -48,7 +48,7 @@ class Border:
         """Try everything, one after the other; each must end with its code. Raises TimeoutError."""
         self._tell("")
         self._tell("A member that leaves its own checks out meets the national gate")
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = machine_ms()
         kz, uz = self._member(OrgId("kz-agency01")), self._member(OrgId("uz-agency01"))
         shelter, other = OrgId("uz-she1ter1"), OrgId("uz-1ega1a1d")
         abroad = OrgId("kz-she1ter1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from demo.gauges import total
 from demo.stack import Stack
 from demo.world import PASSPHRASE
+from refbus.clock import machine_ms
 from refbus.core.vocabulary import EventType
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import open_gateway
@@ -88,7 +88,7 @@ def courses(stack: Stack) -> list[Course]:
     """Return every referral that was sent, from the stores of the senders."""
     found: list[Course] = []
     for home in stack.homes.values():
-        gateway = open_gateway(Home(home), PASSPHRASE, lambda: time.time_ns() // 1_000_000)
+        gateway = open_gateway(Home(home), PASSPHRASE, machine_ms)
         with gateway.store.read() as tx:
             own = [referral for referral in referrals.every(tx) if referral.own]
             each = (referrals.events_of(tx, referral) for referral in own)

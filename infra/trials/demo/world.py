@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -178,7 +177,7 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
     passphrase_file.write_text(PASSPHRASE + "\n", encoding="utf-8")
     passphrase_file.chmod(0o600)
     say("keys: a fictional federation of four countries, its anchors, gates and organisations")
-    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    now_ms = machine_ms() if now_ms is None else now_ms
     paths = create_development_federation(
         folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
     )
