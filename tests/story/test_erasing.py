@@ -13,8 +13,7 @@ import pytest
 from refbus.audit.record import Stage
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
-from refbus.database import erased as lists
-from refbus.errors import Code, RefbusError, StoreError
+from refbus.errors import Code, StoreError
 from refbus.telemetry.labels import EntryResult
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.erasure import demand
@@ -25,7 +24,7 @@ from refbus_gateway.store import cases, referrals, statements
 from support.audit import orders_in
 from support.canaries import CANARY, files_below, found_in
 from support.ceremonies import PASSPHRASE
-from support.commands import Commands
+from support.erasing import acknowledge, delivered, delivered_other, refusal
 from support.gateways import (
     alarm_codes,
     case_file,
@@ -56,27 +55,10 @@ def audited(own: Road) -> Iterator[RoadAuditors]:
     made.close()
 
 
-def delivered(road: Road) -> tuple[int, int, int]:
-    """Refer a case with the canary and open it there; return the numbers of case, referral, referral there."""
-    case, number = sent(road.kz, case_file(health={"summary": CANARY}))
-    road.settle()
-    there = incoming(road.uz, id_of(road.kz, number))
-    assert CANARY in str(open_at(road.uz, there).events[0].sections)
-    road.settle()
-    return case, number, there
-
-
 def progress(gateway: Gateway, case: int) -> Progress:
     """Return how far an erasure is."""
     with gateway.store.read() as tx:
         return demand.progress(tx, cases.get(tx, case))
-
-
-def refusal(gateway: Gateway, number: int) -> Code:
-    """Return why a referral cannot be opened."""
-    with pytest.raises(RefbusError) as refused:
-        open_at(gateway, number)
-    return refused.value.code
 
 
 def key_of(gateway: Gateway, case: int) -> bytes | None:
@@ -84,13 +66,6 @@ def key_of(gateway: Gateway, case: int) -> bytes | None:
     with gateway.store.read() as tx:
         found = cases.get(tx, case).key
         return None if found is None else found.secret
-
-
-def acknowledge(road: Road, there: int, result: str, reason: str | None = None) -> None:
-    """Answer at the shelter and let it arrive."""
-    with road.uz.store.write() as tx:
-        referral_steps.acknowledge(road.uz, tx, there, result, reason)
-    road.settle()
 
 
 def test_everything_in_one_go(own: Road) -> None:
@@ -400,48 +375,6 @@ def everywhere(road: Road, auditors: RoadAuditors, caplog: pytest.LogCaptureFixt
     proofs = b"\0".join(value for each in auditors.of.values() for value in each.published)
     rest = [("log", logs), ("proofs", proofs)]
     return found_in(CANARY, chain(files_below(road.folder), topics.items(), rest))
-
-
-def test_typed(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command explains, erases, and shows what the others answered; twice does no harm."""
-    case, number, there = delivered(own)
-    own.kz.close()
-    own.opened.remove(own.kz)
-    refbus = Commands(own, capsys)
-    assert refbus.run(own.agency, "erase", "--status").out == "No case was erased here.\n"
-    gone = refbus.json(own.agency, "erase", str(case))
-    assert (gone["case"], gone["erased"], gone["delivery"]) == (case, True, "sent")
-    assert [each["answer"] for each in gone["organisations"]] == [None]
-    assert "no answer yet" in refbus.run(own.agency, "erase", "--status", "--referral", str(number)).out
-    assert "erased" in refbus.run(own.agency, "case", "list").out
-    assert "KEY_DESTROYED" in refbus.run(own.agency, "case", "show", str(case), ok=False).err
-    own.settle()
-    acknowledge(own, there, "RETAINED_LEGAL", "COURT_ORDER")
-    refbus.run(own.agency, "sync")
-    status = refbus.run(own.agency, "erase", "--status").out
-    assert "nothing of it can be read here" in status
-    assert "a law says so" in status
-    assert "court" in status.lower()
-    assert "erased" in refbus.run(own.agency, "erase", str(case), "--yes").out
-    assert refbus.run(own.agency, "erase", "--yes", ok=False).status != 0
-    assert refbus.run(own.agency, "erase", "--referral", "99", "--yes", ok=False).status != 0
-
-
-def test_the_list_survives_a_torn_line(tmp_path: Path) -> None:
-    """A stop in the middle of a line spoils neither that line's neighbours nor the next one."""
-    path = tmp_path / "erased"
-    lists.note(path, [b"a" * 32])
-    with path.open("a") as file:
-        file.write("0123")
-    lists.note(path, [b"b" * 32])
-    assert lists.noted(path) == {(b"a" * 32).hex(), (b"b" * 32).hex()}
-
-
-def delivered_other(road: Road) -> tuple[int, int, int]:
-    """Refer another case."""
-    case, number = sent(road.kz, case_file(about="Another fictional case"))
-    road.settle()
-    return case, number, incoming(road.uz, id_of(road.kz, number))
 
 
 def decisions(gateway: Gateway, case: int) -> set[bytes]:

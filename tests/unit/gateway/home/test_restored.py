@@ -25,7 +25,6 @@ from refbus_gateway.home.restore import restore
 from refbus_gateway.inbox import arrivals as from_them
 from refbus_gateway.store import alarms, cases, consents, referrals
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
-from support.commands import Commands
 from support.gateways import (
     Pair,
     alarm_codes,
@@ -388,23 +387,3 @@ def spoil(home: Home, damage: str) -> None:
             "INSERT INTO cases (id, case_hash, own, wrapped_key, created_ms) VALUES (99, x'01', 1, x'00', 1)"
         )
         connection.commit()
-
-
-def test_commands_say_what_cannot_be_known(own: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`confirm-restored` names the time, the cases and whom to call; each case is confirmed by a command."""
-    refbus = Commands(own.world, capsys)
-    case, _ = sent(own.kz)
-    own.exchange()
-    own.kz.close()
-    refbus.run(AGENCY, "backup", str(tmp_path / "backup"))
-    shutil.move(own.world.home(AGENCY).path, tmp_path / "stolen")
-    refbus.run(AGENCY, "restore", str(tmp_path / "backup"))
-    assert "RESTORE_UNCONFIRMED" in refbus.run(AGENCY, "send", str(case), "--again", ok=False).err
-    told = refbus.json(AGENCY, "home", "confirm-restored")
-    assert (told["cases"], told["call"]) == ([case], [SHELTER])
-    failed = refbus.run(AGENCY, "send", str(case), "--again", ok=False)
-    assert "CONSENT_UNCONFIRMED_AFTER_RESTORE" in failed.err
-    assert f"refbus consent confirm {case}" in failed.err
-    refbus.run(AGENCY, "consent", "confirm", str(case), "--yes")
-    refbus.run(AGENCY, "send", str(case), "--again")
-    assert refbus.json(SHELTER, "home", "confirm-restored") == {"restored": False}
