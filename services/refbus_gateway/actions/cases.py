@@ -52,6 +52,21 @@ class CaseChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCase:
+    """An own case to choose. `file_number`: the worker's own."""
+
+    case: int
+    file_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCases:
+    """The own cases that can be worked on, oldest first."""
+
+    cases: tuple[OwnCase, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseLine:
     """A case in a list. Of an erased case only its number and dates are left. Times in ms UTC.
 
@@ -165,6 +180,15 @@ def listed(desk: Desk, actor: Actor, most: int | None = None, skip: int = 0) -> 
         for case in sorted(found, key=lambda one: one.id)
     ]
     return CasePage(total, tuple(lines))
+
+
+def own(desk: Desk, actor: Actor) -> OwnCases:
+    """Return the cases that can be worked on: our own, neither erased nor being erased, as far as they can be read."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        numbers = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
+        files = casework.file_numbers(tx, numbers)
+    return OwnCases(tuple(OwnCase(number, files.get(number)) for number in numbers))
 
 
 def show(desk: Desk, actor: Actor, case: CaseName, language: str, *, codes: bool = True) -> CaseShown:

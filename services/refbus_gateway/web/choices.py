@@ -7,7 +7,12 @@ from refbus_gateway.web.screens import Ask
 
 
 def case_options(ask: Ask) -> list[tuple[str, str]]:
-    """Return every case of this home by its number, with the nickname where it has one."""
+    """Return every own case that can be worked on by its number, with the nickname where it has one."""
+    return [(str(each.case), each.file_number or str(each.case)) for each in cases.own(ask.desk, ask.actor).cases]
+
+
+def every_case_option(ask: Ask) -> list[tuple[str, str]]:
+    """Return every case, received and erased ones too: what was decided about them is still in the log."""
     return [(str(each.case), each.file_number or str(each.case)) for each in cases.listed(ask.desk, ask.actor).cases]
 
 

@@ -16,7 +16,7 @@ from refbus_gateway.forms.problems import Problem
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.paper import account_page
 from refbus_gateway.web import nextsteps
-from refbus_gateway.web.choices import case_options
+from refbus_gateway.web.choices import every_case_option
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words import statements
 
@@ -26,7 +26,7 @@ screens: Final = Screens()
 @screens.show("/inspect")
 def inspect(ask: Ask) -> Response:
     """Ask for a proof file, or for what an account is about."""
-    return ask.page("inspect.html", cases=case_options(ask) if ask.may("INSPECT") else [])
+    return ask.page("inspect.html", cases=every_case_option(ask) if ask.may("INSPECT") else [])
 
 
 @screens.act("/inspect", most_bytes=verify.MOST_PROOF_BYTES + verify.MOST_POLICY_BYTES + 65_536)
