@@ -48,6 +48,7 @@ DOINGS: Final[Mapping[str, str]] = {
     "cases.listed": mark("looked at the list of cases"),
     "cases.named": mark("worked on a case"),
     "cases.onward_file": mark("made a case to pass on"),
+    "cases.own": mark("looked at the list of cases"),
     "cases.require_known": mark("looked up a case"),
     "cases.show": mark("opened a case"),
     "cases.update": mark("changed a case"),
