@@ -14,7 +14,10 @@ _MODULE_LINES = 400
 _LIST_LINES = 600
 _LISTS = {"catalogue.py", "alerts.py"}
 """Modules that are one list of declared things."""
-_TOGETHER = {"tests/story/test_shapes.py": "every shape of `--json` in one story of one office"}
+_TOGETHER = {
+    "tests/story/test_shapes.py": "every shape of `--json` in one story of one office",
+    "tests/unit/trust/publisher/test_changes.py": "every change that a publisher makes, on one federation",
+}
 """Files of tests that are longer, up to 600 lines, because they belong together."""
 _FUNCTION_LINES = 60
 
