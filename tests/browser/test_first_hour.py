@@ -105,6 +105,8 @@ def practise(eye: Eye, page: Page, desk: Desk) -> None:
     eye.look(page, "hour-12-answer")
     page.goto(f"{desk.url}today")
     eye.look(page, "hour-13-today")
+    page.goto(f"{desk.url}office/stolen")
+    eye.look(page, "hour-14-lost")
 
 
 def open_elsewhere(eye: Eye, page: Page, desks: Desks, place: Path) -> Page:

@@ -282,6 +282,7 @@ def _up(*, federated: bool) -> int:
     for org, port in (("kz-agency01", 8771), ("uz-she1ter1", 8772)):
         print(f"  (. var/run/desk/{org}; refbus desk --port {port})   then open http://127.0.0.1:{port}/")
     print(f"  passphrase of both, for development alone: {PASSPHRASE}")
+    print("  alone at one desk: Office, Practise. An organisation that echoes answers by itself")
     return 0
 
 
