@@ -5,10 +5,8 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +62,8 @@ def _meant(error: click.ClickException) -> str:
     typed = _NO_COMMAND.match(error.message)
     if typed is None or ctx is None or not isinstance(ctx.command, click.Group):
         return ""
+    import difflib  # late: most commands exist
+
     near = difflib.get_close_matches(typed[1].casefold(), ctx.command.list_commands(ctx), n=1, cutoff=0.6)
     return f" Did you mean {near[0]}?" if near else ""
 
@@ -77,6 +77,8 @@ def explained(arguments: Sequence[str], text: str) -> bool:
         say(*text.strip().splitlines())
         return True
     if list(arguments) == ["--version"]:
+        from importlib.metadata import version  # late: it loads much, and hardly anybody asks
+
         say(version("refbus"))
         return True
     return False

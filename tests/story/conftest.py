@@ -8,6 +8,23 @@ from pathlib import Path
 import pytest
 
 from support.nodes import Road, road
+from support.scans import Plans, watched
+
+
+@pytest.fixture(scope="session")
+def plans() -> Iterator[Plans]:
+    """Watch the statements of the session."""
+    with watched() as noted:
+        yield noted
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_scanned(plans: Plans) -> Iterator[None]:
+    """No statement of a story reads the whole of a table that grows, unless it is named with its reason."""
+    yield
+    found = plans.unexplained()
+    plans.run.clear()
+    assert found == []
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from refbus.core.vocabulary import DataCategory, EventType
@@ -19,7 +20,7 @@ from refbus.resources import data_dir
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind, read_fields, walk
 from refbus.wire.forms import check_forms
-from refbus.wire.schema import Codec, Document, load_codec
+from refbus.wire.schema import Codec, Document, load_codec, load_document
 
 MARKER = b"\xc3\x01"
 """First two bytes of single-object encoding; the next eight are the CRC-64-AVRO fingerprint, little-endian."""
@@ -103,7 +104,7 @@ def unknown_codes(event_type: EventType, payload: Mapping[str, Any]) -> tuple[Un
 @cache
 def payload_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
     """Return the fields of the current payload schema of an event."""
-    return read_fields(_codec(event_type).document)
+    return read_fields(load_document(_path(event_type)))
 
 
 def coded(list_name: str, code: str) -> dict[str, str]:
@@ -113,7 +114,11 @@ def coded(list_name: str, code: str) -> dict[str, str]:
 
 @cache
 def _codec(event_type: EventType) -> Codec:
-    return load_codec(data_dir("schemas") / "events" / f"{event_type.value}.avsc")
+    return load_codec(_path(event_type))
+
+
+def _path(event_type: EventType) -> Path:
+    return data_dir("schemas") / "events" / f"{event_type.value}.avsc"
 
 
 @cache

@@ -16,11 +16,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.schema import SchemaParseException, to_parsing_canonical_form
-from fastavro.schema import fingerprint as avro_fingerprint
-from fastavro.validation import validate
-
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.resources import data_dir
 from refbus.wire.limits import check_elements, integers
@@ -36,19 +31,22 @@ class Codec:
     `sha256` is over the Parsing Canonical Form, 32 bytes. Raises SetupError for a document that is no schema.
     """
 
-    __slots__ = ("_integers", "_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
+    __slots__ = ("_avro", "_integers", "_parsed", "document", "fingerprint", "max_bytes", "name", "sha256")
 
     def __init__(self, document: Document) -> None:
+        from refbus.wire import avro  # late: see there
+
+        self._avro = avro
         try:
             self.document = document
             self.name: str = document["name"]
             self.max_bytes: int = document["max_bytes"]
-            self._parsed = parse_schema(document)
-            canonical = to_parsing_canonical_form(document)
-        except (ValueError, KeyError, TypeError, SchemaParseException) as error:
+            self._parsed = avro.parse_schema(document)
+            canonical = avro.to_parsing_canonical_form(document)
+        except (ValueError, KeyError, TypeError, avro.SchemaParseException) as error:
             raise SetupError(Code.FILE_UNREADABLE, f"not a schema: {type(error).__name__}") from error
         self._integers = integers(document)
-        self.fingerprint = bytes.fromhex(avro_fingerprint(canonical, "CRC-64-AVRO"))
+        self.fingerprint = bytes.fromhex(avro.avro_fingerprint(canonical, "CRC-64-AVRO"))
         self.sha256 = hashlib.sha256(canonical.encode()).digest()
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
@@ -60,7 +58,7 @@ class Codec:
     def validate(self, value: Mapping[str, Any]) -> None:
         """Refuse a value of another type, before Avro makes the best of it. Raises MalformedError."""
         try:
-            validate(value, self._parsed, strict=True, disable_tuple_notation=True)
+            self._avro.validate(value, self._parsed, strict=True, disable_tuple_notation=True)
         except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
             raise MalformedError(Code.MALFORMED, f"{self.name}: {type(error).__name__}") from None
 
@@ -82,7 +80,7 @@ class Codec:
         """Encode; what was just decoded is complete and skips the look for fields that do not belong."""
         stream = BytesIO()
         try:
-            schemaless_writer(
+            self._avro.schemaless_writer(
                 stream, self._parsed, value, strict_allow_default=strict_allow_default, disable_tuple_notation=True
             )
         except Exception as error:  # noqa: BLE001 - the library has no common class; its text may quote the value
@@ -91,7 +89,7 @@ class Codec:
 
     def _read(self, data: bytes, reader: Any) -> Document:
         try:
-            value: Document = schemaless_reader(BytesIO(data), self._parsed, reader)
+            value: Document = self._avro.schemaless_reader(BytesIO(data), self._parsed, reader)
         except Exception as error:  # noqa: BLE001 - whatever bytes do to the library, they are malformed
             raise MalformedError(Code.MALFORMED, f"{self.name} from Avro: {type(error).__name__}") from None
         return value
@@ -108,10 +106,16 @@ class Codec:
 
 def load_codec(path: Path) -> Codec:
     """Return the codec of one schema file. Raises SetupError FILE_UNREADABLE: the installation is damaged."""
+    return Codec(load_document(path))
+
+
+def load_document(path: Path) -> Document:
+    """Return what one schema file says. Raises SetupError FILE_UNREADABLE: the installation is damaged."""
     try:
-        return Codec(json.loads(path.read_text(encoding="utf-8")))
+        document: Document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SetupError(Code.FILE_UNREADABLE, f"schema {path.name}: {type(error).__name__}") from error
+    return document
 
 
 @cache

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from refbus.core.courses.course import statuses
+from refbus.core.courses.machine import CourseKind
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.reports import overview
+from refbus_gateway.reports import lookups as refreshing
+from refbus_gateway.store import lookups
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,8 @@ class OwnCounts:
 def show(desk: Desk, actor: Actor) -> OwnCounts:
     """Return how many courses were sent from here and came here, by state. What cannot be read is not counted."""
     actor.require(Permission.READ_STATUS)
+    refreshing.refresh(desk.gateway)
     with desk.read() as tx:
-        sent = overview.referral_lines(tx, own=True, unread=[], unread_cases=[])
-        received = overview.referral_lines(tx, own=False, unread=[], unread_cases=[])
-    by_state = [Counter(line.view.status for line in lines) for lines in (sent, received)]
-    states = sorted({state for each in by_state for state in each})
-    return OwnCounts(
-        len(sent), len(received), tuple(StateCount(each, *(of[each] for of in by_state)) for each in states)
-    )
+        found = Counter(lookups.count_states(tx, statuses(*CourseKind)))
+    states = tuple(StateCount(each, found[each, True], found[each, False]) for each in sorted({s for s, _ in found}))
+    return OwnCounts(sum(each.sent for each in states), sum(each.received for each in states), states)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from refbus.core.courses.course import statuses
 from refbus.core.courses.deadlines import ALARMS as _ALARMS
 from refbus.core.courses.machine import CourseKind
 from refbus.core.courses.repatriation import BEFORE_JOURNEY
@@ -21,9 +22,12 @@ from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.referrals import CourseOpened, ReferralListed, listed_value, opened_value
 from refbus_gateway.cases import casework
 from refbus_gateway.courses import opening, referral_steps, returns, standing
+from refbus_gateway.reports import lookups as refreshing
 from refbus_gateway.reports import overview
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import referrals
+from refbus_gateway.store import lookups, referrals
+from refbus_gateway.store.lookups import Wanted
+from refbus_gateway.store.session import slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,11 @@ def listed(desk: Desk, actor: Actor) -> tuple[ReturnListed, ...]:
     """Return every return, those that are late first, then the newest. It needs no line; nothing is opened."""
     actor.require(Permission.READ_CASES)
     now_ms = desk.gateway.now_ms()
+    refreshing.refresh(desk.gateway)
     with desk.read() as tx:
-        lines = overview.referral_lines(tx, unread=[], unread_cases=[])
-        lines = [line for line in lines if line.view.kind is CourseKind.REPATRIATION]
+        numbers, _ = lookups.find(tx, Wanted(states=statuses(CourseKind.REPATRIATION)), most=None)
+        parts = (overview.referral_lines(tx, numbers=some, unread=[], unread_cases=[]) for some in slices(numbers))
+        lines = [line for part in parts for line in part if line.view.kind is CourseKind.REPATRIATION]
         files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
         stop = referral_steps.cases_to_answer(tx)
         found = []

@@ -94,7 +94,7 @@ def _overdue(gateway: Gateway, tx: Transaction, case: Case, now_ms: int) -> str 
         return None
     day = day_text(by_ms, gateway.utc_offset_min())
     if case.own:
-        asked = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.case_id == case.id]
+        asked = consents.withdrawals_of_case(tx, case.id, outgoing=True)
         if asked and all(row.answer == "ERASED" for row in asked):
             return None
         return f"case {case.id}: who received it had to erase it by {day}: refbus erase {case.id} asks them, and erases"

@@ -161,8 +161,8 @@ def answer_withdrawals(
 
 def waiting_withdrawals(tx: Transaction, referral: Referral) -> list[WithdrawalRow]:
     """Return the incoming withdrawals of a referral's case that nobody here has finished with."""
-    rows = consents.withdrawal_rows(tx, outgoing=False)
-    return [row for row in rows if row.case_id == referral.case_id and row.answer in {None, "STOPPED"}]
+    rows = consents.withdrawals_of_case(tx, referral.case_id, outgoing=False)
+    return [row for row in rows if row.answer in {None, "STOPPED"}]
 
 
 def cases_to_answer(tx: Transaction) -> set[int]:

@@ -116,8 +116,8 @@ def all_progress(tx: Transaction, unread: Unread | None = None) -> list[Progress
 def _demands(gateway: Gateway, number: int) -> list[WithdrawalRow]:
     """Return what others demanded of us about this case; also where something else was answered before."""
     with gateway.store.read() as tx:
-        rows = consent_rows.withdrawal_rows(tx, outgoing=False)
-        found = [row for row in rows if row.case_id == number and row.answer != "ERASED"]
+        rows = consent_rows.withdrawals_of_case(tx, number, outgoing=False)
+        found = [row for row in rows if row.answer != "ERASED"]
         return found if cases.get(tx, number).key is not None else []
 
 

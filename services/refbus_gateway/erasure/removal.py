@@ -64,7 +64,7 @@ def owed(tx: Transaction, case: Case) -> int:
 
     One that could not be told yet owes an answer too.
     """
-    rows = [row for row in consents.withdrawal_rows(tx, outgoing=True) if row.case_id == case.id]
+    rows = consents.withdrawals_of_case(tx, case.id, outgoing=True)
     return sum(1 for row in rows if row.answer in {None, "STOPPED"}) + len(tellings.of_case(tx, case))
 
 

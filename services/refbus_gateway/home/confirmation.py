@@ -9,7 +9,7 @@ more becomes one alarm, with the time and the organisations.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -82,8 +82,8 @@ def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     for name in [
         _UNKNOWN,
         ANNOUNCED,
-        *_names(tx, _CASE),
-        *_names(tx, _AGAIN),
+        *tx.names(_CASE),
+        *tx.names(_AGAIN),
     ]:  # a no stays, however often a store comes back
         tx.drop(name)
     newest = [tx.connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in _TABLES]
@@ -259,11 +259,6 @@ def _newest_consent(tx: Transaction, case: Case) -> int:
 
 def _no_name(tx: Transaction, case: Case, org: OrgId) -> str:
     return f"{_NO}{tx.vault.hash('restored-no', str(case.id).encode(), org.encode()).hex()}"
-
-
-def _names(tx: Transaction, beginning: str) -> Iterable[str]:
-    query = select(schema.meta.c.name).where(schema.meta.c.name.startswith(beginning, autoescape=True))
-    return list(tx.connection.execute(query).scalars())
 
 
 def _put(tx: Transaction, state: State) -> None:

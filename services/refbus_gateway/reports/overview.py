@@ -268,11 +268,6 @@ def _concerns_nobody(row: Telling) -> bool:
     return not row.signed and row.kind is Kind.REFUSED and row.code in {None, Code.NO_CONSENT}
 
 
-def unseen(tx: Transaction) -> int:
-    """Return how many things nobody here has looked at."""
-    return sum(line.unseen for line in referral_lines(tx)) + len(alarms.standing_alarms(tx))
-
-
 def _for_people(event: Event) -> bool:
     return event.block.event_type not in TECHNICAL_EVENTS
 

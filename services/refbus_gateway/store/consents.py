@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
@@ -117,8 +117,22 @@ def add_withdrawal(
 
 
 def withdrawal_rows(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
-    """Return the withdrawals in one direction, acknowledged or not, oldest first."""
-    query = select(withdrawals).where(withdrawals.c.outgoing == outgoing).order_by(withdrawals.c.id)
+    """Return the withdrawals in one direction, acknowledged or not, oldest first: more and more of them."""
+    return _withdrawals(tx, withdrawals.c.outgoing == outgoing)
+
+
+def unacknowledged(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
+    """Return the withdrawals in one direction that nobody has answered, oldest first."""
+    return _withdrawals(tx, withdrawals.c.outgoing == outgoing, withdrawals.c.acknowledged_ms.is_(None))
+
+
+def withdrawals_of_case(tx: Transaction, case_id: int, *, outgoing: bool) -> list[WithdrawalRow]:
+    """Return the withdrawals of one case in one direction, acknowledged or not, oldest first."""
+    return _withdrawals(tx, withdrawals.c.case_id == case_id, withdrawals.c.outgoing == outgoing)
+
+
+def _withdrawals(tx: Transaction, *which: ColumnElement[bool]) -> list[WithdrawalRow]:
+    query = select(withdrawals).where(*which).order_by(withdrawals.c.id)
     return [withdrawal_of_row(row) for row in tx.connection.execute(query)]
 
 

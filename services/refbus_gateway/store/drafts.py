@@ -7,11 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import select
-
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, MalformedError
-from refbus_gateway.store.schema import meta
 from refbus_gateway.store.session import Transaction
 
 MOST: Final = 20
@@ -66,8 +63,7 @@ def forget_about(tx: Transaction, case: int, referrals: Collection[int]) -> None
 
 def _forget(tx: Transaction, goes: Callable[[Draft], bool]) -> None:
     """Drop drafts of everybody; a value that cannot be read may be one of them, so it goes too."""
-    names = tx.connection.execute(select(meta.c.name).where(meta.c.name.startswith(_PLACE))).scalars().all()
-    for name in names:
+    for name in tx.names(_PLACE):
         kept = _read(tx, name)
         left = {each: draft for each, draft in kept.items() if not goes(draft)}
         if left != kept or not kept:

@@ -113,9 +113,12 @@ def keep_case(tx: Transaction, number: int, ends_ms: int | None, nickname: bytes
     tx.connection.execute(update(cases).where(cases.c.id == number).values(ends_month=month, nickname=nickname))
 
 
-def find(tx: Transaction, wanted: Wanted, most: int, skip: int = 0, *, soonest: bool = False) -> tuple[list[int], int]:
+def find(
+    tx: Transaction, wanted: Wanted, most: int | None, skip: int = 0, *, soonest: bool = False
+) -> tuple[list[int], int]:
     """Return so many numbers behind the first `skip`, and how many there are: the newest first, or the `soonest` due.
 
+    `most`: None for all of them.
     What has changed and was not looked at since is among them, whatever it is now.
     """
     narrowed = select(referrals).join(cases, cases.c.id == referrals.c.case_id).where(_LIVE, *_where(tx, wanted))
@@ -123,6 +126,19 @@ def find(tx: Transaction, wanted: Wanted, most: int, skip: int = 0, *, soonest: 
     page = narrowed.with_only_columns(referrals.c.id).order_by(order, referrals.c.id).limit(most).offset(skip)
     counted = narrowed.with_only_columns(func.count())
     return list(tx.connection.execute(page).scalars()), int(tx.connection.execute(counted).scalar_one())
+
+
+def count_states(tx: Transaction, states: Iterable[str]) -> dict[tuple[str, bool], int]:
+    """Return how many referrals of live cases are in each of these states, by whether they were requested here.
+
+    Those that have changed and were not looked at since are left out.
+    """
+    named = {_state(tx, state): state for state in states}
+    counted = select(referrals.c.state_hash, referrals.c.own, func.count()).join(
+        cases, cases.c.id == referrals.c.case_id
+    )
+    counted = counted.where(_LIVE, referrals.c.state_hash.in_(named)).group_by(referrals.c.state_hash, referrals.c.own)
+    return {(named[state], bool(own)): int(number) for state, own, number in tx.connection.execute(counted)}
 
 
 def _where(tx: Transaction, wanted: Wanted) -> list[ColumnElement[bool]]:

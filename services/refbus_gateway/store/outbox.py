@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select, update
 
 from refbus.core.ids import KeyId
+from refbus.core.units import HOUR_MS
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store.schema import events, notices, outbox, withdrawals
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 
 
 class RowState(StrEnum):
@@ -158,14 +159,24 @@ def get(tx: Transaction, row_id: int) -> OutboxRow | None:
     return None if row is None else _row(row)
 
 
-def perishable(tx: Transaction, hour: int) -> list[OutboxRow]:
-    """Return the envelopes that time or keys may have made useless by `hour` (UTC hours), in the order of making.
+def perishable(tx: Transaction, now_ms: int, old_ms: int, revoked: Collection[KeyId]) -> list[OutboxRow]:
+    """Return the envelopes that time or keys may have made useless, in the order of making.
 
-    Those that no gate has confirmed, and those that ran out on the way. The many others that are open stay unread.
+    Those that ran out, on the way or before a gate confirmed them; of the latter also those made `old_ms` ago (one from
+    the future says nothing of its age), and those with a key that is `revoked`. Each kind is found in an index: the
+    many others that are open stay unread.
     """
-    over = (outbox.c.state == RowState.FORWARDED) & (outbox.c.expires_at_hour <= hour)
-    query = _ROWS.where(outbox.c.confirmed, (outbox.c.state == RowState.READY) | over)
-    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+    ready, hour = outbox.c.state == RowState.READY, now_ms // HOUR_MS
+    kinds = [
+        (outbox.c.state.in_([RowState.READY, RowState.FORWARDED]), outbox.c.expires_at_hour <= hour),
+        (ready, outbox.c.created_ms <= now_ms - old_ms),
+        (ready, outbox.c.created_ms >= now_ms + old_ms),
+    ]
+    if revoked:
+        kinds.append((ready, or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))))
+    found = {number for kind in kinds for number in tx.connection.execute(select(outbox.c.id).where(*kind)).scalars()}
+    rows = (tx.connection.execute(_ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
+    return sorted((_row(row) for each in rows for row in each), key=lambda row: row.id)
 
 
 def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:

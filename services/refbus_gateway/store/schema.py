@@ -11,9 +11,22 @@ The migrations under `migrations/` create exactly these tables; a test compares 
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 metadata = MetaData()
+_ERASING = text("erasing_ms IS NOT NULL AND wrapped_key IS NOT NULL")
 
 meta = Table(
     "meta",
@@ -37,6 +50,7 @@ cases = Table(
     Column("ends_month", Integer, comment="lookups: in which 30 days a consent or its keeping ends; NULL: look"),
     Column("nickname", LargeBinary, comment="lookups: the worker's file number, sealed under the case key"),
     Index("cases_ending", "own", "ends_month"),
+    Index("cases_erasing", "erasing_ms", sqlite_where=_ERASING, postgresql_where=_ERASING),
 )
 
 counterparts = Table(
@@ -111,6 +125,8 @@ outbox = Table(
     Column("signer_kid", LargeBinary),
     Index("outbox_due", "state", "next_ms"),
     Index("outbox_of_event", "event_id"),
+    Index("outbox_made", "state", "created_ms", "confirmed", "attempts", "recipient_kid", "signer_kid"),
+    Index("outbox_ending", "state", "expires_at_hour"),
 )
 
 notices = Table(
@@ -143,6 +159,7 @@ consents = Table(
     Column("received_ms", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("consents_of_case", "case_id"),
+    Index("consents_of_consent", "consent_hash", "case_id"),
 )
 
 withdrawals = Table(
@@ -157,6 +174,10 @@ withdrawals = Table(
     Column("acknowledged_ms", Integer),
     Column("answer", Text),
     Column("reason", Text),
+    Index("withdrawals_of_consent", "consent_hash", "case_id"),
+    Index("withdrawals_of_case", "case_id", "outgoing"),
+    Index("withdrawals_open", "outgoing", "acknowledged_ms"),
+    Index("withdrawals_answer", "outgoing", "answer"),
 )
 
 tellings = Table(
@@ -192,6 +213,7 @@ subject_notices = Table(
     Column("case_id", ForeignKey("cases.id"), nullable=False),
     Column("how", Text, nullable=False, comment="How"),
     Column("at_ms", Integer, nullable=False),
+    Index("subject_notices_of_case", "case_id"),
 )
 
 set_aside = Table(
@@ -241,6 +263,7 @@ alarms = Table(
     Column("detail", Text, nullable=False),
     Column("at_ms", Integer, nullable=False),
     Column("cleared_ms", Integer),
+    Index("alarms_standing", "cleared_ms", "code"),
 )
 
 statements = Table(

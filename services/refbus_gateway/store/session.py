@@ -65,6 +65,12 @@ class Transaction:
         if changed.rowcount == 0:
             self.connection.execute(insert(meta).values(name=name, value=value))
 
+    def names(self, beginning: str) -> list[str]:
+        """Return the names of the single values whose name begins like this, by name."""
+        after = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+        query = select(meta.c.name).where(meta.c.name >= beginning, meta.c.name < after).order_by(meta.c.name)
+        return list(self.connection.execute(query).scalars())
+
     def get_sealed(self, name: str) -> Any:
         """Return the JSON value that `put_sealed` keeps under this name; None without one, and for a damaged one."""
         kept = self.get(name)

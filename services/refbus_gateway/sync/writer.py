@@ -123,10 +123,11 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     repetitions.repeat(gateway)
     now_ms = gateway.now_ms()
     with gateway.store.read() as tx:
-        told = consents.withdrawal_rows(tx, outgoing=True)
-        open_rows = [row.event_row for row in told if row.acknowledged_ms is None and cases.has_key(tx, row.case_id)]
+        told = consents.unacknowledged(tx, outgoing=True)
+        open_rows = [row.event_row for row in told if cases.has_key(tx, row.case_id)]
         unheard = announcements.unanswered(tx, now_ms)
-        perishable = outbox.perishable(tx, now_ms // HOUR_MS)
+        half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
+        perishable = outbox.perishable(tx, now_ms, half_ms, _revoked(gateway))
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
         stale = {row.id for row in outbox.stale(tx, now_ms)}
     _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
@@ -209,7 +210,7 @@ def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
     return course_state.view_of(tx, referrals.get(tx, row.referral)).state is State.REQUESTED
 
 
-def _revoked(gateway: Gateway) -> set[KeyId | None]:
+def _revoked(gateway: Gateway) -> set[KeyId]:
     organisations = gateway.view().organisations.values()
     sealing = {key.kid for found in organisations for key in found.kem_keys if key.revoked}
     signing = {key.kid for found in organisations for key in found.signing_keys if key.compromised_since_ms is not None}

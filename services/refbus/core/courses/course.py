@@ -75,6 +75,14 @@ class CourseView:
         return self.machine.overlay if self.suspended and self.state in self.machine.hidden else self.state.value
 
 
+def statuses(*kinds: CourseKind) -> frozenset[str]:
+    """Return every label that a course of these kinds may have for people."""
+    machines = [MACHINES[kind] for kind in kinds]
+    return frozenset(state.value for each in machines for state in type(each.draft)) | {
+        each.overlay for each in machines
+    }
+
+
 def machine_for(saying: Saying) -> Machine:
     """Return the kind of course that an event belongs to; for one that several share, the referral."""
     return _HOMES[saying][0]

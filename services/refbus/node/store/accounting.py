@@ -7,10 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from refbus.core.gate.passage import Outcome
+from refbus.node.store.prepared import Prepared
 from refbus.node.store.tables import hold, position, quarantine, record, tally
+
+_OF_TALLY = (tally.c.topic == bindparam("its_topic")) & (tally.c.outcome == bindparam("its_outcome"))
+_GROW = Prepared(update(tally).where(_OF_TALLY).values(records=tally.c.records + bindparam("more")))
+_BEGIN = Prepared(
+    insert(tally).values(topic=bindparam("its_topic"), outcome=bindparam("its_outcome"), records=bindparam("more"))
+)
+_OUTCOME = Prepared(
+    select(record.c.outcome).where(record.c.topic == bindparam("its_topic"), record.c.offset == bindparam("its_offset"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +48,24 @@ def balance(connection: Connection) -> Balance:
     positions = connection.execute(select(position)).all()
     received = {row.topic: row.next_offset - row.first_offset - row.gaps for row in positions}
     accounted: Counter[tuple[str, Outcome]] = Counter()
-    live = select(record.c.topic, record.c.outcome, func.count()).group_by(record.c.topic, record.c.outcome)
-    for query in (live, select(tally.c.topic, tally.c.outcome, tally.c.records)):
-        for topic, outcome, records in connection.execute(query):
-            accounted[topic, Outcome(outcome)] += records
-    return Balance(received, dict(accounted))
+    for topic, outcome, records in connection.execute(select(tally.c.topic, tally.c.outcome, tally.c.records)):
+        accounted[topic, Outcome(outcome)] += records
+    return Balance(received, {ended: records for ended, records in accounted.items() if records})
 
 
 def count(connection: Connection, topic: str, outcome: str, records: int) -> None:
-    """Count records that have no row: they were forgotten, were dropped, or are told from nothing that came before."""
-    this = (tally.c.topic == topic) & (tally.c.outcome == outcome)
-    changed = connection.execute(update(tally).where(this).values(records=tally.c.records + records))
-    if changed.rowcount == 0:
-        connection.execute(insert(tally).values(topic=topic, outcome=outcome, records=records))
+    """Count records in the transaction that decides them, whether they get a row or not; less than 0 takes back."""
+    row = {"its_topic": topic, "its_outcome": outcome, "more": records}
+    if _GROW.once(connection, row).rowcount == 0:
+        _BEGIN.once(connection, row)
+
+
+def move(connection: Connection, topic: str, offset: int, outcome: str) -> None:
+    """Count a record under another outcome, while its row still has the one that it had before."""
+    before = _OUTCOME.once(connection, {"its_topic": topic, "its_offset": offset}).scalar()
+    if before is not None:
+        count(connection, topic, before, -1)
+        count(connection, topic, outcome, 1)
 
 
 @dataclass(frozen=True, slots=True)

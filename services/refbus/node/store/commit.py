@@ -7,6 +7,7 @@ outside every lock and still rest on the newest state (docs/adr/0020-decide-outs
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, null, selec
 from refbus.database.engine import Database
 from refbus.errors import Code, StoreError
 from refbus.node.store import delivered, entries_of_cases, holds, outgoing
-from refbus.node.store.accounting import count
+from refbus.node.store.accounting import count, move
 from refbus.node.store.node import NodeStore, put_setting
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.node.store.prepared import Prepared
@@ -122,10 +123,13 @@ def move_position(connection: Connection, after: Position, before: Position | No
 
 def _write_records(connection: Connection, store: NodeStore, changes: Changes) -> None:
     _ADD_RECORD.many(connection, [_record(store, row) for row in changes.records])
+    for (topic, offset), outcome in {(row.topic, row.offset): row.outcome for row in changes.moved}.items():
+        move(connection, topic, offset, outcome)
     moved = [{**_record(store, row), **_place(row.topic, row.offset)} for row in changes.moved]
     _MOVE_RECORD.many(connection, moved)
     _UNNAME_RECORD.many(connection, [_place(*each) for each in changes.unnamed])
-    for (topic, outcome), records in changes.counted.items():
+    counted = changes.counted + Counter((row.topic, row.outcome) for row in changes.records)
+    for (topic, outcome), records in counted.items():
         count(connection, topic, outcome, records)
 
 

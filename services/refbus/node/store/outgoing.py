@@ -122,6 +122,11 @@ _ARRIVED = Prepared(
     .where(outgoing.c.id == bindparam("row"))
     .values(state=AWAITING, attempts=bindparam("tried"), next_attempt_ms=bindparam("again"))
 )
+_READY_OF = Prepared(
+    select(func.count())
+    .select_from(outgoing)
+    .where(outgoing.c.topic == bindparam("its_topic"), outgoing.c.state == READY)
+)
 _DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
 _TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
 
@@ -217,9 +222,8 @@ def arrived(connection: Connection, rows: Sequence[Waiting], now_ms: int, back_o
 
 def ready(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
     """Return how many READY rows there are for each of these topics that has any."""
-    wanted = set(topics)
-    counted = select(outgoing.c.topic, func.count()).where(outgoing.c.state == READY).group_by(outgoing.c.topic)
-    return {topic: int(rows) for topic, rows in connection.execute(counted) if topic in wanted}
+    found = ((topic, _READY_OF.once(connection, {"its_topic": topic}).scalar_one()) for topic in set(topics))
+    return {topic: int(rows) for topic, rows in found if rows}
 
 
 def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> dict[bytes, str]:

@@ -58,24 +58,27 @@ class Prepared:
 
 
 class AnyOf:
-    """A SELECT of the rows in which a column has one of some values: compiled for 1, 2, 4, ... values, then reused."""
+    """A SELECT of the rows in which a column has one of some values: compiled for 1, 2, 4, ... values, then reused.
+
+    It may have parameters of its own.
+    """
 
     def __init__(self, statement: Select[Any], column: Column[Any]) -> None:
         self._statement = statement
         self._column = column
         self._sizes: dict[int, Prepared] = {}
 
-    def rows(self, connection: Connection, values: Collection[Any]) -> Iterator[Row[Any]]:
-        """Yield the rows with any of `values`; asks nothing for no values."""
+    def rows(self, connection: Connection, values: Collection[Any], **own: object) -> Iterator[Row[Any]]:
+        """Yield the rows with any of `values`; asks nothing for no values. `own`: the statement's own parameters."""
         wanted = list(values)
         for start in range(0, len(wanted), _MOST):
-            yield from self._some(connection, wanted[start : start + _MOST])
+            yield from self._some(connection, wanted[start : start + _MOST], own)
 
-    def _some(self, connection: Connection, wanted: list[Any]) -> CursorResult[Any]:
+    def _some(self, connection: Connection, wanted: list[Any], own: _Row) -> CursorResult[Any]:
         size = 1 << (len(wanted) - 1).bit_length()
         padded = wanted + wanted[-1:] * (size - len(wanted))
         prepared = self._sizes.get(size)
         if prepared is None:
             places: list[BindParameter[Any]] = [bindparam(f"v{number}") for number in range(size)]
             prepared = self._sizes[size] = Prepared(self._statement.where(self._column.in_(places)))
-        return prepared.once(connection, {f"v{number}": value for number, value in enumerate(padded)})
+        return prepared.once(connection, {**own, **{f"v{number}": value for number, value in enumerate(padded)}})

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, func, select
 
-from refbus.node.store.accounting import count
 from refbus.node.store.prepared import Prepared
 from refbus.node.store.tables import deadline, dropped, fact, hold, quarantine, record
 
@@ -30,7 +28,7 @@ _DROP_RECORD = _delete_at(record)
 
 
 def purge(connection: Connection, now_ms: int, most: int = 2_000) -> int:
-    """Delete some of what is past its time at `now_ms` (UTC ms), oldest first, and move its counts into the tally.
+    """Delete some of what is past its time at `now_ms` (UTC ms), oldest first; the tally goes on counting it.
 
     Of each kind at most `most` rows, so that a flood of long ago takes nobody's time now, and at most a share, so that
     a clock that is wrong costs no more than that before it is noticed; returns how many rows went.
@@ -55,10 +53,8 @@ def _share(connection: Connection, table: Table, most: int) -> int:
 
 def _records(connection: Connection, now_ms: int, most: int) -> int:
     waits = select(hold.c.id).where(hold.c.topic == record.c.topic, hold.c.offset == record.c.offset).exists()
-    old = select(record.c.topic, record.c.offset, record.c.outcome).where(record.c.keep_until_ms <= now_ms, ~waits)
+    old = select(record.c.topic, record.c.offset).where(record.c.keep_until_ms <= now_ms, ~waits)
     rows = connection.execute(old.order_by(record.c.keep_until_ms).limit(most)).all()
-    for (topic, outcome), records in Counter((row.topic, row.outcome) for row in rows).items():
-        count(connection, topic, outcome, records)
     places = [{"its_topic": row.topic, "its_offset": row.offset} for row in rows]
     for prepared in (_DROP_KEPT, _DROP_RECORD):
         prepared.many(connection, places)

@@ -18,7 +18,7 @@ from refbus.node.store.tables import deadline, fact, fence, hold, inbox, positio
 _FENCE = Prepared(select(fence.c.decisions))
 _POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
 _RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
-_FACTS = AnyOf(select(fact), fact.c.fact_key)
+_FACTS = AnyOf(select(fact).where(fact.c.kind == bindparam("its_kind")), fact.c.fact_key)
 _HELD_CASES = AnyOf(select(hold.c.case_key).distinct(), hold.c.case_key)
 _DEADLINES = AnyOf(select(deadline), deadline.c.course_key)
 _INBOXES = AnyOf(select(inbox), inbox.c.topic)
@@ -54,9 +54,11 @@ def read_facts(
     connection: Connection, store: NodeStore, names: Iterable[tuple[str, bytes]]
 ) -> dict[tuple[str, bytes], Fact | None]:
     """Return the facts that are known among these (kind, key); None for one whose value is damaged."""
-    wanted = set(names)
-    rows = _FACTS.rows(connection, {key for _, key in wanted})
-    return {(row.kind, row.fact_key): _fact(store, row) for row in rows if (row.kind, row.fact_key) in wanted}
+    wanted = dict[str, set[bytes]]()
+    for kind, key in names:
+        wanted.setdefault(kind, set()).add(key)
+    found = (row for kind, keys in wanted.items() for row in _FACTS.rows(connection, keys, its_kind=kind))
+    return {(row.kind, row.fact_key): _fact(store, row) for row in found}
 
 
 def every_fact(connection: Connection, store: NodeStore, kind: str) -> Iterator[bytes]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from refbus.core.gate.passage import Outcome
@@ -185,6 +189,26 @@ def test_an_imbalance_would_be_seen(store: NodeStore) -> None:
     commit(store, Changes(position=replace(FIRST, next_offset=3), records=[ROW]), 0, None, 1)
     with store.database.reading() as connection:
         assert balance(connection).difference == {"kz.outbox": 2}
+
+
+def test_a_record_is_counted_as_what_it_became(store: NodeStore) -> None:
+    """Decided again it moves in the account, and stays one record."""
+    commit(store, Changes(position=FIRST, records=[ROW]), 0, None, 1)
+    commit(store, Changes(moved=[replace(ROW, outcome="FORWARDED")]), 1, None, 1)
+    with store.database.reading() as connection:
+        assert balance(connection).accounted == {("kz.outbox", Outcome.FORWARDED): 1}
+
+
+def test_what_an_older_version_decided_is_counted(store: NodeStore) -> None:
+    """Its tally had only what was forgotten; the new one counts its rows too."""
+    commit(store, Changes(position=FIRST, records=[ROW], counted=Counter({("kz.outbox", "REFUSED"): 2})), 0, None, 1)
+    config = Config()
+    config.set_main_option("script_location", str(KIND.migrations))
+    for move, left in ((partial(command.downgrade, config, "0007"), 2), (partial(command.upgrade, config, "head"), 3)):
+        with store.database.writing() as connection:
+            config.attributes["connection"] = connection
+            move()
+            assert balance(connection).total(Outcome.REFUSED) == left
 
 
 def test_audit_keys_last(tmp_path: Path) -> None:
