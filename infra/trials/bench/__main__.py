@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import appending, cost, gatework, idle, latency, memory, pages, proving, throughput, trips
+from bench import appending, cost, gatework, growth, idle, latency, memory, pages, proving, throughput, trips
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -18,7 +18,20 @@ from bench.stage import Stage, staged
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
-PARTS = ("trips", "pages", "cost", "gate", "append", "prove", "kafka", "latency", "idle", "federated", "memory")
+PARTS = (
+    "trips",
+    "pages",
+    "growth",
+    "cost",
+    "gate",
+    "append",
+    "prove",
+    "kafka",
+    "latency",
+    "idle",
+    "federated",
+    "memory",
+)
 ROUNDS = 300
 GATE_EVENTS = 2_400
 LATENCY_EVENTS = 600
@@ -44,6 +57,7 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._part("trips", lambda: trips.measure(self.folder / "trips", many=self.cases))
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
+        self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))
         self._without_broker()
         self._part("append", lambda: appending.measure(self.folder / "append", self.say))
         self._part("prove", lambda: proving.measure(self.folder / "prove", self.log_leaves))

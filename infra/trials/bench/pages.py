@@ -80,7 +80,7 @@ class Pattern:
 def measure(folder: Path, many: int = MANY) -> list[Measure]:
     """Return for each page the slowest of some answers, in milliseconds."""
     home = made(folder, many)
-    with _Client(home) as client:
+    with Client(home) as client:
         first = client.timed("/today")
         found = [
             Measure("desk, the first page after an update", first, "ms", "none", 0),
@@ -95,7 +95,7 @@ def measure(folder: Path, many: int = MANY) -> list[Measure]:
 def counts(folder: Path, many: int) -> dict[str, Counts]:
     """Return what each page asks of the store, once what changed was looked at."""
     found = dict[str, Counts]()
-    with _Client(made(folder, many)) as client:
+    with Client(made(folder, many)) as client:
         client.timed("/today")
         client.timed("/referral?nickname=file")
         for name, path in PAGES.items():
@@ -163,13 +163,13 @@ def _body(pattern: Pattern, number: int) -> dict[str, object]:
     return {**pattern.body, "file": base64.b64encode(content).decode()}
 
 
-class _Client:
+class Client:
     """Somebody who signed in, in a browser without a network."""
 
     def __init__(self, home: Office) -> None:
-        self._gateway: Final = home.open()
-        self._alone: Final = self._gateway.home.exclusive()
-        desk = Desk(self._gateway.home, lambda: self._gateway, lambda: home.bus)
+        self.gateway: Final = home.open()
+        self._alone: Final = self.gateway.home.exclusive()
+        desk = Desk(self.gateway.home, lambda: self.gateway, lambda: home.bus)
         clocks = desks.Clocks(time.monotonic, home.clock)
         self._office: Final = desks.Office(
             lambda _: desk, desks.Address(_PORT), clocks, desks.Manners(reads_and_sends=False)
@@ -178,7 +178,7 @@ class _Client:
             application(self._office), base_url=f"http://127.0.0.1:{_PORT}", follow_redirects=True
         )
 
-    def __enter__(self) -> _Client:
+    def __enter__(self) -> Client:
         """Sign in. Another process of this home reads and sends, as the thread of a desk does."""
         self._alone.__enter__()
         page = self._client.get("/sign-in").text
