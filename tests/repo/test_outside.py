@@ -24,7 +24,8 @@ PARSERS = {
 }
 READERS = {
     "refbus/core/documents.py": "the reader of JSON and TOML",
-    "refbus/wire/schema.py": "the reader of Avro, and of our own schema files",
+    "refbus/wire/avro.py": "the reader of Avro, for `refbus/wire/schema.py` alone",
+    "refbus/wire/schema.py": "our own schema files",
     "refbus_gateway/forms/text.py": "case files: depth and size are judged before, and each fault has its line",
     "refbus/trust/reader/client.py": "python-tuf's metadata, whose versions are bounded before it is kept",
     "refbus/trust/reader/manifest.py": "python-tuf's metadata, whose versions are bounded here",

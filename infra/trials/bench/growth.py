@@ -173,6 +173,7 @@ def _fill_gateway(path: Path, copies: int) -> None:
     with closing(sqlite3.connect(path)) as connection:
         spans = {each: int(connection.execute(f"SELECT max(id) FROM {each}").fetchone()[0] or 0) for each in _SHIFTED}  # noqa: S608
         connection.execute("UPDATE events SET status = 'SENT'")
+        connection.execute("UPDATE statements SET proven_ms = at_ms")
         connection.execute("UPDATE outbox SET state = 'TAKEN', value = NULL WHERE confirmed")
         connection.execute("UPDATE outbox SET state = 'DONE', value = NULL WHERE NOT confirmed")
         for table, (own, links) in _SHIFTED.items():

@@ -17,6 +17,9 @@ import os
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -37,6 +40,7 @@ _MEMORY_LIMITS: Final = range(64, 1_048_577)
 _DERIVING: Final = Lock()
 """One derivation of a process at a time: OpenSSL has one set of threads for the lanes, and a second one that wants them
 fails with MemoryError, whatever memory there is. It also bounds the memory to 64 MiB however many people sign in."""
+_KEPT: Final[ContextVar[dict[tuple[bytes, int, bytes], AESGCMSIV] | None]] = ContextVar("derived", default=None)
 _MAX_FILE: Final = 65_536
 _NONCE_SIZE: Final = 12
 _LABEL: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
@@ -59,34 +63,62 @@ class _Head:
         return f"refbus-key/v1\nlabel: {self.label}\nargon2id: {costs} salt={self.salt.hex()}\n"
 
     def aead(self, passphrase: str) -> AESGCMSIV:
-        stretch = Argon2id(salt=self.salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=self.memory_kib)
         # The same words typed on another keyboard or system are the same passphrase.
         words = unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")
+        kept = _KEPT.get()
+        found = None if kept is None else kept.get((self.salt, self.memory_kib, words))
+        if found is None:
+            found = self._derive(words)
+            if kept is not None:
+                kept[self.salt, self.memory_kib, words] = found
+        return found
+
+    def _derive(self, words: bytes) -> AESGCMSIV:
+        stretch = Argon2id(salt=self.salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=self.memory_kib)
         with _DERIVING:
             return AESGCMSIV(stretch.derive(words))
 
 
-def save(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
+@contextmanager
+def derived_once() -> Iterator[None]:
+    """Within this block a passphrase is derived once for all key files with one salt; after it nothing of it is kept.
+
+    The files of a home have one salt: they are opened together, so who guesses the passphrase of one has all. Each has
+    a random nonce of its own, and its first lines are bound to it. Files that several people open never share a salt.
+    """
+    before = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(before)
+
+
+def save(
+    path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB, own_salt: bool = True
+) -> None:
     """Write `secret` to `path` (mode 0600), replacing what was there in one step, flushed to the disk.
 
+    `own_salt`: False for a file that is opened with the others of its folder under one passphrase (`derived_once`).
     `label` (printable ASCII, in the clear) says what the secret is. Raises MalformedError on an unusable label,
     StoreError STORE_FULL or STORE_FAILED when the disk does not take it; then the old file is untouched.
     """
-    write_whole(path, _encode(passphrase, label, secret, memory_kib))
+    write_whole(path, _encode(path, passphrase, label, secret, memory_kib, own_salt=own_salt))
 
 
 def create(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
     """Write `secret` to the new key file `path`. Raises SetupError KEYFILE_UNSAFE when there is one; else as `save`."""
-    if path.exists() or not write_first(path, _encode(passphrase, label, secret, memory_kib)):
+    if path.exists() or not write_first(path, _encode(path, passphrase, label, secret, memory_kib, own_salt=True)):
         raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
 
 
-def found_or_made(path: Path, passphrase: str, label: str, fresh: bytes, *, memory_kib: int = MEMORY_KIB) -> bytes:
+def found_or_made(
+    path: Path, passphrase: str, label: str, fresh: bytes, *, memory_kib: int = MEMORY_KIB, own_salt: bool = True
+) -> bytes:
     """Return the secret in a key file, which becomes `fresh` when there is none: of two at once both get the first's.
 
     Raises SetupError KEYFILE_DAMAGED when the file has another label; else as `load` and `save`.
     """
-    if not path.exists() and write_first(path, _encode(passphrase, label, fresh, memory_kib)):
+    if not path.exists() and write_first(path, _encode(path, passphrase, label, fresh, memory_kib, own_salt=own_salt)):
         return fresh
     found, secret = load(path, passphrase)
     if found != label:
@@ -100,14 +132,7 @@ def load(path: Path, passphrase: str) -> tuple[str, bytes]:
     Raises SetupError: FILE_UNREADABLE, KEYFILE_UNSAFE when group or others may read or write it, KEYFILE_DAMAGED,
     KEYFILE_WRONG_PASSPHRASE.
     """
-    text = _read(path).decode("ascii", "replace")
-    parsed = _FILE.fullmatch(text)
-    if parsed is None or sha256(text[: parsed.end("sealed") + 1].encode()).hex() != parsed["sha256"]:
-        raise _damaged(path)
-    head = _Head(parsed["label"], int(parsed["memory"]), bytes.fromhex(parsed["salt"]))
-    if head.memory_kib not in _MEMORY_LIMITS:
-        raise _damaged(path)
-    sealed = bytes.fromhex(parsed["sealed"])
+    head, sealed = _parse(path)
     for words in dict.fromkeys((passphrase, _typed(passphrase))):
         try:
             secret = head.aead(words).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], head.encode().encode())
@@ -117,10 +142,31 @@ def load(path: Path, passphrase: str) -> tuple[str, bytes]:
     raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
 
 
-def _encode(passphrase: str, label: str, secret: bytes, memory_kib: int) -> bytes:
+def _parse(path: Path) -> tuple[_Head, bytes]:
+    text = _read(path).decode("ascii", "replace")
+    parsed = _FILE.fullmatch(text)
+    if parsed is None or sha256(text[: parsed.end("sealed") + 1].encode()).hex() != parsed["sha256"]:
+        raise _damaged(path)
+    head = _Head(parsed["label"], int(parsed["memory"]), bytes.fromhex(parsed["salt"]))
+    if head.memory_kib not in _MEMORY_LIMITS:
+        raise _damaged(path)
+    return head, bytes.fromhex(parsed["sealed"])
+
+
+def _salt_beside(path: Path, memory_kib: int) -> bytes:
+    """Return the salt of another key file in the folder of `path`; a new one without any."""
+    for other in sorted(path.parent.glob("*.key")):
+        with suppress(RefbusError):
+            head, _ = _parse(other)
+            if head.memory_kib == memory_kib:
+                return head.salt
+    return secrets.token_bytes(16)
+
+
+def _encode(path: Path, passphrase: str, label: str, secret: bytes, memory_kib: int, *, own_salt: bool) -> bytes:
     if not _LABEL.fullmatch(label) or len(label) > 200:
         raise MalformedError(Code.MALFORMED, "key file label")
-    head = _Head(label, memory_kib, secrets.token_bytes(16))
+    head = _Head(label, memory_kib, secrets.token_bytes(16) if own_salt else _salt_beside(path, memory_kib))
     nonce = secrets.token_bytes(_NONCE_SIZE)
     sealed = nonce + head.aead(_typed(passphrase)).encrypt(nonce, secret, head.encode().encode())
     body = f"{head.encode()}sealed: {sealed.hex()}\n"

@@ -167,7 +167,7 @@ class Home:
         return f"{path.stem.split('-', 1)[0]} {self.identity().org_id}"
 
     def _save(self, path: Path, secret: bytes, passphrase: str, memory_kib: int) -> Path:
-        keyfile.save(path, passphrase, self._label(path), secret, memory_kib=memory_kib)
+        keyfile.save(path, passphrase, self._label(path), secret, memory_kib=memory_kib, own_salt=False)
         return path
 
     def _secrets(self, pattern: str, passphrase: str, damaged: Damaged | None = None) -> list[bytes]:

@@ -32,7 +32,7 @@ class Keyring:
         """
         home.require()
         damaged: list[str] = []
-        with keyfolder.held(home.path):
+        with keyfolder.held(home.path), keyfile.derived_once():
             signing = home.member.signing_pairs(passphrase, damaged.append)
             kem = home.member.kem_keys(passphrase, damaged.append)
             return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
@@ -78,7 +78,9 @@ def store_label(org: OrgId) -> str:
 def make_store_key(home: Home, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> StateKey:
     """Make the key of the store that a home will have, and write its key file; return the one that is there, if any."""
     label, fresh = store_label(home.member.identity().org_id), StateKey.generate().secret
-    return StateKey(keyfile.found_or_made(home.store_key, passphrase, label, fresh, memory_kib=memory_kib))
+    return StateKey(
+        keyfile.found_or_made(home.store_key, passphrase, label, fresh, memory_kib=memory_kib, own_salt=False)
+    )
 
 
 def _store_key(home: Home, passphrase: str) -> StateKey:

@@ -146,11 +146,12 @@ def of_numbers(tx: Transaction, numbers: Iterable[int], unread: Unread) -> list[
 
 def own_bodies(tx: Transaction, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what is kept of those of these cases that are own and live, by number; what cannot be read is left out."""
-    live = (cases.c.own, cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
+    live = (cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
     rows = [
         row
         for some in slices(numbers)
         for row in tx.connection.execute(select(cases).where(cases.c.id.in_(some), *live))
+        if row.own  # judged here: SQLite would look through all own ones
     ]
 
     def one(row: Row[Any]) -> tuple[int, dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text, union, union_all, update
 
 from refbus.core.units import DAY_MS
 from refbus_gateway.store.schema import assignments, cases, events, notices, outbox, referrals, withdrawals
@@ -21,6 +21,8 @@ MONTH_MS: Final = 30 * DAY_MS
 NEVER: Final = 2**31 - 1
 """The span of a case of which nothing ends."""
 _LIVE: Final = and_(cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
+_GONE: Final = select(cases.c.id).where(text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)"))
+"""The cases that are not live, in the words of the index that has them alone: fewer than the others, as a rule."""
 _TO_ANSWER: Final = select(withdrawals.c.case_id).where(
     withdrawals.c.outgoing.is_(False), or_(withdrawals.c.answer.is_(None), withdrawals.c.answer == "STOPPED")
 )
@@ -93,7 +95,8 @@ def stale_referrals(tx: Transaction) -> list[int]:
 
 def stale_cases(tx: Transaction) -> list[int]:
     """Return the numbers of the live cases that have changed."""
-    return list(tx.connection.execute(select(cases.c.id).where(cases.c.ends_month.is_(None), _LIVE)).scalars())
+    changed = (cases.c.own.in_([True, False]), cases.c.ends_month.is_(None))  # both: the index begins with it
+    return list(tx.connection.execute(select(cases.c.id).where(*changed, _LIVE)).scalars())
 
 
 def keep_referral(tx: Transaction, number: int, found: Standing) -> None:
@@ -121,7 +124,7 @@ def find(
     `most`: None for all of them.
     What has changed and was not looked at since is among them, whatever it is now.
     """
-    narrowed = select(referrals).join(cases, cases.c.id == referrals.c.case_id).where(_LIVE, *_where(tx, wanted))
+    narrowed = select(referrals).where(referrals.c.case_id.not_in(_GONE), *_where(tx, wanted))
     order = func.coalesce(referrals.c.due_ms, referrals.c.created_ms) if soonest else referrals.c.id.desc()
     page = narrowed.with_only_columns(referrals.c.id).order_by(order, referrals.c.id).limit(most).offset(skip)
     counted = narrowed.with_only_columns(func.count())
@@ -155,8 +158,11 @@ def _where(tx: Transaction, wanted: Wanted) -> list[ColumnElement[bool]]:
         states, turn = wanted.but
         hashes = [_state(tx, each) for each in sorted(states)]
         derived.append(or_(referrals.c.turn_hash != _turn(tx, turn), referrals.c.state_hash.not_in(hashes)))
-    kept = [or_(referrals.c.state_hash.is_(None), and_(*derived))] if derived else []
-    return [*kept, *_plain(wanted)]
+    if not derived:
+        return _plain(wanted)
+    # Each side on its own with all conditions: an "or" would be looked for among all that are own.
+    sides = (referrals.c.state_hash.is_(None), and_(*derived))
+    return [referrals.c.id.in_(union_all(*(select(referrals.c.id).where(side, *_plain(wanted)) for side in sides)))]
 
 
 def _plain(wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -204,18 +210,19 @@ def troubled(tx: Transaction, over: str, outcomes: Sequence[str], most: int) -> 
 
 def ending(tx: Transaction, by_ms: int, *, own: bool, most: int | None = None) -> list[int]:
     """Return the live cases of which something may end by a time (ms UTC), the soonest first; None: all of them."""
-    query = select(cases.c.id).where(cases.c.own == own, _LIVE, _ends_by(by_ms))
+    query = select(cases.c.id).where(_LIVE, _ends_by(by_ms, own=own))
     return list(tx.connection.execute(query.order_by(cases.c.ends_month, cases.c.id).limit(most)).scalars())
 
 
 def count_ending(tx: Transaction, by_ms: int, *, own: bool) -> int:
     """Return how many live cases `ending` returns."""
-    query: Select[Any] = select(func.count()).select_from(cases).where(cases.c.own == own, _LIVE, _ends_by(by_ms))
+    query: Select[Any] = select(func.count()).select_from(cases).where(_LIVE, _ends_by(by_ms, own=own))
     return int(tx.connection.execute(query).scalar_one())
 
 
-def _ends_by(by_ms: int) -> ColumnElement[bool]:
-    return or_(cases.c.ends_month.is_(None), cases.c.ends_month <= by_ms // MONTH_MS)
+def _ends_by(by_ms: int, *, own: bool) -> ColumnElement[bool]:
+    sides = (cases.c.ends_month.is_(None), cases.c.ends_month <= by_ms // MONTH_MS)  # each on its own, as in `_where`
+    return cases.c.id.in_(union_all(*(select(cases.c.id).where(cases.c.own == own, side) for side in sides)))
 
 
 def nicknames(tx: Transaction) -> list[tuple[int, bytes, bytes, bytes]]:

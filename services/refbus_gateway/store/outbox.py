@@ -15,7 +15,6 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select, update
 
 from refbus.core.ids import KeyId
-from refbus.core.units import HOUR_MS
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store.schema import events, notices, outbox, withdrawals
 from refbus_gateway.store.session import Transaction, slices
@@ -159,18 +158,18 @@ def get(tx: Transaction, row_id: int) -> OutboxRow | None:
     return None if row is None else _row(row)
 
 
-def perishable(tx: Transaction, now_ms: int, old_ms: int, revoked: Collection[KeyId]) -> list[OutboxRow]:
+def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[KeyId]) -> list[OutboxRow]:
     """Return the envelopes that time or keys may have made useless, in the order of making.
 
-    Those that ran out, on the way or before a gate confirmed them; of the latter also those made `old_ms` ago (one from
-    the future says nothing of its age), and those with a key that is `revoked`. Each kind is found in an index: the
-    many others that are open stay unread.
+    Those that ran out by `hour` (UTC hours), on the way or before a gate confirmed them; of the latter also those made
+    outside `young_ms` (one from the future says nothing of its age), and those with a key that is `revoked`. Each kind
+    is found in an index: the many others that are open stay unread.
     """
-    ready, hour = outbox.c.state == RowState.READY, now_ms // HOUR_MS
+    ready = outbox.c.state == RowState.READY
     kinds = [
         (outbox.c.state.in_([RowState.READY, RowState.FORWARDED]), outbox.c.expires_at_hour <= hour),
-        (ready, outbox.c.created_ms <= now_ms - old_ms),
-        (ready, outbox.c.created_ms >= now_ms + old_ms),
+        (ready, outbox.c.created_ms < young_ms.start),
+        (ready, outbox.c.created_ms >= young_ms.stop),
     ]
     if revoked:
         kinds.append((ready, or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))))

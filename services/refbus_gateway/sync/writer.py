@@ -127,7 +127,9 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
         open_rows = [row.event_row for row in told if cases.has_key(tx, row.case_id)]
         unheard = announcements.unanswered(tx, now_ms)
         half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
-        perishable = outbox.perishable(tx, now_ms, half_ms, _revoked(gateway))
+        perishable = outbox.perishable(
+            tx, now_ms // HOUR_MS, range(now_ms - half_ms + 1, now_ms + half_ms), _revoked(gateway)
+        )
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
         stale = {row.id for row in outbox.stale(tx, now_ms)}
     _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.counting import counting
 from kafka.patience import wait
 from refbus.crypto import keyfile
 from refbus.crypto.framing import sha256
@@ -239,3 +240,37 @@ def test_many_passphrases_are_tried_at_once(tmp_path: Path) -> None:
     path = _save(tmp_path / "k")
     with ThreadPoolExecutor(8) as pool:
         assert {secret for _, secret in pool.map(lambda _: keyfile.load(path, PASSPHRASE), range(64))} == {SECRET}
+
+
+def test_files_of_one_home_are_derived_once(tmp_path: Path) -> None:
+    """They have one salt; within the block the passphrase is derived for the first, and afterwards nothing is kept."""
+    paths = [tmp_path / "signing.key", tmp_path / "kem.key", tmp_path / "store.key"]
+    for path in paths:
+        keyfile.save(path, "words", path.stem, path.stem.encode(), memory_kib=64, own_salt=False)
+    with counting() as inside, keyfile.derived_once():
+        assert [keyfile.load(path, "words") for path in paths] == [(path.stem, path.stem.encode()) for path in paths]
+    with counting() as outside:
+        keyfile.load(paths[0], "words")
+    assert [counts.calls[DERIVES] for counts in (inside, outside)] == [1, 1]
+
+
+def test_a_wrong_passphrase_is_refused_among_the_others(tmp_path: Path) -> None:
+    """What was derived for the right one opens nothing for another."""
+    path = tmp_path / "signing.key"
+    keyfile.save(path, "words", "signing", b"secret", memory_kib=64, own_salt=False)
+    with keyfile.derived_once():
+        keyfile.load(path, "words")
+        with pytest.raises(SetupError) as caught:
+            keyfile.load(path, "other words")
+    assert caught.value.code is Code.KEYFILE_WRONG_PASSPHRASE
+
+
+def test_files_of_several_people_share_no_salt(tmp_path: Path) -> None:
+    """One guess is tried against one of them alone."""
+    for name in ("first", "second"):
+        keyfile.save(tmp_path / f"{name}.key", "words", name, b"secret", memory_kib=64)
+    salts = {path.read_text().split("salt=")[1][:32] for path in tmp_path.glob("*.key")}
+    assert len(salts) == 2
+
+
+DERIVES = ("refbus/crypto/keyfile.py", "_Head._derive")

@@ -7,8 +7,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -23,19 +23,24 @@ _INDEXES: Final = (
     ("outbox_made", "outbox", ["state", "created_ms", "confirmed", "attempts", "recipient_kid", "signer_kid"]),
     ("outbox_ending", "outbox", ["state", "expires_at_hour"]),
 )
-_ERASING: Final = "erasing_ms IS NOT NULL AND wrapped_key IS NOT NULL"
+_SOME_CASES: Final = (
+    ("cases_erasing", "erasing_ms", "erasing_ms IS NOT NULL AND wrapped_key IS NOT NULL"),
+    ("cases_gone", "id", "(wrapped_key IS NULL OR erasing_ms IS NOT NULL)"),
+)
 
 
 def upgrade() -> None:
     """Add them."""
     for name, table, names in _INDEXES:
         op.create_index(name, table, names)
-    some = sa.text(_ERASING)
-    op.create_index("cases_erasing", "cases", ["erasing_ms"], sqlite_where=some, postgresql_where=some)
+    for name, column, words in _SOME_CASES:
+        some = sa.text(words)
+        op.create_index(name, "cases", [column], sqlite_where=some, postgresql_where=some)
 
 
 def downgrade() -> None:
     """Drop them again."""
-    op.drop_index("cases_erasing", table_name="cases")
+    for name, _, _ in _SOME_CASES:
+        op.drop_index(name, table_name="cases")
     for name, table, _ in _INDEXES:
         op.drop_index(name, table_name=table)
