@@ -368,6 +368,19 @@ def a_log(see: Looker) -> None:
     see.see(kz, "audit report", "--case", 1)
 
 
+_PROFILE: Final = {
+    "format": "refbus-profile/1",
+    "names": {"en": "Fictional agency"},
+    "telephones": ["+7 7172 00 00 01"],
+    "hours": {"mon": "09:00-18:00"},
+    "area": {"en": "Capital"},
+    "address": {"en": "Fictional street 1"},
+    "serves": ["WOMEN"],
+    "languages": ["ru"],
+    "withdrawal": {"en": "Any office of the fictional agency"},
+}
+
+
 def a_home(see: Looker) -> None:
     """Alarms, keys, topics; a new home; a backup, restored in place and elsewhere."""
     made, kz = see.road, see.road.agency
@@ -382,6 +395,12 @@ def a_home(see: Looker) -> None:
     see.see(kz, "topics apply")
     see.see(kz, "topics drift", ok=False)  # the world has topics of members that the directory no longer names
     see.see(kz, "orgs show", made.shelter)
+    see.see(kz, "profile show")
+    see.see(kz, "profile save", see.file(json.dumps(_PROFILE).encode()))
+    see.see(kz, "profile file")
+    see.see(kz, "profile capacity", "FEW", "--places", 2)
+    see.see(kz, "profile show")
+    see.see(kz, "orgs show", made.agency)
     see.see(kz, "stats", see.file(_edition()))
     see.see(kz, "home confirm-restored")
     kept = see.see(kz, "case add", see.file(case_file(about="Fictional: nothing to confirm")))["case"]

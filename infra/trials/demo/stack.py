@@ -22,6 +22,7 @@ from typing import Any
 
 from demo import world as worlds
 from demo.gauges import samples
+from demo.office import Office
 from demo.processes import Command, Service, spawn, start_mark, stop_pids
 from demo.world import PASSPHRASE, ROOT, Say, World
 from kafka import BrokerFailedError
@@ -32,6 +33,7 @@ from refbus.bus.topicset import GATEWAY_ROLES
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
+from refbus.resources import data_dir
 from refbus.trust.publisher.ceremony import DEVELOPMENT_KIB
 from refbus.trust.reader.log_policy import auditor_of
 from refbus_gateway.home.folder import Home as GatewayHome
@@ -211,11 +213,21 @@ def up(folder: Path, *, federated: bool, say: Say) -> Stack:
     stack = Stack(worlds.create(folder, federated=federated, say=say))
     try:
         stack.start(say)
+        _publish_profiles(stack, folder / "profiles", say)
         write_state(folder, stack)
     except BaseException:
         stack.stop()
         raise
     return stack
+
+
+def _publish_profiles(stack: Stack, folder: Path, say: Say) -> None:
+    """Let each organisation sign what others need to call it (keys/profiles.json), as a person does by command."""
+    say("profiles: duty telephones, hours and languages of all organisations, signed by each")
+    written = json.loads((data_dir("keys") / "profiles.json").read_text(encoding="utf-8"))
+    for org in stack.homes:
+        office = Office(org, stack.gateway_environment(org), folder)
+        office.do("profile", "save", office.file(f"{org}.json", written[org]), "--later")
 
 
 def write_state(folder: Path, stack: Stack) -> None:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
+from refbus.errors import Code, MalformedError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.profiles import ProfileShown, shown_of
+from refbus_gateway.words.calling import language_code
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An organisation as the directory in force describes it."""
+    """An organisation as the directory in force describes it; `languages`: also those of its own profile."""
 
     org_id: OrgId
     country: CountryCode
@@ -22,6 +25,7 @@ class Member:
     label: str
     services: tuple[str, ...]
     languages: tuple[str, ...]
+    profile: ProfileShown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,18 @@ class Choice:
 
 
 def find(
-    desk: Desk, actor: Actor, *, country: str | None = None, service: str | None = None, language: str | None = None
+    desk: Desk,
+    actor: Actor,
+    *,
+    country: str | None = None,
+    service: str | None = None,
+    language: str | None = None,
+    serves: str | None = None,
 ) -> tuple[Member, ...]:
-    """Return active organisations that can receive, by country, service and language, sorted for reading.
+    """Return active organisations that can receive, by country, service, language and whom they serve, sorted.
 
-    Small and capital letters are the same. Raises UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
+    Small and capital letters are the same; a language has any usual code, or its name. Raises MalformedError
+    UNKNOWN_VALUE for a language that nobody knows; UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
     """
     actor.require(Permission.READ_STATUS)
     now_ms = desk.gateway.now_ms()
@@ -62,13 +73,32 @@ def find(
         and each.current_kem_key(now_ms)
         and _among(country, [each.country])
         and _among(service, each.services)
-        and _among(language, each.languages)
     ]
-    return tuple(_member(each) for each in sorted(found, key=lambda each: (each.country, each.label)))
+    said = shown_of(desk, actor, [each.org_id for each in found])
+    members = (
+        _member(each, said.get(each.org_id)) for each in sorted(found, key=lambda each: (each.country, each.label))
+    )
+    wished = None if language is None else _language(language)
+    return tuple(each for each in members if _speaks(each, wished) and _serves(each, serves))
 
 
 def _among(wished: str | None, there: Iterable[str]) -> bool:
     return wished is None or wished.casefold() in {each.casefold() for each in there}
+
+
+def _language(wished: str) -> str:
+    found = language_code(wished)
+    if found is None:
+        raise MalformedError(Code.UNKNOWN_VALUE, "no such language")
+    return found
+
+
+def _speaks(member: Member, language: str | None) -> bool:
+    return language is None or language in {language_code(each) or each for each in member.languages}
+
+
+def _serves(member: Member, wished: str | None) -> bool:
+    return wished is None or (member.profile is not None and _among(wished, member.profile.serves))
 
 
 def countries(desk: Desk, actor: Actor) -> tuple[CountryCode, ...]:
@@ -81,7 +111,8 @@ def choose(desk: Desk, actor: Actor, *, country: str, services: Collection[str],
     """Return the other organisations of a country by how much of what is needed they offer. Raises as `find` does."""
     actor.require(Permission.READ_STATUS)
     there = [each for each in find(desk, actor, country=country) if each.org_id != actor.org]
-    spoken = [_fitting(each, services) for each in there if _among(language, each.languages)]
+    wished = None if language is None else _language(language)
+    spoken = [_fitting(each, services) for each in there if _speaks(each, wished)]
     spoken.sort(key=lambda each: (-len(each.offers), each.member.label))
     fitting = tuple(each for each in spoken if each.offers)
     return Choice(fitting, tuple(each for each in spoken if not each.offers), bool(there))
@@ -90,7 +121,7 @@ def choose(desk: Desk, actor: Actor, *, country: str, services: Collection[str],
 def show(desk: Desk, actor: Actor, org: OrgId) -> Member:
     """Return one organisation. Raises UncheckableError ORGANISATION_UNKNOWN."""
     actor.require(Permission.READ_STATUS)
-    return _member(desk.gateway.organisation(org))
+    return _member(desk.gateway.organisation(org), shown_of(desk, actor, [org]).get(org))
 
 
 def _fitting(member: Member, services: Collection[str]) -> Fitting:
@@ -98,6 +129,8 @@ def _fitting(member: Member, services: Collection[str]) -> Fitting:
     return Fitting(member, offers, tuple(each for each in services if each not in offers))
 
 
-def _member(each: Organisation) -> Member:
-    services, languages = tuple(each.services), tuple(each.languages)
-    return Member(each.org_id, each.country, each.role, each.status, each.label, services, languages)
+def _member(each: Organisation, profile: ProfileShown | None) -> Member:
+    said = () if profile is None else profile.languages
+    languages = sorted({language_code(one) or one for one in (*each.languages, *said)})
+    services = tuple(each.services)
+    return Member(each.org_id, each.country, each.role, each.status, each.label, services, tuple(languages), profile)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from refbus.output import put, put_json
@@ -19,11 +21,16 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
     """
     from refbus_gateway.actions import disclosures as asking  # late: the help needs none of it
+    from refbus_gateway.actions import profiles
     from refbus_gateway.actions.shape import json_of
     from refbus_gateway.paper import disclosure_page
 
     report = asking.report(session.desk, session.actor, number)
-    wording = disclosure_page.Wording(session.language, session.desk.directory(), session.desk.utc_offset_min)
+    directory, offset_min = session.desk.directory(), session.desk.utc_offset_min
+    own = profiles.show(session.desk, session.actor)
+    wording = disclosure_page.Wording(session.language, directory, offset_min)
+    about = (wording.organisation(own.organisation), *disclosure_page.office_lines(own.profile, wording.words))
+    wording = replace(wording, about=(*about, wording.time(session.clock())))
     if form == "html":
         put(disclosure_page.page(report, wording))
     elif form == "json":

@@ -1,8 +1,7 @@
-"""`refbus orgs`: whom one can refer to."""
+"""`refbus orgs`: whom one can refer to, and how to call them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -21,15 +20,17 @@ def group() -> None:
 @group.command()
 @click.option("--country", help="Country code, e.g. uz.")
 @click.option("--service", help="Service needed, code of htcds.spl_Type, e.g. Legal.")
-@click.option("--language", help="Language spoken, ISO 639, e.g. uz.")
-@example("refbus orgs find --country uz --service Legal --language ru")
+@click.option("--language", help="Language spoken: a code in any usual form, or its name, e.g. tg, tgk.")
+@click.option("--for", "serves", help="Whom they must help: WOMEN, MEN, CHILDREN or ACCESSIBLE.")
+@example("refbus orgs find --country uz --service Legal --language ru --for WOMEN")
 @with_session
-def find(session: Session, country: str | None, service: str | None, language: str | None) -> None:
-    """Find active organisations by country, service and language."""
+def find(session: Session, country: str | None, service: str | None, language: str | None, serves: str | None) -> None:
+    """Find active organisations by country, service, language and whom they help."""
     from refbus_gateway.actions import organisations  # late: only needed here
 
-    found = organisations.find(session.desk, session.actor, country=country, service=service, language=language)
-    session.tell(found, [_text(each) for each in found] or [words().text("None. Ask for less.")])
+    wanted = {"country": country, "service": service, "language": language, "serves": serves}
+    found = organisations.find(session.desk, session.actor, **wanted)
+    session.tell(found, [line for each in found for line in _lines(each)] or [words().text("None. Ask for less.")])
 
 
 @group.command()
@@ -40,11 +41,29 @@ def show(session: Session, org_id: str) -> None:
     """Show one organisation."""
     from refbus_gateway.actions import organisations  # late: only needed here
     from refbus_gateway.cli.names import organisation_named
+    from refbus_gateway.cli.profile import profile_lines
 
     found = organisations.show(session.desk, session.actor, organisation_named(org_id))
-    shown = {**asdict(found), "services": list(found.services), "languages": list(found.languages)}
-    session.tell(found, [f"{name}: {text}" for name, text in shown.items()])
+    facts = ("org_id", "country", "role", "status", "label", "services", "languages")
+    shown = {name: getattr(found, name) for name in facts}
+    lines = [f"{name}: {text if isinstance(text, str) else ', '.join(text)}" for name, text in shown.items()]
+    session.tell(found, [*lines, *(profile_lines(found.profile) if found.profile else ())])
 
 
-def _text(each: Member) -> str:
-    return f"{each.org_id:12} {each.label}  [{', '.join(each.services)}]  {' '.join(each.languages)}"
+def _lines(each: Member) -> list[str]:
+    """Return an organisation as the directory has it, and below it what it says of itself."""
+    from refbus_gateway.words import calling  # late: only needed here
+
+    head = f"{each.org_id:12} {each.label}  [{', '.join(each.services)}]  {' '.join(each.languages)}"
+    said = each.profile
+    if said is None:
+        return [head]
+    told = (
+        said.name(words().language),
+        calling.telephone(said.telephones[0]) if said.telephones else "",
+        calling.hours(words(), said.hours),
+        calling.capacity(words(), said.capacity, said.places),
+        calling.served(words(), said.serves),
+    )
+    below = "  ".join(text for text in told if text)
+    return [head, f"{'':12} {below}"] if below else [head]

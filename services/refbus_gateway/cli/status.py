@@ -12,6 +12,7 @@ from refbus_gateway.words.catalogue import mark
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from refbus.core.ids import OrgId
     from refbus.errors import Code
     from refbus_gateway.actions.status import HomeStanding, NotTold, Overview, ReferralStanding
 
@@ -26,11 +27,33 @@ def status(session: Session, number: int | None) -> None:
 
     if number is not None:
         one = asking.of_referral(session.desk, session.actor, number)
-        session.tell(one, [text for each in one.referrals for text in _texts(each, session, in_full=True)])
+        numbers = _numbers(session, one.referrals, ())
+        session.tell(one, [text for each in one.referrals for text in _texts(each, session, numbers, in_full=True)])
         return
     found = asking.overview_of_all(session.desk, session.actor)
-    texts = [text for each in found.referrals for text in _texts(each, session, in_full=False)]
-    session.tell(found, [*texts, *_due(found), *_home_texts(found.home)])
+    numbers = _numbers(session, found.referrals, found.home.not_told)
+    texts = [text for each in found.referrals for text in _texts(each, session, numbers, in_full=False)]
+    session.tell(found, [*texts, *_due(found), *_home_texts(found.home, numbers)])
+
+
+def _numbers(session: Session, late: Sequence[ReferralStanding], not_told: Sequence[NotTold]) -> dict[OrgId, str]:
+    """Return the duty telephones of those whom somebody may have to call, in groups."""
+    from refbus_gateway.actions import profiles  # late: the help needs none of it
+    from refbus_gateway.words.calling import telephone
+
+    orgs = {each.organisation for each in late} | {each.organisation for each in not_told}
+    found = profiles.telephones(session.desk, session.actor, orgs) if orgs else {}
+    return {org: telephone(number) for org, number in found.items()}
+
+
+def _telephone_text(organisation: OrgId, numbers: Mapping[OrgId, str]) -> list[str]:
+    """Return whom to call under which number, nothing where they say none."""
+    if organisation not in numbers:
+        return []
+    text = words().text(
+        "Telephone of %(organisation)s: %(number)s", organisation=organisation, number=numbers[organisation]
+    )
+    return [f"        {text}"]
 
 
 _UNREAD: Final = {
@@ -117,7 +140,7 @@ def _event_text(event_type: str) -> str:
     return event_type if words().language == "en" else event_name(words(), event_type)
 
 
-def _texts(found: ReferralStanding, session: Session, *, in_full: bool) -> list[str]:
+def _texts(found: ReferralStanding, session: Session, numbers: Mapping[OrgId, str], *, in_full: bool) -> list[str]:
     from refbus.explain.hearing import sender_step
     from refbus_gateway.cli.show import case_text, state_text, time_text  # late: the help needs none of it
     from refbus_gateway.words.codes import ERROR
@@ -156,6 +179,9 @@ def _texts(found: ReferralStanding, session: Session, *, in_full: bool) -> list[
         texts.extend(
             f"        {words().pgettext(ERROR, sender_step(code))}" for code in each.codes if each.hop in SAID_BY_THEM
         )
+    late = found.own and found.respond_by_ms is not None and found.respond_by_ms < session.clock()
+    if late or any(each.codes for each in found.events):
+        texts.extend(_telephone_text(found.organisation, numbers))
     return texts
 
 
@@ -174,7 +200,7 @@ def _untold_text(row: NotTold) -> str:
     return words().text(text, case=row.case, organisation=row.organisation, code=row.code, date=time_text(row.since_ms))
 
 
-def _home_texts(home: HomeStanding) -> list[str]:
+def _home_texts(home: HomeStanding, numbers: Mapping[OrgId, str]) -> list[str]:
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
 
     unproven = words().text(
@@ -220,7 +246,9 @@ def _home_texts(home: HomeStanding) -> list[str]:
         (unheard, home.restore_unanswered),
         (words().text("%(alarms)s alarms: refbus alarms", alarms=home.alarms), home.alarms),
     ]
-    stops = [_untold_text(each) for each in home.not_told]
+    stops = [
+        text for each in home.not_told for text in (_untold_text(each), *_telephone_text(each.organisation, numbers))
+    ]
     return [
         *stops,
         *(text for text, holds in told if holds),

@@ -73,10 +73,21 @@ def own(gateway: Gateway, tx: Transaction) -> Own | None:
     return Own(found.profile, tx.get_int(_BACK) >= found.profile.version)
 
 
+def is_old(profile: Profile, now_ms: int) -> bool:
+    """Whether nobody there has confirmed a profile for long."""
+    return now_ms - profile.changed_at_ms > OLD_MS
+
+
+def is_hidden_here(gateway: Gateway) -> bool:
+    """Whether no street may stand in our own profile: as the directory has us, and while it does not have us."""
+    directory = gateway.newest_directory()
+    listed = None if directory is None else directory.find(gateway.me)
+    return listed is None or is_hidden(listed)
+
+
 def problems(gateway: Gateway, profile: Profile) -> list[Wrong]:
     """Return what must not stand in our own profile: what readers refuse, and what looks like a person or a street."""
-    listed = gateway.view().find(gateway.me)
-    hidden = listed is None or is_hidden(listed)
+    hidden = is_hidden_here(gateway)
     return [*faults(profile, hidden=hidden), *doubts(profile, hidden=hidden)]
 
 

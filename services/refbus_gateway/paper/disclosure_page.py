@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId
+from refbus.core.profile import LocalText, in_language
 from refbus.core.times import show_time
 from refbus.foreign import line
 from refbus_gateway.paper.printing import printed
 from refbus_gateway.reports.disclosure_report import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.outbox import RECIPIENT
+from refbus_gateway.words import calling
 from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
 from refbus_gateway.words.codes import label
 
@@ -80,12 +82,14 @@ class Wording:
     """The language of a report, the directory, if there is one, that names organisations in plain words, and the zone.
 
     `utc_offset_min`: how far the country's clocks are ahead of UTC, minutes. `plain`: times as a person says them.
+    `about`: lines above all others, such as which office made it, its telephone, and when.
     """
 
     language: str
     directory: Directory | None
     utc_offset_min: int
     plain: bool = False
+    about: tuple[str, ...] = ()
 
     def time(self, time_ms: int) -> str:
         """Return a time as the clocks of the organisation's country show it, with the zone."""
@@ -131,6 +135,30 @@ class Sheet:
     foot: tuple[str, ...]
 
 
+class Said(Protocol):
+    """What a sheet shows of the office's own profile."""
+
+    @property
+    def telephones(self) -> tuple[str, ...]:
+        """Numbers to call, E.164."""
+        ...
+
+    @property
+    def withdrawal(self) -> tuple[LocalText, ...]:
+        """Where a person can take consent back, by language."""
+        ...
+
+
+def office_lines(said: Said | None, words: Catalogue) -> list[str]:
+    """Return how the office can be called, for a sheet that a person keeps; nothing where it has not said so."""
+    if said is None:
+        return []
+    numbers = ", ".join(map(calling.telephone, said.telephones))
+    told = [words.text("Telephone: %(number)s", "disclosure page", number=numbers)] if numbers else []
+    back = in_language(said.withdrawal, words.language)
+    return [*told, words.text("To take your consent back: %(where)s", "disclosure page", where=back)] if back else told
+
+
 def text(report: Report, wording: Wording) -> list[str]:
     """Return the report as lines."""
     lines = [wording.say("title"), "", *_head(report, wording)]
@@ -158,6 +186,7 @@ def sheet(report: Report, wording: Wording) -> Sheet:
 
 
 def _head(report: Report, wording: Wording) -> Iterator[str]:
+    yield from (line(each) for each in wording.about)
     yield wording.say("intro")
     if report.erased_ms is not None:
         yield wording.say("erased", date=wording.time(report.erased_ms))

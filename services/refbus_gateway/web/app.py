@@ -32,6 +32,7 @@ from refbus_gateway.web.pages import (
     office,
     people,
     practice,
+    profile,
     received,
     recovery,
     refer,
@@ -53,6 +54,7 @@ ALL: Final = (
     *(office.screens, people.screens, codes.screens, practice.screens, recovery.screens, returns.screens),
     *(emergency.screens, inspect.screens),
     *(refer.screens, asking.screens, sending.screens, cases.screens, assigning.screens),
+    profile.screens,
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

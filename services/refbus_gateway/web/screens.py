@@ -31,12 +31,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
-from refbus_gateway.actions import drafts
+from refbus_gateway.actions import drafts, profiles
 from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.web import nextsteps, render, security
 from refbus_gateway.web.session import Claim, Form, Session
+from refbus_gateway.words.calling import telephone
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Ask:
         may_see = screen is not None and (screen.free or session.at_work)
         self.form = form or (session.kept.get(self.form_path) if may_see else None) or Form()
         self.confirmed: Actor | None = None
+        self._telephones: dict[OrgId, str] = {}
         self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.form_path, ()) if may_see else ()
 
     @property
@@ -251,6 +253,13 @@ class Ask:
         directory = self.desk.directory()
         found = directory.find(org) if directory else None
         return found.label if found else str(org)
+
+    def telephone(self, org: OrgId) -> str:
+        """Return the duty telephone of an organisation as it is read aloud, empty where it says none."""
+        if org not in self._telephones:
+            found = profiles.telephones(self.desk, self.actor, [org]).get(org)
+            self._telephones[org] = telephone(found) if found else ""
+        return self._telephones[org]
 
     def draft(self, name: str) -> int | None:
         """Show a form as its draft has it; return the revision for `drafts.keep`, None where there is no draft."""

@@ -48,6 +48,7 @@ TEXTS = {
     "officers add --role": "code of a role",
     "officers remove OFFICER": "key id of an officer",
     "orgs find --country": "where to look",
+    "orgs find --for": "whom they must help",
     "orgs find --language": "what to look for",
     "orgs find --service": "what to look for",
     "orgs show ORG_ID": "an organisation",

@@ -12,10 +12,11 @@ from starlette.responses import Response
 from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.ids import OrgId
+from refbus.core.profile import in_language
 from refbus.core.times import iso_day
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import Code
-from refbus_gateway.actions import asking, consent, drafts
+from refbus_gateway.actions import asking, consent, drafts, profiles
 from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
 from refbus_gateway.forms.consentfile import FORMAT
@@ -86,7 +87,7 @@ def sheet(ask: Ask) -> Response:
         return ask.go(f"/refer/{begun.number}/need")
     language = _language(ask, begun, found)
     lines = found.notice.texts.get(language, ()) if found.notice else ()
-    contact = begun.get("withdrawal_contact") or _last_contact(ask)
+    contact = begun.get("withdrawal_contact") or _contact(ask, language)
     values = {"language": language, "lines": lines, "contact": contact, "actions": _actions(ask.words, found)}
     return _page(ask, "refer_sheet.html", begun, found, **values)
 
@@ -117,8 +118,8 @@ def answers(ask: Ask) -> Response:
     begun, found = _found(ask)
     if found is None:
         return ask.go(f"/refer/{begun.number}/need")
-    words, language, contact = ask.words, _language(ask, begun, found), _last_contact(ask)
-    given = {"withdrawal_contact": [contact], **begun.texts, "language": [language]}
+    words, language = ask.words, _language(ask, begun, found)
+    given = {"withdrawal_contact": [_contact(ask, language)], **begun.texts, "language": [language]}
     referring.fill(ask, Begun(begun.number, given, begun.revision))
 
     def worded(pairs: Any) -> list[tuple[str, str]]:
@@ -352,6 +353,12 @@ def _plain(words: Catalogue, found: Problem) -> Problem:
 def _main(ask: Ask, error: FormRefusedError) -> Problem:
     told = ask.office.words_of(error, ask.words)
     return Problem("main", error.code, f"{told.meaning}. {told.next_step}")
+
+
+def _contact(ask: Ask, language: str) -> str:
+    """Return where a person can take consent back: from the office's own profile, else as it was written last."""
+    own = profiles.show(ask.desk, ask.actor).profile
+    return in_language(own.withdrawal, language) if own and own.withdrawal else _last_contact(ask)
 
 
 def _last_contact(ask: Ask) -> str:

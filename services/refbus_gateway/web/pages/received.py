@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from refbus.errors import Code
-from refbus_gateway.actions import disclosures
+from refbus_gateway.actions import disclosures, profiles
 from refbus_gateway.actions.disclosures import How
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.paper import disclosure_page
@@ -34,6 +34,7 @@ def who(ask: Ask) -> Response:
         found=found,
         sheet=disclosure_page.sheet(found, wording),
         office=wording.organisation(ask.actor.org) if ask.actor.org else "",
+        about=disclosure_page.office_lines(profiles.show(ask.desk, ask.actor).profile, wording.words),
         printed=wording.time(ask.now_ms),
         sheet_words=wording.words,
         languages=[(each, NAMES[each]) for each in LANGUAGES],

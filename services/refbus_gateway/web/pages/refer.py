@@ -8,17 +8,21 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from refbus.core.ids import OrgId
+from refbus.core.profile import in_language
 from refbus.core.vocabulary import Priority
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import cases, organisations
 from refbus_gateway.actions.organisations import Fitting
+from refbus_gateway.actions.profiles import ProfileShown
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import casefields, referring
 from refbus_gateway.web.casefields import ADDRESS, BLOCKS, JUDGED, NEED, NUMBERS, PERSON, PERSON_MORE, SAFE, SAFE_MORE
 from refbus_gateway.web.fields import Shown
+from refbus_gateway.web.pages.profile import room_text
 from refbus_gateway.web.referring import Begun
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
+from refbus_gateway.words import calling
 from refbus_gateway.words.catalogue import mark
 
 screens: Final = Screens()
@@ -295,8 +299,8 @@ def _unfinished(ask: Ask, begun: Begun) -> str:
     return next((step for step, paths in where if wrong & paths), "person")
 
 
-def _options(ask: Ask, found: Iterable[Fitting]) -> list[tuple[str, Fitting, str, str, str]]:
-    """Return organisations: id, the value, what they offer of it, what not, the languages."""
+def _options(ask: Ask, found: Iterable[Fitting]) -> list[tuple[str, Fitting, str, str, str, str, list[str]]]:
+    """Return organisations: id, the value, what they offer of it, what not, languages, own name, what else they say."""
     words = ask.words
 
     def services(codes: Iterable[str]) -> str:
@@ -309,6 +313,8 @@ def _options(ask: Ask, found: Iterable[Fitting]) -> list[tuple[str, Fitting, str
             services(each.offers),
             services(each.lacks),
             words.listed(_spoken(ask, one) for one in each.member.languages),
+            each.member.profile.name(ask.language) if each.member.profile else "",
+            _said(ask, each.member.profile),
         )
         for each in found
     ]
@@ -316,5 +322,20 @@ def _options(ask: Ask, found: Iterable[Fitting]) -> list[tuple[str, Fitting, str
 
 def _spoken(ask: Ask, language: str) -> str:
     """Return the name of a language, whichever of its two codes a directory has."""
-    name = ask.words.locale.languages.get(language)
-    return str(name) if name else code_words(ask.language, "iso.639-2", language)
+    return calling.language_name(ask.words, language)
+
+
+def _said(ask: Ask, profile: ProfileShown | None) -> list[str]:
+    """Return what an organisation says of itself, for whoever chooses: room, whom it helps, area, telephone, hours."""
+    if profile is None:
+        return []
+    words = ask.words
+    told = (
+        (words.text("Room"), room_text(ask, profile)),
+        (words.text("For whom"), calling.served(words, profile.serves)),
+        (words.text("Area"), in_language(profile.area, ask.language)),
+        (words.text("Telephone"), calling.telephone(profile.telephones[0]) if profile.telephones else ""),
+        (words.text("Hours, their clocks"), calling.hours(words, profile.hours)),
+    )
+    lines = [words.text("%(name)s: %(text)s", name=name, text=text) for name, text in told if text]
+    return [*lines, words.text("This is old: ask them whether it still holds.")] if profile.old else lines

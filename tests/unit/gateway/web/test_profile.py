@@ -1,0 +1,112 @@
+"""Our profile on pages: written, looked at as others see it, signed; and where its number is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from refbus_gateway.actions import profiles
+from support.ceremonies import SHELTER
+from support.desks import desk_of
+from support.gateways import Pair
+from support.pages import Page, Pages, Person
+from unit.gateway.actions.test_profiles import hand_on, told
+
+FIELDS = {
+    "names.en": "Fictional shelter",
+    "names.ru": "Вымышленный приют",
+    "telephones": "71 000 00 01\n71 000 00 02",
+    "always": "yes",
+    "hours.mon": "",
+    "address.en": "",
+    "area.en": "South of the capital",
+    "serves": "WOMEN",
+    "languages": "Russian, Uzbek",
+    "capacity": "FEW",
+    "places": "2",
+    "withdrawal.en": "Any office of the fictional shelter",
+}
+
+
+def write(person: Person, **changes: str) -> Page:
+    """Fill in the form."""
+    fields = {name.replace(".", "__"): text for name, text in {**FIELDS, **changes}.items()}
+    return person.send("/office/profile/edit", **fields)
+
+
+def test_a_profile_is_written_looked_at_and_signed(pair: Pair) -> None:
+    """What others will see stands before it is signed; what is signed is exactly that."""
+    person = Pages(pair.world, pair.uz).person()
+    assert "Others do not know yet" in person.get("/office/profile").text
+    look = write(person)
+    assert look.path == "/office/profile/look"
+    for text in ("+998 71 000 00 01", "Day and night, every day", "A few places: 2 free places", "Uzbek", "Women"):
+        assert text in look.text
+    assert profiles.show(*desk_of(pair.world, pair.uz)).profile is None
+    done = person.send("/office/profile/look")
+    assert done.path == "/office/profile"
+    assert "It is on its way to the others." in done.text
+    hand_on(pair)
+    assert "The others have it." in person.get("/office/profile").text
+    assert "+998 71 000 00 02" in person.get("/office/profile/edit").html
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"telephones": "call us"}, "no telephone number"),
+        ({"names.en": "Ask Ms Fictional"}, "looks like the name"),
+        ({"address.en": "Street 1"}, "no street"),
+        ({"always": "", "hours.mon": "morning"}, "write hours"),
+        ({"languages": "Russian, Nothingish"}, "no such language"),
+        ({"places": "two"}, "whole number"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field(pair: Pair, changes: dict[str, str], text: str) -> None:
+    """With a link to it, and nothing that was typed is lost."""
+    before = profiles.show(*desk_of(pair.world, pair.uz)).version
+    page = write(Pages(pair.world, pair.uz).person(), **changes)
+    assert page.path == "/office/profile/edit"
+    assert text in page.text.lower()
+    assert "Fictional shelter" in page.html or "Ask Ms Fictional" in page.html
+    assert profiles.show(*desk_of(pair.world, pair.uz)).version == before
+
+
+def test_room_of_today_is_two_clicks(pair: Pair) -> None:
+    """A number that is none is told; a full house has no free places."""
+    told(pair)
+    person = Pages(pair.world, pair.uz).person()
+    done = person.send("/office/profile/room", at="/office/profile", capacity="FREE", places="7")
+    assert "7 free places" in done.text
+    wrong = person.send("/office/profile/room", at="/office/profile", capacity="FREE", places="many")
+    assert "as a number" in wrong.text
+    full = person.send("/office/profile/room", at="/office/profile", capacity="NONE", places="7")
+    assert "no place is free" in full.text
+
+
+def test_a_changed_draft_is_not_signed_unseen(pair: Pair) -> None:
+    """What was looked at, and nothing else, is signed."""
+    before = profiles.show(*desk_of(pair.world, pair.uz)).version
+    person = Pages(pair.world, pair.uz).person()
+    write(person)
+    fields = person.get("/office/profile/look").forms["/office/profile/look"]
+    write(person, **{"names.en": "Another name"})
+    page = person.post("/office/profile/look", {name: each[0] for name, each in fields.items()})
+    assert page.path == "/office/profile/look"
+    assert profiles.show(*desk_of(pair.world, pair.uz)).version == before
+
+
+def test_who_refers_sees_how_to_call(pair: Pair) -> None:
+    """Name in my language, room, whom they help, duty telephone: where the organisation is chosen."""
+    told(pair)
+    person = Pages(pair.world, pair.kz).person()
+    person.send("/refer/1/need", country="uz", services_requested="SocialCare", reason="AdditionalServicesRequired")
+    page = person.get("/refer/1/organisation")
+    for text in (
+        "Fictional shelter",
+        "+998 71 000 00 01",
+        "A few places: 2 free places",
+        "Children and women",
+        "Tajik",
+    ):
+        assert text in page.text
+    assert SHELTER in page.html
