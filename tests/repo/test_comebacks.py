@@ -44,7 +44,7 @@ PLACES = {
     "refbus/node/homecopy.py bring_back": "a file of the home of a service that is missing there",
     "refbus_gateway/home/backups.py _back_up": "a backup, to a name that there is not",
     "refbus_gateway/home/founding.py found": "the draft of a first home, to the name of a whole one",
-    "refbus_gateway/home/founding.py settle": "the parts of a first home, into a folder that has none",
+    "refbus_gateway/home/begun.py settle": "the parts of a first home, into a folder that has none",
     "refbus_gateway/home/keyfolder.py _rename": "the keys of an office, sealed anew",
     "refbus_gateway/home/restore.py _keep_store": "the home's own store, within the copy",
     "refbus_gateway/home/restore.py _rename": "the home of an office",

@@ -107,7 +107,6 @@ def hold_pages(desk: Desk, actor: Actor, work: Callable[[], None]) -> Ended:
     if founding.is_new(desk.home):
         founding.make_place(desk.home)
     else:
-        founding.settle(desk.home)
         desk.home.require()
     with desk.home.serving():
         work()

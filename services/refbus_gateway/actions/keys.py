@@ -112,13 +112,13 @@ class KeysPruned:
 
 
 def begin(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int, *, out: Path | None) -> HomeBegun:
-    """Make a home in `folder` with first keys and an enrolment request, also written to `out`.
+    """Make a home in `folder` with first keys and an enrolment request, also written to `out`; whole or not at all.
 
     Raises SetupError USAGE when the folder is a home with keys already, StoreError.
     """
     actor.require(Permission.MANAGE_HOME)
     profile = _profile(said)
-    request = key_changes.init(Home(folder), profile, passphrase, now_ms)
+    request = founding.found(Home(folder), profile, passphrase, now_ms)
     if out is not None:
         write_whole(out, request)
     return _begun(folder, profile, request)

@@ -32,7 +32,7 @@ from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import open_lock, read_limited, store_errors, write_first, write_whole
 from refbus.trust.homes import Home as MemberHome
-from refbus_gateway.home import keyfolder
+from refbus_gateway.home import begun, keyfolder
 
 _CONFIG_LIMIT: Final = 65_536
 MOST_EVIDENCE: Final = 64
@@ -94,7 +94,10 @@ class Home:
         self.locked: Final = path / "locked"
 
     def require(self) -> None:
-        """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a renewal of keys that was cut."""
+        """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a change of keys that was cut."""
+        begun.settle(self.path)
+        if begun.is_unfinished(self.path):
+            raise SetupError(Code.HOME_NOT_FOUND, "the making of its first keys was cut: refbus keys init")
         if not (self.path / "org.json").is_file():
             whole = self.path.resolve()
             cut = restored_beside(whole).is_dir() and not whole.exists()

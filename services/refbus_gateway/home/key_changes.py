@@ -24,11 +24,11 @@ from refbus.trust.member.enrolment_file import fingerprint
 from refbus.trust.member.loss import make_report, of_keys
 from refbus.trust.member.rotation import Duty, Task, duties
 from refbus.trust.reader.history import keep_ms
-from refbus_gateway.home import keyfolder, slots
+from refbus_gateway.home import begun, keyfolder, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 
-REQUEST_FILE = "enrolment-request.json"
+REQUEST_FILE = begun.REQUEST
 ANSWER_FILE = "enrolment-answer.json"
 _LIMIT = 65_536
 

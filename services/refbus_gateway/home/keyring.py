@@ -35,6 +35,9 @@ class Keyring:
         with keyfolder.held(home.path), keyfile.derived_once():
             signing = home.member.signing_pairs(passphrase, damaged.append)
             kem = home.member.kem_keys(passphrase, damaged.append)
+            if not (signing or kem or home.store_key.is_file()):  # nothing that would refuse a wrong passphrase
+                raise SetupError(Code.FILE_UNREADABLE, "there is no key file in keys/")
+            damaged += [kind for kind, found in (("signing-*.key", signing), ("kem-*.key", kem)) if not found]
             return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
 
     def signer(self, directory: Directory, me: OrgId, now_ms: int) -> SigningPair:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +17,20 @@ from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto import keyfile
 from refbus.crypto.framing import sha256
-from refbus.errors import Code
+from refbus.errors import Code, SetupError
 from refbus.settings import GatewaySettings
 from refbus.trust.member.enrolment import Profile, check_answer, make_challenge, parse_request
 from refbus.trust.member.enrolment_file import fingerprint
 from refbus.trust.publisher import changes
 from refbus_gateway.actions.desk import open_desk
-from refbus_gateway.home import founding, key_changes, slots
+from refbus_gateway.home import begun, founding, key_changes, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.key_changes import REQUEST_FILE
+from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.web.app import application
 from refbus_gateway.web.office import Address, Clocks, Manners, Office
 from support.commands import Commands, file
+from support.directories import NOW_MS
 from support.gateways import World
 from support.pages import ORIGIN, PORT, Page, Person, Seconds
 
@@ -218,9 +224,78 @@ def test_a_making_of_keys_that_was_cut_leaves_no_half_a_home(world: World, place
     (place / ".begun.whole").mkdir()
     (place / "org.json").rename(place / ".begun.whole" / "org.json")
     assert not founding.is_new(home)
-    founding.settle(home)
+    begun.settle(home.path)
     assert home.member.kem_keys(WORD)
     assert not (place / ".begun.whole").exists()
+
+
+def code_of(call: Callable[[], object]) -> Code:
+    """Return the code with which something is refused."""
+    with pytest.raises(SetupError) as caught:
+        call()
+    return caught.value.code
+
+
+class CutError(BaseException):
+    """The power is gone."""
+
+
+def cut_after(monkeypatch: pytest.MonkeyPatch, step: int, make: Callable[[], object]) -> bool:
+    """Let the power go at a step of `make`, each time something is made durable; return whether it did."""
+    whole, count = os.fsync, iter(range(1_000))
+
+    def sync(handle: Any) -> None:
+        if next(count) >= step:
+            raise CutError
+        whole(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", sync)
+        try:
+            make()
+        except CutError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("way", ["beside", "in place, as versions before"])
+def test_first_keys_cut_at_any_step_open_to_no_other_passphrase(
+    place: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """There is no home, or a whole one; where there is none it is made, at the pages too, and by the same command."""
+    save = keyfile.save
+    monkeypatch.setattr(keyfile, "save", lambda *given, **_: save(*given, memory_kib=64))
+    step, made, cuts = 0, founding.found if way == "beside" else key_changes.init, set[bool]()
+    while True:
+        home = Home(place.with_name(f"cut{step}"))
+        if not cut_after(monkeypatch, step, partial(made, home, NEWCOMER, WORD, NOW_MS)):
+            break
+        with suppress(SetupError):
+            home.require()
+        if not home.member.held() or not (home.path / "org.json").exists() or founding.is_new(home):
+            assert code_of(home.require) is Code.HOME_NOT_FOUND
+            cuts.add(founding.is_new(home))
+            founding.found(home, NEWCOMER, WORD, NOW_MS)
+        home.require()
+        assert not founding.is_new(home)
+        assert home.member.signing_pairs(WORD)
+        assert home.member.kem_keys(WORD)
+        assert key_changes.request_of(home)
+        assert code_of(partial(Keyring.unlock, home, "another")) is Code.KEYFILE_WRONG_PASSPHRASE
+        assert code_of(partial(founding.found, home, NEWCOMER, "another", NOW_MS)) is Code.USAGE
+        step += 1
+    assert step > 8
+    assert cuts == {True}
+
+
+def test_a_home_that_lost_all_its_keys_opens_to_nobody(place: Path) -> None:
+    """A store was never made, or is gone too: no passphrase is taken for the right one, and no key of a store made."""
+    home = Home(place)
+    founding.found(home, NEWCOMER, WORD, NOW_MS)
+    for path in (place / "keys").glob("*.key"):
+        path.unlink()
+    assert code_of(partial(Keyring.unlock, home, "another")) is Code.FILE_UNREADABLE
+    assert not home.store_key.exists()
 
 
 def test_where_there_is_a_home_nobody_sets_one_up(world: World, place: Path) -> None:
