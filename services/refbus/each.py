@@ -94,6 +94,7 @@ def _is_of_the_store(error: Exception) -> bool:
     """Whether the database or its disk is in trouble, as against one row that it does not take."""
     if isinstance(error, StoreError):
         return error.code is not Code.INTERNAL_ERROR  # that is a row which contradicts itself
-    from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError  # late: only when something failed
+    from sqlalchemy import exc  # late: only when something failed
 
-    return isinstance(error, SQLAlchemyError) and not isinstance(error, (DataError, IntegrityError))
+    of_a_row = (exc.DataError, exc.IntegrityError, exc.NoResultFound, exc.MultipleResultsFound)
+    return isinstance(error, exc.SQLAlchemyError) and not isinstance(error, of_a_row)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, StoreError
+from refbus.errors import Code, RefbusError, StoreError
 from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
@@ -243,6 +243,14 @@ def _shard(row: Row[Any]) -> Shard:
         Head(row.size, row.root),
         Head(row.signed_size, row.signed_root),
         row.proven_size,
-        row.cosigned,
+        row.cosigned if _is_sound(row.cosigned) else None,
         row.cosigned_ms,
     )
+
+
+def _is_sound(note: bytes | None) -> bool:
+    """Whether there is a cosigned checkpoint that can be read; in place of a damaged one witnesses are asked again."""
+    try:
+        return note is not None and _size_of(note) >= 0
+    except RefbusError:
+        return False

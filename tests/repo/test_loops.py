@@ -68,7 +68,6 @@ ALLOWED = {
     "refbus_gateway/store/doings.py:append": "what was made here for one request: it is logged whole or not done",
     "refbus_gateway/reports/accounts.py:of_case": "the account of one case is whole or none",
     "refbus_gateway/cli/recovery.py:_texts": _WHOLE,
-    "refbus_gateway/home/slots.py:_renew": _WHOLE,
     "refbus_gateway/consent/amendments.py:of_case": "one case",
     "refbus_gateway/consent/amendments.py:first_end": "one case; each case alone in `reports.lookups`",
     "refbus_gateway/reports/lookups.py:refresh": "what cannot be read is each alone within; a store that fails ends it",

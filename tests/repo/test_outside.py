@@ -40,7 +40,6 @@ OWN = {
     "refbus_gate/decide/timetable.py": "the gate's own state, sealed",
     "refbus_gateway/rules/age_check.py": "a case file that was read strictly before it was kept, sealed",
     "refbus_gateway/cases/onward.py": "a case file that was read strictly before it was kept, sealed",
-    "refbus_gateway/home/confirmation.py": "the home's own store",
     "refbus_gateway/store/cases.py": "the home's own store, sealed",
     "refbus_gateway/store/disclosures.py": "the home's own store, sealed",
     "refbus_gateway/store/referrals.py": "the home's own store",

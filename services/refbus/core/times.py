@@ -107,5 +107,5 @@ def show_second(time_ms: int) -> str:
 def _shown(time_ms: int, form: str, zone: timezone) -> str:
     try:
         return datetime.fromtimestamp(time_ms / 1000, zone).strftime(form) + str(zone)
-    except (OverflowError, OSError, ValueError):
+    except (OverflowError, OSError, ValueError, TypeError):  # the last: a damaged row of a store has no number there
         return f"{time_ms} ms"

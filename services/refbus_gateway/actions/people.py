@@ -191,9 +191,14 @@ def lock_out(desk: Desk, actor: Actor, person: str) -> PersonShown:
     """
     actor.require(Permission.MANAGE_PEOPLE, again=True)
     with desk.write() as tx:
-        found = users.named(tx, person)
-        _require_other_administrator(desk, tx, found)
-        users.save(tx, gone := replace(found, state=State.LOCKED_OUT))  # first: a slot that is left opens nothing here
+        gone = _unread(desk, tx, person)
+        if gone is not None:
+            users.lock_out_unread(tx, person)
+        else:
+            found = users.named(tx, person)
+            _require_other_administrator(desk, tx, found)
+            users.save(tx, gone := replace(found, state=State.LOCKED_OUT))
+        # first, since a slot that is left opens nothing here
     if gone.person_id in slots.ids(desk.home):
         desk.secret = slots.lock_out(desk.home, desk.secret, gone.person_id)
     return shown(desk.home, gone)
@@ -288,8 +293,15 @@ def _administrators(desk: Desk, tx: Transaction) -> set[str]:
     return {each.person_id for each in able} & set(slots.ids(desk.home))
 
 
+def _unread(desk: Desk, tx: Transaction, person: str) -> Person | None:
+    """Return what is shown of somebody, by id, whom the store knows not or whose row is damaged; else None."""
+    unread = (users.ids(tx) | set(slots.ids(desk.home))) - {each.person_id for each in users.every(tx)} - {SERVICE}
+    return _stranger(person) if person in unread else None
+
+
 def _require_other_administrator(desk: Desk, tx: Transaction, person: Person) -> None:
-    if person.role is Role.ADMINISTRATOR and not _administrators(desk, tx) - {person.person_id}:
+    others = (_administrators(desk, tx) - {person.person_id}) & slots.sound_ids(desk.home, desk.secret)
+    if person.role is Role.ADMINISTRATOR and not others:
         raise SetupError(Code.USAGE, "the last administrator stays")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refbus.clock import Standing
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
+from refbus.each import each as one_by_one
 from refbus.errors import Code, SetupError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -214,7 +215,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
         to_erase = retention.due(gateway, tx, whole)
         untold = _untold(desk, tx, whole)
         lines = overview.referral_lines(tx, own=True, unread=single, unread_cases=whole)
-        found = _standings(tx, lines)
+        found = _standings(tx, lines, single)
     unread = [UnreadCase(*each) for each in sorted(set(whole))]
     return Overview(
         found,
@@ -237,7 +238,9 @@ def of_referral(desk: Desk, actor: Actor, number: int) -> OneReferral:
     """Return where one referral stands, requested here or received. Raises RuleError."""
     actor.require(Permission.READ_STATUS)
     with desk.read() as tx:
-        return OneReferral(_standings(tx, [overview.referral_line(tx, referrals.get(tx, number))]))
+        line = overview.referral_line(tx, referrals.get(tx, number))
+        numbers = casework.file_numbers(tx, {line.referral.case_id})
+        return OneReferral((_standing(tx, line, numbers.get(line.referral.case_id)),))
 
 
 def receipts(desk: Desk, actor: Actor, number: int) -> tuple[ReceiptLine, ...]:
@@ -309,10 +312,16 @@ def _untold(desk: Desk, tx: Transaction, unread: cases.Unread) -> dict[int, int]
     return disclosure_report.untold(tx, unread, every=policy is not None and policy.notify_subject)
 
 
-def _standings(tx: Transaction, lines: Iterable[ReferralLine]) -> tuple[ReferralStanding, ...]:
+def _standings(tx: Transaction, lines: Iterable[ReferralLine], unread: cases.Unread) -> tuple[ReferralStanding, ...]:
+    """Return these referrals; of which the envelopes cannot be read is in `unread`."""
     lines = list(lines)
     numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
-    return tuple(_standing(tx, line, numbers.get(line.referral.case_id)) for line in lines)
+    found = one_by_one(
+        lines,
+        lambda line: _standing(tx, line, numbers.get(line.referral.case_id)),
+        lambda line, error: unread.append((line.referral.id, error.code)),
+    )
+    return tuple(found)
 
 
 def _standing(tx: Transaction, line: ReferralLine, file_number: str | None) -> ReferralStanding:

@@ -113,7 +113,9 @@ def alarms(session: Session, clear: int | None) -> None:
     texts = []
     for each in found:
         texts.append(f"{each.alarm:>4}  {time_text(each.at_ms)}  {each.code}  {each.detail}")
-        texts.append(f"      {next_step(words(), Code(each.code))}")
+        known = each.code in Code.__members__  # a later version may have written it, or its row is damaged
+        step = next_step(words(), Code(each.code)) if known else words().text("Ask whoever looks after this computer.")
+        texts.append(f"      {step}")
     session.tell(found, texts or [words().text("No alarm.")])
 
 

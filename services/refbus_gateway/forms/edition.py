@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from refbus.core.bounds import COUNT
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import read_limited
@@ -20,6 +21,28 @@ def read_edition(path: Path) -> Mapping[str, Any]:
         edition: Any = read_json(read_limited(path, _LIMIT).decode("utf-8-sig"))
     except (UnicodeDecodeError, MalformedError):
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is not JSON in UTF-8") from None
-    if not isinstance(edition, dict) or edition.get("format") != _FORMAT:
+    if not _is_edition(edition):
         raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is no edition of statistics")
-    return edition
+    found: Mapping[str, Any] = edition
+    return found
+
+
+def _is_edition(value: Any) -> bool:
+    """Whether a value has all that is shown of an edition: anybody can have written the file."""
+    if not isinstance(value, dict) or value.get("format") != _FORMAT:
+        return False
+    named = isinstance(value.get("country"), str) and type(value.get("year")) is int
+    tables = value.get("tables")
+    return named and isinstance(tables, list) and all(map(_is_table, tables))
+
+
+def _is_table(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in ("kind", "split_by")):
+        return False
+    cells = value.get("cells")
+    return isinstance(cells, dict) and all(map(_is_told, (value.get("total"), *cells.values())))
+
+
+def _is_told(value: Any) -> bool:
+    """Whether a value is a count, or says that it is not told."""
+    return value is None or (type(value) is int and COUNT.holds(value))

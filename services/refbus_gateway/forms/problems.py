@@ -52,7 +52,7 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         """Note a problem, the first of each place: what a form printed there says it all."""
-        if not any(each.path == problem.path and each.path in self._unfilled for each in self._found):
+        if problem.path not in self._unfilled:
             self._found.append(problem)
 
     def refuse_placeholders(self, document: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ def _read(home: Home) -> dict[str, tuple[int, int]]:
     found: dict[str, Any] = {}
     with suppress(RefbusError):  # damaged or missing: it counts from nothing
         found = dict(read_json_object(home.path / ATTEMPTS, _LIMIT, Code.FILE_UNREADABLE))
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, OverflowError):
         return {str(who): (int(count), int(at_ms)) for who, (count, at_ms) in found.items()}
     return {}
 

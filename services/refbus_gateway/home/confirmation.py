@@ -11,16 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
 from refbus.clock import CLOCK_SKEW_MS
+from refbus.core.documents import read_json
 from refbus.core.ids import OrgId
 from refbus.core.message import RoutingBlock
 from refbus.core.times import show_time
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
-from refbus.errors import Code, ConsentError, RefbusError, UncheckableError, UntrustedError
+from refbus.errors import Code, ConsentError, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus_gateway.store import alarms, cases, outbox, referrals, schema
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.outbox import RowState
@@ -56,6 +57,10 @@ class State:
     drained_ms: int | None = None
     confirmed_ms: int | None = None
     inbox_lost: bool = False
+
+
+_LOST: Final = State(0, 0, 1 << 62, 1 << 62)
+"""What holds while the state cannot be read: nothing is confirmed, and every own case may be one of the backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +100,33 @@ def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
 
 
 def find(tx: Transaction) -> State | None:
-    """Return the state of a store that goes on from a backup, None for one that never did."""
+    """Return the state of a store that goes on from a backup, None for one that never did.
+
+    Of a damaged one it is not known what was confirmed: nothing is, until a person confirms it again (`note_drained`).
+    """
     kept = tx.get(_STATE)
-    return None if kept is None else State(**json.loads(kept))
+    if kept is None:
+        return None
+    values = _object(kept)
+    try:
+        state = State(**values)
+        times = (state.made_ms, state.restored_ms, state.last_case, state.last_consent)
+        later = (state.drained_ms, state.confirmed_ms)
+        sound = all(type(each) is int for each in (*times, *(each for each in later if each is not None)))
+    except TypeError:
+        return _LOST
+    return state if sound and isinstance(state.inbox_lost, bool) else _LOST
 
 
 def unknown(tx: Transaction) -> Unknown | None:
     """Return what others have said about things that are not known here."""
     kept = tx.get(_UNKNOWN)
-    if kept is None:
+    values = {} if kept is None else _object(kept)
+    try:
+        first_ms, last_ms, count = (int(values[name]) for name in ("first_ms", "last_ms", "count"))
+        return Unknown(first_ms, last_ms, count, tuple(str(org) for org in values["orgs"]))
+    except (KeyError, TypeError, ValueError, OverflowError):  # damaged: it is counted anew
         return None
-    values = json.loads(kept)
-    return Unknown(**{**values, "orgs": tuple(values["orgs"])})
 
 
 def require(tx: Transaction, case: Case, block: RoutingBlock, shown: Shown) -> None:
@@ -131,6 +151,10 @@ def require(tx: Transaction, case: Case, block: RoutingBlock, shown: Shown) -> N
 def note_drained(tx: Transaction, now_ms: int) -> None:
     """Note that the directory and the inbox were read to their ends since the restore."""
     state = find(tx)
+    if state == _LOST:
+        state = replace(_LOST, restored_ms=now_ms)
+        told = "store.db: what was confirmed after the restore cannot be read: every case is to be confirmed again"
+        alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, now_ms)
     if state is not None and state.drained_ms is None:
         _put(tx, replace(state, drained_ms=now_ms))
 
@@ -259,6 +283,15 @@ def _newest_consent(tx: Transaction, case: Case) -> int:
 
 def _no_name(tx: Transaction, case: Case, org: OrgId) -> str:
     return f"{_NO}{tx.vault.hash('restored-no', str(case.id).encode(), org.encode()).hex()}"
+
+
+def _object(kept: bytes) -> dict[str, Any]:
+    """Return the JSON object that is kept, an empty one for what is damaged."""
+    try:
+        found = read_json(kept.decode())
+    except (UnicodeDecodeError, MalformedError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _put(tx: Transaction, state: State) -> None:

@@ -44,18 +44,9 @@ from refbus.files import (
 )
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
-from refbus_gateway.home import (
-    backups,
-    begun,
-    carried,
-    confirmation,
-    erased_again,
-    founding,
-    keyfolder,
-    officer_list,
-    slots,
-)
+from refbus_gateway.home import backups, carried, confirmation, erased_again, founding, keyfolder, officer_list, slots
 from refbus_gateway.home.backups import Backup
+from refbus_gateway.home.begun import is_unfinished
 from refbus_gateway.home.erased_again import Listed
 from refbus_gateway.home.folder import CLOCK, SETTINGS, Config, Home, read_json_object, restored_beside
 from refbus_gateway.home.keyring import Keyring
@@ -392,7 +383,7 @@ def _lock(stack: ExitStack, path: Path) -> None:
 
 def _org_of(home: Home) -> OrgId | None:
     """Return whose home this is, None when its org.json is missing or damaged, or its first keys were never made."""
-    if begun.is_unfinished(home.path):
+    if is_unfinished(home.path):
         return None
     try:
         return home.member.identity().org_id

@@ -67,6 +67,14 @@ def unseal(private: KemPrivate, slot: Slot, sealed: bytes, mac: bytes) -> bytes:
     return secret
 
 
+def proven(home: Home, slot_id: str, secret: bytes) -> Slot:
+    """Return a slot that somebody made who had the home secret. Raises SetupError KEYFILE_DAMAGED."""
+    slot, sealed, mac = read(home, f"{slot_id}.slot")
+    if not hmac.compare_digest(mac, _mac(secret, slot, sealed)):
+        raise damaged(f"{slot_id}.slot")
+    return slot
+
+
 def folder_of(home: Home) -> Path:
     """Return where the slots of a home are."""
     return home.path / keyfolder.KEYS / PEOPLE

@@ -201,7 +201,7 @@ def lock_out(home: Home, secret: str, slot_id: str) -> str:
         known = ids(home)
         if slot_id not in known:
             raise SetupError(Code.USAGE, "there is no such person")
-        if not set(known) - {slot_id, SERVICE}:
+        if slot_id != SERVICE and not sound_ids(home, secret) - {slot_id, SERVICE}:
             raise SetupError(Code.USAGE, "the last person who opens this home stays")
         return _renew(home, secret, [each for each in known if each != slot_id], None)
 
@@ -301,12 +301,10 @@ def _renew(home: Home, old: str, keep: Iterable[str], first: NewSlot | None, *, 
         if path.is_file():
             _carry(path, draft / path.name, old, secret.hex())
     for slot_id in keep:
-        slot, _, _ = slotfile.read(home, f"{slot_id}.slot")
-        copy_whole(_key_path(home, slot_id), people / f"{slot_id}.key")
-        slotfile.write(people, slot, secret)
+        _carry_slot(home, slot_id, people, bytes.fromhex(old), secret)
     if sheets and has_recovery(home):
         with suppress(SetupError):  # one that is damaged opens nothing; whoever asks is told that there are no sheets
-            slotfile.write(people, slotfile.read(home, f"{RECOVERY}.slot")[0], secret)
+            slotfile.write(people, slotfile.proven(home, RECOVERY, bytes.fromhex(old)), secret)
     if first is not None:
         slotfile.write(people, _make(people, home.member.identity().org_id, first), secret)
     keyfolder.replace(home.path)
@@ -320,6 +318,32 @@ def _carry(source: Path, target: Path, old: str, secret: str) -> None:
             reseal(source, target, (old,), secret)
             return
     copy_whole(source, target)
+
+
+def _carry_slot(home: Home, slot_id: str, target: Path, old: bytes, secret: bytes) -> None:
+    """Give one person the new home secret.
+
+    A slot that is damaged, or that somebody made who had not the secret until now, gets nothing and is kept as it is:
+    it keeps nobody from being locked out.
+    """
+    key = _key_path(home, slot_id)
+    if key.is_file():
+        copy_whole(key, target / key.name)
+    try:
+        slot = slotfile.proven(home, slot_id, old)
+    except SetupError:
+        copy_whole(slotfile.folder_of(home) / f"{slot_id}.slot", target / f"{slot_id}.slot")
+    else:
+        slotfile.write(target, slot, secret)
+
+
+def sound_ids(home: Home, secret: str) -> frozenset[str]:
+    """Return the ids of the slots that this home secret proves and that have their key file."""
+    failed: list[RefbusError] = []
+    key = bytes.fromhex(secret)
+    named = [slot_id for slot_id in ids(home)[: MOST_SLOTS + 1] if _key_path(home, slot_id).is_file()]
+    proven = each(named, lambda one: slotfile.proven(home, one, key), lambda _, error: failed.append(error))
+    return frozenset(slot.slot_id for slot in proven)
 
 
 def _key_path(home: Home, slot_id: str) -> Path:

@@ -69,7 +69,9 @@ def use(person: Person, code: str, now_ms: int) -> Person | None:
     now = now_ms // 1000 // STEP_S
     secret = bytes.fromhex(person.secret)
     for step in (now - 1, now, now + 1):
-        if step > person.step and hmac.compare_digest(_totp(secret).generate(step * STEP_S), typed.encode()):
+        if step > person.step and hmac.compare_digest(
+            _totp(secret).generate(step * STEP_S), typed.encode(errors="replace")
+        ):
             return replace(person, step=step)
     if _hashed(typed) in person.spare:
         return replace(person, spare=tuple(each for each in person.spare if each != _hashed(typed)))
@@ -85,4 +87,4 @@ def _totp(secret: bytes) -> TOTP:
 
 
 def _hashed(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()
+    return hashlib.sha256(code.encode(errors="replace")).hexdigest()

@@ -99,6 +99,12 @@ def named(tx: Transaction, person: str) -> Person:
     return active[0]
 
 
+def lock_out_unread(tx: Transaction, person_id: str) -> None:
+    """Note that somebody whose row is damaged may not sign in any more."""
+    change = update(people).where(people.c.person_id == person_id)
+    tx.connection.execute(change.values(state=State.LOCKED_OUT.value))
+
+
 def forget(tx: Transaction, person_id: str) -> None:
     """Remove somebody who never opened the home."""
     tx.connection.execute(delete(people).where(people.c.person_id == person_id))

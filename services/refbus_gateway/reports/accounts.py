@@ -7,6 +7,7 @@ exported from the log. Nothing is left out because it is not proven: each step s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -139,7 +140,9 @@ def _surety(held: Held, policy: Policy | None) -> tuple[Surety, Proven | None, t
 
 def _bare_place(stated: statements.Stated, words: Words) -> str:
     """Return where a statement that nobody can read any more stands in the log."""
-    found = None if stated.proof is None else proof_files.place_of(stated.proof)
+    found = None
+    with suppress(RefbusError):  # a damaged proof says nothing of its place
+        found = None if stated.proof is None else proof_files.place_of(stated.proof)
     return "" if found is None else words.text("%(log)s, entry %(index)s", log=found[0], index=found[1])
 
 

@@ -25,6 +25,7 @@ from refbus_gateway.store.consents import WithdrawalRow, withdrawal_of_row
 from refbus_gateway.store.referrals import Event, EventStatus
 from refbus_gateway.store.schema import counterparts, disclosures, events, referrals, subject_notices, withdrawals
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import member_of
 
 
 class How(StrEnum):
@@ -124,7 +125,7 @@ def add_notice(tx: Transaction, case: Case, how: How, now_ms: int) -> None:
 def notices_of(tx: Transaction, case: Case) -> list[SubjectNotice]:
     """Return when the person was told, oldest first."""
     query = select(subject_notices).where(subject_notices.c.case_id == case.id).order_by(subject_notices.c.id)
-    return [SubjectNotice(How(row.how), row.at_ms) for row in tx.connection.execute(query)]
+    return [SubjectNotice(member_of(How, row.how), row.at_ms) for row in tx.connection.execute(query)]
 
 
 def untold(tx: Transaction) -> dict[int, int]:
@@ -166,7 +167,7 @@ def _disclosure(tx: Transaction, row: Row[Any]) -> Disclosure:
         event_row=row.event_id,
         org_hash=row.org_hash,
         at_ms=row.at_ms,
-        status=EventStatus(row.status),
+        status=member_of(EventStatus, row.status),
         org=OrgId(body["org"]),
         event_type=EventType(body["event_type"]),
         event_id=body["event_id"],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
+from refbus.errors import RowError
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.store.schema import inbox_seen, positions
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import number
 
 START_HASH = bytes(32)
 """Running hash of an empty inbox."""
@@ -34,11 +37,13 @@ class Position:
 
 
 def position(tx: Transaction, topic: str) -> Position | None:
-    """Return how far a topic was read."""
+    """Return how far a topic was read; None where that is not known, or damaged: it is read from its beginning."""
     row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
-    return (
-        None if row is None else Position(row.topic_id, row.next_offset, row.sequence, row.running_hash, row.seen_from)
-    )
+    with suppress(RowError):
+        if row is not None:
+            numbers = (number(row.next_offset), number(row.sequence), row.running_hash, number(row.seen_from))
+            return Position(row.topic_id, *numbers)
+    return None
 
 
 def set_position(tx: Transaction, topic: str, new: Position) -> None:

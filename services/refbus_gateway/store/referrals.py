@@ -16,14 +16,14 @@ from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
-from refbus.errors import Code, RuleError
+from refbus.errors import Code, RowError, RuleError
 from refbus.wire.message import decode_block, encode_block
 from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.schema import cases as _cases
 from refbus_gateway.store.schema import events, referrals
 from refbus_gateway.store.session import Transaction, slices
-from refbus_gateway.store.vault import join, split
+from refbus_gateway.store.vault import join, member_of, split
 
 
 class EventStatus(StrEnum):
@@ -268,7 +268,9 @@ def same_counterpart(tx: Transaction, first: int, second: int) -> bool:
 
 def event(tx: Transaction, row_id: int) -> Event:
     """Return an event by its row. Raises RuleError KEY_DESTROYED."""
-    row = tx.connection.execute(select(events).where(events.c.id == row_id)).one()
+    row = tx.connection.execute(select(events).where(events.c.id == row_id)).first()
+    if row is None:  # whatever pointed here is damaged
+        raise RowError
     return _event(tx, row, get(tx, row.referral_id))
 
 
@@ -352,7 +354,7 @@ def _event(tx: Transaction, row: Row[Any], referral: Referral) -> Event:
 
 def _opened_event(key: StateKey, row: Row[Any], referral: Referral) -> Event:
     block, payload = split(key.open(b"event/" + row.event_hash, row.body), 2)
-    status = EventStatus(row.status)
+    status = member_of(EventStatus, row.status)
     return Event(row.id, referral.id, row.outgoing, status, row.at_ms, row.seen_ms, decode_block(block), payload)
 
 

@@ -13,6 +13,7 @@ from refbus.errors import Code
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.store.schema import set_aside
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.vault import member_of
 
 
 class AsideState(StrEnum):
@@ -171,8 +172,16 @@ _FOUND = (
 
 
 def _found(row: Any) -> Found:
-    return Found(row.id, AsideState(row.state), row.code, row.since_ms, row.attempts, row.basis, row.told)
+    return Found(row.id, member_of(AsideState, row.state), row.code, row.since_ms, row.attempts, row.basis, row.told)
 
 
 def _aside(row: Row[Any]) -> Aside:
-    return Aside(row.id, row.sequence, InboxKind(row.kind), row.value, AsideState(row.state), row.code, row.since_ms)
+    return Aside(
+        row.id,
+        row.sequence,
+        member_of(InboxKind, row.kind),
+        row.value,
+        member_of(AsideState, row.state),
+        row.code,
+        row.since_ms,
+    )

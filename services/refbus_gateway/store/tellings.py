@@ -21,7 +21,7 @@ from refbus_gateway.store import cases
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import tellings
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.store.vault import join, split
+from refbus_gateway.store.vault import join, member_of, split
 
 
 class Kind(StrEnum):
@@ -126,7 +126,7 @@ def _telling(case: Case, row: Row[Any]) -> Telling:
     return Telling(
         row.id,
         row.case_id,
-        Kind(row.kind),
+        member_of(Kind, row.kind),
         row.made_ms,
         row.tried_ms,
         row.code,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RowError, UncheckableError, UntrustedError
 
 CASE_KEY_BYTES: Final = 32
 _LENGTH_BYTES: Final = 4
+_Member = TypeVar("_Member", bound=StrEnum)
 
 
 def join(*parts: bytes) -> bytes:
@@ -32,6 +34,26 @@ def split(data: bytes, count: int) -> tuple[bytes, ...]:
     if at != len(data) or join(*parts) != data:
         raise RowError
     return tuple(parts)
+
+
+def member_of(kind: type[_Member], kept: str) -> _Member:
+    """Return the member that a column names. Raises RowError for what is none."""
+    try:
+        return kind(kept)
+    except ValueError:
+        raise RowError from None
+
+
+def number(kept: Any) -> int:
+    """Return the number in a column. Raises RowError for anything else."""
+    if type(kept) is not int:
+        raise RowError
+    return kept
+
+
+def number_or_none(kept: Any) -> int | None:
+    """Return the number in a column that may be empty. Raises RowError for anything else."""
+    return None if kept is None else number(kept)
 
 
 class RowKey(StateKey):

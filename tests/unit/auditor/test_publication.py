@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.files import write_whole
@@ -16,6 +17,7 @@ from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.note import Note, verified
 from refbus_auditor import publication
 from refbus_auditor.publication import Publisher
+from refbus_auditor.store.tables import shard
 from support.auditors import AuditNode, Auditors
 from support.directories import auditor, log_secret
 from support.logs import mth
@@ -225,3 +227,18 @@ def test_late_cosignatures_never_bring_an_older_checkpoint_back(
     done.set()
     late.join()
     assert Checkpoint.parse(node.note().text).size == 2
+
+
+def test_a_damaged_cosigned_checkpoint_is_asked_for_again(world: Auditors) -> None:
+    """It does not keep the log from going on: it can be had again from the witnesses."""
+    kz = world.nodes["kz"]
+    world.log(2)
+    world.settle()
+    with kz.home.database.writing() as connection:
+        connection.execute(update(shard).values(cosigned=b"damaged"))
+    proven = len(kz.proofs())
+    world.log()
+    world.settle()
+    kz.require_sound()
+    assert len(kz.leaves()) == 3
+    assert len(kz.proofs()) > proven

@@ -24,7 +24,7 @@ from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import Newcomer, Second
 from refbus_gateway.home import attempts, slots
-from refbus_gateway.people import onetime
+from refbus_gateway.people import onetime, users
 from refbus_gateway.people.users import State
 from refbus_gateway.store import doings as log_rows
 from refbus_gateway.store.schema import assignments as rows
@@ -370,6 +370,39 @@ def test_a_home_without_an_administrator_gets_one(desk: Desk, own: Pair) -> None
     assert entered(desk, "chief").role is Role.ADMINISTRATOR
     assert Code.RESTORE_UNCONFIRMED in alarm_codes(own.kz)
     assert code_of(lambda: entered(desk, "worker")) is Code.NOT_PERMITTED
+
+
+@pytest.mark.parametrize("what", ["damaged", "gone"])
+def test_who_cannot_be_read_is_locked_out_by_id(desk: Desk, own: Pair, what: str) -> None:
+    """The row of somebody who has a slot is damaged or gone: the slot does not open the home for ever."""
+    from refbus_gateway.store.schema import people as table
+
+    chief = entered(desk, "chief")
+    (worker,) = (each.person for each in people.listed(desk, chief) if each.name == "worker")
+    with own.kz.store.write() as tx:
+        row = table.c.person_id == worker
+        damage = update(table).where(row).values(body=b"damaged") if what == "damaged" else delete(table).where(row)
+        tx.connection.execute(damage)
+    assert not people.lock_out(desk, chief, worker).opens
+    assert worker not in slots.ids(desk.home)
+    assert entered(desk, "chief").role is Role.ADMINISTRATOR
+
+
+def test_the_last_administrator_whose_slot_is_sound_stays(desk: Desk, own: Pair) -> None:
+    """Another one with a damaged slot could not open the home."""
+    chief = entered(desk, "chief")
+    with own.kz.store.write() as tx:
+        users.save(tx, other := replace(users.named(tx, "worker"), role=Role.ADMINISTRATOR))
+    (desk.home.path / "keys" / "people" / f"{other.person_id}.slot").write_bytes(b"damaged")
+    assert code_of(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
+
+
+@pytest.mark.parametrize("content", ['{"nobody": [1e999, 1]}', '{"nobody": [1, 1e999]}', '{"nobody": 7}', "[", "{}"])
+def test_a_damaged_count_of_failed_attempts_keeps_nobody_out(desk: Desk, content: str) -> None:
+    """It counts from nothing."""
+    (desk.home.path / "attempts.json").write_text(content)
+    assert code_of(lambda: entered(desk, "nobody", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert entered(desk, "chief").role is Role.ADMINISTRATOR
 
 
 def test_a_stranger_is_no_person(desk: Desk) -> None:

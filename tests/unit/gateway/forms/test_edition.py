@@ -22,6 +22,16 @@ def test_an_edition_is_read(tmp_path: Path) -> None:
     ("content", "code"),
     [
         (GOOD.replace(b"statistics/1", b"statistics/9"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b', "tables": []', b""), Code.FILE_UNREADABLE),
+        (GOOD.replace(b'"kz"', b"[]"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"2026", b"1e999"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"[]", b"{}"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"[]", b"[7]"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"[]", b'[{"kind": "REFERRAL", "split_by": "age"}]'), Code.FILE_UNREADABLE),
+        (
+            GOOD.replace(b"[]", b'[{"kind": "REFERRAL", "split_by": "age", "total": 12, "cells": {"ADULT": "x"}}]'),
+            Code.FILE_UNREADABLE,
+        ),
         (b"[]", Code.FILE_UNREADABLE),
         (b"{", Code.FILE_UNREADABLE),
         (b"\xff", Code.FILE_UNREADABLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -121,6 +122,46 @@ def test_a_no_that_the_backup_does_not_know_lets_nothing_out(office: Office) -> 
     office.own.world.sync(kz)
     office.confirm()
     assert refused(lambda: refer(kz, case, again=True)) is Code.CONSENT_UNCONFIRMED_AFTER_RESTORE
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"damaged", b"[]", b"{}", b'{"made_ms": 1}', b"\xff", "confirmed_ms", "last_case"]
+)
+def test_a_damaged_state_lets_nothing_out_until_it_is_confirmed_again(office: Office, damage: bytes | str) -> None:
+    """Every yes waits, as right after a restore, a person is told; a no goes out, and the inbox is read."""
+    number, _ = sent(office.own.kz)
+    office.own.exchange()
+    office.back_up()
+    kz = office.come_back()
+    office.own.world.sync(kz)
+    with kz.store.write() as tx:
+        confirmation.confirm(tx, kz.now_ms())
+        confirmation.confirm_case(tx, cases.get(tx, number), kz.now_ms())
+        for alarm in alarms.standing_alarms(tx):
+            alarms.clear_alarm(tx, alarm.id, kz.now_ms())
+        kept = tx.get("restored") or b""
+        changed = damage if isinstance(damage, bytes) else json.dumps({**json.loads(kept), damage: "x"}).encode()
+        tx.put("restored", changed)
+    assert refused(lambda: refer(kz, number, again=True)) is Code.RESTORE_UNCONFIRMED
+    office.own.world.sync(kz)
+    assert Code.RESTORE_UNCONFIRMED in alarm_codes(kz)
+    with kz.store.read() as tx:
+        state = confirmation.find(tx)
+    assert state is not None
+    assert (state.confirmed_ms, state.drained_ms is None) == (None, False)
+    (done,) = withdrawals.stop(kz, number, None)
+    assert done.notified
+    with kz.store.write() as tx:
+        assert confirmation.confirm(tx, kz.now_ms()) == []
+        assert confirmation.find(tx) != state
+
+
+def test_a_damaged_count_of_what_is_not_known_is_begun_anew(office: Office) -> None:
+    """What others said before it was damaged is in the alarm that stands."""
+    with office.own.kz.store.write() as tx:
+        for content in (b"damaged", b"{}", b'{"first_ms": 1e999, "last_ms": 1, "count": 1, "orgs": []}'):
+            tx.put("restored-unknown", content)
+            assert confirmation.unknown(tx) is None
 
 
 def test_a_new_consent_needs_no_confirmation(office: Office) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from refbus.crypto import keyfile
+from refbus.crypto.framing import sha256
+from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, RefbusError
 from refbus.files import flush_tree
-from refbus_gateway.home import backups, key_changes, keyfolder, slots
+from refbus_gateway.home import backups, key_changes, keyfolder, slotfile, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.keyring import Keyring
@@ -224,6 +226,53 @@ def test_a_backup_from_before_the_people_brings_the_home_no_old_lock(own: Pair, 
     assert len(list((home.path / "keys").glob("*.key"))) == keys
     with closing(opened(own, home, slots.sign_in(home, "first", PASSPHRASE).secret)) as gateway:
         assert not gateway.keys.damaged
+
+
+@pytest.mark.parametrize("what", ["slot", "key", "slot and key", "no key", "public half"])
+def test_a_damaged_slot_keeps_nobody_from_being_locked_out(shared: Home, what: str) -> None:
+    """The other person and the service go on under the new secret; whose slot is damaged gets another passphrase."""
+    people = shared.path / "keys" / "people"
+    third = "3" * 16
+    secret = slots.sign_in(shared, None, "of the service").secret
+    slots.add(shared, secret, new(third, "third", "of the third"))
+    for name in ("slot", "key"):
+        if name in what:
+            (people / f"{SECOND}.{name}").write_bytes(b"damaged")
+    if what == "no key":
+        (people / f"{SECOND}.key").unlink()
+    if what == "public half":
+        body = json.loads((people / f"{SECOND}.slot").read_text())
+        body = {**body, "public": "00", "sha256": ""}
+        del body["sha256"]
+        (people / f"{SECOND}.slot").write_text(json.dumps({**body, "sha256": sha256(slotfile._json(body)).hex()}))
+    fresh = slots.lock_out(shared, secret, third)
+    assert fresh != secret
+    assert slots.sign_in(shared, "Aigul Ф.", PASSPHRASE).secret == fresh
+    assert slots.ids(shared) == (FIRST, SECOND, SERVICE)
+    slots.replace_key(shared, fresh, new(SECOND, "second", "another"))
+    assert slots.sign_in(shared, "second", "another").secret == fresh
+
+
+def test_a_slot_that_somebody_made_without_the_secret_is_given_none(own: Pair, shared: Home) -> None:
+    """Whoever can write to the folder puts a slot there and waits until somebody is locked out: it opens nothing."""
+    people, other = shared.path / "keys" / "people", own.world.home(own.uz.me)
+    own.uz.close()
+    thief = "6" * 16
+    slots.begin(other, PASSPHRASE, new(thief, "thief", "of the thief"))
+    body = json.loads((other.path / "keys" / "people" / f"{thief}.slot").read_text())
+    private = KemPrivate.generate()
+    keyfile.save(people / f"{thief}.key", "of the thief", slots._label(own.kz.me, thief), private.seed, memory_kib=LOW)
+    body |= {"org": own.kz.me, "public": private.public.hex()}
+    del body["sha256"]
+    (people / f"{thief}.slot").write_text(json.dumps({**body, "sha256": sha256(slotfile._json(body)).hex()}))
+    paper = {**body, "id": slots.RECOVERY}
+    (people / "recovery.slot").write_text(json.dumps({**paper, "sha256": sha256(slotfile._json(paper)).hex()}))
+    secret = slots.sign_in(shared, None, "of the service").secret
+    fresh = slots.lock_out(shared, secret, SECOND)
+    assert code_of(lambda: slots.open_recovery(shared, private.seed)) is Code.RECOVERY_NONE
+    assert code_of(lambda: slots.sign_in(shared, "thief", "of the thief")) is Code.KEYFILE_DAMAGED
+    assert slots.sign_in(shared, "Aigul Ф.", PASSPHRASE).secret == fresh
+    assert code_of(lambda: slots.lock_out(shared, fresh, FIRST)) is Code.USAGE, "the thief would be the last one"
 
 
 def test_a_damaged_key_file_stays_as_it_is(shared: Home) -> None:

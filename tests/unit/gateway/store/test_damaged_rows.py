@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Column, Integer, LargeBinary, Table, func, select, update
 
 from refbus.core.vocabulary import EventType
 from refbus.crypto.secretbox import StateKey
@@ -117,6 +121,58 @@ def test_the_work_of_the_others_goes_on(tmp_path: Path, table: str, column: str)
         told = [alarm.detail for alarm in alarms.standing_alarms(tx) if alarm.detail.startswith("store.db: ")]
     assert told == (["store.db: case 1 cannot be read here"] if table in OF_A_CASE else [])
     kz.close()
+
+
+def nonsense(column: Column[Any]) -> object:
+    """Return what a damaged column may hold: SQLite keeps any type in it."""
+    return b"damaged" if isinstance(column.type, LargeBinary) else "damaged"
+
+
+def write_nonsense(home: Path, table: Table, column: Column[Any]) -> bool:
+    """Damage a column of the first row; in an empty table, of a new row. False where the database takes no such."""
+    with closing(sqlite3.connect(home / "store.db")) as opened:
+        places = ", ".join(f'"{each.name}"' for each in table.columns)
+        row = [1 if isinstance(each.type, Integer) else nonsense(each) for each in table.columns]
+        with suppress(sqlite3.IntegrityError):
+            if not opened.execute(f'SELECT 1 FROM "{table.name}"').fetchone():
+                holders = ", ".join("?" * len(row))
+                opened.execute(f'INSERT INTO "{table.name}" ({places}) VALUES ({holders})', row)
+            first = f'(SELECT min(rowid) FROM "{table.name}")'
+            change = f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE rowid = {first}'
+            opened.execute(change, (nonsense(column),))
+            opened.commit()
+            return True
+    return False
+
+
+LIST_OF_ALL = (
+    ("status",),
+    ("case", "list"),
+    ("inbox", "list", "--offline", "--all"),
+    ("alarms",),
+    ("people", "log"),
+    ("audit", "report", "--from", "2026-01-01", "--to", "2027-01-01"),
+)
+
+
+@pytest.mark.parametrize("table", metadata.tables.values(), ids=lambda table: str(table.name))
+def test_no_column_of_any_table_ends_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], table: Table) -> None:
+    """Whatever stands in it, sealed or open: each list is shown, or a code says that the home is damaged."""
+    world = World(tmp_path)
+    kz, _ = filled(world)
+    kz.close()
+    home = world.home(AGENCY).path
+    sound = shutil.copytree(home, tmp_path / "sound")
+    commands = Commands(world, capsys)
+    for column in table.columns:
+        if write_nonsense(home, table, column):
+            for arguments in LIST_OF_ALL:
+                ran = commands.run(AGENCY, *arguments, ok=None)
+                assert ran.status == 0 or (table.name, column.name) == ("meta", "value"), (column.name, arguments, ran)
+                assert Code.INTERNAL_ERROR not in ran.err
+        shutil.copy(sound / "store.db", home / "store.db")
+        for name in ("store.db-wal", "store.db-shm"):
+            (home / name).unlink(missing_ok=True)
 
 
 def test_a_damaged_person_or_log_row_hides_no_other(tmp_path: Path) -> None:
