@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import click
+
 from refbus.core.vocabulary import EventType
 from refbus.explain import CATALOGUE
 from refbus.explain.hearing import sender_step
@@ -11,6 +13,10 @@ from refbus.explain.report import BEGINNINGS
 from refbus.wire.codelists import code_lists
 from refbus.wire.fields import FieldSpec
 from refbus.wire.payload import payload_fields
+from refbus_gateway.cli import helptext
+from refbus_gateway.cli.main import COMMANDS, with_runtime
+from refbus_gateway.cli.runtime import Runtime
+from refbus_gateway.words.catalogue import BRIEF
 from refbus_gateway.words.codes import title
 
 Source = tuple[str, str, str, str]
@@ -19,7 +25,7 @@ Source = tuple[str, str, str, str]
 
 def messages_of_data() -> Iterator[Source]:
     """Yield each message of the data once."""
-    yield from dict.fromkeys([*_codes(), *_events(), *_errors()])
+    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps()])
 
 
 def _codes() -> Iterator[Source]:
@@ -38,7 +44,21 @@ def _events() -> Iterator[Source]:
 def _fields(specs: Iterable[FieldSpec]) -> Iterator[Source]:
     for spec in specs:
         yield "schemas/events", title(spec.name), "field", spec.name
+        yield "schemas/events", spec.brief, BRIEF, spec.name
         yield from _fields(spec.fields)
+
+
+def _helps() -> Iterator[Source]:
+    root = with_runtime(Runtime({}))
+    context = click.Context(root)
+    told = [*helptext.HEADINGS, *helptext.BESIDE, *helptext.messages(root), *(text for _, text in COMMANDS.values())]
+    waiting = [found for name in COMMANDS if (found := root.get_command(context, name))]
+    while waiting:
+        command = waiting.pop()
+        told += helptext.messages(command)
+        waiting += command.commands.values() if isinstance(command, click.Group) else ()
+    for text in told:
+        yield "services/refbus_gateway/cli", text, helptext.CONTEXT, "the help of a command"
 
 
 def _errors() -> Iterator[Source]:

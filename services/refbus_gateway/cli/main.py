@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from refbus import command
+from refbus_gateway.cli.helptext import Context, Translate, as_it_is, speak
 from refbus_gateway.cli.runtime import Runtime
 from refbus_gateway.cli.session import example, remember_options, shared_options
 
@@ -51,7 +52,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is used."""
+    """A group that imports a command's module when the command is used. `translate`: makes words of English ones."""
+
+    context_class = Context
+    translate: Translate = staticmethod(as_it_is)
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
@@ -63,6 +67,7 @@ class LazyGroup(click.Group):
             return None
         module, attribute = COMMANDS[name][0].split(":")
         found: click.Command = getattr(import_module(f"refbus_gateway.cli.{module}"), attribute)
+        speak(found)
         return found
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -93,28 +98,29 @@ def main(
     """Run the command and return its exit status. The environment is read here and nowhere else."""
     chosen = runtime or Runtime(environ if environ is not None else os.environ)
     given = sys.argv[1:] if arguments is None else arguments
-    return command.run(
-        with_runtime(chosen), given, name="refbus", translate=partial(_translated, given, chosen.environ)
-    )
+    words = partial(_translated, given, chosen.environ)
+    return command.run(with_runtime(chosen, words), given, name="refbus", translate=partial(words, "error"))
 
 
-def _translated(arguments: Sequence[str], environ: Mapping[str, str], text: str) -> str:
-    """Return what an error says in the language that the command was asked for."""
+def _translated(arguments: Sequence[str], environ: Mapping[str, str], context: str, text: str) -> str:
+    """Return what an error or a help says in the language that the command was asked for."""
     from refbus_gateway.words.catalogue import catalogue  # late: most commands end well
     from refbus_gateway.words.languages import LANGUAGES, wished
 
     after = [value for name, value in pairwise(arguments) if name == "--lang"]
     after += [each.removeprefix("--lang=") for each in arguments if each.startswith("--lang=")]
     asked = next((each for each in after if each in LANGUAGES), None)
-    return catalogue(asked or wished(environ)).pgettext("error", text)
+    return catalogue(asked or wished(environ)).pgettext(context, text)
 
 
-def with_runtime(runtime: Runtime) -> click.Group:
-    """Return the command bound to its surroundings."""
-    return LazyGroup(
+def with_runtime(runtime: Runtime, translate: Translate = as_it_is) -> click.Group:
+    """Return the command bound to its surroundings, and to the language of its help."""
+    group = LazyGroup(
         name="refbus",
         callback=refbus.callback,
         params=refbus.params,
         help=refbus.help,
         context_settings={"help_option_names": ["-h", "--help"], "obj": runtime},
     )
+    group.translate = translate
+    return group

@@ -24,7 +24,7 @@ from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.dates import is_time
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
-from refbus_gateway.words.codes import field_name, label
+from refbus_gateway.words.codes import brief, field_name, label
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.consent import Questions
@@ -133,13 +133,15 @@ def _ask(spec: FieldSpec, language: str) -> Any:
     name = field_name(words(), spec.name)
     if spec.kind is Kind.RECORD and spec.many:
         found: list[dict[str, Any]] = []
-        more = {"name": name, "brief": spec.brief}
+        more = {"name": name, "brief": brief(words(), spec)}
         while click.confirm(words().text(_ONE_MORE if found else _WRITE_ONE, None, **more), err=True, default=None):
             found.append(ask_fields(spec.fields, language))
         return found
     if spec.kind is Kind.RECORD:
         asked = click.confirm(
-            words().text("%(name)s: %(brief)s. Write it down?", name=name, brief=spec.brief), err=True, default=None
+            words().text("%(name)s: %(brief)s. Write it down?", name=name, brief=brief(words(), spec)),
+            err=True,
+            default=None,
         )
         return ask_fields(spec.fields, language) if asked else None
     if not spec.many:
@@ -153,7 +155,7 @@ def _ask(spec: FieldSpec, language: str) -> Any:
 def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
     """Ask for one value until it is one, or empty where it may be."""
     hint = "" if compulsory else " " + words().text("(may stay empty)")
-    question = f"{field_name(words(), spec.name)}{hint}: {spec.brief}"
+    question = f"{field_name(words(), spec.name)}{hint}: {brief(words(), spec)}"
     say(*_choices(spec, language), err=True)
     if spec.kind is Kind.TEXT and not {"format", "values"} & spec.attributes.keys():
         return _ask_lines(question, compulsory=compulsory)

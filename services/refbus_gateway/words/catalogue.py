@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Element = TypeVar("Element")
 FOLDER: Final = Path(__file__).resolve().parent / "locale"
 DOMAIN: Final = "refbus"
+BRIEF: Final = "brief"
+"""Context of what a field is for, beside those of `words.codes`."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_FROM_MS: Final = 3 * DAY_MS
 """From here on what is left is told in days."""

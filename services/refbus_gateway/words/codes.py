@@ -8,7 +8,8 @@ from typing import Final
 from refbus.errors import Code
 from refbus.explain import explanation
 from refbus.wire.codelists import code_lists
-from refbus_gateway.words.catalogue import Catalogue, catalogue
+from refbus.wire.fields import FieldSpec
+from refbus_gateway.words.catalogue import BRIEF, Catalogue, catalogue
 
 FIELD: Final = "field"
 EVENT: Final = "event"
@@ -35,6 +36,11 @@ def title(name: str) -> str:
 def field_name(words: Catalogue, name: str) -> str:
     """Return the name of a field in a language: "prs_FirstName" is "Имя"."""
     return words.pgettext(FIELD, title(name))
+
+
+def brief(words: Catalogue, spec: FieldSpec) -> str:
+    """Return what a field is for, in a language."""
+    return words.pgettext(BRIEF, spec.brief)
 
 
 def event_name(words: Catalogue, name: str) -> str:
