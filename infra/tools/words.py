@@ -36,6 +36,9 @@ TRANSLATED: Final = tuple(language for language in LANGUAGES if language not in 
 _CALLS: Final = {
     "text": ("message", "context"),
     "mark": ("message", "context"),
+    "said": ("message",),
+    "invalid": ("path", "message"),
+    "unknown": ("path", "message"),
     "gettext": ("message",),
     "_": ("message",),
     "pgettext": ("context", "message"),
@@ -46,6 +49,8 @@ _CALLS: Final = {
 """Names of the calls that hold a message, with the names of their arguments in order."""
 _OWNERS: Final = frozenset({"words", "self"})
 """What a catalogue is called in the code: `words.text(...)`, `session.words.text(...)`, `words().text(...)`."""
+_NOTED: Final = frozenset({"invalid", "unknown"})
+"""What `problems` notes with an advice."""
 _VALUES: Final = re.compile(r"%\(([a-z_0-9]+)\)s")
 _HINT: Final = "# Translators:"
 _MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,12 +89,14 @@ def in_python(path: Path) -> Iterator[Found]:
 def _called(function: ast.expr) -> str:
     """Return the name of a call that may hold a message: a function, or a method of something called `words`."""
     if isinstance(function, ast.Name):
-        return function.id if function.id in {"mark", "_"} else ""
+        return function.id if function.id in {"mark", "said", "_"} else ""
     if not isinstance(function, ast.Attribute):
         return ""
     owner = function.value
     owner = owner.func if isinstance(owner, ast.Call) else owner
     name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+    if name == "problems":
+        return function.attr if function.attr in _NOTED else ""
     return function.attr if name in _OWNERS else ""
 
 
@@ -146,7 +153,9 @@ def messages() -> list[Found]:
         found += [
             each for path in sorted(GATEWAY.rglob(kind)) if "templates" in path.parts for each in in_template(path)
         ]
-    return found + [Found(place, text, context=context, hint=hint) for place, text, context, hint in messages_of_data()]
+    return found + [
+        Found(place, text, context=context or None, hint=hint) for place, text, context, hint in messages_of_data()
+    ]
 
 
 @cache

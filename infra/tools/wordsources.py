@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from refbus.core.times import DAY, TIME
 from refbus.core.vocabulary import EventType
 from refbus.explain import CATALOGUE
 from refbus.explain.hearing import sender_step
 from refbus.explain.report import BEGINNINGS
 from refbus.wire.codelists import code_lists
 from refbus.wire.fields import FieldSpec
+from refbus.wire.forms import FORMATS
 from refbus.wire.payload import payload_fields
 from refbus_gateway.cli import helptext
 from refbus_gateway.cli.main import COMMANDS, with_runtime
@@ -25,7 +27,7 @@ Source = tuple[str, str, str, str]
 
 def messages_of_data() -> Iterator[Source]:
     """Yield each message of the data once."""
-    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps()])
+    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps(), *_ways()])
 
 
 def _codes() -> Iterator[Source]:
@@ -59,6 +61,11 @@ def _helps() -> Iterator[Source]:
         waiting += command.commands.values() if isinstance(command, click.Group) else ()
     for text in told:
         yield "services/refbus_gateway/cli", text, helptext.CONTEXT, "the help of a command"
+
+
+def _ways() -> Iterator[Source]:
+    for text in [DAY, TIME, *(told for _, told in FORMATS.values())]:
+        yield "services/refbus/core/times.py", text, "", "how something is written: write %(form)s"
 
 
 def _errors() -> Iterator[Source]:

@@ -93,5 +93,5 @@ def _tell(error: RefbusError, translate: Callable[[str], str], *, as_json: bool)
         put_json({**told, "problems": problems} if problems else told)
         return
     for each in problems:
-        to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {each['advice']}")
+        to_stderr(f"  {printable(each['path']) or 'file'}: {each['code']}, {translate(each['advice'])}")
     to_stderr(render(error, translate))

@@ -95,7 +95,7 @@ def as_mapping(error: RefbusError) -> dict[str, object]:
 
 def _sentence(code: Code, detail: str, translate: Callable[[str], str]) -> str:
     """Return code, meaning and the detail in brackets."""
-    shown = printable(detail)
+    shown = printable(translate(detail)) if detail else ""
     return f"{code} {translate(explanation(code).meaning)}" + (f" ({shown})" if shown else "")
 
 

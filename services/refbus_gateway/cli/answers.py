@@ -174,7 +174,12 @@ def _stop(
     lines = [waits] if done.waits else []
     lines += [
         "  "
-        + words().text("left out, %(path)s: %(code)s, %(advice)s", path=each.path, code=each.code, advice=each.advice)
+        + words().text(
+            "left out, %(path)s: %(code)s, %(advice)s",
+            path=each.path,
+            code=each.code,
+            advice=words().spoken(each.advice),
+        )
         for each in done.left_out
     ]
     session.tell(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.foreign import as_json
 from refbus.output import put, put_json
+from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.onward import add_onward
@@ -58,7 +60,7 @@ def add(session: Session, file: Path, denied: tuple[str, ...]) -> None:
 @click.argument("number", type=int)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replaces", metavar="REVISION", help="Revision that the file was edited from, if it does not say so.")
-@example("refbus case file 3 > case.json", "refbus case update 3 case.json")
+@example("refbus case file 3 --out case.json", "refbus case update 3 case.json")
 @with_session
 def update(session: Session, number: int, file: Path, replaces: str | None) -> None:
     """Put an edited case file in place of the one that a case has. What was sent stays as it was sent.
@@ -74,13 +76,15 @@ def update(session: Session, number: int, file: Path, replaces: str | None) -> N
 
 @group.command(name="file")
 @click.argument("number", type=int)
-@example("refbus case file 3 > case.json")
+@private_out
+@example("refbus case file 3 --out case.json")
 @with_session
-def file_(session: Session, number: int) -> None:
+def file_(session: Session, number: int, out: Path | None) -> None:
     """Print the case file of an own case, to be edited and put back with `refbus case update`."""
     from refbus_gateway.actions import cases  # late: only needed here
 
-    put_json(cases.file_to_edit(session.desk, session.actor, number), indent=2)
+    document = cases.file_to_edit(session.desk, session.actor, number)
+    put_private(as_json(document, indent=2) + "\n", out, lambda _: put_json(document, indent=2))
 
 
 @group.command(name="list")

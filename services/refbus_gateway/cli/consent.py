@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from refbus.output import put_json
+from refbus.output import put_json, say
 from refbus_gateway.cli.consent_changes import add_changes, read_form, take_form
 from refbus_gateway.cli.restored import add_confirm
 from refbus_gateway.cli.session import Session, example, with_session, words
@@ -61,10 +61,21 @@ def grant(session: Session, case: str, file: Path | None, to: str | None) -> Non
 
 def _ask(session: Session, case: CaseName, to: str | None) -> None:
     from refbus_gateway.actions import consent  # late: the help needs none of it
-    from refbus_gateway.cli.questions import ask_consent
+    from refbus_gateway.cli.consent_questions import Kept, ask_consent
 
     asked = consent.questions(session.desk, session.actor, case)
-    take_form(session, asked.case, ask_consent(asked, to), later=True)
+    kept = Kept(session, asked.case)
+    try:
+        form = ask_consent(session, asked, to, kept)
+    except click.Abort:
+        if kept.given and kept.keeps:
+            told = words().text(
+                "What was answered is kept: refbus consent grant %(case)s goes on with it.", case=asked.case
+            )
+            say(told, err=True)
+        raise
+    take_form(session, asked.case, form, later=True)
+    kept.drop()
 
 
 @group.command()

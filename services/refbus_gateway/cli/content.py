@@ -15,7 +15,7 @@ import click
 
 from refbus.core.times import TIME
 from refbus.errors import Code, SetupError
-from refbus.output import put
+from refbus.output import put, say
 from refbus.wire.fields import FieldSpec, Kind
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def content_options(form: Callable[[], str]) -> Callable[[_F], _F]:
     return add
 
 
+_OUT_HELP: Final = "Write it to this file, for you alone; delete it when it is not needed any more."
 _FILE_HELP: Final = "JSON file with the fields, as --form prints it; - for standard input."
 _FORM_HELP: Final = "Print an empty file for --file, with an explanation of every field, and stop."
 
@@ -128,6 +129,27 @@ def read_content(path: Path, limit: int) -> bytes:
     if len(held) > limit:
         raise SetupError(Code.TOO_LARGE, f"standard input: at most {limit} bytes")
     return held
+
+
+def private_out(function: _F) -> _F:
+    """Give a command that prints what is about one person the option to write it to a file of its own."""
+    return click.option("--out", type=click.Path(path_type=Path), help=_OUT_HELP)(function)
+
+
+def put_private(content: str, out: Path | None, show: Callable[[str], object] = put) -> None:
+    """Show what is about one person, or write it for its owner alone; either way with a word to delete it."""
+    from refbus.files import write_whole  # late: the help needs none of it
+    from refbus_gateway.cli.session import words
+
+    if out is None:
+        show(content)
+        say(words().text("It is about one person. Delete the file when you no longer need it."), err=True)
+        return
+    write_whole(out, content.encode())
+    told = words().text(
+        "Written to %(file)s, for you alone. It is about one person: delete it when you no longer need it.", file=out
+    )
+    say(told, err=True)
 
 
 def file_document(path: Path) -> dict[str, Any]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from refbus.output import put, put_json
+from refbus.output import put_json
+from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 
 @click.command()
 @click.argument("number", type=int)
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), help="Default: text.")
-@example("refbus case disclosures 3 --lang ru", "refbus case disclosures 3 --lang kk --format html > page.html")
+@example("refbus case disclosures 3 --lang ru", "refbus case disclosures 3 --lang kk --format html --out page.html")
+@private_out
 @with_session
-def disclosures(session: Session, number: int, form: str | None) -> None:
+def disclosures(session: Session, number: int, form: str | None, out: Path | None) -> None:
     """Show who received what of a case, when, why and on which consent, with proof; for the person, in plain words.
 
     It works after the case was erased. The page is about one person: print it, give it to them, delete the file.
@@ -32,7 +35,7 @@ def disclosures(session: Session, number: int, form: str | None) -> None:
     about = (wording.organisation(own.organisation), *disclosure_page.office_lines(own.profile, wording.words))
     wording = replace(wording, about=(*about, wording.time(session.clock())))
     if form == "html":
-        put(disclosure_page.page(report, wording))
+        put_private(disclosure_page.page(report, wording), out)
     elif form == "json":
         put_json(json_of(asking.values(report)))
     else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from refbus.core.vocabulary import DataCategory
-from refbus.output import put
+from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 
@@ -18,9 +20,10 @@ from refbus_gateway.cli.session import Session, example, with_session, words
     type=click.Choice(list(DataCategory)),
     help="Leave a data category out; may be repeated.",
 )
-@example("refbus case onward 4 --withhold HEALTH > case.json")
+@private_out
+@example("refbus case onward 4 --withhold HEALTH --out case.json")
 @with_session
-def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
+def onward(session: Session, referral: int, withhold: tuple[str, ...], out: Path | None) -> None:
     """Print a case file of what REFERRAL brought, to refer the person on to a third organisation.
 
     The consent under which it came must allow onward transfer of every category in it. The new recipient needs a
@@ -28,7 +31,8 @@ def onward(session: Session, referral: int, withhold: tuple[str, ...]) -> None:
     """
     from refbus_gateway.actions import cases  # late: the help needs none of it
 
-    put(cases.onward_file(session.desk, session.actor, referral, [DataCategory(name) for name in withhold]))
+    left_out = [DataCategory(name) for name in withhold]
+    put_private(cases.onward_file(session.desk, session.actor, referral, left_out), out)
 
 
 @click.command()

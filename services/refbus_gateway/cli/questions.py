@@ -1,118 +1,30 @@
-"""Questions at a terminal, one after the other: a consent, and the fields of an event.
+"""Questions at a terminal, one after the other: the fields of an event.
 
 The answers make the same form that a file would hold.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
-from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
-from refbus.core.times import TIME, day_text, iso_day
-from refbus.core.vocabulary import Action, DataCategory
+from refbus.core.times import TIME, iso_day
+from refbus.core.vocabulary import DataCategory
 from refbus.output import say
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus_gateway.cli.session import words
-from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.dates import is_time
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import brief, field_name, label
 
-if TYPE_CHECKING:
-    from refbus_gateway.actions.consent import Questions
-
 _MOST_CODES: Final = 40
-_LISTS: Final[dict[type[StrEnum], str]] = {DataCategory: "refbus.DataCategory", Informed: "htcds.con_Consent"}
 _WRITE_ONE: Final = mark("%(name)s: %(brief)s. Write one down?")
 _ONE_MORE: Final = mark("%(name)s: %(brief)s. One more?")
-
-
-def ask_consent(asked: Questions, to: str | None) -> bytes:
-    """Return a filled-in consent form. Questions go to standard error."""
-    longest = day_text(asked.latest_until_ms)
-    permitted = _yes_each(words().text("May they receive"), asked.categories, DataCategory)
-    if permitted:
-        permitted += _yes_each(words().text("May they write to us of"), asked.of_answers, DataCategory)
-    notice_id = _choice(words().text("Text that was explained"), asked.notices)
-    languages = asked.notices[notice_id]
-    document: dict[str, Any] = {
-        "format": FORMAT,
-        "organisation": to or asked.organisation or _text(words().text("Which organisation")),
-        "state": ConsentState.GIVEN if permitted else ConsentState.REFUSED,
-        "valid_until": _text(words().text("Valid until (a day, at most %(longest)s)", longest=longest)),
-        "retain_until": _text(words().text("They erase it by (a day)")),
-        "notice": {
-            "notice_id": notice_id,
-            "language": _choice(words().text("Language it was explained in (ISO 639)"), languages),
-        },
-        "grantor": _grantor(),
-        "assent": _choice(words().text("Child's own answer"), list(Assent)),
-        "method": _choice(words().text("How the answer was given"), list(Method)),
-        "interpreter": click.confirm(words().text("Was an interpreter present?"), err=True),
-        "informed": _yes_each(words().text("Was this explained or asked"), list(Informed), Informed),
-        "withdrawal_contact": _text(words().text("Where can the person withdraw (no person's name)")),
-        "permit": [
-            {
-                "purposes": [asked.purpose],
-                "actions": [Action.DISCLOSE, *([Action.REPORT_BACK] if _may_report() else [])],
-                "data_categories": permitted,
-            }
-        ]
-        if permitted
-        else [],
-        "deny": [],
-        "denied_recipients": [],
-    }
-    if asked.majority:  # else it follows from the birth date
-        document["majority_on"] = _text(words().text("The child comes of age on (a day)"))
-    return json.dumps(document).encode()
-
-
-def _grantor() -> dict[str, Any]:
-    kind = _choice(words().text("Who consents"), list(GrantorKind))
-    if kind == GrantorKind.SELF:
-        return {"kind": kind}
-    return {
-        "kind": kind,
-        "authority_evidence": _text(words().text("SHA-256 of the document that gives the authority")),
-        "authority_until": _text(words().text("The authority ends on (a day)")),
-        "conflict_checked": click.confirm(
-            words().text("Was it asked whether this person took part in the trafficking?"), err=True
-        ),
-    }
-
-
-def _may_report() -> bool:
-    return click.confirm(words().text("May they report back how it goes?"), err=True)
-
-
-def _text(question: str) -> str:
-    answer: str = click.prompt(question, err=True)
-    return answer
-
-
-def _choice(question: str, options: Iterable[str]) -> str:
-    answer: str = click.prompt(question, type=click.Choice([str(option) for option in options]), err=True)
-    return answer
-
-
-def _yes_each(question: str, options: Iterable[str], kind: type[StrEnum]) -> list[str]:
-    return [
-        str(kind(option)) for option in options if click.confirm(f"{question}: {_words_of(option, kind)}?", err=True)
-    ]
-
-
-def _words_of(code: str, kind: type[StrEnum]) -> str:
-    """Return the words for a code, with the code that a file would hold."""
-    return f"{label(words().language, _LISTS[kind], code) or code} ({code})"
 
 
 def ask_fields(specs: Iterable[FieldSpec], language: str) -> dict[str, Any]:
@@ -228,8 +140,8 @@ def _form(spec: FieldSpec) -> str:
         case Kind.FLAG:
             return words().text("yes or no")
         case Kind.NUMBER:
-            return TIME if spec.name.endswith("_ms") else words().text("a whole number")
+            return words().text(TIME) if spec.name.endswith("_ms") else words().text("a whole number")
         case Kind.TEXT if "format" in spec.attributes:
-            return FORMATS[spec.attributes["format"]][1]
+            return words().text(FORMATS[spec.attributes["format"]][1])
         case _:
             return words().text("one of the codes")

@@ -10,6 +10,7 @@ from refbus.core.consent.record import ConsentState
 from refbus.core.vocabulary import PURPOSE_OF, EventType
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
+from refbus.said import said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.courses import returns
 from refbus_gateway.forms.ages import check_dates
@@ -85,7 +86,9 @@ def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Stop
     fields = read_record(specs, answer.document, "", problems)
     if fields.get(reason.name) not in reason.symbols:
         (other,) = (symbol for symbol in reason.symbols if symbol.startswith("OTHER"))
-        problems.unknown(reason.name, f"{other} is told; it is one of {', '.join(reason.symbols)}")
+        problems.unknown(
+            reason.name, said("%(other)s is told; it is one of %(codes)s", other=other, codes=", ".join(reason.symbols))
+        )
         fields = {reason.name: other}
     draft = Draft(answer.event_type, fields, terms_of(tx, referral))
     try:

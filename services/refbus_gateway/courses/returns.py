@@ -19,6 +19,7 @@ from refbus.core.directory import OrgRole
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
+from refbus.said import said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.cases import casework
 from refbus_gateway.cases.withheld import without
@@ -176,7 +177,7 @@ def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) 
     age = age_check.age_in_case(gateway, tx, case)
     if is_minor is not age.child:
         code = Code.AGE_UNKNOWN if age.group is AgeGroup.UNKNOWN else Code.AGE_CONTRADICTS
-        raise CaseInvalidError([Problem("is_minor", code, "the case says otherwise: correct one of them")])
+        raise CaseInvalidError([Problem("is_minor", code, said("the case says otherwise: correct one of them"))])
 
 
 def _taken_over(file: CaseFile, withhold: Collection[DataCategory]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from refbus.core.consent.age import FIRST_YEAR, AgeFacts, AgeRules, age_of, impossible
 from refbus.errors import Code
+from refbus.said import said
 from refbus.wire.fields import FieldSpec, walk
 from refbus_gateway.forms.problems import Problem, Problems
 
@@ -30,7 +31,14 @@ def check_dates(specs: Iterable[FieldSpec], fields: Mapping[str, Any], problems:
         if leaf.spec.attributes.get("format") in {"date", "partial_date"}:
             year = int(str(leaf.value)[:4])
             if not FIRST_YEAR <= year <= LAST_YEAR and leaf.path != "person.prs_Birthdate":
-                problems.invalid(leaf.path, f"write a day from {FIRST_YEAR} to {LAST_YEAR}, of the Gregorian calendar")
+                problems.invalid(
+                    leaf.path,
+                    said(
+                        "write a day from %(first)s to %(last)s, of the Gregorian calendar",
+                        first=FIRST_YEAR,
+                        last=LAST_YEAR,
+                    ),
+                )
 
 
 def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, problems: Problems) -> None:

@@ -12,6 +12,7 @@ from refbus.core.times import DAY, TIME, read_time
 from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import Priority, Purpose
 from refbus.errors import MalformedError
+from refbus.said import Said, said
 from refbus.wire.codelists import code_list
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable
@@ -51,7 +52,7 @@ def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: i
     `desk_ms`: when a person brings the file; then a time to answer by has to be to come. What is stored was judged.
     """
     if document.get("format") != FORMAT:
-        problems.invalid("format", f'write "{FORMAT}"')
+        problems.invalid("format", said('write "%(format)s"', format=FORMAT))
     if document.get("about") is not None:
         check_text(document["about"], "about", problems)
     _check_file_number(document.get("file_number"), problems)
@@ -79,7 +80,7 @@ def _check_file_number(value: Any, problems: Problems) -> None:
         return
     number = check_text(value, "file_number", problems)
     if len(number) > MOST_FILE_NUMBER or "\n" in number:
-        problems.invalid("file_number", f"one line of at most {MOST_FILE_NUMBER} characters")
+        problems.invalid("file_number", said("one line of at most %(most)s characters", most=MOST_FILE_NUMBER))
 
 
 def _check_recipient(value: Any, problems: Problems) -> None:
@@ -109,9 +110,9 @@ def _check_form(parse: Callable[[str], str], value: Any, path: str, problems: Pr
 
 def _check_member(kind: type[StrEnum], value: Any, path: str, problems: Problems) -> None:
     if value is None:
-        problems.invalid(path, f"missing: one of {', '.join(kind)}")
+        problems.invalid(path, said("missing: one of %(codes)s", codes=", ".join(kind)))
     elif value not in list(kind):
-        problems.unknown(path, f"one of {', '.join(kind)}")
+        problems.unknown(path, said("one of %(codes)s", codes=", ".join(kind)))
 
 
 def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Problems) -> None:
@@ -119,11 +120,11 @@ def _check_reply(document: Mapping[str, Any], desk_ms: int | None, problems: Pro
     if hours is not None and text is not None:
         problems.invalid("reply_by", "give reply_by or reply_within_hours, not both")
     if hours is not None and (type(hours) is not int or not 1 <= hours <= MAX_REPLY_HOURS):
-        problems.invalid("reply_within_hours", f"write a whole number from 1 to {MAX_REPLY_HOURS}")
+        problems.invalid("reply_within_hours", said("write a whole number from 1 to %(most)s", most=MAX_REPLY_HOURS))
     if text is None:
         return
     moment = read_time(text) if isinstance(text, str) else None
     if moment is None:
-        problems.invalid("reply_by", f"write {DAY}, or {TIME}")
+        problems.invalid("reply_by", said("write %(day)s, or %(time)s", day=Said(DAY), time=Said(TIME)))
     elif desk_ms is not None and not 0 < moment - desk_ms <= MAX_REPLY_HOURS * HOUR_MS:
         problems.invalid("reply_by", "is past, or more than sixty days away: write a time to come")

@@ -33,6 +33,7 @@ from refbus.core.ids import ConsentId, CountryCode, OrgId, parse_org_id
 from refbus.core.times import DAY, TIME, read_moment
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, ConsentError, MalformedError
+from refbus.said import Said, said
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable, read_json
 from refbus_gateway.forms.values import check_text, unknown_field
@@ -157,7 +158,7 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
     reader.problems.refuse_placeholders(reader.values)
     reader.only(_FIELDS)
     if reader.values.get("format") != FORMAT:
-        reader.problems.invalid("format", f'write "{FORMAT}"')
+        reader.problems.invalid("format", said('write "%(format)s"', format=FORMAT))
     notice, grantor = reader.nested("notice", ("notice_id", "language")), reader.nested("grantor", _GRANTOR_FIELDS)
     form = ConsentForm(
         organisation=reader.org("organisation"),
@@ -232,7 +233,7 @@ class _Reader:
     def nested(self, name: str, fields: Iterable[str]) -> _Reader:
         value = self.values.get(name)
         if not isinstance(value, dict):
-            self.problems.invalid(self._path + name, f"write an object with {', '.join(fields)}")
+            self.problems.invalid(self._path + name, said("write an object with %(fields)s", fields=", ".join(fields)))
             value = {}
         reader = _Reader(value, f"{self._path}{name}.", self.problems, self._utc_offset_min)
         reader.only(fields)
@@ -263,21 +264,21 @@ class _Reader:
         text = value if isinstance(value, str) else ""
         found = read_moment(text, self._utc_offset_min)
         if found is None or not TIME_MS.holds(found):
-            self.problems.invalid(self._path + name, f"write {DAY}, or {TIME}")
+            self.problems.invalid(self._path + name, said("write %(day)s, or %(time)s", day=Said(DAY), time=Said(TIME)))
             return TIME_MS.low
         return found
 
     def one(self, kind: type[_Member], name: str, stand_in: _Member) -> _Member:
         value = self.values.get(name)
         if value not in list(kind):
-            self.problems.unknown(self._path + name, f"one of {', '.join(kind)}")
+            self.problems.unknown(self._path + name, said("one of %(codes)s", codes=", ".join(kind)))
             return stand_in
         return kind(value)
 
     def many(self, kind: type[_Member], name: str) -> tuple[_Member, ...]:
         value = self.values.get(name)
         if not isinstance(value, list) or any(item not in list(kind) for item in value):
-            self.problems.unknown(self._path + name, f"a list of {', '.join(kind)}")
+            self.problems.unknown(self._path + name, said("a list of %(codes)s", codes=", ".join(kind)))
             return ()
         return tuple(sorted({kind(item) for item in value}))
 

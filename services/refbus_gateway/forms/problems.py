@@ -8,6 +8,7 @@ from typing import Any
 
 from refbus.core.placeholder import placeholders
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Problems:
         """Note every place that still has the words of the form instead of an answer; call it first."""
         answers = {name: value for name, value in document.items() if name != "help"}
         for path in placeholders(answers):
-            self._found.append(Problem(path, Code.CASE_INVALID, "has the form's own words: write the answer instead"))
+            self._found.append(
+                Problem(path, Code.CASE_INVALID, said("has the form's own words: write the answer instead"))
+            )
             self._unfilled.add(path)
 
     def raise_if_any(self) -> None:

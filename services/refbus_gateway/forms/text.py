@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from refbus.core.documents import json_depth
 from refbus.errors import Code
 from refbus.foreign import line
+from refbus.said import said
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 
 MAX_BYTES = 1024 * 1024
@@ -21,18 +22,26 @@ _BOM = b"\xef\xbb\xbf"
 def read_json(data: bytes) -> dict[str, Any]:
     """Return the object in a case file; a byte order mark at its start is passed over. Raises CaseInvalidError."""
     if len(data) > MAX_BYTES:
-        _refuse(f"the file is larger than {MAX_BYTES} bytes: send attachments separately", Code.TOO_LARGE)
+        _refuse(
+            said("the file is larger than %(most)s bytes: send attachments separately", most=MAX_BYTES), Code.TOO_LARGE
+        )
     text = _decode(data.removeprefix(_BOM))
     if json_depth(text) > MAX_DEPTH:
-        _refuse(f"nested deeper than {MAX_DEPTH} levels: start again from the template")
+        _refuse(said("nested deeper than %(most)s levels: start again from the template", most=MAX_DEPTH))
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=float)
     except json.JSONDecodeError as error:
-        _refuse(f"not JSON at line {error.lineno}, column {error.colno}: compare with the template")
+        _refuse(
+            said(
+                "not JSON at line %(line)s, column %(column)s: compare with the template",
+                line=error.lineno,
+                column=error.colno,
+            )
+        )
     except ValueError:
-        _refuse("a number has too many digits")
+        _refuse(said("a number has too many digits"))
     if not isinstance(document, dict):
-        _refuse("the file must hold one object, in curly brackets")
+        _refuse(said("the file must hold one object, in curly brackets"))
     return document
 
 
@@ -40,13 +49,13 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        _refuse(f"not UTF-8 at byte {error.start}: save the file as UTF-8")
+        _refuse(said("not UTF-8 at byte %(byte)s: save the file as UTF-8", byte=error.start))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) != len({name for name, _ in pairs}):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise CaseInvalidError([Problem(printable(twice), Code.CASE_INVALID, "given twice: keep one of them")])
+        raise CaseInvalidError([Problem(printable(twice), Code.CASE_INVALID, said("given twice: keep one of them"))])
     return dict(pairs)
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from refbus.core.times import TIME, read_time
 from refbus.core.vocabulary import DataCategory
+from refbus.said import BRIEF, Said, said
 from refbus.wire.codelists import CodeList, code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS, MAX_ITEMS
@@ -48,7 +49,7 @@ def read_record(
             if value != {}:  # a section of the template that nobody filled
                 values[spec.name] = value
         elif spec.required:
-            problems.invalid(path + name, f"missing. {spec.doc}")
+            problems.invalid(path + name, said("missing: %(brief)s", brief=Said(spec.brief, BRIEF)))
     _add_hashes(specs, values)
     return values
 
@@ -62,8 +63,9 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
     """Return the advice for a field that does not exist."""
     folded = {item.casefold(): item for item in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    hint = f"did you mean {folded[close[0]]}?" if close else "remove it, or move the text to a field of the template"
-    return f"no such field here; {hint}"
+    if close:
+        return said("no such field here; did you mean %(name)s?", name=folded[close[0]])
+    return said("no such field here; remove it, or move the text to a field of the template")
 
 
 def check_text(content: Any, path: str, problems: Problems) -> str:
@@ -76,7 +78,9 @@ def check_text(content: Any, path: str, problems: Problems) -> str:
     elif not content.strip():
         problems.invalid(path, "is empty: write the text, or leave the field out")
     elif len(content) > MAX_TEXT:
-        problems.invalid(path, f"longer than {MAX_TEXT} characters: shorten it, or attach it as a file")
+        problems.invalid(
+            path, said("longer than %(most)s characters: shorten it, or attach it as a file", most=MAX_TEXT)
+        )
     return unicodedata.normalize("NFC", content)
 
 
@@ -95,7 +99,10 @@ def _read_field(spec: FieldSpec, content: Any, path: str, problems: Problems) ->
         return []
     if not spec.attributes.get("min_items", 0) <= len(content) <= MAX_ITEMS:
         problems.invalid(
-            path, f"needs at least one entry. {spec.doc}" if not content else f"at most {MAX_ITEMS} entries"
+            path,
+            said("at most %(most)s entries", most=MAX_ITEMS)
+            if content
+            else said("needs at least one entry: %(brief)s", brief=Said(spec.brief, BRIEF)),
         )
     return [_read_value(spec, item, f"{path}[{number}]", problems) for number, item in enumerate(content)]
 
@@ -129,19 +136,27 @@ def _read_coded(codes: CodeList, content: Any, path: str, problems: Problems) ->
     if isinstance(content, dict):
         full = content
     if full.keys() != _CODED_KEYS or not all(isinstance(value, str) for value in full.values()):
-        problems.invalid(path, f"write a code of the list {codes.name}, in quotation marks")
+        problems.invalid(path, said("write a code of the list %(name)s, in quotation marks", name=codes.name))
     elif full["code_list"] != codes.name or full["code_list_version"] not in codes.versions:
-        problems.unknown(path, f"use the list {codes.name}, version {codes.version}")
+        problems.unknown(
+            path, said("use the list %(name)s, version %(version)s", name=codes.name, version=codes.version)
+        )
     elif full["code"] not in codes.codes:
         problems.unknown(path, _unknown_code(codes, full["code"]))
     return dict(full)
 
 
 def _unknown_code(codes: CodeList, text: str) -> str:
+    about = {"name": codes.name, "version": codes.version}
     nearest, more = codes.nearest(text), len(codes.codes) - _MOST_NAMED
-    some = ", ".join(list(codes.codes)[:_MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
-    hint = f"did you mean {nearest}?" if nearest else f"one of {some}"
-    return f"not a code of {codes.name} {codes.version}; {hint}"
+    some = ", ".join(list(codes.codes)[:_MOST_NAMED])
+    if nearest:
+        return said("not a code of %(name)s %(version)s; did you mean %(nearest)s?", **about, nearest=nearest)
+    if more > 0:
+        return said(
+            "not a code of %(name)s %(version)s; one of %(some)s, and %(more)s more", **about, some=some, more=more
+        )
+    return said("not a code of %(name)s %(version)s; one of %(some)s", **about, some=some)
 
 
 def _read_number(spec: FieldSpec, content: Any, path: str, problems: Problems) -> int:
@@ -149,14 +164,14 @@ def _read_number(spec: FieldSpec, content: Any, path: str, problems: Problems) -
     if isinstance(content, str) and spec.name.endswith("_ms"):
         moment = read_time(content)
         if moment is None:
-            problems.invalid(path, f"write {TIME}")
+            problems.invalid(path, said("write %(form)s", form=Said(TIME)))
             return 0
         content = moment
     if isinstance(content, bool) or not isinstance(content, int):
         problems.invalid(path, "write a whole number, without quotation marks")
         return 0
     if spec.bound is not None and not spec.bound.holds(content):
-        problems.invalid(path, f"must be from {spec.bound.low} to {spec.bound.high}")
+        problems.invalid(path, said("must be from %(low)s to %(high)s", low=spec.bound.low, high=spec.bound.high))
     return content
 
 
@@ -181,7 +196,7 @@ def _read_text(spec: FieldSpec, content: Any, path: str, problems: Problems) -> 
     text = check_text(content, path, problems)
     form = spec.attributes.get("format")
     if text and form is not None and not FORMATS[form][0](text):
-        problems.invalid(path, f"write {FORMATS[form][1]}")
+        problems.invalid(path, said("write %(form)s", form=Said(FORMATS[form][1])))
     if text and spec.attributes.get("values") == "DataCategory" and text not in DataCategory.__members__:
-        problems.unknown(path, f"one of {', '.join(DataCategory)}")
+        problems.unknown(path, said("one of %(codes)s", codes=", ".join(DataCategory)))
     return text

@@ -17,6 +17,7 @@ from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
 from refbus.core.directory import Directory
 from refbus.core.message import RoutingBlock
 from refbus.errors import Code, ConsentError
+from refbus.said import said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
@@ -27,8 +28,8 @@ from refbus_gateway.store.session import Transaction
 
 _LEAP_YEAR_MS: Final = 366 * 86_400_000
 MOST_OF_COURSES: Final = 200
-_WHO_SPEAKS: Final = "the case is not that of an adult: who may speak for the child?"
-_WHY_ADULT: Final = "the case gives no birth date: write it, or adult_judgement with why the person is an adult"
+_WHO_SPEAKS: Final = said("the case is not that of an adult: who may speak for the child?")
+_WHY_ADULT: Final = said("the case gives no birth date: write it, or adult_judgement with why the person is an adult")
 
 
 def rules_here(gateway: Gateway) -> AgeRules:
@@ -75,26 +76,30 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
         if said_ms is None:
             return None
         return Problem(
-            "majority_on", Code.AGE_CONTRADICTS, "the case is that of an adult: leave it out, or correct the case"
+            "majority_on", Code.AGE_CONTRADICTS, said("the case is that of an adult: leave it out, or correct the case")
         )
     unknown = age.group is AgeGroup.UNKNOWN
     if record.grantor.kind is GrantorKind.SELF:
         code = Code.AGE_UNKNOWN if unknown else Code.AGE_CONTRADICTS
         return Problem("grantor.kind", code, _WHY_ADULT if age.said_adult else _WHO_SPEAKS)
     if age.said_adult:
-        return Problem("grantor.kind", Code.AGE_CONTRADICTS, "the case says no minor: find out, and correct the case")
+        return Problem(
+            "grantor.kind", Code.AGE_CONTRADICTS, said("the case says no minor: find out, and correct the case")
+        )
     if said_ms is None and age.majority_ms is None:
         return Problem(
-            "majority_on", Code.CASE_INVALID, "write the day on which the child comes of age, the latest possible"
+            "majority_on", Code.CASE_INVALID, said("write the day on which the child comes of age, the latest possible")
         )
     if said_ms is None:
         return None
     if age.majority_ms is None or age.majority_from_ms is None:
         longest_ms = record.event_time_ms + rules.majority_age * _LEAP_YEAR_MS
         fits = record.event_time_ms < said_ms <= longest_ms
-        return None if fits else Problem("majority_on", Code.CASE_INVALID, "no child comes of age on that day")
+        return None if fits else Problem("majority_on", Code.CASE_INVALID, said("no child comes of age on that day"))
     fits = age.majority_from_ms <= said_ms <= age.majority_ms
-    return None if fits else Problem("majority_on", Code.AGE_CONTRADICTS, "is another day than the birth date gives")
+    return (
+        None if fits else Problem("majority_on", Code.AGE_CONTRADICTS, said("is another day than the birth date gives"))
+    )
 
 
 def require_same_age(gateway: Gateway, tx: Transaction, case: Case, signed: bytes) -> None:

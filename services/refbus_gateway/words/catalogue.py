@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from refbus.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from refbus.errors import Code, SetupError
+from refbus.said import BRIEF, Said
 from refbus_gateway.words.languages import LANGUAGES, NAMES, direction, in_order
 
 if TYPE_CHECKING:
     from babel import Locale
 
+__all__ = ["BRIEF", "Catalogue", "catalogue", "mark"]
 Element = TypeVar("Element")
 FOLDER: Final = Path(__file__).resolve().parent / "locale"
 DOMAIN: Final = "refbus"
-BRIEF: Final = "brief"
-"""Context of what a field is for, beside those of `words.codes`."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_FROM_MS: Final = 3 * DAY_MS
 """From here on what is left is told in days."""
@@ -63,6 +63,13 @@ class Catalogue:
     def text(self, message: str, context: str | None = None, **values: object) -> str:
         """Return a message with its values. Values are put in as they are: escape or `refbus.foreign` comes before."""
         return _filled(self.pgettext(context, message) if context else self.gettext(message), message, values)
+
+    def spoken(self, text: str) -> str:
+        """Return a text that was made where no language is known; one that is no message stays as it is."""
+        if not isinstance(text, Said):
+            return self.gettext(text)
+        values = {name: self.spoken(each) if isinstance(each, Said) else each for name, each in text.values.items()}
+        return self.text(text.message, text.context, **values)
 
     def plural(self, one: str, many: str, n: int, context: str | None = None, **values: object) -> str:
         """Return the form of a message for a number, which both forms may name as `%(n)s`."""

@@ -26,6 +26,11 @@ from support.commands import Commands, file
 from support.gateways import World, case_file, consent_file
 
 TEXTS = {
+    "recovery restore --name": "name of a colleague",
+    "people codes --confirm": "a one-time code",
+    "people codes NAME": "name of a colleague",
+    "people codes --second": "name of a colleague",
+    "recovery make --second": "name of a colleague",
     "audit fsck PLACE": "where a log lies",
     "audit open --log": "where a log lies",
     "audit proof --log": "where a log lies",

@@ -293,12 +293,59 @@ def test_consent_taken_down_by_questions(refbus: Commands, tmp_path: Path, monke
     """The guided way makes the same record as a file: what was answered, and no more."""
     case = file(tmp_path, "case.json", case_file(about="Fictional: asked", health={"summary": "Fictional"}))
     categories = ["y", "n", "y", "n"]  # HEALTH, IDENTITY, SERVICE_NEEDS; of answers: LOCATION_SAFE
-    form = ["referral-1", "2027-01-01", "2027-06-01", "ru", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
+    form = ["referral-1", "ru", "2027-01-01", "2027-06-01", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*categories, *form, "Any office", "y"]) + "\n"))
     refbus.run(AGENCY, "consent", "grant", case)
     shown = refbus.json(AGENCY, "consent", "show", case)
     assert [each["rules"][0]["data"] for each in shown] == [["HEALTH", "SERVICE_NEEDS"]]
     assert shown[0]["rules"][0]["actions"] == ["DISCLOSE", "REPORT_BACK"]
+
+
+def test_each_answer_of_a_consent_is_checked_at_once_and_kept(
+    refbus: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong is asked again there and then; what was right survives a line that breaks in the middle."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: asked in two sittings"))
+    first = ["y", "y", "y", "n", "referral-1", "de", "tg", "soon", "1.9.2026", "1.9.2037", "1.12.2026"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(first) + "\n"))
+    broken = refbus.run(AGENCY, "consent", "grant", case, ok=False)
+    for told in ("is not one of", "Not a day like", "That is past.", "At most", "What was answered is kept"):
+        assert told in broken.err, told
+    informed = ["y", "n", *"yyyyy", "y"]
+    then = ["y", "1.6.2027", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *informed]
+    then += ["<<where the person can withdraw: a place or a line, no person's name>>", "Any office", "y"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(then) + "\n"))
+    ran = refbus.run(AGENCY, "consent", "grant", case)
+    assert "These are the words of the form." in ran.err
+    assert "A yes counts only when all of this was explained or asked" in ran.err
+    assert "May they receive" not in ran.err
+    assert "GIVEN" in ran.out
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\nn\nn\n"))
+    assert "REFUSED" in refbus.run(AGENCY, "consent", "grant", case).out, "a no asks for nothing else"
+
+
+def test_what_is_about_one_person_is_written_for_its_owner_alone(refbus: Commands, tmp_path: Path) -> None:
+    """A case file and a page are in files that nobody else can read, and a word says to delete them."""
+    case = file(tmp_path, "case.json", case_file(about="Fictional: private"))
+    number = str(refbus.json(AGENCY, "case", "add", case)["case"])
+    for arguments in (("case", "file", number), ("case", "disclosures", number, "--format", "html")):
+        printed = refbus.run(AGENCY, *arguments)
+        assert "Delete the file" in printed.err
+        out = tmp_path / f"{arguments[1]}.out"
+        ran = refbus.run(AGENCY, *arguments, "--out", str(out))
+        assert ran.out == ""
+        assert "for you alone" in ran.err
+        assert out.read_text(encoding="utf-8") == printed.out
+        assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_wrong_with_a_file_is_said_in_the_language_that_was_asked_for(refbus: Commands, tmp_path: Path) -> None:
+    """Each problem on a line of its own; a script reads English."""
+    path = file(tmp_path, "case.json", case_file(person={"prs_Birthdate": "yesterday"}))
+    ran = refbus.run(AGENCY, "--lang", "ru", "case", "add", path, ok=False)
+    assert "нужно: дата, например 31.3.2026" in ran.err
+    wrong = refbus.run(AGENCY, "--lang", "ru", "case", "add", path, "--json", ok=False).value
+    assert "write a date like" in wrong["problems"][0]["advice"]
 
 
 def test_an_error_for_a_script_is_one_object(refbus: Commands) -> None:
