@@ -189,7 +189,7 @@ def _page(ask: Ask, template: str, begun: Begun, found: Asking, **values: Any) -
 
 def _names(ask: Ask, found: Asking) -> list[tuple[str, str]]:
     """Return the languages of the notice, by their own names where this program has them."""
-    known = {name.partition("-")[0]: text for name, text in NAMES.items()}
+    known = {name.partition("-")[0]: text for name, text in reversed(NAMES.items())}  # of Uzbek its Latin name
     return [(each, known.get(each, each)) for each in (found.notice.languages if found.notice else ())]
 
 
