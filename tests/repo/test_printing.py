@@ -50,7 +50,6 @@ def test_a_page_is_written_with_the_one_function_for_text(path: Path) -> None:
 WITHOUT_HOME = {
     "home/confirmation.py mark": "a store that is put back is not yet opened by its home; it says UTC",
     "words/payloads.py _show_one": "sections of JSON; beside them `times` has numbers for a reader's own clock",
-    "cli/questions.py ask_consent": "a day of the form, which is read in UTC",
     "forms/consent_template.py form": "a day of the form, which is read in UTC",
 }
 """Where the gateway writes a time without its home's clocks: the module and function, with the reason."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.documents import read_json
 from refbus.core.placeholder import is_placeholder
 from refbus.core.times import DAY, day_text, read_moment
 from refbus.core.vocabulary import Action, DataCategory
@@ -40,7 +41,7 @@ class Kept:
         self._session, self._case, self._name = session, case, f"consent/{case}"
         self.keeps = Permission.WRITE_CASES in ALLOWED[session.actor.role]
         found = drafts.kept(session.desk, session.actor, self._name) if self.keeps else None
-        self.given: dict[str, Any] = json.loads(found.fields[_ANSWERS][0]) if found else {}
+        self.given: dict[str, Any] = read_json(found.fields[_ANSWERS][0]) if found else {}
         if self.given and not click.confirm(
             words().text("Answers of an earlier try are kept. Go on with them?"), err=True, default=True
         ):
