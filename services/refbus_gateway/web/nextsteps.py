@@ -21,6 +21,9 @@ NEXT: Final[Mapping[Code, str]] = {
         "It is sealed again to their present key by itself, if the person still agrees. The page of the referral shows "
         "how far it is."
     ),
+    Code.AGENT_UNAVAILABLE: mark(
+        "On pages nothing more is needed: sign in, and they stay open until nobody uses them for some minutes."
+    ),
     Code.DIRECTORY_BEHIND: mark("Call the national node: it makes the list of members whole again."),
     Code.ORGANISATION_UNKNOWN: mark("Choose another organisation from the list."),
     Code.ORGANISATION_SUSPENDED: mark("Choose another organisation, and ask the person about it."),
