@@ -446,6 +446,8 @@ def _people(see: Looker, case: int, *place: object) -> None:
     sheets = [x for each in made["sheets"][1:] for x in ("--sheet", see.file(" ".join(each["words"]).encode()))]
     third = ("--name", "second-chief", *sheets, *word, "--home", see.folder / "third-home")
     see.see(kz, "recovery restore", see.folder / "third", *third)
+    see.see(kz, "unlock", *as_chief)
+    see.see(kz, "lock", *place)
     see.see(kz, "people lock", *as_chief)
     see.see(kz, "people codes", *as_chief)
 

@@ -131,6 +131,17 @@ def read_content(path: Path, limit: int) -> bytes:
     return held
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file, or of standard input for "-", without space around it.
+
+    Raises SetupError FILE_UNREADABLE, TOO_LARGE.
+    """
+    try:
+        return read_content(path, _FILE_LIMIT).decode().strip()
+    except UnicodeDecodeError as error:
+        raise SetupError(Code.FILE_UNREADABLE, f"{path}: no text in UTF-8") from error
+
+
 def private_out(function: _F) -> _F:
     """Give a command that prints what is about one person the option to write it to a file of its own."""
     return click.option("--out", type=click.Path(path_type=Path), help=_OUT_HELP)(function)

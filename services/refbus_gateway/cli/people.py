@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus_gateway.cli import content
 from refbus_gateway.cli.officers import officer_passphrase
 from refbus_gateway.cli.session import PAGE, Session, example, paged, with_session, words
 
@@ -213,13 +214,18 @@ def log(session: Session, of: str | None, limit: int | None, page: int) -> None:
 @group.command()
 @click.argument("case", type=int)
 @click.argument("name", required=False)
-@click.option("--note", default="", help="What the colleague should know; it stays in this office.")
+@click.option(
+    "--note-file",
+    type=click.Path(path_type=Path),
+    help="File with what the colleague should know; it stays in this office. - for standard input.",
+)
 @example("refbus --as aigul people assign 3 botir", "refbus --as aigul people assign 3   # nobody's")
 @with_session
-def assign(session: Session, case: int, name: str | None, note: str) -> None:
+def assign(session: Session, case: int, name: str | None, note_file: Path | None) -> None:
     """Give a case to somebody, hand it over, or make it nobody's."""
     from refbus_gateway.actions import assignments  # late: the help needs none of it
 
+    note = "" if note_file is None else content.text_of(note_file)
     done = assignments.assign(session.desk, session.actor, case, name, note=note)
     session.tell(done, [words().text("Case %(case)s: %(name)s.", case=done.case, name=name or words().text("nobody"))])
 

@@ -50,6 +50,7 @@ TEXTS = {
     "keys init --label": "name of this organisation",
     "keys init --language": "language of this organisation",
     "keys init --service": "service of this organisation",
+    "keys lost --since": "since when a computer is gone",
     "officers add --role": "code of a role",
     "officers remove OFFICER": "key id of an officer",
     "orgs find --country": "where to look",
