@@ -8,6 +8,7 @@ Versions before made them in their place, `org.json` first: what a stop left of 
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ def is_unfinished(home: Path) -> bool:
 
     Such a folder proves no passphrase. Its keys were shown to nobody.
     """
-    return (home / ORG).is_file() and not any((home / name).exists() for name in _USED)
+    return (home / ORG).is_file() and not any(map(os.path.exists, map(home.joinpath, _USED)))
 
 
 def settle(home: Path) -> None:

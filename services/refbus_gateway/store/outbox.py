@@ -18,7 +18,7 @@ from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store.schema import events, notices, outbox, withdrawals
 from refbus_gateway.store.session import Transaction, slices
-from refbus_gateway.store.vault import member_of, number, number_or_none
+from refbus_gateway.store.vault import member_of, require_numbers
 
 
 class RowState(StrEnum):
@@ -339,6 +339,7 @@ def _earlier_untaken() -> ColumnElement[bool]:
 
 
 def _row(row: Row[Any]) -> OutboxRow:
+    require_numbers(row.attempts, row.created_ms, row.next_ms, row.produced_ms, row.expires_at_hour)
     return OutboxRow(
         row.id,
         row.event_id,
@@ -348,11 +349,11 @@ def _row(row: Row[Any]) -> OutboxRow:
         row.value,
         row.sha256,
         member_of(RowState, row.state),
-        number(row.attempts),
-        number(row.created_ms),
-        number(row.next_ms),
-        number_or_none(row.produced_ms),
-        number_or_none(row.expires_at_hour),
+        row.attempts,
+        row.created_ms,
+        row.next_ms,
+        row.produced_ms,
+        row.expires_at_hour,
         row.recipient_kid,
         row.signer_kid,
         row.handed_ms,

@@ -13,7 +13,7 @@ from refbus.errors import RowError
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.store.schema import inbox_seen, positions
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.store.vault import number
+from refbus_gateway.store.vault import require_numbers
 
 START_HASH = bytes(32)
 """Running hash of an empty inbox."""
@@ -41,8 +41,8 @@ def position(tx: Transaction, topic: str) -> Position | None:
     row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
     with suppress(RowError):
         if row is not None:
-            numbers = (number(row.next_offset), number(row.sequence), row.running_hash, number(row.seen_from))
-            return Position(row.topic_id, *numbers)
+            require_numbers(row.next_offset, row.sequence, row.seen_from)
+            return Position(row.topic_id, row.next_offset, row.sequence, row.running_hash, row.seen_from)
     return None
 
 

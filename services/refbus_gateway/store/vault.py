@@ -44,16 +44,11 @@ def member_of(kind: type[_Member], kept: str) -> _Member:
         raise RowError from None
 
 
-def number(kept: Any) -> int:
-    """Return the number in a column. Raises RowError for anything else."""
-    if type(kept) is not int:
-        raise RowError
-    return kept
-
-
-def number_or_none(kept: Any) -> int | None:
-    """Return the number in a column that may be empty. Raises RowError for anything else."""
-    return None if kept is None else number(kept)
+def require_numbers(*kept: Any) -> None:
+    """Let pass what stands in columns of numbers that may be empty. Raises RowError for anything else."""
+    for each in kept:
+        if each is not None and type(each) is not int:
+            raise RowError
 
 
 class RowKey(StateKey):
