@@ -19,6 +19,7 @@ from refbus.node.store import outgoing
 from refbus.node.store.accounting import Balance, balance
 from refbus.node.store.reads import oldest_due
 from refbus.node.store.rows import Changes
+from refbus.node.store.sound import earliest
 from refbus.node.store.tables import hold
 from refbus.node.topic_reader import Consumer
 from refbus.node.watchdog import Watchdog
@@ -166,10 +167,10 @@ class Meters:
         rows = connection.execute(
             select(hold.c.reason, func.count(), func.min(hold.c.since_ms)).group_by(hold.c.reason)
         ).all()
-        held = {Code(reason): number for reason, number, _ in rows}
+        held = Counter[str]({reason: number for reason, number, _ in rows})
         for code in Code:
-            self._metrics.put(metric.GATE_HELD, held.get(code, 0), code=code)
-        self._metrics.since(metric.GATE_HELD_AGE, min((since for _, _, since in rows), default=None))
+            self._metrics.put(metric.GATE_HELD, held[code], code=code)
+        self._metrics.since(metric.GATE_HELD_AGE, earliest(since for _, _, since in rows))
         self._room(fullest(connection))
 
     def _room(self, share: float) -> None:

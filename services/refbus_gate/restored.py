@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from refbus.core.bounds import TIME_MS
 from refbus.core.times import show_time
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
@@ -52,9 +53,11 @@ class Generation:
 
 
 def generation(connection: Connection) -> Generation | None:
-    """Return the generation of a store that goes on from a copy, None for one that never did."""
+    """Return the generation of a store that goes on from a copy; None for one that never did, or a damaged one."""
     kept = get_setting(connection, _GENERATION)
-    return None if kept is None else Generation(kept[:_ID_BYTES], int.from_bytes(kept[_ID_BYTES:], "big"))
+    if kept is None or len(kept) != _ID_BYTES + 8:
+        return None
+    return Generation(kept[:_ID_BYTES], int.from_bytes(kept[_ID_BYTES:], "big"))
 
 
 def was_restored(connection: Connection, now_ms: int) -> bool:
@@ -133,5 +136,5 @@ def _newer(connection: Connection, ends: Mapping[str, int]) -> dict[str, int]:
 def last_moment(connection: Connection) -> int:
     """Return the last moment (UTC ms) of which this store knows anything; 0 for an empty one."""
     beat = int.from_bytes(get_setting(connection, HEARTBEAT) or b"", "big")
-    newest = connection.execute(select(func.max(record.c.at_ms))).scalar() or 0
-    return max(beat, int(newest))
+    newest = connection.execute(select(func.max(record.c.at_ms)).where(record.c.at_ms <= TIME_MS.high)).scalar() or 0
+    return max(beat if TIME_MS.holds(beat) else 0, int(newest))

@@ -102,7 +102,7 @@ class Timekeeper:
 
     def _put_off(self, key: bytes, next_ms: int | None, error: RefbusError) -> None:
         """Set a course aside that cannot be told: it takes no other's turn. Its next event makes its timetable anew."""
-        _log.critical("the deadlines of course %s cannot be told (%s): those of others are", key.hex(), error)
+        _log.critical("the deadlines of course %s cannot be told (%s): those of others are", _named(key), error)
         with self.core.parts.store.database.writing() as connection:
             put_off(connection, key, next_ms)
 
@@ -124,6 +124,10 @@ class Timekeeper:
         if not due:
             view.tell(timetable.referral_id, None)
         return count
+
+
+def _named(key: object) -> str:
+    return key.hex() if isinstance(key, bytes) else "with a damaged key"
 
 
 def _timetable(row: tuple[bytes, bytes | None]) -> Timetable:

@@ -18,7 +18,7 @@ from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError
-from refbus.node.store.holds import postpone, read_due, read_held_record
+from refbus.node.store.holds import postpone, read_due, read_held_record, unheld
 from refbus.node.store.reads import read_kept, read_record_at, read_records
 from refbus.node.store.rows import RecordRow, Waits
 from refbus_gate.decide.batch import GateCore, Source, verdict_of
@@ -65,7 +65,7 @@ class Redecider:
 
     def _failed(self, row: Waits, error: RefbusError) -> None:
         """Leave an event on which the code fails where it is: it stops neither the gate nor other events."""
-        _log.critical("a held record of %s at offset %d could not be decided: %s", row.topic, row.offset, error.code)
+        _log.critical("a held record of %s at offset %s could not be decided: %s", row.topic, row.offset, error.code)
         self._postpone(row, Missing())
 
     def replay(self, decision_id: bytes) -> Verdict:
@@ -129,21 +129,27 @@ class Redecider:
     def _give_up(self, row: Waits, before: RecordRow | None) -> None:
         """End the waiting of an event whose bytes are damaged: whoever was told that it waits hears that it does not.
 
-        It is known by its bytes no longer, so the same event, sent again, is decided as a new one.
+        It is known by its bytes no longer, so the same event, sent again, is decided as a new one. Where it cannot be
+        known which record it is, it is one of those that count as held and do not wait.
         """
-        core, source = self.core, self.sources[row.topic]
-        answer = None if before is None or before.answer is None else Answer.parse(before.answer)
+        core, source = self.core, self.sources.get(row.topic) or next(iter(self.sources.values()))
+        store = core.parts.store
         with core.turn:
+            with store.database.reading() as connection:
+                ended = [before] if before is not None else unheld(connection, store, self.sources, _MOST)
             batch = core.batch(source)
-            view = View(core.parts.store, core.parts.keys.country, source.point, [])
-            work = Work(core.parts.store, core.parts.keys.country)
+            view = View(store, core.parts.keys.country, source.point, [])
+            work = Work(store, core.parts.keys.country)
             work.changes.released.append((row.topic, row.offset))
-            if before is not None:
-                told = replace(answer or NO_ANSWER, outcome=Outcome.REFUSED, codes=(Code.HOME_DAMAGED,))
-                core.decider(batch, view, work).give_up(before, told, core.next_decision_id(before.decision_id))
+            for each in ended:
+                answer = NO_ANSWER if each.answer is None else Answer.parse(each.answer)
+                told = replace(answer, outcome=Outcome.REFUSED, codes=(Code.HOME_DAMAGED,))
+                core.decider(batch, view, work).give_up(each, told, core.next_decision_id(each.decision_id))
+                heard = "nobody can be told" if answer.told is None else "its sender is told"
+                _log.critical(
+                    "the event at offset %s of %s is damaged and given up: %s", each.offset, each.topic, heard
+                )
             core.write(view, work, batch.now_ms)
-        heard = "nobody can be told" if answer is None or answer.told is None else "its sender is told"
-        _log.critical("the event at offset %d of %s is damaged and given up: %s", row.offset, row.topic, heard)
 
     def _postpone(self, row: Waits, missing: Missing) -> None:
         """Write down what an event waits for now. Again in vain, it is looked at more and more rarely."""

@@ -16,6 +16,7 @@ from refbus.core.units import HOUR_MS
 from refbus.node.store.holds import owners, urgent_of_senders
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Taken
+from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import dropped
 from refbus_gate.decide.quotas import KEPT, owner_of_topic, owners_of
 
@@ -62,9 +63,10 @@ def who_waits(store: NodeStore, directory: Directory, topics: Iterable[str]) -> 
 
 
 def dropped_ranges(connection: Connection, most: int) -> list[DroppedRange]:
-    """Return what was dropped, newest first."""
+    """Return what was dropped, newest first; a damaged row is left out."""
     rows = connection.execute(select(dropped).order_by(dropped.c.hour.desc(), dropped.c.topic).limit(most))
-    return [DroppedRange(*(getattr(row, name) for name in DroppedRange.__slots__)) for row in rows]
+    sound = (row for row in rows if is_sound(row, *dropped.c))
+    return [DroppedRange(*(getattr(row, name) for name in DroppedRange.__slots__)) for row in sound]
 
 
 def lines(store: NodeStore, directory: Directory, topics: Iterable[str], now_ms: int) -> Iterator[str]:

@@ -70,6 +70,41 @@ def test_a_held_record_that_is_damaged_ends_and_the_others_go_on(world: World) -
     assert (balance.total(Outcome.HELD), set(balance.difference.values())) == (0, {0})
 
 
+@pytest.mark.parametrize("column", ["offset", "topic"])
+def test_a_hold_that_does_not_say_where_its_record_is_ends(world: World, column: str) -> None:
+    """Its sender is told, and the same event sent again passes. So does the other one that waited."""
+    kz, first, second = world.nodes["kz"], late(world, "one"), late(world, "two")
+    for raw in (first, second):
+        world.outbox("kz", raw)
+    world.settle()
+    with kz.store.database.writing() as connection:
+        connection.exec_driver_sql(f'UPDATE hold SET "{column}" = \'damaged\' WHERE "offset" = 0')
+    world.now_ms += HOUR_MS
+    assert kz.redecider.holds() == 2
+    world.settle()
+    assert world.events(ngo("uz")) == [second]
+    assert (Code.HOME_DAMAGED,) in codes(world)
+    world.outbox("kz", first)
+    world.settle()
+    assert world.events(ngo("uz")) == [second, first]
+    balance = kz.balance()
+    assert (balance.total(Outcome.HELD), set(balance.difference.values())) == (0, {0})
+
+
+def test_a_damaged_count_of_an_inbox_begins_anew(world: World) -> None:
+    """What is told to its organisation goes on from 1, which alarms it; nothing of it is lost."""
+    kz = world.nodes["kz"]
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    with kz.store.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE inbox SET sequence = 'damaged'")
+    before = len(world.inbox(agency("kz")))
+    world.outbox("kz", world.event("two"))
+    world.settle()
+    assert [each.sequence for each in world.inbox(agency("kz"))][before] == 1
+    assert len(world.events(ngo("uz"))) == 2
+
+
 def test_a_held_record_whose_answer_is_damaged_too_ends(world: World) -> None:
     """Nobody is known who could be told; the log says so, and nothing waits for it."""
     kz, other = world.nodes["kz"], late(world, "two")

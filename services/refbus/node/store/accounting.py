@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from refbus.core.gate.passage import Outcome
 from refbus.node.store.prepared import Prepared
+from refbus.node.store.sound import is_sound, whole
 from refbus.node.store.tables import hold, position, quarantine, record, tally
 
 _OF_TALLY = (tally.c.topic == bindparam("its_topic")) & (tally.c.outcome == bindparam("its_outcome"))
@@ -21,6 +22,7 @@ _BEGIN = Prepared(
 _OUTCOME = Prepared(
     select(record.c.outcome).where(record.c.topic == bindparam("its_topic"), record.c.offset == bindparam("its_offset"))
 )
+_OUTCOMES = frozenset(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,16 @@ class Balance:
 
 
 def balance(connection: Connection) -> Balance:
-    """Return the account. `in = forwarded + held + refused + duplicate + quarantined` holds for every topic."""
-    positions = connection.execute(select(position)).all()
+    """Return the account. `in = forwarded + held + refused + duplicate + quarantined` holds for every topic.
+
+    What a damaged row counted is missing in it, and shows as a difference.
+    """
+    positions = (row for row in connection.execute(select(position)) if is_sound(row, *position.c))
     received = {row.topic: row.next_offset - row.first_offset - row.gaps for row in positions}
     accounted: Counter[tuple[str, Outcome]] = Counter()
     for topic, outcome, records in connection.execute(select(tally.c.topic, tally.c.outcome, tally.c.records)):
-        accounted[topic, Outcome(outcome)] += records
+        if outcome in _OUTCOMES:
+            accounted[topic, Outcome(outcome)] += whole(records, 0)
     return Balance(received, {ended: records for ended, records in accounted.items() if records})
 
 
@@ -93,5 +99,6 @@ def held(connection: Connection, most: int = 1000) -> list[Stopped]:
 
 
 def _stopped(connection: Connection, chosen: Select[Any], most: int) -> list[Stopped]:
+    chosen = chosen.where(record.c.outcome.in_(_OUTCOMES))
     rows = connection.execute(chosen.order_by(record.c.at_ms.desc(), record.c.offset.desc()).limit(most))
     return [Stopped(row.decision_id, row.topic, row.offset, Outcome(row.outcome), row.code, row.at_ms) for row in rows]

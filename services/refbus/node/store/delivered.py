@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from refbus.node.store.prepared import Prepared
+from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import delivered
 
 _DROP = Prepared(delete(delivered).where(delivered.c.topic == bindparam("its_topic")))
@@ -21,5 +22,6 @@ def note(connection: Connection, ends: Mapping[str, int]) -> None:
 
 
 def ends(connection: Connection) -> dict[str, int]:
-    """Return the offset behind the newest record of each topic that this store knows of."""
-    return {row.topic: row.next_offset for row in connection.execute(select(delivered))}
+    """Return the offset behind the newest record of each topic that this store knows of; a damaged one is unknown."""
+    rows = connection.execute(select(delivered))
+    return {row.topic: row.next_offset for row in rows if is_sound(row, *delivered.c)}

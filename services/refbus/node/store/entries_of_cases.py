@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import audited, audited_case
 
+_KEY_BYTES, _ID_BYTES = 32, 16
 _ADD = Prepared(insert(audited).values(case_key=bindparam("case_key"), decision_id=bindparam("decision_id")))
 _DROP_CASE = Prepared(delete(audited_case).where(audited_case.c.case_key == bindparam("its_key")))
 _ADD_CASE = Prepared(
@@ -29,14 +31,16 @@ def add(connection: Connection, entries: Iterable[tuple[bytes, bytes, int]]) -> 
 
 
 def over(connection: Connection, now_ms: int, most: int) -> list[bytes]:
-    """Return the keys of cases whose time is over."""
-    chosen = select(audited_case.c.case_key).where(audited_case.c.keep_until_ms <= now_ms).limit(most)
-    return list(connection.execute(chosen).scalars())
+    """Return the keys of cases whose time is over; a damaged key names none."""
+    its = audited_case.c
+    chosen = select(its.case_key).where(its.keep_until_ms <= now_ms, func.length(its.case_key) == _KEY_BYTES)
+    return [row.case_key for row in connection.execute(chosen.limit(most)) if is_sound(row, its.case_key)]
 
 
 def decisions_of(connection: Connection, case_keys: Sequence[bytes]) -> list[bytes]:
-    """Return the decisions about these cases (16 bytes each)."""
-    return [row.decision_id for row in _OF.rows(connection, case_keys)]
+    """Return the decisions about these cases (16 bytes each); a damaged id is nobody's."""
+    found = (row.decision_id for row in _OF.rows(connection, case_keys) if is_sound(row, audited.c.decision_id))
+    return [each for each in found if len(each) == _ID_BYTES]
 
 
 def forget(connection: Connection, case_keys: Sequence[bytes]) -> None:

@@ -6,17 +6,22 @@ Every question here is answered from an index: the records themselves may be lar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, text, update
 
+from refbus.core.bounds import TIME_MS
+from refbus.core.gate.passage import Outcome
 from refbus.core.units import HOUR_MS
 from refbus.node.store.accounting import count
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import AWAITING
 from refbus.node.store.places import record_place
 from refbus.node.store.prepared import AnyOf, Prepared
-from refbus.node.store.rows import Dropped, HoldRow, Taken, Waits
-from refbus.node.store.tables import dropped, hold, outgoing, quarantine
+from refbus.node.store.reads import record_row
+from refbus.node.store.rows import Dropped, HoldRow, RecordRow, Taken, Waits
+from refbus.node.store.sound import earliest, whole
+from refbus.node.store.tables import dropped, hold, outgoing, quarantine, record
 
 _earlier = hold.alias("earlier")
 _is_behind = (
@@ -29,8 +34,10 @@ _turns = (
     .where(hold.c.next_ms <= bindparam("now"), or_(_may_go, hold.c.deadline_ms <= bindparam("now")))
     .subquery()
 )
+_waits_columns = [hold.c[name] for name in ("id", "topic", "offset", "case_key", "reason", "deadline_ms", "attempts")]
+_ASTRAY = Prepared(select(*_waits_columns).where(hold.c.next_ms > bindparam("far")).limit(bindparam("most")))
 _DUE = Prepared(
-    select(hold.c.id, hold.c.topic, hold.c.offset, hold.c.case_key, hold.c.reason, hold.c.deadline_ms, hold.c.attempts)
+    select(*_waits_columns)
     .join(_turns, _turns.c.id == hold.c.id)
     .order_by(_turns.c.turn, hold.c.id)
     .limit(bindparam("most"))
@@ -48,12 +55,11 @@ def read_due(connection: Connection, version: int, now_ms: int, most: int) -> li
     """Return events for which what they wait for is there under directory `version`, or whose time is over.
 
     One of each owner first, then the second of each: nobody waits behind the many events of another. The order within
-    an owner is the one in which they came, and none comes before an earlier event of its case.
+    an owner is the one in which they came, and none comes before an earlier event of its case. When none is due, those
+    come whose next look is damaged. A deadline that is damaged is over.
     """
-    rows = _DUE.once(connection, {"version": version, "now": now_ms, "most": most})
-    return [
-        Waits(row.id, row.topic, row.offset, row.case_key, row.reason, row.deadline_ms, row.attempts) for row in rows
-    ]
+    rows = _DUE.once(connection, {"version": version, "now": now_ms, "most": most}).all()
+    return [_waits(row) for row in rows or _ASTRAY.once(connection, {"far": TIME_MS.high, "most": most})]
 
 
 def read_held_record(connection: Connection, store: NodeStore, number: int) -> bytes | None:
@@ -61,6 +67,13 @@ def read_held_record(connection: Connection, store: NodeStore, number: int) -> b
     chosen = select(hold.c.topic, hold.c.offset, hold.c.sealed_record).where(hold.c.id == number)
     row = connection.execute(chosen).one_or_none()
     return None if row is None else store.unseal(record_place(row.topic, row.offset), row.sealed_record)
+
+
+def unheld(connection: Connection, store: NodeStore, topics: Iterable[str], most: int) -> list[RecordRow]:
+    """Return records that count as held and do not wait: what said where the record of a hold is was damaged."""
+    waits = select(hold.c.id).where(hold.c.topic == record.c.topic, hold.c.offset == record.c.offset).exists()
+    chosen = select(record).where(record.c.topic.in_(topics), record.c.outcome == Outcome.HELD, ~waits).limit(most)
+    return [record_row(store, row) for row in connection.execute(chosen)]
 
 
 def postpone(connection: Connection, number: int, version: int, next_ms: int) -> None:
@@ -97,7 +110,7 @@ def owners(connection: Connection) -> Iterator[tuple[bytes | None, Taken, Taken,
     for owner in found.keys() | kept.keys():
         row = found.get(owner)
         held = Taken() if row is None else Taken(row[1], row[2])
-        yield owner, held, kept.get(owner, Taken()), None if row is None else row[3]
+        yield owner, held, kept.get(owner, Taken()), None if row is None else earliest([row[3]])
 
 
 def drop(connection: Connection, records: Iterable[Dropped], now_ms: int) -> None:
@@ -133,8 +146,13 @@ def hold_values(store: NodeStore, row: HoldRow, now_ms: int) -> dict[str, object
     }
 
 
+def _waits(row: Row[Any]) -> Waits:
+    deadline_ms, attempts = whole(row.deadline_ms, 0), whole(row.attempts, 0)
+    return Waits(row.id, row.topic, row.offset, row.case_key, row.reason, deadline_ms, attempts)
+
+
 def _sums(question: AnyOf, connection: Connection, owners: Iterable[bytes]) -> dict[bytes, Taken]:
     found = dict.fromkeys(owners, Taken())
     for row in question.rows(connection, list(found)):
-        found[row.owner_key] += Taken(1, row.size)
+        found[row.owner_key] += Taken(1, whole(row.size, 0))
     return found

@@ -117,9 +117,9 @@ class NodeStore:
 
 
 def get_setting(connection: Connection, name: str) -> bytes | None:
-    """Return one small fact of the node."""
-    value: bytes | None = _GET.once(connection, {"its_name": name}).scalar()
-    return value
+    """Return one small fact of the node; nothing (b"") for one that is damaged so that it is no bytes any more."""
+    value = _GET.once(connection, {"its_name": name}).scalar()
+    return value if value is None or isinstance(value, bytes) else b""
 
 
 def put_setting(connection: Connection, name: str, value: bytes) -> None:

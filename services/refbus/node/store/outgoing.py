@@ -17,6 +17,7 @@ from refbus.errors import RowError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import outgoing_place
 from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.node.store.tables import outgoing
 
 _log = logging.getLogger("refbus.node.outgoing")
@@ -203,7 +204,7 @@ def _in_turns(by_sender: Iterable[list[Row[Any]]], most: int) -> list[tuple[Row[
         for turn, row in enumerate(rows):
             size += row.size
             in_share = turn == 0 or (turn < most // SHARES and size <= MOST_BYTES // SHARES)
-            found.append((turn, row.next_attempt_ms, row, in_share))
+            found.append((turn, whole(row.next_attempt_ms, 0), row, in_share))
     found.sort(key=lambda each: each[:2])
     return [(row, in_share) for _, _, row, in_share in found]
 
@@ -262,7 +263,7 @@ def remove(connection: Connection, ids: Sequence[int]) -> None:
     _DONE.many(connection, [{"row": each} for each in ids])
 
 
-def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int]], tuple[int, int | None]]:
+def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int | None]], tuple[int, int | None]]:
     """Return, per family of topics ("border", "inbox"), how many rows are READY and since when the oldest is there.
 
     And the same for all AWAITING rows together. Times in ms UTC.
@@ -270,15 +271,16 @@ def waiting(connection: Connection) -> tuple[dict[str, tuple[int, int]], tuple[i
     counted = select(outgoing.c.topic, outgoing.c.state, func.count(), func.min(outgoing.c.created_ms)).group_by(
         outgoing.c.topic, outgoing.c.state
     )
-    ready: dict[str, tuple[int, int]] = {}
+    ready: dict[str, tuple[int, int | None]] = {}
     awaiting, oldest_awaiting = 0, None
     for topic, state, rows, oldest in connection.execute(counted):
         if state == READY:
-            before, age = ready.get(topic.split(".")[1], (0, oldest))
-            ready[topic.split(".")[1]] = before + rows, min(age, oldest)
+            family = topic.partition(".")[2].partition(".")[0]
+            before, age = ready.get(family, (0, None))
+            ready[family] = before + rows, earliest((age, oldest))
         else:
             awaiting += rows
-            oldest_awaiting = oldest if oldest_awaiting is None else min(oldest, oldest_awaiting)
+            oldest_awaiting = earliest((oldest, oldest_awaiting))
     return ready, (awaiting, oldest_awaiting)
 
 
@@ -320,4 +322,7 @@ def _read(store: NodeStore, destination: str, rows: Iterable[Row[Any]]) -> list[
 
 def _waiting(store: NodeStore, destination: str, row: Row[Any]) -> Waiting:
     value = store.unseal(outgoing_place(destination, row.topic), row.sealed_value)
-    return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, row.attempts, row.expires_ms)
+    if not is_sound(row, *_COLUMNS):
+        store.note_damaged(f"outgoing/{row.id}")  # what is to be delivered opens: it goes, whatever counts beside it
+    attempts = whole(row.attempts, 0)
+    return Waiting(row.id, row.topic, value, row.lane, row.envelope_key is not None, attempts, row.expires_ms)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, update
 
 from refbus.node.store.outgoing import FAR_MS
+from refbus.node.store.sound import whole
 from refbus.node.store.tables import ping
 from refbus.wire.transport import NoticeKind
 
@@ -42,7 +43,7 @@ def due(connection: Connection, now_ms: int, most: int) -> list[WaitingPing]:
     columns = (ping.c.id, ping.c.organisation, ping.c.kind, ping.c.message_id, ping.c.attempts, whose.c.last)
     order = ((ping.c.kind == NoticeKind.ALARM).desc(), ping.c.next_attempt_ms, ping.c.id)
     rows = connection.execute(select(*columns).join(whose, ping.c.id == whose.c.first).order_by(*order).limit(most))
-    return [WaitingPing(*row) for row in rows]
+    return [WaitingPing(*row[:4], whole(row.attempts, 0), row.last) for row in rows]
 
 
 def end(connection: Connection, waiting: WaitingPing) -> None:

@@ -68,5 +68,5 @@ def _rows(connection: Connection, until: Column[int], key: tuple[Column[Any], ..
     if rows:
         this = [column == bindparam(f"its_{column.name}") for column in key]
         values = [{f"its_{name}": value for name, value in zip(names, row, strict=True)} for row in rows]
-        connection.execute(delete(until.table).where(*this), values)
+        Prepared(delete(until.table).where(*this)).many(connection, values)  # no adapters: a damaged key goes too
     return len(rows)

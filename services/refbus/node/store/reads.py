@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from refbus.errors import RowError
+from refbus.core.bounds import TIME_MS
+from refbus.errors import Code, RowError, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.rows import Fact, InboxRow, Kept, Position, RecordRow
+from refbus.node.store.sound import is_sound, whole
 from refbus.node.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
 
+_log = logging.getLogger("refbus.node.reads")
 _FENCE = Prepared(select(fence.c.decisions))
 _POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
 _RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
@@ -22,6 +26,9 @@ _FACTS = AnyOf(select(fact).where(fact.c.kind == bindparam("its_kind")), fact.c.
 _HELD_CASES = AnyOf(select(hold.c.case_key).distinct(), hold.c.case_key)
 _DEADLINES = AnyOf(select(deadline), deadline.c.course_key)
 _INBOXES = AnyOf(select(inbox), inbox.c.topic)
+_PUT_OFF = Prepared(
+    update(deadline).where(deadline.c.course_key == bindparam("its_key")).values(next_ms=bindparam("at"))
+)
 
 
 def read_fence(connection: Connection) -> int:
@@ -30,8 +37,13 @@ def read_fence(connection: Connection) -> int:
 
 
 def read_position(connection: Connection, topic: str) -> Position | None:
-    """Return how far `topic` is decided, None before its first record."""
+    """Return how far `topic` is decided, None before its first record.
+
+    Raises StoreError POSITION_CONFLICT when that is damaged: nothing of the topic may be decided twice, or passed over.
+    """
     row = _POSITION.once(connection, {"its_topic": topic}).one_or_none()
+    if row is not None and not is_sound(row, *position.c):
+        raise StoreError(Code.POSITION_CONFLICT, "the position is damaged")
     return None if row is None else Position(row.topic, row.topic_id, row.next_offset, row.first_offset, row.gaps)
 
 
@@ -40,14 +52,14 @@ def read_records(
 ) -> dict[bytes, RecordRow]:
     """Return a record under each of these keys; `column` is one of the `*_key` columns or decision_id."""
     rows = _RECORDS[column].rows(connection, set(keys))
-    return {getattr(row, column): _record_row(store, row) for row in rows}
+    return {getattr(row, column): record_row(store, row) for row in rows}
 
 
 def read_record_at(connection: Connection, store: NodeStore, topic: str, offset: int) -> RecordRow | None:
     """Return what became of the record at this place."""
     chosen = select(record).where(record.c.topic == topic, record.c.offset == offset)
     row = connection.execute(chosen).one_or_none()
-    return None if row is None else _record_row(store, row)
+    return None if row is None else record_row(store, row)
 
 
 def read_facts(
@@ -74,9 +86,12 @@ def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[b
 
 
 def read_inboxes(connection: Connection, topics: Iterable[str]) -> dict[str, InboxRow]:
-    """Return the inboxes that have been written to among these topics."""
+    """Return the inboxes that have been written to among these topics.
+
+    Where a count or a hash is damaged it begins anew: the office takes every record, and is alarmed (INBOX_COUNT_BACK).
+    """
     rows = _INBOXES.rows(connection, set(topics))
-    return {row.topic: InboxRow(row.topic, row.sequence, row.hash) for row in rows}
+    return {row.topic: _inbox(row) for row in rows}
 
 
 def read_deadlines(connection: Connection, store: NodeStore, course_keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -89,15 +104,18 @@ def read_deadlines(connection: Connection, store: NodeStore, course_keys: Iterab
 def read_due(connection: Connection, store: NodeStore, now_ms: int, most: int) -> list[tuple[bytes, bytes | None]]:
     """Return the courses that have to be looked at now, the longest waiting first: their keys and timetables.
 
-    None for a timetable that is damaged.
+    None for a timetable that is damaged. A course whose time is damaged has to be looked at.
     """
-    chosen = select(deadline).where(deadline.c.next_ms <= now_ms).order_by(deadline.c.next_ms).limit(most)
-    return [(row.course_key, _timetable(store, row)) for row in connection.execute(chosen).all()]
+    rows = list[Row[Any]]()
+    for come in (deadline.c.next_ms <= now_ms, deadline.c.next_ms > TIME_MS.high):
+        chosen = select(deadline).where(come).order_by(deadline.c.next_ms)
+        rows += connection.execute(chosen.limit(most - len(rows))).all()
+    return [(row.course_key, _timetable(store, row)) for row in rows]
 
 
 def put_off(connection: Connection, course_key: bytes, next_ms: int | None) -> None:
     """Look at a course at that time (UTC ms) and not before; None: when its next event has made its timetable anew."""
-    connection.execute(update(deadline).where(deadline.c.course_key == course_key).values(next_ms=next_ms))
+    _PUT_OFF.once(connection, {"its_key": course_key, "at": next_ms})
 
 
 def oldest_due(connection: Connection, now_ms: int) -> int | None:
@@ -129,7 +147,17 @@ def _fact(store: NodeStore, row: Row[Any]) -> Fact | None:
     return None
 
 
+def _inbox(row: Row[Any]) -> InboxRow:
+    if is_sound(row, *inbox.c):
+        return InboxRow(row.topic, row.sequence, row.hash)
+    _log.critical("the count of an inbox is damaged and begins anew: its office is alarmed")
+    return InboxRow(row.topic, whole(row.sequence, 0), bytes(32))
+
+
 def _timetable(store: NodeStore, row: Row[Any]) -> bytes | None:
+    if not is_sound(row, deadline.c.course_key):
+        store.note_damaged(f"deadline/{row.course_key}")
+        return None
     with suppress(RowError):
         return store.unseal(deadline_place(row.course_key), row.sealed)
     return None
@@ -143,7 +171,8 @@ def _answer(store: NodeStore, row: Row[Any]) -> bytes | None:
     return None
 
 
-def _record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
+def record_row(store: NodeStore, row: Row[Any]) -> RecordRow:
+    """Return a row of `record` with its answer, None for one that is damaged."""
     return RecordRow(
         topic=row.topic,
         offset=row.offset,
