@@ -30,6 +30,7 @@ from refbus.node.store.node import get_setting, put_setting
 from refbus.node.store.prepared import AnyOf
 from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Position
+from refbus.node.store.sound import whole
 from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.batch import Sorted, Waits, amount_of, checked_in, name_in, owner_unverified
@@ -46,6 +47,7 @@ _PARTS = 5
 """Parts of so many waiting entries in one call: the next has its turn a second later."""
 _GIVEN_UP_AT_ONCE = 50
 _SELF_TEST = "self_test"
+_RESULTS = frozenset(EntryResult)
 _WAITING = AnyOf(select(waiting.c.name), waiting.c.name)
 
 Counted = Callable[[EntryResult, Code | None, int], None]
@@ -148,14 +150,14 @@ class Entries:
             mine = select(waiting).where(waiting.c.owner == owner, *full)
             with self.database.reading() as connection:
                 rows = connection.execute(mine.order_by(waiting.c.offset).limit(_AT_ONCE)).all()
-                has_room = Budget(connection, self.clock.now_ms()).takes(owner, Amount(1, rows[0].size))
+                has_room = Budget(connection, self.clock.now_ms()).takes(owner, Amount(1, whole(rows[0].size, 0)))
             if has_room:
                 yield rows
 
     def _again(self, rows: Sequence[Row[Any]]) -> int:
         records = [Record(row.topic, row.offset, row.raw, row.logged_ms) for row in rows]
-        since = {row.offset: row.since_ms for row in rows if row.code != Code.TOO_MANY_WAITING}
         now_ms = self.clock.now_ms()
+        since = {row.offset: whole(row.since_ms, now_ms) for row in rows if row.code != Code.TOO_MANY_WAITING}
         with self._turn:
             with self.database.reading() as connection:
                 sorted_ = self._sort(records, Budget(connection, now_ms), again=True)
@@ -305,12 +307,13 @@ class Account:
 
 
 def account(connection: Connection, topic: str) -> Account:
-    """Return the balance of the audit topic."""
+    """Return the balance of the audit topic. What a damaged row counted is missing in it."""
     position = read_position(connection, topic)
     read = 0 if position is None else position.next_offset - position.first_offset - position.gaps
     results = Counter[EntryResult]()
     for row in connection.execute(select(tally.c.result, tally.c.records)):
-        results[EntryResult(row.result)] += row.records
+        if row.result in _RESULTS:
+            results[EntryResult(row.result)] += whole(row.records, 0)
     counts = select(waiting.c.code == Code.TOO_MANY_WAITING, func.count()).group_by(waiting.c.code)
     waits = Counter[bool]()
     for over_quota, number in connection.execute(counts):

@@ -20,6 +20,7 @@ from refbus.crypto.framing import lp, sha256
 from refbus.database import erased as lists
 from refbus.database.engine import Database
 from refbus.node.store.prepared import AnyOf
+from refbus.node.store.sound import is_sound
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.ledger import ORDER_WRITER, NewEntry
 from refbus_auditor.store.tables import entry, erased
@@ -83,7 +84,8 @@ class Erasures:
         """
         listed = frozenset(bytes.fromhex(line) for line in lists.noted(self.path))
         with self.database.reading() as connection:
-            known = frozenset(connection.execute(select(erased.c.name)).scalars())
+            rows = connection.execute(select(erased.c.name))
+            known = frozenset(row.name for row in rows if is_sound(row, erased.c.name))
         new = listed - known
         if known - listed:
             lists.note(self.path, known - listed)
@@ -116,5 +118,5 @@ def _having(connection: Connection, names: frozenset[bytes]) -> Iterator[tuple[s
     """Yield where entries of these names stand that still have their record."""
     chosen = select(entry.c.origin, entry.c.place, entry.c.writer, entry.c.decision_id)
     for row in connection.execute(chosen.where(entry.c.raw.is_not(None), entry.c.stays == 0)):
-        if name_of(row.writer, row.decision_id) in names:
+        if is_sound(row, entry.c.writer, entry.c.decision_id) and name_of(row.writer, row.decision_id) in names:
             yield row.origin, row.place

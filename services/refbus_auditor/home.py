@@ -93,7 +93,8 @@ class AuditorHome:
         with self.database.reading() as connection:
             code = get_setting(connection, _STOPPED)
         if code is not None:
-            raise SetupError(Code(code.decode()), "this auditor was stopped")
+            known = next((each for each in Code if each.encode() == code), Code.LOG_STORE_DAMAGED)
+            raise SetupError(known, "this auditor was stopped")
 
     def stop_for_good(self, code: Code) -> None:
         """Remember that this auditor must not sign any more, and why."""

@@ -6,6 +6,7 @@ The order in this store is the log. Tiles, checkpoints and proofs are made from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, RefbusError, StoreError
+from refbus.errors import Code, MalformedError, RefbusError, StoreError
 from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
-from refbus.tlog.hashing import EMPTY_ROOT, leaf_hash
+from refbus.tlog.hashing import EMPTY_ROOT, HASH_SIZE, leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.proofs import Head
 from refbus.tlog.shards import origin_of, shard_at
@@ -76,6 +78,7 @@ class Shard:
         return 0 if self.cosigned is None else _size_of(self.cosigned)
 
 
+_SIGNED = (shard.c.origin, shard.c.size, shard.c.root, shard.c.edge, shard.c.signed_size, shard.c.signed_root)
 _SHARD = Prepared(select(shard).where(shard.c.origin == bindparam("its_origin")))
 _NEWEST = Prepared(select(shard.c.origin).order_by(shard.c.origin.desc()).limit(1))
 _GROW = Prepared(
@@ -151,7 +154,7 @@ class Ledger:
 
     def _append(self, connection: Connection, origin: str, entries: Sequence[NewEntry]) -> None:
         row = _SHARD.once(connection, {"its_origin": origin}).one()
-        edge = Edge.parse(row.size, row.edge)
+        edge = _edge(row)
         rows = list[dict[str, Any]]()
         for each in entries:
             rows.append(
@@ -203,10 +206,12 @@ def find(connection: Connection, origin: str) -> Shard | None:
 
 
 def leaves(connection: Connection, origin: str, start: int, end: int) -> list[bytes]:
-    """Return the leaves from `start` up to `end`. Raises StoreError AUDIT_INVALID when one is missing."""
+    """Return the leaves from `start` up to `end`. Raises StoreError: AUDIT_INVALID, LOG_STORE_DAMAGED."""
     rows = _RANGE.once(connection, {"its_origin": origin, "start": start, "end": end}).all()
-    if [row.place for row in rows] != list(range(start, end)):
+    if len(rows) != end - start or any(row.place != place for place, row in enumerate(rows, start)):
         raise StoreError(Code.AUDIT_INVALID, "entries of the log are missing in the store")
+    if not all(is_sound(row, entry.c.leaf) for row in rows):
+        raise StoreError(Code.LOG_STORE_DAMAGED, origin)
     return [row.leaf for row in rows]
 
 
@@ -237,20 +242,40 @@ def _size_of(note: bytes) -> int:
 
 
 def _shard(row: Row[Any]) -> Shard:
+    """Return a log. Raises StoreError LOG_STORE_DAMAGED: nothing may be signed then.
+
+    Of what is not signed a damaged value counts as none: it is cosigned, or proven, again.
+    """
+    if not _leads_on(row):
+        raise StoreError(Code.LOG_STORE_DAMAGED, str(row.origin))
+    proven = whole(row.proven_size, 0)
     return Shard(
         row.origin,
-        row.opened_ms,
+        whole(row.opened_ms, 0),
         Head(row.size, row.root),
         Head(row.signed_size, row.signed_root),
-        row.proven_size,
+        proven if 0 <= proven <= row.signed_size else 0,
         row.cosigned if _is_sound(row.cosigned) else None,
-        row.cosigned_ms,
+        earliest([row.cosigned_ms]),
     )
+
+
+def _leads_on(row: Row[Any]) -> bool:
+    """Whether what a log grows from, and what was signed of it, can be what was written."""
+    return is_sound(row, *_SIGNED) and len(row.root) == len(row.signed_root) == HASH_SIZE
+
+
+def _edge(row: Row[Any]) -> Edge:
+    """Return the edge that a log grows at. Raises StoreError LOG_STORE_DAMAGED: no entry may be taken for a bad one."""
+    if _leads_on(row):
+        with suppress(MalformedError):
+            return Edge.parse(row.size, row.edge)
+    raise StoreError(Code.LOG_STORE_DAMAGED, str(row.origin))
 
 
 def _is_sound(note: bytes | None) -> bool:
     """Whether there is a cosigned checkpoint that can be read; in place of a damaged one witnesses are asked again."""
     try:
-        return note is not None and _size_of(note) >= 0
+        return isinstance(note, bytes) and _size_of(note) >= 0
     except RefbusError:
         return False

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from refbus.core.ids import KeyId
 from refbus.core.units import HOUR_MS
+from refbus.node.store.sound import whole
 from refbus_auditor.store.tables import usage, waiting
 
 _MIB = 1 << 20
@@ -136,7 +137,9 @@ class Budget:
     def _of(self, writer: str) -> tuple[Amount, Amount]:
         if writer not in self._used:
             rows = self.connection.execute(select(usage).where(usage.c.writer == writer, self._of_this_day())).all()
-            amounts = {row.hour: Amount(row.records, row.size, row.names) for row in rows}
+            amounts = {
+                row.hour: Amount(*(whole(each, 0) for each in (row.records, row.size, row.names))) for row in rows
+            }
             self._used[writer] = (amounts.get(self._hour, Amount()), sum(amounts.values(), Amount()))
         return self._used[writer]
 

@@ -20,8 +20,9 @@ from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.database.engine import Database
 from refbus.each import alone
-from refbus.errors import Code, RefbusError, UntrustedError
+from refbus.errors import Code, RefbusError, RowError, UntrustedError
 from refbus.files import write_whole
+from refbus.node.store.sound import is_sound
 from refbus.node.turns import Turns
 from refbus.telemetry.labels import WitnessResult
 from refbus.tlog.checkpoint import Checkpoint
@@ -89,7 +90,8 @@ class Witness:
         """Return the newest checkpoint that was cosigned of the log with this hash of its origin, None without one."""
         with self.database.reading() as connection:
             rows = connection.execute(select(witnessed.c.origin, witnessed.c.note)).all()
-        return next((row.note for row in rows if origin_hash(row.origin) == name), None)
+        sound = (row for row in rows if is_sound(row, witnessed.c.origin, witnessed.c.note))
+        return next((row.note for row in sound if origin_hash(row.origin) == name), None)
 
     def _add(self, request: AddCheckpoint) -> Cosigned:
         keys = self._log_keys(request.origin)
@@ -170,7 +172,11 @@ def _short(note: Note) -> str:
 
 
 def _row_of(connection: Connection, origin: str) -> Row[Any] | None:
-    return connection.execute(select(witnessed).where(witnessed.c.origin == origin)).one_or_none()
+    """Return what was cosigned of a log. Raises RowError when that is damaged: this log is cosigned no more."""
+    row = connection.execute(select(witnessed).where(witnessed.c.origin == origin)).one_or_none()
+    if row is not None and not is_sound(row, *witnessed.c):
+        raise RowError("what was cosigned of a log")
+    return row
 
 
 def _lines_of(note: Note, keys: Sequence[VerifierKey]) -> Note:

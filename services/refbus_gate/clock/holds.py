@@ -142,7 +142,7 @@ class Redecider:
             work = Work(store, core.parts.keys.country)
             work.changes.released.append((row.topic, row.offset))
             for each in ended:
-                answer = NO_ANSWER if each.answer is None else Answer.parse(each.answer)
+                answer = _last_answer(each)
                 told = replace(answer, outcome=Outcome.REFUSED, codes=(Code.HOME_DAMAGED,))
                 core.decider(batch, view, work).give_up(each, told, core.next_decision_id(each.decision_id))
                 heard = "nobody can be told" if answer.told is None else "its sender is told"
@@ -170,6 +170,10 @@ class Redecider:
             work.changes.freed.append((row.topic, row.offset))
             self.core.write(view, work, self.core.parts.now_ms())
         return True
+
+
+def _last_answer(before: RecordRow) -> Answer:
+    return NO_ANSWER if before.answer is None else Answer.parse(before.answer)
 
 
 def _ended(verdict: Hold) -> Refuse:

@@ -24,4 +24,4 @@ def note(connection: Connection, ends: Mapping[str, int]) -> None:
 def ends(connection: Connection) -> dict[str, int]:
     """Return the offset behind the newest record of each topic that this store knows of; a damaged one is unknown."""
     rows = connection.execute(select(delivered))
-    return {row.topic: row.next_offset for row in rows if is_sound(row, *delivered.c)}
+    return {row.topic: row.next_offset for row in rows if is_sound(row, *delivered.c) and row.next_offset >= 0}

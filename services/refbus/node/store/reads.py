@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from refbus.core.bounds import TIME_MS
+from refbus.core.bounds import COUNT, TIME_MS
 from refbus.errors import Code, RowError, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
 from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.rows import Fact, InboxRow, Kept, Position, RecordRow
-from refbus.node.store.sound import is_sound, whole
+from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
 
 _log = logging.getLogger("refbus.node.reads")
@@ -148,10 +148,10 @@ def _fact(store: NodeStore, row: Row[Any]) -> Fact | None:
 
 
 def _inbox(row: Row[Any]) -> InboxRow:
-    if is_sound(row, *inbox.c):
+    if is_sound(row, *inbox.c) and COUNT.holds(row.sequence):
         return InboxRow(row.topic, row.sequence, row.hash)
     _log.critical("the count of an inbox is damaged and begins anew: its office is alarmed")
-    return InboxRow(row.topic, whole(row.sequence, 0), bytes(32))
+    return InboxRow(row.topic, row.sequence if COUNT.holds(row.sequence) else 0, bytes(32))
 
 
 def _timetable(store: NodeStore, row: Row[Any]) -> bytes | None:

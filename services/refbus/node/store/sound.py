@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, Row
+from sqlalchemy import Column
 
 
-def is_sound(row: Row[Any], *columns: Column[Any]) -> bool:
+def is_sound(row: Any, *columns: Column[Any]) -> bool:
     """Whether the values of these columns in a row have the types of their columns; None only where it may stand."""
     return all(_fits(getattr(row, column.name), column) for column in columns)
 

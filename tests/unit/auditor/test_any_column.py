@@ -1,0 +1,139 @@
+"""Whatever stands in any column of one row of an auditor's store: what others wrote is logged, cosigned and proven."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, LargeBinary, Table
+
+from refbus import telemetry
+from refbus.audit.erasure import make_orders
+from refbus.core.ids import KeyId
+from refbus.core.units import HOUR_MS
+from refbus.errors import Code, RefbusError, StoreError
+from refbus.wire.transport import AuditEntry
+from refbus_auditor import ledger
+from refbus_auditor.home import STORE
+from refbus_auditor.meters import Meters
+from refbus_auditor.store.tables import metadata
+from support.auditors import AuditNode, Auditors
+from support.directories import gate, signing_pair
+
+LOG = {Code.LOG_STORE_DAMAGED, Code.LOG_ROLLED_BACK, Code.LOG_FORKED, Code.AUDIT_INVALID}
+STOPS = {
+    **{("position", name): {Code.POSITION_CONFLICT} for name in ("next_offset", "first_offset", "gaps")},
+    ("position", "topic_id"): {Code.LOG_TRUNCATED},
+    **{("entry", name): LOG for name in ("origin", "place", "leaf")},
+    **{("shard", name): LOG for name in ("origin", "size", "root", "edge", "signed_size", "signed_root")},
+}
+"""What stops an auditor until a copy is put back, and by which codes: how far the topic is decided, and the log itself,
+which must sign nothing that does not follow from what it signed before."""
+CASES = [
+    (table, column, value)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    for value in (("damaged", b"damaged") if isinstance(column.type, LargeBinary) else ("damaged",))
+]
+
+
+def entries(world: Auditors, country: str, *numbers: int) -> list[AuditEntry]:
+    """Return entries of the gate of a country."""
+    return [world.entry_of(gate(country), decision_id=bytes([number]) * 16) for number in numbers]
+
+
+def filled(world: Auditors) -> AuditNode:
+    """Return the auditor of kz: three logs are cosigned, entries wait for a key, one was erased."""
+    kz = world.nodes["kz"]
+    for country, node in world.nodes.items():
+        for entry in entries(world, country, 1, 2):
+            node.bus.put(f"{country}.audit", entry.encode())
+    for entry in entries(world, "kz", 3, 4):
+        kz.bus.put("kz.audit", replace(entry, kid=KeyId(bytes(len(entry.kid)))).encode())
+    for order in make_orders(gate("kz"), [bytes([1]) * 16], signing_pair(gate("kz")), world.now_ms):
+        kz.bus.put("kz.audit", order.encode())
+    world.settle()
+    return kz
+
+
+def write(node: AuditNode, table: Table, column: Column[Any], value: object) -> bool:
+    """Put a value into a column of the first row; in an empty table, of a new row. False where it is not taken."""
+    with closing(sqlite3.connect(node.folder / "store" / STORE)) as opened, suppress(sqlite3.IntegrityError):
+        if not opened.execute(f'SELECT 1 FROM "{table.name}"').fetchone():
+            row = [1 if isinstance(each.type, Integer) else value for each in table.columns]
+            opened.execute(f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(row))})', row)
+        first = f'(SELECT min(rowid) FROM "{table.name}")'
+        opened.execute(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE rowid = {first}', (value,))
+        opened.commit()
+        return True
+    return False
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Auditors]:
+    """Return kg, kz and uz, whose logs two witnesses must cosign."""
+    made = Auditors(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"), CASES, ids=lambda each: repr(each) if isinstance(each, bytes) else str(each)
+)
+def test_one_damaged_value_of_any_column_holds_up_no_other(
+    world: Auditors, table: Table, column: Column[Any], value: object
+) -> None:
+    """What comes later is in the log, proven and cosigned, here and in the logs that this witness cosigns."""
+    kz = filled(world)
+    if not write(kz, table, column, value):
+        return
+    later = {country: entries(world, country, 5, 6) for country in world.countries}
+    for country, node in world.nodes.items():
+        for entry in later[country]:
+            node.bus.put(f"{country}.audit", entry.encode())
+    stops = STOPS.get((table.name, column.name))
+    if stops is not None:
+        with pytest.raises(RefbusError) as stopped:
+            started(world, kz)
+        assert stopped.value.code in stops
+        assert refused(kz) == {}
+        return
+    started(world, kz)
+    unwatched = {"kg"} if table.name == "witnessed" else set()
+    for country in set(world.countries) - unwatched:
+        proven = {proof.entry for record in world.nodes[country].proofs() for proof in record.proofs}
+        assert {entry.leaf for entry in later[country]} <= proven, country
+        world.nodes[country].require_sound()
+    looked_at(world, kz)
+
+
+def started(world: Auditors, kz: AuditNode) -> None:
+    """Start the auditor of kz anew and let everybody work, also on what waits."""
+    kz.restart()
+    world.now_ms += HOUR_MS
+    world.settle()
+    kz.core.entries.again(moved=True)
+    world.settle()
+
+
+def refused(node: AuditNode) -> dict[str, int]:
+    """Return how many entries were refused, by code: an entry that is refused is lost."""
+    with closing(sqlite3.connect(node.folder / "store" / STORE)) as opened:
+        return dict(opened.execute("SELECT code, records FROM tally WHERE result = 'REFUSED'"))
+
+
+def looked_at(world: Auditors, kz: AuditNode) -> None:
+    """Show what the monitoring looks at, export, and log a directory."""
+    Meters(telemetry.Metrics(telemetry.Service.AUDITOR, world.now)).log(kz.core.shards(), kz.core.account())
+    with kz.home.database.reading() as connection:
+        assert list(ledger.records(connection, kz.origin(), 0, 2**60))
+    assert kz.core.log_directory([("metadata/1.root.json", b"{}")]) == 1
+    kz.core.entries.erasures.again()
+    assert kz.core.witness.newest("unknown") is None
+    with suppress(StoreError):
+        kz.home.require_not_stopped()
