@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from refbus.core.bounds import COUNT
 from refbus.node.store.prepared import Prepared
 from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import delivered
@@ -24,4 +25,4 @@ def note(connection: Connection, ends: Mapping[str, int]) -> None:
 def ends(connection: Connection) -> dict[str, int]:
     """Return the offset behind the newest record of each topic that this store knows of; a damaged one is unknown."""
     rows = connection.execute(select(delivered))
-    return {row.topic: row.next_offset for row in rows if is_sound(row, *delivered.c) and row.next_offset >= 0}
+    return {row.topic: row.next_offset for row in rows if is_sound(row, *delivered.c) and COUNT.holds(row.next_offset)}

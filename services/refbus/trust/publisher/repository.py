@@ -8,6 +8,7 @@ files in publishing order, the timestamp last: a stop on the way leaves readers 
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -49,6 +50,7 @@ COUNTRY_LIFE = timedelta(days=365)
 RESIGN_BEFORE = timedelta(days=10)
 """A republication renews the snapshot when it has less than this left."""
 
+_VERSION = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _Signed = TypeVar("_Signed", Root, Targets, Snapshot, Timestamp)
 
 
@@ -96,9 +98,9 @@ class Repository:
         return _parse(self.read(metadata_file(Snapshot.type, version)), Snapshot).signed
 
     def root(self) -> Metadata[Root]:
-        """Return the newest root."""
-        names = (self.folder / "metadata").glob("*.root.json")
-        newest = max((int(path.name.split(".")[0]) for path in names), default=1)
+        """Return the newest root. A file of another name than its own is none, whoever put it there."""
+        numbers = (path.name.split(".")[0] for path in (self.folder / "metadata").glob("*.root.json"))
+        newest = max((int(each) for each in numbers if _VERSION.fullmatch(each)), default=1)
         return _parse(self.read(metadata_file(Root.type, newest)), Root)
 
     def role(self, name: str) -> Metadata[Targets] | None:
