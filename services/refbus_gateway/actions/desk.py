@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
@@ -14,7 +14,7 @@ from refbus.bus.cluster import Cluster
 from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, RefbusError, TransportError
+from refbus.errors import Code, RefbusError, StoreError, TransportError
 from refbus.files import store_errors, write_whole
 from refbus.settings import GatewaySettings
 from refbus_gateway.actions.actor import Actor, take_noted
@@ -68,9 +68,19 @@ class Desk:
         self.brokers: Mapping[CountryCode, str] = {}
         """Brokers by country that the surroundings name; they count before the home's own."""
 
-    @cached_property
+    @property
     def gateway(self) -> Gateway:
-        """The gateway of the home. Raises what `open_gateway` raises."""
+        """The gateway of the home, with the directory as it is now: another process of the home may bring a newer one.
+
+        Where that cannot be read, the one before stays in force. Raises what `open_gateway` raises.
+        """
+        gateway = self._opened
+        with suppress(StoreError):
+            gateway.catch_up()
+        return gateway
+
+    @cached_property
+    def _opened(self) -> Gateway:
         return self._unlock()
 
     def open(self) -> None:
@@ -85,7 +95,7 @@ class Desk:
     @property
     def utc_offset_min(self) -> int:
         """How many minutes the clocks of this home's country are ahead of UTC; 0 where no gateway was opened."""
-        return self.gateway.utc_offset_min() if "gateway" in self.__dict__ else 0
+        return self.gateway.utc_offset_min() if "_opened" in self.__dict__ else 0
 
     def directory(self) -> Directory | None:
         """Return the newest directory here, in force or not, None before the first: it names organisations."""
@@ -178,11 +188,11 @@ class Desk:
 
     def close(self) -> None:
         """Release what was opened."""
-        if "gateway" in self.__dict__:
+        if "_opened" in self.__dict__:
             try:
                 self.note()
             finally:
-                self.gateway.close()
+                self._opened.close()
 
 
 def open_desk(

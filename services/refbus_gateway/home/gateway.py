@@ -152,6 +152,10 @@ class Gateway:
         if self.home.member.is_pinned:
             self.trust.load(self.now_ms())
 
+    def catch_up(self) -> None:
+        """Take over a newer directory that another process of this home has verified. Raises StoreError."""
+        self.trust.catch_up(self.clock.now_ms())
+
     def _clock_moved(self, standing: Standing) -> None:
         if Code.CLOCK_JUMPED in standing.codes:
             self.jumps.append(standing)

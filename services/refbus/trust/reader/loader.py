@@ -11,6 +11,7 @@ at any point leaves the version before in force, and the next start verifies wha
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,6 +47,8 @@ class TrustStore:
         self._waiting = False
         self._in_use: frozenset[str] = frozenset()
         self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
+        self._seen: frozenset[tuple[str, int, int]] = frozenset()  # the files of `versions` that were read last
+        self._guard = threading.Lock()  # of what is in force: threads that show it take over what others verified
         self.last_error: RefbusError | None = None
         """Why the newest timestamp that arrived is not in force; None when it is."""
 
@@ -109,11 +112,22 @@ class TrustStore:
         self._pinned_root()
         self._loaded = True
         self._clear_damaged()
-        self._adopt(versions.load_all(self._versions), now_ms)
+        self.catch_up(now_ms)
         with self._lock(wait=False) as mine:
             if mine:
                 self._finish(now_ms)
         return self._history
+
+    def catch_up(self, now_ms: int) -> None:
+        """Take over what another process of this home has verified; one look at a folder while there is nothing new.
+
+        What is in force never becomes older by it. Raises StoreError.
+        """
+        with self._guard:
+            there = versions.standing(self._versions)  # first: what comes while they are read is seen next time
+            if there != self._seen:
+                self._adopt(versions.load_all(self._versions), now_ms)
+                self._seen = there
 
     @property
     def wants_files(self) -> bool:
@@ -245,23 +259,26 @@ class TrustStore:
         first_ms = self._first_verified_ms if found.version == version else now_ms
         accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
         versions.save(self._versions, accepted)
-        older = History(()) if self._history is None else self._history
-        self._use(accepted, older, now_ms)
+        with self._guard:
+            older = History(()) if self._history is None else self._history
+            self._use(accepted, older, now_ms)
         return accepted.directory
 
     def _use(self, accepted: versions.Version, older: History, now_ms: int) -> None:
         self._history = older.with_version(accepted.directory, accepted.problems, now_ms)
         self._timestamp_version = accepted.timestamp_version
         self._first_verified_ms = accepted.first_verified_ms
-        kept = {f"{directory.version}.json" for directory in self._history.versions}
-        with store_errors():
-            for path in self._versions.glob("*.json"):
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+        versions.remove_older(self._versions, [directory.version for directory in self._history.versions])
 
     def _adopt(self, found: list[versions.Version], now_ms: int) -> None:
         if not found:
             return
+        before = 0 if self._history is None else self._history.latest.version
+        newest = (found[-1].directory.version, found[-1].timestamp_version)
+        if newest < (before, self._timestamp_version):
+            return
+        if newest[0] > before:
+            self.last_error = None
         ends = [version.first_verified_ms for version in found[1:]]
         older = [replace(version.directory, superseded_at_ms=end) for version, end in zip(found, ends, strict=False)]
         self._use(found[-1], History(tuple(older)), now_ms)

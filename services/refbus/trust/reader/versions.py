@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from refbus.core.bounds import VERSION
 from refbus.core.directory import Directory
 from refbus.core.ids import parse_country
 from refbus.errors import Code, MalformedError, RefbusError
-from refbus.files import write_whole
+from refbus.files import store_errors, write_whole
 from refbus.trust.canonical import Fields, b64
 from refbus.trust.layout import ENROLMENT, POLICY
 from refbus.trust.reader.assembly import Assembly, Problem, assemble
@@ -86,6 +86,34 @@ def load_all(folder: Path) -> list[Version]:
         except (OSError, RefbusError, ValueError, TypeError, AttributeError):
             continue
     return sorted(found, key=lambda version: version.directory.version)
+
+
+def standing(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Return what tells one state of the folder from another: each file is written whole under its name, as a new file.
+
+    Raises StoreError.
+    """
+    found = set()
+    with store_errors():
+        for path in folder.glob("*.json"):
+            try:
+                stat = path.stat()
+            except FileNotFoundError:  # another process has just removed it
+                continue
+            found.add((path.name, stat.st_ino, stat.st_mtime_ns))
+    return frozenset(found)
+
+
+def remove_older(folder: Path, kept: Collection[int]) -> None:
+    """Remove the files of versions that are not `kept`; a newer one is another process's, which has just verified it.
+
+    Raises StoreError.
+    """
+    with store_errors():
+        for path in folder.glob("*.json"):
+            newer = path.stem.isdecimal() and int(path.stem) > max(kept)
+            if not newer and path.name not in {f"{number}.json" for number in kept}:
+                path.unlink(missing_ok=True)
 
 
 def _parse(content: bytes) -> Version:

@@ -13,6 +13,7 @@ from refbus.core.directory import OrgStatus
 from refbus.errors import Code, UncheckableError
 from refbus.trust.layout import TIMESTAMP, publishing_order
 from refbus.trust.publisher import changes
+from refbus.trust.reader import versions
 from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import SHELTER, Lab, later, read
 from support.directories import NOW_MS
@@ -131,3 +132,23 @@ def test_publishing_order_puts_what_is_named_first(fed: Lab) -> None:
     kinds = [path.split("/")[0] if path.startswith("targets/") else path.split(".")[-2] for path in paths]
     assert list(dict.fromkeys(kinds)) == ["targets", "root", "kg", "kz", "tm", "uz", "snapshot", "metadata/timestamp"]
     assert paths.index("metadata/1.targets.json") == len(paths) - 3
+
+
+def test_another_reader_of_the_home_takes_over_what_was_verified_here(fed: Lab, store: TrustStore) -> None:
+    """It never goes back to an older version, and never removes a newer one that it has not read yet."""
+    other = fed.store(store._root_file.parent)
+    read(store, fed.files())
+    other.catch_up(NOW_MS)
+    assert other.newest() == store.newest()
+    suspend(fed)
+    newer = read(store, fed.files())
+    assert other.history.latest.version < newer.version
+    other._use(versions.load_all(other._versions)[0], other.history, NOW_MS)  # as when it is read in this moment
+    other.catch_up(NOW_MS)
+    assert other.history.versions == store.history.versions
+    before = other.history
+    other.catch_up(NOW_MS)
+    assert other.history is before
+    (other._versions / f"{newer.version}.json").unlink()
+    other.catch_up(NOW_MS)
+    assert other.history.latest.version == newer.version

@@ -1,0 +1,59 @@
+"""A desk whose home another process reads and writes too: what that one brought is on the next page."""
+
+from __future__ import annotations
+
+from refbus.core.directory import OrgStatus
+from refbus.core.ids import CountryCode
+from refbus.resources import data_dir
+from refbus.trust.member.policy import compile_policy
+from refbus.trust.publisher import changes
+from refbus_gateway.actions import emergencies, organisations
+from refbus_gateway.home.gateway import open_gateway
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
+from support.desks import desk_of
+from support.gateways import Pair
+from support.pages import Pages
+
+
+def publish_new_rule(pair: Pair) -> None:
+    """Publish a directory in which emergencies are allowed and the shelter is suspended."""
+    text = (data_dir("keys") / "policies" / "kz.toml").read_text(encoding="utf-8")
+    text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
+    publication = pair.world.lab.publication(pair.world.clock())
+    changes.put_policy(publication, CountryCode("kz"), compile_policy(text.replace("version = 1\n", "version = 2\n")))
+    changes.set_status(publication, SHELTER, OrgStatus.SUSPENDED)
+    pair.world.lab.publish(publication)
+    pair.world.publish()
+
+
+def bring(pair: Pair) -> None:
+    """Let another process of the agency's home read everything that waits."""
+    other = open_gateway(pair.world.home(AGENCY), PASSPHRASE, pair.world.clock)
+    try:
+        for _ in range(3):  # the log shows what came first
+            pair.world.sync(other)
+    finally:
+        other.close()
+
+
+def test_a_page_shows_the_directory_that_another_process_brought(own: Pair) -> None:
+    """The rule, the status of an organisation, and what an action asks: each as it is now, without a restart."""
+    person = Pages(own.world, own.kz).person()
+    desk, actor = desk_of(own.world, own.kz)
+    assert "nothing may be told" in person.get("/emergency").text
+    before = organisations.show(desk, actor, SHELTER).status
+    publish_new_rule(own)
+    bring(own)
+    assert "nothing may be told" not in person.get("/emergency").text
+    assert emergencies.rule(desk, actor).allowed
+    assert (before, organisations.show(desk, actor, SHELTER).status) == (OrgStatus.ACTIVE, OrgStatus.SUSPENDED)
+    assert desk.directory() == own.kz.newest_directory()
+
+
+def test_whoever_reads_and_sends_follows_it_too(own: Pair) -> None:
+    """A process that holds the line takes over a directory that a person brought by file to another one."""
+    publish_new_rule(own)
+    bring(own)
+    assert not own.kz.rules().emergency_disclosure
+    own.world.sync(own.kz)
+    assert own.kz.rules().emergency_disclosure
