@@ -21,6 +21,7 @@ from refbus_gateway.actions.actor import Actor, take_noted
 from refbus_gateway.home import founding, slots
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.home.pace import Pace
 from refbus_gateway.home.slots import Opened
 from refbus_gateway.people import users
@@ -210,6 +211,7 @@ def open_desk(
         home.require()
         desk.secret = opened().secret
         gateway = open_gateway(home, desk.secret, time())
+        gateway.reread_keys = lambda: Keyring.unlock(home, desk.secret)
         gateway.pace = Pace(*(int(each * 1000) for each in (settings.answer_wait_s, settings.audit_interval_s)))
         return gateway
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import IO, Final
 
 from refbus.clock import Clock, Standing
@@ -22,6 +23,9 @@ from refbus_gateway.home.pace import Pace
 from refbus_gateway.store import alarms, generation
 from refbus_gateway.store.session import Store
 
+_KEYS_AGAIN_MS: Final = 60_000
+"""After so long key files that did not open are tried again."""
+
 
 class Gateway:
     """Everything that an action needs. Make one with `open_gateway`; close it when done."""
@@ -29,7 +33,7 @@ class Gateway:
     def __init__(self, home: Home, keys: Keyring, store: Store, trust: TrustStore, clock: Clock) -> None:
         identity = home.member.identity()
         self.home: Final = home
-        self.keys: Final = keys
+        self.keys = keys
         self.store: Final = store
         self.trust: Final = trust
         self.me: Final[OrgId] = identity.org_id
@@ -41,6 +45,10 @@ class Gateway:
         self.generation: Final = generation.of(store)
         self.nicknames: dict[int, tuple[bytes, str]] = {}
         """File numbers of own cases as they were last opened, beside what they were sealed in: for the search alone."""
+        self.reread_keys: Callable[[], Keyring] | None = None
+        """Opens the key files again, where whoever opened the home goes on knowing what they are sealed under."""
+        self._key_files = frozenset({*keys.signing, *keys.kem})
+        self._keys_tried_ms = clock.steady_ms()
         self._held: list[IO[bytes]] = []
         self.jumps: list[Standing] = []
         """Jumps of the clock that no alarm tells of yet."""
@@ -155,6 +163,22 @@ class Gateway:
     def catch_up(self) -> None:
         """Take over a newer directory that another process of this home has verified. Raises StoreError."""
         self.trust.catch_up(self.clock.now_ms())
+
+    def catch_up_keys(self) -> None:
+        """Take over what another process of this home did with its keys: made new ones, destroyed old ones.
+
+        Key files that do not open now are tried again after a minute; a key at work stays while its file is there.
+        Raises SetupError KEYFILE_*, StoreError.
+        """
+        files, steady_ms = self.home.member.held(), self.steady_ms()
+        if self.reread_keys is None or files == self._key_files or steady_ms < self._keys_tried_ms:
+            return
+        self._keys_tried_ms = steady_ms + _KEYS_AGAIN_MS
+        found = self.reread_keys()
+        signing = {kid: pair for kid, pair in self.keys.signing.items() if kid in files} | found.signing
+        kem = {kid: key for kid, key in self.keys.kem.items() if kid in files} | found.kem
+        self.keys = replace(self.keys, signing=signing, kem=kem)
+        self._key_files, self._keys_tried_ms = files, steady_ms
 
     def _clock_moved(self, standing: Standing) -> None:
         if Code.CLOCK_JUMPED in standing.codes:

@@ -157,7 +157,14 @@ class Synchroniser:
         def tend(gateway: Gateway) -> None:
             writer.tend(gateway, patient=patient)
 
-        looks = (Gateway.catch_up, door.release, own_keys.check, profiles.send_again, self._watch_hourly)
+        looks = (
+            Gateway.catch_up,
+            Gateway.catch_up_keys,
+            door.release,
+            own_keys.check,
+            profiles.send_again,
+            self._watch_hourly,
+        )
         steps: tuple[Callable[[Gateway], object], ...] = (*looks, tend, removal.settle)
         each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
 

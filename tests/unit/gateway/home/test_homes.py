@@ -109,6 +109,30 @@ def test_a_challenge_for_another_is_not_answered(tmp_path: Path) -> None:
     assert code_of(refused) is Code.OPEN_FAILED
 
 
+def test_a_process_that_runs_takes_up_new_keys_of_its_home(own: Pair) -> None:
+    """What another process made is used without a restart; what it destroyed is gone here too; else nothing is read."""
+    world, uz = own.world, own.uz
+    reads: list[int] = []
+
+    def reread() -> Keyring:
+        reads.append(1)
+        return Keyring.unlock(world.home(SHELTER), PASSPHRASE)
+
+    uz.reread_keys = reread
+    old = set(uz.keys.kem)
+    other = open_gateway(world.home(SHELTER), PASSPHRASE, world.clock)
+    key_changes.rotate(other, PASSPHRASE, signing=True, kem=True)
+    other.close()
+    world.sync(uz)
+    assert (len(uz.keys.kem), len(uz.keys.signing)) == (2, 2)
+    world.sync(uz)
+    assert len(reads) == 1
+    (gone,) = old
+    assert uz.home.member.destroy(gone)
+    world.sync(uz)
+    assert gone not in uz.keys.kem
+
+
 def test_keys_are_rotated_and_old_ones_destroyed(own: Pair) -> None:
     """The next epoch counts once the directory lists it; the old one goes when nothing can need it any more."""
     world, uz = own.world, own.uz
