@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from refbus.clock import Clock
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
 from refbus.resources import data_dir
+from refbus.settings import GatewaySettings
 from refbus.trust.member.policy import compile_policy
 from refbus.trust.publisher import changes
 from refbus_gateway.actions import emergencies, organisations
+from refbus_gateway.actions.desk import Opened, open_desk
+from refbus_gateway.home import key_changes
 from refbus_gateway.home.gateway import open_gateway
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.desks import desk_of
@@ -48,6 +52,26 @@ def test_a_page_shows_the_directory_that_another_process_brought(own: Pair) -> N
     assert emergencies.rule(desk, actor).allowed
     assert (before, organisations.show(desk, actor, SHELTER).status) == (OrgStatus.ACTIVE, OrgStatus.SUSPENDED)
     assert desk.directory() == own.kz.newest_directory()
+
+
+def test_keys_that_another_process_made_are_taken_up(own: Pair) -> None:
+    """A desk that stays open opens what is sealed to a new key of its home, without a restart."""
+    world = own.world
+    desk = open_desk(
+        world.home(AGENCY).path,
+        GatewaySettings(),
+        opened=lambda: Opened("", PASSPHRASE),
+        time=lambda: Clock.of(world.clock),
+        connect=lambda *_: world.bus,
+    )
+    desk.open()
+    try:
+        before = len(desk.gateway.keys.kem)
+        key_changes.rotate(own.kz, PASSPHRASE, signing=True, kem=True)
+        world.sync(desk.gateway)
+        assert len(desk.gateway.keys.kem) == before + 1
+    finally:
+        desk.close()
 
 
 def test_whoever_reads_and_sends_follows_it_too(own: Pair) -> None:
