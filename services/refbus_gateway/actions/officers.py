@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.people import Second, require_second
 from refbus_gateway.people import officers
 
 
@@ -47,9 +48,14 @@ def require_role(desk: Desk, actor: Actor, role: str) -> None:
     officers.require_role(role)
 
 
-def add(desk: Desk, actor: Actor, role: str, passphrase: str) -> OfficerAdded:
-    """Make a key for an officer under a passphrase of one's own, and vouch for it. Raises SetupError USAGE."""
+def add(desk: Desk, actor: Actor, role: str, passphrase: str, second: Second | None = None) -> OfficerAdded:
+    """Make a key for an officer under a passphrase of one's own, and vouch for it.
+
+    Where several people work here a `second` one agrees: nobody alone makes both officers of a decision. Raises
+    SetupError USAGE, RuleError SECOND_NEEDED, PASSPHRASE_PROVISIONAL.
+    """
     actor.require(Permission.MANAGE_PEOPLE)
+    require_second(desk, actor, second)
     made = officers.add(desk.gateway, desk.home, role, passphrase)
     return OfficerAdded(made.kid.hex(), role)
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.words.catalogue import mark
 
+if TYPE_CHECKING:
+    from refbus_gateway.actions.people import Second
+
+_FILE: Final = click.Path(path_type=Path)
+SECOND: Final = click.option("--second", help="Another person who agrees, by the name to sign in with.")
+SECOND_FILE: Final = click.option("--second-passphrase-file", type=_FILE, help="Passphrase of that person; else asked.")
 _NOT_ENDORSED: Final = mark("not endorsed: refbus officers renew")
 
 
@@ -20,16 +27,18 @@ def group() -> None:
 
 @group.command()
 @click.option("--role", required=True, help="A code of refbus.WorkerRole, such as DUTY_OFFICER; never a name.")
-@click.option("--key-passphrase-file", type=click.Path(path_type=Path), help="The officer's passphrase; else asked.")
+@click.option("--key-passphrase-file", type=_FILE, help="The officer's passphrase; else asked.")
+@SECOND
+@SECOND_FILE
 @example("refbus officers add --role DUTY_OFFICER")
 @with_session
-def add(session: Session, role: str, key_passphrase_file: Path | None) -> None:
+def add(session: Session, /, role: str, key_passphrase_file: Path | None, **given: Path | str | None) -> None:
     """Make a key for an officer. The officer types a passphrase of one's own; the organisation signs its roll anew."""
     from refbus_gateway.actions import officers  # late: the help needs none of it
 
     officers.require_role(session.desk, session.actor, role)
     passphrase = officer_passphrase(words().text("The officer's own passphrase"), key_passphrase_file, confirm=True)
-    made = officers.add(session.desk, session.actor, role, passphrase)
+    made = officers.add(session.desk, session.actor, role, passphrase, second_of(given))
     session.tell(made, [words().text("Officer %(officer)s: %(role)s.", officer=made.officer, role=made.role)])
 
 
@@ -76,3 +85,14 @@ def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False)
         return read_secret_file(path).decode("utf-8", "surrogateescape")
     typed: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=confirm)
     return typed
+
+
+def second_of(given: Mapping[str, Path | str | None]) -> Second | None:
+    """Return the person who agrees, if one was named."""
+    from refbus_gateway.actions.people import Second  # late: the help needs none of it
+
+    name, path = given["second"], given["second_passphrase_file"]
+    if not isinstance(name, str):
+        return None
+    prompt = words().text("Passphrase of %(name)s", name=name)
+    return Second(name, officer_passphrase(prompt, path if isinstance(path, Path) else None))

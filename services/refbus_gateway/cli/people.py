@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus_gateway.cli import content
-from refbus_gateway.cli.officers import officer_passphrase
+from refbus_gateway.cli.officers import SECOND, SECOND_FILE, officer_passphrase, second_of
 from refbus_gateway.cli.session import PAGE, Session, example, paged, with_session, words
 
 if TYPE_CHECKING:
-    from refbus_gateway.actions.people import PersonShown, Second
+    from refbus_gateway.actions.people import PersonShown
 
 _FILE = click.Path(path_type=Path)
 _ROLES = click.Choice(["CASE_WORKER", "SUPERVISOR", "FOCAL_POINT", "ADMINISTRATOR"])
 _BY_FILE = click.option("--new-passphrase-file", type=_FILE, help="The new passphrase; else asked.")
-_SECOND = click.option("--second", help="Another person who agrees, by the name to sign in with.")
-_SECOND_FILE = click.option("--second-passphrase-file", type=_FILE, help="Passphrase of that person; else asked.")
 
 
 @click.group(name="people")
@@ -54,8 +52,8 @@ def begin(session: Session, name: str, shown: str, language: str, new_passphrase
 @click.option("--shown", default="", help="How colleagues call the person; the name, if not given.")
 @click.option("--language", default="en", show_default=True, help="Language of the person.")
 @_BY_FILE
-@_SECOND
-@_SECOND_FILE
+@SECOND
+@SECOND_FILE
 @example("refbus --as aigul people add botir --role CASE_WORKER")
 @with_session
 def add(session: Session, /, name: str, role: str, shown: str, language: str, **given: Path | str | None) -> None:
@@ -86,8 +84,8 @@ def list_(session: Session) -> None:
 @group.command()
 @click.argument("name")
 @click.argument("role", type=_ROLES)
-@_SECOND
-@_SECOND_FILE
+@SECOND
+@SECOND_FILE
 @example("refbus --as aigul people role botir SUPERVISOR")
 @with_session
 def role(session: Session, /, name: str, role: str, **given: Path | str | None) -> None:
@@ -157,8 +155,8 @@ def service(session: Session, new_passphrase_file: Path | None, *, off: bool) ->
 @click.argument("name", required=False)
 @click.option("--off", is_flag=True, help="Ask for no codes any more; with NAME for somebody who lost the telephone.")
 @click.option("--confirm", metavar="CODE", help="The first code from the telephone: from now on they are asked for.")
-@_SECOND
-@_SECOND_FILE
+@SECOND
+@SECOND_FILE
 @example(
     "refbus --as aigul people codes",
     "refbus --as aigul people codes --confirm 123456",
@@ -251,19 +249,6 @@ def lock(session: Session) -> None:
 
     session.tell(
         people.lock(session.desk, session.actor), [words().text("Locked. An administrator unlocks it by signing in.")]
-    )
-
-
-def second_of(given: dict[str, Path | str | None]) -> Second | None:
-    """Return the person who agrees, if one was named."""
-    from refbus_gateway.actions.people import Second  # late: the help needs none of it
-
-    name = given["second"]
-    if not isinstance(name, str):
-        return None
-    return Second(
-        name,
-        officer_passphrase(words().text("Passphrase of %(name)s", name=name), _path(given["second_passphrase_file"])),
     )
 
 

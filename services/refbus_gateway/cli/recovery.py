@@ -10,8 +10,7 @@ import click
 from refbus.files import read_limited
 from refbus.output import say
 from refbus_gateway.cli.backup import asked_about_settings, lines_of_restore
-from refbus_gateway.cli.officers import officer_passphrase
-from refbus_gateway.cli.people import second_of
+from refbus_gateway.cli.officers import officer_passphrase, second_of
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:

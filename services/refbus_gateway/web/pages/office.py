@@ -9,14 +9,14 @@ from typing import Final
 from starlette.responses import Response
 
 from refbus.core.times import read_moment
-from refbus.errors import Code, SetupError, UncheckableError
+from refbus.errors import Code, RefbusError, SetupError, UncheckableError
 from refbus.trust.member.rotation import Task
 from refbus.wire.codelists import code_list
 from refbus_gateway.actions import counts, home, keys, logbook, officers, organisations, people, recovery, status
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import nextsteps
-from refbus_gateway.web.pages.people import ROLES
+from refbus_gateway.web.pages.people import ROLES, problem_of_second, second_of
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
@@ -322,7 +322,10 @@ def add_officer(ask: Ask) -> Response:
     if problems:
         return ask.again(problems)
     officers.require_role(ask.desk, ask.actor, ask.posted.get("role"))
-    officers.add(ask.desk, ask.actor, ask.posted.get("role"), typed)
+    try:
+        officers.add(ask.desk, ask.actor, ask.posted.get("role"), typed, second_of(ask))
+    except RefbusError as error:
+        return ask.again([problem_of_second(ask, error)])
     return ask.go("/office/officers", words.text("The officer can decide from now on."))
 
 

@@ -19,7 +19,7 @@ from refbus.core.units import DAY_MS
 from refbus.crypto import keyfile
 from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
-from refbus_gateway.actions import assignments, cases, codes, consent, erasure, logbook, people, referrals
+from refbus_gateway.actions import assignments, cases, codes, consent, erasure, logbook, officers, people, referrals
 from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import Newcomer, Second
@@ -172,6 +172,23 @@ def test_whoever_sets_a_passphrase_is_not_the_second_person_by_it(desk: Desk) ->
     assert code_of(lambda: people.set_passphrase(desk, played, same, same)) is Code.USAGE
     assert not people.set_passphrase(desk, played, same, "own again").provisional
     assert people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief).role is Role.ADMINISTRATOR
+
+
+def test_an_officer_is_named_by_two(desk: Desk, own: Pair) -> None:
+    """Nobody alone makes both officers of a decision; a passphrase that another person set is no second person."""
+    chief, worker = entered(desk, "chief"), entered(desk, "worker")
+    agreed = Second("worker", WORDS["worker"])
+
+    def name(second: Second | None) -> officers.OfficerAdded:
+        return officers.add(desk, chief, "DUTY_OFFICER", "fictional officer", second)
+
+    assert code_of(lambda: name(None)) is Code.SECOND_NEEDED
+    assert code_of(lambda: name(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
+    assert code_of(lambda: name(agreed)) is Code.PASSPHRASE_PROVISIONAL
+    assert officers.listed(desk, chief, own.world.clock()) == ()
+    people.set_passphrase(desk, worker, WORDS["worker"], "own")
+    made = name(Second("worker", "own"))
+    assert [each.officer for each in officers.listed(desk, chief, own.world.clock())] == [made.officer]
 
 
 def test_a_role_counts_at_once_for_who_is_in(desk: Desk) -> None:

@@ -123,6 +123,9 @@ def test_from_one_passphrase_to_people(own: Pair) -> None:
     assert "must agree" in add(aigul, "chinara", role="ADMINISTRATOR", **mine).text
     wrong = {"second": "botir", "passphrase_second": "wrong"}
     assert "of that person is not right" in add(aigul, "chinara", role="ADMINISTRATOR", **mine, **wrong).text
+    officer = {"role": "DUTY_OFFICER", "passphrase_new": "of an officer", "passphrase_again": "of an officer", **mine}
+    assert "must agree" in aigul.send("/office/officers", **officer).text, "nobody alone makes both officers"
+    assert "of that person is not right" in aigul.send("/office/officers", **officer, **wrong).text
     botir = enter(pages, "botir")
     assert botir.get("/office/log").status == 403
     assert botir.get("/office/officers").status == 403
