@@ -174,10 +174,10 @@ def _judge_alarms(ground: Ground, tally: Tally, *, believing: bool) -> None:
 def _judge_kept(ground: Ground, tally: Tally) -> None:
     """Nothing was purged and nothing fell due: no deadline of these cases is within the time that truly passed."""
     for country in (KZ, UZ):
-        purged = int(ground.query(country, "SELECT coalesce(sum(records), 0) FROM tally")[0][0])
         address = ground.world.address(country, f"{country}-operator")
+        purged = -int(ground.query(country, "SELECT count(*) FROM record")[0][0])
         for topic in ground.sources(country):  # what is only counted was never kept
-            purged -= sum(not kept for kept in need_rows(topic, read_topic(address, topic)))
+            purged += sum(need_rows(topic, read_topic(address, topic)))
         tally.add("unaccounted", purged, f"{purged} records of evidence were purged at the gate of {country}")
         told = _told(ground.folder / "log" / f"gate-{country}.log")
         tally.add("reordered", told, f"{told} deliveries were given up at the gate of {country} before their time")

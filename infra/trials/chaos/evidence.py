@@ -190,18 +190,14 @@ def _judge_account(tally: Tally, ground: Ground, country: CountryCode, found: Fo
     decided = {(str(topic), int(offset)): bytes(name) for topic, offset, name in rows}
     counted = dict(ground.query(country, "SELECT topic, sum(records) FROM tally GROUP BY topic"))
     for topic in ground.sources(country):
-        rowless = 0
         for line, needs_row in zip(found.sources[topic], need_rows(topic, found.sources[topic]), strict=True):
             name = decided.pop((topic, line.offset), None)
             if name is None:
-                rowless += 1
                 tally.add("unaccounted", int(needs_row), f"{topic} {line.offset}: no outcome")
             elif name not in found.audited[country] and _is_audited(topic, line.value):
                 tally.add("unaccounted", 1, f"{topic} {line.offset}: no audit entry")
-        difference = abs(rowless - int(counted.get(topic, 0)))
-        tally.add(
-            "unaccounted", difference, f"{topic}: {rowless} records have no row, {counted.get(topic, 0)} are counted"
-        )
+        there, told = len(found.sources[topic]), int(counted.get(topic, 0))
+        tally.add("unaccounted", abs(there - told), f"{topic}: of {there} records {told} are counted")
     tally.add("unaccounted", len(decided), f"{country}: outcomes of records that are not in the log: {len(decided)}")
     for table in ("outgoing", "hold"):
         left = ground.query(country, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  a name of ours

@@ -106,9 +106,9 @@ def test_the_values_of_an_option_are_named_whole(refbus: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "packages"),
     [
-        ("--help", {"cli"}),
+        ("--help", {"cli", "words"}),
         ("inbox list --help", {"cli", "forms", "words"}),
-        ("return begin --help", {"cli", "forms"}),
+        ("return begin --help", {"cli", "forms", "words"}),
     ],
 )
 def test_help_loads_what_it_says_and_nothing_else(arguments: str, packages: set[str]) -> None:
