@@ -153,7 +153,8 @@ def listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     before = os.umask(0o177)  # a socket has its mode from the first moment
     try:
-        made.bind(str(path))
+        with agentsocket.address_of(path) as address:
+            made.bind(address)
     finally:
         os.umask(before)
     made.listen(8)

@@ -13,8 +13,8 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,15 @@ if sys.platform == "linux":
         """Return a socket that nothing is at the other end of."""
         return socket.socket(socket.AF_UNIX)
 
+    @contextmanager
+    def address_of(path: Path) -> Iterator[str]:
+        """Give a short address of a socket: one has 107 bytes at most (unix(7)), and a folder may be deeper."""
+        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{folder}/{path.name}"
+        finally:
+            os.close(folder)
+
 else:
 
     def user_of(_connection: socket.socket) -> int:
@@ -55,6 +64,10 @@ else:
         raise SetupError(Code.AGENT_UNAVAILABLE, sys.platform)
 
     def new_socket() -> socket.socket:
+        """Raise SetupError AGENT_UNAVAILABLE: not on this system."""
+        raise SetupError(Code.AGENT_UNAVAILABLE, sys.platform)
+
+    def address_of(_path: Path) -> AbstractContextManager[str]:
         """Raise SetupError AGENT_UNAVAILABLE: not on this system."""
         raise SetupError(Code.AGENT_UNAVAILABLE, sys.platform)
 
@@ -73,9 +86,9 @@ def place(home: Path, environ: Mapping[str, str]) -> Path:
 
 def ask(path: Path, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return what the agent answers, None where there is none. What another user put there is not asked."""
-    with suppress(OSError, MalformedError, SetupError), new_socket() as connection:
+    with suppress(OSError, MalformedError, SetupError), new_socket() as connection, address_of(path) as address:
         connection.settimeout(WAIT_S)
-        connection.connect(str(path))
+        connection.connect(address)
         if user_of(connection) != this_user():
             return None
         connection.sendall(line_of(question))

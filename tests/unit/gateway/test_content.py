@@ -59,6 +59,7 @@ TEXTS = {
     "orgs find --service": "what to look for",
     "orgs show ORG_ID": "an organisation",
     "people add --language": "language of a colleague",
+    "officers add --second": "name of a colleague, to sign in with",
     "people add --second": "name of a colleague, to sign in with",
     "people add --shown": "what colleagues call somebody",
     "people add NAME": "name of a colleague, to sign in with",

@@ -13,7 +13,11 @@ from sqlalchemy import Column
 
 def is_sound(row: Any, *columns: Column[Any]) -> bool:
     """Whether the values of these columns in a row have the types of their columns; None only where it may stand."""
-    return all(_fits(getattr(row, column.name), column) for column in columns)
+    for column in columns:
+        value = getattr(row, column.name)
+        if not (column.nullable if value is None else isinstance(value, column.type.python_type)):
+            return False
+    return True
 
 
 def whole(value: object, otherwise: int) -> int:
@@ -23,8 +27,4 @@ def whole(value: object, otherwise: int) -> int:
 
 def earliest(times: Iterable[object]) -> int | None:
     """Return the earliest of these times, None when none of them is one."""
-    return min((each for each in times if isinstance(each, int)), default=None)
-
-
-def _fits(value: object, column: Column[Any]) -> bool:
-    return bool(column.nullable) if value is None else isinstance(value, column.type.python_type)
+    return min([each for each in times if isinstance(each, int)], default=None)

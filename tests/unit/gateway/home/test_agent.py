@@ -73,8 +73,8 @@ def until(done: Callable[[], bool]) -> None:
 
 def process_of(place: Path) -> int:
     """Return which process listens there, as the system knows it."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(place))
+    with socket.socket(socket.AF_UNIX) as connection, agentsocket.address_of(place) as address:
+        connection.connect(address)
         return int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), sys.byteorder)
 
 
@@ -186,8 +186,8 @@ def test_two_homes_have_two_agents(home: Home, place: Path, tmp_path: Path) -> N
 
 def said_to(place: Path) -> bytes:
     """Return what an agent says to this process, behind that it could be reached."""
-    with socket.socket(socket.AF_UNIX) as one:
-        one.connect(str(place))
+    with socket.socket(socket.AF_UNIX) as one, agentsocket.address_of(place) as address:
+        one.connect(address)
         one.sendall(agentsocket.line_of(OPEN))
         with suppress(ConnectionError):  # it hung up without a look at what was asked
             return b"connected" + one.recv(100)
@@ -241,8 +241,8 @@ def test_whatever_is_at_the_other_end_is_bounded(tmp_path: Path) -> None:
     """An endless line, no JSON, a number, nothing: as if there were no agent."""
     for number, answer in enumerate((b"x" * 10_000, b"{}", b"7\n", b"{\n", b"")):
         place = tmp_path / str(number)
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(str(place))
+        with socket.socket(socket.AF_UNIX) as made, agentsocket.address_of(place) as address:
+            made.bind(address)
             made.listen(1)
 
             def reply(made: socket.socket = made, answer: bytes = answer) -> None:
