@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from refbus.crypto.framing import sha256
-from refbus.errors import Code, RefbusError
 from refbus_gateway.home import backups
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
@@ -28,13 +23,6 @@ def bring_back(own: Pair, folder: Path, home: Home, *, unproven: bool = False) -
 def opened(own: Pair, home: Home) -> Gateway:
     """Open a home as it is now."""
     return open_gateway(home, PASSPHRASE, own.world.clock)
-
-
-def refused(call: Callable[[], Any]) -> Code:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(RefbusError) as raised:
-        call()
-    return raised.value.code
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, LargeBinary, Table
+from sqlalchemy import Column, Table
 
 from refbus import telemetry
 from refbus.audit.erasure import make_orders
@@ -23,6 +23,7 @@ from refbus_auditor.home import STORE
 from refbus_auditor.meters import Meters
 from refbus_auditor.store.tables import metadata
 from support.auditors import AuditNode, Auditors
+from support.damage import any_column, write
 from support.directories import gate, signing_pair
 
 LOG = {Code.LOG_STORE_DAMAGED, Code.LOG_ROLLED_BACK, Code.LOG_FORKED, Code.AUDIT_INVALID}
@@ -34,12 +35,6 @@ STOPS = {
 }
 """What stops an auditor until a copy is put back, and by which codes: how far the topic is decided, and the log itself,
 which must sign nothing that does not follow from what it signed before."""
-CASES = [
-    (table, column, value)
-    for table in metadata.sorted_tables
-    for column in table.columns
-    for value in (("damaged", b"damaged") if isinstance(column.type, LargeBinary) else ("damaged",))
-]
 
 
 def entries(world: Auditors, country: str, *numbers: int) -> list[AuditEntry]:
@@ -61,19 +56,6 @@ def filled(world: Auditors) -> AuditNode:
     return kz
 
 
-def write(node: AuditNode, table: Table, column: Column[Any], value: object) -> bool:
-    """Put a value into a column of the first row; in an empty table, of a new row. False where it is not taken."""
-    with closing(sqlite3.connect(node.folder / "store" / STORE)) as opened, suppress(sqlite3.IntegrityError):
-        if not opened.execute(f'SELECT 1 FROM "{table.name}"').fetchone():
-            row = [1 if isinstance(each.type, Integer) else value for each in table.columns]
-            opened.execute(f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(row))})', row)
-        first = f'(SELECT min(rowid) FROM "{table.name}")'
-        opened.execute(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE rowid = {first}', (value,))
-        opened.commit()
-        return True
-    return False
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Auditors]:
     """Return kg, kz and uz, whose logs two witnesses must cosign."""
@@ -82,15 +64,13 @@ def world(tmp_path: Path) -> Iterator[Auditors]:
     made.close()
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "value"), CASES, ids=lambda each: repr(each) if isinstance(each, bytes) else str(each)
-)
+@any_column(metadata)
 def test_one_damaged_value_of_any_column_holds_up_no_other(
     world: Auditors, table: Table, column: Column[Any], value: object
 ) -> None:
     """What comes later is in the log, proven and cosigned, here and in the logs that this witness cosigns."""
     kz = filled(world)
-    if not write(kz, table, column, value):
+    if not write(kz.folder / "store" / STORE, table, column, value):
         return
     later = {country: entries(world, country, 5, 6) for country in world.countries}
     for country, node in world.nodes.items():

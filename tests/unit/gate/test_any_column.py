@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, LargeBinary, Table, insert
+from sqlalchemy import Column, Table, insert
 
 from refbus import telemetry
 from refbus.core.ids import OrgId
@@ -23,6 +23,7 @@ from refbus_gate.clock.deadlines import Timekeeper
 from refbus_gate.clock.mail import WAITS, Pinger
 from refbus_gate.meters import Meters
 from refbus_gate.orders.waiting import lines
+from support.damage import any_column, write
 from support.directories import agency, ngo
 from support.gates import Node, World
 
@@ -35,12 +36,6 @@ STOPS = {
 }
 """What keeps a gate from starting until a copy is put back, by its code: how far a topic is decided, since a record
 would be decided twice or never; and the proof that the passphrase is the right one, which its damage looks like."""
-CASES = [
-    (table, column, value)
-    for table in metadata.sorted_tables
-    for column in table.columns
-    for value in (("damaged", b"damaged") if isinstance(column.type, LargeBinary) else ("damaged",))
-]
 _RAW: dict[str, bytes] = {}
 
 
@@ -96,23 +91,6 @@ def filled(world: World) -> Node:
     return kz
 
 
-def write(node: Node, table: Table, column: Column[Any], value: object) -> bool:
-    """Put a value into a column of the first row, of rows to be delivered of the first of each state.
-
-    In an empty table, of a new row. False where the database takes no such value.
-    """
-    with closing(sqlite3.connect(node.folder / "node.db")) as opened, suppress(sqlite3.IntegrityError):
-        if not opened.execute(f'SELECT 1 FROM "{table.name}"').fetchone():
-            row = [1 if isinstance(each.type, Integer) else value for each in table.columns]
-            opened.execute(f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(row))})', row)
-        group = "GROUP BY state, destination" if table.name == "outgoing" else ""
-        first = f'(SELECT min(rowid) FROM "{table.name}" {group})'
-        opened.execute(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE rowid IN {first}', (value,))
-        opened.commit()
-        return True
-    return False
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Return kz and uz."""
@@ -121,15 +99,13 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "value"), CASES, ids=lambda each: repr(each) if isinstance(each, bytes) else str(each)
-)
+@any_column(metadata)
 def test_one_damaged_value_of_any_column_holds_up_no_other(
     world: World, table: Table, column: Column[Any], value: object
 ) -> None:
     """Four events arrive, a deadline is told, an organisation is rung, all lists are shown and old rows forgotten."""
     kz = filled(world)
-    if not write(kz, table, column, value):
+    if not write(kz.folder / "node.db", table, column, value, "state, destination" if table.name == "outgoing" else ""):
         return
     stops = STOPS.get((table.name, column.name))
     if stops is not None:

@@ -109,10 +109,11 @@ def remove_older(folder: Path, kept: Collection[int]) -> None:
 
     Raises StoreError.
     """
+    names = {f"{number}.json" for number in kept}
     with store_errors():
         for path in folder.glob("*.json"):
             newer = path.stem.isdecimal() and int(path.stem) > max(kept)
-            if not newer and path.name not in {f"{number}.json" for number in kept}:
+            if not newer and path.name not in names:
                 path.unlink(missing_ok=True)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -17,7 +15,7 @@ from sqlalchemy import delete, update
 
 from refbus.core.units import DAY_MS
 from refbus.crypto import keyfile
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code
 from refbus.files import write_whole
 from refbus_gateway.actions import assignments, cases, codes, consent, erasure, logbook, officers, people, referrals
 from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
@@ -31,6 +29,7 @@ from refbus_gateway.store.schema import assignments as rows
 from refbus_gateway.store.schema import doings
 from support.desks import desk_of
 from support.gateways import Pair, alarm_codes, case_file, consent_file, new_case, take_consent
+from support.refusals import refused
 
 WORDS = {"chief": "of the chief", "worker": "of the worker", "other": "of the other"}
 
@@ -65,13 +64,6 @@ def entered(desk: Desk, name: str | None, word: str | None = None, code: str = "
     return replace(actor, confirmed=name is not None)
 
 
-def code_of(call: Callable[[], Any]) -> Code:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(RefbusError) as raised:
-        call()
-    return raised.value.code
-
-
 def test_people_sign_in_with_their_roles(desk: Desk) -> None:
     """Each as who one is; the service as itself; what a role may not is refused."""
     chief, worker, service = (entered(desk, name) for name in ("chief", "worker", None))
@@ -80,9 +72,9 @@ def test_people_sign_in_with_their_roles(desk: Desk) -> None:
         ("chief", Role.ADMINISTRATOR, True),
         ("worker", Role.CASE_WORKER, True),
     ]
-    assert code_of(lambda: people.lock_out(desk, worker, "chief")) is Code.NOT_PERMITTED
-    assert code_of(lambda: logbook.show(desk, worker)) is Code.NOT_PERMITTED
-    assert code_of(lambda: cases.listed(desk, service)) is Code.NOT_PERMITTED
+    assert refused(lambda: people.lock_out(desk, worker, "chief")) is Code.NOT_PERMITTED
+    assert refused(lambda: logbook.show(desk, worker)) is Code.NOT_PERMITTED
+    assert refused(lambda: cases.listed(desk, service)) is Code.NOT_PERMITTED
 
 
 def test_what_the_table_says_makes_sense() -> None:
@@ -100,9 +92,9 @@ def test_what_cannot_be_taken_back_asks_for_the_passphrase_again(desk: Desk, own
     number = new_case(own.kz)
     take_consent(own.kz, number, consent_file())
     worker = replace(entered(desk, "worker"), confirmed=False)
-    assert code_of(lambda: referrals.send(desk, worker, number)) is Code.REENTRY_NEEDED
-    assert code_of(lambda: erasure.erase(desk, worker, number)) is Code.REENTRY_NEEDED
-    assert code_of(lambda: people.confirm(desk, worker, "of the chief")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: referrals.send(desk, worker, number)) is Code.REENTRY_NEEDED
+    assert refused(lambda: erasure.erase(desk, worker, number)) is Code.REENTRY_NEEDED
+    assert refused(lambda: people.confirm(desk, worker, "of the chief")) is Code.KEYFILE_WRONG_PASSPHRASE
     referrals.send(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
     consent.withdraw(desk, worker, number, None, later=True)
     erasure.erase(desk, people.confirm(desk, worker, "of the worker"), number, later=True)
@@ -113,10 +105,10 @@ def test_a_lock_out_ends_it_for_one_and_for_nobody_else(desk: Desk) -> None:
     chief, before = entered(desk, "chief"), desk.secret
     assert people.lock_out(desk, chief, "worker").state is State.LOCKED_OUT
     assert desk.secret != before
-    assert code_of(lambda: entered(desk, "worker")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: entered(desk, "worker")) is Code.KEYFILE_WRONG_PASSPHRASE
     assert entered(desk, None).role is Role.SERVICE
-    assert code_of(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
-    assert code_of(lambda: people.set_role(desk, chief, "chief", Role.CASE_WORKER)) is Code.USAGE
+    assert refused(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
+    assert refused(lambda: people.set_role(desk, chief, "chief", Role.CASE_WORKER)) is Code.USAGE
     people.add(desk, chief, newcomer("worker", Role.CASE_WORKER))  # the same name, another person
     assert entered(desk, "worker").role is Role.CASE_WORKER
 
@@ -131,8 +123,8 @@ def test_an_old_copy_of_a_slot_lets_nobody_in_who_was_locked_out(desk: Desk) -> 
     for path, content in kept.items():
         write_whole(path, content)
     opened = slots.sign_in(desk.home, "worker", "of the worker")
-    assert code_of(lambda: keyfile.load(desk.home.store_key, opened.secret)) is Code.KEYFILE_WRONG_PASSPHRASE
-    assert code_of(lambda: people.admit(desk, opened)) is Code.NOT_PERMITTED
+    assert refused(lambda: keyfile.load(desk.home.store_key, opened.secret)) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: people.admit(desk, opened)) is Code.NOT_PERMITTED
 
 
 def test_an_administrator_is_made_by_two(desk: Desk) -> None:
@@ -142,10 +134,10 @@ def test_an_administrator_is_made_by_two(desk: Desk) -> None:
     def made(second: Second | None) -> people.PersonShown:
         return people.set_role(desk, chief, "worker", Role.ADMINISTRATOR, second)
 
-    assert code_of(lambda: made(None)) is Code.SECOND_NEEDED
+    assert refused(lambda: made(None)) is Code.SECOND_NEEDED
     people.set_passphrase(desk, entered(desk, "worker"), WORDS["worker"], "own")
-    assert code_of(lambda: made(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
-    assert code_of(lambda: made(Second("worker", WORDS["chief"]))) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: made(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
+    assert refused(lambda: made(Second("worker", WORDS["chief"]))) is Code.KEYFILE_WRONG_PASSPHRASE
     assert made(Second("worker", "own")).role is Role.ADMINISTRATOR
 
 
@@ -161,15 +153,15 @@ def test_whoever_sets_a_passphrase_is_not_the_second_person_by_it(desk: Desk) ->
     def third_role(second: Second) -> people.PersonShown:
         return people.set_role(desk, chief, "other", Role.ADMINISTRATOR, second)
 
-    assert code_of(lambda: third_role(by_third)) is Code.PASSPHRASE_PROVISIONAL
+    assert refused(lambda: third_role(by_third)) is Code.PASSPHRASE_PROVISIONAL
     people.replace_passphrase(desk, chief, "worker", "played by the chief")
-    assert code_of(lambda: third_role(by_worker)) is Code.PASSPHRASE_PROVISIONAL
+    assert refused(lambda: third_role(by_worker)) is Code.PASSPHRASE_PROVISIONAL
     played, by_chief = entered(desk, "worker", "played by the chief"), Second("chief", WORDS["chief"])
-    assert code_of(lambda: people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief)) is (
+    assert refused(lambda: people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief)) is (
         Code.PASSPHRASE_PROVISIONAL
     )
     same = "played by the chief"
-    assert code_of(lambda: people.set_passphrase(desk, played, same, same)) is Code.USAGE
+    assert refused(lambda: people.set_passphrase(desk, played, same, same)) is Code.USAGE
     assert not people.set_passphrase(desk, played, same, "own again").provisional
     assert people.set_role(desk, played, "other", Role.ADMINISTRATOR, by_chief).role is Role.ADMINISTRATOR
 
@@ -182,9 +174,9 @@ def test_an_officer_is_named_by_two(desk: Desk, own: Pair) -> None:
     def name(second: Second | None) -> officers.OfficerAdded:
         return officers.add(desk, chief, "DUTY_OFFICER", "fictional officer", second)
 
-    assert code_of(lambda: name(None)) is Code.SECOND_NEEDED
-    assert code_of(lambda: name(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
-    assert code_of(lambda: name(agreed)) is Code.PASSPHRASE_PROVISIONAL
+    assert refused(lambda: name(None)) is Code.SECOND_NEEDED
+    assert refused(lambda: name(Second("chief", WORDS["chief"]))) is Code.SECOND_NEEDED
+    assert refused(lambda: name(agreed)) is Code.PASSPHRASE_PROVISIONAL
     assert officers.listed(desk, chief, own.world.clock()) == ()
     people.set_passphrase(desk, worker, WORDS["worker"], "own")
     made = name(Second("worker", "own"))
@@ -198,7 +190,7 @@ def test_a_role_counts_at_once_for_who_is_in(desk: Desk) -> None:
     today = desk.as_today(worker)
     assert today is not None
     assert (today.role, today.person) == (Role.FOCAL_POINT, worker.person)
-    assert code_of(lambda: cases.add(desk, today, case_file())) is Code.NOT_PERMITTED
+    assert refused(lambda: cases.add(desk, today, case_file())) is Code.NOT_PERMITTED
     people.lock_out(desk, chief, "worker")
     assert desk.as_today(worker) is None
     people.lock(desk, chief)
@@ -208,7 +200,7 @@ def test_a_role_counts_at_once_for_who_is_in(desk: Desk) -> None:
 def test_passphrases_change_alone(desk: Desk) -> None:
     """One's own with the old one; of somebody who forgot it by an administrator."""
     worker = entered(desk, "worker")
-    assert code_of(lambda: people.set_passphrase(desk, worker, "no", "new")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: people.set_passphrase(desk, worker, "no", "new")) is Code.KEYFILE_WRONG_PASSPHRASE
     people.set_passphrase(desk, worker, "of the worker", "new")
     assert entered(desk, "worker", "new").person == worker.person
     people.replace_passphrase(desk, entered(desk, "chief"), "worker", "newer")
@@ -218,8 +210,8 @@ def test_passphrases_change_alone(desk: Desk) -> None:
 def test_failures_are_slowed_and_told(desk: Desk, own: Pair) -> None:
     """After three the pause doubles; another person's sign-in is not slowed; the count is told once."""
     for _ in range(attempts.FREE):
-        assert code_of(lambda: entered(desk, "worker", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
-    assert code_of(lambda: entered(desk, "worker")) is Code.SIGN_IN_SLOWED
+        assert refused(lambda: entered(desk, "worker", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: entered(desk, "worker")) is Code.SIGN_IN_SLOWED
     assert entered(desk, "chief").role is Role.ADMINISTRATOR
     own.world.clock.move(hours=1)
     for told in (attempts.FREE, 0):
@@ -233,7 +225,7 @@ def test_many_guesses_at_once_are_slowed_like_one_after_the_other(desk: Desk) ->
 
     def guess(_: int) -> Code:
         together.wait()
-        return code_of(lambda: people.sign_in(desk.home.path, "worker", "wrong", desk.gateway.clock))
+        return refused(lambda: people.sign_in(desk.home.path, "worker", "wrong", desk.gateway.clock))
 
     with ThreadPoolExecutor(8) as pool:
         said = Counter(pool.map(guess, range(8)))
@@ -243,20 +235,20 @@ def test_many_guesses_at_once_are_slowed_like_one_after_the_other(desk: Desk) ->
 def test_one_time_codes(desk: Desk, own: Pair) -> None:
     """They count once a first code confirmed them; each is good once, a spare one too; without one nobody gets in."""
     worker = entered(desk, "worker")
-    assert code_of(lambda: codes.confirm(desk, worker, "123456")) is Code.USAGE
+    assert refused(lambda: codes.confirm(desk, worker, "123456")) is Code.USAGE
     begun = codes.begin(desk, worker)
     assert codes.own(desk, entered(desk, "worker")) == codes.OwnCodes(on=False, spare_left=0, begun=begun)
-    assert code_of(lambda: codes.confirm(desk, worker, begun.spare[0])) is Code.CODE_WRONG
+    assert refused(lambda: codes.confirm(desk, worker, begun.spare[0])) is Code.CODE_WRONG
     assert codes.confirm(desk, worker, code_now(begun, own)).codes
     assert codes.own(desk, worker) == codes.OwnCodes(on=True, spare_left=onetime.SPARE, begun=None)
     own.world.clock.move(hours=1)
-    assert code_of(lambda: entered(desk, "worker")) is Code.CODE_WRONG
+    assert refused(lambda: entered(desk, "worker")) is Code.CODE_WRONG
     code = code_now(begun, own)
     assert entered(desk, "worker", code=code).role is Role.CASE_WORKER
-    assert code_of(lambda: entered(desk, "worker", code=code)) is Code.CODE_WRONG
+    assert refused(lambda: entered(desk, "worker", code=code)) is Code.CODE_WRONG
     own.world.clock.move(hours=1)
     worker = entered(desk, "worker", code=f" {begun.spare[0].upper()} ")
-    assert code_of(lambda: entered(desk, "worker", code=begun.spare[0])) is Code.CODE_WRONG
+    assert refused(lambda: entered(desk, "worker", code=begun.spare[0])) is Code.CODE_WRONG
     assert codes.end(desk, worker).codes is False
     own.world.clock.move(hours=1)
     assert entered(desk, "worker").person == worker.person
@@ -268,14 +260,14 @@ def test_codes_of_a_lost_telephone_are_taken_away_by_two(desk: Desk, own: Pair) 
     people.set_passphrase(desk, worker, WORDS["worker"], "own")
     begun = codes.begin(desk, worker)
     codes.confirm(desk, worker, code_now(begun, own))
-    assert code_of(lambda: codes.remove(desk, worker, "worker")) is Code.NOT_PERMITTED
-    assert code_of(lambda: codes.remove(desk, chief, "worker")) is Code.SECOND_NEEDED
+    assert refused(lambda: codes.remove(desk, worker, "worker")) is Code.NOT_PERMITTED
+    assert refused(lambda: codes.remove(desk, chief, "worker")) is Code.SECOND_NEEDED
     assert not codes.remove(desk, chief, "worker", Second("worker", "own")).codes
     again = codes.begin(desk, worker)
     codes.confirm(desk, worker, code_now(again, own))
     assert people.replace_passphrase(desk, chief, "worker", "set by the chief").codes
     by_worker = Second("worker", "set by the chief")
-    assert code_of(lambda: codes.remove(desk, chief, "worker", by_worker)) is Code.PASSPHRASE_PROVISIONAL
+    assert refused(lambda: codes.remove(desk, chief, "worker", by_worker)) is Code.PASSPHRASE_PROVISIONAL
 
 
 def code_now(begun: codes.CodesBegun, own: Pair) -> str:
@@ -288,7 +280,7 @@ def test_the_home_keeps_who_saw_and_did_what(desk: Desk, own: Pair) -> None:
     worker, chief = entered(desk, "worker"), entered(desk, "chief")
     kept = cases.add(desk, worker, case_file())
     cases.show(desk, worker, kept.case, "en")
-    code_of(lambda: cases.update(desk, worker, kept.case, b"no case file"))
+    refused(lambda: cases.update(desk, worker, kept.case, b"no case file"))
     page = logbook.show(desk, chief, person=worker.person)
     assert [(each.action, each.about) for each in page.lines[:2]] == [("cases.show", kept.case), ("cases.add", None)]
     assert page.whole
@@ -359,21 +351,21 @@ def test_a_case_is_somebodys(desk: Desk, own: Pair) -> None:
         assignments.Colleague(worker.person, "Fictional worker"),
         "Fictional: call on Monday",
     )
-    assert code_of(lambda: assignments.assign(desk, chief, number, "chief", replaces=chief_id)) is Code.CASE_CHANGED
-    assert code_of(lambda: assignments.assign(desk, chief, number, "worker", note="x" * 1001)) is Code.TOO_LARGE
+    assert refused(lambda: assignments.assign(desk, chief, number, "chief", replaces=chief_id)) is Code.CASE_CHANGED
+    assert refused(lambda: assignments.assign(desk, chief, number, "worker", note="x" * 1001)) is Code.TOO_LARGE
     with desk.gateway.store.read() as tx:
         assert b"Monday" not in (tx.connection.execute(rows.select()).one().note or b"")
     erasure.erase(desk, chief, number, later=True)
     assert assignments.whose(desk, worker, number).note == ""
     assert assignments.assign(desk, chief, number, None).person is None
-    assert code_of(lambda: assignments.assign(desk, chief, 99, "worker")) is Code.CASE_UNKNOWN
+    assert refused(lambda: assignments.assign(desk, chief, 99, "worker")) is Code.CASE_UNKNOWN
 
 
 def test_a_locked_home_lets_an_administrator_in(desk: Desk) -> None:
     """Anybody may lock it; the service and the others wait until an administrator signed in."""
     assert people.lock(desk, entered(desk, "worker")).locked
     for name in ("worker", None):
-        assert code_of(lambda name=name: entered(desk, name)) is Code.HOME_LOCKED  # type: ignore[misc]
+        assert refused(lambda name=name: entered(desk, name)) is Code.HOME_LOCKED  # type: ignore[misc]
     entered(desk, "chief")
     assert entered(desk, "worker").role is Role.CASE_WORKER
 
@@ -386,7 +378,7 @@ def test_a_home_without_an_administrator_gets_one(desk: Desk, own: Pair) -> None
         tx.connection.execute(delete(table))
     assert entered(desk, "chief").role is Role.ADMINISTRATOR
     assert Code.RESTORE_UNCONFIRMED in alarm_codes(own.kz)
-    assert code_of(lambda: entered(desk, "worker")) is Code.NOT_PERMITTED
+    assert refused(lambda: entered(desk, "worker")) is Code.NOT_PERMITTED
 
 
 @pytest.mark.parametrize("what", ["damaged", "gone"])
@@ -411,22 +403,22 @@ def test_the_last_administrator_whose_slot_is_sound_stays(desk: Desk, own: Pair)
     with own.kz.store.write() as tx:
         users.save(tx, other := replace(users.named(tx, "worker"), role=Role.ADMINISTRATOR))
     (desk.home.path / "keys" / "people" / f"{other.person_id}.slot").write_bytes(b"damaged")
-    assert code_of(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
+    assert refused(lambda: people.lock_out(desk, chief, "chief")) is Code.USAGE
 
 
 @pytest.mark.parametrize("content", ['{"nobody": [1e999, 1]}', '{"nobody": [1, 1e999]}', '{"nobody": 7}', "[", "{}"])
 def test_a_damaged_count_of_failed_attempts_keeps_nobody_out(desk: Desk, content: str) -> None:
     """It counts from nothing."""
     (desk.home.path / "attempts.json").write_text(content)
-    assert code_of(lambda: entered(desk, "nobody", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: entered(desk, "nobody", "wrong")) is Code.KEYFILE_WRONG_PASSPHRASE
     assert entered(desk, "chief").role is Role.ADMINISTRATOR
 
 
 def test_a_stranger_is_no_person(desk: Desk) -> None:
     """Unknown names, a role that nobody can have, an empty passphrase."""
     chief = entered(desk, "chief")
-    assert code_of(lambda: people.set_role(desk, chief, "nobody", Role.SUPERVISOR)) is Code.USAGE
-    assert code_of(lambda: people.set_role(desk, chief, "worker", Role.SERVICE)) is Code.USAGE
+    assert refused(lambda: people.set_role(desk, chief, "nobody", Role.SUPERVISOR)) is Code.USAGE
+    assert refused(lambda: people.set_role(desk, chief, "worker", Role.SERVICE)) is Code.USAGE
     empty = Newcomer("third", "", Role.CASE_WORKER, "en", " ")
-    assert code_of(lambda: people.add(desk, chief, empty)) is Code.USAGE
-    assert code_of(lambda: people.begin(desk, chief, newcomer("other", Role.ADMINISTRATOR))) is Code.USAGE
+    assert refused(lambda: people.add(desk, chief, empty)) is Code.USAGE
+    assert refused(lambda: people.begin(desk, chief, newcomer("other", Role.ADMINISTRATOR))) is Code.USAGE

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from refbus.clock import Clock
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code
 from refbus.settings import GatewaySettings
 from refbus_gateway.actions import cases, home, logbook, people, recovery
 from refbus_gateway.actions.actor import Actor, Role
@@ -22,6 +21,7 @@ from refbus_gateway.home import slots
 from refbus_gateway.people.users import State
 from support.desks import desk_of
 from support.gateways import Pair, alarm_codes, new_case
+from support.refusals import refused
 
 WORDS = {"chief": "of the chief", "worker": "of the worker", "new": "of the new one"}
 
@@ -49,13 +49,6 @@ def entered(desk: Desk, name: str) -> Actor:
     """Sign in, and type the passphrase for the next request too."""
     opened = people.sign_in(desk.home.path, name, WORDS[name], desk.gateway.clock)
     return replace(people.admit(desk, opened).actor, confirmed=True)
-
-
-def code_of(call: Callable[[], Any]) -> Code:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(RefbusError) as raised:
-        call()
-    return raised.value.code
 
 
 def texts_of(made: SheetsMade) -> list[str]:
@@ -99,7 +92,7 @@ def test_a_backup_and_enough_sheets_open_the_office_on_a_new_computer(own: Pair,
 
     place, texts, clock = tmp_path / "new", texts_of(made)[1:], own.world.clock
     few = lambda: recovery.restore(place, Actor(None), tmp_path / "stick", texts[:1], clock=clock, use=bool)  # noqa: E731
-    assert code_of(few) is Code.RECOVERY_TOO_FEW
+    assert refused(few) is Code.RECOVERY_TOO_FEW
     assert not place.exists()
     done = recovery.restore(place, Actor(None), tmp_path / "stick", texts, clock=clock, use=lambda _: False)
     assert done.proven
@@ -115,10 +108,10 @@ def test_a_backup_and_enough_sheets_open_the_office_on_a_new_computer(own: Pair,
         assert "recovery.make" in [each.action for each in lines]
         assert Code.RECOVERY_USED in alarm_codes(there.gateway)
         assert slots.ids(there.home) == (person.person,)
-        assert code_of(lambda: entered(there, "chief")) is Code.KEYFILE_WRONG_PASSPHRASE
-        assert code_of(lambda: recovery.open_by_sheets(place, texts)) is Code.RECOVERY_NONE
+        assert refused(lambda: entered(there, "chief")) is Code.KEYFILE_WRONG_PASSPHRASE
+        assert refused(lambda: recovery.open_by_sheets(place, texts)) is Code.RECOVERY_NONE
         again = lambda: recovery.restore(place, Actor(None), tmp_path / "stick", texts, clock=clock, use=bool)  # noqa: E731
-        assert code_of(again) is Code.USAGE
+        assert refused(again) is Code.USAGE
 
 
 def test_the_home_that_is_here_is_opened_when_nobody_knows_a_passphrase(own: Pair, desk: Desk) -> None:
@@ -138,22 +131,22 @@ def test_new_sheets_make_those_of_before_worthless(own: Pair, desk: Desk) -> Non
     secret = desk.secret
     after = texts_of(recovery.make(desk, entered(desk, "chief"), 2, 3))[:2]
     path = desk.home.path
-    assert code_of(lambda: recovery.open_by_sheets(path, before)) is Code.RECOVERY_FOREIGN
-    assert code_of(lambda: recovery.open_by_sheets(path, [before[0], after[1]])) is Code.RECOVERY_MIXED
+    assert refused(lambda: recovery.open_by_sheets(path, before)) is Code.RECOVERY_FOREIGN
+    assert refused(lambda: recovery.open_by_sheets(path, [before[0], after[1]])) is Code.RECOVERY_MIXED
     assert recovery.open_by_sheets(path, after).secret == desk.secret != secret
-    assert code_of(lambda: recovery.open_by_sheets(own.uz.home.path, after)) is Code.RECOVERY_NONE
+    assert refused(lambda: recovery.open_by_sheets(own.uz.home.path, after)) is Code.RECOVERY_NONE
 
 
 def test_only_an_administrator_makes_sheets_and_not_alone(desk: Desk) -> None:
     """As for a new administrator: the passphrase again, and a second person where there is one."""
     chief = entered(desk, "chief")
-    assert code_of(lambda: recovery.make(desk, replace(chief, confirmed=False), 2, 3)) is Code.REENTRY_NEEDED
+    assert refused(lambda: recovery.make(desk, replace(chief, confirmed=False), 2, 3)) is Code.REENTRY_NEEDED
     people.add(desk, chief, newcomer("worker", Role.CASE_WORKER))
     worker = entered(desk, "worker")
-    assert code_of(lambda: recovery.make(desk, worker, 2, 3)) is Code.NOT_PERMITTED
-    assert code_of(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3)) is Code.SECOND_NEEDED
+    assert refused(lambda: recovery.make(desk, worker, 2, 3)) is Code.NOT_PERMITTED
+    assert refused(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3)) is Code.SECOND_NEEDED
     second = Second("worker", WORDS["worker"])
-    assert code_of(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3, second)) is Code.PASSPHRASE_PROVISIONAL
+    assert refused(lambda: recovery.make(desk, entered(desk, "chief"), 2, 3, second)) is Code.PASSPHRASE_PROVISIONAL
     people.set_passphrase(desk, worker, WORDS["worker"], "own")
     made = recovery.make(desk, entered(desk, "chief"), 3, 5, Second("worker", "own"))
     assert (made.needed, made.keepers, len(made.sheets)) == (3, 5, 5)
@@ -163,5 +156,5 @@ def test_an_office_without_people_is_told_what_to_do(own: Pair) -> None:
     """One passphrase for all is first replaced by people."""
     desk, actor = desk_of(own.world, own.uz)
     assert not recovery.standing(desk, actor).has_people
-    assert code_of(lambda: recovery.make(desk, actor, 2, 3)) is Code.USAGE
+    assert refused(lambda: recovery.make(desk, actor, 2, 3)) is Code.USAGE
     assert not slots.has_slots(desk.home)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from support.gateways import (
     withdraw_all,
 )
 from support.passages import block
+from support.refusals import refused
 
 
 @dataclass
@@ -81,13 +82,6 @@ def office(own: Pair, tmp_path: Path) -> Iterator[Office]:
     made = Office(own, tmp_path, own.kz)
     yield made
     made.kz.close()
-
-
-def refused(call: Callable[[], object]) -> Code:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(RefbusError) as raised:
-        call()
-    return raised.value.code
 
 
 def outbox_of(own: Pair) -> int:

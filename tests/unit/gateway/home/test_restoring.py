@@ -16,7 +16,8 @@ from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.store import cases, consents, referrals
 from support.ceremonies import AGENCY, SHELTER
 from support.gateways import Pair, case_file, new_case, sent, withdraw_all
-from support.restores import bring_back, opened, refused
+from support.refusals import refused
+from support.restores import bring_back, opened
 
 
 def test_a_backup_comes_back_on_another_computer(own: Pair, backup: Path, tmp_path: Path) -> None:

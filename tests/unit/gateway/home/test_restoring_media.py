@@ -23,7 +23,8 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.store import alarms, cases
 from support.ceremonies import AGENCY
 from support.gateways import Pair, alarm_codes, case_file, new_case
-from support.restores import assert_erased, bring_back, opened, refused
+from support.refusals import refused
+from support.restores import assert_erased, bring_back, opened
 
 
 class Cut(BaseException):

@@ -16,7 +16,8 @@ from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.restore import restore
 from support.ceremonies import AGENCY, SHELTER
 from support.gateways import Pair
-from support.restores import bring_back, everything, opened, refused, unprove
+from support.refusals import refused
+from support.restores import bring_back, everything, opened, unprove
 
 
 def test_a_backup_never_overwrites(own: Pair, backup: Path) -> None:

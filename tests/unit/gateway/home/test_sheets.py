@@ -6,7 +6,7 @@ import pytest
 
 from refbus.errors import Code, SetupError
 from refbus_gateway.home import sheets
-from support.restores import refused
+from support.refusals import refused
 
 SECRET = bytes(range(32))
 VECTOR = (

@@ -15,7 +15,7 @@ import pytest
 from refbus.crypto import keyfile
 from refbus.crypto.framing import sha256
 from refbus.crypto.kem import KemPrivate
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code
 from refbus.files import flush_tree
 from refbus_gateway.home import backups, key_changes, keyfolder, slotfile, slots
 from refbus_gateway.home.folder import Home
@@ -25,6 +25,7 @@ from refbus_gateway.home.restore import restore
 from refbus_gateway.home.slots import SERVICE, NewSlot, Opened
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import Pair, alarm_codes
+from support.refusals import refused
 
 LOW = 64
 FIRST, SECOND = "1" * 16, "2" * 16
@@ -37,13 +38,6 @@ class Cut(BaseException):
 def new(slot_id: str, name: str, passphrase: str) -> NewSlot:
     """Return a slot that is cheap to open."""
     return NewSlot(slot_id, name, passphrase, LOW)
-
-
-def code_of(call: Callable[[], Any]) -> Code:
-    """Return the code of the refusal that a call ends with."""
-    with pytest.raises(RefbusError) as raised:
-        call()
-    return raised.value.code
 
 
 @pytest.fixture
@@ -78,19 +72,19 @@ def test_people_and_service_open_the_same_home(own: Pair, shared: Home) -> None:
     assert len({each.secret for each in found}) == 1
     with closing(opened(own, shared, found[0].secret)) as gateway:
         assert not gateway.keys.damaged
-    assert code_of(lambda: Keyring.unlock(shared, PASSPHRASE)) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: Keyring.unlock(shared, PASSPHRASE)) is Code.KEYFILE_WRONG_PASSPHRASE
 
 
 def test_names_and_passphrases_that_do_not_fit_say_the_same(shared: Home) -> None:
     """Whether a name is known is not told; a damaged slot and a damaged key are."""
     wrong = [("second", PASSPHRASE), ("nobody", PASSPHRASE), ("Aigul Ф.", "of the second")]
-    refused = {code_of(partial(slots.sign_in, shared, name, word)) for name, word in wrong}
-    assert refused == {Code.KEYFILE_WRONG_PASSPHRASE}
+    codes = {refused(partial(slots.sign_in, shared, name, word)) for name, word in wrong}
+    assert codes == {Code.KEYFILE_WRONG_PASSPHRASE}
     people = shared.path / "keys" / "people"
     for name in (f"{SECOND}.slot", f"{SECOND}.key"):
         content = (people / name).read_bytes()
         (people / name).write_bytes(content.replace(b"a", b"b"))
-        assert code_of(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_DAMAGED
+        assert refused(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_DAMAGED
         assert slots.sign_in(shared, "Aigul Ф.", PASSPHRASE).slot == FIRST
         (people / name).write_bytes(content)
 
@@ -103,7 +97,7 @@ def test_a_slot_that_somebody_made_without_the_secret_opens_nothing(own: Pair, s
     slots.begin(other, PASSPHRASE, new(SECOND, "second", "of the thief"))
     for name in (f"{SECOND}.slot", f"{SECOND}.key"):
         shutil.copy(other.path / "keys" / "people" / name, people / name)
-    assert code_of(lambda: slots.sign_in(shared, "second", "of the thief")) is Code.KEYFILE_DAMAGED
+    assert refused(lambda: slots.sign_in(shared, "second", "of the thief")) is Code.KEYFILE_DAMAGED
     body = json.loads((people / f"{FIRST}.slot").read_text())
     assert "Aigul" not in json.dumps(body)
 
@@ -116,8 +110,8 @@ def test_one_passphrase_changes_without_the_others(shared: Home) -> None:
     after = {path: path.read_bytes() for path in keys.rglob("*") if path.is_file()}
     assert {path.name for path in after if after[path] != before[path]} == {f"{SECOND}.key"}
     assert slots.sign_in(shared, "second", "another").slot == SECOND
-    assert code_of(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_WRONG_PASSPHRASE
-    assert code_of(lambda: slots.change_passphrase(shared, SECOND, "no", "x")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: slots.change_passphrase(shared, SECOND, "no", "x")) is Code.KEYFILE_WRONG_PASSPHRASE
 
 
 def test_a_forgotten_passphrase_is_replaced(shared: Home) -> None:
@@ -134,11 +128,11 @@ def test_a_lock_out_renews_the_home_secret(own: Pair, shared: Home) -> None:
     assert slots.ids(shared) == (FIRST, SERVICE)
     assert slots.sign_in(shared, "Aigul Ф.", PASSPHRASE).secret == fresh != old
     assert slots.sign_in(shared, None, "of the service").secret == fresh
-    assert code_of(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_WRONG_PASSPHRASE
-    assert code_of(lambda: slots.add(shared, old, new(SECOND, "x", "x"))) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: slots.sign_in(shared, "second", "of the second")) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(lambda: slots.add(shared, old, new(SECOND, "x", "x"))) is Code.KEYFILE_WRONG_PASSPHRASE
     with closing(opened(own, shared, fresh)) as gateway:
         call = lambda: key_changes.rotate(gateway, old, signing=True, kem=True)  # noqa: E731
-        assert code_of(call) is Code.KEYFILE_WRONG_PASSPHRASE
+        assert refused(call) is Code.KEYFILE_WRONG_PASSPHRASE
         key_changes.rotate(gateway, fresh, signing=True, kem=True)
     assert not Keyring.unlock(shared, fresh).damaged
 
@@ -146,16 +140,16 @@ def test_a_lock_out_renews_the_home_secret(own: Pair, shared: Home) -> None:
 def test_the_last_person_stays(shared: Home) -> None:
     """A home that only its service opens would be nobody's."""
     secret = slots.lock_out(shared, slots.sign_in(shared, None, "of the service").secret, SECOND)
-    assert code_of(lambda: slots.lock_out(shared, secret, FIRST)) is Code.USAGE
+    assert refused(lambda: slots.lock_out(shared, secret, FIRST)) is Code.USAGE
 
 
 def test_the_number_of_slots_is_bounded(shared: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name is given once, and there are at most so many."""
     secret = slots.sign_in(shared, None, "of the service").secret
-    assert code_of(lambda: slots.add(shared, secret, new("3" * 16, "SECOND", "x"))) is Code.USAGE
-    assert code_of(lambda: slots.begin(shared, secret, new("3" * 16, "third", "x"))) is Code.USAGE
+    assert refused(lambda: slots.add(shared, secret, new("3" * 16, "SECOND", "x"))) is Code.USAGE
+    assert refused(lambda: slots.begin(shared, secret, new("3" * 16, "third", "x"))) is Code.USAGE
     monkeypatch.setattr(slots, "MOST_SLOTS", 3)
-    assert code_of(lambda: slots.add(shared, secret, new("3" * 16, "third", "x"))) is Code.USAGE
+    assert refused(lambda: slots.add(shared, secret, new("3" * 16, "third", "x"))) is Code.USAGE
 
 
 @pytest.mark.parametrize("step", range(6))
@@ -189,9 +183,9 @@ def test_a_stop_at_each_step_leaves_a_home_that_opens(home: Home, monkeypatch: p
 def test_a_home_without_people_is_as_before(home: Home) -> None:
     """Its one passphrase opens it; a name does not."""
     assert slots.sign_in(home, None, PASSPHRASE) == Opened("", PASSPHRASE)
-    assert code_of(lambda: slots.sign_in(home, "first", PASSPHRASE)) is Code.USAGE
+    assert refused(lambda: slots.sign_in(home, "first", PASSPHRASE)) is Code.USAGE
     slots.begin(home, PASSPHRASE, new(FIRST, "first", PASSPHRASE))
-    assert code_of(lambda: slots.sign_in(home, None, PASSPHRASE)) is Code.USAGE
+    assert refused(lambda: slots.sign_in(home, None, PASSPHRASE)) is Code.USAGE
 
 
 def test_nobody_who_was_locked_out_comes_back_by_a_backup(own: Pair, shared: Home, tmp_path: Path) -> None:
@@ -202,7 +196,7 @@ def test_nobody_who_was_locked_out_comes_back_by_a_backup(own: Pair, shared: Hom
     fresh = slots.lock_out(shared, secret, SECOND)
     clock = own.world.clock
     call = lambda: restore(tmp_path / "stick", shared, "of the second", clock, name="second")  # noqa: E731
-    assert code_of(call) is Code.KEYFILE_WRONG_PASSPHRASE
+    assert refused(call) is Code.KEYFILE_WRONG_PASSPHRASE
     restore(tmp_path / "stick", shared, PASSPHRASE, clock, name="Aigul Ф.")
     assert slots.ids(shared) == (FIRST, SERVICE)
     with closing(opened(own, shared, fresh)) as gateway:
@@ -269,10 +263,10 @@ def test_a_slot_that_somebody_made_without_the_secret_is_given_none(own: Pair, s
     (people / "recovery.slot").write_text(json.dumps({**paper, "sha256": sha256(slotfile._json(paper)).hex()}))
     secret = slots.sign_in(shared, None, "of the service").secret
     fresh = slots.lock_out(shared, secret, SECOND)
-    assert code_of(lambda: slots.open_recovery(shared, private.seed)) is Code.RECOVERY_NONE
-    assert code_of(lambda: slots.sign_in(shared, "thief", "of the thief")) is Code.KEYFILE_DAMAGED
+    assert refused(lambda: slots.open_recovery(shared, private.seed)) is Code.RECOVERY_NONE
+    assert refused(lambda: slots.sign_in(shared, "thief", "of the thief")) is Code.KEYFILE_DAMAGED
     assert slots.sign_in(shared, "Aigul Ф.", PASSPHRASE).secret == fresh
-    assert code_of(lambda: slots.lock_out(shared, fresh, FIRST)) is Code.USAGE, "the thief would be the last one"
+    assert refused(lambda: slots.lock_out(shared, fresh, FIRST)) is Code.USAGE, "the thief would be the last one"
 
 
 def test_a_damaged_key_file_stays_as_it_is(shared: Home) -> None:
@@ -282,4 +276,4 @@ def test_a_damaged_key_file_stays_as_it_is(shared: Home) -> None:
     secret = slots.sign_in(shared, None, "of the service").secret
     slots.renew(shared, secret, slots.ids(shared))
     assert path.read_bytes() == b"damaged"
-    assert code_of(lambda: keyfile.load(path, secret)) is Code.KEYFILE_DAMAGED
+    assert refused(lambda: keyfile.load(path, secret)) is Code.KEYFILE_DAMAGED
