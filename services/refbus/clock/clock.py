@@ -19,6 +19,8 @@ from refbus.errors import Code
 _log = logging.getLogger("refbus.clock")
 _SAVE_MS: Final = 60_000
 _ORDERS_MS: Final = 1_000
+_AGAIN_MS: Final = 100
+"""For so long a look at a clock that runs on finds nothing to judge anew, unless the evidence is another."""
 
 
 class Dated(Protocol):
@@ -98,6 +100,8 @@ class Clock:
         self._belief = self._first(wall_ms, steady_ms)
         self._saved_ms = self._asked_ms = steady_ms - _SAVE_MS
         self._followed: Belief | None = None
+        self._judged_ms = steady_ms - _AGAIN_MS
+        self._judged: tuple[Dated | None, Line | None, Belief] | None = None  # by what it was last, and the outcome
 
     @classmethod
     def of(cls, now_ms: Callable[[], int]) -> Clock:
@@ -106,8 +110,7 @@ class Clock:
 
     def now_ms(self) -> int:
         """Return the time that counts, UTC ms."""
-        wall_ms, steady_ms, belief = self._look()
-        return belief.time(wall_ms, steady_ms)
+        return self._look()[1]
 
     def wall_ms(self) -> int:
         """Return what the machine's clock says, UTC ms, within the times of the bus: to show, or to be careful by."""
@@ -119,8 +122,8 @@ class Clock:
 
     def latest_ms(self) -> int:
         """Return the later of the time that counts and the machine's, UTC ms: what is fresh by it is so by both."""
-        wall_ms, steady_ms, belief = self._look()
-        return max(wall_ms, belief.time(wall_ms, steady_ms))
+        wall_ms, now_ms, _, _ = self._look()
+        return max(wall_ms, now_ms)
 
     def hear_own_gate(self, at_ms: int) -> None:
         """Take note of a time that the gate of the own country signed just now or before. No other gate's counts."""
@@ -136,8 +139,8 @@ class Clock:
 
     def standing(self) -> Standing:
         """Return how the clock stands."""
-        wall_ms, steady_ms, belief = self._look()
-        evidence, now_ms = self._evidence(), belief.time(wall_ms, steady_ms)
+        wall_ms, now_ms, steady_ms, belief = self._look()
+        evidence = _evidence(self.directory(), self._gate)
         gate_ms = evidence.gate_ms(steady_ms)
         differs = gate_ms is not None and gate_ms - now_ms > CLOCK_SKEW_MS
         found = {Code.CLOCK_JUMPED: belief.other is not None, Code.CLOCK_SKEW: differs or evidence.early(now_ms)}
@@ -169,27 +172,33 @@ class Clock:
             return belief
         return judge.resume(belief, left_ms, wall_ms, steady_ms)
 
-    def _look(self) -> tuple[int, int, Belief]:
-        """Look at everything once and return both clocks and what is believed."""
+    def _look(self) -> tuple[int, int, int, Belief]:
+        """Look at everything once; return this computer's time, the one that counts, the monotonic one, the belief."""
         with self._lock:
             wall_ms, steady_ms = self.wall_ms(), self._sources.steady_ms()
             before = self._belief
             if steady_ms - self._asked_ms >= _ORDERS_MS:
                 self._take_order(steady_ms)
-            self._belief = judge.consider(self._belief, wall_ms, steady_ms, self._evidence())
+            directory = self.directory()
+            if steady_ms - self._judged_ms < _AGAIN_MS and self._runs_on(wall_ms, steady_ms, directory):
+                return wall_ms, wall_ms, steady_ms, self._belief
+            self._belief = judge.consider(self._belief, wall_ms, steady_ms, _evidence(directory, self._gate))
+            self._judged_ms, self._judged = steady_ms, (directory, self._gate, self._belief)
             changed = before.other != self._belief.other
             if changed or steady_ms - self._saved_ms >= _SAVE_MS:
                 self._save(wall_ms, steady_ms)
             belief = self._belief
         if changed:
             self.told(self.standing())
-        return wall_ms, steady_ms, belief
+        return wall_ms, belief.time(wall_ms, steady_ms), steady_ms, belief
 
-    def _evidence(self) -> Evidence:
-        directory = self.directory()
-        if directory is None:
-            return Evidence(gate=self._gate)
-        return Evidence(directory.published_at_ms, directory.expires_at_ms, self._gate)
+    def _runs_on(self, wall_ms: int, steady_ms: int, directory: Dated | None) -> bool:
+        """Whether the machine's clock runs with a belief that was judged by this very evidence, and no jump stands."""
+        if self._judged is None or self._belief.other is not None:
+            return False
+        by, gate, belief = self._judged
+        same = by is directory and gate is self._gate and belief is self._belief
+        return same and belief.time(wall_ms, steady_ms) == wall_ms
 
     def _take_order(self, steady_ms: int) -> None:
         """Follow a person's word that came since the last jump, in this or another process of the home."""
@@ -207,3 +216,10 @@ class Clock:
         self._saved_ms = steady_ms
         if self._memory is not None:
             write_belief(self._memory, self._sources.boot, self._belief, self._belief.time(wall_ms, steady_ms))
+
+
+def _evidence(directory: Dated | None, gate: Line | None) -> Evidence:
+    """Return what others signed."""
+    if directory is None:
+        return Evidence(gate=gate)
+    return Evidence(directory.published_at_ms, directory.expires_at_ms, gate)

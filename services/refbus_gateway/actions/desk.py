@@ -71,14 +71,17 @@ class Desk:
 
     @property
     def gateway(self) -> Gateway:
-        """The gateway of the home, with the directory as it is now: another process of the home may bring a newer one.
+        """The gateway of the home, with the directory as `catch_up` found it. Raises what `open_gateway` raises."""
+        return self._opened
 
-        Where that cannot be read, the one before stays in force. Raises what `open_gateway` raises.
+    def catch_up(self) -> None:
+        """Take over a newer directory that another process of the home brought: once a request, and before each change.
+
+        Where that cannot be read, the one before stays in force. A gateway that is not open yet opens with the newest.
         """
-        gateway = self._opened
-        with suppress(StoreError):
-            gateway.catch_up()
-        return gateway
+        if "_opened" in self.__dict__:
+            with suppress(StoreError):
+                self._opened.catch_up()
 
     @cached_property
     def _opened(self) -> Gateway:
@@ -111,6 +114,7 @@ class Desk:
     def write(self) -> Iterator[Transaction]:
         """Give a transaction that may write; who asked for it is in the log of the home with it, or not at all."""
         noted = take_noted()
+        self.catch_up()
         try:
             with self.gateway.store.write() as tx:
                 yield tx
@@ -137,8 +141,10 @@ class Desk:
     def as_today(self, actor: Actor) -> Actor | None:
         """Return who signed in with the role of today; None for who was locked out since, and in a locked home.
 
-        A session asks at each request. Who signed in for all stays until the home has people.
+        A session asks at each request, so the directory is looked for here too. Who signed in for all stays until the
+        home has people.
         """
+        self.catch_up()
         if not actor.person:
             return None if slots.has_slots(self.home) else actor
         if self.is_locked() or actor.person not in slots.ids(self.home):

@@ -162,7 +162,7 @@ class Gateway:
 
     def catch_up(self) -> None:
         """Take over a newer directory that another process of this home has verified. Raises StoreError."""
-        self.trust.catch_up(self.clock.now_ms())
+        self.trust.catch_up(self.clock.now_ms)
 
     def catch_up_keys(self) -> None:
         """Take over what another process of this home did with its keys: made new ones, destroyed old ones.

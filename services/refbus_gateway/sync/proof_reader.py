@@ -77,14 +77,14 @@ class Proving:
         self._forget()
 
     def _read(self, most: int, wait_s: float) -> int:
-        # Also when it has expired: what the log shows is how a newer one comes in.
-        policy = log_policy(self._gateway.history.latest, self._gateway.country)
         reader, taken = self._placed(), 0
         end = reader.end_offset() if wait_s else None
         while taken < most and (end is None or reader.position() < end):
             records = reader.read(min(BATCH, most - taken), wait_s)
             if not records:
                 break
+            # Also when the directory has expired: what the log shows is how a newer one comes in.
+            policy = log_policy(self._gateway.history.latest, self._gateway.country)
             for record in records:
                 take_in(self._gateway, policy, record)
             taken += len(records)

@@ -62,6 +62,26 @@ def test_a_jump_that_nobody_contradicts_is_believed_after_an_hour_of_steady_runn
     assert one.error_ms() == 2 * DAY_MS
 
 
+@pytest.mark.parametrize("days", [0.01, -0.01, YEARS, -YEARS])
+def test_looks_one_after_the_other_miss_no_jump(days: float) -> None:
+    """A jump between two looks in the same moment is told; so is that the clock is back."""
+    one = machine()
+    one.clock.now_ms()
+    one.jump(days=days)
+    assert (one.error_ms(), len(one.heard)) == (0, 1)
+    one.jump(days=-days)
+    assert (one.error_ms(), [each.codes for each in one.heard]) == (0, [(Code.CLOCK_JUMPED,), ()])
+
+
+def test_evidence_counts_at_the_look_that_follows_it() -> None:
+    """What a directory and the own gate say is taken into account in the same moment in which it came."""
+    one = Machine(off_ms=-2 * DAY_MS)
+    before = one.error_ms()
+    one.publish()
+    one.clock.hear_own_gate(one.true_ms)
+    assert (before, one.error_ms()) == (-2 * DAY_MS, 0)
+
+
 @pytest.mark.parametrize("days", [YEARS, -YEARS])
 def test_a_jump_outside_the_time_of_the_directory_is_never_believed(days: int) -> None:
     """However long a clock stays before the directory was published or past its end, it is not followed."""

@@ -12,7 +12,7 @@ at any point leaves the version before in force, and the next start verifies wha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -112,21 +112,22 @@ class TrustStore:
         self._pinned_root()
         self._loaded = True
         self._clear_damaged()
-        self.catch_up(now_ms)
+        self.catch_up(lambda: now_ms)
         with self._lock(wait=False) as mine:
             if mine:
                 self._finish(now_ms)
         return self._history
 
-    def catch_up(self, now_ms: int) -> None:
+    def catch_up(self, now_ms: Callable[[], int]) -> None:
         """Take over what another process of this home has verified; one look at a folder while there is nothing new.
 
-        What is in force never becomes older by it. Raises StoreError.
+        `now_ms` gives UTC ms; it is asked when there is something. What is in force never becomes older by it.
+        Raises StoreError.
         """
         with self._guard:
             there = versions.standing(self._versions)  # first: what comes while they are read is seen next time
             if there != self._seen:
-                self._adopt(versions.load_all(self._versions), now_ms)
+                self._adopt(versions.load_all(self._versions), now_ms())
                 self._seen = there
 
     @property

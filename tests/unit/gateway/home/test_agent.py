@@ -202,7 +202,7 @@ def as_nobody(call: Callable[[], bytes]) -> bytes:
         try:
             os.setuid(65534)
             os.write(writing, call())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the parent reads what it was
             os.write(writing, repr(error).encode())
         os._exit(0)
     os.close(writing)

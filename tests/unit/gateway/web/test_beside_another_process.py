@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from refbus.clock import Clock
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
@@ -9,6 +13,7 @@ from refbus.resources import data_dir
 from refbus.settings import GatewaySettings
 from refbus.trust.member.policy import compile_policy
 from refbus.trust.publisher import changes
+from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.actions import emergencies, organisations
 from refbus_gateway.actions.desk import Opened, open_desk
 from refbus_gateway.home import key_changes
@@ -52,6 +57,22 @@ def test_a_page_shows_the_directory_that_another_process_brought(own: Pair) -> N
     assert emergencies.rule(desk, actor).allowed
     assert (before, organisations.show(desk, actor, SHELTER).status) == (OrgStatus.ACTIVE, OrgStatus.SUSPENDED)
     assert desk.directory() == own.kz.newest_directory()
+
+
+def test_a_page_looks_for_another_directory_once(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the folder for one page, however often its action asks for the gateway."""
+    looks: list[object] = []
+    look = TrustStore.catch_up
+
+    def noted(trust: TrustStore, now_ms: Callable[[], int]) -> None:
+        looks.append(trust)
+        look(trust, now_ms)
+
+    own.world.sync(own.kz)
+    person = Pages(own.world, own.kz).person()
+    monkeypatch.setattr(TrustStore, "catch_up", noted)
+    assert person.get("/today").status == 200
+    assert len(looks) == 1
 
 
 def test_keys_that_another_process_made_are_taken_up(own: Pair) -> None:

@@ -138,17 +138,17 @@ def test_another_reader_of_the_home_takes_over_what_was_verified_here(fed: Lab, 
     """It never goes back to an older version, and never removes a newer one that it has not read yet."""
     other = fed.store(store._root_file.parent)
     read(store, fed.files())
-    other.catch_up(NOW_MS)
+    other.catch_up(lambda: NOW_MS)
     assert other.newest() == store.newest()
     suspend(fed)
     newer = read(store, fed.files())
     assert other.history.latest.version < newer.version
     other._use(versions.load_all(other._versions)[0], other.history, NOW_MS)  # as when it is read in this moment
-    other.catch_up(NOW_MS)
+    other.catch_up(lambda: NOW_MS)
     assert other.history.versions == store.history.versions
     before = other.history
-    other.catch_up(NOW_MS)
+    other.catch_up(lambda: NOW_MS)
     assert other.history is before
     (other._versions / f"{newer.version}.json").unlink()
-    other.catch_up(NOW_MS)
+    other.catch_up(lambda: NOW_MS)
     assert other.history.latest.version == newer.version
