@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from refbus.core.courses.referral import UNDECIDED
+from refbus.core.vocabulary import EventType, Priority
 from refbus.each import each as one_by_one
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -34,7 +35,20 @@ from refbus_gateway.store import cases, lookups, referrals
 from refbus_gateway.store.lookups import Wanted
 from refbus_gateway.store.session import Transaction
 
-__all__ = ["MOST", "Counts", "Found", "Search", "Today", "Trouble", "Turn", "found", "outside", "today"]
+__all__ = [
+    "MOST",
+    "AnswerDue",
+    "Counts",
+    "Found",
+    "Search",
+    "Today",
+    "Trouble",
+    "Turn",
+    "answer_due",
+    "found",
+    "outside",
+    "today",
+]
 MOST: Final = 20
 """What each part of Today shows; the list has the others."""
 MOST_STOPS: Final = 100
@@ -111,6 +125,14 @@ class Found:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerDue:
+    """When an answer is due, ms UTC. `usual`: the sender set no time, so it is that of the country for this urgency."""
+
+    at_ms: int
+    usual: bool
+
+
 def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
     """Return what there is to do. It needs no line; what cannot be read hides no other.
 
@@ -166,6 +188,23 @@ def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) ->
         if search.person:
             wanted = replace(wanted, of_cases_of=search.person)
         return Found(*look.listed(tx, wanted, fits, most=most, skip=skip))
+
+
+def answer_due(desk: Desk, actor: Actor, number: int) -> AnswerDue | None:
+    """Return when an answer to a referral is due, None before there are rules of this country. Raises RuleError."""
+    actor.require(Permission.READ_CASES)
+    directory = desk.directory()
+    rules = directory.policies.get(desk.gateway.country) if directory else None
+    with desk.read() as tx:
+        asked = next((each.block for each in referrals.events_of(tx, referrals.get(tx, number))), None)
+    if asked is None or asked.event_type is not EventType.REFERRAL_REQUESTED:
+        return None
+    if asked.respond_by_ms is not None:
+        return AnswerDue(asked.respond_by_ms, usual=False)
+    if rules is None:
+        return None
+    clock = rules.clocks[asked.priority or Priority.ROUTINE]
+    return AnswerDue(asked.occurred_at_ms + clock.decide_s * 1000, usual=True)
 
 
 def outside(desk: Desk, actor: Actor, number: int) -> ReferralListed:

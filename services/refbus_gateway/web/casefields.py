@@ -221,11 +221,9 @@ def _outside(words: Catalogue, path: str) -> str:
 
 
 def _advice(words: Catalogue, each: Shown, value: object) -> str:
-    label = each.label.rstrip("?. ")
-    if value is None and each.options:
-        return words.text("%(label)s: choose an answer", label=label)
     if value is None:
-        return words.text("%(label)s: write an answer", label=label)
+        return missing(words, each)
+    label = _short(each.label)
     form = each.spec.attributes.get("format")
     if each.name == "person.prs_Birthdate":
         return words.text("Birth date: write a day like 31.3.1999, or a month like 3.1999, or only the year")
@@ -238,6 +236,22 @@ def _advice(words: Catalogue, each: Shown, value: object) -> str:
     if each.spec.kind is Kind.NUMBER:
         return words.text("%(label)s: write a number", label=label)
     return words.text("%(label)s: this text cannot be sent as it is. Type it again.", label=label)
+
+
+def missing(words: Catalogue, each: Shown) -> str:
+    """Return what to do with a field that has no answer: it names the field, since it stands on top of the page too."""
+    if each.options:
+        return choose(words, each.label)
+    return words.text("%(label)s: write an answer", label=_short(each.label))
+
+
+def choose(words: Catalogue, label: str) -> str:
+    """Return that a question needs an answer out of those that stand below it."""
+    return words.text("%(label)s: choose an answer", label=_short(label))
+
+
+def _short(label: str) -> str:
+    return label.rstrip("?. ")
 
 
 def _value_at(document: Mapping[str, Any], path: str) -> object:

@@ -43,6 +43,7 @@ from refbus_gateway.words.catalogue import Catalogue, catalogue
 if TYPE_CHECKING:
     from refbus_gateway.actions.actor import Actor
     from refbus_gateway.actions.desk import Desk
+    from refbus_gateway.actions.profiles import ProfileShown
     from refbus_gateway.web.office import Office
 
 Handler = Callable[["Ask"], Response]
@@ -127,7 +128,7 @@ class Ask:
         may_see = screen is not None and (screen.free or session.at_work)
         self.form = form or (session.kept.get(self.form_path) if may_see else None) or Form()
         self.confirmed: Actor | None = None
-        self._telephones: dict[OrgId, str] = {}
+        self._profiles: dict[OrgId, ProfileShown | None] = {}
         self.problems: Final[tuple[Problem, ...]] = session.problems.pop(self.form_path, ()) if may_see else ()
 
     @property
@@ -249,6 +250,11 @@ class Ask:
         return nextsteps.meaning(self.words, code)
 
     def organisation(self, org: OrgId) -> str:
+        """Return the name of an organisation in the language of the page where it says one, else `in_directory`."""
+        said = self._profile(org) if self.session.actor else None
+        return (said.name(self.language) if said else "") or self.in_directory(org)
+
+    def in_directory(self, org: OrgId) -> str:
         """Return the name of an organisation as the directory has it, its id where that is not known."""
         directory = self.desk.directory()
         found = directory.find(org) if directory else None
@@ -256,10 +262,13 @@ class Ask:
 
     def telephone(self, org: OrgId) -> str:
         """Return the duty telephone of an organisation as it is read aloud, empty where it says none."""
-        if org not in self._telephones:
-            found = profiles.telephones(self.desk, self.actor, [org]).get(org)
-            self._telephones[org] = telephone(found) if found else ""
-        return self._telephones[org]
+        said = self._profile(org)
+        return telephone(said.telephones[0]) if said and said.telephones else ""
+
+    def _profile(self, org: OrgId) -> ProfileShown | None:
+        if org not in self._profiles:
+            self._profiles[org] = profiles.shown_of(self.desk, self.actor, [org]).get(org)
+        return self._profiles[org]
 
     def draft(self, name: str) -> int | None:
         """Show a form as its draft has it; return the revision for `drafts.keep`, None where there is no draft."""

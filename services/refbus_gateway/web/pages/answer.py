@@ -16,6 +16,7 @@ from refbus_gateway.actions.referrals import Answer, CourseOpened, EventShown, R
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.web import fields
+from refbus_gateway.web.casefields import missing
 from refbus_gateway.web.choices import organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.homeward import HOMEWARD
@@ -232,8 +233,7 @@ def _plain(
     if field is None:
         return problem
     if not ask.posted.get(path):
-        chosen = words.text("Choose one") if field.options else words.text("Fill this in")
-        return Problem(path, problem.code, chosen)
+        return Problem(path, problem.code, missing(words, field))
     if path.endswith("_ms"):
         return Problem(path, problem.code, words.text("Write a day and a time, like 31.3.2027 14:00"))
     if problem.code is Code.UNKNOWN_VALUE:

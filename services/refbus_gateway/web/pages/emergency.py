@@ -14,6 +14,7 @@ from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import cases, drafts, emergencies, referrals
 from refbus_gateway.actions.emergencies import Decision, OfficerWord
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.casefields import choose
 from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.pages.erase import where_erased
@@ -161,8 +162,11 @@ def review(ask: Ask) -> Response:
     number, words = ask.number("number"), ask.words
     officer, result = ask.posted.get("officer"), ask.posted.get("result")
     problems = [
-        Problem(name, Code.CASE_INVALID, words.text("Choose one"))
-        for name, known in (("result", result in ReviewResult.__members__), ("officer", bool(officer)))
+        Problem(name, Code.CASE_INVALID, choose(words, label))
+        for name, label, known in (
+            ("result", words.text("What did you find?"), result in ReviewResult.__members__),
+            ("officer", words.text("Which officer are you?"), bool(officer)),
+        )
         if not known
     ]
     if problems:
@@ -214,14 +218,19 @@ def _problems(ask: Ask, form: Form) -> list[Problem]:
     words, most = ask.words, emergencies.rule(ask.desk, ask.actor).most_hours
     hours = form.number("hours")
     known = {
-        "case": form.number("case") is not None,
-        "to": form.get("to") in dict(organisation_options(ask)),
-        "ground": form.get("ground") in Ground.__members__,
-        "protects": form.get("protects") in Protects.__members__,
-        "categories": set(form.all("categories")) <= set(DataCategory),
-        "incapacity": form.get("incapacity") in {"", *Incapacity},
+        "case": (words.text("Who?"), form.number("case") is not None),
+        "to": (words.text("Who can help now?"), form.get("to") in dict(organisation_options(ask))),
+        "ground": (words.text("Why can it not wait?"), form.get("ground") in Ground.__members__),
+        "protects": (words.text("Whose life is it?"), form.get("protects") in Protects.__members__),
+        "categories": (words.text("What else must they know?"), set(form.all("categories")) <= set(DataCategory)),
+        "incapacity": (
+            words.text("Why can the person not be asked?"),
+            form.get("incapacity") in {"", *Incapacity},
+        ),
     }
-    found = [Problem(name, Code.CASE_INVALID, words.text("Choose one")) for name, right in known.items() if not right]
+    found = [
+        Problem(name, Code.CASE_INVALID, choose(words, label)) for name, (label, right) in known.items() if not right
+    ]
     if hours is None or not 1 <= hours <= most:
         told = words.text("A number of hours, at most %(most)s", most=most)
         found.append(Problem("hours", Code.CASE_INVALID, told))

@@ -88,7 +88,7 @@ def one(ask: Ask) -> Response:
     if outside.withdrawal_to_answer:
         return ask.go(f"/referral/{number}/withdrawn")
     if outside.unopened:
-        return ask.page("unopened.html", each=outside)
+        return ask.page("unopened.html", each=outside, due=worklist.answer_due(ask.desk, ask.actor, number))
     return _show(ask, number)
 
 

@@ -18,6 +18,7 @@ from refbus_gateway.actions.returns import Check, ReturnStanding
 from refbus_gateway.forms.asked import wish_fields
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import fields
+from refbus_gateway.web.casefields import choose
 from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.answer import buttons, sent_words
@@ -88,8 +89,15 @@ def begin(ask: Ask) -> Response:
     document = fields.document(shown, ask.posted, ask.utc_offset_min)
     case, to = ask.posted.number("case"), ask.posted.get("to")
     problems = [
-        Problem(name, Code.CASE_INVALID, words.text("Choose one"))
-        for name, known in (("case", case is not None), ("to", to in dict(organisation_options(ask, abroad=True))))
+        Problem(name, Code.CASE_INVALID, choose(words, label))
+        for name, label, known in (
+            ("case", words.text("Who?"), case is not None),
+            (
+                "to",
+                words.text("Which organisation in the home country?"),
+                to in dict(organisation_options(ask, abroad=True)),
+            ),
+        )
         if not known
     ]
     for each in fields.check(wish_fields(), document, list(_WISH)):

@@ -66,7 +66,9 @@ def send(ask: Ask) -> Response:
 @screens.show("/sent/{number:int}")
 def sent(ask: Ask) -> Response:
     """Tell when an answer is due, and whom to call when none comes."""
-    return ask.page("refer_sent.html", each=worklist.outside(ask.desk, ask.actor, ask.number("number")))
+    number = ask.number("number")
+    each = worklist.outside(ask.desk, ask.actor, number)
+    return ask.page("refer_sent.html", each=each, due=worklist.answer_due(ask.desk, ask.actor, number))
 
 
 def _preview(ask: Ask, begun: Begun) -> Preview:

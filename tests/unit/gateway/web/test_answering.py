@@ -106,7 +106,7 @@ def test_every_problem_is_told_at_its_field_in_plain_words(pair: Pair, there: Pe
     path = f"/referral/{theirs}/say/accept"
     page = there.send(path, meeting__at_ms="tomorrow", note="Fictional: typed before")
     assert page.path == path
-    assert "Choose one" in page.text
+    assert "Who will be responsible: choose an answer" in page.text
     assert "Write a day and a time" in page.text
     assert "Fictional: typed before" in page.text
     assert "UTC" not in page.text

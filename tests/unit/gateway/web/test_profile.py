@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from refbus_gateway.actions import profiles
+from refbus_gateway.actions import profiles, worklist
+from refbus_gateway.words.catalogue import catalogue
 from support.ceremonies import SHELTER
 from support.desks import desk_of
-from support.gateways import Pair
+from support.gateways import Pair, case_file, id_of, incoming, sent
 from support.pages import Page, Pages, Person
 from unit.gateway.actions.test_profiles import hand_on, told
 
@@ -110,3 +111,31 @@ def test_who_refers_sees_how_to_call(pair: Pair) -> None:
     ):
         assert text in page.text
     assert SHELTER in page.html
+
+
+def test_an_organisation_has_its_name_in_the_language_of_the_reader(pair: Pair) -> None:
+    """The name that it signed, on every page; where a person is asked about it, the directory's name too."""
+    told(pair, names={"en": "Fictional shelter", "ru": "Вымышленный приют"})
+    _, here = sent(pair.kz, case_file(about="Fictional: names"))
+    pair.exchange()
+    person = Pages(pair.world, pair.kz).person()
+    label = worklist.outside(*desk_of(pair.world, pair.kz), here).organisation
+    for language, name in (("en", "Fictional shelter"), ("ru", "Вымышленный приют")):
+        person.send("/language", language=language)
+        for path in ("/referral", f"/sent/{here}"):
+            page = person.get(path)
+            assert name in page.text
+            assert label not in page.text
+
+
+def test_an_answer_is_due_by_the_time_of_the_country_where_none_was_set(pair: Pair) -> None:
+    """Both sides read the same time: the sender after sending, the receiver before opening."""
+    _, here = sent(pair.kz, case_file(about="Fictional: due", reply_by=None))
+    pair.exchange()
+    there = incoming(pair.uz, id_of(pair.kz, here))
+    due = worklist.answer_due(*desk_of(pair.world, pair.kz), here)
+    assert due is not None
+    assert due.usual
+    for gateway, path in ((pair.kz, f"/sent/{here}"), (pair.uz, f"/referral/{there}")):
+        page = Pages(pair.world, gateway).person().get(path)
+        assert catalogue("en").left(due.at_ms, gateway.now_ms()) in page.text
