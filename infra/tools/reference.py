@@ -10,7 +10,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.pages import alerts, cli, errors, hearing, lifecycle, metrics, packages, rooms, schemas, settings, topics
+from tools.pages import (
+    alerts,
+    cli,
+    errors,
+    hearing,
+    lifecycle,
+    metrics,
+    packages,
+    plausibility,
+    rooms,
+    schemas,
+    settings,
+    topics,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -19,6 +32,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/lifecycle.md": lifecycle.page,
     "docs/reference/metrics.md": metrics.page,
     "docs/reference/packages.md": packages.page,
+    "docs/reference/plausibility.md": plausibility.page,
     "docs/reference/rooms.md": rooms.page,
     "docs/reference/schemas.md": schemas.page,
     "docs/reference/settings.md": settings.page,

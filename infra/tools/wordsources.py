@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from refbus.core.plausibility import RULES
 from refbus.core.times import DAY, TIME
 from refbus.core.vocabulary import EventType
 from refbus.explain import CATALOGUE
@@ -27,7 +28,7 @@ Source = tuple[str, str, str, str]
 
 def messages_of_data() -> Iterator[Source]:
     """Yield each message of the data once."""
-    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps(), *_ways()])
+    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps(), *_ways(), *_doubts()])
 
 
 def _codes() -> Iterator[Source]:
@@ -66,6 +67,11 @@ def _helps() -> Iterator[Source]:
 def _ways() -> Iterator[Source]:
     for text in [DAY, TIME, *(told for _, told in FORMATS.values())]:
         yield "services/refbus/core/times.py", text, "", "how something is written: write %(form)s"
+
+
+def _doubts() -> Iterator[Source]:
+    for rule in RULES:
+        yield "services/refbus/core/plausibility.py", rule.heading, "", f"{rule.name}: facts that do not go together"
 
 
 def _errors() -> Iterator[Source]:

@@ -50,3 +50,8 @@ def parse_country(text: str) -> CountryCode:
 def gate_id(country: CountryCode) -> OrgId:
     """Return the id under which the gate of `country` signs."""
     return OrgId(f"{country}-gate")
+
+
+def country_of(org: OrgId) -> CountryCode:
+    """Return the country whose organisation this is, as its id says."""
+    return CountryCode(org[:2])

@@ -5,6 +5,14 @@ from __future__ import annotations
 from refbus.errors import Code, Explanation
 
 GATEWAY = {
+    Code.FACTS_CONTRADICT: Explanation(
+        "two facts of the case cannot both be true",
+        "Find out which is true and correct the other. Each line names the place and says what is wrong.",
+    ),
+    Code.FACTS_DOUBTFUL: Explanation(
+        "a fact of the case is unusual, and is more often a slip of the hand",
+        "Correct it, or write why it is so; the reason stays with you. Of what came in: ask the sender.",
+    ),
     Code.CASE_INVALID: Explanation(
         "the case file has a mistake",
         "Correct the field that is named and try again. Nothing was sent.",

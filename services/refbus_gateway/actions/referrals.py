@@ -21,7 +21,7 @@ from refbus_gateway.actions.status import UnreadCase, UnreadReferral
 from refbus_gateway.cases import casework, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
-from refbus_gateway.courses.opening import Opened, Shown
+from refbus_gateway.courses.opening import Doubt, Opened, Shown
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import ReferralLine, Turn
@@ -103,7 +103,8 @@ class EventShown:
     """One event of a course as a person may see it now; `content` is empty, for the reasons in `hidden`, if not at all.
 
     Texts of the content are for people, with times in UTC; `times` has those again, in ms UTC at the same places.
-    `asked`: what a question is about; `categories`: the kinds of data that it carries.
+    `asked`: what a question is about; `categories`: the kinds of data that it carries; `doubts`: what of it does not go
+    together: nothing was refused for it.
     """
 
     event: int
@@ -118,6 +119,7 @@ class EventShown:
     times: Times
     asked: tuple[DataCategory, ...]
     categories: tuple[DataCategory, ...]
+    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +371,7 @@ def _event_shown(shown: Shown) -> EventShown:
         times=shown.times,
         asked=_asked(shown),
         categories=tuple(block.data_categories),
+        doubts=shown.doubts,
     )
 
 

@@ -71,4 +71,8 @@ def _event_texts(shown: EventShown) -> list[str]:
         )
         for code in shown.unknown_codes
     ]
-    return [head, *hidden, *unknown, *section_lines(shown.content, shown.times)]
+    doubts = [
+        "  " + words().text("FACTS_DOUBTFUL %(rule)s: %(doubt)s", rule=each.rule, doubt=words().text(each.heading))
+        for each in shown.doubts
+    ]
+    return [head, *hidden, *unknown, *doubts, *section_lines(shown.content, shown.times)]

@@ -5,10 +5,14 @@ The caller has synchronised first (`sync.require_synchronised`): a withdrawal ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from refbus.audit.record import AuditOutcome, Stage
+from refbus.core.consent.age import rules_of
 from refbus.core.courses.course import BEGINS, CourseView
+from refbus.core.ids import country_of
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, ConsentError
 from refbus.wire.payload import UnknownCode, unknown_codes
@@ -16,6 +20,7 @@ from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.cases import onward
 from refbus_gateway.courses import referral_steps
+from refbus_gateway.forms.plausible import broken
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import answers
 from refbus_gateway.rules import age_check, course_state, legality, permission
@@ -27,10 +32,18 @@ from refbus_gateway.words.payloads import Sections, Times
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Facts that do not go together: the name of the rule, and what is wrong, in English."""
+
+    rule: str
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One event as a person may see it. `sections` is empty, with the reasons, where consent no longer permits it.
 
-    `times` are those of the sections, in ms UTC.
+    `times` are those of the sections, in ms UTC; `doubts`: what of it does not go together, as of when it was said.
     """
 
     event: Event
@@ -38,6 +51,7 @@ class Shown:
     times: Times
     unknown: tuple[UnknownCode, ...]
     hidden: tuple[Code, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,15 @@ def _show(gateway: Gateway, tx: Transaction, referral: Referral, event: Event, l
         payloads.times(event.block.event_type, payload),
         () if event.outgoing else unknown_codes(event.block.event_type, payload),
         (),
+        () if event.outgoing else _doubts(gateway, event, payload),
     )
+
+
+def _doubts(gateway: Gateway, event: Event, payload: Mapping[str, Any]) -> tuple[Doubt, ...]:
+    """Return what of an event does not go together, by the day and the rules of its sender's country."""
+    policies = gateway.directory().policies
+    rules = rules_of(policies.get(country_of(event.block.sender)))
+    return tuple(Doubt(each.name, each.heading) for each in broken(payload, rules, event.block.occurred_at_ms))
 
 
 def _hidden(gateway: Gateway, tx: Transaction, referral: Referral, event: Event) -> tuple[Code, ...]:

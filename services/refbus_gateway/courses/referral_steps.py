@@ -16,11 +16,13 @@ from refbus_gateway.courses import returns
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.forms.dates import as_forms_have_it
+from refbus_gateway.forms.plausible import check_event
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms, terms_of
+from refbus_gateway.rules import age_check
 from refbus_gateway.store import alarms, cases, consents, lookups, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -60,6 +62,7 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     fields = read_record(specs, document, "", problems)
     problems.raise_if_any()
     check_dates(specs, fields, problems)
+    check_event(fields, age_check.rules_here(gateway), gateway.now_ms(), problems)
     problems.raise_if_any()
     for name, local in answer.events.items():
         fields[name] = _named(events, local).block.event_id

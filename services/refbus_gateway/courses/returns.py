@@ -27,6 +27,7 @@ from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import WISH_FROM_CASE, wish_fields
 from refbus_gateway.forms.casefile import CaseFile
 from refbus_gateway.forms.dates import as_forms_have_it
+from refbus_gateway.forms.plausible import check_event
 from refbus_gateway.forms.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
@@ -66,6 +67,7 @@ def begin(
     wish = read_record(wish_fields(), document, "", problems)
     problems.raise_if_any()
     check_dates(wish_fields(), wish, problems)
+    check_event(wish, age_check.rules_here(gateway), gateway.now_ms(), problems)
     problems.raise_if_any()
     _require_age(gateway, tx, case, wish["is_minor"])
     gateway.organisation(org)

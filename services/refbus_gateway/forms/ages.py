@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from refbus.core.consent.age import FIRST_YEAR, AgeFacts, AgeRules, age_of, impossible
+from refbus.core.plausibility import BIRTH
 from refbus.errors import Code
 from refbus.said import said
 from refbus.wire.fields import FieldSpec, walk
@@ -30,7 +31,7 @@ def check_dates(specs: Iterable[FieldSpec], fields: Mapping[str, Any], problems:
     for leaf in walk(tuple(specs), fields):
         if leaf.spec.attributes.get("format") in {"date", "partial_date"}:
             year = int(str(leaf.value)[:4])
-            if not FIRST_YEAR <= year <= LAST_YEAR and leaf.path != "person.prs_Birthdate":
+            if not FIRST_YEAR <= year <= LAST_YEAR and leaf.path != BIRTH:
                 problems.invalid(
                     leaf.path,
                     said(
@@ -42,10 +43,12 @@ def check_dates(specs: Iterable[FieldSpec], fields: Mapping[str, Any], problems:
 
 
 def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, problems: Problems) -> None:
-    """Note what cannot be true of the age that a case file tells, as of the day on which it is taken in."""
+    """Note what cannot be true of the age that a case file tells, as of the day on which it is taken in.
+
+    An impossible birth date is in the table of `refbus.core.plausibility`, and says no age.
+    """
     facts, judgement = facts_of(fields), fields.get("adult_judgement") or {}
     if impossible(facts.birthdate, rules, now_ms):
-        problems.invalid("person.prs_Birthdate", "is before 1900 or in the future: look at the year again")
         return
     if len(judgement) == 1:
         problems.invalid("adult_judgement", "write both: the reason, and judged_by_role")

@@ -14,6 +14,7 @@ from refbus.core.vocabulary import Priority, Purpose
 from refbus.errors import MalformedError
 from refbus.said import Said, said
 from refbus.wire.codelists import code_list
+from refbus_gateway.forms.plausible import CONFIRMED, check_confirmed
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable
 from refbus_gateway.forms.values import check_text, unknown_field
@@ -33,11 +34,12 @@ ROUTING_FIELDS = frozenset(
         "reply_by",
         "reply_within_hours",
         "onward_of",
+        CONFIRMED,
     }
 )
 """Fields of a case file that are not payload.
 
-`about`, `file_number`, `help`, `revision` and `onward_of` are for this home and are never sent.
+`about`, `file_number`, `help`, `revision`, `onward_of` and `confirmed` are for this home and are never sent.
 """
 MOST_FILE_NUMBER = 40
 """Longest `file_number`, in characters."""
@@ -56,6 +58,7 @@ def check_routing(document: Mapping[str, Any], problems: Problems, *, desk_ms: i
     if document.get("about") is not None:
         check_text(document["about"], "about", problems)
     _check_file_number(document.get("file_number"), problems)
+    check_confirmed(document.get(CONFIRMED), problems)
     _check_recipient(document.get("recipient"), problems)
     _check_member(Purpose, document.get("purpose"), "purpose", problems)
     _check_member(Priority, document.get("priority"), "priority", problems)

@@ -13,6 +13,7 @@ from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.forms.case_routing import FORMAT
 from refbus_gateway.forms.casefile import case_fields
+from refbus_gateway.forms.plausible import CONFIRMED
 from refbus_gateway.forms.values import FILE_KEY
 
 _ROUTING_HELP = {
@@ -23,6 +24,7 @@ _ROUTING_HELP = {
     "2026-03-31T12:00:00+05:00",
     "about": "A note for yourself; it is not sent",
     "file_number": "The number of your own file, at most 40 characters, shown in your lists; it is not sent",
+    CONFIRMED: "Why facts are so that are asked about, by the name that the answer gives; it is not sent",
     "help": "This explanation; it is not sent and may be deleted",
 }
 
@@ -38,6 +40,7 @@ def template() -> str:
         "purpose": "",
         "priority": "",
         "reply_within_hours": None,
+        CONFIRMED: {},
         **_empty(specs),
         "help": {**_ROUTING_HELP, **dict(_help(specs, ""))},
     }

@@ -15,6 +15,7 @@ from refbus.wire.payload import categories_of, payload_fields
 from refbus_gateway.forms import dates
 from refbus_gateway.forms.ages import check_dates, check_fields
 from refbus_gateway.forms.case_routing import ROUTING_FIELDS, check_routing, reply_by
+from refbus_gateway.forms.plausible import CONFIRMED, check_facts
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable, read_json
 from refbus_gateway.forms.values import read_record, unknown_field
@@ -76,13 +77,15 @@ def parse_case(
         problems.refuse_placeholders(document)
     specs = case_fields()
     content = _without_unknown(document, {spec.name for spec in specs}, problems)
+    unfit = len(problems.found)
     check_routing(document, problems, desk_ms=None if desk is None else now_ms)
+    misrouted = len(problems.found) - unfit
     fields = read_record(specs, content, "", problems)
-    problems.raise_if_any()
-    if desk is not None:
+    if desk is not None and len(problems.found) == misrouted:  # every field has its form
         check_fields(fields, desk, now_ms, problems)
         check_dates(specs, fields, problems)
-        problems.raise_if_any()
+        check_facts(fields, document.get(CONFIRMED), desk, now_ms, problems)
+    problems.raise_if_any()
     return CaseFile(
         recipient=_recipient(document["recipient"]),
         purpose=Purpose(document["purpose"]),

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from refbus.core.plausibility import ASKED, RULES
 from refbus.errors import Code
 from refbus.wire.fields import Kind
 from refbus_gateway.forms.casefile import case_fields
+from refbus_gateway.forms.plausible import CONFIRMED
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import fields
 from refbus_gateway.web.fields import Shown
@@ -127,6 +129,8 @@ ALL: Final = (
     *(*NEED, *URGENCY, *PERSON, *PERSON_MORE, *JUDGED, *SAFE, *SAFE_MORE, *NUMBERS, *ADDRESS),
     *(path for block in BLOCKS for path in block.paths),
 )
+CONFIRMABLE: Final = tuple(f"{CONFIRMED}.{name}" for name in ASKED)
+"""Fields of the reasons why facts are so that were asked about."""
 _LABELS: Final[Mapping[str, str]] = {
     "services_requested": mark("Which help is needed?"),
     "reason": mark("Why do you refer the person?"),
@@ -187,6 +191,15 @@ def _worded(words: Catalogue, each: Shown) -> Shown:
     )
 
 
+def confirmable(words: Catalogue) -> list[tuple[str, str]]:
+    """Return a field for each reason that may be asked, with what it is about; a page shows those that are."""
+    headings = {rule.name: rule.heading for rule in RULES}
+    return [
+        (path, words.text("%(doubt)s. Why is it so?", doubt=words.text(headings[name])))
+        for path, name in zip(CONFIRMABLE, ASKED, strict=True)
+    ]
+
+
 def categories(shown: Iterable[Shown]) -> tuple[str, ...]:
     """Return the data categories of fields, each once."""
     return tuple(dict.fromkeys(str(each.category) for each in shown if each.category))
@@ -198,6 +211,8 @@ def plain(words: Catalogue, shown: Iterable[Shown], document: Mapping[str, Any],
     if found.code is Code.AGE_CONTRADICTS:
         text = words.text("The answers about the age do not go together. Find out which is true.")
         return Problem("person.is_minor", found.code, text)
+    if found.code in {Code.FACTS_CONTRADICT, Code.FACTS_DOUBTFUL}:
+        return Problem(path, found.code, words.spoken(found.advice))
     each = next((one for one in shown if one.name == path), None)
     if each is None:
         return Problem(path, found.code, _outside(words, path))

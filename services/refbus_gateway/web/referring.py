@@ -22,6 +22,7 @@ from refbus.errors import Code, RuleError
 from refbus_gateway.actions import cases, drafts
 from refbus_gateway.forms import dates
 from refbus_gateway.forms.case_routing import FORMAT, ROUTING_FIELDS
+from refbus_gateway.forms.plausible import CONFIRMED
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import casefields, fields
 from refbus_gateway.web.fields import Shown
@@ -162,6 +163,8 @@ def texts_of(content: Mapping[str, Any]) -> dict[str, list[str]]:
     for name in ("file_number", "purpose", "priority", "about"):
         if content.get(name):
             found[name] = [str(content[name])]
+    for name, reason in (content.get(CONFIRMED) or {}).items():
+        found[f"{CONFIRMED}.{name}"] = [str(reason)]
     found["base"] = [json.dumps(_beyond_pages(content), ensure_ascii=False)]
     return found
 
@@ -173,7 +176,7 @@ def _beyond_pages(content: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         here = path + name
         if isinstance(value, Mapping) and "code_list" not in value:
             inner = _beyond_pages(value, here + ".")
-            if inner and name not in {"recipient", "help"}:
+            if inner and name not in {"recipient", "help", CONFIRMED}:
                 rest[name] = inner
         elif here not in casefields.ALL and here not in ROUTING_FIELDS - {"onward_of"} and value is not None:
             rest[name] = value
@@ -201,7 +204,10 @@ def document(ask: Ask, begun: Begun) -> dict[str, Any]:
         "priority": begun.get("priority"),
         "reply_by": dates.reply_by(begun.get("reply_by"), ask.utc_offset_min),
     }
-    filled = {name: str(text) for name, text in routing.items() if text}
+    filled: dict[str, Any] = {name: str(text) for name, text in routing.items() if text}
+    confirmed = {path.partition(".")[2]: begun.get(path) for path in casefields.CONFIRMABLE if begun.get(path)}
+    if confirmed:
+        filled[CONFIRMED] = confirmed
     help_ = {"begun": begun.get("begun")}  # two people with the same needs are two cases
     return {"format": FORMAT, "recipient": {"organisation": begun.to}, **filled, **whole, "help": help_}
 

@@ -74,7 +74,7 @@ def edited(ask: Ask) -> Response:
     """Keep what was changed; what was sent stays as it was sent."""
     number, shown = ask.number("number"), casefields.of(ask.words, _EDITED)
     content = cases.file_to_edit(ask.desk, ask.actor, number)
-    texts = {**referring.texts_of(content), **referring.typed(ask, shown, "file_number")}
+    texts = {**referring.texts_of(content), **referring.typed(ask, shown, "file_number", *casefields.CONFIRMABLE)}
     begun = Begun(number, texts, 0)
     kept = {"recipient": content["recipient"], "help": content.get("help")}
     made = {**referring.document(ask, begun), **{name: value for name, value in kept.items() if value is not None}}

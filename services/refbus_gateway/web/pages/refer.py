@@ -152,10 +152,10 @@ def person(ask: Ask) -> Response:
 def person_told(ask: Ask) -> Response:
     """Keep it."""
     shown = _of_person(ask)
-    begun = _keep(ask, shown, "file_number")
+    begun = _keep(ask, shown, "file_number", *casefields.CONFIRMABLE)
     if isinstance(begun, Response):
         return begun
-    found = [*nickname_problems(ask, begun), *referring.problems(ask, begun, shown, *_AGES)]
+    found = [*nickname_problems(ask, begun), *referring.problems(ask, begun, shown, *_AGES, *casefields.CONFIRMABLE)]
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/contact")
 
 
@@ -198,6 +198,7 @@ def person_parts(ask: Ask) -> dict[str, Any]:
         "judged": casefields.of(words, JUDGED),
         "then": casefields.of(words, PERSON_MORE),
         "blocks": [(each, words.text(each.title), casefields.of(words, each.paths)) for each in BLOCKS],
+        "confirmable": casefields.confirmable(words),
         "categories": casefields.categories,
     }
 

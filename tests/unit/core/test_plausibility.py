@@ -1,0 +1,93 @@
+"""The table of facts that do not go together: each rule has an example that breaks it and one that only looks so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from refbus.core.consent.age import AgeRules
+from refbus.core.plausibility import RULES
+from refbus_gateway.forms.plausible import broken
+from support.directories import NOW_MS
+
+CHILD, ADULT = {"prs_Birthdate": "2016-05-01"}, {"prs_Birthdate": "1990"}
+LEG = {"departs_ms": 2, "arrives_ms": 3}
+
+EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("BIRTH_IMPOSSIBLE", {"person": {"prs_Birthdate": "2027"}}, {"person": {"prs_Birthdate": "2026"}}),
+    ("RISK_ASSESSED_AHEAD", {"risk": {"assessed_on": "2026-09-23"}}, {"risk": {"assessed_on": "2026-09-22"}}),
+    (
+        "TRAFFICKED_OLDER_THAN_NOW",
+        {"person": {"prs_Birthdate": "2005"}, "trafficking": {"vic_AgeWhenTrafficked": 60}},
+        {"person": {"prs_Birthdate": "2005"}, "trafficking": {"vic_AgeWhenTrafficked": 21}},
+    ),
+    (
+        "NATIONAL_AND_STATELESS",
+        {"immigration": {"status": [{"code": "NATIONAL"}, {"code": "STATELESS"}]}},
+        {"immigration": {"status": ["REFUGEE", "STATELESS"]}},
+    ),
+    ("JOURNEY_BACKWARDS", {"legs": [{"departs_ms": 3, "arrives_ms": 2}]}, {"legs": [LEG]}),
+    ("JOURNEY_BACKWARDS", {"legs": [LEG, {"departs_ms": 1, "arrives_ms": 4}]}, {"legs": [LEG, LEG]}),
+    (
+        "ROOM_ENDS_FIRST",
+        {"available_from_ms": 2, "available_until_ms": 1},
+        {"available_from_ms": 2, "available_until_ms": 2},
+    ),
+    *(
+        (f"{name.upper()}_AHEAD", {name: "2026-10-01"}, {name: "2026-09-21"})
+        for name in ("assessed_on", "agreed_on", "contacted_on", "determined_on", "wished_on")
+    ),
+    ("PERMIT_ENDED", {"immigration": {"permit_until": "2026-09-20"}}, {"immigration": {"permit_until": "2026-09-21"}}),
+    ("GUARDIAN_OF_ADULT", {"person": ADULT, "guardian": {"name": "x"}}, {"person": CHILD, "guardian": {"name": "x"}}),
+    ("BORN_LONG_AGO", {"person": {"prs_Birthdate": "1905"}}, {"person": {"prs_Birthdate": "1940"}}),
+    (
+        "CITIZEN_AND_STATELESS",
+        {"person": {"prs_Citizenship": ["UZ"]}, "immigration": {"status": ["STATELESS"]}},
+        {"person": {"prs_Citizenship": ["x_STATELESS"]}, "immigration": {"status": ["STATELESS"]}},
+    ),
+    (
+        "NATIONAL_ELSEWHERE",
+        {
+            "person": {"prs_Citizenship": ["UZ"]},
+            "immigration": {"status": ["NATIONAL"]},
+            "location": {"country": {"code": "KZ"}},
+        },
+        {"person": {"prs_Citizenship": ["KZ"]}, "immigration": {"status": ["NATIONAL"]}, "location": {"country": "KZ"}},
+    ),
+    (
+        "CHILD_MARRIED",
+        {"person": {**CHILD, "prs_MaritalStatus": "Married"}},
+        {
+            "person": {**CHILD, "prs_MaritalStatus": "Married"},
+            "trafficking": {"vic_TypeOfExploitation": ["ForcedMarriage"]},
+        },
+    ),
+    (
+        "CHILD_WITH_CHILDREN",
+        {"person": {**CHILD, "prs_NumberOfChildren": 1}},
+        {"person": {**CHILD, "prs_NumberOfChildren": 0}},
+    ),
+    (
+        "ADULT_WITHOUT_ADULTS",
+        {"person": ADULT, "immigration": {"status": ["SEPARATED_OR_UNACCOMPANIED_CHILD"]}},
+        {"person": CHILD, "immigration": {"status": ["SEPARATED_OR_UNACCOMPANIED_CHILD"]}},
+    ),
+    (
+        "ADULT_THEN",
+        {"trafficking": {"palermo_means": ["NOT_REQUIRED_CHILD"], "vic_AgeWhenTrafficked": 18}},
+        {"trafficking": {"palermo_means": ["NOT_REQUIRED_CHILD"], "vic_AgeWhenTrafficked": 17}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "right"), EXAMPLES)
+def test_a_rule_finds_its_example_alone(name: str, wrong: dict[str, Any], right: dict[str, Any]) -> None:
+    """And nothing where the facts go together."""
+    assert [rule.name for rule in broken(wrong, AgeRules(), NOW_MS)] == [name]
+    assert broken(right, AgeRules(), NOW_MS) == ()
+
+
+def test_every_rule_has_an_example() -> None:
+    """A new rule brings one."""
+    assert {rule.name for rule in RULES} == {name for name, _, _ in EXAMPLES}
