@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, RefbusError, UncheckableError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import confirmation, officer_list
@@ -72,6 +72,14 @@ class RestoreConfirmed(NotKnown):
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreStanding:
+    """Whether somebody has confirmed a restored home, and what it cannot know: None before all that waits was read."""
+
+    confirmed: bool
+    known: NotKnown | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentKnown:
     """A version of a consent that the backup had."""
 
@@ -118,6 +126,24 @@ def not_known(desk: Desk, actor: Actor) -> NotKnown | NotRestored:
     desk.require_synchronised()
     with desk.read() as tx:
         return _not_known(desk, tx, state)
+
+
+def stands(desk: Desk, actor: Actor) -> RestoreStanding | NotRestored:
+    """Return how far a home that goes on from a backup is. It needs no line."""
+    actor.require(Permission.READ_STATUS)
+    with desk.read() as tx:
+        state = confirmation.find(tx)
+    if state is None:
+        return NotRestored()
+    confirmed = state.confirmed_ms is not None
+    if state.drained_ms is None:
+        return RestoreStanding(confirmed, None)
+    try:
+        desk.require_synchronised()
+    except UncheckableError:
+        return RestoreStanding(confirmed, None)
+    with desk.read() as tx:
+        return RestoreStanding(confirmed, _not_known(desk, tx, state))
 
 
 def confirm(desk: Desk, actor: Actor) -> RestoreConfirmed | NotRestored:

@@ -100,11 +100,12 @@ NEXT: Final[Mapping[Code, str]] = {
     ),
     Code.BACKUP_OLDER: mark("Keep what is here if it works. Nothing was changed."),
     Code.RESTORE_UNCONFIRMED: mark(
-        "Call whoever looks after this computer: they read what waits and confirm it. Nothing is sent before but "
-        "withdrawals and receipts."
+        "Open Office, After the backup: it says whom to call, and an administrator confirms it there. Nothing is sent "
+        "before but withdrawals and receipts."
     ),
     Code.CONSENT_UNCONFIRMED_AFTER_RESTORE: mark(
-        "Ask whoever works with the person, open the case and write down what the person says now; then send again."
+        "Ask whoever works with the person, and say under Office, After the backup, that it still stands; or open the "
+        "case and write down what the person says now. Then send again."
     ),
     Code.USAGE: mark("Go back to the page before and fill it in again."),
     Code.CONSENT_CHANGE_DIFFERS: mark("Read what it changes, and go back to the page before. Nothing was recorded."),
@@ -119,6 +120,17 @@ NEXT: Final[Mapping[Code, str]] = {
     ),
 }
 """By code, only where the catalogue names a command, an option or a field of a file."""
+WHERE: Final[Mapping[Code, str]] = {
+    **dict.fromkeys(
+        (Code.RESTORE_UNCONFIRMED, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, Code.RESTORED_UNKNOWN), "/office/restored"
+    ),
+    **dict.fromkeys((Code.CLOCK_JUMPED, Code.CLOCK_SKEW, Code.TLS_CERTIFICATE_ENDING), "/office/line"),
+    Code.KEY_NOT_OURS: "/office/keys",
+    Code.OFFICER_NOT_ENDORSED: "/office/officers",
+    Code.ERASE_DUE: "/today",
+    Code.CONSENT_ENDING: "/today",
+}
+"""The page on which something is put right, by code."""
 _MEANS: Final[Mapping[Code, str]] = {
     Code.AGE_CONTRADICTS: mark("the answers about the age do not go together"),
     Code.HOME_IN_USE: mark("another program of this office is at work"),

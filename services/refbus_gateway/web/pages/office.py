@@ -12,7 +12,18 @@ from refbus.core.times import read_moment
 from refbus.errors import Code, RefbusError, SetupError, UncheckableError
 from refbus.trust.member.rotation import Task
 from refbus.wire.codelists import code_list
-from refbus_gateway.actions import counts, home, keys, logbook, officers, organisations, people, recovery, status
+from refbus_gateway.actions import (
+    counts,
+    home,
+    keys,
+    logbook,
+    officers,
+    organisations,
+    people,
+    recovery,
+    restored,
+    status,
+)
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import nextsteps
@@ -128,6 +139,8 @@ DOINGS: Final[Mapping[str, str]] = {
     "restored.case_known": mark("looked up a case after a restore"),
     "restored.confirm": mark("confirmed a restored office"),
     "restored.confirm_case": mark("confirmed a case after a restore"),
+    "restored.not_known": mark("looked at what the backup does not know"),
+    "restored.stands": mark("looked at what the backup does not know"),
     "returns.begin": mark("began a return home"),
     "returns.co_sign": mark("signed a risk assessment"),
     "returns.listed": mark("looked at the returns home"),
@@ -190,6 +203,7 @@ def office(ask: Ask) -> Response:
         recovery=recovery.standing(desk, actor),
         alarms=status.alarms(desk, actor),
         clock=status.clock(desk, actor),
+        restore=restored.stands(desk, actor),
     )
 
 
@@ -249,7 +263,8 @@ def numbers(ask: Ask) -> Response:
 @screens.show("/office/alarms")
 def alarms(ask: Ask) -> Response:
     """Show what a person must look at, each with what to do next."""
-    found = [(each, *_told(ask, each.code)) for each in status.alarms(ask.desk, ask.actor)]
+    where = {str(code): path for code, path in nextsteps.WHERE.items()}
+    found = [(each, *_told(ask, each.code), where.get(each.code, "")) for each in status.alarms(ask.desk, ask.actor)]
     return ask.page("office_alarms.html", alarms=found)
 
 

@@ -12,7 +12,7 @@ from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.actions.previews import Preview
 from refbus_gateway.actions.referrals import ReferralQueued
 from refbus_gateway.web import referring
-from refbus_gateway.web.nextsteps import meaning, next_step
+from refbus_gateway.web.nextsteps import WHERE, meaning, next_step
 from refbus_gateway.web.pages.refer import STEPS
 from refbus_gateway.web.referring import Begun
 from refbus_gateway.web.screens import Ask, Screens
@@ -77,8 +77,8 @@ def _preview(ask: Ask, begun: Begun) -> Preview:
 
 def _reason(ask: Ask, begun: Begun, code: Code) -> tuple[str, str, str]:
     """Return why it would not be sent: what it means, what to do, where."""
-    step = _MENDED_AT.get(code, "ask")
-    return meaning(ask.words, code), next_step(ask.words, code), f"/refer/{begun.number}/{step}"
+    step = f"/refer/{begun.number}/{_MENDED_AT.get(code, 'ask')}"
+    return meaning(ask.words, code), next_step(ask.words, code), WHERE.get(code, step)
 
 
 def _told(ask: Ask, done: referrals.ReferralSent) -> str:
