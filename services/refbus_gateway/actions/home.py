@@ -189,8 +189,7 @@ def notify(desk: Desk, actor: Actor, command: Iterable[str], every_s: int) -> No
 def trust(desk: Desk, actor: Actor, root: bytes) -> RootPinned:
     """Pin the federation's initial root. Raises as `pin_root` does."""
     actor.require(Permission.MANAGE_HOME)
-    desk.home.member.pin_root(root)
-    return RootPinned(pinned=True)
+    return _pin(desk, root)
 
 
 def trust_compared(desk: Desk, actor: Actor, root: bytes, told: str) -> RootPinned:
@@ -204,6 +203,11 @@ def trust_compared(desk: Desk, actor: Actor, root: bytes, told: str) -> RootPinn
         raise SetupError(Code.DIRECTORY_INVALID, "not the number that was told")
     if not is_initial_root(root):
         raise SetupError(Code.DIRECTORY_INVALID, "no root of a federation")
+    return _pin(desk, root)
+
+
+def _pin(desk: Desk, root: bytes) -> RootPinned:
+    """Pin a root, and put it where a process that is open already looks for it."""
     desk.home.member.pin_root(root)
     desk.home.member.trust_store()
     return RootPinned(pinned=True)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from refbus.clock import Clock
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
+from refbus.crypto import keyfile
 from refbus.resources import data_dir
 from refbus.settings import GatewaySettings
 from refbus.trust.member.policy import compile_policy
 from refbus.trust.publisher import changes
 from refbus.trust.reader.loader import TrustStore
-from refbus_gateway.actions import emergencies, organisations
+from refbus_gateway.actions import emergencies, home, organisations
 from refbus_gateway.actions.desk import Opened, open_desk
-from refbus_gateway.home import key_changes
+from refbus_gateway.home import key_changes, slots
 from refbus_gateway.home.gateway import open_gateway
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.desks import desk_of
-from support.gateways import Pair
+from support.gateways import Pair, World
 from support.pages import Pages
+from unit.gateway.web.test_setup import browser_of, found_home, office_of, sign_in
 
 
 def publish_new_rule(pair: Pair) -> None:
@@ -102,3 +105,20 @@ def test_whoever_reads_and_sends_follows_it_too(own: Pair) -> None:
     assert not own.kz.rules().emergency_disclosure
     own.world.sync(own.kz)
     assert own.kz.rules().emergency_disclosure
+
+
+def test_a_root_that_a_command_pinned_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that was opened before there was a root takes the directory under the one that a command pinned."""
+    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+    monkeypatch.setattr(keyfile, "MEMORY_KIB", 64)
+    world, place = World(tmp_path), tmp_path / "newcomer"
+    office = office_of(world, place)
+    browser = browser_of(office)
+    found_home(browser)
+    assert sign_in(browser).path == "/setup/road"
+    assert office.desk.gateway.newest_directory() is None
+    command = office_of(world, place)
+    home.trust(command.desk, command.actor, world.lab.paths.root.read_bytes())
+    assert browser.send("/setup/directory", place=str(world.lab.paths.repository)).path == "/setup/road"
+    assert office.desk.gateway.newest_directory() is not None
+    office.close()
