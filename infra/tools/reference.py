@@ -20,6 +20,7 @@ from tools.pages import (
     packages,
     plausibility,
     rooms,
+    runbook,
     schemas,
     settings,
     topics,
@@ -27,6 +28,7 @@ from tools.pages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/reference/alerts.md": runbook.page,
     "docs/reference/cli.md": cli.page,
     "docs/reference/errors.md": errors.page,
     "docs/reference/lifecycle.md": lifecycle.page,

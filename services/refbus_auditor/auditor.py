@@ -80,12 +80,13 @@ class Auditor:
         now_ms = clock.now_ms
         home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
-        metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms)
+        metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms, settings.home)
         meters, topic = Meters(metrics), f"{settings.country}.directory"
         follower = DirectoryFollower(home.trust, lambda: own.reader(topic, meters.unread), now_ms)
         clock.directory = follower.newest
         auditor = cls(settings, home, clusters, follower, end, clock, metrics, meters)
         auditor._assemble()
+        auditor._measure()  # before anybody is shown the metrics: a 0 from before the first look would end an alert
         return auditor
 
     @property
@@ -118,12 +119,14 @@ class Auditor:
         self.core.entries.again(moved=moved)
         self.core.turn()
         self._measure()
+        self.metrics.keep()
 
     def stop(self) -> None:
         """End all threads, close the store."""
         if self.server is not None:
             self.server.close()
         self.threads.join()
+        self.metrics.keep()
         self.core.outbound.close()
         self.writer.close()
         self.home.close()
@@ -188,4 +191,5 @@ class Auditor:
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)
         self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
+        self.metrics.disk()
         self.metrics.clock(self.clock.standing())

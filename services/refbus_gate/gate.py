@@ -99,7 +99,7 @@ class Gate:
         now_ms = clock.now_ms
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
         home.trust.load(now_ms())
-        metrics = telemetry.Metrics(telemetry.Service.GATE, now_ms)
+        metrics = telemetry.Metrics(telemetry.Service.GATE, now_ms, settings.home)
         meters = Meters(metrics)
 
         def read(family: str) -> Callable[[], Reader]:
@@ -126,6 +126,7 @@ class Gate:
         clock.directory = follower.newest
         gate = cls(settings, home, clusters, follower, relay, end, clock, metrics, meters)
         gate._assemble()
+        gate._measure()  # before anybody is shown the metrics: a 0 from before the first look would end an alert
         return gate
 
     @property
@@ -166,6 +167,7 @@ class Gate:
             self.upkeep.forget()
             self.upkeep.forget_cases(self.home.forget_cases)
         self._replays()
+        self.metrics.keep()
 
     def stop(self) -> None:
         """End all threads, take the last delivery reports, close the stores."""
@@ -173,6 +175,7 @@ class Gate:
         for pump in self.pumps.values():
             pump.wake()
         self.threads.join()
+        self.metrics.keep()
         with self.core.turn:
             self.core.parts.workers.close()
             self.home.close()
@@ -254,9 +257,10 @@ class Gate:
     def _measure(self) -> None:
         self.meters.deliveries(list(self.pumps.values()))
         self.meters.progress(self.watchdog, self.consumers)
-        self.meters.directory(self.follower)
+        self.meters.directory(self.follower, self.core.parts.keys.org, self.clock.now_ms())
         steady_ms = self.clock.steady_ms()
         self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
+        self.metrics.disk()
         with self.home.store.database.reading() as connection:
             if self._accounted_ms is None or steady_ms - self._accounted_ms >= _ACCOUNT_MS:
                 self._accounted_ms = steady_ms

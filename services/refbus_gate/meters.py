@@ -13,6 +13,7 @@ from refbus.bus.port import Record
 from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.gate.passage import Outcome as Decision
 from refbus.core.gate.verdicts import Point
+from refbus.core.ids import OrgId
 from refbus.errors import Code
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store import outgoing
@@ -117,11 +118,15 @@ class Meters:
         self._metrics.since(metric.OPEN_TRANSACTION_AGE, watchdog.open_since_ms)
         self._metrics.since(metric.GATE_CLOCK_AGE, lateness.done_ms)
 
-    def directory(self, follower: DirectoryFollower) -> None:
-        """Show which version of the directory is in force."""
+    def directory(self, follower: DirectoryFollower, org: OrgId, now_ms: int) -> None:
+        """Show which version of the directory is in force, and how long the keys run that it has for this gate."""
         newest = follower.newest()
         self._metrics.put(metric.DIRECTORY_VERSION, 0 if newest is None else newest.version)
         self._metrics.since(metric.DIRECTORY_AGE, None if newest is None else newest.published_at_ms)
+        member = None if newest is None else newest.find(org)
+        pair = (None, None) if member is None else (member.current_signing_key(now_ms), member.current_kem_key(now_ms))
+        ends_ms = min(now_ms if key is None else key.not_after_ms for key in pair)
+        self._metrics.put(metric.GATE_KEY_LEFT, max(0, ends_ms - now_ms) / 1000)
 
     def account(self, connection: Connection) -> None:
         """Show the balance. All records are counted, which takes longer the more of them there are: not too often."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refbus.telemetry.alerts import ALERTS, as_yaml
+from refbus.telemetry.alerts import RULES, as_yaml
 
 
 def page() -> str:
     """Return the file."""
-    return as_yaml(ALERTS)
+    return as_yaml(RULES)

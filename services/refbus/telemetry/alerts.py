@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.telemetry import catalogue as metrics
-from refbus.telemetry.metric import Metric
+from refbus.telemetry.metric import Metric, Service
 
 
 class Severity(StrEnum):
@@ -20,7 +20,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One rule: `metric` compared as `condition` says ("increase" for a counter), true for `for_s` seconds."""
+    """One rule: `metric` compared as `condition` says, true for `for_s` seconds.
+
+    For a counter, what counts is what it grew by within the duration `increase`.
+    """
 
     name: str
     metric: Metric
@@ -33,12 +36,59 @@ class Alert:
 
     @property
     def expression(self) -> str:
-        """The rule in PromQL."""
-        series = self.metric.name + self.selector
-        return (
-            f"increase({series}[{self.increase}]) {self.condition}" if self.increase else f"{series} {self.condition}"
-        )
+        """The rule in PromQL.
 
+        A counter is compared with itself before that duration, and with 0 when nobody knew it then: `increase` alone
+        does not see what was counted before Prometheus first asked, or while a service that kept its counts was away.
+        """
+        series = self.metric.name + self.selector
+        if not self.increase:
+            return f"{series} {self.condition}"
+        before = f"(last_over_time({series}[{_KNOWN}] offset {self.increase}) or {series} * 0)"
+        return f"increase({series}[{self.increase}]) {self.condition} or {series} - {before} {self.condition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The rule that a service which must exist does not answer Prometheus, or is not among what it asks."""
+
+    name: str
+    service: Service
+    for_s: int
+    summary: str
+    severity: Severity = Severity.PAGE
+
+    @property
+    def expression(self) -> str:
+        """The rule in PromQL."""
+        return f'absent(up{{job="{job_of(self.service)}"}} == 1)'
+
+
+def job_of(service: Service) -> str:
+    """Return the name under which Prometheus asks a service (`job_name`)."""
+    return f"refbus-{service}"
+
+
+Rule = Alert | Gone
+_KNOWN = "3h"
+"""How far back the value of a counter is looked for: so long Prometheus may have been away."""
+
+
+GONE: tuple[Gone, ...] = (
+    Gone(
+        "RefbusGateGone",
+        Service.GATE,
+        60,
+        "The gate does not answer, or Prometheus does not ask it: no event passes, and nobody is told of deadlines.",
+    ),
+    Gone(
+        "RefbusAuditorGone",
+        Service.AUDITOR,
+        300,
+        "The auditor does not answer, or Prometheus does not ask it: nothing new can be proved, entries wait.",
+    ),
+)
+"""Each node has a gate and an auditor: the directory demands both of a country."""
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
@@ -384,6 +434,38 @@ ALERTS: tuple[Alert, ...] = (
         "A certificate of this gate or auditor ends within thirty days; its log names the country: issue a new one.",
     ),
     Alert(
+        "RefbusNodeCertificateEndsSoon",
+        metrics.CERTIFICATE_LEFT,
+        "< 259200",
+        60,
+        Severity.PAGE,
+        "A certificate of this gate or auditor ends within three days; after that it reaches no broker.",
+    ),
+    Alert(
+        "RefbusGateKeyEnds",
+        metrics.GATE_KEY_LEFT,
+        "< 1209600",
+        3600,
+        Severity.TICKET,
+        "A key of this gate ends within two weeks: after that other countries refuse what it signs.",
+    ),
+    Alert(
+        "RefbusDiskFills",
+        metrics.DISK_FREE,
+        "< 0.15",
+        300,
+        Severity.TICKET,
+        "Less than 15 % of the disk of a service's home are free.",
+    ),
+    Alert(
+        "RefbusDiskFull",
+        metrics.DISK_FREE,
+        "< 0.05",
+        60,
+        Severity.PAGE,
+        "Less than 5 % of the disk of a service's home are free: it stops when there is no more room.",
+    ),
+    Alert(
         "RefbusGateRestored",
         metrics.GATE_RESTORED,
         "> 0",
@@ -436,7 +518,14 @@ ALERTS: tuple[Alert, ...] = (
 )
 
 
-def as_yaml(alerts: Iterable[Alert]) -> str:
+RULES: tuple[Rule, ...] = (*GONE, *ALERTS)
+"""Every rule. What a person does about each stands in `refbus.telemetry.runbook`."""
+KEPT: frozenset[str] = frozenset(alert.metric.name for alert in ALERTS if alert.increase)
+"""Counters that a rule compares with before: a service keeps them over a restart."""
+PAGE = "docs/reference/alerts.md"
+
+
+def as_yaml(rules: Iterable[Rule]) -> str:
     """Return the rules as a Prometheus rule file (texts quoted as in JSON, which is YAML)."""
     lines = [
         "# Made from services/refbus/telemetry/alerts.py by `make reference`.",
@@ -444,14 +533,15 @@ def as_yaml(alerts: Iterable[Alert]) -> str:
         "  - name: refbus",
         "    rules:",
     ]
-    for alert in alerts:
+    for rule in rules:
         lines += [
-            f"      - alert: {alert.name}",
-            f"        expr: {json.dumps(alert.expression)}",
-            f"        for: {alert.for_s}s",
+            f"      - alert: {rule.name}",
+            f"        expr: {json.dumps(rule.expression)}",
+            f"        for: {rule.for_s}s",
             "        labels:",
-            f"          severity: {alert.severity}",
+            f"          severity: {rule.severity}",
             "        annotations:",
-            f"          summary: {json.dumps(alert.summary)}",
+            f"          summary: {json.dumps(rule.summary)}",
+            f"          runbook: {PAGE}#{rule.name.lower()}",
         ]
     return "\n".join(lines) + "\n"

@@ -224,6 +224,18 @@ CERTIFICATE_LEFT = Metric(
     (Service.GATE, Service.AUDITOR),
     "Time until the first of the certificates ends with which brokers are reached; infinite without any.",
 )
+GATE_KEY_LEFT = Metric(
+    "refbus_gate_key_left_seconds",
+    Kind.GAUGE,
+    _GATE,
+    "Time until the first of the keys ends that the directory has for this gate now; 0 when it has none.",
+)
+DISK_FREE = Metric(
+    "refbus_disk_free_ratio",
+    Kind.GAUGE,
+    (Service.GATE, Service.AUDITOR),
+    "Free share of the disk that the home of this service is on.",
+)
 GATE_QUARANTINED = Metric(
     "refbus_gate_quarantined_records",
     Kind.GAUGE,
