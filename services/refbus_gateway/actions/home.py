@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from refbus.clock import Clock
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.times import show_second
@@ -19,11 +20,12 @@ from refbus.trust.reader.client import is_initial_root
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.directory import door
-from refbus_gateway.home import backups, keyring, slots
+from refbus_gateway.home import attempts, backups, keyring, slots
 from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.key_changes import ANSWER_FILE, REQUEST_FILE
 from refbus_gateway.home.restore import Restored
+from refbus_gateway.people.signing_in import tried
 from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536
@@ -163,10 +165,14 @@ def show(desk: Desk, actor: Actor) -> HomeShown:
     )
 
 
-def check_passphrase(desk: Desk, actor: Actor, passphrase: str) -> PassphraseRight:
-    """Check that a passphrase opens the home, which may be open already. Raises SetupError KEYFILE_*."""
+def check_passphrase(desk: Desk, actor: Actor, passphrase: str, clock: Clock, address: str) -> PassphraseRight:
+    """Check that a passphrase opens the home, which may be open already: counted and slowed as every attempt.
+
+    `address`: from where on the network it came. Raises SetupError KEYFILE_*, RuleError SIGN_IN_SLOWED.
+    """
     actor.require(Permission.READ_STATUS)
-    keyring.check_passphrase(desk.home, passphrase)
+    tried(desk.home, attempts.NOBODY, clock, lambda: keyring.check_passphrase(desk.home, passphrase), address)
+    attempts.succeeded(desk.home, attempts.NOBODY)
     return PassphraseRight(right=True)
 
 

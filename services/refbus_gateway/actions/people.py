@@ -12,6 +12,7 @@ from refbus.errors import Code, RuleError, SetupError
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import attempts, slotfile, slots
+from refbus_gateway.home.attempts import SlowedError
 from refbus_gateway.home.slots import SERVICE, NewSlot, Opened
 from refbus_gateway.people import onetime, signing_in, users
 from refbus_gateway.people.roles import OF_PEOPLE
@@ -21,7 +22,7 @@ from refbus_gateway.people.users import Person, State
 from refbus_gateway.store import alarms
 from refbus_gateway.store.session import Transaction
 
-__all__ = ["Locked", "Newcomer", "PersonShown", "Second", "ServiceChanged", "SignedIn", "sign_in"]
+__all__ = ["Locked", "Newcomer", "PersonShown", "Second", "ServiceChanged", "SignedIn", "SlowedError", "sign_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,14 @@ def _proven(desk: Desk, slot_id: str, code: str) -> Person:
     return proven
 
 
-def confirm(desk: Desk, actor: Actor, passphrase: str) -> Actor:
+def confirm(desk: Desk, actor: Actor, passphrase: str, address: str = "") -> Actor:
     """Return the actor for one request that cannot be taken back: the person typed the passphrase for it.
 
-    Raises SetupError KEYFILE_WRONG_PASSPHRASE, RuleError SIGN_IN_SLOWED.
+    `address`: from where on the network it came. Raises SetupError KEYFILE_WRONG_PASSPHRASE, RuleError SIGN_IN_SLOWED.
     """
     actor.require(Permission.SIGN_IN)
-    tried(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, passphrase))
+    clock = desk.gateway.clock
+    tried(desk.home, actor.person, clock, lambda: slots.check(desk.home, actor.person, passphrase), address)
     return replace(actor, confirmed=True)
 
 

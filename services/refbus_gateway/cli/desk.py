@@ -39,8 +39,8 @@ def desk(
     The first person who signs in opens the keys. With --passphrase-file they are opened at once.
     """
     import signal  # late: the help needs none of it
-    import time
 
+    from refbus.clock import steady_ms
     from refbus_gateway.actions import delivery
     from refbus_gateway.actions.delivery import MetricsPlace, Served
     from refbus_gateway.actions.desk import is_new
@@ -53,7 +53,7 @@ def desk(
     metrics = None
     if settings.metrics_port is not None:
         metrics = MetricsPlace(settings.metrics_port, settings.metrics_host, settings.metrics_public)
-    clocks = Clocks(time.monotonic, session.clock)
+    clocks = Clocks(lambda: steady_ms() / 1000, session.clock)  # it runs in sleep: a closed lid locks too
     manners = Manners(lock_after * 60.0, metrics, debug_dir=settings.debug_dir)
     office = Office(_desk_of(session), address, clocks, manners)
     for number in (signal.SIGTERM, signal.SIGINT):  # the server drains, then lets the signal come through to us

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, RuleError
@@ -15,6 +16,8 @@ from refbus_gateway.people import users
 from refbus_gateway.people.users import State
 from refbus_gateway.store.session import Transaction
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class Second:
@@ -24,27 +27,33 @@ class Second:
     passphrase: str = field(repr=False)
 
 
-def tried(home: Home, who: str, clock: Clock, try_it: Callable[[], Opened]) -> Opened:
-    """Try a passphrase: counted, and slowed after failures. Raises RuleError SIGN_IN_SLOWED, SetupError KEYFILE_*."""
+def tried(home: Home, who: str, clock: Clock, try_it: Callable[[], _T], address: str = "") -> _T:
+    """Try a passphrase: counted, and slowed after failures. `address`: from where on the network it came, if so.
+
+    Raises SlowedError SIGN_IN_SLOWED, SetupError KEYFILE_*.
+    """
     home.require()
     with attempts.one_at_a_time(home):
-        attempts.require_no_pause(home, who, clock)
+        attempts.require_no_pause(home, who, clock, address)
         try:
-            return try_it()
+            found = try_it()
         except RefbusError as error:
             if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
-                attempts.failed(home, who, clock)
+                attempts.failed(home, who, clock, address)
             raise
+        attempts.was_right(home, address)
+        return found
 
 
-def sign_in(path: Path, name: str | None, passphrase: str, clock: Clock) -> Opened:
+def sign_in(path: Path, name: str | None, passphrase: str, clock: Clock, address: str = "") -> Opened:
     """Open the keys of the home in `path`: as a person by name, without it as its unattended service.
 
-    In a home without people its one passphrase is all. Raises RuleError SIGN_IN_SLOWED, SetupError as `slots.sign_in`.
+    `address` as for `tried`. In a home without people its one passphrase is all, which is not tried here. Raises
+    SlowedError SIGN_IN_SLOWED, SetupError as `slots.sign_in`.
     """
     home = Home(path)
     who = slots.find_id(home, name) or attempts.NOBODY
-    return tried(home, who, clock, lambda: slots.sign_in(home, name, passphrase))
+    return tried(home, who, clock, lambda: slots.sign_in(home, name, passphrase), address)
 
 
 def require_second(tx: Transaction, home: Home, asker: str, second: Second | None, clock: Clock) -> None:

@@ -29,10 +29,10 @@ from refbus_gateway.actions import delivery, home, keys, people, recovery
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people, is_new
-from refbus_gateway.actions.people import Newcomer, SignedIn
+from refbus_gateway.actions.people import Newcomer, SignedIn, SlowedError
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import nextsteps
-from refbus_gateway.web.session import IDLE_S, Attempts, Claim, Session, Sessions
+from refbus_gateway.web.session import IDLE_S, Claim, Session, Sessions
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
 
@@ -48,7 +48,7 @@ _STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
     (SetupError, 409),
 )
 _STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Code.NOT_PERMITTED: 403}
-_REFUSED: Final = frozenset({Code.SIGN_IN_SLOWED, Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITTED})
+_REFUSED: Final = frozenset({Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITTED})
 """Why somebody with the right passphrase is not let in."""
 _YEAR_S: Final = 31_536_000
 _T = TypeVar("_T")
@@ -115,7 +115,6 @@ class Office:
         self.address: Final = address
         self.lock_after_s: Final = int(manners.idle_s) + 5
         self.sessions: Final = Sessions(clocks.steady_s, manners.idle_s)
-        self.attempts: Final = Attempts(clocks.steady_s)
         self._clocks = clocks
         self._sources: Final = Sources(clocks.wall_ms, lambda: int(clocks.steady_s() * 1000))
         self._manners = manners
@@ -177,18 +176,19 @@ class Office:
         """Whether people sign in here by name, as against one passphrase for all."""
         return has_people(self.desk.home.path)
 
-    def sign_in(self, name: str, passphrase: str, code: str = "") -> SignedIn:
+    def sign_in(self, claim: Claim, code: str = "") -> SignedIn:
         """Let somebody in by the passphrase: the one place that decides who it is. The first one opens the home.
 
         `code`: the one-time code of a person who uses them. Raises SetupError KEYFILE_WRONG_PASSPHRASE, and as
         `people.sign_in`, `people.admit` and `open_gateway` do.
         """
         actor, path = self.actor, self.desk.home.path
-        if self.has_people and not name:
+        if self.has_people and not claim.name:
             raise SetupError(Code.KEYFILE_WRONG_PASSPHRASE)
-        opened = people.sign_in(path, name or None, passphrase, Clock(self._sources))
+        clock = Clock(self._sources)
         if not self.has_people:
-            home.check_passphrase(self.desk, actor, passphrase)
+            home.check_passphrase(self.desk, actor, claim.passphrase, clock, claim.address)
+        opened = people.sign_in(path, claim.name or None, claim.passphrase, clock, claim.address)
         with self._opening:
             if not self.is_open:
                 self.open(opened)
@@ -222,29 +222,28 @@ class Office:
 
     def check(self, words: Catalogue, claim: Claim, code: str = "") -> SignedIn | Problem:
         """Let somebody in, or return what to tell at which field; guesses are slowed down."""
-        return self._tried(words, claim, lambda: self.sign_in(claim.name, claim.passphrase, code))
+        return self._tried(words, claim, lambda: self.sign_in(claim, code))
 
     def confirm(self, words: Catalogue, claim: Claim, actor: Actor) -> Actor | Problem:
         """Return the actor for one request that cannot be taken back, or what is wrong with the passphrase."""
         if not actor.person:
             checked = self.check(words, claim)
             return checked if isinstance(checked, Problem) else actor
-        return self._tried(words, claim, lambda: people.confirm(self.desk, actor, claim.passphrase))
+        return self._tried(words, claim, lambda: people.confirm(self.desk, actor, claim.passphrase, claim.address))
 
     def _tried(self, words: Catalogue, claim: Claim, try_it: Callable[[], _T]) -> _T | Problem:
         if not claim.passphrase:
             return _wrong_passphrase(words.text("Enter your passphrase"))
-        wait_s = self.attempts.begin(claim.address, claim.name)
-        if wait_s:
+        try:
+            return try_it()
+        except SlowedError as slowed:
             return _wrong_passphrase(
                 words.plural(
                     "Too many attempts. Wait %(n)s second, then try again.",
                     "Too many attempts. Wait %(n)s seconds, then try again.",
-                    wait_s,
+                    slowed.wait_s,
                 )
             )
-        try:
-            found = try_it()
         except RefbusError as error:
             if error.code is Code.KEYFILE_WRONG_PASSPHRASE:
                 return _wrong_passphrase(words.text("The passphrase is not right"))
@@ -253,8 +252,6 @@ class Office:
                 told = f"{nextsteps.meaning(words, error.code)} {nextsteps.next_step(words, error.code)}"
                 return Problem(at, error.code, told)
             raise
-        self.attempts.succeed(claim.address, claim.name)
-        return found
 
     def session_of(self, request: Request, *, use: bool = True) -> Session | None:
         """Return the session of a request; not to `use` it is what a page does by itself, without a person."""

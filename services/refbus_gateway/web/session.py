@@ -1,4 +1,4 @@
-"""Who is at the pages: sessions in memory, known by a random cookie; and how often a passphrase may be guessed.
+"""Who is at the pages: sessions in memory, known by a random cookie.
 
 A session that nobody used for a while is locked: the person shows the passphrase again and finds the form as it was
 left. Nothing of a session is on a disk. Times are seconds of the monotonic clock.
@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from refbus.backoff import BackOff
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.forms.values import whole_number
@@ -29,11 +28,6 @@ MOST_KEPT: Final = 20
 """Forms of a session that were not sent yet."""
 MOST_DONE: Final = 200
 """Forms of a session that were sent: the same form again leads to the same page."""
-FREE: Final = 3
-"""Wrong passphrases under one name before one has to wait."""
-FREE_OVERALL: Final = 20
-_WAITS: Final = BackOff(2_000, 900_000)
-_MOST_TRIED: Final = 2_000
 _NEVER_KEPT: Final = ("passphrase", "csrf", "once")
 
 
@@ -219,52 +213,3 @@ class Claim:
     address: str
     name: str
     passphrase: str = field(repr=False)
-
-
-@dataclass(slots=True)
-class _Tries:
-    failed: int = 0
-    next_s: float = 0.0
-
-
-class Attempts:
-    """How soon a passphrase may be tried again: the wait doubles with each wrong one, under a name and over all names.
-
-    Both count for one address of the network alone: a stranger elsewhere holds up nobody at their own computer.
-    """
-
-    def __init__(self, steady_s: Callable[[], float]) -> None:
-        self._steady_s = steady_s
-        self._lock = threading.Lock()
-        self._tries: OrderedDict[tuple[str, str | None], _Tries] = OrderedDict()
-
-    def begin(self, address: str, name: str) -> int:
-        """Count an attempt as failed before it is looked at; return for how many seconds one must wait, 0 to go on."""
-        now_s = self._steady_s()
-        with self._lock:
-            of_name, overall = self._of(address, name), self._of(address, None)
-            wait_s = max(of_name.next_s, overall.next_s) - now_s
-            if wait_s > 0:
-                return int(wait_s) + 1
-            _fail(of_name, now_s, FREE)
-            _fail(overall, now_s, FREE_OVERALL)
-        return 0
-
-    def succeed(self, address: str, name: str) -> None:
-        """Take back what `begin` counted: the passphrase was right."""
-        with self._lock:
-            self._tries.pop((address, name), None)
-            self._tries.pop((address, None), None)
-
-    def _of(self, address: str, name: str | None) -> _Tries:
-        tries = self._tries.setdefault((address, name), _Tries())
-        self._tries.move_to_end((address, name))
-        while len(self._tries) > _MOST_TRIED:
-            self._tries.popitem(last=False)
-        return tries
-
-
-def _fail(tries: _Tries, now_s: float, free: int) -> None:
-    tries.failed += 1
-    beyond = tries.failed - free
-    tries.next_s = now_s + _WAITS.wait_ms(beyond - 1) / 1000 if beyond > 0 else 0.0

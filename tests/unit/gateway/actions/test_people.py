@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 
 from refbus.core.units import DAY_MS
 from refbus.crypto import keyfile
-from refbus.errors import Code
+from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
 from refbus_gateway.actions import assignments, cases, codes, consent, erasure, logbook, officers, people, referrals
 from refbus_gateway.actions.actor import ALLOWED, Actor, Permission, Role
@@ -217,6 +217,28 @@ def test_failures_are_slowed_and_told(desk: Desk, own: Pair) -> None:
     for told in (attempts.FREE, 0):
         opened = people.sign_in(desk.home.path, "worker", WORDS["worker"], desk.gateway.clock)
         assert people.admit(desk, opened).failed == told
+
+
+def test_guesses_from_one_computer_are_slowed_whatever_the_names(desk: Desk, own: Pair) -> None:
+    """Twenty from one address are free; then it waits, another one does not, and a right passphrase ends it."""
+    clock = desk.gateway.clock
+
+    def tries(name: str, passphrase: str = "wrong", address: str = "192.0.2.7") -> Code | None:
+        try:
+            people.sign_in(desk.home.path, name, passphrase, clock, address)
+        except RefbusError as error:
+            return error.code
+        return None
+
+    for number in range(attempts.FREE_FROM):
+        assert tries(f"name {number}") in {Code.KEYFILE_WRONG_PASSPHRASE, Code.SIGN_IN_SLOWED}
+        own.world.clock.move(hours=1)
+    assert tries("chief") is Code.KEYFILE_WRONG_PASSPHRASE
+    assert tries("chief", WORDS["chief"]) is Code.SIGN_IN_SLOWED
+    assert tries("chief", WORDS["chief"], "192.0.2.8") is None
+    own.world.clock.move(hours=1)
+    assert [tries("chief", WORDS["chief"]), tries("worker")] == [None, Code.KEYFILE_WRONG_PASSPHRASE]
+    assert "192.0.2" not in (desk.home.path / "attempts.json").read_text()
 
 
 def test_many_guesses_at_once_are_slowed_like_one_after_the_other(desk: Desk) -> None:

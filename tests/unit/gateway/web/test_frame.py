@@ -9,7 +9,7 @@ from starlette.routing import Mount, Route
 from refbus.errors import Code
 from refbus_gateway.web import app, security
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.web.session import IDLE_S, MOST, Attempts, Sessions
+from refbus_gateway.web.session import IDLE_S, MOST, Sessions
 from support.ceremonies import PASSPHRASE
 from support.gateways import Pair, case_file, id_of, incoming, sent
 from support.pages import ORIGIN, Pages, Seconds
@@ -65,37 +65,26 @@ def test_nobody_sees_a_page_without_signing_in(desk: Pages) -> None:
             assert browser.post(path, {"csrf": "x"}).status == 403, path
 
 
-def test_guesses_are_slowed_down_and_a_right_one_ends_that() -> None:
-    """Three are free; then the wait doubles, under each name and over all of them, at one computer."""
-    seconds = Seconds()
-    attempts = Attempts(seconds)
-    assert [attempts.begin("here", "a") for _ in range(4)] == [0, 0, 0, 0]
-    assert attempts.begin("here", "a") == 3
-    assert attempts.begin("here", "b") == 0
-    seconds.now_s += 3
-    assert attempts.begin("here", "a") == 0
-    assert attempts.begin("here", "a") == 5
-    attempts.succeed("here", "a")
-    assert attempts.begin("here", "a") == 0
-    for number in range(30):
-        attempts.begin("here", f"name {number}")
-    assert attempts.begin("here", "fresh") > 0
+def test_a_wait_is_told_in_words_and_a_right_passphrase_ends_it(own: Pair) -> None:
+    """Whoever guesses is told how long to wait; the right one waits too, and then guesses are free again."""
+    pages = Pages(own.world, own.kz)
+    browser = pages.browser()
+    for _ in range(3):
+        assert "The passphrase is not right" in browser.send("/sign-in", passphrase="wrong").text
+    assert "Too many attempts. Wait 1 second, then try again." in browser.sign_in().text
+    pages.seconds.now_s += 1
+    assert browser.sign_in().path == "/today"
+    other = pages.browser()
+    for _ in range(3):
+        assert "The passphrase is not right" in other.send("/sign-in", passphrase="wrong").text
 
 
-def test_a_stranger_elsewhere_holds_up_nobody_here() -> None:
-    """Wrong passphrases under every name from other computers: this one is asked for no pause."""
-    attempts = Attempts(Seconds())
-    for number in range(3000):
-        attempts.begin(f"elsewhere {number % 50}", ("a", "b", "c")[number % 3])
-    assert attempts.begin("here", "a") == 0
-
-
-def test_a_wait_is_told_in_words(pair: Pair) -> None:
-    """Whoever guesses is told how long to wait, and the right passphrase waits too."""
-    browser = Pages(pair.world, pair.kz).browser()
-    for _ in range(4):
+def test_guesses_are_slowed_when_the_desk_was_closed_meanwhile(own: Pair) -> None:
+    """What was counted is in the home: a desk that is started anew makes no guess free."""
+    browser = Pages(own.world, own.kz).browser()
+    for _ in range(3):
         browser.send("/sign-in", passphrase="wrong")
-    assert "Too many attempts. Wait 3 seconds" in browser.sign_in().text
+    assert "Too many attempts" in Pages(own.world, own.kz).browser().sign_in().text
 
 
 def test_an_idle_session_is_locked_and_keeps_the_form(pair: Pair, desk: Pages) -> None:
