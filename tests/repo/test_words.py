@@ -11,7 +11,7 @@ import pytest
 from babel.messages import Message
 
 from refbus_gateway.words.languages import LANGUAGES, NAMES
-from support.tree import project_files
+from support.tree import ROOT, parsed, project_files
 from tools.words import TRANSLATED, UnusableError, in_python, not_current, problems, state, template
 
 COMPLETE = ("ru",)
@@ -100,3 +100,34 @@ def test_a_bare_sentence_is_found(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text('session.tell(x, [f"It was sent to {x}.", words().text("All is well")])\nsay("refbus sync now")\n')
     assert bare(path) == ["It was sent to "]
+
+
+LABELS = {
+    "web/casefields.py _LABELS": "fields of the form of a case",
+    "web/pages/returns.py _WISH": "fields of the form of a wish",
+}
+"""Tables of a form's own fields, which stand beside the form."""
+
+
+def _is_marked(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "mark"
+
+
+def _is_value_table(node: ast.expr | None) -> bool:
+    """Whether this is a table from values to words: a mapping, or pairs that begin with a member of an enumeration."""
+    if isinstance(node, ast.Dict):
+        return bool(node.values) and all(_is_marked(each) for each in node.values)
+    pairs = [each.elts for each in node.elts if isinstance(each, ast.Tuple)] if isinstance(node, ast.Tuple) else []
+    return any(len(each) > 1 and isinstance(each[0], ast.Attribute) and _is_marked(each[1]) for each in pairs)
+
+
+def test_tables_of_words_stand_in_words() -> None:
+    """What a value is called is the same on every page, on paper and in a terminal: no page has a table of its own."""
+    found = set()
+    for path in project_files("services/refbus_gateway/web", suffix=".py"):
+        place = path.relative_to(ROOT / "services" / "refbus_gateway").as_posix()
+        for node in parsed(path).body:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and _is_value_table(node.value):
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                found.add(f"{place} {ast.unparse(target)}")
+    assert found == set(LABELS)

@@ -31,8 +31,8 @@ from refbus_gateway.actions.delivery import MetricsPlace
 from refbus_gateway.actions.desk import Desk, Opened, has_people, is_new
 from refbus_gateway.actions.people import Newcomer, SignedIn, SlowedError
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web import nextsteps
 from refbus_gateway.web.session import IDLE_S, Claim, Session, Sessions
+from refbus_gateway.words import nextsteps
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.languages import LANGUAGES
 

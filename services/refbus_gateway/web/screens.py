@@ -35,8 +35,9 @@ from refbus_gateway.actions import drafts, profiles
 from refbus_gateway.actions.actor import ALLOWED
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.forms.values import whole_number
-from refbus_gateway.web import nextsteps, render, security
+from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Claim, Form, Session
+from refbus_gateway.words import nextsteps
 from refbus_gateway.words.calling import telephone
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from refbus.core.consent.age import AgeGroup
-from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
+from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed
 from refbus.core.ids import OrgId
 from refbus.core.profile import in_language
 from refbus.core.times import iso_day
@@ -28,6 +28,7 @@ from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import Catalogue, mark
 from refbus_gateway.words.languages import NAMES
+from refbus_gateway.words.options import ASSENTS, GRANTORS, METHODS, PERMITTED
 
 screens: Final = Screens()
 _STEP: Final = [name for name, _ in STEPS].index("ask") + 1
@@ -35,28 +36,6 @@ _OFFICE: Final = "office"
 """The draft that holds what this person wrote last about the office."""
 _MOST_FILE: Final = 12 * 1024 * 1024
 _DOCUMENT: Final = "authority"
-_METHODS: Final = (
-    (Method.WRITTEN, mark("Signed on paper")),
-    (Method.VERBAL_WITNESSED, mark("Said before a witness")),
-    (Method.THUMBPRINT, mark("Thumbprint on paper")),
-    (Method.DIGITAL, mark("On a screen")),
-)
-_GRANTORS: Final = (
-    (GrantorKind.PARENT, mark("A parent")),
-    (GrantorKind.LEGAL_GUARDIAN, mark("A legal guardian")),
-    (GrantorKind.COURT_APPOINTED, mark("Somebody whom a court appointed")),
-    (GrantorKind.LEGAL_REPRESENTATIVE, mark("A legal representative")),
-)
-_ASSENTS: Final = (
-    (Assent.GIVEN, mark("The child said yes")),
-    (Assent.NOT_REQUIRED, mark("The child is too young to be asked")),
-    (Assent.REFUSED, mark("The child said no")),
-)
-_ACTIONS: Final = (
-    (Action.REPORT_BACK, mark("May they tell us how it goes?")),
-    (Action.CONTACT_PERSON, mark("May they contact the person themselves?")),
-    (Action.ONWARD_REFERRAL, mark("May they refer the person on to others, after asking again?")),
-)
 _SHORT: Final = {"kaz": "kk", "kir": "ky", "uzb": "uz", "tuk": "tk", "tgk": "tg", "rus": "ru", "eng": "en"}
 """The languages of the region as the texts of a country are named: the first two letters are not always those."""
 _TYPED: Final = (
@@ -131,9 +110,9 @@ def answers(ask: Ask) -> Response:
         begun,
         found,
         before=f"/refer/{begun.number}/ask",
-        methods=worded(_METHODS),
-        grantors=worded(_GRANTORS),
-        assents=worded(_ASSENTS),
+        methods=worded(METHODS),
+        grantors=worded(GRANTORS),
+        assents=worded(ASSENTS),
         actions=_actions(words, found),
         informed=[(str(each), code_words(ask.language, "htcds.con_Consent", each)) for each in Informed],
         child=found.age is not AgeGroup.ADULT,
@@ -147,7 +126,7 @@ def answered(ask: Ask) -> Response:
     begun, found = _found(ask)
     if found is None:
         return ask.go(f"/refer/{begun.number}/need")
-    asked = (*found.categories, *found.of_answers, *(each for each, _ in _ACTIONS))
+    asked = (*found.categories, *found.of_answers, *(each for each, _ in PERMITTED))
     names = [*_TYPED, "informed", *(_answer(each) for each in asked)]
     changed = {name: list(ask.posted.all(name)) for name in names}
     document = ask.posted.files.get(_DOCUMENT)
@@ -214,7 +193,7 @@ def _short(language: str) -> str:
 
 def _actions(words: Catalogue, found: Asking) -> list[tuple[str, str]]:
     """Return what they may do with it: whether they may contact the person is asked where they get a number."""
-    pairs = [(_answer(each), words.text(text), each) for each, text in _ACTIONS]
+    pairs = [(_answer(each), words.text(text), each) for each, text in PERMITTED]
     contact = DataCategory.CONTACT in found.categories
     return [(name, text) for name, text, each in pairs if contact or each is not Action.CONTACT_PERSON]
 
@@ -287,7 +266,7 @@ def _child_problems(words: Catalogue, begun: Begun, found: Asking) -> list[Probl
 
 def _form(begun: Begun, found: Asking) -> dict[str, Any]:
     """Return the consent form that was answered."""
-    allowed = [each for each, _ in _ACTIONS if begun.get(_answer(each)) == "yes"]
+    allowed = [each for each, _ in PERMITTED if begun.get(_answer(each)) == "yes"]
     permit: dict[str, Any] = {
         "purposes": [found.purpose],
         "actions": [Action.DISCLOSE, *allowed],

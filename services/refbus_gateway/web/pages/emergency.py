@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -21,27 +20,10 @@ from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.web.session import Form
-from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.options import GROUNDS, INCAPACITIES, REVIEW_RESULTS
 
 screens: Final = Screens()
 DRAFT: Final = "emergency"
-GROUNDS: Final[Mapping[Ground, str]] = {
-    Ground.IMMINENT_RISK_TO_LIFE: mark("A life is in danger now"),
-    Ground.MEDICAL_EMERGENCY: mark("A medical emergency"),
-    Ground.CHILD_IN_DANGER: mark("A child is in danger"),
-    Ground.MISSING_PERSON: mark("The person is missing"),
-}
-INCAPACITIES: Final[Mapping[Incapacity, str]] = {
-    Incapacity.UNCONSCIOUS: mark("The person is unconscious"),
-    Incapacity.MEDICALLY_UNABLE: mark("The person is too ill to answer"),
-    Incapacity.MISSING: mark("Nobody knows where the person is"),
-    Incapacity.CHILD_WITHOUT_GUARDIAN: mark("A child without a guardian"),
-    Incapacity.GUARDIAN_SUSPECTED: mark("The guardian may be a part of the danger"),
-}
-_RESULTS: Final[Mapping[ReviewResult, str]] = {
-    ReviewResult.UPHELD: mark("It was right"),
-    ReviewResult.NOT_UPHELD: mark("It was not right: the receiver destroys what it received"),
-}
 _FIELDS: Final = ("case", "to", "ground", "protects", "incapacity", "categories", "hours", "needed_now")
 _TEXT: Final = 4_000
 
@@ -152,7 +134,7 @@ def one(ask: Ask) -> Response:
         messages=[each for each in found.events if each.type in _SAID],
         reviewed=reviewed,
         officers=_officers(ask, emergencies.rule(ask.desk, ask.actor)) if asks else None,
-        results=[(each.value, ask.words.text(_RESULTS[each])) for each in ReviewResult],
+        results=[(each.value, ask.words.text(REVIEW_RESULTS[each])) for each in ReviewResult],
     )
 
 

@@ -15,10 +15,9 @@ from refbus_gateway.actions import audit
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.paper import account_page
-from refbus_gateway.web import nextsteps
 from refbus_gateway.web.choices import every_case_option
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words import statements
+from refbus_gateway.words import nextsteps, statements
 
 screens: Final = Screens()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -13,23 +12,10 @@ from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer, PersonShown, Second
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
-from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.languages import LANGUAGES, NAMES
+from refbus_gateway.words.offices import MAY, ROLES
 
 screens: Final = Screens()
-ROLES: Final[Mapping[Role, str]] = {
-    Role.CASE_WORKER: mark("Case-worker"),
-    Role.SUPERVISOR: mark("Supervisor"),
-    Role.FOCAL_POINT: mark("Focal point"),
-    Role.ADMINISTRATOR: mark("Administrator"),
-}
-MAY: Final[Mapping[Role, str]] = {
-    Role.CASE_WORKER: mark("Works on cases: refers, answers, takes consent."),
-    Role.SUPERVISOR: mark("As a case-worker; also sees the log and makes accounts."),
-    Role.FOCAL_POINT: mark("Reads cases and gives them to colleagues; sends nothing."),
-    Role.ADMINISTRATOR: mark("May do everything; also people, keys and backup."),
-}
-"""What each role may do, in a sentence."""
 _LEAST: Final = 8
 """Characters of a passphrase."""
 
@@ -223,7 +209,7 @@ def second_of(ask: Ask) -> Second | None:
 
 
 def _roles(ask: Ask) -> list[tuple[str, str, str]]:
-    return [(role.value, ask.words.text(ROLES[role]), ask.words.text(MAY[role])) for role in ROLES]
+    return [(role, ask.words.text(ROLES[role]), ask.words.text(MAY[role])) for role in ROLES]
 
 
 def _role(ask: Ask, each: PersonShown) -> str:

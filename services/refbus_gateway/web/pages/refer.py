@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from refbus.core.ids import OrgId
 from refbus.core.profile import in_language
-from refbus.core.vocabulary import Priority
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import cases, organisations
 from refbus_gateway.actions.organisations import Fitting
@@ -24,6 +23,7 @@ from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words import calling
 from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.options import PRIORITIES
 
 screens: Final = Screens()
 STEPS: Final = (
@@ -34,11 +34,6 @@ STEPS: Final = (
     ("contact", mark("How to reach")),
     ("ask", mark("Ask the person")),
     ("look", mark("Look and send")),
-)
-_PRIORITIES: Final = (
-    (Priority.EMERGENCY, mark("Now"), mark("Life or freedom is in danger today.")),
-    (Priority.URGENT, mark("In days"), mark("It cannot wait for long.")),
-    (Priority.ROUTINE, mark("In weeks"), mark("It can wait for an ordinary answer.")),
 )
 _WHERE: Final = "country"
 _LANGUAGE: Final = "language"
@@ -126,7 +121,7 @@ def organisation_chosen(ask: Ask) -> Response:
 def urgency(ask: Ask) -> Response:
     """Ask how urgent it is, and by when an answer is needed."""
     words = ask.words
-    options = [(str(each), words.text(name), words.text(hint)) for each, name, hint in _PRIORITIES]
+    options = [(str(each), words.text(name), words.text(hint)) for each, name, hint in PRIORITIES]
     shown = casefields.of(words, casefields.URGENCY)
     return _page(ask, "urgency", referring.require_begun(ask), shown, priorities=options)
 

@@ -18,7 +18,7 @@ from refbus_gateway.web.pages.answer import buttons
 from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.render import state_words
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.milestones import REFERRAL_STEPS
 
 screens: Final = Screens()
 PAGE: Final = 25
@@ -28,14 +28,6 @@ _UNDECIDED: Final = frozenset(map(str, UNDECIDED))
 MINE: Final = "me"
 """What stands in an address for whoever looks."""
 _OWN: Final = {"own": True, "received": False}
-_STEPS: Final = (
-    (EventType.REFERRAL_REQUESTED, mark("Sent")),
-    (EventType.REFERRAL_DELIVERED, mark("Arrived")),
-    (EventType.REFERRAL_OPENED, mark("Opened")),
-    (None, mark("Answered")),
-    (EventType.REFERRAL_IN_PROGRESS, mark("Help began")),
-    (EventType.REFERRAL_COMPLETED, mark("Completed")),
-)
 _ANSWERS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_REJECTED, EventType.REFERRAL_REDIRECTED})
 _BY_CONSENT: Final = frozenset(
     {EventType.CONSENT_GRANTED.value, EventType.CONSENT_AMENDED.value, EventType.CONSENT_WITHDRAWN.value}
@@ -142,12 +134,12 @@ def steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
     times: dict[EventType | None, int] = {}
     for each in found.events:
         times.setdefault(None if each.type in _ANSWERS else each.type, each.at_ms)
-    done = [number for number, (kind, _) in enumerate(_STEPS) if kind in times]
+    done = [number for number, (kind, _) in enumerate(REFERRAL_STEPS) if kind in times]
     last = max(done, default=-1)
     standing = {True: "done", False: "next"}
     return [
         (ask.words.text(text), times.get(kind), "now" if number == last else standing[number < last])
-        for number, (kind, text) in enumerate(_STEPS)
+        for number, (kind, text) in enumerate(REFERRAL_STEPS)
     ]
 
 

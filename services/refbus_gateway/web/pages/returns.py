@@ -8,7 +8,6 @@ from typing import Final
 
 from starlette.responses import Response
 
-from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import parse_org_id
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, UncheckableError
@@ -26,23 +25,11 @@ from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.pages.homeward import HOMEWARD
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
+from refbus_gateway.words.milestones import AWAITED, GUARDS, RETURN_STEPS
 
 screens: Final = Screens()
 _E = EventType
 TECHNICAL: Final = frozenset({_E.REFERRAL_DELIVERED, _E.REFERRAL_OPENED})
-NAMES: Final[Mapping[Code, str]] = {
-    Code.GUARD_WISH: mark("The person wishes to go home, and knows the alternatives"),
-    Code.GUARD_CONSENT: mark("The person's yes is in force"),
-    Code.GUARD_RISK_ASSESSMENT: mark("Both offices signed one assessment of the risks"),
-    Code.GUARD_NATIONALITY: mark("The nationality is clear"),
-    Code.GUARD_DOCUMENTS: mark("There is a travel document"),
-    Code.GUARD_RECEPTION: mark("Somebody takes the person in"),
-    Code.GUARD_PLAN: mark("The person agreed to a plan of the journey"),
-    Code.GUARD_FAMILY_ASSESSMENT: mark("The family was found and assessed"),
-    Code.GUARD_BEST_INTERESTS: mark("It was decided what is best for the child"),
-    Code.GUARD_PROTECTED: mark("The person is protected from return: the journey must not take place"),
-}
-"""The conditions of a departure, as the list names them."""
 _WISH: Final[Mapping[str, str]] = {
     "is_minor": mark("Is the person a child?"),
     "decided_freely": mark("Did the person decide freely, without pressure?"),
@@ -52,20 +39,6 @@ _WISH: Final[Mapping[str, str]] = {
     "seeks_protection": mark("Does the person ask for protection, or fear to go back?"),
     "wished_on": mark("When did the person say so?"),
     "wishes": mark("What does the person wish?"),
-}
-_STEPS: Final = (
-    (mark("Wish"), {_E.RETURN_WISH_RECORDED}),
-    (mark("Plan"), {_E.PLAN_AGREED}),
-    (mark("May leave"), {_E.DEPARTURE_AUTHORISED}),
-    (mark("On the way"), {_E.DEPARTED}),
-    (mark("Is there"), {_E.ARRIVED}),
-    (mark("Handed over"), {_E.HANDOVER_CONFIRMED}),
-    (mark("Closed"), {_E.REPATRIATION_CLOSED}),
-)
-_WAITS: Final[Mapping[DeadlineKind, str]] = {
-    DeadlineKind.LEG: mark("Word from the journey"),
-    DeadlineKind.HANDOVER: mark("Both signatures of the hand-over"),
-    DeadlineKind.MONITORING: mark("Word how the person fares"),
 }
 
 
@@ -138,7 +111,7 @@ def one(ask: Ask) -> Response:
         line=line,
         stands=stands,
         checks=_checks(ask, found, stands),
-        waits=[(each, ask.words.text(_WAITS[each.kind])) for each in stands.waits],
+        waits=[(each, ask.words.text(AWAITED[each.kind])) for each in stands.waits],
         risks=_risks(found),
         plan=next((each for each in reversed(found.events) if each.type is _E.PLAN_AGREED), None),
         messages=[each for each in found.events if each.type not in TECHNICAL],
@@ -164,14 +137,14 @@ def _checks(ask: Ask, found: CourseOpened, stands: ReturnStanding) -> list[tuple
 def _task(ask: Ask, found: CourseOpened, check: Check, stands: ReturnStanding) -> tuple[str, str, str, str, str]:
     words, href = ask.words, ""
     if check.met and not check.wrong:
-        return words.text(NAMES[check.guard]), words.text("Done"), "done", "", ""
+        return words.text(GUARDS[check.guard]), words.text("Done"), "done", "", ""
     slug = next((each.slug for each in HOMEWARD if each.event is check.settled_by), "")
     if check.ours and check.settled_by in found.possible and slug:
         href = f"/referral/{found.referral}/say/{slug}"
     if check.guard is Code.GUARD_RISK_ASSESSMENT and stands.to_sign:
         href = "#risks"
     hint = " ".join(ask.meaning(each)[:1].upper() + ask.meaning(each)[1:] + "." for each in check.wrong)
-    return words.text(NAMES[check.guard]), _whose(ask, check), "missing" if check.ours else "waits", href, hint
+    return words.text(GUARDS[check.guard]), _whose(ask, check), "missing" if check.ours else "waits", href, hint
 
 
 def _whose(ask: Ask, check: Check) -> str:
@@ -190,12 +163,12 @@ def _risks(found: CourseOpened) -> tuple[object, object]:
 
 def _steps(ask: Ask, found: CourseOpened) -> list[tuple[str, int | None, str]]:
     times: list[int | None] = []
-    for _, kinds in _STEPS:
+    for _, kinds in RETURN_STEPS:
         times.append(next((each.at_ms for each in found.events if each.type in kinds), None))
     last = max((number for number, each in enumerate(times) if each is not None), default=-1)
     return [
         (ask.words.text(text), time_ms, "now" if number == last else "done" if number < last else "next")
-        for number, ((text, _), time_ms) in enumerate(zip(_STEPS, times, strict=True))
+        for number, ((text, _), time_ms) in enumerate(zip(RETURN_STEPS, times, strict=True))
     ]
 
 

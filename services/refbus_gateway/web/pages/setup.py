@@ -23,18 +23,13 @@ from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.pages.people import problems_of_passphrase
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.languages import LANGUAGES
+from refbus_gateway.words.offices import ORGANISATION_ROLES
 
 screens: Final = Screens()
 ROAD: Final = "/setup/road"
 _SERVICES: Final = "htcds.spl_Type"
 _LANGUAGES: Final = tuple(dict.fromkeys(each.partition("-")[0] for each in LANGUAGES))
-_ROLES: Final = {
-    OrgRole.NGO: mark("Organisation of civil society: a shelter, a legal clinic, a helpline"),
-    OrgRole.NATIONAL_AGENCY: mark("Agency of the state"),
-    OrgRole.EMBASSY: mark("Embassy or consulate"),
-}
 _MOST_LABEL: Final = 100
 _FILE_BYTES: Final = 1_048_576
 _FILE: Final = {"Content-Type": "application/json"}
@@ -53,7 +48,7 @@ def organisation(ask: Ask) -> Response:
         "setup.html",
         folder=str(ask.desk.home.path.absolute()),
         countries=ask.words.in_order([(each, territories[each.upper()]) for each in countries()], lambda pair: pair[1]),
-        roles=[(role.value, ask.words.text(told)) for role, told in _ROLES.items()],
+        roles=[(role.value, ask.words.text(told)) for role, told in ORGANISATION_ROLES.items()],
         services=ask.words.in_order(services, lambda pair: pair[1]),
         languages=ask.words.in_order([(each, languages[each]) for each in _LANGUAGES], lambda pair: pair[1]),
     )
@@ -237,7 +232,7 @@ def _problems_of_organisation(ask: Ask) -> list[Problem]:
     words, posted, problems = ask.words, ask.posted, []
     if posted.get("country") not in countries():
         problems.append(Problem("country", Code.USAGE, words.text("Choose a country")))
-    if posted.get("role") not in _ROLES:
+    if posted.get("role") not in ORGANISATION_ROLES:
         problems.append(Problem("role", Code.USAGE, words.text("Choose what kind of organisation it is")))
     label = posted.get("label")
     if not label or len(label) > _MOST_LABEL or not label.isprintable():

@@ -10,7 +10,7 @@ import pytest
 
 from refbus.core.consent.legal_basis import Ground, Incapacity
 from refbus_gateway.people import officers
-from refbus_gateway.web.pages.emergency import GROUNDS, INCAPACITIES
+from refbus_gateway.words.options import GROUNDS, INCAPACITIES
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import case_file, id_of, incoming, new_case
 from support.nodes import Road, allow_emergencies

@@ -9,10 +9,13 @@ import pytest
 
 from refbus.errors import Code
 from refbus.trust.member.loss import check_report
+from refbus.trust.member.rotation import Task
 from refbus_gateway.actions import people as actions
 from refbus_gateway.actions.actor import Actor, Role
+from refbus_gateway.people.roles import OF_PEOPLE
 from refbus_gateway.store import alarms
-from refbus_gateway.web.pages.office import ABOUT, DUTIES
+from refbus_gateway.words.doings import ABOUT
+from refbus_gateway.words.offices import DUTIES, ROLES
 from support.ceremonies import PASSPHRASE
 from support.gateways import Pair
 from support.pages import Page, Pages, Person
@@ -170,7 +173,8 @@ def test_officers_are_added_and_removed_on_a_page(own: Pair) -> None:
 
 def test_everything_that_the_log_tells_has_words() -> None:
     """Every kind of thing that people do, and every task about keys."""
-    assert len(DUTIES) == 4
+    assert set(DUTIES) == set(Task)
+    assert set(ROLES) == set(OF_PEOPLE)
     for path in project_files("services/refbus_gateway/actions", suffix=".py"):
         for node in parsed(path).body:
             first = ast.unparse(node.body[1]) if isinstance(node, ast.FunctionDef) and len(node.body) > 1 else ""

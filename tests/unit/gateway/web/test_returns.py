@@ -14,8 +14,8 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.web import fields
 from refbus_gateway.web.pages.homeward import HOMEWARD
-from refbus_gateway.web.pages.returns import NAMES
 from refbus_gateway.words.catalogue import catalogue
+from refbus_gateway.words.milestones import GUARDS
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import case_file, consent_file, new_case, take_consent
 from support.homecoming import RETURN_PURPOSES, Homecoming
@@ -154,7 +154,7 @@ def test_every_step_of_a_return_has_a_page_and_every_condition_words() -> None:
     }
     said = {kind for kind, rule in TABLE.items() if set(rule.emitters) & {Role.SOURCE, Role.TARGET}}
     assert {each.event for each in HOMEWARD} == said - other
-    assert {guard.code for guard in EVENT_GUARDS} <= set(NAMES)
+    assert {guard.code for guard in EVENT_GUARDS} <= set(GUARDS)
     for step in HOMEWARD:
         shown = fields.of(catalogue("en"), written_fields(step.event), [each.path for each in step.asked])
         names = {each.name.partition(".")[0] for each in shown}
