@@ -232,8 +232,6 @@ class Ask:
         told = self.words.text("This was changed after you looked at it. Nothing was sent. Look at it once more.")
         return self.again([Problem("main", Code.CASE_CHANGED, told)])
 
-    # What templates ask.
-
     def typed(self, name: str, otherwise: object = "") -> str:
         """Return what stands in a field: what was typed before, else what the page gives."""
         return self.form.get(name) if self.form else str(otherwise)
@@ -287,13 +285,13 @@ class Ask:
     def menu(self) -> list[tuple[str, str]]:
         """Return what stands at the top of every page: address and words."""
         words = self.words
-        shown = [("/today", words.text("Today")), ("/referral", words.text("Referrals"))]
-        more = [
+        return [
+            ("/today", words.text("Today")),
+            ("/referral", words.text("Referrals")),
             ("/case", words.text("Cases")),
             ("/return", words.text("Going home")),
             ("/office", words.text("Office")),
         ]
-        return [*shown, *more]
 
     def notices(self) -> list[str]:
         """Return what is told once, on the page that comes next."""
