@@ -23,7 +23,7 @@ from refbus.node.addresses import addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.output import say
 from refbus.settings import AuditorSettings, from_environment, read_secret_file
-from refbus.telemetry import configure_logs, serve
+from refbus.telemetry import Signs, configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.export import day_ms, export
@@ -61,7 +61,10 @@ def _run(settings: AuditorSettings) -> None:
     where = addresses(settings, settings.country)
     auditor = Auditor.open(settings, clusters(where), die)
     if settings.metrics_port is not None:
-        serve(auditor.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public)
+        signs = Signs(auditor.watchdog.lives, auditor.watchdog.is_ready)
+        serve(
+            auditor.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs
+        )
     auditor.start()
     run(auditor_app(auditor, where[settings.country]), auditor.stop)
 

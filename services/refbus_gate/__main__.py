@@ -1,11 +1,11 @@
 """`python -m refbus_gate`: run the gate of one country, or give an order to it.
 
-replay <decision id>   decide a stopped record again; the running gate takes the order
 clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
 statistics <year> <file>  write the counts of a closed year that may be published
 accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
+stopped [--json]       show what was held, refused and quarantined: whose, why, since when, what may be done
 restore <copy> [--older]  with the gate stopped: check a copy of a database or home, bring back what is missing
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
@@ -30,17 +30,19 @@ from refbus.explain import report_errors
 from refbus.node.addresses import addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.node.store.node import NodeStore
-from refbus.output import say
+from refbus.output import put_json, say
 from refbus.settings import GateSettings, from_environment, read_secret_file
-from refbus.telemetry import configure_logs, serve
+from refbus.telemetry import Signs, configure_logs, serve
 from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
 from refbus_gate.decide.batch import sources_of
 from refbus_gate.gate import Gate
-from refbus_gate.home import STORE, GateHome, order_replay, state_key_of
+from refbus_gate.home import STORE, GateHome, state_key_of
 from refbus_gate.orders.gaps import accept_gap
 from refbus_gate.orders.put_back import restore
 from refbus_gate.orders.statistics import edition_of, first_edition, write_edition
+from refbus_gate.orders.stopped import lines as lines_of_stopped
+from refbus_gate.orders.stopped import report
 from refbus_gate.orders.waiting import lines
 
 
@@ -53,8 +55,6 @@ def main(arguments: list[str]) -> None:
         match arguments:
             case []:
                 _run(settings)
-            case ["replay", decision_id]:
-                order_replay(settings.home, decision_id)
             case ["clock", *words]:
                 say(*order_clock(settings.home, settings.clock_file, words))
             case [("accept-gap" | "accept-erased") as order, *words] if len(words) == (order == "accept-gap"):
@@ -63,6 +63,8 @@ def main(arguments: list[str]) -> None:
                 _statistics(settings, int(year), Path(file))
             case ["waiting"]:
                 _waiting(settings)
+            case ["stopped", *form] if form in ([], ["--json"]):
+                _stopped(settings, as_json=bool(form))
             case ["restore", copy, *older] if older in ([], ["--older"]):
                 say(
                     *restore(
@@ -73,8 +75,8 @@ def main(arguments: list[str]) -> None:
                     )
                 )
             case _:
-                orders = "replay DECISION-ID | clock [accept] | accept-gap TOPIC | accept-erased"
-                orders += " | statistics YEAR FILE | waiting"
+                orders = "clock [accept] | accept-gap TOPIC | accept-erased"
+                orders += " | statistics YEAR FILE | waiting | stopped [--json]"
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
 
 
@@ -125,11 +127,23 @@ def _waiting(settings: GateSettings) -> None:
         say(*lines(store, directory, topics, now_ms))
 
 
+def _stopped(settings: GateSettings, *, as_json: bool) -> None:
+    with _looking(settings) as (store, directory, now_ms):
+        topics = [source.topic for source in sources_of(settings.country, directory.countries())]
+        found = report(store, directory, topics, now_ms)
+        if as_json:
+            for each in found:
+                put_json(each)
+        else:
+            say(*lines_of_stopped(found))
+
+
 def _run(settings: GateSettings) -> None:
     where = addresses(settings, settings.country)
     gate = Gate.open(settings, clusters(where), die)
     if settings.metrics_port is not None:
-        serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public)
+        signs = Signs(gate.watchdog.lives, gate.watchdog.is_ready)
+        serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs)
     gate.start()
     run(gate_app(gate, where[settings.country]), gate.stop)
 

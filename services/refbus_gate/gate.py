@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from refbus import telemetry
 from refbus.bus.bundle import write_all
@@ -21,7 +22,7 @@ from refbus.core.directory import Directory
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
 from refbus.each import alone
-from refbus.node import collector
+from refbus.node import collector, replay
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.rows import Changes
 from refbus.node.threads import Threads
@@ -270,10 +271,17 @@ class Gate:
         self.metrics.clock(self.clock.standing())
 
     def _replays(self) -> None:
-        for order in self.home.replay_orders():
-            with alone(order, lambda _, error: _log.error("a replay was not possible: %s", error)):
-                self.redecider.replay(bytes.fromhex(order.name))
-            order.unlink(missing_ok=True)
+        for file in replay.waiting(self.settings.home):
+            with alone(file, lambda _, error: _log.error("a replay was not possible: %s", error)):
+                self._replay(file)
+            file.unlink(missing_ok=True)
+
+    def _replay(self, file: Path) -> None:
+        """Carry out the order of two persons, and keep what became of it."""
+        order = replay.read_order(file)
+        replay.check(order, accounts=self.settings.profile is Profile.PRODUCTION)
+        verdict = self.redecider.replay(bytes.fromhex(order.request.decision))
+        replay.note(self.settings.home, order, str(verdict.outcome), self.clock.now_ms())
 
     def _start_threads(self) -> None:
         for country, pump in self.pumps.items():

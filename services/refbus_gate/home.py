@@ -9,7 +9,7 @@ erased                 cases whose audit key was destroyed, as keyed hashes with
                        an older copy of the keys loses them again
 profiles/<org>         the newest profile of an organisation, as it was handed on
 statistics/<year>.json the one edition of a year's counts
-replay/<decision id>   an order to decide a stopped record again; `python -m refbus_gate replay` writes it
+replay/, replays.jsonl orders of two persons to decide a stopped record again, and what became of them
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.database import erased
 from refbus.errors import Code, SetupError
-from refbus.files import write_whole
 from refbus.node.statekey import make_state_key, state_key
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.node import NodeStore
@@ -133,11 +132,6 @@ class GateHome:
     def _has(self, name: str) -> bool:
         return (self.home.keys / f"{name}.key").exists()
 
-    def replay_orders(self) -> list[Path]:
-        """Return the orders that wait, oldest first."""
-        folder = self.home.folder / "replay"
-        return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
-
     def close(self) -> None:
         """Close the databases."""
         self.store.close()
@@ -162,13 +156,6 @@ def make_state_key_of(home: Home, passphrase: str, *, memory_kib: int) -> StateK
 def _state_key_file(home: Home) -> tuple[Path, str]:
     """Return where the key is, and its label."""
     return home.keys / "state.key", f"state {home.identity().org_id}"
-
-
-def order_replay(folder: Path, decision_id: str) -> None:
-    """Leave an order to replay a decision (32 hexadecimal digits) for the running gate. Raises SetupError USAGE."""
-    if len(decision_id) != 32 or not set(decision_id) <= set("0123456789abcdef"):
-        raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
-    write_whole(folder / "replay" / decision_id, b"")
 
 
 def _tell_damaged(name: str) -> None:

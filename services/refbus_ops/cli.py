@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from refbus_ops.audit import audit
 from refbus_ops.broker import broker
 from refbus_ops.context import Operator
 from refbus_ops.directory import directory
+from refbus_ops.health import health
 from refbus_ops.lag import lag
 from refbus_ops.logcheck import log_check
 from refbus_ops.refused import quarantine, refused, replay
@@ -40,17 +42,22 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
     refbus-ops --country kz --gate-home G refused list
 
     Exit codes: 0 done, 1 drift or not clean, 2 usage or settings, 3 broker away (try again), 4 refused by a rule,
-    5 malformed or false input, 6 store.
+    5 malformed or false input, 6 store, 7 red (health).
     """  # noqa: D301 - click wants the character
     if context.resilient_parsing:
         return
     environment = from_environment(OpsSettings, os.environ)
-    context.obj = Operator(environment, parse_country(country) if country else None, gate_home)
+    context.obj = Operator(environment, parse_country(country) if country else None, gate_home, account=_account())
 
 
 directory.add_command(log_check)
-for _group in (topics, lag, refused, quarantine, replay, broker, directory, audit, settings):
+for _group in (health, topics, lag, refused, quarantine, replay, broker, directory, audit, settings):
     root.add_command(_group)
+
+
+def _account() -> str:
+    """Return the account of the machine that runs the command: behind sudo the one from which it was called."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ class Operator:
     home: Path | None = None
     connect: Callable[[BrokerAddress], Cluster] = KafkaCluster
     clock: Callable[[], int] = field(default=machine_ms)
+    account: str = ""  # of this machine, who runs the command
 
     @property
     def production(self) -> bool:

@@ -18,7 +18,8 @@ from refbus.core.vocabulary import member
 from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.explain import explanation
-from refbus.files import write_whole
+from refbus.node import replay as orders
+from refbus.node.replay import Person, Request, asked
 from refbus.output import put_json, say
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
@@ -101,19 +102,35 @@ def show_quarantine(operator: Operator, decision: str) -> None:
 
 @click.command()
 @click.argument("decision")
+@click.option("--by", "name", required=True, help="Your name.")
+@click.option("--reason", help="Ask for it, and say why.")
+@click.option("--approve", is_flag=True, help="Approve what another person asked for.")
 @click.pass_obj
-def replay(operator: Operator, decision: str) -> None:
-    """Order the gate to decide a stopped record again, under today's directory, consent and clock.
+def replay(operator: Operator, decision: str, name: str, reason: str | None, approve: bool) -> None:
+    """Order the gate to decide a stopped record again, under today's directory, consent and clock. Two persons do.
 
-    The running gate takes the order within seconds; the new decision has an id of its own and moves the count. Whatever
-    made the record stop must have changed first, or it is stopped again.
-    """
+    \b
+    refbus-ops ... replay DECISION --by ANNA --reason "the directory has the new key now"
+    refbus-ops ... replay DECISION --by BORIS --approve
+
+    In production the two use two accounts of the machine. The running gate takes the order within seconds; the new
+    decision has an id of its own and moves the count. Whatever made the record stop must have changed first, or it is
+    stopped again. Who asked, why, who approved and what became of it stay in replays.jsonl of the gate's folder.
+    """  # noqa: D301 - click wants the character
+    if (reason is None) is not approve:
+        raise SetupError(Code.USAGE, "either --reason or --approve")
+    home, person = operator.gate_home(), Person(name, operator.account, operator.clock())
+    if approve:
+        request = asked(home, decision)
+        order = orders.approve(home, request, person, accounts=operator.production)
+        say(f"ordered: {decision}, asked for by {order.request.asked.name}: {order.request.reason}")
+        return
     country = operator.one_country()
     found = find(operator, country, "refused", decision) or find(operator, country, "quarantine", decision)
     if found is None:
         raise SetupError(Code.USAGE, "no stopped record has this decision id")
-    write_whole(operator.gate_home() / "replay" / found.decision, b"")
-    say(f"ordered: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}")
+    orders.ask(home, Request(found.decision, reason or "", person))
+    say(f"asked: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}", "another person approves it")
 
 
 def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[Stopped]:
@@ -136,8 +153,7 @@ def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[S
 
 def find(operator: Operator, country: CountryCode, family: str, decision: str) -> Stopped | None:
     """Return the stopped record with this decision id. Raises SetupError USAGE for what is no decision id."""
-    if len(decision) != 32 or not set(decision) <= set("0123456789abcdef"):
-        raise SetupError(Code.USAGE, "a decision id has 32 hexadecimal digits in lower case")
+    orders.check_decision(decision)
     return next((each for each in stopped(operator, country, family) if each.decision == decision), None)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from refbus.bus.port import TopicState
 from refbus.bus.topicset import wanted
 from refbus.clock import machine_ms
 from refbus.core.vocabulary import EventType
+from refbus.files import write_whole
+from refbus.node import replay
+from refbus.node.replay import Order, Person, Request
+from refbus.node.store.accounting import Stopped, stopped
 from refbus.settings import AuditorSettings, GateSettings
 from refbus.telemetry.labels import EntryResult
 from refbus.trust.reader.log_policy import auditor_of
@@ -73,6 +79,32 @@ def services(world: World) -> Iterator[list[Service]]:
     yield made
     for service in made:
         service.stop()
+
+
+def test_a_gate_decides_again_what_two_persons_order(world: World, services: list[Service]) -> None:
+    """It keeps who asked, why, who approved and what became of it; an order of one person is nothing."""
+    gate = next(service for service in services if isinstance(service, Gate))
+    country = gate.settings.country
+    world.bus.put(f"{country}.outbox", b"garbage")
+
+    def quarantined() -> list[Stopped]:
+        with gate.home.store.database.reading() as connection:
+            return stopped(connection)
+
+    work(world, services, lambda: len(quarantined()) == 1)
+    (before,) = quarantined()
+    anna, boris = Person("Anna Example", "anna", 1), Person("Boris Example", "boris", 2)
+    request = Request(before.decision_id.hex(), "a corrected version runs now", anna)
+    for second in (anna, boris):
+        order = Order(request, second)
+        write_whole(gate.settings.home / "replay" / request.decision, json.dumps(asdict(order)).encode())
+        gate.tick()
+        assert list(replay.waiting(gate.settings.home)) == []
+        assert (gate.settings.home / replay.JOURNAL).exists() is (second is boris)
+    (line,) = (gate.settings.home / replay.JOURNAL).read_text().splitlines()
+    assert (json.loads(line)["approved"]["name"], json.loads(line)["outcome"]) == ("Boris Example", "QUARANTINED")
+    (after,) = quarantined()
+    assert after.decision_id != before.decision_id
 
 
 def work(world: World, services: list[Service], until: Callable[[], bool]) -> None:

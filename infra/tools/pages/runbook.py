@@ -8,7 +8,8 @@ from tools.pages.markdown import document
 
 _INTRO = """\
 For the node operator. `infra/prometheus/alerts.yml` has the rules; each alert names its heading here as
-`runbook`. Longer procedures: [operate](../operators/operate.md).
+`runbook`. What to do is also the next step of `refbus-ops health`. Longer procedures:
+[operate](../operators/operate.md).
 
 `page` is for a person now, `ticket` for the next working day. A rule about a service that is gone needs the names
 `refbus-gate` and `refbus-auditor` as `job_name` in Prometheus ([how](../operators/operate.md#prometheus)).

@@ -19,6 +19,10 @@ from refbus.node.topic_reader import Consumer
 
 _log = logging.getLogger("refbus.node.watchdog")
 LOOK_S = 2.0
+ALIVE_MS = 120_000
+"""A service whose watchdog has not even tried to look for so long hangs: start it again."""
+READY_MS = 15_000
+"""A service is ready while its last look came to its end, no longer ago than this."""
 OPEN_LONG_MS = 20_000
 """A transaction that is open for so long is named: no member of the system writes in one."""
 
@@ -58,6 +62,8 @@ class Watchdog:
     _positions: tuple[int, ...] = ()
     _moved_ms: int | None = None
     _seen_ms: int | None = None  # as `seen_ms`, on the clock that never jumps
+    _whole_ms: int | None = None  # steady: the last look that came to its end
+    _tried_ms: int | None = None  # steady: the last look, whatever came of it
     _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # topic -> offset, steady ms
     _named: set[tuple[str, int]] = field(default_factory=set)
     _mark: Mark | None = None
@@ -65,7 +71,7 @@ class Watchdog:
 
     def look(self) -> bool:
         """Return whether the service stands still and must end."""
-        steady_ms = self.clock.steady_ms()
+        steady_ms = self._tried_ms = self.clock.steady_ms()
         positions = tuple(consumer.next_offset for consumer in self.consumers)
         try:
             with self._asking:
@@ -79,6 +85,7 @@ class Watchdog:
                 self._seen(steady_ms)
             return False
         self._seen(steady_ms)
+        self._whole_ms = steady_ms
         self.lag = {topic: max(0, end - at) for (topic, end), at in zip(ends.items(), positions, strict=True)}
         if positions != self._positions or not any(self.lag.values()):
             self._positions = positions
@@ -92,6 +99,14 @@ class Watchdog:
     def _seen(self, steady_ms: int) -> None:
         """Note that everything was looked at, or, at the first look, that it was tried."""
         self._seen_ms, self.seen_ms = steady_ms, self.clock.now_ms()
+
+    def lives(self) -> bool:
+        """Return whether somebody watches; before the first look that is taken as given."""
+        return self._tried_ms is None or self.clock.steady_ms() - self._tried_ms < ALIVE_MS
+
+    def is_ready(self) -> bool:
+        """Return whether broker and store answered just now."""
+        return self._whole_ms is not None and self.clock.steady_ms() - self._whole_ms < READY_MS
 
     def read_until_ms(self) -> int | None:
         """Return up to which moment, UTC ms, every source is decided; None when that is not known now.

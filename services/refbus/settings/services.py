@@ -227,6 +227,24 @@ class OpsSettings(CommonSettings):
         default=None,
         doc="Folder of the gate whose store the command reads; --gate-home goes before it.",
     )
+    gate_metrics: str | None = setting(
+        "REFBUS_OPS_GATE_METRICS",
+        parsers.addresses(),
+        default=None,
+        doc="Where the metrics of the gate are, host:port; `health` reads them.",
+    )
+    auditor_metrics: str | None = setting(
+        "REFBUS_OPS_AUDITOR_METRICS",
+        parsers.addresses(),
+        default=None,
+        doc="Where the metrics of the auditor are, host:port; `health` reads them.",
+    )
+    backups: Path | None = setting(
+        "REFBUS_OPS_BACKUPS",
+        parsers.path(),
+        default=None,
+        doc="Folder with the backups of the node; `health` looks at how old the newest file is.",
+    )
 
 
 ALL_SETTINGS: tuple[type[CommonSettings], ...] = (AuditorSettings, GateSettings, GatewaySettings, OpsSettings)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from refbus.telemetry import catalogue as metrics
 from refbus.telemetry.metric import Metric, Service
+
+_SIGNS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt, "!=": operator.ne}
 
 
 class Severity(StrEnum):
@@ -46,6 +49,11 @@ class Alert:
             return f"{series} {self.condition}"
         before = f"(last_over_time({series}[{_KNOWN}] offset {self.increase}) or {series} * 0)"
         return f"increase({series}[{self.increase}]) {self.condition} or {series} - {before} {self.condition}"
+
+    def breaks(self, value: float) -> bool:
+        """Return whether a value is beyond what is allowed; for a counter, what it grew by."""
+        sign, edge = self.condition.split()
+        return _SIGNS[sign](value, float(edge))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a person does about each alert: where to look, what to do, what not to do, and how it clears.
 
-`docs/reference/alerts.md` is made from it.
+`docs/reference/alerts.md` is made from it, and `refbus-ops health` says the second of it as the next step.
 """
 
 from __future__ import annotations

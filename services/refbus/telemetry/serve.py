@@ -1,4 +1,6 @@
-"""The metrics page of a process: plain HTTP, on this machine unless it is said twice that it should be elsewhere.
+"""The metrics page of a process, whether it lives and is ready, and pages like it: plain HTTP.
+
+It is on this machine unless it is said twice that it should be elsewhere.
 
 It is in a process that has better things to do, so whoever asks gets little of it: a few requests at a time, each with
 a deadline for all of it and a bound on its bytes.
@@ -9,7 +11,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from io import BufferedIOBase
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -19,6 +23,10 @@ from prometheus_client import make_wsgi_app
 
 from refbus.errors import Code, SetupError
 from refbus.telemetry.metrics import Metrics
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+"""A WSGI application."""
 
 AT_ONCE = 8
 """Requests at the same time, each in a thread; a connection beyond them is closed."""
@@ -100,12 +108,12 @@ def _cut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-class MetricsServer:
-    """A running metrics page, in a thread of its own."""
+class PageServer:
+    """A running page, in a thread of its own."""
 
     def __init__(self, server: _Server) -> None:
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, name="page", daemon=True)
         self._thread.start()
 
     @property
@@ -120,20 +128,49 @@ class MetricsServer:
         self._thread.join()
 
 
-def serve(metrics: Metrics, port: int, host: str = "127.0.0.1", *, public: bool = False) -> MetricsServer:
-    """Serve `metrics` on http://host:port/metrics; port 0 takes a free one.
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What something outside asks of a process: whether to start it again, and whether it does its work now."""
+
+    lives: Callable[[], bool] = lambda: True
+    is_ready: Callable[[], bool] = lambda: True
+
+
+def serve(
+    metrics: Metrics, port: int, host: str = "127.0.0.1", *, public: bool = False, signs: Signs | None = None
+) -> PageServer:
+    """Serve `metrics` on http://host:port/metrics, `signs` on /live and /ready (200 or 503); port 0 takes a free one.
 
     Raises SetupError: UNSAFE_SETTING for an address that others can reach unless `public`, SETTINGS_INVALID for an
     address that is not in digits or is in use.
     """
     check_host(host, public=public, setting="REFBUS_METRICS_PUBLIC")
+    return serve_app(_with_signs(make_wsgi_app(metrics.registry), signs or Signs()), port, host, what="metrics port")
+
+
+def serve_app(app: App, port: int, host: str = "127.0.0.1", *, what: str = "port") -> PageServer:
+    """Serve an application; whoever calls has looked at the address. Raises SetupError SETTINGS_INVALID."""
     try:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
         server = _Server((host, port), family)
     except OSError:
-        raise SetupError(Code.SETTINGS_INVALID, f"metrics port {port} cannot be used") from None
-    server.set_app(make_wsgi_app(metrics.registry))
-    return MetricsServer(server)
+        raise SetupError(Code.SETTINGS_INVALID, f"{what} {port} cannot be used") from None
+    server.set_app(app)
+    return PageServer(server)
+
+
+def _with_signs(page: App, signs: Signs) -> App:
+    asked = {"/live": signs.lives, "/ready": signs.is_ready}
+
+    def answer(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        sign = asked.get(environ.get("PATH_INFO", ""))
+        if sign is None:
+            return page(environ, start)
+        yes = sign()
+        start("200 OK" if yes else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"yes\n" if yes else b"no\n"]
+
+    return answer
 
 
 def check_host(host: str, *, public: bool, setting: str) -> None:

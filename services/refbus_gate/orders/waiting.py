@@ -5,7 +5,7 @@ Logs and metrics name no organisation; this is read from the store, with the pas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,14 +51,16 @@ class DroppedRange:
 
 def who_waits(store: NodeStore, directory: Directory, topics: Iterable[str]) -> list[Waiting]:
     """Return everybody with something in the store, the largest number of records first."""
-    names = dict(_names(store, directory, topics))
+    names = names_of(store, directory, topics)
     with store.database.reading() as connection:
         urgent = urgent_of_senders(connection)
         found = [
-            Waiting(_name(names, owner), held, kept, since, urgent.pop(owner or b"", _NOTHING))
+            Waiting(name_of(names, owner), held, kept, since, urgent.pop(owner or b"", _NOTHING))
             for owner, held, kept, since in owners(connection)
         ]
-    found += [Waiting(_name(names, owner or None), _NOTHING, _NOTHING, None, taken) for owner, taken in urgent.items()]
+    found += [
+        Waiting(name_of(names, owner or None), _NOTHING, _NOTHING, None, taken) for owner, taken in urgent.items()
+    ]
     return sorted(found, key=lambda each: (-each.held.records - each.kept.records - each.urgent.records, each.name))
 
 
@@ -83,6 +85,16 @@ def lines(store: NodeStore, directory: Directory, topics: Iterable[str], now_ms:
             yield f"{gone.topic}: dropped {offsets} ({gone.size} bytes), {now_ms // HOUR_MS - gone.hour} hours ago"
 
 
+def names_of(store: NodeStore, directory: Directory, topics: Iterable[str]) -> dict[bytes, str]:
+    """Return who an owner in the store is, by its key."""
+    return dict(_names(store, directory, topics))
+
+
+def name_of(names: Mapping[bytes, str], owner: bytes | None) -> str:
+    """Return whose room a row takes."""
+    return "from before there were quotas" if owner is None else names.get(owner, "no longer in the directory")
+
+
 def _names(store: NodeStore, directory: Directory, topics: Iterable[str]) -> Iterator[tuple[bytes, str]]:
     for org in directory.organisations:
         sender, stops = owners_of(store, org)
@@ -90,7 +102,3 @@ def _names(store: NodeStore, directory: Directory, topics: Iterable[str]) -> Ite
         yield stops.key, f"{org} (orders to stop)"
     for topic in topics:
         yield owner_of_topic(store, topic).key, f"{topic} (nobody verified)"
-
-
-def _name(names: dict[bytes, str], owner: bytes | None) -> str:
-    return "from before there were quotas" if owner is None else names.get(owner, "no longer in the directory")

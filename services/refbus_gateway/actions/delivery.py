@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from refbus.bus.topicjobs import Job
 from refbus.bus.topicset import wanted
 from refbus.errors import Code, SetupError
-from refbus.telemetry import MetricsServer, serve
+from refbus.telemetry import PageServer, serve
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import founding
@@ -126,5 +126,5 @@ def topics(desk: Desk, actor: Actor, now_ms: int, *, production: bool) -> Job:
     return Job(wanted(history.latest, country, production=production), desk.bus().admin())
 
 
-def _serve(daemon: Daemon, place: MetricsPlace | None) -> MetricsServer | None:
+def _serve(daemon: Daemon, place: MetricsPlace | None) -> PageServer | None:
     return None if place is None else serve(daemon.metrics, place.port, place.host, public=place.public)

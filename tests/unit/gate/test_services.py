@@ -16,11 +16,11 @@ from refbus.crypto.keyfile import MEMORY_KIB
 from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.statekey import state_key
-from refbus.node.watchdog import Watchdog
+from refbus.node.watchdog import ALIVE_MS, READY_MS, Watchdog
 from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.clock.lateness import Lateness
-from refbus_gate.home import GateHome, order_replay
+from refbus_gate.home import GateHome
 from support.gates import World
 
 LOCAL = BrokerAddress("127.0.0.1:9092")
@@ -208,19 +208,6 @@ def test_work_by_the_clock_that_is_late_is_told_again_and_again(world: World, ca
     assert not lateness.look(lambda: "why")
 
 
-@pytest.mark.parametrize("text", ["", "00", "g" * 32, "A" * 32, "../" + "0" * 29])
-def test_an_order_to_replay_is_a_decision_id(tmp_path: Path, text: str) -> None:
-    """Nothing else becomes the name of a file."""
-    with pytest.raises(SetupError):
-        order_replay(tmp_path, text)
-
-
-def test_an_order_to_replay_is_a_file(tmp_path: Path) -> None:
-    """The running gate finds it by its name."""
-    order_replay(tmp_path, "0f" * 16)
-    assert [path.name for path in (tmp_path / "replay").iterdir()] == ["0f" * 16]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -286,3 +273,17 @@ def test_the_state_key_is_made_once(tmp_path: Path) -> None:
     for label, passphrase in (("state kz-gate", "wrong"), ("state uz-gate", "fictional")):
         with pytest.raises(SetupError):
             state_key(path, label, passphrase, tmp_path / "no.made")
+
+
+def test_a_gate_is_ready_while_broker_and_store_answer(world: World) -> None:
+    """Not before the first look, nor when looks fail; it lives as long as somebody looks at all."""
+    dog = watchdog(world)
+    assert (dog.lives(), dog.is_ready()) == (True, False)
+    dog.look()
+    assert dog.is_ready()
+    world.nodes["kz"].bus.down = True
+    world.now_ms += READY_MS
+    dog.look()
+    assert (dog.lives(), dog.is_ready()) == (True, False)
+    world.now_ms += ALIVE_MS
+    assert not dog.lives()

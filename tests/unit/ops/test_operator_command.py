@@ -18,6 +18,7 @@ from refbus.bus.topicset import gate_group, wanted
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.node import replay as replay_orders
 from refbus.settings import OpsSettings, from_environment
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.broker import broker
@@ -31,6 +32,7 @@ from support.directories import NOW_MS, federation, ngo
 KZ = CountryCode("kz")
 FED = federation(("kz", "uz"))
 DECISION = bytes(range(16))
+ASK = ("--by", "Anna Example", "--reason", "the directory has the new key now")
 CANARY = b"canary of sealed bytes"
 
 
@@ -197,19 +199,35 @@ def test_a_record_that_cannot_be_read_is_said_and_hides_no_other(run: Callable[.
     assert "offset 1 cannot be read: UNKNOWN_VALUE" in listed.stderr
     assert DECISION.hex() in listed.stdout
     assert "1 refused" in listed.stdout
-    assert run("replay", DECISION.hex()).exit_code == 0
+    assert run("replay", DECISION.hex(), *ASK).exit_code == 0
 
 
 @pytest.mark.parametrize("family", ["refused", "quarantine"])
-def test_replay_leaves_an_order_for_the_gate(
+def test_a_replay_is_asked_for_by_one_and_ordered_by_another(
     run: Callable[..., Result], bus: MemoryBus, tmp_path: Path, family: str
 ) -> None:
-    """A private file named by the decision; ordering twice is ordering once."""
+    """The first leaves a private note that the gate does not take, the second the order with both names."""
     stop(bus, family, DECISION, Code.VIEW_STALE)
     for _ in range(2):
-        assert run("replay", DECISION.hex()).output == "ordered: kz.outbox 7, stopped with VIEW_STALE\n"
-    (order,) = (tmp_path / "replay").iterdir()
-    assert (order.name, order.read_bytes(), order.stat().st_mode & 0o777) == (DECISION.hex(), b"", 0o600)
+        assert run("replay", DECISION.hex(), *ASK).output.startswith("asked: kz.outbox 7, stopped with VIEW_STALE\n")
+    assert list(replay_orders.waiting(tmp_path)) == []
+    assert error(run("replay", DECISION.hex(), "--by", "anna example", "--approve")).code is Code.USAGE
+    assert run("replay", DECISION.hex(), "--by", "Boris Example", "--approve").exit_code == 0
+    (file,) = (tmp_path / "replay").iterdir()
+    order = replay_orders.read_order(file)
+    assert (file.name, file.stat().st_mode & 0o777) == (DECISION.hex(), 0o600)
+    assert (order.request.asked.name, order.approved.name) == ("Anna Example", "Boris Example")
+    assert order.request.reason == ASK[-1]
+
+
+@pytest.mark.parametrize("words", [(), ("--approve",), ("--reason", "short"), (*ASK[2:], "--approve")])
+def test_no_replay_without_a_reason_or_without_a_second_person(
+    run: Callable[..., Result], bus: MemoryBus, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Approving what nobody asked for, asking without a true reason, and doing both at once leave nothing."""
+    stop(bus, "refused", DECISION, Code.VIEW_STALE)
+    assert error(run("replay", DECISION.hex(), "--by", "Boris Example", *words)).code is Code.USAGE
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("decision", ["00" * 16, "../../../etc/x", "AB" * 16, "0" * 31, ""])
@@ -218,7 +236,7 @@ def test_replay_of_what_is_not_there_leaves_nothing(
 ) -> None:
     """An unknown decision, or what is none, is an error of the caller and touches no file."""
     stop(bus, "refused", DECISION, Code.VIEW_STALE)
-    assert error(run("replay", decision)).code is Code.USAGE
+    assert error(run("replay", decision, *ASK)).code is Code.USAGE
     assert list(tmp_path.iterdir()) == []
 
 

@@ -29,7 +29,7 @@ from refbus.telemetry.labels import (
     PingResult,
     WitnessResult,
 )
-from refbus.telemetry.serve import MetricsServer
+from refbus.telemetry.serve import PageServer
 
 NOW_MS = 1_790_000_000_000
 
@@ -205,9 +205,9 @@ def test_exposition_has_no_creation_times() -> None:
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsServer]:
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
     """Serve a page that has room for two and little patience."""
-    module = sys.modules[MetricsServer.__module__]
+    module = sys.modules[PageServer.__module__]
     monkeypatch.setattr(module, "DEADLINE_S", 0.2)
     monkeypatch.setattr(module, "AT_ONCE", 2)
     server = serve(metrics(), 0)
@@ -216,7 +216,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetricsServer]:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000])
-def test_half_a_request_ends_by_itself(page: MetricsServer, sent: bytes) -> None:
+def test_half_a_request_ends_by_itself(page: PageServer, sent: bytes) -> None:
     """A reader that is silent, slow or long-winded is cut off, and keeps no thread."""
     with create_connection(("127.0.0.1", page.port), timeout=10) as connection:
         with suppress(OSError):
@@ -224,7 +224,7 @@ def test_half_a_request_ends_by_itself(page: MetricsServer, sent: bytes) -> None
         assert ends(connection)
 
 
-def test_more_than_a_few_at_a_time_are_turned_away(page: MetricsServer) -> None:
+def test_more_than_a_few_at_a_time_are_turned_away(page: PageServer) -> None:
     """Ten half-open connections hold two threads; when they end, the page is there again."""
     before = threading.active_count()
     idle = [create_connection(("127.0.0.1", page.port), timeout=10) for _ in range(10)]

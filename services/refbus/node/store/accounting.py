@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, insert, select, update
 
 from refbus.core.gate.passage import Outcome
 from refbus.node.store.prepared import Prepared
@@ -76,29 +76,46 @@ def move(connection: Connection, topic: str, offset: int, outcome: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A record that waits for an operator: where it came from, why, since when (ms UTC), and its decision id."""
+    """A record that was not passed on: its decision, where it was, whose room it takes, why, since when (ms UTC)."""
 
     decision_id: bytes
     topic: str
     offset: int
     outcome: Outcome
     code: str
-    at_ms: int
+    since_ms: int
+    owner_key: bytes | None
 
 
 def stopped(connection: Connection, most: int = 1000) -> list[Stopped]:
     """Return the refused and quarantined records that are kept for a replay, newest first."""
-    same = (quarantine.c.topic == record.c.topic) & (quarantine.c.offset == record.c.offset)
-    return _stopped(connection, select(record).join(quarantine, same), most)
+    return _stopped(connection, quarantine, quarantine.c.at_ms, most)
 
 
 def held(connection: Connection, most: int = 1000) -> list[Stopped]:
     """Return the records that wait for a newer directory, the clock, or an earlier event, newest first."""
-    same = (hold.c.topic == record.c.topic) & (hold.c.offset == record.c.offset)
-    return _stopped(connection, select(record).join(hold, same), most)
+    return _stopped(connection, hold, hold.c.since_ms, most)
 
 
-def _stopped(connection: Connection, chosen: Select[Any], most: int) -> list[Stopped]:
-    chosen = chosen.where(record.c.outcome.in_(_OUTCOMES))
-    rows = connection.execute(chosen.order_by(record.c.at_ms.desc(), record.c.offset.desc()).limit(most))
-    return [Stopped(row.decision_id, row.topic, row.offset, Outcome(row.outcome), row.code, row.at_ms) for row in rows]
+def _stopped(connection: Connection, kept: Table, since: Column[Any], most: int) -> list[Stopped]:
+    """Begin with the few that are kept: of all records only theirs are looked at. What is damaged is left out."""
+    few = select(kept.c.topic, kept.c.offset, kept.c.owner_key, since.label("since_ms")).order_by(since.desc())
+    these = few.limit(most).subquery()
+    same = (record.c.topic == these.c.topic) & (record.c.offset == these.c.offset)
+    columns = (record.c.decision_id, record.c.outcome, record.c.code)
+    chosen = select(these, *columns).select_from(these.outerjoin(record, same))
+    rows = connection.execute(chosen.order_by(these.c.since_ms.desc(), these.c.offset.desc()))
+    sound = (row for row in rows if is_sound(row, kept.c.topic, kept.c.offset, kept.c.owner_key, *columns))
+    return [
+        Stopped(
+            row.decision_id,
+            row.topic,
+            row.offset,
+            Outcome(row.outcome),
+            row.code,
+            whole(row.since_ms, 0),
+            row.owner_key,
+        )
+        for row in sound
+        if row.outcome in _OUTCOMES
+    ]

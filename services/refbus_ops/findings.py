@@ -1,0 +1,260 @@
+"""What `refbus-ops health` looks at: each look ends in findings, green, amber or red, with what to do next.
+
+What a service measures is read from its page of metrics and judged by the alert rules, so that one rule says the same
+everywhere. What only the machine of the operator knows (certificates, disk, backups, other brokers) is looked at here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from refbus.bus.certificates import end_ms, show_day
+from refbus.bus.topicplan import cluster_problem
+from refbus.core.directory import Organisation, OrgRole
+from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_MS
+from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.explain import explanation
+from refbus.telemetry import catalogue as metric
+from refbus.telemetry.alerts import ALERTS, GONE, Alert, Severity
+from refbus.telemetry.metric import Metric, Service
+from refbus.telemetry.runbook import RUNBOOK
+from refbus_ops.context import Operator
+
+_TIMEOUT_S: Final = 5.0
+_MOST_BYTES: Final = 8_000_000
+_KEY_ENDS_MS: Final = 14 * DAY_MS
+_CERTIFICATE_MS: Final = (30 * DAY_MS, 3 * DAY_MS)
+_BACKUP_MS: Final = (26 * DAY_MS // 24, 3 * DAY_MS)
+_DIRECTORY_MS: Final = (2 * DAY_MS, 7 * DAY_MS)
+_DISK: Final = (0.15, 0.05)
+_NODE: Final = (OrgRole.GATE, OrgRole.AUDITOR, OrgRole.INSPECTOR)
+Samples = Mapping[str, list[float]]
+
+
+class Level(StrEnum):
+    """How something stands: as it should be, to be looked at on the next working day, now."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one thing stands, and what to do next unless it is green."""
+
+    subject: str
+    level: Level
+    says: str
+    next_step: str = ""
+    alert: str = ""
+
+    def as_mapping(self) -> dict[str, str]:
+        """Return it as in `--json`."""
+        told = {"subject": self.subject, "level": str(self.level), "says": self.says}
+        return told | {"next": self.next_step, "alert": self.alert}
+
+
+def worst(findings: list[Finding]) -> Level:
+    """Return the level of the whole."""
+    levels = {each.level for each in findings}
+    return Level.RED if Level.RED in levels else Level.AMBER if Level.AMBER in levels else Level.GREEN
+
+
+def look(operator: Operator) -> list[Finding]:
+    """Look at everything. A look that fails is red under its own name, and keeps no other from being taken."""
+    found = list[Finding]()
+    for subject, one in _LOOKS.items():
+        try:
+            found += one(operator)
+        except RefbusError as error:
+            found.append(_failed(subject, error))
+    return found
+
+
+def _gate(operator: Operator) -> Iterator[Finding]:
+    return _service(Service.GATE, operator.settings.gate_metrics, "REFBUS_OPS_GATE_METRICS")
+
+
+def _auditor(operator: Operator) -> Iterator[Finding]:
+    return _service(Service.AUDITOR, operator.settings.auditor_metrics, "REFBUS_OPS_AUDITOR_METRICS")
+
+
+def _service(service: Service, address: str | None, setting: str) -> Iterator[Finding]:
+    if address is None:
+        yield Finding(service, Level.AMBER, "not looked at", f"Say where its metrics are: {setting}=127.0.0.1:PORT.")
+        return
+    try:
+        samples = read_samples(address)
+    except TransportError:
+        (gone,) = (rule for rule in GONE if rule.service is service)
+        yield Finding(service, Level.RED, "it does not answer", RUNBOOK[gone.name].do, gone.name)
+        return
+    broken = [rule for rule in ALERTS if service in rule.metric.services and is_broken(rule, samples)]
+    for rule in broken:
+        level = Level.RED if rule.severity is Severity.PAGE else Level.AMBER
+        yield Finding(service, level, rule.summary, RUNBOOK[rule.name].do, rule.name)
+    if not broken:
+        yield Finding(service, Level.GREEN, _figures(service, samples))
+
+
+def is_broken(rule: Alert, samples: Samples) -> bool:
+    """Whether a value is beyond what a rule allows now, however long. Of a counter only Prometheus can say."""
+    return not rule.increase and any(rule.breaks(value) for value in samples.get(rule.metric.name, []))
+
+
+def read_samples(address: str) -> Samples:
+    """Return the values on a page of metrics, by name. Raises TransportError BROKER_UNREACHABLE when there is none."""
+    found = dict[str, list[float]]()
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=_TIMEOUT_S) as answer:
+            text = answer.read(_MOST_BYTES).decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append(float(sample.value))
+    except (OSError, ValueError):
+        raise TransportError(Code.BROKER_UNREACHABLE, "the page of metrics does not answer") from None
+    return found
+
+
+def _figures(service: Service, samples: Samples) -> str:
+    """Return in one line what waits."""
+
+    def total(of: Metric) -> int:
+        return int(sum(samples.get(of.name, [])))
+
+    if service is Service.AUDITOR:
+        return f"{total(metric.AUDITOR_LAG)} records to log, {total(metric.AUDITOR_WAITING)} entries wait"
+    parts = (
+        f"{total(metric.GATE_LAG)} records to decide",
+        f"{total(metric.GATE_HELD)} held",
+        f"{total(metric.GATE_QUARANTINED)} in quarantine",
+        f"{total(metric.GATE_AWAITING_RECEIPT)} wait for another gate",
+    )
+    return ", ".join(parts)
+
+
+def _broker(operator: Operator) -> Iterator[Finding]:
+    country = operator.one_country()
+    cluster = operator.cluster(country)
+    problem = cluster_problem(cluster.admin().cluster(), plaintext=cluster.is_plaintext())
+    if problem:
+        yield Finding("broker", Level.RED, problem, "Set it as the operators' guide says, under The cluster.")
+    else:
+        yield Finding("broker", Level.GREEN, "it answers and is safe to use")
+
+
+def _borders(operator: Operator) -> Iterator[Finding]:
+    for country in sorted(set(operator.settings.bootstrap) - {operator.one_country()}):
+        try:
+            operator.cluster(country).admin().cluster()
+        except RefbusError as error:
+            yield Finding(f"border {country}", Level.AMBER, _said(error), RUNBOOK["RefbusBorderWaits"].do)
+        else:
+            yield Finding(f"border {country}", Level.GREEN, "its broker answers")
+
+
+def _directory(operator: Operator) -> Iterator[Finding]:
+    newest = operator.directory()
+    age_ms = operator.clock() - newest.published_at_ms
+    says = f"version {newest.version}, {age_ms // DAY_MS} days old"
+    yield _by_age("directory", says, age_ms, _DIRECTORY_MS, RUNBOOK["RefbusDirectoryOld"].do)
+
+
+def _keys(operator: Operator) -> Iterator[Finding]:
+    country, now_ms = operator.one_country(), operator.clock()
+    for member in operator.directory().organisations.values():
+        if member.country == country and member.role in _NODE:
+            yield _key(member, now_ms)
+
+
+def _key(member: Organisation, now_ms: int) -> Finding:
+    subject = f"keys of {member.role.lower()}"
+    keys = (member.current_signing_key(now_ms), member.current_kem_key(now_ms))
+    ends = [key.not_after_ms for key in keys if key is not None]
+    step = "Make the next one (`refbus keys rotate` in its home), and hand the update to the ceremony."
+    if not ends:
+        return Finding(subject, Level.RED, "none that is in force", step)
+    level = Level.AMBER if min(ends) - now_ms < _KEY_ENDS_MS else Level.GREEN
+    says = f"the first ends on {show_day(min(ends))}"
+    return Finding(subject, level, says, "" if level is Level.GREEN else step)
+
+
+def _certificates(operator: Operator) -> Iterator[Finding]:
+    for country in sorted(operator.settings.tls):
+        yield _certificate(operator, country)
+
+
+def _certificate(operator: Operator, country: CountryCode) -> Finding:
+    address, subject = operator.address(country), f"certificate for {country}"
+    try:
+        ends_ms = end_ms(address.tls) if address.tls is not None else 0
+    except SetupError as error:
+        return _failed(subject, error)
+    left_ms = ends_ms - operator.clock()
+    level = Level.RED if left_ms < _CERTIFICATE_MS[1] else Level.AMBER if left_ms < _CERTIFICATE_MS[0] else Level.GREEN
+    step = "" if level is Level.GREEN else RUNBOOK["RefbusNodeCertificateEnds"].do
+    return Finding(subject, level, f"it ends on {show_day(ends_ms)}", step)
+
+
+def _disk(operator: Operator) -> Iterator[Finding]:
+    try:
+        usage = shutil.disk_usage(operator.gate_home())
+    except OSError:
+        raise SetupError(Code.HOME_NOT_FOUND, "the disk of the gate's folder does not answer") from None
+    free = usage.free / usage.total if usage.total else 0
+    level = Level.RED if free < _DISK[1] else Level.AMBER if free < _DISK[0] else Level.GREEN
+    step = "" if level is Level.GREEN else RUNBOOK["RefbusDiskFull"].do
+    yield Finding("disk", level, f"{free:.0%} free", step)
+
+
+def _backups(operator: Operator) -> Iterator[Finding]:
+    folder = operator.settings.backups
+    if folder is None:
+        yield Finding("backups", Level.AMBER, "not looked at", "Say where they are: REFBUS_OPS_BACKUPS=FOLDER.")
+        return
+    try:
+        newest = max((each.stat().st_mtime for each in folder.rglob("*") if each.is_file()), default=None)
+    except OSError:
+        raise SetupError(Code.FILE_UNREADABLE, folder.name) from None
+    step = "Look at the timer that makes them, and make one now; then try to restore it elsewhere."
+    if newest is None:
+        yield Finding("backups", Level.RED, "there is none", step)
+        return
+    age_ms = operator.clock() - int(newest * 1000)
+    yield _by_age("backups", f"the newest is {age_ms * 24 // DAY_MS} hours old", age_ms, _BACKUP_MS, step)
+
+
+def _by_age(subject: str, says: str, age_ms: int, bounds: tuple[int, int], step: str) -> Finding:
+    level = Level.RED if age_ms > bounds[1] else Level.AMBER if age_ms > bounds[0] else Level.GREEN
+    return Finding(subject, level, says, "" if level is Level.GREEN else step)
+
+
+def _failed(subject: str, error: RefbusError) -> Finding:
+    return Finding(subject, Level.RED, _said(error), explanation(error.code).next_step)
+
+
+def _said(error: RefbusError) -> str:
+    return f"{error.code}: {error.detail or explanation(error.code).meaning}"
+
+
+_LOOKS: Final[Mapping[str, Callable[[Operator], Iterator[Finding]]]] = {
+    "gate": _gate,
+    "auditor": _auditor,
+    "broker": _broker,
+    "borders": _borders,
+    "directory": _directory,
+    "keys": _keys,
+    "certificates": _certificates,
+    "disk": _disk,
+    "backups": _backups,
+}
