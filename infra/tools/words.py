@@ -30,6 +30,8 @@ from tools.wordsources import messages_of_data
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 GATEWAY: Final = ROOT / "services" / "refbus_gateway"
+CORE: Final = ROOT / "services" / "refbus"
+"""Where errors begin that a person of the gateway meets: their details are said in words (`refbus.said`)."""
 LOCALE: Final = GATEWAY / "words" / "locale"
 TRANSLATED: Final = tuple(language for language in LANGUAGES if language not in {"en", "uz-Cyrl"})
 """Languages with a file for translators; uz-Cyrl is written from uz-Latn, but for what its own file says."""
@@ -148,7 +150,7 @@ def _place(path: Path) -> str:
 
 def messages() -> list[Found]:
     """Return every message of the program, in the order of its files."""
-    found = [each for path in sorted(GATEWAY.rglob("*.py")) for each in in_python(path)]
+    found = [each for path in [*sorted(GATEWAY.rglob("*.py")), *sorted(CORE.rglob("*.py"))] for each in in_python(path)]
     for kind in ("*.html", "*.txt"):
         found += [
             each for path in sorted(GATEWAY.rglob(kind)) if "templates" in path.parts for each in in_template(path)

@@ -12,6 +12,7 @@ from refbus.core.vocabulary import EventType
 from refbus.explain import CATALOGUE
 from refbus.explain.hearing import sender_step
 from refbus.explain.report import BEGINNINGS
+from refbus.usage import MESSAGES
 from refbus.wire.codelists import code_lists
 from refbus.wire.fields import FieldSpec
 from refbus.wire.forms import FORMATS
@@ -28,7 +29,7 @@ Source = tuple[str, str, str, str]
 
 def messages_of_data() -> Iterator[Source]:
     """Yield each message of the data once."""
-    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps(), *_ways(), *_doubts()])
+    yield from dict.fromkeys([*_codes(), *_events(), *_errors(), *_helps(), *_ways(), *_doubts(), *_usages()])
 
 
 def _codes() -> Iterator[Source]:
@@ -72,6 +73,11 @@ def _ways() -> Iterator[Source]:
 def _doubts() -> Iterator[Source]:
     for rule in RULES:
         yield "services/refbus/core/plausibility.py", rule.heading, "", f"{rule.name}: facts that do not go together"
+
+
+def _usages() -> Iterator[Source]:
+    for text in MESSAGES:
+        yield "services/refbus/usage.py", text, "", "a wrong command line"
 
 
 def _errors() -> Iterator[Source]:

@@ -16,6 +16,8 @@ from refbus.errors import Code, RefbusError, SetupError
 from refbus.explain import as_mapping, exit_code, render
 from refbus.explain.report import INTERRUPTED, as_refbus_error, printable, to_stderr
 from refbus.output import prepare, put_json, say
+from refbus.said import said
+from refbus.usage import usage
 
 _NO_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
 
@@ -37,15 +39,15 @@ def run(
     try:
         result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        to_stderr("stopped")
+        to_stderr(translate(said("stopped")))
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
-        failure: RefbusError = SetupError(Code.USAGE, "a command is missing")
+        failure: RefbusError = SetupError(Code.USAGE, usage("Missing command."))
         if "--json" not in arguments:
             say(*error.format_message().splitlines(), err=True)
             return exit_code(failure)
     except click.ClickException as error:
-        failure = SetupError(Code.USAGE, f"{error.format_message()}{_meant(error)}")
+        failure = SetupError(Code.USAGE, usage(f"{error.format_message()}{_meant(error)}"))
     except BrokenPipeError:
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: nothing unplanned is shown to a person

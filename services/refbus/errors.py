@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
+from refbus.said import said
+
 
 class Code(StrEnum):
     """Stable names of everything that can go wrong. A code is never reused and never renamed."""
@@ -263,7 +265,7 @@ class UncheckableError(RefbusError):
 class RowError(UncheckableError):
     """A value in our own database is damaged. It is about this row only, and what needs it waits until it is mended."""
 
-    def __init__(self, detail: str = "a stored value is damaged") -> None:
+    def __init__(self, detail: str = said("a stored value is damaged")) -> None:
         super().__init__(Code.HOME_DAMAGED, detail)
 
 

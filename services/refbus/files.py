@@ -21,6 +21,7 @@ from typing import IO, Final
 
 from refbus import locks
 from refbus.errors import Code, SetupError, StoreError
+from refbus.said import placed, reason_of, said
 
 TEMPORARY: Final = ".part-"
 _CHUNK: Final = 1 << 20
@@ -79,12 +80,12 @@ def read_limited(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > limit:
-                raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
+                raise SetupError(Code.TOO_LARGE, placed(path.name, said("at most %(most)s bytes", most=limit)))
             content = file.read(limit + 1)
     except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed(path.name, reason_of(error))) from None
     if len(content) > limit:
-        raise SetupError(Code.TOO_LARGE, f"{path.name}: at most {limit} bytes")
+        raise SetupError(Code.TOO_LARGE, placed(path.name, said("at most %(most)s bytes", most=limit)))
     return content
 
 
@@ -214,7 +215,7 @@ def sha256_of(path: Path) -> bytes:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed(path.name, reason_of(error))) from None
 
 
 def is_full(error: OSError) -> bool:
@@ -229,7 +230,7 @@ def store_errors(what: str = "files") -> Iterator[None]:
         yield
     except OSError as error:
         code = Code.STORE_FULL if is_full(error) else Code.STORE_FAILED
-        raise StoreError(code, f"{what}: {error.strerror}") from None
+        raise StoreError(code, placed(what, reason_of(error))) from None
 
 
 @contextmanager

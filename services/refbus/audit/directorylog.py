@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from refbus.audit.published_log import LogFiles, LogSource
 from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
@@ -73,7 +74,7 @@ def read_directory_log(source: LogSource, policy: Policy, now_s: int | None = No
         if told is not None and is_metadata(told[0]):
             found[entry] = Told(index, *told)
     if edge.head != checkpoint.head:
-        raise UntrustedError(Code.LOG_INCONSISTENT, "the entries are not those that the log signed")
+        raise UntrustedError(Code.LOG_INCONSISTENT, said("the entries are not those that the log signed"))
     return DirectoryLog(note, checkpoint.size, found, TileTrees(files.tile, checkpoint.size))
 
 

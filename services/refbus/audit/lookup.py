@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from refbus.audit.published_log import LogFiles, LogSource
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy, Seen
@@ -42,7 +43,9 @@ class LogLookup:
         """
         head = self.seen.checkpoint.head
         if not 0 <= index < head.size or self._at(index) != entry:
-            raise UntrustedError(Code.PROOF_INVALID, f"{self.origin} has another entry at {index}")
+            raise UntrustedError(
+                Code.PROOF_INVALID, said("%(origin)s has another entry at %(index)s", origin=self.origin, index=index)
+            )
         hashes = inclusion_proof(self._trees, index, head.size)
         verify_inclusion(leaf_hash(entry), index, head, hashes)
         return TlogProof(index, hashes, self.note)

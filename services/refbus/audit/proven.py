@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from refbus.audit.statement import Statement
 from refbus.errors import Code, MalformedError, UncheckableError
+from refbus.said import said
 from refbus.tlog.policy import Policy, Seen
 from refbus.tlog.proof import TlogProof
 
@@ -46,9 +47,9 @@ def check_proof(data: bytes, policy: Policy, entry: bytes | None = None, now_s: 
         statement = _as_statement(entry or b"")
     leaf = given if given is not None else statement.leaf if statement else None
     if leaf is None:
-        raise UncheckableError(Code.PROOF_INVALID, "neither the proof nor an entry file says what was logged")
+        raise UncheckableError(Code.PROOF_INVALID, said("neither the proof nor an entry file says what was logged"))
     if statement is not None and statement.leaf != leaf:
-        raise MalformedError(Code.PROOF_INVALID, "the proof is about another entry")
+        raise MalformedError(Code.PROOF_INVALID, said("the proof is about another entry"))
     seen = proof.verify(leaf, policy, now_s)
     checkpoint = seen.checkpoint
     witnesses = _names(policy, seen)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.tlog.hashing import HASH_SIZE
 from refbus.tlog.note import Note
 from refbus.tlog.tiles import WIDTH, Tile, split_bundle
@@ -59,7 +60,7 @@ class LogFiles:
         """Return the newest checkpoint, unverified. Raises UncheckableError LOG_INCOMPLETE, MalformedError."""
         data = self._source.fetch(CHECKPOINT)
         if data is None:
-            raise UncheckableError(Code.LOG_INCOMPLETE, "no such file")
+            raise UncheckableError(Code.LOG_INCOMPLETE, said("no such file"))
         return Note.parse(data)
 
     def tile(self, tile: Tile) -> bytes:

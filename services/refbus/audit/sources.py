@@ -17,6 +17,7 @@ from urllib3.util import Retry, Timeout
 
 from refbus.audit.published_log import LogSource
 from refbus.errors import Code, SetupError, TransportError
+from refbus.said import placed, reason_of, said
 from refbus.tlog.tiles import MOST_ENTRY_BYTES, WIDTH
 
 MOST_FILE_BYTES: Final = WIDTH * (MOST_ENTRY_BYTES + 2)
@@ -33,7 +34,7 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         """Raise SetupError FILE_UNREADABLE when there is no such folder."""
         if not folder.is_dir():
-            raise SetupError(Code.FILE_UNREADABLE, f"{folder.name} is not a folder")
+            raise SetupError(Code.FILE_UNREADABLE, said("%(folder)s is not a folder", folder=folder.name))
         self._folder = folder
 
     def fetch(self, path: str) -> bytes | None:
@@ -44,7 +45,7 @@ class FolderSource:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
-            raise SetupError(Code.FILE_UNREADABLE, f"{path}: {error.strerror}") from None
+            raise SetupError(Code.FILE_UNREADABLE, placed(path, reason_of(error))) from None
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of all files."""
@@ -72,7 +73,7 @@ class WebSource:
         if answer.status in _NONE:
             return None
         if answer.status != 200:
-            raise TransportError(Code.LOG_UNREACHABLE, f"{path}: status {answer.status}")
+            raise TransportError(Code.LOG_UNREACHABLE, placed(path, said("status %(status)s", status=answer.status)))
         return data
 
     def paths(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from refbus.errors import Code, SetupError
 from refbus.files import is_private
+from refbus.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ class BrokerAddress:
         for entry in self.bootstrap.split(","):
             host, port = split_host_port(entry)
             if not host or not port.isdecimal():
-                raise SetupError(Code.SETTINGS_INVALID, "broker address is host:port")
+                raise SetupError(Code.SETTINGS_INVALID, said("broker address is host:port"))
             if self.tls is None and not is_loopback(host):
-                raise SetupError(Code.UNSAFE_SETTING, "plaintext to a broker beyond this machine")
+                raise SetupError(Code.UNSAFE_SETTING, said("plaintext to a broker beyond this machine"))
         if self.tls is not None:
             self.tls.check()
 

@@ -17,6 +17,7 @@ from typing import Final
 from refbus.bus.address import BrokerAddress, TlsFiles, split_host_port
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.said import placed, said
 
 _log = logging.getLogger("refbus.certificates")
 WARNED_MS: Final = 30 * 86_400_000
@@ -88,7 +89,7 @@ def refusal(address: BrokerAddress) -> RefbusError | None:
         address.check()
         context = client_context(address.tls)
     except SetupError as error:
-        return TransportError(Code.TLS_REFUSED, f"{error.code}: {error.detail}")
+        return TransportError(Code.TLS_REFUSED, placed(error.code, error.detail))
     for entry in address.bootstrap.split(","):
         host, port = split_host_port(entry)
         found = _refusal(context, host, int(port))
@@ -110,12 +111,14 @@ def _handshake(context: ssl.SSLContext, plain: socket.socket, host: str) -> Refb
             with suppress(TimeoutError):
                 connection.recv(1)
     except ssl.SSLCertVerificationError as error:
-        return TransportError(Code.TLS_REFUSED, f"the broker's certificate: {error.verify_message}")
+        return TransportError(
+            Code.TLS_REFUSED, said("the broker's certificate: %(reason)s", reason=error.verify_message)
+        )
     except ssl.SSLError as error:
         reason = (error.reason or "").lower()
         if "alert" in reason:
-            said = reason.rpartition("alert_")[2].replace("_", " ")
-            return TransportError(Code.TLS_REFUSED, f"the broker does not accept ours: {said}")
+            told = reason.rpartition("alert_")[2].replace("_", " ")
+            return TransportError(Code.TLS_REFUSED, said("the broker does not accept ours: %(reason)s", reason=told))
     return None
 
 
@@ -130,5 +133,5 @@ def client_context(tls: TlsFiles) -> ssl.SSLContext:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.load_cert_chain(str(tls.certificate), str(tls.key))
     except (OSError, ssl.SSLError) as error:
-        raise SetupError(Code.UNSAFE_SETTING, "the TLS files cannot be used") from error
+        raise SetupError(Code.UNSAFE_SETTING, said("the TLS files cannot be used")) from error
     return context

@@ -27,6 +27,7 @@ from refbus.bus.confluent_offsets import TopicOffsets
 from refbus.bus.kafka_errors import UNREADABLE, answer_error, error_of
 from refbus.bus.port import OnDelivery, Reader, Record
 from refbus.errors import Code, RefbusError, TransportError
+from refbus.said import said
 
 MAX_RECORD = 1_048_576
 """Largest record in bytes that a client hands to the broker; an envelope with its pass is below it."""
@@ -82,7 +83,7 @@ class ConfluentProducer:
         try:
             self._client.produce(topic, value, partition=0, on_delivery=partial(self._report, on_delivery))
         except BufferError:
-            raise TransportError(Code.BROKER_UNREACHABLE, "the queue to the broker is full") from None
+            raise TransportError(Code.BROKER_UNREACHABLE, said("the queue to the broker is full")) from None
         except KafkaException as caught:
             raise self._noted(caught.args[0]) from None
 

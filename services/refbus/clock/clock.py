@@ -15,6 +15,7 @@ from refbus.clock.memory import read_belief, write_belief
 from refbus.clock.sources import Sources
 from refbus.core.times import show_time
 from refbus.errors import Code
+from refbus.said import joined, said
 
 _log = logging.getLogger("refbus.clock")
 _SAVE_MS: Final = 60_000
@@ -62,12 +63,15 @@ class Standing:
     @property
     def detail(self) -> str:
         """Both times, named."""
-        parts = [f"this computer says {show_time(self.wall_ms)}", f"work goes on at {show_time(self.now_ms)}"]
+        parts = [
+            said("this computer says %(time)s", time=show_time(self.wall_ms)),
+            said("work goes on at %(time)s", time=show_time(self.now_ms)),
+        ]
         if self.gate_ms is not None and Code.CLOCK_SKEW in self.codes:
-            parts.append(f"the gate says {show_time(self.gate_ms)}")
+            parts.append(said("the gate says %(time)s", time=show_time(self.gate_ms)))
         if self.published_ms is not None and self.now_ms < self.published_ms - CLOCK_SKEW_MS:
-            parts.append(f"the directory is of {show_time(self.published_ms)}")
-        return ", ".join(parts)
+            parts.append(said("the directory is of %(time)s", time=show_time(self.published_ms)))
+        return joined(parts)
 
 
 Told = Callable[[Standing], None]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from refbus.core.bounds import TIME_MS
 from refbus.errors import Code, SetupError
+from refbus.said import said
 
 Millis = Callable[[], int]
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -70,4 +71,6 @@ def _moved(file: Path) -> tuple[int, int]:
 
 
 def _unreadable(file: Path) -> SetupError:
-    return SetupError(Code.FILE_UNREADABLE, f"{file.name} is not one or two whole numbers of milliseconds")
+    return SetupError(
+        Code.FILE_UNREADABLE, said("%(file)s is not one or two whole numbers of milliseconds", file=file.name)
+    )

@@ -16,6 +16,7 @@ from typing import Final
 
 from refbus.core.units import HOUR_MS
 from refbus.errors import Code, MalformedError
+from refbus.said import placed, said
 
 _FIRST_MS: Final = 1_577_836_800_000
 _LAST_MS: Final = 7_258_118_400_000
@@ -40,7 +41,7 @@ class Bound:
     def check(self, number: int, what: str) -> int:
         """Return `number`. Raises MalformedError, which names `what` and not the number."""
         if not self.holds(number):
-            raise MalformedError(Code.MALFORMED, f"{what}: out of bounds")
+            raise MalformedError(Code.MALFORMED, placed(what, said("out of bounds")))
         return number
 
 

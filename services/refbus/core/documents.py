@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from refbus.core.bounds import MOST_DEPTH
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _NAME: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -36,22 +37,22 @@ def json_depth(text: str) -> int:
 def read_json(text: str, **options: Any) -> Any:
     """Return the value in JSON `text`; `options` are those of json.loads. Raises MalformedError."""
     if json_depth(text) > MOST_DEPTH:
-        raise MalformedError(Code.MALFORMED, f"JSON nested deeper than {MOST_DEPTH} levels")
+        raise MalformedError(Code.MALFORMED, said("nested deeper than %(most)s levels", most=MOST_DEPTH))
     try:
         return json.loads(text, **options)
     except ValueError:  # also a number of more digits than Python turns into an integer
-        raise MalformedError(Code.MALFORMED, "not JSON") from None
+        raise MalformedError(Code.MALFORMED, said("not JSON")) from None
 
 
 def read_toml(text: str) -> dict[str, Any]:
     """Return the table in TOML `text`. Raises MalformedError."""
-    deep = MalformedError(Code.MALFORMED, f"TOML nested deeper than {MOST_DEPTH} levels")
+    deep = MalformedError(Code.MALFORMED, said("nested deeper than %(most)s levels", most=MOST_DEPTH))
     if _DOTTED.search(text):
         raise deep
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError):
-        raise MalformedError(Code.MALFORMED, "not TOML") from None
+        raise MalformedError(Code.MALFORMED, said("not TOML")) from None
     if _is_deep(table):
         raise deep
     return table

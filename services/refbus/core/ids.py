@@ -6,6 +6,7 @@ import re
 from typing import NewType
 
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 
 OrgId = NewType("OrgId", str)
 """Opaque id of an organisation, e.g. "kz-4f7k2m9q": country code, hyphen, 8 characters of Crockford base 32.
@@ -37,14 +38,14 @@ def parse_org_id(text: str) -> OrgId:
     """Return `text` as an organisation id (a country's gate, "kz-gate", counts as one). Raises MalformedError."""
     if _ORG.fullmatch(text) or _GATE.fullmatch(text):
         return OrgId(text)
-    raise MalformedError(Code.MALFORMED, "organisation id")
+    raise MalformedError(Code.MALFORMED, said("organisation id"))
 
 
 def parse_country(text: str) -> CountryCode:
     """Return `text` as a country code. Raises MalformedError."""
     if _COUNTRY.fullmatch(text):
         return CountryCode(text)
-    raise MalformedError(Code.MALFORMED, "country code")
+    raise MalformedError(Code.MALFORMED, said("country code"))
 
 
 def gate_id(country: CountryCode) -> OrgId:

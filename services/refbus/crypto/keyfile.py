@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
 from refbus.files import is_private, write_first, write_whole
+from refbus.said import placed, reason_of, said
 
 MEMORY_KIB: Final = 65_536
 _ITERATIONS: Final = 3
@@ -108,7 +109,7 @@ def save(
 def create(path: Path, passphrase: str, label: str, secret: bytes, *, memory_kib: int = MEMORY_KIB) -> None:
     """Write `secret` to the new key file `path`. Raises SetupError KEYFILE_UNSAFE when there is one; else as `save`."""
     if path.exists() or not write_first(path, _encode(path, passphrase, label, secret, memory_kib, own_salt=True)):
-        raise SetupError(Code.KEYFILE_UNSAFE, f"{path.name} is already there")
+        raise SetupError(Code.KEYFILE_UNSAFE, said("%(file)s is already there", file=path.name))
 
 
 def found_or_made(
@@ -122,7 +123,7 @@ def found_or_made(
         return fresh
     found, secret = load(path, passphrase)
     if found != label:
-        raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
+        raise SetupError(Code.KEYFILE_DAMAGED, said("%(file)s belongs to another organisation", file=path.name))
     return secret
 
 
@@ -165,7 +166,7 @@ def _salt_beside(path: Path, memory_kib: int) -> bytes:
 
 def _encode(path: Path, passphrase: str, label: str, secret: bytes, memory_kib: int, *, own_salt: bool) -> bytes:
     if not _LABEL.fullmatch(label) or len(label) > 200:
-        raise MalformedError(Code.MALFORMED, "key file label")
+        raise MalformedError(Code.MALFORMED, said("key file label"))
     head = _Head(label, memory_kib, secrets.token_bytes(16) if own_salt else _salt_beside(path, memory_kib))
     nonce = secrets.token_bytes(_NONCE_SIZE)
     sealed = nonce + head.aead(_typed(passphrase)).encrypt(nonce, secret, head.encode().encode())
@@ -192,7 +193,7 @@ def _read(path: Path) -> bytes:
                 raise SetupError(Code.KEYFILE_UNSAFE)
             data = file.read(_MAX_FILE + 1)
     except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"key file: {error.strerror}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed(path.name, reason_of(error))) from None
     if len(data) > _MAX_FILE:
         raise _damaged(path)
     return data

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from refbus.errors import Code, StoreError
+from refbus.said import said
 
 ACTING: Final = "SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')"
 """Finds a row in a SQLite database that acts by itself."""
@@ -43,7 +44,9 @@ def require_same(found: Definitions, made: Definitions) -> None:
     """Raise StoreError STORE_FAILED, naming what differs, unless a database is made of what our versions make."""
     if found != made:
         names = sorted({name[:60] for _, name, _, _ in found ^ made})
-        raise StoreError(Code.STORE_FAILED, f"no version made this: {', '.join(names[:_MOST_NAMED])}")
+        raise StoreError(
+            Code.STORE_FAILED, said("no version made this: %(names)s", names=", ".join(names[:_MOST_NAMED]))
+        )
 
 
 @lru_cache(maxsize=256)  # every opening of a database asks for the same ones

@@ -28,6 +28,7 @@ from refbus.database import copies, identity, version
 from refbus.database.failures import as_store_errors
 from refbus.errors import Code, SetupError, StoreError
 from refbus.files import make_folder, open_lock, prepare_database, store_errors
+from refbus.said import said
 
 WAIT_S: Final = 60
 """How long a writer waits for those before it, in this process and in others, before STORE_BUSY."""
@@ -119,7 +120,7 @@ class Database:
         """Raise StoreError STORE_FAILED unless SQLite finds the whole file consistent."""
         with self.reading() as connection:
             if connection.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
-                raise StoreError(Code.STORE_FAILED, "the database is damaged")
+                raise StoreError(Code.STORE_FAILED, said("the database is damaged"))
 
     def scrub(self) -> None:
         """Empty the write-ahead log into the database, so that no older version of a page is left in it.
@@ -157,7 +158,7 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._one_writer.acquire(timeout=WAIT_S):
-            raise StoreError(Code.STORE_BUSY, f"waited {WAIT_S} s for other writers")
+            raise StoreError(Code.STORE_BUSY, said("waited %(seconds)s s for other writers", seconds=WAIT_S))
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from refbus import files
 from refbus.errors import Code, StoreError
+from refbus.said import placed, reason_of
 
 
 def note(path: Path, names: Iterable[bytes]) -> None:
@@ -34,7 +35,7 @@ def noted(path: Path, *, size: int = 32, most: int | None = None) -> frozenset[s
             with path.open("rb") as file:
                 content = file.read(-1 if most is None else most)
     except OSError as error:
-        raise StoreError(Code.STORE_FAILED, f"{path.name}: {error.strerror}") from None
+        raise StoreError(Code.STORE_FAILED, placed(path.name, reason_of(error))) from None
     lines = content.decode("ascii", "replace").split("\n")
     return frozenset(line for line in lines if wanted.fullmatch(line))
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from refbus.errors import Code, StoreError
 from refbus.files import is_full
+from refbus.said import said
 
 _CODES = {"SQLITE_FULL": Code.STORE_FULL, "SQLITE_BUSY": Code.STORE_BUSY}
 
@@ -24,7 +25,7 @@ def as_store_errors() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:  # a mistake of the program, not of the disk
-        raise StoreError(Code.INTERNAL_ERROR, "the database refused a row") from error
+        raise StoreError(Code.INTERNAL_ERROR, said("the database refused a row")) from error
     except SQLAlchemyError as error:
         raise _store_error(getattr(error, "orig", None) or error) from None
     except (sqlite3.Error, OSError) as error:

@@ -19,6 +19,7 @@ from typing import Final
 
 from refbus.errors import Code, SetupError
 from refbus.files import store_errors, write_whole
+from refbus.said import said
 
 _MOST: Final = 2**31 - 1
 _GET: Final = "PRAGMA user_version"
@@ -31,7 +32,7 @@ def require(path: Path, mark: Path) -> None:
     """Raise SetupError HOME_DAMAGED when `mark` says that there was a database at `path` and it is missing or empty."""
     gone = not path.is_file() or path.stat().st_size == 0
     if gone and mark.exists():
-        raise SetupError(Code.HOME_DAMAGED, f"{path.name} is missing or empty: restore it")
+        raise SetupError(Code.HOME_DAMAGED, said("%(file)s is missing or empty: restore it", file=path.name))
 
 
 def claim(pragma: Pragma, path: Path, mark: Path) -> int:
@@ -41,8 +42,9 @@ def claim(pragma: Pragma, path: Path, mark: Path) -> int:
     """
     known, found = number_in(mark), pragma(_GET) or 0
     if known not in {0, found}:
-        what = "is empty" if found == 0 else "is another one"
-        raise SetupError(Code.HOME_DAMAGED, f"{path.name} {what} than this home had: restore it")
+        raise SetupError(
+            Code.HOME_DAMAGED, said("%(file)s is empty, or another one than this home had: restore it", file=path.name)
+        )
     if found == 0:
         found = secrets.randbelow(_MOST) + 1
         pragma(f"{_GET} = {found}")

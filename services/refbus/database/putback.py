@@ -22,6 +22,7 @@ from refbus.database.definitions import ACTING
 from refbus.database.engine import own
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
+from refbus.said import said
 
 _DRAFT = "putting-back"
 _BESIDE = ("-wal", "-shm")
@@ -60,7 +61,7 @@ def _removed(draft: Path) -> Iterator[None]:
 
 def _read_through(copy: Path, fresh: Path) -> None:
     if not copy.is_file() or copy.stat().st_size == 0:
-        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} is no database")
+        raise SetupError(Code.BACKUP_INVALID, said("%(file)s is no database", file=copy.name))
     prepare_database(fresh)
     try:
         with (
@@ -73,9 +74,11 @@ def _read_through(copy: Path, fresh: Path) -> None:
     except sqlite3.Error as error:
         raise SetupError(Code.BACKUP_INVALID, f"{copy.name}: {type(error).__name__}") from None
     if acts:
-        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} has triggers or views, which no version made")
+        raise SetupError(
+            Code.BACKUP_INVALID, said("%(file)s has triggers or views, which no version made", file=copy.name)
+        )
     if found != "ok":
-        raise SetupError(Code.BACKUP_INVALID, f"{copy.name} is damaged")
+        raise SetupError(Code.BACKUP_INVALID, said("%(file)s is damaged", file=copy.name))
 
 
 def _settle(path: Path) -> None:

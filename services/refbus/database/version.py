@@ -14,6 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from refbus.database.definitions import Definitions, digest_of, read_definitions, require_same
 from refbus.errors import Code, StoreError
+from refbus.said import said
 
 NAMED: Final = "definitions.sha256"
 """File beside the migrations with the `digest_of` what all of them make, so that most openings need no migration."""
@@ -44,7 +45,7 @@ def require_known(connection: Connection, migrations: Path) -> None:
     """
     found, versions = current(connection), known(migrations)
     if found is not None and found not in versions:
-        raise StoreError(Code.STORE_NEWER, f"version {found[:20]}")
+        raise StoreError(Code.STORE_NEWER, said("version %(version)s", version=found[:20]))
     if connection.dialect.name != "sqlite":
         return
     definitions = read_definitions(connection)

@@ -30,6 +30,7 @@ from refbus.errors import (
 from refbus.explain.catalogue import explanation
 from refbus.files import create, is_full
 from refbus.foreign import line
+from refbus.said import said
 
 EXIT_CODES: Mapping[type[RefbusError], int] = MappingProxyType(
     {
@@ -140,7 +141,7 @@ def as_refbus_error(failure: Exception, debug_dir: Path | None) -> RefbusError:
         return failure
     if isinstance(failure, OSError) and is_full(failure):
         return StoreError(Code.STORE_FULL)
-    return RefbusError(Code.INTERNAL_ERROR, f"reference {_record(failure, debug_dir)}")
+    return RefbusError(Code.INTERNAL_ERROR, said("reference %(reference)s", reference=_record(failure, debug_dir)))
 
 
 def _record(failure: Exception, debug_dir: Path | None) -> str:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from refbus.core.ids import CountryCode, parse_country
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import is_private
+from refbus.said import said
 
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
@@ -46,7 +47,7 @@ class Parser(Generic[_Value]):
 
 def boolean() -> Parser[bool]:
     """Yes or no from a closed list of words: "0" is no, and an unknown word is an error."""
-    return Parser(_BOOLEANS.__getitem__, "one of " + ", ".join(_BOOLEANS))
+    return Parser(_BOOLEANS.__getitem__, said("one of %(codes)s", codes=", ".join(_BOOLEANS)))
 
 
 def integer(low: int, high: int) -> Parser[int]:
@@ -57,7 +58,7 @@ def integer(low: int, high: int) -> Parser[int]:
             raise ValueError
         return int(text)
 
-    return Parser(parse, f"whole number from {low} to {high}")
+    return Parser(parse, said("whole number from %(low)s to %(high)s", low=low, high=high))
 
 
 def seconds(low: float, high: float) -> Parser[float]:
@@ -68,17 +69,17 @@ def seconds(low: float, high: float) -> Parser[float]:
             raise ValueError
         return float(text)
 
-    return Parser(parse, f"seconds from {low:g} to {high:g}")
+    return Parser(parse, said("seconds from %(low)s to %(high)s", low=f"{low:g}", high=f"{high:g}"))
 
 
 def choice(kind: type[_Member]) -> Parser[_Member]:
     """Return the parser of the members of a closed list."""
-    return Parser(kind, "one of " + ", ".join(kind))
+    return Parser(kind, said("one of %(codes)s", codes=", ".join(kind)))
 
 
 def country() -> Parser[CountryCode]:
     """Return the parser of a country code: two small letters, ISO 3166-1."""
-    return Parser(parse_country, "country code, two small letters")
+    return Parser(parse_country, said("country code, two small letters"))
 
 
 def path() -> Parser[Path]:
@@ -92,7 +93,7 @@ def path() -> Parser[Path]:
         except RuntimeError:
             raise ValueError from None
 
-    return Parser(parse, "path")
+    return Parser(parse, said("path"))
 
 
 def addresses() -> Parser[str]:
@@ -105,7 +106,7 @@ def addresses() -> Parser[str]:
                 raise ValueError
         return text
 
-    return Parser(parse, "host:port, more with commas")
+    return Parser(parse, said("host:port, more with commas"))
 
 
 def line(most: int) -> Parser[str]:
@@ -116,12 +117,12 @@ def line(most: int) -> Parser[str]:
             raise ValueError
         return text
 
-    return Parser(parse, f"1 to {most} printable characters")
+    return Parser(parse, said("1 to %(most)s printable characters", most=most))
 
 
 def host() -> Parser[str]:
     """Return the parser of an address to listen on: IPv4 or IPv6 in digits, so that no look-up is needed."""
-    return Parser(lambda text: str(ipaddress.ip_address(text)), "IP address")
+    return Parser(lambda text: str(ipaddress.ip_address(text)), said("IP address"))
 
 
 def read_secret_file(file: Path) -> bytes:
@@ -140,5 +141,5 @@ def read_secret_file(file: Path) -> bytes:
         raise SetupError(Code.KEYFILE_UNSAFE, file.name)
     secret = content.split(b"\n", 1)[0].removesuffix(b"\r")
     if not 0 < len(secret) <= _MAX_SECRET:
-        raise SetupError(Code.SETTINGS_INVALID, f"{file.name} is empty or too long")
+        raise SetupError(Code.SETTINGS_INVALID, said("%(file)s is empty or too long", file=file.name))
     return secret

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus.settings.fields import PREFIX, ExplainedSetting, SettingField, declared_settings
 from refbus.settings.parsers import SettingTextError, country
 from refbus.settings.services import ALL_SETTINGS
@@ -60,15 +61,19 @@ def _value(declared: SettingField, item: Field[Any], environ: Mapping[str, str])
     if declared.name in environ:
         return _parsed(declared, declared.name, environ)
     if item.default is MISSING:
-        raise SetupError(Code.SETTINGS_INVALID, f"{declared.name} is missing: {declared.parser.form}")
+        raise SetupError(
+            Code.SETTINGS_INVALID, said("%(name)s is missing: %(form)s", name=declared.name, form=declared.parser.form)
+        )
     return item.default
 
 
 def _parsed(declared: SettingField, name: str, environ: Mapping[str, str]) -> object:
     try:
         return declared.parser(environ[name])
-    except SettingTextError as error:
-        raise SetupError(Code.SETTINGS_INVALID, f"{name} must be: {error}") from None
+    except SettingTextError:
+        raise SetupError(
+            Code.SETTINGS_INVALID, said("%(name)s must be: %(form)s", name=name, form=declared.parser.form)
+        ) from None
 
 
 def _country_names(declared: SettingField, environ: Mapping[str, str]) -> list[tuple[str, CountryCode]]:
@@ -95,14 +100,17 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     parts = [item.name for item in known if item.per_country]
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in whole and all(_country_of(name, each) is None for each in parts):
-            raise SetupError(Code.SETTINGS_INVALID, f"{name} is not a setting{_suggestion(name, known)}")
+            raise SetupError(
+                Code.SETTINGS_INVALID,
+                said("%(name)s is not a setting%(known)s", name=name, known=_suggestion(name, known)),
+            )
 
 
 def _suggestion(name: str, known: Iterable[SettingField]) -> str:
     """Return "; did you mean ...?" when a known name is near."""
     names = [item.name + ("KZ" if item.per_country else "") for item in known]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    return said("; did you mean %(near)s?", near=near[0]) if near else ""
 
 
 def _all_fields() -> list[SettingField]:

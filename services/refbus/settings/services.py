@@ -11,6 +11,7 @@ from pathlib import Path
 
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus.settings import parsers
 from refbus.settings.fields import setting, setting_per_country
 
@@ -59,7 +60,7 @@ class CommonSettings:
     def __post_init__(self) -> None:
         """Raise SetupError UNSAFE_SETTING for a moved clock in production."""
         if self.clock_file is not None and self.profile is Profile.PRODUCTION:
-            raise SetupError(Code.UNSAFE_SETTING, "REFBUS_CLOCK_FILE in production")
+            raise SetupError(Code.UNSAFE_SETTING, said("REFBUS_CLOCK_FILE in production"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from refbus.core.bounds import TIME_MS, Bound
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError
+from refbus.said import placed, said
 
 MAX_BYTES = 262_144
 """No target file is larger."""
@@ -30,7 +31,7 @@ def dumps(value: Mapping[str, Any]) -> bytes:
 def loads(content: bytes) -> dict[str, Any]:
     """Return the object that `content` spells. Raises MalformedError (MALFORMED, NOT_CANONICAL, TOO_LARGE)."""
     if len(content) > MAX_BYTES:
-        raise MalformedError(Code.TOO_LARGE, f"more than {MAX_BYTES} bytes of JSON")
+        raise MalformedError(Code.TOO_LARGE, said("at most %(most)s bytes", most=MAX_BYTES))
     try:
         text = content.decode()
         value = read_json(text, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
@@ -38,7 +39,7 @@ def loads(content: bytes) -> dict[str, Any]:
     except ValueError:
         raise MalformedError(Code.MALFORMED, "JSON") from None
     if again is None:
-        raise MalformedError(Code.MALFORMED, "not a JSON object")
+        raise MalformedError(Code.MALFORMED, said("not an object"))
     if again != content:
         raise MalformedError(Code.NOT_CANONICAL, "JSON")
     return dict(value)
@@ -47,12 +48,12 @@ def loads(content: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     taken = dict(pairs)
     if len(taken) != len(pairs):
-        raise MalformedError(Code.MALFORMED, "a key appears twice")
+        raise MalformedError(Code.MALFORMED, said("a key appears twice"))
     return taken
 
 
 def _refuse(_text: str) -> NoReturn:
-    raise MalformedError(Code.MALFORMED, "only integers are allowed")
+    raise MalformedError(Code.MALFORMED, said("only integers are allowed"))
 
 
 class Fields:
@@ -63,7 +64,7 @@ class Fields:
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):
-            raise MalformedError(Code.MALFORMED, f"{where}: not an object")
+            raise MalformedError(Code.MALFORMED, placed(where, said("not an object")))
         self._rest: dict[str, Any] = dict(value)
         self._where = where
 
@@ -73,7 +74,7 @@ class Fields:
     def take(self, name: str) -> Any:
         """Return the field, of any JSON type."""
         if name not in self._rest:
-            raise self.wrong(name, "missing")
+            raise self.wrong(name, said("missing"))
         return self._rest.pop(name)
 
     def wrong(self, name: str, why: str) -> MalformedError:
@@ -84,7 +85,7 @@ class Fields:
         """Return a non-empty string of printable characters, at most `most` long."""
         value = self.take(name)
         if not isinstance(value, str) or not 0 < len(value) <= most or not value.isprintable():
-            raise self.wrong(name, f"a printable text of 1 to {most} characters is needed")
+            raise self.wrong(name, said("a printable text of 1 to %(most)s characters is needed", most=most))
         return value
 
     def integer(self, name: str, least: int, most: int) -> int:
@@ -95,7 +96,9 @@ class Fields:
         """Return an integer within `bound`."""
         value = self.take(name)
         if not bound.holds(value):
-            raise self.wrong(name, f"an integer from {bound.low} to {bound.high} is needed")
+            raise self.wrong(
+                name, said("an integer from %(low)s to %(high)s is needed", low=bound.low, high=bound.high)
+            )
         return int(value)
 
     def time_ms(self, name: str) -> int:
@@ -112,7 +115,7 @@ class Fields:
         """Return true or false."""
         value = self.take(name)
         if not isinstance(value, bool):
-            raise self.wrong(name, "true or false is needed")
+            raise self.wrong(name, said("true or false is needed"))
         return value
 
     def raw(self, name: str, size: int) -> bytes:
@@ -132,25 +135,27 @@ class Fields:
         """Return each element of a list through `parse`."""
         value = self.take(name)
         if not isinstance(value, list) or len(value) > most:
-            raise self.wrong(name, f"a list of at most {most} is needed")
+            raise self.wrong(name, said("a list of at most %(most)s is needed", most=most))
         return tuple(parse(item) for item in value)
 
     def texts(self, name: str, most: int = 50) -> tuple[str, ...]:
         """Return a sorted list of distinct short texts."""
         found = self.items(name, lambda item: Fields({"text": item}, f"{self._where}.{name}").text("text", 80), most)
         if list(found) != sorted(set(found)):
-            raise self.wrong(name, "sorted and distinct texts are needed")
+            raise self.wrong(name, said("sorted and distinct texts are needed"))
         return found
 
     def fixed(self, name: str, expected: str) -> None:
         """Require that the field is exactly `expected`."""
         if self.take(name) != expected:
-            raise self.wrong(name, f"{expected!r} is needed")
+            raise self.wrong(name, said("%(expected)s is needed", expected=repr(expected)))
 
     def done(self) -> None:
         """Refuse fields that nobody asked for."""
         if self._rest:
-            raise MalformedError(Code.MALFORMED, f"{self._where}: {len(self._rest)} unknown field(s)")
+            raise MalformedError(
+                Code.MALFORMED, placed(self._where, said("unknown fields: %(count)s", count=len(self._rest)))
+            )
 
     def _base64(self, name: str, value: object, size: int) -> bytes:
         if isinstance(value, str) and value.isascii():
@@ -160,14 +165,16 @@ class Fields:
                 data = b""
             if len(data) == size and base64.b64encode(data).decode() == value:
                 return data
-        raise self.wrong(name, f"base64 of {size} bytes is needed")
+        raise self.wrong(name, said("base64 of %(size)s bytes is needed", size=size))
 
 
 def parse_hex(value: object, size: int, where: str) -> bytes:
     """Return exactly `size` bytes from lower-case hexadecimal. Raises MalformedError."""
     if isinstance(value, str) and len(value) == 2 * size and _HEX.fullmatch(value):
         return bytes.fromhex(value)
-    raise MalformedError(Code.MALFORMED, f"{where}: {size} bytes in lower-case hexadecimal are needed")
+    raise MalformedError(
+        Code.MALFORMED, placed(where, said("%(size)s bytes in lower-case hexadecimal are needed", size=size))
+    )
 
 
 def b64(data: bytes) -> str:

@@ -27,6 +27,7 @@ from refbus.crypto.signing import SigningPair
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, SetupError
 from refbus.files import make_folder, make_private, store_errors, write_first, write_whole
+from refbus.said import placed, reason_of, said
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
 from refbus.trust.reader.loader import TrustStore
@@ -75,13 +76,13 @@ class Home:
         try:
             return _identity(content)
         except MalformedError as error:
-            raise SetupError(Code.HOME_DAMAGED, f"org.json: {error.code}") from None
+            raise SetupError(Code.HOME_DAMAGED, placed("org.json", error.code)) from None
 
     def pin_root(self, root: bytes) -> None:
         """Pin the federation's initial root. Raises SetupError DIRECTORY_INVALID when another one is pinned."""
         path = self.folder / "root.json"
         if not write_first(path, root) and self._root() != root:
-            raise SetupError(Code.DIRECTORY_INVALID, "this home is pinned to another initial root")
+            raise SetupError(Code.DIRECTORY_INVALID, said("this home is pinned to another root of the federation"))
 
     def save_signing(self, pair: SigningPair, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> Path:
         """Write a signing pair as a key file; returns its path."""
@@ -117,7 +118,7 @@ class Home:
         """Return the secret of this auditor's log and witness. Raises SetupError KEY_UNKNOWN when there is none."""
         for secret in self._secrets(self._log.name, passphrase):
             return LogSecret(secret)
-        raise SetupError(Code.KEY_UNKNOWN, f"no {self._log.name} in this home")
+        raise SetupError(Code.KEY_UNKNOWN, said("no %(name)s in this home", name=self._log.name))
 
     def held(self) -> frozenset[KeyId]:
         """Return the ids of all private keys of this home, by the names of their files; nothing is opened."""
@@ -154,7 +155,7 @@ class Home:
         try:
             return (self.folder / "root.json").read_bytes()
         except OSError as error:
-            raise SetupError(Code.FILE_UNREADABLE, f"root.json: {error.strerror}") from None
+            raise SetupError(Code.FILE_UNREADABLE, placed("root.json", reason_of(error))) from None
 
     def _path(self, kind: str, kid: KeyId) -> Path:
         return self.keys / f"{kind}-{kid.hex()}.key"
@@ -190,7 +191,7 @@ class Home:
     def _secret(self, path: Path, passphrase: str) -> bytes:
         label, secret = keyfile.load(path, passphrase)
         if label != self._label(path):
-            raise SetupError(Code.KEYFILE_DAMAGED, f"{path.name} belongs to another member")
+            raise SetupError(Code.KEYFILE_DAMAGED, said("%(file)s belongs to another organisation", file=path.name))
         return secret
 
 

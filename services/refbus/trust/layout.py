@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from refbus.errors import Code, MalformedError, SetupError
+from refbus.said import placed, reason_of, said
 from refbus.trust.canonical import MAX_BYTES
 
 TIMESTAMP = "metadata/timestamp.json"
@@ -33,12 +34,12 @@ def check_file(path: str, content: bytes) -> None:
     Raises MalformedError MALFORMED or TOO_LARGE. Nothing else of a path is ever joined to a folder.
     """
     if len(path) > MAX_PATH or not path.isascii():
-        raise MalformedError(Code.MALFORMED, "directory path")
+        raise MalformedError(Code.MALFORMED, said("the path of a file of the directory"))
     target = _TARGET.fullmatch(path)
     if len(content) > _most(path, is_target=target is not None):
-        raise MalformedError(Code.TOO_LARGE, "directory file")
+        raise MalformedError(Code.TOO_LARGE, said("a file of the directory is too large"))
     if target is not None and hashlib.sha256(content).hexdigest() != target["sha256"]:
-        raise MalformedError(Code.MALFORMED, "directory target is not the content that its name says")
+        raise MalformedError(Code.MALFORMED, said("a file is not the content that its name says"))
 
 
 def _most(path: str, *, is_target: bool) -> int:
@@ -48,7 +49,7 @@ def _most(path: str, *, is_target: bool) -> int:
         return MAX_TIMESTAMP_BYTES
     if _METADATA.fullmatch(path):
         return MAX_METADATA_BYTES
-    raise MalformedError(Code.MALFORMED, "directory path")
+    raise MalformedError(Code.MALFORMED, said("the path of a file of the directory"))
 
 
 def target_file(target_path: str, sha256: str) -> str:
@@ -89,7 +90,7 @@ def list_files(repository: Path) -> list[tuple[str, bytes]]:
         found = [path.relative_to(repository).as_posix() for path in repository.rglob("*.json") if path.is_file()]
         return [(path, (repository / path).read_bytes()) for path in publishing_order(filter(_is_ours, found))]
     except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"directory: {error.strerror}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed("directory", reason_of(error))) from None
 
 
 def is_metadata(path: str) -> bool:

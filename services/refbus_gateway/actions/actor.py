@@ -10,6 +10,7 @@ from typing import Final
 
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RuleError
+from refbus.said import said
 from refbus_gateway.people.roles import ALLOWED, Permission, Role
 from refbus_gateway.store.doings import Doing
 
@@ -41,7 +42,9 @@ class Actor:
         asks for that.
         """
         if permission not in ALLOWED[self.role]:
-            raise RuleError(Code.NOT_PERMITTED, f"{self.role} asks for {permission}")
+            raise RuleError(
+                Code.NOT_PERMITTED, said("%(role)s asks for %(permission)s", role=self.role, permission=permission)
+            )
         if again and self.role is not Role.ORGANISATION and not self.confirmed:
             self._ask_again()
         if self.person:

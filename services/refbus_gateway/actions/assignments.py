@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from refbus.errors import Code, RuleError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.people import users
@@ -71,15 +72,15 @@ def assign(
     """
     actor.require(Permission.ASSIGN)
     if len(note) > MOST_NOTE:
-        raise RuleError(Code.TOO_LARGE, f"a note has at most {MOST_NOTE} characters")
+        raise RuleError(Code.TOO_LARGE, said("a note has at most %(most)s characters", most=MOST_NOTE))
     with desk.write() as tx:
         found = cases.get(tx, case)
         before = assignments.of_case(tx, found)
         if replaces is not None and replaces != (before.person_id if before else ""):
-            raise RuleError(Code.CASE_CHANGED, "somebody else looks after it by now")
+            raise RuleError(Code.CASE_CHANGED, said("somebody else looks after it by now"))
         to = None if person is None else users.named(tx, person)
         if to is not None and not _may_look_after(to):
-            raise RuleError(Code.NOT_PERMITTED, "locked out, or in a role that reads no cases")
+            raise RuleError(Code.NOT_PERMITTED, said("locked out, or in a role that reads no cases"))
         person_id = None if to is None else to.person_id
         assignments.assign(tx, found, person_id, note, desk.gateway.now_ms())
     return Assigned(case, person_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from refbus.errors import Code, RuleError, SetupError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import require_second
@@ -62,7 +63,7 @@ def confirm(desk: Desk, actor: Actor, code: str) -> PersonShown:
     with desk.write() as tx:
         person = users.named(tx, actor.person)
         if not person.pending:
-            raise SetupError(Code.USAGE, "no codes were begun: refbus people codes")
+            raise SetupError(Code.USAGE, said("no codes were begun: refbus people codes"))
         kept = onetime.confirm(person, code, desk.gateway.now_ms())
         if kept is None:
             raise RuleError(Code.CODE_WRONG)

@@ -16,6 +16,7 @@ from refbus.core.ids import ConsentId, OrgId
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
@@ -306,7 +307,7 @@ def _sign(desk: Desk, actor: Actor, number: int, said: ConsentForm, change: str 
 
 def _require_about(org: OrgId | None, to: OrgId | None) -> None:
     if to is not None and org not in {None, to}:
-        raise SetupError(Code.USAGE, f"the form is about {org}")
+        raise SetupError(Code.USAGE, said("the form is about %(organisation)s", organisation=org))
 
 
 def _keep_no(desk: Desk, number: int, no: FormNo, taken_back: int, error: RefbusError, *, later: bool) -> RefusalKept:

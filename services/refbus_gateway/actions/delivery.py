@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refbus.bus.topicjobs import Job
 from refbus.bus.topicset import wanted
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus.telemetry import PageServer, serve
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -121,7 +122,7 @@ def topics(desk: Desk, actor: Actor, now_ms: int, *, production: bool) -> Job:
     actor.require(Permission.MANAGE_HOME)
     history = desk.home.member.trust_store().load(now_ms)
     if history is None:
-        raise SetupError(Code.DIRECTORY_INVALID, "no directory has been verified here yet")
+        raise SetupError(Code.DIRECTORY_INVALID, said("no directory has been verified here yet"))
     country = desk.home.member.identity().country
     return Job(wanted(history.latest, country, production=production), desk.bus().admin())
 

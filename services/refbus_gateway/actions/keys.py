@@ -10,6 +10,7 @@ from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
+from refbus.said import said
 from refbus.trust.member.enrolment import Profile, new_org_id
 from refbus.trust.member.loss import parse_report
 from refbus.trust.member.rotation import Task
@@ -111,25 +112,25 @@ class KeysPruned:
     destroyed: tuple[KeyId, ...]
 
 
-def begin(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int, *, out: Path | None) -> HomeBegun:
+def begin(folder: Path, actor: Actor, named: Said, passphrase: str, now_ms: int, *, out: Path | None) -> HomeBegun:
     """Make a home in `folder` with first keys and an enrolment request, also written to `out`; whole or not at all.
 
     Raises SetupError USAGE when the folder is a home with keys already, StoreError.
     """
     actor.require(Permission.MANAGE_HOME)
-    profile = _profile(said)
+    profile = _profile(named)
     request = founding.found(Home(folder), profile, passphrase, now_ms)
     if out is not None:
         write_whole(out, request)
     return _begun(folder, profile, request)
 
 
-def found(folder: Path, actor: Actor, said: Said, passphrase: str, now_ms: int) -> HomeBegun:
+def found(folder: Path, actor: Actor, named: Said, passphrase: str, now_ms: int) -> HomeBegun:
     """Make a home in an empty or missing folder, whole or not at all. Raises SetupError USAGE, StoreError."""
     actor.require(Permission.MANAGE_HOME)
     if not founding.is_new(Home(folder)):
-        raise SetupError(Code.USAGE, "the folder is not empty")
-    profile = _profile(said)
+        raise SetupError(Code.USAGE, said("the folder is not empty"))
+    profile = _profile(named)
     return _begun(folder, profile, founding.found(Home(folder), profile, passphrase, now_ms))
 
 
@@ -190,7 +191,7 @@ def report_lost(desk: Desk, actor: Actor, since_ms: int | None = None) -> LossRe
     now_ms = desk.gateway.now_ms()
     told_ms = now_ms if since_ms is None else since_ms
     if not 0 <= told_ms <= now_ms:
-        raise SetupError(Code.USAGE, "since when it is gone: a time that has passed")
+        raise SetupError(Code.USAGE, said("since when it is gone: a time that has passed"))
     desk.note()
     report = key_changes.report_lost(desk.gateway, told_ms)
     return LossReported(told_ms, len(parse_report(report).kids), report)
@@ -202,9 +203,9 @@ def prune(desk: Desk, actor: Actor) -> KeysPruned:
     return KeysPruned(tuple(key_changes.prune(desk.gateway)))
 
 
-def _profile(said: Said) -> Profile:
-    org_id = new_org_id(said.country)
-    return Profile(org_id, said.country, said.role, said.label, tuple(said.services), tuple(said.languages))
+def _profile(named: Said) -> Profile:
+    org_id = new_org_id(named.country)
+    return Profile(org_id, named.country, named.role, named.label, tuple(named.services), tuple(named.languages))
 
 
 def _begun(folder: Path, profile: Profile, request: bytes) -> HomeBegun:

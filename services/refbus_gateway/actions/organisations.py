@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.profiles import ProfileShown, shown_of
@@ -89,7 +90,7 @@ def _among(wished: str | None, there: Iterable[str]) -> bool:
 def _language(wished: str) -> str:
     found = language_code(wished)
     if found is None:
-        raise MalformedError(Code.UNKNOWN_VALUE, "no such language")
+        raise MalformedError(Code.UNKNOWN_VALUE, said("no such language"))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from refbus.errors import Code, RuleError, SetupError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import attempts, slotfile, slots
@@ -66,7 +67,7 @@ def begin(desk: Desk, actor: Actor, first: Newcomer) -> PersonShown:
     """
     actor.require(Permission.MANAGE_PEOPLE)
     if slots.has_slots(desk.home):
-        raise SetupError(Code.USAGE, "this home has people already: refbus people add")
+        raise SetupError(Code.USAGE, said("this home has people already: refbus people add"))
     person = new_person(desk, replace(first, role=Role.ADMINISTRATOR))
     with desk.write() as tx:
         for each in users.ids(tx):  # of a begin that was cut: nobody has a slot
@@ -108,7 +109,7 @@ def resume(desk: Desk, opened: Opened) -> Actor:
         raise RuleError(Code.HOME_LOCKED)
     today = desk.as_today(Actor(org, Role.SERVICE, opened.slot))
     if today is None:
-        raise RuleError(Code.NOT_PERMITTED, "locked out")
+        raise RuleError(Code.NOT_PERMITTED, said("locked out"))
     return today
 
 
@@ -119,7 +120,7 @@ def _proven(desk: Desk, slot_id: str, code: str) -> Person:
     with desk.write() as tx:
         person = _of_slot(desk, tx, slot_id)
         if person.state is not State.ACTIVE:
-            raise RuleError(Code.NOT_PERMITTED, "locked out")
+            raise RuleError(Code.NOT_PERMITTED, said("locked out"))
         if desk.is_locked() and person.role is not Role.ADMINISTRATOR:
             raise RuleError(Code.HOME_LOCKED)
         proven = person if not person.secret else onetime.use(person, code, clock.now_ms())
@@ -175,7 +176,7 @@ def set_role(desk: Desk, actor: Actor, person: str, role: Role, second: Second |
     """
     actor.require(Permission.MANAGE_PEOPLE, again=True)
     if role not in OF_PEOPLE:
-        raise SetupError(Code.USAGE, f"the role is one of {', '.join(OF_PEOPLE)}")
+        raise SetupError(Code.USAGE, said("the role is one of %(codes)s", codes=", ".join(OF_PEOPLE)))
     if role is Role.ADMINISTRATOR:
         require_second(desk, actor, second)
     with desk.write() as tx:
@@ -214,7 +215,7 @@ def set_passphrase(desk: Desk, actor: Actor, old: str, new: str) -> PersonShown:
     actor.require(Permission.SIGN_IN)
     tried(desk.home, actor.person, desk.gateway.clock, lambda: slots.check(desk.home, actor.person, old))
     if new == old:
-        raise SetupError(Code.USAGE, "the new passphrase is the old one")
+        raise SetupError(Code.USAGE, said("the new passphrase is the old one"))
     slots.change_passphrase(desk.home, actor.person, old, new)
     with desk.write() as tx:
         users.save(tx, changed := replace(users.named(tx, actor.person), provisional=False))
@@ -230,7 +231,7 @@ def replace_passphrase(desk: Desk, actor: Actor, person: str, new: str) -> Perso
     with desk.write() as tx:
         found = replace(users.named(tx, person), provisional=True)
         if found.state is not State.ACTIVE:
-            raise SetupError(Code.USAGE, "locked out: add the person anew")
+            raise SetupError(Code.USAGE, said("locked out: add the person anew"))
         users.save(tx, found)
     slots.replace_key(desk.home, desk.secret, NewSlot(found.person_id, found.name, new))
     return shown(desk.home, found)
@@ -256,7 +257,7 @@ def lock(desk: Desk, actor: Actor) -> Locked:
     """
     actor.require(Permission.STOP)
     if not slots.has_slots(desk.home):
-        raise SetupError(Code.USAGE, "this home has no people yet: refbus people begin")
+        raise SetupError(Code.USAGE, said("this home has no people yet: refbus people begin"))
     desk.lock()
     return Locked(locked=True)
 
@@ -264,9 +265,9 @@ def lock(desk: Desk, actor: Actor) -> Locked:
 def new_person(desk: Desk, new: Newcomer) -> Person:
     """Return somebody with a new id. Raises SetupError USAGE for a name or a passphrase that is none."""
     if new.role not in OF_PEOPLE:
-        raise SetupError(Code.USAGE, f"the role is one of {', '.join(OF_PEOPLE)}")
+        raise SetupError(Code.USAGE, said("the role is one of %(codes)s", codes=", ".join(OF_PEOPLE)))
     if not new.passphrase.strip():
-        raise SetupError(Code.USAGE, "a passphrase has at least one character")
+        raise SetupError(Code.USAGE, said("a passphrase has at least one character"))
     name, now_ms = slotfile.plain_name(new.name), desk.gateway.now_ms()
     return Person(slots.new_id(), name, new.shown or new.name, new.role, new.language, State.ACTIVE, now_ms)
 
@@ -283,7 +284,7 @@ def _of_slot(desk: Desk, tx: Transaction, slot: str) -> Person:
         return found
     unreadable = users.ids(tx, State.ACTIVE) - {each.person_id for each in users.every(tx)}
     if _administrators(desk, tx) or unreadable & set(slots.ids(desk.home)):
-        raise RuleError(Code.NOT_PERMITTED, "the store knows nobody with this slot")
+        raise RuleError(Code.NOT_PERMITTED, said("the store knows nobody with this slot"))
     now_ms = desk.gateway.now_ms()
     alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, "no administrator was left: who signed in became one", now_ms)
     return Person(slot, slot, slot, Role.ADMINISTRATOR, "", State.ACTIVE, now_ms)
@@ -304,7 +305,7 @@ def _unread(desk: Desk, tx: Transaction, person: str) -> Person | None:
 def _require_other_administrator(desk: Desk, tx: Transaction, person: Person) -> None:
     others = (_administrators(desk, tx) - {person.person_id}) & slots.sound_ids(desk.home, desk.secret)
     if person.role is Role.ADMINISTRATOR and not others:
-        raise SetupError(Code.USAGE, "the last administrator stays")
+        raise SetupError(Code.USAGE, said("the last administrator stays"))
 
 
 def require_second(desk: Desk, actor: Actor, second: Second | None) -> None:

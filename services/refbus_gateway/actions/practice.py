@@ -19,6 +19,7 @@ from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError, SetupError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.referrals import Answer, ReferralQueued
@@ -113,7 +114,7 @@ def begin(desk: Desk, actor: Actor, texts: Texts, *, later: bool = False) -> Ref
     actor.require(Permission.REFER)
     gateway, found = desk.gateway, _echo_of(desk.gateway)
     if found is None:
-        raise SetupError(Code.USAGE, "no organisation of this federation answers practice by itself")
+        raise SetupError(Code.USAGE, said("no organisation of this federation answers practice by itself"))
     content = _case_file(found.org_id, texts)
     parse_case(content, now_ms=gateway.now_ms())
     form = parse_consent(_consent(gateway, found.org_id, texts), now_ms=gateway.now_ms())
@@ -135,7 +136,7 @@ def answer_all(desk: Desk, actor: Actor) -> Echoed:
     gateway = desk.gateway
     me = gateway.directory().find(gateway.me)
     if me is None or not me.echoes:
-        raise RuleError(Code.PRACTICE_ONLY, "this office does not answer by itself")
+        raise RuleError(Code.PRACTICE_ONLY, said("this office does not answer by itself"))
     failed = list[RefbusError]()
     with desk.read() as tx:
         stopped = [one for one in referrals.every(tx, [], []) if referral_steps.waiting_withdrawals(tx, one)]

@@ -9,6 +9,7 @@ from typing import Any
 from refbus.core.ids import OrgId
 from refbus.core.profile import Capacity, LocalText, OpeningHours, Profile, Serves, in_language
 from refbus.errors import Code, UncheckableError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.directory import profiles
@@ -103,7 +104,7 @@ def set_capacity(
     with desk.read() as tx:
         found = profiles.own(desk.gateway, tx)
     if found is None:
-        raise UncheckableError(Code.PROFILE_REFUSED, "there is no profile yet")
+        raise UncheckableError(Code.PROFILE_REFUSED, said("there is no profile yet"))
     stated = bool(capacity) or places is not None
     changed = replace(found.profile, capacity=capacity, places=places, capacity_at_ms=now_ms if stated else 0)
     _refuse(desk, changed)

@@ -10,6 +10,7 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
 from refbus.each import each as one_by_one
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework, retention
@@ -277,7 +278,7 @@ def clear_alarm(desk: Desk, actor: Actor, number: int) -> tuple[AlarmStanding, .
     actor.require(Permission.MANAGE_HOME)
     with desk.write() as tx:
         if not standing.clear_alarm(tx, number, desk.gateway.now_ms()):
-            raise SetupError(Code.USAGE, f"no alarm {number} stands: refbus alarms lists them")
+            raise SetupError(Code.USAGE, said("no alarm %(number)s stands: refbus alarms lists them", number=number))
     return alarms(desk, actor)
 
 

@@ -19,6 +19,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.crypto.secretbox import hkdf_sha256
 from refbus.errors import Code, UncheckableError
+from refbus.said import said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import outbox, statements
@@ -96,5 +97,5 @@ def _secret(gateway: Gateway, case: Case | None) -> bytes:
 def _inspector(gateway: Gateway, now_ms: int) -> bytes:
     key = inspector_key(gateway.view(), gateway.country, now_ms)
     if key is None:
-        raise UncheckableError(Code.KEY_UNKNOWN, "no inspector of this country in the directory")
+        raise UncheckableError(Code.KEY_UNKNOWN, said("no inspector of this country in the directory"))
     return key.public

@@ -21,6 +21,7 @@ from refbus.core.directory import Directory, Organisation, OrgRole
 from refbus.core.ids import OrgId
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, MalformedError, SetupError, UncheckableError, UntrustedError
+from refbus.said import placed, reason_of, said
 from refbus.tlog.policy import Policy
 from refbus.trust.reader.history import History
 from refbus.wire.transport import ErasureOrder
@@ -119,7 +120,7 @@ class Logs:
             source = source_of(f"{self._place.rstrip('/')}/{_folder(origin)}")
             lookup = LogLookup(source, self._policy, self._now_s)
             if lookup.origin != origin:
-                raise UncheckableError(Code.KEY_UNKNOWN, "the log at this place has another name")
+                raise UncheckableError(Code.KEY_UNKNOWN, said("the log at this place has another name"))
             self._shards[origin] = lookup
         return self._shards[origin]
 
@@ -131,7 +132,7 @@ def inspect_file(inspector: Inspector, path: Path) -> Iterator[Inspected]:
             for exported in read_export(file.read):
                 yield inspector.inspect(exported)
     except OSError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name}: {error.strerror}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed(path.name, reason_of(error))) from None
 
 
 def open_home(home: Home, passphrase: str, now_ms: int) -> tuple[Sequence[KemPrivate], History]:
@@ -141,7 +142,7 @@ def open_home(home: Home, passphrase: str, now_ms: int) -> tuple[Sequence[KemPri
     """
     home.require()
     if home.member.identity().role is not OrgRole.INSPECTOR:
-        raise SetupError(Code.ROLE_NOT_ALLOWED, "only the inspector can open entries")
+        raise SetupError(Code.ROLE_NOT_ALLOWED, said("only the inspector can open entries"))
     trust = home.member.trust_store()
     trust.load(now_ms)
     return tuple(home.member.kem_keys(passphrase).values()), trust.history
@@ -157,7 +158,7 @@ def _folder(origin: str) -> str:
     """Return the folder of a shard: the last part of its origin, which must be plain. Raises UncheckableError."""
     folder = origin.rpartition("/")[2]
     if not folder.isalnum():
-        raise UncheckableError(Code.KEY_UNKNOWN, "a log of an impossible name")
+        raise UncheckableError(Code.KEY_UNKNOWN, said("a log of an impossible name"))
     return folder
 
 

@@ -13,6 +13,7 @@ from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.each import each
 from refbus.errors import Code, RuleError, SetupError
+from refbus.said import said
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases import onward
 from refbus_gateway.cases.withheld import without
@@ -89,7 +90,9 @@ def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes, *
     body = cases.body_of(tx, _own(case))
     base, current = replaces or file.revision, revision_of(base64.b64decode(body["file"]))
     if base != current and (base is not None or body.get("changed", False)):
-        raise RuleError(Code.CASE_CHANGED, f"case {case.id} has revision {current} now")
+        raise RuleError(
+            Code.CASE_CHANGED, said("case %(case)s has revision %(revision)s now", case=case.id, revision=current)
+        )
     cases.replace_body(tx, case, {**body, "file": base64.b64encode(content).decode(), "changed": True})
     return revision_of(content)
 
@@ -154,10 +157,12 @@ def send_case(
     file = file_of(gateway, tx, case)
     age_check.require_clear(gateway, tx, case)
     if file.reply_by_ms is not None and file.reply_by_ms <= gateway.now_ms():
-        raise RuleError(Code.REPLY_BY_PAST, "write another time and run `refbus case update`")
+        raise RuleError(Code.REPLY_BY_PAST, said("write another time and run `refbus case update`"))
     org = to or (file.recipient if isinstance(file.recipient, str) else None)
     if org is None:
-        raise SetupError(Code.USAGE, f"the case file names no single organisation: {_how_to_choose(file.recipient)}")
+        raise SetupError(
+            Code.USAGE, said("the case file names no single organisation: %(how)s", how=_how_to_choose(file.recipient))
+        )
     gateway.organisation(org)
     fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
     onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
@@ -177,9 +182,12 @@ def send_case(
 
 def _how_to_choose(wanted: OrgId | RecipientQuery) -> str:
     if isinstance(wanted, str):
-        return "choose one with --to"
+        return said("choose one with --to")
     service = "" if wanted.service is None else f" --service {wanted.service}"
-    return f"`refbus orgs find --country {wanted.country}{service}` lists them; choose one with --to"
+    return said(
+        "`%(command)s` lists them; choose one with --to",
+        command=f"refbus orgs find --country {wanted.country}{service}",
+    )
 
 
 def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
@@ -193,6 +201,6 @@ def sent_before(tx: Transaction, case: Case, request: bytes) -> Referral | None:
 
 def _own(case: Case) -> Case:
     if not case.own:
-        raise RuleError(Code.CASE_UNKNOWN, f"{case.id} was received from another organisation")
+        raise RuleError(Code.CASE_UNKNOWN, said("%(case)s was received from another organisation", case=case.id))
     case.require_live()
     return case

@@ -16,6 +16,7 @@ from refbus.core.consent.record import Request
 from refbus.core.vocabulary import Action, DataCategory, EventType
 from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
+from refbus.said import said
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.case_routing import FORMAT
@@ -53,7 +54,7 @@ def case_document(gateway: Gateway, tx: Transaction, number: int, withhold: Coll
     """
     referral, request = _received(tx, number)
     if request.status is EventStatus.PARKED:
-        raise RuleError(Code.CODE_PARKED, "ask the sender what the code means, before it is passed on")
+        raise RuleError(Code.CODE_PARKED, said("ask the sender what the code means, before it is passed on"))
     payload = course_state.payload_of(request)
     kept = {name: value for name, value in payload.items() if name not in _ASKED_ANEW}
     kept = without(EventType.REFERRAL_REQUESTED, kept, withhold)
@@ -144,5 +145,5 @@ def _received(tx: Transaction, number: int) -> tuple[Referral, Event]:
     cases.get(tx, referral.case_id).require_live()
     request = course_state.beginning_of(referrals.events_of(tx, referral))
     if referral.own or request is None or request.block.event_type is not EventType.REFERRAL_REQUESTED:
-        raise RuleError(Code.STATE_NOT_ALLOWED, "only a referral that came in can be passed on")
+        raise RuleError(Code.STATE_NOT_ALLOWED, said("only a referral that came in can be passed on"))
     return referral, request

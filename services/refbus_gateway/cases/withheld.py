@@ -7,6 +7,7 @@ from typing import Any
 
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 from refbus.wire.fields import FROM_RECORD, FieldSpec, Kind
 from refbus.wire.payload import payload_fields
 
@@ -29,7 +30,9 @@ def _without(specs: Iterable[FieldSpec], fields: Mapping[str, Any], withheld: fr
             content = _records(spec, content, withheld)
         elif spec.category in withheld:
             if spec.required:
-                raise MalformedError(Code.CASE_INVALID, f"{spec.name} is compulsory and cannot be withheld")
+                raise MalformedError(
+                    Code.CASE_INVALID, said("%(name)s is compulsory and cannot be withheld", name=spec.name)
+                )
             continue
         if content is not None:
             kept[spec.name] = content

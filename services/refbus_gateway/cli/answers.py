@@ -11,6 +11,7 @@ import click
 
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.errors import RefbusError
+from refbus.said import said
 from refbus.wire.fields import Kind
 from refbus_gateway.cli.content import (
     FROM,
@@ -141,8 +142,8 @@ def _answer(session: Session, saying: Saying, number: int, values: dict[str, Any
         referrals.require_known(session.desk, session.actor, number)
     document = content(session, written_fields(saying.event_type), given, file)
     events = {spec.name: values[spec.name] for spec in specs if spec.kind is Kind.ID and values[spec.name] is not None}
-    said = referrals.Answer(saying.event_type, document, events, codes_checked=codes_checked)
-    done = referrals.answer(session.desk, session.actor, number, said, later=later)
+    answer = referrals.Answer(saying.event_type, document, events, codes_checked=codes_checked)
+    done = referrals.answer(session.desk, session.actor, number, answer, later=later)
     session.tell(
         done,
         [
@@ -167,9 +168,9 @@ def _stop(
         try:
             document = file_document(file) | typed
         except RefbusError as error:
-            unread.append(Problem("file", error.code, "cannot be read; nothing of it was told"))
-    said = referrals.Answer(event_type, document)
-    done = referrals.stop(session.desk, session.actor, number, said, unread=unread, later=later)
+            unread.append(Problem("file", error.code, said("cannot be read; nothing of it was told")))
+    answer = referrals.Answer(event_type, document)
+    done = referrals.stop(session.desk, session.actor, number, answer, unread=unread, later=later)
     waits = "  " + words().text("it is kept, and told as soon as it can be: %(waits)s. Call them.", waits=done.waits)
     lines = [waits] if done.waits else []
     lines += [

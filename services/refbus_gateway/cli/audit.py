@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
     Says in plain words what is proven. A file that proves nothing is told with its code and gives an exit status.
     """
     from refbus.errors import RefbusError  # late: the help needs none of it
-    from refbus.explain import exit_code, render
+    from refbus.explain import exit_code
+    from refbus.explain.report import as_lines
     from refbus.files import read_limited
     from refbus_gateway.actions.shape import json_of
 
@@ -70,7 +72,10 @@ def verify(session: Session, files: tuple[Path, ...], policy_file: Path, entry: 
             value, lines = json_of(found), _checked_lines(session, found)
         except RefbusError as error:
             failures.append(error)
-            value, lines = {"proven": False, "code": error.code, "detail": error.detail}, [render(error)]
+            value, lines = (
+                {"proven": False, "code": error.code, "detail": error.detail},
+                as_lines(error, partial(words().told, "error")),
+            )
         values.append({"file": str(path), **value})
         head = f"{path.name}: {'PROVEN' if value['proven'] else 'NOT PROVEN'}"
         if not session.as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from refbus.said import said
 from refbus_gateway.cli.policyfile import POLICY, now_s, read_policy
 from refbus_gateway.cli.session import Session, example, with_session, words
 
@@ -75,7 +76,7 @@ def export(session: Session, file: Path, policy_file: Path | None, place: str | 
 
     secret, log = session.opened.secret, None
     if place is not None and policy_file is None:
-        raise SetupError(Code.USAGE, "--log needs --policy")
+        raise SetupError(Code.USAGE, said("--log needs --policy"))
     if place is not None and policy_file is not None:
         log = LogPlace(place, read_policy(policy_file), now_s(session))
     return Export(file, secret, session.clock(), log)

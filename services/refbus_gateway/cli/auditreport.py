@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from refbus.output import put
+from refbus.said import said
 from refbus_gateway.cli.auditlogs import export
 from refbus_gateway.cli.session import Session, example, with_session, words
 
@@ -68,7 +69,7 @@ def _account(session: Session, *, number: int | None, file: Path | None, **rest:
     if file is not None and number is None:
         return _exported(session, file, (start_ms, end_ms), **rest)
     if file is not None or period == (number is not None):
-        raise SetupError(Code.USAGE, "choose one: --case, --from and --to, or --export")
+        raise SetupError(Code.USAGE, said("choose one: --case, --from and --to, or --export"))
     if number is not None:
         return audit.account_of_case(session.desk, session.actor, number, session.language)
     return audit.account_of_period(session.desk, session.actor, start_ms, end_ms, session.language)
@@ -105,5 +106,5 @@ def _day_ms(day: str | None, otherwise: int) -> int:
         return otherwise
     found = read_day(day)
     if found is None:
-        raise SetupError(Code.USAGE, "a day is written like 2026-11-30")
+        raise SetupError(Code.USAGE, said("a day is written like 2026-11-30"))
     return day_ms(found)

@@ -10,6 +10,7 @@ import click
 from refbus.errors import Code, SetupError
 from refbus.foreign import as_json
 from refbus.output import put, put_json
+from refbus.said import said
 from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
@@ -120,7 +121,7 @@ def show(session: Session, case: str) -> None:
     ]
     lines += [
         "  " + words().text("Age: %(ages)s", ages=words().text(_AGES[found.age])),
-        *("  " + f"AGE_CONTRADICTS: {clash}" for clash in found.age_contradictions),
+        *("  AGE_CONTRADICTS: " + words().spoken(clash) for clash in found.age_contradictions),
     ]
     session.tell(found, [*lines, *ending_lines(found.consents_ending), *section_lines(found.content)])
 
@@ -150,7 +151,7 @@ def case_content(path: Path) -> bytes:
     from refbus_gateway.forms.casefile import MAX_CASE_FILE
 
     if str(path) != "-" and not path.is_file():
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is neither a case number nor a file")
+        raise SetupError(Code.FILE_UNREADABLE, said("%(file)s is neither a case number nor a file", file=path.name))
     return read_content(path, MAX_CASE_FILE)
 
 

@@ -10,6 +10,7 @@ import click
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, SetupError
 from refbus.output import say
+from refbus.said import said
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.words.catalogue import mark
 
@@ -74,7 +75,7 @@ def amend(
 ) -> None:
     """Take down that the person permits less, or more. Less counts at once; more needs a form that they signed."""
     if (file is None) is not bool(stop):
-        raise SetupError(Code.USAGE, "either --file with a form, or --to with --stop")
+        raise SetupError(Code.USAGE, said("either --file with a form, or --to with --stop"))
     if file is not None:
         _from_form(session, case, to, file, "amend", later=later)
         return
@@ -91,7 +92,11 @@ def amend(
     if unknown:
         raise SetupError(
             Code.USAGE,
-            f"no category: {', '.join(unknown)}; the others are stopped: --stop is one of {', '.join(DataCategory)}",
+            said(
+                "no category: %(names)s; the others are stopped: --stop is one of %(codes)s",
+                names=", ".join(unknown),
+                codes=", ".join(DataCategory),
+            ),
         )
 
 

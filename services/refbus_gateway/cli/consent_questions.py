@@ -160,7 +160,7 @@ def _organisation() -> str:
         try:
             organisation_named(text)
         except RefbusError as error:
-            return str(error.detail)
+            return words().spoken(error.detail)
         return None
 
     return _until_right(words().text("Which organisation"), wrong)

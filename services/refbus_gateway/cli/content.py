@@ -16,6 +16,7 @@ import click
 from refbus.core.times import TIME
 from refbus.errors import Code, SetupError
 from refbus.output import put, say
+from refbus.said import Said, placed, said
 from refbus.wire.fields import FieldSpec, Kind
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def content(
         return {**given, **(ask_fields(missing, session.language) if session.asks else {})}
     written = file_document(file)
     if twice := sorted(name for name in given if written.get(name) is not None):
-        raise SetupError(Code.USAGE, f"given twice, in the file and as an option: {', '.join(twice)}")
+        raise SetupError(
+            Code.USAGE, said("given twice, in the file and as an option: %(codes)s", codes=", ".join(twice))
+        )
     return {**written, **given}
 
 
@@ -127,7 +130,7 @@ def read_content(path: Path, limit: int) -> bytes:
         return read_limited(path, limit)
     held = click.get_binary_stream("stdin").read(limit + 1)
     if len(held) > limit:
-        raise SetupError(Code.TOO_LARGE, f"standard input: at most {limit} bytes")
+        raise SetupError(Code.TOO_LARGE, placed(said("standard input"), said("at most %(most)s bytes", most=limit)))
     return held
 
 
@@ -139,7 +142,7 @@ def text_of(path: Path) -> str:
     try:
         return read_content(path, _FILE_LIMIT).decode().strip()
     except UnicodeDecodeError as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"{path}: no text in UTF-8") from error
+        raise SetupError(Code.FILE_UNREADABLE, said("%(file)s is no text in UTF-8", file=path)) from error
 
 
 def private_out(function: _F) -> _F:
@@ -200,5 +203,5 @@ def _plain(spec: FieldSpec, value: Any) -> Any:
     if spec.kind is not Kind.NUMBER or not spec.name.endswith("_ms"):
         return value
     if not is_time(spec.name, value):
-        raise SetupError(Code.USAGE, f"write {TIME}")
+        raise SetupError(Code.USAGE, said("write %(form)s", form=Said(TIME)))
     return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def desk(
         # A service that starts by itself finds a home or fails: its disk may not be there yet.
         new = is_new(session.home_path) and not session.has_passphrase_file
         if new and (share or certificate):
-            raise SetupError(Code.UNSAFE_SETTING, "a first home is set up without --share: at this computer alone")
+            raise SetupError(
+                Code.UNSAFE_SETTING, said("a first home is set up without --share: at this computer alone")
+            )
         ended = delivery.hold_pages(office.desk, session.founder if new else office.actor, work)
     finally:
         bound.close()

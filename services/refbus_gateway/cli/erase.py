@@ -9,6 +9,7 @@ import click
 
 from refbus.errors import Code, SetupError
 from refbus.output import say
+from refbus.said import said
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.cli.status import unread_texts
 from refbus_gateway.words.catalogue import mark
@@ -58,7 +59,7 @@ def _number(session: Session, case: int | None, referral: int | None) -> int:
     from refbus_gateway.actions import erasure  # late: the help needs none of it
 
     if (case is None) == (referral is None):
-        raise SetupError(Code.USAGE, "name a case, or a referral with --referral")
+        raise SetupError(Code.USAGE, said("name a case, or a referral with --referral"))
     return case if case is not None else erasure.case_of_referral(session.desk, session.actor, referral or 0)
 
 

@@ -10,6 +10,7 @@ import click
 
 from refbus.core.directory import OrgRole
 from refbus.errors import Code, SetupError
+from refbus.said import Said, said
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 
@@ -96,7 +97,7 @@ def rotate(session: Session, out: Path, *, signing: bool, kem: bool) -> None:
     from refbus_gateway.actions import keys  # late: nothing else here needs them
 
     if not signing and not kem:
-        raise SetupError(Code.USAGE, "say which: --kem, --signing or both")
+        raise SetupError(Code.USAGE, said("say which: --kem, --signing or both"))
     desk, actor = session.desk, session.actor
     desk.open()
     done = keys.rotate(desk, actor, session.opened.secret, out, signing=signing, kem=kem)
@@ -121,7 +122,7 @@ def lost(session: Session, since: str | None, out: Path) -> None:
     session.desk.open()  # the clocks of the country are known from then on
     since_ms = None if since is None else read_moment(since, session.desk.utc_offset_min)
     if since is not None and since_ms is None:
-        raise SetupError(Code.USAGE, f"write {TIME}")
+        raise SetupError(Code.USAGE, said("write %(form)s", form=Said(TIME)))
     done = keys.report_lost(session.desk, session.actor, since_ms)
     write_whole(out, done.report)
     told = keys.LossWritten(str(out), done.since_ms, done.keys)

@@ -110,9 +110,7 @@ def _translated(arguments: Sequence[str], environ: Mapping[str, str], context: s
     after = [value for name, value in pairwise(arguments) if name == "--lang"]
     after += [each.removeprefix("--lang=") for each in arguments if each.startswith("--lang=")]
     asked = next((each for each in after if each in LANGUAGES), None)
-    words = catalogue(asked or wished(environ))
-    found = words.pgettext(context, text)
-    return found if found != text else words.spoken(text)
+    return catalogue(asked or wished(environ)).told(context, text)
 
 
 def with_runtime(runtime: Runtime, translate: Translate = as_it_is) -> click.Group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refbus.core.ids import OrgId, parse_org_id
 from refbus.errors import Code, MalformedError, UncheckableError
+from refbus.said import said
 
 
 def organisation_named(text: str) -> OrgId:
@@ -11,4 +12,4 @@ def organisation_named(text: str) -> OrgId:
     try:
         return parse_org_id(text)
     except MalformedError:
-        raise UncheckableError(Code.ORGANISATION_UNKNOWN, "an organisation id looks like uz-4f7k2m9q") from None
+        raise UncheckableError(Code.ORGANISATION_UNKNOWN, said("an organisation id looks like uz-4f7k2m9q")) from None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus_gateway.cli import content
 from refbus_gateway.cli.officers import SECOND, SECOND_FILE, officer_passphrase, second_of
 from refbus_gateway.cli.session import PAGE, Session, example, paged, with_session, words
@@ -172,7 +174,7 @@ def codes(session: Session, /, name: str | None, confirm: str | None, *, off: bo
 
     desk, actor = session.desk, session.actor
     if name is not None and not off:
-        raise click.UsageError("NAME goes with --off: everybody begins their own codes")
+        raise SetupError(Code.USAGE, said("NAME goes with --off: everybody begins their own codes"))
     if off:
         done = asked.end(desk, actor) if name is None else asked.remove(desk, actor, name, second_of(given))
         session.tell(done, [words().text("No one-time codes any more.")])

@@ -13,6 +13,7 @@ import click
 
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.output import put_json, say
+from refbus.said import said
 from refbus_gateway.cli.runtime import Runtime
 
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
@@ -136,7 +137,7 @@ class Session:
         """Where the home is, or will be. Raises SetupError HOME_NOT_FOUND when none is named."""
         path: Path | None = self._options["home"] or self.settings.home
         if path is None:
-            raise SetupError(Code.HOME_NOT_FOUND, "name it with --home or REFBUS_HOME")
+            raise SetupError(Code.HOME_NOT_FOUND, said("name it with --home or REFBUS_HOME"))
         return path
 
     @cached_property
@@ -244,7 +245,7 @@ class Session:
 
         asked = self._options["lang"]
         if asked is not None and asked not in LANGUAGES:
-            raise SetupError(Code.USAGE, f"--lang is one of {', '.join(LANGUAGES)}")
+            raise SetupError(Code.USAGE, said("--lang is one of %(codes)s", codes=", ".join(LANGUAGES)))
         return asked or wished(self.runtime.environ)
 
     @property
@@ -305,4 +306,4 @@ class Session:
 
 
 def _no_runtime() -> Runtime:
-    raise SetupError(Code.USAGE, "run this through refbus_gateway.cli.main")
+    raise SetupError(Code.USAGE, "refbus_gateway.cli.main")

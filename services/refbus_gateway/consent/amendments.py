@@ -19,6 +19,7 @@ from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
+from refbus.said import said
 from refbus_gateway.consent import versions
 from refbus_gateway.consent.versions import Version
 from refbus_gateway.forms.consentfile import ConsentForm
@@ -67,7 +68,7 @@ def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: 
     last = _standing(gateway, tx, case, org)
     record = dataclasses.replace(narrowed(last.signed.record, categories), event_time_ms=gateway.now_ms())
     if record.provisions == last.signed.record.provisions:
-        raise RuleError(Code.CONSENT_CHANGE_DIFFERS, "none of these was permitted")
+        raise RuleError(Code.CONSENT_CHANGE_DIFFERS, said("none of these was permitted"))
     return versions.follow(gateway, tx, case, last, record)
 
 
@@ -125,9 +126,9 @@ def _standing(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept
     """Return the newest version, which has to be a yes: a no is followed by a new consent, not by a change."""
     last = versions.newest(gateway, tx, case, org)
     if last is None:
-        raise ConsentError((Code.NO_CONSENT,), "refbus consent grant")
+        raise ConsentError((Code.NO_CONSENT,), said("take down first what the person agrees to: refbus consent grant"))
     state = last.signed.record.state
     if state is not ConsentState.GIVEN:
         code = Code.WITHDRAWN if state is ConsentState.WITHDRAWN else Code.REFUSED
-        raise ConsentError((code,), "if the person says yes again: refbus consent grant")
+        raise ConsentError((code,), said("if the person says yes again: refbus consent grant"))
     return last

@@ -14,6 +14,7 @@ from refbus.core.documents import read_json
 from refbus.core.ids import OrgId, parse_org_id
 from refbus.core.times import read_moment
 from refbus.errors import Code, MalformedError, RefbusError
+from refbus.said import placed
 from refbus_gateway.cases import casework
 from refbus_gateway.consent import versions, withdrawals
 from refbus_gateway.consent.withdrawals import Withdrawn
@@ -96,7 +97,7 @@ def keep(gateway: Gateway, number: int, no: FormNo, taken_back: int, error: Refb
 def _problems(error: RefbusError) -> tuple[Problem, ...]:
     if isinstance(error, CaseInvalidError):
         return error.problems
-    return (Problem("", Code(error.code), str(error)),)
+    return (Problem("", Code(error.code), placed(error.code, error.detail) if error.detail else error.code),)
 
 
 def _is_no(value: Any) -> bool:

@@ -18,6 +18,7 @@ from refbus.core.consent.rules import Setting, record_problems
 from refbus.core.ids import ConsentId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, ConsentError, RuleError, UncheckableError
+from refbus.said import said
 from refbus_gateway.consent import audience
 from refbus_gateway.consent.withdrawals import advance, sign, unsigned
 from refbus_gateway.forms.consentfile import ConsentForm
@@ -97,7 +98,7 @@ def _require_usable(gateway: Gateway, record: ConsentRecord) -> None:
     setting = Setting(gateway.view(), gateway.rules(), gateway.now_ms())
     reasons = record_problems(dataclasses.replace(record, version=1), setting)
     if reasons:
-        raise ConsentError(tuple(sorted(reasons)), "nothing was signed: correct the form with the person")
+        raise ConsentError(tuple(sorted(reasons)), said("nothing was signed: correct the form with the person"))
 
 
 def require_newer(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, form: ConsentForm) -> None:
@@ -106,12 +107,14 @@ def require_newer(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, for
     _require_after(gateway, newest(gateway, tx, case, org), form.said_at_ms)
     no_ms = max((row.made_ms for row in unsigned(tx, case, org)), default=0)
     if form.state is ConsentState.GIVEN and form.said_at_ms < min(no_ms, now_ms):
-        raise RuleError(Code.CONSENT_FORM_OLD, "said_at is before a no")
+        raise RuleError(Code.CONSENT_FORM_OLD, said("said_at is before a no"))
 
 
 def _require_after(gateway: Gateway, last: Kept | None, said_ms: int) -> None:
     if last is not None and said_ms < min(last.signed.record.event_time_ms, gateway.now_ms()):
-        raise RuleError(Code.CONSENT_FORM_OLD, f"said_at is before version {last.signed.record.version}")
+        raise RuleError(
+            Code.CONSENT_FORM_OLD, said("said_at is before version %(version)s", version=last.signed.record.version)
+        )
 
 
 def _sign_earlier(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> None:
@@ -119,7 +122,7 @@ def _sign_earlier(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> 
     for row in unsigned(tx, case, org):
         done = advance(gateway, tx, case, row)
         if row.kind is Kind.WITHDRAWN and not done.signed:
-            raise UncheckableError(done.code or Code.KEY_UNKNOWN, "the no before it is not signed yet")
+            raise UncheckableError(done.code or Code.KEY_UNKNOWN, said("the no before it is not signed yet"))
 
 
 def _permits_more(last: Kept | None, record: ConsentRecord) -> bool:
@@ -133,7 +136,10 @@ def _permits_more(last: Kept | None, record: ConsentRecord) -> bool:
 def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozenset[ConsentChange]) -> None:
     change = change_between(before, record)
     if change not in only:
-        raise RuleError(Code.CONSENT_CHANGE_DIFFERS, f"the form is {change or 'the same as before'}")
+        raise RuleError(
+            Code.CONSENT_CHANGE_DIFFERS,
+            said("the form is %(change)s", change=change) if change else said("the form is the same as before"),
+        )
 
 
 def newest(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept | None:

@@ -21,6 +21,7 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_CONSENT
 from refbus.each import alone, each
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
+from refbus.said import said
 from refbus.wire.consent import decode_signed, encode_record, encode_signed
 from refbus_gateway.consent import audience
 from refbus_gateway.home.gateway import Gateway
@@ -131,7 +132,7 @@ def note_no(
     unread = len(consents.readable(tx, case)) < consents.count(tx, case)
     found = [party.org for party in named if unread or _nos_to(gateway, tx, case, party)]
     if not found and orgs is None:
-        raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
+        raise ConsentError((Code.NO_CONSENT,), said("nothing to withdraw"))
     waiting = {row.org for row in tellings.of_case(tx, case) if row.kind is Kind.WITHDRAWN}
     for org in found:
         if org not in waiting:
@@ -212,7 +213,7 @@ def _sign(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> list[T
     parties = cases.readable_parties(tx, case, lambda _: None)
     records = [record for party in parties if party.org == row.org for record in _nos_to(gateway, tx, case, party)]
     if not records:
-        raise ConsentError((Code.NO_CONSENT,), "nothing to withdraw")
+        raise ConsentError((Code.NO_CONSENT,), said("nothing to withdraw"))
     rows = [row, *(tellings.add(tx, case, row.org, Kind.WITHDRAWN, now_ms=row.made_ms) for _ in records[1:])]
     signed = [sign(gateway, record) for record in records]
     for content in signed:

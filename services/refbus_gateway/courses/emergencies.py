@@ -28,6 +28,7 @@ from refbus.crypto.framing import sha256
 from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_basis, sign_review
 from refbus.errors import Code, RuleError
+from refbus.said import said
 from refbus.wire.legal_basis import SignedRoll, decode_signed, encode_signed
 from refbus.wire.payload import categories_of
 from refbus_gateway.cases import casework
@@ -118,7 +119,7 @@ def review(gateway: Gateway, tx: Transaction, number: int, result: ReviewResult,
     referral = referrals.get(tx, number)
     began = course_state.beginning_of(referrals.events_of(tx, referral))
     if began is None or began.block.legal_basis_record is None:
-        raise RuleError(Code.STATE_NOT_ALLOWED, "only an emergency disclosure is reviewed")
+        raise RuleError(Code.STATE_NOT_ALLOWED, said("only an emergency disclosure is reviewed"))
     signed = decode_signed(began.block.legal_basis_record)
     found = Review(officer.kid, result, gateway.now_ms())
     reviewed = dataclasses.replace(signed, review=sign_review(signed, found, officer))

@@ -136,11 +136,11 @@ def acknowledge(gateway: Gateway, tx: Transaction, number: int, result: str, rea
     """
     referral = referrals.get(tx, number)
     if (result == "RETAINED_LEGAL") != (reason is not None):
-        raise RuleError(Code.REASON_REQUIRED, "RETAINED_LEGAL, and only that, needs a reason")
+        raise RuleError(Code.REASON_REQUIRED, said("RETAINED_LEGAL, and only that, needs a reason"))
     case = cases.get(tx, referral.case_id)
     waiting = waiting_withdrawals(tx, referral)
     if not waiting:
-        raise RuleError(Code.STATE_NOT_ALLOWED, "no withdrawal waits for an answer here")
+        raise RuleError(Code.STATE_NOT_ALLOWED, said("no withdrawal waits for an answer here"))
     answer_withdrawals(gateway, tx, waiting, result, reason)
     if result == "ERASED":
         cases.order_erasure(tx, case, gateway.now_ms())
@@ -195,11 +195,11 @@ def _answer_withdrawal(gateway: Gateway, tx: Transaction, row: WithdrawalRow, an
 
 def _require_known_codes(events: list[Event]) -> None:
     if any(event.status is EventStatus.PARKED for event in events):
-        raise RuleError(Code.CODE_PARKED, "when a person has decided what it means: --codes-checked")
+        raise RuleError(Code.CODE_PARKED, said("when a person has decided what it means: --codes-checked"))
 
 
 def _named(events: list[Event], number: int) -> Event:
     found = next((event for event in events if event.id == number), None)
     if found is None:
-        raise RuleError(Code.REFERRAL_UNKNOWN, f"event {number}")
+        raise RuleError(Code.REFERRAL_UNKNOWN, said("event %(number)s", number=number))
     return found

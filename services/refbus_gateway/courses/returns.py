@@ -102,7 +102,9 @@ def require_safe(
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
     missing = gaps(events, gateway.now_ms()) if guarded else ()
     if missing:
-        raise RuleError(missing[0], f"refbus return show {referral.id} says how to settle each", missing)
+        raise RuleError(
+            missing[0], said("refbus return show %(number)s says how to settle each", number=referral.id), missing
+        )
 
 
 def gaps(events: Iterable[Event], now_ms: int) -> tuple[Code, ...]:
@@ -151,7 +153,7 @@ def risk_text_sha256(fields: Mapping[str, Any]) -> bytes:
 def require_own_hash(payload: Mapping[str, Any]) -> None:
     """Raise UntrustedError DECLARATION_MISMATCH when a risk assessment that came in is not the text it names."""
     if payload["assessment_sha256"] != risk_text_sha256(payload):
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "the hash of the risk assessment")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("the hash of the risk assessment"))
 
 
 def other_assessment(tx: Transaction, referral: Referral) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def other_assessment(tx: Transaction, referral: Referral) -> dict[str, Any]:
     theirs = Role.TARGET if referral.own else Role.SOURCE
     found = _Told(_counting(referrals.events_of(tx, referral))).newest(EventType.RISK_ASSESSED, theirs)
     if found is None:
-        raise RuleError(Code.STATE_NOT_ALLOWED, "the other organisation has not recorded a risk assessment")
+        raise RuleError(Code.STATE_NOT_ALLOWED, said("the other organisation has not recorded a risk assessment"))
     return found
 
 

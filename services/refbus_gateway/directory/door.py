@@ -18,6 +18,7 @@ from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.tlog.proof import TlogProof
 from refbus.trust.layout import TIMESTAMP, check_file, is_metadata, is_root, versioned
 from refbus.trust.reader.log_policy import demands_log, log_policy
@@ -139,7 +140,7 @@ def take_proven(gateway: Gateway, files: Iterable[tuple[str, bytes]], proofs: Ma
     number = of_timestamp(contents.get(TIMESTAMP, b""))[0]
     with gateway.store.read() as tx:
         if number in {version.number for version in _ahead(gateway, tx)}:
-            raise UncheckableError(Code.DIRECTORY_UNLOGGED, "proofs are missing beside the files")
+            raise UncheckableError(Code.DIRECTORY_UNLOGGED, said("proofs are missing beside the files"))
 
 
 def waiting(gateway: Gateway, tx: Transaction) -> Waiting:

@@ -53,4 +53,10 @@ def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, proble
     if len(judgement) == 1:
         problems.invalid("adult_judgement", "write both: the reason, and judged_by_role")
     for clash in age_of(facts, rules, now_ms).contradictions:
-        problems.add(Problem("person", Code.AGE_CONTRADICTS, f"{clash}: find out which is true and correct the other"))
+        problems.add(
+            Problem(
+                "person",
+                Code.AGE_CONTRADICTS,
+                said("%(clash)s: find out which is true and correct the other", clash=clash),
+            )
+        )

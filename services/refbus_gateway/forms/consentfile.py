@@ -108,7 +108,7 @@ class ConsentForm:
         """
         notice = gateway.rules().notices.get(self.notice_id)
         if notice is None:
-            raise ConsentError((Code.NOTICE_UNKNOWN,), "not a text of this country's policy")
+            raise ConsentError((Code.NOTICE_UNKNOWN,), said("not a text of this country's policy"))
         return ConsentRecord(
             schema_version=SCHEMA_VERSION,
             consent_id=ConsentId(b""),

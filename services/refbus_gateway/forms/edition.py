@@ -10,6 +10,7 @@ from refbus.core.bounds import COUNT
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import read_limited
+from refbus.said import said
 
 _LIMIT: Final = 65_536
 _FORMAT: Final = "refbus/statistics/1"
@@ -20,9 +21,9 @@ def read_edition(path: Path) -> Mapping[str, Any]:
     try:
         edition: Any = read_json(read_limited(path, _LIMIT).decode("utf-8-sig"))
     except (UnicodeDecodeError, MalformedError):
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is not JSON in UTF-8") from None
+        raise SetupError(Code.FILE_UNREADABLE, said("%(file)s is not JSON in UTF-8", file=path.name)) from None
     if not _is_edition(edition):
-        raise SetupError(Code.FILE_UNREADABLE, f"{path.name} is no edition of statistics")
+        raise SetupError(Code.FILE_UNREADABLE, said("%(file)s is no edition of statistics", file=path.name))
     found: Mapping[str, Any] = edition
     return found
 

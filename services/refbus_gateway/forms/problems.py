@@ -28,7 +28,7 @@ class CaseInvalidError(MalformedError):
         codes = {problem.code for problem in self.problems}
         code = codes.pop() if len(codes) == 1 else Code.CASE_INVALID
         count = len(self.problems)
-        super().__init__(code, "1 problem" if count == 1 else f"{count} problems")
+        super().__init__(code, said("1 problem") if count == 1 else said("%(count)s problems", count=count))
 
 
 class Problems:

@@ -23,6 +23,7 @@ from typing import Any, Final
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import make_folder
+from refbus.said import said
 from refbus_gateway.home import agentsocket, keyfolder
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slotfile import PEOPLE, plain_name
@@ -44,7 +45,7 @@ if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         none = (ctypes.c_ulong * 2)(0, 0)
         if libc.prctl(_DUMPABLE, 0, 0, 0, 0) or libc.setrlimit(_CORE, none):
-            raise SetupError(Code.AGENT_UNAVAILABLE, "the system does not keep its memory out of dumps")
+            raise SetupError(Code.AGENT_UNAVAILABLE, said("the system does not keep its memory out of dumps"))
 
     def steady_s() -> float:
         """Return the seconds since the system started, with those for which the lid was closed."""
@@ -136,7 +137,7 @@ def start(path: Path, home: Path, opened: Opened, name: str, idle_s: float) -> N
         child.communicate()
         ready = b""
     if ready != _READY:
-        raise SetupError(Code.AGENT_UNAVAILABLE, "it did not start")
+        raise SetupError(Code.AGENT_UNAVAILABLE, said("it did not start"))
 
 
 def listen(path: Path) -> socket.socket:
@@ -148,7 +149,7 @@ def listen(path: Path) -> socket.socket:
         or found.st_uid != agentsocket.this_user()
         or stat.S_IMODE(found.st_mode) & 0o077
     ):
-        raise SetupError(Code.AGENT_UNAVAILABLE, "the runtime folder is not this user's alone")
+        raise SetupError(Code.AGENT_UNAVAILABLE, said("the runtime folder is not this user's alone"))
     made = agentsocket.new_socket()
     path.unlink(missing_ok=True)
     before = os.umask(0o177)  # a socket has its mode from the first moment

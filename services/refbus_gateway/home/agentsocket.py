@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
+from refbus.said import said
 
 LIMIT: Final = 4096
 """Bytes of a question and of an answer."""
@@ -108,8 +109,8 @@ def line_from(connection: socket.socket) -> Mapping[str, Any]:
         part = connection.recv(LIMIT + 1 - len(found))
         found += part
         if not part or len(found) > LIMIT:
-            raise MalformedError(Code.FILE_UNREADABLE, "no line of an agent")
+            raise MalformedError(Code.FILE_UNREADABLE, said("no line of an agent"))
     value = read_json(found.decode("utf-8", "surrogateescape"))
     if not isinstance(value, dict):
-        raise MalformedError(Code.FILE_UNREADABLE, "no line of an agent")
+        raise MalformedError(Code.FILE_UNREADABLE, said("no line of an agent"))
     return value

@@ -18,6 +18,7 @@ from refbus.backoff import BackOff
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, RuleError
 from refbus.files import alone_in, write_whole
+from refbus.said import said
 from refbus_gateway.home.folder import ATTEMPTS, Home, read_json_object
 
 FREE: Final = 3
@@ -41,7 +42,7 @@ class SlowedError(RuleError):
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
-        super().__init__(Code.SIGN_IN_SLOWED, f"wait {wait_s} seconds")
+        super().__init__(Code.SIGN_IN_SLOWED, said("wait %(seconds)s seconds", seconds=wait_s))
 
 
 @contextmanager

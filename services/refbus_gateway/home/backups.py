@@ -33,6 +33,7 @@ from refbus.files import (
     store_errors,
     write_whole,
 )
+from refbus.said import said
 from refbus_gateway.home import erased_again, keyfolder
 from refbus_gateway.home import folder as homes
 from refbus_gateway.home.folder import LEFT_OUT, Home, read_json_object
@@ -81,9 +82,9 @@ def back_up(gateway: Gateway, target: Path) -> int:
     """
     home, target = gateway.home.path.resolve(), target.resolve()
     if target.exists():
-        raise SetupError(Code.USAGE, "the folder for the backup exists already")
+        raise SetupError(Code.USAGE, said("the folder for the backup exists already"))
     if target.is_relative_to(home):
-        raise SetupError(Code.USAGE, "a backup cannot lie inside of the home that it is of")
+        raise SetupError(Code.USAGE, said("a backup cannot lie inside of the home that it is of"))
     with alone_in(target.parent):
         return _back_up(gateway, home, target)
 
@@ -168,7 +169,7 @@ def _copy_head(source: Path, target: Path) -> None:
         raise SetupError(Code.BACKUP_INVALID, MANIFEST)
     for name in _HEAD:
         if (source / name).is_symlink():
-            raise SetupError(Code.BACKUP_INVALID, "a link")
+            raise SetupError(Code.BACKUP_INVALID, said("a link"))
         if (source / name).is_file():
             write_whole(target / name, read_limited(source / name, _MANIFEST_LIMIT))
 
@@ -182,7 +183,9 @@ def _proven(folder: Path, passphrase: str, *, unproven: bool) -> tuple[Backup, d
         raise SetupError(Code.BACKUP_INVALID, MANIFEST)
     key = _store_key(folder, passphrase)
     if not old and (not isinstance(mac, str) or not hmac.compare_digest(mac, _mac(key, manifest))):
-        raise SetupError(Code.BACKUP_INVALID, f"{MANIFEST} was not written with the keys of this organisation")
+        raise SetupError(
+            Code.BACKUP_INVALID, said("%(file)s was not written with the keys of this organisation", file=MANIFEST)
+        )
     if old and not unproven:
         raise SetupError(Code.BACKUP_UNPROVEN, _UNPROVEN_FORMAT)
     made_ms, org_id = manifest.get("made_ms"), Home(folder).member.identity().org_id
@@ -205,13 +208,13 @@ def _require_same_names(folder: Path, files: dict[str, Any]) -> None:
     found = set[str]()
     for path in folder.rglob("*"):
         if path.is_symlink():
-            raise SetupError(Code.BACKUP_INVALID, "a link")
+            raise SetupError(Code.BACKUP_INVALID, said("a link"))
         if not path.is_dir():
             found.add(path.relative_to(folder).as_posix())
         if len(found) > len(files) + 2:
             break
     if found - {MANIFEST, ERASED} != set(files):
-        raise SetupError(Code.BACKUP_INVALID, "files are missing or were added")
+        raise SetupError(Code.BACKUP_INVALID, said("files are missing or were added"))
 
 
 def _copy(source: Path, target: Path) -> bytes | None:
@@ -231,7 +234,7 @@ def _store_key(folder: Path, passphrase: str) -> StateKey:
     except RefbusError:
         raise SetupError(Code.BACKUP_INVALID, "org.json") from None
     if label != expected or len(secret) != KEY_SIZE:
-        raise SetupError(Code.BACKUP_INVALID, "keys/store.key belongs to another organisation")
+        raise SetupError(Code.BACKUP_INVALID, said("%(file)s belongs to another organisation", file="keys/store.key"))
     return StateKey(secret)
 
 

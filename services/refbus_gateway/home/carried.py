@@ -19,6 +19,7 @@ from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
 from refbus.each import alone, each
 from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.said import said
 from refbus_gateway.home import confirmation
 from refbus_gateway.store import cases, consents, schema, tellings
 from refbus_gateway.store.cases import Case
@@ -84,7 +85,7 @@ def _of_the_old() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError:
-        raise SetupError(Code.HOME_DAMAGED, "the store that was here") from None
+        raise SetupError(Code.HOME_DAMAGED, said("the store that was here")) from None
 
 
 def _row(before: Transaction, number: int) -> Row[Any] | None:
@@ -100,7 +101,7 @@ def _read(before: Transaction, number: int, failed: Callable[[int, RefbusError],
     with alone(number, failed), _of_the_old():
         found.records = consents.readable(before, case)
         if len(found.records) < consents.count(before, case):
-            raise SetupError(Code.HOME_DAMAGED, "a record of a consent")
+            raise SetupError(Code.HOME_DAMAGED, said("a record of a consent"))
     with alone(number, failed), _of_the_old():
         found.denied = cases.body_of(before, case).get("denied_recipients", []) if case.own else []
     with alone(number, failed), _of_the_old():

@@ -22,6 +22,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.times import show_time
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus_gateway.store import alarms, cases, outbox, referrals, schema
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.outbox import RowState
@@ -139,10 +140,12 @@ def require(tx: Transaction, case: Case, block: RoutingBlock, shown: Shown) -> N
     if state is None or block.event_type in _NOS:
         return
     if state.confirmed_ms is None:
-        raise UncheckableError(Code.RESTORE_UNCONFIRMED, f"the backup is of {shown(state.made_ms)}")
+        raise UncheckableError(Code.RESTORE_UNCONFIRMED, said("the backup is of %(time)s", time=shown(state.made_ms)))
     newest_consent = _newest_consent(tx, case)
     if has_answered_no(tx, case, block.recipient):
-        raise ConsentError((Code.WITHDRAWN,), f"{block.recipient} has answered a withdrawal")
+        raise ConsentError(
+            (Code.WITHDRAWN,), said("%(organisation)s has answered a withdrawal", organisation=block.recipient)
+        )
     if _is_open(tx, state, case) and (newest_consent <= state.last_consent or _is_again(tx, case)):
         detail = f"refbus consent confirm {case.id}"
         raise UncheckableError(Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail)
@@ -225,7 +228,7 @@ def confirm(tx: Transaction, now_ms: int) -> list[int]:
     if state is None or state.confirmed_ms is not None:
         return []
     if state.drained_ms is None:
-        raise UncheckableError(Code.NOT_SYNCHRONISED, "not everything was read since the restore")
+        raise UncheckableError(Code.NOT_SYNCHRONISED, said("not everything was read since the restore"))
     state = replace(state, confirmed_ms=now_ms)
     _put(tx, state)
     for alarm in alarms.standing_alarms(tx):

@@ -31,6 +31,7 @@ from refbus import locks
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import open_lock, read_limited, store_errors, write_first, write_whole
+from refbus.said import placed, said
 from refbus.trust.homes import Home as MemberHome
 from refbus_gateway.home import begun, keyfolder
 
@@ -60,16 +61,18 @@ class Config:
         try:
             values: Any = read_json(content.decode())
         except (UnicodeDecodeError, MalformedError):
-            raise SetupError(Code.SETTINGS_INVALID, "gateway.json is not JSON") from None
+            raise SetupError(
+                Code.SETTINGS_INVALID, said("%(file)s is not JSON in UTF-8", file="gateway.json")
+            ) from None
         if not isinstance(values, dict):
-            raise SetupError(Code.SETTINGS_INVALID, "gateway.json is not an object")
+            raise SetupError(Code.SETTINGS_INVALID, said("%(file)s is not a JSON object", file="gateway.json"))
         known = {"bootstrap": str, "tls": str, "notify_command": list, "notify_interval_s": int}
         for name, value in values.items():
             if name not in known or not isinstance(value, known[name]) or isinstance(value, bool):
-                raise SetupError(Code.SETTINGS_INVALID, f"gateway.json: {name}")
+                raise SetupError(Code.SETTINGS_INVALID, placed("gateway.json", name))
         command = values.get("notify_command", [])
         if not all(isinstance(word, str) for word in command):
-            raise SetupError(Code.SETTINGS_INVALID, "gateway.json: notify_command")
+            raise SetupError(Code.SETTINGS_INVALID, placed("gateway.json", "notify_command"))
         return cls(**{**values, "notify_command": tuple(command)})
 
     def encode(self) -> bytes:
@@ -97,11 +100,11 @@ class Home:
         """Raise SetupError HOME_NOT_FOUND unless this folder is a member's home; end a change of keys that was cut."""
         begun.settle(self.path)
         if begun.is_unfinished(self.path):
-            raise SetupError(Code.HOME_NOT_FOUND, "the making of its first keys was cut: refbus keys init")
+            raise SetupError(Code.HOME_NOT_FOUND, said("the making of its first keys was cut: refbus keys init"))
         if not (self.path / "org.json").is_file():
             whole = self.path.resolve()
             cut = restored_beside(whole).is_dir() and not whole.exists()
-            raise SetupError(Code.HOME_NOT_FOUND, "a restore was cut: give it again" if cut else str(self.path))
+            raise SetupError(Code.HOME_NOT_FOUND, said("a restore was cut: give it again") if cut else str(self.path))
         keyfolder.settle(self.path)
 
     def hold(self) -> IO[bytes]:
@@ -118,7 +121,7 @@ class Home:
                     return lock
             except BlockingIOError:
                 lock.close()
-                raise SetupError(Code.HOME_IN_USE, "refbus restore is at work here") from None
+                raise SetupError(Code.HOME_IN_USE, said("refbus restore is at work here")) from None
             except FileNotFoundError:  # the home was moved in this moment
                 pass
             lock.close()
@@ -146,7 +149,7 @@ class Home:
             try:
                 locks.take(lock.fileno(), wait=False)
             except OSError:
-                raise SetupError(Code.HOME_IN_USE, "refbus run or refbus sync is at work here") from None
+                raise SetupError(Code.HOME_IN_USE, said("refbus run or refbus sync is at work here")) from None
             yield
 
     @contextmanager
@@ -156,7 +159,7 @@ class Home:
             try:
                 locks.take(lock.fileno(), wait=False)
             except OSError:
-                raise SetupError(Code.HOME_IN_USE, "refbus desk is open for this home already") from None
+                raise SetupError(Code.HOME_IN_USE, said("refbus desk is open for this home already")) from None
             yield
 
 
@@ -170,7 +173,7 @@ def read_json_object(path: Path, limit: int, code: Code) -> Mapping[str, Any]:
     try:
         value: Any = read_json(read_limited(path, limit).decode("utf-8-sig"))
     except (UnicodeDecodeError, MalformedError):
-        raise SetupError(code, f"{path.name} is not JSON in UTF-8") from None
+        raise SetupError(code, said("%(file)s is not JSON in UTF-8", file=path.name)) from None
     if not isinstance(value, dict):
-        raise SetupError(code, f"{path.name} is not a JSON object")
+        raise SetupError(code, said("%(file)s is not a JSON object", file=path.name))
     return value

@@ -8,6 +8,7 @@ from typing import Final
 
 from refbus.errors import Code, SetupError
 from refbus.files import TEMPORARY, alone_in, flush_folder, flush_tree, make_folder, store_errors
+from refbus.said import said
 from refbus.trust.member.enrolment import Profile
 from refbus_gateway.home import begun, key_changes, keyfolder
 from refbus_gateway.home.folder import LEFT_OUT, Home, restored_beside
@@ -54,7 +55,7 @@ def found(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
     with alone_in(home.path):
         unfinished = begun.is_unfinished(home.path)
         if not unfinished and ((home.path / begun.ORG).exists() or begun.has_keys(home.path)):
-            raise SetupError(Code.USAGE, "this home has keys already: refbus keys rotate makes new ones")
+            raise SetupError(Code.USAGE, said("this home has keys already: refbus keys rotate makes new ones"))
         with store_errors(begun.DRAFT):
             shutil.rmtree(draft, ignore_errors=True)
         request = key_changes.init(Home(draft), profile, passphrase, now_ms)

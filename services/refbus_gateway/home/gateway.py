@@ -13,6 +13,7 @@ from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.times import show_time
 from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, UncheckableError
+from refbus.said import said
 from refbus.trust.reader.history import History
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import erased_again
@@ -135,14 +136,14 @@ class Gateway:
         """Return the rules of this organisation's country. Raises UncheckableError."""
         policy = self.directory().policies.get(self.country)
         if policy is None:
-            raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
+            raise UncheckableError(Code.DIRECTORY_INVALID, said("no policy for this country"))
         return policy
 
     def rules(self) -> CountryPolicy:
         """Return the rules of this organisation's country in the newest directory, fresh or not. Raises as `view`."""
         policy = self.view().policies.get(self.country)
         if policy is None:
-            raise UncheckableError(Code.DIRECTORY_INVALID, "no policy for this country")
+            raise UncheckableError(Code.DIRECTORY_INVALID, said("no policy for this country"))
         return policy
 
     def organisation(self, org: OrgId) -> Organisation:

@@ -16,6 +16,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
 from refbus.files import alone_in, read_limited, write_whole
+from refbus.said import said
 from refbus.trust.homes import Home as MemberHome
 from refbus.trust.homes import Identity
 from refbus.trust.member import enrolment
@@ -52,7 +53,7 @@ def init(home: Home, profile: Profile, passphrase: str, now_ms: int) -> bytes:
     """
     with alone_in(home.path / "keys"):
         if any((home.path / "keys").glob("*.key")):
-            raise SetupError(Code.USAGE, "this home has keys already: refbus keys rotate makes new ones")
+            raise SetupError(Code.USAGE, said("this home has keys already: refbus keys rotate makes new ones"))
         return _init(home, profile, passphrase, now_ms)
 
 
@@ -84,7 +85,7 @@ def answer(home: Home, challenge: bytes, passphrase: str) -> bytes:
     request = request_of(home)
     keys = list(home.member.kem_keys(passphrase).values())
     if len(keys) != 1:
-        raise SetupError(Code.USAGE, "an enrolment is answered before any rotation")
+        raise SetupError(Code.USAGE, said("an enrolment is answered before any rotation"))
     return enrolment.answer_challenge(challenge, request, keys[0])
 
 
@@ -146,7 +147,7 @@ def report_lost(gateway: Gateway, since_ms: int) -> bytes:
     loss = of_keys(_own(gateway, directory), since_ms, held)
     listed = [key for key in _own(gateway, directory).signing_keys if key.kid in gateway.keys.signing]
     if not listed:
-        raise UncheckableError(Code.KEY_UNKNOWN, "no signing key of this home is in the directory")
+        raise UncheckableError(Code.KEY_UNKNOWN, said("no signing key of this home is in the directory and in force"))
     return make_report(loss, gateway.keys.signing[max(listed, key=lambda key: key.not_before_ms).kid])
 
 
@@ -166,7 +167,7 @@ def prune(gateway: Gateway) -> list[KeyId]:
 def _own(gateway: Gateway, directory: Directory) -> Organisation:
     own = directory.find(gateway.me)
     if own is None:
-        raise UncheckableError(Code.ORGANISATION_UNKNOWN, "this organisation is not in the directory yet")
+        raise UncheckableError(Code.ORGANISATION_UNKNOWN, said("this organisation is not in the directory yet"))
     return own
 
 

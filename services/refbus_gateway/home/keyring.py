@@ -11,6 +11,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.errors import Code, SetupError, UncheckableError
+from refbus.said import said
 from refbus_gateway.home import keyfolder
 from refbus_gateway.home.folder import Home
 
@@ -36,7 +37,7 @@ class Keyring:
             signing = home.member.signing_pairs(passphrase, damaged.append)
             kem = home.member.kem_keys(passphrase, damaged.append)
             if not (signing or kem or home.store_key.is_file()):  # nothing that would refuse a wrong passphrase
-                raise SetupError(Code.FILE_UNREADABLE, "there is no key file in keys/")
+                raise SetupError(Code.FILE_UNREADABLE, said("there is no key file in keys/"))
             damaged += [kind for kind, found in (("signing-*.key", signing), ("kem-*.key", kem)) if not found]
             return cls(signing, kem, _store_key(home, passphrase), tuple(damaged))
 
@@ -57,7 +58,9 @@ class Keyring:
         moments_ms = (now_ms,) if within else (now_ms, directory.published_at_ms)
         ours = next((found for at in moments_ms if (found := [key for key in listed if key.usable_at(at)])), [])
         if not ours:
-            raise UncheckableError(Code.KEY_UNKNOWN, "no signing key of this home is in the directory and in force")
+            raise UncheckableError(
+                Code.KEY_UNKNOWN, said("no signing key of this home is in the directory and in force")
+            )
         return max(ours, key=lambda key: key.not_before_ms)
 
     def openers(self) -> tuple[KemPrivate, ...]:
@@ -89,5 +92,5 @@ def make_store_key(home: Home, passphrase: str, *, memory_kib: int = keyfile.MEM
 def _store_key(home: Home, passphrase: str) -> StateKey:
     # In this order: whoever makes both makes the key first.
     if home.store_path.is_file() and not home.store_key.is_file():
-        raise SetupError(Code.FILE_UNREADABLE, "keys/store.key is missing and store.db is sealed under it")
+        raise SetupError(Code.FILE_UNREADABLE, said("keys/store.key is missing and store.db is sealed under it"))
     return make_store_key(home, passphrase)

@@ -13,6 +13,7 @@ from refbus.core.consent.legal_basis import Officer
 from refbus.core.ids import KeyId
 from refbus.errors import Code, SetupError
 from refbus.files import store_errors, write_whole
+from refbus.said import said
 from refbus_gateway.home.folder import Home, read_json_object
 
 LIMIT: Final = 65_536
@@ -59,7 +60,9 @@ def read(home: Home) -> list[Officer]:
     path = home.officers / _LIST
     if not has_list(home):
         if path.exists() or (home.officers / _ROLL).exists():  # a key alone is from a first `add` that was cut
-            raise SetupError(Code.HOME_DAMAGED, f"officers/{_LIST} is missing or empty: restore it")
+            raise SetupError(
+                Code.HOME_DAMAGED, said("%(file)s is missing or empty: restore it", file=f"officers/{_LIST}")
+            )
         return []
     try:
         rows = read_json_object(path, LIMIT, Code.FILE_UNREADABLE)["officers"]

@@ -42,6 +42,7 @@ from refbus.files import (
     store_errors,
     write_whole,
 )
+from refbus.said import said
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import backups, carried, confirmation, erased_again, founding, keyfolder, officer_list, slots
@@ -103,7 +104,7 @@ def restore_by_sheets(source: Path, home: Home, seed: bytes, clock: Callable[[],
     Raises SetupError USAGE where there is one, RECOVERY_*, and as `restore` does.
     """
     if not founding.is_new(home):
-        raise SetupError(Code.USAGE, "there is a home already: give the sheets without a backup, or another folder")
+        raise SetupError(Code.USAGE, said("there is a home already: give sheets without a backup, or another folder"))
     return _restore(source, home, lambda _: Opening.by_sheets(source, seed), clock, unproven=False)
 
 
@@ -131,9 +132,9 @@ class _Place:
         self.ready: Final = restored_beside(self.home)
         given = source.resolve()
         if os.path.ismount(self.home):
-            raise SetupError(Code.USAGE, "the home is a disk of its own: a home is a folder on it")
+            raise SetupError(Code.USAGE, said("the home is a disk of its own: a home is a folder on it"))
         if given.is_relative_to(self.home) or self.home.is_relative_to(given):
-            raise SetupError(Code.USAGE, "the backup and the home lie in each other")
+            raise SetupError(Code.USAGE, said("the backup and the home lie in each other"))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -230,10 +231,10 @@ class _Restoring:
         if self._present is None:
             return
         if _org_of(self._present) not in {None, self._backup.org_id}:
-            raise SetupError(Code.BACKUP_INVALID, "the backup is of another organisation")
+            raise SetupError(Code.BACKUP_INVALID, said("the backup is of another organisation"))
         pinned, given = (_bytes(each.path / "root.json") for each in (self._present, self._fresh))
         if pinned != given and is_initial_root(pinned):
-            raise SetupError(Code.BACKUP_INVALID, "the backup is pinned to another root of the federation")
+            raise SetupError(Code.BACKUP_INVALID, said("the backup is pinned to another root of the federation"))
 
     def _listed(self, source: Path) -> Listed:
         """Return what the lists of the medium name and prove, and what the homes of this computer name."""
@@ -378,7 +379,7 @@ def _lock(stack: ExitStack, path: Path) -> None:
     try:
         locks.take(lock.fileno(), wait=False)
     except BlockingIOError:
-        raise SetupError(Code.HOME_IN_USE, "a command of this home is at work") from None
+        raise SetupError(Code.HOME_IN_USE, said("a command of this home is at work")) from None
 
 
 def _org_of(home: Home) -> OrgId | None:

@@ -17,6 +17,7 @@ from shamir_mnemonic import MnemonicError, Share
 from shamir_mnemonic.wordlist import WORDLIST
 
 from refbus.errors import Code, SetupError
+from refbus.said import said
 
 SECRET_BYTES: Final = 32
 WORDS: Final = 33
@@ -50,7 +51,12 @@ class Sheets:
 def split(secret: bytes, needed: int, keepers: int) -> Sheets:
     """Divide a secret of SECRET_BYTES among keepers. Raises SetupError USAGE for numbers that are no division."""
     if len(secret) != SECRET_BYTES or not LEAST_NEEDED <= needed <= keepers <= MOST_KEEPERS:
-        raise SetupError(Code.USAGE, f"{LEAST_NEEDED} to {MOST_KEEPERS} keepers, of whom at least two are needed")
+        raise SetupError(
+            Code.USAGE,
+            said(
+                "%(least)s to %(most)s keepers, of whom at least two are needed", least=LEAST_NEEDED, most=MOST_KEEPERS
+            ),
+        )
     texts = shamir_mnemonic.generate_mnemonics(1, [(needed, keepers)], secret, iteration_exponent=_EXPONENT)[0]
     series = Share.from_mnemonic(texts[0]).identifier
     return Sheets(series, needed, tuple(Sheet(at, tuple(text.split())) for at, text in enumerate(texts, start=1)))
@@ -64,12 +70,12 @@ def join(texts: Sequence[str]) -> bytes:
     """
     shares = {_share(number, text) for number, text in enumerate(texts, start=1)}
     if not shares:
-        raise SetupError(Code.RECOVERY_TOO_FEW, "no sheet")
+        raise SetupError(Code.RECOVERY_TOO_FEW, said("no sheet"))
     needed = next(iter(shares)).member_threshold
     if len({_series(each) for each in shares}) > 1 or len({each.index for each in shares}) < len(shares):
         raise SetupError(Code.RECOVERY_MIXED)
     if len(shares) < needed:
-        raise SetupError(Code.RECOVERY_TOO_FEW, f"{len(shares)} of {needed}")
+        raise SetupError(Code.RECOVERY_TOO_FEW, said("%(number)s of %(needed)s", number=len(shares), needed=needed))
     enough = sorted(shares, key=lambda each: each.index)[:needed]
     try:
         secret: bytes = shamir_mnemonic.combine_mnemonics([each.mnemonic() for each in enough])
@@ -88,17 +94,23 @@ def _share(number: int, text: str) -> Share:
     """Return one sheet as it was typed. Raises SetupError RECOVERY_WORDS, and never says a word."""
     typed = _SHEET.findall(text[:_MOST_TEXT].lower())
     if len(typed) != WORDS:
-        raise SetupError(Code.RECOVERY_WORDS, f"sheet {number}: {len(typed)} words, not {WORDS}")
+        raise SetupError(
+            Code.RECOVERY_WORDS,
+            said("sheet %(number)s: %(count)s words, not %(wanted)s", number=number, count=len(typed), wanted=WORDS),
+        )
     known = [_whole(word) for word in typed]
     wrong = [at for at, word in enumerate(known, start=1) if not word]
     if wrong:
-        raise SetupError(Code.RECOVERY_WORDS, f"sheet {number}: word {', '.join(map(str, wrong))}")
+        raise SetupError(
+            Code.RECOVERY_WORDS,
+            said("sheet %(number)s: word %(words)s", number=number, words=", ".join(map(str, wrong))),
+        )
     try:
         share = Share.from_mnemonic(" ".join(known))
     except MnemonicError:  # the checksum of the sheet
-        raise SetupError(Code.RECOVERY_WORDS, f"sheet {number}: a word is another one") from None
+        raise SetupError(Code.RECOVERY_WORDS, said("sheet %(number)s: a word is another one", number=number)) from None
     if share.iteration_exponent != _EXPONENT or share.group_count != 1 or share.member_threshold < LEAST_NEEDED:
-        raise SetupError(Code.RECOVERY_MIXED, f"sheet {number} is of another program")
+        raise SetupError(Code.RECOVERY_MIXED, said("sheet %(number)s is of another program", number=number))
     return share
 
 

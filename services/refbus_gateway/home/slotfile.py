@@ -19,6 +19,7 @@ from refbus.crypto.secretbox import hkdf_sha256
 from refbus.crypto.stanza import Box, open_stanza, seal_stanza
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import write_whole
+from refbus.said import said
 from refbus_gateway.home import keyfolder
 from refbus_gateway.home.folder import Home, read_json_object
 
@@ -55,7 +56,9 @@ def plain_name(name: str) -> str:
     """Return a sign-in name as it is compared: NFKC, no case, single blanks. Raises SetupError USAGE."""
     plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     if not 0 < len(plain) <= MOST_NAME or not plain.isprintable():
-        raise SetupError(Code.USAGE, f"a name to sign in with has 1 to {MOST_NAME} printable characters")
+        raise SetupError(
+            Code.USAGE, said("a name to sign in with has 1 to %(most)s printable characters", most=MOST_NAME)
+        )
     return plain
 
 

@@ -26,6 +26,7 @@ from refbus.crypto.stanza import BOX_KEY_SIZE
 from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import copy_whole, make_folder, store_errors
+from refbus.said import said
 from refbus_gateway.home import keyfolder, slotfile
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slotfile import Slot
@@ -92,16 +93,15 @@ def begin(home: Home, passphrase: str, first: NewSlot) -> Opened:
     home.require()
     with keyfolder.held(home.path, alone=True):
         if has_slots(home):
-            raise SetupError(Code.USAGE, "this home has people already")
+            raise SetupError(Code.USAGE, said("this home has people already: refbus people add"))
         return Opened(first.slot_id, _renew(home, passphrase, (), first))
 
 
 def sign_in(home: Home, name: str | None, passphrase: str) -> Opened:
     """Open a home as somebody: with `name` a person, without it the service that nobody sits at.
 
-    In a home without slots its one passphrase is all. Raises SetupError: KEYFILE_WRONG_PASSPHRASE for a name that there
-    is not and for a wrong passphrase alike, KEYFILE_DAMAGED, KEYFILE_UNSAFE, USAGE for a name where there are no people
-    and for none where there is no service.
+    In a home without slots its one passphrase is all. Raises SetupError: KEYFILE_WRONG_PASSPHRASE for a wrong name and
+    a wrong passphrase alike, KEYFILE_DAMAGED, KEYFILE_UNSAFE, USAGE for a name without people, none without a service.
     """
     home.require()
     with keyfolder.held(home.path):
@@ -112,10 +112,10 @@ def open_slot(home: Home, name: str | None, passphrase: str) -> Opened:
     """Do what `sign_in` does, in a folder that nobody changes: a backup."""
     if not has_slots(home):
         if name is not None:
-            raise SetupError(Code.USAGE, "nobody signs in here by name: refbus people begin")
+            raise SetupError(Code.USAGE, said("nobody signs in here by name: refbus people begin"))
         return Opened("", passphrase)
     if name is None and SERVICE not in ids(home):
-        raise SetupError(Code.USAGE, "say who you are: --as NAME, or REFBUS_AS")
+        raise SetupError(Code.USAGE, said("say who you are: --as NAME, or REFBUS_AS"))
     return _open(home, _find(home, name, passphrase), passphrase)
 
 
@@ -160,9 +160,9 @@ def add(home: Home, secret: str, new: NewSlot) -> None:
         require_secret(home, secret)
         _require_slots(home)
         if len(ids(home)) >= MOST_SLOTS:
-            raise SetupError(Code.USAGE, f"a home has at most {MOST_SLOTS} people")
+            raise SetupError(Code.USAGE, said("a home has at most %(most)s people", most=MOST_SLOTS))
         if new.slot_id in ids(home) or (new.slot_id != SERVICE and _named(home, new.name)):
-            raise SetupError(Code.USAGE, "somebody signs in with this name already")
+            raise SetupError(Code.USAGE, said("somebody signs in with this name already"))
         slot = _make(slotfile.folder_of(home), home.member.identity().org_id, new)
         slotfile.write(slotfile.folder_of(home), slot, bytes.fromhex(secret))
 
@@ -185,7 +185,7 @@ def replace_key(home: Home, secret: str, new: NewSlot) -> None:
     with keyfolder.held(home.path, alone=True):
         require_secret(home, secret)
         if new.slot_id not in ids(home):
-            raise SetupError(Code.USAGE, "there is no such person")
+            raise SetupError(Code.USAGE, said("there is no such person: refbus people list"))
         # A stop between the two leaves a slot that does not open; it is given again.
         slot = _make(slotfile.folder_of(home), home.member.identity().org_id, new)
         slotfile.write(slotfile.folder_of(home), slot, bytes.fromhex(secret))
@@ -200,9 +200,9 @@ def lock_out(home: Home, secret: str, slot_id: str) -> str:
     with keyfolder.held(home.path, alone=True):
         known = ids(home)
         if slot_id not in known:
-            raise SetupError(Code.USAGE, "there is no such person")
+            raise SetupError(Code.USAGE, said("there is no such person: refbus people list"))
         if slot_id != SERVICE and not sound_ids(home, secret) - {slot_id, SERVICE}:
-            raise SetupError(Code.USAGE, "the last person who opens this home stays")
+            raise SetupError(Code.USAGE, said("the last person who opens this home stays"))
         return _renew(home, secret, [each for each in known if each != slot_id], None)
 
 
@@ -352,7 +352,7 @@ def _key_path(home: Home, slot_id: str) -> Path:
 
 def _require_slots(home: Home) -> None:
     if not has_slots(home):
-        raise SetupError(Code.USAGE, "this home has no people yet: refbus people begin")
+        raise SetupError(Code.USAGE, said("this home has no people yet: refbus people begin"))
 
 
 def _label(org: OrgId, slot_id: str) -> str:

@@ -18,6 +18,7 @@ from refbus.envelope.consent import evidence_of
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import InboxKind, InboxRecord
@@ -152,7 +153,7 @@ def _new_referral(gateway: Gateway, tx: Transaction, block: RoutingBlock) -> Ref
     if Role.SOURCE not in rule_of(block.event_type).emitters:
         again = _known_again(gateway, tx, block)
         if again is None:
-            raise UnknownHereError("an answer to a referral that is not ours", block.sender, block.occurred_at_ms)
+            raise UnknownHereError(said("an answer to a referral that is not ours"), block.sender, block.occurred_at_ms)
         return again
     subject_ref = _subject_of(gateway, block)
     now_ms = gateway.now_ms()
@@ -195,7 +196,7 @@ def _subject_of(gateway: Gateway, block: RoutingBlock) -> SubjectRef:
     if block.event_type is EventType.EMERGENCY_INVOKED and block.legal_basis_record is not None:
         return basis_of(block.legal_basis_record, gateway.directory()).record.subject_ref
     if block.consent_record is None:
-        raise UncheckableError(Code.REFERRAL_UNKNOWN, "its request has not come yet")
+        raise UncheckableError(Code.REFERRAL_UNKNOWN, said("its request has not come yet"))
     record = decode_signed(block.consent_record).record
     if {record.collected_by, record.party} != {block.sender, gateway.me}:
         raise ConsentError((Code.RECIPIENT_NOT_COVERED,))

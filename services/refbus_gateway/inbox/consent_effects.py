@@ -8,6 +8,7 @@ from refbus.core.consent.change import change_between
 from refbus.core.consent.record import ConsentState, Evidence, withdrawal_of
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus_gateway.consent import audience
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
@@ -46,7 +47,7 @@ def _new_version(gateway: Gateway, tx: Transaction, stored: Event, event: Verifi
     record = _carried(gateway, event).record
     granted = event.block.event_type is EventType.CONSENT_GRANTED
     if record.state is ConsentState.WITHDRAWN or (granted and record.state is not ConsentState.GIVEN):
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "not a new version of a consent")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("not a new version of a consent"))
     told = event.payload.get("change")
     records = (each.signed.record for each in consents.of_case(tx, _case(tx, stored)))
     chain = (each for each in records if each.consent_id == record.consent_id)
@@ -60,7 +61,7 @@ def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified
     """From now on the consent decision here says WITHDRAWN; a person has to say what was done with the data."""
     evidence = _carried(gateway, event)
     if withdrawal_of(evidence) is None:
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the withdrawal that it carries")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("not the withdrawal that it carries"))
     case, consent_id = _case(tx, stored), evidence.record.consent_id
     consents.add_withdrawal(tx, case, consent_id, stored.id, outgoing=False, now_ms=gateway.now_ms())
     audience.take_back(gateway, tx, case, event.block.sender)
@@ -81,11 +82,11 @@ def _acknowledged(gateway: Gateway, tx: Transaction, stored: Event, event: Verif
 def _carried(gateway: Gateway, event: Verified) -> Evidence:
     """Return the record that a consent event carries. Raises UntrustedError when it tells of another one."""
     if event.block.consent_record is None:
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "it carries no record")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("it carries no record"))
     evidence = gateway.evidence.evidence_of(event.block.consent_record, gateway.view())
     told = (event.payload["consent_id"], event.payload["consent_version"], event.payload["record_sha256"])
     if told != (evidence.record.consent_id, evidence.record.version, evidence.record_sha256):
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the record that it carries")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("not the record that it carries"))
     return evidence
 
 

@@ -10,6 +10,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
+from refbus.said import said
 from refbus_gateway.courses import returns
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
@@ -93,14 +94,14 @@ def _restored(gateway: Gateway, tx: Transaction, stored: Event, event: Verified)
         return
     heard = announcements.answered(tx, event.block.sender, event.payload["restore_id"], gateway.now_ms())
     if not heard and confirmation.find(tx) is None:  # after two restores the answer to the first one is late
-        raise UntrustedError(Code.NOT_A_PARTY, "an answer to a restore that was none")
+        raise UntrustedError(Code.NOT_A_PARTY, said("an answer to a restore that was none"))
 
 
 def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Verified) -> None:
     """Tell a person what the review found. Raises UntrustedError when the event says other than the signed review."""
     review = basis_of(event.block.legal_basis_record or b"", gateway.directory()).review
     if review is None or (review.result, review.at_ms) != (event.payload["result"], event.payload["reviewed_at_ms"]):
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "not the review that it carries")
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("not the review that it carries"))
     upheld = review.result is ReviewResult.UPHELD
     code = Code.EMERGENCY_UPHELD if upheld else Code.EMERGENCY_NOT_UPHELD
     _tell(gateway, tx, code, "number ", str(referral.id))
@@ -122,7 +123,7 @@ def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified)
     """Act on what a recipient's gateway says of an envelope; only the organisation that it is for may say so."""
     row = outbox.by_sha256(tx, event.payload["envelope_sha256"])
     if row is None or row.event_id is None or not referrals.same_counterpart(tx, row.event_id, stored.id):
-        raise UntrustedError(Code.NOT_A_PARTY, "about an envelope that is not ours")
+        raise UntrustedError(Code.NOT_A_PARTY, said("about an envelope that is not ours"))
     about = referrals.event(tx, row.event_id)
     if event.block.event_type is EventType.INTAKE_REPORTED:
         _not_taken_in(gateway, tx, (row, about), event)
@@ -138,21 +139,21 @@ def _not_taken_in(gateway: Gateway, tx: Transaction, ours: tuple[OutboxRow, Even
     What it refused is out of the course, as what a gate refused. A stop stays: it is repeated until it is acknowledged.
     """
     row, about = ours
-    said, now_ms = event.payload, gateway.now_ms()
-    if about.block.event_id != said["of_event"]:
-        raise UntrustedError(Code.DECLARATION_MISMATCH, "another event than the envelope's")
-    outbox.note_intake(tx, row.id, event.block.event_id, (said["result"], said["code"]), now_ms)
-    alarm = f"number {about.referral}, {about.block.event_type}, {event.block.sender}: {said['code']}"
+    heard, now_ms = event.payload, gateway.now_ms()
+    if about.block.event_id != heard["of_event"]:
+        raise UntrustedError(Code.DECLARATION_MISMATCH, said("another event than the envelope's"))
+    outbox.note_intake(tx, row.id, event.block.event_id, (heard["result"], heard["code"]), now_ms)
+    alarm = f"number {about.referral}, {about.block.event_type}, {event.block.sender}: {heard['code']}"
     waits = f"{alarm}, it waits there"
-    if said["result"] == "TAKEN_IN":
+    if heard["result"] == "TAKEN_IN":
         alarms.withdraw_alarm(tx, Code.NOT_TAKEN_IN, waits, now_ms)
         return
-    if said["code"] == Code.TOO_MANY_WAITING and row.state is not RowState.REPLACED:
+    if heard["code"] == Code.TOO_MANY_WAITING and row.state is not RowState.REPLACED:
         notices.try_later(gateway, tx, row, event.block.sender)
         return
-    told = waits if said["result"] == "WAITS" else alarm
+    told = waits if heard["result"] == "WAITS" else alarm
     alarms.raise_of_many(tx, Code.NOT_TAKEN_IN, event.block.sender, told, now_ms, most=_MOST_OF_COURSES)
-    if said["result"] == "REFUSED" and row.state is not RowState.REPLACED:
+    if heard["result"] == "REFUSED" and row.state is not RowState.REPLACED:
         outbox.set_state(tx, row.id, RowState.REFUSED)
         if about.block.event_type not in STOPS:
             referrals.set_status(tx, about.id, EventStatus.REFUSED)

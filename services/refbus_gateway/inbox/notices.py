@@ -13,6 +13,7 @@ from refbus.core.message import is_urgent
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
@@ -70,11 +71,14 @@ def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: positions.
         return
     row = outbox.by_sha256(tx, notice.envelope_sha256)
     if row is None or not row.confirmed:
-        detail = f"{notice.from_gate} speaks of an envelope that is not ours"
+        detail = said("%(gate)s speaks of an envelope that is not ours", gate=notice.from_gate)
         raise UnknownHereError(detail, notice.from_gate, notice.at_ms)
     destination = _destination(gateway, tx, row)
     if not may_say(notice, gateway.country, destination):
-        raise UntrustedError(Code.NOT_A_PARTY, f"{notice.from_gate} may not say this of outbox {row.id}")
+        raise UntrustedError(
+            Code.NOT_A_PARTY,
+            said("%(gate)s may not say this of outbox %(number)s", gate=notice.from_gate, number=row.id),
+        )
     arrived = _is_in_their_country(gateway, row, notice, destination)
     if outbox.note(tx, row.id, notice, gateway.now_ms()):
         _settle(gateway, tx, row, notice, arrived=arrived)
@@ -133,16 +137,20 @@ def _is_in_their_country(gateway: Gateway, row: OutboxRow, notice: GateNotice, d
     if expected is None or destination is None or not notice.receipt:
         return False
     receipt = HopReceipt.parse(notice.receipt)
-    said = (receipt.envelope_sha256, receipt.from_country, receipt.to_country, receipt.outcome)
-    if said != (row.sha256, gateway.country, destination, expected):
-        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}")
+    signed = (receipt.envelope_sha256, receipt.from_country, receipt.to_country, receipt.outcome)
+    if signed != (row.sha256, gateway.country, destination, expected):
+        raise UntrustedError(
+            Code.RECEIPT_INVALID, said("%(gate)s, of outbox %(number)s", gate=notice.from_gate, number=row.id)
+        )
     key = _gate_key(gateway, gate_id(destination), receipt.kid)
     if key is None:
-        raise UncheckableError(Code.KEY_UNKNOWN, f"signing key of {gate_id(destination)}")
+        raise UncheckableError(Code.KEY_UNKNOWN, said("signing key of %(owner)s", owner=gate_id(destination)))
     try:
         verify_hop(receipt, key)
     except UntrustedError:
-        raise UntrustedError(Code.RECEIPT_INVALID, f"{notice.from_gate}, of outbox {row.id}") from None
+        raise UntrustedError(
+            Code.RECEIPT_INVALID, said("%(gate)s, of outbox %(number)s", gate=notice.from_gate, number=row.id)
+        ) from None
     return True
 
 
@@ -286,7 +294,7 @@ def told_hash(tx: Transaction, sequence: int) -> bytes:
 def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: positions.Position) -> None:
     """Compare the gate's count and running hash with what was read here: holes and silence show."""
     if notice.from_gate != gateway.gate:
-        raise UntrustedError(Code.NOT_A_PARTY, "a heartbeat of another country's gate")
+        raise UntrustedError(Code.NOT_A_PARTY, said("a heartbeat of another country's gate"))
     if _is_new_generation(gateway, tx, notice):
         return
     comparable = notice.inbox_count == position.sequence and position.running_hash

@@ -6,6 +6,7 @@ from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus.wire.transport import GateNotice, NoticeKind
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, referrals
@@ -23,7 +24,7 @@ KINDS = frozenset(_CODES)
 def take_in(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
     """Tell a person, and keep an expiry as part of the course. Raises UntrustedError NOT_A_PARTY, MalformedError."""
     if notice.from_gate != gateway.gate or notice.referral_id is None:
-        raise UntrustedError(Code.NOT_A_PARTY, "a deadline of another country's gate")
+        raise UntrustedError(Code.NOT_A_PARTY, said("a deadline of another country's gate"))
     kind = member(DeadlineKind, notice.deadline)
     referral = referrals.find(tx, notice.referral_id)
     source = "of others:" if referral is None else f"number {referral.id}:"

@@ -10,6 +10,7 @@ from refbus.core.vocabulary import EventType
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.said import said
 from refbus.wire.codelists import code_list
 from refbus.wire.consent import decode_signed
 from refbus_gateway.home.gateway import Gateway
@@ -112,7 +113,7 @@ def after_erasure(gateway: Gateway, tx: Transaction, event: Authenticated, case:
     """
     block = event.opened.block
     if block.event_type is not EventType.CONSENT_WITHDRAWN or block.consent_record is None:
-        raise UncheckableError(Code.KEY_DESTROYED, "about a case that was erased here")
+        raise UncheckableError(Code.KEY_DESTROYED, said("about a case that was erased here"))
     row_id = referrals.event_row_id(tx, block.sender, block.event_id)
     known = None if row_id is None else consents.answer_to(tx, row_id)
     if known is None and cases.has_content(tx, case):

@@ -33,6 +33,7 @@ from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
+from refbus.said import said
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
 from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
@@ -216,7 +217,7 @@ def _key_of(view: Directory, org: OrgId, now_ms: int) -> KemKey:
     if key is None and not view.published_at_ms <= now_ms < view.expires_at_ms:  # a clock that is far off
         key = member.current_kem_key(view.published_at_ms)
     if key is None:
-        raise UncheckableError(Code.KEY_UNKNOWN, f"no key of {org} is in force")
+        raise UncheckableError(Code.KEY_UNKNOWN, said("no key of %(organisation)s is in force", organisation=org))
     return key
 
 
@@ -262,7 +263,10 @@ def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -
     destination = _member(view, block.recipient).country
     problems = residency_problems(gateway.rules(), block.data_categories, destination)
     if problems:
-        raise RuleError(problems[0], f"not from {gateway.country} to {destination}")
+        raise RuleError(
+            problems[0],
+            said("not from %(country)s to %(destination)s", country=gateway.country, destination=destination),
+        )
 
 
 def _queue(

@@ -16,6 +16,7 @@ from refbus.crypto.signing import SigningPair
 from refbus.envelope.legal_basis import sign_roll
 from refbus.errors import Code, SetupError
 from refbus.files import alone_in, read_limited, write_whole
+from refbus.said import said
 from refbus.wire.codelists import code_list
 from refbus.wire.legal_basis import ROLES, SignedRoll, decode_signed_roll, encode_signed_roll
 from refbus_gateway.home import officer_list
@@ -49,7 +50,7 @@ def add(gateway: Gateway, home: Home, role: str, passphrase: str, memory_kib: in
 def require_role(role: str) -> None:
     """Raise SetupError USAGE unless an officer can have this role."""
     if role not in code_list(ROLES).codes:
-        raise SetupError(Code.USAGE, f"the role is one of {', '.join(code_list(ROLES).codes)}")
+        raise SetupError(Code.USAGE, said("the role is one of %(codes)s", codes=", ".join(code_list(ROLES).codes)))
 
 
 def remove(gateway: Gateway, home: Home, name: str) -> Officer:
@@ -80,8 +81,8 @@ def roll_of(home: Home) -> SignedRoll:
     """Return the roll. Raises SetupError USAGE while there is no officer, or nobody has vouched for those that are."""
     path = home.officers / "roll"
     if not path.is_file():
-        known = "look at them, then: refbus officers renew" if officer_list.read(home) else "refbus officers add"
-        raise SetupError(Code.USAGE, f"the organisation vouches for no officers: {known}")
+        known = said("look at them, then: refbus officers renew") if officer_list.read(home) else "refbus officers add"
+        raise SetupError(Code.USAGE, said("the organisation vouches for no officers: %(known)s", known=known))
     return decode_signed_roll(read_limited(path, officer_list.LIMIT))
 
 
@@ -98,7 +99,7 @@ def unlock(gateway: Gateway, home: Home, name: str, passphrase: str) -> SigningP
     officer = find(home, name)
     label, secret = keyfile.load(home.officers / f"{officer.kid.hex()}.key", passphrase)
     if label != _label(gateway):
-        raise SetupError(Code.KEYFILE_DAMAGED, "the key of another organisation's officer")
+        raise SetupError(Code.KEYFILE_DAMAGED, said("the key of another organisation's officer"))
     return SigningPair.from_secret(secret)
 
 
@@ -110,5 +111,5 @@ def find(home: Home, name: str) -> Officer:
     """Return the officer whose key id begins so. Raises SetupError USAGE when none does, or several do."""
     found = [each for each in officer_list.read(home) if each.kid.hex().startswith(name.lower())]
     if len(found) != 1 or len(name) < 4:
-        raise SetupError(Code.USAGE, "name an officer by the first letters of the key id: refbus officers list")
+        raise SetupError(Code.USAGE, said("name an officer by the first letters of the key id: refbus officers list"))
     return found[0]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, RuleError
+from refbus.said import said
 from refbus_gateway.home import attempts, slots
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slots import Opened
@@ -70,7 +71,7 @@ def require_second(tx: Transaction, home: Home, asker: str, second: Second | Non
         raise RuleError(Code.SECOND_NEEDED)
     found = sign_in(home.path, second.name, second.passphrase, clock)
     if found.slot not in others:
-        raise RuleError(Code.SECOND_NEEDED, "another person than who asks")
+        raise RuleError(Code.SECOND_NEEDED, said("another person than who asks"))
     _require_own(tx, found.slot)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, RowError, RuleError, SetupError
+from refbus.said import said
 from refbus_gateway.home.slotfile import plain_name
 from refbus_gateway.people.roles import Role
 from refbus_gateway.store.schema import people
@@ -60,7 +61,7 @@ def save(tx: Transaction, person: Person) -> None:
     changed = tx.connection.execute(update(people).where(people.c.person_id == person.person_id).values(**values))
     if changed.rowcount == 0:
         if len(tx.connection.execute(select(people.c.person_id)).all()) >= MOST:
-            raise RuleError(Code.TOO_LARGE, f"at most {MOST} people")
+            raise RuleError(Code.TOO_LARGE, said("a home has at most %(most)s people", most=MOST))
         row = {"person_id": person.person_id, "created_ms": person.created_ms, **values}
         tx.connection.execute(insert(people).values(**row))
 
@@ -95,7 +96,7 @@ def named(tx: Transaction, person: str) -> Person:
     found = [each for each in every(tx) if each.person_id == person or each.name == plain]
     active = [each for each in found if each.state is State.ACTIVE] or found
     if not active:
-        raise SetupError(Code.USAGE, "there is no such person: refbus people list")
+        raise SetupError(Code.USAGE, said("there is no such person: refbus people list"))
     return active[0]
 
 

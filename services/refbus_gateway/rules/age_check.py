@@ -48,7 +48,9 @@ def require_clear(gateway: Gateway, tx: Transaction, case: Case) -> None:
     clashes = age_in_case(gateway, tx, case).contradictions
     if clashes:
         raise CaseInvalidError(
-            Problem("person", Code.AGE_CONTRADICTS, f"{clash}: correct it with `refbus case update`")
+            Problem(
+                "person", Code.AGE_CONTRADICTS, said("%(clash)s: correct it with `refbus case update`", clash=clash)
+            )
             for clash in clashes
         )
 

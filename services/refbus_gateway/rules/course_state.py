@@ -10,6 +10,7 @@ from refbus.core.courses.facts import EventFact
 from refbus.core.courses.machine import Role
 from refbus.core.vocabulary import CONTROL_EVENTS, TECHNICAL_EVENTS, EventType
 from refbus.errors import Code, RuleError
+from refbus.said import said
 from refbus.wire.payload import decode_payload
 from refbus_gateway.store import referrals
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -56,7 +57,7 @@ def fact_of(event: Event) -> EventFact:
 def payload_of(event: Event) -> dict[str, Any]:
     """Return the payload of a stored event, decoded. Raises RuleError KEY_DESTROYED when its content was erased."""
     if not event.payload:
-        raise RuleError(Code.KEY_DESTROYED, f"event {event.id}")
+        raise RuleError(Code.KEY_DESTROYED, said("event %(number)s", number=event.id))
     return decode_payload(event.payload)[1]
 
 
@@ -75,7 +76,7 @@ def require_allowed(view: CourseView, referral: Referral, event_type: EventType,
     """Raise RuleError ROLE_NOT_ALLOWED, STATE_NOT_ALLOWED or REASON_REQUIRED unless we may send this event now."""
     problems = may_emit(view, role_in(referral), event_type, has_reason=has_reason)
     if problems:
-        raise RuleError(problems[0], f"{event_type} while {view.status}")
+        raise RuleError(problems[0], said("%(event)s while %(state)s", event=event_type, state=view.status))
 
 
 def possible(view: CourseView, referral: Referral, events: Iterable[Event]) -> tuple[EventType, ...]:

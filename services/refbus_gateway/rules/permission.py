@@ -14,6 +14,7 @@ from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, UncheckableError
+from refbus.said import said
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import practice
 from refbus_gateway.store import cases, consents, tellings
@@ -74,7 +75,9 @@ def require_permit(gateway: Gateway, tx: Transaction, case: Case, block: Routing
     reasons.discard(Code.VIEW_STALE)  # what else speaks against it does so under any directory
     if reasons:
         refused = [] if Code.CATEGORY_NOT_COVERED not in reasons else _uncovered(gateway, request, evidence, directory)
-        raise ConsentError(tuple(sorted(reasons)), f"not agreed to: {', '.join(refused)}" if refused else "")
+        raise ConsentError(
+            tuple(sorted(reasons)), said("not agreed to: %(codes)s", codes=", ".join(refused)) if refused else ""
+        )
     return Permit(decision, _record_of(records, evidence, decision))
 
 

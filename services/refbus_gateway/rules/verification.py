@@ -18,6 +18,7 @@ from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.wire.payload import UnknownCode, categories_of, decode_payload, identity_of, unknown_codes
 from refbus_gateway.home.gateway import Gateway
 
@@ -67,7 +68,7 @@ def require_present(gateway: Gateway, sender: Authenticated) -> None:
         return
     gateway.directory()
     if block.occurred_at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
-        raise UncheckableError(Code.CLOCK_SKEW, "an event from the future")
+        raise UncheckableError(Code.CLOCK_SKEW, said("an event from the future"))
 
 
 def verified(gateway: Gateway, sender: Authenticated) -> Verified:

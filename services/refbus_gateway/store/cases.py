@@ -14,6 +14,7 @@ from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
+from refbus.said import said
 from refbus_gateway.store import lookups
 from refbus_gateway.store.schema import cases, counterparts
 from refbus_gateway.store.session import Transaction, slices
@@ -45,12 +46,12 @@ class Case:
     def require_live(self) -> None:
         """Raise RuleError KEY_DESTROYED for a case whose erasure was ordered."""
         if not self.live:
-            raise RuleError(Code.KEY_DESTROYED, f"case {self.id}")
+            raise RuleError(Code.KEY_DESTROYED, said("case %(case)s", case=self.id))
 
     def open_key(self) -> StateKey:
         """Return the case key. Raises RuleError KEY_DESTROYED."""
         if self.key is None:
-            raise RuleError(Code.KEY_DESTROYED, f"case {self.id}")
+            raise RuleError(Code.KEY_DESTROYED, said("case %(case)s", case=self.id))
         return self.key
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, MalformedError
+from refbus.said import said
 from refbus_gateway.store.session import Transaction
 
 MOST: Final = 20
@@ -78,7 +79,7 @@ def _keep(tx: Transaction, name: str, drafts: Mapping[str, Draft]) -> None:
     newest = sorted(drafts.values(), key=lambda each: each.kept_ms)[-MOST:]
     values = {each.name: [each.fields, each.revision, each.kept_ms] for each in newest}
     if any(len(json.dumps(each, ensure_ascii=False).encode()) > MOST_BYTES for each in values.values()):
-        raise MalformedError(Code.TOO_LARGE, f"a draft of more than {MOST_BYTES} bytes")
+        raise MalformedError(Code.TOO_LARGE, said("at most %(most)s bytes", most=MOST_BYTES))
     if values:
         tx.put_sealed(name, values)
     else:

@@ -15,6 +15,7 @@ from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, RowError, SetupError
+from refbus.said import said
 from refbus_gateway.store.schema import cases, meta
 from refbus_gateway.store.vault import Vault
 
@@ -147,4 +148,4 @@ class Store:
                 if tx.get("store-key") is None:
                     tx.put("store-key", fingerprint)
         elif known != fingerprint:
-            raise SetupError(Code.BACKUP_INVALID, "store.db and keys/store.key do not belong together")
+            raise SetupError(Code.BACKUP_INVALID, said("store.db and keys/store.key do not belong together"))

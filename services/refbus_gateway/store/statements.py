@@ -15,6 +15,7 @@ from sqlalchemy import Row, Select, func, insert, select, update
 
 from refbus.audit.statement import Statement
 from refbus.errors import Code, RuleError, UncheckableError
+from refbus.said import said
 from refbus_gateway.store.cases import Case, get
 from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.schema import events, outbox, statements
@@ -83,11 +84,11 @@ def opened(tx: Transaction, stated: Stated) -> Statement:
     """Return what was stated. Raises RuleError KEY_DESTROYED when its case was erased."""
     context = _context(stated.leaf_hash)
     if not stated.sealed:
-        raise RuleError(Code.KEY_DESTROYED, "the statement of a case that was erased")
+        raise RuleError(Code.KEY_DESTROYED, said("the statement of a case that was erased"))
     if stated.kept:
         return Statement.parse(tx.vault.open(context, stated.sealed))
     if stated.case_id is None:
-        raise UncheckableError(Code.KEY_DESTROYED, "a statement without its case")
+        raise UncheckableError(Code.KEY_DESTROYED, said("a statement without its case"))
     return Statement.parse(get(tx, stated.case_id).open_key().open(context, stated.sealed))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RowError, UncheckableError, UntrustedError
+from refbus.said import said
 
 CASE_KEY_BYTES: Final = 32
 _LENGTH_BYTES: Final = 4
@@ -90,7 +91,7 @@ class Vault:
     def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
         """Return the case key of a row. Raises UncheckableError KEY_DESTROYED when it was destroyed, RowError."""
         if wrapped is None:
-            raise UncheckableError(Code.KEY_DESTROYED, "the case was erased here")
+            raise UncheckableError(Code.KEY_DESTROYED, said("the case was erased here"))
         return RowKey(self._key.open(self._context(case_hash), wrapped))
 
     @staticmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.cluster import KafkaCluster
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus_gateway.home.folder import Config
 
 
@@ -19,5 +20,5 @@ def kafka(config: Config, bootstrap: str | None, tls: Path | None) -> KafkaClust
     """Return the broker from the environment's settings, else from the home's. Raises SetupError SETTINGS_INVALID."""
     address = bootstrap or config.bootstrap
     if not address:
-        raise SetupError(Code.SETTINGS_INVALID, "no broker: refbus home connect --bootstrap HOST:PORT")
+        raise SetupError(Code.SETTINGS_INVALID, said("no broker: refbus home connect --bootstrap HOST:PORT"))
     return KafkaCluster(address_of(address, tls or (Path(config.tls) if config.tls else None)))

@@ -15,6 +15,7 @@ from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
@@ -154,7 +155,7 @@ def _seen(gateway: Gateway, policy: Policy, note: Note) -> Seen:
     """Return the checkpoint as the policy sees it; a cosignature from the future says that a clock is wrong."""
     seen = policy.check(note)
     if any(at_s * 1000 > gateway.now_ms() + CLOCK_SKEW_MS for at_s in seen.times_s.values()):
-        raise UncheckableError(Code.CLOCK_SKEW, "a checkpoint from the future")
+        raise UncheckableError(Code.CLOCK_SKEW, said("a checkpoint from the future"))
     return seen
 
 

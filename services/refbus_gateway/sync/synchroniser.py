@@ -14,6 +14,7 @@ from typing import Final
 from refbus.bus.cluster import Cluster
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
+from refbus.said import said
 from refbus_gateway.cases import retention
 from refbus_gateway.directory import door, own_keys, profiles
 from refbus_gateway.erasure import removal
@@ -242,7 +243,7 @@ def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 15.
         while not draining.at_end():
             _catch_up(gateway, draining, proving)
             if time.monotonic() > deadline:
-                raise UncheckableError(Code.NOT_SYNCHRONISED, "still reading")
+                raise UncheckableError(Code.NOT_SYNCHRONISED, said("still reading"))
         gateway.load_directory()
     except TransportError as error:
         raise UncheckableError(Code.NOT_SYNCHRONISED, certificates.explain(gateway, bus, error).code) from None

@@ -25,6 +25,7 @@ from refbus.errors import (
     UncheckableError,
 )
 from refbus.explain.report import as_refbus_error, printable
+from refbus.said import said
 from refbus_gateway.actions import delivery, home, keys, people, recovery
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.delivery import MetricsPlace
@@ -131,15 +132,15 @@ class Office:
         here = self.address.name == LOOPBACK and not self.address.tls
         return here and not self.is_open and is_new(self.desk.home.path)
 
-    def begin(self, said: keys.Said, first: Newcomer) -> None:
+    def begin(self, named: keys.Said, first: Newcomer) -> None:
         """Make the home with its first keys, open it, and give it its first person.
 
         Raises SetupError USAGE where there is one already, StoreError.
         """
         with self._opening:
             if not self.is_new:
-                raise SetupError(Code.USAGE, "there is a home already")
-            keys.found(self.desk.home.path, Actor(None), said, first.passphrase, self._clocks.wall_ms())
+                raise SetupError(Code.USAGE, said("there is a home already"))
+            keys.found(self.desk.home.path, Actor(None), named, first.passphrase, self._clocks.wall_ms())
             self.open(Opened("", first.passphrase))
         people.begin(self.desk, self.actor, first)
 
@@ -151,7 +152,7 @@ class Office:
         path = self.desk.home.path
         with self._opening:
             if not self.is_new:
-                raise SetupError(Code.USAGE, "there is a home already")
+                raise SetupError(Code.USAGE, said("there is a home already"))
             recovery.restore(path, Actor(None), source, texts, clock=self._clocks.wall_ms, use=lambda _: False)
             self.open(recovery.open_by_sheets(path, texts))
         recovery.take_over(self.desk, self.actor, texts, first)
@@ -209,7 +210,7 @@ class Office:
     def _take(self) -> Opened:
         """Return what opens the home, which is kept only until it is open."""
         if self._given is None:
-            raise SetupError(Code.USAGE, "nobody has signed in")
+            raise SetupError(Code.USAGE, said("nobody has signed in"))
         return self._given
 
     def close(self) -> None:
@@ -315,7 +316,7 @@ class Office:
         reasons = error.reasons if isinstance(error, (ConsentError, RuleError)) else ()
         also = tuple(nextsteps.meaning(words, code) for code in reasons if code is not error.code)
         told = nextsteps.meaning(words, error.code), nextsteps.next_step(words, error.code)
-        return Told(*told, also, printable(error.detail))
+        return Told(*told, also, printable(words.spoken(error.detail)) if error.detail else "")
 
     def unforeseen(self, failure: Exception) -> RefbusError:
         """Return the coded error that stands for an unplanned one."""

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus_gateway.web.app import application
 from refbus_gateway.web.office import LOOPBACK, Address, Office
 
@@ -40,9 +41,11 @@ class Place:
     def check(self) -> None:
         """Raise SetupError UNSAFE_SETTING for a shared desk without TLS, FILE_UNREADABLE for a missing file."""
         if (self.certificate is None) is not (self.key is None):
-            raise SetupError(Code.USAGE, "--certificate and --key go together")
+            raise SetupError(Code.USAGE, said("--certificate and --key go together"))
         if self.share and not self.tls:
-            raise SetupError(Code.UNSAFE_SETTING, "--share needs --certificate and --key: pages travel under TLS alone")
+            raise SetupError(
+                Code.UNSAFE_SETTING, said("--share needs --certificate and --key: pages travel under TLS alone")
+            )
         for path in (self.certificate, self.key):
             if path is not None and not path.is_file():
                 raise SetupError(Code.FILE_UNREADABLE, path.name)
@@ -57,7 +60,9 @@ def bind(place: Place) -> tuple[socket.socket, Address]:
         made.bind(("" if place.share else LOOPBACK, place.port))
     except (OSError, OverflowError):
         made.close()
-        raise SetupError(Code.SETTINGS_INVALID, f"port {place.port} is taken: choose another with --port") from None
+        raise SetupError(
+            Code.SETTINGS_INVALID, said("port %(port)s is taken: choose another with --port", port=place.port)
+        ) from None
     return made, Address(made.getsockname()[1], place.share or LOOPBACK, place.tls)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from refbus.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from refbus.errors import Code, SetupError
-from refbus.said import BRIEF, Said
+from refbus.said import BRIEF, Said, placed, said
 from refbus_gateway.words.languages import LANGUAGES, NAMES, direction, in_order
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Catalogue:
             return self.gettext(text)
         values = {name: self.spoken(each) if isinstance(each, Said) else each for name, each in text.values.items()}
         return self.text(text.message, text.context, **values)
+
+    def told(self, context: str, text: str) -> str:
+        """Return a text of a context, else as `spoken` does: what an error or a help says."""
+        found = self.pgettext(context, text)
+        return found if found != text else self.spoken(text)
 
     def plural(self, one: str, many: str, n: int, context: str | None = None, **values: object) -> str:
         """Return the form of a message for a number, which both forms may name as `%(n)s`."""
@@ -163,7 +168,7 @@ class Catalogue:
 def catalogue(language: str) -> Catalogue:
     """Return the words of one of `LANGUAGES`. Raises SetupError: no such language, or the installation is damaged."""
     if language not in LANGUAGES:
-        raise SetupError(Code.USAGE, f"no words in {language!r}; there are {', '.join(LANGUAGES)}")
+        raise SetupError(Code.USAGE, said("--lang is one of %(codes)s", codes=", ".join(LANGUAGES)))
     if language == "en":
         return Catalogue(language, gettext.NullTranslations())
     path = FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.mo"
@@ -171,7 +176,7 @@ def catalogue(language: str) -> Catalogue:
         with path.open("rb") as file:
             return Catalogue(language, gettext.GNUTranslations(file))
     except (OSError, ValueError, UnicodeError) as error:
-        raise SetupError(Code.FILE_UNREADABLE, f"words {language}: {type(error).__name__}") from None
+        raise SetupError(Code.FILE_UNREADABLE, placed(f"{language}/{DOMAIN}.mo", type(error).__name__)) from None
 
 
 def _filled(found: str, english: str, values: dict[str, Any]) -> str:

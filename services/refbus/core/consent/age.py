@@ -18,6 +18,7 @@ from refbus.core.consent.rules import minor_until
 from refbus.core.directory import CountryPolicy
 from refbus.core.times import day_ms
 from refbus.errors import Code
+from refbus.said import said
 
 FIRST_YEAR: Final = 1900
 """Nobody who needs help was born earlier; an earlier year is a slip of the hand, or another calendar."""
@@ -85,13 +86,15 @@ def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     """Derive the age group at `at_ms` (UTC). A birth date counts before any statement; a doubt counts as a child."""
     born = None if facts.birthdate is None else birth_span(facts.birthdate)
     if born is None:
-        wrong = () if facts.birthdate is None else ("the birth date is none",)
+        wrong = () if facts.birthdate is None else (said("the birth date is none"),)
         group = _stated(facts)
         mere_word = facts.birthdate is None and group is AgeGroup.UNKNOWN and False in facts.is_minor
         return Age(group, (*wrong, *_clashes(None, facts)), said_adult=mere_word)
     from_ms, until_ms = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
     by_birth = AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
-    wrong = ("the birth date is before 1900 or in the future",) if impossible(facts.birthdate, rules, at_ms) else ()
+    wrong = (
+        (said("the birth date is before 1900 or in the future"),) if impossible(facts.birthdate, rules, at_ms) else ()
+    )
     return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts)), from_ms, until_ms)
 
 
@@ -158,12 +161,12 @@ def _stated(facts: AgeFacts) -> AgeGroup:
 def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[str]:
     """Name the facts that contradict each other."""
     if by_birth is AgeGroup.CHILD and False in facts.is_minor:
-        yield "the birth date is that of a child, is_minor says false"
+        yield said("the birth date is that of a child, is_minor says false")
     if by_birth is AgeGroup.ADULT and True in facts.is_minor:
-        yield "the birth date is that of an adult, is_minor says true"
+        yield said("the birth date is that of an adult, is_minor says true")
     if {True, False} <= set(facts.is_minor):
-        yield "is_minor says true in one place and false in another"
+        yield said("is_minor says true in one place and false in another")
     if facts.judged_adult and by_birth is AgeGroup.CHILD:
-        yield "the birth date is that of a child, adult_judgement says adult"
+        yield said("the birth date is that of a child, adult_judgement says adult")
     if facts.judged_adult and True in facts.is_minor:
-        yield "is_minor says true, adult_judgement says adult"
+        yield said("is_minor says true, adult_judgement says adult")

@@ -27,6 +27,7 @@ from refbus.crypto.signing import (
     verify,
 )
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus.tlog.keys import VerifierKey
 from refbus.trust.member.audit_keys import AuditKeys, audit_key_id, parse_vkey
 from refbus.trust.member.enrolment_file import Enrolment, fingerprint
@@ -91,15 +92,15 @@ def check_member(file: MemberFile, enrolment: Enrolment) -> Organisation:
     """Return the organisation with revocations applied. Raises UntrustedError (see `load_member`)."""
     held = file.organisation
     if (held.org_id, held.country, held.role) != (enrolment.org_id, enrolment.country, enrolment.role):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "id, country or role is not what the anchors enrolled")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("id, country or role is not what the anchors enrolled"))
     if not held.org_id.startswith(f"{held.country}-"):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "the id does not begin with the country")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("id, country and role do not fit together"))
     if (held.role is OrgRole.GATE) != (held.org_id == gate_id(held.country)):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "the gate's id and the gate's role go together")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("id, country and role do not fit together"))
     signing = _check_signing(file, enrolment)
     kem = tuple(_check_kem(held.org_id, entry, signing, enrolment) for entry in file.kem)
     if len({key.kid for key in kem}) != len(kem):
-        raise UntrustedError(Code.KEY_INVALID, "a key is listed twice")
+        raise UntrustedError(Code.KEY_INVALID, said("a key is listed twice"))
     audit = _check_audit(file, signing, enrolment)
     return dataclasses.replace(held, signing_keys=tuple(signing.values()), kem_keys=kem, audit_keys=audit)
 
@@ -108,7 +109,7 @@ def _check_signing(file: MemberFile, enrolment: Enrolment) -> dict[KeyId, Signin
     accepted: dict[KeyId, SigningKey] = {}
     for entry in file.signing:
         if entry.key.kid in accepted:
-            raise UntrustedError(Code.KEY_INVALID, "a key is listed twice")
+            raise UntrustedError(Code.KEY_INVALID, said("a key is listed twice"))
         _check_signing_shape(entry.key)
         message = signing_key_message(file.organisation.org_id, entry.key)
         _verify(entry.key, LABEL_POSSESSION, message, entry.possession)
@@ -118,23 +119,23 @@ def _check_signing(file: MemberFile, enrolment: Enrolment) -> dict[KeyId, Signin
         earliest = min((time for time in since if time is not None), default=None)
         accepted[entry.key.kid] = dataclasses.replace(entry.key, compromised_since_ms=earliest)
     if not accepted:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "no signing key")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("no signing key"))
     return accepted
 
 
 def _check_signing_shape(key: SigningKey) -> None:
     check_public_keys(key.ed25519, key.mldsa65)
     if key.kid != kid_of_signing(key.ed25519, key.mldsa65):
-        raise UntrustedError(Code.KEY_INVALID, "signing key id is not its hash")
+        raise UntrustedError(Code.KEY_INVALID, said("the id of a key is not its hash"))
     if not key.not_before_ms < key.not_after_ms <= key.not_before_ms + MAX_SIGNING_LIFE_MS:
-        raise UntrustedError(Code.KEY_INVALID, "signing key validity")
+        raise UntrustedError(Code.KEY_INVALID, said("the term of a key is not possible"))
 
 
 def _predecessor(entry: SigningEntry, message: bytes, accepted: dict[KeyId, SigningKey]) -> SigningKey:
     """Return the older key that vouched for this one."""
     signer = None if entry.endorsement is None else accepted.get(entry.endorsement.signer)
     if entry.endorsement is None or signer is None:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "signing key without a predecessor")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("its predecessor is not known"))
     _require_in_office(signer, entry.key.not_before_ms)
     _verify(signer, LABEL_SIGNING_KEY, message, entry.endorsement.signatures)
     return signer
@@ -143,12 +144,12 @@ def _predecessor(entry: SigningEntry, message: bytes, accepted: dict[KeyId, Sign
 def _check_kem(org_id: OrgId, entry: KemEntry, signing: dict[KeyId, SigningKey], enrolment: Enrolment) -> KemKey:
     key = entry.key
     if KemPublic.parse(key.public).kid != key.kid:
-        raise UntrustedError(Code.KEY_INVALID, "KEM key id is not its hash")
+        raise UntrustedError(Code.KEY_INVALID, said("the id of a key is not its hash"))
     if not key.not_before_ms < key.not_after_ms <= key.not_before_ms + MAX_KEM_LIFE_MS:
-        raise UntrustedError(Code.KEY_INVALID, "KEM key validity")
+        raise UntrustedError(Code.KEY_INVALID, said("the term of a key is not possible"))
     signer = signing.get(entry.endorsement.signer)
     if signer is None:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "KEM key: signer unknown")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("the signer of a key is not known"))
     _require_in_office(signer, key.not_before_ms)
     _verify(signer, LABEL_KEM, kem_message(org_id, key), entry.endorsement.signatures)
     revoked = key.revoked or signer.compromised_since_ms is not None or key.kid in enrolment.revoked
@@ -160,11 +161,11 @@ def _check_audit(file: MemberFile, signing: dict[KeyId, SigningKey], enrolment: 
     if not file.audit:
         return ()
     if file.organisation.role is not OrgRole.AUDITOR:
-        raise UntrustedError(Code.KEY_INVALID, "audit keys are for auditors only")
+        raise UntrustedError(Code.KEY_INVALID, said("audit keys are for auditors only"))
     keys = [parse_vkey(entry.vkey) for entry in file.audit]
     publics = {key.public for key in keys} | {key.ed25519 for key in signing.values()}
     if len(publics) != len(keys) + len({key.ed25519 for key in signing.values()}):
-        raise UntrustedError(Code.KEY_INVALID, "one public key twice")
+        raise UntrustedError(Code.KEY_INVALID, said("a key is listed twice"))
     vouched = [_vouched(file.organisation.org_id, entry, signing) for entry in file.audit]
     counted = tuple(
         key.vkey
@@ -180,7 +181,7 @@ def _vouched(org_id: OrgId, entry: AuditKeyEntry, signing: dict[KeyId, SigningKe
     """Return whether the signer of an audit key still counts. Raises UntrustedError KEY_NOT_ENDORSED."""
     signer = signing.get(entry.endorsement.signer)
     if signer is None:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "audit key: signer unknown")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("the signer of a key is not known"))
     _verify(signer, LABEL_AUDIT_KEY, audit_key_message(org_id, entry.vkey), entry.endorsement.signatures)
     return signer.compromised_since_ms is None
 
@@ -188,11 +189,11 @@ def _vouched(org_id: OrgId, entry: AuditKeyEntry, signing: dict[KeyId, SigningKe
 def _require_in_office(signer: SigningKey, at_ms: int) -> None:
     """Let a key vouch only for keys that begin while it is valid itself: an old one found later begins nothing."""
     if not signer.not_before_ms <= at_ms < signer.not_after_ms:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "the signer was not in office when the key begins")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("the signer was not in office when the key begins"))
 
 
 def _verify(key: SigningKey, label: bytes, message: bytes, signatures: Signatures) -> None:
     try:
         verify(key, label, message, signatures)
     except UntrustedError:
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "signature over a key") from None
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("the signature is not true")) from None

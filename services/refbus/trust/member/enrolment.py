@@ -21,6 +21,7 @@ from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import SigningPair
 from refbus.crypto.stanza import STANZA_SIZE, Box, open_stanza, seal_stanza
 from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.said import said
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.keys import VerifierKey
 from refbus.trust.canonical import Fields, b64, dumps, loads
@@ -122,7 +123,7 @@ def parse_request(content: bytes) -> MemberFile:
     member = MemberFile.from_mapping(fields.take("member"))
     fields.done()
     if len(member.signing) != 1 or len(member.kem) != 1 or member.organisation.status is not OrgStatus.ACTIVE:
-        raise MalformedError(Code.MALFORMED, "request: one signing key, one KEM key, status ACTIVE")
+        raise MalformedError(Code.MALFORMED, said("request: one signing key, one KEM key, status ACTIVE"))
     check_member(member, enrolment_of(member))
     return member
 
@@ -159,7 +160,7 @@ def answer_challenge(challenge: bytes, request: bytes, kem: KemPrivate) -> bytes
     secret = open_stanza(Box.ENROLMENT, kem, digest, fields.raw("stanza", STANZA_SIZE))
     fields.done()
     if secret is None or digest != sha256(request):
-        raise UntrustedError(Code.OPEN_FAILED, "challenge")
+        raise UntrustedError(Code.OPEN_FAILED, said("the challenge does not open"))
     named = {"org_id": org_id, "request_sha256": digest.hex()}
     return dumps({"format": ANSWER, **named, "answer": b64(_answer(secret, digest))})
 
@@ -179,7 +180,7 @@ def check_answer(pending: bytes, answer: bytes, request: bytes) -> MemberFile:
         part.done()
     member = parse_request(request)
     if not (same and shown) or loads(pending)["request_sha256"] != sha256(request).hex():
-        raise UntrustedError(Code.KEY_NOT_ENDORSED, "the challenge was not opened")
+        raise UntrustedError(Code.KEY_NOT_ENDORSED, said("the challenge does not open"))
     return member
 
 
@@ -209,7 +210,7 @@ def next_signing(held: Organisation, pair: SigningPair, predecessor: SigningPair
     """Return the entry of a new signing key, vouched for by `predecessor`. Raises UntrustedError KEY_UNKNOWN."""
     present = held.signing_key(predecessor.kid)
     if present is None:
-        raise UntrustedError(Code.KEY_UNKNOWN, "predecessor")
+        raise UntrustedError(Code.KEY_UNKNOWN, said("its predecessor is not known"))
     return endorse_signing(held.org_id, pair, next_signing_window(present, now_ms), predecessor)
 
 
@@ -253,7 +254,7 @@ def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> Me
     fields = Fields(loads(content), "update")
     fields.fixed("format", UPDATE)
     if parse_org_id(fields.text("org_id")) != member.organisation.org_id:
-        raise UntrustedError(Code.DIRECTORY_INVALID, "update of another organisation")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("it is of another organisation"))
     signing = fields.items("signing_keys", parse_signing_entry)
     kem = fields.items("kem_keys", parse_kem_entry)
     audit = parse_audit_entries(fields)
@@ -261,7 +262,7 @@ def apply_update(content: bytes, member: MemberFile, enrolment: Enrolment) -> Me
     ended = {entry.key.kid for entry in member.signing if entry.key.compromised_since_ms is not None}
     ended |= {entry.key.kid for entry in member.kem if entry.key.revoked}
     if ended & _kids(signing, kem):
-        raise UntrustedError(Code.KEY_REVOKED, "update")
+        raise UntrustedError(Code.KEY_REVOKED, said("an update by a revoked key"))
     updated = MemberFile.of(
         member.organisation,
         (*(entry for entry in member.signing if entry.key.kid not in _kids(signing, ())), *signing),

@@ -14,6 +14,7 @@ from refbus.core.directory import Organisation
 from refbus.core.ids import KeyId, OrgId, parse_org_id
 from refbus.crypto.signing import SigningPair, verify
 from refbus.errors import Code, MalformedError, UntrustedError
+from refbus.said import said
 from refbus.trust.canonical import Fields, dumps, loads, parse_hex
 from refbus.trust.member.target_file import MAX_KEM_KEYS, MAX_SIGNING_KEYS, parse_signatures, signatures_mapping
 
@@ -48,7 +49,7 @@ def check_report(content: bytes, organisation: Organisation) -> Loss:
     loss, signer, signatures = _parsed(content)
     key = organisation.signing_key(signer)
     if key is None or loss.org_id != organisation.org_id:
-        raise UntrustedError(Code.DIRECTORY_INVALID, "a report that this organisation did not sign")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a report that this organisation did not sign"))
     verify(key, _LABEL, dumps(_body(loss)), parse_signatures(signatures))
     return loss
 
@@ -66,7 +67,7 @@ def _parsed(content: bytes) -> tuple[Loss, KeyId, object]:
     signer, signatures = KeyId(fields.hexed("signer", 16)), fields.take("signatures")
     fields.done()
     if list(kids) != sorted(set(kids)) or not kids:
-        raise MalformedError(Code.NOT_CANONICAL, "lost: ids of keys are sorted and distinct, and some are there")
+        raise MalformedError(Code.NOT_CANONICAL, said("lost: ids of keys are sorted and distinct, and some are there"))
     return Loss(org_id, since_ms, kids), signer, signatures
 
 

@@ -15,6 +15,7 @@ from refbus.core.profile import Profile, faults, is_hidden
 from refbus.crypto.framing import sha256
 from refbus.crypto.signing import LABEL_PROFILE, Signatures, SigningPair, verify
 from refbus.errors import Code, UncheckableError, UntrustedError
+from refbus.said import said
 from refbus.wire.profile import SignedProfile, decode_signed, encode_profile, encode_signed
 from refbus.wire.transport import DirectoryFile
 
@@ -48,14 +49,14 @@ def read_profile(file: DirectoryFile, directory: Directory, now_ms: int) -> Sign
     signed = decode_signed(file.content)
     profile = signed.profile
     if file.path != profile_path(profile.organisation):
-        raise UntrustedError(Code.PROFILE_INVALID, "another organisation's path")
+        raise UntrustedError(Code.PROFILE_INVALID, said("it is of another organisation"))
     organisation = directory.find(profile.organisation)
     if organisation is None:
         raise UncheckableError(Code.ORGANISATION_UNKNOWN, profile.organisation)
     policy = directory.policies.get(organisation.country)
     skew_ms = 0 if policy is None else policy.clock_skew_s * 1000
     if profile.issued_at_ms > now_ms + skew_ms or profile.changed_at_ms > profile.issued_at_ms:
-        raise UntrustedError(Code.PROFILE_INVALID, "a date ahead of time")
+        raise UntrustedError(Code.PROFILE_INVALID, said("a date ahead of time"))
     _check_signature(signed, organisation, directory)
     wrong = faults(profile, hidden=is_hidden(organisation))
     if wrong:
@@ -83,11 +84,11 @@ def _check_signature(signed: SignedProfile, organisation: Organisation, director
     key = organisation.signing_key(signed.kid)
     if key is None:
         if any(each.signing_key(signed.kid) for each in directory.organisations.values()):
-            raise UntrustedError(Code.PROFILE_INVALID, "another organisation's signature")
-        raise UncheckableError(Code.KEY_UNKNOWN, "signing key of a profile")
+            raise UntrustedError(Code.PROFILE_INVALID, said("it is of another organisation"))
+        raise UncheckableError(Code.KEY_UNKNOWN, said("signing key of %(owner)s", owner=signed.profile.organisation))
     if not key.usable_at(signed.profile.issued_at_ms):
-        raise UncheckableError(Code.KEY_REVOKED, "the key of a profile is revoked, or was not in its term")
+        raise UncheckableError(Code.KEY_REVOKED, said("the key of a profile is revoked, or was not in its term"))
     try:
         verify(key, LABEL_PROFILE, signed.profile_bytes, Signatures(signed.ed25519, signed.mldsa65))
     except UntrustedError:
-        raise UntrustedError(Code.PROFILE_INVALID, "signature") from None
+        raise UntrustedError(Code.PROFILE_INVALID, said("the signature is not true")) from None

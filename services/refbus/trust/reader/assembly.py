@@ -15,6 +15,7 @@ from refbus.core.directory import CountryPolicy, Organisation
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, UntrustedError
+from refbus.said import said
 from refbus.trust.layout import ENROLMENT, POLICY
 from refbus.trust.member.audit_keys import claims
 from refbus.trust.member.endorsement import load_member
@@ -60,7 +61,7 @@ def assemble(
         with alone(f"{country}/{POLICY}", result.note):
             policy = parse_policy(targets.get(f"{country}/{POLICY}", b""))
             if policy.country != country:
-                raise UntrustedError(Code.WRONG_COUNTRY, "policy of another country")
+                raise UntrustedError(Code.WRONG_COUNTRY, said("it is of another country"))
             result.policies[country] = policy
             _add_members(result, country, targets)
     _refuse_shared_keys(result, owners)
@@ -73,10 +74,10 @@ def _add_members(result: Assembly, country: CountryCode, targets: Mapping[str, b
         with alone(path, result.note):
             enrolment = targets.get(f"{ENROLMENT}/{path.removeprefix(f'{country}/')}")
             if enrolment is None:
-                raise UntrustedError(Code.KEY_NOT_ENDORSED, "not enrolled by the anchors")
+                raise UntrustedError(Code.KEY_NOT_ENDORSED, said("not enrolled by the anchors"))
             member = load_member(targets[path], enrolment)
             if path != f"{member.country}/{member.org_id}.json":
-                raise UntrustedError(Code.WRONG_COUNTRY, "file name, id and country differ")
+                raise UntrustedError(Code.WRONG_COUNTRY, said("id, country and role do not fit together"))
             result.organisations[member.org_id] = member
 
 
@@ -100,5 +101,7 @@ def _refuse_shared_keys(result: Assembly, owners: Mapping[KeyId, OrgId]) -> None
     for org_id in out:
         country = result.organisations.pop(org_id).country
         result.problems.append(
-            Problem(f"{country}/{org_id}.json", Code.KEY_INVALID, "lists a key or log name of another organisation")
+            Problem(
+                f"{country}/{org_id}.json", Code.KEY_INVALID, said("lists a key or log name of another organisation")
+            )
         )

@@ -28,6 +28,7 @@ from refbus.core.bounds import TIME_MS
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.files import make_folder, store_errors
+from refbus.said import said
 from refbus.trust.layout import (
     ENROLMENT,
     MAX_METADATA_BYTES,
@@ -125,7 +126,7 @@ def timestamp_end_ms(content: bytes) -> int:
     try:
         return _expires_ms(Metadata[Timestamp].from_bytes(content).signed)
     except (RepositoryError, ValueError):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "a timestamp that cannot be read") from None
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a timestamp that cannot be read")) from None
 
 
 def verify(state: Path, incoming: Path, pinned_root: bytes, now_ms: int) -> Verified:
@@ -159,7 +160,7 @@ class _Verification:
         targets = self._trusted("targets", Targets)
         for name in targets.targets:
             if _COUNTRY_TARGET.fullmatch(name):
-                raise UntrustedError(Code.DIRECTORY_INVALID, "a country's file outside its delegation")
+                raise UntrustedError(Code.DIRECTORY_INVALID, said("a file outside of its country's part"))
             if _ENROLMENT_TARGET.fullmatch(name):
                 self._targets[name] = self._content(name)
         countries = tuple(country for country in _countries(targets) if self._take_country(country))
@@ -203,12 +204,14 @@ class _Verification:
             raise DownloadHTTPError("another file arrived under this name", 404) from None
         part = self._trusted(country, Targets)
         if part.delegations is not None or len(part.targets) > MAX_TARGETS:
-            raise UntrustedError(Code.DIRECTORY_INVALID, "delegates further or lists too much")
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("delegates further or lists too much"))
         return part
 
     def _take_target(self, country: CountryCode, name: str) -> None:
         if not _COUNTRY_TARGET.fullmatch(name) or not name.startswith(f"{country}/"):
-            self._problems.append(Problem(country, Code.DIRECTORY_INVALID, "lists a target outside its folder"))
+            self._problems.append(
+                Problem(country, Code.DIRECTORY_INVALID, said("a file outside of its country's part"))
+            )
             return
         try:
             self._targets[name] = self._content(name)
@@ -218,10 +221,10 @@ class _Verification:
     def _content(self, name: str) -> bytes:
         info = self._updater.get_targetinfo(name)
         if info is None:  # "None" is TUF's word for "no such target": it is an answer, and it is not trust
-            raise UntrustedError(Code.DIRECTORY_INVALID, "target not found")
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("a file is not in the directory"))
         sha256 = info.hashes.get("sha256", "")
         if not _SHA256.fullmatch(sha256):
-            raise UntrustedError(Code.DIRECTORY_INVALID, "target without SHA-256")
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("the directory names a file without its SHA-256"))
         place = target_file(info.path, sha256)
         path = self._incoming / place
         if not path.is_file():
@@ -249,14 +252,14 @@ def _countries(targets: Targets) -> list[CountryCode]:
     roles = {} if targets.delegations is None else targets.delegations.roles or {}
     for name, role in roles.items():
         if not re.fullmatch(r"[a-z]{2}", name) or role.paths != [f"{name}/*"]:
-            raise UntrustedError(Code.DIRECTORY_INVALID, "a delegation that is not one country's")
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("a file outside of its country's part"))
     return sorted(CountryCode(name) for name in roles)
 
 
 def _published_ms(timestamp: Timestamp) -> int:
     published: Any = timestamp.unrecognized_fields.get(PUBLISHED_FIELD)
     if not TIME_MS.holds(published):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "timestamp without time of publication")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a timestamp that cannot be read"))
     return int(published)
 
 

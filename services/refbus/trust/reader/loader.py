@@ -21,6 +21,7 @@ from refbus import locks
 from refbus.core.directory import Directory
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
 from refbus.files import open_lock, remove_drafts, store_errors, write_whole
+from refbus.said import placed, reason_of, said
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
 from refbus.trust.reader import client, versions
 from refbus.trust.reader.assembly import Problem, assemble, key_owners
@@ -64,11 +65,11 @@ class TrustStore:
         if kept == root:
             return store
         if len(root) > MAX_METADATA_BYTES:
-            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+            raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
         if not client.is_initial_root(root):
             raise SetupError(Code.HOME_DAMAGED, "root.json")
         if client.is_initial_root(kept):
-            raise SetupError(Code.DIRECTORY_INVALID, "this store is pinned to another initial root")
+            raise SetupError(Code.DIRECTORY_INVALID, said("this home is pinned to another root of the federation"))
         write_whole(store._root_file, root)
         return store
 
@@ -76,7 +77,7 @@ class TrustStore:
     def history(self) -> History:
         """What is in force now. Raises UncheckableError DIRECTORY_INVALID before the first verified version."""
         if self._history is None:
-            raise UncheckableError(Code.DIRECTORY_INVALID, "no verified version has arrived yet")
+            raise UncheckableError(Code.DIRECTORY_INVALID, said("no verified version has arrived yet"))
         return self._history
 
     def newest(self) -> Directory | None:
@@ -189,7 +190,7 @@ class TrustStore:
             return True
         if standing.is_over(path):
             return False
-        raise UntrustedError(Code.DIRECTORY_INVALID, "another file than the verified one of this name")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a file is not the content that its name says"))
 
     def _refresh_or_restore(self, target: Path, before: bytes | None, now_ms: int) -> Directory | None:
         """Look at a timestamp that arrived; one that is false leaves the one before in its place, which may wait."""
@@ -252,7 +253,7 @@ class TrustStore:
         before = None if self._history is None else self._history.latest
         version = 0 if before is None else before.version
         if found.version < version or found.timestamp_version < self._timestamp_version:
-            raise UntrustedError(Code.DIRECTORY_INVALID, "older than the version in force")
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("older than the version in force"))
         self._in_use = found.files
         if (found.version, found.timestamp_version) == (version, self._timestamp_version):
             return None
@@ -308,7 +309,7 @@ class TrustStore:
             if _fits({**files, target: size}):
                 break
         if not _fits({**files, target: size}):
-            raise MalformedError(Code.TOO_LARGE, "directory files waiting")
+            raise MalformedError(Code.TOO_LARGE, said("too many files of the directory wait"))
         files[target] = size
 
     def _arrived(self) -> dict[Path, int]:
@@ -334,9 +335,9 @@ class TrustStore:
         try:
             content = self._root_file.read_bytes()
         except OSError as error:
-            raise SetupError(Code.FILE_UNREADABLE, f"pinned root: {error.strerror}") from None
+            raise SetupError(Code.FILE_UNREADABLE, placed("root.json", reason_of(error))) from None
         if len(content) > MAX_METADATA_BYTES:
-            raise SetupError(Code.DIRECTORY_INVALID, "pinned root: too large")
+            raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
         return content
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, UncheckableError
+from refbus.said import said
 from refbus.tlog.keys import SigType, VerifierKey
 from refbus.tlog.policy import NONE, Making, Member, Policy
 from refbus.trust.member.audit_keys import AuditKeys
@@ -24,7 +25,10 @@ def auditor_of(directory: Directory, country: CountryCode) -> Organisation:
     """
     found = _auditors(directory, country)
     if len(found) != 1:
-        raise UncheckableError(Code.KEY_UNKNOWN, f"{len(found)} active auditors with audit keys in {country}")
+        raise UncheckableError(
+            Code.KEY_UNKNOWN,
+            said("active auditors with audit keys in %(country)s: %(found)s", found=len(found), country=country),
+        )
     return found[0]
 
 
@@ -83,7 +87,12 @@ def _policy(directory: Directory, country: CountryCode) -> Policy:
         making.add_log(Member(key))
     witnesses = _witnesses(directory, country)
     if quorum > len(witnesses):
-        raise UncheckableError(Code.QUORUM_MISSING, f"{quorum} witnesses demanded, {len(witnesses)} in the directory")
+        raise UncheckableError(
+            Code.QUORUM_MISSING,
+            said(
+                "%(quorum)s witnesses demanded, %(witnesses)s in the directory", quorum=quorum, witnesses=len(witnesses)
+            ),
+        )
     for other, keys in witnesses.items():
         names = tuple(f"{other}-{_KINDS[key.type]}".encode() for key in keys)
         for name, key in zip(names, keys, strict=True):

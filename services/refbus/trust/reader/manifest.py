@@ -15,6 +15,7 @@ from tuf.api.serialization import DeserializationError
 
 from refbus.core.bounds import VERSION
 from refbus.errors import Code, UntrustedError
+from refbus.said import said
 from refbus.trust.layout import is_metadata, metadata_file
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -34,9 +35,9 @@ def of_timestamp(content: bytes) -> tuple[int, Named]:
     try:
         signed = Metadata[Timestamp].from_bytes(content).signed
     except DeserializationError:
-        raise UntrustedError(Code.DIRECTORY_INVALID, "a timestamp that cannot be read") from None
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a timestamp that cannot be read")) from None
     if not isinstance(signed, Timestamp):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "not a timestamp")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a timestamp that cannot be read"))
     return signed.version, _named("snapshot", signed.snapshot_meta)
 
 
@@ -46,9 +47,9 @@ def of_snapshot(content: bytes) -> frozenset[Named]:
     try:
         signed = Metadata[Snapshot].from_bytes(content).signed
     except DeserializationError:
-        raise UntrustedError(Code.DIRECTORY_INVALID, "a snapshot that cannot be read") from None
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a snapshot that cannot be read")) from None
     if not isinstance(signed, Snapshot):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "not a snapshot")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a snapshot that cannot be read"))
     return frozenset(_named(name.removesuffix(".json"), meta) for name, meta in signed.meta.items())
 
 
@@ -67,12 +68,12 @@ def check_versions(path: str, content: bytes) -> None:
     named = [signed.snapshot_meta] if isinstance(signed, Timestamp) else []
     named += list(signed.meta.values()) if isinstance(signed, Snapshot) else []
     if not all(VERSION.holds(version) for version in (signed.version, *(meta.version for meta in named))):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "a version out of bounds")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("a version out of bounds"))
 
 
 def _named(role: str, meta: MetaFile) -> Named:
     path = metadata_file(role, meta.version)
     sha256 = (meta.hashes or {}).get("sha256", "")
     if not is_metadata(path) or not _SHA256.fullmatch(sha256):
-        raise UntrustedError(Code.DIRECTORY_INVALID, "metadata that names a file without its SHA-256")
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("the directory names a file without its SHA-256"))
     return Named(path, bytes.fromhex(sha256))

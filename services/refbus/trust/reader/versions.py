@@ -19,6 +19,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import parse_country
 from refbus.errors import Code, MalformedError, RefbusError
 from refbus.files import store_errors, write_whole
+from refbus.said import said
 from refbus.trust.canonical import Fields, b64
 from refbus.trust.layout import ENROLMENT, POLICY
 from refbus.trust.reader.assembly import Assembly, Problem, assemble
@@ -120,7 +121,7 @@ def remove_older(folder: Path, kept: Collection[int]) -> None:
 def _parse(content: bytes) -> Version:
     checksum, _, body = content.partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != checksum:
-        raise MalformedError(Code.DIRECTORY_INVALID, "damaged version")
+        raise MalformedError(Code.DIRECTORY_INVALID, said("a version that was kept here is damaged"))
     fields = Fields(json.loads(body), "version")
     fields.fixed("format", FORMAT)
     targets = {path: base64.b64decode(text) for path, text in fields.take("targets").items()}
