@@ -19,7 +19,7 @@ from refbus.bus.harness import die, run
 from refbus.command import explained
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
-from refbus.node.addresses import addresses, clusters
+from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.output import say
 from refbus.settings import AuditorSettings, from_environment, read_secret_file
@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _run(settings: AuditorSettings) -> None:
-    where = addresses(settings, settings.country)
-    auditor = Auditor.open(settings, clusters(where), die)
+    where = addresses(settings, settings.country, settings.home)
+    auditor = Auditor.open(settings, clusters(where), die, Meeting(settings.home))
     if settings.metrics_port is not None:
         signs = Signs(auditor.watchdog.lives, auditor.watchdog.is_ready)
         serve(

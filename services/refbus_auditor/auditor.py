@@ -11,6 +11,7 @@ from refbus.audit.inspector import inspector_key
 from refbus.bus.bundle import write_all
 from refbus.bus.certificates import Watch
 from refbus.bus.cluster import Cluster
+from refbus.bus.port import Producer
 from refbus.bus.topicplan import verify
 from refbus.bus.topicset import auditor_group, wanted
 from refbus.clock import Clock, sources_from, tell
@@ -52,7 +53,7 @@ class Auditor:
 
     settings: AuditorSettings
     home: AuditorHome
-    clusters: Mapping[CountryCode, Cluster]
+    clusters: dict[CountryCode, Cluster]
     follower: DirectoryFollower
     end: Callable[[str], None]
     clock: Clock
@@ -65,15 +66,21 @@ class Auditor:
     certificates: Watch = field(init=False)
     writer: Writer = field(init=False)
     server: LogServer | None = None
+    meet: Callable[[], Mapping[CountryCode, Cluster]] = dict
+    _producers: dict[CountryCode, Callable[[], Producer]] = field(default_factory=dict)
 
     @classmethod
     def open(
-        cls, settings: AuditorSettings, clusters: Mapping[CountryCode, Cluster], end: Callable[[str], None]
+        cls,
+        settings: AuditorSettings,
+        clusters: Mapping[CountryCode, Cluster],
+        end: Callable[[str], None],
+        meet: Callable[[], Mapping[CountryCode, Cluster]] = dict,
     ) -> Auditor:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
-        Raises SetupError, StoreError, TransportError; UncheckableError KEY_UNKNOWN while the directory does not have
-        the keys of this auditor.
+        `meet` gives the clusters that the operator has named since. Raises SetupError, StoreError, TransportError;
+        UncheckableError KEY_UNKNOWN while the directory does not have the keys of this auditor.
         """
         own = clusters[settings.country]
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
@@ -84,7 +91,7 @@ class Auditor:
         meters, topic = Meters(metrics), f"{settings.country}.directory"
         follower = DirectoryFollower(home.trust, lambda: own.reader(topic, meters.unread), now_ms)
         clock.directory = follower.newest
-        auditor = cls(settings, home, clusters, follower, end, clock, metrics, meters)
+        auditor = cls(settings, home, dict(clusters), follower, end, clock, metrics, meters, meet=meet)
         auditor._assemble()
         auditor._measure()  # before anybody is shown the metrics: a 0 from before the first look would end an alert
         return auditor
@@ -116,6 +123,7 @@ class Auditor:
         if moved:
             self.follower.moved.clear()
             self.core.log_directory(self.home.trust.files())
+        self._meet_others()
         self.core.entries.again(moved=moved)
         self.core.turn()
         self._measure()
@@ -138,9 +146,10 @@ class Auditor:
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
         self.certificates = Watch({name: cluster.certificate_end_ms for name, cluster in self.clusters.items()})
+        self._producers |= {other: cluster.producer for other, cluster in self.clusters.items() if other != country}
         lines = Lines(
             federation=lambda: own.reader(f"{country}.federation", self.meters.unread),
-            others={other: cluster.producer for other, cluster in self.clusters.items() if other != country},
+            others=self._producers,
             publish=self.writer.write,
         )
         hearers = Hearers(self.meters.counted, self.meters.witnessed, self._alarm)
@@ -175,6 +184,14 @@ class Auditor:
             [topic, f"{country}.directory", f"{country}.federation", f"{country}.proofs"],
             plaintext=own.is_plaintext(),
         )
+
+    def _meet_others(self) -> None:
+        """Take up the clusters of countries that came since the start, so that they can witness this log."""
+        for country, cluster in self.meet().items():
+            if country not in self.clusters:
+                self.clusters[country] = cluster
+                self._producers[country] = cluster.producer
+                self.certificates.also(country, cluster.certificate_end_ms)
 
     def _alarm(self, code: Code) -> None:
         self.meters.alarm(code)

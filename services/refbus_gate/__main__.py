@@ -27,7 +27,7 @@ from refbus.command import explained
 from refbus.core.directory import Directory
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
-from refbus.node.addresses import addresses, clusters
+from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.node.store.node import NodeStore
 from refbus.output import put_json, say
@@ -92,7 +92,8 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     if topic not in {source.topic for source in sources_of(settings.country, settings.bootstrap)}:
         raise SetupError(Code.USAGE, "this gate does not read that topic")
     home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
-    offsets = clusters(addresses(settings, settings.country))[settings.country].offsets(topic)
+    where = addresses(settings, settings.country, settings.home)
+    offsets = clusters(where)[settings.country].offsets(topic)
     try:
         accept_gap(home.store, offsets, topic, clock_from(settings.clock_file)())
     finally:
@@ -139,8 +140,8 @@ def _stopped(settings: GateSettings, *, as_json: bool) -> None:
 
 
 def _run(settings: GateSettings) -> None:
-    where = addresses(settings, settings.country)
-    gate = Gate.open(settings, clusters(where), die)
+    where = addresses(settings, settings.country, settings.home)
+    gate = Gate.open(settings, clusters(where), die, Meeting(settings.home))
     if settings.metrics_port is not None:
         signs = Signs(gate.watchdog.lives, gate.watchdog.is_ready)
         serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs)

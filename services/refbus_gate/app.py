@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import faust
 
 from refbus.bus.address import BrokerAddress
-from refbus.bus.harness import WorkerSettings, create_app, every
+from refbus.bus.harness import WorkerSettings, create_app, every, listen
 from refbus_gate.gate import Gate
 
 _TICK_S = 1.0
@@ -21,5 +23,6 @@ def gate_app(gate: Gate, address: BrokerAddress) -> faust.App:
         batch=settings.batch_records,
     )
     app = create_app(worker, gate.consumers)
+    gate.listen = partial(listen, app, worker)
     every(app, _TICK_S, gate.tick)
     return app

@@ -24,6 +24,7 @@ from refbus.core.ids import CountryCode
 from refbus.each import alone
 from refbus.node import collector, replay
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Changes
 from refbus.node.threads import Threads
 from refbus.node.topic_reader import Consumer, start_together
@@ -36,6 +37,7 @@ from refbus_gate.clock.holds import Redecider
 from refbus_gate.clock.lateness import Lateness
 from refbus_gate.clock.mail import Pinger
 from refbus_gate.clock.upkeep import Upkeep
+from refbus_gate.countries import Countries, Sources, gone
 from refbus_gate.decide.batch import GateCore, GateParts, Took, sources_of
 from refbus_gate.decide.work import Workers
 from refbus_gate.deliver.directory_relay import DirectoryRelay
@@ -43,6 +45,7 @@ from refbus_gate.deliver.profile_relay import ProfileRelay
 from refbus_gate.deliver.pump import LINGER_S, Pump, PumpSettings
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
+from refbus_gate.names import border
 from refbus_gate.restored import recognise
 from refbus_gate.source import consumer_of
 
@@ -67,7 +70,7 @@ class Gate:
 
     settings: GateSettings
     home: GateHome
-    clusters: Mapping[CountryCode, Cluster]
+    clusters: dict[CountryCode, Cluster]
     follower: DirectoryFollower
     relay: DirectoryRelay
     end: Callable[[str], None]
@@ -85,17 +88,27 @@ class Gate:
     watchdog: Watchdog = field(init=False)
     threads: Threads = field(init=False)
     certificates: Watch = field(init=False)
+    countries: Countries = field(init=False)
+    sources: Sources = field(init=False)
+    listen: Callable[[str, Consumer], None] = field(default=lambda _topic, _consumer: None)
+    """Hands a topic that came while the gate runs to whoever reads for it."""
     _looked_ms: int | None = None
     _forgot_ms: int | None = None
     _accounted_ms: int | None = None
 
     @classmethod
-    def open(cls, settings: GateSettings, clusters: Mapping[CountryCode, Cluster], end: Callable[[str], None]) -> Gate:
+    def open(
+        cls,
+        settings: GateSettings,
+        clusters: Mapping[CountryCode, Cluster],
+        end: Callable[[str], None],
+        meet: Callable[[], Mapping[CountryCode, Cluster]] = dict,
+    ) -> Gate:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
-        Raises SetupError, StoreError, TransportError.
+        `meet` gives the clusters that the operator has named since. Raises SetupError, StoreError, TransportError.
         """
-        own = clusters[settings.country]
+        own, clusters = clusters[settings.country], dict(clusters)
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
         now_ms = clock.now_ms
         home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
@@ -126,6 +139,7 @@ class Gate:
         )
         clock.directory = follower.newest
         gate = cls(settings, home, clusters, follower, relay, end, clock, metrics, meters)
+        gate.countries = Countries(clusters, meet, lambda: list(gate.pumps), gate._open_border, gate._close_border)
         gate._assemble()
         gate._measure()  # before anybody is shown the metrics: a 0 from before the first look would end an alert
         return gate
@@ -155,7 +169,7 @@ class Gate:
         if moved or self._looked_ms is None or steady_ms - self._looked_ms >= _LOOK_MS:
             self.follower.moved.clear()
             self._looked_ms = steady_ms
-            self._require_same_world()
+            self._follow_directory()
             self._measure()
         self.redecider.holds()
         self.upkeep.undelivered()
@@ -191,8 +205,9 @@ class Gate:
         parts = GateParts(keys, home.store, home.audit_keys, self.follower.history, self.clock.now_ms, Workers(threads))
         self.core = GateCore(parts, self._wrote)
         self.pinger = Pinger(home.store, read_book(settings.pings), self.clock.now_ms, self.meters.pinged)
-        countries = self._countries(directory)
-        sources = {source.topic: source for source in sources_of(settings.country, countries)}
+        countries = [each for each in self.countries.reachable(directory) if self._is_laid(each)]
+        found = {source.topic: source for source in sources_of(settings.country, countries)}
+        sources = self.sources = Sources(settings.country, found)
         own = self.clusters[settings.country]
         verify(
             own.admin(),
@@ -204,8 +219,7 @@ class Gate:
             topic: consumer_of(self.core, source, partial(own.reader, topic), self.meters.unread)
             for topic, source in sources.items()
         }
-        resending = PumpSettings(resend_ms=int(settings.resend_s * 1000))
-        self.pumps = {country: self._pump(country, resending) for country in countries}
+        self.pumps = {country: self._pump(country) for country in countries}
         self.redecider = Redecider(self.core, sources)
         self.upkeep = Upkeep(
             self.core,
@@ -213,6 +227,7 @@ class Gate:
             self.clock,
             int(settings.heartbeat_s * 1000),
             self.meters.forgot,
+            lambda country: gone(home.trust.history, country),
         )
         self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._read_until_ms)
         self.lateness = Lateness(self.clock)
@@ -220,7 +235,15 @@ class Gate:
         patience_ms = int(settings.watchdog_s * 1000)
         self.watchdog = Watchdog(list(self.consumers.values()), offsets, home.store, patience_ms, self.clock)
 
-    def _pump(self, country: CountryCode, settings: PumpSettings) -> Pump:
+    def _is_laid(self, country: CountryCode) -> bool:
+        """Whether a border can be read, or was once: one that has no topic yet is opened when it has."""
+        own, topic = self.settings.country, border(self.settings.country, country)
+        with self.home.store.database.reading() as connection:
+            known = country == own or read_position(connection, topic) is not None
+        return known or topic in self.clusters[own].admin().topics([topic])
+
+    def _pump(self, country: CountryCode) -> Pump:
+        settings = PumpSettings(resend_ms=int(self.settings.resend_s * 1000))
         # No time-out: a record that was given up could be overtaken by the one behind it.
         connect = partial(self.clusters[country].producer, delivery_timeout_s=0, linger_s=LINGER_S)
         return Pump(self.home.store, country, connect, self.clock, settings)
@@ -232,19 +255,39 @@ class Gate:
             if pump is not None:
                 pump.wake()
 
-    def _require_same_world(self) -> None:
-        """End the process when countries or keys are others than at its start: the next one begins with them."""
+    def _follow_directory(self) -> None:
+        """Open and close borders; end the process when this gate has other keys, so that the next begins with them."""
         newest = self.follower.newest()
         if newest is None:
             return
-        if self._countries(newest) != list(self.pumps):
-            self.end("the directory has other countries than at the start")
+        self.countries.look(self.home.trust.history)
         if self.home.has_new_keys(newest, self.core.parts.keys, self.clock.now_ms()):
             self.end("this gate has other keys than at the start")
 
-    def _countries(self, directory: Directory) -> list[CountryCode]:
-        """Return the countries that there is a way to."""
-        return [country for country in directory.countries() if country in self.clusters]
+    def _open_border(self, country: CountryCode, directory: Directory) -> None:
+        """Read from a country that has come, and deliver to it; raises when its topic is not there yet."""
+        settings, cluster = self.settings, self.clusters[country]
+        (source,) = [each for each in sources_of(settings.country, [country]) if each.point is Point.INGRESS]
+        topic, own = source.topic, self.clusters[settings.country]
+        consumer = self.consumers.get(topic)
+        if consumer is None:
+            admin = own.admin()
+            declared = wanted(directory, settings.country, production=settings.profile is Profile.PRODUCTION)
+            verify(admin, declared, [topic], plaintext=own.is_plaintext())
+            consumer = consumer_of(self.core, source, partial(own.reader, topic), self.meters.unread)
+            consumer.start(admin.group_offset(self.group, topic))
+            self.sources[topic] = source
+            self.consumers[topic] = consumer
+            self.listen(topic, consumer)
+        self.watchdog.watch(consumer, own.offsets(topic))
+        self.certificates.also(country, cluster.certificate_end_ms)
+        pump = self.pumps[country] = self._pump(country)
+        self.threads.start(f"pump-{country}", pump.run)
+
+    def _close_border(self, country: CountryCode) -> None:
+        """Deliver no more to a country that has left. What it still writes is read and refused; nobody waits for it."""
+        self.watchdog.unwatch(border(self.settings.country, country))
+        self.pumps.pop(country).leave()
 
     def _read_until_ms(self) -> int | None:
         """Return up to when every input is read, and the directory too: an answer may wait among what is not."""

@@ -15,6 +15,7 @@ from refbus.settings import OpsSettings, from_environment
 from refbus_ops.audit import audit
 from refbus_ops.broker import broker
 from refbus_ops.context import Operator
+from refbus_ops.country import country as country_group
 from refbus_ops.directory import directory
 from refbus_ops.health import health
 from refbus_ops.lag import lag
@@ -51,7 +52,7 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
 
 
 directory.add_command(log_check)
-for _group in (health, topics, lag, refused, quarantine, replay, broker, directory, audit, settings):
+for _group in (health, topics, lag, refused, quarantine, replay, broker, directory, audit, settings, country_group):
     root.add_command(_group)
 
 

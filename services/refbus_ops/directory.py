@@ -21,7 +21,7 @@ from refbus.trust.canonical import parse_hex
 from refbus.trust.layout import list_files
 from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment_file import fingerprint
-from refbus.trust.member.policy import compile_policy
+from refbus.trust.member.policy import compile_policy, parse_policy
 from refbus.trust.publisher import changes, custody, export, recovery
 from refbus.trust.publisher.ceremony import (
     FederationPaths,
@@ -151,13 +151,13 @@ def remove_anchor(paths: FederationPaths, keyid: str, threshold: int) -> None:
 
 @directory.command(name="add-country")
 @click.argument("country")
-@click.option("--policy", type=_FILE, required=True, help="The national policy, TOML.")
+@click.option("--policy", type=_FILE, required=True, help="The national policy, TOML or JSON.")
 @click.option("--delegation", type=_FILE, required=True, help="Public key file of the country's delegation.")
 @click.pass_obj
 def add_country(paths: FederationPaths, country: str, policy: Path, delegation: Path) -> None:
-    """Stage a country: its folder, the key that speaks for it, its policy."""
+    """Stage a country: its folder, the key that speaks for it, its policy (TOML, or the JSON of `country add`)."""
     code, key = parse_country(country), custody.import_public(read_file(delegation))
-    content = compile_policy(read_text(policy))
+    content = _policy(policy)
     stage(paths, lambda publication: changes.add_country(publication, code, content, key))
 
 
@@ -196,7 +196,7 @@ def replace_online(paths: FederationPaths, role: str, public: Path) -> None:
 @click.pass_obj
 def put_policy(paths: FederationPaths, policy: Path, country: str) -> None:
     """Stage a later version of a national policy."""
-    code, content = parse_country(country), compile_policy(read_text(policy))
+    code, content = parse_country(country), _policy(policy)
     stage(paths, lambda publication: changes.put_policy(publication, code, content))
 
 
@@ -338,6 +338,15 @@ def send(context: click.Context) -> None:
 def discard(paths: FederationPaths) -> None:
     """Forget the staged change."""
     shutil.rmtree(paths.staged, ignore_errors=True)
+
+
+def _policy(path: Path) -> bytes:
+    """Return the bytes of a national policy, which is TOML for people or compiled already."""
+    if path.suffix != ".json":
+        return compile_policy(read_text(path))
+    content = read_file(path)
+    parse_policy(content)
+    return content
 
 
 def _problems(paths: FederationPaths) -> tuple[Problem, ...]:

@@ -93,6 +93,30 @@ def test_records_of_aborted_transactions_are_not_handed_over(
     assert first_seen(plan.seen()) == VALUES[10:20]
 
 
+def test_one_more_topic_is_read_while_the_worker_runs(
+    broker_address: BrokerAddress, topic: str, tmp_path: Path
+) -> None:
+    """From some record on a second topic comes too, from its beginning; of the first nothing is left out."""
+    plan = Plan(broker_address.bootstrap, topic, tmp_path, "also", VALUES[10])
+    confluent.admin(broker_address).create_topic(TopicState(f"{topic}.also", 1, 1, {}))
+    more = [f"also-{number}" for number in range(30)]
+    write(broker_address, f"{topic}.also", more)
+    write(broker_address, topic, VALUES[:30])
+
+    def done() -> bool:
+        seen = set(plan.seen())
+        if seen >= {*VALUES[:30], *more} and VALUES[30] not in written:
+            written.extend(VALUES[30:])
+            write(broker_address, topic, VALUES[30:])
+        return seen >= {*VALUES, *more}
+
+    written = list[str]()
+    assert keep_running(plan.start, done) == [0]
+    seen = first_seen(plan.seen())
+    assert [value for value in seen if value in VALUES] == VALUES
+    assert [value for value in seen if value in more] == more
+
+
 @pytest.mark.slow
 def test_a_broken_agent_loses_the_same_record(broker_address: BrokerAddress, topic: str, tmp_path: Path) -> None:
     """Negative control: with `noack` but without the crashing supervisor the failed record never reaches the sink."""

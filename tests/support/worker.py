@@ -2,7 +2,7 @@
 
 `python -m support.worker` with a `Plan` in the environment. It misbehaves once, at one record: raise (the handler
 raises), kill (SIGKILL after the handler's effect is on disk, before the acks), slow (the handler takes longer than the
-session may be silent).
+session may be silent), also (it reads the topic `<topic>.also` too from then on).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from refbus.bus.address import BrokerAddress
-from refbus.bus.harness import WorkerSettings, create_app, run
+from refbus.bus.harness import WorkerSettings, create_app, listen, run
 from refbus.bus.port import Record
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -54,6 +54,7 @@ class Scribe:
     """The handler: one line per record, on disk before it returns."""
 
     plan: Plan
+    also: Callable[[Scribe], None] = lambda _self: None
 
     def handle(self, records: Sequence[Record]) -> None:
         """Write down a batch; misbehave once."""
@@ -73,6 +74,8 @@ class Scribe:
                 os.kill(os.getpid(), signal.SIGKILL)
             if chosen and self.plan.what == "slow":
                 time.sleep(10.0)
+            if chosen and self.plan.what == "also":
+                self.also(self)
 
 
 def main() -> None:
@@ -80,7 +83,8 @@ def main() -> None:
     bootstrap, topic, folder, what, at = os.environ["PLAN"].split("|")
     plan = Plan(bootstrap, topic, Path(folder), what, at)
     settings = WorkerSettings(f"group-{topic}", BrokerAddress(bootstrap), plan.folder, batch=7)
-    run(create_app(settings, {topic: Scribe(plan)}), lambda: None)
+    app = create_app(settings, {topic: Scribe(plan, lambda scribe: listen(app, settings, f"{topic}.also", scribe))})
+    run(app, lambda: None)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,10 @@ class Watch:
         self._ends = dict(ends)
         self._told: dict[CountryCode, int] = {}
 
+    def also(self, name: CountryCode, ends: Callable[[], int | None]) -> None:
+        """Watch the certificate for one more cluster."""
+        self._ends = {**self._ends, name: ends}
+
     def left_s(self, now_ms: int) -> float:
         """Return the seconds until the first of them ends; 0 for one that cannot be read, infinite without any."""
         left = math.inf

@@ -37,6 +37,8 @@ from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
 
 _log = logging.getLogger("refbus.bus.harness")
+_JOIN_S = 3.0
+"""How long a group is given to settle before it is joined anew with a topic that it does not have yet."""
 
 
 class BatchHandler(Protocol):
@@ -97,6 +99,31 @@ def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
 
     tick.__name__ = getattr(task, "__name__", "task")
     app.timer(interval=seconds)(tick)
+
+
+def listen(app: faust.App, settings: WorkerSettings, topic: str, handler: BatchHandler) -> None:
+    """Read one more topic with a safe agent, while `app` runs; may be called from any thread, and returns at once.
+
+    The group is joined anew with the longer list. What was handed over and not acknowledged comes again: the handler
+    knows what it has. A failure ends the worker, as that of any agent.
+    """
+    asyncio.run_coroutine_threadsafe(_listen(app, settings, topic, handler), app.loop)
+
+
+async def _listen(app: faust.App, settings: WorkerSettings, topic: str, handler: BatchHandler) -> None:
+    try:
+        _add_agent(app, settings, topic, handler)
+        app.agents.update_topic_index()
+        await app.agents[f"decide-{topic}"].maybe_start()
+        while topic not in {each.topic for each in app.consumer.assignment()}:
+            if not app.rebalancing:
+                # Faust joins anew by itself after 45 seconds, and forgets it when the group is just changing.
+                await app.consumer.subscribe(await app.topics._update_indices())
+            await asyncio.sleep(_JOIN_S)
+        _log.info("%s is read too", topic)
+    except Exception as error:
+        await app.crash(error)
+        raise
 
 
 def run(app: faust.App, stop: Callable[[], None]) -> NoReturn:

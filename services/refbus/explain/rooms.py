@@ -88,6 +88,7 @@ MEMORY: dict[str, Room] = {
     "refbus_auditor/entries.py:Entries": Room(_NOBODY, "one offset", "replaced"),
     "refbus_auditor/mail.py:Outbound": _LOGS,
     "refbus_auditor/quotas.py:Budget": _PER_BATCH,
+    "refbus_gate/countries.py:Countries": _LOGS,
     "refbus_gate/deliver/lanes.py:Lanes": _LANES,
     "refbus_gate/deliver/lanes.py:_Lane": _LANES,
     "refbus_gate/meters.py:Meters": _CODE,
@@ -106,6 +107,7 @@ MEMORY: dict[str, Room] = {
     "refbus/node/topic_reader.py:Behind": Room("whoever writes to a topic", "one fetch of the broker", "decided"),
     "refbus/node/threads.py:Threads": _CODE,
     "refbus/node/turns.py:Turns": Room("a verified member; a log of the directory", "one for each name", "a restart"),
+    "refbus/node/addresses.py:Meeting": _LOGS,
     "refbus/node/watchdog.py:Watchdog": Room("a writer with an open transaction", "one for each topic", "its end"),
     "refbus/node/store/audit_keys.py:AuditKeys": Room(
         "a member by events", "`audit_keys.MOST_KNOWN`", "the oldest goes"

@@ -69,12 +69,26 @@ class Watchdog:
     _mark: Mark | None = None
     _asking: threading.Lock = field(default_factory=threading.Lock)  # a reader answers one thread at a time
 
+    def watch(self, consumer: Consumer, offsets: Offsets) -> None:
+        """Watch one more topic, from the next look on."""
+        with self._asking:
+            self.consumers = (*(each for each in self.consumers if each.topic != consumer.topic), consumer)
+            self.offsets = {**self.offsets, consumer.topic: offsets}
+            self._mark = None
+
+    def unwatch(self, topic: str) -> None:
+        """Watch a topic no more: nothing is waited for that comes from there."""
+        with self._asking:
+            self.consumers = tuple(each for each in self.consumers if each.topic != topic)
+            self.offsets = {name: asked for name, asked in self.offsets.items() if name != topic}
+            self._mark = None
+
     def look(self) -> bool:
         """Return whether the service stands still and must end."""
         steady_ms = self._tried_ms = self.clock.steady_ms()
-        positions = tuple(consumer.next_offset for consumer in self.consumers)
         try:
             with self._asking:
+                positions = tuple(consumer.next_offset for consumer in self.consumers)
                 ends = self._ends()
                 self._transactions(steady_ms)
             self.store.self_test()
@@ -113,8 +127,9 @@ class Watchdog:
 
         Where the sources end is asked once and then waited for: under a steady flow their end of now is never reached.
         """
-        mark = self._mark = self._mark or self._marked()
-        if mark is None or any(consumer.next_offset < mark.ends[consumer.topic] for consumer in self.consumers):
+        mark, consumers = self._mark or self._marked(), self.consumers
+        self._mark = mark
+        if mark is None or any(consumer.next_offset < mark.ends.get(consumer.topic, 0) for consumer in consumers):
             return None
         self._mark = None
         return mark.at_ms

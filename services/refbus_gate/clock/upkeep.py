@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from sqlalchemy import Connection
+
 from refbus.audit import AuditOutcome, Stage
 from refbus.audit.erasure import make_orders
 from refbus.clock import Clock
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About, Point
-from refbus.core.ids import EventId, OrgId
+from refbus.core.ids import CountryCode, EventId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RowError
@@ -35,6 +37,9 @@ from refbus_gate.restored import HEARTBEAT, Generation, generation
 
 _log = logging.getLogger("refbus.gate.upkeep")
 _MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+_LATE = (Code.DELIVERY_FAILED,)
+_LEFT = (Code.DELIVERY_FAILED, Code.ORGANISATION_UNKNOWN)
+"""What the sender of an event hears whose recipient's country has left the federation."""
 _MOST = 50
 """Events or cases in one transaction: each of them is sealed or signed in the turn in which batches are decided."""
 
@@ -48,6 +53,8 @@ class Upkeep:
     clock: Clock
     heartbeat_ms: int = 3_600_000
     forgot: Callable[[int], None] = field(default=lambda _rows: None)
+    gone: Callable[[CountryCode], bool] = field(default=lambda _country: False)
+    """Whether a country has left the federation."""
 
     def heartbeats(self) -> int:
         """Write a heartbeat into every inbox of the country when it is time; return how many."""
@@ -70,16 +77,24 @@ class Upkeep:
         return len(members)
 
     def undelivered(self) -> int:
-        """Give up events that expired before the destination's gate signed for them, and tell their senders."""
+        """Give up events that expired before the destination's gate signed for them, and tell their senders.
+
+        So with all that waits for a country that has left: nobody there takes it in any more.
+        """
         core, store = self.core, self.core.parts.store
         with core.turn:
             view, work, batch = self._begin()
             with store.database.reading() as connection:
                 rows = outgoing.expired(connection, batch.now_ms, _MOST)
+                left = self._for_nobody(connection, _MOST - len(rows))
+                rows += left
                 keys = [key for _, key in rows if key is not None]
                 sent = read_records(connection, store, "envelope_key", keys)
             failed = [sent[key] for _, key in rows if key in sent]
-            each(failed, lambda row: self._failed(work, batch, row), _not_told)
+            codes = {key: _LEFT for _, key in left if key is not None}
+            each(
+                failed, lambda row: self._failed(work, batch, row, codes.get(row.envelope_key or b"", _LATE)), _not_told
+            )
             work.changes.expired.extend(row for row, _ in rows)
             if rows:
                 core.write(view, work, batch.now_ms)
@@ -136,7 +151,15 @@ class Upkeep:
                 said = replace(said, generation=copied.id, restored_from_ms=copied.from_ms)
             work.to_inbox(to, InboxKind.NOTICE, partial(notice, batch.keys, said, public, batch.now_ms))
 
-    def _failed(self, work: Work, batch: Batch, row: RecordRow) -> None:
+    def _for_nobody(self, connection: Connection, most: int) -> list[tuple[int, bytes | None]]:
+        """Return some of the rows that are for countries which have left."""
+        found = list[tuple[int, bytes | None]]()
+        for country in outgoing.destinations(connection):
+            if len(found) < most and self.gone(CountryCode(country)):
+                found += outgoing.bound_for(connection, country, most - len(found))
+        return found
+
+    def _failed(self, work: Work, batch: Batch, row: RecordRow, codes: tuple[Code, ...]) -> None:
         answer = self._passed_on(batch, row) if row.answer is None else Answer.parse(row.answer)
         if answer.told is None:
             raise RowError
@@ -146,12 +169,12 @@ class Upkeep:
             answer.told,
             NoticeKind.DELIVERY_FAILED,
             NoticeOutcome(answer.outcome),
-            (Code.DELIVERY_FAILED,),
+            codes,
             answer.envelope_sha256 or bytes(32),
             answer.event_id,
             decision_id,
         )
-        stated = self._audit(work, batch, answer, decision_id)
+        stated = self._audit(work, batch, answer, decision_id, codes)
         if public is not None:
             make = partial(notice, batch.keys, said, public, batch.now_ms, stated)
             work.to_inbox(answer.told, InboxKind.NOTICE, make)
@@ -172,12 +195,10 @@ class Upkeep:
         envelope = Passed.parse(BorderRecord.parse(sent.value).body).envelope
         return replace(NO_ANSWER, outcome=Outcome.FORWARDED, told=whose, envelope_sha256=sha256(envelope))
 
-    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes) -> Stated:
+    def _audit(self, work: Work, batch: Batch, answer: Answer, decision_id: bytes, codes: tuple[Code, ...]) -> Stated:
         event_id = None if answer.event_id is None else EventId(answer.event_id)
         about = About(Point.EGRESS, event_id=event_id, sender=answer.told)
-        noted = Noted(
-            about, Stage.DELIVERY, AuditOutcome.FAILED, (Code.DELIVERY_FAILED,), decision_id, answer.envelope_sha256
-        )
+        noted = Noted(about, Stage.DELIVERY, AuditOutcome.FAILED, codes, decision_id, answer.envelope_sha256)
         view = View(self.core.parts.store, batch.keys.country, Point.EGRESS, [])
         return self.core.decider(batch, view, work).audit(noted, view.key(CASE, NO_CASE))
 

@@ -70,6 +70,7 @@ class Pump:
         self._marks: list[Waiting] = []
         self._overdue_at_ms: int | None = None
         self._wake = threading.Event()
+        self._over = threading.Event()
         self.failures: Counter[str] = Counter()
         self.delivered: Counter[str] = Counter()
 
@@ -77,9 +78,14 @@ class Pump:
         """Tell the pump that there are new rows."""
         self._wake.set()
 
+    def leave(self) -> None:
+        """Tell the pump that its destination is no member any more: it ends, and the store keeps what is left."""
+        self._over.set()
+        self.wake()
+
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set. Raises StoreError; what the broker does never ends it."""
-        while not stop.is_set():
+        """Work until `stop` is set or `leave` is called. Raises StoreError; what the broker does never ends it."""
+        while not (stop.is_set() or self._over.is_set()):
             if not self.turn():
                 self._wake.wait(_IDLE_S)
         self.close()

@@ -122,7 +122,8 @@ def _destination(gateway: Gateway, tx: Transaction, row: OutboxRow) -> CountryCo
             return org.country
     if row.event_id is None or row.referral is None or referrals.case_of(tx, row.referral).key is None:
         return None
-    return gateway.organisation(referrals.event(tx, row.event_id).block.recipient).country
+    # By its id, which begins with it: the directory does not list the organisation when its country has left.
+    return CountryCode(referrals.event(tx, row.event_id).block.recipient[:2])
 
 
 def _is_in_their_country(gateway: Gateway, row: OutboxRow, notice: GateNotice, destination: CountryCode | None) -> bool:
@@ -171,9 +172,9 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
     after_all = row.state is RowState.TAKEN and (aside or (refused and notice.from_gate != gateway.gate))
     if row.state in outbox.ENDED and not after_all:
         return
-    if notice.kind is NoticeKind.DELIVERY_FAILED:
+    if notice.kind is NoticeKind.DELIVERY_FAILED and Code.ORGANISATION_UNKNOWN not in notice.codes:
         request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
-    elif refused:
+    elif refused or notice.kind is NoticeKind.DELIVERY_FAILED:  # that country left: no fresh envelope finds anybody
         _refused(gateway, tx, row, notice)
     elif notice.outcome is NoticeOutcome.QUARANTINED:
         _put_aside_there(gateway, tx, row, notice, arrived=arrived)
@@ -205,7 +206,7 @@ def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: 
 
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
-    codes = {code for code in Code if code in notice.codes}
+    codes = {code for code in Code if code in notice.codes} - {Code.DELIVERY_FAILED}
     gateway.observer.refused(tuple(codes))
     if codes and codes <= RESEAL:
         request_renewal(gateway, tx, row, min(codes))

@@ -128,6 +128,17 @@ _READY_OF = Prepared(
     .select_from(outgoing)
     .where(outgoing.c.topic == bindparam("its_topic"), outgoing.c.state == READY)
 )
+_NEXT_DESTINATION = Prepared(
+    select(outgoing.c.destination)
+    .where(outgoing.c.destination > bindparam("after"))
+    .order_by(outgoing.c.destination)
+    .limit(1)
+)
+_BOUND_FOR = Prepared(
+    select(outgoing.c.id, outgoing.c.envelope_key)
+    .where(outgoing.c.destination == bindparam("to"))
+    .limit(bindparam("most"))
+)
 _DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
 _TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
 
@@ -245,6 +256,21 @@ def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, b
     """Return (id, envelope key) of rows that nobody may deliver any more."""
     chosen = select(outgoing.c.id, outgoing.c.envelope_key).where(outgoing.c.expires_ms <= now_ms).limit(most)
     return [(row.id, row.envelope_key) for row in connection.execute(chosen)]
+
+
+def destinations(connection: Connection) -> list[str]:
+    """Return the countries that something waits for, each found by one step in the index."""
+    found, after = list[str](), ""
+    while (row := _NEXT_DESTINATION.once(connection, {"after": after}).first()) is not None:
+        after = row.destination
+        found.append(after)
+    return found
+
+
+def bound_for(connection: Connection, destination: str, most: int) -> list[tuple[int, bytes | None]]:
+    """Return (id, envelope key) of rows for a country, whatever their state."""
+    rows = _BOUND_FOR.once(connection, {"to": destination, "most": most}).all()
+    return [(row.id, row.envelope_key) for row in rows]
 
 
 def of_envelope(connection: Connection, store: NodeStore, envelope_key: bytes) -> Outgoing | None:

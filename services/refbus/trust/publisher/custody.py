@@ -46,8 +46,11 @@ def export_public(signer: CryptoSigner) -> bytes:
 
 
 def import_public(content: bytes) -> SSlibKey:
-    """Return the TUF key of a file that `export_public` wrote. Raises MalformedError, UntrustedError KEY_INVALID."""
-    fields = Fields(loads(content), "tuf key")
+    """Return the TUF key of a file that `export_public` wrote. Raises MalformedError, UntrustedError KEY_INVALID.
+
+    What a command printed into a file ends with a new line, which says nothing.
+    """
+    fields = Fields(loads(content.removesuffix(b"\n").removesuffix(b"\r")), "tuf key")
     fields.fixed("format", PUBLIC)
     raw = fields.raw("ed25519", 32)
     fields.done()

@@ -131,7 +131,7 @@ def test_a_country_and_an_anchor_are_added(fed: Lab, run: Run, tmp_path: Path) -
     (tmp_path / "tj.toml").write_text(text, "utf-8")
     for kind in ("anchors", "delegations"):
         public = run("new-key", fed.paths.out / kind / "tj.key", passphrase=True)
-        (tmp_path / f"{kind}.json").write_text(public.strip(), "utf-8")
+        (tmp_path / f"{kind}.json").write_text(public, "utf-8")
     run("add-anchor", tmp_path / "anchors.json", "--threshold", "4")
     run("add-country", "tj", "--policy", tmp_path / "tj.toml", "--delegation", tmp_path / "delegations.json")
     run("publish", "--development", passphrase=True)
@@ -165,7 +165,7 @@ def test_keys_are_revoked_and_anchors_removed(fed: Lab, run: Run, tmp_path: Path
 def test_a_country_leaves_and_an_online_key_changes(fed: Lab, run: Run, tmp_path: Path) -> None:
     """Both by the anchors."""
     fed.paths.online("timestamp").rename(tmp_path / "old.key")
-    (tmp_path / "new.json").write_text(run("new-key", fed.paths.online("timestamp"), passphrase=True).strip(), "utf-8")
+    (tmp_path / "new.json").write_text(run("new-key", fed.paths.online("timestamp"), passphrase=True), "utf-8")
     run("replace-online", "timestamp", tmp_path / "new.json")
     run("remove-country", "uz")
     run("publish", "--development", passphrase=True)
