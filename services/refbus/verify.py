@@ -40,7 +40,7 @@ from refbus.errors import (
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import MOST_BYTES as MOST_POLICY_BYTES
 from refbus.tlog.policy import Group, Member, Policy, Seen
-from refbus.tlog.proof import MOST_BYTES as MOST_PROOF_BYTES
+from refbus.tlog.prooffile import MOST_BYTES as MOST_PROOF_BYTES
 
 __all__ = [
     "MOST_POLICY_BYTES",

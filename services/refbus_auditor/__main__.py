@@ -27,7 +27,7 @@ from refbus.telemetry import Signs, configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.export import day_ms, export
-from refbus_auditor.put_back import restore
+from refbus_auditor.putback import restore
 from refbus_auditor.rooms import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")

@@ -39,7 +39,7 @@ from refbus_gate.decide.batch import sources_of
 from refbus_gate.gate import Gate
 from refbus_gate.home import STORE, GateHome, state_key_of
 from refbus_gate.orders.gaps import accept_gap
-from refbus_gate.orders.put_back import restore
+from refbus_gate.orders.putback import restore
 from refbus_gate.orders.statistics import edition_of, first_edition, write_edition
 from refbus_gate.orders.stopped import lines as lines_of_stopped
 from refbus_gate.orders.stopped import report

@@ -35,7 +35,7 @@ from refbus.tlog.cosignature import cosign
 from refbus.tlog.keys import SignerKey, SigType
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import Head, consistency_proof, inclusion_proof
 from refbus.tlog.shards import shard_at
 from refbus.tlog.tiles import Tile, TileTrees, encode_bundle, tiles_after

@@ -30,7 +30,7 @@ from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.keys import SignerKey, SigType, VerifierKey
 from refbus.tlog.note import Note, parse_lines, sign_text, verified
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof, parse_hashes
+from refbus.tlog.prooffile import TlogProof, parse_hashes
 from refbus.tlog.proofs import Head, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from support.logs import NaiveTrees, mth, witness_key
 

@@ -12,8 +12,8 @@ from support.tree import ROOT, parsed, project_files
 SERVICES = project_files("services", suffix=".py")
 OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
 CHECKED = {
-    "refbus_auditor/put_back.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
-    "refbus_gate/orders/put_back.py": "opens a checked draft beside the store; it is given the number of the mark",
+    "refbus_auditor/putback.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
+    "refbus_gate/orders/putback.py": "opens a checked draft beside the store; it is given the number of the mark",
     "refbus_gateway/home/restore.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
 }
 

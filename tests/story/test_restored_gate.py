@@ -13,7 +13,7 @@ from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.wire.transport import InboxRecord
 from refbus_gate.meters import Meters
-from refbus_gate.orders.put_back import restore
+from refbus_gate.orders.putback import restore
 from refbus_gate.restored import recognise
 from refbus_gateway.store import alarms, referrals
 from refbus_gateway.store.referrals import EventStatus

@@ -15,7 +15,7 @@ from pathlib import Path
 from refbus.audit.proven import with_statement
 from refbus.audit.statement import Statement
 from refbus.core.ids import CountryCode
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import inclusion_proof
 from refbus.trust.reader.log_policy import policy_text
 from refbus.wire.logs import LogProofs

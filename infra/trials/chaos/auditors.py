@@ -37,7 +37,7 @@ from refbus.core.ids import CountryCode, gate_id
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.hashing import tree_root
 from refbus.tlog.note import Note
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.shards import shard_at
 from refbus.tlog.tiles import Tile, TileTrees, split_bundle, tile_of
 from refbus.trust.layout import list_files

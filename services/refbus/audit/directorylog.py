@@ -16,7 +16,7 @@ from refbus.tlog.edge import Edge
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import inclusion_proof
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees
 from refbus.trust.layout import TIMESTAMP, is_metadata

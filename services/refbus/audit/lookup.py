@@ -13,7 +13,7 @@ from refbus.said import said
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy, Seen
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import inclusion_proof, verify_inclusion
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees
 

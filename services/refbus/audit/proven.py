@@ -14,7 +14,7 @@ from refbus.audit.statement import Statement
 from refbus.errors import Code, MalformedError, UncheckableError
 from refbus.said import said
 from refbus.tlog.policy import Policy, Seen
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 
 
 @dataclass(frozen=True, slots=True)

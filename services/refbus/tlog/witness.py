@@ -17,7 +17,7 @@ from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.keys import VerifierKey, decimal
 from refbus.tlog.note import Note, verified
-from refbus.tlog.proof import hash_lines, parse_hashes
+from refbus.tlog.prooffile import hash_lines, parse_hashes
 from refbus.tlog.proofs import Head, verify_consistency
 
 MOST_BYTES: Final = 1 << 20

@@ -10,8 +10,8 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import require_second
 from refbus_gateway.people import onetime, users
+from refbus_gateway.people.admission import Second
 from refbus_gateway.people.shown import PersonShown, shown
-from refbus_gateway.people.signing_in import Second
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from refbus_gateway.home import restore as restoring
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.key_changes import ANSWER_FILE, REQUEST_FILE
 from refbus_gateway.home.restore import Restored
-from refbus_gateway.people.signing_in import tried
+from refbus_gateway.people.admission import tried
 from refbus_gateway.sync.broker import address_of
 
 _MOST_PROOF_BYTES: Final = 65_536

@@ -12,7 +12,7 @@ from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.profiles import ProfileShown, shown_of
-from refbus_gateway.words.calling import language_code
+from refbus_gateway.words.contacts import language_code
 
 
 @dataclass(frozen=True, slots=True)

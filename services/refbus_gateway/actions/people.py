@@ -15,10 +15,10 @@ from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import attempts, slotfile, slots
 from refbus_gateway.home.attempts import SlowedError
 from refbus_gateway.home.slots import SERVICE, NewSlot, Opened
-from refbus_gateway.people import onetime, signing_in, users
+from refbus_gateway.people import admission, onetime, users
+from refbus_gateway.people.admission import Second, sign_in, tried
 from refbus_gateway.people.roles import OF_PEOPLE
 from refbus_gateway.people.shown import PersonShown, shown
-from refbus_gateway.people.signing_in import Second, sign_in, tried
 from refbus_gateway.people.users import Person, State
 from refbus_gateway.store import alarms
 from refbus_gateway.store.session import Transaction
@@ -315,4 +315,4 @@ def require_second(desk: Desk, actor: Actor, second: Second | None) -> None:
     """
     if actor.role is not Role.ORGANISATION:
         with desk.read() as tx:
-            signing_in.require_second(tx, desk.home, actor.person, second, desk.gateway.clock)
+            admission.require_second(tx, desk.home, actor.person, second, desk.gateway.clock)

@@ -16,7 +16,7 @@ from refbus.each import each
 from refbus.errors import RefbusError, SetupError, UncheckableError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.shards import next_shard, origin_of, shard_at
 from refbus.trust.reader.log_policy import log_name, log_policy, policy_text
 from refbus_gateway.home.gateway import Gateway

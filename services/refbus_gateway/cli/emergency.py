@@ -10,8 +10,8 @@ import click
 from refbus.core.consent.legal_basis import MOST_HOURS, Ground, Incapacity, Protects, ReviewResult
 from refbus.core.vocabulary import DataCategory
 from refbus_gateway.cli.content import content, content_options
+from refbus_gateway.cli.courses import opened_texts
 from refbus_gateway.cli.officers import officer_passphrase
-from refbus_gateway.cli.opened import opened_texts
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:

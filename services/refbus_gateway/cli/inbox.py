@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus_gateway.cli.answers import add_answers
-from refbus_gateway.cli.opened import opened_texts
+from refbus_gateway.cli.courses import opened_texts
 from refbus_gateway.cli.session import Session, example, paged, with_session, words
 from refbus_gateway.cli.status import unread_text
 

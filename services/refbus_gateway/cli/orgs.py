@@ -52,7 +52,7 @@ def show(session: Session, org_id: str) -> None:
 
 def _lines(each: Member) -> list[str]:
     """Return an organisation as the directory has it, and below it what it says of itself."""
-    from refbus_gateway.words import calling  # late: only needed here
+    from refbus_gateway.words import contacts  # late: only needed here
 
     head = f"{each.org_id:12} {each.label}  [{', '.join(each.services)}]  {' '.join(each.languages)}"
     said = each.profile
@@ -60,10 +60,10 @@ def _lines(each: Member) -> list[str]:
         return [head]
     told = (
         said.name(words().language),
-        calling.telephone(said.telephones[0]) if said.telephones else "",
-        calling.hours(words(), said.hours),
-        calling.capacity(words(), said.capacity, said.places),
-        calling.served(words(), said.serves),
+        contacts.telephone(said.telephones[0]) if said.telephones else "",
+        contacts.hours(words(), said.hours),
+        contacts.capacity(words(), said.capacity, said.places),
+        contacts.served(words(), said.serves),
     )
     below = "  ".join(text for text in told if text)
     return [head, f"{'':12} {below}"] if below else [head]

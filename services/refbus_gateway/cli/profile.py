@@ -80,18 +80,21 @@ def capacity(session: Session, room: str, places: int | None, *, later: bool) ->
 def profile_lines(profile: ProfileShown) -> list[str]:
     """Return what an organisation says of itself, a line for each thing that is stated."""
     from refbus_gateway.cli.show import time_text  # late: the help needs none of it
-    from refbus_gateway.words import calling
+    from refbus_gateway.words import contacts
 
-    room = calling.capacity(words(), profile.capacity, profile.places)
+    room = contacts.capacity(words(), profile.capacity, profile.places)
     stated = (
         (words().text("Name"), _texts(profile.names)),
-        (words().text("Telephone"), ", ".join(map(calling.telephone, profile.telephones))),
-        (words().text("Hours, their clocks"), calling.hours(words(), profile.hours)),
+        (words().text("Telephone"), ", ".join(map(contacts.telephone, profile.telephones))),
+        (words().text("Hours, their clocks"), contacts.hours(words(), profile.hours)),
         (words().text("Area"), _texts(profile.area)),
         (words().text("Address"), _texts(profile.address)),
         (words().text("Room"), f"{room} ({time_text(profile.capacity_at_ms)})" if room else ""),
-        (words().text("For whom"), calling.served(words(), profile.serves)),
-        (words().text("Languages"), words().listed(calling.language_name(words(), each) for each in profile.languages)),
+        (words().text("For whom"), contacts.served(words(), profile.serves)),
+        (
+            words().text("Languages"),
+            words().listed(contacts.language_name(words(), each) for each in profile.languages),
+        ),
         (words().text("Where to take consent back"), _texts(profile.withdrawal)),
         (words().text("As of"), time_text(profile.changed_at_ms)),
     )

@@ -11,7 +11,7 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.output import put
 from refbus_gateway.cli.answers import Saying, add_answers
 from refbus_gateway.cli.content import content, content_options
-from refbus_gateway.cli.opened import opened_texts
+from refbus_gateway.cli.courses import opened_texts
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.forms.asked import wish_fields, written_fields
 

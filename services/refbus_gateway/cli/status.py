@@ -39,7 +39,7 @@ def status(session: Session, number: int | None) -> None:
 def _numbers(session: Session, late: Sequence[ReferralStanding], not_told: Sequence[NotTold]) -> dict[OrgId, str]:
     """Return the duty telephones of those whom somebody may have to call, in groups."""
     from refbus_gateway.actions import profiles  # late: the help needs none of it
-    from refbus_gateway.words.calling import telephone
+    from refbus_gateway.words.contacts import telephone
 
     orgs = {each.organisation for each in late} | {each.organisation for each in not_told}
     found = profiles.telephones(session.desk, session.actor, orgs) if orgs else {}

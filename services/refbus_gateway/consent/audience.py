@@ -24,7 +24,7 @@ from refbus_gateway.outbox.envelopes import Draft
 from refbus_gateway.rules import course_state, permission
 from refbus_gateway.store import alarms, consents, referrals
 from refbus_gateway.store.cases import Case
-from refbus_gateway.store.erasing import stop_event
+from refbus_gateway.store.erasures import stop_event
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.tellings import Telling

@@ -19,7 +19,7 @@ from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.said import said
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.trust.layout import TIMESTAMP, check_file, is_metadata, is_root, versioned
 from refbus.trust.reader.log_policy import demands_log, log_policy
 from refbus.trust.reader.manifest import of_snapshot, of_timestamp

@@ -25,7 +25,7 @@ from refbus_gateway.store import (
     cases,
     consents,
     drafts,
-    erasing,
+    erasures,
     outbox,
     referrals,
     set_aside,
@@ -45,7 +45,7 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     case.open_key()
     erased_again.note(gateway.home, [erased_again.name_of(tx.vault, cases.hash_of(tx, case))])
     cases.order_erasure(tx, case, gateway.now_ms())
-    erasing.stop_sending(tx, case)
+    erasures.stop_sending(tx, case)
     _order_records(gateway, tx, case)
     entries.record(gateway, tx, dataclasses.replace(case, key=None), Decided(Stage.ERASED, AuditOutcome.DONE))
     _drop_aside(gateway, tx, case)
@@ -54,9 +54,9 @@ def content(gateway: Gateway, tx: Transaction, case: Case) -> None:
     for referral in courses:
         referrals.forget_expiry(tx, referral.referral_id)
     if owed(tx, case):
-        erasing.reduce(tx, case)
+        erasures.reduce(tx, case)
     else:
-        erasing.destroy(tx, case, gateway.now_ms())
+        erasures.destroy(tx, case, gateway.now_ms())
 
 
 def owed(tx: Transaction, case: Case) -> int:
@@ -108,7 +108,7 @@ def _finish(gateway: Gateway, tx: Transaction, case: Case) -> None:
         content(gateway, tx, case)
     elif not owed(tx, case):
         _order_records(gateway, tx, case)
-        erasing.destroy(tx, case, gateway.now_ms())
+        erasures.destroy(tx, case, gateway.now_ms())
 
 
 def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:

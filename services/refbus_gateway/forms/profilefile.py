@@ -17,7 +17,7 @@ from refbus.errors import Code
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.text import read_json
 from refbus_gateway.forms.values import whole_number
-from refbus_gateway.words import calling
+from refbus_gateway.words import contacts
 from refbus_gateway.words.catalogue import mark
 
 FORMAT: Final = "refbus-profile/1"
@@ -51,8 +51,8 @@ def document_of(profile: Profile) -> dict[str, Any]:
     return {
         **template(),
         **texts,
-        "telephones": [calling.telephone(each) for each in profile.telephones],
-        "hours": {day: calling.spans_text(found) for day, found in spans.items()},
+        "telephones": [contacts.telephone(each) for each in profile.telephones],
+        "hours": {day: contacts.spans_text(found) for day, found in spans.items()},
         "capacity": str(profile.capacity),
         "places": profile.places,
         "serves": [str(each) for each in profile.serves],
@@ -123,7 +123,7 @@ class _Reader:
         """Return the numbers, E.164, in their order."""
         found = []
         for typed in self._list("telephones"):
-            code = calling.telephone_code(str(typed), self._country)
+            code = contacts.telephone_code(str(typed), self._country)
             if code is None:
                 self.problems.invalid("telephones", "no telephone number: write it as you would dial it from abroad")
             elif code not in found:
@@ -134,7 +134,7 @@ class _Reader:
         """Return the hours by day."""
         found = []
         for day, typed in self._object("hours").items():
-            spans = calling.spans_of(str(typed)) if typed else []
+            spans = contacts.spans_of(str(typed)) if typed else []
             if day not in DAYS or spans is None:
                 self.problems.invalid("hours", "write hours like 09:00-13:00, 14:00-18:00")
             else:
@@ -170,7 +170,7 @@ class _Reader:
 
     def languages(self) -> tuple[str, ...]:
         """Return the languages that are spoken, in order."""
-        found = [calling.language_code(str(each)) for each in self._list("languages")]
+        found = [contacts.language_code(str(each)) for each in self._list("languages")]
         if None in found:
             self.problems.unknown("languages", "no such language: write its code or its name")
         return tuple(sorted({each for each in found if each}))
@@ -192,6 +192,6 @@ class _Reader:
 
 def _script(language: str) -> str | None:
     """Return the code of a language in which a text is written; its script stays where the code has one."""
-    short = calling.language_code(language)
+    short = contacts.language_code(language)
     script = language.strip().partition("-")[2].capitalize()
     return f"{short}-{script}" if short and script in {"Latn", "Cyrl", "Arab"} else short

@@ -16,7 +16,7 @@ from typing import Final
 from refbus.database import erased as lists
 from refbus.errors import StoreError
 from refbus_gateway.home.folder import MANIFEST, Home
-from refbus_gateway.store import cases, erasing
+from refbus_gateway.store import cases, erasures
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault
 
@@ -103,7 +103,7 @@ def places(home: Home) -> list[Path]:
 def again(home: Home, store: Store, now_ms: int) -> int:
     """Erase again whatever the home's list names and the store still has; return how many cases that were.
 
-    A case whose erasure this store knows of is left to `erasing.settle`, which finishes it with word to the others.
+    A case whose erasure this store knows of is left to `erasures.settle`, which finishes it with word to the others.
     No case is opened for it. Bare hashes are written down once more as names, here and in the backups. Raises
     StoreError.
     """
@@ -117,7 +117,7 @@ def again(home: Home, store: Store, now_ms: int) -> int:
     if found:
         with store.write() as tx:
             for number in found:
-                erasing.destroy(tx, cases.without_key(tx, number), now_ms)
+                erasures.destroy(tx, cases.without_key(tx, number), now_ms)
         store.scrub()
     return len(found)
 

@@ -15,7 +15,7 @@ from refbus_gateway.paper.printing import printed
 from refbus_gateway.reports.disclosure_report import Entry, Report
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.outbox import RECIPIENT
-from refbus_gateway.words import calling
+from refbus_gateway.words import contacts
 from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
 from refbus_gateway.words.codes import label
 
@@ -153,7 +153,7 @@ def office_lines(said: Said | None, words: Catalogue) -> list[str]:
     """Return how the office can be called, for a sheet that a person keeps; nothing where it has not said so."""
     if said is None:
         return []
-    numbers = ", ".join(map(calling.telephone, said.telephones))
+    numbers = ", ".join(map(contacts.telephone, said.telephones))
     told = [words.text("Telephone: %(number)s", "disclosure page", number=numbers)] if numbers else []
     back = in_language(said.withdrawal, words.language)
     return [*told, words.text("To take your consent back: %(where)s", "disclosure page", where=back)] if back else told

@@ -20,7 +20,7 @@ from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy, Seen
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import verify_inclusion
 from refbus.trust.reader.log_policy import log_policy
 from refbus.wire.logs import LogProof, LogProofs

@@ -20,11 +20,12 @@ from refbus_gateway.web import screens as frame
 from refbus_gateway.web.office import Office
 from refbus_gateway.web.pages import (
     answer,
-    asking,
-    assigning,
+    assignments,
     cases,
     changed,
     codes,
+    consent,
+    dispatch,
     emergency,
     entry,
     erase,
@@ -39,7 +40,6 @@ from refbus_gateway.web.pages import (
     referral,
     restored,
     returns,
-    sending,
     setup,
     today,
     withdrawn,
@@ -55,7 +55,7 @@ ALL: Final = (
     *(office.screens, people.screens, codes.screens, practice.screens, recovery.screens, returns.screens),
     restored.screens,
     *(emergency.screens, inspect.screens),
-    *(refer.screens, asking.screens, sending.screens, cases.screens, assigning.screens),
+    *(refer.screens, consent.screens, dispatch.screens, cases.screens, assignments.screens),
     profile.screens,
 )
 """The screens of each module. A new module is added here."""

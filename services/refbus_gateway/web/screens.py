@@ -38,8 +38,8 @@ from refbus_gateway.forms.values import whole_number
 from refbus_gateway.web import render, security
 from refbus_gateway.web.session import Claim, Form, Session
 from refbus_gateway.words import nextsteps
-from refbus_gateway.words.calling import telephone
 from refbus_gateway.words.catalogue import Catalogue, catalogue
+from refbus_gateway.words.contacts import telephone
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.actor import Actor

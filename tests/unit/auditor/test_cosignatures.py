@@ -15,7 +15,7 @@ from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosign
 from refbus.tlog.keys import SignerKey, SigType
 from refbus.tlog.note import Note, Signature
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.witness import AddCheckpoint
 from refbus.wire.logs import MailKind, WitnessMail
 from refbus_auditor.cosignatures import MOVE_ON_MS, REFRESH_MS, WAITS, conflict, parse_conflict

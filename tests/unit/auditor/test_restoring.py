@@ -18,7 +18,7 @@ from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.custody import LogSecret
 from refbus.trust.homes import Home, Identity
 from refbus_auditor.home import AuditorHome
-from refbus_auditor.put_back import restore
+from refbus_auditor.putback import restore
 from support.auditors import AuditNode, Auditors
 from support.ceremonies import PASSPHRASE, lab
 from support.directories import auditor

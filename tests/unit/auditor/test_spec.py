@@ -13,7 +13,7 @@ from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.keys import SigType
 from refbus.tlog.note import Note, Signature
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import Head, consistency_proof, verify_consistency
 from support.directories import NOW_MS, auditor, log_name_of, log_secret
 from support.logs import NaiveTrees, mth

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from refbus.audit.shapes import directory_leaf
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.trust.layout import TIMESTAMP, is_metadata
 from refbus_ops.logcheck import log_check
 from support.auditlogs import CountryLog

@@ -10,7 +10,7 @@ from refbus.tlog.cosignature import cosign
 from refbus.tlog.keys import SignerKey, SigType
 from refbus.tlog.note import Note
 from refbus.tlog.policy import Policy
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import inclusion_proof
 from support.logs import NaiveTrees, entries, head_of, log_key, witness_key
 

@@ -19,8 +19,8 @@ from refbus_gateway.web import fields
 from refbus_gateway.web.casefields import missing
 from refbus_gateway.web.choices import organisation_options
 from refbus_gateway.web.fields import Shown
-from refbus_gateway.web.pages.homeward import HOMEWARD
-from refbus_gateway.web.pages.saying import BY_EVENT, STEPS, Step
+from refbus_gateway.web.pages.referral_forms import BY_EVENT, STEPS, Step
+from refbus_gateway.web.pages.return_forms import HOMEWARD
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
 from refbus_gateway.words.catalogue import Catalogue

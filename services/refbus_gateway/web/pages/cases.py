@@ -12,9 +12,9 @@ from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway.actions import asking, cases, worklist
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
-from refbus_gateway.web import casefields, referring
+from refbus_gateway.web import casefields, referral_draft
 from refbus_gateway.web.pages import refer
-from refbus_gateway.web.referring import Begun
+from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 
@@ -46,7 +46,7 @@ def refer_again(ask: Ask) -> Response:
     """Begin a referral of this case, to another organisation or to the same once more."""
     number = ask.number("number")
     content = cases.file_to_edit(ask.desk, ask.actor, number)
-    begun = referring.begin(ask, content, case=str(number), case_revision=str(content["revision"]))
+    begun = referral_draft.begin(ask, content, case=str(number), case_revision=str(content["revision"]))
     return ask.go(f"/refer/{begun}/need")
 
 
@@ -55,8 +55,8 @@ def edit(ask: Ask) -> Response:
     """Show a case to change it."""
     number = ask.number("number")
     content = cases.file_to_edit(ask.desk, ask.actor, number)
-    begun, shown = Begun(number, referring.texts_of(content), 0), casefields.of(ask.words, _EDITED)
-    differ = referring.fill(ask, begun, shown)
+    begun, shown = Begun(number, referral_draft.texts_of(content), 0), casefields.of(ask.words, _EDITED)
+    differ = referral_draft.fill(ask, begun, shown)
     values = {**refer.person_parts(ask), **refer.contact_parts(ask)}
     return ask.page(
         "case_edit.html",
@@ -74,10 +74,13 @@ def edited(ask: Ask) -> Response:
     """Keep what was changed; what was sent stays as it was sent."""
     number, shown = ask.number("number"), casefields.of(ask.words, _EDITED)
     content = cases.file_to_edit(ask.desk, ask.actor, number)
-    texts = {**referring.texts_of(content), **referring.typed(ask, shown, "file_number", *casefields.CONFIRMABLE)}
+    texts = {
+        **referral_draft.texts_of(content),
+        **referral_draft.typed(ask, shown, "file_number", *casefields.CONFIRMABLE),
+    }
     begun = Begun(number, texts, 0)
     kept = {"recipient": content["recipient"], "help": content.get("help")}
-    made = {**referring.document(ask, begun), **{name: value for name, value in kept.items() if value is not None}}
+    made = {**referral_draft.document(ask, begun), **{name: value for name, value in kept.items() if value is not None}}
     problems = [*refer.nickname_problems(ask, begun), *refer.contact_problems(ask, begun)]
     try:
         if not problems:
@@ -85,7 +88,7 @@ def edited(ask: Ask) -> Response:
     except CaseInvalidError as error:
         problems = [casefields.plain(ask.words, shown, made, each) for each in error.problems]
     except RuleError as error:
-        if not referring.is_stale(error):
+        if not referral_draft.is_stale(error):
             raise
         text = ask.words.text("Somebody else changed this case meanwhile. Both are shown below.")
         problems = [Problem("main", Code.CASE_CHANGED, text)]
@@ -116,5 +119,5 @@ def onward_begun(ask: Ask) -> Response:
         names = ask.words.listed(code_words(ask.language, "refbus.DataCategory", each) for each in named)
         text = ask.words.text("The person did not allow this to go on: %(names)s. Leave it out.", names=names)
         return ask.again([Problem(_WITHHELD, error.code, text)])
-    begun = referring.begin(ask, content | {"about": None}, of_referral=str(number))
+    begun = referral_draft.begin(ask, content | {"about": None}, of_referral=str(number))
     return ask.go(f"/refer/{begun}/need")

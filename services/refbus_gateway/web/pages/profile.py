@@ -16,7 +16,7 @@ from refbus_gateway.actions.profiles import ProfileShown
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.forms.profilefile import DAYS, FORMAT, TEXTS
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words import calling
+from refbus_gateway.words import contacts
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.languages import LANGUAGES, NAMES
 
@@ -88,7 +88,7 @@ def edit(ask: Ask) -> Response:
         always=["yes"] if _is_always(own.file["hours"]) else [],
         days=[(f"hours.{day}", str(days[number]).capitalize()) for number, day in enumerate(DAYS)],
         capacities=_capacities(ask),
-        served=[(str(each), ask.words.text(calling.SERVED[each])) for each in Serves],
+        served=[(str(each), ask.words.text(contacts.SERVED[each])) for each in Serves],
     )
 
 
@@ -169,7 +169,7 @@ def _fields(ask: Ask, file: Mapping[str, Any]) -> dict[str, str]:
     if not _is_always(file["hours"]):
         made |= {f"hours.{day}": spans for day, spans in file["hours"].items()}
     made["telephones"] = "\n".join(file["telephones"])
-    made["languages"] = ", ".join(calling.language_name(words, each) for each in file["languages"])
+    made["languages"] = ", ".join(contacts.language_name(words, each) for each in file["languages"])
     made["places"] = "" if file["places"] is None else str(file["places"])
     return made
 
@@ -201,7 +201,7 @@ def _places(ask: Ask) -> int | None:
 
 
 def _capacities(ask: Ask) -> list[tuple[str, str]]:
-    return [(str(each), ask.words.text(text)) for each, text in calling.CAPACITIES.items()]
+    return [(str(each), ask.words.text(text)) for each, text in contacts.CAPACITIES.items()]
 
 
 def _rows(ask: Ask, shown: ProfileShown | None) -> list[tuple[str, str]]:
@@ -212,13 +212,13 @@ def _rows(ask: Ask, shown: ProfileShown | None) -> list[tuple[str, str]]:
     names = "; ".join(each.text for each in shown.names)
     told = (
         (words.text("Name"), names),
-        (words.text("Telephone"), ", ".join(map(calling.telephone, shown.telephones))),
-        (words.text("Hours, their clocks"), calling.hours(words, shown.hours)),
+        (words.text("Telephone"), ", ".join(map(contacts.telephone, shown.telephones))),
+        (words.text("Hours, their clocks"), contacts.hours(words, shown.hours)),
         (words.text("Area"), "; ".join(each.text for each in shown.area)),
         (words.text("Address"), "; ".join(each.text for each in shown.address)),
         (words.text("Room"), room_text(ask, shown)),
-        (words.text("For whom"), calling.served(words, shown.serves)),
-        (words.text("Languages"), words.listed(calling.language_name(words, each) for each in shown.languages)),
+        (words.text("For whom"), contacts.served(words, shown.serves)),
+        (words.text("Languages"), words.listed(contacts.language_name(words, each) for each in shown.languages)),
         (words.text("Where to take consent back"), "; ".join(each.text for each in shown.withdrawal)),
     )
     return [(name, text) for name, text in told if text]
@@ -226,7 +226,7 @@ def _rows(ask: Ask, shown: ProfileShown | None) -> list[tuple[str, str]]:
 
 def room_text(ask: Ask, shown: ProfileShown) -> str:
     """Return how much room there is, and as of when; empty where nothing is stated."""
-    text = calling.capacity(ask.words, shown.capacity, shown.places)
+    text = contacts.capacity(ask.words, shown.capacity, shown.places)
     if not text:
         return ""
     day = ask.words.day(shown.capacity_at_ms, ask.utc_offset_min)

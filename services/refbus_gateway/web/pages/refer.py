@@ -14,14 +14,14 @@ from refbus_gateway.actions import cases, organisations
 from refbus_gateway.actions.organisations import Fitting
 from refbus_gateway.actions.profiles import ProfileShown
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web import casefields, referring
+from refbus_gateway.web import casefields, referral_draft
 from refbus_gateway.web.casefields import ADDRESS, BLOCKS, JUDGED, NEED, NUMBERS, PERSON, PERSON_MORE, SAFE, SAFE_MORE
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.profile import room_text
-from refbus_gateway.web.referring import Begun
+from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words import calling
+from refbus_gateway.words import contacts
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.options import PRIORITIES
 
@@ -42,7 +42,7 @@ _LANGUAGE: Final = "language"
 @screens.show("/refer")
 def start(ask: Ask) -> Response:
     """Show what was begun; where nothing was, lead to the first question."""
-    begun, onward = referring.all_begun(ask), ask.query_number("onward", 0)
+    begun, onward = referral_draft.all_begun(ask), ask.query_number("onward", 0)
     if ask.query("onward"):
         return ask.go(f"/onward/{onward}")
     if not begun:
@@ -55,8 +55,8 @@ def start(ask: Ask) -> Response:
 @screens.act("/refer/{number:int}/drop", at="/refer")
 def drop(ask: Ask) -> Response:
     """Forget what was begun."""
-    referring.drop(ask, ask.number("number"))
-    return ask.go("/refer" if referring.all_begun(ask) else "/today", ask.words.text("It was deleted."))
+    referral_draft.drop(ask, ask.number("number"))
+    return ask.go("/refer" if referral_draft.all_begun(ask) else "/today", ask.words.text("It was deleted."))
 
 
 @screens.show("/refer/{number:int}/need")
@@ -66,7 +66,7 @@ def need(ask: Ask) -> Response:
     there = organisations.countries(ask.desk, ask.actor)
     where = [(str(each), code_words(ask.language, "iso.3166-1", each.upper())) for each in there]
     options = ask.words.in_order(where, lambda pair: pair[1])
-    return _page(ask, "need", referring.load(ask), shown, countries=options)
+    return _page(ask, "need", referral_draft.load(ask), shown, countries=options)
 
 
 @screens.act("/refer/{number:int}/need")
@@ -76,7 +76,7 @@ def needed(ask: Ask) -> Response:
     begun = _keep(ask, shown, _WHERE)
     if isinstance(begun, Response):
         return begun
-    found = referring.problems(ask, begun, shown)
+    found = referral_draft.problems(ask, begun, shown)
     if not begun.get(_WHERE):
         found.append(Problem(_WHERE, Code.CASE_INVALID, ask.words.text("Choose the country where help is needed")))
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/organisation")
@@ -85,7 +85,7 @@ def needed(ask: Ask) -> Response:
 @screens.show("/refer/{number:int}/organisation")
 def organisation(ask: Ask) -> Response:
     """Show who can help there."""
-    begun = referring.require_begun(ask)
+    begun = referral_draft.require_begun(ask)
     wish = ask.query(_LANGUAGE)
     services = begun.all("services_requested")
     found = organisations.choose(
@@ -123,7 +123,7 @@ def urgency(ask: Ask) -> Response:
     words = ask.words
     options = [(str(each), words.text(name), words.text(hint)) for each, name, hint in PRIORITIES]
     shown = casefields.of(words, casefields.URGENCY)
-    return _page(ask, "urgency", referring.require_begun(ask), shown, priorities=options)
+    return _page(ask, "urgency", referral_draft.require_begun(ask), shown, priorities=options)
 
 
 @screens.act("/refer/{number:int}/urgency")
@@ -133,14 +133,14 @@ def urgency_said(ask: Ask) -> Response:
     begun = _keep(ask, shown, "priority", "reply_by")
     if isinstance(begun, Response):
         return begun
-    found = referring.problems(ask, begun, shown, "priority", "reply_by")
+    found = referral_draft.problems(ask, begun, shown, "priority", "reply_by")
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/person")
 
 
 @screens.show("/refer/{number:int}/person")
 def person(ask: Ask) -> Response:
     """Ask who it is."""
-    return _page(ask, "person", referring.require_begun(ask), _of_person(ask), **person_parts(ask))
+    return _page(ask, "person", referral_draft.require_begun(ask), _of_person(ask), **person_parts(ask))
 
 
 @screens.act("/refer/{number:int}/person")
@@ -150,14 +150,17 @@ def person_told(ask: Ask) -> Response:
     begun = _keep(ask, shown, "file_number", *casefields.CONFIRMABLE)
     if isinstance(begun, Response):
         return begun
-    found = [*nickname_problems(ask, begun), *referring.problems(ask, begun, shown, *_AGES, *casefields.CONFIRMABLE)]
+    found = [
+        *nickname_problems(ask, begun),
+        *referral_draft.problems(ask, begun, shown, *_AGES, *casefields.CONFIRMABLE),
+    ]
     return ask.again(found) if found else ask.go(f"/refer/{begun.number}/contact")
 
 
 @screens.show("/refer/{number:int}/contact")
 def contact(ask: Ask) -> Response:
     """Ask how the person can be reached without danger, and then under which number."""
-    return _page(ask, "contact", referring.require_begun(ask), _of_contact(ask), **contact_parts(ask))
+    return _page(ask, "contact", referral_draft.require_begun(ask), _of_contact(ask), **contact_parts(ask))
 
 
 @screens.act("/refer/{number:int}/contact")
@@ -167,16 +170,16 @@ def contact_told(ask: Ask) -> Response:
     begun = _keep(ask, shown)
     if isinstance(begun, Response):
         return begun
-    found = [*contact_problems(ask, begun), *referring.problems(ask, begun, shown)]
+    found = [*contact_problems(ask, begun), *referral_draft.problems(ask, begun, shown)]
     if found:
         return ask.again(found)
     step = _unfinished(ask, begun)
     if step:
         return ask.go(f"/refer/{begun.number}/{step}", ask.words.text("Something is still missing here."))
     try:
-        referring.keep_case(ask, begun)
+        referral_draft.keep_case(ask, begun)
     except RuleError as error:
-        if not referring.is_stale(error):
+        if not referral_draft.is_stale(error):
             raise
         return ask.go(f"/case/{begun.case}/edit", ask.words.text("Somebody else changed this case meanwhile."))
     return ask.go(f"/refer/{begun.number}/ask")
@@ -252,12 +255,12 @@ def _of_contact(ask: Ask) -> tuple[Shown, ...]:
 
 def _keep(ask: Ask, shown: Iterable[Shown], *names: str) -> Begun | Response:
     """Keep a step as far as it is filled in, or return where to go when another window was faster."""
-    return referring.keep(ask, referring.load(ask), referring.typed(ask, shown, *names))
+    return referral_draft.keep(ask, referral_draft.load(ask), referral_draft.typed(ask, shown, *names))
 
 
 def _page(ask: Ask, step: str, begun: Begun, shown: Iterable[Shown], **values: Any) -> Response:
     listed = tuple(shown)
-    differ = referring.fill(ask, begun, listed)
+    differ = referral_draft.fill(ask, begun, listed)
     number = [name for name, _ in STEPS].index(step)
     before = f"/refer/{begun.number}/{STEPS[number - 1][0]}" if number else "/refer" if begun.revision else "/today"
     return ask.page(
@@ -284,7 +287,8 @@ def _next_step(begun: Begun) -> str:
 
 def _unfinished(ask: Ask, begun: Begun) -> str:
     """Return the first step on which something is missing or wrong, empty when all is there."""
-    wrong = {each.path.partition("[")[0] for each in cases.check(ask.desk, ask.actor, referring.content(ask, begun))}
+    found = cases.check(ask.desk, ask.actor, referral_draft.content(ask, begun))
+    wrong = {each.path.partition("[")[0] for each in found}
     if not wrong:
         return ""
     where = (
@@ -318,7 +322,7 @@ def _options(ask: Ask, found: Iterable[Fitting]) -> list[tuple[str, Fitting, str
 
 def _spoken(ask: Ask, language: str) -> str:
     """Return the name of a language, whichever of its two codes a directory has."""
-    return calling.language_name(ask.words, language)
+    return contacts.language_name(ask.words, language)
 
 
 def _said(ask: Ask, profile: ProfileShown | None) -> list[str]:
@@ -328,10 +332,10 @@ def _said(ask: Ask, profile: ProfileShown | None) -> list[str]:
     words = ask.words
     told = (
         (words.text("Room"), room_text(ask, profile)),
-        (words.text("For whom"), calling.served(words, profile.serves)),
+        (words.text("For whom"), contacts.served(words, profile.serves)),
         (words.text("Area"), in_language(profile.area, ask.language)),
-        (words.text("Telephone"), calling.telephone(profile.telephones[0]) if profile.telephones else ""),
-        (words.text("Hours, their clocks"), calling.hours(words, profile.hours)),
+        (words.text("Telephone"), contacts.telephone(profile.telephones[0]) if profile.telephones else ""),
+        (words.text("Hours, their clocks"), contacts.hours(words, profile.hours)),
     )
     lines = [words.text("%(name)s: %(text)s", name=name, text=text) for name, text in told if text]
     return [*lines, words.text("This is old: ask them whether it still holds.")] if profile.old else lines

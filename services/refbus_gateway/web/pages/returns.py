@@ -22,7 +22,7 @@ from refbus_gateway.web.choices import case_options, organisation_options
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.answer import buttons, sent_words
 from refbus_gateway.web.pages.erase import where_erased
-from refbus_gateway.web.pages.homeward import HOMEWARD
+from refbus_gateway.web.pages.return_forms import HOMEWARD
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.milestones import AWAITED, GUARDS, RETURN_STEPS

@@ -13,7 +13,7 @@ from refbus.audit.erasure import OrderAnswer, make_orders, order_leaf
 from refbus.audit.export import Exported
 from refbus.audit.statement import Statement
 from refbus.errors import Code
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.wire.logs import LogProofs
 from refbus_gateway.store import cases, referrals, statements
 from support.audit import AUDIT_KEY, audit_record

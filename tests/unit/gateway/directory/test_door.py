@@ -13,7 +13,7 @@ from refbus.core.directory import OrgStatus
 from refbus.core.ids import OrgId
 from refbus.errors import Code, UncheckableError, UntrustedError
 from refbus.telemetry import Metrics, Service
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.tlog.proofs import inclusion_proof
 from refbus.trust.layout import TIMESTAMP
 from refbus.trust.publisher import changes

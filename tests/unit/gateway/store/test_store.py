@@ -17,7 +17,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
-from refbus_gateway.store import alarms, cases, erasing, schema
+from refbus_gateway.store import alarms, cases, erasures, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
 
@@ -99,7 +99,7 @@ def test_destroying_the_key_closes_the_case_for_ever(store: Store, tmp_path: Pat
     with store.write() as tx:
         party = cases.counterpart(tx, case, OrgId("uz-she1ter1"))
         wrapped = tx.connection.execute(text("SELECT wrapped_key FROM cases")).scalar_one()
-        erasing.destroy(tx, case, NOW_MS)
+        erasures.destroy(tx, case, NOW_MS)
         gone = cases.case_of_handle(tx, party.org, party.case_handle)
         assert gone is not None
         for attempt in (cases.body_of, cases.counterparts_of):

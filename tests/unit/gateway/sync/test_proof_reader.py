@@ -15,7 +15,7 @@ from refbus.bus.memory import MemoryBus, MemoryReader
 from refbus.bus.port import Record, Told
 from refbus.errors import Code, RuleError
 from refbus.telemetry import Metrics, Service
-from refbus.tlog.proof import TlogProof
+from refbus.tlog.prooffile import TlogProof
 from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
 from refbus_gateway.audit import orders

@@ -11,7 +11,7 @@ from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import erasure, referrals, worklist
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.desk import Delivery
-from refbus_gateway.web.pages.saying import STEPS
+from refbus_gateway.web.pages.referral_forms import STEPS
 from support.ceremonies import PASSPHRASE, SHELTER
 from support.desks import desk_of
 from support.gateways import CATEGORIES, Pair, case_file, consent_file, id_of, incoming, say, sent, view, withdraw_all

@@ -13,7 +13,7 @@ from refbus.core.courses.repatriation import TABLE
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus_gateway.forms.asked import written_fields
 from refbus_gateway.web import fields
-from refbus_gateway.web.pages.homeward import HOMEWARD
+from refbus_gateway.web.pages.return_forms import HOMEWARD
 from refbus_gateway.words.catalogue import catalogue
 from refbus_gateway.words.milestones import GUARDS
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER

@@ -21,9 +21,9 @@ from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
 from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web import referring
+from refbus_gateway.web import referral_draft
 from refbus_gateway.web.pages.refer import STEPS
-from refbus_gateway.web.referring import Begun
+from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import Catalogue, mark
@@ -74,14 +74,14 @@ def sheet(ask: Ask) -> Response:
 @screens.act("/refer/{number:int}/no", at="/refer/{number}/ask")
 def said_no(ask: Ask) -> Response:
     """Take down a no. It counts at once, and nothing that is missing keeps it out."""
-    begun = referring.require_begun(ask)
+    begun = referral_draft.require_begun(ask)
     if not begun.case or not begun.to:
         return ask.go(f"/refer/{begun.number}/need")
     asked = OrgId(ask.posted.get("asked", begun.to))  # another window may have chosen another one since
     refusal = {"format": FORMAT, "organisation": asked, "state": ConsentState.REFUSED}
     done = consent.take_down(ask.desk, ask.actor, begun.case, json.dumps(refusal).encode(), to=asked)
     if asked == begun.to:
-        referring.drop(ask, begun.number)
+        referral_draft.drop(ask, begun.number)
     return ask.go(_after_no(begun.case, done))
 
 
@@ -99,7 +99,7 @@ def answers(ask: Ask) -> Response:
         return ask.go(f"/refer/{begun.number}/need")
     words, language = ask.words, _language(ask, begun, found)
     given = {"withdrawal_contact": [_contact(ask, language)], **begun.texts, "language": [language]}
-    referring.fill(ask, Begun(begun.number, given, begun.revision))
+    referral_draft.fill(ask, Begun(begun.number, given, begun.revision))
 
     def worded(pairs: Any) -> list[tuple[str, str]]:
         return [(str(each), words.text(text)) for each, text in pairs]
@@ -132,7 +132,7 @@ def answered(ask: Ask) -> Response:
     document = ask.posted.files.get(_DOCUMENT)
     if document:
         changed["authority_evidence"] = [hashlib.sha256(document).hexdigest()]
-    kept = referring.keep(ask, begun, changed)
+    kept = referral_draft.keep(ask, begun, changed)
     if isinstance(kept, Response):
         return kept
     begun, problems = kept, _problems(ask, kept, found)
@@ -155,7 +155,7 @@ def _after_no(case: int, done: VersionTaken | RefusalKept) -> str:
 
 
 def _found(ask: Ask) -> tuple[Begun, Asking | None]:
-    begun = referring.require_begun(ask)
+    begun = referral_draft.require_begun(ask)
     if not begun.case or not begun.to:
         return begun, None
     return begun, asking.show(ask.desk, ask.actor, begun.case, begun.to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refbus.core.profile import Capacity, OpeningHours
-from refbus_gateway.words import calling
+from refbus_gateway.words import contacts
 from refbus_gateway.words.catalogue import catalogue
 
 EN, RU = catalogue("en"), catalogue("ru")
@@ -30,14 +30,14 @@ EN, RU = catalogue("en"), catalogue("ru")
 )
 def test_a_language_is_known_in_any_usual_form(typed: str, code: str | None) -> None:
     """Two letters, three letters, with a script, by its name in one of our languages."""
-    assert calling.language_code(typed) == code
+    assert contacts.language_code(typed) == code
 
 
 def test_a_language_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the language of the page; a code that nobody knows stays."""
-    assert calling.language_name(RU, "tgk") == "таджикский"
-    assert calling.language_name(EN, "prs") in {"Dari", "prs"}
-    assert calling.language_name(EN, "zz9") == "zz9"
+    assert contacts.language_name(RU, "tgk") == "таджикский"
+    assert contacts.language_name(EN, "prs") in {"Dari", "prs"}
+    assert contacts.language_name(EN, "zz9") == "zz9"
 
 
 @pytest.mark.parametrize(
@@ -54,22 +54,22 @@ def test_a_language_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_number_is_read_by_the_rules_of_its_country(typed: str, country: str, code: str | None) -> None:
     """The home country where it says none."""
-    assert calling.telephone_code(typed, country) == code
+    assert contacts.telephone_code(typed, country) == code
 
 
 def test_a_number_is_shown_in_groups() -> None:
     """As people read it aloud; what is no number stays as it is."""
-    assert calling.telephone("+998710000001") == "+998 71 000 00 01"
-    assert calling.telephone("nonsense") == "nonsense"
+    assert contacts.telephone("+998710000001") == "+998 71 000 00 01"
+    assert contacts.telephone("nonsense") == "nonsense"
 
 
 def test_hours_are_shown_by_days_that_are_alike() -> None:
     """Days in a row stand together, and day and night has words of its own."""
     week = [OpeningHours(day, 540, 1080) for day in range(1, 6)]
-    assert calling.hours(EN, [*week, OpeningHours(7, 600, 720)]) == "Mon–Fri 09:00–18:00; Sun 10:00–12:00"
-    assert calling.hours(EN, [OpeningHours(1, 540, 780), OpeningHours(1, 840, 1080)]) == "Mon 09:00–13:00, 14:00–18:00"
-    assert calling.hours(RU, [OpeningHours(day, 0, 1440) for day in range(1, 8)]) == "Круглосуточно, каждый день"
-    assert calling.hours(EN, []) == ""
+    assert contacts.hours(EN, [*week, OpeningHours(7, 600, 720)]) == "Mon–Fri 09:00–18:00; Sun 10:00–12:00"
+    assert contacts.hours(EN, [OpeningHours(1, 540, 780), OpeningHours(1, 840, 1080)]) == "Mon 09:00–13:00, 14:00–18:00"
+    assert contacts.hours(RU, [OpeningHours(day, 0, 1440) for day in range(1, 8)]) == "Круглосуточно, каждый день"
+    assert contacts.hours(EN, []) == ""
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_hours_are_shown_by_days_that_are_alike() -> None:
 )
 def test_hours_are_read_as_they_are_typed(typed: str, spans: list[tuple[int, int]] | None) -> None:
     """With dots or colons, any dash, several spans."""
-    assert calling.spans_of(typed) == spans
+    assert contacts.spans_of(typed) == spans
 
 
 def test_room_is_told_in_words() -> None:
     """With the number of places, or the number alone."""
-    assert calling.capacity(EN, Capacity.FEW, 2) == "A few places: 2 free places"
-    assert calling.capacity(EN, Capacity.UNSTATED, 1) == "1 free place"
-    assert calling.capacity(EN, Capacity.NONE, None) == "Full"
-    assert calling.capacity(EN, Capacity.UNSTATED, None) == ""
+    assert contacts.capacity(EN, Capacity.FEW, 2) == "A few places: 2 free places"
+    assert contacts.capacity(EN, Capacity.UNSTATED, 1) == "1 free place"
+    assert contacts.capacity(EN, Capacity.NONE, None) == "Full"
+    assert contacts.capacity(EN, Capacity.UNSTATED, None) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from refbus.core.vocabulary import EventType
-from refbus_gateway.web.pages.saying import Asked, Step
+from refbus_gateway.web.pages.referral_forms import Asked, Step
 from refbus_gateway.words.catalogue import mark
 
 _TIME: Final = mark("Day and time, for example 31.3.2027 14:00")

@@ -11,9 +11,9 @@ from refbus_gateway.actions import previews, referrals, worklist
 from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.actions.previews import Preview
 from refbus_gateway.actions.referrals import ReferralQueued
-from refbus_gateway.web import referring
+from refbus_gateway.web import referral_draft
 from refbus_gateway.web.pages.refer import STEPS
-from refbus_gateway.web.referring import Begun
+from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.nextsteps import WHERE, meaning, next_step
 
@@ -32,7 +32,7 @@ _MENDED_AT: Final = {
 @screens.show("/refer/{number:int}/look")
 def look(ask: Ask) -> Response:
     """Show what they will see and what not."""
-    begun = referring.require_begun(ask)
+    begun = referral_draft.require_begun(ask)
     if not begun.case or not begun.to:
         return ask.go(f"/refer/{begun.number}/need")
     found = _preview(ask, begun)
@@ -52,14 +52,14 @@ def look(ask: Ask) -> Response:
 @screens.act("/refer/{number:int}/look", confirm=True)
 def send(ask: Ask) -> Response:
     """Send it."""
-    begun = referring.require_begun(ask)
+    begun = referral_draft.require_begun(ask)
     found = _preview(ask, begun)
     if not ask.saw(found):
         return ask.look_again()
     sent = referrals.send(
         ask.desk, ask.actor, begun.case, to=begun.to, withhold=found.withheld, again="again" in ask.posted
     )
-    referring.drop(ask, begun.number)
+    referral_draft.drop(ask, begun.number)
     return ask.go(f"/sent/{sent.referral}", _told(ask, sent))
 
 

@@ -14,8 +14,8 @@ from refbus.database import erased
 from refbus.errors import Code, RefbusError
 from refbus.node import homecopy
 from refbus_gate.home import AUDIT_KEYS, STORE, GateHome
-from refbus_gate.orders import put_back
-from refbus_gate.orders.put_back import restore
+from refbus_gate.orders import putback
+from refbus_gate.orders.putback import restore
 from support.ceremonies import PASSPHRASE, lab
 from support.emptied import WAYS, put_other
 
@@ -130,7 +130,7 @@ def test_a_stop_at_any_step_and_once_more(
     """Given again on the same clean machine the restore ends as if nothing had happened; no half of a file counts."""
     keys, copy = audit_keys(gate), shutil.copytree(gate, tmp_path / "copy")
     shutil.rmtree(gate)
-    owner = homecopy if hasattr(homecopy, step) else put_back
+    owner = homecopy if hasattr(homecopy, step) else putback
     real, turns = getattr(owner, step), [int(at[-1]) if owner is homecopy else 1]
 
     def die(*arguments: object) -> object:
