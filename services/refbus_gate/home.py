@@ -26,7 +26,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.database import erased
 from refbus.errors import Code, SetupError
-from refbus.node.statekey import make_state_key, state_key
+from refbus.node.statekey import state_key
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.node import NodeStore
 from refbus.trust.homes import Home
@@ -145,15 +145,10 @@ def mark_of(folder: Path, database: str) -> Path:
 
 def state_key_of(home: Home, passphrase: str) -> StateKey:
     """Return the key that the databases of a gate are sealed under. Raises SetupError KEYFILE_*, HOME_*."""
-    return state_key(*_state_key_file(home), passphrase, mark_of(home.folder, STORE))
+    return state_key(*state_key_file(home), passphrase, mark_of(home.folder, STORE))
 
 
-def make_state_key_of(home: Home, passphrase: str, *, memory_kib: int) -> StateKey:
-    """Make the key that the databases of a gate will be sealed under, as its first start would, at another cost."""
-    return make_state_key(*_state_key_file(home), passphrase, memory_kib=memory_kib)
-
-
-def _state_key_file(home: Home) -> tuple[Path, str]:
+def state_key_file(home: Home) -> tuple[Path, str]:
     """Return where the key is, and its label."""
     return home.keys / "state.key", f"state {home.identity().org_id}"
 

@@ -15,6 +15,7 @@ from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.units import DAY_MS
 from refbus.crypto.kem import KemPrivate
 from refbus.crypto.signing import SigningPair
+from refbus.node.statekey import make_state_key
 from refbus.resources import data_dir
 from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
@@ -28,7 +29,7 @@ from refbus.trust.publisher.ceremony import (
 from refbus.trust.publisher.description import read_description
 from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.loader import TrustStore
-from refbus_gate.home import make_state_key_of
+from refbus_gate.home import state_key_file
 from refbus_gateway.home.folder import Home as GatewayHome
 from refbus_gateway.home.keyring import make_store_key
 from support.directories import NOW_MS
@@ -110,5 +111,5 @@ def _template() -> Path:
         if home.identity().role in MEMBER_ROLES:
             make_store_key(GatewayHome(home.folder), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
         if home.identity().role is OrgRole.GATE:
-            make_state_key_of(home, PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
+            make_state_key(*state_key_file(home), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
     return paths.out

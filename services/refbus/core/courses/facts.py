@@ -92,13 +92,11 @@ def in_order(
     return tuple(ordered.values())
 
 
-def seen_by(fact: EventFact, known: dict[EventId, EventFact]) -> frozenset[EventId]:
-    """Return the ids of the events that the sender of `fact` had seen, by following `previous`; itself included."""
-    return seen_by_all([fact], known)
-
-
 def seen_by_all(facts: Iterable[EventFact], known: dict[EventId, EventFact]) -> frozenset[EventId]:
-    """Return what the senders of these had seen. Each link is followed once, however long a chain somebody sends."""
+    """Return the ids of what the senders of these had seen, by following `previous`; themselves included.
+
+    Each link is followed once, however long a chain somebody sends.
+    """
     seen: set[EventId] = set()
     for fact in facts:
         at: EventFact | None = fact
