@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from refbus_gateway.home import slots
 from support.gateways import Pair
 
 
@@ -24,3 +25,9 @@ def own(tmp_path: Path) -> Iterator[Pair]:
     made = Pair(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def cheap_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a passphrase of a person cost little to derive a key from."""
+    monkeypatch.setattr(slots, "MEMORY_KIB", 64)

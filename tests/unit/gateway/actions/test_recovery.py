@@ -26,12 +26,6 @@ from support.refusals import refused
 WORDS = {"chief": "of the chief", "worker": "of the worker", "new": "of the new one"}
 
 
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let slots of tests cost little."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
-
-
 @pytest.fixture
 def desk(own: Pair) -> Desk:
     """Give the desk of a home with an administrator."""

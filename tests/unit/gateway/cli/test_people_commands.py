@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from refbus.errors import Code
-from refbus_gateway.home import slots
 from support.ceremonies import AGENCY
 from support.commands import Commands, file
 from support.gateways import Pair, case_file
 
 
 @pytest.fixture
-def refbus(own: Pair, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Commands:
+def refbus(own: Pair, capsys: pytest.CaptureFixture[str]) -> Commands:
     """Give the command, in a home with the administrator Fictional Chief."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     commands = Commands(own.world, capsys)
     commands.run(AGENCY, "people", "begin", "Chief", "--new-passphrase-file", str(commands.passphrase))
     return commands

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from refbus.errors import Code
-from refbus_gateway.home import agentsocket, slots
+from refbus_gateway.home import agentsocket
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, Ran, file
 from support.gateways import Pair, case_file
@@ -50,7 +50,6 @@ def sitting(
     own: Pair, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Sitting]:
     """Give somebody at the terminal of a home with the administrator "chief"; in the end everything is locked."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     commands = Commands(own.world, capsys)
     commands.at_terminal = True
     (tmp_path / "run").mkdir(mode=0o700)

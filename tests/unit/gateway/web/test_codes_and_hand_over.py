@@ -13,7 +13,6 @@ from refbus_gateway.actions import people
 from refbus_gateway.actions.actor import Actor, Role
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import Newcomer
-from refbus_gateway.home import slots
 from support.desks import desk_of
 from support.gateways import Pair, case_file, sent
 from support.pages import Page, Pages, Person
@@ -43,9 +42,8 @@ class Office:
 
 
 @pytest.fixture
-def office(own: Pair, monkeypatch: pytest.MonkeyPatch) -> Office:
-    """Give the office; opening a slot costs little."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+def office(own: Pair) -> Office:
+    """Give the office."""
     desk, actor = desk_of(own.world, own.kz)
     people.begin(desk, actor, Newcomer("chief", "Fictional chief", Role.ADMINISTRATOR, "ru", WORDS["chief"]))
     chief = entered(desk, "chief", WORDS["chief"])

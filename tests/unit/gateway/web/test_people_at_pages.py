@@ -12,7 +12,6 @@ from starlette.responses import Response
 from refbus_gateway.actions import codes, people
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.people import Newcomer
-from refbus_gateway.home import slots
 from refbus_gateway.web import app
 from refbus_gateway.web.screens import Ask, Screens
 from support.desks import desk_of
@@ -23,9 +22,8 @@ WORD = "of the chief"
 
 
 @pytest.fixture
-def pages(own: Pair, monkeypatch: pytest.MonkeyPatch) -> Pages:
-    """Give the pages of a home with one administrator; opening a slot costs little."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
+def pages(own: Pair) -> Pages:
+    """Give the pages of a home with one administrator."""
     desk, actor = desk_of(own.world, own.kz)
     people.begin(desk, actor, Newcomer("chief", "Fictional chief", Role.ADMINISTRATOR, "ru", WORD))
     return Pages(own.world, own.kz)
@@ -139,9 +137,8 @@ def test_a_passphrase_that_somebody_else_set_is_changed_first(pages: Pages) -> N
     assert enter(pages.browser(), "second", "mine alone").path == "/today"
 
 
-def test_a_session_for_all_ends_when_the_home_has_people(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_for_all_ends_when_the_home_has_people(own: Pair) -> None:
     """Whoever signed in with the one passphrase of before signs in by name, also when people began elsewhere."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     here = Pages(own.world, own.kz)
     person = here.person()
     assert person.get("/office").path == "/office"

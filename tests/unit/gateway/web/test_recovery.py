@@ -24,7 +24,6 @@ WORD = "fictional words of the chief"
 @pytest.fixture(autouse=True)
 def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Key files cost little to open."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     monkeypatch.setattr(keyfile, "MEMORY_KIB", 64)
 
 

@@ -23,7 +23,7 @@ from refbus.trust.member.enrolment import Profile, check_answer, make_challenge,
 from refbus.trust.member.enrolment_file import fingerprint
 from refbus.trust.publisher import changes
 from refbus_gateway.actions.desk import open_desk
-from refbus_gateway.home import begun, founding, key_changes, slots
+from refbus_gateway.home import begun, founding, key_changes
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.key_changes import REQUEST_FILE
 from refbus_gateway.home.keyring import Keyring
@@ -49,7 +49,6 @@ CHIEF = {"name": "chief", "passphrase_new": WORD, "passphrase_again": WORD}
 @pytest.fixture(autouse=True)
 def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Key files cost little to open."""
-    monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     monkeypatch.setattr(keyfile, "MEMORY_KIB", 64)
 
 
