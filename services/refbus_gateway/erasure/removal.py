@@ -2,7 +2,7 @@
 
 In one transaction, after the list beside the store has the case: nothing with content goes out any more, the auditor is
 ordered to delete the sealed records of what was decided here about the case, an ERASED entry says that a case was
-erased and not which, and the store keeps what `store.erasing` says. What it was stopped in, `settle` finishes.
+erased and not which, and the store keeps what `store.erasures` says. What it was stopped in, `settle` finishes.
 """
 
 from __future__ import annotations

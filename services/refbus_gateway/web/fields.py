@@ -13,9 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from starlette.responses import Response
 
 from refbus.core.times import iso_day, iso_time
+from refbus.errors import Code, RefbusError
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.forms.dates import with_hour
@@ -25,6 +28,11 @@ from refbus_gateway.web.session import Form
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.codes import field_name, label
 
+if TYPE_CHECKING:
+    from refbus_gateway.web.screens import Ask
+
+At: TypeAlias = Mapping[Code, tuple[str, str]]
+"""For each code of an error the field that it is about, and what to say there."""
 FEW: Final = 8
 """So many options are shown as radios; more as a list that is searched by typing."""
 _ROW: Final = re.compile(r"\[(\d+)\]\.")
@@ -184,3 +192,11 @@ def _rows(value: Any) -> Any:
 
 def _text(value: object) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def again_at(ask: Ask, error: RefbusError, at: At) -> Response:
+    """Lead back to the field that an error is about. Raises it when it is about none of these."""
+    if error.code not in at:
+        raise error
+    field, told = at[error.code]
+    return ask.again([Problem(field, error.code, told)])

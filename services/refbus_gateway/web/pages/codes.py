@@ -6,10 +6,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from refbus.errors import Code, RefbusError, RuleError
+from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import codes
-from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.people import numbered, problem_of_second, second_of
+from refbus_gateway.web.fields import again_at
+from refbus_gateway.web.pages.people import numbered, of_second, second_of
 from refbus_gateway.web.screens import Ask, Screens
 
 screens: Final = Screens()
@@ -38,13 +38,11 @@ def confirm(ask: Ask) -> Response:
     """Put codes in force that the telephone shows."""
     try:
         codes.confirm(ask.desk, ask.actor, ask.posted.get("passphrase_code"))
-    except RuleError as error:
-        if error.code is not Code.CODE_WRONG:
-            raise
+    except RefbusError as error:
         wrong = ask.words.text(
             "This is not the code that the telephone shows now. Check its clock, and try the next code."
         )
-        return ask.again([Problem("passphrase_code", error.code, wrong)])
+        return again_at(ask, error, {Code.CODE_WRONG: ("passphrase_code", wrong)})
     return ask.go("/office", ask.words.text("From the next sign-in you are asked for a code too."))
 
 
@@ -68,5 +66,5 @@ def remove(ask: Ask) -> Response:
     try:
         codes.remove(ask.desk, ask.actor, each.person, second_of(ask))
     except RefbusError as error:
-        return ask.again([problem_of_second(ask, error)])
+        return again_at(ask, error, of_second(ask))
     return ask.go("/office/people", ask.words.text("%(name)s signs in without a code.", name=each.name))

@@ -15,6 +15,7 @@ from refbus_gateway.actions.emergencies import Decision, OfficerWord
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.casefields import choose
 from refbus_gateway.web.choices import case_options, organisation_options
+from refbus_gateway.web.fields import again_at
 from refbus_gateway.web.pages.answer import sent_words
 from refbus_gateway.web.pages.erase import where_erased
 from refbus_gateway.web.render import code_words
@@ -108,10 +109,8 @@ def invoke(ask: Ask) -> Response:
     try:
         done = emergencies.invoke(ask.desk, ask.actor, int(kept.get("case")), decision, typed)
     except RefbusError as error:
-        if error.code is not Code.KEYFILE_WRONG_PASSPHRASE:
-            raise
         told = words.text("One of the two passphrases is not right")
-        return ask.again([Problem("passphrase_first", error.code, told)])
+        return again_at(ask, error, {Code.KEYFILE_WRONG_PASSPHRASE: ("passphrase_first", told)})
     drafts.drop(ask.desk, ask.actor, DRAFT)
     return ask.go(f"/emergency/{done.emergency}", sent_words(words, done.delivery))
 
@@ -158,13 +157,11 @@ def review(ask: Ask) -> Response:
     try:
         done = emergencies.review(ask.desk, ask.actor, number, ReviewResult(result), word)
     except RefbusError as error:
-        told = {
+        at = {
             Code.KEYFILE_WRONG_PASSPHRASE: ("passphrase_officer", words.text("The passphrase is not right")),
             Code.REVIEWER_NOT_INDEPENDENT: ("officer", words.text("Choose an officer who did not decide")),
-        }.get(error.code)
-        if told is None:
-            raise
-        return ask.again([Problem(told[0], error.code, told[1])])
+        }
+        return again_at(ask, error, at)
     return ask.go(f"/emergency/{number}", sent_words(words, done.delivery))
 
 

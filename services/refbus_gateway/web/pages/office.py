@@ -23,7 +23,8 @@ from refbus_gateway.actions import (
     status,
 )
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.people import problem_of_second, second_of
+from refbus_gateway.web.fields import again_at
+from refbus_gateway.web.pages.people import of_second, second_of
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words import nextsteps
@@ -187,7 +188,7 @@ def add_officer(ask: Ask) -> Response:
     try:
         officers.add(ask.desk, ask.actor, ask.posted.get("role"), typed, second_of(ask))
     except RefbusError as error:
-        return ask.again([problem_of_second(ask, error)])
+        return again_at(ask, error, of_second(ask))
     return ask.go("/office/officers", words.text("The officer can decide from now on."))
 
 

@@ -11,6 +11,7 @@ from refbus_gateway.actions import people
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer, PersonShown, Second
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.web.fields import At, again_at
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
 from refbus_gateway.words.languages import LANGUAGES, NAMES
 from refbus_gateway.words.offices import MAY, ROLES
@@ -51,7 +52,8 @@ def add(ask: Ask) -> Response:
     try:
         done = people.begin(ask.desk, ask.actor, new) if first else people.add(ask.desk, ask.actor, new, second_of(ask))
     except RefbusError as error:
-        return _again(ask, error, "name", ask.words.text("This name is taken, or cannot be used. Choose another one."))
+        taken = ask.words.text("This name is taken, or cannot be used. Choose another one.")
+        return again_at(ask, error, {Code.USAGE: ("name", taken), **of_second(ask)})
     if first:
         return _sign_in_anew(ask)
     return ask.go("/office/people", ask.words.text("%(name)s can sign in from now on.", name=done.name))
@@ -74,7 +76,8 @@ def set_role(ask: Ask) -> Response:
     try:
         people.set_role(ask.desk, ask.actor, each.person, Role(role), second_of(ask))
     except RefbusError as error:
-        return _again(ask, error, "role", ask.words.text("The last administrator stays one. Make another one first."))
+        last = ask.words.text("The last administrator stays one. Make another one first.")
+        return again_at(ask, error, {Code.USAGE: ("role", last), **of_second(ask)})
     return ask.go("/office/people", ask.words.text("The role was changed. It counts from now on."))
 
 
@@ -109,7 +112,7 @@ def lock_out(ask: Ask) -> Response:
         people.lock_out(ask.desk, ask.actor, each.person)
     except RefbusError as error:
         last = ask.words.text("The last administrator cannot be locked out. Make another one first.")
-        return _again(ask, error, "passphrase", last)
+        return again_at(ask, error, {Code.USAGE: ("passphrase", last)})
     return ask.go("/office/people", ask.words.text("%(name)s cannot sign in any more.", name=each.name))
 
 
@@ -135,10 +138,7 @@ def change_own(ask: Ask) -> Response:
             Code.KEYFILE_WRONG_PASSPHRASE: ("passphrase_old", ask.words.text("The passphrase is not right")),
             Code.USAGE: ("passphrase_new", ask.words.text("Choose another passphrase than the one of before")),
         }
-        if error.code not in told:
-            raise
-        where, text = told[error.code]
-        return ask.again([Problem(where, error.code, text)])
+        return again_at(ask, error, told)
     ask.office.sessions.lock(ask.actor.person, but=ask.session)
     return ask.go("/office", ask.words.text("Your passphrase was changed."))
 
@@ -159,15 +159,8 @@ def numbered(ask: Ask) -> PersonShown:
     return found[number - 1]
 
 
-def _again(ask: Ask, error: RefbusError, field: str, usage: str) -> Response:
-    """Lead back to the field that an error is about. Raises it when it is about none."""
-    if error.code is Code.USAGE:
-        return ask.again([Problem(field, error.code, usage)])
-    return ask.again([problem_of_second(ask, error)])
-
-
-def problem_of_second(ask: Ask, error: RefbusError) -> Problem:
-    """Return what is wrong with the other person who is to agree. Raises the error when it is about something else."""
+def of_second(ask: Ask) -> At:
+    """Return what may be wrong with the other person who is to agree, for `again_at`."""
     words = ask.words
     told = {
         Code.SECOND_NEEDED: words.text(
@@ -179,9 +172,7 @@ def problem_of_second(ask: Ask, error: RefbusError) -> Problem:
         ),
         Code.KEYFILE_WRONG_PASSPHRASE: words.text("The passphrase of that person is not right"),
     }
-    if error.code not in told:
-        raise error
-    return Problem("second", error.code, told[error.code])
+    return {code: ("second", text) for code, text in told.items()}
 
 
 def problems_of_name(ask: Ask) -> list[Problem]:

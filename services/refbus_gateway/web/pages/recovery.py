@@ -12,7 +12,8 @@ from refbus_gateway.actions import recovery
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web.pages.people import problem_of_second, problems_of_name, problems_of_passphrase, second_of
+from refbus_gateway.web.fields import again_at
+from refbus_gateway.web.pages.people import of_second, problems_of_name, problems_of_passphrase, second_of
 from refbus_gateway.web.screens import Ask, Screens
 
 screens: Final = Screens()
@@ -42,7 +43,7 @@ def make(ask: Ask) -> Response:
     try:
         made = recovery.make(ask.desk, ask.actor, int(needed), int(keepers), second_of(ask))
     except RefbusError as error:
-        return ask.again([problem_of_second(ask, error)])
+        return again_at(ask, error, of_second(ask))
     ask.session.note_done(ask.posted.get("once"), PAGE)  # shown again it would make others, and these worth nothing
     return ask.page("office_sheets.html", made=made, org=ask.actor.org)
 
