@@ -46,9 +46,7 @@ def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
 @group.command()
 @click.option("--every", type=click.IntRange(10, 86_400), default=300, show_default=True, help="Seconds between pings.")
 @click.argument("command", nargs=-1)
-@example(
-    'refbus home notify -- notify-send "Referral Bus"', "refbus home notify                     # no pings any more"
-)
+@example('refbus home notify -- notify-send "Referral Bus"', "refbus home notify")
 @with_session
 def notify(session: Session, every: int, command: tuple[str, ...]) -> None:
     """Run a command when something new has arrived. It is given a count and no word about any case."""

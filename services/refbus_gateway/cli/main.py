@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 @example(
     "refbus orgs find --country uz --service SocialCare",
-    "refbus case new > case.json                  # fill it in",
+    "refbus case new > case.json",
     "refbus consent grant case.json --file consent.json",
     "refbus send case.json",
     "refbus status",

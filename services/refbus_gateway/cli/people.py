@@ -118,7 +118,7 @@ def lock_out(session: Session, name: str) -> None:
 @group.command()
 @click.argument("name", required=False)
 @_BY_FILE
-@example("refbus --as aigul people passphrase", "refbus --as aigul people passphrase botir   # who forgot it")
+@example("refbus --as aigul people passphrase", "refbus --as aigul people passphrase botir")
 @with_session
 def passphrase(session: Session, name: str | None, new_passphrase_file: Path | None) -> None:
     """Change your own passphrase, or give NAME another one who forgot it."""
@@ -162,7 +162,7 @@ def service(session: Session, new_passphrase_file: Path | None, *, off: bool) ->
 @example(
     "refbus --as aigul people codes",
     "refbus --as aigul people codes --confirm 123456",
-    "refbus --as aigul people codes botir --off --second cholpon   # the telephone is lost",
+    "refbus --as aigul people codes botir --off --second cholpon",
 )
 @with_session
 def codes(session: Session, /, name: str | None, confirm: str | None, *, off: bool, **given: Path | str | None) -> None:
@@ -219,7 +219,7 @@ def log(session: Session, of: str | None, limit: int | None, page: int) -> None:
     type=click.Path(path_type=Path),
     help="File with what the colleague should know; it stays in this office. - for standard input.",
 )
-@example("refbus --as aigul people assign 3 botir", "refbus --as aigul people assign 3   # nobody's")
+@example("refbus --as aigul people assign 3 botir", "refbus --as aigul people assign 3")
 @with_session
 def assign(session: Session, case: int, name: str | None, note_file: Path | None) -> None:
     """Give a case to somebody, hand it over, or make it nobody's."""

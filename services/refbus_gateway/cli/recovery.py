@@ -53,8 +53,8 @@ def make(session: Session, /, needed: int, keepers: int, **given: Path | str | N
 @click.option("--new-passphrase-file", type=_FILE, help="The passphrase of that person; else asked.")
 @click.option("--use-settings", is_flag=True, help="Use broker and commands of the backup without a question.")
 @example(
-    "refbus --home ~/refbus recovery restore /media/usb/refbus-2026-09-21 --name aigul   # on a new computer",
-    "refbus recovery restore --name aigul                                # nobody knows a passphrase any more",
+    "refbus --home ~/refbus recovery restore /media/usb/refbus-2026-09-21 --name aigul",
+    "refbus recovery restore --name aigul",
 )
 @with_session
 def restore(session: Session, /, folder: Path | None, name: str, **given: object) -> None:

@@ -39,7 +39,7 @@ def apply(session: Session) -> None:
 
 
 @group.command()
-@example("refbus topics drift     # exits with 1 when anything differs")
+@example("refbus topics drift")
 @with_session
 def drift(session: Session) -> int:
     """Show what differs; exits with 1 when anything does."""

@@ -61,15 +61,19 @@ class Catalogue:
         return Locale.parse("en-GB" if self.language == "en" else self.language, sep="-")
 
     def text(self, message: str, context: str | None = None, **values: object) -> str:
-        """Return a message with its values. Values are put in as they are: escape or `refbus.foreign` comes before."""
-        return _filled(self.pgettext(context, message) if context else self.gettext(message), message, values)
+        """Return a message with its values. Values are put in as they are: escape or `refbus.foreign` comes before.
+
+        A value that is a `Said` is said in this language.
+        """
+        found = self.pgettext(context, message) if context else self.gettext(message)
+        spoken = {name: self.spoken(each) if isinstance(each, Said) else each for name, each in values.items()}
+        return _filled(found, message, spoken)
 
     def spoken(self, text: str) -> str:
         """Return a text that was made where no language is known; one that is no message stays as it is."""
         if not isinstance(text, Said):
             return self.gettext(text)
-        values = {name: self.spoken(each) if isinstance(each, Said) else each for name, each in text.values.items()}
-        return self.text(text.message, text.context, **values)
+        return self.text(text.message, text.context, **text.values)
 
     def told(self, context: str, text: str) -> str:
         """Return a text of a context, else as `spoken` does: what an error or a help says."""
