@@ -22,7 +22,7 @@ from refbus.explain import report_errors
 from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.output import say
-from refbus.settings import AuditorSettings, from_environment, read_secret_file
+from refbus.settings import AuditorSettings, LogForm, from_environment, read_secret_file
 from refbus.telemetry import Signs, configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> None:
     configure_logs()
     with report_errors():
         settings = from_environment(AuditorSettings, os.environ)
+    configure_logs(level=settings.log_level, json=settings.log_form is LogForm.JSON)
     with report_errors(debug_dir=settings.debug_dir):
         match arguments:
             case []:

@@ -31,7 +31,7 @@ from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
 from refbus.node.store.node import NodeStore
 from refbus.output import put_json, say
-from refbus.settings import GateSettings, from_environment, read_secret_file
+from refbus.settings import GateSettings, LogForm, from_environment, read_secret_file
 from refbus.telemetry import Signs, configure_logs, serve
 from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> None:
     configure_logs()
     with report_errors():
         settings = from_environment(GateSettings, os.environ)
+    configure_logs(level=settings.log_level, json=settings.log_form is LogForm.JSON)
     with report_errors(debug_dir=settings.debug_dir):
         match arguments:
             case []:

@@ -14,6 +14,7 @@ from refbus.core.ids import parse_country
 from refbus.settings import OpsSettings, from_environment
 from refbus_ops.audit import audit
 from refbus_ops.broker import broker
+from refbus_ops.bundle import bundle
 from refbus_ops.context import Operator
 from refbus_ops.country import country as country_group
 from refbus_ops.directory import directory
@@ -52,7 +53,20 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
 
 
 directory.add_command(log_check)
-for _group in (health, topics, lag, refused, quarantine, replay, broker, directory, audit, settings, country_group):
+for _group in (
+    health,
+    bundle,
+    topics,
+    lag,
+    refused,
+    quarantine,
+    replay,
+    broker,
+    directory,
+    audit,
+    settings,
+    country_group,
+):
     root.add_command(_group)
 
 

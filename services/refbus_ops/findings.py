@@ -6,6 +6,7 @@ everywhere. What only the machine of the operator knows (certificates, disk, bac
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import urllib.error
 import urllib.request
@@ -114,16 +115,23 @@ def is_broken(rule: Alert, samples: Samples) -> bool:
 
 def read_samples(address: str) -> Samples:
     """Return the values on a page of metrics, by name. Raises TransportError BROKER_UNREACHABLE when there is none."""
-    found = dict[str, list[float]]()
+    found, text = dict[str, list[float]](), read_page(address)
     try:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=_TIMEOUT_S) as answer:
-            text = answer.read(_MOST_BYTES).decode()
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 found.setdefault(sample.name, []).append(float(sample.value))
-    except (OSError, ValueError):
-        raise TransportError(Code.BROKER_UNREACHABLE, "the page of metrics does not answer") from None
+    except ValueError:
+        raise TransportError(Code.BROKER_UNREACHABLE, "what answers there is no page of metrics") from None
     return found
+
+
+def read_page(address: str) -> str:
+    """Return a page of metrics as it is. Raises TransportError BROKER_UNREACHABLE."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=_TIMEOUT_S) as answer:
+            return str(answer.read(_MOST_BYTES).decode())
+    except (OSError, ValueError, http.client.HTTPException):
+        raise TransportError(Code.BROKER_UNREACHABLE, "the page of metrics does not answer") from None
 
 
 def _figures(service: Service, samples: Samples) -> str:

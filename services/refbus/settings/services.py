@@ -23,6 +23,22 @@ class Profile(StrEnum):
     PRODUCTION = "production"
 
 
+class LogForm(StrEnum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on there is a line in the log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class CommonSettings:
     """What all services share."""
@@ -88,7 +104,25 @@ class ServingSettings(CommonSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class GateSettings(ServingSettings):
+class NodeSettings(ServingSettings):
+    """What the services of a node share."""
+
+    log_form: LogForm = setting(
+        "REFBUS_LOG_FORM",
+        parsers.choice(LogForm),
+        default=LogForm.TEXT,
+        doc="How lines of the log are written to standard error: for people, or one JSON object each.",
+    )
+    log_level: LogLevel = setting(
+        "REFBUS_LOG_LEVEL",
+        parsers.choice(LogLevel),
+        default=LogLevel.INFO,
+        doc="From which level on there is a line in the log; alarms are errors or worse.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings(NodeSettings):
     """The gate of one country."""
 
     country: CountryCode = setting("REFBUS_COUNTRY", parsers.country(), doc="Country of this node.")
@@ -138,7 +172,7 @@ class GateSettings(ServingSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class AuditorSettings(ServingSettings):
+class AuditorSettings(NodeSettings):
     """The auditor of one country."""
 
     country: CountryCode = setting("REFBUS_COUNTRY", parsers.country(), doc="Country of this node.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -79,3 +80,25 @@ def test_chatter_is_left_out(log: io.StringIO) -> None:
     """Debug records, which libraries fill with contents, are not logged."""
     logging.getLogger("aiokafka").debug("%s", SECRET)
     assert log.getvalue() == ""
+
+
+def test_a_log_for_machines_is_one_object_a_line() -> None:
+    """Time, level, logger and message; places of an exception and not its text; no organisation, no other line."""
+    root = logging.getLogger()
+    before, level, stream = list(root.handlers), root.level, io.StringIO()
+    root.handlers = []
+    try:
+        configure_logs(stream, "warning", json=True)
+        logging.getLogger("refbus.gate").info("too quiet")
+        try:
+            fail(ValueError(SECRET))
+        except ValueError:
+            logging.getLogger("refbus.gate").exception("a record of %s\nfailed", "kz-4f7k2m9q")
+    finally:
+        root.handlers = before
+        root.setLevel(level)
+    (line,) = stream.getvalue().splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["logger"], told["message"]) == ("ERROR", "refbus.gate", "a record of <org>\nfailed")
+    assert told["places"][0] == "ValueError"
+    assert SECRET not in line
