@@ -114,6 +114,19 @@ def damage(data: Path, topic: str, needle: bytes) -> None:
     path.write_bytes(content)
 
 
+def cut(data: Path, topic: str, batches: int) -> None:
+    """Leave only the first `batches` in the broker's own file of a topic, as a disk does that lost what came later.
+
+    The broker must be stopped; it then looks through its files at its start.
+    """
+    path = data / f"{topic}-0" / "00000000000000000000.log"
+    content, end = path.read_bytes(), 0
+    for _ in range(batches):
+        end += 12 + int.from_bytes(content[end + 8 : end + 12], "big")
+    path.write_bytes(content[:end])
+    (data / ".kafka_cleanshutdown").unlink(missing_ok=True)
+
+
 def _pack(codec: int, content: bytes) -> bytes:
     if codec == GZIP:
         return bytes(gzip_encode(content))

@@ -3,6 +3,7 @@
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
 restore <copy> [--older]        with the auditor stopped: check a copy of store or home, bring back what is missing
+accept-gap                      with the auditor stopped: go on behind entries that are gone, or in a topic made anew
 clock [accept]                  show which time counts and why; say that this machine's clock is right
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
@@ -27,6 +28,8 @@ from refbus.telemetry import Signs, configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.export import day_ms, export
+from refbus_auditor.gaps import accept_gap
+from refbus_auditor.home import AuditorHome
 from refbus_auditor.putback import restore
 from refbus_auditor.rooms import lines
 
@@ -53,9 +56,22 @@ def main(arguments: list[str]) -> None:
             case ["restore", copy, *older] if older in ([], ["--older"]):
                 passphrase = read_secret_file(settings.passphrase_file).decode()
                 say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
+            case ["accept-gap"]:
+                _accept_gap(settings)
             case _:
-                orders = "clock [accept] | export FILE [FROM [TO]] | restore COPY [--older] | waiting"
+                orders = "accept-gap | clock [accept] | export FILE [FROM [TO]] | restore COPY [--older] | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
+
+
+def _accept_gap(settings: AuditorSettings) -> None:
+    topic = f"{settings.country}.audit"
+    home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+    offsets = clusters(addresses(settings, settings.country, settings.home))[settings.country].offsets(topic)
+    try:
+        accept_gap(home.database, offsets, topic)
+    finally:
+        offsets.close()
+        home.close()
 
 
 def _run(settings: AuditorSettings) -> None:

@@ -207,6 +207,8 @@ class Auditor:
         self.meters.directory(directory, self.core.shards_ahead(), until_ms, now_ms)
         self.meters.log(self.core.shards(), self.core.account())
         self.meters.progress(self.watchdog)
+        with self.home.database.reading() as connection:
+            self.meters.lost_end(connection, now_ms)
         self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
         self.metrics.disk()
         self.metrics.clock(self.clock.standing())

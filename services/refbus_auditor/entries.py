@@ -25,6 +25,7 @@ from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.database.engine import Database
 from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.node.counted_on import LOST_END
 from refbus.node.store.commit import move_position, note_failure
 from refbus.node.store.node import get_setting, put_setting
 from refbus.node.store.prepared import AnyOf
@@ -90,6 +91,12 @@ class Entries:
         """Move the position past offsets that hold no record."""
         with self.database.writing() as connection:
             move_position(connection, after, before)
+
+    def count_on(self, after: Position, before: Position | None, committed: int) -> None:
+        """Count on in a log that has lost its end: in one transaction, with the moment."""
+        with self.database.writing() as connection:
+            move_position(connection, after, before)
+            put_setting(connection, LOST_END, self.clock.now_ms().to_bytes(8, "big"))
 
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
         """Refuse a record on which the code failed three times, or a batch that cannot be read, with an alarm.

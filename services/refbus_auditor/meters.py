@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from refbus import telemetry
 from refbus.bus.port import Record
 from refbus.core.directory import Directory
 from refbus.errors import Code
+from refbus.node.counted_on import lost_lately
 from refbus.node.watchdog import Watchdog
 from refbus.telemetry import catalogue as metric
 from refbus.telemetry.labels import EntryResult, WitnessResult
@@ -59,6 +62,10 @@ class Meters:
         self._metrics.put(metric.AUDITOR_WAITING, account.waiting)
         self._metrics.put(metric.AUDITOR_OVER_QUOTA, account.over_quota)
         self._metrics.put(metric.AUDITOR_IMBALANCE, account.difference)
+
+    def lost_end(self, connection: Connection, now_ms: int) -> None:
+        """Show whether the broker has lost the end of the audit topic lately."""
+        self._metrics.put(metric.LOG_LOST_END, int(lost_lately(connection, now_ms)))
 
     def progress(self, watchdog: Watchdog) -> None:
         """Show lag and since when nothing moved."""

@@ -1,7 +1,7 @@
 """`python -m refbus_gate`: run the gate of one country, or give an order to it.
 
 clock [accept]         show which time counts and why; say that this machine's clock is right
-accept-gap <topic>     with the gate stopped: go on behind records that the broker no longer has
+accept-gap <topic>     with the gate stopped: go on behind records that are gone, or in a topic that was made anew
 statistics <year> <file>  write the counts of a closed year that may be published
 accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from refbus.bus.harness import die, run
+from refbus.bus.topicset import gate_group
 from refbus.clock import clock_from
 from refbus.command import explained
 from refbus.core.directory import Directory
@@ -93,10 +94,11 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
     if topic not in {source.topic for source in sources_of(settings.country, settings.bootstrap)}:
         raise SetupError(Code.USAGE, "this gate does not read that topic")
     home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
-    where = addresses(settings, settings.country, settings.home)
-    offsets = clusters(where)[settings.country].offsets(topic)
+    cluster = clusters(addresses(settings, settings.country, settings.home))[settings.country]
+    offsets = cluster.offsets(topic)
     try:
-        accept_gap(home.store, offsets, topic, clock_from(settings.clock_file)())
+        committed = cluster.admin().group_offset(gate_group(settings.country), topic)
+        accept_gap(home.store, offsets, topic, committed, clock_from(settings.clock_file)())
     finally:
         offsets.close()
         home.close()

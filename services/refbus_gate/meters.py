@@ -15,6 +15,7 @@ from refbus.core.gate.passage import Outcome as Decision
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import OrgId
 from refbus.errors import Code
+from refbus.node.counted_on import lost_lately
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store import outgoing
 from refbus.node.store.accounting import Balance, balance
@@ -135,6 +136,7 @@ class Meters:
     def store(self, connection: Connection, now_ms: int) -> None:
         """Show what waits in the store."""
         self._metrics.put(metric.GATE_RESTORED, int(was_restored(connection, now_ms)))
+        self._metrics.put(metric.LOG_LOST_END, int(lost_lately(connection, now_ms)))
         self._waiting(connection)
         self._held(connection)
         self._metrics.since(metric.GATE_DEADLINE_AGE, oldest_due(connection, now_ms))

@@ -97,6 +97,11 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
     return True
 
 
+def counted_on(topic: str, committed: int) -> dict[str, bytes]:
+    """Return the settings by which a group that is ahead of a new count is no sign of a copy: it has the old one."""
+    return {_READ_AGAIN + topic: max(committed, 0).to_bytes(8, "big")}
+
+
 def show_moment(at_ms: int) -> str:
     """Return a time to the minute, UTC; in words for a store that knew of nothing."""
     return show_time(at_ms) if at_ms else "nothing: it was empty"
@@ -109,8 +114,9 @@ def _read_again(connection: Connection, read: Mapping[str, int | None]) -> dict[
         position = read_position(connection, topic)
         seen = int.from_bytes(get_setting(connection, _READ_AGAIN + topic) or b"", "big")
         known = max(0 if position is None else position.next_offset, seen)
-        if committed is not None and committed > known:
-            ahead[topic] = committed
+        counted = None if committed is None else committed + (0 if position is None else position.shift)
+        if counted is not None and counted > known:
+            ahead[topic] = counted
     return ahead
 
 

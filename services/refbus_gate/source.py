@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from refbus.bus.port import Reader, Record
+from refbus.node.counted_on import PATIENCE_S
 from refbus.node.store.commit import note_failure
 from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Position
@@ -34,6 +35,10 @@ class SourceDecider:
         """Move the position past offsets that hold no record."""
         self.core.skip(after, before)
 
+    def count_on(self, after: Position, before: Position | None, committed: int) -> None:
+        """Count on in a log that has lost its end: in one transaction, with the moment."""
+        self.core.count_on(after, before, committed)
+
     def put_aside(self, record: Record, after: Position, before: Position | None) -> None:
         """Quarantine a record that failed three times, or the bytes of a batch that cannot be read."""
         quarantine(self.core, self.source, record, after, before)
@@ -52,6 +57,10 @@ def consumer_of(
     source: Source,
     connect: Callable[[], Reader],
     told: Callable[[Record], None] = lambda _record: None,
+    patience_s: float = PATIENCE_S,
 ) -> Consumer:
-    """Return what reads a source of the gate, each record once; `told` hears of batches that cannot be read."""
-    return Consumer(source.topic, SourceDecider(core, source), connect, told)
+    """Return what reads a source of the gate, each record once; `told` hears of batches that cannot be read.
+
+    `patience_s`: so long a broker must say that the topic ends below the position before it is believed.
+    """
+    return Consumer(source.topic, SourceDecider(core, source), connect, told, patience_s)

@@ -7,6 +7,8 @@ import click
 from refbus.bus.port import Reader
 from refbus.bus.topicset import gate_group
 from refbus.core.ids import CountryCode
+from refbus.errors import Code
+from refbus.explain import explanation
 from refbus.output import put_json, say
 from refbus_ops.context import Operator
 
@@ -25,7 +27,9 @@ def lag(operator: Operator, as_json: bool) -> None:
         put_json({topic: {"end": end, "acknowledged": done} for topic, (end, done) in found.items()})
         return
     for topic, (end, done) in found.items():
-        say(f"{topic:24} waiting {end - done:8}   end {end:10}   acknowledged {done:10}")
+        say(f"{topic:24} waiting {max(0, end - done):8}   end {end:10}   acknowledged {done:10}")
+        if end < done:
+            say(f"  {Code.LOG_TRUNCATED}: {explanation(Code.LOG_TRUNCATED).meaning}")
 
 
 def gate_topics(operator: Operator, country: CountryCode) -> list[str]:

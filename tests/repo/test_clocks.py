@@ -29,6 +29,7 @@ AGES = {
     "services/refbus/bus/certificates.py": "a date on a certificate: people are warned, nothing is done",
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
     "services/refbus/core/gate/rules.py": "signed times are compared, not measured",
+    "services/refbus/node/counted_on.py": "a person is alarmed for a day, across starts",
     "services/refbus_auditor/entries.py": "an entry waits for thirty days, across starts; the judge is asked first",
     "services/refbus_gateway/store/doings.py": "rows of the log are kept for two years, across starts",
     "services/refbus_gateway/cases/retention.py": "a reminder that was cleared comes again after a week, across starts",

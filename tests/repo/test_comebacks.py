@@ -18,6 +18,8 @@ COUNTERS = {"offset", "next_offset", "begin_offset", "sequence", "inbox_count", 
 ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 COMPARED = {
     "refbus/bus/driver.py _read": "records of one batch that were handed on a moment ago",
+    "refbus/node/counted_on.py has_other_record": "whether there is a record to compare by its bytes",
+    "refbus/bus/memory.py reaches": "a bus for tests",
     "refbus/bus/memory.py shown": "a bus for tests",
     "refbus/bus/memory.py truncate": "a bus for tests",
     "refbus/node/store/commit.py": "failures at offsets that are decided, of the same topic id",
@@ -30,6 +32,7 @@ COMPARED = {
     "refbus_auditor/entries.py _waiting": "a page of what waits; nothing is dropped",
     "refbus_gateway/inbox/notices.py _heartbeat": "a gap is an alarm",
     "refbus_gateway/sync/reader.py _reached": "how far there is to read",
+    "refbus_gateway/sync/reader.py _take_inbox": "whether the record before the position is the same, by its bytes",
     "refbus_gateway/sync/reader.py _take_directory": "whether a failure is told again",
     "refbus_gateway/sync/reader.py failed": "whether a failure is told again",
     "refbus_gateway/sync/reader.py _take_one": "a lower number is a repeat only with the same bytes (`has_seen`)",

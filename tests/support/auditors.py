@@ -84,7 +84,9 @@ class AuditNode:
         hearers = Hearers(alarm=self.alarms.append, witnessed=self._answered)
         directory = lambda: self.world.fed.directory  # noqa: E731 - read anew each time
         self.core = AuditorCore(self.country, self.home, directory, steady_clock(self.world.now), lines, hearers)
-        self.consumer = Consumer(self.core.topic, self.core.entries, lambda: self.bus.reader(self.core.topic))
+        self.consumer = Consumer(
+            self.core.topic, self.core.entries, lambda: self.bus.reader(self.core.topic), patience_s=0
+        )
         self.core.publisher.recover()
         self.consumer.start(None)
         self.core.inbound.turn(0)

@@ -89,7 +89,7 @@ class Node:
         self.core = GateCore(parts)
         self.sources = {source.topic: source for source in sources_of(self.country, self.world.countries)}
         self.consumers = {
-            topic: consumer_of(self.core, source, partial(self.bus.reader, topic))
+            topic: consumer_of(self.core, source, partial(self.bus.reader, topic), patience_s=0)
             for topic, source in self.sources.items()
         }
         self.pumps = {

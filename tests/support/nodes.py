@@ -60,7 +60,8 @@ class Node:
         sources = {source.topic: source for source in sources_of(self.country, road.gate_countries)}
         self.bus = bus
         self.consumers = {
-            topic: consumer_of(self.core, source, partial(bus.reader, topic)) for topic, source in sources.items()
+            topic: consumer_of(self.core, source, partial(bus.reader, topic), patience_s=0)
+            for topic, source in sources.items()
         }
         self.pumps = [Pump(self.home.store, other, bus.producer, Clock.of(clock)) for other in road.gate_countries]
         self.profiles = ProfileRelay(
@@ -96,7 +97,7 @@ class Node:
         before = sum(consumer.next_offset for consumer in self.consumers.values())
         for topic, consumer in self.consumers.items():
             consumer.handle(self.bus.records(topic))
-            self.bus.group_offsets[gate_group(self.country), topic] = consumer.next_offset
+            self.bus.group_offsets[gate_group(self.country), topic] = consumer.next_offset - consumer.shift
         self.redecider.holds()
         self.upkeep.undelivered()
         pumped = False

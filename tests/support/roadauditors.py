@@ -36,7 +36,7 @@ class RoadAuditor:
             publish=self.published.extend,
         )
         self.core = AuditorCore(country, self.home, self._directory, steady_clock(road.clock), lines)
-        self.consumer = Consumer(self.core.topic, self.core.entries, lambda: bus.reader(self.core.topic))
+        self.consumer = Consumer(self.core.topic, self.core.entries, lambda: bus.reader(self.core.topic), patience_s=0)
         self.core.publisher.recover()
         self.consumer.start(None)
         self.core.inbound.turn(0)

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, TopicPartition
 from refbus.bus.address import BrokerAddress
 from refbus.bus.confluent_admin import REQUEST_TIMEOUT_S, ConfluentAdmin, asked, config_of
 from refbus.bus.port import OpenTransaction
-from refbus.errors import SetupError
+from refbus.errors import Code, SetupError
 
 if TYPE_CHECKING:
     from refbus.bus.driver import Line
@@ -62,13 +62,26 @@ class TopicOffsets:
         """Return the id that the broker gave the topic. Raises SetupError TOPIC_MISSING."""
         return ConfluentAdmin(self._address).topic_id(self._topic)
 
+    def reaches(self, offset: int) -> bool:
+        """Whether the log goes on to `offset`. Raises TransportError while the leader of the topic does not say."""
+        try:
+            self._line_of_its_own().fetch(offset, 0.0)
+        except SetupError as error:
+            if error.code is Code.LOG_TRUNCATED:
+                return False
+            raise
+        return True
+
     def open_transaction(self) -> OpenTransaction | None:
         """Return the first transaction that keeps records from being read, None without one. Raises TransportError."""
+        return self._line_of_its_own().open_transaction(self.end_offset())
+
+    def _line_of_its_own(self) -> Line:
         if self._asking is None:
             from refbus.bus.driver import Line  # late: only a watchdog asks, and the driver takes its time to load
 
             self._asking = Line(self._address, self._topic)
-        return self._asking.open_transaction(self.end_offset())
+        return self._asking
 
     def close(self) -> None:
         """Free the connections."""

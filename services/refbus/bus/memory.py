@@ -120,6 +120,10 @@ class MemoryBus:
         log.records = [record for record in log.records if record.offset >= begin]
         log.begin = begin
 
+    def lose_end(self, name: str, end: int) -> None:
+        """Forget the records from offset `end` on, as a broker does whose disk is gone; the topic stays the same."""
+        del self.log(name).records[end - self.log(name).begin :]
+
     def inject(self, topic: str, *faults: Fault) -> None:
         """Let the next records written to `topic` meet these faults, one each."""
         self.log(topic).faults.extend(faults)
@@ -276,11 +280,9 @@ class MemoryReader:
         """Return the next records; nothing while the bus is down. Raises SetupError LOG_TRUNCATED, TOPIC_MISSING."""
         if self._bus.down:
             return []
-        log = self._bus.log(self._topic)
-        position = self.position()
-        if not log.begin <= position <= log.begin + len(log.records):
+        if not self.reaches(self.position()):
             raise SetupError(Code.LOG_TRUNCATED, self._topic)
-        records = log.shown(position, max_records)
+        records = self._bus.log(self._topic).shown(self.position(), max_records)
         if records:
             self._next = records[-1].offset + 1
         for record in records:
@@ -305,6 +307,10 @@ class MemoryReader:
         """Return the offset after the newest record."""
         self._bus.require_up()
         return self._bus.log(self._topic).committed_end
+
+    def reaches(self, offset: int) -> bool:
+        """Whether there is an `offset` to read from; as long as the bus recovers, nobody can say."""
+        return self.begin_offset() <= offset <= self._bus.end(self._topic)
 
     def open_transaction(self) -> OpenTransaction | None:
         """Return what waits behind an open transaction, None when nothing does."""

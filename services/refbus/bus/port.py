@@ -97,6 +97,13 @@ class Offsets(Protocol):
         """Return the offset after the newest committed record. Raises TransportError, SetupError TOPIC_MISSING."""
         ...
 
+    def reaches(self, offset: int) -> bool:
+        """Whether the log goes on to `offset`; False only when the broker that leads the topic says that it does not.
+
+        Raises TransportError, SetupError TOPIC_MISSING while nobody can say so.
+        """
+        ...
+
     def topic_id(self) -> str:
         """Return the id that the broker gave the topic; another id means it was deleted and made anew."""
         ...

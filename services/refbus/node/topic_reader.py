@@ -1,7 +1,8 @@
 """How one topic is read: positions, repeats, gaps, and the record that nothing can be done with.
 
 The position in the store is the truth; what the broker keeps for the consumer group is a hint. Records at or below the
-position are skipped before any check, and missing ones are fetched from the log.
+position are skipped before any check, and missing ones are fetched from the log. A log that has lost its end is read
+again from its beginning, under numbers that were never given (`counted_on`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,16 @@ from typing import Protocol
 
 from refbus.bus.port import Reader, Record
 from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.node.counted_on import (
+    DOUBTED,
+    PATIENCE_S,
+    CountedOn,
+    behind_lost,
+    has_other_record,
+    hash_of,
+    is_other_log,
+    numbered,
+)
 from refbus.node.store.rows import Position
 
 _log = logging.getLogger("refbus.node.topic_reader")
@@ -50,6 +61,13 @@ class Decider(Protocol):
         """Count, durably, that the record at `offset` failed alone; return how often it has."""
         ...
 
+    def count_on(self, after: Position, before: Position | None, committed: int) -> None:
+        """Move the position to where the offsets of another log are counted on, and remember when that was.
+
+        `committed` is what the consumer group has, counted so: no sign that this store is a copy.
+        """
+        ...
+
     def self_test(self) -> None:
         """Raise StoreError when the store does not work: then no record is to blame."""
         ...
@@ -64,12 +82,18 @@ class Consumer:
         decider: Decider,
         connect: Callable[[], Reader],
         told: Callable[[Record], None] = lambda _record: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """`told` hears of each batch that was put aside because it cannot be read."""
+        """`told` hears of each batch that was put aside because it cannot be read.
+
+        `patience_s`: so long a broker must say that the topic ends below the position before it is believed.
+        """
         self.topic = topic
         self._told = told
         self._decider = decider
-        self._connect = connect
+        self._plain = connect
+        self._patience_s = patience_s
+        self._doubted = False
         self._position: Position | None = None
         self._topic_id = ""
 
@@ -78,35 +102,89 @@ class Consumer:
         """The offset that is decided next."""
         return 0 if self._position is None else self._position.next_offset
 
+    @property
+    def shift(self) -> int:
+        """How much higher offsets are here than at the broker."""
+        return 0 if self._position is None else self._position.shift
+
+    @property
+    def known(self) -> Position | None:
+        """How far the topic is decided, None before its first record."""
+        return self._position
+
     def start(self, committed: int | None) -> None:
         """Check the log against the position, and read again what the group has passed but this store has not.
 
         `committed` is the group's offset: what is before it does not come by itself any more, and after the restore of
         a database it would be lost. Raises SetupError LOG_TRUNCATED when such records are gone, or the topic is anew.
+        When the broker has lost what was decided already, everything that it has is read again.
         """
         start_together([self], {self.topic: committed})
 
     def look(self, committed: int | None) -> Behind | None:
         """Check the log against the position; return what is to be read again. Raises as `start`."""
+        self._position = known = self._decider.position()
         with ExitStack() as opened:
             reader = self._connect()
             opened.callback(reader.close)
             self._topic_id, begin = reader.topic_id(), reader.begin_offset()
-            self._position = known = self._decider.position()
             if known is not None and known.topic_id != self._topic_id:
                 raise SetupError(Code.LOG_TRUNCATED, "the topic was deleted and made anew")
             if begin > self.next_offset:
                 raise SetupError(Code.LOG_TRUNCATED, "records were deleted before they were decided")
-            end = min(committed or 0, reader.end_offset())
+            end, done = reader.end_offset(), (committed or 0) + self.shift
+            if known is not None and is_other_log(reader, known, self._patience_s):
+                return self._read_anew(known, done)
+            end = min(done, end)
             if end <= self.next_offset:
                 return None
             _log.warning("the store is behind the group: records are read again")
             opened.pop_all()
             return Behind(self, reader, end)
 
+    def is_other_log(self, known: Position) -> bool:
+        """Whether the broker has another topic, or has another record before this position. Raises TransportError."""
+        reader = self._connect()
+        try:
+            return known.topic_id != reader.topic_id() or has_other_record(reader, known)
+        finally:
+            reader.close()
+
+    def doubt(self) -> None:
+        """Note for the next start that the broker has lost what was decided: it may have grown again by then.
+
+        Raises StoreError. What is decided meanwhile notes it too.
+        """
+        self._doubted = True
+        known = self._position
+        if known is not None:
+            self._decider.skip(replace(known, last_hash=DOUBTED), known)
+
+    def _read_anew(self, known: Position, committed: int) -> Behind:
+        """Count on behind the position, and return everything that the log has: what was decided shows as a repeat."""
+        reader = self._plain()
+        try:
+            after = behind_lost(known, reader.begin_offset())
+        finally:
+            reader.close()
+        self._decider.count_on(after, known, committed - known.shift + after.shift)
+        self._position = after
+        place = (Code.LOG_TRUNCATED, self.topic, known.next_offset - known.shift)
+        _log.critical("%s: the broker has lost the end of %s, which was decided up to offset %d", *place)
+        anew = self._connect()
+        try:
+            return Behind(self, anew, anew.end_offset())
+        except RefbusError:
+            anew.close()
+            raise
+
+    def _connect(self) -> Reader:
+        """Return a reader whose offsets are those of the store."""
+        return CountedOn(self._plain(), self.shift)
+
     def handle(self, records: Sequence[Record]) -> None:
         """Decide a batch. Returns when everything is on disk; raises to stop the worker."""
-        for run in self._runs(records):
+        for run in self._runs(numbered(records, self.shift)):
             self.take_run(run)
 
     def _runs(self, records: Sequence[Record]) -> Iterator[list[Record]]:
@@ -223,15 +301,17 @@ class Consumer:
     def _after(self, records: Sequence[Record]) -> Position:
         """Return the position behind these records; offsets skipped on the way are counted as gaps."""
         known = self._position or Position(self.topic, self._topic_id, 0, 0, 0)
-        end = records[-1].offset + 1
-        return replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset - len(records))
+        end, last_hash = records[-1].offset + 1, DOUBTED if self._doubted else hash_of(records[-1])
+        gaps = known.gaps + end - known.next_offset - len(records)
+        return replace(known, next_offset=end, gaps=gaps, last_hash=last_hash)
 
     def skip_to(self, end: int) -> None:
         """Pass offsets that hold no record; the next decision writes it."""
         known = self._position or Position(self.topic, self._topic_id, 0, 0, 0)
         _log.info("%d offsets hold no record", end - known.next_offset)
-        self._decider.skip(replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset), self._position)
-        self._position = replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset)
+        after = replace(known, next_offset=end, gaps=known.gaps + end - known.next_offset, last_hash=None)
+        self._decider.skip(after, self._position)
+        self._position = after
 
 
 class Behind:

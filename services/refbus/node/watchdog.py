@@ -2,6 +2,9 @@
 
 Standing still is: records wait, broker and store answer, and no position has moved for the time that the settings give.
 A broker or store that does not answer is not its fault, and restarting would not help.
+
+A service whose topic has lost its end at the broker stands still in silence: its driver passes over what comes under
+numbers that it has had. It ends, and its start reads again what the log has.
 """
 
 from __future__ import annotations
@@ -9,12 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from refbus.bus.port import Offsets
 from refbus.clock import Clock
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, RefbusError, StoreError
+from refbus.node.counted_on import PATIENCE_S, ends_below
+from refbus.node.store.rows import Position
 from refbus.node.topic_reader import Consumer
 
 _log = logging.getLogger("refbus.node.watchdog")
@@ -25,6 +31,8 @@ READY_MS = 15_000
 """A service is ready while its last look came to its end, no longer ago than this."""
 OPEN_LONG_MS = 20_000
 """A transaction that is open for so long is named: no member of the system writes in one."""
+COMPARE_MS = 60_000
+"""How often the record before a position of then is looked at: a log that was cut may have grown again since."""
 
 
 class Testable(Protocol):
@@ -58,6 +66,8 @@ class Watchdog:
     lag: dict[str, int] = field(default_factory=dict)
     progress_ms: int = 0
     seen_ms: int = 0
+    cut: str = ""
+    """The topic of which the broker has lost what was decided, once that is certain."""
     open_since_ms: int | None = None
     _positions: tuple[int, ...] = ()
     _moved_ms: int | None = None
@@ -65,6 +75,9 @@ class Watchdog:
     _whole_ms: int | None = None  # steady: the last look that came to its end
     _tried_ms: int | None = None  # steady: the last look, whatever came of it
     _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # topic -> offset, steady ms
+    _short: dict[str, int] = field(default_factory=dict)  # topic that ends below its position -> since steady ms
+    _compared_ms: int | None = None
+    _before: dict[str, Position] = field(default_factory=dict)  # what was decided at the last comparison
     _named: set[tuple[str, int]] = field(default_factory=set)
     _mark: Mark | None = None
     _asking: threading.Lock = field(default_factory=threading.Lock)  # a reader answers one thread at a time
@@ -91,6 +104,7 @@ class Watchdog:
                 positions = tuple(consumer.next_offset for consumer in self.consumers)
                 ends = self._ends()
                 self._transactions(steady_ms)
+                self._cuts(ends, steady_ms)
             self.store.self_test()
         except RefbusError as error:
             _log.warning("not watching: %s", error.code)
@@ -104,7 +118,44 @@ class Watchdog:
         if positions != self._positions or not any(self.lag.values()):
             self._positions = positions
             self._moved(steady_ms)
-        return self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms
+        return bool(self.cut) or (self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms)
+
+    @property
+    def why(self) -> str:
+        """Why the service must end."""
+        if self.cut:
+            return f"{Code.LOG_TRUNCATED}: the broker has lost the end of {self.cut}; the start reads again what it has"
+        return "WATCHDOG_STALLED: records wait and no position moves"
+
+    def _cuts(self, ends: Mapping[str, int], steady_ms: int) -> None:
+        """Note a topic of which the broker has lost what was decided. Its leader must say so for a while."""
+        before, self._short = self._short, {}
+        for consumer in self.consumers:
+            topic, shift, known = consumer.topic, consumer.shift, consumer.known
+            if known is None or not ends_below(self.offsets[topic], ends[topic] - shift, known.next_offset - shift):
+                continue
+            self._short[topic] = before.get(topic, steady_ms)
+            if steady_ms - self._short[topic] >= PATIENCE_S * 1000:
+                self._is_cut(consumer)
+        if self._compared_ms is None or steady_ms - self._compared_ms >= COMPARE_MS:
+            self._compared_ms = steady_ms
+            self._compare()
+
+    def _compare(self) -> None:
+        """Look whether the broker still has what was decided at the last comparison."""
+        for consumer in self.consumers:
+            known = self._before.get(consumer.topic)
+            if known is not None and consumer.is_other_log(known):
+                self._is_cut(consumer)
+            if consumer.known is not None:
+                self._before[consumer.topic] = consumer.known
+
+    def _is_cut(self, consumer: Consumer) -> None:
+        """Note that a topic has lost what was decided: here for the end, in the store for the next start."""
+        if not self.cut:
+            self.cut = consumer.topic
+            with suppress(StoreError):  # the consumer has moved on meanwhile, and notes it with its next record
+                consumer.doubt()
 
     def _moved(self, steady_ms: int) -> None:
         """Note that the service is not standing still now."""
@@ -146,7 +197,7 @@ class Watchdog:
         """Look until `stop` is set, and do `also` each time; call `end` when the service stands still."""
         while not stop.wait(LOOK_S):
             if self.look():
-                end("WATCHDOG_STALLED: records wait and no position moves")
+                end(self.why)
             also()
 
     def _marked(self) -> Mark | None:
@@ -160,7 +211,9 @@ class Watchdog:
         return None if blocked else mark
 
     def _ends(self) -> dict[str, int]:
-        return {consumer.topic: self.offsets[consumer.topic].end_offset() for consumer in self.consumers}
+        """Return where the sources end, as the service counts."""
+        ends = {consumer.topic: self.offsets[consumer.topic].end_offset() for consumer in self.consumers}
+        return {consumer.topic: ends[consumer.topic] + consumer.shift for consumer in self.consumers}
 
     def _transactions(self, steady_ms: int) -> None:
         """Note since when transactions are open, and name one that is open for long, once."""

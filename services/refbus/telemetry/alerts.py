@@ -482,6 +482,14 @@ ALERTS: tuple[Alert, ...] = (
         "The gate goes on from a copy of its store. Was it restored? If not, somebody put an old copy in its place.",
     ),
     Alert(
+        "RefbusLogLostEnd",
+        metrics.LOG_LOST_END,
+        "> 0",
+        0,
+        Severity.PAGE,
+        "A broker lost the end of a topic. All that it has is read again. What else it lost, and why: operate.md.",
+    ),
+    Alert(
         "RefbusGateRowsDamaged",
         metrics.GATE_DAMAGED_ROWS,
         "> 0",

@@ -212,6 +212,12 @@ GATE_RESTORED = Metric(
     _GATE,
     "1 for a day after this gate has seen that its store goes on from a copy (GATE_RESTORED), else 0.",
 )
+LOG_LOST_END = Metric(
+    "refbus_log_lost_end",
+    Kind.GAUGE,
+    (Service.GATE, Service.AUDITOR),
+    "1 for a day after the broker was seen to have lost the end of a topic that was decided (LOG_TRUNCATED), else 0.",
+)
 GATE_DAMAGED_ROWS = Metric(
     "refbus_gate_damaged_rows",
     Kind.GAUGE,

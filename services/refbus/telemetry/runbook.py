@@ -316,6 +316,14 @@ RUNBOOK: Final[Mapping[str, Entry]] = {
         "Do not restore another copy over it.",
         "By itself after a day.",
     ),
+    "RefbusLogLostEnd": Entry(
+        "The log of the service names the topic, and which offset it was decided up to. What does the log of the broker"
+        " say of that topic, of its disks and of elections?",
+        "Find out why the broker lost records, and which other topics it lost records of. Tell the organisations of the"
+        " country: an inbox may have lost notices. What to do in which order: operate.md, section The log was cut.",
+        "Do not put back an older copy of the store, and do not delete the topic: everything was read again already.",
+        "By itself after a day.",
+    ),
     "RefbusGateRowsDamaged": Entry(
         "The log of the gate names each row.",
         "Copy the home, look at the disk, and restore the store from the newest copy: `python -m refbus_gate restore`.",

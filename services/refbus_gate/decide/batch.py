@@ -38,6 +38,7 @@ from refbus.core.vocabulary import PERMITS_NOTHING
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, RowError, UntrustedError
+from refbus.node.counted_on import LOST_END
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.commit import commit
 from refbus.node.store.node import NodeStore
@@ -54,6 +55,7 @@ from refbus_gate.decide.state import View
 from refbus_gate.decide.timetable import planned
 from refbus_gate.decide.work import Work, Workers
 from refbus_gate.names import GateKeys, border, outbox
+from refbus_gate.restored import counted_on
 
 _log = logging.getLogger("refbus.gate.batch")
 
@@ -129,10 +131,17 @@ class GateCore:
                 decider.take(each, verdict_of(each, view, batch), decision_id)
             self.write(view, work, batch.now_ms, before)
 
+    def count_on(self, after: Position, before: Position | None, committed: int) -> None:
+        """Move a position to where the offsets of another log are counted on; so is `committed`, the group's."""
+        settings = counted_on(after.topic, committed) | {LOST_END: self.parts.now_ms().to_bytes(8, "big")}
+        self._move(Changes(position=after, settings=settings), before)
+
     def skip(self, after: Position, before: Position | None) -> None:
         """Move a position past offsets that hold no record."""
+        self._move(Changes(position=after), before)
+
+    def _move(self, changes: Changes, before: Position | None) -> None:
         with self.turn:
-            changes = Changes(position=after)
             with self.parts.store.database.reading() as connection:
                 fence = read_fence(connection)
             commit(self.parts.store, changes, fence, before, self.parts.now_ms())

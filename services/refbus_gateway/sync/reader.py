@@ -17,7 +17,7 @@ from typing import Final
 from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.each import each
-from refbus.errors import Code, MalformedError, RefbusError, StoreError, TransportError, UncheckableError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError, UncheckableError
 from refbus.trust.member.profile import is_profile
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_gateway.directory import door, profiles
@@ -73,14 +73,14 @@ class Draining:
         Asking a broker for the end of a topic waits behind the reader's own long question for more.
         """
         self._place(self._directory, self._gateway.directory_topic)
-        while records := self._directory.read(BATCH, 0):
+        while records := self._read(self._directory, self._gateway.directory_topic, 0):
             self._take_directory(records)
         self._again_held()
 
     def read_some(self, timeout_s: float) -> int:
         """Read what has arrived in the inbox, waiting at most `timeout_s` seconds; return what is new for a person."""
         self._place(self._inbox, self._gateway.inbox_topic)
-        records = self._inbox.read(BATCH, timeout_s)
+        records = self._read(self._inbox, self._gateway.inbox_topic, timeout_s)
         return self._take_inbox(records) if records else 0
 
     def at_end(self) -> bool:
@@ -88,7 +88,7 @@ class Draining:
         pairs = ((self._directory, self._gateway.directory_topic), (self._inbox, self._gateway.inbox_topic))
         with self._gateway.store.read() as tx:
             kept = {topic: positions.position(tx, topic) for _, topic in pairs}
-        return all(_reached(reader.end_offset(), kept[topic]) for reader, topic in pairs)
+        return all(_reached(reader, kept[topic]) for reader, topic in pairs)
 
     def close(self) -> None:
         """Free the connections."""
@@ -117,11 +117,19 @@ class Draining:
         end = reader.end_offset()
         news = 0
         while reader.position() < end:
-            records = reader.read(BATCH, _WAIT_S)
+            records = self._read(reader, topic, _WAIT_S)
             if not records:
                 raise TransportError(Code.BROKER_UNREACHABLE, topic.split(".")[1])
             news += take(records)
         return news
+
+    def _read(self, reader: Reader, topic: str, wait_s: float) -> list[Record]:
+        """Return the next records. Where the log has lost its end, the next turn looks again where it stands."""
+        try:
+            return reader.read(BATCH, wait_s)
+        except SetupError:
+            self._placed.discard(topic)
+            raise
 
     def _place(self, reader: Reader, topic: str) -> None:
         if topic not in self._placed:
@@ -156,15 +164,28 @@ class Draining:
         try:
             with self._gateway.store.write() as tx:
                 position = positions.position(tx, topic) or Position("", records[0].offset)
-                news = 0
-                for record in records:
+                news, first = 0, records[0]
+                other = position.seen_from <= first.offset == position.next_offset - 1 and not _was_read(tx, first)
+                for record in () if other else records:
                     position, new = self._take_one(tx, record, position)
                     news += new
                 positions.set_position(tx, topic, position)
         except StoreError:
             self._placed.discard(topic)  # nothing of the batch is kept: read it again
             raise
+        if other:
+            self._read_anew()
         return news
+
+    def _read_anew(self) -> None:
+        """Read the inbox from its beginning: it was cut and has grown since. What was read is known by its bytes."""
+        topic, begin = self._gateway.inbox_topic, self._inbox.begin_offset()
+        with self._gateway.store.write() as tx:
+            kept = positions.position(tx, topic)
+            if kept is not None:
+                _tell_lost(self._gateway, tx, topic)
+                positions.set_position(tx, topic, replace(kept, next_offset=begin))
+        self._inbox.seek(begin)
 
     def _take_one(self, tx: Transaction, record: Record, position: Position) -> tuple[Position, int]:
         """Take one record in and return where the inbox stands after it."""
@@ -206,22 +227,39 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> int:
     Where files of the directory are damaged here, it is read from its beginning. Returns the offset up to which this
     home has read before. Raises TransportError, SetupError TOPIC_MISSING, StoreError.
     """
-    topic_id, begin = reader.topic_id(), reader.begin_offset()
+    topic_id, begin, end = reader.topic_id(), reader.begin_offset(), reader.end_offset()
     with gateway.store.write() as tx:
         kept = positions.position(tx, topic) or Position(topic_id, begin)
         known = kept.next_offset
         if topic == gateway.directory_topic and gateway.trust.wants_files:
             kept = replace(kept, next_offset=begin)  # what is damaged here comes again
-        lost = kept.topic_id != topic_id or kept.next_offset < begin
-        if lost:
-            alarms.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
-            if topic == gateway.inbox_topic:
-                confirmation.note_lost(tx)
-            same = kept.topic_id == topic_id
+        same = kept.topic_id == topic_id
+        if not same or kept.next_offset < begin or _lost_end(reader, end, kept.next_offset):
+            _tell_lost(gateway, tx, topic)
             kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
         positions.set_position(tx, topic, kept)
-    reader.seek(kept.next_offset)
+    again = topic == gateway.inbox_topic  # the last record that was read tells whether this is the same log
+    reader.seek(max(begin, kept.next_offset - again))
     return known
+
+
+def _tell_lost(gateway: Gateway, tx: Transaction, topic: str) -> None:
+    alarms.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+    if topic == gateway.inbox_topic:
+        confirmation.note_lost(tx)
+
+
+def _lost_end(reader: Reader, end: int, offset: int) -> bool:
+    """Whether a log that ends at `end` for readers does not go on to what was read. Raises TransportError."""
+    return end < offset and not reader.reaches(offset)
+
+
+def _was_read(tx: Transaction, record: Record) -> bool:
+    """Whether a record before the position is one that was read; of what cannot be read nobody can say."""
+    try:
+        return positions.has_seen(tx, InboxRecord.parse(record.content()))
+    except MalformedError:
+        return True
 
 
 def _following(after: Position, before: Position, record: InboxRecord) -> Position:
@@ -232,8 +270,12 @@ def _following(after: Position, before: Position, record: InboxRecord) -> Positi
     return replace(after, sequence=record.sequence, running_hash=running)
 
 
-def _reached(end: int, kept: Position | None) -> bool:
-    return kept is not None and kept.next_offset >= end
+def _reached(reader: Reader, kept: Position | None) -> bool:
+    """Whether everything was read; never where the log ends below the position: what came since has its numbers."""
+    if kept is None:
+        return False
+    end = reader.end_offset()
+    return kept.next_offset >= end and not _lost_end(reader, end, kept.next_offset)
 
 
 def _add_file(gateway: Gateway, record: Record) -> None:

@@ -28,7 +28,7 @@ from support.directories import gate, signing_pair
 
 LOG = {Code.LOG_STORE_DAMAGED, Code.LOG_ROLLED_BACK, Code.LOG_FORKED, Code.AUDIT_INVALID}
 STOPS = {
-    **{("position", name): {Code.POSITION_CONFLICT} for name in ("next_offset", "first_offset", "gaps")},
+    **{("position", name): {Code.POSITION_CONFLICT} for name in ("next_offset", "first_offset", "gaps", "shift")},
     ("position", "topic_id"): {Code.LOG_TRUNCATED},
     **{("entry", name): LOG for name in ("origin", "place", "leaf")},
     **{("shard", name): LOG for name in ("origin", "size", "root", "edge", "signed_size", "signed_root")},

@@ -32,6 +32,7 @@ STOPS = {
     ("position", "next_offset"): Code.POSITION_CONFLICT,
     ("position", "first_offset"): Code.POSITION_CONFLICT,
     ("position", "gaps"): Code.POSITION_CONFLICT,
+    ("position", "shift"): Code.POSITION_CONFLICT,
     ("setting", "value"): Code.KEYFILE_WRONG_PASSPHRASE,
 }
 """What keeps a gate from starting until a copy is put back, by its code: how far a topic is decided, since a record

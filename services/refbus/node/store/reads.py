@@ -19,6 +19,7 @@ from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record
 
 _log = logging.getLogger("refbus.node.reads")
+_HASH_BYTES = 32
 _FENCE = Prepared(select(fence.c.decisions))
 _POSITION = Prepared(select(position).where(position.c.topic == bindparam("its_topic")))
 _RECORDS = {column.name: AnyOf(select(record), column) for column in record.c}
@@ -42,9 +43,13 @@ def read_position(connection: Connection, topic: str) -> Position | None:
     Raises StoreError POSITION_CONFLICT when that is damaged: nothing of the topic may be decided twice, or passed over.
     """
     row = _POSITION.once(connection, {"its_topic": topic}).one_or_none()
-    if row is not None and not is_sound(row, *position.c):
+    if row is None:
+        return None
+    if not is_sound(row, *(each for each in position.c if each is not position.c.last_hash)):
         raise StoreError(Code.POSITION_CONFLICT, "the position is damaged")
-    return None if row is None else Position(row.topic, row.topic_id, row.next_offset, row.first_offset, row.gaps)
+    numbers = row.next_offset, row.first_offset, row.gaps, row.shift
+    is_hash = isinstance(row.last_hash, bytes) and len(row.last_hash) == _HASH_BYTES
+    return Position(row.topic, row.topic_id, *numbers, row.last_hash if is_hash else None)
 
 
 def read_records(

@@ -10,13 +10,19 @@ from refbus.node.store.outgoing import Outgoing
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a topic is decided: its id at the broker, the next offset, the first one ever, offsets without record."""
+    """How far a topic is decided: its id at the broker, the next offset, the first one ever, offsets without record.
+
+    Offsets are counted on over logs: they are the broker's and `shift`. `last_hash` is SHA-256 of the record before the
+    position, None where that is not known or there is no record.
+    """
 
     topic: str
     topic_id: str
     next_offset: int
     first_offset: int
     gaps: int
+    shift: int = 0
+    last_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ position = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("first_offset", BigInteger, nullable=False),
     Column("gaps", BigInteger, nullable=False),
-    comment="How far a topic is decided. `gaps` counts offsets without a record (a writer's transaction markers).",
+    Column("shift", BigInteger, nullable=False),
+    Column("last_hash", LargeBinary(32)),
+    comment="How far a topic is decided. `gaps` counts offsets without a record (a writer's transaction markers); "
+    "offsets here are the broker's and `shift`; `last_hash` is of the record before the position.",
 )
 
 record = Table(
