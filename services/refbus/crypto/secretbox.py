@@ -47,14 +47,16 @@ class StateKey:
     def seal(self, context: bytes, plaintext: bytes) -> bytes:
         """Return `plaintext` sealed, 33 bytes longer. `context` names table, column and row: it opens nowhere else."""
         salt = secrets.token_bytes(_SALT_SIZE)
-        return _FORMAT + salt + self._aead(salt).encrypt(_NONCE, plaintext, context)
+        key = hmac.digest(self._seal_key or self._derived(), salt, "sha256")
+        return _FORMAT + salt + AESGCM(key).encrypt(_NONCE, plaintext, context)
 
     def open(self, context: bytes, sealed: bytes) -> bytes:
         """Return the plaintext. Raises UntrustedError OPEN_FAILED when key, context or bytes differ."""
         if sealed[:1] != _FORMAT or len(sealed) < OVERHEAD:
             raise UntrustedError(Code.OPEN_FAILED)
+        key = hmac.digest(self._seal_key or self._derived(), sealed[1 : 1 + _SALT_SIZE], "sha256")
         try:
-            return self._aead(sealed[1 : 1 + _SALT_SIZE]).decrypt(_NONCE, sealed[1 + _SALT_SIZE :], context)
+            return AESGCM(key).decrypt(_NONCE, sealed[1 + _SALT_SIZE :], context)
         except InvalidTag:
             raise UntrustedError(Code.OPEN_FAILED) from None
 
@@ -64,10 +66,10 @@ class StateKey:
             self._lookup_key = hkdf_sha256(self.secret, b"refbus/v1/state/lookup\0", KEY_SIZE)
         return hmac.digest(self._lookup_key, lp(context) + value, "sha256")
 
-    def _aead(self, salt: bytes) -> AESGCM:
-        if not self._seal_key:
-            self._seal_key = hkdf_sha256(self.secret, b"refbus/v1/state/seal\0", KEY_SIZE)
-        return AESGCM(hmac.digest(self._seal_key, salt, "sha256"))
+    def _derived(self) -> bytes:
+        """Return the key to seal with, which is derived once."""
+        self._seal_key = hkdf_sha256(self.secret, b"refbus/v1/state/seal\0", KEY_SIZE)
+        return self._seal_key
 
     def __repr__(self) -> str:
         return "StateKey(***)"
