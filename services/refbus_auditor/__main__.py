@@ -2,6 +2,7 @@
 
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
+backup <folder>                 copy the home to a new folder while the auditor runs, and restore it once from there
 restore <copy> [--older]        with the auditor stopped: check a copy of store or home, bring back what is missing
 accept-gap                      with the auditor stopped: go on behind entries that are gone, or in a topic made anew
 clock [accept]                  show which time counts and why; say that this machine's clock is right
@@ -27,6 +28,7 @@ from refbus.settings import AuditorSettings, LogForm, from_environment, read_sec
 from refbus.telemetry import Signs, configure_logs, serve
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
+from refbus_auditor.backup import backup
 from refbus_auditor.export import day_ms, export
 from refbus_auditor.gaps import accept_gap
 from refbus_auditor.home import AuditorHome
@@ -58,9 +60,16 @@ def main(arguments: list[str]) -> None:
                 say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
             case ["accept-gap"]:
                 _accept_gap(settings)
+            case ["backup", target]:
+                _backup(settings, Path(target))
             case _:
-                orders = "accept-gap | clock [accept] | export FILE [FROM [TO]] | restore COPY [--older] | waiting"
+                orders = "accept-gap | backup FOLDER | clock [accept] | export FILE [FROM [TO]]"
+                orders += " | restore COPY [--older] | waiting"
                 raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
+
+
+def _backup(settings: AuditorSettings, target: Path) -> None:
+    say(*backup(settings.home, read_secret_file(settings.passphrase_file).decode(), target))
 
 
 def _accept_gap(settings: AuditorSettings) -> None:

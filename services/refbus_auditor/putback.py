@@ -21,7 +21,7 @@ from refbus_auditor import ledger
 from refbus_auditor.home import KIND, MARK, STORE
 from refbus_auditor.ledger import Shard
 
-_FOLDERS = ("evidence", "unread")
+FOLDERS = ("evidence", "unread")
 
 
 def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[str]:
@@ -34,7 +34,7 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
         return _put_store_back(folder, copy, older)
     with own(folder / "store" / STORE):  # not beside a running auditor
         pass
-    came = bring_back(copy, Home(folder), passphrase, _FOLDERS)
+    came = bring_back(copy, Home(folder), passphrase, FOLDERS)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
     told += tell_of_list(came, "sealed records")
     store = next((path for path in (copy / "store" / STORE, copy / STORE) if path.is_file()), None)

@@ -6,6 +6,7 @@ statistics <year> <file>  write the counts of a closed year that may be publishe
 accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
 stopped [--json]       show what was held, refused and quarantined: whose, why, since when, what may be done
+backup <folder> <keys>  copy the home to a new folder, its audit keys to a file apart, and restore both once
 restore <copy> [--older]  with the gate stopped: check a copy of a database or home, bring back what is missing
 
 Settings come from the environment (docs/reference/settings.md). Exit 0 after SIGTERM, another status when something
@@ -39,6 +40,7 @@ from refbus_gate.app import gate_app
 from refbus_gate.decide.batch import sources_of
 from refbus_gate.gate import Gate
 from refbus_gate.home import STORE, GateHome, state_key_of
+from refbus_gate.orders.backup import backup
 from refbus_gate.orders.gaps import accept_gap
 from refbus_gate.orders.putback import restore
 from refbus_gate.orders.statistics import edition_of, first_edition, write_edition
@@ -63,23 +65,24 @@ def main(arguments: list[str]) -> None:
                 _accept_gap(settings, *words) if words else _accept_erased(settings)
             case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
                 _statistics(settings, int(year), Path(file))
-            case ["waiting"]:
-                _waiting(settings)
-            case ["stopped", *form] if form in ([], ["--json"]):
-                _stopped(settings, as_json=bool(form))
-            case ["restore", copy, *older] if older in ([], ["--older"]):
+            case [("waiting" | "stopped") as order, *form] if form in ([], ["--json"][: order == "stopped"]):
+                _stopped(settings, as_json=bool(form)) if order == "stopped" else _waiting(settings)
+            case ["backup", target, keys]:
                 say(
-                    *restore(
-                        settings.home,
-                        read_secret_file(settings.passphrase_file).decode(),
-                        Path(copy),
-                        older=bool(older),
+                    *backup(
+                        settings.home, read_secret_file(settings.passphrase_file).decode(), Path(target), Path(keys)
                     )
                 )
+            case ["restore", copy, *older] if older in ([], ["--older"]):
+                _restore(settings, Path(copy), older=bool(older))
             case _:
-                orders = "clock [accept] | accept-gap TOPIC | accept-erased"
+                orders = "backup FOLDER KEYS | clock [accept] | accept-gap TOPIC | accept-erased"
                 orders += " | statistics YEAR FILE | waiting | stopped [--json]"
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
+
+
+def _restore(settings: GateSettings, copy: Path, *, older: bool) -> None:
+    say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older))
 
 
 def _accept_erased(settings: GateSettings) -> None:

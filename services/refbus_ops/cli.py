@@ -15,6 +15,7 @@ from refbus.settings import OpsSettings, from_environment
 from refbus_ops.audit import audit
 from refbus_ops.broker import broker
 from refbus_ops.bundle import bundle
+from refbus_ops.ceremonybackup import backup
 from refbus_ops.context import Operator
 from refbus_ops.country import country as country_group
 from refbus_ops.directory import directory
@@ -53,6 +54,7 @@ def root(context: click.Context, country: str | None, gate_home: Path | None) ->
 
 
 directory.add_command(log_check)
+directory.add_command(backup)
 for _group in (
     health,
     bundle,

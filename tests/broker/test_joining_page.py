@@ -62,7 +62,8 @@ class Node:
             root = str(self.fed / "root.json")
             self.ops("country", "pin", root, "--home", home, "--directory", str(self.folder / "first"))
             self.ops("--country", country, "--gate-home", home, "topics", "apply")
-            self.ops("--country", country, *fed, "send")
+        self.ops("--country", "kz", *fed, "send")
+        for country in COUNTRIES:
             self.start(f"gate-{country}", "refbus_gate", country, self.gate(country))
         (auditor,) = [path for path in (self.fed / "homes").glob("kz-*") if (path / "keys" / "log.key").is_file()]
         self.start("auditor-kz", "refbus_auditor", "kz", auditor)
@@ -99,10 +100,10 @@ class Node:
             service.wait(60)
 
 
-@pytest.fixture
-def node(tmp_path: Path, broker_address: BrokerAddress) -> Iterator[Node]:
-    """Give two countries that run."""
-    made = Node(tmp_path, broker_address)
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, broker_address: BrokerAddress) -> Iterator[Node]:
+    """Give two countries that run; both pages are followed at them, one after the other."""
+    made = Node(tmp_path_factory.mktemp("node"), broker_address)
     try:
         made.begin()
         yield made
@@ -112,7 +113,7 @@ def node(tmp_path: Path, broker_address: BrokerAddress) -> Iterator[Node]:
 
 @pytest.fixture
 def shell(node: Node, tmp_path: Path, broker_address: BrokerAddress) -> Iterator[Shell]:
-    """Give the shell of a person with what the page says that they have."""
+    """Give the shell of a person with what the pages say that they have."""
     named = {
         "FED": str(node.fed),
         "P": str(node.passphrase),
@@ -125,6 +126,13 @@ def shell(node: Node, tmp_path: Path, broker_address: BrokerAddress) -> Iterator
         yield made
     finally:
         made.close()
+
+
+def test_an_organisation_joins_by_the_page_alone(node: Node, shell: Shell, tmp_path: Path) -> None:
+    """Every command of the page works as printed, and the new office has its inbox."""
+    shell.follow(Page.read("operators/add-an-organisation.md"))
+    office = Home(tmp_path / "office").member.identity().org_id
+    assert f"kz.inbox.{office}" in node.cluster.admin().topics()
 
 
 def test_a_country_joins_by_the_page_alone(node: Node, shell: Shell, tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ class Shell:
             )
         while not done.exists():
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(0.2)
+                if self.process.wait(0.2) == 0:
+                    return
                 raise AssertionError(said.read_text(encoding="utf-8")[-4000:])
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def bring_back(source: Path, home: Home, passphrase: str, folders: Sequence[str]
     _require_same(source, home)
     draft, came = home.folder / _DRAFT, list[str]()
     try:
-        for path in _found(source, folders):
+        for path in files_of(source, folders):
             name = path.relative_to(source).as_posix()
             target = home.folder / name
             if _stays(target, passphrase):
@@ -80,7 +80,7 @@ def _require_same(source: Path, home: Home) -> None:
         raise SetupError(Code.BACKUP_INVALID, "the copy is pinned to another root of the federation")
 
 
-def _found(source: Path, folders: Sequence[str]) -> list[Path]:
+def files_of(source: Path, folders: Sequence[str]) -> list[Path]:
     """Return the files to look at: whose home it is before keys, keys before what they open."""
     found = [source / name for name in _FIRST]
     for folder in ("keys", *folders):

@@ -24,7 +24,7 @@ from refbus.trust.homes import Home
 from refbus_gate.home import AUDIT_KEYS, STORE, mark_of, state_key_of
 from refbus_gate.restored import last_moment, show_moment
 
-_FOLDERS = ("statistics",)
+FOLDERS = ("statistics",)
 _OF_LIST = [
     "The list `erased` is the one of the copy: at the start the audit keys that it names are destroyed.",
     "Lines that this gate did not write count for nothing; `accept-erased` is for lists from before lines had a proof.",
@@ -44,7 +44,7 @@ def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[s
         return _put_keys_back(home, key, copy) if _is_audit_keys(copy) else _put_store_back(home, key, copy, older)
     with own(folder / "store" / STORE):  # not beside a running gate
         pass
-    came = bring_back(copy, home, passphrase, _FOLDERS)
+    came = bring_back(copy, home, passphrase, FOLDERS)
     key = state_key_of(home, passphrase)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
     told += _OF_LIST if "erased" in came else []
