@@ -22,6 +22,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
 from refbus.node.store.node import MOST_DAMAGED
+from refbus.node.store.sound import is_sound
 
 _log = logging.getLogger("refbus.node.audit_keys")
 KIND = StoreKind(Path(__file__).resolve().parent / "audit_key_migrations", wipe=True, page_bytes=16_384)
@@ -124,6 +125,9 @@ class AuditKeys:
         """Return the keys that open, and the names of those that do not."""
         found, damaged = dict[bytes, bytes](), set[bytes]()
         for row in rows:
+            if not is_sound(row, *audit_key.c):
+                damaged.add(row.case_key)
+                continue
             try:
                 found[row.case_key] = self._key.open(_place(row.case_key), row.sealed)
             except UntrustedError:
