@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from refbus import telemetry
+from refbus.core.ids import OrgId
 from refbus.core.units import HOUR_MS
 from refbus.errors import Code
+from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.tables import position
 from refbus_gate.decide import quotas
 from refbus_gate.decide.batch import GateCore
 from refbus_gate.decide.quotas import Quota
 from refbus_gate.meters import Meters
 from refbus_gate.source import consumer_of
+from support.directories import gate
 from support.gates import Node, World
 
 
@@ -100,3 +105,14 @@ def test_what_waits_has_number_and_age(world: World) -> None:
     world.settle()
     assert metered.value("awaiting_receipt_records") == 0
     assert metered.value("awaiting_receipt_oldest_age_seconds") == 0
+
+
+def test_how_long_the_keys_of_the_gate_run_is_a_metric(world: World) -> None:
+    """The first of its two keys in the directory counts; a gate that the directory does not know has none."""
+    metered, directory = Metered(world), world.fed.directory
+    follower = SimpleNamespace(newest=lambda: directory)
+    member = directory.organisations[gate("kz")]
+    ends_ms = min(key.not_after_ms for key in (*member.signing_keys, *member.kem_keys))
+    for org, left_s in ((gate("kz"), (ends_ms - world.now_ms) / 1000), (OrgId("kz-00000000"), 0)):
+        metered.meters.directory(cast("DirectoryFollower", follower), org, world.now_ms)
+        assert metered.value("key_left_seconds") == left_s
