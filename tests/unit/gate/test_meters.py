@@ -112,7 +112,8 @@ def test_how_long_the_keys_of_the_gate_run_is_a_metric(world: World) -> None:
     metered, directory = Metered(world), world.fed.directory
     follower = SimpleNamespace(newest=lambda: directory)
     member = directory.organisations[gate("kz")]
-    ends_ms = min(key.not_after_ms for key in (*member.signing_keys, *member.kem_keys))
+    ends = [key.not_after_ms for key in member.signing_keys] + [key.not_after_ms for key in member.kem_keys]
+    ends_ms = min(ends)
     for org, left_s in ((gate("kz"), (ends_ms - world.now_ms) / 1000), (OrgId("kz-00000000"), 0)):
         metered.meters.directory(cast("DirectoryFollower", follower), org, world.now_ms)
         assert metered.value("key_left_seconds") == left_s
