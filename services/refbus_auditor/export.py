@@ -6,7 +6,7 @@ from pathlib import Path
 
 from refbus.audit.export import Exported
 from refbus.core import times
-from refbus.core.times import read_day
+from refbus.core.times import read_typed_day
 from refbus.database import erased as lists
 from refbus.database.engine import Database
 from refbus.errors import Code, SetupError
@@ -53,7 +53,7 @@ def _is_gone(exported: Exported, gone: frozenset[str]) -> bool:
 
 def day_ms(text: str) -> int:
     """Return the beginning of a day such as "2026-11-30", UTC ms. Raises SetupError USAGE."""
-    day = read_day(text)
+    day = read_typed_day(text)
     if day is None:
         raise SetupError(Code.USAGE, "a day is written like 2026-11-30")
     return times.day_ms(day)

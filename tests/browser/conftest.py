@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from demo import stack as stacks
 from demo.office import Office
@@ -41,6 +41,8 @@ FLAGS: Final = (
     "--disable-sync",
 )
 WIDTHS: Final = (1280, 360)
+PICTURE: Final[ViewportSize] = {"width": 720, "height": 760}
+"""Size of the pictures of docs/case-workers."""
 
 
 def leave_out(reason: str) -> None:
@@ -165,13 +167,15 @@ class Eye:
         return page
 
     def look(self, page: Page, name: str) -> None:
-        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, a screenshot is kept."""
+        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, pictures are kept."""
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             found = Axe().run(page)
             assert found.violations_count == 0, f"{name} at {width}: {found.generate_report()}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
             page.screenshot(path=self._folder / f"{name}-{width}.png", full_page=True)
+        page.set_viewport_size(PICTURE)
+        page.screenshot(path=self._folder / f"{name}-picture.png")
 
 
 @pytest.fixture(scope="session")

@@ -158,3 +158,5 @@ def test_an_empty_folder_becomes_an_office_that_was_answered(desks: Desks, eye: 
     assert there.locator("main a[href^='/referral/']").count()
     there.goto(f"{desks['elsewhere'].url}office/alarms")
     eye.look(there, "recovery-6-alarms")
+    there.goto(f"{desks['elsewhere'].url}office/restored")
+    eye.look(there, "recovery-7-after")

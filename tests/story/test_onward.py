@@ -153,8 +153,8 @@ def test_a_copy_cannot_be_joined_with_the_first_case(helped: Road) -> None:
     case, first = sent(helped.kz, case_file(about="Fictional: copied"))
     with helped.kz.store.write() as tx:
         copy = casework.copy_case(helped.kz, tx, cases.get(tx, case)).id
-        assert casework.copies_of(tx, cases.get(tx, case)) == [copy]
-        assert casework.copies_of(tx, cases.get(tx, copy)) == [case]
+        assert casework.copies_of(helped.kz, tx, cases.get(tx, case)) == [copy]
+        assert casework.copies_of(helped.kz, tx, cases.get(tx, copy)) == [case]
     with pytest.raises(ConsentError):
         refer(helped.kz, copy)
     take_consent(helped.kz, copy, consent_file())

@@ -48,6 +48,7 @@ WHOLE: Final[Mapping[str, str]] = {
     "FROM referrals JOIN cases ON cases.id = referrals.case_id WHERE cases.wrapped_key IS NOT NULL AND "
     "cases.erasing_ms IS NULL ORDER BY referrals.id DESC LIMIT": "the newest of a list, and no more",
     "FROM cases ORDER BY cases.id DESC LIMIT": "the newest of a list, and no more",
+    "FROM cases WHERE cases.wrapped_key IS NULL OR cases.erasing_ms IS NOT NULL": "what was erased, when a person asks",
     "FROM doings ORDER BY doings.id DESC LIMIT": "the newest of a list, and no more",
     "FROM doings ORDER BY doings.id": "the chain of the log is checked, when somebody asks for it",
     "SELECT count(*) AS count_1 FROM doings": "how long the log is; it has an end (doings.MOST)",

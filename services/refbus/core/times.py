@@ -1,6 +1,7 @@
 """Days and times as people write and read them: one strict reading each, one way to show each, nothing guessed.
 
-A day may stand as 2026-03-31 or as 31.3.2026 (also 31/3/2026 and 31-3-2026: the day first, never the month), a time
+A day may stand as 2026-03-31 or as 31.3.2026 (also 31/3/2026 and 31-3-2026: the day first, never the month), or with
+the name of the month in one of our languages (31 марта 2026 г., 31-mart 2026, March 31, 2026), a time
 as 2026-03-31 12:00 or 31.3.2026 12:00 on the clocks of the country, or with a zone of its own. Other forms of ISO 8601
 are not read: 2027-W01-1 looks like a day of 2027 and is one of 2026, and 20270101 is a number.
 """
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 from refbus.core.bounds import TIME_MS
+from refbus.core.months import MONTHS
 from refbus.core.units import MINUTE_MS
 
 DAY: Final = "a day like 2026-03-31 or 31.3.2026"
@@ -23,9 +25,14 @@ _TIME: Final = re.compile(
 )
 _TYPED_DAY: Final = re.compile(r"(?:(?:([0-9]{1,2})[./-])?([0-9]{1,2})[./-])?([0-9]{4})")
 _TYPED_TIME: Final = re.compile(
-    r"([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}),?[ T]+"
+    r"([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}|.*[^\W\d_].*?),?[ T]+"
     r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?"
 )
+_TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+")
+_YEAR_WORDS: Final = frozenset(
+    ("г", "год", "года", "ж", "жыл", "жылы", "й", "йил", "yil", "ý", "y", "ýyl", "с", "сол", "of")
+)
+"""What stands beside a year or a day that is written out."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,9 +50,26 @@ def iso_day(text: str) -> str:
     """Return a day that was typed, "31.3.2027", "3.2027" or "2027", as 2027-03-31; anything else as it is."""
     found = _TYPED_DAY.fullmatch(text.strip())
     if found is None:
-        return text
+        return _named_day(text) or text
     day, month, year = found.groups()
     return "-".join([year, *(f"{int(each):02}" for each in (month, day) if each)])
+
+
+def read_typed_day(text: str) -> date | None:
+    """Return the day that was typed, as `iso_day` reads it, or None."""
+    return read_day(iso_day(text))
+
+
+def _named_day(text: str) -> str:
+    """Return a day whose month is written out as 2027-03-31, a month without a day as 2027-03; empty for all else."""
+    words = [each for each in _TOKEN.findall(text.casefold()) if each not in _YEAR_WORDS]
+    months = [MONTHS[each] for each in words if each in MONTHS]
+    numbers = [each for each in words if each.isdecimal()]
+    years = [each for each in numbers if len(each) == len("2027")]
+    days = [each for each in numbers if len(each) <= len("31")]
+    if len(months) != 1 or len(years) != 1 or len(days) > 1 or len(words) != 2 + len(days):
+        return ""
+    return "-".join([years[0], f"{months[0]:02}", *(f"{int(each):02}" for each in days)])
 
 
 def iso_time(text: str, utc_offset_min: int) -> str:
@@ -54,7 +78,7 @@ def iso_time(text: str, utc_offset_min: int) -> str:
     `utc_offset_min`: how many minutes the clocks there are ahead of UTC.
     """
     found = _TYPED_TIME.fullmatch(text.strip())
-    day = read_day(iso_day(found[1])) if found else None
+    day = read_typed_day(found[1]) if found else None
     if found is None or day is None:
         return text
     sign, (hours, minutes) = "-" if utc_offset_min < 0 else "+", divmod(abs(utc_offset_min), 60)
@@ -81,7 +105,7 @@ def read_time(text: str) -> int | None:
 
 def read_moment(text: str, utc_offset_min: int) -> int | None:
     """Return the beginning of a day, or a time, that was typed on the clocks of a country, in ms UTC, or None."""
-    day = read_day(iso_day(text))
+    day = read_typed_day(text)
     return read_time(iso_time(text, utc_offset_min)) if day is None else day_ms(day, utc_offset_min)
 
 

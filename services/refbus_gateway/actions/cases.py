@@ -61,7 +61,7 @@ class OwnCase:
 
 @dataclass(frozen=True, slots=True)
 class OwnCases:
-    """The own cases that can be worked on, oldest first."""
+    """Own cases that can be worked on, oldest first."""
 
     cases: tuple[OwnCase, ...]
 
@@ -182,11 +182,11 @@ def listed(desk: Desk, actor: Actor, most: int | None = None, skip: int = 0) -> 
     return CasePage(total, tuple(lines))
 
 
-def own(desk: Desk, actor: Actor) -> OwnCases:
-    """Return the cases that can be worked on: our own, neither erased nor being erased, as far as they can be read."""
+def own(desk: Desk, actor: Actor, most: int) -> OwnCases:
+    """Return those of so many newest cases that can be worked on: our own, neither erased nor being erased."""
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
-        numbers = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
+        numbers = [case.id for case in cases.newest(tx, most, 0, []) if case.own and case.live]
         files = casework.file_numbers(tx, numbers)
     return OwnCases(tuple(OwnCase(number, files.get(number)) for number in numbers))
 

@@ -270,7 +270,7 @@ def withdraw(
         found = named(desk, actor, tx, case, Permission.STOP)
     done = withdrawals.stop(desk.gateway, found.id, only)
     with desk.read() as tx:
-        copies = casework.copies_of(tx, found)
+        copies = casework.copies_of(desk.gateway, tx, found)
     told = any(each.notified for each in done)
     delivery = desk.deliver(later=later) if told else Delivery.SENT
     lines = tuple(

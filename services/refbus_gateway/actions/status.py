@@ -17,6 +17,7 @@ from refbus_gateway.cases import casework, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
+from refbus_gateway.people import admission, officers
 from refbus_gateway.reports import disclosure_report, overview
 from refbus_gateway.reports.overview import EventLine, Health, Hop, ReferralLine
 from refbus_gateway.store import alarms as standing
@@ -126,6 +127,15 @@ class HomeStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class FourEyes:
+    """How many people chose their passphrase, how many officers are named; `alone`: one person can be both of two."""
+
+    people: int
+    officers: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadCase:
     """A case that cannot be read here, and why."""
 
@@ -166,6 +176,7 @@ class Overview:
     erase_due: tuple[EraseDue, ...]
     unread: tuple[UnreadCase | UnreadReferral, ...]
     untold: tuple[Untold, ...]
+    four_eyes: FourEyes
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +236,17 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
         tuple(to_erase),
         (*unread, *(UnreadReferral(*each) for each in sorted(set(single)))),
         tuple(Untold(*each) for each in untold.items()),
+        four_eyes(desk, actor),
     )
+
+
+def four_eyes(desk: Desk, actor: Actor) -> FourEyes:
+    """Return whether what needs two people has two here (docs/adr/0070-an-office-of-one.md)."""
+    actor.require(Permission.READ_STATUS)
+    with desk.read() as tx:
+        people = admission.deciding(tx, desk.home)
+    named = len(officers.listed(desk.home, desk.gateway.now_ms()))
+    return FourEyes(people, named, people < 2)
 
 
 def of_home(desk: Desk, actor: Actor) -> HomeStanding:

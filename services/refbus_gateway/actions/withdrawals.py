@@ -102,7 +102,7 @@ def reach(desk: Desk, actor: Actor, number: int) -> Reach:
         parties = cases.readable_parties(tx, case, lambda _: None)
         found = tuple(_reached(desk.gateway, tx, case, party.org) for party in parties)
         own_number = casework.file_number(tx, number) if case.own else None
-        copies = tuple(casework.copies_of(tx, case)) if case.own else ()
+        copies = tuple(casework.copies_of(desk.gateway, tx, case)) if case.own else ()
     return Reach(number, case.own, own_number, found, copies)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from refbus.core.courses.referral import UNDECIDED
-from refbus.core.vocabulary import EventType, Priority
 from refbus.each import each as one_by_one
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -142,7 +141,7 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
     actor.require(Permission.READ_CASES)
     gateway, now_ms = desk.gateway, desk.gateway.now_ms()
     refreshing.refresh(gateway)
-    look = _Look()
+    look = _Look(desk.gateway)
     with desk.read() as tx:
         stop, stops = look.listed(tx, Wanted(of_cases=lookups.to_answer(tx)), _is_to_stop, most=MOST_STOPS)
         troubles, troubled = look.troubles(tx)
@@ -153,7 +152,7 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
             tx, replace(_ANSWERS, of_cases_of=whose), lambda each: each.own and each.unseen > 0
         )
         news, told = look.listed(tx, replace(_NEWS, of_cases_of=whose), _is_news)
-        endings, to_erase, ended, erased = look.ends(gateway, tx)
+        endings, to_erase, ended, erased = look.ends(tx)
         home = standing_of_home(overview.health(gateway, tx, look.whole))
     return Today(
         to_stop=stop,
@@ -176,7 +175,7 @@ def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) ->
     asked = search.nickname.casefold().strip()
     refreshing.refresh(desk.gateway)
     wanted = Wanted(search.own, None if search.state is None else frozenset({search.state}), search.turn)
-    look = _Look()
+    look = _Look(desk.gateway)
 
     def fits(each: ReferralListed) -> bool:
         same = search.state in {None, each.state} and search.turn in {None, each.turn}
@@ -191,27 +190,19 @@ def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) ->
 
 
 def answer_due(desk: Desk, actor: Actor, number: int) -> AnswerDue | None:
-    """Return when an answer to a referral is due, None before there are rules of this country. Raises RuleError."""
+    """Return when an answer to a referral is due; None when none is waited for. Raises RuleError."""
     actor.require(Permission.READ_CASES)
-    directory = desk.directory()
-    rules = directory.policies.get(desk.gateway.country) if directory else None
     with desk.read() as tx:
-        asked = next((each.block for each in referrals.events_of(tx, referrals.get(tx, number))), None)
-    if asked is None or asked.event_type is not EventType.REFERRAL_REQUESTED:
-        return None
-    if asked.respond_by_ms is not None:
-        return AnswerDue(asked.respond_by_ms, usual=False)
-    if rules is None:
-        return None
-    clock = rules.clocks[asked.priority or Priority.ROUTINE]
-    return AnswerDue(asked.occurred_at_ms + clock.decide_s * 1000, usual=True)
+        line = overview.referral_line(tx, referrals.get(tx, number))
+    due_ms = line.due_ms(desk.gateway.known_rules())
+    return None if due_ms is None else AnswerDue(due_ms, usual=line.respond_by_ms is None)
 
 
 def outside(desk: Desk, actor: Actor, number: int) -> ReferralListed:
     """Return what may be seen of a referral without opening it; nobody learns of it. Raises RuleError."""
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
-        return _listed(tx, [overview.referral_line(tx, referrals.get(tx, number))])[number]
+        return _listed(desk.gateway, tx, [overview.referral_line(tx, referrals.get(tx, number))])[number]
 
 
 _UNDECIDED: Final = frozenset(map(str, UNDECIDED))
@@ -227,7 +218,8 @@ def _overdue(now_ms: int) -> Wanted:
 class _Look:
     """One look at the store: what was found, and what could not be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
         self.whole: cases.Unread = []
         self.single: cases.Unread = []
 
@@ -244,7 +236,7 @@ class _Look:
         """Return so many of what is wanted, and how many there are; what turns out not to fit is left out."""
         numbers, total = lookups.find(tx, wanted, most, skip, soonest=soonest)
         lines = self.lines(tx, numbers)
-        listed = _listed(tx, lines)
+        listed = _listed(self.gateway, tx, lines)
         kept = tuple(listed[number] for number in numbers if number in listed and fits(listed[number]))
         return kept, total - (len(numbers) - len(kept))
 
@@ -259,7 +251,7 @@ class _Look:
         """Return those whose newest word did not arrive, and how many there are."""
         numbers, total = lookups.troubled(tx, Turn.NOBODY, ("WAITS", "REFUSED"), MOST)
         lines = self.lines(tx, numbers)
-        listed = _listed(tx, lines)
+        listed = _listed(self.gateway, tx, lines)
         tried = one_by_one(
             lines,
             lambda line: _trouble(tx, line, listed[line.referral.id]),
@@ -268,11 +260,11 @@ class _Look:
         kept = tuple(filter(None, tried))
         return kept, total - (len(numbers) - len(kept))
 
-    def ends(self, gateway: Gateway, tx: Transaction) -> tuple[tuple[Ending, ...], tuple[EraseDue, ...], int, int]:
+    def ends(self, tx: Transaction) -> tuple[tuple[Ending, ...], tuple[EraseDue, ...], int, int]:
         """Return the consents that end, what is to be erased, and how many cases there are of each."""
-        by_ms = amendments.warned_by_ms(gateway)
-        endings = tuple(amendments.endings(gateway, tx, unread=self.whole, most=MOST))
-        due = tuple(retention.due(gateway, tx, self.whole, most=MOST))
+        by_ms = amendments.warned_by_ms(self.gateway)
+        endings = tuple(amendments.endings(self.gateway, tx, unread=self.whole, most=MOST))
+        due = tuple(retention.due(self.gateway, tx, self.whole, most=MOST))
         more = (lookups.count_ending(tx, by_ms, own=own) for own in (True, False))
         ended, erased = (max(0, each - MOST) for each in more)
         return endings, due, len(endings) + ended, len(due) + erased
@@ -301,14 +293,18 @@ def _is_late(each: ReferralListed, now_ms: int) -> bool:
     return each.own and each.state in _UNDECIDED and _is_over(each, now_ms)
 
 
-def _listed(tx: Transaction, lines: Iterable[ReferralLine]) -> dict[int, ReferralListed]:
+def _listed(gateway: Gateway, tx: Transaction, lines: Iterable[ReferralLine]) -> dict[int, ReferralListed]:
     lines = list(lines)
     files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
-    stop = referral_steps.cases_to_answer(tx)
-    return {
-        line.referral.id: listed_value(line, files.get(line.referral.case_id), line.referral.case_id in stop)
+    stop, rules = referral_steps.cases_to_answer(tx), gateway.known_rules()
+    listed = (
+        replace(
+            listed_value(line, files.get(line.referral.case_id), line.referral.case_id in stop),
+            respond_by_ms=line.due_ms(rules),
+        )
         for line in lines
-    }
+    )
+    return {each.referral: each for each in listed}
 
 
 def _trouble(tx: Transaction, line: ReferralLine, listed: ReferralListed) -> Trouble | None:

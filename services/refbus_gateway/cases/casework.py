@@ -26,7 +26,7 @@ from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import EventStatus, Referral
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,20 @@ def copy_case(gateway: Gateway, tx: Transaction, case: Case) -> Case:
     return cases.create(tx, secrets.token_bytes(32), body, own=True, now_ms=gateway.now_ms())
 
 
-def copies_of(tx: Transaction, case: Case) -> list[int]:
+def copies_of(gateway: Gateway, tx: Transaction, case: Case) -> list[int]:
     """Return the numbers of the other cases here with the same content: a withdrawal has to reach them too.
 
-    A case that cannot be read hides no other; that it cannot be read is told by `watching`.
+    A case that cannot be read hides no other; that it cannot be read is told by `watching`. Of what a case was copied
+    is read once while the home is open: it never changes.
     """
-    own = [found for found in cases.every(tx) if found.own and found.live]
-    first = dict(each(own, lambda one: (one.id, cases.body_of(tx, one).get("copy_of", one.id)), lambda *_: None))
-    return [number for number, origin in first.items() if number != case.id and origin == first.get(case.id)]
+    live, known = cases.live_hashes(tx), gateway.origins
+    for some in slices(number for number, name in live.items() if name not in known):
+        bodies = cases.own_bodies(tx, some)
+        known.update((live[number], None) for number in some)
+        known.update((live[number], body.get("copy_of", number)) for number, body in bodies.items())
+    origin = known.get(live.get(case.id, b""))
+    same = (number for number, name in live.items() if number != case.id and known.get(name) == origin)
+    return [] if origin is None else sorted(same)
 
 
 def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes, *, replaces: str | None = None) -> str:

@@ -99,12 +99,12 @@ def _period(first: str | None, last: str | None) -> str:
 
 def _day_ms(day: str | None, otherwise: int) -> int:
     """Return the beginning of a day, UTC ms. Raises SetupError USAGE."""
-    from refbus.core.times import day_ms, read_day  # late: the help needs none of it
+    from refbus.core.times import day_ms, read_typed_day  # late: the help needs none of it
     from refbus.errors import Code, SetupError
 
     if day is None:
         return otherwise
-    found = read_day(day)
+    found = read_typed_day(day)
     if found is None:
         raise SetupError(Code.USAGE, said("a day is written like 2026-11-30"))
     return day_ms(found)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from refbus.core.ids import OrgId
     from refbus.errors import Code
-    from refbus_gateway.actions.status import HomeStanding, NotTold, Overview, ReferralStanding
+    from refbus_gateway.actions.status import FourEyes, HomeStanding, NotTold, Overview, ReferralStanding
 
 
 @click.command()
@@ -33,7 +33,19 @@ def status(session: Session, number: int | None) -> None:
     found = asking.overview_of_all(session.desk, session.actor)
     numbers = _numbers(session, found.referrals, found.home.not_told)
     texts = [text for each in found.referrals for text in _texts(each, session, numbers, in_full=False)]
-    session.tell(found, [*texts, *_due(found), *_home_texts(found.home, numbers)])
+    session.tell(found, [*texts, *_due(found), *_home_texts(found.home, numbers), *_alone(found.four_eyes)])
+
+
+def _alone(found: FourEyes) -> list[str]:
+    """Return that a decision of two officers may be that of one person, where officers are named."""
+    if not (found.alone and found.officers):
+        return []
+    return [
+        words().text(
+            "Where two officers decide, here it is one person: nobody else has a passphrase that they chose "
+            "(refbus people list)."
+        )
+    ]
 
 
 def _numbers(session: Session, late: Sequence[ReferralStanding], not_told: Sequence[NotTold]) -> dict[OrgId, str]:

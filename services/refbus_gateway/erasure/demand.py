@@ -86,7 +86,7 @@ def plan(gateway: Gateway, tx: Transaction, case: Case) -> tuple[tuple[OrgId, ..
     if not case.live:
         return (), ()
     told = tuple(org for org in _to_tell(gateway, tx, case) if disclosures.reached(tx, case, org))
-    return told, _others(tx, case)
+    return told, _others(gateway, tx, case)
 
 
 def progress(tx: Transaction, case: Case) -> Progress:
@@ -109,8 +109,9 @@ def all_progress(tx: Transaction, unread: Unread | None = None) -> list[Progress
     A case that cannot be read hides no other; its number and why go into `unread`.
     """
     kept = [] if unread is None else unread
-    gone = [case for case in cases.every(tx, kept) if not case.live]
-    return each(gone, lambda case: progress(tx, case), lambda case, error: kept.append((case.id, error.code)))
+    return each(
+        cases.gone(tx, kept), lambda case: progress(tx, case), lambda case, error: kept.append((case.id, error.code))
+    )
 
 
 def _demands(gateway: Gateway, number: int) -> list[WithdrawalRow]:
@@ -145,9 +146,9 @@ def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:
             yield party.org
 
 
-def _others(tx: Transaction, case: Case) -> tuple[int, ...]:
+def _others(gateway: Gateway, tx: Transaction, case: Case) -> tuple[int, ...]:
     if case.own:
-        return tuple(casework.copies_of(tx, case))
+        return tuple(casework.copies_of(gateway, tx, case))
     made = (number for referral in referrals.of_case(tx, case) for number in onward.made_from(tx, referral))
     return tuple(sorted(made))
 

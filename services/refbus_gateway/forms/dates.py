@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from refbus.core.times import iso_day, iso_time, read_time
+from refbus.core.times import iso_day, iso_time, read_time, read_typed_day
 from refbus.wire.fields import FieldSpec, Kind
 
 END_OF_WORK: Final = "18:00"
 """What a day to answer by means, when no hour is written."""
-_WHOLE_DAY: Final = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ENDS: Final = frozenset(
     {"valid_until_ms", "expected_by_ms", "needed_by_ms", "until_ms", "reply_by_ms", "available_until_ms"}
 )
@@ -37,7 +35,7 @@ def as_forms_have_it(specs: Iterable[FieldSpec], document: Mapping[str, Any], ut
 def with_hour(name: str, text: str) -> str:
     """Return a day that stands for a time with its hour: a term ends with the day, what begins does so with it."""
     if name in _BEGINS or name in _ENDS:
-        return f"{text} {'0:00' if name in _BEGINS else '23:59'}" if _WHOLE_DAY.fullmatch(text.strip()) else text
+        return f"{text} {'0:00' if name in _BEGINS else '23:59'}" if read_typed_day(text) else text
     return text
 
 
@@ -50,7 +48,7 @@ def reply_by(value: Any, utc_offset_min: int) -> Any:
     """Return a time to answer by with its zone; a day alone means the end of the working day."""
     if not isinstance(value, str):
         return value
-    return iso_time(f"{value} {END_OF_WORK}" if _WHOLE_DAY.fullmatch(value.strip()) else value, utc_offset_min)
+    return iso_time(f"{value} {END_OF_WORK}" if read_typed_day(value) else value, utc_offset_min)
 
 
 def _each(spec: FieldSpec, value: Any, utc_offset_min: int) -> Any:

@@ -46,6 +46,8 @@ class Gateway:
         self.generation: Final = generation.of(store)
         self.nicknames: dict[int, tuple[bytes, str]] = {}
         """File numbers of own cases as they were last opened, beside what they were sealed in: for the search alone."""
+        self.origins: dict[bytes, int | None] = {}
+        """The first of the cases with the same content, by the keyed hash of a case; None for a received one."""
         self.reread_keys: Callable[[], Keyring] | None = None
         """Opens the key files again, where whoever opened the home goes on knowing what they are sealed under."""
         self._key_files = frozenset({*keys.signing, *keys.kem})
@@ -128,8 +130,7 @@ class Gateway:
 
     def utc_offset_min(self) -> int:
         """Return how many minutes this country's clocks are ahead of UTC; 0 before the first directory."""
-        directory = self.newest_directory()
-        policy = directory.policies.get(self.country) if directory else None
+        policy = self.known_rules()
         return policy.utc_offset_min if policy else 0
 
     def policy(self) -> CountryPolicy:
@@ -138,6 +139,11 @@ class Gateway:
         if policy is None:
             raise UncheckableError(Code.DIRECTORY_INVALID, said("no policy for this country"))
         return policy
+
+    def known_rules(self) -> CountryPolicy | None:
+        """Return the rules of this country in the newest directory, fresh or not; None before there are any."""
+        directory = self.newest_directory()
+        return directory.policies.get(self.country) if directory else None
 
     def rules(self) -> CountryPolicy:
         """Return the rules of this organisation's country in the newest directory, fresh or not. Raises as `view`."""

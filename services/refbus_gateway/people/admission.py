@@ -75,6 +75,13 @@ def require_second(tx: Transaction, home: Home, asker: str, second: Second | Non
     _require_own(tx, found.slot)
 
 
+def deciding(tx: Transaction, home: Home) -> int:
+    """Return how many people count where two must agree: they sign in here, with a passphrase that they chose."""
+    active = users.ids(tx, State.ACTIVE) & set(slots.ids(home))
+    found = (users.find(tx, each) for each in active)
+    return sum(1 for each in found if each is not None and not each.provisional)
+
+
 def _require_own(tx: Transaction, person_id: str) -> None:
     person = users.find(tx, person_id)
     if person is None or person.provisional:

@@ -26,15 +26,15 @@ def refresh(gateway: Gateway) -> None:
         referrals, found = lookups.stale_referrals(tx), lookups.stale_cases(tx)
     for some in slices(referrals):
         with gateway.store.write() as tx:
-            _referrals(tx, some)
+            _referrals(gateway, tx, some)
     for some in slices(found):
         with gateway.store.write() as tx:
             _cases(gateway, tx, some)
 
 
-def _referrals(tx: Transaction, numbers: list[int]) -> None:
+def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
     for line in overview.referral_lines(tx, numbers=numbers):
-        standing = Standing(line.view.status, line.turn, line.respond_by_ms, line.unseen)
+        standing = Standing(line.view.status, line.turn, line.due_ms(gateway.known_rules()), line.unseen)
         lookups.keep_referral(tx, line.referral.id, standing)
 
 

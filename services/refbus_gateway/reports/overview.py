@@ -12,8 +12,9 @@ from refbus.core.courses.course import CourseView
 from refbus.core.courses.facts import EventFact
 from refbus.core.courses.machine import CourseKind
 from refbus.core.courses.referral import UNDECIDED, State
+from refbus.core.directory import CountryPolicy
 from refbus.core.ids import OrgId, gate_id
-from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType
+from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType, Priority
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError
@@ -93,7 +94,10 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class ReferralLine:
-    """A referral at a glance. `unopened`: it was received, and nobody here has looked at what it asks."""
+    """A referral at a glance. `unopened`: it was received, and nobody here has looked at what it asks.
+
+    `asked_ms`: since when (UTC) an answer to the request is waited for, None when none is.
+    """
 
     referral: Referral
     view: CourseView
@@ -104,6 +108,13 @@ class ReferralLine:
     last_ms: int
     turn: Turn
     unopened: bool
+    asked_ms: int | None
+
+    def due_ms(self, rules: CountryPolicy | None) -> int | None:
+        """Return when an answer is due (UTC ms): as the sender set it, else by the usual time of a country's rules."""
+        if self.respond_by_ms is not None or rules is None or self.asked_ms is None:
+            return self.respond_by_ms
+        return self.asked_ms + rules.clocks[Priority(self.priority or Priority.ROUTINE)].decide_s * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +215,7 @@ def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> R
         last_ms=max((event.at_ms for event in events), default=referral.created_ms),
         turn=turn_of(referral, view, events),
         unopened=request is not None and not request.outgoing and request.seen_ms is None,
+        asked_ms=request.block.occurred_at_ms if request and view.state in UNDECIDED else None,
     )
 
 

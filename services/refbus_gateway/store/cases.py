@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 
 from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
@@ -104,6 +104,16 @@ def newest(tx: Transaction, most: int | None, skip: int, unread: Unread) -> list
     """
     rows = tx.connection.execute(select(cases).order_by(cases.c.id.desc()).limit(most).offset(skip)).all()
     return each(rows[::-1], lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
+
+
+def gone(tx: Transaction, unread: Unread) -> list[Case]:
+    """Return every case that was erased or is being erased, oldest first; one that cannot be read goes into `unread`.
+
+    A case of which nothing says that it goes is told of where the cases are listed.
+    """
+    query = select(cases).where(or_(cases.c.wrapped_key.is_(None), cases.c.erasing_ms.is_not(None)))
+    rows = tx.connection.execute(query.order_by(cases.c.id)).all()
+    return each(rows, lambda row: _case(tx, row), lambda row, error: unread.append((row.id, error.code)))
 
 
 def count(tx: Transaction) -> int:

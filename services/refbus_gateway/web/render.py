@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from refbus import foreign
+from refbus_gateway.web import drawn
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 from refbus_gateway.words.codes import event_name, label, titled
 
@@ -90,6 +91,7 @@ def environment(language: str) -> Environment:
         yes_no=words.yes_no,
         field_id=field_id,
         trim_tag=trim_tag,
+        drawn=drawn.code,
         titled=lambda title: titled(words, title),
         no_invalid=lambda text: Markup(text.replace(' aria-invalid="true"', "")),  # noqa: S704 - of our own macro
         event=lambda name: event_name(words, name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from typing import Final
@@ -24,17 +25,45 @@ SERVED: Final = {
     Serves.ACCESSIBLE: mark("People who use a wheelchair"),
 }
 _LANGUAGES: Final = "iso.639-2"
+_TONGUE: Final = frozenset(
+    ["language", "язык", "тілі", "тіл", "тили", "тил", "tili", "til", "dili", "dil", "забони", "забон"]
+)
+"""The word for a language, as it stands beside its name."""
+_ENDING: Final = re.compile("(?:ский|ча|че|чө|чо|ша|ше|ий|ӣ|cha|ca|ce)$")
+"""What makes the name of a people the name of its language."""
+_APOSTROPHE: Final = re.compile("['`‘’ʼʻ]")
+_SHORTEST: Final = 3
 _DAY_MIN: Final = 1440
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-4])[:.]([0-5][0-9])")
 
 
 def language_code(text: str) -> str | None:
-    """Return the one code of a language, BCP 47, from any usual form: "tg", "TGK", "tg-Cyrl", "Tajik", "тоҷикӣ".
+    """Return the one code of a language, BCP 47, from any usual form: "tg", "TGK", "tg-Cyrl", "Tajik", "tojikcha".
 
     None for what is no language known here.
     """
     wished = text.strip().casefold()
-    return _languages().get(wished) or _languages().get(re.split("[-_]", wished)[0])
+    return _languages().get(wished) or _languages().get(re.split("[-_]", wished)[0]) or _stems().get(_stem_of(wished))
+
+
+def _stem_of(name: str) -> str:
+    """Return the name of a language without the word for it, its ending, apostrophes and marks on Latin letters.
+
+    "rus dili", "rusça" and "ruscha" are "rus"; "қырғыз тілі" is "қырғыз".
+    """
+    decomposed = (unicodedata.normalize("NFD", letter) for letter in unicodedata.normalize("NFC", name.casefold()))
+    plain = "".join(each[0] if each[0].isascii() else unicodedata.normalize("NFC", each) for each in decomposed)
+    words = [word for word in _APOSTROPHE.sub("", plain).split() if word not in _TONGUE]
+    return _ENDING.sub("", words[0]) if len(words) == 1 else ""
+
+
+@cache
+def _stems() -> dict[str, str]:
+    """Return the code of each language by the stem of its names, but for what two languages share."""
+    found: dict[str, set[str]] = {}
+    for name, code in _languages().items():
+        found.setdefault(_stem_of(name), set()).add(code)
+    return {stem: min(codes) for stem, codes in found.items() if len(codes) == 1 and len(stem) >= _SHORTEST}
 
 
 def language_name(words: Catalogue, code: str) -> str:

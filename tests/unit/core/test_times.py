@@ -16,6 +16,7 @@ from refbus.core.times import (
     read_day,
     read_moment,
     read_time,
+    read_typed_day,
     show_second,
     show_time,
 )
@@ -62,6 +63,41 @@ def test_a_day_as_people_write_it(typed: str) -> None:
     assert iso_day("3.1991") == "1991-03"
     assert [iso_day(each) for each in ("1991", "soon", "14 March")] == ["1991", "soon", "14 March"]
     assert read_day(iso_day("31.2.1991")) is None
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(
+            "1 марта 2027",
+            "1 марта 2027 г.",
+            "01 март 2027",
+            "March 1, 2027",
+            "1 Mar 2027",
+            "1-mart, 2027",
+            "2027 yil 1-mart",
+        ),
+        *("2027 ж. 1 наурыз", "2027-ж., 1-март", "1 mart 2027", "1 МАРТА 2027 ГОДА"),
+    ],
+)
+def test_a_month_may_be_written_out(typed: str) -> None:
+    """In each of our languages, long or short, in its own order; with a time too."""
+    assert read_typed_day(typed) == date(2027, 3, 1)
+    assert read_moment(f"{typed} 14:30", 300) == read_time("2027-03-01T14:30+05:00")
+
+
+def test_a_month_written_out_is_not_guessed() -> None:
+    """A second month, a second day, an unknown word or no year is no day."""
+    for typed in (
+        "1 марта",
+        "1 2 марта 2027",
+        "марта апреля 2027",
+        "1 марта 2027 утром",
+        "31 февраля 2027",
+        "1 брюмера 2027",
+    ):
+        assert read_typed_day(typed) is None
+    assert iso_day("март 1991") == "1991-03"
 
 
 @pytest.mark.parametrize("typed", ["24.9.2026 10:30", "24/09/2026, 10.30", "2026-09-24 10:30", "2026-09-24T10:30:00"])

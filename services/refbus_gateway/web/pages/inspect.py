@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from refbus import verify
 from refbus.clock import CLOCK_SKEW_MS
-from refbus.core.times import day_ms, iso_day, read_day
+from refbus.core.times import day_ms, read_typed_day
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import audit
@@ -69,5 +69,5 @@ def account(ask: Ask) -> Response:
 
 def _day(text: str) -> int | None:
     """Return the beginning of a day, ms UTC, as the account counts days; None for what is none."""
-    found = read_day(iso_day(text))
+    found = read_typed_day(text)
     return None if found is None else day_ms(found)

@@ -52,6 +52,7 @@ def office(ask: Ask) -> Response:
         alarms=status.alarms(desk, actor),
         clock=status.clock(desk, actor),
         restore=restored.stands(desk, actor),
+        four_eyes=status.four_eyes(desk, actor),
     )
 
 
@@ -168,7 +169,8 @@ def officer_list(ask: Ask) -> Response:
     found = officers.listed(ask.desk, ask.actor, ask.now_ms)
     pairs = [(each, code_words(ask.language, _OFFICERS, each)) for each in code_list(_OFFICERS).codes]
     roles = ask.words.in_order(pairs, lambda pair: pair[1])
-    return ask.page("office_officers.html", found=found, roles=roles)
+    alone = status.four_eyes(ask.desk, ask.actor).alone
+    return ask.page("office_officers.html", found=found, roles=roles, alone=alone)
 
 
 @screens.act("/office/officers", confirm=True)

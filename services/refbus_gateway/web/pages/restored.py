@@ -6,13 +6,14 @@ from typing import Final
 
 from starlette.responses import Response
 
-from refbus_gateway.actions import restored
+from refbus_gateway.actions import cases, restored
 from refbus_gateway.actions.restored import NothingConfirmed, NotRestored
-from refbus_gateway.web.choices import case_options
 from refbus_gateway.web.screens import Ask, Screens
 
 screens: Final = Screens()
 PAGE: Final = "/office/restored"
+MOST: Final = 50
+"""Cases that are shown at once; as these are answered, others take their place."""
 
 
 @screens.show(PAGE)
@@ -20,8 +21,9 @@ def standing(ask: Ask) -> Response:
     """Show what a backup cannot know, and the cases to ask about."""
     found = restored.stands(ask.desk, ask.actor)
     waits = None if isinstance(found, NotRestored) else found
-    names = dict(case_options(ask)) if waits and waits.known and ask.may("READ_CASES") else {}
-    return ask.page("office_restored.html", found=waits, names=names)
+    numbers = waits.known.cases if waits and waits.known else ()
+    shown = [(number, _name(ask, number)) for number in numbers[:MOST]]
+    return ask.page("office_restored.html", found=waits, cases=shown, more=len(numbers) - len(shown))
 
 
 @screens.act(PAGE, confirm=True)
@@ -40,8 +42,7 @@ def case(ask: Ask) -> Response:
     found = restored.case_known(ask.desk, ask.actor, number)
     if isinstance(found, NothingConfirmed):
         return ask.go(f"/case/{number}")
-    name = dict(case_options(ask)).get(str(number), str(number))
-    return ask.page("case_restored.html", found=found, name=name)
+    return ask.page("case_restored.html", found=found, name=_name(ask, number))
 
 
 @screens.act("/case/{number:int}/restored", confirm=True)
@@ -49,3 +50,8 @@ def confirm_case(ask: Ask) -> Response:
     """Note that what the person said in the backup still stands."""
     restored.confirm_case(ask.desk, ask.actor, ask.number("number"))
     return ask.go(PAGE, ask.words.text("It is noted: what the person said before still stands."))
+
+
+def _name(ask: Ask, number: int) -> str:
+    nickname = cases.nickname(ask.desk, ask.actor, number) if ask.may("READ_CASES") else None
+    return nickname or str(number)

@@ -171,3 +171,14 @@ def office_ids(office: Office) -> list[str]:
     desk, _ = desk_of(office.own.world, office.own.kz)
     found = people.listed(desk, entered(desk, "chief", WORDS["chief"]))
     return [each.person for each in found]
+
+
+def test_a_telephone_can_read_the_key(office: Office) -> None:
+    """The picture is in the page itself, has words for whoever does not see it, and the letters stand beside it."""
+    page, secret = begin(office.enter("worker"))
+    picture = page.html.partition('class="drawn"')[2].partition("</div>")[0]
+    assert 'role="img" aria-label="Picture for the telephone' in picture
+    assert "<svg" in picture
+    assert "style=" not in picture
+    assert "http" not in picture
+    assert secret[:4] in page.text

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from refbus_gateway.actions import profiles, worklist
+from refbus.core.units import DAY_MS
+from refbus_gateway.actions import erasure, profiles, worklist
 from refbus_gateway.words.catalogue import catalogue
 from support.ceremonies import SHELTER
 from support.desks import desk_of
@@ -139,3 +142,20 @@ def test_an_answer_is_due_by_the_time_of_the_country_where_none_was_set(pair: Pa
     for gateway, path in ((pair.kz, f"/sent/{here}"), (pair.uz, f"/referral/{there}")):
         page = Pages(pair.world, gateway).person().get(path)
         assert catalogue("en").left(due.at_ms, gateway.now_ms()) in page.text
+
+
+def test_whom_to_call_stands_wherever_somebody_is_silent(own: Pair) -> None:
+    """After sending, on Today when an answer is late, and with an erasure that nobody has answered."""
+    number = 'href="tel:+998710000001"'
+    told(own)
+    case, here = sent(own.kz, case_file(about="Fictional: silent"))
+    own.exchange()
+    person = Pages(own.world, own.kz).person()
+    assert number in person.get(f"/sent/{here}").html
+    assert number not in person.get("/today").html
+    own.world.clock.now_ms += 30 * DAY_MS
+    assert number in Pages(own.world, own.kz).person().get("/today").html
+    desk, actor = desk_of(own.world, own.kz)
+    erasure.erase(desk, replace(actor, confirmed=True), case)
+    own.world.clock.now_ms += 2 * DAY_MS
+    assert number in Pages(own.world, own.kz).person().get(f"/case/{case}/erase").html
