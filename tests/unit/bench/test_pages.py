@@ -11,6 +11,9 @@ from refbus_gateway.web.app import ALL
 MOST = {
     "today": 80,
     "a referral": 30,
+    "search, many": 16,
+    "search, one": 26,
+    "search, none": 22,
     "one that nobody opened": 14,
     "after sending": 14,
     "an answer": 30,
