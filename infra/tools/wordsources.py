@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import click
+from babel import Locale
 
 from refbus.core.plausibility import RULES
 from refbus.core.times import DAY, TIME
@@ -22,6 +23,8 @@ from refbus_gateway.cli.main import COMMANDS, with_runtime
 from refbus_gateway.cli.runtime import Runtime
 from refbus_gateway.words.catalogue import BRIEF
 from refbus_gateway.words.codes import title
+from refbus_gateway.words.isonames import named
+from refbus_gateway.words.languages import LANGUAGES
 
 Source = tuple[str, str, str, str]
 """Place, message, context, hint for translators."""
@@ -34,8 +37,16 @@ def messages_of_data() -> Iterator[Source]:
 
 def _codes() -> Iterator[Source]:
     for name, known in code_lists().items():
-        for code, words in known.codes.items():
+        for code in known.usual if known.named_by else known.codes:
+            words = known.codes[code]
+            if known.named_by and code in known.since and _named_everywhere(name, words):
+                continue
             yield f"schemas/codelists/{name}.json", words, name, f"{known.title}: {code}"
+
+
+def _named_everywhere(name: str, english: str) -> bool:
+    """Whether a list's own source has a name in every language: translators need not write one."""
+    return all(named(Locale.parse(each, sep="-"), name, english) for each in LANGUAGES)
 
 
 def _events() -> Iterator[Source]:

@@ -25,6 +25,7 @@ TEXTS = {
     "partial_date": "1991-05",
     "e164": "+77000000007",
     "media_type": "text/plain",
+    "reference": "A-2026/117",
     "org_id": "uz-4f7k2m9q",
 }
 PERSON = {"prs_FirstName": "Вымышленное лицо 07", "prs_Citizenship": ["UZ"]}

@@ -91,5 +91,7 @@ def _inner_record(kind: Any) -> dict[str, Any] | None:
 
 
 def _code_list(entry: CodeList) -> str:
-    listed = table(("code", "meaning"), [(code(name), label) for name, label in entry.codes.items()])
-    return f"### {entry.name}\n\n{entry.title}. Version {entry.version}. Source: {entry.source}.\n\n{listed}"
+    listed = table(("code", "meaning"), [(code(name), entry.codes[name]) for name in entry.usual])
+    more = len(entry.codes) - len(entry.usual)
+    rest = f" {more} more codes are in the file." if more else ""
+    return f"### {entry.name}\n\n{entry.title}. Version {entry.version}. Source: {entry.source}.{rest}\n\n{listed}"

@@ -194,6 +194,11 @@ def _room_ends_first(facts: Facts) -> bool:
 
 _STATUS: Final = "immigration.status"
 _PERMIT: Final = "immigration.permit_until"
+_ARRIVED: Final = "immigration.arrived_on"
+_ISSUED: Final = "immigration.document_issued_on"
+_VALID: Final = "immigration.document_valid_until"
+_BEGAN: Final = "trafficking.exploited_from"
+_ENDED: Final = "trafficking.exploited_until"
 _AGE_THEN: Final = "trafficking.vic_AgeWhenTrafficked"
 
 RULES: Final = (
@@ -242,6 +247,32 @@ RULES: Final = (
     *(
         Rule(f"{name.upper()}_AHEAD", Weight.REFUSED, (name,), "is a day that is still to come", _ahead(name))
         for name in ("assessed_on", "agreed_on", "contacted_on", "determined_on", "wished_on")
+    ),
+    *(
+        Rule(name, Weight.REFUSED, (path, other), heading, _before(path, other))
+        for name, path, other, heading in (
+            ("EXPLOITED_BEFORE_BIRTH", _BEGAN, BIRTH, "the exploitation began before the person was born"),
+            ("EXPLOITATION_ENDS_FIRST", _ENDED, _BEGAN, "the exploitation ended before it began"),
+            ("ARRIVED_BEFORE_BIRTH", _ARRIVED, BIRTH, "the person came to the country before being born"),
+            ("DOCUMENT_BEFORE_BIRTH", _ISSUED, BIRTH, "the document was issued before the person was born"),
+            ("DOCUMENT_ENDS_FIRST", _VALID, _ISSUED, "the document ended before it was issued"),
+        )
+    ),
+    *(
+        Rule(name, Weight.REFUSED, (path,), "is a day that is still to come", _ahead(path))
+        for name, path in (
+            ("EXPLOITED_AHEAD", _BEGAN),
+            ("EXPLOITATION_ENDS_AHEAD", _ENDED),
+            ("ARRIVED_AHEAD", _ARRIVED),
+            ("DOCUMENT_ISSUED_AHEAD", _ISSUED),
+        )
+    ),
+    Rule(
+        "DOCUMENT_ENDED",
+        Weight.ASKED,
+        (_VALID, "immigration.has_travel_document"),
+        "the document is said to be valid and has ended",
+        lambda facts: facts.at("immigration.has_travel_document") is True and _past(_VALID)(facts),
     ),
     Rule(
         "PERMIT_ENDED",

@@ -1,11 +1,14 @@
-"""Code lists as data: the codes of each list and their source. A code that is not there is unknown, never a default."""
+"""Code lists as data: the codes of each list and their source. A code that is not there is unknown, never a default.
+
+A list is read when one of its codes is asked about, not before: that of all languages has eight thousand.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +18,12 @@ from refbus.resources import data_dir
 
 @dataclass(frozen=True, slots=True)
 class CodeList:
-    """One list. `codes` maps each code to its English label; `versions` has every version of the list, newest last."""
+    """One list. `codes` maps each code to its English label; `versions` has every version of the list, newest last.
+
+    `since`: the version that a code came with, where it is not the first. `usual`: codes that a person chooses among;
+    of a long list the rest is found by its code or name. `named_by`: where names in other languages come from, if not
+    from the catalogues.
+    """
 
     name: str
     versions: tuple[str, ...]
@@ -23,11 +31,18 @@ class CodeList:
     source: str
     codes: Mapping[str, str]
     other_spellings: Mapping[str, str]  # spellings met elsewhere, and the code of this list that they stand for
+    since: Mapping[str, str] = field(default_factory=dict)
+    usual: tuple[str, ...] = ()
+    named_by: str = ""
 
     @property
     def version(self) -> str:
-        """The version that new events name."""
+        """The newest version."""
         return self.versions[-1]
+
+    def version_of(self, code: str) -> str:
+        """Return the version that new events name: the oldest that has the code, so that most readers know it."""
+        return self.since.get(code, self.versions[0])
 
     def knows(self, code: str, version: str) -> bool:
         """Whether `code` of that version of the list is known here. Codes are only ever added to a list."""
@@ -35,9 +50,11 @@ class CodeList:
 
     def nearest(self, text: str) -> str | None:
         """Return the code that `text` was probably meant to be, as a hint; it is never put in its place."""
-        if text in self.other_spellings:
-            return self.other_spellings[text]
         folded = {code.casefold(): code for code in self.codes}
+        spelt = {spelling.casefold(): code for spelling, code in self.other_spellings.items()}
+        same = spelt.get(text.casefold()) or folded.get(text.casefold())
+        if same or self.named_by:  # of two or three letters the most similar one is another: "tg" is not "tgl"
+            return same
         close = difflib.get_close_matches(text.casefold(), folded, n=1, cutoff=0.7)
         return folded[close[0]] if close else None
 
@@ -46,28 +63,55 @@ def load_code_list(path: Path) -> CodeList:
     """Return the list in one file of `schemas/codelists`. Raises SetupError: the installation is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        entries = document["codes"]
         return CodeList(
             name=document["list"],
             versions=tuple(document["versions"]),
             title=document["title"],
             source=document["source"],
-            codes={code: entry["label"] for code, entry in document["codes"].items()},
+            codes={code: entry["label"] for code, entry in entries.items()},
             other_spellings=document.get("other_spellings", {}),
+            since={code: entry["since"] for code, entry in entries.items() if "since" in entry},
+            usual=tuple(code for code, entry in entries.items() if "usual" in entry or not _is_rare(document, entry)),
+            named_by=document.get("named_by", ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SetupError(Code.FILE_UNREADABLE, f"code list {path.name}: {type(error).__name__}") from None
 
 
+def _is_rare(document: Mapping[str, object], entry: Mapping[str, object]) -> bool:
+    """Whether a code is of a long list and marked neither as usual nor as one of its first version."""
+    return bool(document.get("long")) and "since" in entry
+
+
 @cache
+def list_names() -> frozenset[str]:
+    """Return the names of all code lists."""
+    return frozenset(path.stem for path in _folder().glob("*.json"))
+
+
 def code_lists() -> Mapping[str, CodeList]:
-    """Return all code lists by name."""
-    folder = data_dir("schemas") / "codelists"
-    return {path.stem: load_code_list(path) for path in sorted(folder.glob("*.json"))}
+    """Return all code lists by name: every file is read."""
+    return {name: code_list(name) for name in sorted(list_names())}
+
+
+@cache
+def _loaded(name: str) -> CodeList:
+    return load_code_list(_folder() / f"{name}.json")
+
+
+def known_list(name: str) -> CodeList | None:
+    """Return a code list, None when the installation has no such list; the name may come from anybody."""
+    return _loaded(name) if name in list_names() else None
 
 
 def code_list(name: str) -> CodeList:
     """Return one code list. Raises SetupError FILE_UNREADABLE when the installation has no such list."""
-    try:
-        return code_lists()[name]
-    except KeyError:
-        raise SetupError(Code.FILE_UNREADABLE, f"code list {name}") from None
+    found = known_list(name)
+    if found is None:
+        raise SetupError(Code.FILE_UNREADABLE, f"code list {name}")
+    return found
+
+
+def _folder() -> Path:
+    return data_dir("schemas") / "codelists"

@@ -19,6 +19,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,31}")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
+_REFERENCE = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PARTIAL_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
@@ -47,6 +48,10 @@ FORMATS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     ),
     "e164": (lambda text: bool(_E164.fullmatch(text)), "an E.164 number like +77000000000, without spaces"),
     "media_type": (lambda text: bool(_MEDIA_TYPE.fullmatch(text)), "a media type like application/pdf"),
+    "reference": (
+        lambda text: bool(_REFERENCE.fullmatch(text)),
+        "a reference of at most 40 letters, digits and - . _ / with no blank and no name, like A-2026/117",
+    ),
     "org_id": (_is_org_id, "an organisation id like kz-4f7k2m9q"),
 }
 """Each `format` of the schemas: how it is checked, and how it is described to a person."""

@@ -108,8 +108,8 @@ def payload_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
 
 
 def coded(list_name: str, code: str) -> dict[str, str]:
-    """Return `code` as a coded value of the newest version of that list; whether it is known is not checked."""
-    return {"code": code, "code_list": list_name, "code_list_version": code_list(list_name).version}
+    """Return `code` as a coded value of the oldest version that has it; whether it is known is not checked."""
+    return {"code": code, "code_list": list_name, "code_list_version": code_list(list_name).version_of(code)}
 
 
 @cache

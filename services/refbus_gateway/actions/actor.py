@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
-from refbus.core.ids import OrgId
+from refbus.core.ids import OrgId, country_of
 from refbus.errors import Code, RuleError
 from refbus.said import said
 from refbus_gateway.people.roles import ALLOWED, Permission, Role
@@ -34,6 +34,11 @@ class Actor:
     person: str = ""
     confirmed: bool = False
     reenter: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def country(self) -> str:
+        """The country of the organisation, "" while no home says whose it is."""
+        return country_of(self.org) if self.org else ""
 
     def require(self, permission: Permission, *, again: bool = False) -> None:
         """Raise RuleError NOT_PERMITTED when this actor may not ask such a thing.

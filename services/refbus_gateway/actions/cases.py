@@ -16,7 +16,6 @@ from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework, onward
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
-from refbus_gateway.forms.casefile import parse_case
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, referrals
@@ -119,7 +118,7 @@ def check(desk: Desk, actor: Actor, content: bytes) -> tuple[Problem, ...]:
     """Return everything that is wrong with a case file, as `add` would tell it; nothing is kept."""
     actor.require(Permission.WRITE_CASES)
     try:
-        parse_case(content, now_ms=desk.gateway.now_ms(), desk=age_check.rules_here(desk.gateway))
+        casework.judged(desk.gateway, content)
     except CaseInvalidError as error:
         return error.problems
     return ()

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from refbus.core.directory import Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import Code, MalformedError
-from refbus.said import said
+from refbus.said import Said, said
+from refbus.wire.codelists import code_list
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.profiles import ProfileShown, shown_of
 from refbus_gateway.words.contacts import language_code
+from refbus_gateway.words.isonames import SPOKEN
+from refbus_gateway.words.names import nearest_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,15 @@ def _among(wished: str | None, there: Iterable[str]) -> bool:
 def _language(wished: str) -> str:
     found = language_code(wished)
     if found is None:
-        raise MalformedError(Code.UNKNOWN_VALUE, said("no such language"))
+        nearest = nearest_code(SPOKEN, wished)
+        if nearest is None:
+            raise MalformedError(Code.UNKNOWN_VALUE, said("no such language"))
+        known = code_list(SPOKEN)
+        words = Said(known.codes[nearest], SPOKEN)
+        raise MalformedError(
+            Code.UNKNOWN_VALUE,
+            said("no such language; did you mean %(nearest)s (%(words)s)?", nearest=nearest, words=words),
+        )
     return found
 
 

@@ -106,7 +106,7 @@ class Search:
 
     `person`: of cases that somebody with this id looks after.
 
-    The nickname is the worker's own number of a case; a part of it is enough.
+    The nickname is the worker's own number of a case, or a name of its person in any script; a part of it is enough.
     """
 
     own: bool | None = None
@@ -172,14 +172,13 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
 def found(desk: Desk, actor: Actor, search: Search, most: int, skip: int = 0) -> Found:
     """Return so many of the referrals that are looked for, behind the `skip` newest. It needs no line."""
     actor.require(Permission.READ_CASES)
-    asked = search.nickname.casefold().strip()
+    asked = search.nickname.strip()
     refreshing.refresh(desk.gateway)
     wanted = Wanted(search.own, None if search.state is None else frozenset({search.state}), search.turn)
     look = _Look(desk.gateway)
 
     def fits(each: ReferralListed) -> bool:
-        same = search.state in {None, each.state} and search.turn in {None, each.turn}
-        return same and asked in (each.file_number or "").casefold()
+        return search.state in {None, each.state} and search.turn in {None, each.turn}
 
     with desk.read() as tx:
         if asked:

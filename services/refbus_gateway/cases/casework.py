@@ -42,9 +42,15 @@ def add_case(gateway: Gateway, tx: Transaction, content: bytes) -> Case:
     known = find_case(tx, content)
     if known is not None:
         return known
-    parse_case(content, now_ms=gateway.now_ms(), desk=age_check.rules_here(gateway))
+    judged(gateway, content)
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
     return cases.create(tx, _name(content), body, own=True, now_ms=gateway.now_ms())
+
+
+def judged(gateway: Gateway, content: bytes) -> CaseFile:
+    """Return a case file that a person brings now. Raises CaseInvalidError with every problem."""
+    rules = age_check.rules_here(gateway)
+    return parse_case(content, now_ms=gateway.now_ms(), desk=rules, country=gateway.country)
 
 
 def find_case(tx: Transaction, content: bytes) -> Case | None:
@@ -92,7 +98,7 @@ def update_case(gateway: Gateway, tx: Transaction, case: Case, content: bytes, *
     needs none. Raises RuleError CASE_CHANGED when the case has another one now, so that no change of somebody else is
     lost; CaseInvalidError.
     """
-    file = parse_case(content, now_ms=gateway.now_ms(), desk=age_check.rules_here(gateway))
+    file = judged(gateway, content)
     body = cases.body_of(tx, _own(case))
     base, current = replaces or file.revision, revision_of(base64.b64decode(body["file"]))
     if base != current and (base is not None or body.get("changed", False)):
@@ -125,6 +131,25 @@ def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
     return {case: number for case, number in found.items() if number is not None}
 
 
+def sought_by(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
+    """Return what each of these cases is looked for by: file number, names, further names and spellings, a line each.
+
+    A case that cannot be read hides no other.
+    """
+    bodies = cases.own_bodies(tx, numbers)
+    found = dict(each(bodies.items(), lambda one: (one[0], _sought(one[1])), lambda *_: None))
+    return {case: text for case, text in found.items() if text}
+
+
+def _sought(body: dict[str, Any]) -> str:
+    document = read_json(base64.b64decode(body["file"]))
+    person = document.get("person") or {}
+    name = " ".join(filter(None, (person.get("prs_FirstName"), person.get("prs_SecondName"))))
+    reversed_ = " ".join(filter(None, (person.get("prs_SecondName"), person.get("prs_FirstName"))))
+    others = (*(person.get("other_names") or ()), *(person.get("spellings") or ()))
+    return "\n".join(filter(None, (document.get("file_number"), name, reversed_, *others)))
+
+
 def file_number(tx: Transaction, number: int) -> str | None:
     """Return the worker's own file number of one case, None where it has none or cannot be read."""
     return file_numbers(tx, [number]).get(number)
@@ -144,7 +169,8 @@ def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:
 def file_of(gateway: Gateway, tx: Transaction, case: Case) -> CaseFile:
     """Return the case file of an own case, read as of now. Raises RuleError CASE_UNKNOWN for a received one."""
     content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
-    return parse_case(content, now_ms=gateway.now_ms(), utc_offset_min=gateway.utc_offset_min())
+    zone = gateway.utc_offset_min()
+    return parse_case(content, now_ms=gateway.now_ms(), utc_offset_min=zone, country=gateway.country)
 
 
 def send_case(

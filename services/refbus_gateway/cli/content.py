@@ -110,7 +110,7 @@ def content(
 
     if file is None:
         missing = [spec for spec in specs if spec.name not in given]
-        return {**given, **(ask_fields(missing, session.language) if session.asks else {})}
+        return {**given, **(ask_fields(missing, session.language, session.actor.country) if session.asks else {})}
     written = file_document(file)
     if twice := sorted(name for name in given if written.get(name) is not None):
         raise SetupError(

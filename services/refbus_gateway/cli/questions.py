@@ -10,29 +10,30 @@ from typing import Any, Final
 
 import click
 
-from refbus.core.times import TIME, iso_day
+from refbus.core.times import TIME
 from refbus.core.vocabulary import DataCategory
 from refbus.output import say
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
 from refbus_gateway.cli.session import words
-from refbus_gateway.forms.dates import is_time
+from refbus_gateway.forms.dates import as_form, is_time
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import brief, field_name, label
+from refbus_gateway.words.names import exact_code
 
 _MOST_CODES: Final = 40
 _WRITE_ONE: Final = mark("%(name)s: %(brief)s. Write one down?")
 _ONE_MORE: Final = mark("%(name)s: %(brief)s. One more?")
 
 
-def ask_fields(specs: Iterable[FieldSpec], language: str) -> dict[str, Any]:
+def ask_fields(specs: Iterable[FieldSpec], language: str, country: str = "") -> dict[str, Any]:
     """Return the fields that a person answers, one after the other, as a file would hold them. Nothing is defaulted.
 
     What is not compulsory is passed over with an empty answer. Attachments come from a file only.
     """
-    answers = {spec.name: _ask(spec, language) for spec in specs if not _holds_file(spec)}
+    answers = {spec.name: _ask(spec, language, country) for spec in specs if not _holds_file(spec)}
     return {name: value for name, value in answers.items() if value not in (None, "", [], {})}
 
 
@@ -41,13 +42,13 @@ def _holds_file(spec: FieldSpec) -> bool:
     return inside or spec.kind is Kind.FILE or bool({"hash_of", "computed"} & spec.attributes.keys())
 
 
-def _ask(spec: FieldSpec, language: str) -> Any:
+def _ask(spec: FieldSpec, language: str, country: str) -> Any:
     name = field_name(words(), spec.name)
     if spec.kind is Kind.RECORD and spec.many:
         found: list[dict[str, Any]] = []
         more = {"name": name, "brief": brief(words(), spec)}
         while click.confirm(words().text(_ONE_MORE if found else _WRITE_ONE, None, **more), err=True, default=None):
-            found.append(ask_fields(spec.fields, language))
+            found.append(ask_fields(spec.fields, language, country))
         return found
     if spec.kind is Kind.RECORD:
         asked = click.confirm(
@@ -55,16 +56,16 @@ def _ask(spec: FieldSpec, language: str) -> Any:
             err=True,
             default=None,
         )
-        return ask_fields(spec.fields, language) if asked else None
+        return ask_fields(spec.fields, language, country) if asked else None
     if not spec.many:
-        return _ask_value(spec, language, compulsory=spec.required)
+        return _ask_value(spec, language, country, compulsory=spec.required)
     several: list[Any] = []
-    while (value := _ask_value(spec, language, compulsory=spec.required and not several)) not in (None, ""):
+    while (value := _ask_value(spec, language, country, compulsory=spec.required and not several)) not in (None, ""):
         several.append(value)
     return several
 
 
-def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
+def _ask_value(spec: FieldSpec, language: str, country: str, *, compulsory: bool) -> Any:
     """Ask for one value until it is one, or empty where it may be."""
     hint = "" if compulsory else " " + words().text("(may stay empty)")
     question = f"{field_name(words(), spec.name)}{hint}: {brief(words(), spec)}"
@@ -73,7 +74,7 @@ def _ask_value(spec: FieldSpec, language: str, *, compulsory: bool) -> Any:
         return _ask_lines(question, compulsory=compulsory)
     while True:
         typed = _line(question, compulsory=compulsory)
-        value = _read(spec, typed) if typed else None
+        value = _read(spec, typed, country) if typed else None
         if value is not None or not typed:
             return value
         say(words().text("Not %(form)s.", form=_form(spec)), err=True)
@@ -114,11 +115,12 @@ def _choices(spec: FieldSpec, language: str) -> list[str]:
     return [f"  {code:28} {label(language, codes.name, code) or ''}" for code in codes.codes]
 
 
-def _read(spec: FieldSpec, typed: str) -> Any:
+def _read(spec: FieldSpec, typed: str, country: str) -> Any:
     """Return what was typed as a file would hold it, None when it is no such value."""
     match spec.kind:
         case Kind.CODED:
-            return typed if typed in code_list(spec.code_list).codes else None
+            codes = code_list(spec.code_list)
+            return typed if typed in codes.codes else exact_code(codes.name, typed) if codes.named_by else None
         case Kind.ENUM:
             return typed if typed in spec.symbols else None
         case Kind.FLAG:
@@ -131,7 +133,7 @@ def _read(spec: FieldSpec, typed: str) -> Any:
             return typed if typed in DataCategory.__members__ else None
         case _:
             form = spec.attributes.get("format")
-            typed = iso_day(typed) if form in {"date", "partial_date"} else typed
+            typed = as_form(form, typed, country)
             return typed if form is None or FORMATS[form][0](typed) else None
 
 

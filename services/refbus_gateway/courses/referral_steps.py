@@ -58,7 +58,7 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     problems = Problems()
     problems.refuse_placeholders(answer.document)
     specs = written_fields(answer.event_type)
-    document = as_forms_have_it(specs, answer.document, gateway.utc_offset_min())
+    document = as_forms_have_it(specs, answer.document, gateway.utc_offset_min(), gateway.country)
     fields = read_record(specs, document, "", problems)
     problems.raise_if_any()
     check_dates(specs, fields, problems)

@@ -63,7 +63,7 @@ def begin(
     """
     problems = Problems()
     problems.refuse_placeholders(document)
-    document = as_forms_have_it(wish_fields(), document, gateway.utc_offset_min())
+    document = as_forms_have_it(wish_fields(), document, gateway.utc_offset_min(), gateway.country)
     wish = read_record(wish_fields(), document, "", problems)
     problems.raise_if_any()
     check_dates(wish_fields(), wish, problems)

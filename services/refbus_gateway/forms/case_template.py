@@ -110,4 +110,6 @@ def _explain(spec: FieldSpec) -> str:
 
 def _codes(spec: FieldSpec) -> str:
     codes = code_list(spec.code_list)
-    return f"Codes of {codes.name} {codes.version}: {', '.join(codes.codes)}."
+    rest = len(codes.codes) - len(codes.usual)
+    more = f", and {rest} more, each found by its name" if rest else ""
+    return f"Codes of {codes.name} {codes.version}: {', '.join(codes.usual)}{more}."

@@ -63,15 +63,16 @@ def case_fields() -> tuple[FieldSpec, ...]:
 
 
 def parse_case(
-    data: bytes, *, now_ms: int, desk: AgeRules | None = None, utc_offset_min: int | None = None
+    data: bytes, *, now_ms: int, desk: AgeRules | None = None, utc_offset_min: int | None = None, country: str = ""
 ) -> CaseFile:
     """Return the case in `data`, at most 1 MiB of JSON in UTF-8. Raises CaseInvalidError with every problem.
 
     `desk`: a person brings the file now, so its dates are judged, by these rules of the country; what is stored was.
     `utc_offset_min`: how many minutes the clocks of the country are ahead of UTC, as `desk` says if it is not given.
+    `country`: that of a telephone number without the code of one.
     """
     offset_min = utc_offset_min if utc_offset_min is not None else desk.utc_offset_min if desk else 0
-    document = as_written(read_json(data), offset_min)
+    document = as_written(read_json(data), offset_min, country)
     problems = Problems()
     if desk is not None:
         problems.refuse_placeholders(document)
@@ -99,9 +100,9 @@ def parse_case(
     )
 
 
-def as_written(document: Mapping[str, Any], utc_offset_min: int) -> dict[str, Any]:
-    """Return a case file with its days and times as payloads have them, whichever way people wrote them."""
-    made = dates.as_forms_have_it(case_fields(), document, utc_offset_min)
+def as_written(document: Mapping[str, Any], utc_offset_min: int, country: str) -> dict[str, Any]:
+    """Return a case file with its days, times and numbers as payloads have them, whichever way people wrote them."""
+    made = dates.as_forms_have_it(case_fields(), document, utc_offset_min, country)
     return (
         made if made.get("reply_by") is None else {**made, "reply_by": dates.reply_by(made["reply_by"], utc_offset_min)}
     )

@@ -29,9 +29,9 @@ def _value(spec: FieldSpec, content: Any) -> Any:
         case Kind.RECORD:
             return written(spec.fields, content)
         case Kind.CODED:
-            newest = code_list(spec.code_list)
-            plain = content["code_list"] == newest.name and content["code_list_version"] == newest.version
-            return content["code"] if plain and content["code"] in newest.codes else dict(content)
+            known, code = code_list(spec.code_list), content["code"]
+            plain = content["code_list"] == known.name and content["code_list_version"] == known.version_of(code)
+            return code if plain and code in known.codes else dict(content)
         case Kind.FILE:
             return base64.b64encode(content).decode()
         case _:

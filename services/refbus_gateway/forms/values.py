@@ -23,6 +23,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS, MAX_ITEMS
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable
+from refbus_gateway.words.names import nearest_code
 
 MAX_TEXT = 20_000
 """Longest text of one field, in characters."""
@@ -132,7 +133,8 @@ def _read_nested(spec: FieldSpec, content: Any, path: str, problems: Problems) -
 
 def _read_coded(codes: CodeList, content: Any, path: str, problems: Problems) -> dict[str, str]:
     """Return a coded value from a plain code of the newest list, or from {code, code_list, code_list_version}."""
-    full = {"code": content, "code_list": codes.name, "code_list_version": codes.version}
+    version = codes.version_of(content) if isinstance(content, str) else codes.version
+    full = {"code": content, "code_list": codes.name, "code_list_version": version}
     if isinstance(content, dict):
         full = content
     if full.keys() != _CODED_KEYS or not all(isinstance(value, str) for value in full.values()):
@@ -148,8 +150,16 @@ def _read_coded(codes: CodeList, content: Any, path: str, problems: Problems) ->
 
 def _unknown_code(codes: CodeList, text: str) -> str:
     about = {"name": codes.name, "version": codes.version}
-    nearest, more = codes.nearest(text), len(codes.codes) - _MOST_NAMED
+    nearest, more = nearest_code(codes.name, text), len(codes.codes) - _MOST_NAMED
     some = ", ".join(list(codes.codes)[:_MOST_NAMED])
+    if nearest and codes.named_by:
+        words = Said(codes.codes[nearest], codes.name)
+        return said(
+            "not a code of %(name)s %(version)s; did you mean %(nearest)s (%(words)s)?",
+            **about,
+            nearest=nearest,
+            words=words,
+        )
     if nearest:
         return said("not a code of %(name)s %(version)s; did you mean %(nearest)s?", **about, nearest=nearest)
     if more > 0:

@@ -1,4 +1,4 @@
-"""Filling what lists are found by (`store.lookups`), and looking for a nickname.
+"""Filling what lists are found by (`store.lookups`), and looking for a nickname or a name, in any script.
 
 What cannot be read stays empty, is looked at again each time, and is told by whoever shows it.
 """
@@ -16,6 +16,7 @@ from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.lookups import Standing
 from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.words.latin import folded
 
 _NICKNAME: Final = b"nickname/"
 
@@ -40,7 +41,7 @@ def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
 
 def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
     found = [case for case in cases.of_numbers(tx, numbers, []) if case.live]
-    names = casework.file_numbers(tx, [case.id for case in found if case.own])
+    names = casework.sought_by(tx, [case.id for case in found if case.own])
     hashes = lookups.case_hashes(tx, numbers)
 
     def keep(case: Case) -> None:
@@ -53,9 +54,10 @@ def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
 
 
 def cases_called(gateway: Gateway, tx: Transaction, part: str) -> set[int]:
-    """Return the cases whose nickname has this part, and those whose nickname was not derived yet.
+    """Return the cases whose nickname or name has this part, and those whose were not derived yet.
 
-    Nicknames are opened once while the home is open, and again when they change.
+    Small and capital letters are the same, and so are scripts: Cyrillic is found by Latin. They are opened once while
+    the home is open, and again when they change.
     """
     known, now = gateway.nicknames, dict[int, tuple[bytes, str]]()
 
@@ -64,9 +66,10 @@ def cases_called(gateway: Gateway, tx: Transaction, part: str) -> set[int]:
         kept = known.get(number)
         if kept is None or kept[0] != sealed:
             text = tx.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed).decode()
-            kept = (sealed, text.casefold())
+            kept = (sealed, folded(text))
         now[number] = kept
 
+    wished = folded(part)
     each(lookups.nicknames(tx), read, lambda *_: None)
     gateway.nicknames = now
-    return {number for number, (_, text) in now.items() if part in text} | set(lookups.stale_cases(tx))
+    return {number for number, (_, text) in now.items() if wished and wished in text} | set(lookups.stale_cases(tx))

@@ -20,6 +20,8 @@ from refbus.errors import Code, ConsentError
 from refbus.said import said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.forms.ages import facts_of
+from refbus_gateway.forms.casefile import case_fields
+from refbus_gateway.forms.dates import as_forms_have_it
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, cases
@@ -156,7 +158,8 @@ def protective(fields: Mapping[str, Any], code: Code | None) -> Mapping[str, Any
 
 def _case_facts(tx: Transaction, case: Case) -> AgeFacts:
     """Return what the file of an own case says; it was checked when it was taken in."""
-    return facts_of(json.loads(base64.b64decode(cases.body_of(tx, case)["file"])))
+    document = json.loads(base64.b64decode(cases.body_of(tx, case)["file"]))
+    return facts_of(as_forms_have_it(case_fields(), document, 0))
 
 
 def _refuse(found: set[Code]) -> None:

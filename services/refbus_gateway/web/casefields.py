@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from refbus.core.plausibility import ASKED, RULES
 from refbus.errors import Code
+from refbus.wire.codelists import code_list
 from refbus.wire.fields import Kind
 from refbus_gateway.forms.casefile import case_fields
 from refbus_gateway.forms.plausible import CONFIRMED
@@ -15,13 +16,21 @@ from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import fields
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.words.catalogue import Catalogue, mark
+from refbus_gateway.words.codes import label as label_of
+from refbus_gateway.words.names import nearest_code
 
 NEED: Final = ("services_requested", "reason", "fictional")
 URGENCY: Final = ("responsible_worker_role", "source_of_referral")
 PERSON: Final = ("person.prs_FirstName", "person.prs_SecondName", "person.prs_Birthdate", "person.is_minor")
 PERSON_MORE: Final = ("person.prs_Gender", "person.prs_Citizenship", "person.prs_PrimaryLanguage")
 JUDGED: Final = ("adult_judgement.reason",)
-SAFE: Final = ("safe_contact.may_call", "safe_contact.may_text", "safe_contact.safe_hours", "safe_contact.code_word")
+SAFE: Final = (
+    "safe_contact.may_call",
+    "safe_contact.may_text",
+    "safe_contact.may_video",
+    "safe_contact.safe_hours",
+    "safe_contact.code_word",
+)
 SAFE_MORE: Final = ("safe_contact.never",)
 NUMBERS: Final = ("person.prs_MobilePhone", "person.prs_HomePhone", "person.prs_Email")
 ADDRESS: Final = (
@@ -88,6 +97,9 @@ BLOCKS: Final = (
             "trafficking.vic_ForcedLabourIndustry",
             "trafficking.vic_TypeOfSexExploitation",
             "trafficking.vic_LocationOfExploitation",
+            "trafficking.exploitation_countries",
+            "trafficking.exploited_from",
+            "trafficking.exploited_until",
             "trafficking.vic_MethodOfRecruitment",
             "trafficking.vic_LocationOfRecruitment",
             "trafficking.vic_RecruitmentWebsitesAndApps",
@@ -111,7 +123,30 @@ BLOCKS: Final = (
             "immigration.has_travel_document",
             "immigration.travel_document",
             "immigration.permit_until",
+            "immigration.arrived_on",
         ),
+    ),
+    Block(
+        "document",
+        mark("Identity document"),
+        (
+            "immigration.document_kind",
+            "immigration.document_series",
+            "immigration.document_number",
+            "immigration.document_issuer",
+            "immigration.document_issued_on",
+            "immigration.document_valid_until",
+        ),
+    ),
+    Block(
+        "parents",
+        mark("Parents, if a consulate must confirm who it is"),
+        ("person.mother_name", "person.father_name"),
+    ),
+    Block(
+        "access",
+        mark("Reading, signing, travelling"),
+        ("person.reading", "person.sign_language", "person.accessible_transport"),
     ),
     Block("law", mark("Police, court, compensation"), ("legal_proceedings.status", "legal_proceedings.summary")),
     Block(
@@ -122,6 +157,10 @@ BLOCKS: Final = (
             "person.prs_MiddleName",
             "person.prs_IdentityNumber",
             "person.prs_HighestLevelOfEducation",
+            "person.other_names",
+            "person.spellings",
+            "person.birthplace",
+            "reference",
         ),
     ),
 )
@@ -147,6 +186,10 @@ _LABELS: Final[Mapping[str, str]] = {
     "adult_judgement.reason": mark("Why are you sure that the person is an adult?"),
     "safe_contact.may_call": mark("Is it safe to call?"),
     "safe_contact.may_text": mark("Is it safe to write a message?"),
+    "safe_contact.may_video": mark("Is a video call safe?"),
+    "person.spellings": mark("The name in another spelling, for instance Cyrillic"),
+    "person.other_names": mark("Another name that the person uses"),
+    "reference": mark("Reference that they quote in answers"),
     "safe_contact.safe_hours": mark("When is it safe?"),
     "safe_contact.code_word": mark("A word by which the person knows who calls"),
     "safe_contact.never": mark("Who must not learn of it, and what must never be done?"),
@@ -162,6 +205,7 @@ _LABELS: Final[Mapping[str, str]] = {
 }
 _PATTERNS: Final = {
     "person.prs_Citizenship": "search",
+    "trafficking.exploitation_countries": "search",
     "responsible_worker_role": "select",
     "source_of_referral": "select",
     "guardian.relation": "select",
@@ -247,6 +291,9 @@ def _advice(words: Catalogue, each: Shown, value: object) -> str:
     if form == "e164":
         return words.text("%(label)s: write it with + and the country, like +998 90 123 45 67", label=label)
     if each.options:
+        nearest = _nearest(words, each, value)
+        if nearest:
+            return words.text("%(label)s: did you mean %(nearest)s?", label=label, nearest=nearest)
         return words.text("%(label)s: choose from the list", label=label)
     if each.spec.kind is Kind.NUMBER:
         return words.text("%(label)s: write a number", label=label)
@@ -267,6 +314,16 @@ def choose(words: Catalogue, label: str) -> str:
 
 def _short(label: str) -> str:
     return label.rstrip("?. ")
+
+
+def _nearest(words: Catalogue, each: Shown, value: object) -> str | None:
+    """Return the words of the code that was probably meant."""
+    if each.spec.kind is not Kind.CODED:
+        return None
+    known = code_list(each.spec.code_list).codes
+    typed = next((item for item in (value if isinstance(value, list) else [value]) if item not in known), "")
+    code = nearest_code(each.spec.code_list, str(typed))
+    return label_of(words.language, each.spec.code_list, code) if code else None
 
 
 def _value_at(document: Mapping[str, Any], path: str) -> object:

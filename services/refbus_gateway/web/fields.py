@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from starlette.responses import Response
 
-from refbus.core.times import iso_day, iso_time
+from refbus.core.times import iso_time
 from refbus.errors import Code, RefbusError
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
-from refbus_gateway.forms.dates import with_hour
+from refbus_gateway.forms.dates import as_form, with_hour
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.values import read_record, whole_number
 from refbus_gateway.web.session import Form
 from refbus_gateway.words.catalogue import Catalogue
 from refbus_gateway.words.codes import field_name, label
+from refbus_gateway.words.names import exact_code
 
 if TYPE_CHECKING:
     from refbus_gateway.web.screens import Ask
@@ -36,7 +37,6 @@ At: TypeAlias = Mapping[Code, tuple[str, str]]
 FEW: Final = 8
 """So many options are shown as radios; more as a list that is searched by typing."""
 _ROW: Final = re.compile(r"\[(\d+)\]\.")
-_PHONE: Final = re.compile(r"[\s().-]+")
 _LONG: Final = frozenset(
     {
         *("summary", "safety_plan", "special_arrangements", "perpetrator", "wishes", "never"),
@@ -73,7 +73,7 @@ def of(words: Catalogue, specs: Iterable[FieldSpec], paths: Sequence[str]) -> tu
     return tuple(_shown(words, spec_at(listed, path), path) for path in paths)
 
 
-def document(shown: Iterable[Shown], form: Form, utc_offset_min: int = 0) -> dict[str, Any]:
+def document(shown: Iterable[Shown], form: Form, utc_offset_min: int = 0, country: str = "") -> dict[str, Any]:
     """Return what was typed as a document of the forms: codes for labels, days and times as the forms write them.
 
     A field that was left empty is left out. What cannot be read stays as it was typed: the check tells it.
@@ -82,7 +82,7 @@ def document(shown: Iterable[Shown], form: Form, utc_offset_min: int = 0) -> dic
     for each in shown:
         texts = [text for text in map(str.strip, form.all(each.name)) if text]
         if texts:
-            values = [_value(each, text, utc_offset_min) for text in texts]
+            values = [_value(each, text, utc_offset_min, country) for text in texts]
             _put(made, each.name.split("."), values if each.spec.many else values[0])
     return {name: _rows(value) for name, value in made.items()}
 
@@ -119,6 +119,14 @@ def code_of(options: Iterable[tuple[str, str]], text: str) -> str:
     return next((code for code, words in options if folded in {words.casefold(), code.casefold()}), text)
 
 
+def code_typed(each: Shown, text: str) -> str:
+    """Return the code that was chosen or typed; of a long list also by its name in any language that is here."""
+    chosen = code_of(each.options, text)
+    if chosen != text or not text or each.spec.kind is not Kind.CODED or not code_list(each.spec.code_list).named_by:
+        return chosen
+    return exact_code(each.spec.code_list, text) or text
+
+
 def _shown(words: Catalogue, spec: FieldSpec, path: str) -> Shown:
     options = _options(words, spec)
     return Shown(
@@ -139,7 +147,7 @@ def _listed(spec: FieldSpec) -> tuple[str, Iterable[str]]:
     """Return the list that the words of a field's codes are in, and the codes; none for a field without codes."""
     if spec.kind is Kind.CODED:
         codes = code_list(spec.code_list)
-        return codes.name, codes.codes
+        return codes.name, codes.usual
     if "values" in spec.attributes:
         name = f"refbus.{spec.attributes['values']}"
         return name, code_list(name).codes
@@ -156,25 +164,19 @@ def _pattern(spec: FieldSpec, options: Sequence[object]) -> str:
     return "area" if spec.name in _LONG or spec.name.endswith("_details") else "text"
 
 
-def _value(each: Shown, text: str, utc_offset_min: int) -> Any:
+def _value(each: Shown, text: str, utc_offset_min: int, country: str) -> Any:
     match each.spec.kind:
         case Kind.FLAG:
             return {"true": True, "false": False}.get(text, text)
         case Kind.CODED:
-            return code_of(each.options, text)
+            return code_typed(each, text)
         case Kind.NUMBER if each.name.endswith("_ms"):
             return iso_time(with_hour(each.spec.name, text), utc_offset_min)
         case Kind.NUMBER:
             found = whole_number(text, 15)
             return text if found is None else found
         case _:
-            return _as_written(each.spec.attributes.get("format"), text)
-
-
-def _as_written(form: str | None, text: str) -> str:
-    if form in {"date", "partial_date"}:
-        return iso_day(text)
-    return _PHONE.sub("", text) if form == "e164" else text
+            return as_form(each.spec.attributes.get("format"), text, country)
 
 
 def _put(made: dict[str, Any], names: Sequence[str], value: Any) -> None:

@@ -19,6 +19,7 @@ from refbus.core.documents import read_json
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Purpose
 from refbus.errors import Code, RuleError
+from refbus.wire.fields import Kind
 from refbus_gateway.actions import cases, drafts
 from refbus_gateway.forms import dates
 from refbus_gateway.forms.case_routing import FORMAT, ROUTING_FIELDS
@@ -28,6 +29,7 @@ from refbus_gateway.web import casefields, fields
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.screens import Ask, RefusedError
 from refbus_gateway.web.session import Form
+from refbus_gateway.words.codes import label
 
 _NAME: Final = re.compile(r"refer/([1-9]\d{0,8})")
 _ISO_DAY: Final = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
@@ -89,8 +91,7 @@ def fill(ask: Ask, begun: Begun, shown: Iterable[Shown] = ()) -> list[tuple[str,
     kept = {name: list(texts) for name, texts in begun.texts.items()}
     for each in listed:
         if each.pattern == "search" and each.name in kept:
-            words = dict(each.options)
-            kept[each.name] = [words.get(text, text) for text in kept[each.name]]
+            kept[each.name] = [_words_of(ask, each, text) for text in kept[each.name]]
     if not ask.form:
         ask.form = Form(kept)
         return []
@@ -103,6 +104,14 @@ def fill(ask: Ask, begun: Begun, shown: Iterable[Shown] = ()) -> list[tuple[str,
     ]
 
 
+def _words_of(ask: Ask, each: Shown, code: str) -> str:
+    """Return the words of a code; one of a long list may be none of the options."""
+    found = dict(each.options).get(code)
+    if found is None and each.spec.kind is Kind.CODED:
+        found = label(ask.language, each.spec.code_list, code)
+    return found or code
+
+
 def _told(each: Shown, texts: Iterable[str]) -> str:
     words = dict(each.options)
     return ", ".join(words.get(text, text) for text in texts if text)
@@ -113,7 +122,7 @@ def typed(ask: Ask, shown: Iterable[Shown], *names: str) -> dict[str, list[str]]
     found = {name: list(ask.posted.all(name)) for name in names}
     for each in shown:
         texts = [text.strip() for text in ask.posted.all(each.name)]
-        found[each.name] = [fields.code_of(each.options, text) for text in texts] if each.options else texts
+        found[each.name] = [fields.code_typed(each, text) for text in texts] if each.options else texts
     return found
 
 
@@ -193,7 +202,7 @@ def _as_people_write(text: str) -> str:
 def document(ask: Ask, begun: Begun) -> dict[str, Any]:
     """Return the case file that a draft is, as far as it is written."""
     shown = casefields.of(ask.words, casefields.ALL)
-    made = fields.document(shown, Form(begun.texts), ask.utc_offset_min)
+    made = fields.document(shown, Form(begun.texts), ask.utc_offset_min, ask.actor.country)
     whole = _joined(read_json(begun.get("base", "{}")), made)
     if "adult_judgement" in whole:
         whole["adult_judgement"] |= {"judged_by_role": begun.get("responsible_worker_role")}

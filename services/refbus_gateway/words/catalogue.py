@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from refbus.core.units import DAY_MS, HOUR_MS, MINUTE_MS
 from refbus.errors import Code, SetupError
 from refbus.said import BRIEF, Said, placed, said
+from refbus_gateway.words.isonames import NAMED, name_of
 from refbus_gateway.words.languages import LANGUAGES, NAMES, direction, in_order
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Catalogue:
 
     def pgettext(self, context: str, message: str) -> str:
         """Return a message of a context: a code list, `field`, `event`."""
-        return self._known.pgettext(context, message)
+        found = self._known.pgettext(context, message)
+        return found if found != message or context not in NAMED else name_of(self.locale, context, message)
 
     def npgettext(self, context: str, one: str, many: str, n: int) -> str:
         """Return the form of a message of a context for a number."""

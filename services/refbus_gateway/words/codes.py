@@ -7,7 +7,7 @@ from typing import Final
 
 from refbus.errors import Code
 from refbus.explain import explanation
-from refbus.wire.codelists import code_lists
+from refbus.wire.codelists import known_list
 from refbus.wire.fields import FieldSpec
 from refbus_gateway.words.catalogue import BRIEF, Catalogue, catalogue
 
@@ -21,7 +21,7 @@ _PREFIX: Final = re.compile(r"^(prs|vic)_|_ms$")
 
 def label(language: str, list_name: str, code: str) -> str | None:
     """Return the words for a code; English of the list where that language has none; None for a code not known here."""
-    known = code_lists().get(list_name)
+    known = known_list(list_name)
     if known is None or code not in known.codes:
         return None
     return catalogue(language).pgettext(list_name, known.codes[code])

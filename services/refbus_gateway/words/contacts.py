@@ -9,9 +9,11 @@ from functools import cache
 from typing import Final
 
 from refbus.core.profile import Capacity, OpeningHours, Serves
-from refbus.wire.codelists import code_list
 from refbus_gateway.words.catalogue import Catalogue, mark
+from refbus_gateway.words.codes import label
+from refbus_gateway.words.isonames import SPOKEN, short_code
 from refbus_gateway.words.languages import LANGUAGES, NAMES
+from refbus_gateway.words.names import exact_code
 
 CAPACITIES: Final = {
     Capacity.FREE: mark("There is room"),
@@ -24,7 +26,6 @@ SERVED: Final = {
     Serves.CHILDREN: mark("Children"),
     Serves.ACCESSIBLE: mark("People who use a wheelchair"),
 }
-_LANGUAGES: Final = "iso.639-2"
 _TONGUE: Final = frozenset(
     ["language", "язык", "тілі", "тіл", "тили", "тил", "tili", "til", "dili", "dil", "забони", "забон"]
 )
@@ -43,7 +44,9 @@ def language_code(text: str) -> str | None:
     None for what is no language known here.
     """
     wished = text.strip().casefold()
-    return _languages().get(wished) or _languages().get(re.split("[-_]", wished)[0]) or _stems().get(_stem_of(wished))
+    found = _languages().get(wished) or _languages().get(re.split("[-_]", wished)[0])
+    listed = None if found else exact_code(SPOKEN, wished)
+    return found or (short_code(listed) if listed else _stems().get(_stem_of(wished)))
 
 
 def _stem_of(name: str) -> str:
@@ -72,8 +75,7 @@ def language_name(words: Catalogue, code: str) -> str:
     found = words.locale.languages.get(short)
     if found:
         return str(found)
-    known = code_list(_LANGUAGES).codes
-    return words.pgettext(_LANGUAGES, known[short]) if short in known else code
+    return label(words.language, SPOKEN, short) or code
 
 
 def telephone_code(text: str, country: str) -> str | None:
@@ -176,6 +178,5 @@ def _languages() -> dict[str, str]:
     for language, name in NAMES.items():
         names[name.casefold()] = language.partition("-")[0]
     short = {code: code for code in names.values()}
-    listed = {code: code for code in code_list(_LANGUAGES).codes if code not in short}
     longer = {code: to for code, to in get_global("language_aliases").items() if to in short}
-    return {**names, **short, **listed, **longer}
+    return {**names, **short, **longer}

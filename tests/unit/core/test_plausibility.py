@@ -11,6 +11,7 @@ from refbus.core.plausibility import RULES
 from refbus_gateway.forms.plausible import broken
 from support.directories import NOW_MS
 
+BORN = {"person": {"prs_Birthdate": "1990-01-01"}}
 CHILD, ADULT = {"prs_Birthdate": "2016-05-01"}, {"prs_Birthdate": "1990"}
 LEG = {"departs_ms": 2, "arrives_ms": 3}
 
@@ -37,6 +38,30 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     *(
         (f"{name.upper()}_AHEAD", {name: "2026-10-01"}, {name: "2026-09-21"})
         for name in ("assessed_on", "agreed_on", "contacted_on", "determined_on", "wished_on")
+    ),
+    *(
+        (name, {**BORN, group: {**other, field: "1989-05-01"}}, {**BORN, group: {**other, field: "2026-09-01"}})
+        for name, group, field, other in (
+            ("EXPLOITED_BEFORE_BIRTH", "trafficking", "exploited_from", {}),
+            ("EXPLOITATION_ENDS_FIRST", "trafficking", "exploited_until", {"exploited_from": "2001"}),
+            ("ARRIVED_BEFORE_BIRTH", "immigration", "arrived_on", {}),
+            ("DOCUMENT_BEFORE_BIRTH", "immigration", "document_issued_on", {}),
+            ("DOCUMENT_ENDS_FIRST", "immigration", "document_valid_until", {"document_issued_on": "2001-01-01"}),
+        )
+    ),
+    *(
+        (name, {group: {field: "2026-10-02"}}, {group: {field: "2026-09-21"}})
+        for name, group, field in (
+            ("EXPLOITED_AHEAD", "trafficking", "exploited_from"),
+            ("EXPLOITATION_ENDS_AHEAD", "trafficking", "exploited_until"),
+            ("ARRIVED_AHEAD", "immigration", "arrived_on"),
+            ("DOCUMENT_ISSUED_AHEAD", "immigration", "document_issued_on"),
+        )
+    ),
+    (
+        "DOCUMENT_ENDED",
+        {"immigration": {"has_travel_document": True, "document_valid_until": "2026-09-20"}},
+        {"immigration": {"has_travel_document": True, "document_valid_until": "2026-09-21"}},
     ),
     ("PERMIT_ENDED", {"immigration": {"permit_until": "2026-09-20"}}, {"immigration": {"permit_until": "2026-09-21"}}),
     ("GUARDIAN_OF_ADULT", {"person": ADULT, "guardian": {"name": "x"}}, {"person": CHILD, "guardian": {"name": "x"}}),

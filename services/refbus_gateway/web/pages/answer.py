@@ -203,7 +203,7 @@ def _document(ask: Ask, step: Step, shown: Sequence[tuple[Shown, str, bool]]) ->
         texts = {each: ask.posted.get(f"{_ANSWER}{each}") for each in DataCategory}
         answers = [{"data_category": str(each), "text": text} for each, text in texts.items() if text]
         return {"answers": answers} if answers else {}
-    return fields.document([field for field, _, _ in shown], ask.posted, ask.utc_offset_min)
+    return fields.document([field for field, _, _ in shown], ask.posted, ask.utc_offset_min, ask.actor.country)
 
 
 def _problems(

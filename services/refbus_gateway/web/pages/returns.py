@@ -59,7 +59,7 @@ def form(ask: Ask) -> Response:
 def begin(ask: Ask) -> Response:
     """Record the wish, and begin the return."""
     words, shown = ask.words, _wish(ask)
-    document = fields.document(shown, ask.posted, ask.utc_offset_min)
+    document = fields.document(shown, ask.posted, ask.utc_offset_min, ask.actor.country)
     case, to = ask.posted.number("case"), ask.posted.get("to")
     problems = [
         Problem(name, Code.CASE_INVALID, choose(words, label))

@@ -1,0 +1,54 @@
+"""From what people type to a code: by another standard's code, or by a name in any language that is here.
+
+Nothing is put in the place of a code that stands in a file: the nearest one is a hint there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from refbus.wire.codelists import code_list
+from refbus_gateway.words.codes import label
+from refbus_gateway.words.languages import LANGUAGES
+
+_ALIKE: Final = 0.75
+"""From here on a name is offered for one that was typed."""
+_SHORT: Final = 3
+"""Up to so many letters no name is likely."""
+
+
+def exact_code(list_name: str, text: str) -> str | None:
+    """Return the code that a text certainly means: it is one, in any case, or of another standard, or its name."""
+    known, wished = code_list(list_name), text.strip()
+    if wished in known.codes:
+        return wished
+    folded = wished.casefold()
+    spelt = {spelling.casefold(): code for spelling, code in known.other_spellings.items()}
+    by_case = {code.casefold(): code for code in known.codes}
+    return spelt.get(folded) or by_case.get(folded) or _names(list_name).get(folded)
+
+
+def nearest_code(list_name: str, text: str) -> str | None:
+    """Return the code that a text was probably meant to be, by codes and by names in all languages; None for none."""
+    known = code_list(list_name)
+    found = exact_code(list_name, text) or known.nearest(text)
+    if found or not known.named_by or len(text.strip()) <= _SHORT:
+        return found
+    names = _names(list_name)
+    close = difflib.get_close_matches(text.strip().casefold(), names, n=1, cutoff=_ALIKE)
+    return names[close[0]] if close else None
+
+
+@cache
+def _names(list_name: str) -> Mapping[str, str]:
+    """Return the code of each name, in small letters; English goes before the others, usual codes before rare ones."""
+    known = code_list(list_name)
+    first = dict.fromkeys((*known.usual, *known.codes))
+    found: dict[str, str] = {}
+    for language in LANGUAGES:
+        for code in first:
+            found.setdefault(str(label(language, list_name, code)).casefold(), code)
+    return found
