@@ -59,17 +59,16 @@ def cases_called(gateway: Gateway, tx: Transaction, part: str) -> set[int]:
     Small and capital letters are the same, and so are scripts: Cyrillic is found by Latin. They are opened once while
     the home is open, and again when they change.
     """
-    known, now = gateway.nicknames, dict[int, tuple[bytes, str]]()
+    known, sealed = gateway.nicknames, dict(lookups.nicknames(tx))
+    now = {number: known[number] for number, text in sealed.items() if number in known and known[number][0] == text}
+    keys = lookups.wrapped_keys(tx, sealed.keys() - now.keys())
 
-    def read(row: tuple[int, bytes, bytes, bytes]) -> None:
-        number, case_hash, wrapped, sealed = row
-        kept = known.get(number)
-        if kept is None or kept[0] != sealed:
-            text = tx.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed).decode()
-            kept = (sealed, folded(text))
-        now[number] = kept
+    def read(number: int) -> None:
+        case_hash, wrapped = keys[number]
+        text = tx.vault.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed[number])
+        now[number] = (sealed[number], folded(text.decode()))
 
     wished = folded(part)
-    each(lookups.nicknames(tx), read, lambda *_: None)
+    each(keys, read, lambda *_: None)
     gateway.nicknames = now
     return {number for number, (_, text) in now.items() if wished and wished in text} | set(lookups.stale_cases(tx))

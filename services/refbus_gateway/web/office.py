@@ -21,6 +21,7 @@ from refbus.errors import (
     RefbusError,
     RuleError,
     SetupError,
+    StoreError,
     TransportError,
     UncheckableError,
 )
@@ -46,6 +47,7 @@ _STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
     (MalformedError, 422),
     (TransportError, 503),
     (UncheckableError, 503),
+    (StoreError, 503),
     (SetupError, 409),
 )
 _STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Code.NOT_PERMITTED: 403}

@@ -1,18 +1,21 @@
 """The one way to a page: templates in the language of the session, with everything foreign made harmless.
 
 A template gets `ask` (the request), `part` (the patterns of forms) and what its route gives it, and nothing else. A
-name that is not there is an error, so a page never shows a hole.
+name that is not there is an error, so a page never shows a hole. Whatever text a template puts on a page, in a sentence
+too, has everything hidden in it shown (`harmless`), unless it is put into a field as it was typed (`|e`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from refbus import foreign
@@ -43,6 +46,13 @@ class Asked(Protocol):
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _NO_ID: Final = re.compile(r"[^A-Za-z0-9_]+")
 _STATES: Final = ("refbus.ReferralState", "refbus.ReturnState", "refbus.EmergencyState")
+_SENTENCES: Final = ("gettext", "ngettext", "pgettext", "npgettext")
+"""What `trans` and `_` of the templates call."""
+_NO_BREAK: Final = "\u00a0"
+_BLANK: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]|[\u0300-\u036f]{5}"
+)
+"""What shows nothing and counts as printable, and accents that climb over other lines: `refbus.foreign` shows both."""
 _ask: ContextVar[Asked] = ContextVar("ask")
 
 
@@ -69,6 +79,7 @@ def environment(language: str) -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=harmless,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
@@ -80,6 +91,7 @@ def environment(language: str) -> Environment:
     translate.install_gettext_callables(
         words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext
     )
+    made.globals.update({name: _with_harmless(translate.globals[name]) for name in _SENTENCES})
     made.filters.update(
         foreign=foreign_line,
         foreign_block=foreign_block,
@@ -100,6 +112,25 @@ def environment(language: str) -> Environment:
     made.globals.update(ask=_Current(), words=words, code=lambda name, code: code_words(language, name, code))
     made.globals["codes"] = lambda name, some: [code_words(language, name, each) for each in some]
     made.globals["part"] = made.get_template("parts.html").module
+    return made
+
+
+def harmless(value: Any) -> Any:
+    """Return a text with everything hidden in it shown; what is markup already, and what is no text, as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if value.replace(_NO_BREAK, " ").isprintable() and not _BLANK.search(value):
+        return value  # nearly always
+    return _NO_BREAK.join(foreign.visible(part) for part in value.split(_NO_BREAK))
+
+
+def _with_harmless(sentence: Callable[..., str]) -> Callable[..., str]:
+    """Return what makes a sentence of a template with whatever is put into it made harmless."""
+
+    @pass_context
+    def made(context: Context, /, *texts: Any, **values: Any) -> str:
+        return sentence(context, *texts, **{name: harmless(value) for name, value in values.items()})
+
     return made
 
 

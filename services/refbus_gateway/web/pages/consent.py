@@ -88,7 +88,9 @@ def said_no(ask: Ask) -> Response:
 @screens.show("/case/{number:int}/no")
 def no(ask: Ask) -> Response:
     """Tell what a no means: nothing was sent, what is kept, what can be done."""
-    return ask.page("refer_no.html", case=ask.number("number"), had=bool(ask.query("had")))
+    number = ask.number("number")
+    asking.said(ask.desk, ask.actor, number)  # there is such a case
+    return ask.page("refer_no.html", case=number, had=bool(ask.query("had")))
 
 
 @screens.show("/refer/{number:int}/consent")
