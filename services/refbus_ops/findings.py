@@ -7,6 +7,7 @@ everywhere. What only the machine of the operator knows (certificates, disk, bac
 from __future__ import annotations
 
 import http.client
+import math
 import shutil
 import urllib.error
 import urllib.request
@@ -79,6 +80,8 @@ def look(operator: Operator) -> list[Finding]:
             found += one(operator)
         except RefbusError as error:
             found.append(_failed(subject, error))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours in one look, and what others answered to it
+            found.append(_failed(subject, RefbusError(Code.INTERNAL_ERROR, type(error).__name__)))
     return found
 
 
@@ -95,7 +98,7 @@ def _service(service: Service, address: str | None, setting: str) -> Iterator[Fi
         yield Finding(service, Level.AMBER, "not looked at", f"Say where its metrics are: {setting}=127.0.0.1:PORT.")
         return
     try:
-        samples = read_samples(address)
+        samples = read_samples(service, address)
     except TransportError:
         (gone,) = (rule for rule in GONE if rule.service is service)
         yield Finding(service, Level.RED, "it does not answer", RUNBOOK[gone.name].do, gone.name)
@@ -113,15 +116,22 @@ def is_broken(rule: Alert, samples: Samples) -> bool:
     return not rule.increase and any(rule.breaks(value) for value in samples.get(rule.metric.name, []))
 
 
-def read_samples(address: str) -> Samples:
-    """Return the values on a page of metrics, by name. Raises TransportError BROKER_UNREACHABLE when there is none."""
+def read_samples(service: Service, address: str) -> Samples:
+    """Return the values on a service's page of metrics, by name.
+
+    Raises TransportError BROKER_UNREACHABLE when there is none, or it is that of another program: what is not on a page
+    breaks no rule, and would be green.
+    """
     found, text = dict[str, list[float]](), read_page(address)
     try:
         for family in text_string_to_metric_families(text):
+            found.setdefault(family.name, [])
             for sample in family.samples:
                 found.setdefault(sample.name, []).append(float(sample.value))
     except ValueError:
         raise TransportError(Code.BROKER_UNREACHABLE, "what answers there is no page of metrics") from None
+    if not any(each.name in found for each in metric.CATALOGUE if each.services == (service,)):
+        raise TransportError(Code.BROKER_UNREACHABLE, "what answers there is the page of another program")
     return found
 
 
@@ -138,7 +148,7 @@ def _figures(service: Service, samples: Samples) -> str:
     """Return in one line what waits."""
 
     def total(of: Metric) -> int:
-        return int(sum(samples.get(of.name, [])))
+        return int(sum(value for value in samples.get(of.name, []) if math.isfinite(value)))
 
     if service is Service.AUDITOR:
         return f"{total(metric.AUDITOR_LAG)} records to log, {total(metric.AUDITOR_WAITING)} entries wait"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from refbus.errors import Code, SetupError
 from refbus.files import is_private
 from refbus.said import said
+
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class BrokerAddress:
         """Raise SetupError: SETTINGS_INVALID for a bad address, UNSAFE_SETTING for plaintext beyond loopback."""
         for entry in self.bootstrap.split(","):
             host, port = split_host_port(entry)
-            if not host or not port.isdecimal():
+            if not host or not _PORT.fullmatch(port) or int(port) > _LAST_PORT:
                 raise SetupError(Code.SETTINGS_INVALID, said("broker address is host:port"))
             if self.tls is None and not is_loopback(host):
                 raise SetupError(Code.UNSAFE_SETTING, said("plaintext to a broker beyond this machine"))

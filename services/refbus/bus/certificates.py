@@ -33,7 +33,7 @@ def end_ms(tls: TlsFiles) -> int:
 
     try:
         certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, x509.InvalidVersion):
         raise SetupError(Code.FILE_UNREADABLE, tls.certificate.name) from None
     return int(certificate.not_valid_after_utc.timestamp() * 1000)
 
@@ -103,7 +103,8 @@ def refusal(address: BrokerAddress) -> RefbusError | None:
 
 
 def _refusal(context: ssl.SSLContext, host: str, port: int) -> RefbusError | None:
-    with suppress(OSError), socket.create_connection((host, port), _TIMEOUT_S) as plain:
+    # UnicodeError: a name that none can have, with an empty label or one of more than 63 characters
+    with suppress(OSError, UnicodeError), socket.create_connection((host, port), _TIMEOUT_S) as plain:
         return _handshake(context, plain, host)
     return None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _DECISION: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MOST: Final = 8_192
 _REASON: Final = (10, 500)
 _NAME: Final = (2, 64)
+_ACCOUNT: Final = (0, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,10 @@ def check(order: Order, *, accounts: bool) -> None:
     first, second = order.request.asked, order.approved
     _check(second.name, _NAME, "a name")
     _check(first.name, _NAME, "a name")
+    for each in (first, second):
+        _check(each.account, _ACCOUNT, "an account")
     _check(order.request.reason, _REASON, "a reason")
-    if first.name.casefold() == second.name.casefold():
+    if _folded(first.name) == _folded(second.name):
         raise SetupError(Code.USAGE, "another person must approve than the one who asked")
     if accounts and first.account == second.account:
         raise SetupError(Code.USAGE, "another account of this machine must approve than the one that asked")
@@ -121,6 +125,11 @@ def note(home: Path, order: Order, outcome: str, at_ms: int) -> None:
     """Keep for good what became of an order, before its file goes. Raises StoreError."""
     line = json.dumps(asdict(order) | {"outcome": outcome, "at_ms": at_ms})
     append_lines(home / JOURNAL, line.encode() + b"\n")
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared: letters that look alike to Unicode, capitals and spaces make nobody else."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _check(text: str, bounds: tuple[int, int], what: str) -> None:

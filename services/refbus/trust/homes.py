@@ -30,6 +30,7 @@ from refbus.files import make_folder, make_private, store_errors, write_first, w
 from refbus.said import placed, reason_of, said
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
+from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
 
 Damaged = Callable[[str], object]
@@ -79,7 +80,12 @@ class Home:
             raise SetupError(Code.HOME_DAMAGED, placed("org.json", error.code)) from None
 
     def pin_root(self, root: bytes) -> None:
-        """Pin the federation's initial root. Raises SetupError DIRECTORY_INVALID when another one is pinned."""
+        """Pin the federation's initial root, for good.
+
+        Raises SetupError DIRECTORY_INVALID when another one is pinned, or the file is none.
+        """
+        if not is_initial_root(root):
+            raise SetupError(Code.DIRECTORY_INVALID, said("no root of a federation"))
         path = self.folder / "root.json"
         if not write_first(path, root) and self._root() != root:
             raise SetupError(Code.DIRECTORY_INVALID, said("this home is pinned to another root of the federation"))

@@ -117,3 +117,14 @@ def looked_at(world: Auditors, kz: AuditNode) -> None:
     assert kz.core.witness.newest("unknown") is None
     with suppress(StoreError):
         kz.home.require_not_stopped()
+
+
+@pytest.mark.parametrize("name", ["next_offset", "first_offset", "gaps", "shift"])
+@pytest.mark.parametrize("number", [2**63 - 1, 10**12 + 1, -(2**63)])
+def test_a_position_that_no_topic_has_stops_an_auditor_by_its_code(world: Auditors, name: str, number: int) -> None:
+    """It says POSITION_CONFLICT when it starts, and computes with no such number."""
+    kz, table = filled(world), metadata.tables["position"]
+    assert write(kz.folder / "store" / STORE, table, table.c[name], number)
+    with pytest.raises(StoreError) as stopped:
+        kz.restart()
+    assert stopped.value.code is Code.POSITION_CONFLICT

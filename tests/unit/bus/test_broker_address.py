@@ -83,3 +83,11 @@ def test_host_and_port_are_told_apart() -> None:
     assert is_loopback("::1")
     assert not is_loopback("::")
     assert not is_loopback("0.0.0.0")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "9" * 5_000, "\u0663", "+1", "1_0", "007"])
+def test_a_port_is_a_number_that_a_port_can_have(port: str) -> None:
+    """Anything else is refused when it is named, and not when somebody connects."""
+    with pytest.raises(SetupError) as refused:
+        BrokerAddress(f"127.0.0.1:{port}").check()
+    assert refused.value.code is Code.SETTINGS_INVALID

@@ -19,7 +19,7 @@ from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.cluster import KafkaCluster
 from refbus.bus.driver import ssl_context
 from refbus.core.ids import CountryCode
-from refbus.errors import Code, TransportError
+from refbus.errors import Code, SetupError, TransportError
 
 
 class Server:
@@ -146,3 +146,27 @@ def test_a_node_is_warned_thirty_days_ahead(country: Certificates, caplog: pytes
     assert watch.left_s(0) == 0
     assert "cannot be read" in caplog.text
     assert certificates.Watch({CountryCode("uz"): plain}).left_s(0) == float("inf")
+
+
+@pytest.mark.parametrize("version", [3, 96, 255])
+def test_a_certificate_of_no_known_version_is_told_by_name(country: Certificates, version: int) -> None:
+    """The node goes on and says which file it is."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    files = country.issue("kz-gate")
+    raw = x509.load_pem_x509_certificate(files.certificate.read_bytes()).public_bytes(Encoding.DER)
+    damaged = raw.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01" + bytes([version]), 1)
+    assert damaged != raw
+    files.certificate.write_text(ssl.DER_cert_to_PEM_cert(damaged))
+    with pytest.raises(SetupError) as refused:
+        certificates.end_ms(files)
+    assert refused.value.code is Code.FILE_UNREADABLE
+    watch = certificates.Watch({CountryCode("kz"): lambda: certificates.end_ms(files)})
+    assert watch.left_s(0) == 0
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", ".example"])
+def test_a_name_that_no_host_can_have_says_nothing_about_certificates(country: Certificates, host: str) -> None:
+    """It is asked for as any other, and nobody answers."""
+    assert certificates.refusal(BrokerAddress(f"{host}:9093", country.issue("kz-agency01"))) is None

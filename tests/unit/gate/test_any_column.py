@@ -184,3 +184,14 @@ def looked_at(world: World, kz: Node) -> None:
     assert kz.upkeep.forget() > 0
     gone = list[bytes]()
     assert kz.upkeep.forget_cases(gone.extend) == len(gone) > 0
+
+
+@pytest.mark.parametrize("name", ["next_offset", "first_offset", "gaps", "shift"])
+@pytest.mark.parametrize("number", [2**63 - 1, 10**12 + 1, -(2**63)])
+def test_a_position_that_no_topic_has_stops_a_gate_by_its_code(world: World, name: str, number: int) -> None:
+    """It says POSITION_CONFLICT when it starts, and computes with no such number."""
+    kz, table = filled(world), metadata.tables["position"]
+    assert write(kz.folder / "node.db", table, table.c[name], number)
+    with pytest.raises(StoreError) as stopped:
+        kz.restart()
+    assert stopped.value.code is Code.POSITION_CONFLICT

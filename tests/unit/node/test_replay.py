@@ -40,16 +40,30 @@ def test_what_one_asked_for_and_another_approved_is_an_order(tmp_path: Path) -> 
     ("second", "accounts"),
     [
         (replace(BORIS, name="ANNA example"), False),
+        (replace(BORIS, name=" Anna  Example "), False),
+        (replace(BORIS, name="\uff21nna Example"), False),
         (replace(BORIS, account="anna"), True),
         (replace(BORIS, name=""), False),
         (replace(BORIS, name="B\nx"), False),
     ],
 )
 def test_one_person_gives_no_order(tmp_path: Path, second: Person, accounts: bool) -> None:
-    """The same name in other letters, the same account where that counts, no name."""
+    """The same name in other letters or with other spaces, the same account where that counts, no name."""
     replay.ask(tmp_path, REQUEST)
     with pytest.raises(SetupError):
         replay.approve(tmp_path, REQUEST, second, accounts=accounts)
+    assert list(replay.waiting(tmp_path)) == []
+
+
+@pytest.mark.parametrize("account", ["\ud800", "\u202eanna", "x" * 257])
+def test_an_account_that_cannot_be_written_gives_no_order(tmp_path: Path, account: str) -> None:
+    """Neither of who asked, as somebody wrote it into the file, nor of who approves."""
+    for request, second in (
+        (replace(REQUEST, asked=replace(ANNA, account=account)), BORIS),
+        (REQUEST, replace(BORIS, account=account)),
+    ):
+        with pytest.raises(SetupError):
+            replay.approve(tmp_path, request, second, accounts=False)
     assert list(replay.waiting(tmp_path)) == []
 
 

@@ -220,3 +220,26 @@ def test_the_page_is_read_only_and_under_the_name_of_this_machine(
     headers = {} if host is None else {"Host": host}
     assert asked(page[0].port, path, method, **headers)[0] == status
     assert page[1] == []
+
+
+@pytest.mark.parametrize(("service", "other"), [("gate", "AUDITOR"), ("auditor", "GATE")])
+def test_the_page_of_another_program_is_not_health(node: Node, service: str, other: str) -> None:
+    """What is not on a page breaks no rule: a port that was mistaken for another is red, and not green."""
+    node.pages[service.upper()].close()
+    node.pages[service.upper()] = node.pages[other]
+    assert node.findings()[service]["level"] == "red"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_ends_no_look(node: Node, value: float) -> None:
+    """Nothing is counted of it, and everything else is said."""
+    node.gate.put(metric.GATE_AWAITING_RECEIPT, value)
+    assert node.findings().keys() <= {"gate"}
+    assert "0 wait for another gate" in node.run().output
+
+
+def test_a_mistake_in_one_look_keeps_no_other_from_being_taken(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises is red under its own name."""
+    monkeypatch.setattr("refbus_ops.findings.shutil.disk_usage", lambda _: ())
+    found = node.findings()
+    assert (list(found), found["disk"]["level"]) == (["disk"], "red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -86,9 +87,21 @@ def test_the_root_is_pinned_once(tmp_path: Path) -> None:
     """Another root is not swapped in; without one there is no directory."""
     home = Home.create(tmp_path / "home", ME, None)
     assert _code(home.trust_store) is Code.FILE_UNREADABLE
-    home.pin_root(b"root")
-    home.pin_root(b"root")
-    assert _code(lambda: home.pin_root(b"other")) is Code.DIRECTORY_INVALID
+    (tmp_path / "federation").mkdir()
+    root = lab(tmp_path / "federation").paths.root.read_bytes()
+    home.pin_root(root)
+    home.pin_root(root)
+    assert _code(lambda: home.pin_root(json.dumps(json.loads(root), indent=2).encode())) is Code.DIRECTORY_INVALID
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 30_000, b"\xff", b'{"signed": 1}', b"another file"])
+def test_a_wrong_file_is_not_pinned(tmp_path: Path, content: bytes) -> None:
+    """A home is pinned once: the real root is taken after the mistake."""
+    home = Home.create(tmp_path / "home", ME, None)
+    assert _code(lambda: home.pin_root(content)) is Code.DIRECTORY_INVALID
+    assert not home.is_pinned
+    (tmp_path / "federation").mkdir()
+    home.pin_root(lab(tmp_path / "federation").paths.root.read_bytes())
 
 
 def test_no_home_says_so(tmp_path: Path) -> None:

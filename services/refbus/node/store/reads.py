@@ -48,6 +48,9 @@ def read_position(connection: Connection, topic: str) -> Position | None:
     if not is_sound(row, *(each for each in position.c if each is not position.c.last_hash)):
         raise StoreError(Code.POSITION_CONFLICT, "the position is damaged")
     numbers = row.next_offset, row.first_offset, row.gaps, row.shift
+    read = row.next_offset - row.first_offset - row.gaps
+    if not all(COUNT.holds(each) for each in (*numbers[:3], abs(row.shift), read)):
+        raise StoreError(Code.POSITION_CONFLICT, "no topic has such a position")
     is_hash = isinstance(row.last_hash, bytes) and len(row.last_hash) == _HASH_BYTES
     return Position(row.topic, row.topic_id, *numbers, row.last_hash if is_hash else None)
 
