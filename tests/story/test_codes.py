@@ -68,5 +68,5 @@ def test_one_language_is_found_by_each_of_its_codes_and_names(own: Road, capsys:
     ]
     assert len(set(found)) == 1
     assert found[0]
-    told = refbus.run(own.agency, "orgs", "find", "--language", "тажикский", ok=False).err
+    told = refbus.run(own.agency, "orgs", "find", "--language", "тджикский", ok=False).err
     assert "did you mean tgk (Tajik)?" in told

@@ -250,7 +250,7 @@ def test_evidence_that_was_set_aside_goes_too(own: Road) -> None:
     assert refused_before >= 0
 
 
-@pytest.mark.parametrize("place", ["erased_again.note", "_drop_aside", "erasing.reduce"])
+@pytest.mark.parametrize("place", ["erased_again.note", "_drop_aside", "erasures.reduce"])
 def test_a_crash_between_any_two_steps_ends_in_the_same(own: Road, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Stopped after the word to the others, after the list, or in the last transaction: the next round finishes."""
     case, _, there = delivered(own)
