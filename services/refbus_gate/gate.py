@@ -317,7 +317,8 @@ class Gate:
         for file in replay.waiting(self.settings.home):
             with alone(file, lambda _, error: _log.error("a replay was not possible: %s", error)):
                 self._replay(file)
-            file.unlink(missing_ok=True)
+            if not replay.done(file):
+                _log.error("the order in %s cannot be taken away: its folder belongs to another user", file.name)
 
     def _replay(self, file: Path) -> None:
         """Carry out the order of two persons, and keep what became of it."""

@@ -39,8 +39,13 @@ _MOST_LOG_BYTES: Final = 4_000_000
 _MOST_FILES: Final = 2_000
 _LINE: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z (?:DEBUG|INFO|WARNING|ERROR|CRITICAL) refbus[.\w]*: .*", re.ASCII)
 _JSON_LINE: Final = re.compile(r'\{"time": "[\d:.TZ-]+", "level": "[A-Z]+", "logger": "refbus[.\w]*", .*\}', re.ASCII)
-_KNOWN: Final = re.compile(r"[a-z-]+(?:\.[a-z-]+)*(?:-(?:wal|shm|journal))?", re.ASCII)
-"""A name of the program's own; the names of all other files may say whose they are, and only their endings are told."""
+_WORDS: Final = """
+audit backups clock counters db directory evidence handed html incoming journal json jsonl kem key keys lock log made
+metadata node on order org peers pem policies policy profiles replay replays repository root shm signing snapshot state
+store targets timestamp toml txt wal
+"""
+_OWN: Final = frozenset(_WORDS.split())
+"""Words of which the program makes names. Other names may say whose a file is: only an ending of its own is told."""
 
 
 @click.command()
@@ -127,7 +132,10 @@ def _files(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _name(part: str) -> str:
-    return part if _KNOWN.fullmatch(part) else f"*{Path(part).suffix}"
+    if _OWN.issuperset(re.split("[.-]", part)):
+        return part
+    ending = Path(part).suffix
+    return f"*{ending}" if ending[1:] in _OWN else "*"
 
 
 def _lines(log: Path) -> list[str]:
@@ -138,7 +146,8 @@ def _lines(log: Path) -> list[str]:
             text = file.read(_MOST_LOG_BYTES).decode(errors="replace")
     except OSError as error:
         raise SetupError(Code.FILE_UNREADABLE, f"{log.name}: {error.strerror}") from None
-    ours = [line for line in text.splitlines() if _LINE.fullmatch(line) or _JSON_LINE.fullmatch(line)]
+    printed = (line for line in text.splitlines() if line.isprintable())  # our log writes no other character
+    ours = [line for line in printed if _LINE.fullmatch(line) or _JSON_LINE.fullmatch(line)]
     return ours[-_MOST_LINES:]
 
 

@@ -200,4 +200,7 @@ def _show(operator: Operator, family: str, decision: str) -> None:
 
 
 def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    except (OverflowError, OSError, ValueError):  # no calendar has it: whoever wrote the record said when
+        return f"{at_ms} ms"

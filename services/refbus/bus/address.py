@@ -32,10 +32,14 @@ class TlsFiles:
     def check(self) -> None:
         """Raise SetupError FILE_UNREADABLE for a missing file, KEYFILE_UNSAFE for a key that others may read."""
         for path in (self.ca, self.certificate, self.key):
-            if not path.is_file():
+            try:
+                is_there, mode = path.is_file(), path.stat().st_mode
+            except (OSError, ValueError):
+                is_there, mode = False, 0
+            if not is_there:
                 raise SetupError(Code.FILE_UNREADABLE, path.name)
-        if not is_private(self.key.stat().st_mode):
-            raise SetupError(Code.KEYFILE_UNSAFE, self.key.name)
+            if path == self.key and not is_private(mode):
+                raise SetupError(Code.KEYFILE_UNSAFE, self.key.name)
 
 
 @dataclass(frozen=True, slots=True)

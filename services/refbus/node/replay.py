@@ -14,6 +14,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -105,11 +106,26 @@ def check(order: Order, *, accounts: bool) -> None:
 
 
 def waiting(home: Path) -> Iterator[Path]:
-    """Yield the files of the orders that wait, oldest first."""
-    folder = home / FOLDER
-    if folder.is_dir():
-        files = (path for path in folder.iterdir() if _DECISION.fullmatch(path.name))
-        yield from sorted(files, key=lambda path: path.stat().st_mtime)
+    """Yield the files of the orders that wait, oldest first; what cannot be looked at is no order.
+
+    An operator who is another user of the machine may have made the folder, or something else by such a name.
+    """
+    found = list[tuple[float, Path]]()
+    with suppress(OSError):
+        for path in (home / FOLDER).iterdir():
+            with suppress(OSError):
+                if _DECISION.fullmatch(path.name) and path.is_file():
+                    found.append((path.stat().st_mtime, path))
+    yield from (path for _, path in sorted(found))
+
+
+def done(file: Path) -> bool:
+    """Take away the file of an order; False when that cannot be done: once carried out it has no second effect."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def read_order(file: Path) -> Order:

@@ -16,7 +16,7 @@ from typing import TextIO
 from refbus.explain.report import places
 from refbus.foreign import as_json
 
-_ORGANISATION = re.compile(r"\b[a-z]{2}-[0-9a-hjkmnp-tv-z]{8}\b")
+_ORGANISATION = re.compile(r"(?<![a-z0-9])[a-z]{2}-[0-9a-hjkmnp-tv-z]{8}(?![a-z0-9])")
 
 
 class Formatter(logging.Formatter):

@@ -85,6 +85,14 @@ def test_host_and_port_are_told_apart() -> None:
     assert not is_loopback("0.0.0.0")
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b", "nowhere"])
+def test_files_that_cannot_be_looked_at_are_named(tmp_path: Path, name: str) -> None:
+    """Whatever the system says of their folder."""
+    with pytest.raises(SetupError) as refused:
+        BrokerAddress("broker.example:9093", TlsFiles.in_folder(tmp_path / name)).check()
+    assert refused.value.code is Code.FILE_UNREADABLE
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "99999", "9" * 5_000, "\u0663", "+1", "1_0", "007"])
 def test_a_port_is_a_number_that_a_port_can_have(port: str) -> None:
     """Anything else is refused when it is named, and not when somebody connects."""

@@ -55,6 +55,24 @@ def test_one_person_gives_no_order(tmp_path: Path, second: Person, accounts: boo
     assert list(replay.waiting(tmp_path)) == []
 
 
+def test_what_is_no_file_or_cannot_be_looked_at_is_no_order(tmp_path: Path) -> None:
+    """A folder by such a name, a link to nothing or to itself, something else in the place of the folder."""
+    assert list(replay.waiting(tmp_path)) == []
+    folder = tmp_path / replay.FOLDER
+    folder.write_text("x")
+    assert list(replay.waiting(tmp_path)) == []
+    folder.unlink()
+    (folder / ("ab" * 16)).mkdir(parents=True)
+    (folder / ("cd" * 16)).symlink_to(tmp_path / "nowhere")
+    (folder / ("ef" * 16)).symlink_to(folder / ("ef" * 16))
+    replay.ask(tmp_path, REQUEST)
+    replay.approve(tmp_path, replay.asked(tmp_path, DECISION), BORIS, accounts=True)
+    assert [path.name for path in replay.waiting(tmp_path)] == [DECISION]
+    assert replay.done(folder / DECISION)
+    assert replay.done(folder / DECISION), "it is gone"
+    assert not replay.done(folder / ("ab" * 16))
+
+
 @pytest.mark.parametrize("account", ["\ud800", "\u202eanna", "x" * 257])
 def test_an_account_that_cannot_be_written_gives_no_order(tmp_path: Path, account: str) -> None:
     """Neither of who asked, as somebody wrote it into the file, nor of who approves."""

@@ -62,6 +62,28 @@ def test_no_planted_secret_is_in_a_bundle(home: Path, tmp_path: Path, monkeypatc
     assert files["log-1.txt"].splitlines() == [each.replace(ORGANISATION, "<org>") for each in (OURS, JSON_LINE)]
 
 
+@pytest.mark.parametrize("name", ["fictional-person", "fictional.txt.person", "backup.fictional", "person.db"])
+def test_a_name_that_somebody_gave_a_file_stays_there(home: Path, tmp_path: Path, name: str) -> None:
+    """Small letters alone make no name one of the program's own, and neither does an ending."""
+    (home / name).write_text("x")
+    (home / "peers" / name).parent.mkdir()
+    (home / "peers" / name).write_text("x")
+    listed = written(home, tmp_path / "out.zip")["home.json"]
+    assert "person" not in listed
+    assert "fictional" not in listed.lower()
+    assert '"peers/*' in listed
+
+
+@pytest.mark.parametrize("name", [f"{ORGANISATION}_old", f"old_{ORGANISATION}", f"{ORGANISATION}-2"])
+def test_an_organisation_is_left_out_whatever_stands_beside_it(home: Path, tmp_path: Path, name: str) -> None:
+    """Neither an underscore nor a hyphen hides its id; a line with characters that no log of ours has stays there."""
+    log = tmp_path / "gate.log"
+    head = "2026-11-30T01:00:00.000Z ERROR refbus.gate:"
+    log.write_text(f"{head} of {name} failed\n{head} \x1b[2J\u202e hidden\n")
+    told = written(home, tmp_path / "out.zip", "--log", str(log))["log-1.txt"]
+    assert told == f"{head} of {name.replace(ORGANISATION, '<org>')} failed\n"
+
+
 def test_a_bundle_says_what_helps(home: Path, tmp_path: Path) -> None:
     """Versions, findings, metrics, and the files of the home with sizes and modes."""
     server = serve(Metrics(Service.GATE, lambda: 0), 0)

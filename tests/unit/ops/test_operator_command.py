@@ -202,6 +202,17 @@ def test_a_record_that_cannot_be_read_is_said_and_hides_no_other(run: Callable[.
     assert run("replay", DECISION.hex(), *ASK).exit_code == 0
 
 
+@pytest.mark.parametrize("at_ms", [-(2**63), -62_135_596_800_001, 253_402_300_800_000, 2**62, 2**63 - 1])
+def test_a_time_of_no_calendar_hides_no_record(run: Callable[..., Result], bus: MemoryBus, at_ms: int) -> None:
+    """Whoever wrote a record said when: such a time is shown as a number."""
+    stop(bus, "refused", DECISION, Code.NO_CONSENT)
+    bus.log("kz.refused").append(bus.records("kz.refused")[0].value.replace(DECISION, bytes(16)), at_ms)
+    for words in (("list",), ("list", "--json"), ("show", "00" * 16)):
+        shown = run("refused", *words)
+        assert shown.exit_code == 0
+        assert f"{at_ms} ms" in shown.output
+
+
 @pytest.mark.parametrize("family", ["refused", "quarantine"])
 def test_a_replay_is_asked_for_by_one_and_ordered_by_another(
     run: Callable[..., Result], bus: MemoryBus, tmp_path: Path, family: str
