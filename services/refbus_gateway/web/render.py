@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from refbus import foreign
-from refbus_gateway.web import drawn
+from refbus_gateway.web import drawn, sections
 from refbus_gateway.words.catalogue import Catalogue, catalogue
 from refbus_gateway.words.codes import event_name, label, titled
 
@@ -102,6 +102,7 @@ def environment(language: str) -> Environment:
         number=words.number,
         yes_no=words.yes_no,
         field_id=field_id,
+        in_sections=sections.in_sections,
         trim_tag=trim_tag,
         drawn=drawn.code,
         titled=lambda title: titled(words, title),
