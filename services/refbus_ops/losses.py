@@ -41,7 +41,8 @@ def lost(paths: FederationPaths, org_id: str, report: Path | None, since: str | 
             held, _ = changes.load_parts(publication, member)
             told = loss.check_report(read_file(report), held.organisation).since_ms
             told_ms = told if since_ms is None else min(told, since_ms)
-        told_ms = machine_ms() if told_ms is None else told_ms
+        # Never later than now: whoever stole the keys may have signed the report, and would keep them until then.
+        told_ms = machine_ms() if told_ms is None else min(told_ms, machine_ms())
         count = changes.lose(publication, member, told_ms, by_anchors=by_anchors)
         say(f"{member}: suspended, {count} keys revoked since {show_second(told_ms)}")
         say(f"when it has new keys: enrol --recover-since {told_ms}, then reactivate {member}")

@@ -171,3 +171,13 @@ def test_changed_bytes_end_in_a_code(fed: Lab, tmp_path: Path, name: str, seed: 
     for _ in range(3):
         content[source.randrange(len(content))] ^= 1 << source.randrange(8)
     given(fed, tmp_path, name, bytes(content[: source.choice((len(content), source.randrange(len(content))))]))
+
+
+def test_keys_are_revoked_from_now_on_at_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time ahead, as a thief may sign it or a hand may type it, leaves no key in force until then."""
+    monkeypatch.setattr("refbus_ops.losses.machine_ms", lambda: NOW_MS)
+    monkeypatch.setattr(staging, "machine_ms", lambda: NOW_MS)
+    words = ("lost", SHELTER, "--since", "2099-01-01T00:00Z")
+    result = CliRunner().invoke(cli.root, ["directory", "--federation", str(lab(tmp_path).paths.out), *words])
+    assert result.exit_code == 0
+    assert f"--recover-since {NOW_MS}" in result.output
