@@ -22,6 +22,7 @@ from refbus.core.directory import Directory
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
 from refbus.each import alone
+from refbus.errors import StoreError
 from refbus.node import collector, replay
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.reads import read_position
@@ -315,17 +316,25 @@ class Gate:
 
     def _replays(self) -> None:
         for file in replay.waiting(self.settings.home):
+            kept = True
             with alone(file, lambda _, error: _log.error("a replay was not possible: %s", error)):
-                self._replay(file)
-            if not replay.done(file):
+                kept = self._replay(file)
+            if not kept:
+                _log.error("a replay waits: %s cannot be written", replay.JOURNAL)
+            elif not replay.done(file):
                 _log.error("the order in %s cannot be taken away: its folder belongs to another user", file.name)
 
-    def _replay(self, file: Path) -> None:
-        """Carry out the order of two persons, and keep what became of it."""
+    def _replay(self, file: Path) -> bool:
+        """Carry out the order of two persons; return False where the journal cannot be written: then it waits."""
         order = replay.read_order(file)
         replay.check(order, accounts=self.settings.profile is Profile.PRODUCTION)
+        try:
+            replay.note(self.settings.home, order, replay.BEGUN, self.clock.now_ms())
+        except StoreError:
+            return False
         verdict = self.redecider.replay(bytes.fromhex(order.request.decision))
         replay.note(self.settings.home, order, str(verdict.outcome), self.clock.now_ms())
+        return True
 
     def _start_threads(self) -> None:
         for country, pump in self.pumps.items():

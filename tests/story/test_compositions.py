@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -101,10 +101,20 @@ def test_a_gate_decides_again_what_two_persons_order(world: World, services: lis
         gate.tick()
         assert list(replay.waiting(gate.settings.home)) == []
         assert (gate.settings.home / replay.JOURNAL).exists() is (second is boris)
-    (line,) = (gate.settings.home / replay.JOURNAL).read_text().splitlines()
-    assert (json.loads(line)["approved"]["name"], json.loads(line)["outcome"]) == ("Boris Example", "QUARANTINED")
+    lines = [json.loads(line) for line in (gate.settings.home / replay.JOURNAL).read_text().splitlines()]
+    assert [(each["approved"]["name"], each["outcome"]) for each in lines] == [
+        ("Boris Example", "BEGUN"),
+        ("Boris Example", "QUARANTINED"),
+    ]
     (after,) = quarantined()
     assert after.decision_id != before.decision_id
+    order = Order(replace(request, decision=after.decision_id.hex()), boris)
+    write_whole(gate.settings.home / "replay" / order.request.decision, json.dumps(asdict(order)).encode())
+    (gate.settings.home / replay.JOURNAL).unlink()
+    (gate.settings.home / replay.JOURNAL).mkdir()  # it cannot be written: nothing is decided that nobody can prove
+    gate.tick()
+    assert quarantined() == [after]
+    assert [each.name for each in replay.waiting(gate.settings.home)] == [order.request.decision]
 
 
 def work(world: World, services: list[Service], until: Callable[[], bool]) -> None:

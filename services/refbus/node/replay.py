@@ -2,7 +2,7 @@
 
 replay/<decision id>.asked   what one person asked for
 replay/<decision id>         the order of two, which the running gate takes
-replays.jsonl                every order that was carried out, a line each, with what became of it
+replays.jsonl                every order that was carried out: a line before it, and one with what became of it
 
 All are JSON. A person is a name and the account of the machine that was used. Where two persons are demanded, both
 differ: whoever has all rights on the machine can be two, and a file that was written by hand is such a one.
@@ -25,6 +25,8 @@ from refbus.files import append_lines, read_limited, write_whole
 
 FOLDER: Final = "replay"
 JOURNAL: Final = "replays.jsonl"
+BEGUN: Final = "BEGUN"
+"""In the place of an outcome: the order is about to be carried out."""
 _ASKED: Final = ".asked"
 _DECISION: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MOST: Final = 8_192
@@ -138,7 +140,7 @@ def read_order(file: Path) -> Order:
 
 
 def note(home: Path, order: Order, outcome: str, at_ms: int) -> None:
-    """Keep for good what became of an order, before its file goes. Raises StoreError."""
+    """Keep for good that an order has BEGUN, and what became of it, before its file goes. Raises StoreError."""
     line = json.dumps(asdict(order) | {"outcome": outcome, "at_ms": at_ms})
     append_lines(home / JOURNAL, line.encode() + b"\n")
 
