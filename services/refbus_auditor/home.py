@@ -52,8 +52,8 @@ class AuditorHome:
         home = Home(folder)
         secret = home.log_secret(passphrase)
         database = Database(folder / "store" / STORE, KIND, mark=folder / MARK)
-        opened = cls(folder, home.identity(), secret, database, home.trust_store())
         try:
+            opened = cls(folder, home.identity(), secret, database, home.trust_store())
             opened.require_not_stopped()
         except BaseException:
             database.close()

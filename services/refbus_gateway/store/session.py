@@ -104,7 +104,11 @@ class Store:
         """Open or create it. `mark`: which database the home has; without it any one is taken. Raises SetupError."""
         self.database = Database(path, KIND, mark)
         self._vault = Vault(key)
-        self._check_key()
+        try:
+            self._check_key()
+        except BaseException:
+            self.database.close()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

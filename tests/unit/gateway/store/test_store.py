@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_another_store_key_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(SetupError) as refused:
         Store(tmp_path / "store.db", StateKey(bytes(32)))
     assert refused.value.code is Code.BACKUP_INVALID
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
+def test_a_store_that_is_refused_is_closed(tmp_path: Path) -> None:
+    """Nothing of it stays open, though somebody still holds what was raised."""
+    path = tmp_path / "store.db"
+    Store(path, KEY).close()
+    with pytest.raises(SetupError) as _held:
+        Store(path, StateKey(bytes(32)))
+    opened = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert [each for each in opened if each.startswith(str(path))] == []
 
 
 def test_a_full_disk_keeps_nothing_of_the_transaction(store: Store) -> None:
