@@ -13,26 +13,17 @@ from refbus_gateway.actions import restored
 from refbus_gateway.actions.actor import Permission, Role
 from refbus_gateway.actions.restored import CaseKnown, NothingConfirmed, NotKnown, NotRestored, RestoreConfirmed
 from refbus_gateway.actions.shape import json_of
-from refbus_gateway.home import backups
-from refbus_gateway.home.folder import Home
-from refbus_gateway.home.gateway import open_gateway
-from refbus_gateway.home.restore import restore
-from support.ceremonies import PASSPHRASE, SHELTER
+from support.ceremonies import SHELTER
 from support.desks import desk_of
 from support.gateways import Pair, sent
+from support.restored import go_on_from_backup
 
 
 def test_a_restored_home_confirms_as_a_whole_and_case_by_case(
     own: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The values name the time, the cases and whom to call; saying so again is a yes, which a role must be allowed."""
-    case, _ = sent(own.kz)
-    own.exchange()
-    backups.back_up(own.kz, tmp_path / "backup")
-    own.kz.close()
-    place = Home(tmp_path / "clean")
-    restore(tmp_path / "backup", place, PASSPHRASE, own.world.clock)
-    own.kz = open_gateway(place, PASSPHRASE, own.world.clock)
+    case = go_on_from_backup(own, tmp_path)
     desk, actor = desk_of(own.world, own.kz)
     with pytest.raises(UncheckableError) as early:
         restored.confirm(desk, actor)

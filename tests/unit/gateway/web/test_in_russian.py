@@ -15,10 +15,7 @@ from refbus.errors import Code
 from refbus_gateway.actions import people
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer
-from refbus_gateway.home import backups, slots
-from refbus_gateway.home.folder import Home
-from refbus_gateway.home.gateway import open_gateway
-from refbus_gateway.home.restore import restore
+from refbus_gateway.home import slots
 from refbus_gateway.people import officers
 from refbus_gateway.store import alarms
 from refbus_gateway.web.app import ALL
@@ -30,6 +27,7 @@ from support.homecoming import Homecoming
 from support.nodes import Road, allow_emergencies
 from support.nodes import road as roads
 from support.pages import Page, Pages, Person
+from support.restored import go_on_from_backup
 from unit.gateway.web.test_refer import YES, fill, until_contact
 from unit.gateway.web.test_setup import CHIEF, SAID, browser_of, office_of
 
@@ -222,13 +220,7 @@ def _recipient(road: Road) -> Reader:
 
 def _restored(own: Pair, folder: Path) -> Reader:
     """Go on from a backup, and confirm one case."""
-    case, _ = sent(own.kz)
-    own.exchange()
-    backups.back_up(own.kz, folder / "backup")
-    own.kz.close()
-    place = Home(folder / "clean")
-    restore(folder / "backup", place, PASSPHRASE, own.world.clock)
-    own.kz = open_gateway(place, PASSPHRASE, own.world.clock)
+    case = go_on_from_backup(own, folder)
     reader = in_russian(Pages(own.world, own.kz))
     reader.follow("/office/restored")
     own.world.sync(own.kz)

@@ -10,14 +10,11 @@ import pytest
 from refbus.errors import Code, UncheckableError
 from refbus_gateway.actions import restored, status
 from refbus_gateway.actions.actor import ALLOWED, Permission, Role
-from refbus_gateway.home import backups
-from refbus_gateway.home.folder import Home
-from refbus_gateway.home.gateway import open_gateway
-from refbus_gateway.home.restore import restore
 from support.ceremonies import PASSPHRASE, SHELTER
 from support.desks import desk_of
 from support.gateways import Pair, sent
 from support.pages import Pages, Person
+from support.restored import go_on_from_backup
 
 PAGE = "/office/restored"
 
@@ -25,14 +22,7 @@ PAGE = "/office/restored"
 @pytest.fixture
 def case(own: Pair, tmp_path: Path) -> int:
     """Give a case of an office that goes on from a backup."""
-    case, _ = sent(own.kz)
-    own.exchange()
-    backups.back_up(own.kz, tmp_path / "backup")
-    own.kz.close()
-    place = Home(tmp_path / "clean")
-    restore(tmp_path / "backup", place, PASSPHRASE, own.world.clock)
-    own.kz = open_gateway(place, PASSPHRASE, own.world.clock)
-    return case
+    return go_on_from_backup(own, tmp_path)
 
 
 @pytest.fixture
