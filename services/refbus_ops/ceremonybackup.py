@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
 from refbus.clock import machine_ms
-from refbus.errors import Code, SetupError
-from refbus.files import copy_whole, flush_folder, make_folder, store_errors
+from refbus.files import copy_whole
+from refbus.node.homebackup import new_backup
 from refbus.output import say
 from refbus.trust.publisher import recovery
 from refbus.trust.publisher.ceremony import FederationPaths
@@ -29,25 +28,12 @@ def backup(paths: FederationPaths, target: Path, keys: bool) -> None:
     `refbus-ops directory restore --seen GATE-HOME/directory --from TARGET/repository`. Homes of members have backups
     of their own.
     """
-    if target.exists():
-        raise SetupError(Code.USAGE, f"{target.name} is there already: a backup takes a new folder")
-    draft, scratch = (target.with_name(f".{target.name}.{state}") for state in ("writing", "restored"))
-    try:
-        for each in (draft, scratch):
-            shutil.rmtree(each, ignore_errors=True)
-            with store_errors(each.name):
-                make_folder(each)
+    with new_backup(target) as (draft, scratch):
         files = _files(paths.out, (*_PUBLIC, *_KEYS) if keys else _PUBLIC)
         for path in files:
             copy_whole(path, draft / path.relative_to(paths.out))
         copy_whole(draft / paths.root.name, scratch / paths.root.name)
         found = recovery.restore(FederationPaths(scratch), [draft / paths.repository.name], machine_ms())
-        with store_errors(target.name):
-            draft.rename(target)
-            flush_folder(target.parent)
-    finally:
-        for each in (draft, scratch):
-            shutil.rmtree(each, ignore_errors=True)
     say(f"{target}: {len(files)} files; version {found.version} was restored from them")
 
 

@@ -56,10 +56,10 @@ def add(file: Path, kit: Path, only: tuple[str, ...], focal_point: str | None, p
     Nothing of it counts before the anchors have signed. Only what is in `requests/` leaves the machine.
     """
     new, parts = read_country(file, focal_point), only or (*CUSTODY, *OFFICES)
-    made = make_kit(kit, new, parts, read_passphrase(passphrase_file), machine_ms())
-    write_whole(kit / "steps.md", steps(new, made.offices).encode())
+    offices = make_kit(kit, new, parts, read_passphrase(passphrase_file), machine_ms())
+    write_whole(kit / "steps.md", steps(new, offices).encode())
     say(
-        *(f"{name}: {org_id}" for name, org_id in made.offices.items()),
+        *(f"{name}: {org_id}" for name, org_id in offices.items()),
         f"{kit / 'requests'} goes to the ceremony; what comes next is in {kit / 'steps.md'}",
     )
 

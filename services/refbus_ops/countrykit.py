@@ -9,7 +9,6 @@ steps.md                            the commands, in order, with the names of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from refbus.core.directory import OrgRole
@@ -30,14 +29,6 @@ from refbus_ops.countryfile import CountryFile
 OFFICES = {"gate": OrgRole.GATE, "auditor": OrgRole.AUDITOR, "inspector": OrgRole.INSPECTOR}
 CUSTODY = ("anchor", "delegation")
 REQUEST = "enrolment-request.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What was made of a kit: the ids of its offices by name."""
-
-    folder: Path
-    offices: dict[str, OrgId]
 
 
 def make_office(folder: Path, name: str, new: CountryFile, passphrase: str, now_ms: int) -> OrgId:
@@ -69,35 +60,29 @@ def answer_office(folder: Path, challenge: bytes, passphrase: str) -> bytes:
     return answer_challenge(challenge, read_limited(folder / REQUEST, 65_536), kems[0])
 
 
-def make_kit(folder: Path, new: CountryFile, parts: tuple[str, ...], passphrase: str, now_ms: int) -> Made:
-    """Make the `parts` of a kit (CUSTODY and OFFICES). Where one of them is there already nothing is made."""
+def make_kit(folder: Path, new: CountryFile, parts: tuple[str, ...], passphrase: str, now_ms: int) -> dict[str, OrgId]:
+    """Make the `parts` of a kit (CUSTODY and OFFICES); return the ids of its offices by name.
+
+    Where one of them is there already nothing is made: SetupError USAGE.
+    """
     with alone_in(folder):
-        return _make_kit(folder, new, parts, passphrase, now_ms)
-
-
-def _make_kit(folder: Path, new: CountryFile, parts: tuple[str, ...], passphrase: str, now_ms: int) -> Made:
-    taken = [part for part in parts if _is_there(_place(folder, part, new.country))]
-    if taken:
-        raise SetupError(Code.USAGE, f"this folder has already: {', '.join(taken)}")
-    with store_errors():
-        make_folder(folder / "requests")
-    write_whole(folder / "policy.json", new.policy)
-    offices = dict[str, OrgId]()
-    for part in parts:
-        if part in CUSTODY:
-            signer = create_key(_place(folder, part, new.country), passphrase)
-            write_whole(folder / "requests" / f"{new.country}-{part}.json", export_public(signer))
-            continue
-        home = _place(folder, part, new.country)
-        offices[part] = make_office(home, part, new, passphrase, now_ms)
-        write_whole(folder / "requests" / f"{part}.json", (home / REQUEST).read_bytes())
-    return Made(folder, offices)
+        taken = [part for part in parts if _place(folder, part, new.country).exists()]
+        if taken:
+            raise SetupError(Code.USAGE, f"this folder has already: {', '.join(taken)}")
+        with store_errors():
+            make_folder(folder / "requests")
+        write_whole(folder / "policy.json", new.policy)
+        offices = dict[str, OrgId]()
+        for part in parts:
+            if part in CUSTODY:
+                signer = create_key(_place(folder, part, new.country), passphrase)
+                write_whole(folder / "requests" / f"{new.country}-{part}.json", export_public(signer))
+                continue
+            home = _place(folder, part, new.country)
+            offices[part] = make_office(home, part, new, passphrase, now_ms)
+            write_whole(folder / "requests" / f"{part}.json", (home / REQUEST).read_bytes())
+        return offices
 
 
 def _place(folder: Path, part: str, country: CountryCode) -> Path:
-    kinds = {"anchor": "anchors", "delegation": "delegations"}
-    return folder / kinds[part] / f"{country}.key" if part in kinds else folder / part
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists()
+    return folder / f"{part}s" / f"{country}.key" if part in CUSTODY else folder / part

@@ -218,10 +218,8 @@ def _certificate(operator: Operator, country: CountryCode) -> Finding:
         ends_ms = end_ms(address.tls) if address.tls is not None else 0
     except SetupError as error:
         return _failed(subject, error)
-    left_ms = ends_ms - operator.clock()
-    level = Level.RED if left_ms < _CERTIFICATE_MS[1] else Level.AMBER if left_ms < _CERTIFICATE_MS[0] else Level.GREEN
-    step = "" if level is Level.GREEN else RUNBOOK["RefbusNodeCertificateEnds"].do
-    return Finding(subject, level, f"it ends on {show_day(ends_ms)}", step)
+    left_ms, says = ends_ms - operator.clock(), f"it ends on {show_day(ends_ms)}"
+    return _by_rest(subject, says, left_ms, _CERTIFICATE_MS, RUNBOOK["RefbusNodeCertificateEnds"].do)
 
 
 def _disk(operator: Operator) -> Iterator[Finding]:
@@ -230,9 +228,7 @@ def _disk(operator: Operator) -> Iterator[Finding]:
     except OSError:
         raise SetupError(Code.HOME_NOT_FOUND, "the disk of the gate's folder does not answer") from None
     free = usage.free / usage.total if usage.total else 0
-    level = Level.RED if free < _DISK[1] else Level.AMBER if free < _DISK[0] else Level.GREEN
-    step = "" if level is Level.GREEN else RUNBOOK["RefbusDiskFull"].do
-    yield Finding("disk", level, f"{free:.0%} free", step)
+    yield _by_rest("disk", f"{free:.0%} free", free, _DISK, RUNBOOK["RefbusDiskFull"].do)
 
 
 def _backups(operator: Operator) -> Iterator[Finding]:
@@ -253,7 +249,12 @@ def _backups(operator: Operator) -> Iterator[Finding]:
 
 
 def _by_age(subject: str, says: str, age_ms: int, bounds: tuple[int, int], step: str) -> Finding:
-    level = Level.RED if age_ms > bounds[1] else Level.AMBER if age_ms > bounds[0] else Level.GREEN
+    return _by_rest(subject, says, -age_ms, (-bounds[0], -bounds[1]), step)
+
+
+def _by_rest(subject: str, says: str, rest: float, bounds: tuple[float, float], step: str) -> Finding:
+    """Judge what is left: below the first bound amber, below the second red."""
+    level = Level.RED if rest < bounds[1] else Level.AMBER if rest < bounds[0] else Level.GREEN
     return Finding(subject, level, says, "" if level is Level.GREEN else step)
 
 

@@ -244,3 +244,8 @@ class Admin(Protocol):
     def set_group_offset(self, group: str, topic: str, offset: int) -> None:
         """Move the committed offset of a group without live members. Raises TransportError BROKER_REFUSED."""
         ...
+
+
+def ends_below(offsets: Offsets, end: int, offset: int) -> bool:
+    """Whether a log that ends at `end` for readers does not go on to `offset`. Raises as `Offsets.reaches`."""
+    return end < offset and not offsets.reaches(offset)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from refbus.bus.port import Offsets, OpenTransaction, Reader, Record
+from refbus.bus.port import Offsets, OpenTransaction, Reader, Record, ends_below
 from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, SetupError
@@ -107,11 +107,6 @@ def is_other_log(reader: Reader, known: Position, patience_s: float = PATIENCE_S
             return True
         time.sleep(min(_PAUSE_S, patience_s))
     return has_other_record(reader, known)
-
-
-def ends_below(offsets: Offsets, end: int, offset: int) -> bool:
-    """Whether a log that ends at `end` for readers does not go on to `offset`. Raises TransportError."""
-    return end < offset and not offsets.reaches(offset)
 
 
 def has_other_record(reader: Reader, known: Position) -> bool:

@@ -7,7 +7,8 @@ takes its name when a restore of it, into a scratch home, has succeeded: what ha
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from refbus.database.copies import copy_database
@@ -27,12 +28,8 @@ def back_up(
     `folders` and `databases` are those of the home beside its keys; `restored` restores a backup into a home that is
     empty, and raises when that does not work. Raises SetupError USAGE when `target` is there; StoreError.
     """
-    if target.exists():
-        raise SetupError(Code.USAGE, f"{target.name} is there already: a backup takes a new folder")
-    draft, scratch = (target.with_name(form.format(target.name)) for form in (_DRAFT, _SCRATCH))
-    try:
+    with new_backup(target) as (draft, scratch):
         for each in (draft, scratch):
-            shutil.rmtree(each, ignore_errors=True)
             with store_errors(each.name):
                 make_folder(each / "store")
         files = files_of(home, folders)
@@ -41,10 +38,27 @@ def back_up(
         for name in databases:
             copy_database(home / name, draft / name)
         restored(scratch, draft)
+    return len(files) + len(databases)
+
+
+@contextmanager
+def new_backup(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a folder for a backup and an empty one to restore it into; without an error the first becomes `target`.
+
+    Raises SetupError USAGE when `target` is there; StoreError.
+    """
+    if target.exists():
+        raise SetupError(Code.USAGE, f"{target.name} is there already: a backup takes a new folder")
+    draft, scratch = (target.with_name(form.format(target.name)) for form in (_DRAFT, _SCRATCH))
+    try:
+        for each in (draft, scratch):
+            shutil.rmtree(each, ignore_errors=True)
+            with store_errors(each.name):
+                make_folder(each)
+        yield draft, scratch
         with store_errors(target.name):
             draft.rename(target)
             flush_folder(target.parent)
     finally:
         for each in (draft, scratch):
             shutil.rmtree(each, ignore_errors=True)
-    return len(files) + len(databases)

@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from refbus.bus.port import Offsets
+from refbus.bus.port import Offsets, ends_below
 from refbus.clock import Clock
 from refbus.errors import Code, RefbusError, StoreError
-from refbus.node.counted_on import PATIENCE_S, ends_below
+from refbus.node.counted_on import PATIENCE_S
 from refbus.node.store.rows import Position
 from refbus.node.topic_reader import Consumer
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from refbus.bus.cluster import Cluster
-from refbus.bus.port import Reader, Record
+from refbus.bus.port import Reader, Record, ends_below
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError, UncheckableError
 from refbus.trust.member.profile import is_profile
@@ -234,7 +234,7 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> int:
         if topic == gateway.directory_topic and gateway.trust.wants_files:
             kept = replace(kept, next_offset=begin)  # what is damaged here comes again
         same = kept.topic_id == topic_id
-        if not same or kept.next_offset < begin or _lost_end(reader, end, kept.next_offset):
+        if not same or kept.next_offset < begin or ends_below(reader, end, kept.next_offset):
             _tell_lost(gateway, tx, topic)
             kept = replace(kept, topic_id=topic_id, next_offset=begin, seen_from=kept.seen_from if same else 0)
         positions.set_position(tx, topic, kept)
@@ -247,11 +247,6 @@ def _tell_lost(gateway: Gateway, tx: Transaction, topic: str) -> None:
     alarms.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
     if topic == gateway.inbox_topic:
         confirmation.note_lost(tx)
-
-
-def _lost_end(reader: Reader, end: int, offset: int) -> bool:
-    """Whether a log that ends at `end` for readers does not go on to what was read. Raises TransportError."""
-    return end < offset and not reader.reaches(offset)
 
 
 def _was_read(tx: Transaction, record: Record) -> bool:
@@ -275,7 +270,7 @@ def _reached(reader: Reader, kept: Position | None) -> bool:
     if kept is None:
         return False
     end = reader.end_offset()
-    return kept.next_offset >= end and not _lost_end(reader, end, kept.next_offset)
+    return kept.next_offset >= end and not ends_below(reader, end, kept.next_offset)
 
 
 def _add_file(gateway: Gateway, record: Record) -> None:

@@ -26,9 +26,7 @@ def exact_code(list_name: str, text: str) -> str | None:
     if wished in known.codes:
         return wished
     folded = wished.casefold()
-    spelt = {spelling.casefold(): code for spelling, code in known.other_spellings.items()}
-    by_case = {code.casefold(): code for code in known.codes}
-    return spelt.get(folded) or by_case.get(folded) or _names(list_name).get(folded)
+    return _spellings(list_name).get(folded) or _names(list_name).get(folded)
 
 
 def nearest_code(list_name: str, text: str) -> str | None:
@@ -40,6 +38,14 @@ def nearest_code(list_name: str, text: str) -> str | None:
     names = _names(list_name)
     close = difflib.get_close_matches(text.strip().casefold(), names, n=1, cutoff=_ALIKE)
     return names[close[0]] if close else None
+
+
+@cache
+def _spellings(list_name: str) -> Mapping[str, str]:
+    """Return the code of each code in small letters, and of those of other standards, which go before."""
+    known = code_list(list_name)
+    by_case = {code.casefold(): code for code in known.codes}
+    return by_case | {spelling.casefold(): code for spelling, code in known.other_spellings.items()}
 
 
 @cache

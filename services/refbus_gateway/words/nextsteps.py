@@ -120,17 +120,6 @@ NEXT: Final[Mapping[Code, str]] = {
     ),
 }
 """By code, only where the catalogue names a command, an option or a field of a file."""
-WHERE: Final[Mapping[Code, str]] = {
-    **dict.fromkeys(
-        (Code.RESTORE_UNCONFIRMED, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, Code.RESTORED_UNKNOWN), "/office/restored"
-    ),
-    **dict.fromkeys((Code.CLOCK_JUMPED, Code.CLOCK_SKEW, Code.TLS_CERTIFICATE_ENDING), "/office/line"),
-    Code.KEY_NOT_OURS: "/office/keys",
-    Code.OFFICER_NOT_ENDORSED: "/office/officers",
-    Code.ERASE_DUE: "/today",
-    Code.CONSENT_ENDING: "/today",
-}
-"""The page on which something is put right, by code."""
 _MEANS: Final[Mapping[Code, str]] = {
     Code.AGE_CONTRADICTS: mark("the answers about the age do not go together"),
     Code.HOME_IN_USE: mark("another program of this office is at work"),

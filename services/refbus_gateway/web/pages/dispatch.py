@@ -13,9 +13,10 @@ from refbus_gateway.actions.previews import Preview
 from refbus_gateway.actions.referrals import ReferralQueued
 from refbus_gateway.web import referral_draft
 from refbus_gateway.web.pages.refer import STEPS
+from refbus_gateway.web.places import WHERE
 from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words.nextsteps import WHERE, meaning, next_step
+from refbus_gateway.words.nextsteps import meaning, next_step
 
 screens: Final = Screens()
 _MENDED_AT: Final = {

@@ -25,6 +25,7 @@ from refbus_gateway.actions import (
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.fields import again_at
 from refbus_gateway.web.pages.people import of_second, second_of
+from refbus_gateway.web.places import WHERE
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words import nextsteps
@@ -112,7 +113,7 @@ def numbers(ask: Ask) -> Response:
 @screens.show("/office/alarms")
 def alarms(ask: Ask) -> Response:
     """Show what a person must look at, each with what to do next."""
-    where = {str(code): path for code, path in nextsteps.WHERE.items()}
+    where = {str(code): path for code, path in WHERE.items()}
     found = [(each, *_told(ask, each.code), where.get(each.code, "")) for each in status.alarms(ask.desk, ask.actor)]
     return ask.page("office_alarms.html", alarms=found)
 

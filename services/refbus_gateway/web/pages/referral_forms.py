@@ -9,10 +9,10 @@ from typing import Final
 from refbus.core.vocabulary import STOPS, EventType
 from refbus_gateway.words.catalogue import mark
 
-_TIME: Final = mark("Day and time, for example 31.3.2027 14:00")
-_DAY: Final = mark("A day, for example 31.3.2027")
-_ROLE: Final = mark("A role, never a person's name")
-_SAFE: Final = mark("Write only what they need. Others in their office may read it.")
+TIME: Final = mark("Day and time, for example 31.3.2027 14:00")
+DAY: Final = mark("A day, for example 31.3.2027")
+ROLE: Final = mark("A role, never a person's name")
+SAFE: Final = mark("Write only what they need. Others in their office may read it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Step:
         return self.event in STOPS
 
 
-_NOTE: Final = Asked("note", mark("Anything else they must know"), _SAFE)
-_WORKER: Final = Asked("responsible_worker_role", mark("Who will be responsible?"), _ROLE, "select")
+NOTE: Final = Asked("note", mark("Anything else they must know"), SAFE)
+_WORKER: Final = Asked("responsible_worker_role", mark("Who will be responsible?"), ROLE, "select")
 _REASON: Final = Asked("reason", mark("Why?"))
 
 STEPS: Final = (
@@ -66,12 +66,12 @@ STEPS: Final = (
         mark("They are told that you help, and who, when and where. The person hears it from them."),
         (
             _WORKER,
-            Asked("expected_by_ms", mark("When does help begin, at the latest?"), _DAY),
-            Asked("meeting.at_ms", mark("When is the first meeting?"), _TIME),
+            Asked("expected_by_ms", mark("When does help begin, at the latest?"), DAY),
+            Asked("meeting.at_ms", mark("When is the first meeting?"), TIME),
             Asked("meeting.place", mark("Where?"), mark("A place that both offices know is safer than an address")),
-            Asked("meeting.who", mark("Who meets the person?"), _ROLE),
+            Asked("meeting.who", mark("Who meets the person?"), ROLE),
             Asked("services_accepted", mark("What will you help with?"), more=True),
-            _NOTE,
+            NOTE,
         ),
         first=True,
     ),
@@ -84,7 +84,7 @@ STEPS: Final = (
         (
             _REASON,
             Asked("reason_text", mark("The reason in your own words"), mark("Needed when you chose another reason")),
-            Asked("capacity_from_ms", mark("When will there be room again?"), _DAY, more=True),
+            Asked("capacity_from_ms", mark("When will there be room again?"), DAY, more=True),
         ),
         first=True,
     ),
@@ -96,8 +96,8 @@ STEPS: Final = (
         mark("It is their turn then. What they may tell you depends on what the person agreed to."),
         (
             Asked("asked_categories", mark("What is your question about?"), mark("Choose at least one")),
-            Asked("question", mark("Your question"), _SAFE),
-            Asked("needed_by_ms", mark("By when do you need the answer?"), _DAY),
+            Asked("question", mark("Your question"), SAFE),
+            Asked("needed_by_ms", mark("By when do you need the answer?"), DAY),
         ),
         first=True,
     ),
@@ -110,7 +110,7 @@ STEPS: Final = (
         (
             Asked("suggested_organisation", mark("Which organisation?"), "", "select"),
             Asked("reason", mark("Why does it fit better?")),
-            _NOTE,
+            NOTE,
         ),
         first=True,
     ),
@@ -129,7 +129,7 @@ STEPS: Final = (
         mark("Help has begun"),
         mark("Help has begun"),
         mark("They see that the person came to you."),
-        (Asked("services_started", mark("What has begun?"), more=True), _NOTE),
+        (Asked("services_started", mark("What has begun?"), more=True), NOTE),
         first=True,
     ),
     Step(
@@ -138,7 +138,7 @@ STEPS: Final = (
         mark("Say how it goes"),
         mark("Say how it goes"),
         mark("A short word is enough."),
-        (Asked("note", mark("How does it go?"), _SAFE), Asked("services_started", mark("What has begun?"), more=True)),
+        (Asked("note", mark("How does it go?"), SAFE), Asked("services_started", mark("What has begun?"), more=True)),
         first=True,
     ),
     Step(
@@ -149,7 +149,7 @@ STEPS: Final = (
         mark("They tell the person in the way that is safe."),
         (
             Asked("service", mark("What for?"), "", "select"),
-            Asked("at_ms", mark("When?"), _TIME),
+            Asked("at_ms", mark("When?"), TIME),
             Asked("place_code", mark("Where?"), mark("A word that both offices know, never an address")),
         ),
     ),
@@ -159,7 +159,7 @@ STEPS: Final = (
         mark("An appointment was missed"),
         mark("An appointment was missed"),
         mark("They ask the person whether all is well."),
-        (_REASON, _NOTE),
+        (_REASON, NOTE),
     ),
     Step(
         "pause",
@@ -167,7 +167,7 @@ STEPS: Final = (
         mark("Pause the help"),
         mark("Pause the help"),
         mark("They see why, and until when. You can go on at any time."),
-        (_REASON, Asked("until_ms", mark("Until when?"), _DAY), _NOTE),
+        (_REASON, Asked("until_ms", mark("Until when?"), DAY), NOTE),
     ),
     Step(
         "go-on",
@@ -175,7 +175,7 @@ STEPS: Final = (
         mark("Go on with the help"),
         mark("Go on with the help"),
         mark("The pause is over."),
-        (_NOTE,),
+        (NOTE,),
         first=True,
     ),
     Step(
@@ -187,7 +187,7 @@ STEPS: Final = (
         (
             Asked("outcome", mark("What came of it?")),
             Asked("services_delivered", mark("What did you help with?"), more=True),
-            Asked("summary", mark("In your own words"), _SAFE),
+            Asked("summary", mark("In your own words"), SAFE),
         ),
     ),
     Step(
@@ -196,7 +196,7 @@ STEPS: Final = (
         mark("Help could not be given"),
         mark("Help could not be given"),
         mark("They see why, and look for other help."),
-        (_REASON, Asked("officer_role", mark("Who reports it?"), _ROLE, "select"), _NOTE),
+        (_REASON, Asked("officer_role", mark("Who reports it?"), ROLE, "select"), NOTE),
     ),
     Step(
         "cancel",
@@ -222,9 +222,9 @@ STEPS: Final = (
         mark("It is open again when both organisations have said so."),
         (
             _REASON,
-            Asked("first_officer_role", mark("Who asks for it?"), _ROLE, "select"),
-            Asked("second_officer_role", mark("Who else agreed?"), _ROLE, "select"),
-            _NOTE,
+            Asked("first_officer_role", mark("Who asks for it?"), ROLE, "select"),
+            Asked("second_officer_role", mark("Who else agreed?"), ROLE, "select"),
+            NOTE,
         ),
     ),
     Step(
@@ -233,7 +233,7 @@ STEPS: Final = (
         mark("Ask them to take over the case"),
         mark("Ask them to take over the case"),
         mark("The case becomes theirs only when they say yes. Ask the person first."),
-        (_REASON, _WORKER, _NOTE),
+        (_REASON, _WORKER, NOTE),
         confirm=True,
     ),
     Step(
@@ -242,7 +242,7 @@ STEPS: Final = (
         mark("Take over the case"),
         mark("Take over the case"),
         mark("From then on your organisation is responsible for this person's case."),
-        (_WORKER, _NOTE),
+        (_WORKER, NOTE),
         confirm=True,
         first=True,
     ),

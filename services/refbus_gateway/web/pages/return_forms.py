@@ -5,23 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from refbus.core.vocabulary import EventType
-from refbus_gateway.web.pages.referral_forms import Asked, Step
+from refbus_gateway.web.pages.referral_forms import DAY, NOTE, ROLE, SAFE, TIME, Asked, Step
 from refbus_gateway.words.catalogue import mark
 
-_TIME: Final = mark("Day and time, for example 31.3.2027 14:00")
-_DAY: Final = mark("A day, for example 31.3.2027")
-_ROLE: Final = mark("A role, never a person's name")
-_SAFE: Final = mark("Write only what they need. Others in their office may read it.")
-_NOTE: Final = Asked("note", mark("Anything else they must know"), _SAFE)
-_WORKER: Final = Asked("responsible_worker_role", mark("Who is responsible here?"), _ROLE, "select")
+_WORKER: Final = Asked("responsible_worker_role", mark("Who is responsible here?"), ROLE, "select")
 _NEXT: Final = Asked(
     "expected_ms",
     mark("When is the next word due, at the latest?"),
     mark("After that both offices are alarmed. Be exact."),
 )
-_SUMMARY: Final = Asked("summary", mark("In your own words"), _SAFE, "area")
+_SUMMARY: Final = Asked("summary", mark("In your own words"), SAFE, "area")
 _CITIZENSHIP: Final = Asked("citizenship", mark("Of which country?"), "", "search")
-_ANSWER_BY: Final = Asked("needed_by_ms", mark("By when do you need the answer?"), _DAY)
+_ANSWER_BY: Final = Asked("needed_by_ms", mark("By when do you need the answer?"), DAY)
 _EMBASSY: Final = Asked(
     "embassy_may_be_asked",
     mark("May the embassy be asked?"),
@@ -51,8 +46,8 @@ def _leg(row: int) -> tuple[Asked, ...]:
         Asked(f"legs.{row}.from_place", mark("Then from") if more else mark("From"), "", "", more, more),
         Asked(f"legs.{row}.to_place", mark("To"), "", "", more, more),
         Asked(f"legs.{row}.transport", mark("How?"), "", "select", more, more),
-        Asked(f"legs.{row}.departs_ms", mark("Leaves"), _TIME, "", more, more),
-        Asked(f"legs.{row}.arrives_ms", mark("Arrives"), _TIME, "", more, more),
+        Asked(f"legs.{row}.departs_ms", mark("Leaves"), TIME, "", more, more),
+        Asked(f"legs.{row}.arrives_ms", mark("Arrives"), TIME, "", more, more),
     )
 
 
@@ -75,12 +70,12 @@ HOMEWARD: Final = (
         (
             *_risk(0),
             Asked("protected_from_return", mark("Is the person protected from return, or asks for protection?")),
-            Asked("valid_until_ms", mark("Until when does it hold?"), _DAY),
+            Asked("valid_until_ms", mark("Until when does it hold?"), DAY),
             _WORKER,
             *_risk(1),
             *_risk(2),
             *_risk(3),
-            Asked("summary", mark("In your own words"), _SAFE, "area", more=True),
+            Asked("summary", mark("In your own words"), SAFE, "area", more=True),
         ),
         first=True,
     ),
@@ -93,7 +88,7 @@ HOMEWARD: Final = (
         (
             _CITIZENSHIP,
             _EMBASSY,
-            Asked("details", mark("What helps to find the person in their registers?"), _SAFE, "area"),
+            Asked("details", mark("What helps to find the person in their registers?"), SAFE, "area"),
             _ANSWER_BY,
         ),
     ),
@@ -106,7 +101,7 @@ HOMEWARD: Final = (
         (
             _CITIZENSHIP,
             Asked("reference", mark("Number of the answer")),
-            _NOTE,
+            NOTE,
         ),
         first=True,
     ),
@@ -116,7 +111,7 @@ HOMEWARD: Final = (
         mark("The nationality is not confirmed"),
         mark("The nationality is not confirmed"),
         mark("They see why."),
-        (Asked("reason", mark("Why?")), _NOTE),
+        (Asked("reason", mark("Why?")), NOTE),
         first=True,
     ),
     Step(
@@ -128,7 +123,7 @@ HOMEWARD: Final = (
         (
             *_relative(0),
             Asked("must_not_learn", mark("What must the family not learn?"), "", "area"),
-            Asked("questions", mark("What do you want to know?"), _SAFE, "area"),
+            Asked("questions", mark("What do you want to know?"), SAFE, "area"),
             _ANSWER_BY,
             *_relative(1),
         ),
@@ -141,7 +136,7 @@ HOMEWARD: Final = (
         mark("Whether it is safe for the person to live there."),
         (
             Asked("result", mark("What did you find?")),
-            Asked("assessed_on", mark("When?"), _DAY),
+            Asked("assessed_on", mark("When?"), DAY),
             _SUMMARY,
         ),
     ),
@@ -155,8 +150,8 @@ HOMEWARD: Final = (
             Asked("conclusion", mark("What is best?")),
             Asked("child_view", mark("What does the child say?"), "", "area"),
             Asked("guardian_agrees", mark("Does the guardian agree?")),
-            Asked("determined_by_role", mark("Who decided it?"), _ROLE, "select"),
-            Asked("determined_on", mark("When?"), _DAY),
+            Asked("determined_by_role", mark("Who decided it?"), ROLE, "select"),
+            Asked("determined_on", mark("When?"), DAY),
         ),
     ),
     Step(
@@ -168,8 +163,8 @@ HOMEWARD: Final = (
         (
             Asked("kind", mark("Which document?")),
             _EMBASSY,
-            Asked("needed_by_ms", mark("By when do you need it?"), _DAY),
-            _NOTE,
+            Asked("needed_by_ms", mark("By when do you need it?"), DAY),
+            NOTE,
         ),
     ),
     Step(
@@ -180,7 +175,7 @@ HOMEWARD: Final = (
         mark("It must still be valid when the person arrives."),
         (
             Asked("kind", mark("Which document?")),
-            Asked("valid_until_ms", mark("Valid until"), _DAY),
+            Asked("valid_until_ms", mark("Valid until"), DAY),
             Asked("collect_at", mark("Where can it be collected?")),
         ),
         first=True,
@@ -193,10 +188,10 @@ HOMEWARD: Final = (
         mark("From when, where, and who is responsible."),
         (
             Asked("place_kind", mark("What kind of place?")),
-            Asked("available_from_ms", mark("From when?"), _DAY),
+            Asked("available_from_ms", mark("From when?"), DAY),
             Asked("meets_on_arrival", mark("Does somebody meet the person on arrival?")),
             _WORKER,
-            _NOTE,
+            NOTE,
         ),
         first=True,
     ),
@@ -212,12 +207,12 @@ HOMEWARD: Final = (
             Asked("fit_to_travel", mark("Is the person well enough to travel?")),
             Asked("legal_status", mark("Where do legal proceedings stand?"), "", "select"),
             Asked("agreed_by", mark("Who agreed to the plan?")),
-            Asked("agreed_on", mark("When?"), _DAY),
+            Asked("agreed_on", mark("When?"), DAY),
             _WORKER,
             Asked("contingency", mark("What if something goes wrong on the way?"), "", "area"),
             *_leg(1),
             *_leg(2),
-            Asked("medical_needs", mark("What does the person need for their health?"), _SAFE, "area", more=True),
+            Asked("medical_needs", mark("What does the person need for their health?"), SAFE, "area", more=True),
         ),
         first=True,
     ),
@@ -228,10 +223,10 @@ HOMEWARD: Final = (
         mark("Let the person leave"),
         mark("Two officers decide. It is refused while anything in the list is missing."),
         (
-            Asked("departs_ms", mark("When does the person leave?"), _TIME),
-            Asked("first_officer_role", mark("Who decides?"), _ROLE, "select"),
-            Asked("second_officer_role", mark("Who decides with them?"), _ROLE, "select"),
-            _NOTE,
+            Asked("departs_ms", mark("When does the person leave?"), TIME),
+            Asked("first_officer_role", mark("Who decides?"), ROLE, "select"),
+            Asked("second_officer_role", mark("Who decides with them?"), ROLE, "select"),
+            NOTE,
         ),
         first=True,
     ),
@@ -241,7 +236,7 @@ HOMEWARD: Final = (
         mark("The person has left"),
         mark("The person has left"),
         mark("From now on both offices watch the clock."),
-        (Asked("at_ms", mark("When?"), _TIME), _NEXT, _NOTE),
+        (Asked("at_ms", mark("When?"), TIME), _NEXT, NOTE),
         first=True,
     ),
     Step(
@@ -250,7 +245,7 @@ HOMEWARD: Final = (
         mark("The person is at a stop"),
         mark("The person is at a stop"),
         mark("Say where, and when the next word is due."),
-        (Asked("at_ms", mark("When?"), _TIME), Asked("place", mark("Where?"), _SAFE), _NEXT, _NOTE),
+        (Asked("at_ms", mark("When?"), TIME), Asked("place", mark("Where?"), SAFE), _NEXT, NOTE),
         first=True,
     ),
     Step(
@@ -259,7 +254,7 @@ HOMEWARD: Final = (
         mark("It takes longer"),
         mark("The journey takes longer"),
         mark("Only when you know from the person or the escort that all is well."),
-        (Asked("reason", mark("Why?")), _NEXT, _NOTE),
+        (Asked("reason", mark("Why?")), _NEXT, NOTE),
         first=True,
     ),
     Step(
@@ -269,8 +264,8 @@ HOMEWARD: Final = (
         mark("The person is here"),
         mark("Say it only when somebody of yours has seen the person."),
         (
-            Asked("at_ms", mark("When?"), _TIME),
-            Asked("expected_ms", mark("By when will both offices sign the hand-over?"), _TIME),
+            Asked("at_ms", mark("When?"), TIME),
+            Asked("expected_ms", mark("By when will both offices sign the hand-over?"), TIME),
         ),
         first=True,
     ),
@@ -280,7 +275,7 @@ HOMEWARD: Final = (
         mark("Sign the hand-over"),
         mark("Sign the hand-over"),
         mark("Both offices sign it."),
-        (Asked("at_ms", mark("When was the person handed over?"), _TIME),),
+        (Asked("at_ms", mark("When was the person handed over?"), TIME),),
         first=True,
     ),
     Step(
@@ -307,8 +302,8 @@ HOMEWARD: Final = (
         (
             Asked("month", mark("How many months after the arrival?"), "", "text"),
             Asked("result", mark("How does the person fare?")),
-            Asked("contacted_on", mark("When did you talk?"), _DAY),
-            _NOTE,
+            Asked("contacted_on", mark("When did you talk?"), DAY),
+            NOTE,
         ),
         first=True,
     ),
@@ -334,7 +329,7 @@ HOMEWARD: Final = (
         mark("Go on with the return"),
         mark("Go on with the return"),
         mark("A departure must be decided again."),
-        (_WORKER, _NOTE),
+        (_WORKER, NOTE),
         first=True,
     ),
     Step(
