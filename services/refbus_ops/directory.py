@@ -30,7 +30,7 @@ from refbus.trust.publisher.ceremony import (
     publish_for_development,
 )
 from refbus.trust.publisher.description import read_description
-from refbus.trust.publisher.repository import Repository, verify_files
+from refbus.trust.publisher.repository import Publication, Repository, verify_files
 from refbus.trust.reader.assembly import Problem
 from refbus.wire.transport import DirectoryFile
 from refbus_ops.context import Operator
@@ -289,22 +289,29 @@ def sign(paths: FederationPaths, key: tuple[Path, ...], passphrase_file: Path) -
 @directory.command()
 @_PASSPHRASE
 @click.option("--development", is_flag=True, help="Sign first with every key in the folder.")
+@click.option("--again", is_flag=True, help="A fresh timestamp alone, for a timer: what is staged waits on.")
 @SEEN
 @click.pass_context
-def publish(context: click.Context, passphrase_file: Path, development: bool, seen: tuple[Path, ...]) -> None:
+def publish(
+    context: click.Context, passphrase_file: Path, development: bool, again: bool, seen: tuple[Path, ...]
+) -> None:
     """Put the staged change in force; with nothing staged, publish a fresh timestamp (once a day).
 
     What the gate of this operator (--gate-home) has seen is asked too: nothing is published that is older.
     """
     paths: FederationPaths = context.obj
     recovery.require_newest(paths, [*seen, *seen_by_gate(context)], machine_ms())
-    publication, passphrase = staged(paths), read_passphrase(passphrase_file)
+    if again and development:
+        raise SetupError(Code.USAGE, "--again signs with the online keys alone")
+    publication = Publication(Repository(paths.repository), machine_ms()) if again else staged(paths)
+    passphrase = read_passphrase(passphrase_file)
     if development:
         publish_for_development(paths, publication, Passphrases.same(passphrase))
     else:
         online = [custody.load_signer(paths.online(role), passphrase) for role in ("snapshot", "timestamp")]
         publication.publish(*online)
-    shutil.rmtree(paths.staged, ignore_errors=True)
+    if not again:
+        shutil.rmtree(paths.staged, ignore_errors=True)
     say(f"version {Repository(paths.repository).snapshot().version} is published")
 
 

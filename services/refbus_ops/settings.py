@@ -7,9 +7,9 @@ import os
 import click
 
 from refbus.output import put_json, say
-from refbus.settings import GateSettings, GatewaySettings, OpsSettings, explain
+from refbus.settings import AuditorSettings, GateSettings, GatewaySettings, OpsSettings, explain
 
-_SERVICES = {"gate": GateSettings, "gateway": GatewaySettings, "ops": OpsSettings}
+_SERVICES = {"gate": GateSettings, "auditor": AuditorSettings, "gateway": GatewaySettings, "ops": OpsSettings}
 
 
 @click.command()

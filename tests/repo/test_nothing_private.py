@@ -16,6 +16,7 @@ _KNOWN_HOSTS = {
     "localhost",
     "host",
     "broker",
+    "prometheus",
     "www.apache.org",
     "creativecommons.org",
     "github.com",

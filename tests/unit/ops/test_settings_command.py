@@ -36,7 +36,7 @@ def test_missing_setting_of_the_service_is_told() -> None:
     assert result.exception.code is Code.SETTINGS_INVALID
 
 
-@pytest.mark.parametrize("service", ["gate", "gateway", "ops"])
+@pytest.mark.parametrize("service", ["gate", "auditor", "gateway", "ops"])
 def test_unknown_name_is_refused_for_every_service(service: str) -> None:
     """A misspelt name is found whichever service is asked for."""
     result = CliRunner(env={**GATE, "REFBUS_GATE_HOM": "x"}).invoke(root, ["settings", service])

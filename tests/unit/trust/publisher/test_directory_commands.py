@@ -14,7 +14,7 @@ from refbus.core.directory import OrgRole, OrgStatus
 from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError
 from refbus.resources import data_dir
-from refbus.trust.layout import list_files
+from refbus.trust.layout import TIMESTAMP, list_files
 from refbus.trust.member.enrolment import Profile, answer_challenge, make_request, make_update, next_kem
 from refbus.trust.member.loss import make_report, of_keys
 from refbus.trust.publisher.custody import load_signer
@@ -65,6 +65,25 @@ def test_a_change_is_staged_signed_shown_and_published(fed: Lab, run: Run) -> No
     assert (shown["version"], shown["staged"], shown["anchors"], shown["threshold"]) == (2, [], 4, 3)
     assert f"  uz/{SHELTER}.json" in run("show").splitlines()
     assert "everything counts" in run("verify")
+
+
+def test_a_timer_publishes_again_while_a_change_waits_for_signatures(fed: Lab, run: Run) -> None:
+    """A staged change, signed or not, neither stops the daily timestamp nor comes into force by it."""
+    run("suspend", SHELTER)
+    with pytest.raises(RefbusError) as caught:
+        run("publish", passphrase=True)
+    assert caught.value.code is Code.SIGNATURE_INVALID
+    before = json.loads(run("show", "--json"))
+    run("sign", fed.paths.delegation(UZ), passphrase=True)
+    first = (fed.paths.repository / TIMESTAMP).read_bytes()
+    assert "version 1 is published" in run("publish", "--again", passphrase=True)
+    assert (fed.paths.repository / TIMESTAMP).read_bytes() != first
+    after = json.loads(run("show", "--json"))
+    assert (after["staged"], after["version"]) == (before["staged"], before["version"])
+    with pytest.raises(RefbusError) as caught:
+        run("publish", "--again", "--development", passphrase=True)
+    assert caught.value.code is Code.USAGE
+    assert "version 2 is published" in run("publish", passphrase=True)
 
 
 def test_an_organisation_is_enrolled_step_by_step(fed: Lab, run: Run, tmp_path: Path) -> None:
