@@ -8,8 +8,9 @@ import click
 
 from refbus.bus import topicjobs, topicset
 from refbus.bus.topicjobs import Job
-from refbus.output import say
+from refbus.output import put_json, say
 from refbus_ops.context import Operator
+from refbus_ops.manifests import strimzi_resources
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a country.")
 _EXAMPLE = """\b
@@ -46,6 +47,19 @@ def drift(context: click.Context, as_json: bool) -> None:
     """Show what differs; exits with 1 when anything does."""
     if not topicjobs.show(jobs(context.obj), say, as_json=as_json):
         context.exit(1)
+
+
+@topics.command()
+@click.option("--cluster", metavar="NAME", required=True, help="Name of the Kafka resource of Strimzi.")
+@click.pass_obj
+def manifests(operator: Operator, cluster: str) -> None:
+    """Print what `apply` would make as resources of Strimzi (KafkaTopic, KafkaUser with rules and quotas), as JSON.
+
+    No broker is asked: refbus-ops ... topics manifests --cluster kz | kubectl apply -f -
+    """
+    directory, country = operator.directory(), operator.one_country()
+    wanted = topicset.wanted(directory, country, production=operator.production)
+    put_json(strimzi_resources(wanted, directory, cluster))
 
 
 def jobs(operator: Operator) -> Iterator[Job]:
