@@ -36,6 +36,7 @@ from support.ceremonies import KZ
 from support.commands import Commands, Ran, file
 from support.gateways import alarm_codes, case_file, consent_file, id_of, incoming
 from support.homecoming import CHILD_CONSENT, RETURN_PURPOSES, WISH, plan, reception, risks
+from support.imported import FILES, SERVICES
 from support.nodes import Road, allow_emergencies, road
 from support.shapes import Shape, additions, losses, read_shape, shape_of
 
@@ -68,7 +69,7 @@ class Looker:
         self.shapes[command] = self.shapes[command].merged(shape) if command in self.shapes else shape
         return value
 
-    def see(self, org: OrgId, command: str, *arguments: object, ok: bool = True, **environ: str) -> Any:
+    def see(self, org: OrgId, command: str, *arguments: object, ok: bool | None = True, **environ: str) -> Any:
         """Run a command in a member's home and return what it printed."""
         words = [*command.split(), *map(str, arguments), "--json"]
         return self.note(command, self.commands.run(org, *words, ok=ok, **environ).value)
@@ -205,6 +206,10 @@ def a_case(see: Looker) -> None:
     see.see(kz, "erase", case)
     see.see(kz, "erase", "--status")
     see.see(kz, "case list")
+    books = (FILES / "htcds-single-select.xlsx", FILES / "progres-labels.json", FILES / "primero-case.json")
+    for each in books:
+        see.see(kz, "case import", each, "--answers", see.file(SERVICES), "--yes", ok=None)
+    see.see(kz, "case import", FILES / "primero-case.json", "--answers", see.file(SERVICES))
     see.note("refused", see.commands.run(kz, "case", "show", str(case), "--json", ok=False).value)
     wrong = see.file(case_file(purpose="NOTHING", fictional=True))
     see.note("refused with problems", see.commands.run(kz, "case", "add", wrong, "--json", ok=False).value)

@@ -69,6 +69,20 @@ MOST_ELEMENTS: Final = 20_000
 """List elements in one Avro record, of all its lists together, where an element may take less than 16 bytes."""
 MOST_DEPTH: Final = 32
 """Objects and lists inside each other, in JSON and TOML from outside. Our own documents have at most 6."""
+MOST_IMPORT: Final = 8 * 1024 * 1024
+"""Bytes of a file of another system that is brought to be imported."""
+MOST_UNPACKED: Final = 64 * 1024 * 1024
+"""Bytes of all parts of such a file together, where it is an archive."""
+MOST_PARTS: Final = 1_000
+"""Parts of such an archive."""
+MOST_ROWS: Final = 5_000
+"""Rows of a sheet in it, filled or not."""
+MOST_COLUMNS: Final = 500
+"""Columns of a sheet in it."""
+MOST_PERSONS: Final = 200
+"""Persons in it: so many reports can still be read by somebody."""
+MOST_PLACES: Final = 5_000
+"""Facts of one person in it."""
 
 FIELDS: Final[Mapping[str, Bound]] = {
     "authority_until_ms": LIFE_TIME_MS,

@@ -1,0 +1,109 @@
+"""Bringing cases from another system's file: first what would come over, then, when somebody says so, keeping it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refbus_gateway.actions import cases as case_actions
+from refbus_gateway.actions.actor import Actor, Permission
+from refbus_gateway.actions.desk import Desk
+from refbus_gateway.cases import casework
+from refbus_gateway.exchange import records, tables, translation
+from refbus_gateway.exchange.translation import Draft, Refused, Taken
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.store import cases
+from refbus_gateway.words.losses import Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a file says of one person. `known_as`: the case here that has it, or its file number, already.
+
+    `problems`: why it cannot be kept as it is.
+    """
+
+    place: str
+    file_number: str | None
+    taken: tuple[Taken, ...]
+    lost: tuple[Lost, ...]
+    refused: tuple[Refused, ...]
+    problems: tuple[Problem, ...]
+    known_as: int | None
+
+    @property
+    def fit(self) -> bool:
+        """Whether it can be kept now."""
+        return not self.problems and self.known_as is None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What would come over of a file. `lost`: parts of the file that are not read. `kept`: cases made of it."""
+
+    format: str
+    lost: tuple[Lost, ...]
+    persons: tuple[Arrival, ...]
+    kept: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A report, and the case files that it tells of, which are not kept yet."""
+
+    report: ImportReport
+    files: tuple[bytes, ...]
+
+
+def preview(
+    desk: Desk,
+    actor: Actor,
+    content: bytes,
+    *,
+    wanted: str | None = None,
+    table: bytes | None = None,
+    answers: Mapping[str, Any] | None = None,
+) -> Preview:
+    """Return what would come over of a file of another system. Nothing is kept.
+
+    `wanted`: the name of its format; `table`: a mapping of somebody's own; `answers`: a case file with what the other
+    system does not say. Raises SetupError FILE_UNREADABLE, TOO_LARGE, UNKNOWN_VALUE, USAGE; CaseInvalidError for a
+    mapping that is none.
+    """
+    actor.require(Permission.WRITE_CASES)
+    one = tables.read_mapping(table) if table is not None else tables.named(wanted) if wanted is not None else None
+    source = records.read_source(content, one)
+
+    def judge(file: bytes) -> tuple[Problem, ...]:
+        return case_actions.check(desk, actor, file)
+
+    drafts = [translation.draft(each, source.format, answers or {}, judge) for each in source.records]
+    known = _known(desk, drafts)
+    persons = [
+        Arrival(one.place, one.file_number, one.taken, one.lost, one.refused, one.problems, at)
+        for one, at in zip(drafts, known, strict=True)
+    ]
+    report = ImportReport(source.format.name, source.lost, tuple(persons))
+    return Preview(report, tuple(each.content for each in drafts))
+
+
+def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
+    """Keep every person of a preview who can be kept, all or none. Raises CaseInvalidError, RuleError."""
+    actor.require(Permission.WRITE_CASES)
+    fit = [file for person, file in zip(seen.report.persons, seen.files, strict=True) if person.fit]
+    with desk.write() as tx:
+        kept = [casework.add_case(desk.gateway, tx, file).id for file in fit]
+    return ImportReport(seen.report.format, seen.report.lost, seen.report.persons, tuple(kept))
+
+
+def _known(desk: Desk, drafts: list[Draft]) -> list[int | None]:
+    """Return the case of each draft that is here already: of the same facts, or under the same file number."""
+    with desk.read() as tx:
+        same = [casework.find_case(tx, each.content) for each in drafts]
+        own = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
+        numbers = {number: case for case, number in casework.file_numbers(tx, own).items()}
+    return [
+        case.id if case is not None else numbers.get(draft.file_number or "")
+        for case, draft in zip(same, drafts, strict=True)
+    ]

@@ -1,0 +1,227 @@
+"""What a file says of one person becomes a case file, with a report of all that was taken, lost and refused.
+
+A value comes over as it is, or by a code that it certainly means; anything else stays, so that the judge of forms
+refuses it with the nearest right one. What the judge refuses is left out; what is missing or contradicts is told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from refbus.errors import Code
+from refbus.said import said
+from refbus.wire.fields import FieldSpec, Kind
+from refbus_gateway.exchange.records import Record
+from refbus_gateway.exchange.spreadsheets import unguarded
+from refbus_gateway.exchange.tables import OWN, Format, Rule, spec_at
+from refbus_gateway.forms.case_routing import FORMAT
+from refbus_gateway.forms.problems import Problem
+from refbus_gateway.words.losses import Loss, Lost
+from refbus_gateway.words.names import exact_code
+
+Judge: TypeAlias = Callable[[bytes], tuple[Problem, ...]]
+"""Says what is wrong with a case file, as if a person had brought it."""
+_MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(:00(\.0+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
+"""A day, as systems write it that know only moments."""
+_LEFT_OUT: Final = frozenset({Code.CASE_INVALID, Code.UNKNOWN_VALUE})
+_TRUTHS: Final = {"true": True, "false": False}
+_ENUMS: Final = frozenset({"priority", "purpose"})
+_MOST_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A fact that came over: from where in the file, to which field of the case."""
+
+    source: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A fact that has a field here and cannot stand in it. `value`: the word that is no code; None for other facts."""
+
+    source: str
+    to: str
+    value: str | None
+    code: Code
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A case file made of what another system says. `problems`: why it cannot be kept as it is; `content`: the file."""
+
+    place: str
+    file_number: str | None
+    taken: tuple[Taken, ...]
+    lost: tuple[Lost, ...]
+    refused: tuple[Refused, ...]
+    problems: tuple[Problem, ...]
+    content: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Fact:
+    """A value on its way, and where it came from."""
+
+    source: str
+    to: str
+    value: Any
+
+
+def draft(record: Record, one: Format, answers: Mapping[str, Any], judge: Judge) -> Draft:
+    """Return what a record becomes. `answers`: a case file with what the other system does not say."""
+    facts, lost, refused = _sorted_out(record, one)
+    document, problems = _judged(facts, answers, refused, judge)
+    return Draft(
+        record.place,
+        document.get("file_number"),
+        tuple(Taken(fact.source, fact.to) for fact in facts),
+        tuple(dict.fromkeys((*record.lost, *lost))),
+        tuple(refused),
+        problems,
+        as_content(document),
+    )
+
+
+def as_content(document: Mapping[str, Any]) -> bytes:
+    """Return a case file as bytes: of the same facts the same bytes, so that nobody is kept twice."""
+    return (json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _sorted_out(record: Record, one: Format) -> tuple[list[_Fact], list[Lost], list[Refused]]:
+    """Return the facts of a record by their fields here, and what has none or two."""
+    facts: list[_Fact] = []
+    lost: list[Lost] = []
+    refused: list[Refused] = []
+    for place, value in record.cells:
+        rule = one.rule(place)
+        if rule is None or rule.lost is not None:
+            known = rule is not None and rule.name.endswith("*")
+            lost.append(
+                Lost(rule.name[:-1] if rule and known else place, rule.lost if rule and rule.lost else Loss.NOT_KNOWN)
+            )
+            continue
+        given = unguarded(value) if one.name == OWN and isinstance(value, str) else value
+        for to in rule.to:
+            spec = spec_at(to)
+            for each in _pieces(spec, rule, given):
+                if not _added(facts, _Fact(place, to, each), rule, many=spec is not None and spec.many):
+                    advice = said("two values for one field: write the one that is true")
+                    refused.append(Refused(place, to, None, Code.CASE_INVALID, advice))
+    return facts, lost, refused
+
+
+def _added(facts: list[_Fact], fact: _Fact, rule: Rule, *, many: bool) -> bool:
+    """Add a fact where there is room for it; whether it could be, or was there."""
+    held = [each for each in facts if each.to == fact.to]
+    if any(each.value == fact.value for each in held):
+        return True
+    if held and rule.join and not many:
+        held[0].value = f"{held[0].value}{rule.join}{fact.value}"
+        held[0].source = f"{held[0].source}, {fact.source}"
+    elif held and not many:
+        return False
+    else:
+        facts.append(fact)
+    return True
+
+
+def _pieces(spec: FieldSpec | None, rule: Rule, value: Any) -> Iterator[Any]:
+    """Return the values in a value; a field of several may have them in one, with a sign between them."""
+    whole = _meant(spec, rule, value)
+    if not rule.split or not isinstance(value, str) or whole is not value:
+        if whole is not None:
+            yield whole
+        return
+    parts = value.split(rule.split) if rule.split.strip() else value.split()
+    begin = 0
+    while begin < len(parts):  # a label may have the sign in itself: the longest that is a code goes before
+        ends = range(len(parts), begin, -1)
+        texts = [(end, rule.split.join(parts[begin:end]).strip()) for end in ends]
+        known = [(end, text) for end, text in texts if _meant(spec, rule, text) != text or _is_code(spec, text)]
+        end, text = known[0] if known else texts[-1]
+        begin = end
+        if text and (meant := _meant(spec, rule, text)) is not None:
+            yield meant
+
+
+def _is_code(spec: FieldSpec | None, text: str) -> bool:
+    return spec is not None and spec.kind is Kind.CODED and exact_code(spec.code_list, text) == text
+
+
+def _meant(spec: FieldSpec | None, rule: Rule, value: Any) -> Any:
+    """Return what a value certainly means in a field, None for nothing stated; one that is not certain stays."""
+    word = str(value).lower() if isinstance(value, bool) else str(value).strip()
+    named = {text.casefold(): code for text, code in rule.codes.items()}
+    if word.casefold() in named:
+        return named[word.casefold()]
+    match spec.kind if spec is not None else Kind.TEXT:
+        case Kind.CODED if spec is not None:
+            return exact_code(spec.code_list, word) or value
+        case Kind.FLAG:
+            return _TRUTHS.get(word.casefold(), value)
+        case Kind.NUMBER:
+            return int(word) if word.isascii() and word.isdigit() and len(word) <= len("2026") else value
+        case _:
+            day = _MIDNIGHT.fullmatch(word)
+            return day[1] if day is not None and spec is not None and "format" in spec.attributes else str(value)
+
+
+def _judged(
+    facts: list[_Fact], answers: Mapping[str, Any], refused: list[Refused], judge: Judge
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Return the case file without what cannot stand in it, and what is then still wrong."""
+    while True:
+        document, places = _document(facts)
+        problems = judge(as_content(_with(document, answers)))
+        wrong = [(places[each.path], each) for each in problems if each.path in places and each.code in _LEFT_OUT]
+        if not wrong:
+            return _with(document, answers), problems
+        for fact, problem in wrong:
+            refused.append(Refused(fact.source, problem.path, _shown(fact), problem.code, problem.advice))
+        left_out = {id(fact) for fact, _ in wrong}
+        facts[:] = [fact for fact in facts if id(fact) not in left_out]
+
+
+def _shown(fact: _Fact) -> str | None:
+    """Return the word that is no code, so that it can be shown beside the nearest one; no other fact is shown."""
+    spec = spec_at(fact.to)
+    coded = spec.kind is Kind.CODED if spec is not None else fact.to in _ENUMS
+    return str(fact.value)[:_MOST_SHOWN] if coded else None
+
+
+def _document(facts: Iterable[_Fact]) -> tuple[dict[str, Any], dict[str, _Fact]]:
+    """Return the case file of these facts, and each of them by its path as problems name it."""
+    document: dict[str, Any] = {"format": FORMAT}
+    places: dict[str, _Fact] = {}
+    for fact in facts:
+        *groups, name = fact.to.split(".")
+        held: dict[str, Any] = document
+        for group in groups:
+            held = held.setdefault(group, {})
+        spec = spec_at(fact.to)
+        if spec is not None and spec.many:
+            held.setdefault(name, []).append(fact.value)
+            places[f"{fact.to}[{len(held[name]) - 1}]"] = fact
+        else:
+            held[name] = fact.value
+            places[fact.to] = fact
+    return document, places
+
+
+def _with(document: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a case file with the answers to what it does not say; what it says stands."""
+    merged = dict(document)
+    for name, answer in answers.items():
+        held = merged.get(name)
+        if held is None:
+            merged[name] = answer
+        elif isinstance(held, dict) and isinstance(answer, dict):
+            merged[name] = _with(held, answer)
+    return merged

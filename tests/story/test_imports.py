@@ -1,0 +1,89 @@
+"""Cases of another system come in: what would come over is told first, and nothing is kept or sent without a yes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refbus.errors import Code
+from support.ceremonies import AGENCY, SHELTER
+from support.commands import Commands, file
+from support.gateways import World
+from support.imported import FILES, SERVICES
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Give a world in which the agency has read the directory."""
+    made = World(tmp_path)
+    made.gateway(AGENCY).close()
+    return made
+
+
+@pytest.fixture
+def refbus(world: World, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """Give the command."""
+    return Commands(world, capsys)
+
+
+def answers(folder: Path) -> str:
+    """Write what the other system does not say."""
+    known = {**SERVICES, "recipient": {"organisation": SHELTER}}
+    return file(folder, "answers.json", json.dumps(known))
+
+
+def test_nothing_is_kept_before_a_yes(refbus: Commands, tmp_path: Path) -> None:
+    """The report comes first; with --yes whoever can be kept is, once, and can be found by the number there."""
+    source = str(FILES / "primero-referral.json")
+    seen = refbus.json(AGENCY, "case", "import", source, "--answers", answers(tmp_path))
+    assert seen["format"] == "primero"
+    assert seen["kept"] == []
+    assert refbus.json(AGENCY, "case", "list") == []
+    kept = refbus.json(AGENCY, "case", "import", source, "--answers", answers(tmp_path), "--yes")["kept"]
+    (case,) = refbus.json(AGENCY, "case", "list")
+    assert ([case["case"]], case["file_number"]) == (kept, "00a1170")
+    again = refbus.json(AGENCY, "case", "import", source, "--answers", answers(tmp_path), "--yes")
+    assert (again["kept"], again["persons"][0]["known_as"]) == ([], kept[0])
+
+
+def test_a_consent_there_permits_nothing_here(refbus: Commands, tmp_path: Path) -> None:
+    """A case whose file said that the person consents is not sent: the person is asked here."""
+    source = str(FILES / "fhir-bundle.json")
+    ran = refbus.run(AGENCY, "case", "import", source, "--answers", answers(tmp_path), "--yes")
+    assert "a consent of another system is none here" in ran.out
+    sent = refbus.run(AGENCY, "send", "1", ok=False)
+    assert Code.NO_CONSENT in sent.err
+
+
+def test_whoever_lacks_something_becomes_a_draft(refbus: Commands, tmp_path: Path) -> None:
+    """Without answers nobody can be kept, and the command says so; drafts are for whoever wrote them alone."""
+    source = str(FILES / "htcds-plain.xlsx")
+    ran = refbus.run(AGENCY, "case", "import", source, "--yes", ok=False)
+    assert "services_requested" in ran.out
+    refbus.run(AGENCY, "case", "import", source, "--drafts", str(tmp_path / "drafts"))
+    draft = tmp_path / "drafts" / "001.json"
+    assert draft.stat().st_mode & 0o077 == 0
+    completed = {**json.loads(draft.read_text(encoding="utf-8")), **SERVICES}
+    refbus.run(AGENCY, "case", "add", file(tmp_path, "completed.json", json.dumps(completed)))
+
+
+def test_a_table_of_ones_own_is_read_with_a_mapping(refbus: Commands, tmp_path: Path) -> None:
+    """A table that nobody knows here is refused, and read with a file that says what its columns mean."""
+    source = str(FILES / "nrm-form.csv")
+    refused = refbus.run(AGENCY, "case", "import", source, ok=False)
+    assert Code.UNKNOWN_VALUE in refused.err
+    mapping = str(FILES / "nrm-form.mapping.json")
+    kept = refbus.json(AGENCY, "case", "import", source, "--mapping", mapping, "--answers", answers(tmp_path), "--yes")
+    assert kept["kept"] == [1]
+    person = refbus.json(AGENCY, "case", "file", "1")["person"]
+    assert (person["prs_Citizenship"], person["prs_PrimaryLanguage"]) == (["UZ"], "uzb")
+
+
+def test_a_file_that_is_too_large_is_not_read(refbus: Commands, tmp_path: Path) -> None:
+    """A hundred megabytes are refused by their size alone."""
+    source = tmp_path / "large.csv"
+    with source.open("wb") as large:
+        large.truncate(100 * 1024 * 1024)
+    assert Code.TOO_LARGE in refbus.run(AGENCY, "case", "import", str(source), ok=False).err
