@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Final
 
+_MOST_NAMED: Final = 20
 BRIEF: Final = "brief"
 """Context of what a field is for."""
 
@@ -41,6 +42,18 @@ def placed(place: object, what: object) -> Said:
 def joined(parts: Iterable[str]) -> str:
     """Return parts with commas between them; each may be a `Said`."""
     return reduce(lambda head, part: Said("%(head)s, %(part)s", None, head=head, part=part), parts)
+
+
+def named(text: str) -> Said:
+    """Return a text that is no message, as a name, an id or a day. One that can be said already stays as it is."""
+    return text if isinstance(text, Said) else Said("%(text)s", None, text=text)
+
+
+def some_of(parts: Iterable[object]) -> Said:
+    """Return the first 20 of them with commas between, and how many more there are."""
+    found = [str(each) for each in parts]
+    first, rest = ", ".join(found[:_MOST_NAMED]), len(found) - _MOST_NAMED
+    return said("%(some)s and %(rest)s more", some=first, rest=rest) if rest > 0 else named(first)
 
 
 def reason_of(error: OSError) -> str:

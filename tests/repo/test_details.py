@@ -1,4 +1,4 @@
-"""What an error adds to its code, in brackets, is a message with named values: it can be said in any language."""
+"""What an error adds to its code, and what an alarm tells, is a message with named values: said in any language."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bare(tree: ast.AST) -> list[str]:
 def _texts(call: ast.Call) -> Iterator[str]:
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     own = name == "Problem" or (name.endswith("Error") and name not in _OF_TUF and not hasattr(builtins, name))
-    if not own and ast.unparse(call.func) != "super().__init__":
+    if not own and name != "named" and ast.unparse(call.func) != "super().__init__":
         return
     given = [*call.args, *(each.value for each in call.keywords)]
     for each in given[2:] if name == "Problem" else given:
@@ -82,8 +82,14 @@ def test_the_detail_of_an_error_can_be_said_in_any_language(path: Path) -> None:
         ('SetupError(Code.USAGE, "org.json")', []),
         ('SetupError(Code.USAGE, f"people/{name}")', []),
         ('ValueError("no number")', []),
+        ('named("a file of the directory")', ["a file of the directory"]),
+        ('named(f"case {number}")', ["case 0"]),
+        ("named(org)", []),
     ],
 )
 def test_a_bare_text_is_found(code: str, found: list[str]) -> None:
-    """As a constant, with values, in a choice, and where the words of another error would be lost in it."""
+    """As a constant, with values, in a choice, where the words of another error would be lost, and as what has none.
+
+    What is given to an alarm is a `Said` by its type; `named` is the one way to make one of what is no message.
+    """
     assert [re.sub(r"'", "", each) for each in bare(ast.parse(code))] == found

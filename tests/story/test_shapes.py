@@ -27,6 +27,7 @@ from refbus.core.ids import OrgId
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code
+from refbus.said import named
 from refbus.trust.member.enrolment import check_answer, make_challenge
 from refbus.trust.publisher import changes
 from refbus_gateway.cli.main import refbus as whole
@@ -391,7 +392,7 @@ def a_home(see: Looker) -> None:
     made, kz = see.road, see.road.agency
     with made.kz.store.write() as tx:
         for code in (Code.INBOX_GAP, Code.CLOCK_SKEW):
-            alarms.raise_alarm(tx, code, "fictional", made.clock())
+            alarms.raise_alarm(tx, code, named("fictional"), made.clock())
     assert Code.INBOX_GAP in alarm_codes(made.kz)
     number = see.see(kz, "alarms")[0]["alarm"]
     see.see(kz, "alarms", "--clear", number)

@@ -286,7 +286,8 @@ def _of_slot(desk: Desk, tx: Transaction, slot: str) -> Person:
     if _administrators(desk, tx) or unreadable & set(slots.ids(desk.home)):
         raise RuleError(Code.NOT_PERMITTED, said("the store knows nobody with this slot"))
     now_ms = desk.gateway.now_ms()
-    alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, "no administrator was left: who signed in became one", now_ms)
+    told = said("no administrator was left: who signed in became one")
+    alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, now_ms)
     return Person(slot, slot, slot, Role.ADMINISTRATOR, "", State.ACTIVE, now_ms)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from refbus.crypto.kem import KemPrivate
 from refbus.errors import Code, RefbusError
+from refbus.said import said
 from refbus_gateway.actions import people
 from refbus_gateway.actions.actor import Actor, Permission, Role
 from refbus_gateway.actions.desk import Desk
@@ -131,7 +132,9 @@ def take_over(desk: Desk, actor: Actor, texts: Sequence[str], first: Newcomer) -
         for each in users.every(tx):
             users.save(tx, replace(each, state=State.LOCKED_OUT))
         users.save(tx, person)
-        told = "this office was opened by recovery sheets: nobody else signs in, and the sheets open nothing any more"
+        told = said(
+            "this office was opened by recovery sheets: nobody else signs in, and the sheets open nothing any more"
+        )
         alarms.raise_alarm(tx, Code.RECOVERY_USED, told, desk.gateway.now_ms())
     desk.unlock()
     return shown_of(desk.home, person)

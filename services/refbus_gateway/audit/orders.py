@@ -6,6 +6,7 @@ from typing import Final
 
 from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.errors import Code
+from refbus.said import said
 from refbus.wire.transport import ErasureOrder
 from refbus_gateway.store import alarms
 from refbus_gateway.store.session import Transaction
@@ -32,7 +33,8 @@ def take_answer(tx: Transaction, leaf: bytes, now_ms: int) -> None:
     if kept is None:
         return
     if kept[:1] == b"\1":
-        alarms.raise_alarm(tx, Code.EVIDENCE_STAYS, "an order to erase sealed records was refused", now_ms)
+        told = said("an order to erase sealed records was refused")
+        alarms.raise_alarm(tx, Code.EVIDENCE_STAYS, told, now_ms)
     for each in (leaf, kept[1:]):
         tx.drop(_name(each))
 

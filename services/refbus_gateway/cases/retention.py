@@ -17,6 +17,7 @@ from refbus.core.times import day_text
 from refbus.core.units import DAY_MS
 from refbus.each import each
 from refbus.errors import Code
+from refbus.said import Said, said
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, cases, consents, lookups, referrals
 from refbus_gateway.store.cases import Case, Unread
@@ -85,7 +86,7 @@ def remind(gateway: Gateway) -> None:
             _remind_of(tx, number, detail, now_ms)
 
 
-def _overdue(gateway: Gateway, tx: Transaction, case: Case, now_ms: int) -> str | None:
+def _overdue(gateway: Gateway, tx: Transaction, case: Case, now_ms: int) -> Said | None:
     """Return what is told of a case whose day has passed, None for every other one."""
     if not case.live:
         return None
@@ -97,11 +98,20 @@ def _overdue(gateway: Gateway, tx: Transaction, case: Case, now_ms: int) -> str 
         asked = consents.withdrawals_of_case(tx, case.id, outgoing=True)
         if asked and all(row.answer == "ERASED" for row in asked):
             return None
-        return f"case {case.id}: who received it had to erase it by {day}: refbus erase {case.id} asks them, and erases"
-    return f"case {case.id}: had to be erased by {day}: refbus erase --referral {numbers[0].id}"
+        return said(
+            "case %(case)s: who received it had to erase it by %(day)s: refbus erase %(case)s asks them, and erases",
+            case=case.id,
+            day=day,
+        )
+    return said(
+        "case %(case)s: had to be erased by %(day)s: refbus erase --referral %(referral)s",
+        case=case.id,
+        day=day,
+        referral=numbers[0].id,
+    )
 
 
-def _remind_of(tx: Transaction, number: int, detail: str | None, now_ms: int) -> None:
+def _remind_of(tx: Transaction, number: int, detail: Said | None, now_ms: int) -> None:
     name = f"{_REMINDED}{number}"
     kept = tx.get(name)
     told_ms, told = read_json(kept.decode()) if kept else (0, None)

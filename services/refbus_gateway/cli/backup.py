@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from refbus.output import say
+from refbus_gateway.cli.prompts import ask_yes
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def asked_about_settings(session: Session, settings: BackupSettings) -> bool:
     )
     say(words().text("the command that is run on news: %(command)s", command=command), err=True)
     try:
-        return click.confirm(words().text("Use them on this computer?"), default=False, err=True)
+        return ask_yes(words(), words().text("Use them on this computer?"), default=False)
     except click.Abort:  # nobody is there to ask
         return False
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import click
-
 from refbus.core.consent.record import Assent, ConsentState, GrantorKind, Informed, Method
 from refbus.core.documents import read_json
 from refbus.core.placeholder import is_placeholder
@@ -19,6 +17,7 @@ from refbus.core.times import DAY, day_text, read_moment
 from refbus.core.vocabulary import Action, DataCategory
 from refbus.errors import RefbusError
 from refbus.output import say
+from refbus_gateway.cli.prompts import ask_choice, ask_text, ask_yes
 from refbus_gateway.cli.session import Session, words
 from refbus_gateway.forms.consentfile import FORMAT, MOST_RETAINED_MS
 from refbus_gateway.words.codes import label
@@ -42,8 +41,8 @@ class Kept:
         self.keeps = Permission.WRITE_CASES in ALLOWED[session.actor.role]
         found = drafts.kept(session.desk, session.actor, self._name) if self.keeps else None
         self.given: dict[str, Any] = read_json(found.fields[_ANSWERS][0]) if found else {}
-        if self.given and not click.confirm(
-            words().text("Answers of an earlier try are kept. Go on with them?"), err=True, default=True
+        if self.given and not ask_yes(
+            words(), words().text("Answers of an earlier try are kept. Go on with them?"), default=True
         ):
             self.given = {}
 
@@ -207,7 +206,7 @@ def _report_back() -> list[str]:
 def _until_right(question: str, wrong: Callable[[str], str | None]) -> str:
     """Ask until the answer is one: not empty, not the words of a form, and nothing is `wrong` with it."""
     while True:
-        typed: str = click.prompt(question, err=True).strip()
+        typed = ask_text(question).strip()
         told = words().text("These are the words of the form.") if is_placeholder(typed) else wrong(typed)
         if typed and told is None:
             return typed
@@ -215,17 +214,18 @@ def _until_right(question: str, wrong: Callable[[str], str | None]) -> str:
 
 
 def _yes(question: str) -> bool:
-    return click.confirm(question, err=True)
+    return ask_yes(words(), question, default=False)
 
 
 def _choice(question: str, options: Iterable[str]) -> str:
-    answer: str = click.prompt(question, type=click.Choice([str(option) for option in options]), err=True)
-    return answer
+    return ask_choice(words(), question, options)
 
 
 def _yes_each(question: str, options: Iterable[str], kind: type[StrEnum]) -> list[str]:
     return [
-        str(kind(option)) for option in options if click.confirm(f"{question}: {_words_of(option, kind)}?", err=True)
+        str(kind(option))
+        for option in options
+        if ask_yes(words(), f"{question}: {_words_of(option, kind)}?", default=False)
     ]
 
 

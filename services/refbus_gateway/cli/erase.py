@@ -10,6 +10,7 @@ import click
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus.said import said
+from refbus_gateway.cli.prompts import ask_yes
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.cli.status import unread_texts
 from refbus_gateway.words.catalogue import mark
@@ -94,7 +95,8 @@ def _explain(session: Session, number: int) -> None:
             "  " + words().text("Case %(other)s has the same content and stays: refbus erase %(other)s", other=other),
             err=True,
         )
-    click.confirm(words().text("Erase case %(number)s for ever?", number=number), abort=True, err=True)
+    if not ask_yes(words(), words().text("Erase case %(number)s for ever?", number=number), default=False):
+        raise click.Abort
 
 
 def _tell_all(session: Session, case: int | None, referral: int | None) -> None:

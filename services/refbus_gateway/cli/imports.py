@@ -10,6 +10,7 @@ import click
 
 from refbus.foreign import line
 from refbus.output import say
+from refbus_gateway.cli.prompts import ask_yes
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def _agreed(session: Session, report: ImportReport, *, yes: bool) -> bool:
     fit = sum(person.fit for person in report.persons)
     if not fit or yes:
         return bool(fit)
-    return session.asks and click.confirm(words().plural("Keep %(n)s case?", "Keep %(n)s cases?", fit), err=True)
+    question = words().plural("Keep %(n)s case?", "Keep %(n)s cases?", fit)
+    return session.asks and ask_yes(words(), question, default=False)
 
 
 def _lines(report: ImportReport) -> Iterator[str]:

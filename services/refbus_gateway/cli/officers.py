@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from refbus_gateway.cli.prompts import ask_secret
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.words.catalogue import mark
 
@@ -83,8 +84,7 @@ def officer_passphrase(prompt: str, path: Path | None, *, confirm: bool = False)
 
     if path is not None:
         return read_secret_file(path).decode("utf-8", "surrogateescape")
-    typed: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=confirm)
-    return typed
+    return ask_secret(words(), prompt, confirm=confirm)
 
 
 def second_of(given: Mapping[str, Path | str | None]) -> Second | None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-import click
-
 from refbus.core.times import TIME
 from refbus.core.vocabulary import DataCategory
 from refbus.output import say
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS
+from refbus_gateway.cli.prompts import ask_text, ask_yes, yes_or_no
 from refbus_gateway.cli.session import words
 from refbus_gateway.forms.dates import as_form, is_time
 from refbus_gateway.forms.values import whole_number
@@ -47,14 +46,12 @@ def _ask(spec: FieldSpec, language: str, country: str) -> Any:
     if spec.kind is Kind.RECORD and spec.many:
         found: list[dict[str, Any]] = []
         more = {"name": name, "brief": brief(words(), spec)}
-        while click.confirm(words().text(_ONE_MORE if found else _WRITE_ONE, None, **more), err=True, default=None):
+        while ask_yes(words(), words().text(_ONE_MORE if found else _WRITE_ONE, None, **more)):
             found.append(ask_fields(spec.fields, language, country))
         return found
     if spec.kind is Kind.RECORD:
-        asked = click.confirm(
-            words().text("%(name)s: %(brief)s. Write it down?", name=name, brief=brief(words(), spec)),
-            err=True,
-            default=None,
+        asked = ask_yes(
+            words(), words().text("%(name)s: %(brief)s. Write it down?", name=name, brief=brief(words(), spec))
         )
         return ask_fields(spec.fields, language, country) if asked else None
     if not spec.many:
@@ -81,8 +78,7 @@ def _ask_value(spec: FieldSpec, language: str, country: str, *, compulsory: bool
 
 
 def _line(question: str, *, compulsory: bool) -> str:
-    typed: str = click.prompt(question, default=None if compulsory else "", show_default=False, err=True)
-    return typed.strip()
+    return ask_text(question, default=None if compulsory else "").strip()
 
 
 def _ask_lines(question: str, *, compulsory: bool) -> str:
@@ -93,7 +89,7 @@ def _ask_lines(question: str, *, compulsory: bool) -> str:
         )
     ]
     while lines[-1]:
-        lines.append(click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True))
+        lines.append(ask_text("", suffix="> ", default=""))
     return "\n".join(lines[:-1])
 
 
@@ -124,7 +120,7 @@ def _read(spec: FieldSpec, typed: str, country: str) -> Any:
         case Kind.ENUM:
             return typed if typed in spec.symbols else None
         case Kind.FLAG:
-            return {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}.get(typed.lower())
+            return yes_or_no(words(), typed)
         case Kind.NUMBER if spec.name.endswith("_ms"):
             return typed if is_time(spec.name, typed) else None
         case Kind.NUMBER:

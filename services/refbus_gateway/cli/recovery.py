@@ -11,6 +11,7 @@ from refbus.files import read_limited
 from refbus.output import say
 from refbus_gateway.cli.backup import asked_about_settings, lines_of_restore
 from refbus_gateway.cli.officers import officer_passphrase, second_of
+from refbus_gateway.cli.prompts import ask_text
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -124,5 +125,5 @@ def _texts(files: object) -> list[str]:
     say(words().text("Type the words of each sheet; the first four letters are enough."), err=True)
     texts = list[str]()
     while len(texts) < recovery.LEAST_SHEETS or recovery.more_needed(texts):
-        texts.append(click.prompt(words().text("Sheet %(number)s", number=len(texts) + 1), hide_input=True, err=True))
+        texts.append(ask_text(words().text("Sheet %(number)s", number=len(texts) + 1), hidden=True))
     return texts

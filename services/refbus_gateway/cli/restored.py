@@ -10,6 +10,7 @@ import click
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus.said import said
+from refbus_gateway.cli.prompts import ask_yes
 from refbus_gateway.cli.session import Session, example, with_session, words
 from refbus_gateway.cli.show import time_text
 from refbus_gateway.cli.status import unread_texts
@@ -49,9 +50,7 @@ def confirm_restored(session: Session, *, yes: bool) -> None:
         return
     if not (session.as_json or yes):
         say(*_lines(found), err=True)
-        if not click.confirm(
-            words().text("Have you called them, and may this office send again?"), default=False, err=True
-        ):
+        if not ask_yes(words(), words().text("Have you called them, and may this office send again?"), default=False):
             raise SetupError(Code.USAGE, said("nothing was confirmed"))
     done = restored.confirm(session.desk, session.actor)
     waiting = () if isinstance(done, restored.NotRestored) else done.waiting
@@ -102,7 +101,7 @@ def confirm(session: Session, case: int, *, yes: bool) -> None:
             ),
             err=True,
         )
-        if not click.confirm(words().text("Has the person said nothing else since?"), default=False, err=True):
+        if not ask_yes(words(), words().text("Has the person said nothing else since?"), default=False):
             raise SetupError(Code.USAGE, said("nothing was confirmed: take down what they said"))
     session.tell(
         restored.confirm_case(session.desk, session.actor, case),

@@ -14,6 +14,7 @@ import click
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.output import put_json, say
 from refbus.said import said
+from refbus_gateway.cli.prompts import ask_secret, ask_text
 from refbus_gateway.cli.runtime import Runtime
 
 if TYPE_CHECKING:  # only for the types: the help of a command needs none of it
@@ -208,9 +209,7 @@ class Session:
         except RefbusError as error:
             if error.code is not Code.CODE_WRONG or not self.asks:
                 raise
-        return people.admit(
-            self.desk, self.opened, click.prompt(words().text("One-time code"), hide_input=True, err=True)
-        )
+        return people.admit(self.desk, self.opened, ask_text(words().text("One-time code"), hidden=True))
 
     @cached_property
     def founder(self) -> Actor:
@@ -273,8 +272,7 @@ class Session:
         path = self._options["passphrase_file"] or self.settings.passphrase_file
         if path is not None:
             return read_secret_file(path).decode("utf-8", "surrogateescape")
-        asked: str = click.prompt(words().text("Passphrase"), hide_input=True, err=True, confirmation_prompt=confirm)
-        return asked
+        return ask_secret(words(), words().text("Passphrase"), confirm=confirm)
 
     def tell(self, value: object, lines: Iterable[str] = ()) -> None:
         """Print the result: `value` as JSON, or `lines` for people."""

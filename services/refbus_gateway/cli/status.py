@@ -124,7 +124,8 @@ def alarms(session: Session, clear: int | None) -> None:
     found = asking.alarms(desk, actor) if clear is None else asking.clear_alarm(desk, actor, clear)
     texts = []
     for each in found:
-        texts.append(f"{each.alarm:>4}  {time_text(each.at_ms)}  {each.code}  {each.detail}")
+        detail = words().spoken(each.detail)
+        texts.append(f"{each.alarm:>4}  {time_text(each.at_ms)}  {each.code}  {detail}")
         known = each.code in Code.__members__  # a later version may have written it, or its row is damaged
         step = next_step(words(), Code(each.code)) if known else words().text("Ask whoever looks after this computer.")
         texts.append(f"      {step}")

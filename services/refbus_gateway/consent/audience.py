@@ -17,6 +17,7 @@ from refbus.core.vocabulary import EventType
 from refbus.crypto.framing import sha256
 from refbus.each import alone, each
 from refbus.errors import ConsentError, RefbusError, UncheckableError
+from refbus.said import said
 from refbus.wire.consent import decode_record, decode_signed, encode_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
@@ -105,14 +106,16 @@ def _stop(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> bool:
         return False
     except ConsentError as error:
         unsent = stop_event(tx, event.id)
-        detail = f"referral {event.referral}: {'taken back unsent' if unsent else 'not sent again'}"
-        alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
+        taken_back = said("referral %(number)s: taken back unsent", number=event.referral)
+        not_again = said("referral %(number)s: not sent again", number=event.referral)
+        alarms.raise_alarm(tx, error.code, taken_back if unsent else not_again, gateway.now_ms())
         return unsent
     return False
 
 
 def _tell(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
-    alarms.raise_alarm(tx, error.code, "something that waits could not be judged after a no", gateway.now_ms())
+    told = said("something that waits could not be judged after a no")
+    alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
 def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:

@@ -194,18 +194,22 @@ def _is_due(row: Telling, directory_ms: int, now_ms: int) -> bool:
 
 def _tell_unread(gateway: Gateway, number: int, error: RefbusError) -> None:
     with gateway.store.write() as tx:
-        alarms.raise_alarm(tx, error.code, f"case {number}: a no cannot be read here", gateway.now_ms())
+        told = said("case %(case)s: a no cannot be read here", case=number)
+        alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
 def _tell_unnamed(gateway: Gateway, tx: Transaction, case: Case, error: RefbusError) -> None:
-    detail = f"case {case.id}: an organisation cannot be named here any more: tell it of the no yourself"
+    detail = said(
+        "case %(case)s: an organisation cannot be named here any more: tell it of the no yourself", case=case.id
+    )
     alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
 
 
 def _note_failure(gateway: Gateway, row: Telling, error: RefbusError) -> None:
     with gateway.store.write() as tx:
         tellings.failed(tx, row.id, error.code, gateway.now_ms())
-        alarms.raise_alarm(tx, error.code, f"case {row.case_id}: somebody was not told of a no", gateway.now_ms())
+        told = said("case %(case)s: somebody was not told of a no", case=row.case_id)
+        alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
 def _sign(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> list[Telling]:

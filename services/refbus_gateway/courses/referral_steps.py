@@ -28,7 +28,6 @@ from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
-_WAITS: Final = "waits for keys or the directory: call them"
 _DECISIONS: Final = frozenset({EventType.REFERRAL_ACCEPTED, EventType.REFERRAL_IN_PROGRESS})
 
 
@@ -99,7 +98,8 @@ def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Stop
             return Stopped(envelopes.send(gateway, tx, referral, draft), problems.found, None)
     except UncheckableError as error:
         kept = envelopes.keep(gateway, tx, referral, draft)
-        alarms.raise_alarm(tx, error.code, f"referral {number}: a stop {_WAITS}", gateway.now_ms())
+        told = said("referral %(number)s: a stop waits for keys or the directory: call them", number=number)
+        alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
         return Stopped(kept, problems.found, error.code)
 
 
@@ -159,7 +159,8 @@ def answer_withdrawals(
         return row
 
     def failed(_: WithdrawalRow, error: RefbusError) -> None:
-        alarms.raise_alarm(tx, error.code, "an answer to a withdrawal could not be sent", gateway.now_ms())
+        told = said("an answer to a withdrawal could not be sent")
+        alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
     noted, savepoint = each(rows, note, failed), tx.connection.begin_nested
     each(noted, lambda row: _answer_withdrawal(gateway, tx, row, (result, reason)), failed, inside=savepoint)

@@ -18,7 +18,7 @@ from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
-from refbus.said import said
+from refbus.said import placed, said
 from refbus.tlog.prooffile import TlogProof
 from refbus.trust.layout import TIMESTAMP, check_file, is_metadata, is_root, versioned
 from refbus.trust.reader.log_policy import demands_log, log_policy
@@ -188,7 +188,8 @@ def _hand_over(gateway: Gateway, version: _Version, files: dict[str, bytes], *, 
         with gateway.store.write() as tx:
             directoryfiles.forget(tx, [version.timestamp.id])
             if demanded and error.code is not Code.DIRECTORY_EXPIRED:
-                alarms.raise_alarm(tx, error.code, "a version of the directory that the log shows", gateway.now_ms())
+                told = said("a version of the directory that the log shows")
+                alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
     return None
 
 
@@ -200,8 +201,14 @@ def _look_after(gateway: Gateway) -> None:
         old = [] if current is None or not current.complete else _superseded(tx, current)
         standing = any(each.code == Code.DIRECTORY_UNLOGGED for each in alarms.standing_alarms(tx))
     late = [
-        (f"a newer version of the directory waits since {_date(gateway, state.since_ms)}", state.since_ms),
-        (f"the log has not confirmed the version of {_date(gateway, state.first_ms)}", state.first_ms),
+        (
+            said("a newer version of the directory waits since %(time)s", time=_date(gateway, state.since_ms)),
+            state.since_ms,
+        ),
+        (
+            said("the log has not confirmed the version of %(time)s", time=_date(gateway, state.first_ms)),
+            state.first_ms,
+        ),
     ]
     told = [text for text, since_ms in late if since_ms is not None and now_ms - since_ms >= PATIENCE_MS]
     if not old and not told and not standing:
@@ -227,8 +234,9 @@ def _tell_fork(gateway: Gateway, tx: Transaction, path: str, digest: bytes) -> N
     for each in (row, *rivals):
         if each.content is not None:
             gateway.home.keep_evidence(f"directory-{each.sha256.hex()[:16]}.json", each.content)
-    hashes = " and ".join(each.sha256.hex()[:16] for each in (rivals[0], row))
-    alarms.raise_of_many(tx, Code.DIRECTORY_FORKED, "SHA-256", f"{path}: SHA-256 {hashes}", gateway.now_ms())
+    one, other = (each.sha256.hex()[:16] for each in (rivals[0], row))
+    told = placed(path, said("SHA-256 %(one)s and %(other)s", one=one, other=other))
+    alarms.raise_of_many(tx, Code.DIRECTORY_FORKED, "SHA-256", told, gateway.now_ms())
     gateway.observer.directory_fork()
 
 

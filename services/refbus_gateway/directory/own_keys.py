@@ -9,6 +9,7 @@ from __future__ import annotations
 from refbus.core.directory import KemKey, SigningKey
 from refbus.core.ids import KeyId
 from refbus.errors import Code
+from refbus.said import said
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, ownkeys
 from refbus_gateway.store.session import Transaction
@@ -31,7 +32,8 @@ def check(gateway: Gateway) -> None:
     with gateway.store.write() as tx:
         foreign = _foreign(tx, listed, held, gateway.now_ms())
         for kid in foreign:
-            alarms.raise_of_many(tx, Code.KEY_NOT_OURS, "key ", f"key {kid.hex()}", gateway.now_ms())
+            told = said("key %(key)s", key=kid.hex())
+            alarms.raise_of_many(tx, Code.KEY_NOT_OURS, said("key"), told, gateway.now_ms())
         tx.put_int(_FOREIGN, len(foreign))
         tx.put_int(_CHECKED, directory.version)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from refbus.core.ids import OrgId
 from refbus.each import each
 from refbus.errors import Code, RefbusError
+from refbus.said import said
 from refbus_gateway.cases import casework, onward
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.courses import referral_steps
@@ -129,11 +130,13 @@ def _answer(gateway: Gateway, row: WithdrawalRow) -> None:
 
 def _alarm(gateway: Gateway, number: int, error: RefbusError) -> None:
     with gateway.store.write() as tx:
-        alarms.raise_alarm(tx, error.code, f"case {number}: a demand was not answered", gateway.now_ms())
+        told = said("case %(case)s: a demand was not answered", case=number)
+        alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
 def _tell_a_person(gateway: Gateway, tx: Transaction, org: OrgId, code: Code) -> None:
-    alarms.raise_alarm(tx, code, f"{org} was not told to erase: call them", gateway.now_ms())
+    told = said("%(organisation)s was not told to erase: call them", organisation=org)
+    alarms.raise_alarm(tx, code, told, gateway.now_ms())
 
 
 def _to_tell(gateway: Gateway, tx: Transaction, case: Case) -> Iterator[OrgId]:

@@ -15,6 +15,7 @@ from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.errors import RefbusError
+from refbus.said import said
 from refbus.wire.transport import InboxKind
 from refbus_gateway.audit import entries, orders
 from refbus_gateway.audit.entries import Decided
@@ -83,7 +84,8 @@ def settle(gateway: Gateway) -> int:
 
     def failed(number: int, error: RefbusError) -> None:
         with gateway.store.write() as tx:
-            alarms.raise_alarm(tx, error.code, f"case {number}: not erased yet, tried again", gateway.now_ms())
+            told = said("case %(case)s: not erased yet, tried again", case=number)
+            alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
     done = each(ready, finish, failed)
     if done:
@@ -118,7 +120,8 @@ def _order_records(gateway: Gateway, tx: Transaction, case: Case) -> None:
     """
 
     def not_named(_: object, error: RefbusError) -> None:
-        alarms.raise_alarm(tx, error.code, "a sealed record at the auditor could not be named to be erased", now_ms)
+        told = said("a sealed record at the auditor could not be named to be erased")
+        alarms.raise_alarm(tx, error.code, told, now_ms)
 
     now_ms = gateway.now_ms()
     ours = [kept for kept in statements.of_case(tx, case) if kept.own and kept.sealed and not kept.kept]

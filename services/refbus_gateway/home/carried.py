@@ -19,7 +19,7 @@ from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
 from refbus.each import alone, each
 from refbus.errors import Code, RefbusError, SetupError, StoreError
-from refbus.said import said
+from refbus.said import Said, said
 from refbus_gateway.home import confirmation
 from refbus_gateway.store import cases, consents, schema, tellings
 from refbus_gateway.store.cases import Case
@@ -38,8 +38,8 @@ class _Nos:
     answered: list[OrgId] = field(default_factory=list)
 
 
-def carry(old: Store, store: Store, me: OrgId, now_ms: int) -> tuple[int, int]:
-    """Take every no of `old` over; return how many of its cases `store` has not, and of how many something is unread.
+def carry(old: Store, store: Store, me: OrgId, now_ms: int) -> Said:
+    """Take every no of `old` over; say how many of its cases `store` has not, and of how many something is unread.
 
     Raises StoreError.
     """
@@ -66,7 +66,11 @@ def carry(old: Store, store: Store, me: OrgId, now_ms: int) -> tuple[int, int]:
                     _write(tx, here, nos, me, now_ms)
 
         each(range(1, last + 1), take, lambda number, _: unread.add(number))
-    return len(missing), len(unread)
+    return said(
+        "of the store that was here, %(missing)s cases are not in this one, %(failed)s are read in part",
+        missing=len(missing),
+        failed=len(unread),
+    )
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.times import show_time
 from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, ConsentError, MalformedError, RefbusError, UncheckableError, UntrustedError
-from refbus.said import said
+from refbus.said import placed, said, some_of
 from refbus_gateway.store import alarms, cases, outbox, referrals, schema
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.outbox import RowState
@@ -38,7 +38,6 @@ ANNOUNCED: Final = "restored-announced"
 _NOS: Final = CONTROL_EVENTS - {EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED}
 """What goes out all the same: closed forms, none of which permits anything."""
 _SLACK_MS: Final = CLOCK_SKEW_MS
-_MOST_NAMED: Final = 20
 Shown = Callable[[int], str]
 """Writes a time (ms UTC) for people (`Gateway.local_time`)."""
 
@@ -97,7 +96,8 @@ def mark(tx: Transaction, made_ms: int, now_ms: int) -> None:
     for row in outbox.open_events(tx):
         if row.event_id is not None and _is_yes_of(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.STALE)
-    alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, f"the backup is of {show_time(made_ms)}", now_ms)
+    told = said("the backup is of %(time)s", time=show_time(made_ms))
+    alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, now_ms)
 
 
 def find(tx: Transaction) -> State | None:
@@ -156,8 +156,8 @@ def note_drained(tx: Transaction, now_ms: int) -> None:
     state = find(tx)
     if state == _LOST:
         state = replace(_LOST, restored_ms=now_ms)
-        told = "store.db: what was confirmed after the restore cannot be read: every case is to be confirmed again"
-        alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, now_ms)
+        told = said("what was confirmed after the restore cannot be read: every case is to be confirmed again")
+        alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, placed("store.db", told), now_ms)
     if state is not None and state.drained_ms is None:
         _put(tx, replace(state, drained_ms=now_ms))
 
@@ -185,8 +185,13 @@ def explains(tx: Transaction, error: RefbusError, now_ms: int, shown: Shown) -> 
     for alarm in alarms.standing_alarms(tx):
         if alarm.code == Code.RESTORED_UNKNOWN:
             alarms.clear_alarm(tx, alarm.id, now_ms)
-    named = ", ".join(orgs[:_MOST_NAMED]) + (" and others" if len(orgs) > _MOST_NAMED else "")
-    detail = f"{found.count} from {shown(found.first_ms)} to {shown(found.last_ms)}: {named}"
+    span = said(
+        "%(count)s from %(first)s to %(last)s",
+        count=found.count,
+        first=shown(found.first_ms),
+        last=shown(found.last_ms),
+    )
+    detail = placed(span, some_of(orgs))
     alarms.raise_alarm(tx, Code.RESTORED_UNKNOWN, detail, now_ms)
     return True
 
@@ -199,8 +204,11 @@ def since_ms(state: State) -> int:
 def note_known_again(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
     """Note a case that was begun after the backup; a person is told how a no is said in it."""
     tx.put_int(f"{_AGAIN}{case.id}", now_ms)
-    detail = (
-        f"case {case.id} waits: sent to {org} after the backup. A no of the person: refbus consent withdraw {case.id}"
+    detail = said(
+        "case %(case)s waits: sent to %(organisation)s after the backup. A no of the person: refbus consent withdraw "
+        "%(case)s",
+        case=case.id,
+        organisation=org,
     )
     alarms.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail, now_ms)
 
@@ -209,8 +217,9 @@ def note_no(tx: Transaction, case: Case, org: OrgId, now_ms: int) -> None:
     """Note that an organisation answered a withdrawal that is not known here: it counts until the person is asked."""
     if find(tx) is not None:
         tx.put_int(_no_name(tx, case, org), _newest_consent(tx, case))
-        source = f"{org} has answered a withdrawal"
-        alarms.raise_of_many(tx, Code.WITHDRAWN, source, f"{source} in case {case.id}", now_ms)
+        source = said("%(organisation)s has answered a withdrawal", organisation=org)
+        detail = said("%(organisation)s has answered a withdrawal in case %(case)s", organisation=org, case=case.id)
+        alarms.raise_of_many(tx, Code.WITHDRAWN, source, detail, now_ms)
 
 
 def has_answered_no(tx: Transaction, case: Case, org: OrgId) -> bool:
@@ -238,7 +247,8 @@ def confirm(tx: Transaction, now_ms: int) -> list[int]:
     waiting = {number for row in open_rows if (number := referrals.number_of_case(tx, row)) is not None}
     found = sorted(number for number in waiting if _is_open(tx, state, cases.without_key(tx, number)))
     for number in found:
-        alarms.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, f"case {number} waits", now_ms)
+        detail = said("case %(case)s waits", case=number)
+        alarms.raise_alarm(tx, Code.CONSENT_UNCONFIRMED_AFTER_RESTORE, detail, now_ms)
     return found
 
 

@@ -13,7 +13,7 @@ from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.times import show_time
 from refbus.envelope.consent import EvidenceCache
 from refbus.errors import Code, UncheckableError
-from refbus.said import said
+from refbus.said import named, said
 from refbus.trust.reader.history import History
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import erased_again
@@ -230,4 +230,4 @@ def _tell_damaged(gateway: Gateway) -> None:
     if gateway.keys.damaged:
         with gateway.store.write() as tx:
             for name in gateway.keys.damaged:
-                alarms.raise_alarm(tx, Code.KEYFILE_DAMAGED, name, gateway.now_ms())
+                alarms.raise_alarm(tx, Code.KEYFILE_DAMAGED, named(name), gateway.now_ms())

@@ -42,7 +42,7 @@ from refbus.files import (
     store_errors,
     write_whole,
 )
-from refbus.said import said
+from refbus.said import said, some_of
 from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import backups, carried, confirmation, erased_again, founding, keyfolder, officer_list, slots
@@ -60,7 +60,6 @@ _MARK: Final = "restored.json"
 _PRESENT: Final = "present.db"
 _NAMES: Final = {"cases": "case_hash", "events": "event_hash", "outbox": "sha256"}
 """What a store must have of another one to stand for it, and the column that names each row."""
-_MOST_NAMED: Final = 20
 _FROM_BACKUP: Final = frozenset({"org.json", "root.json", _MARK, backups.ERASED, SETTINGS})
 
 
@@ -313,27 +312,29 @@ class _Restoring:
         with store.write() as tx:
             named = [number for number, case_hash in cases.live_hashes(tx).items() if case_hash in listed.bare]
             if named:
-                some = ", ".join(map(str, named[:_MOST_NAMED])) + (" and others" if len(named) > _MOST_NAMED else "")
-                told = f"the list of erased cases names, without proof, case {some}: erase it if you know that it was"
+                told = said(
+                    "the list of erased cases names, without proof, case %(some)s: erase it if you know that it was",
+                    some=some_of(named),
+                )
                 alarms.raise_alarm(tx, Code.BACKUP_UNPROVEN, told, self._clock())
             if listed.unread:
-                told = f"the list of erased cases in {len(listed.unread)} backups could not be read"
+                number = len(listed.unread)
+                told = said("the list of erased cases in %(number)s backups could not be read", number=number)
                 alarms.raise_alarm(tx, Code.BACKUP_INVALID, told, self._clock())
 
     def _tell_people(self, store: Store) -> None:
         """Tell a person that the backup says who opens this home: somebody may have been locked out since."""
         if self._given.people_from_backup and (count := len(slots.ids(self._fresh))):
-            told = f"who opens this home ({count}) comes from the backup: look at `refbus people list`"
+            told = said("who opens this home (%(n)s) comes from the backup: look at `refbus people list`", n=count)
             with store.write() as tx:
                 alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 
     def _carry_nos(self, copy: Path, store: Store) -> None:
         """Take over what people refused, as far as the home's own store can still be read; say what could not be."""
-        told = "the store that was here could not be read: what people refused since the backup is not known"
+        told = said("the store that was here could not be read: what people refused since the backup is not known")
         if copy.is_file():
             with suppress(RefbusError, sqlite3.Error), closing(Store(copy, self._key)) as old:
-                missing, failed = carried.carry(old, store, self._backup.org_id, self._clock())
-                told = f"of the store that was here, {missing} cases are not in this one, {failed} are read in part"
+                told = carried.carry(old, store, self._backup.org_id, self._clock())
         with store.write() as tx:
             alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, told, self._clock())
 

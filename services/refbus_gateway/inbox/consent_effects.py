@@ -53,8 +53,8 @@ def _new_version(gateway: Gateway, tx: Transaction, stored: Event, event: Verifi
     chain = (each for each in records if each.consent_id == record.consent_id)
     last = next((each for each in chain if each.version == record.version - 1), None)
     if told is not None and last is not None and told != change_between(last, record):
-        detail = f"number {stored.referral}: not {told}"
-        alarms.raise_of_many(tx, Code.DECLARATION_MISMATCH, ": not ", detail, gateway.now_ms())
+        detail = said("number %(number)s: not %(what)s", number=stored.referral, what=told)
+        alarms.raise_of_many(tx, Code.DECLARATION_MISMATCH, said("number"), detail, gateway.now_ms())
 
 
 def _withdrawn(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:

@@ -10,7 +10,7 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
-from refbus.said import said
+from refbus.said import Said, joined, placed, said
 from refbus_gateway.courses import returns
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
@@ -62,7 +62,7 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
         answers.delivered(gateway, tx, referral, stored)
     match block.event_type:
         case EventType.EMERGENCY_INVOKED:
-            _tell(gateway, tx, Code.EMERGENCY_DISCLOSED, "number ", str(referral.id))
+            _tell(gateway, tx, Code.EMERGENCY_DISCLOSED, said("number"), said("number %(number)s", number=referral.id))
             sender = gateway.organisation(block.sender).country
             rules = rules_of(gateway.directory().policies.get(sender))
             doubt = age_check.doubt_of(event.payload, rules, block.occurred_at_ms)
@@ -104,19 +104,20 @@ def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Veri
         raise UntrustedError(Code.DECLARATION_MISMATCH, said("not the review that it carries"))
     upheld = review.result is ReviewResult.UPHELD
     code = Code.EMERGENCY_UPHELD if upheld else Code.EMERGENCY_NOT_UPHELD
-    _tell(gateway, tx, code, "number ", str(referral.id))
+    _tell(gateway, tx, code, said("number"), said("number %(number)s", number=referral.id))
 
 
 def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
     """Alarm a person here about a departure with open guards; it stays in the course, for it may have happened."""
     missing = returns.gaps(referrals.events_of(tx, referral), gateway.now_ms())
     if missing:
-        _tell(gateway, tx, missing[0], "return ", f"{referral.id} departs with {' '.join(missing)}")
+        told = said("return %(number)s departs with %(codes)s", number=referral.id, codes=" ".join(missing))
+        _tell(gateway, tx, missing[0], said("departs with"), told)
 
 
-def _tell(gateway: Gateway, tx: Transaction, code: Code, source: str, rest: str) -> None:
+def _tell(gateway: Gateway, tx: Transaction, code: Code, source: Said, detail: Said) -> None:
     """Tell a person of a course here; courses are what a person works on, so many more of them are told one by one."""
-    alarms.raise_of_many(tx, code, source, source + rest, gateway.now_ms(), most=_MOST_OF_COURSES)
+    alarms.raise_of_many(tx, code, source, detail, gateway.now_ms(), most=_MOST_OF_COURSES)
 
 
 def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:
@@ -128,7 +129,12 @@ def _answered(gateway: Gateway, tx: Transaction, stored: Event, event: Verified)
     if event.block.event_type is EventType.INTAKE_REPORTED:
         _not_taken_in(gateway, tx, (row, about), event)
     elif event.payload["reason"] == "UNKNOWN_SCHEMA":
-        alarms.raise_alarm(tx, Code.UNKNOWN_SCHEMA, f"{event.block.sender} has an older version", gateway.now_ms())
+        alarms.raise_alarm(
+            tx,
+            Code.UNKNOWN_SCHEMA,
+            said("%(organisation)s has an older version", organisation=event.block.sender),
+            gateway.now_ms(),
+        )
     else:
         notices.request_renewal(gateway, tx, row, Code.UNDECRYPTABLE)
 
@@ -143,8 +149,9 @@ def _not_taken_in(gateway: Gateway, tx: Transaction, ours: tuple[OutboxRow, Even
     if about.block.event_id != heard["of_event"]:
         raise UntrustedError(Code.DECLARATION_MISMATCH, said("another event than the envelope's"))
     outbox.note_intake(tx, row.id, event.block.event_id, (heard["result"], heard["code"]), now_ms)
-    alarm = f"number {about.referral}, {about.block.event_type}, {event.block.sender}: {heard['code']}"
-    waits = f"{alarm}, it waits there"
+    number = said("number %(number)s", number=about.referral)
+    alarm = placed(joined((number, about.block.event_type, event.block.sender)), heard["code"])
+    waits = said("%(what)s, it waits there", what=alarm)
     if heard["result"] == "TAKEN_IN":
         alarms.withdraw_alarm(tx, Code.NOT_TAKEN_IN, waits, now_ms)
         return

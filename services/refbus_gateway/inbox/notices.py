@@ -13,7 +13,7 @@ from refbus.core.message import is_urgent
 from refbus.envelope.confirmations import HOPS, may_say, verify_hop
 from refbus.envelope.notice import open_notice
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
-from refbus.said import said
+from refbus.said import Said, named, said
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
 from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
@@ -52,6 +52,7 @@ _NEXT = {
     NoticeOutcome.TAKEN: RowState.FORWARDED,  # our gate's word alone
 }
 _RANK = {RowState.READY: 0, RowState.STALE: 0, RowState.HELD: 1, RowState.FORWARDED: 2, RowState.TAKEN: 3}
+_EMPTY: Final = said("nothing: it was empty")
 
 
 def take_in(gateway: Gateway, tx: Transaction, body: bytes, position: positions.Position) -> None:
@@ -90,7 +91,7 @@ def _hear_time(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
     """Take the own gate's time as evidence. It changes nothing by itself; a person compares the clocks."""
     gateway.clock.hear_own_gate(notice.at_ms)
     if notice.at_ms > gateway.now_ms() + CLOCK_SKEW_MS:
-        detail = "this computer's clock is behind the gate's, or the gate's is ahead"
+        detail = said("this computer's clock is behind the gate's, or the gate's is ahead")
         alarms.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
@@ -103,12 +104,13 @@ def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: G
     try:
         statement = Statement.parse(notice.statement)
     except MalformedError as error:
-        alarms.raise_alarm(tx, error.code, f"a statement of {notice.from_gate}", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, said("a statement of %(gate)s", gate=notice.from_gate), gateway.now_ms())
         return
-    said = statement.record
-    told = (said.writer, said.decision_id, said.message_sha256)
+    record = statement.record
+    told = (record.writer, record.decision_id, record.message_sha256)
     if told != (notice.from_gate, notice.decision_id, notice.envelope_sha256):
-        alarms.raise_alarm(tx, Code.AUDIT_INVALID, f"a statement of {notice.from_gate}", gateway.now_ms())
+        words = said("a statement of %(gate)s", gate=notice.from_gate)
+        alarms.raise_alarm(tx, Code.AUDIT_INVALID, words, gateway.now_ms())
         return
     case = None if row.referral is None else referrals.case_of(tx, row.referral)
     if case is not None and case.key is not None:
@@ -192,8 +194,13 @@ def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice:
     """Tell a person at once: the event waits for as long as the clocks differ, however urgent it is."""
     known = row.referral is not None and referrals.case_of(tx, row.referral).key is not None
     event = referrals.event(tx, row.event_id) if known and row.event_id is not None else None
-    urgent = "URGENT: call the recipient; " if event is not None and is_urgent(event.block) else ""
-    detail = f"{urgent}outbox {row.id} waits at {notice.from_gate}: compare this computer's clock with another"
+    detail = said(
+        "outbox %(number)s waits at %(gate)s: compare this computer's clock with another",
+        number=row.id,
+        gate=notice.from_gate,
+    )
+    if event is not None and is_urgent(event.block):
+        detail = said("URGENT: call the recipient; %(what)s", what=detail)
     alarms.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
 
 
@@ -202,7 +209,7 @@ def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: 
     if not arrived:  # not that gate's own word
         return
     outbox.set_state(tx, row.id, RowState.HELD)
-    alarms.raise_alarm(tx, Code.SET_ASIDE_THERE, f"outbox {row.id}", gateway.now_ms())
+    alarms.raise_alarm(tx, Code.SET_ASIDE_THERE, said("outbox %(number)s", number=row.id), gateway.now_ms())
 
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -220,14 +227,15 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-    alarms.raise_alarm(
-        tx, min(codes, default=Code.INTERNAL_ERROR), f"{notice.from_gate} refused outbox {row.id}", gateway.now_ms()
-    )
+    told = said("%(gate)s refused outbox %(number)s", gate=notice.from_gate, number=row.id)
+    alarms.raise_alarm(tx, min(codes, default=Code.INTERNAL_ERROR), told, gateway.now_ms())
 
 
 def try_later(gateway: Gateway, tx: Transaction, row: OutboxRow, who: OrgId) -> None:
     """Send the event again when `who` may have room for it, and again without end; a person hears of it each time."""
-    detail = f"{who} has no room for outbox {row.id}, sent again later"
+    detail = said(
+        "%(organisation)s has no room for outbox %(number)s, sent again later", organisation=who, number=row.id
+    )
     _later(gateway, tx, row, Code.TOO_MANY_WAITING, detail)
 
 
@@ -236,11 +244,13 @@ def wait_for_consent(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
 
     A person hears of it, and may ask the person in the case again; when the consent has ended, the event does too.
     """
-    detail = f"outbox {row.id} waits for its consent to begin: compare this computer's clock with another"
+    detail = said(
+        "outbox %(number)s waits for its consent to begin: compare this computer's clock with another", number=row.id
+    )
     _later(gateway, tx, row, Code.NOT_YET_VALID, detail)
 
 
-def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: str) -> None:
+def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: Said) -> None:
     alarms.raise_alarm(tx, code, detail, gateway.now_ms())
     if row.event_id is None:
         outbox.set_state(tx, row.id, RowState.REFUSED)
@@ -262,7 +272,8 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
     if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
         outbox.set_state(tx, row.id, RowState.REFUSED)
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-        alarms.raise_alarm(tx, code, f"outbox {row.id}: given up after {MOST_RENEWALS} envelopes", gateway.now_ms())
+        told = said("outbox %(number)s: given up after %(most)s envelopes", number=row.id, most=MOST_RENEWALS)
+        alarms.raise_alarm(tx, code, told, gateway.now_ms())
     else:
         _renew_later(gateway, tx, row, _rest_ms(gateway, envelopes))
 
@@ -300,8 +311,8 @@ def _heartbeat(gateway: Gateway, tx: Transaction, notice: GateNotice, position: 
         return
     comparable = notice.inbox_count == position.sequence and position.running_hash
     if notice.inbox_count > position.sequence or (comparable and notice.inbox_hash != position.running_hash):
-        detail = f"the gate counts {notice.inbox_count}, here are {position.sequence}"
-        alarms.raise_of_many(tx, Code.INBOX_GAP, "the gate counts", detail, gateway.now_ms())
+        detail = said("the gate counts %(there)s, here are %(here)s", there=notice.inbox_count, here=position.sequence)
+        alarms.raise_of_many(tx, Code.INBOX_GAP, said("the gate counts"), detail, gateway.now_ms())
         gateway.observer.gap()
 
 
@@ -319,8 +330,9 @@ def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) ->
     tx.put(_GENERATION, notice.generation)
     tx.put_int(_COUNT_FROM, notice.inbox_count)
     if not first:
-        since = gateway.local_time(notice.restored_from_ms) if notice.restored_from_ms else "nothing: it was empty"
+        since = named(gateway.local_time(notice.restored_from_ms)) if notice.restored_from_ms else _EMPTY
         # With its generation: a second restore of the same copy is told again.
-        detail = f"{notice.from_gate}, a copy of {since} ({notice.generation.hex()[:8]})"
+        copy = notice.generation.hex()[:8]
+        detail = said("%(gate)s, a copy of %(time)s (%(copy)s)", gate=notice.from_gate, time=since, copy=copy)
         alarms.raise_of_many(tx, Code.GATE_RESTORED, notice.from_gate, detail, gateway.now_ms())
     return True

@@ -17,6 +17,7 @@ from refbus.core.message import is_urgent
 from refbus.core.vocabulary import STOPS, TECHNICAL_EVENTS
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError
+from refbus.said import Said, placed, said
 from refbus.telemetry.labels import InboxResult
 from refbus.wire.payload import schemas_known
 from refbus.wire.transport import InboxKind, InboxRecord
@@ -44,7 +45,8 @@ _ALARMED_AT_ONCE: Final = _TOLD_AT_ONCE | _OURS | {Code.CLOCK_SKEW}
 _BY_THE_CLOCK: Final = _OURS | {Code.CLOCK_SKEW, Code.DIRECTORY_EXPIRED, Code.VIEW_STALE}
 _MOST_ALARMS: Final = 20
 _NOTICE: Final = ", a notice"
-_FROM_NOBODY: Final = "from whom it is cannot be known"
+"""What the English of each alarm about a notice has."""
+_FROM_NOBODY: Final = said("from whom it is cannot be known")
 
 
 class Heard(StrEnum):
@@ -53,6 +55,9 @@ class Heard(StrEnum):
     SENDER = "the sender is told"
     NOBODY = "nobody else is told"
     LATER = ""  # it may still be taken in by itself
+
+
+_HEARD: Final = {Heard.SENDER: said("the sender is told"), Heard.NOBODY: said("nobody else is told")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ def _is_full(tx: Transaction, record: InboxRecord, who: bytes, state: AsideState
     return records >= MOST_RECORDS or size + len(record.body) > MOST_BYTES
 
 
-def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Code, place: str) -> None:
+def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Code, place: Said) -> None:
     """Keep what is no inbox record at all, or a batch that cannot be read, and tell a person where it is.
 
     Nobody can know from whom.
@@ -180,15 +185,13 @@ def unreadable(gateway: Gateway, tx: Transaction, record: InboxRecord, code: Cod
     who = tx.vault.hash("aside")
     full = set_aside.found_aside(tx, record.body) is None and _is_full(tx, record, who, AsideState.REFUSED)
     set_aside.put_aside(tx, record, Setting(AsideState.REFUSED, code, who, keep=not full), gateway.now_ms())
-    detail = f"inbox {place}: {_FROM_NOBODY}; {Heard.NOBODY}"
-    alarms.raise_alarm(tx, code, _of_many(tx, code, detail), gateway.now_ms())
+    alarms.raise_alarm(tx, code, _told(_of_many(tx, code, place), Heard.NOBODY), gateway.now_ms())
 
 
-def _of_many(tx: Transaction, code: Code, detail: str) -> str:
+def _of_many(tx: Transaction, code: Code, place: Said) -> Said:
     """Return the words of an alarm about something from nobody knows whom: many are one alarm in the end."""
-    if alarms.count_alarms(tx, code, _FROM_NOBODY) >= _MOST_ALARMS:
-        return f"more inbox records: {_FROM_NOBODY}; {Heard.NOBODY}"
-    return detail
+    many = alarms.count_alarms(tx, code, _FROM_NOBODY) >= _MOST_ALARMS
+    return placed(said("more inbox records") if many else place, _FROM_NOBODY)
 
 
 def _observe(gateway: Gateway, setting: Setting, failure: Failure) -> None:
@@ -218,19 +221,35 @@ def _heard(told: bool) -> Heard:
     return Heard.SENDER if told else Heard.NOBODY
 
 
-def _words(tx: Transaction, record: InboxRecord, failure: Failure, setting: Setting, heard: Heard) -> str:
+def _told(what: Said, heard: Heard) -> Said:
+    """Add who else hears of it."""
+    return Said("%(what)s; %(heard)s", None, what=what, heard=_HEARD[heard]) if heard in _HEARD else what
+
+
+def _words(tx: Transaction, record: InboxRecord, failure: Failure, setting: Setting, heard: Heard) -> Said:
     """Name the sender and the event; of an erased case no event. Many of one sender are one alarm in the end."""
-    told = f"; {heard}" if heard else ""
-    if failure.sender is None:
-        detail = failure.error.detail
-        if record.kind is InboxKind.EVENT:
-            return _of_many(tx, setting.code, f"inbox record {record.sequence}: {_FROM_NOBODY}{told}")
-        if alarms.count_alarms(tx, setting.code, _NOTICE) >= _MOST_ALARMS:
-            return f"more records{_NOTICE}{told}"
-        return f"inbox record {record.sequence}{_NOTICE}{f': {detail}' if detail else ''}{told}"
-    block = failure.sender.opened.block
+    if failure.sender is not None:
+        return _told(_of_sender(tx, record, failure.sender, setting), heard)
+    detail = failure.error.detail
+    if record.kind is InboxKind.EVENT:
+        place = said("inbox record %(number)s", number=record.sequence)
+        return _told(_of_many(tx, setting.code, place), heard)
+    if alarms.count_alarms(tx, setting.code, _NOTICE) >= _MOST_ALARMS:
+        return _told(said("more records, a notice"), heard)
+    notice = said("inbox record %(number)s, a notice", number=record.sequence)
+    return _told(placed(notice, detail) if detail else notice, heard)
+
+
+def _of_sender(tx: Transaction, record: InboxRecord, sender: Authenticated, setting: Setting) -> Said:
+    block = sender.opened.block
     if alarms.count_alarms(tx, setting.code, str(block.sender)) >= _MOST_ALARMS:
-        return f"more events of {block.sender}{told}"
-    event = "" if setting.code is Code.KEY_DESTROYED else f" {block.event_id.hex()[:8]}"
-    urgent = "URGENT: " if is_urgent(block) else ""
-    return f"{urgent}{block.event_type}{event} of {block.sender} (inbox record {record.sequence}){told}"
+        return said("more events of %(organisation)s", organisation=block.sender)
+    told = said(
+        "%(event)s of %(organisation)s (inbox record %(number)s)",
+        event=block.event_type
+        if setting.code is Code.KEY_DESTROYED
+        else f"{block.event_type} {block.event_id.hex()[:8]}",
+        organisation=block.sender,
+        number=record.sequence,
+    )
+    return said("URGENT: %(what)s", what=told) if is_urgent(block) else told

@@ -16,6 +16,7 @@ from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import PERMITS_NOTHING, STOPS, EventType
 from refbus.each import each
 from refbus.errors import Code, ConsentError, RefbusError, UncheckableError
+from refbus.said import named, placed, said
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import answers, envelopes
 from refbus_gateway.outbox.announcements import REPEATED
@@ -67,10 +68,10 @@ class Requests:
     of: dict[OrgId, Peer] = field(default_factory=dict)
 
 
-def note(gateway: Gateway, tx: Transaction, stored: Event, said: dict[str, Any]) -> None:
+def note(gateway: Gateway, tx: Transaction, stored: Event, word: dict[str, Any]) -> None:
     """Note that the sender of an event goes on from a backup. The same restore again changes nothing."""
     org, now_ms = stored.block.sender, gateway.now_ms()
-    restore_id, since_ms = said["restore_id"].hex(), said["since_ms"]
+    restore_id, since_ms = word["restore_id"].hex(), word["since_ms"]
     requests = _find(tx)
     peer = requests.of.get(org, Peer())
     name = f"{restore_id}/{since_ms}"
@@ -81,9 +82,10 @@ def note(gateway: Gateway, tx: Transaction, stored: Event, said: dict[str, Any])
         asked = replace(asked, since_ms=min(since_ms, peer.later.since_ms))
     peer = _begin(replace(peer, known=(*peer.known, name)[-_MOST_KNOWN:], later=asked), now_ms)
     _keep(tx, requests, org, peer)
-    alarms.raise_of_many(tx, Code.PEER_RESTORED, org, f"{org}: a backup of {gateway.local_time(since_ms)}", now_ms)
+    told = placed(org, said("a backup of %(time)s", time=gateway.local_time(since_ms)))
+    alarms.raise_of_many(tx, Code.PEER_RESTORED, org, told, now_ms)
     if peer.later is not None and _is_full(peer, now_ms):
-        alarms.raise_alarm(tx, Code.RESTORES_TOO_OFTEN, str(org), now_ms)
+        alarms.raise_alarm(tx, Code.RESTORES_TOO_OFTEN, named(org), now_ms)
 
 
 def repeat(gateway: Gateway) -> None:
@@ -168,8 +170,8 @@ def _failed(gateway: Gateway, org: OrgId, row: int, error: RefbusError) -> None:
             outbox.set_state(tx, newest[0].id, RowState.STALE)
             outbox.postpone(tx, newest[0].id, gateway.now_ms())
             return
-        detail = f"{org}: event {row} was not sent again after its restore"
-        alarms.raise_of_many(tx, error.code, f"{org}: event ", detail, gateway.now_ms())
+        detail = placed(org, said("event %(number)s was not sent again after its restore", number=row))
+        alarms.raise_of_many(tx, error.code, f"{org}: ", detail, gateway.now_ms())
 
 
 def _permits_nothing(tx: Transaction, row: int) -> bool:
@@ -210,7 +212,7 @@ def _lately(peer: Peer, now_ms: int) -> tuple[int, ...]:
 
 def _tell(gateway: Gateway, org: OrgId, error: RefbusError) -> None:
     with gateway.store.write() as tx:
-        detail = f"{org} goes on from a backup: nothing could be sent again"
+        detail = said("%(organisation)s goes on from a backup: nothing could be sent again", organisation=org)
         alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
 
 

@@ -6,7 +6,7 @@ from refbus.core.courses.deadlines import DeadlineKind
 from refbus.core.ids import OrgId, gate_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, UntrustedError
-from refbus.said import said
+from refbus.said import Said, joined, placed, said
 from refbus.wire.transport import GateNotice, NoticeKind
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, referrals
@@ -27,17 +27,24 @@ def take_in(gateway: Gateway, tx: Transaction, notice: GateNotice) -> None:
         raise UntrustedError(Code.NOT_A_PARTY, said("a deadline of another country's gate"))
     kind = member(DeadlineKind, notice.deadline)
     referral = referrals.find(tx, notice.referral_id)
-    source = "of others:" if referral is None else f"number {referral.id}:"
-    what = f"course {notice.referral_id.hex()[:8]} {source}" if referral is None else source
-    detail = f"{what} {kind}, due {gateway.local_time(notice.due_ms)}, is {_turn(gateway, notice.responsible)} turn"
+    if referral is None:
+        source, place = said("of others"), said("course %(course)s of others", course=notice.referral_id.hex()[:8])
+    else:
+        source = Said("number %(number)s:", None, number=referral.id)
+        place = said("number %(number)s", number=referral.id)
+    due = said("%(deadline)s, due %(time)s", deadline=kind, time=gateway.local_time(notice.due_ms))
+    detail = placed(place, joined((due, _turn(gateway, notice.responsible))))
     alarms.raise_of_many(tx, _CODES[notice.kind], source, detail, gateway.now_ms())
     if notice.kind is NoticeKind.EXPIRED and referral is not None:
-        source = gateway.me if referral.own else referral.org
-        gate = gate_id(gateway.organisation(source).country)
+        gate = gate_id(gateway.organisation(gateway.me if referral.own else referral.org).country)
         referrals.keep_expiry(tx, notice.referral_id, notice.due_ms, gate)
 
 
-def _turn(gateway: Gateway, responsible: str) -> str:
+def _turn(gateway: Gateway, responsible: str) -> Said:
     directory = gateway.newest_directory()
     known = directory is not None and directory.find(OrgId(responsible)) is not None
-    return "your" if responsible == gateway.me else f"{responsible}'s" if known else "an unknown organisation's"
+    if responsible == gateway.me:
+        return said("is your turn")
+    if known:
+        return said("is %(organisation)s's turn", organisation=responsible)
+    return said("is an unknown organisation's turn")

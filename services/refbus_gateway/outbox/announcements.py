@@ -17,6 +17,7 @@ from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
 from refbus.errors import RefbusError
+from refbus.said import said
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.confirmation import ANNOUNCED, State
 from refbus_gateway.home.gateway import Gateway
@@ -73,7 +74,7 @@ def announce(gateway: Gateway) -> None:
     def note(org: OrgId, error: RefbusError) -> None:
         failed.append(org)
         with gateway.store.write() as tx:
-            detail = f"{org} could not be told that this office goes on from a backup"
+            detail = said("%(organisation)s could not be told that this office goes on from a backup", organisation=org)
             alarms.raise_alarm(tx, error.code, detail, gateway.now_ms())
 
     each(sorted(courses.keys() - told.keys()), say, note)

@@ -34,7 +34,7 @@ def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) ->
     except StoreError:
         raise
     except RefbusError as error:
-        alarms.raise_alarm(tx, error.code, "an automatic answer could not be sent", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, said("an automatic answer could not be sent"), gateway.now_ms())
         return False
     return True
 

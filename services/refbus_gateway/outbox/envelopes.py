@@ -306,9 +306,8 @@ def _queue(
 
 
 def _tell_unlogged(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
-    alarms.raise_alarm(
-        tx, error.code, "a stop or an answer was sent without an entry in the audit log", gateway.now_ms()
-    )
+    told = said("a stop or an answer was sent without an entry in the audit log")
+    alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
 def _party(tx: Transaction, referral: Referral) -> cases.Counterpart:

@@ -17,7 +17,7 @@ from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
 from refbus.core.directory import Directory
 from refbus.core.message import RoutingBlock
 from refbus.errors import Code, ConsentError
-from refbus.said import said
+from refbus.said import placed, said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.forms.casefile import case_fields
@@ -144,8 +144,9 @@ def doubt_of(fields: Mapping[str, Any], rules: AgeRules, at_ms: int) -> Code | N
 def tell_doubt(gateway: Gateway, tx: Transaction, number: int, code: Code | None) -> None:
     """Tell a person that a child's rules hold until the age is known: no emergency is refused for a doubt."""
     if code is not None:
-        source = "treat the person as a child until the age is known: number "
-        alarms.raise_of_many(tx, code, source, f"{source}{number}", gateway.now_ms(), most=MOST_OF_COURSES)
+        source = said("treat the person as a child until the age is known")
+        told = placed(source, said("number %(number)s", number=number))
+        alarms.raise_of_many(tx, code, source, told, gateway.now_ms(), most=MOST_OF_COURSES)
 
 
 def protective(fields: Mapping[str, Any], code: Code | None) -> Mapping[str, Any]:

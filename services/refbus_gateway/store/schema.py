@@ -262,9 +262,10 @@ alarms = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("code", Text, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", Text, nullable=False, comment="in English"),
     Column("at_ms", Integer, nullable=False),
     Column("cleared_ms", Integer),
+    Column("words", Text, comment="the same as message and values, JSON; NULL: from before, English only"),
     Index("alarms_standing", "cleared_ms", "code"),
 )
 

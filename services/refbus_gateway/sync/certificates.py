@@ -5,6 +5,7 @@ from __future__ import annotations
 from refbus.bus.certificates import is_ending, show_day
 from refbus.bus.cluster import Cluster
 from refbus.errors import Code, RefbusError
+from refbus.said import named
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms
 
@@ -26,7 +27,7 @@ def watch(gateway: Gateway, bus: Cluster) -> None:
             if not ending or each.detail != detail:
                 alarms.clear_alarm(tx, each.id, now_ms)
         if ending:
-            alarms.raise_alarm(tx, Code.TLS_CERTIFICATE_ENDING, detail, now_ms)
+            alarms.raise_alarm(tx, Code.TLS_CERTIFICATE_ENDING, named(detail), now_ms)
 
 
 def end_of(bus: Cluster) -> int | None:
@@ -46,5 +47,5 @@ def explain(gateway: Gateway, bus: Cluster, error: RefbusError) -> RefbusError:
     if found is None:
         return error
     with gateway.store.write() as tx:
-        alarms.raise_alarm(tx, found.code, found.detail, gateway.now_ms())
+        alarms.raise_alarm(tx, found.code, named(found.detail), gateway.now_ms())
     return found

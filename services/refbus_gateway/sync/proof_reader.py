@@ -15,7 +15,7 @@ from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.clock import CLOCK_SKEW_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
-from refbus.said import said
+from refbus.said import placed, said
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
@@ -129,8 +129,8 @@ def take_in(gateway: Gateway, policy: Policy, record: Record) -> None:
         alarm = error
     with gateway.store.write() as tx:
         if alarm is not None:
-            source = "proofs of the audit log: "
-            alarms.raise_of_many(tx, alarm.code, source, f"{source}{alarm.detail}", gateway.now_ms())
+            source = said("proofs of the audit log")
+            alarms.raise_of_many(tx, alarm.code, source, placed(source, alarm.detail), gateway.now_ms())
         position = positions.position(tx, gateway.proofs_topic)
         if position is not None:
             positions.set_position(tx, gateway.proofs_topic, positions.Position(position.topic_id, record.offset + 1))
@@ -188,8 +188,8 @@ def _prove(gateway: Gateway, tx: Transaction, checkpoint: Checkpoint, note: Note
         try:
             verify_inclusion(leaf_hash(each.entry), each.index, checkpoint.head, each.hashes)
         except (UntrustedError, MalformedError) as error:
-            source = f"{checkpoint.origin}, entry "
-            alarms.raise_of_many(tx, error.code, source, f"{source}{each.index}", gateway.now_ms())
+            told = said("%(log)s, entry %(number)s", log=checkpoint.origin, number=each.index)
+            alarms.raise_of_many(tx, error.code, f"{checkpoint.origin}, ", told, gateway.now_ms())
             continue
         door.prove(gateway, tx, each.entry)
         orders.take_answer(tx, each.entry, gateway.now_ms())

@@ -18,6 +18,7 @@ from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record, ends_below
 from refbus.each import each
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, TransportError, UncheckableError
+from refbus.said import Said, named, said
 from refbus.trust.member.profile import is_profile
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_gateway.directory import door, profiles
@@ -149,7 +150,7 @@ class Draining:
         each(records, lambda record: _add_file(gateway, record), failed)
         with gateway.store.write() as tx:
             for error in failures:
-                alarms.raise_alarm(tx, error.code, "a file of the directory", gateway.now_ms())
+                alarms.raise_alarm(tx, error.code, said("a file of the directory"), gateway.now_ms())
             self._advance(tx, gateway.directory_topic, records[-1])
         door.release(gateway)
         return 0
@@ -197,14 +198,13 @@ class Draining:
             parsed = InboxRecord.parse(record.content())
         except MalformedError as error:
             unreadable = InboxRecord(InboxKind.EVENT, position.sequence + 1, record.value)
-            place = f"offsets {record.begin} to {record.offset}" if record.unreadable else f"offset {record.offset}"
-            refusals.unreadable(gateway, tx, unreadable, error.code, place)
+            refusals.unreadable(gateway, tx, unreadable, error.code, _place(record))
             return after, 1
         if parsed.sequence <= position.sequence:
             if record.offset < position.seen_from or positions.has_seen(tx, parsed):
                 return after, 0
-            detail = f"record {parsed.sequence} after record {position.sequence}"
-            alarms.raise_of_many(tx, Code.INBOX_COUNT_BACK, "record", detail, gateway.now_ms())
+            detail = said("record %(number)s after record %(last)s", number=parsed.sequence, last=position.sequence)
+            alarms.raise_of_many(tx, Code.INBOX_COUNT_BACK, said("record"), detail, gateway.now_ms())
             position = replace(position, sequence=parsed.sequence - 1, running_hash=UNKNOWN_HASH)
         missing = range(position.sequence + 1, parsed.sequence)
         if missing:
@@ -213,12 +213,18 @@ class Draining:
         new = arrivals.take_in(gateway, tx, parsed, position)
         begins_anew = notices.begins_anew(tx, position.sequence)
         if missing and not begins_anew:
-            detail = f"records {missing[0]} to {missing[-1]}"
-            alarms.raise_of_many(tx, Code.INBOX_GAP, "record", detail, gateway.now_ms())
+            detail = said("records %(first)s to %(last)s", first=missing[0], last=missing[-1])
+            alarms.raise_of_many(tx, Code.INBOX_GAP, said("record"), detail, gateway.now_ms())
             gateway.observer.gap()
         if begins_anew or position.running_hash == UNKNOWN_HASH:
             position = replace(position, running_hash=notices.told_hash(tx, position.sequence))
         return _following(after, position, parsed), int(new)
+
+
+def _place(record: Record) -> Said:
+    if record.unreadable:
+        return said("inbox offsets %(first)s to %(last)s", first=record.begin, last=record.offset)
+    return said("inbox offset %(offset)s", offset=record.offset)
 
 
 def place(gateway: Gateway, reader: Reader, topic: str) -> int:
@@ -244,7 +250,7 @@ def place(gateway: Gateway, reader: Reader, topic: str) -> int:
 
 
 def _tell_lost(gateway: Gateway, tx: Transaction, topic: str) -> None:
-    alarms.raise_alarm(tx, Code.LOG_TRUNCATED, topic.split(".")[1], gateway.now_ms())
+    alarms.raise_alarm(tx, Code.LOG_TRUNCATED, named(topic.split(".")[1]), gateway.now_ms())
     if topic == gateway.inbox_topic:
         confirmation.note_lost(tx)
 

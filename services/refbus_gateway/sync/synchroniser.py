@@ -14,7 +14,7 @@ from typing import Final
 from refbus.bus.cluster import Cluster
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
-from refbus.said import said
+from refbus.said import named, said
 from refbus_gateway.cases import retention
 from refbus_gateway.directory import door, own_keys, profiles
 from refbus_gateway.erasure import removal
@@ -214,7 +214,7 @@ class Synchroniser:
         gateway.now_ms()
         while gateway.jumps:
             with gateway.store.write() as tx:
-                alarms.raise_alarm(tx, Code.CLOCK_JUMPED, gateway.jumps[0].detail, gateway.now_ms())
+                alarms.raise_alarm(tx, Code.CLOCK_JUMPED, named(gateway.jumps[0].detail), gateway.now_ms())
             del gateway.jumps[0]
 
 

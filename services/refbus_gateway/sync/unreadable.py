@@ -6,13 +6,14 @@ from typing import Final
 
 from refbus.each import each
 from refbus.errors import Code, RefbusError
+from refbus.said import placed, said, some_of
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms, cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
-_MOST_NAMED: Final = 20
-_ABOUT: Final = "store.db: "
+_STORE: Final = "store.db"
+_ABOUT: Final = f"{_STORE}: "
 
 
 def unreadable(tx: Transaction) -> list[int]:
@@ -35,8 +36,7 @@ def watch(gateway: Gateway) -> None:
     with gateway.store.read() as tx:
         found = unreadable(tx)
         told = [each for each in alarms.standing_alarms(tx) if each.code == Code.HOME_DAMAGED and _is_ours(each.detail)]
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    detail = f"{_ABOUT}case {', '.join(map(str, found[:_MOST_NAMED]))}{more} cannot be read here"
+    detail = placed(_STORE, said("case %(some)s cannot be read here", some=some_of(found)))
     if not found and not told:
         return
     with gateway.store.write() as tx:

@@ -20,6 +20,7 @@ from refbus.core.vocabulary import EventType
 from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
+from refbus.said import Said, said
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices, repetitions
@@ -132,7 +133,7 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
         )
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
         stale = {row.id for row in outbox.stale(tx, now_ms)}
-    _each_alone(gateway, open_rows, _again, "a withdrawal waits for keys or the directory: call them, event")
+    _each_alone(gateway, open_rows, _again, _withdrawal_waits)
     _each_alone(gateway, unheard, _again)
     _each_alone(gateway, ageing, _ask_for_fresh)
     with gateway.store.read() as tx:
@@ -140,11 +141,19 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     _each_alone(gateway, sorted(stale), _renew)
 
 
+def _withdrawal_waits(number: int) -> Said:
+    return said("a withdrawal waits for keys or the directory: call them, event %(number)s", number=number)
+
+
+def _not_again(number: int) -> Said:
+    return said("not sent again: outbox %(number)s", number=number)
+
+
 def _each_alone(
     gateway: Gateway,
     numbers: Iterable[int],
     step: Callable[[Gateway, Transaction, int], None],
-    waits: str | None = None,
+    waits: Callable[[int], Said] | None = None,
 ) -> None:
     """Do a step for each in a transaction of its own; what fails is told and tried again by the next round.
 
@@ -156,10 +165,10 @@ def _each_alone(
             step(gateway, tx, number)
 
     def failed(number: int, error: RefbusError) -> None:
-        text = waits if isinstance(error, UncheckableError) else "not sent again: outbox"
-        if text is not None:
+        tell = waits if isinstance(error, UncheckableError) else _not_again
+        if tell is not None:
             with gateway.store.write() as tx:
-                alarms.raise_alarm(tx, error.code, f"{text} {number}", gateway.now_ms())
+                alarms.raise_alarm(tx, error.code, tell(number), gateway.now_ms())
 
     each(numbers, do, failed)
 
@@ -241,7 +250,7 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
         if not consents.is_withdrawal(tx, row.event_id):
             outbox.set_state(tx, row.id, RowState.REFUSED)
             referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
-        alarms.raise_alarm(tx, error.code, f"outbox {row.id}: not sent again", gateway.now_ms())
+        alarms.raise_alarm(tx, error.code, said("outbox %(number)s: not sent again", number=row.id), gateway.now_ms())
 
 
 def _again(gateway: Gateway, tx: Transaction, event_row: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, RuleError, SetupError
+from refbus.said import named
 from refbus_gateway.actions import status
 from refbus_gateway.actions.actor import ALLOWED, Role
 from refbus_gateway.actions.shape import json_of
@@ -49,7 +50,7 @@ def test_an_alarm_is_cleared_once(pair: Pair) -> None:
     """What is left is returned; a number that does not stand is refused."""
     desk, actor = desk_of(pair.world, pair.kz)
     with desk.write() as tx:
-        alarms.raise_alarm(tx, Code.INBOX_GAP, "fictional", desk.gateway.now_ms())
+        alarms.raise_alarm(tx, Code.INBOX_GAP, named("fictional"), desk.gateway.now_ms())
     number = next(each.alarm for each in status.alarms(desk, actor) if each.code == Code.INBOX_GAP)
     assert number not in {each.alarm for each in status.clear_alarm(desk, actor, number)}
     with pytest.raises(SetupError):

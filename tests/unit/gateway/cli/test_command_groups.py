@@ -13,6 +13,7 @@ import pytest
 
 from refbus.core.ids import OrgId
 from refbus.errors import Code, SetupError
+from refbus.said import said
 from refbus.trust.member.enrolment import check_answer, make_challenge
 from refbus.trust.publisher import changes
 from refbus_gateway.store import alarms
@@ -119,10 +120,11 @@ def test_an_alarm_is_told_with_its_next_step_and_cleared(refbus: Commands) -> No
     gateway = refbus.world.gateway(AGENCY)
     with gateway.store.write() as tx:
         for code in (Code.INBOX_GAP, Code.CLOCK_SKEW):
-            alarms.raise_alarm(tx, code, "fictional", gateway.now_ms())
+            alarms.raise_alarm(tx, code, said("records %(first)s to %(last)s", first=1, last=2), gateway.now_ms())
     gateway.close()
     shown = refbus.run(AGENCY, "alarms").out
-    assert "INBOX_GAP" in shown
+    assert "INBOX_GAP  records 1 to 2" in shown
+    assert "INBOX_GAP  записи с 1 по 2" in refbus.run(AGENCY, "alarms", "--lang", "ru").out
     assert "2 alarms" in refbus.run(AGENCY, "status").out
     left = refbus.json(AGENCY, "alarms", "--clear", "1")
     assert [each["code"] for each in left] == ["CLOCK_SKEW"]

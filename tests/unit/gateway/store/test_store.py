@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
+from refbus.said import named, placed, said
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
 from refbus_gateway.store import alarms, cases, erasures, schema
 from refbus_gateway.store.session import Store
 from refbus_gateway.store.vault import Vault, join, split
+from refbus_gateway.words.catalogue import catalogue
 
 KEY = StateKey(bytes(range(32)))
 NOW_MS = 1_790_000_000_000
@@ -251,9 +253,54 @@ def test_alarms_stand_once_until_they_are_cleared(store: Store) -> None:
     """The same words are not repeated while they stand, and come again after they were cleared."""
     with store.write() as tx:
         for _ in range(2):
-            alarms.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+            alarms.raise_alarm(tx, Code.INBOX_GAP, named("records 1 to 2"), NOW_MS)
         (alarm,) = alarms.standing_alarms(tx)
         assert alarms.clear_alarm(tx, alarm.id, NOW_MS)
         assert not alarms.clear_alarm(tx, alarm.id, NOW_MS)
-        alarms.raise_alarm(tx, Code.INBOX_GAP, "records 1 to 2", NOW_MS)
+        alarms.raise_alarm(tx, Code.INBOX_GAP, named("records 1 to 2"), NOW_MS)
         assert len(alarms.standing_alarms(tx)) == 1
+
+
+def test_an_alarm_is_said_in_the_language_of_whoever_reads_it(store: Store) -> None:
+    """Message and values are kept, those inside of others too; searched and withdrawn is it by its English text."""
+    told = placed(
+        said("number %(number)s", number=7), said("event %(number)s was not sent again after its restore", number=3)
+    )
+    with store.write() as tx:
+        alarms.raise_alarm(tx, Code.INBOX_GAP, told, NOW_MS)
+        (alarm,) = alarms.standing_alarms(tx)
+        assert alarm.detail == str(told)
+        assert catalogue("ru").spoken(alarm.detail) == "номер 7: событие 3 не отправлено снова после восстановления"
+        alarms.withdraw_alarm(tx, Code.INBOX_GAP, str(told), NOW_MS)
+        assert not alarms.standing_alarms(tx)
+
+
+def test_alarms_beyond_a_bound_are_counted_in_words_too(store: Store) -> None:
+    """The one that counts the others says so in the reader's language."""
+    with store.write() as tx:
+        for number in range(23):
+            told = said("record %(number)s after record %(last)s", number=number, last=50)
+            alarms.raise_of_many(tx, Code.INBOX_COUNT_BACK, said("record"), told, NOW_MS)
+        last = alarms.standing_alarms(tx)[-1].detail
+    assert (last, catalogue("ru").spoken(last)) == ("record: and 3 more", "запись: и ещё 3")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        None,
+        "",
+        "[]",
+        "{",
+        '{"message": "%(a)s", "context": null, "values": {}}',
+        '{"message": "", "values": []}',
+        "[" * 9999,
+    ],
+)
+def test_an_old_or_damaged_alarm_stays_readable(store: Store, words: str | None) -> None:
+    """A row from before there were words, or whose words are damaged, has its English text."""
+    with store.write() as tx:
+        row = {"code": Code.INBOX_GAP, "detail": "records 1 to 2, 100 %", "words": words, "at_ms": NOW_MS}
+        tx.connection.execute(insert(schema.alarms).values(row))
+        (alarm,) = alarms.standing_alarms(tx)
+    assert catalogue("ru").spoken(alarm.detail) == "records 1 to 2, 100 %"

@@ -12,6 +12,7 @@ import pytest
 
 from refbus.crypto import keyfile
 from refbus.errors import Code
+from refbus.said import said
 from refbus_gateway.actions import people
 from refbus_gateway.actions.actor import Role
 from refbus_gateway.actions.people import Newcomer
@@ -121,7 +122,9 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
             allow_emergencies(made, country)
         Homecoming(made, "in Russian").prepare()
         with made.kz.store.write() as tx:
-            alarms.raise_alarm(tx, Code.CLOCK_JUMPED, "fictional words of an alarm", made.clock())
+            alarms.raise_alarm(
+                tx, Code.CLOCK_JUMPED, said("records %(first)s to %(last)s", first=1, last=2), made.clock()
+            )
         yield made
 
 

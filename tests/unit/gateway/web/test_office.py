@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refbus.errors import Code
+from refbus.said import named
 from refbus.trust.member.loss import check_report
 from refbus.trust.member.rotation import Task
 from refbus_gateway.actions import people as actions
@@ -88,14 +89,14 @@ def test_a_backup_goes_to_a_folder_that_is_there(pair: Pair, tmp_path: Path) -> 
 def test_an_alarm_has_a_next_step_and_is_taken_away(pair: Pair) -> None:
     """What it means, what to do, and a button."""
     with pair.kz.store.write() as tx:
-        alarms.raise_alarm(tx, Code.CLOCK_SKEW, "Fictional", pair.world.clock())
-        alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, "Fictional", pair.world.clock())
+        alarms.raise_alarm(tx, Code.CLOCK_SKEW, named("Fictional"), pair.world.clock())
+        alarms.raise_alarm(tx, Code.RESTORE_UNCONFIRMED, named("Fictional"), pair.world.clock())
     person = Pages(pair.world, pair.kz).person()
     page = person.get("/office/alarms")
     assert page.text.count("What to do:") == 2
     for action in [each for each in page.forms if each.startswith("/office/alarms/")]:
         page = person.send(action, at="/office/alarms")
-    assert "There is none." in page.text
+    assert "No alarm." in page.text
 
 
 def test_a_person_says_that_the_clock_is_right(pair: Pair) -> None:
