@@ -26,6 +26,7 @@ _KNOWN_HOSTS = {
     "hl7.org",
     "terminology.hl7.org",
     "snomed.info",
+    "loinc.org",
     "www.w3.org",
 }
 """Hosts that a file of the project may name: places to read, this machine, placeholders, and names of code systems."""

@@ -10,7 +10,7 @@ import pytest
 from refbus.errors import Code
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
-from support.gateways import World
+from support.gateways import World, case_file, consent_file
 from support.imported import FILES, SERVICES
 
 
@@ -87,3 +87,32 @@ def test_a_file_that_is_too_large_is_not_read(refbus: Commands, tmp_path: Path) 
     with source.open("wb") as large:
         large.truncate(100 * 1024 * 1024)
     assert Code.TOO_LARGE in refbus.run(AGENCY, "case", "import", str(source), ok=False).err
+
+
+@pytest.mark.parametrize("wanted", ["refbus-csv", "htcds", "fhir-r4"])
+def test_an_own_case_goes_out_for_its_worker_alone(refbus: Commands, tmp_path: Path, wanted: str) -> None:
+    """The file is private, comes in again elsewhere, and has no consent; a received case does not go out so."""
+    kept = file(tmp_path, "case.json", json.dumps({**json.loads(case_file()), "file_number": "A-1"}))
+    refbus.run(AGENCY, "case", "add", kept)
+    out = tmp_path / "out"
+    told = refbus.run(AGENCY, "case", "export", "1", "--format", wanted, "--out", str(out))
+    assert "delete it when you no longer need it" in told.out
+    assert out.stat().st_mode & 0o077 == 0
+    seen = refbus.json(SHELTER, "case", "import", str(out), "--answers", answers(tmp_path))
+    assert seen["format"] == wanted
+    assert seen["persons"][0]["refused"] == []
+    assert Code.USAGE in refbus.run(AGENCY, "case", "export", "1", "--format", "no", "--out", str(out), ok=False).err
+
+
+def test_a_received_case_is_not_exported(refbus: Commands, tmp_path: Path) -> None:
+    """What another organisation sent goes on by a referral, with consent, and in no other way."""
+    case = file(tmp_path, "case.json", case_file())
+    refbus.run(AGENCY, "consent", "grant", case, "--file", file(tmp_path, "consent.json", consent_file()))
+    refbus.run(AGENCY, "send", case)
+    refbus.world.carry()
+    refbus.run(SHELTER, "sync")
+    received = refbus.json(SHELTER, "case", "list")[0]["case"]
+    out = str(tmp_path / "out")
+    ran = refbus.run(SHELTER, "case", "export", str(received), "--format", "htcds", "--out", out, ok=False)
+    assert Code.CASE_UNKNOWN in ran.err
+    assert not Path(out).exists()

@@ -196,6 +196,7 @@ def a_case(see: Looker) -> None:
     copy = see.see(kz, "case copy", case)["case"]
     see.see(kz, "case disclosures", case)
     see.see(kz, "case told", case, "--how", "PHONE")
+    see.see(kz, "case export", case, "--format", "htcds", "--out", see.file(b""))
     see.see(kz, "consent withdraw", case)
     see.road.settle()
     see.see(uz, "inbox list")

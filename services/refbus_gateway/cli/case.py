@@ -14,7 +14,7 @@ from refbus.said import said
 from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
-from refbus_gateway.cli.imports import add_import
+from refbus_gateway.cli.imports import add_exchange
 from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, paged, with_session, words
 from refbus_gateway.words.catalogue import mark
@@ -167,6 +167,6 @@ def _line(case: CaseLine) -> str:
     return f"{case.case:>4}  {whose:8}  {time_text(case.created_ms)}{own}  {what}"
 
 
-add_import(group)
+add_exchange(group)
 add_onward(group)
 add_disclosures(group)

@@ -1,4 +1,4 @@
-"""`refbus case import`: cases from a file of another system, after a report of all that would come over."""
+"""`refbus case import` and `export`: files of other systems, with a report of all that is lost on the way."""
 
 from __future__ import annotations
 
@@ -17,9 +17,39 @@ if TYPE_CHECKING:
     from refbus_gateway.actions.imports import Arrival, ImportReport, Preview
 
 
-def add_import(group: click.Group) -> None:
-    """Give `refbus case` its import."""
+def add_exchange(group: click.Group) -> None:
+    """Give `refbus case` its import and its export."""
     group.add_command(import_)
+    group.add_command(export)
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--format", "wanted", required=True, help="Format: refbus-csv, htcds or fhir-r4.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Write it to this file, for you alone.")
+@example("refbus case export 3 --format htcds --out case.xlsx")
+@with_session
+def export(session: Session, number: int, *, wanted: str, out: Path) -> None:
+    """Write an own case as a file of another system, for whoever types this alone, and tell what it cannot say.
+
+    No consent goes with it: who gives the file away answers for that, and deletes it.
+    """
+    from refbus.files import write_whole  # late: the help needs none of it
+    from refbus_gateway.actions import exports
+    from refbus_gateway.words.losses import WORDS
+
+    made = exports.make(session.desk, session.actor, number, wanted)
+    write_whole(out, made.content)
+    lost = (f"{each.source}: {words().spoken(WORDS[each.reason])}" for each in made.exported.lost)
+    told = [
+        words().text("Comes over: %(count)s", count=len(made.exported.taken)),
+        *_part(words().text("Is lost: %(count)s", count=len(made.exported.lost)), lost),
+        words().text(
+            "Written to %(file)s, for you alone. It is about one person: delete it when you no longer need it.",
+            file=out,
+        ),
+    ]
+    session.tell(made.exported, told)
 
 
 @click.command(name="import")

@@ -196,23 +196,23 @@ def _points_at(resource: Mapping[str, Any]) -> Any:
 
 def _record(number: int, person: Any, one: Format) -> Record:
     cells: list[tuple[str, Any]] = []
-    for each in _flat(person, "", one.keys):
+    for each in flat(person, "", one.keys):
         cells.append(each)
         if len(cells) > MOST_PLACES:
             raise SetupError(Code.TOO_LARGE, said("at most %(most)s facts of one person", most=MOST_PLACES))
     return Record(said("person %(number)s", number=number), tuple(cells))
 
 
-def _flat(value: Any, path: str, keys: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Any]]:
+def flat(value: Any, path: str, keys: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Any]]:
     """Return every value in a tree with its path. The depth was bounded when the JSON was read."""
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from _flat(below, f"{path}.{name}" if path else str(name), keys)
+            yield from flat(below, f"{path}.{name}" if path else str(name), keys)
     elif isinstance(value, list):
         names = keys.get(_LABELLED.sub("[]", path), ())
         for number, below in enumerate(value):
             rest = {k: v for k, v in below.items() if k not in names} if isinstance(below, dict) else below
-            yield from _flat(rest, f"{path}[{_label(below, number, names)}]", keys)
+            yield from flat(rest, f"{path}[{_label(below, number, names)}]", keys)
     elif value not in (None, ""):
         yield path, value
 

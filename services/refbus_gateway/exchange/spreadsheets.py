@@ -11,7 +11,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -165,6 +165,38 @@ def _text(content: bytes) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         raise _unreadable(said("not UTF-8 at byte %(byte)s: save the file as UTF-8", byte=error.start)) from None
+
+
+def write_workbook(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return an Excel file of texts; none of them is a formula, however it begins."""
+    from openpyxl import Workbook  # late: see above
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Case Sheet")
+    for row in rows:
+        cells = []
+        for text in row:
+            cell = WriteOnlyCell(sheet, value=text or None)
+            if text:
+                cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def write_table(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return a table as CSV in UTF-8, for programs for tables: a cell that looks like a formula has ' before it."""
+    made = io.StringIO()
+    csv.writer(made, lineterminator="\r\n").writerows([[guarded(text) for text in row] for row in rows])
+    return made.getvalue().encode("utf-8-sig")
+
+
+def guarded(text: str) -> str:
+    """Return a text that no program for tables takes for a formula."""
+    return f"'{text}" if text.startswith((*_DANGEROUS, "'")) else text
 
 
 def unguarded(text: str) -> str:

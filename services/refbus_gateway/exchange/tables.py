@@ -79,6 +79,7 @@ class Rule:
     split: str = ""
     join: str = ""
     written: bool = True
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,15 @@ def named(name: str) -> Format:
     return found
 
 
+def named_to_write(name: str) -> Format:
+    """Return a format in which cases can be written. Raises SetupError USAGE."""
+    able = [each for each in formats().values() if each.writes]
+    found = next((each for each in able if each.name == name), None)
+    if found is None:
+        raise SetupError(Code.USAGE, said("one of %(codes)s", codes=", ".join(each.name for each in able)))
+    return found
+
+
 def read_mapping(content: bytes) -> Format:
     """Return the format that a file of somebody's own describes. Raises CaseInvalidError with every problem."""
     try:
@@ -172,7 +182,6 @@ def _read(name: str, document: Any) -> Format:
     written = {key: _spelt_out(value) for key, value in document["fields"].items()}
     rules = {key: _rule(key, value, problems) for key, value in written.items()}
     problems.raise_if_any()
-    also = {key: value.get("also", ()) for key, value in written.items()}
     return Format(
         name,
         document.get("title", name),
@@ -185,7 +194,7 @@ def _read(name: str, document: Any) -> Format:
         frozenset(document.get("sheets", ())),
         document.get("writes", False),
         document.get("fixed", {}),
-        {label.casefold(): key for key, labels in also.items() for label in [key, *labels]},
+        {label.casefold(): key for key, rule in rules.items() for label in (key, *rule.also)},
     )
 
 
@@ -220,13 +229,14 @@ def _rule(name: str, given: Any, problems: Problems) -> Rule:
         problems.unknown(path, said("one of %(codes)s", codes=", ".join(Loss)))
     if len(problems.found) > before:
         return Rule(name)
+    also = tuple(given.get("also", ()))
     if "lost" in given:
-        return Rule(name, lost=Loss(given["lost"]))
+        return Rule(name, lost=Loss(given["lost"]), also=also)
     codes = given.get("codes", {})
     for target in given["to"]:
         _check_target(target, codes, path, problems)
     split, join, written = given.get("split", ""), given.get("join", ""), given.get("writes", True)
-    return Rule(name, tuple(given["to"]), None, codes, split, join, written)
+    return Rule(name, tuple(given["to"]), None, codes, split, join, written, also)
 
 
 def _check_target(target: str, codes: Mapping[str, Any], path: str, problems: Problems) -> None:

@@ -38,6 +38,7 @@ TEXTS = {
     "audit report --from": "a day",
     "audit report --log": "where a log lies",
     "case add --deny": "an organisation",
+    "case export --format": "name of a format",
     "case import --format": "name of a format",
     "case update --replaces": "revision of a case file",
     "consent amend --stop": "a data category, taken whatever is typed",
