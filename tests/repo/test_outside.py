@@ -38,6 +38,7 @@ OWN = {
     "refbus/wire/codelists.py": "code lists of the installation",
     "refbus_gate/decide/remembered.py": "the gate's own state, sealed",
     "refbus_gate/decide/timetable.py": "the gate's own state, sealed",
+    "refbus_ops/authority.py": "the register of the own authority; a request is parsed by a library",
     "refbus_gateway/rules/age_check.py": "a case file that was read strictly before it was kept, sealed",
     "refbus_gateway/cases/onward.py": "a case file that was read strictly before it was kept, sealed",
     "refbus_gateway/store/cases.py": "the home's own store, sealed",

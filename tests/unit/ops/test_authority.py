@@ -1,0 +1,173 @@
+"""`refbus-ops ca`: a national authority for TLS certificates, from its first key to a withdrawn certificate."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
+
+from refbus.core.units import DAY_MS
+from refbus.errors import Code, RefbusError
+from refbus_ops import ca as commands
+from refbus_ops.authority import ISSUED_DAYS, list_name, read_register
+from refbus_ops.cli import root
+from support.directories import NOW_MS
+
+Run = Callable[..., str]
+LISTS = "file:///etc/refbus/tls"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a way to give one command of an authority that was made at a time that stands still."""
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS)
+    (tmp_path / "P").write_text("fictional passphrase\n", encoding="utf-8")
+
+    def call(name: str, *words: str | Path, passphrase: bool = True, authority: bool = True) -> str:
+        extra = ["--authority", str(tmp_path / "CA")] if authority else []
+        extra += ["--passphrase-file", str(tmp_path / "P")] if passphrase else []
+        result = CliRunner().invoke(root, ["ca", name, *map(str, words), *extra])
+        if result.exception is not None:
+            raise result.exception
+        return result.output
+
+    call("create", "--country", "kz", "--lists-at", LISTS)
+    return call
+
+
+def issued(run: Run, folder: Path, name: str, *words: str) -> x509.Certificate:
+    """Let a holder ask and the authority sign; return the certificate."""
+    hosts = ("--host", "broker-1.kz.example", "--host", "127.0.0.1")
+    asked = run("request", name, "--folder", folder, *hosts, passphrase=False, authority=False)
+    told = run("issue", folder / "request.pem", "--out", folder, *words)
+    prints = re.findall(r"fingerprint ((?:[0-9a-f]{4} ?){16})", asked + told)
+    assert prints[0].strip() == prints[1].strip()
+    return x509.load_pem_x509_certificate((folder / "certificate.pem").read_bytes())
+
+
+def trusted(folder: Path) -> list[x509.Certificate]:
+    """Return what everybody trusts."""
+    return x509.load_pem_x509_certificates((folder / "trusted.pem").read_bytes())
+
+
+def withdrawn(folder: Path) -> set[int]:
+    """Return the numbers in all revocation lists, each checked against its authority."""
+    known = read_register(folder)
+    used = [root for root in known.roots if root.certificate in (folder / "trusted.pem").read_text(encoding="ascii")]
+    lists = [x509.load_pem_x509_crl((folder / list_name(root)).read_bytes()) for root in used]
+    for found, by in zip(lists, trusted(folder), strict=True):
+        public = by.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        assert found.is_signature_valid(public)
+        assert found.next_update_utc == by.not_valid_after_utc
+    return {each.serial_number for found in lists for each in found}
+
+
+def test_a_certificate_names_its_holder_its_hosts_and_where_lists_are(run: Run, tmp_path: Path) -> None:
+    """The key stays with the holder, for the owner alone; the dates are told in words."""
+    certificate = issued(run, tmp_path / "tls", "kz-broker")
+    certificate.verify_directly_issued_by(trusted(tmp_path / "CA")[0])
+    assert certificate.subject.rfc4514_string() == "CN=kz-broker"
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["broker-1.kz.example"]
+    (place,) = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert place.full_name is not None
+    assert [name.value for name in place.full_name] == [f"{LISTS}/withdrawn-1.pem"]
+    assert (tmp_path / "tls" / "key.pem").stat().st_mode & 0o077 == 0
+    assert not [path for path in (tmp_path / "CA").iterdir() if b"BEGIN PRIVATE" in path.read_bytes()]
+    end = datetime.datetime.fromtimestamp(NOW_MS // 1000, datetime.UTC) + datetime.timedelta(days=ISSUED_DAYS)
+    assert f"to {end.day} {end:%B %Y}, {ISSUED_DAYS} days left" in run("show", passphrase=False)
+
+
+def test_a_renewal_cuts_nobody_off(run: Run, tmp_path: Path) -> None:
+    """Two certificates of one name count side by side; a folder that has one is never written over."""
+    first = issued(run, tmp_path / "old", "kz-gate", "--days", "20")
+    second = issued(run, tmp_path / "new", "kz-gate")
+    assert first.serial_number != second.serial_number
+    assert withdrawn(tmp_path / "CA") == set()
+    assert "ends in 20 days: renew it" in run("show", passphrase=False)
+    for words in (("request", "kz-gate", "--folder"), ("issue", tmp_path / "new" / "request.pem", "--out")):
+        with pytest.raises(RefbusError) as caught:
+            run(*words, tmp_path / "new", passphrase=words[0] == "issue", authority=words[0] == "issue")
+        assert caught.value.code is Code.USAGE
+
+
+def test_what_is_withdrawn_is_in_the_list_also_after_it_ended(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By number one certificate, by name all that count; the reason stays. A second time there is nothing to do."""
+    kept, gone = issued(run, tmp_path / "a", "kz-gate"), issued(run, tmp_path / "b", "kz-4f7k2m9q", "--days", "1")
+    assert "withdrawn on" in run("revoke", "kz-4f7k2m9q", "--reason", "stolen")
+    assert withdrawn(tmp_path / "CA") == {gone.serial_number}
+    with pytest.raises(RefbusError):
+        run("revoke", "kz-4f7k2m9q", "--reason", "again")
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS + 30 * DAY_MS)
+    run("revoke", f"{kept.serial_number:x}", "--reason", "no longer needed")
+    assert withdrawn(tmp_path / "CA") == {gone.serial_number, kept.serial_number}
+
+
+def test_a_new_authority_is_trusted_beside_the_old_one_as_long_as_that_is_used(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rotation both are trusted and both lists are there; the old one goes when its last certificate ended."""
+    old = issued(run, tmp_path / "old", "kz-gate")
+    run("rotate")
+    new = issued(run, tmp_path / "new", "kz-gate")
+    first, second = trusted(tmp_path / "CA")
+    old.verify_directly_issued_by(first)
+    new.verify_directly_issued_by(second)
+    run("revoke", f"{old.serial_number:x}", "--reason", "replaced")
+    assert withdrawn(tmp_path / "CA") == set()
+    assert trusted(tmp_path / "CA") == [second]
+    assert [root.number for root in read_register(tmp_path / "CA").roots] == [1, 2]
+
+
+def request_for(name: str, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, *more: str) -> bytes:
+    """Return a request that was made by other means."""
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, each) for each in (name, *more)]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
+    hashed = hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey) else None
+    return builder.sign(key, hashed).public_bytes(serialization.Encoding.PEM)
+
+
+def test_what_is_no_request_is_signed_by_nobody(run: Run, tmp_path: Path) -> None:
+    """A name that Kafka's rule does not map, two names, another kind of key, a changed request, no request."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    sound = request_for("kz-gate", key)
+    bad = {
+        "upper": request_for("KZ-Gate", key),
+        "two": request_for("kz-gate", key, "kz-operator"),
+        "curve": request_for("kz-gate", ed25519.Ed25519PrivateKey.generate()),
+        "nothing": b"no request",
+        "half": sound[: len(sound) // 2],
+    }
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(RefbusError):
+            run("issue", tmp_path / name, "--out", tmp_path / f"{name}-out")
+        assert not (tmp_path / f"{name}-out").exists()
+    assert read_register(tmp_path / "CA").issued == ()
+
+
+def test_without_the_passphrase_nothing_is_signed(run: Run, tmp_path: Path) -> None:
+    """A wrong one, a damaged key and a second authority in the same folder are refused, and change nothing."""
+    issued(run, tmp_path / "tls", "kz-gate")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "CA").iterdir() if path.is_file()}
+    (tmp_path / "P").write_text("another\n", encoding="utf-8")
+    for words in (("rotate",), ("revoke", "kz-gate", "--reason", "x"), ("create", "--country", "kz")):
+        with pytest.raises(RefbusError) as caught:
+            run(*words)
+        assert caught.value.code in {Code.KEYFILE_WRONG_PASSPHRASE, Code.USAGE}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "CA").iterdir() if path.is_file()} == before
+    (tmp_path / "CA" / "authority-1.key").write_bytes(b"damaged")
+    with pytest.raises(RefbusError) as caught:
+        run("rotate")
+    assert caught.value.code is Code.KEYFILE_DAMAGED
