@@ -46,7 +46,7 @@ MAPS: Final = frozenset(
     {
         *("events[].content", "events[].content.*", "content", "content.*"),
         *("events[].times", "events[].times.*"),
-        *("tables[].cells", "help", "alter", "alter.*", "remake", "remake.*"),
+        *("periods", "tables[].cells", "help", "alter", "alter.*", "remake", "remake.*"),
     }
 )
 """Places whose keys are data, not names: sections and labels of what is shown, cells of a table, explained fields."""
@@ -204,6 +204,7 @@ def a_case(see: Looker) -> None:
     see.see(uz, "inbox acknowledge", there, "STOPPED", "--later")
     see.see(uz, "inbox acknowledge", there, "RETAINED_LEGAL", "--reason", "COURT_ORDER")
     see.road.settle()
+    see.see(kz, "counts", "--practice", "--halves")
     see.see(kz, "case erase", copy)
     see.see(kz, "erase", case)
     see.see(kz, "erase", "--status")

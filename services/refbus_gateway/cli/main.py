@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "clock": ("clock:group", "Show which time counts and why; say that this computer's clock is right."),
     "audit": ("audit:group", "Prove what was decided; check proofs; open and report what the audit log holds."),
     "stats": ("stats:stats", "Show the statistics of a year that a country published."),
+    "counts": ("tallies:counts", "Count the own cases of any period, for this organisation alone."),
     "orgs": ("orgs:group", "Find organisations that one can refer to, and call."),
     "profile": ("profile:group", "Say how others can call this organisation; no person's name."),
     "topics": ("topics:group", "Compare the topics of the broker with what is declared (for operators)."),

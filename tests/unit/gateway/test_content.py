@@ -42,6 +42,7 @@ TEXTS = {
     "case import --format": "name of a format",
     "case update --replaces": "revision of a case file",
     "consent amend --stop": "a data category, taken whatever is typed",
+    "counts --from": "a day",
     "desk --share": "name of this computer",
     "emergency invoke --first": "key id of an officer",
     "emergency invoke --second": "key id of an officer",
