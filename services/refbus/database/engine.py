@@ -86,7 +86,7 @@ class Database:
         with ExitStack() as opened, as_store_errors():
             database._begin(opened, path, kind, writable=False)
             with database.reading() as connection:
-                version.require_known(connection, kind.migrations)
+                version.is_behind(connection, kind.migrations)  # for what it refuses: older tables are read as they are
             database._opened = opened.pop_all()
         return database
 
@@ -149,11 +149,15 @@ class Database:
         """
         with self.reading() as connection:
             behind = version.is_behind(connection, kind.migrations)
-        nameless = mark is not None and identity.number_in(mark) == 0
-        with self.writing() if behind or nameless else self.reading() as connection:
-            number = 0 if mark is None else identity.claim(partial(_pragma, connection), self._path, mark)
+            if not behind and (mark is None or identity.number_in(mark)):
+                return self._claimed(connection, mark)
+        with self.writing() as connection:
+            number = self._claimed(connection, mark)
             version.upgrade(connection, kind.migrations)
         return number
+
+    def _claimed(self, connection: Connection, mark: Path | None) -> int:
+        return 0 if mark is None else identity.claim(partial(_pragma, connection), self._path, mark)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -25,32 +25,27 @@ def known(migrations: Path) -> list[str]:
     return sorted([path.name[1:5] for path in (migrations / "versions").glob("v[0-9]*.py")])
 
 
-def is_behind(connection: Connection, migrations: Path) -> bool:
-    """Whether the tables are older than this program's. Raises as `require_known`."""
-    require_known(connection, migrations)
-    return current(connection) != known(migrations)[-1]
-
-
 def upgrade(connection: Connection, migrations: Path) -> None:
     """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER, STORE_FAILED."""
-    if not is_behind(connection, migrations):
-        return
-    _run(connection, migrations, "head")
+    if is_behind(connection, migrations):
+        _run(connection, migrations, "head")
 
 
-def require_known(connection: Connection, migrations: Path) -> None:
-    """Raise StoreError STORE_NEWER when the tables are of a later version than any that this program has.
+def is_behind(connection: Connection, migrations: Path) -> bool:
+    """Whether the tables are older than this program's.
 
-    STORE_FAILED when they are not exactly what the migrations make up to their version, with nothing beside them.
+    Raises StoreError STORE_NEWER when they are of a later version than any that this program has, STORE_FAILED when
+    they are not exactly what the migrations make up to their version, with nothing beside them.
     """
     found, versions = current(connection), known(migrations)
     if found is not None and found not in versions:
         raise StoreError(Code.STORE_NEWER, said("version %(version)s", version=found[:20]))
-    if connection.dialect.name != "sqlite":
-        return
-    definitions = read_definitions(connection)
-    if found != versions[-1] or digest_of(definitions) != (migrations / NAMED).read_text(encoding="ascii").strip():
-        require_same(definitions, made_by(migrations, found))
+    behind = found != versions[-1]
+    if connection.dialect.name == "sqlite":
+        definitions = read_definitions(connection)
+        if behind or digest_of(definitions) != (migrations / NAMED).read_text(encoding="ascii").strip():
+            require_same(definitions, made_by(migrations, found))
+    return behind
 
 
 @lru_cache

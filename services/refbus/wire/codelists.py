@@ -5,7 +5,6 @@ A list is read when one of its codes is asked about, not before: that of all lan
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,16 +46,6 @@ class CodeList:
     def knows(self, code: str, version: str) -> bool:
         """Whether `code` of that version of the list is known here. Codes are only ever added to a list."""
         return version in self.versions and code in self.codes
-
-    def nearest(self, text: str) -> str | None:
-        """Return the code that `text` was probably meant to be, as a hint; it is never put in its place."""
-        folded = {code.casefold(): code for code in self.codes}
-        spelt = {spelling.casefold(): code for spelling, code in self.other_spellings.items()}
-        same = spelt.get(text.casefold()) or folded.get(text.casefold())
-        if same or self.named_by:  # of two or three letters the most similar one is another: "tg" is not "tgl"
-            return same
-        close = difflib.get_close_matches(text.casefold(), folded, n=1, cutoff=0.7)
-        return folded[close[0]] if close else None
 
 
 def load_code_list(path: Path) -> CodeList:

@@ -14,8 +14,9 @@ from refbus.wire.codelists import code_list
 from refbus_gateway.words.codes import label
 from refbus_gateway.words.languages import LANGUAGES
 
-_ALIKE: Final = 0.75
-"""From here on a name is offered for one that was typed."""
+_ALIKE_CODE: Final = 0.7
+_ALIKE_NAME: Final = 0.75
+"""From here on a code or a name is offered for what was typed."""
 _SHORT: Final = 3
 """Up to so many letters no name is likely."""
 
@@ -30,14 +31,21 @@ def exact_code(list_name: str, text: str) -> str | None:
 
 
 def nearest_code(list_name: str, text: str) -> str | None:
-    """Return the code that a text was probably meant to be, by codes and by names in all languages; None for none."""
-    known = code_list(list_name)
-    found = exact_code(list_name, text) or known.nearest(text)
-    if found or not known.named_by or len(text.strip()) <= _SHORT:
+    """Return the code that a text was probably meant to be, by codes or by names in all languages; None for none.
+
+    It is a hint and never put in the place of what was written.
+    """
+    found, wished = exact_code(list_name, text), text.strip().casefold()
+    if found is not None:
         return found
-    names = _names(list_name)
-    close = difflib.get_close_matches(text.strip().casefold(), names, n=1, cutoff=_ALIKE)
-    return names[close[0]] if close else None
+    if not code_list(list_name).named_by:
+        known, alike = _spellings(list_name), _ALIKE_CODE
+    elif len(wished) > _SHORT:
+        known, alike = _names(list_name), _ALIKE_NAME
+    else:  # of two or three letters the most similar one is another: "tg" is not "tgl"
+        return None
+    close = difflib.get_close_matches(wished, known, n=1, cutoff=alike)
+    return known[close[0]] if close else None
 
 
 @cache

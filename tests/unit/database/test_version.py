@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from bench.counting import counting
 from refbus.database.definitions import digest_of
 from refbus.database.engine import Database, StoreKind
 from refbus.database.version import NAMED, known, made_by
@@ -134,3 +135,12 @@ def make(path: Path, migrations: Path, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
+
+
+def test_what_a_database_is_made_of_is_looked_at_once(tmp_path: Path) -> None:
+    """An opening that finds nothing to write asks for the version and the definitions once, and for the number."""
+    path, mark = tmp_path / "store.db", tmp_path / "store.made"
+    Database(path, session.KIND, mark).close()
+    with counting() as counts:
+        Database(path, session.KIND, mark).close()
+    assert counts.statements == len(("the version's table", "the version", "the definitions", "the number"))

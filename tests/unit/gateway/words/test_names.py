@@ -18,12 +18,20 @@ from refbus_gateway.words.names import exact_code, nearest_code
         ("iso.3166-1", "Кыргызстан", "KG"),
         ("iso.3166-1", "қирғизистон", "KG"),
         ("iso.3166-1", "Türkiýe", "TR"),
+        ("iso.3166-1", "KGZ", "KG"),
+        ("iso.3166-1", "kgz", "KG"),
+        ("iso.3166-1", "kg", "KG"),
+        ("iso.3166-1", "XXA", "x_STATELESS"),
         ("iso.639-2", "tg", "tgk"),
+        ("iso.639-2", "ru", "rus"),
+        ("iso.639-2", "per", "fas"),
         ("iso.639-2", "tgk", "tgk"),
         ("iso.639-2", "Tajik", "tgk"),
         ("iso.639-2", "тоҷикӣ", "tgk"),
         ("iso.639-2", "Русский жестовый язык", "rsl"),
         ("iso.639-2", "Ghotuo", "aaa"),
+        ("htcds.vic_MethodsOfControl", "ThreatOfLawEnforcement", "ThreatsLawEnforcement"),
+        ("htcds.vic_MethodsOfControl", "RestrictsMovement", "x_RestrictsMovement"),
     ],
 )
 def test_a_name_in_any_language_means_its_code(list_name: str, text: str, code: str) -> None:
@@ -39,7 +47,9 @@ def test_a_name_in_any_language_means_its_code(list_name: str, text: str, code: 
         ("iso.3166-1", "QQ", None),
         ("iso.639-2", "тажикский", "tgk"),
         ("iso.639-2", "xq", None),
+        ("iso.639-2", "qq", None),
         ("htcds.spl_Type", "Leagl", "Legal"),
+        ("htcds.spl_Type", "Telepathy", None),
     ],
 )
 def test_a_slip_of_the_hand_gets_the_nearest(list_name: str, text: str, code: str | None) -> None:
