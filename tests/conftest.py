@@ -15,6 +15,7 @@ from kafka.artifacts import ArtifactError
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
+from support.fresh import begun_at_once
 
 # These machines are shared: how long an example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in {"broker", "browser"} & set(Path(item.path).parent.parts):
             item.add_marker(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_databases() -> Iterator[None]:
+    """Run the migrations of each kind of store once, not for each of the thousands of stores."""
+    with begun_at_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from refbus.errors import Code, StoreError
 from refbus.node.store import audit_keys, node
 from refbus_auditor import home as auditor
 from refbus_gateway.store import session
+from support.fresh import MIGRATE
 
 
 @pytest.mark.parametrize(
@@ -144,3 +145,18 @@ def test_what_a_database_is_made_of_is_looked_at_once(tmp_path: Path) -> None:
     with counting() as counts:
         Database(path, session.KIND, mark).close()
     assert counts.statements == len(("the version's table", "the version", "the definitions", "the number"))
+
+
+@pytest.mark.parametrize("kind", [node.KIND, audit_keys.KIND, auditor.KIND, session.KIND])
+def test_a_new_database_of_the_tests_is_as_the_migrations_make_it(
+    tmp_path: Path, kind: StoreKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row for row and definition for definition, whether the migrations run or what they made is made again."""
+    Database(tmp_path / "at-once.db", kind).close()
+    monkeypatch.setattr("refbus.database.version._run", MIGRATE)
+    Database(tmp_path / "migrated.db", kind).close()
+    found = set[tuple[str, ...]]()
+    for name in ("at-once.db", "migrated.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as opened:
+            found.add(tuple(opened.iterdump()))
+    assert len(found) == 1
