@@ -15,6 +15,7 @@ ALLOWED = {
     "announcements.py": _MEMBERS,
     "audience.py": _OURS,
     "certificates.py": _ONE,
+    "companions.py": _OURS,
     "consent_effects.py": _OURS,
     "demand.py": _OURS,
     "gateway.py": "one for each key file of this home",

@@ -218,6 +218,21 @@ def a_case(see: Looker) -> None:
     see.note("refused with problems", see.commands.run(kz, "case", "add", wrong, "--json", ok=False).value)
 
 
+def a_family(see: Looker) -> None:
+    """Linked, told of at both sides, and no longer linked."""
+    kz, uz = see.road.agency, see.road.shelter
+    (one, here, there), (other, here_too, _) = see.refer("one sister"), see.refer("her sister")
+    nameless = see.see(kz, "case add", see.file(case_file(about="Fictional: a third sister")))["case"]
+    see.see(kz, "case link", one, other, nameless, "--relation", "SIBLING")
+    see.see(kz, "case links", one)
+    for number in (here, here_too, here):
+        see.note("case links --tell", see.commands.json(kz, "case", "links", str(one), "--tell", str(number)))
+    see.road.settle()
+    see.see(uz, "inbox show", there)
+    see.see(kz, "inbox show", here)
+    see.see(kz, "case unlink", one, other)
+
+
 def a_consent(see: Looker) -> None:
     """Narrowed, renewed, a child's through to majority."""
     kz = see.road.agency
@@ -486,7 +501,7 @@ def _edition() -> dict[str, Any]:
     return {"format": "refbus/statistics/1", "country": "kz", "year": 2026, "tables": [table, hidden]}
 
 
-SCENES: Final = (a_referral, a_case, a_consent, a_return, an_emergency, a_log, a_home)
+SCENES: Final = (a_referral, a_case, a_family, a_consent, a_return, an_emergency, a_log, a_home)
 
 
 @pytest.mark.slow

@@ -80,6 +80,7 @@ class EventType(StrEnum):
     REFERRAL_REDIRECTED = "ReferralRedirected"
     INFORMATION_REQUESTED = "InformationRequested"
     INFORMATION_PROVIDED = "InformationProvided"
+    COMPANIONS_CHANGED = "CompanionsChanged"
     APPOINTMENT_BOOKED = "ServiceAppointmentBooked"
     APPOINTMENT_MISSED = "ServiceAppointmentMissed"
     REFERRAL_IN_PROGRESS = "ReferralInProgress"

@@ -22,6 +22,10 @@ GATEWAY = {
         "Write another reply_by into the case file, or take it out, and run `refbus case update`; then send again. "
         "All else works.",
     ),
+    Code.LINK_INVALID: Explanation(
+        "the two cases cannot be linked",
+        "Link two own cases of different people that are not erased: refbus case list shows them.",
+    ),
     Code.CASE_CHANGED: Explanation(
         "somebody changed the case since this file was taken from it",
         "Print the case of today with `refbus case file`, put your changes into it, and update with that file.",

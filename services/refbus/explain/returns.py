@@ -81,6 +81,11 @@ RETURN = {
         "a child would travel without an escort",
         "Name a guardian or another escort in the return plan.",
     ),
+    Code.GUARD_COMPANION: Explanation(
+        "a child travels along whose own return is not ready",
+        "Begin the return of the child, to the same organisation, and settle its conditions. "
+        "If they do not travel together, say so in the link of the two cases.",
+    ),
     Code.PROTECTED_FROM_EMBASSY: Explanation(
         "the person seeks protection, so the embassy of the home country must not hear of them",
         "Do not contact the embassy. Ask the asylum authority of this country how identity can be established.",

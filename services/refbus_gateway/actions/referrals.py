@@ -18,7 +18,7 @@ from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
-from refbus_gateway.cases import casework, retention
+from refbus_gateway.cases import casework, companions, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
 from refbus_gateway.courses.opening import Doubt, Opened, Shown
@@ -129,7 +129,7 @@ class CourseOpened:
     `withdrawal_to_answer`: a withdrawal waits for an answer of ours; it does not reach the cases here that were made
     from this one (`passed_on_as_cases`). `crossed`: how many events changed nothing, because others were faster.
     `possible`: what whoever asks may say in it now; `may_pass_on`: and refer the person on to a third organisation;
-    `quiet`: the course is open, and no consent lets anything be told in it.
+    `quiet`: the course is open, and no consent lets anything be told in it; `companions`: who belongs to the person.
     """
 
     referral: int
@@ -151,6 +151,7 @@ class CourseOpened:
     possible: tuple[EventType, ...]
     may_pass_on: bool
     quiet: bool
+    companions: tuple[companions.Companion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +332,7 @@ def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> C
         possible=_possible(actor, opened, free=free),
         may_pass_on=_may_pass_on(desk, actor, opened, consent),
         quiet=opened.view.is_open and not free,
+        companions=tuple(companions.together(tx, opened.referral, opened.seen)),
     )
 
 
@@ -351,8 +353,7 @@ def _may_pass_on(desk: Desk, actor: Actor, opened: Opened, consent: ConsentBesid
 
 def _permits(desk: Desk, consent: ConsentBeside | None, action: Action) -> bool:
     """Whether the newest word of the person allows an action now; for which data is decided when it is sent."""
-    now_ms = desk.gateway.now_ms()
-    given = consent is not None and consent.state is ConsentState.GIVEN and now_ms < consent.until_ms
+    given = consent is not None and consent.state is ConsentState.GIVEN and desk.gateway.now_ms() < consent.until_ms
     return given and consent is not None and action in consent.actions
 
 

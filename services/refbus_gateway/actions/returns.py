@@ -150,10 +150,10 @@ def stands(desk: Desk, actor: Actor, number: int) -> ReturnStanding:
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
         referral = referrals.get(tx, number)
-        view, role = course_state.view_of(tx, referral), course_state.role_in(referral)
+        view = course_state.view_of(tx, referral)
         events = referrals.events_of(tx, referral)
         waiting = view.kind is CourseKind.REPATRIATION and view.state in BEFORE_JOURNEY
-        checks = standing.checks(desk.gateway, events, role) if waiting else ()
+        checks = standing.checks(desk.gateway, tx, referral) if waiting else ()
         waits = standing.waits(desk.gateway, tx, referral, view) if view.is_open else ()
     risk = next((each for each in checks if each.guard is Code.GUARD_RISK_ASSESSMENT), None)
     assessed = any(each.block.event_type is EventType.RISK_ASSESSED and not each.outgoing for each in events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import secrets
 from collections.abc import Collection, Iterable
@@ -15,7 +16,7 @@ from refbus.each import each
 from refbus.errors import Code, RuleError, SetupError
 from refbus.said import said
 from refbus.wire.payload import categories_of
-from refbus_gateway.cases import onward
+from refbus_gateway.cases import companions, onward
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.casefile import CaseFile, RecipientQuery, parse_case
 from refbus_gateway.forms.text import read_json
@@ -23,7 +24,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
 from refbus_gateway.rules import age_check
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import cases, links, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction, slices
@@ -164,13 +165,20 @@ def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:
     """Note organisations that must never receive anything of this case. The list never leaves this home."""
     body = cases.body_of(tx, _own(case))
     cases.replace_body(tx, case, {**body, "denied_recipients": sorted({*body["denied_recipients"], *orgs})})
+    links.note_word(tx, case.id)
 
 
 def file_of(gateway: Gateway, tx: Transaction, case: Case) -> CaseFile:
-    """Return the case file of an own case, read as of now. Raises RuleError CASE_UNKNOWN for a received one."""
+    """Return the case file of an own case, read as of now; where somebody belongs to the person that is family data.
+
+    Raises RuleError CASE_UNKNOWN for a received one.
+    """
     content = base64.b64decode(cases.body_of(tx, _own(case))["file"])
     zone = gateway.utc_offset_min()
-    return parse_case(content, now_ms=gateway.now_ms(), utc_offset_min=zone, country=gateway.country)
+    file = parse_case(content, now_ms=gateway.now_ms(), utc_offset_min=zone, country=gateway.country)
+    if not companions.any_told(tx, case):
+        return file
+    return dataclasses.replace(file, categories=file.categories | {DataCategory.FAMILY})
 
 
 def send_case(
@@ -206,10 +214,16 @@ def send_case(
     referral_id = ReferralId(secrets.token_bytes(16))
     referral = referrals.create(tx, party, referral_id, own=True, now_ms=gateway.now_ms())
     referrals.note_request(tx, referral, request)
-    fields["reply_by_ms"] = file.reply_by_ms
+    fields |= {"reply_by_ms": file.reply_by_ms, **told_with(tx, case, org, withhold)}
     terms = Terms(file.purpose, file.priority, file.reply_by_ms)
     envelopes.send(gateway, tx, referral, Draft(EventType.REFERRAL_REQUESTED, fields, terms))
     return Sent(referral, again=False)
+
+
+def told_with(tx: Transaction, case: Case, org: OrgId, withhold: Collection[DataCategory]) -> dict[str, Any]:
+    """Return the field that says who belongs to the person, unless what is family is withheld."""
+    found = [] if DataCategory.FAMILY in withhold else companions.to_tell(tx, case, org)
+    return {companions.FIELD: found} if found else {}
 
 
 def _how_to_choose(wanted: OrgId | RecipientQuery) -> str:

@@ -15,6 +15,7 @@ from refbus_gateway.cli.content import private_out, put_private
 from refbus_gateway.cli.disclosures import add_disclosures
 from refbus_gateway.cli.erase import erase_case
 from refbus_gateway.cli.imports import add_exchange
+from refbus_gateway.cli.links import add_links
 from refbus_gateway.cli.onward import add_onward
 from refbus_gateway.cli.session import Session, example, paged, with_session, words
 from refbus_gateway.words.catalogue import mark
@@ -168,5 +169,6 @@ def _line(case: CaseLine) -> str:
 
 
 add_exchange(group)
+add_links(group)
 add_onward(group)
 add_disclosures(group)

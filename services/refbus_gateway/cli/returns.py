@@ -220,7 +220,7 @@ def guard_texts(missing: tuple[Code, ...]) -> list[str]:
     commands = {saying.event_type: saying.name for saying in STEPS}
     lines = [words().text("Before the departure:")] if missing else []
     for code in missing:
-        names = [commands[kind] for kind in SETTLED_BY[code] if kind in commands]
+        names = [commands[kind] for kind in SETTLED_BY.get(code, ()) if kind in commands]
         lines.append(f"  {code}: {meaning(words(), code)}" + (f" (refbus return {names[0]})" if names else ""))
     return lines
 

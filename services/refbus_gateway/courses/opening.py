@@ -67,6 +67,11 @@ class Opened:
     withdrawn: bool
     passed_on: tuple[int, ...] = ()
 
+    @property
+    def seen(self) -> list[Event]:
+        """The events that may be seen now."""
+        return [each.event for each in self.events if not each.hidden]
+
 
 def open_referral(gateway: Gateway, tx: Transaction, number: int, language: str, *, codes: bool = True) -> Opened:
     """Return a referral as a person may see it now, and note that it was opened.

@@ -14,14 +14,14 @@ from refbus.core.courses.course import state_of
 from refbus.core.courses.facts import in_order
 from refbus.core.courses.guards import ReturnDetails, gaps_from_details, gaps_from_facts
 from refbus.core.courses.machine import CourseKind, Role
-from refbus.core.courses.repatriation import BEFORE_JOURNEY, MACHINE
+from refbus.core.courses.repatriation import BEFORE_JOURNEY, FINAL, MACHINE
 from refbus.core.directory import OrgRole
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
 from refbus.said import said
 from refbus.wire.consent import decode_signed
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import casework, companions
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import WISH_FROM_CASE, wish_fields
@@ -81,6 +81,7 @@ def begin(
     referral = referrals.create(tx, party, ReferralId(secrets.token_bytes(16)), own=True, now_ms=gateway.now_ms())
     referrals.note_request(tx, referral, request)
     require_safe(gateway, tx, referral, EventType.RETURN_WISH_RECORDED, fields)
+    fields |= casework.told_with(tx, case, org, withhold)
     terms = Terms(Purpose.REPATRIATION, Priority.ROUTINE)
     envelopes.send(gateway, tx, referral, Draft(EventType.RETURN_WISH_RECORDED, fields, terms))
     return casework.Sent(referral, again=False)
@@ -101,10 +102,43 @@ def require_safe(
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
     missing = gaps(events, gateway.now_ms()) if guarded else ()
+    if guarded and not missing:
+        _require_companions(gateway, tx, referral)
     if missing:
         raise RuleError(
             missing[0], said("refbus return show %(number)s says how to settle each", number=referral.id), missing
         )
+
+
+def _require_companions(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
+    """Raise RuleError GUARD_COMPANION with the cases of the children who travel along and are not ready."""
+    behind = children_behind(gateway, tx, referral)
+    if behind:
+        raise RuleError(Code.GUARD_COMPANION, said("case %(case)s", case=", ".join(map(str, behind))))
+
+
+def children_behind(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[int, ...]:
+    """Return the cases of children who travel along with a person of ours, and whose own return is not ready.
+
+    Ready: their own return to the same organisation has no open guard, or has left. Who may be a child counts as one.
+    """
+    if not referral.own:
+        return ()
+    along = [one.other for one in companions.links_of(tx, cases.get(tx, referral.case_id)) if one.travels]
+    return tuple(number for number in along if _is_child_behind(gateway, tx, cases.get(tx, number), referral.org))
+
+
+def _is_child_behind(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> bool:
+    if not case.live or not age_check.age_in_case(gateway, tx, case).child:
+        return False
+    return not any(_is_ready(gateway, tx, each) for each in referrals.of_case(tx, case) if each.org == org)
+
+
+def _is_ready(gateway: Gateway, tx: Transaction, referral: Referral) -> bool:
+    view = course_state.view_of(tx, referral)
+    if view.kind is not CourseKind.REPATRIATION or view.state in FINAL:
+        return False
+    return view.state not in BEFORE_JOURNEY or not gaps(referrals.events_of(tx, referral), gateway.now_ms())
 
 
 def gaps(events: Iterable[Event], now_ms: int) -> tuple[Code, ...]:
@@ -171,8 +205,10 @@ def other_assessment(tx: Transaction, referral: Referral) -> dict[str, Any]:
 def open_guards(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[Code, ...]:
     """Return what stands in the way of the departure of a return that has not left; nothing for anything else."""
     view = course_state.view_of(tx, referral)
-    waiting = view.kind is CourseKind.REPATRIATION and view.state in BEFORE_JOURNEY
-    return gaps(referrals.events_of(tx, referral), gateway.now_ms()) if waiting else ()
+    if view.kind is not CourseKind.REPATRIATION or view.state not in BEFORE_JOURNEY:
+        return ()
+    behind = {Code.GUARD_COMPANION} if children_behind(gateway, tx, referral) else set()
+    return tuple(sorted({*gaps(referrals.events_of(tx, referral), gateway.now_ms()), *behind}))
 
 
 def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from refbus.core.courses import deadlines
@@ -17,7 +16,7 @@ from refbus_gateway.courses import returns
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import referrals
-from refbus_gateway.store.referrals import Event, EventStatus, Referral
+from refbus_gateway.store.referrals import EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
 
@@ -46,8 +45,9 @@ class Wait:
     month: int
 
 
-def checks(gateway: Gateway, events: Iterable[Event], role: Role) -> tuple[Check, ...]:
-    """Return every condition of a departure in the order of the road; `role` is what this organisation is."""
+def checks(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[Check, ...]:
+    """Return every condition of the departure of a return in the order of the road."""
+    events, role = referrals.events_of(tx, referral), course_state.role_in(referral)
     counting = [event for event in events if event.status is not EventStatus.REFUSED]
     missing = set(returns.gaps(counting, gateway.now_ms()))
     minor = returns.details_of(counting).minor
@@ -58,6 +58,9 @@ def checks(gateway: Gateway, events: Iterable[Event], role: Role) -> tuple[Check
     if Code.GUARD_PROTECTED in missing:
         stop = EventType.REPATRIATION_ABORTED
         found.insert(0, Check(Code.GUARD_PROTECTED, False, (), stop, ours=True, theirs=True))
+    if returns.children_behind(gateway, tx, referral):
+        begins = EventType.RETURN_WISH_RECORDED
+        found.append(Check(Code.GUARD_COMPANION, False, (), begins, ours=True, theirs=False))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from refbus.core.vocabulary import STOPS, EventType
 from refbus.envelope.legal_basis import basis_of
 from refbus.errors import Code, ConsentError, UntrustedError
 from refbus.said import Said, joined, placed, said
+from refbus_gateway.cases import companions
 from refbus_gateway.courses import returns
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
@@ -58,8 +59,8 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
     block = event.block
     if block.event_type in consent_effects.EVENTS:
         consent_effects.apply(gateway, tx, stored, event)
-    if block.event_type in BEGINS:
-        answers.delivered(gateway, tx, referral, stored)
+    if block.event_type in companions.TELLS:
+        _began_or_changed(gateway, tx, referral, stored)
     match block.event_type:
         case EventType.EMERGENCY_INVOKED:
             _tell(gateway, tx, Code.EMERGENCY_DISCLOSED, said("number"), said("number %(number)s", number=referral.id))
@@ -77,6 +78,13 @@ def apply(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event, 
             _heard(gateway, tx, stored, event)
         case _:
             pass
+
+
+def _began_or_changed(gateway: Gateway, tx: Transaction, referral: Referral, stored: Event) -> None:
+    """Note who belongs to the person; of the beginning of a course its sender hears that it arrived."""
+    companions.take_in(tx, referral)
+    if stored.block.event_type in BEGINS:
+        answers.delivered(gateway, tx, referral, stored)
 
 
 def _heard(gateway: Gateway, tx: Transaction, stored: Event, event: Verified) -> None:

@@ -21,6 +21,7 @@ _BY_OTHER_WAYS: Final = TECHNICAL_EVENTS | {
     EventType.CONSENT_AMENDED,
     EventType.CONSENT_WITHDRAWN,
     EventType.WITHDRAWAL_ACKNOWLEDGED,
+    EventType.COMPANIONS_CHANGED,
 }
 """What programs say by themselves, and what is said with a consent."""
 _AFTER: Final = {EventType.APPOINTMENT_MISSED: EventType.APPOINTMENT_BOOKED}

@@ -15,7 +15,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
 from refbus.said import said
-from refbus_gateway.store import lookups
+from refbus_gateway.store import companions, links, lookups
 from refbus_gateway.store.schema import cases, counterparts
 from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import join, split
@@ -190,7 +190,9 @@ def has_content(tx: Transaction, case: Case) -> bool:
 
 
 def order_erasure(tx: Transaction, case: Case, now_ms: int) -> None:
-    """Note that a case is to be erased; the first time counts."""
+    """Note that a case is to be erased; the first time counts. What belongs to it belongs to it no more."""
+    links.forget_case(tx, case.id)
+    companions.forget_case(tx, case.id)
     fresh = (cases.c.id == case.id, cases.c.erasing_ms.is_(None))
     tx.connection.execute(update(cases).where(*fresh).values(erasing_ms=now_ms))
 

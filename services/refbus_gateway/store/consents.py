@@ -13,7 +13,7 @@ from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
 from refbus.each import each
 from refbus.wire.consent import decode_signed
-from refbus_gateway.store import lookups
+from refbus_gateway.store import links, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import consents, withdrawals
 from refbus_gateway.store.session import Transaction
@@ -60,6 +60,8 @@ def keep(tx: Transaction, case: Case, raw: bytes, now_ms: int) -> None:
         )
     )
     lookups.forget_case(tx, case.id)
+    if case.own:
+        links.note_word(tx, case.id)
 
 
 def of_case(tx: Transaction, case: Case) -> list[Kept]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 _GONE = text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)")
+_STALE = text("stale")
 _ERASING = text("erasing_ms IS NOT NULL AND wrapped_key IS NOT NULL")
 
 meta = Table(
@@ -361,4 +362,27 @@ assignments = Table(
     Column("note", LargeBinary, comment="the note of a hand-over, sealed under the case key"),
     Index("assignments_of_person", "person_id"),
     comment="Who works on a case; one row for each.",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("other_hash", LargeBinary, nullable=False, comment="keyed hash of the number of the other case"),
+    Column("stale", Boolean, nullable=False, comment="what was told of it may no longer be so"),
+    Column("body", LargeBinary, nullable=False, comment="empty: it has ended"),
+    Index("links_of_case", "case_id", "other_hash", unique=True),
+    Index("links_of_other", "other_hash"),
+    Index("links_stale", "case_id", sqlite_where=_STALE, postgresql_where=_STALE),
+    comment="Own cases that belong together, a half for each; at most links.MOST for a case.",
+)
+
+companions = Table(
+    "companions",
+    metadata,
+    Column("referral_id", ForeignKey("referrals.id"), primary_key=True),
+    Column("reference_hash", LargeBinary, primary_key=True, comment="of the sender and its reference for a pair"),
+    Index("companions_of_reference", "reference_hash"),
+    comment="Courses that came in and belong together; at most as many as an event has items.",
 )

@@ -17,7 +17,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from refbus.core.ids import OrgId
 from refbus.each import each
 from refbus.errors import Code, RefbusError
-from refbus_gateway.store import cases
+from refbus_gateway.store import cases, links
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import tellings
 from refbus_gateway.store.session import Transaction
@@ -58,6 +58,8 @@ def add(
     """Add a row that has not been tried yet."""
     name = secrets.token_bytes(16)
     body = _seal(case, name, org, signed, before)
+    if case.own:
+        links.note_word(tx, case.id)
     row = insert(tellings).values(name=name, case_id=case.id, kind=kind, made_ms=now_ms, body=body)
     (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
     return Telling(int(row_id), case.id, kind, now_ms, None, None, org, signed, before, name)

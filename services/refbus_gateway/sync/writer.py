@@ -21,6 +21,7 @@ from refbus.each import each
 from refbus.envelope.format import Envelope
 from refbus.errors import Code, ConsentError, RefbusError, RuleError, StoreError, TransportError, UncheckableError
 from refbus.said import Said, said
+from refbus_gateway.cases import companions
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices, repetitions
@@ -120,6 +121,7 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     if gateway.newest_directory() is None:
         return
     withdrawals.retry(gateway, patient=patient)
+    companions.settle(gateway)
     announcements.announce(gateway)
     repetitions.repeat(gateway)
     now_ms = gateway.now_ms()

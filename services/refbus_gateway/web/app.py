@@ -42,6 +42,7 @@ from refbus_gateway.web.pages import (
     returns,
     setup,
     today,
+    together,
     withdrawn,
 )
 from refbus_gateway.web.screens import Ask, Screen
@@ -55,7 +56,7 @@ ALL: Final = (
     *(office.screens, people.screens, codes.screens, practice.screens, recovery.screens, returns.screens),
     restored.screens,
     *(emergency.screens, inspect.screens),
-    *(refer.screens, consent.screens, dispatch.screens, cases.screens, assignments.screens),
+    *(refer.screens, consent.screens, dispatch.screens, cases.screens, assignments.screens, together.screens),
     profile.screens,
 )
 """The screens of each module. A new module is added here."""

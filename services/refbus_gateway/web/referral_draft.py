@@ -20,7 +20,7 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import Purpose
 from refbus.errors import Code, RuleError
 from refbus.wire.fields import Kind
-from refbus_gateway.actions import cases, drafts
+from refbus_gateway.actions import cases, drafts, links
 from refbus_gateway.forms import dates
 from refbus_gateway.forms.case_routing import FORMAT, ROUTING_FIELDS
 from refbus_gateway.forms.plausible import CONFIRMED
@@ -249,10 +249,24 @@ def keep_case(ask: Ask, begun: Begun) -> Begun:
     made = content(ask, begun)
     if not begun.case:
         kept = cases.add(ask.desk, ask.actor, made)
-        return _noted(ask, begun, kept.case, "")
+        noted = _noted(ask, begun, kept.case, "")
+        _link(ask, noted)
+        return noted
     seen = begun.get("case_revision") or None
     done = cases.update(ask.desk, ask.actor, begun.case, made, replaces=seen)
     return _noted(ask, begun, begun.case, done.revision)
+
+
+def _link(ask: Ask, begun: Begun) -> None:
+    """Link a new case with the one of whose group it was begun; where that is gone by now, say so."""
+    other = begun.get("linked_case")
+    if not other:
+        return
+    travels = begun.get("linked_travels") == "yes"
+    try:
+        links.link(ask.desk, ask.actor, int(other), [begun.case], begun.get("linked_relation"), travels=travels)
+    except RuleError:
+        ask.session.notices.append(ask.words.text("It could not be linked with the other case."))
 
 
 def _noted(ask: Ask, begun: Begun, case: int, revision: str) -> Begun:

@@ -20,6 +20,7 @@ GUARDS: Final[Mapping[Code, str]] = {
     Code.GUARD_PLAN: mark("The person agreed to a plan of the journey"),
     Code.GUARD_FAMILY_ASSESSMENT: mark("The family was found and assessed"),
     Code.GUARD_BEST_INTERESTS: mark("It was decided what is best for the child"),
+    Code.GUARD_COMPANION: mark("The return of each child who travels along is ready"),
     Code.GUARD_PROTECTED: mark("The person is protected from return: the journey must not take place"),
 }
 """The conditions of a departure, as the list names them."""

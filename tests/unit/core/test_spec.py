@@ -122,6 +122,7 @@ def test_each_event_of_practice_has_its_place() -> None:
         "IntakeReported",
         "OfficeRestored",
         "RepatriationResumed",
+        "CompanionsChanged",
     }
 
 

@@ -37,6 +37,7 @@ TEXTS = {
     "audit report --event": "id of an event",
     "audit report --from": "a day",
     "audit report --log": "where a log lies",
+    "case link --relation": "a code; two numbers of cases stand beside it, and no person",
     "case add --deny": "an organisation",
     "case export --format": "name of a format",
     "case import --format": "name of a format",

@@ -67,6 +67,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
         _E.REFERRAL_REDIRECTED: Rule({_T: _ANSWERABLE}, State.REDIRECTED, source="Gravity; nrm.bg 1.4"),
         _E.INFORMATION_REQUESTED: Rule({_T: OPEN}, source="Gravity"),
         _E.INFORMATION_PROVIDED: Rule({_S: OPEN}, source="Gravity"),
+        _E.COMPANIONS_CHANGED: Rule({_S: _SENT}, source="ADR 74"),
         _E.APPOINTMENT_BOOKED: Rule({_T: HELPING}, source=_MEETING),
         _E.APPOINTMENT_MISSED: Rule({_T: HELPING}, source=_MEETING),
         _E.REFERRAL_IN_PROGRESS: Rule({_T: frozenset({State.ACCEPTED})}, State.IN_PROGRESS, source=_PRIMERO),

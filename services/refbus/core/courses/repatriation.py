@@ -90,6 +90,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
         _E.PLAN_AGREED: _prepares((_S,), _R.PLAN_AGREED, "nrm.bg 3.2; IOM AVRR pre-departure"),
         _E.INFORMATION_REQUESTED: _tells((_S, _T), RUNNING, "Gravity"),
         _E.INFORMATION_PROVIDED: _tells((_S, _T), RUNNING, "Gravity"),
+        _E.COMPANIONS_CHANGED: _tells((_S,), _ANY - {_R.DRAFT}, "ADR 74"),
         _E.DEPARTURE_AUTHORISED: Rule(
             {_S: frozenset({_R.PLAN_AGREED})},
             _R.DEPARTURE_AUTHORISED,

@@ -61,7 +61,7 @@ def send(ask: Ask) -> Response:
         ask.desk, ask.actor, begun.case, to=begun.to, withhold=found.withheld, again="again" in ask.posted
     )
     referral_draft.drop(ask, begun.number)
-    return ask.go(f"/sent/{sent.referral}", _told(ask, sent))
+    return ask.go(f"/sent/{sent.referral}?case={sent.case}", _told(ask, sent))
 
 
 @screens.show("/sent/{number:int}")
@@ -69,7 +69,8 @@ def sent(ask: Ask) -> Response:
     """Tell when an answer is due, and whom to call when none comes."""
     number = ask.number("number")
     each = worklist.outside(ask.desk, ask.actor, number)
-    return ask.page("refer_sent.html", each=each, due=worklist.answer_due(ask.desk, ask.actor, number))
+    due = worklist.answer_due(ask.desk, ask.actor, number)
+    return ask.page("refer_sent.html", each=each, due=due, case=ask.query_number("case", 0))
 
 
 def _preview(ask: Ask, begun: Begun) -> Preview:

@@ -143,6 +143,8 @@ def _task(ask: Ask, found: CourseOpened, check: Check, stands: ReturnStanding) -
         href = f"/referral/{found.referral}/say/{slug}"
     if check.guard is Code.GUARD_RISK_ASSESSMENT and stands.to_sign:
         href = "#risks"
+    if check.guard is Code.GUARD_COMPANION:
+        href = f"/case/{found.case}/together"
     hint = " ".join(ask.meaning(each)[:1].upper() + ask.meaning(each)[1:] + "." for each in check.wrong)
     return words.text(GUARDS[check.guard]), _whose(ask, check), "missing" if check.ours else "waits", href, hint
 

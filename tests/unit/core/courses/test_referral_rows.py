@@ -23,6 +23,7 @@ ALLOWED: dict[tuple[Role, EventType | SystemEvent], set[State]] = {
     },
     (Role.TARGET, E.INFORMATION_REQUESTED): set(OPEN),
     (Role.SOURCE, E.INFORMATION_PROVIDED): set(OPEN),
+    (Role.SOURCE, E.COMPANIONS_CHANGED): set(State) - {State.DRAFT},
     **{
         (Role.TARGET, kind): {State.ACCEPTED, State.IN_PROGRESS, State.ON_HOLD}
         for kind in (

@@ -45,6 +45,7 @@ ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | No
     E.PLAN_AGREED: (STAYING, set(), R.PLAN_AGREED, False),
     E.INFORMATION_REQUESTED: (RUNNING, RUNNING, None, False),
     E.INFORMATION_PROVIDED: (RUNNING, RUNNING, None, False),
+    E.COMPANIONS_CHANGED: (SENT, set(), None, False),
     E.DEPARTURE_AUTHORISED: ({R.PLAN_AGREED}, set(), R.DEPARTURE_AUTHORISED, False),
     E.DEPARTED: ({R.DEPARTURE_AUTHORISED}, set(), R.IN_TRANSIT, False),
     E.CHECKPOINT_REACHED: ({R.IN_TRANSIT}, {R.IN_TRANSIT}, None, False),

@@ -141,6 +141,7 @@ def test_every_step_of_a_return_has_a_page_and_every_condition_words() -> None:
         EventType.RETURN_WISH_RECORDED,
         EventType.INFORMATION_REQUESTED,
         EventType.INFORMATION_PROVIDED,
+        EventType.COMPANIONS_CHANGED,
         EventType.ENTERED_IN_ERROR,
         EventType.REFERRAL_DELIVERED,
         EventType.REFERRAL_OPENED,

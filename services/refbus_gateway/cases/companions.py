@@ -1,0 +1,229 @@
+"""Cases that belong together: what a referral tells of the others, and taking it back (ADR 74).
+
+What a referral says of another person is part of the consent of the person whose referral it is. It is said of nobody
+who told that recipient no; that nobody answered yet is no no.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from refbus.core.consent.record import ConsentState
+from refbus.core.courses.course import BEGINS
+from refbus.core.ids import OrgId
+from refbus.core.vocabulary import EventType
+from refbus.each import each
+from refbus.errors import Code, RefbusError, RuleError
+from refbus.said import said
+from refbus.wire.payload import coded
+from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.envelopes import Draft, terms_of
+from refbus_gateway.rules import course_state, permission, practice
+from refbus_gateway.store import alarms, cases, consents, links, referrals, tellings
+from refbus_gateway.store import companions as rows
+from refbus_gateway.store.cases import Case
+from refbus_gateway.store.links import Link
+from refbus_gateway.store.referrals import Event, EventStatus, Referral
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.tellings import Kind
+
+FIELD: Final = "companions"
+"""The field of a request, of a wish to return, and of a change, that has them."""
+OWN_KNOWLEDGE: Final = frozenset({"CO_VICTIM", "EARLIER_CASE", "LATER_CASE"})
+"""Relations that the organisation found out. They never leave it."""
+MIRRORED: Final[Mapping[str, str]] = {
+    "MOTHER": "CHILD",
+    "FATHER": "CHILD",
+    "PARENT": "CHILD",
+    "CHILD": "PARENT",
+    "GRANDPARENT": "GRANDCHILD",
+    "GRANDCHILD": "GRANDPARENT",
+    "EARLIER_CASE": "LATER_CASE",
+    "LATER_CASE": "EARLIER_CASE",
+}
+"""What the first is to the second, by what the second is to the first; the others are the same from both sides."""
+_BETWEEN_ALL: Final = frozenset({"SIBLING", "TRAVELS_WITH", "CO_VICTIM"})
+TELLS: Final = frozenset({*BEGINS, EventType.COMPANIONS_CHANGED})
+"""Events that say who belongs to a person."""
+_REFERENCE_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Somebody who belongs to the person of a course: what they are to the person, and whether both travel together.
+
+    `referral`: the number of the other course, where it came in here; `case`: of the other case, where it is own.
+    """
+
+    relation: str
+    travels: bool
+    referral: int | None
+    case: int | None
+
+
+def link(tx: Transaction, case: Case, other: Case, relation: str, *, travels: bool) -> None:
+    """Join two own cases, in place of an earlier link between them; `relation` is what `other` is to `case`.
+
+    Raises RuleError LINK_INVALID, KEY_DESTROYED, CASE_UNKNOWN.
+    """
+    for one in (case, other):
+        one.require_live()
+        if not one.own:
+            raise RuleError(Code.LINK_INVALID, said("%(case)s was received from another organisation", case=one.id))
+    if case.id == other.id:
+        raise RuleError(Code.LINK_INVALID, said("a case cannot belong to itself"))
+    if practice.is_practice(tx, case) != practice.is_practice(tx, other):
+        raise RuleError(Code.PRACTICE_ONLY)
+    known = {each.other: each for each in links_of(tx, case)}
+    theirs = {each.other for each in links_of(tx, other)}
+    if max(len(known.keys() - {other.id}), len(theirs - {case.id})) >= links.MOST:
+        raise RuleError(Code.LINK_INVALID, said("a case belongs to at most %(most)s others", most=links.MOST))
+    earlier = known.get(other.id)
+    secret = earlier.secret if earlier else secrets.token_bytes(32)
+    travels = travels and relation not in OWN_KNOWLEDGE
+    links.put(tx, case.open_key(), Link(case.id, other.id, relation, travels, secret))
+    links.put(tx, other.open_key(), Link(other.id, case.id, MIRRORED.get(relation, relation), travels, secret))
+
+
+def link_all(tx: Transaction, found: Sequence[Case], relation: str, *, travels: bool) -> None:
+    """Link the first of these cases with each other one, and all of them where the relation is the same between them.
+
+    An earlier link between two of the others stays. Raises as `link` does.
+    """
+    first, *others = found
+    for other in others:
+        link(tx, first, other, relation, travels=travels)
+    for number, one in enumerate(others if relation in _BETWEEN_ALL else ()):
+        known = {each.other for each in links_of(tx, one)}
+        for other in others[number + 1 :]:
+            if other.id not in known:
+                link(tx, one, other, relation, travels=travels)
+
+
+def links_of(tx: Transaction, case: Case) -> list[Link]:
+    """Return the links of an own case, oldest first. Raises RuleError KEY_DESTROYED."""
+    return links.of_case(tx, case.id, case.open_key())
+
+
+def is_told(link_: Link) -> bool:
+    """Whether recipients may hear of a link at all."""
+    return link_.relation not in OWN_KNOWLEDGE
+
+
+def any_told(tx: Transaction, case: Case) -> bool:
+    """Whether a referral of this case says that somebody belongs to the person."""
+    return any(map(is_told, links_of(tx, case)))
+
+
+def to_tell(tx: Transaction, case: Case, org: OrgId) -> list[dict[str, Any]]:
+    """Return what a referral of an own case tells `org` of those who belong to the person, sorted by reference."""
+    told_of = [one for one in links_of(tx, case) if is_told(one)]
+    allowed = each(told_of, lambda one: None if _says_no(tx, one.other, org) else one, lambda *_: None)
+    told = [
+        {"reference": reference(one, org), "relation": coded("refbus.Relation", one.relation), "travels": one.travels}
+        for one in allowed
+        if one is not None
+    ]
+    return sorted(told, key=lambda one: bytes(one["reference"]))
+
+
+def reference(link_: Link, org: OrgId) -> bytes:
+    """Return the reference of a pair towards one recipient: 16 bytes that say nothing without the pair's secret."""
+    whole = hashlib.sha256(b"refbus/v1/companion\0" + link_.secret + org.encode())
+    return whole.digest()[:_REFERENCE_BYTES]
+
+
+def newest(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Return what was said last in a course of those who belong to the person; nothing where nothing was."""
+    said_of = [event for event in events if event.block.event_type in TELLS and _counts(event)]
+    last = max(said_of, key=lambda event: (event.block.occurred_at_ms, event.id), default=None)
+    return [] if last is None else list(course_state.payload_of(last).get(FIELD) or ())
+
+
+def tell(gateway: Gateway, tx: Transaction, referral: Referral) -> Event | None:
+    """Tell the recipient of a course who belongs to the person now; None when it knows.
+
+    Raises ConsentError, RuleError, UncheckableError.
+    """
+    case = cases.get(tx, referral.case_id)
+    return _say(gateway, tx, referral, to_tell(tx, case, referral.org))
+
+
+def take_in(tx: Transaction, referral: Referral) -> None:
+    """Keep by which references a course that came in is found from the courses of the others."""
+    told = newest(referrals.events_of(tx, referral))
+    rows.keep(tx, referral.id, referral.org, [bytes(one["reference"]) for one in told])
+
+
+def together(tx: Transaction, referral: Referral, events: Iterable[Event]) -> list[Companion]:
+    """Return who belongs to the person of a course as these events say, with the courses and cases that are here."""
+    told = newest(events)
+    if not referral.own:
+        found = rows.others(tx, referral.id, referral.org, [bytes(one["reference"]) for one in told])
+        return [_companion(one, found.get(bytes(one["reference"])), None) for one in told]
+    own = {reference(one, referral.org): one.other for one in links_of(tx, cases.get(tx, referral.case_id))}
+    return [_companion(one, None, own.get(bytes(one["reference"]))) for one in told]
+
+
+def _companion(told: Mapping[str, Any], referral: int | None, case: int | None) -> Companion:
+    return Companion(str(told["relation"]["code"]), bool(told["travels"]), referral, case)
+
+
+def settle(gateway: Gateway) -> None:
+    """Take back what courses say of people who belong no more, or who said no; nothing is told anew.
+
+    Each case in a transaction of its own. One that fails is told to a person, and tried again. Raises StoreError.
+    """
+    with gateway.store.read() as tx:
+        stale = links.stale_cases(tx)
+
+    def look(number: int) -> None:
+        with gateway.store.write() as tx:
+            case = cases.get(tx, number)
+            if case.live:
+                for referral in referrals.of_case(tx, case):
+                    _take_back(gateway, tx, case, referral)
+            links.told(tx, number)
+
+    def failed(number: int, error: RefbusError) -> None:
+        with gateway.store.write() as tx:
+            told = said("case %(number)s: that somebody belongs to it no more was not told", number=number)
+            alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
+
+    each(stale, look, failed)
+
+
+def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
+    known = newest(referrals.events_of(tx, referral)) if referral.own else []
+    if known:
+        right = {bytes(one["reference"]): one for one in to_tell(tx, case, referral.org)}
+        left = [right[bytes(one["reference"])] for one in known if bytes(one["reference"]) in right]
+        _say(gateway, tx, referral, left)
+
+
+def _say(gateway: Gateway, tx: Transaction, referral: Referral, told: list[dict[str, Any]]) -> Event | None:
+    if newest(referrals.events_of(tx, referral)) == told:
+        return None
+    draft = Draft(EventType.COMPANIONS_CHANGED, {FIELD: told}, terms_of(tx, referral))
+    return envelopes.send(gateway, tx, referral, draft)
+
+
+def _counts(event: Event) -> bool:
+    return event.status is not EventStatus.REFUSED and bool(event.payload)
+
+
+def _says_no(tx: Transaction, number: int, org: OrgId) -> bool:
+    """Whether the person of another case told `org` no, or must not be known there; a case that goes says no too."""
+    case = cases.get(tx, number)
+    if not case.live or org in permission.denied_recipients(tx, case):
+        return True
+    if any(row.org == org and row.kind is not Kind.VERSION for row in tellings.of_case(tx, case)):
+        return True
+    records = [kept.signed.record for kept in consents.of_case(tx, case) if kept.signed.record.party == org]
+    last = max(records, key=lambda record: (record.event_time_ms, record.version), default=None)
+    return last is not None and last.state is not ConsentState.GIVEN

@@ -1,0 +1,103 @@
+"""Which own cases belong together. Each case of a link has its half, sealed under the key of that case.
+
+A half names the other case; the keyed hash of that number finds it from the other side, so that a link goes when either
+case goes. A half whose body is empty has ended: its case still has to take back what it told of it. `stale`: what
+recipients of the case were told of this link may no longer be so.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, text, update
+
+from refbus.core.documents import read_json
+from refbus.crypto.secretbox import StateKey
+from refbus.each import each
+from refbus_gateway.store.schema import links
+from refbus_gateway.store.session import Transaction
+
+MOST: Final = 40
+"""Most links of one case."""
+_ENDED: Final = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One case as another one sees it: `relation` is what `other` is to `case`.
+
+    `travels`: both travel together; `secret`: 32 random bytes that both halves share.
+    """
+
+    case: int
+    other: int
+    relation: str
+    travels: bool
+    secret: bytes = field(repr=False)
+
+
+def put(tx: Transaction, key: StateKey, link: Link) -> None:
+    """Keep one half of a link in place of an earlier one, under the key of its case; what was told may be wrong now."""
+    other_hash = _hash(tx, link.other)
+    half = (links.c.case_id == link.case, links.c.other_hash == other_hash)
+    kept = {"other": link.other, "relation": link.relation, "travels": link.travels, "secret": link.secret.hex()}
+    tx.connection.execute(delete(links).where(*half))
+    body = key.seal(_context(other_hash), json.dumps(kept).encode())
+    tx.connection.execute(insert(links).values(case_id=link.case, other_hash=other_hash, stale=True, body=body))
+
+
+def of_case(tx: Transaction, number: int, key: StateKey) -> list[Link]:
+    """Return the links of a case, oldest first. One that cannot be read is left out: it tells nobody anything."""
+    query = select(links).where(links.c.case_id == number, links.c.body != _ENDED).order_by(links.c.id)
+    return each(tx.connection.execute(query).all(), lambda row: _link(key, row), lambda *_: None)
+
+
+def end(tx: Transaction, one: int, other: int) -> bool:
+    """End a link between two cases, from both sides; return whether there was one."""
+    halves = or_(_half(tx, one, other), _half(tx, other, one))
+    ended = update(links).where(halves, links.c.body != _ENDED).values(body=_ENDED, stale=True)
+    return tx.connection.execute(ended).rowcount > 0
+
+
+def forget_case(tx: Transaction, number: int) -> None:
+    """Keep nothing of the links of a case that goes. The other cases have still to take back what they told."""
+    tx.connection.execute(delete(links).where(links.c.case_id == number))
+    theirs = links.c.other_hash == _hash(tx, number)
+    tx.connection.execute(update(links).where(theirs).values(body=_ENDED, stale=True))
+
+
+def note_word(tx: Transaction, number: int) -> None:
+    """Note that the person of a case said something: what others told of it may no longer be so."""
+    theirs = links.c.other_hash == _hash(tx, number)
+    tx.connection.execute(update(links).where(theirs, links.c.stale.is_(False)).values(stale=True))
+
+
+def stale_cases(tx: Transaction) -> list[int]:
+    """Return the numbers of the cases that have to look at what they told."""
+    query = select(links.c.case_id).where(text("stale")).distinct()
+    return sorted(tx.connection.execute(query).scalars())
+
+
+def told(tx: Transaction, number: int) -> None:
+    """Note that what a case told is right again."""
+    tx.connection.execute(delete(links).where(links.c.case_id == number, links.c.body == _ENDED))
+    tx.connection.execute(update(links).where(links.c.case_id == number).values(stale=False))
+
+
+def _half(tx: Transaction, one: int, other: int) -> ColumnElement[bool]:
+    return (links.c.case_id == one) & (links.c.other_hash == _hash(tx, other))
+
+
+def _hash(tx: Transaction, number: int) -> bytes:
+    return tx.vault.hash("link", str(number).encode())
+
+
+def _context(other_hash: bytes) -> bytes:
+    return b"link/" + other_hash
+
+
+def _link(key: StateKey, row: Row[Any]) -> Link:
+    kept = read_json(key.open(_context(row.other_hash), row.body).decode())
+    return Link(row.case_id, kept["other"], kept["relation"], kept["travels"], bytes.fromhex(kept["secret"]))
