@@ -193,6 +193,11 @@ class Desk:
         """Read everything that waits before something is shown. Raises UncheckableError NOT_SYNCHRONISED."""
         require_synchronised(self.gateway, self.bus())
 
+    def forget(self) -> None:
+        """Drop from memory what a search has opened of cases."""
+        if "_opened" in self.__dict__:
+            self._opened.forget()
+
     def close(self) -> None:
         """Release what was opened."""
         if "_opened" in self.__dict__:

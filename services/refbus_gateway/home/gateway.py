@@ -45,7 +45,10 @@ class Gateway:
         self.clock: Final = clock
         self.generation: Final = generation.of(store)
         self.nicknames: dict[int, tuple[bytes, str]] = {}
-        """File numbers of own cases as they were last opened, beside what they were sealed in: for the search alone."""
+        """File numbers and names in own cases as last opened, beside what they were sealed in: for the search alone.
+
+        A search that began before they were forgotten keeps none: it compares the dictionary itself.
+        """
         self.origins: dict[bytes, int | None] = {}
         """The first of the cases with the same content, by the keyed hash of a case; None for a received one."""
         self.reread_keys: Callable[[], Keyring] | None = None
@@ -195,8 +198,13 @@ class Gateway:
         """Let go of this lock of the home when everything else is released."""
         self._held.append(lock)
 
+    def forget(self) -> None:
+        """Drop what a search has opened."""
+        self.nicknames = {}
+
     def close(self) -> None:
         """Release the store, then the home."""
+        self.forget()
         self.store.close()
         while self._held:
             self._held.pop().close()

@@ -16,7 +16,7 @@ from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.lookups import Standing
 from refbus_gateway.store.session import Transaction, slices
-from refbus_gateway.words.latin import folded
+from refbus_gateway.words.latin import all_folded
 
 _NICKNAME: Final = b"nickname/"
 
@@ -59,16 +59,18 @@ def cases_called(gateway: Gateway, tx: Transaction, part: str) -> set[int]:
     Small and capital letters are the same, and so are scripts: Cyrillic is found by Latin. They are opened once while
     the home is open, and again when they change.
     """
-    known, sealed = gateway.nicknames, dict(lookups.nicknames(tx))
-    now = {number: known[number] for number, text in sealed.items() if number in known and known[number][0] == text}
-    keys = lookups.wrapped_keys(tx, sealed.keys() - now.keys())
+    known, rows = gateway.nicknames, lookups.nicknames(tx)
+    now = {number: known[number] for number, row in rows.items() if number in known and known[number][0] == row[0]}
+    opened: list[tuple[int, str]] = []
 
     def read(number: int) -> None:
-        case_hash, wrapped = keys[number]
-        text = tx.vault.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed[number])
-        now[number] = (sealed[number], folded(text.decode()))
+        sealed, case_hash, wrapped = rows[number]
+        text = tx.vault.case_key(case_hash, wrapped).open(_NICKNAME + case_hash, sealed)
+        opened.append((number, text.decode()))
 
-    wished = folded(part)
-    each(keys, read, lambda *_: None)
-    gateway.nicknames = now
+    each(rows.keys() - now.keys(), read, lambda *_: None)
+    wished, *texts = all_folded([part, *(text for _, text in opened)])
+    now |= {number: (rows[number][0], text) for (number, _), text in zip(opened, texts, strict=True)}
+    if gateway.nicknames is known:  # else they were forgotten meanwhile, and stay so
+        gateway.nicknames = now
     return {number for number, (_, text) in now.items() if wished and wished in text} | set(lookups.stale_cases(tx))

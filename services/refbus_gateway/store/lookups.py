@@ -225,17 +225,11 @@ def _ends_by(by_ms: int, *, own: bool) -> ColumnElement[bool]:
     return cases.c.id.in_(union_all(*(select(cases.c.id).where(cases.c.own == own, side) for side in sides)))
 
 
-def nicknames(tx: Transaction) -> list[tuple[int, bytes]]:
-    """Return the number and the sealed nickname of each live case that has one."""
-    query = select(cases.c.id, cases.c.nickname).where(cases.c.nickname.is_not(None), _LIVE)
-    return [(number, sealed) for number, sealed in tx.connection.execute(query)]
-
-
-def wrapped_keys(tx: Transaction, numbers: Iterable[int]) -> dict[int, tuple[bytes, bytes]]:
-    """Return the keyed hash and the wrapped key of each of these cases."""
-    query = select(cases.c.id, cases.c.case_hash, cases.c.wrapped_key)
-    queries = (query.where(cases.c.id.in_(some)) for some in slices(numbers))
-    return {row.id: (row.case_hash, row.wrapped_key) for query in queries for row in tx.connection.execute(query)}
+def nicknames(tx: Transaction) -> dict[int, tuple[bytes, bytes, bytes]]:
+    """Return the sealed nickname, the keyed hash and the wrapped key of each live case that has a nickname."""
+    query = select(cases.c.id, cases.c.nickname, cases.c.case_hash, cases.c.wrapped_key)
+    rows = tx.connection.execute(query.where(cases.c.nickname.is_not(None), _LIVE))
+    return {number: (sealed, case_hash, wrapped) for number, sealed, case_hash, wrapped in rows}
 
 
 def case_hashes(tx: Transaction, numbers: Iterable[int]) -> dict[int, bytes]:

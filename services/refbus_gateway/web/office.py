@@ -53,6 +53,8 @@ _STATUS: Final[tuple[tuple[type[RefbusError], int], ...]] = (
 _STATUS_OF_CODE: Final = {Code.CASE_UNKNOWN: 404, Code.REFERRAL_UNKNOWN: 404, Code.NOT_PERMITTED: 403}
 _REFUSED: Final = frozenset({Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITTED})
 """Why somebody with the right passphrase is not let in."""
+_LOOK_S: Final = 15.0
+"""How often sessions are looked at that no browser asks for any more."""
 _YEAR_S: Final = 31_536_000
 _T = TypeVar("_T")
 
@@ -117,15 +119,16 @@ class Office:
     ) -> None:
         self.address: Final = address
         self.lock_after_s: Final = int(manners.idle_s) + 5
-        self.sessions: Final = Sessions(clocks.steady_s, manners.idle_s)
+        self.desk: Final = make_desk(self._take)
+        self.sessions: Final = Sessions(clocks.steady_s, manners.idle_s, self.desk.forget)
         self._clocks = clocks
         self._sources: Final = Sources(clocks.wall_ms, lambda: int(clocks.steady_s() * 1000))
         self._manners = manners
         self._given: Opened | None = None
-        self.desk: Final = make_desk(self._take)
         self._opening = threading.Lock()
         self._stop = threading.Event()
         self._line: threading.Thread | None = None
+        self._watch: threading.Thread | None = None
         self._opened = False
 
     @property
@@ -205,6 +208,8 @@ class Office:
         finally:
             self._given = None
         self._opened = True
+        self._watch = threading.Thread(target=self._lock_idle, name="watch", daemon=True)
+        self._watch.start()
         if self._manners.reads_and_sends:
             self._line = threading.Thread(target=self._keep_line, name="line", daemon=True)
             self._line.start()
@@ -218,8 +223,9 @@ class Office:
     def close(self) -> None:
         """Send what is under way, stop, forget every session."""
         self._stop.set()
-        if self._line is not None:
-            self._line.join()
+        for each in (self._line, self._watch):
+            if each is not None:
+                each.join()
         self.sessions.end_all()
         self.desk.close()
 
@@ -266,7 +272,7 @@ class Office:
         if today is not None:
             session.actor = today
             return session
-        session.locked = True
+        self.sessions.shut(session)
         if not session.actor.person:  # nobody can unlock it: the home has people since
             self.sessions.end(session)
             return None
@@ -323,6 +329,13 @@ class Office:
     def unforeseen(self, failure: Exception) -> RefbusError:
         """Return the coded error that stands for an unplanned one."""
         return as_refbus_error(failure, self._manners.debug_dir)
+
+    def _lock_idle(self) -> None:
+        """Lock what nobody uses, and forget what a search opened in a home that another process locked."""
+        while not self._stop.wait(_LOOK_S):
+            self.sessions.shut_idle()
+            if self.desk.is_locked():
+                self.desk.forget()
 
     def _keep_line(self) -> None:
         """Read and send until the desk is closed; another process of this home may do it meanwhile."""

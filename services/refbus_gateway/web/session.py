@@ -128,9 +128,13 @@ class Session:
 class Sessions:
     """All sessions of one process. Any number of threads may ask."""
 
-    def __init__(self, steady_s: Callable[[], float], idle_s: float = IDLE_S) -> None:
+    def __init__(
+        self, steady_s: Callable[[], float], idle_s: float = IDLE_S, gone: Callable[[], None] = lambda: None
+    ) -> None:
+        """`gone` is called after a session was locked or ended: what was opened for it is forgotten."""
         self._steady_s = steady_s
         self._idle_s = idle_s
+        self._gone = gone
         self._lock = threading.Lock()
         self._all: OrderedDict[str, Session] = OrderedDict()
 
@@ -142,9 +146,7 @@ class Sessions:
             if found is None:
                 return None
             self._all.move_to_end(session_id)
-        idle = now_s - found.used_s > self._idle_s or now_s - found.begun_s > DAY_S
-        if found.actor is not None and idle:
-            found.locked = True
+        self._lock_if_idle(found, now_s)
         if use:
             found.used_s = now_s
         return found
@@ -183,12 +185,29 @@ class Sessions:
         session.actor = None
         with self._lock:
             self._all.pop(session.id, None)
+        self._gone()
+
+    def shut(self, session: Session) -> None:
+        """Lock a session: who comes back shows the passphrase, and finds the form as it was left."""
+        session.locked = True
+        self._gone()
+
+    def shut_idle(self) -> None:
+        """Lock each session that nobody used for too long, though no browser asks any more."""
+        now_s = self._steady_s()
+        for each in self.all():
+            self._lock_if_idle(each, now_s)
+
+    def _lock_if_idle(self, session: Session, now_s: float) -> None:
+        idle = now_s - session.used_s > self._idle_s or now_s - session.begun_s > DAY_S
+        if session.at_work and idle:
+            self.shut(session)
 
     def lock(self, person: str, but: Session | None = None) -> None:
         """Lock every session of a person, by id: what the person may do, or the passphrase, is another one now."""
         for each in self.all():
             if each is not but and each.actor is not None and each.actor.person == person:
-                each.locked = True
+                self.shut(each)
 
     def all(self) -> list[Session]:
         """Return every session, the one that was unused for longest first."""
@@ -199,11 +218,13 @@ class Sessions:
         """Forget every session."""
         with self._lock:
             self._all.clear()
+        self._gone()
 
     def _make_room(self) -> None:
         while len(self._all) > MOST:
             nobodys = (each.id for each in self._all.values() if each.actor is None)
-            self._all.pop(next(nobodys, next(iter(self._all))))
+            if self._all.pop(next(nobodys, next(iter(self._all)))).at_work:
+                self._gone()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def unlock(ask: Ask) -> Response:
 @screens.show("/lock")
 def lock(ask: Ask) -> Response:
     """Lock this session now; what was typed before stays for when the person comes back."""
-    ask.session.locked = True
+    ask.office.sessions.shut(ask.session)
     ask.session.after = FIRST
     return ask.go("/locked")
 
