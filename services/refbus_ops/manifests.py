@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from refbus.bus.port import AclRule, ResourceKind, TopicState
-from refbus.bus.topicset import GATEWAY_ROLES, Wanted
-from refbus.core.directory import Directory, OrgRole
+from refbus.bus.topicset import Wanted
+from refbus.core.directory import MEMBER_ROLES, Directory, OrgRole
 from refbus.core.ids import CountryCode, OrgId, parse_org_id
 
 API: Final = "kafka.strimzi.io/v1"
@@ -44,7 +44,7 @@ def _members(directory: Directory, country: CountryCode) -> list[OrgId]:
     found = [
         org.org_id
         for org in directory.organisations.values()
-        if org.role in nodes or (org.country == country and org.role in GATEWAY_ROLES)
+        if org.role in nodes or (org.country == country and org.role in MEMBER_ROLES)
     ]
     return sorted(found)
 
@@ -79,4 +79,4 @@ def _quotas(name: str, directory: Directory, country: CountryCode) -> Mapping[st
     org = directory.find(parse_org_id(name))
     if org is None or org.country != country:
         return FOREIGN
-    return OFFICE if org.role in GATEWAY_ROLES else {}
+    return OFFICE if org.role in MEMBER_ROLES else {}

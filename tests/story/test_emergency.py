@@ -103,6 +103,23 @@ def test_the_least_crosses_the_border_without_consent_and_loudly(office: Road) -
     assert Code.EMERGENCY_DISCLOSED in alarm_codes(office.uz)
 
 
+def test_who_the_person_is_comes_with_every_spelling_and_the_reference_of_the_sender(office: Road) -> None:
+    """What helps to recognise and to answer: other names, the sign language, the file of the sender's own system."""
+    person = {
+        "prs_FirstName": "Тўқима шахс",
+        "prs_Birthdate": "1991",
+        "is_minor": False,
+        "spellings": ["TUKIMA SHAKHS"],
+        "sign_language": "rsl",
+    }
+    case = new_case(office.kz, case_file(about="Fictional: deaf", person=person, reference="A-2026/118"))
+    number = invoke(office, case)
+    office.settle()
+    shown = repr(open_at(office.uz, incoming(office.uz, id_of(office.kz, number))).events[0].sections)
+    for text in ("TUKIMA SHAKHS", "Russian Sign Language", "A-2026/118"):
+        assert text in shown, text
+
+
 def test_a_third_officer_reviews_it_and_the_recipient_hears(office: Road) -> None:
     """One of the two cannot; another can, and what was found stands at both ends."""
     _, number = disclose(office, "reviewed")

@@ -18,7 +18,7 @@ from chaos.judging import Expected, Fate, Tally, judge
 from chaos.logs import Line, read_topic
 from demo.world import PASSPHRASE
 from refbus.audit.entry import open_entry, verify_entry
-from refbus.core.directory import Directory, DirectoryHistory, OrgRole
+from refbus.core.directory import MEMBER_ROLES, Directory, DirectoryHistory, OrgRole
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError
@@ -125,7 +125,7 @@ def _read_inboxes(
     members = [
         org.org_id
         for org in directories.latest.organisations.values()
-        if org.country in countries and org.role in {OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY}
+        if org.country in countries and org.role in MEMBER_ROLES
     ]
     readings = [
         Reading(org, list(ground.world.home(org).kem_keys(PASSPHRASE).values()), directories, ground.world.moment)

@@ -29,7 +29,7 @@ from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
 from kafka.patience import wait
 from kafka.ports import free_ports
-from refbus.bus.topicset import GATEWAY_ROLES
+from refbus.core.directory import MEMBER_ROLES
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines, exit_code
@@ -65,7 +65,7 @@ class Stack:
         return {
             org.org_id: self.world.paths.home(org.org_id)
             for org in directory.organisations.values()
-            if org.role in GATEWAY_ROLES
+            if org.role in MEMBER_ROLES
         }
 
     def start(self, say: Say) -> None:

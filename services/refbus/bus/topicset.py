@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from refbus.bus.families import Family, Party, load
 from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, TopicState
-from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
+from refbus.core.directory import MEMBER_ROLES, Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError
-
-GATEWAY_ROLES = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
-"""Who has a gateway and an inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ def _names(party: Party, place: _Place) -> list[OrgId]:
 
 
 def _gateways(directory: Directory, country: CountryCode) -> list[Organisation]:
-    return _members(directory, country, GATEWAY_ROLES)
+    return _members(directory, country, MEMBER_ROLES)
 
 
 def _members(

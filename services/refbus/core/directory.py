@@ -34,9 +34,13 @@ class OrgRole(StrEnum):
     GATE = "GATE"
     AUDITOR = "AUDITOR"
     INSPECTOR = "INSPECTOR"
+    POLICE = "POLICE"
+    PROSECUTOR = "PROSECUTOR"
+    HEALTH_SERVICE = "HEALTH_SERVICE"
+    INTERNATIONAL_ORGANISATION = "INTERNATIONAL_ORGANISATION"
 
 
-MEMBER_ROLES = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
+MEMBER_ROLES = frozenset(OrgRole) - {OrgRole.GATE, OrgRole.AUDITOR, OrgRole.INSPECTOR}
 """Who may send and receive events about people."""
 
 

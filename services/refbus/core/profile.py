@@ -25,7 +25,7 @@ MOST_HOURS: Final = 14
 MOST_LANGUAGES: Final = 30
 SHELTERS: Final = frozenset({"x_safehouse_service"})
 """Services (htcds.spl_Type) of whoever must not be found, whatever its role."""
-OFFICES: Final = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.EMBASSY})
+OFFICES: Final = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.EMBASSY, OrgRole.POLICE, OrgRole.PROSECUTOR})
 """Roles whose street and house are public anyway. An NGO may run a shelter that no list names."""
 
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from refbus.audit import AuditOutcome, Stage
 from refbus.audit.erasure import make_orders
 from refbus.clock import Clock
-from refbus.core.directory import Organisation, OrgRole, OrgStatus
+from refbus.core.directory import MEMBER_ROLES, Organisation, OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About, Point
 from refbus.core.ids import CountryCode, EventId, OrgId
@@ -36,7 +36,6 @@ from refbus_gate.names import inbox
 from refbus_gate.restored import HEARTBEAT, Generation, generation
 
 _log = logging.getLogger("refbus.gate.upkeep")
-_MEMBERS = frozenset({OrgRole.NATIONAL_AGENCY, OrgRole.NGO, OrgRole.EMBASSY})
 _LATE = (Code.DELIVERY_FAILED,)
 _LEFT = (Code.DELIVERY_FAILED, Code.ORGANISATION_UNKNOWN)
 """What the sender of an event hears whose recipient's country has left the federation."""
@@ -210,5 +209,5 @@ def _not_told(_: RecordRow, error: RefbusError) -> None:
 def _members(batch: Batch) -> list[Organisation]:
     """Return the active organisations of this country that have an inbox, in a fixed order."""
     found = batch.directories.latest.organisations.values()
-    here = [each for each in found if each.country == batch.keys.country and each.role in _MEMBERS]
+    here = [each for each in found if each.country == batch.keys.country and each.role in MEMBER_ROLES]
     return sorted((each for each in here if each.status is OrgStatus.ACTIVE), key=lambda each: each.org_id)

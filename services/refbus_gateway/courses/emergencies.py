@@ -44,7 +44,10 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
 
-_FROM_CASE: Final = ("fictional", "person", "location", "health", "safe_contact", "risk", "responsible_worker_role")
+_FROM_CASE: Final = (
+    *("fictional", "person", "location", "health", "safe_contact", "risk", "responsible_worker_role"),
+    "reference",
+)
 _ALWAYS: Final = DataCategory.SERVICE_NEEDS
 """What must be done at once is told in any emergency."""
 

@@ -27,6 +27,10 @@ ORGANISATION_ROLES: Final[Mapping[OrgRole, str]] = {
     OrgRole.NGO: mark("Organisation of civil society: a shelter, a legal clinic, a helpline"),
     OrgRole.NATIONAL_AGENCY: mark("Agency of the state"),
     OrgRole.EMBASSY: mark("Embassy or consulate"),
+    OrgRole.POLICE: mark("Police"),
+    OrgRole.PROSECUTOR: mark("Prosecutor's office"),
+    OrgRole.HEALTH_SERVICE: mark("Health service: a hospital, a clinic"),
+    OrgRole.INTERNATIONAL_ORGANISATION: mark("International organisation"),
 }
 """What an organisation is, by its role in the federation, as far as it may say so itself."""
 DUTIES: Final[Mapping[Task, str]] = {

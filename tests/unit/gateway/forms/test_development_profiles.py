@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from refbus.bus.topicset import GATEWAY_ROLES
+from refbus.core.directory import MEMBER_ROLES
 from refbus.core.ids import OrgId
 from refbus.core.profile import doubts, faults
 from refbus.resources import data_dir
@@ -21,7 +21,7 @@ WRITTEN: dict[str, dict[str, Any]] = json.loads((data_dir("keys") / "profiles.js
 def test_every_organisation_has_one() -> None:
     """And nobody else."""
     members = read_description(data_dir("keys") / "development.toml").members
-    assert {each.org_id for each in members if each.role in GATEWAY_ROLES} == set(WRITTEN)
+    assert {each.org_id for each in members if each.role in MEMBER_ROLES} == set(WRITTEN)
 
 
 @pytest.mark.parametrize("org", WRITTEN)

@@ -6,12 +6,14 @@ import unicodedata
 
 import pytest
 
+from refbus.core.directory import MEMBER_ROLES
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.wire.codelists import code_lists
 from refbus_gateway.words.catalogue import catalogue
 from refbus_gateway.words.codes import event_name, field_name, label, meaning, next_step, title, titled
 from refbus_gateway.words.languages import LANGUAGES
+from refbus_gateway.words.offices import ORGANISATION_ROLES
 
 COMPLETE = ("en", "ru")
 """Languages in which every code, field, event and error has words."""
@@ -65,3 +67,8 @@ def test_names_of_fields_and_events_are_words() -> None:
     assert field_name(words, "valid_until_ms") == "Valid until"
     assert event_name(words, "ReferralRequested") == "Referral requested"
     assert titled(words, "Attachments 12") == "Attachments 12"
+
+
+def test_every_role_of_a_member_has_words() -> None:
+    """Whoever may send and receive events about people can say at the first start what it is."""
+    assert set(ORGANISATION_ROLES) == MEMBER_ROLES

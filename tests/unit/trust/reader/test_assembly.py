@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refbus.core.directory import OrgRole
+from refbus.core.directory import MEMBER_ROLES, OrgRole
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.units import DAY_MS
 from refbus.errors import Code
@@ -65,6 +65,24 @@ def test_a_bad_member_file_is_left_out_alone() -> None:
     found = _assemble(targets)
     assert set(found.organisations) == {KZ_ORG}
     assert _problems(found) == [(f"uz/{UZ_ORG}.json", Code.MALFORMED)]
+
+
+@pytest.mark.parametrize("role", sorted(MEMBER_ROLES))
+def test_a_member_of_every_role_counts(role: OrgRole) -> None:
+    """Police, prosecutors, health services and international organisations among them."""
+    found = _assemble(_targets(_member(KZ_ORG), _member(UZ_ORG, role)))
+    assert found.organisations[UZ_ORG].role is role
+    assert found.problems == []
+
+
+def test_a_role_of_a_newer_version_takes_out_that_organisation_alone() -> None:
+    """A reader from before leaves it out, says so, and goes on with all others."""
+    targets = _targets(_member(KZ_ORG), _member(UZ_ORG))
+    for path in (f"uz/{UZ_ORG}.json", f"enrolment/{UZ_ORG}.json"):
+        targets[path] = targets[path].replace(b'"role":"NGO"', b'"role":"FIRE_BRIGADE"')
+    found = _assemble(targets)
+    assert set(found.organisations) == {KZ_ORG}
+    assert _problems(found) == [(f"uz/{UZ_ORG}.json", Code.UNKNOWN_VALUE)]
 
 
 @pytest.mark.parametrize("reader", ["load_member", "parse_policy"])
