@@ -26,8 +26,9 @@ from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.explain import explanation
 from refbus.telemetry import catalogue as metric
-from refbus.telemetry.alerts import ALERTS, GONE, Alert, Severity
+from refbus.telemetry.alerts import ALERTS, GONE
 from refbus.telemetry.metric import Metric, Service
+from refbus.telemetry.rules import Alert, Severity
 from refbus.telemetry.runbook import RUNBOOK
 from refbus_ops.context import Operator
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refbus.telemetry.alerts import PAGE, Alert, Gone, Rule, job_of
+from refbus.telemetry.alerts import FAST, PAGE
+from refbus.telemetry.rules import Alert, Burn, Gone, Rule, job_of
 
 STEP_S = 60
 _CONDITION = re.compile(r"(>|<|!=) ([0-9.]+)")
@@ -44,7 +45,9 @@ class Case:
 
 def cases(rule: Rule) -> Iterator[Case]:
     """Yield the cases that each rule of this kind must pass."""
-    if isinstance(rule, Gone):
+    if isinstance(rule, Burn):
+        yield from _burns(rule)
+    elif isinstance(rule, Gone):
         wait = rule.for_s // STEP_S
         yield Case(rule, f"1x10 0x{wait + 5} 1x10", (12 + wait,), (5, 10, 10 + wait, 19 + wait))
         yield Case(rule, f"1x10 _x{wait + 15}", (20 + wait,), (10,))  # a series is remembered for five minutes
@@ -63,6 +66,20 @@ def cases(rule: Rule) -> Iterator[Case]:
         yield Case(rule, f"{good}x10 {bad}x{wait + 5} {good}x10", (13 + wait,), (9, *early, 19 + wait))
 
 
+def _burns(rule: Burn) -> Iterator[Case]:
+    """Yield a rule that is broken without a pause, now and then, too seldom, and not at all at its edge."""
+    good, bad = rule.edge, rule.edge + 1
+    if rule.windows == FAST:
+        yield Case(rule, f"{good}x400 {bad}x19 {good}x60", (410, 424), (400, 408, 427))  # a seventh of an hour
+        yield Case(rule, f"{good}x400 {f'{bad} {good}x8 ' * 30}", (612, 690), (400, 609))  # a tenth of six hours
+        yield Case(rule, f"{good}x400 {f'{bad} {good}x18 ' * 20}", (), (400, 600, 790))
+    else:
+        yield Case(rule, f"{good}x4400 {bad}x49 {good}x500", (4447, 4800), (4400, 4443, 4820))  # 45 minutes in 3 days
+        yield Case(rule, f"{good}x4400 {bad}x29 {good}x500", (), (4400, 4447, 4800))
+    yield Case(rule, f"{good}x400", (), (400,))
+    yield Case(rule, None, (), (400,))
+
+
 def write_tests(rule: Rule, rules: str, folder: Path) -> Path:
     """Write a file for `promtool test rules` about `rule`, which is in the rule file `rules` (JSON, which is YAML)."""
     rule_file, file = folder / f"{rule.name}.rules.yml", folder / f"{rule.name}.tests.yml"
@@ -75,14 +92,18 @@ def write_tests(rule: Rule, rules: str, folder: Path) -> Path:
 
 def series_of(rule: Rule) -> str:
     """Return the series that a rule looks at, with labels as they come from a service."""
-    name = "up" if isinstance(rule, Gone) else rule.metric.name
-    labels = {"job": job_of(rule.service)} if isinstance(rule, Gone) else labels_of(rule)
+    if isinstance(rule, Alert):
+        name, labels = rule.metric.name, labels_of(rule)
+    elif isinstance(rule, Burn):
+        name, labels = rule.metric.name, {"job": job_of(rule.metric.services[0])}
+    else:
+        name, labels = "up", {"job": job_of(rule.service)}
     return name + "{" + ",".join(f'{label}="{value}"' for label, value in labels.items()) + "}"
 
 
 def labels_of(rule: Rule) -> dict[str, str]:
     """Return the labels of an alert of this rule, without its severity."""
-    if isinstance(rule, Gone):
+    if isinstance(rule, Gone | Burn):
         return {}
     asked = dict(re.findall(r'(\w+)=~?"(\w+)', rule.selector))
     own = {label: asked.get(label, str(next(iter(values)))) for label, values in rule.metric.labels.items()}

@@ -37,7 +37,12 @@ class Watchers:
     def rules(self) -> set[str]:
         """Return the names of the rules that Prometheus has loaded."""
         groups = _get(self.prometheus, "/api/v1/rules")["data"]["groups"]
-        return {rule["name"] for group in groups for rule in group["rules"] if rule["health"] != "err"}
+        return {
+            rule["name"]
+            for group in groups
+            for rule in group["rules"]
+            if rule["health"] != "err" and rule["type"] == "alerting"
+        }
 
     def wait_for(self, name: str, *, rings: bool) -> None:
         """Wait until an alert rings, or does not any more."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from refbus.telemetry.alerts import RULES, Rule
+from refbus.telemetry.alerts import RULES
+from refbus.telemetry.rules import Rule
 from refbus.telemetry.runbook import RUNBOOK
 from tools.pages.markdown import document
 

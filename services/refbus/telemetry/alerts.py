@@ -3,84 +3,11 @@
 from __future__ import annotations
 
 import json
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable
 
 from refbus.telemetry import catalogue as metrics
 from refbus.telemetry.metric import Metric, Service
-
-_SIGNS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt, "!=": operator.ne}
-
-
-class Severity(StrEnum):
-    """How fast a person must look: now, or on the next working day."""
-
-    PAGE = "page"
-    TICKET = "ticket"
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One rule: `metric` compared as `condition` says, true for `for_s` seconds.
-
-    For a counter, what counts is what it grew by within the duration `increase`.
-    """
-
-    name: str
-    metric: Metric
-    condition: str
-    for_s: int
-    severity: Severity
-    summary: str
-    selector: str = ""
-    increase: str = ""
-
-    @property
-    def expression(self) -> str:
-        """The rule in PromQL.
-
-        A counter is compared with itself before that duration, and with 0 when nobody knew it then: `increase` alone
-        does not see what was counted before Prometheus first asked, or while a service that kept its counts was away.
-        """
-        series = self.metric.name + self.selector
-        if not self.increase:
-            return f"{series} {self.condition}"
-        before = f"(last_over_time({series}[{_KNOWN}] offset {self.increase}) or {series} * 0)"
-        return f"increase({series}[{self.increase}]) {self.condition} or {series} - {before} {self.condition}"
-
-    def breaks(self, value: float) -> bool:
-        """Return whether a value is beyond what is allowed; for a counter, what it grew by."""
-        sign, edge = self.condition.split()
-        return _SIGNS[sign](value, float(edge))
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The rule that a service which must exist does not answer Prometheus, or is not among what it asks."""
-
-    name: str
-    service: Service
-    for_s: int
-    summary: str
-    severity: Severity = Severity.PAGE
-
-    @property
-    def expression(self) -> str:
-        """The rule in PromQL."""
-        return f'absent(up{{job="{job_of(self.service)}"}} == 1)'
-
-
-def job_of(service: Service) -> str:
-    """Return the name under which Prometheus asks a service (`job_name`)."""
-    return f"refbus-{service}"
-
-
-Rule = Alert | Gone
-_KNOWN = "3h"
-"""How far back the value of a counter is looked for: so long Prometheus may have been away."""
-
+from refbus.telemetry.rules import Alert, Burn, Gone, Rule, Severity
 
 GONE: tuple[Gone, ...] = (
     Gone(
@@ -534,7 +461,49 @@ ALERTS: tuple[Alert, ...] = (
 )
 
 
-RULES: tuple[Rule, ...] = (*GONE, *ALERTS)
+FAST = (("1h", "5m", 14.4), ("6h", "30m", 6.0))
+SLOW = (("3d", "6h", 1.0),)
+_PROMISES: tuple[tuple[str, Metric, int, Severity, str], ...] = (
+    (
+        "Delivery",
+        metrics.GATE_AWAITING_RECEIPT_AGE,
+        300,
+        Severity.PAGE,
+        "events reach another country's gate, which signs for them, within five minutes",
+    ),
+    (
+        "Withdrawal",
+        metrics.GATEWAY_WITHDRAWALS_AGE,
+        43_200,
+        Severity.PAGE,
+        "whoever received something answers a withdrawal of consent within half a day",
+    ),
+    (
+        "Proof",
+        metrics.AUDITOR_COSIGNED_AGE,
+        3_600,
+        Severity.TICKET,
+        "a decision can be proved within an hour: a quorum of witnesses stands behind the log",
+    ),
+)
+"""What is promised: the metric that says whether it is kept, and from which value on it is not."""
+BURNS: tuple[Burn, ...] = tuple(
+    Burn(
+        f"Refbus{name}{burn}",
+        metric,
+        edge,
+        windows,
+        severity if windows is FAST else Severity.TICKET,
+        f"{words} {what}.",
+    )
+    for name, metric, edge, severity, what in _PROMISES
+    for burn, windows, words in (
+        ("Burns", FAST, "The promise is being broken now:"),
+        ("BurnsSlowly", SLOW, "For three days the promise was broken too often:"),
+    )
+)
+
+RULES: tuple[Rule, ...] = (*GONE, *ALERTS, *BURNS)
 """Every rule. What a person does about each stands in `refbus.telemetry.runbook`."""
 KEPT: frozenset[str] = frozenset(alert.metric.name for alert in ALERTS if alert.increase)
 """Counters that a rule compares with before: a service keeps them over a restart."""
@@ -549,7 +518,11 @@ def as_yaml(rules: Iterable[Rule]) -> str:
         "  - name: refbus",
         "    rules:",
     ]
-    for rule in rules:
+    given = tuple(rules)
+    kept = {rule.record: rule.recorded for rule in given if isinstance(rule, Burn)}
+    for record, recorded in kept.items():
+        lines += [f"      - record: {record}", f"        expr: {json.dumps(recorded)}"]
+    for rule in given:
         lines += [
             f"      - alert: {rule.name}",
             f"        expr: {json.dumps(rule.expression)}",

@@ -22,6 +22,7 @@ class Entry:
 
 _HOUR: Final = "By itself an hour after the last one."
 _ITSELF: Final = "By itself, when nothing waits so long any more."
+_NO_LOWER_QUORUM: Final = "Do not lower `audit_quorum`: fewer neighbours could then help to show two histories."
 _NO_DELETE: Final = "Do not delete topics, databases or files of the home."
 _NO_NAMES: Final = (
     "Do not send names or record contents in a report: the code and the number of the decision are enough."
@@ -345,8 +346,7 @@ RUNBOOK: Final[Mapping[str, Entry]] = {
     "RefbusDirectoryForked": Entry(
         "`evidence/` in the home of the gateway, and `refbus-ops directory log-check`.",
         "Treat it as an attack on the keys of the directory: call the anchors, replace the key that signed the"
-        " version that"
-        " nobody knows.",
+        " version that nobody knows.",
         "Do not delete the evidence.",
         _HOUR,
     ),
@@ -355,6 +355,46 @@ RUNBOOK: Final[Mapping[str, Entry]] = {
         "Treat it as an attack: call the ceremony, and have that key revoked now.",
         "Do not answer through the bus: whoever made the key may read it.",
         "By itself, when the directory does not list the key any more.",
+    ),
+    "RefbusDeliveryBurns": Entry(
+        "`refbus_gate_awaiting_receipt_oldest_age_seconds` over the last hours: one long wait, or many short ones? The"
+        " log of the gate names the border; `refbus-ops broker status` looks at the brokers of that country.",
+        "Many short waits are a line or a broker that comes and goes: call the operator of that country with the times."
+        " For one long wait do what is said at RefbusBorderWaits.",
+        _NO_DELETE,
+        "By itself, five to thirty minutes after events are signed for in time again.",
+    ),
+    "RefbusDeliveryBurnsSlowly": Entry(
+        "The dashboard of borders over three days: at which hours do events wait?",
+        "Agree with the operator of that country on what is done before it becomes a page: line, disk, number of"
+        " brokers.",
+        "Do not raise the threshold: an event that waits is a person who waits.",
+        "By itself, six hours after the last bad time.",
+    ),
+    "RefbusWithdrawalBurns": Entry(
+        "`refbus status` at the office: which withdrawals have no answer, and of whom.",
+        "Call the recipient: does its gateway run? If nobody answers, call the focal point of its country.",
+        "Do not record an answer that nobody gave, and do not close the case.",
+        "By itself, soon after the recipient has answered.",
+    ),
+    "RefbusWithdrawalBurnsSlowly": Entry(
+        "`refbus status` at the office over some days: is it always the same recipient?",
+        "Speak with that organisation, and with its focal point, about a gateway that runs every day.",
+        "Do not wait for the next withdrawal to see whether it was chance.",
+        "By itself, six hours after the last bad time.",
+    ),
+    "RefbusProofBurns": Entry(
+        "The log of the auditor: which witnesses are silent? Does `refbus_auditor_cosigned_age_seconds` grow without"
+        " end, or come and go?",
+        "Call the operators of the silent witnesses. As many as `audit_quorum` are needed, never all.",
+        _NO_LOWER_QUORUM,
+        "By itself, five to thirty minutes after a quorum cosigns again.",
+    ),
+    "RefbusProofBurnsSlowly": Entry(
+        "The log of the auditor over three days: which witnesses are silent, and at which hours?",
+        "Agree with their operators on what is done. One witness more gives room.",
+        _NO_LOWER_QUORUM,
+        "By itself, six hours after the last bad time.",
     ),
 }
 """The page of each rule, by its name."""

@@ -15,7 +15,8 @@ import yaml
 from kafka import properties
 from kafka.artifacts import locked_jars
 from refbus.settings import AuditorSettings, GateSettings, from_environment
-from refbus.telemetry.alerts import RULES, Gone, job_of
+from refbus.telemetry.alerts import RULES
+from refbus.telemetry.rules import Gone, job_of
 from support.tree import ROOT
 
 CONTAINER = ROOT / "infra" / "deploy" / "container"

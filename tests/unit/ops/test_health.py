@@ -20,8 +20,9 @@ from refbus.core.units import DAY_MS
 from refbus.settings import OpsSettings, from_environment
 from refbus.telemetry import Metrics, PageServer, Service, serve
 from refbus.telemetry import catalogue as metric
-from refbus.telemetry.alerts import ALERTS, Alert
+from refbus.telemetry.alerts import ALERTS
 from refbus.telemetry.labels import Direction
+from refbus.telemetry.rules import Alert
 from refbus_ops.context import Operator
 from refbus_ops.findings import Finding, Level, is_broken
 from refbus_ops.health import health
