@@ -29,6 +29,7 @@ from refbus_gateway.web.pages import (
     emergency,
     entry,
     erase,
+    imports,
     inspect,
     office,
     people,
@@ -57,7 +58,7 @@ ALL: Final = (
     restored.screens,
     *(emergency.screens, inspect.screens),
     *(refer.screens, consent.screens, dispatch.screens, cases.screens, assignments.screens, together.screens),
-    profile.screens,
+    *(profile.screens, imports.screens),
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "/emergency/decide": "shows what was written before",
     "/case/{number:int}/restored": "one case; once, after a restore",
     "/case/{number:int}/together": "one case and at most 40 linked ones, with the choices of `begin a return`",
+    "/case/import": "asks for a file, and reads nothing",
     "/office/people/{number:int}": "one of at most 64 people",
     "/office/people/{number:int}/passphrase": "the same",
     "/office/people/{number:int}/lock-out": "the same",
