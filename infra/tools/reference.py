@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tools.pages import (
     alerts,
     cli,
     errors,
+    grafana,
     hearing,
     lifecycle,
     metrics,
@@ -41,6 +43,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/topics.md": topics.page,
     "docs/reference/who-hears.md": hearing.page,
     "infra/prometheus/alerts.yml": alerts.page,
+    **{f"infra/grafana/dashboards/{name}.json": partial(grafana.page, name) for name in grafana.DASHBOARDS},
 }
 """Every generated file and what makes it."""
 
