@@ -187,6 +187,14 @@ def _journey_backwards(facts: Facts) -> bool:
     return turned or any(later[0] < earlier[0] for earlier, later in pairwise(known))
 
 
+def _certificate_ends_on_the_way(facts: Facts) -> bool:
+    """Return whether a medical certificate ends before the day on which the last leg arrives."""
+    until, legs = facts.span(_CERTIFIED), facts.at("legs")
+    times = [leg.get("arrives_ms") for leg in legs if isinstance(leg, Mapping)]
+    arrives = [read_day(day_text(each, facts.rules.utc_offset_min)) for each in times if type(each) is int]
+    return until is not None and any(day is not None and day > until[1] for day in arrives)
+
+
 def _room_ends_first(facts: Facts) -> bool:
     begin, end = facts.number("available_from_ms"), facts.number("available_until_ms")
     return begin is not None and end is not None and end < begin
@@ -200,6 +208,9 @@ _VALID: Final = "immigration.document_valid_until"
 _BEGAN: Final = "trafficking.exploited_from"
 _ENDED: Final = "trafficking.exploited_until"
 _AGE_THEN: Final = "trafficking.vic_AgeWhenTrafficked"
+_CERTIFIED: Final = "medical_certificate_until"
+_ACCEPTED_SOMEWHERE: Final = frozenset({"ID_CARD", "BIRTH_CERTIFICATE", "LOSS_REPORT"})
+"""Travel documents only where each country on the way accepts them, as an identity card between kg and uz."""
 
 RULES: Final = (
     Rule(
@@ -238,6 +249,20 @@ RULES: Final = (
         _journey_backwards,
     ),
     Rule(
+        "CERTIFICATE_ENDS_ON_THE_WAY",
+        Weight.REFUSED,
+        (_CERTIFIED, "legs"),
+        "the medical certificate ends before the person arrives",
+        _certificate_ends_on_the_way,
+    ),
+    Rule(
+        "DOCUMENT_NOT_ACCEPTED",
+        Weight.REFUSED,
+        ("kind", "valid_until_ms"),
+        "this document is a travel document only where each country on the way accepts it: ask them, and say yes",
+        lambda facts: bool(facts.codes("kind") & _ACCEPTED_SOMEWHERE) and facts.at("accepted") is not True,
+    ),
+    Rule(
         "ROOM_ENDS_FIRST",
         Weight.REFUSED,
         ("available_until_ms", "available_from_ms"),
@@ -246,7 +271,10 @@ RULES: Final = (
     ),
     *(
         Rule(f"{name.upper()}_AHEAD", Weight.REFUSED, (name,), "is a day that is still to come", _ahead(name))
-        for name in ("assessed_on", "agreed_on", "contacted_on", "determined_on", "wished_on")
+        for name in (
+            *("assessed_on", "agreed_on", "contacted_on", "determined_on", "wished_on"),
+            "medical_certificate_on",
+        )
     ),
     *(
         Rule(name, Weight.REFUSED, (path, other), heading, _before(path, other))
@@ -256,6 +284,7 @@ RULES: Final = (
             ("ARRIVED_BEFORE_BIRTH", _ARRIVED, BIRTH, "the person came to the country before being born"),
             ("DOCUMENT_BEFORE_BIRTH", _ISSUED, BIRTH, "the document was issued before the person was born"),
             ("DOCUMENT_ENDS_FIRST", _VALID, _ISSUED, "the document ended before it was issued"),
+            ("CERTIFICATE_ENDS_FIRST", _CERTIFIED, "medical_certificate_on", "the certificate ends before it begins"),
         )
     ),
     *(
@@ -280,6 +309,13 @@ RULES: Final = (
         (_PERMIT,),
         "the right to stay has ended already",
         _past(_PERMIT),
+    ),
+    *(
+        Rule(name, Weight.ASKED, (path,), heading, _past(path))
+        for name, path, heading in (
+            ("REFLECTION_ENDED", "immigration.reflection_until", "the period for reflection has ended already"),
+            ("HEARING_PASSED", "legal_proceedings.next_hearing", "the day of the next hearing has passed"),
+        )
     ),
     Rule(
         "GUARDIAN_OF_ADULT",

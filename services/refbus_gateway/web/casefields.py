@@ -42,6 +42,9 @@ ADDRESS: Final = (
 )
 
 
+_LAW: Final = ("status", "role", "case_number", "next_hearing", "compensation", "summary")
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Fields that unfold together."""
@@ -123,6 +126,9 @@ BLOCKS: Final = (
             "immigration.has_travel_document",
             "immigration.travel_document",
             "immigration.permit_until",
+            "immigration.reflection_until",
+            "immigration.entry_ban_until",
+            "immigration.exit_permission",
             "immigration.arrived_on",
         ),
     ),
@@ -148,7 +154,7 @@ BLOCKS: Final = (
         mark("Reading, signing, travelling"),
         ("person.reading", "person.sign_language", "person.accessible_transport"),
     ),
-    Block("law", mark("Police, court, compensation"), ("legal_proceedings.status", "legal_proceedings.summary")),
+    Block("law", mark("Police, court, compensation"), tuple(f"legal_proceedings.{name}" for name in _LAW)),
     Block(
         "more",
         mark("More about who it is"),
