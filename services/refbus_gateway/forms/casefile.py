@@ -59,7 +59,8 @@ class CaseFile:
 
 def case_fields() -> tuple[FieldSpec, ...]:
     """Return the payload fields that a case file may fill."""
-    return tuple([spec for spec in payload_fields(EventType.REFERRAL_REQUESTED) if spec.name not in _NOT_WRITTEN])
+    listed = payload_fields(EventType.REFERRAL_REQUESTED)
+    return tuple([spec for spec in listed if spec.name not in _NOT_WRITTEN and not spec.computed])
 
 
 def parse_case(

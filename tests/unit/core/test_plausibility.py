@@ -31,6 +31,33 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("JOURNEY_BACKWARDS", {"legs": [{"departs_ms": 3, "arrives_ms": 2}]}, {"legs": [LEG]}),
     ("JOURNEY_BACKWARDS", {"legs": [LEG, {"departs_ms": 1, "arrives_ms": 4}]}, {"legs": [LEG, LEG]}),
     (
+        "CERTIFICATE_ENDS_ON_THE_WAY",
+        {"medical_certificate_until": "2026-09-21", "legs": [{"arrives_ms": NOW_MS + 3 * 86_400_000}]},
+        {"medical_certificate_until": "2026-09-21", "legs": [{"arrives_ms": NOW_MS}]},
+    ),
+    (
+        "CERTIFICATE_ENDS_FIRST",
+        {"medical_certificate_until": "2026-09-01", "medical_certificate_on": "2026-09-02"},
+        {"medical_certificate_until": "2026-09-02", "medical_certificate_on": "2026-09-02"},
+    ),
+    (
+        "MEDICAL_CERTIFICATE_ON_AHEAD",
+        {"medical_certificate_on": "2026-10-02"},
+        {"medical_certificate_on": "2026-09-21"},
+    ),
+    (
+        "DOCUMENT_NOT_ACCEPTED",
+        {"kind": {"code": "ID_CARD"}, "valid_until_ms": 2},
+        {"kind": {"code": "ID_CARD"}, "valid_until_ms": 2, "accepted": True},
+    ),
+    *(
+        (name, {group: {field: "2026-09-20"}}, {group: {field: "2026-09-21"}})
+        for name, group, field in (
+            ("REFLECTION_ENDED", "immigration", "reflection_until"),
+            ("HEARING_PASSED", "legal_proceedings", "next_hearing"),
+        )
+    ),
+    (
         "ROOM_ENDS_FIRST",
         {"available_from_ms": 2, "available_until_ms": 1},
         {"available_from_ms": 2, "available_until_ms": 2},
