@@ -17,7 +17,7 @@ from refbus_gateway.cases import casework, companions
 from refbus_gateway.cases.companions import Companion
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
-from support.commands import Commands
+from support.commands import Commands, file
 from support.desks import desk_of
 from support.gateways import (
     CATEGORIES,
@@ -213,6 +213,30 @@ def test_who_must_never_know_hears_nothing_of_the_others_either(shared: Road) ->
     with shared.kz.store.write() as tx:
         casework.deny(tx, cases.get(tx, mother), [shared.shelter])
         assert companions.to_tell(tx, cases.get(tx, baby), shared.shelter) == []
+
+
+def test_who_is_passed_on_goes_alone_and_a_new_case_file_can_be_filled(
+    shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A third organisation learns of nobody else and not of the first one's file; the empty form has neither."""
+    mother = new_case(shared.kz, case_file(about="Fictional: mother, passed on", reference="A-2026/7"))
+    baby = new_case(shared.kz, case_file(about="Fictional: baby, passed on", person=BABY))
+    desk, actor = desk_of(shared, shared.kz)
+    links.link(desk, actor, mother, [baby], "CHILD")
+    (rule,) = permit()["permit"]
+    may = {**rule, "actions": ["ONWARD_REFERRAL"], "onward_transfer": True}
+    kinds = [each for each in rule["data_categories"] if each != "FAMILY"]
+    take_consent(shared.kz, mother, consent_file(permit=[rule, {**may, "data_categories": kinds}]))
+    here = refer(shared.kz, mother)
+    shared.settle()
+    there = incoming(shared.uz, id_of(shared.kz, here))
+    open_at(shared.uz, there)
+    commands = Commands(shared, capsys)
+    onward = json.loads(commands.run(shared.shelter, "case", "onward", str(there)).out)
+    assert not {"companions", "reference"} & onward.keys()
+    empty = json.loads(commands.run(shared.agency, "case", "new").out)
+    filled = {**empty, **json.loads(case_file(about="Fictional: from the empty form"))}
+    assert commands.json(shared.agency, "case", "add", file(tmp_path, "filled.json", json.dumps(filled)))["case"]
 
 
 def test_links_that_cannot_be_are_refused(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,8 @@ _ASKED_ANEW: Final = (
     "services_requested",
     "special_arrangements",
     "responsible_worker_role",
+    "reference",
+    "companions",
 )
 """What the first organisation wrote about its own referral, and nobody else needs to know."""
 _NOT_ALLOWED: Final = frozenset({Code.ACTION_NOT_COVERED, Code.CATEGORY_NOT_COVERED, Code.ONWARD_NOT_COVERED})
