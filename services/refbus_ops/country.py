@@ -72,6 +72,8 @@ def add(file: Path, kit: Path, only: tuple[str, ...], focal_point: str | None, p
 def answer(challenge: Path, home: Path, passphrase_file: Path, out: Path) -> None:
     """Answer the ceremony's challenge for a gate, auditor or inspector: it shows that the private key is here."""
     content = read_limited(challenge, _MOST_BYTES)
+    if out.resolve().is_relative_to(home.resolve()):
+        raise SetupError(Code.USAGE, f"{out.name} would be in the home itself: name a place outside of it")
     write_whole(out, answer_office(home, content, read_passphrase(passphrase_file)))
     say(f"Hand {out} to the ceremony.")
 

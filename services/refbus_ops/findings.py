@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -238,7 +239,7 @@ def _backups(operator: Operator) -> Iterator[Finding]:
         yield Finding("backups", Level.AMBER, "not looked at", "Say where they are: REFBUS_OPS_BACKUPS=FOLDER.")
         return
     try:
-        newest = max((each.stat().st_mtime for each in folder.rglob("*") if each.is_file()), default=None)
+        newest = max((each.stat().st_mtime for each in _kept(folder)), default=None)
     except OSError:
         raise SetupError(Code.FILE_UNREADABLE, folder.name) from None
     step = "Look at the timer that makes them, and make one now; then try to restore it elsewhere."
@@ -247,6 +248,14 @@ def _backups(operator: Operator) -> Iterator[Finding]:
         return
     age_ms = operator.clock() - int(newest * 1000)
     yield _by_age("backups", f"the newest is {age_ms * 24 // DAY_MS} hours old", age_ms, _BACKUP_MS, step)
+
+
+def _kept(folder: Path) -> Iterator[Path]:
+    """Yield the files of backups. One that is being written or tried has a hidden name until a restore succeeded."""
+    for each in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in each.relative_to(folder).parts)
+        if each.is_file() and not hidden:
+            yield each
 
 
 def _by_age(subject: str, says: str, age_ms: int, bounds: tuple[int, int], step: str) -> Finding:

@@ -19,14 +19,20 @@ from refbus_ops.context import Operator
 def lag(operator: Operator, as_json: bool) -> None:
     """Show what waits in the topics that the gate of this country reads.
 
+    A border whose topic is not made yet is said to be closed; it hides no other.
     Counted by what the gate has acknowledged to the broker; its store may be ahead of that by the last moment's work.
     """
     country = operator.one_country()
     found = {topic: _lag(operator, country, topic) for topic in gate_topics(operator, country)}
     if as_json:
-        put_json({topic: {"end": end, "acknowledged": done} for topic, (end, done) in found.items()})
+        nothing = {"end": None, "acknowledged": None}
+        put_json({t: nothing if each is None else dict(zip(nothing, each, strict=True)) for t, each in found.items()})
         return
-    for topic, (end, done) in found.items():
+    for topic, each in found.items():
+        if each is None:
+            say(f"{topic:24} closed: there is no such topic; `refbus-ops topics apply` makes it")
+            continue
+        end, done = each
         say(f"{topic:24} waiting {max(0, end - done):8}   end {end:10}   acknowledged {done:10}")
         if end < done:
             say(f"  {Code.LOG_TRUNCATED}: {explanation(Code.LOG_TRUNCATED).meaning}")
@@ -38,12 +44,18 @@ def gate_topics(operator: Operator, country: CountryCode) -> list[str]:
     return [f"{country}.outbox", *(f"{country}.border.{other}" for other in others)]
 
 
-def _lag(operator: Operator, country: CountryCode, topic: str) -> tuple[int, int]:
-    """Return end and acknowledged offset; a topic never read counts from its first record."""
+def _lag(operator: Operator, country: CountryCode, topic: str) -> tuple[int, int] | None:
+    """Return end and acknowledged offset, None for a border without a topic.
+
+    A topic never read counts from its first record. Raises SetupError TOPIC_MISSING for the outbox.
+    """
     cluster = operator.cluster(country)
+    admin = cluster.admin()
+    if ".border." in topic and not admin.topics([topic]):
+        return None
     reader: Reader = cluster.reader(topic)
     try:
-        done = cluster.admin().group_offset(gate_group(country), topic)
+        done = admin.group_offset(gate_group(country), topic)
         return reader.end_offset(), reader.begin_offset() if done is None else done
     finally:
         reader.close()

@@ -149,6 +149,16 @@ def test_an_old_directory_is_told(node: Node, days: int, level: str) -> None:
     assert node.findings()["backups"]["level"] == "red" or days == 3
 
 
+def test_a_backup_that_was_not_restored_yet_is_none(node: Node) -> None:
+    """What is being written, or did not come through its restore, has a hidden name: it makes nothing younger."""
+    (kept,) = (node.folder / "backups").iterdir()
+    for name in (".20261130T000000Z.writing", ".20261130T000000Z.restored"):
+        (node.folder / "backups" / name / "store").mkdir(parents=True)
+        (node.folder / "backups" / name / "store" / "node.db").write_bytes(b"half")
+    kept.unlink()
+    assert node.findings()["backups"]["level"] == "red"
+
+
 def test_no_backup_at_all_is_red(node: Node) -> None:
     """An empty folder is no backup."""
     (node.folder / "backups" / "node.db").unlink()

@@ -156,6 +156,17 @@ def test_lag_counts_what_waits(run: Callable[..., Result], bus: MemoryBus) -> No
     ]
 
 
+def test_a_border_without_a_topic_hides_no_other(run: Callable[..., Result], bus: MemoryBus) -> None:
+    """It is said to be closed, in JSON by nothing; the outbox alone must be there."""
+    del bus._logs["kz.border.uz"]
+    bus.put("kz.outbox", b"sealed")
+    assert json.loads(run("lag", "--json").output)["kz.border.uz"] == {"end": None, "acknowledged": None}
+    lines = run("lag").output.splitlines()
+    assert [line.split()[:2] for line in lines] == [["kz.outbox", "waiting"], ["kz.border.uz", "closed:"]]
+    del bus._logs["kz.outbox"]
+    assert error(run("lag")).code is Code.TOPIC_MISSING
+
+
 def test_refused_records_are_listed_by_code_and_never_shown(run: Callable[..., Result], bus: MemoryBus) -> None:
     """Decision, place, time and codes; a repeat by a pump counts once; no byte of the record."""
     stop(bus, "refused", DECISION, Code.NO_CONSENT, Code.PURPOSE_NOT_COVERED)
