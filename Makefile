@@ -38,12 +38,8 @@ up: setup ## start everything and keep it running (var/run/state.json)
 down: ## stop what `make up` started
 	@$(BIN)/python -m demo.stack down
 
-# In parallel, a file to a process; what shares a broker comes after it, one by one. Both always run; one exit status.
 test: setup ## every test, the broker's too; fails where no broker starts, skips pages where there is no Chromium
-	@status=0; \
-	CI=true $(BIN)/python -m pytest $(PARALLEL) --ignore tests/broker --ignore tests/browser || status=$$?; \
-	CI=true $(BIN)/python -m pytest tests/broker tests/browser || status=$$?; \
-	exit $$status
+	@$(BIN)/python -m tools.suite
 
 test-fast: $(STAMP) ## unit, property and conformance tests; no network
 	@$(BIN)/python -m tools.offline $(BIN)/python -m pytest $(PARALLEL) tests/unit tests/property tests/conformance

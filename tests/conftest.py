@@ -17,6 +17,9 @@ from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
 from support.fresh import begun_at_once
 
+LONG = ("story", "unit/gateway/web", "unit/gateway", "property", "unit/gate", "unit/bench", "unit/auditor")
+"""Folders with files that take long, the longest first."""
+
 # These machines are shared: how long an example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -30,7 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything below tests/broker and tests/browser: those tests need real services wherever they run."""
+    """Let long files go first, so that no process is left with one at the end, and mark what needs real services.
+
+    That is everything below tests/broker and tests/browser, wherever it runs.
+    """
+    places = [Path(__file__).parent / each for each in LONG]
+    items.sort(key=lambda item: next((n for n, each in enumerate(places) if each in item.path.parents), len(places)))
     for item in items:
         for name in {"broker", "browser"} & set(Path(item.path).parent.parts):
             item.add_marker(name)
