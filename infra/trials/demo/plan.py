@@ -17,6 +17,8 @@ from refbus_gateway.forms.casefile import CaseFile, RecipientQuery, parse_case
 
 CASES = Path(__file__).resolve().parent / "cases"
 ANSWERED = "ANSWERED"
+_YEARS_TO_GO = 6
+"""Until a child of unknown age is certainly an adult, as its guardian says."""
 INFORMED = (
     "INTERVIEW_AGREED",
     "PURPOSE",
@@ -30,7 +32,10 @@ INFORMED = (
 
 @dataclass(frozen=True, slots=True)
 class PlannedCase:
-    """One case file and what must become of it: ANSWERED, or the code with which it is refused."""
+    """One case file and what must become of it: ANSWERED, or the code with which it is refused.
+
+    `child_of`: the name of the case of its mother, "" for most.
+    """
 
     name: str
     content: bytes
@@ -40,6 +45,7 @@ class PlannedCase:
     minor: bool
     withhold: tuple[DataCategory, ...]
     expect: str
+    child_of: str = ""
 
 
 def planned_cases(directory: Directory) -> list[PlannedCase]:
@@ -103,7 +109,11 @@ def consent_form(case: PlannedCase, party: OrgId | None = None, *, expired: bool
                 "data_categories": sorted(case.withhold),
             }
         ]
-    return form | (_guardian(now) if case.minor else {})
+    if not case.minor:
+        return form
+    born = case.file.fields["person"].get("prs_Birthdate")
+    years_on = {"majority_on": (now + timedelta(days=_YEARS_TO_GO * 365)).date().isoformat()}
+    return form | _guardian(now) | ({} if born else years_on)
 
 
 def smallest_case(event_id: EventId, referral_id: ReferralId) -> dict[str, Any]:
@@ -137,6 +147,7 @@ def _planned(entry: dict[str, Any], directory: Directory) -> PlannedCase:
         minor=entry["minor"],
         withhold=tuple(DataCategory(name) for name in entry["withhold"]),
         expect=entry["expect"],
+        child_of=entry.get("child_of", ""),
     )
 
 

@@ -75,6 +75,8 @@ class Story:
             f"{len(rest)} more referrals between four countries: adults and children, in eight languages and scripts"
         )
         for case in rest:
+            self._link(case)
+        for case in rest:
             self._send(case)
         for org in sorted({case.recipient for case in rest}):
             self._accept_all(self._offices[org], sum(case.recipient == org for case in rest))
@@ -116,6 +118,16 @@ class Story:
         self._refused(
             agency, "send", self._case_file(case), "--to", case.recipient, "--again", because="sent after all"
         )
+
+    def _link(self, case: PlannedCase) -> None:
+        """Link a child with its mother; each keeps a case and a consent of its own."""
+        mother = self._cases.get(case.child_of)
+        if mother is None:
+            return
+        office = self._offices[case.sender]
+        numbers = [str(office.do("case", "add", self._case_file(each))["case"]) for each in (mother, case)]
+        office.do("case", "link", *numbers, "--relation", "CHILD")
+        self._tell(f"  {office.org} $ refbus case link {numbers[0]} {numbers[1]} --relation CHILD")
 
     def _send(self, case: PlannedCase) -> int:
         office = self._offices[case.sender]

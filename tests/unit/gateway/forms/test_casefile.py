@@ -275,11 +275,19 @@ def test_the_set_of_cases_is_what_the_region_needs() -> None:
     assert {entry["sender"] for entry in PLAN} == {entry["recipient"] for entry in PLAN} == {"kz", "kg", "tm", "uz"}
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in CASES]
     minors = [document for document in documents if (document.get("person") or {}).get("is_minor")]
-    assert len(minors) == sum(entry["minor"] for entry in PLAN) >= 3
+    unknown = [
+        each for each in documents if "person" in each and not {"is_minor", "prs_Birthdate"} & each["person"].keys()
+    ]
+    assert len(minors) + len(unknown) == sum(entry["minor"] for entry in PLAN) >= 3
+    assert len(unknown) == 1, "a child whose birth date nobody knows"
     types = [
         kind for document in documents for kind in document.get("trafficking", {}).get("vic_TypeOfExploitation", [])
     ]
     assert types.count("ForcedLabour") > len(CASES) / 2
+    people = [document.get("person") or {} for document in documents]
+    assert any(each.get("sign_language") for each in people), "a deaf adult"
+    assert any("child_of" in entry for entry in PLAN), "a family"
+    assert any(document.get("immigration", {}).get("document_kind") == "LOSS_REPORT" for document in documents)
     refused = {entry["expect"] for entry in PLAN} - {"ANSWERED"}
     assert refused <= set(Code)
     assert {"RESIDENCY_FORBIDDEN", "CATEGORY_NOT_COVERED", "NO_CONSENT", "WITHDRAWN"} <= refused
