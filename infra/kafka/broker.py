@@ -34,11 +34,17 @@ class BrokerFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What `broker.json` remembers; a `pid` of 0 is a broker that was stopped."""
+    """What `broker.json` remembers; a `pid` of 0 is a broker that was ended, `cut` when not in good order."""
 
     pid: int
     port: int
     controller_port: int
+    cut: bool = False
+
+
+def _fresh() -> _State:
+    port, controller_port = ports.free_ports(2)
+    return _State(0, port, controller_port)
 
 
 class Broker:
@@ -96,8 +102,8 @@ class Broker:
         known = self._state()
         for attempt in range(TRIES):
             keep = known is not None and attempt < TRIES - 1
-            state = known if known and keep else _State(0, *ports.free_ports(2))
-            self._write_properties(state)
+            state = known if known and keep else _fresh()
+            self._write_properties(state, cut=known is not None and (known.cut or known.pid != 0))
             self._format(folder)
             if self._launch(folder, state, train=train):
                 return self.address()
@@ -142,7 +148,7 @@ class Broker:
         fresh.write_text(json.dumps(asdict(state)), encoding="utf-8")
         fresh.replace(path)
 
-    def _write_properties(self, state: _State) -> None:
+    def _write_properties(self, state: _State, *, cut: bool) -> None:
         data = self.directory / "data"
         if self._certificates is None:
             settings = properties.plain(data, state.port, state.controller_port)
@@ -156,6 +162,7 @@ class Broker:
                 truststore=self._certificates.authority,
                 supers=f"User:{self.operator};User:{own}",
             )
+        settings |= properties.session(short=cut)
         self._properties.write_text(properties.render(settings), encoding="utf-8")
 
     def _format(self, folder: Path) -> None:
@@ -199,7 +206,7 @@ class Broker:
         state = self._state()
         if state is not None and state.pid:
             how(state.pid, str(self._properties), seconds, self._child)
-            self._remember(_State(0, state.port, state.controller_port))
+            self._remember(_State(0, state.port, state.controller_port, cut=how is processes.kill))
         if self._child is not None:
             self._child.wait()  # somebody else may have ended it
             self._child = None

@@ -29,8 +29,6 @@ _COMMON = {
     "background.threads": "2",
     "log.cleaner.dedupe.buffer.size": "4194304",
     "group.initial.rebalance.delay.ms": "0",
-    # After a kill the controller takes the broker back only when its last session is over (default: 9 s).
-    "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "500",
 }
 
@@ -64,6 +62,15 @@ def tls(
             "super.users": supers,
         }
     )
+
+
+def session(*, short: bool) -> dict[str, str]:
+    """Return for how long the controller believes in a broker that it does not hear.
+
+    After a kill it takes the broker back only when its last session is over: then a `short` one. Else a long one: on a
+    busy machine a heartbeat may be many seconds late, and a broker that is believed gone has its topics refused.
+    """
+    return {"broker.session.timeout.ms": "2000" if short else "60000"}
 
 
 def render(settings: Mapping[str, str]) -> str:

@@ -72,6 +72,12 @@ def test_a_jar_of_another_hash_is_refused_and_does_not_stay(repository: Path, tm
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
+def believed_ms(broker: Broker) -> int:
+    """Return for how long the controller believes in the broker without hearing it."""
+    lines = (broker.directory / "server.properties").read_text(encoding="utf-8").splitlines()
+    return int(dict(line.split("=", 1) for line in lines)["broker.session.timeout.ms"])
+
+
 def test_a_broker_keeps_address_and_records_over_restarts(tmp_path: Path) -> None:
     """Stop, kill and start again: same address, same cluster, same topics; another process can stop it."""
     broker = Broker(tmp_path / "broker", progress=lambda _text: None)
@@ -81,9 +87,11 @@ def test_a_broker_keeps_address_and_records_over_restarts(tmp_path: Path) -> Non
         cluster = confluent.admin(address).cluster().cluster_id
         assert broker.start() == address  # running already
         broker.restart()
+        assert believed_ms(broker) == 60_000, "a late heartbeat of a busy machine ends nothing"
         broker.kill()
         assert broker.pid == 0
         broker.start()
+        assert believed_ms(broker) == 2_000, "who was killed is taken back soon"
         assert broker.address() == address
         assert confluent.admin(address).cluster().cluster_id == cluster
         assert "kz.outbox" in confluent.admin(address).topics()

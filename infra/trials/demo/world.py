@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from kafka import Broker, Certificates
+from kafka import Broker, Certificates, patience
 from refbus.bus import topicplan, topicset
 from refbus.bus.address import BrokerAddress
 from refbus.bus.bundle import write_all
@@ -16,6 +16,7 @@ from refbus.bus.cluster import KafkaCluster
 from refbus.clock import clock_from, machine_ms
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.errors import Code, TransportError
 from refbus.files import write_whole
 from refbus.resources import data_dir
 from refbus.trust.homes import Home
@@ -219,7 +220,20 @@ def _apply_topics(world: World, now_ms: int) -> None:
 
     def apply(country: CountryCode) -> None:
         admin = KafkaCluster(world.brokers[country].address()).admin()
-        topicplan.apply(topicplan.plan(topicset.wanted(directory, country, production=False), admin), admin)
+        left = list[object]()
+
+        def is_applied() -> bool:
+            try:
+                plan = topicplan.plan(topicset.wanted(directory, country, production=False), admin)
+                left[:] = [len(plan.create), len(plan.add)]
+                topicplan.apply(plan, admin)
+            except TransportError as error:
+                if error.code is not Code.BROKER_UNREACHABLE:
+                    raise
+                return False  # a busy machine: what was made stays, the rest is asked for again
+            return True
+
+        patience.wait(f"topics of {country}", is_applied, lambda: tuple(left))
 
     _for_all(apply, world.countries)
 
