@@ -5,6 +5,7 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from refbus.output import prepare, put_json, say
 from refbus.said import said
 from refbus.usage import usage
 
+_SELDOM: Final = (20_000, 20, 50)
+"""Objects between two looks for circles of them: what a command loads stays, and most commands end soon."""
 _NO_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
 
 
@@ -36,6 +39,8 @@ def run(
     its words in the language that `translate` makes of English.
     """
     prepare()
+    before = gc.get_threshold()
+    gc.set_threshold(*_SELDOM)
     try:
         result = command.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except (KeyboardInterrupt, click.exceptions.Abort):
@@ -54,6 +59,8 @@ def run(
         failure = as_refbus_error(error, debug_dir)
     else:
         return result if isinstance(result, int) else 0
+    finally:
+        gc.set_threshold(*before)
     _tell(failure, translate, as_json="--json" in arguments)
     return exit_code(failure)
 

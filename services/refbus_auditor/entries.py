@@ -24,11 +24,11 @@ from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.crypto.framing import sha256
 from refbus.database.engine import Database
+from refbus.database.prepared import AnyOf
 from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node.counted_on import LOST_END
 from refbus.node.store.commit import move_position, note_failure
 from refbus.node.store.node import get_setting, put_setting
-from refbus.node.store.prepared import AnyOf
 from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Position
 from refbus.node.store.sound import whole

@@ -19,7 +19,7 @@ from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.crypto.framing import lp, sha256
 from refbus.database import erased as lists
 from refbus.database.engine import Database
-from refbus.node.store.prepared import AnyOf
+from refbus.database.prepared import AnyOf
 from refbus.node.store.sound import is_sound
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.ledger import ORDER_WRITER, NewEntry

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from refbus.crypto.framing import sha256
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import Code, MalformedError, RefbusError, StoreError
-from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge

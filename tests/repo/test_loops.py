@@ -88,6 +88,7 @@ ALLOWED = {
     "refbus_gateway/store/cases.py:read": _ONE_CASE,
     "refbus_gateway/store/consents.py:of_case": _ONE_CASE,
     "refbus_gateway/store/disclosures.py:of_case": _ONE_CASE,
+    "refbus_gateway/store/disclosures.py:opened": _ONE_CASE,
     "refbus_gateway/store/tellings.py:of_case": _ONE_CASE,
     "refbus_gateway/consent/withdrawals.py:_sign": "the consents of two organisations; fails for this one alone",
     "refbus_gateway/consent/withdrawals.py:_tell_one": _INSIDE,

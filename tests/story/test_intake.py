@@ -103,6 +103,7 @@ def test_an_event_of_an_unknown_schema_waits_and_both_hear(own: Road, monkeypatc
     older = {name: each for name, each in known.items() if each[0] is not REQUESTED}
     with monkeypatch.context() as patch:
         patch.setattr(payloads, "_known_schemas", lambda: older)
+        patch.setattr(payloads, "_schema_files", dict)
         patch.setattr("refbus_gateway.inbox.refusals.schemas_known", lambda: "older")
         own.settle(own.kz)
         own.sync(own.uz)

@@ -32,7 +32,7 @@ from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import EventLine, Health
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import cases, outbox, referrals
 from refbus_gateway.sync.synchroniser import Round, Synchroniser
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
@@ -265,7 +265,8 @@ def line(gateway: Gateway, number: int, event_type: EventType = EventType.REFERR
     with gateway.store.read() as tx:
         referral = referrals.get(tx, number)
         events = [e for e in referrals.events_of(tx, referral) if e.outgoing and e.block.event_type is event_type]
-        return overview.event_line(tx, events[-1], course_state.view_of(tx, referral))
+        sealed = outbox.said_of(tx, [events[-1].id])
+        return overview.event_line(sealed, events[-1], course_state.view_of(tx, referral))
 
 
 def home_health(gateway: Gateway) -> Health:

@@ -74,7 +74,7 @@ WHOLE: Final[Mapping[str, str]] = {
 
 _STATEMENT: Final = re.compile(r"\s*(SELECT|UPDATE|DELETE|INSERT|WITH)\b", re.IGNORECASE)
 _SCAN: Final = re.compile(r"SCAN (?:\d+ )?(\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
-_DATABASES: Final = re.compile(r"/(sqlalchemy|refbus/database|refbus/node/store/prepared)|/lib/python|/alembic/")
+_DATABASES: Final = re.compile(r"/(sqlalchemy|refbus/database)|/lib/python|/alembic/")
 
 
 class Plans:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import appending, cost, gatework, growth, idle, latency, memory, pages, proving, throughput, trips
+from bench import appending, cost, gatework, growth, idle, latency, memory, pages, proving, starts, throughput, trips
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -20,6 +20,7 @@ from demo.world import ROOT
 OUT = ROOT / "var" / "bench"
 PARTS = (
     "trips",
+    "start",
     "pages",
     "growth",
     "cost",
@@ -56,6 +57,7 @@ class Bench:
         """Measure the chosen parts, the quick ones first."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._part("trips", lambda: trips.measure(self.folder / "trips", many=self.cases))
+        self._part("start", lambda: starts.measure(self.folder / "start"))
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))
         self._without_broker()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 import refbus
+from refbus.database.engine import WRITES
 
 OURS = str(Path(refbus.__file__).resolve().parents[1])
 """The folder of our packages: what lies below it is a function of ours."""
@@ -23,10 +24,14 @@ _OPENED = frozenset({("refbus/crypto/secretbox.py", "StateKey.open")})
 
 @dataclass(slots=True)
 class Counts:
-    """What happened while it was counted. `calls`: by file and function; a generator counts each time it goes on."""
+    """What happened while it was counted. `calls`: by file and function; a generator counts each time it goes on.
+
+    `commits`: of transactions that write, each of which flushes the disk.
+    """
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     statements: int = 0
+    commits: int = 0
 
     @property
     def total(self) -> int:
@@ -54,7 +59,11 @@ def counting() -> Iterator[Counts]:
     def executed(*_: object) -> None:
         counts.statements += 1
 
+    def committed(connection: Connection) -> None:
+        counts.commits += bool(connection.get_execution_options().get(WRITES, False))
+
     event.listen(Engine, "before_cursor_execute", executed)
+    event.listen(Engine, "commit", committed)
     before = sys.getprofile()
     sys.setprofile(called)
     try:
@@ -62,3 +71,4 @@ def counting() -> Iterator[Counts]:
     finally:
         sys.setprofile(before)
         event.remove(Engine, "before_cursor_execute", executed)
+        event.remove(Engine, "commit", committed)

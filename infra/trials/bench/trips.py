@@ -30,7 +30,7 @@ from refbus.core.units import SECOND_MS
 from refbus.core.vocabulary import DataCategory
 from refbus.trust.layout import list_files
 from refbus.trust.publisher.ceremony import FederationPaths
-from refbus.wire.transport import DirectoryFile
+from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_auditor.core import AuditorCore, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_gate.clock.deadlines import Timekeeper
@@ -45,9 +45,12 @@ from refbus_gateway.consent import versions
 from refbus_gateway.forms.consentfile import parse_consent
 from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
+from refbus_gateway.store import outbox
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync import writer
 from refbus_gateway.sync.daemon import Daemon
+from refbus_gateway.sync.reader import Draining
 
 BEFORE = "before, 29 November 2026"
 FEW, MANY = 100, 10_000
@@ -68,6 +71,8 @@ _TEND_MS = 2_100
 _AT_ONCE = 500
 _COUNTRIES = ("kz", "kg", "tm", "uz")
 _KINDS = ("outbox", "directory", "audit", "proofs", "federation")
+_HOPS = {"refers a person": (32, 1), "takes a referral in": (53, 1), "answers that it arrived": (0, 0)}
+"""The steps of one referral in gateways: statements and flushes of the disk before the answer was owed."""
 _LISTS = {
     "refbus case list": (("case", "list"), 3, 4),
     "refbus inbox list --all": (("inbox", "list", "--all", "--offline"), 6, 6),
@@ -129,15 +134,20 @@ class Office:
     clock: Hands = field(default_factory=Hands)
 
     @classmethod
-    def create(cls, folder: Path) -> Office:
+    def create(cls, folder: Path, now_ms: int = _START_MS) -> Office:
         """Make a federation in `folder` and let the agency read its directory."""
-        federation = Federation.create(folder, _START_MS)
-        clock = Hands()
-        kinds = (*_KINDS, f"inbox.{federation.sender}")
-        bus = MemoryBus([f"{ORIGIN}.{kind}" for kind in kinds], clock)
-        office = cls(federation.paths, federation.sender, federation.recipient, bus, clock)
+        federation = Federation.create(folder, now_ms)
+        return cls.at(federation.paths, federation.sender, federation.recipient, Hands(now_ms))
+
+    @classmethod
+    def at(cls, federation: FederationPaths, org: OrgId, recipient: OrgId, clock: Hands) -> Office:
+        """Let an organisation of a federation read its directory, on a bus of its own."""
+        country = org[:2]
+        kinds = (*_KINDS, f"inbox.{org}")
+        bus = MemoryBus([f"{country}.{kind}" for kind in kinds], clock)
+        office = cls(federation, org, recipient, bus, clock)
         for path, content in list_files(office.federation.repository):
-            bus.put(f"{ORIGIN}.directory", DirectoryFile(path, content).encode())
+            bus.put(f"{country}.directory", DirectoryFile(path, content).encode())
         office.ask("sync")
         return office
 
@@ -145,11 +155,16 @@ class Office:
         """Open the home."""
         return open_gateway(Home(self.federation.home(self.org)), PASSPHRASE, self.clock)
 
-    def ask(self, *words: str) -> str:
-        """Run a command as a person does and return what it prints. Raises RuntimeError when it fails."""
+    def passphrase(self) -> Path:
+        """Return a file that has the passphrase of the home."""
         secret = self.federation.home(self.org).parent / "passphrase"
         secret.write_text(PASSPHRASE + "\n", encoding="utf-8")
         secret.chmod(0o600)
+        return secret
+
+    def ask(self, *words: str) -> str:
+        """Run a command as a person does and return what it prints. Raises RuntimeError when it fails."""
+        secret = self.passphrase()
         environ = {"REFBUS_HOME": str(self.federation.home(self.org)), "REFBUS_PASSPHRASE_FILE": str(secret)}
         out = io.StringIO()
         with redirect_stdout(out):
@@ -176,7 +191,12 @@ class Office:
 
 def measure(folder: Path, few: int = FEW, many: int = MANY) -> list[Measure]:
     """Return all counts."""
-    return [*send(folder / "send"), *turns(folder / "turns"), *lists(folder / "lists", few, many)]
+    return [
+        *send(folder / "send"),
+        *hops(folder / "hops"),
+        *turns(folder / "turns"),
+        *lists(folder / "lists", few, many),
+    ]
 
 
 def send(folder: Path) -> list[Measure]:
@@ -193,6 +213,36 @@ def send(folder: Path) -> list[Measure]:
         Measure("refbus send, once more", again, "calls", BEFORE, _BEFORE["send"], SEND),
         Measure("refbus send, a new process", anew, "calls", BEFORE, _BEFORE["send anew"]),
     ]
+
+
+def hops(folder: Path) -> list[Measure]:
+    """Count what one referral asks of the stores of two gateways: referred, taken in, and its arrival answered."""
+    here = Office.create(folder)
+    there = Office.at(here.federation, here.recipient, here.org, here.clock)
+    sender, recipient = here.open(), there.open()
+    counts = dict[str, Counts]()
+    with sender.store.write() as tx:
+        case = add_case(sender, tx, 0, here.recipient)
+    with counting() as counts["refers a person"], sender.store.write() as tx:
+        casework.send_case(sender, tx, case)
+    with sender.store.read() as tx:
+        value = next(row.value for row in outbox.due(tx, sender.now_ms()) if row.confirmed and row.value is not None)
+    draining = Draining(recipient, there.bus)
+    draining.read_some(0)
+    there.bus.put(recipient.inbox_topic, InboxRecord(InboxKind.EVENT, 1, value).encode())
+    with counting() as counts["takes a referral in"]:
+        draining.read_some(0)
+    with counting() as counts["answers that it arrived"]:
+        writer.seal_owed(recipient)
+    draining.close()
+    sender.close()
+    recipient.close()
+    found = list[Measure]()
+    for name, (statements, commits) in _HOPS.items():
+        what = f"a gateway {name}"
+        found.append(Measure(f"{what}: statements", counts[name].statements, "statements", BEFORE, statements))
+        found.append(Measure(f"{what}: flushes", counts[name].commits, "flushes", BEFORE, commits))
+    return found
 
 
 def turns(folder: Path) -> list[Measure]:

@@ -35,7 +35,8 @@ WAIT_S: Final = 60
 _BUSY_TIMEOUT_MS: Final = 20_000
 _TRY_MS: Final = 2
 _READERS: Final = 32
-_WRITES: Final = "refbus_writes"
+WRITES: Final = "refbus_writes"
+"""Option of a connection inside a transaction that writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Database:
         Raises StoreError, STORE_BUSY when the writers before it took longer than `WAIT_S`.
         """
         with as_store_errors(), self._turn(), self._engine.connect() as raw:
-            connection = raw.execution_options(**{_WRITES: True})
+            connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection
 
@@ -209,7 +210,7 @@ def _engine(path: Path, kind: StoreKind, *, writable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         raw: Any = connection.connection.driver_connection
-        if connection.get_execution_options().get(_WRITES, False):
+        if connection.get_execution_options().get(WRITES, False):
             begin_writing(raw)
         else:
             raw.execute("BEGIN DEFERRED").close()

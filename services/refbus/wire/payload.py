@@ -117,6 +117,9 @@ def _codec(event_type: EventType) -> Codec:
     return load_codec(_path(event_type))
 
 
+_older = cache(load_codec)
+
+
 def _path(event_type: EventType) -> Path:
     return data_dir("schemas") / "events" / f"{event_type.value}.avsc"
 
@@ -126,7 +129,7 @@ def _known_schemas() -> Mapping[bytes, tuple[EventType, Codec]]:
     """Return every current and older payload schema by fingerprint."""
     known = {_codec(event_type).fingerprint: (event_type, _codec(event_type)) for event_type in EventType}
     for path in sorted((data_dir("schemas") / "history" / "events").glob("*.avsc")):
-        older = load_codec(path)
+        older = _older(path)
         known.setdefault(older.fingerprint, (EventType(older.name), older))
     return known
 
@@ -137,10 +140,32 @@ def schemas_known() -> str:
     return hashlib.sha256(b"".join(sorted(_known_schemas()))).hexdigest()[:16]
 
 
+@cache
+def _schema_files() -> Mapping[str, Path]:
+    """Return the files of payload schemas by fingerprint (16 hexadecimal digits), as schemas/LOCK lists them."""
+    folder = data_dir("schemas")
+    try:
+        lines = (folder / "LOCK").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    rows = [line.split() for line in lines if line.startswith(("events ", "history/events "))]
+    return {digits: folder / kind / f"{name}.avsc" for kind, name, digits, *_ in (row for row in rows if len(row) > 2)}
+
+
+def _named_schema(fingerprint: bytes) -> tuple[EventType, Codec] | None:
+    """Return the schema with this fingerprint, None when there is none. The list says where to look, never what is."""
+    path = _schema_files().get(fingerprint.hex())
+    if path is None or not path.is_file():
+        return _known_schemas().get(fingerprint)
+    name = EventType(path.name.partition(".")[0])
+    found = _codec(name) if path == _path(name) else _older(path)
+    return (name, found) if found.fingerprint == fingerprint else _known_schemas().get(fingerprint)
+
+
 def _writer(data: bytes) -> tuple[EventType, Codec]:
     if len(data) < _PREFIX or data[:2] != MARKER:
         raise MalformedError(Code.MALFORMED, "payload is not in single-object encoding")
-    try:
-        return _known_schemas()[bytes(data[2:_PREFIX])]
-    except KeyError:
-        raise UncheckableError(Code.UNKNOWN_SCHEMA, "payload") from None
+    found = _named_schema(bytes(data[2:_PREFIX]))
+    if found is None:
+        raise UncheckableError(Code.UNKNOWN_SCHEMA, "payload")
+    return found

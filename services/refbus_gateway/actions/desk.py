@@ -8,9 +8,8 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from refbus.bus.cluster import Cluster
 from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
@@ -18,7 +17,7 @@ from refbus.errors import Code, RefbusError, StoreError, TransportError
 from refbus.files import store_errors, write_whole
 from refbus.settings import GatewaySettings
 from refbus_gateway.actions.actor import Actor, take_noted
-from refbus_gateway.home import founding, slots
+from refbus_gateway.home import slots
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.keyring import Keyring
@@ -29,8 +28,9 @@ from refbus_gateway.people.users import State
 from refbus_gateway.store import doings
 from refbus_gateway.store.doings import Doing
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.broker import kafka
-from refbus_gateway.sync.synchroniser import Synchroniser, require_synchronised
+
+if TYPE_CHECKING:  # only for the types: most requests need no broker
+    from refbus.bus.cluster import Cluster
 
 __all__ = [
     "Cluster",
@@ -45,7 +45,7 @@ __all__ = [
     "open_desk",
 ]
 
-Connect = Callable[[Config, GatewaySettings, CountryCode], Cluster]
+Connect = Callable[[Config, GatewaySettings, CountryCode], "Cluster"]
 """Gives the bus of an organisation in that country."""
 
 
@@ -175,6 +175,8 @@ class Desk:
             return Delivery.LATER
         try:
             with self.home.exclusive():
+                from refbus_gateway.sync.synchroniser import Synchroniser  # late: see above
+
                 synchroniser = Synchroniser(self.gateway, self.bus())
                 try:
                     return Delivery.LATER if synchroniser.once().waiting else Delivery.SENT
@@ -191,6 +193,8 @@ class Desk:
 
     def require_synchronised(self) -> None:
         """Read everything that waits before something is shown. Raises UncheckableError NOT_SYNCHRONISED."""
+        from refbus_gateway.sync.synchroniser import require_synchronised  # late: see above
+
         require_synchronised(self.gateway, self.bus())
 
     def forget(self) -> None:
@@ -238,9 +242,13 @@ def has_people(path: Path) -> bool:
 
 def is_new(path: Path) -> bool:
     """Whether `path` is an empty or missing folder, where a first home may be made."""
+    from refbus_gateway.home import founding  # late: most homes are not new
+
     return founding.is_new(Home(path))
 
 
 def connect_to_kafka(config: Config, settings: GatewaySettings, country: CountryCode) -> Cluster:
     """Return the broker of `country`: from the environment, else from the home. Raises SetupError."""
+    from refbus_gateway.sync.broker import kafka  # late: see above
+
     return kafka(config, settings.bootstrap.get(country), settings.tls.get(country))

@@ -18,10 +18,11 @@ from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
 from refbus_gateway.people import admission, officers
-from refbus_gateway.reports import disclosure_report, overview
+from refbus_gateway.reports import disclosure_report, lookups, overview
 from refbus_gateway.reports.overview import EventLine, Health, Hop, ReferralLine
 from refbus_gateway.store import alarms as standing
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import cases, outbox, referrals
+from refbus_gateway.store.outbox import Said
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.tellings import Kind
 
@@ -221,6 +222,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
     whole: cases.Unread = []
     single: cases.Unread = []
     gateway = desk.gateway
+    lookups.refresh(gateway)
     with desk.read() as tx:
         health = overview.health(gateway, tx, whole)
         endings = amendments.endings(gateway, tx, unread=whole)
@@ -262,14 +264,16 @@ def of_referral(desk: Desk, actor: Actor, number: int) -> OneReferral:
     with desk.read() as tx:
         line = overview.referral_line(tx, referrals.get(tx, number))
         numbers = casework.file_numbers(tx, {line.referral.case_id})
-        return OneReferral((_standing(tx, line, numbers.get(line.referral.case_id)),))
+        said = outbox.said_of(tx, [event.id for event in line.said])
+        return OneReferral((_standing(said, line, numbers.get(line.referral.case_id)),))
 
 
 def receipts(desk: Desk, actor: Actor, number: int) -> tuple[ReceiptLine, ...]:
     """Return what was confirmed about the events of a referral, each signed and verified. Raises RuleError."""
     actor.require(Permission.READ_STATUS)
     with desk.read() as tx:
-        events = _events(tx, overview.referral_line(tx, referrals.get(tx, number)))
+        line = overview.referral_line(tx, referrals.get(tx, number))
+        events = _events(outbox.said_of(tx, [event.id for event in line.said]), line)
     return tuple(
         ReceiptLine(
             line.event.id,
@@ -337,16 +341,17 @@ def _untold(desk: Desk, tx: Transaction, unread: cases.Unread) -> dict[int, int]
 def _standings(tx: Transaction, lines: Iterable[ReferralLine], unread: cases.Unread) -> tuple[ReferralStanding, ...]:
     """Return these referrals; of which the envelopes cannot be read is in `unread`."""
     lines = list(lines)
+    said = outbox.said_of(tx, (event.id for line in lines for event in line.said))
     numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
     found = one_by_one(
         lines,
-        lambda line: _standing(tx, line, numbers.get(line.referral.case_id)),
+        lambda line: _standing(said, line, numbers.get(line.referral.case_id)),
         lambda line, error: unread.append((line.referral.id, error.code)),
     )
     return tuple(found)
 
 
-def _standing(tx: Transaction, line: ReferralLine, file_number: str | None) -> ReferralStanding:
+def _standing(said: Said, line: ReferralLine, file_number: str | None) -> ReferralStanding:
     return ReferralStanding(
         line.referral.id,
         line.referral.case_id,
@@ -362,14 +367,13 @@ def _standing(tx: Transaction, line: ReferralLine, file_number: str | None) -> R
             EventStanding(
                 each.event.id, each.event.block.event_type, each.hop, each.since_ms, each.codes, each.envelopes
             )
-            for each in _events(tx, line)
+            for each in _events(said, line)
         ),
     )
 
 
-def _events(tx: Transaction, line: ReferralLine) -> list[EventLine]:
-    events = referrals.events_of(tx, line.referral)
-    return [overview.event_line(tx, event, line.view) for event in events if event.outgoing]
+def _events(said: Said, line: ReferralLine) -> list[EventLine]:
+    return [overview.event_line(said, event, line.view) for event in line.said]
 
 
 def standing_of_home(health: Health) -> HomeStanding:

@@ -30,7 +30,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import lookups as refreshing
 from refbus_gateway.reports import overview
 from refbus_gateway.reports.overview import Hop, ReferralLine, Turn
-from refbus_gateway.store import cases, lookups, referrals
+from refbus_gateway.store import cases, lookups, outbox, referrals
 from refbus_gateway.store.lookups import Wanted
 from refbus_gateway.store.session import Transaction
 
@@ -310,10 +310,9 @@ def _trouble(tx: Transaction, line: ReferralLine, listed: ReferralListed) -> Tro
     """Return what is wrong with the newest word of an open referral, None for one that goes its way."""
     if not line.view.is_open:
         return None
-    events = [event for event in referrals.events_of(tx, line.referral) if event.outgoing]
-    if not events:
+    if not line.said:
         return None
-    newest = overview.event_line(tx, events[-1], line.view)
+    newest = overview.event_line(outbox.said_of(tx, [line.said[-1].id]), line.said[-1], line.view)
     return Trouble(listed, newest.hop, newest.since_ms, newest.codes) if newest.hop in _TROUBLE else None
 
 

@@ -226,7 +226,8 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
         member = home.member
         trust = member.trust_store() if member.is_pinned else member.unpinned_store()
         gateway = Gateway(home, keys, store, trust, judged)
-        gateway.load_directory()
+        if member.is_pinned:
+            trust.resume(judged.now_ms())
         gateway.close_with(lock)
         _tell_damaged(gateway)
         stack.pop_all()

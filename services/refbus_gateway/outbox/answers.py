@@ -52,11 +52,14 @@ def reported(gateway: Gateway, tx: Transaction, sender: Authenticated, result: s
 
 
 def delivered(gateway: Gateway, tx: Transaction, referral: Referral, request: Event) -> None:
-    """Tell the sender that the request is here, verified and readable."""
+    """Owe the sender the word that the request is here, verified and readable.
+
+    It counts in the transaction that makes the request visible, and is sealed after it.
+    """
     block = request.block
     fields = {"of_event": block.event_id, "at_ms": gateway.now_ms()}
     draft = Draft(EventType.REFERRAL_DELIVERED, fields, Terms(block.purpose, block.priority))
-    best_effort(gateway, tx, lambda: envelopes.send(gateway, tx, referral, draft))
+    best_effort(gateway, tx, lambda: envelopes.keep(gateway, tx, referral, draft))
 
 
 def opened(gateway: Gateway, tx: Transaction, referral: Referral, request: Event) -> None:

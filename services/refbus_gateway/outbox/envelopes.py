@@ -96,9 +96,10 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
 
 
 def keep(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) -> Event:
-    """Store an event that permits nothing and cannot be sealed now; `renew` seals it once there are keys.
+    """Store an event that permits nothing and is not sealed now: `renew` does it later, or once there are keys.
 
-    It counts here from now on. Raises RuleError (state, role), MalformedError (a field).
+    It counts here from now on, and its envelope is owed (`sync.writer.seal_owed`) whatever stops this process.
+    Raises RuleError (state, role), MalformedError (a field).
     """
     if draft.event_type not in PERMITS_NOTHING:
         raise RuleError(Code.STATE_NOT_ALLOWED, draft.event_type)
@@ -195,11 +196,16 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
     now_ms = gateway.now_ms()
     block = _permitted(gateway, tx, referral, event.block, now_ms)
     fresh = referrals.replace_block(tx, event, block)
+    owed: int | None = None
     for row in outbox.of_event(tx, event.id):
-        if row.state not in outbox.ENDED:
+        if row.state in outbox.ENDED:
+            continue
+        if row.recipient_kid == _NO_KEY:
+            owed = row.id  # it stands for the envelope
+        else:
             outbox.set_state(tx, row.id, RowState.REPLACED)
     referrals.set_status(tx, event.id, EventStatus.QUEUED)
-    _queue(gateway, tx, block, event.payload, fresh, now_ms=now_ms)
+    _queue(gateway, tx, block, event.payload, fresh, now_ms=now_ms, owed=owed)
 
 
 def recipient_key(gateway: Gateway, org: OrgId) -> KemKey:
@@ -270,8 +276,16 @@ def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -
 
 
 def _queue(
-    gateway: Gateway, tx: Transaction, block: RoutingBlock, payload: bytes, event: Event | None, *, now_ms: int
+    gateway: Gateway,
+    tx: Transaction,
+    block: RoutingBlock,
+    payload: bytes,
+    event: Event | None,
+    *,
+    now_ms: int,
+    owed: int | None = None,
 ) -> None:
+    """Seal an event and queue it; `owed`: in the row that has stood for it."""
     view = _view(gateway, block.event_type)
     destination = gate_id(_member(view, block.recipient).country)
     expires_at_hour = now_ms // HOUR_MS + gateway.rules().message_life_hours
@@ -294,7 +308,10 @@ def _queue(
     if event and not technical:
         outbox.hasten(tx, event.referral, now_ms)
     due_ms = gateway.pace.answer_at(now_ms) if technical else now_ms
-    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
+    if owed is None:
+        outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
+    else:
+        outbox.fill(tx, owed, envelope, now_ms=now_ms, due_ms=due_ms, facts=facts)
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), entries.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)

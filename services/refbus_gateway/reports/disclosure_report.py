@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from refbus.core.vocabulary import EventType
 from refbus.each import each
-from refbus_gateway.store import cases, disclosures, outbox
+from refbus_gateway.store import disclosures, outbox
 from refbus_gateway.store.cases import Case, Unread
 from refbus_gateway.store.consents import WithdrawalRow
-from refbus_gateway.store.disclosures import Disclosure, How, SubjectNotice
+from refbus_gateway.store.disclosures import Disclosure, SubjectNotice
 from refbus_gateway.store.outbox import OutboxRow, Receipt
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
@@ -71,20 +71,14 @@ def untold(tx: Transaction, unread: Unread | None = None, *, every: bool) -> dic
     if every:
         return counts
     kept = [] if unread is None else unread
-    found = each(
-        counts,
-        lambda case: (case, _emergencies_since_told(tx, case)),
-        lambda case, error: kept.append((case, error.code)),
-    )
+    rows = disclosures.since_told(tx, counts)
+
+    def emergencies(case: int) -> tuple[int, int]:
+        left = disclosures.opened(tx, rows.get(case, ()))
+        return case, sum(one.event_type is EventType.EMERGENCY_INVOKED for one in left)
+
+    found = each(counts, emergencies, lambda case, error: kept.append((case, error.code)))
     return {case: count for case, count in found if count}
-
-
-def _emergencies_since_told(tx: Transaction, number: int) -> int:
-    case = cases.without_key(tx, number)  # disclosures are sealed under the key of the home
-    told = (one.at_ms for one in disclosures.notices_of(tx, case) if one.how is not How.DEFERRED_UNSAFE)
-    told_ms = max(told, default=-1)
-    invoked = (one for one in disclosures.of_case(tx, case) if one.event_type is EventType.EMERGENCY_INVOKED)
-    return sum(one.at_ms > told_ms and one.status is not EventStatus.REFUSED for one in invoked)
 
 
 def _entry(tx: Transaction, disclosure: Disclosure, withdrawals: list[WithdrawalRow]) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -38,7 +38,7 @@ from refbus_gateway.store import (
 )
 from refbus_gateway.store.alarms import Alarm
 from refbus_gateway.store.cases import Unread
-from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState
+from refbus_gateway.store.outbox import OutboxRow, Receipt, RowState, Said
 from refbus_gateway.store.referrals import Event, Referral
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.set_aside import AsideState
@@ -97,6 +97,7 @@ class ReferralLine:
     """A referral at a glance. `unopened`: it was received, and nobody here has looked at what it asks.
 
     `asked_ms`: since when (UTC) an answer to the request is waited for, None when none is.
+    `said`: its events that were said here, oldest first.
     """
 
     referral: Referral
@@ -109,6 +110,7 @@ class ReferralLine:
     turn: Turn
     unopened: bool
     asked_ms: int | None
+    said: tuple[Event, ...] = field(repr=False)
 
     def due_ms(self, rules: CountryPolicy | None) -> int | None:
         """Return when an answer is due (UTC ms): as the sender set it, else by the usual time of a country's rules."""
@@ -146,11 +148,11 @@ class Health:
     restore_unanswered: int
 
 
-def event_line(tx: Transaction, event: Event, view: CourseView) -> EventLine:
-    """Return where one of our events is."""
-    rows = outbox.of_event(tx, event.id)
+def event_line(sealed: Said, event: Event, view: CourseView) -> EventLine:
+    """Return where one of our events is, of which the envelopes are in `sealed`."""
+    rows = sealed.of_event(event.id)
     newest = rows[-1] if rows else None
-    receipts = tuple(receipt for row in rows for receipt in outbox.receipts(tx, row.id))
+    receipts = tuple(receipt for row in rows for receipt in sealed.receipts(row.id))
     hop, since_ms = _hop(event, newest, receipts, view)
     codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
     said = _intake(newest, receipts)
@@ -216,6 +218,7 @@ def _line(referral: Referral, events: list[Event], expiry: list[EventFact]) -> R
         turn=turn_of(referral, view, events),
         unopened=request is not None and not request.outgoing and request.seen_ms is None,
         asked_ms=request.block.occurred_at_ms if request and view.state in UNDECIDED else None,
+        said=tuple(event for event in events if event.outgoing),
     )
 
 

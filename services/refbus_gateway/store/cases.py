@@ -6,12 +6,13 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Row, bindparam, func, insert, or_, select, update
 
 from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
+from refbus.database.prepared import Prepared
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RuleError
 from refbus.said import said
@@ -22,6 +23,14 @@ from refbus_gateway.store.vault import join, split
 
 Unread: TypeAlias = list[tuple[int, Code]]
 """Numbers of cases, or of referrals, that could not be read, and why: whoever lists the others shows these too."""
+
+_NUMBER: Final[BindParameter[int]] = bindparam("number")
+_BY_NUMBER: Final = Prepared(select(cases).where(cases.c.id == _NUMBER))
+_BODY: Final = Prepared(select(cases.c.case_hash, cases.c.body).where(cases.c.id == _NUMBER))
+_PARTY: Final = Prepared(
+    select(counterparts).where(counterparts.c.case_id == _NUMBER, counterparts.c.org_hash == bindparam("org"))
+)
+_OF_HANDLE: Final = Prepared(select(counterparts.c.case_id).where(counterparts.c.handle_hash == bindparam("handle")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def find(tx: Transaction, name: bytes) -> Case | None:
 
 def get(tx: Transaction, case_id: int) -> Case:
     """Return the case with this number. Raises RuleError CASE_UNKNOWN."""
-    row = tx.connection.execute(select(cases).where(cases.c.id == case_id)).first()
+    row = _BY_NUMBER.once(tx.connection, {"number": case_id}).first()
     if row is None:
         raise RuleError(Code.CASE_UNKNOWN, str(case_id))
     return _case(tx, row)
@@ -138,7 +147,7 @@ def without_key(tx: Transaction, number: int) -> Case:
 def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     """Return what is kept of a case. Raises RuleError KEY_DESTROYED."""
     case.require_live()
-    row = tx.connection.execute(select(cases.c.case_hash, cases.c.body).where(cases.c.id == case.id)).one()
+    row = _BODY.once(tx.connection, {"number": case.id}).one()
     body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
     return body
 
@@ -242,8 +251,8 @@ def readable_parties(tx: Transaction, case: Case, failed: Callable[[RefbusError]
 
 def party_with(tx: Transaction, case: Case, org: OrgId) -> Counterpart | None:
     """Return the names used towards `org` in this case, None when there are none. No other row is opened for it."""
-    wanted = (counterparts.c.case_id == case.id, counterparts.c.org_hash == _org_hash(tx, case.id, org))
-    row = tx.connection.execute(select(counterparts).where(*wanted)).first()
+    wanted = {"number": case.id, "org": _org_hash(tx, case.id, org)}
+    row = _PARTY.once(tx.connection, wanted).first()
     return None if row is None else _counterpart(case, row)
 
 
@@ -273,7 +282,8 @@ def case_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> Case | No
 def number_of_handle(tx: Transaction, org: OrgId, handle: CaseHandle) -> int | None:
     """Return the number of the case that `org` and this organisation know under `handle`, whatever became of it."""
     wanted = tx.vault.hash("handle", org.encode(), handle)
-    return tx.connection.execute(select(counterparts.c.case_id).where(counterparts.c.handle_hash == wanted)).scalar()
+    number: int | None = _OF_HANDLE.once(tx.connection, {"handle": wanted}).scalar()
+    return number
 
 
 def is_with(tx: Transaction, number: int, org: OrgId) -> bool:
@@ -288,7 +298,7 @@ def _org_hash(tx: Transaction, number: int, org: OrgId) -> bytes:
 
 def _case(tx: Transaction, row: Row[Any]) -> Case:
     key = None if row.wrapped_key is None else tx.case_key(row.case_hash, row.wrapped_key)
-    return Case(row.id, row.own, row.created_ms, row.destroyed_ms, key, row.erasing_ms)
+    return Case(row.id, bool(row.own), row.created_ms, row.destroyed_ms, key, row.erasing_ms)
 
 
 def _parties(tx: Transaction, case: Case) -> Sequence[Row[Any]]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
 
 from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
+from refbus.database.prepared import Prepared
 from refbus.each import each
 from refbus.wire.consent import decode_signed
 from refbus_gateway.store import links, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import consents, withdrawals
 from refbus_gateway.store.session import Transaction
+
+_OF_CASE: Final = Prepared(select(consents).where(consents.c.case_id == bindparam("number")).order_by(consents.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,7 @@ def readable(tx: Transaction, case: Case) -> list[Kept]:
 
 
 def _rows(tx: Transaction, case: Case) -> Sequence[Row[Any]]:
-    query = select(consents).where(consents.c.case_id == case.id).order_by(consents.c.id)
-    return tx.connection.execute(query).all()
+    return _OF_CASE.once(tx.connection, {"number": case.id}).all()
 
 
 def _kept(case: Case, row: Row[Any]) -> Kept:

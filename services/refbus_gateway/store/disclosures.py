@@ -8,11 +8,12 @@ received what; no content, no name and no pseudonym of the person is in it.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import ColumnElement, Row, func, insert, select
 
 from refbus.core.courses.course import BEGINS
 from refbus.core.ids import OrgId
@@ -24,7 +25,7 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import WithdrawalRow, withdrawal_of_row
 from refbus_gateway.store.referrals import Event, EventStatus
 from refbus_gateway.store.schema import counterparts, disclosures, events, referrals, subject_notices, withdrawals
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import member_of
 
 
@@ -88,6 +89,25 @@ def of_case(tx: Transaction, case: Case) -> list[Disclosure]:
     return [_disclosure(tx, row) for row in rows]
 
 
+def since_told(tx: Transaction, numbers: Iterable[int]) -> dict[int, list[Row[Any]]]:
+    """Return the rows of what left about each of these cases, and was not taken back, since the person was told last.
+
+    Still sealed (`opened`); by the number of the case, oldest first.
+    """
+    found: dict[int, list[Row[Any]]] = {}
+    for some in slices(numbers):
+        query = select(disclosures, events.c.status).join(events, events.c.id == disclosures.c.event_id)
+        query = query.where(disclosures.c.case_id.in_(some), *_untold()).order_by(disclosures.c.id)
+        for row in tx.connection.execute(query):
+            found.setdefault(row.case_id, []).append(row)
+    return found
+
+
+def opened(tx: Transaction, rows: Iterable[Row[Any]]) -> list[Disclosure]:
+    """Return the disclosures in rows. Raises StoreError for what is damaged."""
+    return [_disclosure(tx, row) for row in rows]
+
+
 def reached(tx: Transaction, case: Case, org: OrgId) -> bool:
     """Whether something of a case left to an organisation, or may have left; no row is opened for it."""
     query = select(disclosures.c.id).join(events, events.c.id == disclosures.c.event_id)
@@ -130,18 +150,23 @@ def notices_of(tx: Transaction, case: Case) -> list[SubjectNotice]:
 
 def untold(tx: Transaction) -> dict[int, int]:
     """Return, by the number of a case, how many disclosures the person has not been told of; only cases with some."""
+    query = (
+        select(disclosures.c.case_id, func.count())
+        .join(events, events.c.id == disclosures.c.event_id)
+        .where(*_untold())
+        .group_by(disclosures.c.case_id)
+    )
+    return {row[0]: row[1] for row in tx.connection.execute(query)}
+
+
+def _untold() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return what makes a disclosure one that the person was not told of: it was not taken back, and is newer."""
     told = (
         select(func.max(subject_notices.c.at_ms))
         .where(subject_notices.c.case_id == disclosures.c.case_id, subject_notices.c.how != How.DEFERRED_UNSAFE)
         .scalar_subquery()
     )
-    query = (
-        select(disclosures.c.case_id, func.count())
-        .join(events, events.c.id == disclosures.c.event_id)
-        .where(events.c.status != EventStatus.REFUSED, disclosures.c.at_ms > func.coalesce(told, -1))
-        .group_by(disclosures.c.case_id)
-    )
-    return {row[0]: row[1] for row in tx.connection.execute(query)}
+    return events.c.status != EventStatus.REFUSED, disclosures.c.at_ms > func.coalesce(told, -1)
 
 
 def _body(block: RoutingBlock) -> dict[str, Any]:

@@ -7,7 +7,7 @@ a fresh envelope of the same event replaces the row. An audit entry's row is don
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select, upda
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store.schema import events, notices, outbox, withdrawals
-from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.session import Transaction, inserting, slices
 from refbus_gateway.store.vault import member_of, require_numbers
 
 
@@ -38,6 +38,11 @@ _ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 
 
+_NEW: Final = inserting(
+    outbox,
+    *("event_id", "confirmed", "topic", "value", "sha256", "state", "attempts", "created_ms", "next_ms"),
+    *("expires_at_hour", "recipient_kid", "signer_kid"),
+)
 INTAKE: Final = "INTAKE"
 """Kind of a receipt that the recipient's own gateway signed, not a gate: what it did with an event."""
 RECIPIENT: Final = "recipient"
@@ -104,22 +109,39 @@ def add(
 
     One with `facts` is an envelope, which a gate must confirm.
     """
-    row = insert(outbox).values(
-        event_id=event_row,
-        confirmed=facts is not None,
-        topic=topic,
-        value=value,
-        sha256=hashlib.sha256(value).digest(),
-        state=RowState.READY,
-        attempts=0,
-        created_ms=now_ms,
-        next_ms=now_ms if due_ms is None else due_ms,
-        expires_at_hour=facts.expires_at_hour if facts else None,
-        recipient_kid=facts.recipient_kid if facts else None,
-        signer_kid=facts.signer_kid if facts else None,
+    row = {
+        "event_id": event_row,
+        "confirmed": facts is not None,
+        "topic": topic,
+        "value": value,
+        "sha256": hashlib.sha256(value).digest(),
+        "state": RowState.READY,
+        "attempts": 0,
+        "created_ms": now_ms,
+        "next_ms": now_ms if due_ms is None else due_ms,
+        "expires_at_hour": facts.expires_at_hour if facts else None,
+        "recipient_kid": facts.recipient_kid if facts else None,
+        "signer_kid": facts.signer_kid if facts else None,
+    }
+    return int(_NEW.once(tx.connection, row).lastrowid)
+
+
+def fill(tx: Transaction, row_id: int, value: bytes, *, now_ms: int, due_ms: int, facts: EnvelopeFacts) -> None:
+    """Make a row that has stood for an envelope that envelope: it is sent from `due_ms` on."""
+    tx.connection.execute(
+        update(outbox)
+        .where(outbox.c.id == row_id)
+        .values(
+            value=value,
+            sha256=hashlib.sha256(value).digest(),
+            state=RowState.READY,
+            created_ms=now_ms,
+            next_ms=due_ms,
+            expires_at_hour=facts.expires_at_hour,
+            recipient_kid=facts.recipient_kid,
+            signer_kid=facts.signer_kid,
+        )
     )
-    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
-    return int(row_id)
 
 
 FAR_MS = 7_200_000
@@ -200,6 +222,36 @@ def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
     query = _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id)
     return [_row(row) for row in tx.connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The rows of some events and what was said about them, read at once; opened one by one (`said_of`)."""
+
+    rows: Mapping[int, Sequence[Row[Any]]]
+    notices: Mapping[int, Sequence[Row[Any]]]
+
+    def of_event(self, event_row: int) -> list[OutboxRow]:
+        """Return all rows of an event, the newest last. Raises StoreError."""
+        return [_row(row) for row in self.rows.get(event_row, ())]
+
+    def receipts(self, row_id: int) -> list[Receipt]:
+        """Return what was said about a row, in the order of arrival."""
+        return [_receipt(row) for row in self.notices.get(row_id, ())]
+
+
+def said_of(tx: Transaction, event_rows: Iterable[int]) -> Said:
+    """Return the rows of these events, and what was said about each."""
+    rows: dict[int, list[Row[Any]]] = {}
+    found: dict[int, list[Row[Any]]] = {}
+    for some in slices(event_rows):
+        for row in tx.connection.execute(_ROWS.where(outbox.c.event_id.in_(some)).order_by(outbox.c.id)):
+            rows.setdefault(row.event_id, []).append(row)
+    for some in slices(row.id for of_one in rows.values() for row in of_one):
+        query = select(notices).where(notices.c.outbox_id.in_(some)).order_by(notices.c.id)
+        for row in tx.connection.execute(query):
+            found.setdefault(row.outbox_id, []).append(row)
+    return Said(rows, found)
 
 
 def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
@@ -311,9 +363,11 @@ def note_intake(tx: Transaction, row_id: int, answer: bytes, said: tuple[str, st
 def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     """Return what the gates said about a row, in the order of arrival."""
     rows = tx.connection.execute(select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id))
-    return [
-        Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms, r.receipt or b"") for r in rows
-    ]
+    return [_receipt(row) for row in rows]
+
+
+def _receipt(r: Row[Any]) -> Receipt:
+    return Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms, r.receipt or b"")
 
 
 def _is_withdrawal() -> ColumnElement[bool]:

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from refbus.database.prepared import Prepared
 from refbus.errors import RowError
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.store.schema import inbox_seen, positions
@@ -20,6 +21,11 @@ START_HASH = bytes(32)
 
 SYNCHRONISED: Final = "synchronised"
 """Where the store keeps when everything was last read to its end, in ms UTC."""
+
+
+_POSITION: Final = Prepared(select(positions).where(positions.c.topic == bindparam("wanted")))
+_SEEN: Final = Prepared(select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == bindparam("wanted")))
+_NOTE_SEEN: Final = Prepared(insert(inbox_seen).values(sha256=bindparam("sha256")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Position:
 
 def position(tx: Transaction, topic: str) -> Position | None:
     """Return how far a topic was read; None where that is not known, or damaged: it is read from its beginning."""
-    row = tx.connection.execute(select(positions).where(positions.c.topic == topic)).first()
+    row = _POSITION.once(tx.connection, {"wanted": topic}).first()
     with suppress(RowError):
         if row is not None:
             require_numbers(row.next_offset, row.sequence, row.seen_from)
@@ -67,14 +73,13 @@ def forget_position(tx: Transaction, topic: str) -> None:
 
 def has_seen(tx: Transaction, record: InboxRecord) -> bool:
     """Whether a record of this kind with these bytes was read before."""
-    query = select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == _seen_name(record))
-    return tx.connection.execute(query).first() is not None
+    return _SEEN.once(tx.connection, {"wanted": _seen_name(record)}).first() is not None
 
 
 def note_seen(tx: Transaction, record: InboxRecord) -> None:
     """Remember that a record of this kind with these bytes was read."""
     if not has_seen(tx, record):
-        tx.connection.execute(insert(inbox_seen).values(sha256=_seen_name(record)))
+        _NOTE_SEEN.once(tx.connection, {"sha256": _seen_name(record)})
 
 
 def _seen_name(record: InboxRecord) -> bytes:

@@ -6,15 +6,16 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import BindParameter, Row, Select, bindparam, func, insert, select, update
 
 from refbus.core.courses.deadlines import expired_fact
 from refbus.core.courses.facts import EventFact
 from refbus.core.ids import EventId, OrgId, ReferralId
 from refbus.core.message import RoutingBlock
 from refbus.crypto.secretbox import StateKey
+from refbus.database.prepared import Prepared
 from refbus.each import each
 from refbus.errors import Code, RowError, RuleError
 from refbus.wire.message import decode_block, encode_block
@@ -22,8 +23,20 @@ from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.schema import cases as _cases
 from refbus_gateway.store.schema import events, referrals
-from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.session import Transaction, inserting, slices
 from refbus_gateway.store.vault import join, member_of, split
+
+_NUMBER: Final[BindParameter[int]] = bindparam("number")
+_WANTED: Final[BindParameter[bytes]] = bindparam("wanted")
+_BY_NUMBER: Final = Prepared(select(referrals).where(referrals.c.id == _NUMBER))
+_BY_ID: Final = Prepared(select(referrals).where(referrals.c.referral_hash == _WANTED))
+_CASE: Final = Prepared(select(referrals.c.case_id).where(referrals.c.id == _NUMBER))
+_EVENT: Final = Prepared(select(events).where(events.c.id == _NUMBER))
+_EVENT_ROW: Final = Prepared(select(events.c.id).where(events.c.event_hash == _WANTED))
+_EVENTS: Final = Prepared(select(events).where(events.c.referral_id == _NUMBER).order_by(events.c.id))
+_NEW_EVENT: Final = inserting(
+    events, "event_hash", "content_hash", "referral_id", "outgoing", "status", "at_ms", "body"
+)
 
 
 class EventStatus(StrEnum):
@@ -81,7 +94,7 @@ def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *
 def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
     """Return the referral with this id. Raises RuleError KEY_DESTROYED when its case was erased."""
     wanted = tx.vault.hash("referral", referral_id)
-    row = tx.connection.execute(select(referrals).where(referrals.c.referral_hash == wanted)).first()
+    row = _BY_ID.once(tx.connection, {"wanted": wanted}).first()
     return None if row is None else _referral(tx, row)
 
 
@@ -93,7 +106,7 @@ def case_number(tx: Transaction, referral_id: ReferralId) -> int | None:
 
 def get(tx: Transaction, number: int) -> Referral:
     """Return the referral with this local number. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED."""
-    row = tx.connection.execute(select(referrals).where(referrals.c.id == number)).first()
+    row = _BY_NUMBER.once(tx.connection, {"number": number}).first()
     if row is None:
         raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
     return _referral(tx, row)
@@ -107,7 +120,8 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
 
 def number_of_case(tx: Transaction, number: int) -> int | None:
     """Return the number of the case of a referral, None for an unknown one, whatever can be read of either."""
-    return tx.connection.execute(select(referrals.c.case_id).where(referrals.c.id == number)).scalar()
+    found: int | None = _CASE.once(tx.connection, {"number": number}).scalar()
+    return found
 
 
 def case_of(tx: Transaction, number: int) -> cases.Case:
@@ -213,16 +227,16 @@ def add_event(
     outgoing = status in {EventStatus.QUEUED, EventStatus.SENT, EventStatus.REFUSED}
     key = cases.get(tx, referral.case_id).open_key()
     event_hash = _event_hash(tx, block.sender, block.event_id)
-    row = insert(events).values(
-        event_hash=event_hash,
-        content_hash=_content_hash(tx, block, payload),
-        referral_id=referral.id,
-        outgoing=outgoing,
-        status=status,
-        at_ms=now_ms,
-        body=key.seal(b"event/" + event_hash, join(encode_block(block), payload)),
-    )
-    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    row = {
+        "event_hash": event_hash,
+        "content_hash": _content_hash(tx, block, payload),
+        "referral_id": referral.id,
+        "outgoing": outgoing,
+        "status": status,
+        "at_ms": now_ms,
+        "body": key.seal(b"event/" + event_hash, join(encode_block(block), payload)),
+    }
+    row_id = int(_NEW_EVENT.once(tx.connection, row).lastrowid)
     lookups.forget_referral(tx, referral.id)
     return Event(row_id, referral.id, outgoing, status, now_ms, None, block, payload)
 
@@ -236,7 +250,8 @@ def same_content(tx: Transaction, row_id: int, block: RoutingBlock, payload: byt
 def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | None:
     """Return the row of an event by its ids; works for erased cases too."""
     wanted = _event_hash(tx, sender, event_id)
-    return tx.connection.execute(select(events.c.id).where(events.c.event_hash == wanted)).scalar()
+    found: int | None = _EVENT_ROW.once(tx.connection, {"wanted": wanted}).scalar()
+    return found
 
 
 def newest_event(tx: Transaction) -> int:
@@ -268,7 +283,7 @@ def same_counterpart(tx: Transaction, first: int, second: int) -> bool:
 
 def event(tx: Transaction, row_id: int) -> Event:
     """Return an event by its row. Raises RuleError KEY_DESTROYED."""
-    row = tx.connection.execute(select(events).where(events.c.id == row_id)).first()
+    row = _EVENT.once(tx.connection, {"number": row_id}).first()
     if row is None:  # whatever pointed here is damaged
         raise RowError
     return _event(tx, row, get(tx, row.referral_id))
@@ -276,7 +291,7 @@ def event(tx: Transaction, row_id: int) -> Event:
 
 def events_of(tx: Transaction, referral: Referral) -> list[Event]:
     """Return all events of a referral in the order in which they came to this store."""
-    rows = tx.connection.execute(select(events).where(events.c.referral_id == referral.id).order_by(events.c.id)).all()
+    rows = _EVENTS.once(tx.connection, {"number": referral.id}).all()
     return opened(rows, cases.get(tx, referral.case_id).open_key(), referral) if rows else []
 
 
@@ -345,7 +360,7 @@ def _referral(tx: Transaction, row: Row[Any]) -> Referral:
 
 def _opened(key: StateKey, row: Row[Any]) -> Referral:
     referral_id, org = split(key.open(b"referral/" + row.referral_hash, row.body), 2)
-    return Referral(row.id, row.case_id, row.own, row.created_ms, ReferralId(referral_id), OrgId(org.decode()))
+    return Referral(row.id, row.case_id, bool(row.own), row.created_ms, ReferralId(referral_id), OrgId(org.decode()))
 
 
 def _event(tx: Transaction, row: Row[Any], referral: Referral) -> Event:
@@ -355,7 +370,7 @@ def _event(tx: Transaction, row: Row[Any], referral: Referral) -> Event:
 def _opened_event(key: StateKey, row: Row[Any], referral: Referral) -> Event:
     block, payload = split(key.open(b"event/" + row.event_hash, row.body), 2)
     status = member_of(EventStatus, row.status)
-    return Event(row.id, referral.id, row.outgoing, status, row.at_ms, row.seen_ms, decode_block(block), payload)
+    return Event(row.id, referral.id, bool(row.outgoing), status, row.at_ms, row.seen_ms, decode_block(block), payload)
 
 
 def _live(query: Select[Any], *, own: bool | None) -> Select[Any]:

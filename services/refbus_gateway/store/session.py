@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
+from refbus.database.prepared import Prepared
 from refbus.errors import Code, RowError, SetupError
 from refbus.said import said
 from refbus_gateway.store.schema import cases, meta
@@ -22,6 +23,7 @@ from refbus_gateway.store.vault import Vault
 KIND: Final = StoreKind(Path(__file__).resolve().parent / "migrations", wipe=True, shared=True)
 """Commands, the pages and `refbus run` work with the file at once."""
 
+_VALUE: Final = Prepared(select(meta.c.value).where(meta.c.name == bindparam("name")))
 _AT_ONCE: Final = 500
 """Values in one statement."""
 _T = TypeVar("_T")
@@ -32,6 +34,11 @@ def slices(values: Iterable[_T]) -> Iterator[list[_T]]:
     found = list(values)
     for start in range(0, len(found), _AT_ONCE):
         yield found[start : start + _AT_ONCE]
+
+
+def inserting(table: Table, *columns: str) -> Prepared:
+    """Return the statement that adds a row with these columns; the others take their default. `lastrowid` is its id."""
+    return Prepared(insert(table).values({name: bindparam(name) for name in columns}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class Transaction:
 
     def get(self, name: str) -> bytes | None:
         """Return the single value with this name."""
-        return self.connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+        value: bytes | None = _VALUE.once(self.connection, {"name": name}).scalar()
+        return value
 
     def get_all(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the single values with these names, by name; those that are not there are left out."""

@@ -10,12 +10,12 @@ from typing import Final
 from refbus.bus.cluster import Cluster
 from refbus.telemetry import Metrics, Service
 from refbus.telemetry import catalogue as metric
-from refbus_gateway.home.counts import Counting
 from refbus_gateway.home.folder import Config
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview
 from refbus_gateway.store import consents, outbox
 from refbus_gateway.sync import certificates
+from refbus_gateway.sync.counting import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 
 _REFRESH_MS: Final = 2_000

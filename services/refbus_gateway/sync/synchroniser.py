@@ -137,7 +137,10 @@ class Synchroniser:
             self._draining.keep_up()
             self._tend()
             self._proving.read(_PROOFS_IN_A_TURN)
-        news += self._draining.read_some(_TURN_S)
+        arrived = self._draining.read_some(_TURN_S)
+        if arrived:
+            writer.seal_owed(self._gateway)  # what a person sees by now is answered; a stop before it loses nothing
+        news += arrived
         if self._has_work():
             self._outgoing.push()
         return news

@@ -134,13 +134,20 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
             tx, now_ms // HOUR_MS, range(now_ms - half_ms + 1, now_ms + half_ms), _revoked(gateway)
         )
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
-        stale = {row.id for row in outbox.stale(tx, now_ms)}
     _each_alone(gateway, open_rows, _again, _withdrawal_waits)
     _each_alone(gateway, unheard, _again)
     _each_alone(gateway, ageing, _ask_for_fresh)
+    seal_owed(gateway)
+
+
+def seal_owed(gateway: Gateway) -> None:
+    """Seal what waits for a fresh envelope, or for its first: an answer that a request caused. Raises StoreError.
+
+    Each in a transaction of its own, after the one that owes it; whatever stops this process, the next turn does it.
+    """
     with gateway.store.read() as tx:
-        stale |= {row.id for row in outbox.stale(tx, gateway.now_ms())}
-    _each_alone(gateway, sorted(stale), _renew)
+        stale = [row.id for row in outbox.stale(tx, gateway.now_ms())]
+    _each_alone(gateway, stale, _renew)
 
 
 def _withdrawal_waits(number: int) -> Said:

@@ -7,6 +7,18 @@ from pathlib import Path
 from bench import trips
 
 
+def test_a_referral_asks_little_of_the_stores(tmp_path: Path) -> None:
+    """Statements and flushes of the disk of each step; what makes a referral visible is one transaction."""
+    found = {each.name: each.value for each in trips.hops(tmp_path)}
+    most = {"refers a person": (32, 1), "takes a referral in": (44, 1), "answers that it arrived": (32, 1)}
+    pinned = dict[str, int]()
+    for name, (statements, flushes) in most.items():
+        pinned |= {f"a gateway {name}: statements": statements, f"a gateway {name}: flushes": flushes}
+    assert {name: value for name, value in found.items() if value > pinned[name]} == {}
+    assert found.keys() == pinned.keys()
+    assert all(found.values())
+
+
 def test_a_send_and_the_turns_of_the_services_stay_short(tmp_path: Path) -> None:
     """Sending a case and turns without news take no more calls of ours than when they were last counted."""
     found = {each.name: each.value for each in (*trips.send(tmp_path / "send"), *trips.turns(tmp_path / "turns"))}

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, insert, select, update
 
 from refbus.core.gate.passage import Outcome
-from refbus.node.store.prepared import Prepared
+from refbus.database.prepared import Prepared
 from refbus.node.store.sound import is_sound, whole
 from refbus.node.store.tables import hold, position, quarantine, record, tally
 

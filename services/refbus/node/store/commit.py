@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, null, select, update
 
 from refbus.database.engine import Database
+from refbus.database.prepared import Prepared
 from refbus.errors import Code, StoreError
 from refbus.node.store import delivered, entries_of_cases, holds, outgoing
 from refbus.node.store.accounting import count, move
 from refbus.node.store.node import NodeStore, put_setting
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
-from refbus.node.store.prepared import Prepared
 from refbus.node.store.rows import Changes, Fact, Kept, Position, RecordRow
 from refbus.node.store.tables import deadline, fact, failure, fence, hold, inbox, ping, position, quarantine, record
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from refbus.core.bounds import COUNT
-from refbus.node.store.prepared import Prepared
+from refbus.database.prepared import Prepared
 from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import delivered
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from refbus.node.store.prepared import AnyOf, Prepared
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import audited, audited_case
 

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, te
 from refbus.core.bounds import TIME_MS
 from refbus.core.gate.passage import Outcome
 from refbus.core.units import HOUR_MS
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.node.store.accounting import count
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import AWAITING
 from refbus.node.store.places import record_place
-from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.reads import record_row
 from refbus.node.store.rows import Dropped, HoldRow, RecordRow, Taken, Waits
 from refbus.node.store.sound import earliest, whole

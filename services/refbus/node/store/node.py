@@ -10,8 +10,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
+from refbus.database.prepared import Prepared
 from refbus.errors import Code, RowError, SetupError, StoreError, UntrustedError
-from refbus.node.store.prepared import Prepared
 from refbus.node.store.tables import setting
 
 KIND = StoreKind(Path(__file__).resolve().parent / "migrations", page_bytes=16_384)

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import RowError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import outgoing_place
-from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.node.store.tables import outgoing
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, func, select
 
-from refbus.node.store.prepared import Prepared
+from refbus.database.prepared import Prepared
 from refbus.node.store.tables import deadline, dropped, fact, hold, quarantine, record
 
 SHARE: Final = 20

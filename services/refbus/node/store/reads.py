@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from refbus.core.bounds import COUNT, TIME_MS
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import Code, RowError, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.places import answer_place, deadline_place, fact_place, record_place
-from refbus.node.store.prepared import AnyOf, Prepared
 from refbus.node.store.rows import Fact, InboxRow, Kept, Position, RecordRow
 from refbus.node.store.sound import is_sound
 from refbus.node.store.tables import deadline, fact, fence, hold, inbox, position, quarantine, record

@@ -23,7 +23,7 @@ from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreEr
 from refbus.files import open_lock, remove_drafts, store_errors, write_whole
 from refbus.said import placed, reason_of, said
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
-from refbus.trust.reader import client, versions
+from refbus.trust.reader import versions
 from refbus.trust.reader.assembly import Problem, assemble, key_owners
 from refbus.trust.reader.history import History
 from refbus.trust.reader.standing import Standing
@@ -49,6 +49,7 @@ class TrustStore:
         self._in_use: frozenset[str] = frozenset()
         self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
         self._seen: frozenset[tuple[str, int, int]] = frozenset()  # the files of `versions` that were read last
+        self._all_read = False  # whether none of them was damaged
         self._guard = threading.Lock()  # of what is in force: threads that show it take over what others verified
         self.last_error: RefbusError | None = None
         """Why the newest timestamp that arrived is not in force; None when it is."""
@@ -66,6 +67,8 @@ class TrustStore:
             return store
         if len(root) > MAX_METADATA_BYTES:
             raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
+        from refbus.trust.reader import client  # late: it loads TUF, which a home that is at rest does without
+
         if not client.is_initial_root(root):
             raise SetupError(Code.HOME_DAMAGED, "root.json")
         if client.is_initial_root(kept):
@@ -104,6 +107,26 @@ class TrustStore:
         named = {path for path in found if is_metadata(path) or path in self._in_use or not self._in_use}
         return [(path, found[path]) for path in publishing_order(named) if not standing.is_to_come(path)]
 
+    def resume(self, now_ms: int) -> None:
+        """Read the verified versions; verify what has arrived only where something is to finish or to mend.
+
+        At rest the newest timestamp that arrived is, byte by byte, the one that was verified, and what was made of it
+        is in force: verifying it once more could change nothing. Every change begins with `load`. Raises as `load`.
+        """
+        self._pinned_root()
+        self.catch_up(lambda: now_ms)
+        if not self._is_at_rest():
+            self.load(now_ms)
+
+    def _is_at_rest(self) -> bool:
+        verified = self.timestamp()
+        arrived = self._incoming / TIMESTAMP
+        with store_errors():
+            same = verified is not None and arrived.is_file() and arrived.read_bytes() == verified
+        if not same or verified is None or self._history is None or not self._all_read:
+            return False
+        return versions.timestamp_version(verified) == self._timestamp_version
+
     def load(self, now_ms: int) -> History | None:
         """Read the verified versions and finish what a stop interrupted; None when nothing was ever verified here.
 
@@ -128,7 +151,9 @@ class TrustStore:
         with self._guard:
             there = versions.standing(self._versions)  # first: what comes while they are read is seen next time
             if there != self._seen:
-                self._adopt(versions.load_all(self._versions), now_ms())
+                found = versions.load_all(self._versions)
+                self._all_read = len(found) == len(there)
+                self._adopt(found, now_ms())
                 self._seen = there
 
     @property
@@ -139,6 +164,8 @@ class TrustStore:
 
     def _clear_damaged(self) -> None:
         """Remove metadata that a failing disk left empty, cut or unreadable: it comes again, and hides nothing."""
+        from refbus.trust.reader import client  # late: see above
+
         with self._lock(wait=False) as mine, store_errors():
             for folder in (self._tuf, self._incoming / "metadata") if mine else ():
                 for path in folder.rglob("*.json"):
@@ -249,6 +276,8 @@ class TrustStore:
         return changed
 
     def _verify(self, now_ms: int) -> Directory | None:
+        from refbus.trust.reader import client  # late: see above
+
         found = client.verify(self._tuf, self._incoming, self._pinned_root(), now_ms)
         before = None if self._history is None else self._history.latest
         version = 0 if before is None else before.version

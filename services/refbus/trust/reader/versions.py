@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refbus.core.bounds import VERSION
 from refbus.core.directory import Directory
@@ -23,7 +23,9 @@ from refbus.said import said
 from refbus.trust.canonical import Fields, b64
 from refbus.trust.layout import ENROLMENT, POLICY
 from refbus.trust.reader.assembly import Assembly, Problem, assemble
-from refbus.trust.reader.client import Verified
+
+if TYPE_CHECKING:  # only for the types: it loads TUF
+    from refbus.trust.reader.client import Verified
 
 FORMAT = "refbus/verified-directory/1"
 
@@ -87,6 +89,14 @@ def load_all(folder: Path) -> list[Version]:
         except (OSError, RefbusError, ValueError, TypeError, AttributeError):
             continue
     return sorted(found, key=lambda version: version.directory.version)
+
+
+def timestamp_version(timestamp: bytes) -> int | None:
+    """Return the version that a timestamp says, None when it cannot be read. Nothing is verified."""
+    try:
+        return int(json.loads(timestamp)["signed"]["version"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def standing(folder: Path) -> frozenset[tuple[str, int, int]]:

@@ -21,9 +21,9 @@ from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway.directory import door
 from refbus_gateway.directory.door import PATIENCE_MS, Waiting
-from refbus_gateway.home.counts import Counting
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import directoryfiles
+from refbus_gateway.sync.counting import Counting
 from refbus_gateway.sync.proof_reader import Proving
 from support.ceremonies import AGENCY, KG, KZ, PASSPHRASE, SHELTER, UZ, Lab
 from support.gateways import World, alarm_codes, home_health

@@ -20,10 +20,10 @@ from refbus.wire.logs import LogProofs
 from refbus.wire.transport import AuditEntry
 from refbus_gateway.audit import orders
 from refbus_gateway.erasure import removal
-from refbus_gateway.home.counts import Counting
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import cases, logheads, referrals, statements
 from refbus_gateway.store.statements import Stated
+from refbus_gateway.sync.counting import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 from support.auditlogs import CountryLog
 from support.ceremonies import KG, KZ, TM, UZ

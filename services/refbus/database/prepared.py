@@ -40,8 +40,10 @@ class Prepared:
 
     def once(self, connection: Connection, row: _Row) -> CursorResult[Any]:
         """Run the statement with the parameters in `row` and return its result."""
-        text = self._text(connection)
-        return connection.exec_driver_sql(text.text, text.arguments(row))
+        text = self._texts.get(connection.dialect.name) or self._text(connection)
+        values = {**text.constants, **row} if text.constants else row
+        arguments = values if text.order is None else tuple(map(values.__getitem__, text.order))
+        return connection.exec_driver_sql(text.text, arguments)
 
     def many(self, connection: Connection, rows: Sequence[_Row]) -> None:
         """Run the statement for each of `rows`, which map its parameters; nothing for no rows."""
