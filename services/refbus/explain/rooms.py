@@ -113,8 +113,6 @@ MEMORY: dict[str, Room] = {
         "a member by events", "`audit_keys.MOST_KNOWN`", "the oldest goes"
     ),
     "refbus/node/store/node.py:NodeStore": Room("whoever writes to the disk", "`node.MOST_DAMAGED`", "a restart"),
-    "refbus/database/prepared.py:AnyOf": _CODE,
-    "refbus/database/prepared.py:Prepared": _CODE,
     "refbus/node/store/rows.py:Changes": _PER_BATCH,
 }
 """What objects of gate and auditor keep in memory, by module and class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refbus.clock import Standing
@@ -219,8 +219,7 @@ class ClockStanding:
 def overview_of_all(desk: Desk, actor: Actor) -> Overview:
     """Return where everything stands that was sent from here, and what to do. What cannot be read hides no other."""
     actor.require(Permission.READ_STATUS)
-    whole: cases.Unread = []
-    single: cases.Unread = []
+    whole, single = cases.Unread(), cases.Unread()
     gateway = desk.gateway
     lookups.refresh(gateway)
     with desk.read() as tx:
@@ -263,9 +262,8 @@ def of_referral(desk: Desk, actor: Actor, number: int) -> OneReferral:
     actor.require(Permission.READ_STATUS)
     with desk.read() as tx:
         line = overview.referral_line(tx, referrals.get(tx, number))
-        numbers = casework.file_numbers(tx, {line.referral.case_id})
-        said = outbox.said_of(tx, [event.id for event in line.said])
-        return OneReferral((_standing(said, line, numbers.get(line.referral.case_id)),))
+        sealed = outbox.said_of(tx, (event.id for event in line.said))
+        return OneReferral((_standing(sealed, line, casework.file_number(tx, line.referral.case_id)),))
 
 
 def receipts(desk: Desk, actor: Actor, number: int) -> tuple[ReceiptLine, ...]:
@@ -273,7 +271,7 @@ def receipts(desk: Desk, actor: Actor, number: int) -> tuple[ReceiptLine, ...]:
     actor.require(Permission.READ_STATUS)
     with desk.read() as tx:
         line = overview.referral_line(tx, referrals.get(tx, number))
-        events = _events(outbox.said_of(tx, [event.id for event in line.said]), line)
+        events = _events(outbox.said_of(tx, (event.id for event in line.said)), line)
     return tuple(
         ReceiptLine(
             line.event.id,
@@ -338,20 +336,19 @@ def _untold(desk: Desk, tx: Transaction, unread: cases.Unread) -> dict[int, int]
     return disclosure_report.untold(tx, unread, every=policy is not None and policy.notify_subject)
 
 
-def _standings(tx: Transaction, lines: Iterable[ReferralLine], unread: cases.Unread) -> tuple[ReferralStanding, ...]:
+def _standings(tx: Transaction, lines: Sequence[ReferralLine], unread: cases.Unread) -> tuple[ReferralStanding, ...]:
     """Return these referrals; of which the envelopes cannot be read is in `unread`."""
-    lines = list(lines)
-    said = outbox.said_of(tx, (event.id for line in lines for event in line.said))
+    sealed = outbox.said_of(tx, (event.id for line in lines for event in line.said))
     numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
     found = one_by_one(
         lines,
-        lambda line: _standing(said, line, numbers.get(line.referral.case_id)),
+        lambda line: _standing(sealed, line, numbers.get(line.referral.case_id)),
         lambda line, error: unread.append((line.referral.id, error.code)),
     )
     return tuple(found)
 
 
-def _standing(said: Said, line: ReferralLine, file_number: str | None) -> ReferralStanding:
+def _standing(sealed: Said, line: ReferralLine, file_number: str | None) -> ReferralStanding:
     return ReferralStanding(
         line.referral.id,
         line.referral.case_id,
@@ -367,13 +364,13 @@ def _standing(said: Said, line: ReferralLine, file_number: str | None) -> Referr
             EventStanding(
                 each.event.id, each.event.block.event_type, each.hop, each.since_ms, each.codes, each.envelopes
             )
-            for each in _events(said, line)
+            for each in _events(sealed, line)
         ),
     )
 
 
-def _events(said: Said, line: ReferralLine) -> list[EventLine]:
-    return [overview.event_line(said, event, line.view) for event in line.said]
+def _events(sealed: Said, line: ReferralLine) -> list[EventLine]:
+    return [overview.event_line(sealed, event, line.view) for event in line.said]
 
 
 def standing_of_home(health: Health) -> HomeStanding:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from refbus.errors import Code
 
-if TYPE_CHECKING:  # only for the types: what counts is in `refbus_gateway.sync.counting`
+if TYPE_CHECKING:  # only for the types: what counts is in `refbus_gateway.sync.meters`
     from refbus.telemetry.labels import InboxResult
 
 

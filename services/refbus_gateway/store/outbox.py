@@ -38,11 +38,8 @@ _ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 
 
-_NEW: Final = inserting(
-    outbox,
-    *("event_id", "confirmed", "topic", "value", "sha256", "state", "attempts", "created_ms", "next_ms"),
-    *("expires_at_hour", "recipient_kid", "signer_kid"),
-)
+_COLUMNS = "event_id confirmed topic value sha256 state attempts created_ms next_ms expires_at_hour"
+_NEW: Final = inserting(outbox, *_COLUMNS.split(), "recipient_kid", "signer_kid")
 INTAKE: Final = "INTAKE"
 """Kind of a receipt that the recipient's own gateway signed, not a gate: what it did with an event."""
 RECIPIENT: Final = "recipient"
@@ -128,20 +125,10 @@ def add(
 
 def fill(tx: Transaction, row_id: int, value: bytes, *, now_ms: int, due_ms: int, facts: EnvelopeFacts) -> None:
     """Make a row that has stood for an envelope that envelope: it is sent from `due_ms` on."""
-    tx.connection.execute(
-        update(outbox)
-        .where(outbox.c.id == row_id)
-        .values(
-            value=value,
-            sha256=hashlib.sha256(value).digest(),
-            state=RowState.READY,
-            created_ms=now_ms,
-            next_ms=due_ms,
-            expires_at_hour=facts.expires_at_hour,
-            recipient_kid=facts.recipient_kid,
-            signer_kid=facts.signer_kid,
-        )
-    )
+    values: dict[str, Any] = {"value": value, "sha256": hashlib.sha256(value).digest(), "state": RowState.READY}
+    values |= {"created_ms": now_ms, "next_ms": due_ms, "expires_at_hour": facts.expires_at_hour}
+    change = update(outbox).where(outbox.c.id == row_id).values(**values)
+    tx.connection.execute(change.values(recipient_kid=facts.recipient_kid, signer_kid=facts.signer_kid))
 
 
 FAR_MS = 7_200_000
@@ -220,8 +207,9 @@ def open_events(tx: Transaction) -> list[OutboxRow]:
 
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
-    query = _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id)
-    return [_row(row) for row in tx.connection.execute(query)]
+    return [
+        _row(row) for row in tx.connection.execute(_ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,8 +350,8 @@ def note_intake(tx: Transaction, row_id: int, answer: bytes, said: tuple[str, st
 
 def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     """Return what the gates said about a row, in the order of arrival."""
-    rows = tx.connection.execute(select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id))
-    return [_receipt(row) for row in rows]
+    query = select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id)
+    return [_receipt(row) for row in tx.connection.execute(query)]
 
 
 def _receipt(r: Row[Any]) -> Receipt:

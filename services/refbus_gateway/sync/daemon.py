@@ -15,7 +15,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview
 from refbus_gateway.store import consents, outbox
 from refbus_gateway.sync import certificates
-from refbus_gateway.sync.counting import Counting
+from refbus_gateway.sync.meters import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 
 _REFRESH_MS: Final = 2_000

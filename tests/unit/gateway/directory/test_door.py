@@ -23,7 +23,7 @@ from refbus_gateway.directory import door
 from refbus_gateway.directory.door import PATIENCE_MS, Waiting
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import directoryfiles
-from refbus_gateway.sync.counting import Counting
+from refbus_gateway.sync.meters import Counting
 from refbus_gateway.sync.proof_reader import Proving
 from support.ceremonies import AGENCY, KG, KZ, PASSPHRASE, SHELTER, UZ, Lab
 from support.gateways import World, alarm_codes, home_health

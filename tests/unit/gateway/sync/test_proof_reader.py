@@ -23,7 +23,7 @@ from refbus_gateway.erasure import removal
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import cases, logheads, referrals, statements
 from refbus_gateway.store.statements import Stated
-from refbus_gateway.sync.counting import Counting
+from refbus_gateway.sync.meters import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 from support.auditlogs import CountryLog
 from support.ceremonies import KG, KZ, TM, UZ
