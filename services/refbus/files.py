@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -216,6 +216,16 @@ def sha256_of(path: Path) -> bytes:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise SetupError(Code.FILE_UNREADABLE, placed(path.name, reason_of(error))) from None
+
+
+def sha256_of_all(paths: Iterable[Path]) -> bytes:
+    """Return the SHA-256 of names and contents of these files in their order. Raises OSError."""
+    whole = hashlib.sha256()
+    for path in paths:
+        content = path.read_bytes()
+        whole.update(f"{path.name}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.digest()
 
 
 def is_full(error: OSError) -> bool:

@@ -30,7 +30,6 @@ from refbus.files import make_folder, make_private, store_errors, write_first, w
 from refbus.said import placed, reason_of, said
 from refbus.tlog.custody import LogSecret
 from refbus.trust.canonical import Fields, dumps, loads
-from refbus.trust.reader.client import is_initial_root
 from refbus.trust.reader.loader import TrustStore
 
 Damaged = Callable[[str], object]
@@ -84,6 +83,8 @@ class Home:
 
         Raises SetupError DIRECTORY_INVALID when another one is pinned, or the file is none.
         """
+        from refbus.trust.reader.client import is_initial_root  # late: it loads TUF
+
         if not is_initial_root(root):
             raise SetupError(Code.DIRECTORY_INVALID, said("no root of a federation"))
         path = self.folder / "root.json"

@@ -24,6 +24,7 @@ from refbus_gateway.home.pace import Pace
 from refbus_gateway.store import alarms, generation
 from refbus_gateway.store.session import Store
 
+_VERIFIED: Final = "directory-verified"
 _KEYS_AGAIN_MS: Final = 60_000
 """After so long key files that did not open are tried again."""
 
@@ -162,6 +163,23 @@ class Gateway:
             raise UncheckableError(Code.ORGANISATION_UNKNOWN, org)
         return found
 
+    def resume_directory(self) -> None:
+        """Read the directory's verified versions; verify what arrived, unless all is as a process of this home left it.
+
+        What is believed without a look at signatures has its keyed hash in the store, which nobody makes who has only
+        the files of the home. So whatever was changed here while nobody worked is verified at the next opening.
+        """
+        if not self.home.member.is_pinned:
+            return
+        with self.store.read() as tx:
+            kept, vault = tx.get(_VERIFIED), tx.vault
+        if self.trust.resume(self.now_ms(), lambda found: kept == vault.hash(_VERIFIED, found)):
+            return
+        found = self.trust.fingerprint()
+        if found is not None:
+            with self.store.write() as tx:
+                tx.put(_VERIFIED, vault.hash(_VERIFIED, found))
+
     def load_directory(self) -> None:
         """Read the directory's verified versions again: another process of this home may have brought a newer one.
 
@@ -226,8 +244,7 @@ def open_gateway(home: Home, passphrase: str, clock: Clock | Callable[[], int]) 
         member = home.member
         trust = member.trust_store() if member.is_pinned else member.unpinned_store()
         gateway = Gateway(home, keys, store, trust, judged)
-        if member.is_pinned:
-            trust.resume(judged.now_ms())
+        gateway.resume_directory()
         gateway.close_with(lock)
         _tell_damaged(gateway)
         stack.pop_all()

@@ -308,10 +308,7 @@ def _queue(
     if event and not technical:
         outbox.hasten(tx, event.referral, now_ms)
     due_ms = gateway.pace.answer_at(now_ms) if technical else now_ms
-    if owed is None:
-        outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
-    else:
-        outbox.fill(tx, owed, envelope, now_ms=now_ms, due_ms=due_ms, facts=facts)
+    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts, owed=owed)
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), entries.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, case, func, insert, or_, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
@@ -101,10 +101,11 @@ def add(
     due_ms: int | None = None,
     event_row: int | None = None,
     facts: EnvelopeFacts | None = None,
+    owed: int | None = None,
 ) -> int:
     """Add a row that is due at `due_ms` (None: at once) and return its id.
 
-    One with `facts` is an envelope, which a gate must confirm.
+    One with `facts` is an envelope, which a gate must confirm. `owed`: the row that has stood for it becomes it.
     """
     row = {
         "event_id": event_row,
@@ -120,15 +121,10 @@ def add(
         "recipient_kid": facts.recipient_kid if facts else None,
         "signer_kid": facts.signer_kid if facts else None,
     }
-    return int(_NEW.once(tx.connection, row).lastrowid)
-
-
-def fill(tx: Transaction, row_id: int, value: bytes, *, now_ms: int, due_ms: int, facts: EnvelopeFacts) -> None:
-    """Make a row that has stood for an envelope that envelope: it is sent from `due_ms` on."""
-    values: dict[str, Any] = {"value": value, "sha256": hashlib.sha256(value).digest(), "state": RowState.READY}
-    values |= {"created_ms": now_ms, "next_ms": due_ms, "expires_at_hour": facts.expires_at_hour}
-    change = update(outbox).where(outbox.c.id == row_id).values(**values)
-    tx.connection.execute(change.values(recipient_kid=facts.recipient_kid, signer_kid=facts.signer_kid))
+    if owed is None:
+        return int(_NEW.once(tx.connection, row).lastrowid)
+    tx.connection.execute(update(outbox).where(outbox.c.id == owed).values(row))
+    return owed
 
 
 FAR_MS = 7_200_000
@@ -152,7 +148,7 @@ def due(
     query = _ROWS.where(outbox.c.state == RowState.READY, (come | (outbox.c.attempts == 0)) if early else come)
     no = _is_withdrawal()
     query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken())
-    return [_row(row) for row in tx.connection.execute(query.order_by(no.desc(), outbox.c.id).limit(limit))]
+    return _rows(tx, query.order_by(no.desc(), outbox.c.id).limit(limit))
 
 
 def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
@@ -164,8 +160,7 @@ def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
 
 def get(tx: Transaction, row_id: int) -> OutboxRow | None:
     """Return a row by its number."""
-    row = tx.connection.execute(_ROWS.where(outbox.c.id == row_id)).first()
-    return None if row is None else _row(row)
+    return next(iter(_rows(tx, _ROWS.where(outbox.c.id == row_id))), None)
 
 
 def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[KeyId]) -> list[OutboxRow]:
@@ -184,8 +179,8 @@ def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[
     if revoked:
         kinds.append((ready, or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))))
     found = {number for kind in kinds for number in tx.connection.execute(select(outbox.c.id).where(*kind)).scalars()}
-    rows = (tx.connection.execute(_ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
-    return sorted((_row(row) for each in rows for row in each), key=lambda row: row.id)
+    rows = (_rows(tx, _ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
+    return sorted((row for each in rows for row in each), key=lambda row: row.id)
 
 
 def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
@@ -195,21 +190,19 @@ def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
     """
     come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_STALE_MS)
     query = _ROWS.where(outbox.c.state == RowState.STALE, come)
-    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+    return _rows(tx, query.order_by(outbox.c.id))
 
 
 def open_events(tx: Transaction) -> list[OutboxRow]:
     """Return the envelopes of events that no gate has confirmed, in the order in which they were made."""
     open_states = outbox.c.state.in_([RowState.READY, RowState.STALE])
     query = _ROWS.where(outbox.c.confirmed, outbox.c.event_id.is_not(None), open_states)
-    return [_row(row) for row in tx.connection.execute(query.order_by(outbox.c.id))]
+    return _rows(tx, query.order_by(outbox.c.id))
 
 
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
-    return [
-        _row(row) for row in tx.connection.execute(_ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
-    ]
+    return _rows(tx, _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +237,7 @@ def said_of(tx: Transaction, event_rows: Iterable[int]) -> Said:
 
 def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
     """Return the row whose bytes have this SHA-256 (32 bytes)."""
-    row = tx.connection.execute(_ROWS.where(outbox.c.sha256 == sha256)).first()
-    return None if row is None else _row(row)
+    return next(iter(_rows(tx, _ROWS.where(outbox.c.sha256 == sha256))), None)
 
 
 def waiting(tx: Transaction) -> int:
@@ -378,6 +370,10 @@ def _earlier_untaken() -> ColumnElement[bool]:
         waits.c.attempts == 0,
     )
     return found.correlate(events).exists()
+
+
+def _rows(tx: Transaction, query: Select[Any]) -> list[OutboxRow]:
+    return [_row(row) for row in tx.connection.execute(query)]
 
 
 def _row(row: Row[Any]) -> OutboxRow:

@@ -20,7 +20,7 @@ from pathlib import Path
 from refbus import locks
 from refbus.core.directory import Directory
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
-from refbus.files import open_lock, remove_drafts, store_errors, write_whole
+from refbus.files import open_lock, remove_drafts, sha256_of_all, store_errors, write_whole
 from refbus.said import placed, reason_of, said
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
 from refbus.trust.reader import versions
@@ -107,16 +107,34 @@ class TrustStore:
         named = {path for path in found if is_metadata(path) or path in self._in_use or not self._in_use}
         return [(path, found[path]) for path in publishing_order(named) if not standing.is_to_come(path)]
 
-    def resume(self, now_ms: int) -> None:
-        """Read the verified versions; verify what has arrived only where something is to finish or to mend.
+    def resume(self, now_ms: int, is_known: Callable[[bytes], bool]) -> bool:
+        """Read the verified versions; verify what has arrived unless all is as it was left. Returns whether it was.
 
-        At rest the newest timestamp that arrived is, byte by byte, the one that was verified, and what was made of it
-        is in force: verifying it once more could change nothing. Every change begins with `load`. Raises as `load`.
+        At rest the newest timestamp that arrived is, byte by byte, the one that was verified, what was made of it is in
+        force, and `is_known` knows the fingerprint of what is believed here (`fingerprint`). Verifying it once more
+        could change nothing. Every change begins with `load`. Raises as `load`.
         """
         self._pinned_root()
         self.catch_up(lambda: now_ms)
-        if not self._is_at_rest():
-            self.load(now_ms)
+        found = self.fingerprint()
+        if found is not None and is_known(found):
+            return True
+        self.load(now_ms)
+        return False
+
+    def fingerprint(self) -> bytes | None:
+        """Return the SHA-256 of the files that are believed without a look at signatures; None while not at rest.
+
+        They are the pinned root, the updater's own state and the verified versions. Raises StoreError.
+        """
+        if self.last_error is not None or not self._is_at_rest():
+            return None
+        files = [self._root_file, *sorted(self._tuf.rglob("*.json")), *sorted(self._versions.glob("*.json"))]
+        with store_errors():
+            try:
+                return sha256_of_all(files)
+            except FileNotFoundError:  # another process has just removed an older version
+                return None
 
     def _is_at_rest(self) -> bool:
         verified = self.timestamp()

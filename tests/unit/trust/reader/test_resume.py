@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,18 +20,21 @@ from support.readers import suspend
 VERIFIES = ("refbus/trust/reader/client.py", "verify")
 
 
-def resumed(fed: Lab, folder: Path, now_ms: int = NOW_MS) -> tuple[TrustStore, int]:
-    """Open the store of a process that has just begun; return it, and how often TUF verified."""
-    store = fed.store(folder)
+def resumed(folder: Path, now_ms: int = NOW_MS, known: bytes | None = None) -> tuple[TrustStore, int]:
+    """Open the store of a process that has just begun; return it, and how often TUF verified.
+
+    `known`: the fingerprint that was kept; without one, whatever is there counts as known.
+    """
+    store = TrustStore(folder)
     with counting() as counts:
-        store.resume(now_ms)
+        store.resume(now_ms, lambda found: known in {None, found})
     return store, counts.calls[VERIFIES]
 
 
 def test_what_was_verified_is_in_force_without_verifying_it_again(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
     """The timestamp that arrived last is the one that was verified, and what was made of it is there."""
     read(store, fed.files())
-    again, verified = resumed(fed, tmp_path / "reader")
+    again, verified = resumed(tmp_path / "reader")
     assert (again.history, verified) == (store.history, 0)
 
 
@@ -38,12 +42,12 @@ def test_the_first_change_is_verified_with_all_that_arrived(fed: Lab, store: Tru
     """After an opening at rest a newer version comes in as after any other, and an older one does not."""
     old = fed.files()
     read(store, old)
-    again, _ = resumed(fed, tmp_path / "reader")
+    again, _ = resumed(tmp_path / "reader")
     suspend(fed, now_ms=later(1))
     assert read(again, fed.files(), later(1)).version == 2
     with pytest.raises(UntrustedError):
         read(fed.store(tmp_path / "reader"), old, later(1))
-    assert resumed(fed, tmp_path / "reader", later(1))[0].history.latest.version == 2
+    assert resumed(tmp_path / "reader", later(1))[0].history.latest.version == 2
 
 
 def test_what_arrived_and_was_not_verified_is_verified_at_the_opening(
@@ -56,7 +60,7 @@ def test_what_arrived_and_was_not_verified_is_verified_at_the_opening(
     for path, content in fed.files():
         (incoming / path).parent.mkdir(parents=True, exist_ok=True)
         (incoming / path).write_bytes(content)
-    again, verified = resumed(fed, tmp_path / "reader", later(1))
+    again, verified = resumed(tmp_path / "reader", later(1))
     assert (again.history.latest.version, verified) == (2, 1)
 
 
@@ -68,10 +72,30 @@ def test_a_false_timestamp_that_arrived_is_looked_at_and_changes_nothing(
     false = json.loads(dict(fed.files())[TIMESTAMP])
     false["signed"]["version"] += 1
     (tmp_path / "reader" / "incoming" / TIMESTAMP).write_text(json.dumps(false), encoding="utf-8")
-    again, _ = resumed(fed, tmp_path / "reader")
+    again, _ = resumed(tmp_path / "reader")
     assert again.history == store.history
     assert again.last_error is not None
     assert again.last_error.code is Code.DIRECTORY_INVALID
+
+
+@pytest.mark.parametrize("name", ["root.json", "tuf/snapshot.json", "versions/1.json"])
+def test_what_is_believed_and_was_changed_at_rest_is_verified_at_the_opening(
+    fed: Lab, store: TrustStore, tmp_path: Path, name: str
+) -> None:
+    """Another process changed one byte, with a right checksum: the fingerprint is another, and TUF looks again."""
+    read(store, fed.files())
+    store.load(NOW_MS)
+    known = store.fingerprint()
+    assert known is not None
+    assert resumed(tmp_path / "reader", known=known)[1] == 0
+    path = tmp_path / "reader" / name
+    content = path.read_bytes()
+    if name == "versions/1.json":
+        body = content.partition(b"\n")[2] + b" "
+        path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    else:
+        path.write_bytes(content + b" ")
+    assert resumed(tmp_path / "reader", known=known)[1] == 1
 
 
 def _cut(path: Path) -> None:
@@ -87,6 +111,6 @@ def test_a_version_that_is_damaged_here_is_made_again(
     suspend(fed, now_ms=later(1))
     read(store, fed.files(), later(1))
     damage(tmp_path / "reader" / "versions" / "2.json")
-    again, verified = resumed(fed, tmp_path / "reader", later(1))
+    again, verified = resumed(tmp_path / "reader", later(1))
     assert (again.history.latest.version, verified) == (2, 1)
     assert publishing_order(path for path, _ in again.files())
