@@ -301,14 +301,14 @@ def _queue(
             destination_gate=_key_of(view, destination, now_ms).public,
         ),
     )
-    facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid)
+    facts = EnvelopeFacts(expires_at_hour, block.recipient_kid, block.sender_kid, owed)
     row = event.id if event else None
     case = referrals.case_of(tx, event.referral) if event else None
     technical = block.event_type in TECHNICAL_EVENTS
     if event and not technical:
         outbox.hasten(tx, event.referral, now_ms)
     due_ms = gateway.pace.answer_at(now_ms) if technical else now_ms
-    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts, owed=owed)
+    outbox.add(tx, gateway.outbox_topic, envelope, now_ms=now_ms, due_ms=due_ms, event_row=row, facts=facts)
     loud = (Code.EMERGENCY_DISCLOSED,) if block.event_type is EventType.EMERGENCY_INVOKED else ()
     digest, on = sha256(envelope), entries.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)

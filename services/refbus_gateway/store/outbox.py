@@ -36,8 +36,6 @@ class RowState(StrEnum):
 
 _ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events, outbox.c.event_id == events.c.id))
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
-
-
 _COLUMNS = "event_id confirmed topic value sha256 state attempts created_ms next_ms expires_at_hour"
 _NEW: Final = inserting(outbox, *_COLUMNS.split(), "recipient_kid", "signer_kid")
 INTAKE: Final = "INTAKE"
@@ -85,11 +83,15 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeFacts:
-    """What later decisions need to know of sealed bytes that cannot be opened again here."""
+    """What later decisions need to know of sealed bytes that cannot be opened again here.
+
+    `owed`: the row that has stood for them, and becomes theirs.
+    """
 
     expires_at_hour: int
     recipient_kid: KeyId
     signer_kid: KeyId
+    owed: int | None = None
 
 
 def add(
@@ -101,11 +103,10 @@ def add(
     due_ms: int | None = None,
     event_row: int | None = None,
     facts: EnvelopeFacts | None = None,
-    owed: int | None = None,
 ) -> int:
     """Add a row that is due at `due_ms` (None: at once) and return its id.
 
-    One with `facts` is an envelope, which a gate must confirm. `owed`: the row that has stood for it becomes it.
+    One with `facts` is an envelope, which a gate must confirm.
     """
     row = {
         "event_id": event_row,
@@ -121,10 +122,10 @@ def add(
         "recipient_kid": facts.recipient_kid if facts else None,
         "signer_kid": facts.signer_kid if facts else None,
     }
-    if owed is None:
+    if facts is None or facts.owed is None:
         return int(_NEW.once(tx.connection, row).lastrowid)
-    tx.connection.execute(update(outbox).where(outbox.c.id == owed).values(row))
-    return owed
+    tx.connection.execute(update(outbox).where(outbox.c.id == facts.owed).values(row))
+    return facts.owed
 
 
 FAR_MS = 7_200_000
