@@ -9,6 +9,7 @@ erased                                     names of erased cases, kept out of ba
 evidence/                                  two files of the directory under one version, if there ever were
 backups                                    where the last backups were written
 sync.lock                                  held by the one process that talks to the broker
+bell                                       a socket of that process: after each commit others ring there
 desk.lock                                  held by the one process that shows the pages
 use.lock                                   held together by all commands; a restore wants it alone
 keys/people/                               slots of the people who open this home (refbus_gateway.home.slots)
@@ -27,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from refbus import locks
+from refbus import bell, locks
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import open_lock, read_limited, store_errors, write_first, write_whole
@@ -42,7 +43,7 @@ MANIFEST: Final = "backup.json"
 """What a folder has that is a whole backup of a home (`refbus_gateway.home.backups`)."""
 CLOCK: Final = frozenset({"clock.json", "clock.accepted"})
 ATTEMPTS: Final = "attempts.json"
-LEFT_OUT: Final = frozenset({"sync.lock", "use.lock", "desk.lock", "lock", keyfolder.LOCK, ATTEMPTS}) | CLOCK
+LEFT_OUT: Final = frozenset({"sync.lock", bell.NAME, "use.lock", "desk.lock", "lock", keyfolder.LOCK, ATTEMPTS}) | CLOCK
 """Files that no backup has: locks, failed attempts, and what this computer's clock was believed to say."""
 
 
@@ -87,6 +88,7 @@ class Home:
         self.path: Final = path
         self.member: Final = MemberHome(path)
         self.store_path: Final = path / "store.db"
+        self.bell_path: Final = path / bell.NAME
         self.store_made: Final = path / "store.made"
         self.store_key: Final = path / "keys" / "store.key"
         self.erased: Final = path / "erased"

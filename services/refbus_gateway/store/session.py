@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
+from refbus import bell
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import Database, StoreKind
@@ -111,6 +112,8 @@ class Store:
     def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
         """Open or create it. `mark`: which database the home has; without it any one is taken. Raises SetupError."""
         self.database = Database(path, KIND, mark)
+        self.bell: Path | None = path.with_name(bell.NAME)
+        """Where whoever talks to the broker hears of each commit; None in the process that would hear itself."""
         self._vault = Vault(key)
         try:
             self._check_key()
@@ -120,9 +123,14 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """Give one writing transaction; what it did is on the disk when it ends. Raises StoreError."""
+        """Give one writing transaction; what it did is on the disk when it ends, and then the bell rings.
+
+        Raises StoreError.
+        """
         with self.database.writing() as connection:
             yield Transaction(connection, self._vault)
+        if self.bell is not None:
+            bell.ring(self.bell)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -19,6 +19,8 @@ from refbus_gateway.sync.meters import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 
 _REFRESH_MS: Final = 2_000
+_LONGEST_MS: Final = 10_000
+"""How old gauges may be that no commit has changed: of the clock and the certificate."""
 
 
 class Pinger:
@@ -74,7 +76,9 @@ class Daemon:
         self._gateway = gateway
         self._bus = bus
         self._pinger = Pinger(config.notify_command, config.notify_interval_s)
-        self._refreshed_ms: int | None = None
+        self._looked_ms: int | None = None
+        self._refreshed_ms = gateway.steady_ms() - _LONGEST_MS
+        self._mark: int | None = None
         gateway.observer = Counting(self.metrics)
         self._synchroniser = Synchroniser(gateway, bus)
         self._after = after
@@ -89,14 +93,17 @@ class Daemon:
         self._pinger.wait()
 
     def _after_turn(self, news: int) -> None:
-        if self._after is not None and (news or self._refreshed_ms is None):
+        if self._after is not None and (news or self._looked_ms is None):
             self._after()
         self._pinger.add(news)
         steady_ms = self._gateway.steady_ms()
-        if self._refreshed_ms is None or steady_ms - self._refreshed_ms >= _REFRESH_MS:
-            self._refreshed_ms = steady_ms
+        if self._looked_ms is None or steady_ms - self._looked_ms >= _REFRESH_MS:
+            self._looked_ms = steady_ms
             self._pinger.ping(steady_ms)
-            self.refresh()
+            mark = self._gateway.store.change_mark()
+            if mark != self._mark or steady_ms - self._refreshed_ms >= _LONGEST_MS:
+                self._mark, self._refreshed_ms = mark, steady_ms
+                self.refresh()
 
     def refresh(self) -> None:
         """Set the gauges to what the store says."""

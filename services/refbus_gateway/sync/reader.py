@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from refbus.bell import Bell
 from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record, ends_below
 from refbus.each import each
@@ -29,6 +30,7 @@ from refbus_gateway.inbox.refusals import Patience
 from refbus_gateway.store import alarms, positions, set_aside
 from refbus_gateway.store.positions import Position
 from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync.listening import Listening
 
 BATCH: Final = 50
 SLICE: Final = 20
@@ -48,6 +50,7 @@ class Draining:
         self._inbox = bus.reader(gateway.inbox_topic)
         self._placed: set[str] = set()
         gateway.load_directory()  # what a stop interrupted is finished before anything new is taken
+        self._listening: Listening | None = None
         self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
     def drain(self) -> int:
@@ -56,12 +59,13 @@ class Draining:
         Raises TransportError BROKER_UNREACHABLE, SetupError TOPIC_MISSING, StoreError.
         """
         gateway = self._gateway
+        news = self._rest()
         started_ms = gateway.now_ms()
         self._read_all(self._directory, gateway.directory_topic, self._take_directory)
         with gateway.store.read() as tx:
             last = set_aside.newest_aside(tx)
         self._again_held(last)
-        news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
+        news += self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
         while self._again_held(last):
             pass
         with gateway.store.write() as tx:
@@ -85,6 +89,26 @@ class Draining:
         records = self._read(self._inbox, self._gateway.inbox_topic, timeout_s)
         return self._take_inbox(records) if records else 0
 
+    def hear(self, bell: Bell, wait_s: float) -> int:
+        """Wait until something arrives in the inbox, the bell rings or `wait_s` seconds are over, and take it in.
+
+        Returns what is new for a person. What arrives after the bell is taken in the next time. Raises as `read_some`.
+        """
+        if self._listening is None:
+            self._listening = Listening(self._inbox, bell, BATCH)
+        if not self._listening.is_asking:
+            self._place(self._inbox, self._gateway.inbox_topic)
+            self._listening.ask()
+        bell.wait(wait_s)
+        return self._take_heard(self._listening)
+
+    def stop_hearing(self) -> None:
+        """Wait no more for the inbox. What has arrived and was not taken in is read again, from where the store is."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+            self._placed.discard(self._gateway.inbox_topic)
+
     def at_end(self) -> bool:
         """Whether this home has everything that both topics have now. Raises TransportError."""
         pairs = ((self._directory, self._gateway.directory_topic), (self._inbox, self._gateway.inbox_topic))
@@ -94,8 +118,24 @@ class Draining:
 
     def close(self) -> None:
         """Free the connections."""
+        self.stop_hearing()
         self._directory.close()
         self._inbox.close()
+
+    def _rest(self) -> int:
+        """Come back from waiting for the inbox, before it is read or placed in another way."""
+        if self._listening is None:
+            return 0
+        self._listening.rest()
+        return self._take_heard(self._listening)
+
+    def _take_heard(self, listening: Listening) -> int:
+        try:
+            records = listening.take()
+        except SetupError:
+            self._placed.discard(self._gateway.inbox_topic)
+            raise
+        return self._take_inbox(records) if records else 0
 
     def _again_held(self, last: int | None = None) -> bool:
         """Try again some of what could not be checked, if what it waits for may be here; False when nothing is due.

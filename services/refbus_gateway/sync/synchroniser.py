@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from refbus.bell import Bell
 from refbus.bus.cluster import Cluster
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
@@ -26,10 +27,14 @@ from refbus_gateway.sync.reader import Draining
 from refbus_gateway.sync.writer import FIRST_RESEND_MS, Outgoing
 
 _TURN_S: Final = 0.02
-"""Longest wait for the inbox before the store is looked at; what arrives in the inbox ends it at once."""
+"""Longest wait while the broker's client has something of ours, or where no other process can ring."""
+_REST_S: Final = 0.5
+"""Longest wait otherwise. What arrives in the inbox ends it at once, and so does the bell after a commit."""
 _LOOK_MS: Final = 500
 """How often the outbox is looked at although nothing was written: rows that are due again."""
-_TEND_MS: Final = 2_000
+_KEEP_UP_MS: Final = 2_000
+_TEND_MS: Final = 10_000
+"""How often is looked after what waits although nothing was written: for what is done by time, and by other files."""
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
 _WATCH_MS: Final = 3_600_000
@@ -60,7 +65,9 @@ class Synchroniser:
         self._draining = Draining(gateway, bus)
         self._proving = Proving(gateway, bus)
         self._outgoing = Outgoing(gateway, self._producer, resend_ms)
+        self._kept_up_ms = -_DRAIN_MS
         self._tended_ms = -_DRAIN_MS
+        self._tended_mark: int | None = None
         self._drained_ms = -_DRAIN_MS
         self._looked_ms = -_DRAIN_MS
         self._explained_ms = -_DRAIN_MS
@@ -102,17 +109,17 @@ class Synchroniser:
 
         `after_turn` hears after each turn how many things are new for a person. Whatever it raises ends the run.
         """
-        while not stop():
-            news = 0
-            try:
-                news = self._turn()
-                self.last_error = self._outgoing.last_error
-            except RefbusError as error:
-                self.last_error = error
-                self._go_on_with_nos()
-                self._explain(error)
-                time.sleep(_TURN_S * 10)
-            after_turn(news)
+        store = self._gateway.store
+        rung, store.bell = store.bell, None
+        bell = Bell(self._gateway.home.bell_path)
+        bell.ring()  # what was written before nobody heard
+        try:
+            while not stop():
+                after_turn(self._safe_turn(bell))
+        finally:
+            self._draining.stop_hearing()
+            bell.close()
+            store.bell = rung
 
     def waiting(self) -> int:
         """Return how many rows the broker has not taken yet."""
@@ -127,17 +134,31 @@ class Synchroniser:
         self._draining.close()
         self._proving.close()
 
-    def _turn(self) -> int:
+    def _safe_turn(self, bell: Bell) -> int:
+        try:
+            news = self._turn(bell)
+            self.last_error = self._outgoing.last_error
+        except RefbusError as error:
+            self.last_error = error
+            self._go_on_with_nos()
+            self._explain(error)
+            time.sleep(_TURN_S * 10)
+            return 0
+        return news
+
+    def _turn(self, bell: Bell) -> int:
         news = 0
         steady_ms = self._gateway.steady_ms()
-        if steady_ms - self._tended_ms >= _TEND_MS:
+        if steady_ms - self._kept_up_ms >= _KEEP_UP_MS:
+            self._kept_up_ms = steady_ms
             if steady_ms - self._drained_ms >= _DRAIN_MS:
                 news += self._draining.drain()
                 self._drained_ms = steady_ms
             self._draining.keep_up()
-            self._tend()
+            self._tend_if_needed()
             self._proving.read(_PROOFS_IN_A_TURN)
-        arrived = self._draining.read_some(_TURN_S)
+        may_rest = bell.hears and self._outgoing.idle()
+        arrived = self._draining.hear(bell, _REST_S if may_rest else _TURN_S)
         if arrived:
             writer.seal_owed(self._gateway)  # what a person sees by now is answered; a stop before it loses nothing
         news += arrived
@@ -152,6 +173,15 @@ class Synchroniser:
             return False
         self._mark, self._looked_ms = mark, steady_ms
         return True
+
+    def _tend_if_needed(self) -> None:
+        """Look after what waits when something was written since the last time, when that failed, or was long ago."""
+        mark, steady_ms = self._gateway.store.change_mark(), self._gateway.steady_ms()
+        if mark == self._tended_mark and steady_ms - self._tended_ms < _TEND_MS:
+            self._tell_jumps()
+            return
+        self._tended_mark = mark
+        self._tend()
 
     def _tend(self, *, patient: bool = True) -> None:
         """Renew what aged; each of these goes on whatever became of the others."""
@@ -173,7 +203,7 @@ class Synchroniser:
         each(steps, lambda step: step(self._gateway), lambda _, error: self._note(error))
 
     def _note(self, error: RefbusError) -> None:
-        self.last_error = error
+        self.last_error, self._tended_mark = error, None
 
     def _send_nos(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -205,7 +235,7 @@ class Synchroniser:
     def _go_on_with_nos(self) -> None:
         """Tell and send what a person has stopped, and erase, although something else keeps this turn from its end."""
         try:
-            if self._gateway.steady_ms() - self._tended_ms >= _TEND_MS:
+            if self._gateway.steady_ms() - self._tended_ms >= _KEEP_UP_MS:
                 self._tend()
             self._outgoing.push(nos_only=True)
         except RefbusError as error:
