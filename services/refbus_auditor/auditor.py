@@ -19,6 +19,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.rest import Rest
 from refbus.node.threads import Threads
 from refbus.node.topic_reader import Consumer
 from refbus.node.watchdog import Watchdog
@@ -65,6 +66,7 @@ class Auditor:
     threads: Threads = field(init=False)
     certificates: Watch = field(init=False)
     writer: Writer = field(init=False)
+    rest: Rest = field(init=False)
     server: LogServer | None = None
     meet: Callable[[], Mapping[CountryCode, Cluster]] = dict
     _producers: dict[CountryCode, Callable[[], Producer]] = field(default_factory=dict)
@@ -120,6 +122,9 @@ class Auditor:
     def tick(self) -> None:
         """Do what is due; called every second by a timer of the active auditor."""
         moved = self.follower.moved.is_set()
+        self.metrics.keep()
+        if self.rest.allows(moved=moved):
+            return
         if moved:
             self.follower.moved.clear()
             self.core.log_directory(self.home.trust.files())
@@ -127,7 +132,6 @@ class Auditor:
         self.core.entries.again(moved=moved)
         self.core.turn()
         self._measure()
-        self.metrics.keep()
 
     def stop(self) -> None:
         """End all threads, close the store."""
@@ -145,6 +149,7 @@ class Auditor:
         own = self.clusters[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
+        self.rest = Rest(self.home.database.change_mark, self.clock.steady_ms)
         self.certificates = Watch({name: cluster.certificate_end_ms for name, cluster in self.clusters.items()})
         self._producers |= {other: cluster.producer for other, cluster in self.clusters.items() if other != country}
         lines = Lines(

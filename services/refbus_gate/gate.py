@@ -25,6 +25,7 @@ from refbus.each import alone
 from refbus.errors import StoreError
 from refbus.node import collector, replay
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.rest import Rest
 from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Changes
 from refbus.node.threads import Threads
@@ -91,6 +92,7 @@ class Gate:
     certificates: Watch = field(init=False)
     countries: Countries = field(init=False)
     sources: Sources = field(init=False)
+    rest: Rest = field(init=False)
     listen: Callable[[str, Consumer], None] = field(default=lambda _topic, _consumer: None)
     """Hands a topic that came while the gate runs to whoever reads for it."""
     _looked_ms: int | None = None
@@ -167,6 +169,10 @@ class Gate:
     def tick(self) -> None:
         """Do what is due by the clock; called every second by a timer of the active gate."""
         moved, steady_ms = self.follower.moved.is_set(), self.clock.steady_ms()
+        self._replays()
+        self.metrics.keep()
+        if self.rest.allows(moved=moved):
+            return
         if moved or self._looked_ms is None or steady_ms - self._looked_ms >= _LOOK_MS:
             self.follower.moved.clear()
             self._looked_ms = steady_ms
@@ -182,8 +188,6 @@ class Gate:
             self._forgot_ms = steady_ms
             self.upkeep.forget()
             self.upkeep.forget_cases(self.home.forget_cases)
-        self._replays()
-        self.metrics.keep()
 
     def stop(self) -> None:
         """End all threads, take the last delivery reports, close the stores."""
@@ -232,6 +236,7 @@ class Gate:
         )
         self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._read_until_ms)
         self.lateness = Lateness(self.clock)
+        self.rest = Rest(home.store.database.change_mark, self.clock.steady_ms)
         offsets = {topic: own.offsets(topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
         self.watchdog = Watchdog(list(self.consumers.values()), offsets, home.store, patience_ms, self.clock)

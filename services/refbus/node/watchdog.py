@@ -28,7 +28,11 @@ LOOK_S = 2.0
 ALIVE_MS = 120_000
 """A service whose watchdog has not even tried to look for so long hangs: start it again."""
 READY_MS = 15_000
-"""A service is ready while its last look came to its end, no longer ago than this."""
+"""A service is ready while its last look came to its end, no longer ago than this.
+
+What its store takes is known as of at most `TEST_MS` before, if nothing waits."""
+TEST_MS = 30_000
+"""How often the store is tested while no record waits."""
 OPEN_LONG_MS = 20_000
 """A transaction that is open for so long is named: no member of the system writes in one."""
 COMPARE_MS = 60_000
@@ -77,6 +81,7 @@ class Watchdog:
     _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # topic -> offset, steady ms
     _short: dict[str, int] = field(default_factory=dict)  # topic that ends below its position -> since steady ms
     _compared_ms: int | None = None
+    _tested_ms: int | None = None  # steady: when the store was last found to work
     _before: dict[str, Position] = field(default_factory=dict)  # what was decided at the last comparison
     _named: set[tuple[str, int]] = field(default_factory=set)
     _mark: Mark | None = None
@@ -105,7 +110,8 @@ class Watchdog:
                 ends = self._ends()
                 self._transactions(steady_ms)
                 self._cuts(ends, steady_ms)
-            self.store.self_test()
+            lag = {topic: max(0, end - at) for (topic, end), at in zip(ends.items(), positions, strict=True)}
+            self._test(steady_ms, waits=any(lag.values()))
         except RefbusError as error:
             _log.warning("not watching: %s", error.code)
             self._moved(steady_ms)
@@ -114,11 +120,18 @@ class Watchdog:
             return False
         self._seen(steady_ms)
         self._whole_ms = steady_ms
-        self.lag = {topic: max(0, end - at) for (topic, end), at in zip(ends.items(), positions, strict=True)}
+        self.lag = lag
         if positions != self._positions or not any(self.lag.values()):
             self._positions = positions
             self._moved(steady_ms)
         return bool(self.cut) or (self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms)
+
+    def _test(self, steady_ms: int, *, waits: bool) -> None:
+        """Let the store show that it takes what is written: while records wait, and now and then. Raises StoreError."""
+        if waits or self._tested_ms is None or steady_ms - self._tested_ms >= TEST_MS:
+            self._tested_ms = None
+            self.store.self_test()
+            self._tested_ms = steady_ms
 
     @property
     def why(self) -> str:

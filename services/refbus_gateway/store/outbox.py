@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, insert, or_, select, update
+from sqlalchemy import Row, Select, case, func, insert, or_, select, update
 
 from refbus.core.ids import KeyId
 from refbus.wire.transport import GateNotice
-from refbus_gateway.store.schema import events, notices, outbox, withdrawals
+from refbus_gateway.store import sendable
+from refbus_gateway.store.schema import events, notices, outbox
+from refbus_gateway.store.sendable import ROWS
 from refbus_gateway.store.session import Transaction, inserting, slices
 from refbus_gateway.store.vault import member_of, require_numbers
 
@@ -34,7 +36,6 @@ class RowState(StrEnum):
     DONE = "DONE"  # the broker has the audit entry; the end
 
 
-_ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events, outbox.c.event_id == events.c.id))
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 _COLUMNS = "event_id confirmed topic value sha256 state attempts created_ms next_ms expires_at_hour"
 _NEW: Final = inserting(outbox, *_COLUMNS.split(), "recipient_kid", "signer_kid")
@@ -145,11 +146,9 @@ def due(
     waits for none. `nos_only`: only withdrawals. A row that is put off further than any is counts as due: a clock was
     wrong.
     """
-    come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_MS)
-    query = _ROWS.where(outbox.c.state == RowState.READY, (come | (outbox.c.attempts == 0)) if early else come)
-    no = _is_withdrawal()
-    query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken())
-    return _rows(tx, query.order_by(no.desc(), outbox.c.id).limit(limit))
+    asked = sendable.due(RowState.READY, nos_only=nos_only, early=early)
+    found = asked.once(tx.connection, {"now": now_ms, "far": now_ms + FAR_MS, "most": limit})
+    return [_row(row) for row in found]
 
 
 def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
@@ -161,7 +160,7 @@ def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
 
 def get(tx: Transaction, row_id: int) -> OutboxRow | None:
     """Return a row by its number."""
-    return next(iter(_rows(tx, _ROWS.where(outbox.c.id == row_id))), None)
+    return next(iter(_rows(tx, ROWS.where(outbox.c.id == row_id))), None)
 
 
 def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[KeyId]) -> list[OutboxRow]:
@@ -180,7 +179,7 @@ def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[
     if revoked:
         kinds.append((ready, or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))))
     found = {number for kind in kinds for number in tx.connection.execute(select(outbox.c.id).where(*kind)).scalars()}
-    rows = (_rows(tx, _ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
+    rows = (_rows(tx, ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
     return sorted((row for each in rows for row in each), key=lambda row: row.id)
 
 
@@ -190,20 +189,20 @@ def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
     One that is put off further than any is counts as due, as in `due`: a clock was wrong.
     """
     come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_STALE_MS)
-    query = _ROWS.where(outbox.c.state == RowState.STALE, come)
+    query = ROWS.where(outbox.c.state == RowState.STALE, come)
     return _rows(tx, query.order_by(outbox.c.id))
 
 
 def open_events(tx: Transaction) -> list[OutboxRow]:
     """Return the envelopes of events that no gate has confirmed, in the order in which they were made."""
     open_states = outbox.c.state.in_([RowState.READY, RowState.STALE])
-    query = _ROWS.where(outbox.c.confirmed, outbox.c.event_id.is_not(None), open_states)
+    query = ROWS.where(outbox.c.confirmed, outbox.c.event_id.is_not(None), open_states)
     return _rows(tx, query.order_by(outbox.c.id))
 
 
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
-    return _rows(tx, _ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
+    return _rows(tx, ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ def said_of(tx: Transaction, event_rows: Iterable[int]) -> Said:
     rows: dict[int, list[Row[Any]]] = {}
     found: dict[int, list[Row[Any]]] = {}
     for some in slices(event_rows):
-        for row in tx.connection.execute(_ROWS.where(outbox.c.event_id.in_(some)).order_by(outbox.c.id)):
+        for row in tx.connection.execute(ROWS.where(outbox.c.event_id.in_(some)).order_by(outbox.c.id)):
             rows.setdefault(row.event_id, []).append(row)
     for some in slices(row.id for of_one in rows.values() for row in of_one):
         query = select(notices).where(notices.c.outbox_id.in_(some)).order_by(notices.c.id)
@@ -238,7 +237,7 @@ def said_of(tx: Transaction, event_rows: Iterable[int]) -> Said:
 
 def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
     """Return the row whose bytes have this SHA-256 (32 bytes)."""
-    return next(iter(_rows(tx, _ROWS.where(outbox.c.sha256 == sha256))), None)
+    return next(iter(_rows(tx, ROWS.where(outbox.c.sha256 == sha256))), None)
 
 
 def waiting(tx: Transaction) -> int:
@@ -351,28 +350,6 @@ def _receipt(r: Row[Any]) -> Receipt:
     return Receipt(r.outbox_id, r.gate, r.kind, r.outcome, tuple(r.codes.split()), r.at_ms, r.receipt or b"")
 
 
-def _is_withdrawal() -> ColumnElement[bool]:
-    """Whether a row carries a withdrawal of ours."""
-    told = select(withdrawals.c.id).where(withdrawals.c.event_id == outbox.c.event_id, withdrawals.c.outgoing)
-    return told.correlate(outbox).exists()
-
-
-def _earlier_untaken() -> ColumnElement[bool]:
-    """Whether the referral of a row has an earlier event whose envelope never reached the broker.
-
-    By the order of the events: the fresh envelope of an early event is a late row.
-    """
-    earlier, waits = events.alias("earlier"), outbox.alias("waits")
-    both = select(waits.c.id).select_from(waits.join(earlier, waits.c.event_id == earlier.c.id))
-    found = both.where(
-        earlier.c.referral_id == events.c.referral_id,
-        earlier.c.id < events.c.id,
-        waits.c.state == RowState.READY,
-        waits.c.attempts == 0,
-    )
-    return found.correlate(events).exists()
-
-
 def _rows(tx: Transaction, query: Select[Any]) -> list[OutboxRow]:
     return [_row(row) for row in tx.connection.execute(query)]
 
@@ -383,7 +360,7 @@ def _row(row: Row[Any]) -> OutboxRow:
         row.id,
         row.event_id,
         row.referral_id,
-        row.confirmed,
+        bool(row.confirmed),
         row.topic,
         row.value,
         row.sha256,

@@ -1,0 +1,50 @@
+"""The statements that find what is to be sent now: they are asked twice a second, so each is made once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
+
+from refbus.database.prepared import Prepared
+from refbus_gateway.store.schema import events, outbox, withdrawals
+
+ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events, outbox.c.event_id == events.c.id))
+"""Rows of the outbox, each with the referral of its event."""
+
+
+@cache
+def due(ready: str, *, nos_only: bool, early: bool) -> Prepared:
+    """Return the statement for rows in the state `ready` that are due at `now`, or put off to later than `far`.
+
+    Withdrawals come first. An event of a referral is not among them while the broker has not taken an earlier one.
+    Parameters: `now` and `far` (UTC ms), `most` rows.
+    """
+    most: BindParameter[int] = bindparam("most")
+    come = (outbox.c.next_ms <= bindparam("now")) | (outbox.c.next_ms > bindparam("far"))
+    query = ROWS.where(outbox.c.state == ready, (come | (outbox.c.attempts == 0)) if early else come)
+    no = _is_withdrawal()
+    query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken(ready))
+    return Prepared(query.order_by(no.desc(), outbox.c.id).limit(most))
+
+
+def _is_withdrawal() -> ColumnElement[bool]:
+    """Whether a row carries a withdrawal of ours."""
+    told = select(withdrawals.c.id).where(withdrawals.c.event_id == outbox.c.event_id, withdrawals.c.outgoing)
+    return told.correlate(outbox).exists()
+
+
+def _earlier_untaken(ready: str) -> ColumnElement[bool]:
+    """Whether the referral of a row has an earlier event whose envelope never reached the broker.
+
+    By the order of the events: the fresh envelope of an early event is a late row.
+    """
+    earlier, waits = events.alias("earlier"), outbox.alias("waits")
+    both = select(waits.c.id).select_from(waits.join(earlier, waits.c.event_id == earlier.c.id))
+    found = both.where(
+        earlier.c.referral_id == events.c.referral_id,
+        earlier.c.id < events.c.id,
+        waits.c.state == ready,
+        waits.c.attempts == 0,
+    )
+    return found.correlate(events).exists()
