@@ -10,6 +10,7 @@ order or a record that waits takes nothing of a quota: anybody can write the byt
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,7 +122,7 @@ class Entries:
     def self_test(self) -> None:
         """Write and read back one row. Raises StoreError when the store does not work."""
         with self.database.writing() as connection:
-            put_setting(connection, _SELF_TEST, b"\x01")
+            put_setting(connection, _SELF_TEST, secrets.token_bytes(8))  # what is there already would not be written
             get_setting(connection, _SELF_TEST)
 
     def again(self, *, moved: bool) -> int:

@@ -25,7 +25,7 @@ from refbus.telemetry.labels import PingResult
 from refbus.wire.transport import NoticeKind
 
 _log = logging.getLogger("refbus.gate.pinging")
-_LOOK_S = 1.0
+_LOOK_S = 5.0
 _MOST = 20
 WAITS = BackOff(first_ms=30_000, longest_ms=3_600_000)
 MOST_ATTEMPTS = 48

@@ -30,7 +30,8 @@ MOST_HELD = 1000
 MOST_PARKED = 50_000
 """Lanes that a pump remembers to have failed; with more of them it reads nothing new until some have gone."""
 _FLUSH_S = 0.1
-_IDLE_S = 1.0
+_IDLE_S = 5.0
+"""Longest wait for `wake`: what was never confirmed, or was put back by an order, is looked for then."""
 LINGER_S = 1.0
 """How long the client may wait for more of a wave; flushing ends the wait."""
 

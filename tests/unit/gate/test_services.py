@@ -16,7 +16,7 @@ from refbus.crypto.keyfile import MEMORY_KIB
 from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.statekey import state_key
-from refbus.node.watchdog import ALIVE_MS, READY_MS, Watchdog
+from refbus.node.watchdog import ALIVE_MS, READY_MS, TEST_MS, Watchdog
 from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.clock.lateness import Lateness
@@ -129,6 +129,44 @@ def test_the_watchdog_does_not_blame_the_gate_for_the_broker(world: World) -> No
     assert not dog.look()
     world.nodes["kz"].bus.down = False
     assert not dog.look()
+
+
+def test_the_watchdog_writes_while_records_wait_and_now_and_then(world: World) -> None:
+    """An idle store is left alone; one that must take records shows at each look that it can."""
+    dog, database = watchdog(world), world.nodes["kz"].store.database
+    dog.look()
+    mark = database.change_mark()
+    for _ in range(9):
+        world.now_ms += TEST_MS // 10
+        dog.look()
+    assert database.change_mark() == mark
+    world.now_ms += TEST_MS // 10
+    dog.look()
+    assert database.change_mark() != mark
+    world.outbox("kz", b"garbage")
+    for _ in range(3):
+        mark = database.change_mark()
+        dog.look()
+        assert database.change_mark() != mark
+
+
+def test_a_store_that_failed_is_tested_until_it_works(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service is not called ready on the word of a test that was made before the failure."""
+    dog = watchdog(world)
+    dog.look()
+    world.now_ms += TEST_MS
+    with monkeypatch.context() as patch:
+        patch.setattr(type(dog.store), "self_test", _fails)
+        dog.look()
+        world.now_ms += READY_MS
+        dog.look()
+        assert not dog.is_ready()
+    dog.look()
+    assert dog.is_ready()
+
+
+def _fails(_store: object) -> None:
+    raise StoreError(Code.STORE_FAILED)
 
 
 def test_a_watchdog_that_cannot_look_says_since_when(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from functools import lru_cache
 from pathlib import Path
 
@@ -96,9 +97,10 @@ class NodeStore:
 
     def self_test(self) -> None:
         """Write and read back one row. Raises StoreError when the store does not work."""
+        written = secrets.token_bytes(8)  # what is there already would not be written
         with self.database.writing() as connection:
-            put_setting(connection, "self_test", b"\x01")
-            if get_setting(connection, "self_test") != b"\x01":
+            put_setting(connection, "self_test", written)
+            if get_setting(connection, "self_test") != written:
                 raise StoreError(Code.STORE_FAILED, "self-test")
 
     def close(self) -> None:
