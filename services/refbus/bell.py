@@ -93,7 +93,6 @@ def _bound(path: Path) -> socket.socket | None:
         path.unlink(missing_ok=True)  # of a process that was killed: its home is ours now
         with _named(path) as name:
             ear.bind(name)
-        path.chmod(0o600)
     except OSError:
         ear.close()
         return None

@@ -28,10 +28,10 @@ class Rest:
 
     def allows(self, *, moved: bool = False) -> bool:
         """Whether this tick may do nothing; `moved`: not, whatever the store says. Raises StoreError."""
-        mark, now_ms = self.change_mark(), self.steady_ms()
+        mark, at_ms = self.change_mark(), self.steady_ms()
         if moved or mark != self._mark:
-            self._mark, self._changed_ms = mark, now_ms
-        if now_ms - self._changed_ms >= AWAKE_MS and now_ms - self._worked_ms < LONGEST_MS:
+            self._mark, self._changed_ms = mark, at_ms
+        if at_ms - self._changed_ms >= AWAKE_MS and at_ms - self._worked_ms < LONGEST_MS:
             return True
-        self._worked_ms = now_ms
+        self._worked_ms = at_ms
         return False

@@ -30,7 +30,7 @@ from refbus_gateway.inbox.refusals import Patience
 from refbus_gateway.store import alarms, positions, set_aside
 from refbus_gateway.store.positions import Position
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.sync.listening import Listening
+from refbus_gateway.sync.listener import Listener
 
 BATCH: Final = 50
 SLICE: Final = 20
@@ -50,7 +50,7 @@ class Draining:
         self._inbox = bus.reader(gateway.inbox_topic)
         self._placed: set[str] = set()
         gateway.load_directory()  # what a stop interrupted is finished before anything new is taken
-        self._listening: Listening | None = None
+        self._listening: Listener | None = None
         self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
     def drain(self) -> int:
@@ -95,7 +95,7 @@ class Draining:
         Returns what is new for a person. What arrives after the bell is taken in the next time. Raises as `read_some`.
         """
         if self._listening is None:
-            self._listening = Listening(self._inbox, bell, BATCH)
+            self._listening = Listener(self._inbox, bell, BATCH)
         if not self._listening.is_asking:
             self._place(self._inbox, self._gateway.inbox_topic)
             self._listening.ask()
@@ -129,7 +129,7 @@ class Draining:
         self._listening.rest()
         return self._take_heard(self._listening)
 
-    def _take_heard(self, listening: Listening) -> int:
+    def _take_heard(self, listening: Listener) -> int:
         try:
             records = listening.take()
         except SetupError:

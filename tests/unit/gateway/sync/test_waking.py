@@ -18,9 +18,9 @@ from refbus_gateway.home import backups
 from refbus_gateway.home.folder import Config
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import referrals
-from refbus_gateway.sync import listening, synchroniser
+from refbus_gateway.sync import listener, synchroniser
 from refbus_gateway.sync.daemon import Daemon
-from refbus_gateway.sync.listening import Listening
+from refbus_gateway.sync.listener import Listener
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import Pair, sent
 
@@ -150,7 +150,7 @@ def test_what_was_heard_and_not_taken_in_is_read_again(own: Pair) -> None:
     draining = daemon._synchroniser._draining
     with_bell = Bell(own.uz.home.bell_path)
     draining._place(draining._inbox, own.uz.inbox_topic)
-    draining._listening = Listening(draining._inbox, with_bell, 50)
+    draining._listening = Listener(draining._inbox, with_bell, 50)
     draining._listening.ask()
     assert with_bell.wait(PATIENCE_S)
     draining.stop_hearing()
@@ -175,7 +175,7 @@ class _Silent(MemoryReader):
 
 def test_what_keeps_a_reader_from_reading_is_told_to_who_takes(bell: Bell) -> None:
     """The error of the thread is the error of the turn, once; then it can be asked again."""
-    heard = Listening(_Refusing(MemoryBus(["uz.inbox"]), "uz.inbox"), bell, 50)
+    heard = Listener(_Refusing(MemoryBus(["uz.inbox"]), "uz.inbox"), bell, 50)
     for _ in range(2):
         heard.ask()
         assert bell.wait(PATIENCE_S)
@@ -187,9 +187,9 @@ def test_what_keeps_a_reader_from_reading_is_told_to_who_takes(bell: Bell) -> No
 
 def test_a_reader_is_free_after_the_rest(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
     """No question is under way any more, and a reader that does not wait is not asked without end."""
-    monkeypatch.setattr(listening, "_SLICE_S", LONG_S)
+    monkeypatch.setattr(listener, "_SLICE_S", LONG_S)
     reader = _Silent(MemoryBus(["uz.inbox"]), "uz.inbox")
-    heard = Listening(reader, bell, 50)
+    heard = Listener(reader, bell, 50)
     heard.ask()
     heard.ask()
     heard.rest()

@@ -17,7 +17,7 @@ _SLICE_S: Final = 1.0
 """Longest wait of the client before it is asked whether it shall go on."""
 
 
-class Listening:
+class Listener:
     """One question to a reader at a time. While one is under way (`is_asking`) nobody else may use the reader."""
 
     def __init__(self, reader: Reader, bell: Bell, most: int) -> None:
