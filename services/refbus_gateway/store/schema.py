@@ -375,7 +375,7 @@ links = Table(
     Column("body", LargeBinary, nullable=False, comment="empty: it has ended"),
     Index("links_of_case", "case_id", "other_hash", unique=True),
     Index("links_of_other", "other_hash"),
-    Index("links_stale", "case_id", sqlite_where=_STALE, postgresql_where=_STALE),
+    Index("links_stale", "case_id", sqlite_where=_STALE),
     comment="Own cases that belong together, a half for each; at most links.MOST for a case.",
 )
 

@@ -17,7 +17,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.home.pace import Pace
 from refbus_gateway.store import cases
 from refbus_gateway.sync.reader import Draining
-from refbus_gateway.sync.writer import Outgoing
+from refbus_gateway.sync.writer import Outgoing, seal_owed
 from support.gateways import Pair, case_file, id_of, incoming, open_at, say, sent, withdraw_all
 
 WAIT_MS, EVERY_MS, HOUR_MS = 60_000, 600_000, 3_600_000
@@ -41,6 +41,7 @@ def take_in(own: Pair) -> None:
     draining = Draining(own.uz, own.world.bus)
     draining.drain()
     draining.close()
+    seal_owed(own.uz)
 
 
 def left(own: Pair, gateway: Gateway) -> tuple[int, int]:
