@@ -14,7 +14,7 @@ STEPS: Final = (
         "propose",
         EventType.TRANSFER_PROPOSED,
         "Ask the organisation that helps to take over the case.",
-        "1 --reason MOVED --responsible-worker-role CASE_MANAGER",
+        "1 --file transfer.json",
     ),
     Saying(
         "accept",
