@@ -2,7 +2,7 @@
 
 clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that are gone, or in a topic that was made anew
-statistics <year> <file>  write the counts of a closed year that may be published
+statistics <period> <file>  write the counts of a closed year (2026) or half-year (2026-H1) that may be published
 accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
 stopped [--json]       show what was held, refused and quarantined: whose, why, since when, what may be done
@@ -27,6 +27,7 @@ from refbus.bus.topicset import gate_group
 from refbus.clock import clock_from
 from refbus.command import explained
 from refbus.core.directory import Directory
+from refbus.core.statistics import read_period
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import Meeting, addresses, clusters
@@ -63,8 +64,8 @@ def main(arguments: list[str]) -> None:
                 say(*order_clock(settings.home, settings.clock_file, words))
             case [("accept-gap" | "accept-erased") as order, *words] if len(words) == (order == "accept-gap"):
                 _accept_gap(settings, *words) if words else _accept_erased(settings)
-            case ["statistics", year, file] if year.isascii() and year.isdigit() and len(year) == 4:
-                _statistics(settings, int(year), Path(file))
+            case ["statistics", period, file]:
+                _statistics(settings, period, Path(file))
             case [("waiting" | "stopped") as order, *form] if form in ([], ["--json"][: order == "stopped"]):
                 _stopped(settings, as_json=bool(form)) if order == "stopped" else _waiting(settings)
             case ["backup", target, keys]:
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> None:
                 _restore(settings, Path(copy), older=bool(older))
             case _:
                 orders = "backup FOLDER KEYS | clock [accept] | accept-gap TOPIC | accept-erased"
-                orders += " | statistics YEAR FILE | waiting | stopped [--json]"
+                orders += " | statistics PERIOD FILE | waiting | stopped [--json]"
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
 
 
@@ -122,10 +123,13 @@ def _looking(settings: GateSettings) -> Iterator[tuple[NodeStore, Directory, int
         store.close()
 
 
-def _statistics(settings: GateSettings, year: int, file: Path) -> None:
+def _statistics(settings: GateSettings, named: str, file: Path) -> None:
+    period = read_period(named)
+    if period is None:
+        raise SetupError(Code.USAGE, "a period is a year (2026) or half of one (2026-H1)")
     with _looking(settings) as (store, directory, now_ms):
-        make = partial(edition_of, store, directory, settings.country, year, now_ms)
-        write_edition(first_edition(settings.home / "statistics", year, make), file)
+        make = partial(edition_of, store, directory, settings.country, period, now_ms)
+        write_edition(first_edition(settings.home / "statistics", period, make), file)
 
 
 def _waiting(settings: GateSettings) -> None:

@@ -20,10 +20,12 @@ from refbus.core.statistics import (
     Age,
     Counted,
     Partition,
+    Period,
     Table,
     counted,
     left_by_two,
     publish,
+    read_period,
     tables,
 )
 from refbus.core.vocabulary import EventType
@@ -203,6 +205,26 @@ def test_one_agency_that_sends_everything_is_never_told_of() -> None:
     """However many there are: it knows them all, and so does everybody who asks it."""
     courses = [course("STOPPED", Age.ADULT, ORGS[0], org) for org in ORGS[1:] for _ in range(500)]
     assert {each.total for each in tables(courses)} == {None}
+
+
+@given(st.integers(1, 9998), st.sampled_from([0, 1, 2]), st.integers(1, 9998), st.sampled_from([1, 2]))
+def test_periods_that_do_not_cross_have_no_course_in_common(year: int, half: int, of: int, in_half: int) -> None:
+    """So nothing of two editions can be subtracted; and each period is read as it is written."""
+    here = Period(year, half)
+    course_ = Counted(REFERRAL, of, "STOPPED", Age.ADULT, frozenset(ORGS[:2]), in_half)
+    assert read_period(str(here)) == here
+    both = [each for each in (Period(of), Period(of, 1), Period(of, 2), here) if each.holds(course_)]
+    assert all(one == other or other in one.crossing for one in both for other in both)
+    assert not any(each.crossing and here in here.crossing for each in both)
+
+
+def test_a_year_beside_its_half_tells_the_other_half() -> None:
+    """The attack that keeps them apart: thirty of the year less twenty-four of its first half are six."""
+    first, second = _spread("STOPPED", Age.ADULT, 6), [course("STOPPED", Age.ADULT, ORGS[0], ORGS[1])] * 6
+    year = {each.kind: each for each in tables([*first, *second])}[REFERRAL]
+    half = {each.kind: each for each in tables(first)}[REFERRAL]
+    assert (year.total, half.total) == (30, 24)
+    assert {each.kind: each for each in tables(second)}[REFERRAL].total is None
 
 
 def test_courses_of_one_own_making_tell_nothing() -> None:

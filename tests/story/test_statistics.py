@@ -11,7 +11,7 @@ import pytest
 
 from refbus.core.courses.machine import CourseKind
 from refbus.core.ids import CountryCode, OrgId
-from refbus.core.statistics import Age, Counted, tables
+from refbus.core.statistics import Age, Counted, Period, read_period, tables
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
@@ -30,7 +30,7 @@ def edition(road: Road, country: CountryCode, now_ms: int = NEXT_YEAR_MS) -> dic
     """Return the edition of the year of the tests."""
     node = road.nodes[country]
     found: dict[str, Any] = json.loads(
-        edition_of(node.home.store, node.home.trust.history.latest, country, YEAR, now_ms)
+        edition_of(node.home.store, node.home.trust.history.latest, country, Period(YEAR), now_ms)
     )
     return found
 
@@ -76,18 +76,47 @@ def test_the_first_edition_of_a_year_stays(tmp_path: Path) -> None:
     """What is asked for later gives the same bytes: two editions could be subtracted."""
     made = iter(("first", "second"))
     folder = tmp_path / "statistics"
-    assert [first_edition(folder, 2026, lambda: next(made)) for _ in range(2)] == ["first", "first"]
-    assert first_edition(folder, 2027, lambda: next(made)) == "second"
+    assert [first_edition(folder, Period(2026), lambda: next(made)) for _ in range(2)] == ["first", "first"]
+    assert first_edition(folder, Period(2027), lambda: next(made)) == "second"
 
     def beaten() -> str:
         write_whole(folder / "2029.json", b"the other's")
         return "too late"
 
-    assert first_edition(folder, 2029, beaten) == "the other's"
+    assert first_edition(folder, Period(2029), beaten) == "the other's"
     (folder / "2028.json").write_bytes(b"\xff")
     with pytest.raises(SetupError) as caught:
-        first_edition(folder, 2028, lambda: next(made))
+        first_edition(folder, Period(2028), lambda: next(made))
     assert caught.value.code is Code.FILE_UNREADABLE
+
+
+def test_a_year_is_published_whole_or_by_halves(tmp_path: Path) -> None:
+    """Never both: the one half that is told and the year make the other half, which is not."""
+    halves, whole = tmp_path / "halves", tmp_path / "whole"
+    assert first_edition(halves, Period(2026, 1), lambda: "first half") == "first half"
+    assert first_edition(halves, Period(2026, 2), lambda: "second half") == "second half"
+    assert first_edition(halves, Period(2025), lambda: "another year") == "another year"
+    assert first_edition(whole, Period(2026), lambda: "year") == "year"
+    for folder, period in ((halves, Period(2026)), (whole, Period(2026, 1)), (whole, Period(2026, 2))):
+        with pytest.raises(SetupError) as caught:
+            first_edition(folder, period, lambda: "too much")
+        assert caught.value.code is Code.USAGE
+
+
+def test_a_half_is_counted_when_it_is_over(shared: Road) -> None:
+    """On the first of July, UTC, and not a millisecond before; its edition says which half it is."""
+    node = shared.nodes[KZ]
+    july_ms = 1_782_864_000_000
+    with pytest.raises(SetupError):
+        edition_of(node.home.store, node.home.trust.history.latest, KZ, Period(YEAR, 1), july_ms - 1)
+    found = json.loads(edition_of(node.home.store, node.home.trust.history.latest, KZ, Period(YEAR, 1), july_ms))
+    assert (found["year"], found["half"]) == (YEAR, 1)
+
+
+@pytest.mark.parametrize("text", ["2026-H3", "2026-h1", "26", "0000", "9999", "2026-H1 ", "٢٠٢٦", ""])
+def test_a_period_that_is_none_is_refused(text: str) -> None:
+    """A year, or half of one, and nothing else."""
+    assert read_period(text) is None
 
 
 def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
@@ -96,7 +125,7 @@ def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
     path = home.home.folder / "store" / "node.db"
     looked = NodeStore.look_at(path, home.store._key)
     directory = home.trust.history.latest
-    assert edition_of(looked, directory, KZ, YEAR, NEXT_YEAR_MS)
+    assert edition_of(looked, directory, KZ, Period(YEAR), NEXT_YEAR_MS)
     looked.close()
 
 

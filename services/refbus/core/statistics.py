@@ -1,4 +1,4 @@
-"""Counts of a closed year that can be published: who is counted, and when a number is told.
+"""Counts of a closed year or half-year that can be published: who is counted, and when a number is told.
 
 Whoever took part in a course knows it, and subtracts it. So a number is told only when it stays at least `threshold`
 after the courses of any two organisations are taken away from it. Of each kind one single partition is published: the
@@ -15,6 +15,7 @@ is told, all that the two do not know may lie in the set (docs/adr/0044).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from refbus.core.courses.machine import CourseKind
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
 
+LAST_YEAR: Final = 9999
 LEAST_THRESHOLD: Final = 11
 """No number is told of fewer courses (the rule of thumb of official statistics: at least eleven)."""
 
@@ -40,6 +42,47 @@ class Age(StrEnum):
     CHILD = "CHILD"
 
 
+_PERIOD: Final = re.compile(r"([0-9]{4})(?:-H([12]))?")
+_SECOND_HALF: Final = 7
+"""The month with which it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A year, UTC, or one half of it (`half` 1 or 2; 0 for all of it)."""
+
+    year: int
+    half: int = 0
+
+    def __str__(self) -> str:
+        """Return how it is written: 2026, or 2026-H1."""
+        return f"{self.year:04}-H{self.half}" if self.half else f"{self.year:04}"
+
+    @property
+    def over_at(self) -> datetime:
+        """When it is over."""
+        return (
+            datetime(self.year, _SECOND_HALF, 1, tzinfo=UTC)
+            if self.half == 1
+            else datetime(self.year + 1, 1, 1, tzinfo=UTC)
+        )
+
+    @property
+    def crossing(self) -> tuple[Period, ...]:
+        """The other periods that have courses of this one: whoever has two of them told can subtract."""
+        return (Period(self.year),) if self.half else (Period(self.year, 1), Period(self.year, 2))
+
+    def holds(self, course: Counted) -> bool:
+        """Whether a course began in it."""
+        return course.year == self.year and self.half in {0, course.half}
+
+
+def read_period(text: str) -> Period | None:
+    """Return the period that a text names, None for none."""
+    found = _PERIOD.fullmatch(text)
+    return Period(int(found[1]), int(found[2] or 0)) if found and 1 <= int(found[1]) < LAST_YEAR else None
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """One course as it is counted: nothing that names anybody. `known_to` took part in it and know all of this."""
@@ -49,6 +92,7 @@ class Counted:
     outcome: str
     age: Age
     known_to: frozenset[OrgId]
+    half: int = 1  # of the year
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +120,22 @@ class Partition:
 def counted(facts: Iterable[EventFact], minor: bool | None) -> Counted | None:
     """Return how a course counts; None before what began it is known, and for one that was entered in error.
 
-    Its year is that of its beginning, UTC.
+    Its year and half-year are those of its beginning, UTC.
     """
     known = tuple(facts)
     view = state_of(known)
     began = next((fact for fact in known if fact.type is view.machine.begins), None)
     if began is None or view.status == _MISTAKE:
         return None
-    year = datetime.fromtimestamp(began.occurred_at_ms / 1000, UTC).year
+    day = datetime.fromtimestamp(began.occurred_at_ms / 1000, UTC)
     age = Age.ADULT if minor is False else Age.CHILD
     said = [fact for fact in known if isinstance(fact.type, EventType)]  # what a gate notes is no organisation's
     known_to = frozenset(org for fact in said for org in (fact.sender, fact.recipient))
-    return Counted(view.kind, year, _outcome(view), age, known_to)
+    return Counted(view.kind, day.year, _outcome(view), age, known_to, 1 if day.month < _SECOND_HALF else 2)
 
 
 def tables(courses: Iterable[Counted], threshold: int = LEAST_THRESHOLD) -> tuple[Table, ...]:
-    """Return what is published of one year's courses, for each kind. `threshold` is never below LEAST_THRESHOLD."""
+    """Return what is published of the courses of a period, for each kind; `threshold` is at least LEAST_THRESHOLD."""
     known, k = tuple(courses), max(threshold, LEAST_THRESHOLD)
     return tuple(
         publish(kind, [each for each in known if each.kind is kind], PARTITIONS[kind], k) for kind in CourseKind

@@ -1,7 +1,8 @@
-"""`python -m refbus_gate statistics YEAR FILE`: the counts of a closed year that may be published, from routing facts.
+"""`python -m refbus_gate statistics PERIOD FILE`: counts of a closed year or half-year that may be published.
 
-The first edition of a year is kept in the gate's home, and is what every later call gives: two editions, made at
-different times, could be subtracted from each other.
+They come from routing facts. The first edition of a period is kept in the gate's home, and is what every later call
+gives: two editions, made at different times, could be subtracted from each other. So could a year and its halves: a
+year is published whole or by halves, and never both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy import Connection
 from refbus.core.courses.course import state_of
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
-from refbus.core.statistics import LEAST_THRESHOLD, Counted, Table, counted, tables
+from refbus.core.statistics import LEAST_THRESHOLD, Counted, Period, Table, counted, tables
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import create, write_first
@@ -31,20 +32,25 @@ _log = logging.getLogger("refbus.gate.statistics")
 FORMAT = "refbus/statistics/1"
 
 
-def edition_of(store: NodeStore, directory: Directory, country: CountryCode, year: int, now_ms: int) -> str:
-    """Return the edition of a year as JSON. Raises SetupError USAGE while the year is not over."""
-    if year >= datetime.fromtimestamp(now_ms / 1000, UTC).year:
-        raise SetupError(Code.USAGE, "a year is counted when it is over (UTC)")
-    courses = [each for each in courses_of(store, directory, country) if each.year == year]
-    return _edition(tables(courses), country, year)
+def edition_of(store: NodeStore, directory: Directory, country: CountryCode, period: Period, now_ms: int) -> str:
+    """Return the edition of a period as JSON. Raises SetupError USAGE while the period is not over."""
+    if datetime.fromtimestamp(now_ms / 1000, UTC) < period.over_at:
+        raise SetupError(Code.USAGE, "a year, or half of one, is counted when it is over (UTC)")
+    courses = [each for each in courses_of(store, directory, country) if period.holds(each)]
+    return _edition(tables(courses), country, period)
 
 
-def first_edition(folder: Path, year: int, make: Callable[[], str]) -> str:
-    """Return the edition of a year that is kept in `folder`; the first time the one that `make` makes.
+def first_edition(folder: Path, period: Period, make: Callable[[], str]) -> str:
+    """Return the edition of a period that is kept in `folder`; the first time the one that `make` makes.
 
-    Raises StoreError, SetupError FILE_UNREADABLE, and what `make` raises.
+    Raises StoreError, SetupError FILE_UNREADABLE; USAGE where the year is published in the other way; and what `make`
+    raises.
     """
-    kept = folder / f"{year}.json"
+    kept = folder / f"{period}.json"
+    if any((folder / f"{other}.json").exists() for other in period.crossing):
+        raise SetupError(
+            Code.USAGE, f"{period.year} is published {'whole' if period.half else 'by half-years'}: never both"
+        )
     if not kept.exists():
         write_first(kept, make().encode())
     try:
@@ -86,11 +92,12 @@ def _not_counted(_: bytes, error: RefbusError) -> None:
     _log.error("a course is not in the statistics, it cannot be read: %s %s", error.code, error.detail)
 
 
-def _edition(found: tuple[Table, ...], country: CountryCode, year: int) -> str:
+def _edition(found: tuple[Table, ...], country: CountryCode, period: Period) -> str:
     document = {
         "format": FORMAT,
         "country": country,
-        "year": year,
+        "year": period.year,
+        **({"half": period.half} if period.half else {}),
         "threshold": LEAST_THRESHOLD,
         "note": "Told is only what stays at the threshold or above without the courses of any two organisations.",
         "tables": [

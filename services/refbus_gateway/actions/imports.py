@@ -16,6 +16,8 @@ from refbus_gateway.forms.problems import Problem
 from refbus_gateway.store import cases
 from refbus_gateway.words.losses import Lost
 
+__all__ = ["Arrival", "ImportReport", "Preview", "Refused", "keep", "preview"]
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

@@ -21,7 +21,8 @@ def stats(session: Session, file: Path) -> None:
     from refbus_gateway.forms.edition import read_edition  # late: the help needs none of it
 
     edition = read_edition(file)
-    texts = [f"{edition['country']} {edition['year']}"]
+    half = f"-H{edition['half']}" if edition.get("half") else ""
+    texts = [f"{edition['country']} {edition['year']}{half}"]
     for table in edition["tables"]:
         texts += _table(table, session.language)
     session.tell(edition, texts)

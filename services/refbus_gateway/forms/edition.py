@@ -32,9 +32,14 @@ def _is_edition(value: Any) -> bool:
     """Whether a value has all that is shown of an edition: anybody can have written the file."""
     if not isinstance(value, dict) or value.get("format") != _FORMAT:
         return False
-    named = isinstance(value.get("country"), str) and type(value.get("year")) is int
+    named = isinstance(value.get("country"), str) and type(value.get("year")) is int and _is_half(value.get("half"))
     tables = value.get("tables")
     return named and isinstance(tables, list) and all(map(_is_table, tables))
+
+
+def _is_half(value: Any) -> bool:
+    """Whether a value names a half of the year, or the whole."""
+    return value is None or (type(value) is int and value in {1, 2})
 
 
 def _is_table(value: Any) -> bool:

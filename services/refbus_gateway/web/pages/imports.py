@@ -10,13 +10,16 @@ from starlette.responses import Response
 from refbus.core.bounds import MOST_IMPORT
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
+from refbus.wire.fields import Kind
 from refbus_gateway.actions import imports
-from refbus_gateway.actions.imports import Arrival
+from refbus_gateway.actions.imports import Arrival, Refused
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
-from refbus_gateway.web import referral_draft
+from refbus_gateway.web import casefields, referral_draft
 from refbus_gateway.web.screens import Ask, RefusedError, Screens
 from refbus_gateway.words import nextsteps
+from refbus_gateway.words.codes import label
 from refbus_gateway.words.losses import WORDS
+from refbus_gateway.words.names import nearest_code
 
 screens: Final = Screens()
 _FORM_BYTES: Final = 65_536
@@ -80,10 +83,7 @@ def go_on(ask: Ask) -> Response:
 
 
 def _person(ask: Ask, one: Arrival, file: bytes) -> Person:
-    refused = [
-        (f"{each.source}: {each.value}" if each.value else each.source, ask.words.spoken(each.advice))
-        for each in one.refused
-    ]
+    refused = [(f"{each.source}: {each.value}" if each.value else each.source, _why(ask, each)) for each in one.refused]
     return Person(
         ask.words.spoken(one.place),
         one.file_number,
@@ -93,3 +93,16 @@ def _person(ask: Ask, one: Arrival, file: bytes) -> Person:
         tuple(refused),
         file.decode(),
     )
+
+
+def _why(ask: Ask, refused: Refused) -> str:
+    """Return why something is refused, with the name of the nearest code in place of a list of codes."""
+    path = refused.to.partition("[")[0]
+    spec = casefields.of(ask.words, [path])[0].spec if path in casefields.ALL else None
+    if refused.value is None or spec is None or spec.kind is not Kind.CODED:
+        return ask.words.spoken(refused.advice)
+    nearest = nearest_code(spec.code_list, refused.value)
+    if nearest is None:
+        return ask.words.text("is on no list here: choose it at the steps")
+    name = label(ask.language, spec.code_list, nearest)
+    return ask.words.text("is on no list here; did you mean %(name)s? Choose it at the steps", name=name)

@@ -26,6 +26,8 @@ def test_an_edition_is_read(tmp_path: Path) -> None:
         (GOOD.replace(b'"kz"', b"[]"), Code.FILE_UNREADABLE),
         (GOOD.replace(b"2026", b"1e999"), Code.FILE_UNREADABLE),
         (GOOD.replace(b"[]", b"{}"), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"2026", b'2026, "half": 3'), Code.FILE_UNREADABLE),
+        (GOOD.replace(b"2026", b'2026, "half": true'), Code.FILE_UNREADABLE),
         (GOOD.replace(b"[]", b"[7]"), Code.FILE_UNREADABLE),
         (GOOD.replace(b"[]", b'[{"kind": "REFERRAL", "split_by": "age"}]'), Code.FILE_UNREADABLE),
         (

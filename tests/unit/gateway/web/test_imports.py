@@ -54,6 +54,14 @@ def test_a_person_of_the_file_becomes_a_referral_that_is_begun(person: Person, o
     assert cases.listed(*desk_of(own.world, own.kz)).total == 0
 
 
+def test_a_wrong_code_is_told_with_the_name_of_the_nearest(person: Person) -> None:
+    """In words and not in codes; where none is near, the person is sent to the steps."""
+    table = b"cas_CaseOwner,prs_FirstName,prs_Gender,vic_TypeOfExploitation\nw,a,feminin,slaverie\n"
+    page = upload(person, file=table)
+    assert "did you mean Feminine?" in page.text
+    assert "is on no list here: choose it at the steps" in page.text
+
+
 def test_what_cannot_be_read_is_told_at_its_field(person: Person) -> None:
     """No file, a file of no format, one that is too large, and a mapping that is none."""
     assert "file-wrong" in upload(person).ids
