@@ -21,7 +21,7 @@ def plans() -> Iterator[Plans]:
 @pytest.fixture(autouse=True)
 def _nothing_is_scanned(plans: Plans) -> Iterator[None]:
     """No statement of a story reads the whole of a table that grows, unless it is named with its reason."""
-    plans.run.clear()  # a test of another folder may have run in between in this process
+    plans.begin()  # a test of another folder may have run in between in this process
     yield
     assert plans.unexplained() == []
 

@@ -28,4 +28,4 @@ def test_a_statement_that_reads_a_whole_table_is_found(plans: Plans, tmp_path: P
     """Without its index the look-up of a consent reads all consents, and is told."""
     assert look(tmp_path / "whole.db", without=None).unexplained() == []
     assert "FROM consents" in look(tmp_path / "less.db", without="consents_of_consent").unexplained()[0]
-    plans.run.clear()  # what was done on purpose
+    plans.begin()  # what was done on purpose

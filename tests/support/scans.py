@@ -83,11 +83,20 @@ class Plans:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
         self.run = dict[str, tuple[str, ...]]()
+        self._asked = set[tuple[Engine, str]]()
+
+    def begin(self) -> None:
+        """Forget what was run, not the plans."""
+        self.run.clear()
+        self._asked.clear()
 
     def note(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         """Ask for the plan of a statement that is about to run, once for each store."""
+        if (connection.engine, statement) in self._asked:
+            return
         if not _STATEMENT.match(statement) or "sqlite_master" in statement or not _of_services(sys._getframe()):
             return
+        self._asked.add((connection.engine, statement))
         known = (str(connection.engine.url), statement)
         if known not in self._known:
             raw = connection.connection.driver_connection
