@@ -21,6 +21,7 @@ from refbus_gateway.web.office import Office
 from refbus_gateway.web.pages import (
     answer,
     assignments,
+    card,
     cases,
     changed,
     codes,
@@ -58,7 +59,7 @@ ALL: Final = (
     restored.screens,
     *(emergency.screens, inspect.screens),
     *(refer.screens, consent.screens, dispatch.screens, cases.screens, assignments.screens, together.screens),
-    *(profile.screens, imports.screens),
+    *(profile.screens, imports.screens, card.screens),
 )
 """The screens of each module. A new module is added here."""
 _MOST_FIELDS: Final = 2_000

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "/emergency/new": "asks for a case as `begin a return` does; the rule of this country leads away from it",
     "/emergency/decide": "shows what was written before",
     "/case/{number:int}/restored": "one case; once, after a restore",
+    "/card": "shows the profile of this office, and reads no case",
     "/case/{number:int}/together": "one case and at most 40 linked ones, with the choices of `begin a return`",
     "/case/import": "asks for a file, and reads nothing",
     "/office/people/{number:int}": "one of at most 64 people",

@@ -159,3 +159,18 @@ def test_whom_to_call_stands_wherever_somebody_is_silent(own: Pair) -> None:
     erasure.erase(desk, replace(actor, confirmed=True), case)
     own.world.clock.now_ms += 2 * DAY_MS
     assert number in Pages(own.world, own.kz).person().get(f"/case/{case}/erase").html
+
+
+def test_a_card_says_whom_to_call_in_the_language_of_the_person_and_names_nobody(pair: Pair) -> None:
+    """It has the number and the place of this office's profile, and neither its name nor that of a person."""
+    person = Pages(pair.world, pair.uz).person()
+    write(person)
+    person.send("/office/profile/look")
+    hand_on(pair)
+    page = person.get("/card?language=ru")
+    card = page.html.partition('<div class="aloud"')[2].partition("</div>")[0]
+    for text in ('lang="ru"', "Вы можете в любое время", "+998 71 000 00 01", "Any office of the fictional shelter"):
+        assert text in card, text
+    assert "приют" not in card
+    english = person.get("/card?language=xx").html.partition('<div class="aloud"')[2]
+    assert "You can take your yes back at any time." in english
