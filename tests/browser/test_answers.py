@@ -44,6 +44,8 @@ def until(page: Page, desk: Desk, path: str, text: str) -> None:
 def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: Eye, both: tuple[Desk, Desk]) -> None:
     """Take consent back, say at the shelter what was done, erase the case at the agency."""
     (case, theirs), (agency, shelter) = numbers, both
+    at(here, agency, f"/case/{case}")
+    eye.look(here, "case-with-consent", show="text=What the person may want")
     at(here, agency, f"/case/{case}/changed")
     eye.look(here, "changed")
     follow(here, "text=Take consent back")

@@ -33,6 +33,9 @@ def test_people_at_a_desk(desks: Desks, eye: Eye) -> None:
     eye.look(chief, "uz-people-add")
     add(chief, "worker", NAME, "set by the chief", CHIEF)
     eye.look(chief, "uz-people")
+    english = enter(eye, desk, "chief", CHIEF, language="en")
+    english.goto(f"{desk.url}office/people")
+    eye.look(english, "people")
     worker = enter(eye, desk, "worker", "set by the chief")
     assert worker.url.endswith("/office/passphrase")
     eye.look(worker, "uz-own-passphrase")
@@ -55,9 +58,9 @@ def add(page: Page, name: str, shown: str, word: str, mine: str) -> None:
     follow(page, "main form button")
 
 
-def enter(eye: Eye, desk: Desk, name: str, word: str, code: str = "") -> Page:
+def enter(eye: Eye, desk: Desk, name: str, word: str, code: str = "", *, language: str = "uz-Latn") -> Page:
     """Sign in by name in a browser that was never here."""
-    page = eye.open(desk, language="uz-Latn")
+    page = eye.open(desk, language=language)
     page.fill("#name", name)
     page.fill("#passphrase", word)
     page.fill("#passphrase_code", code)

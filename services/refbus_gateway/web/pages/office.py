@@ -22,6 +22,7 @@ from refbus_gateway.actions import (
     restored,
     status,
 )
+from refbus_gateway.actions.status import AlarmStanding
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web.fields import again_at
 from refbus_gateway.web.pages.people import of_second, second_of
@@ -112,9 +113,12 @@ def numbers(ask: Ask) -> Response:
 
 @screens.show("/office/alarms")
 def alarms(ask: Ask) -> Response:
-    """Show what a person must look at, each with what to do next."""
+    """Show what a person must look at: of each kind what it means and what to do next, then each one."""
     where = {str(code): path for code, path in WHERE.items()}
-    found = [(each, *_told(ask, each.code), where.get(each.code, "")) for each in status.alarms(ask.desk, ask.actor)]
+    by_code: dict[str, list[AlarmStanding]] = {}
+    for each in status.alarms(ask.desk, ask.actor):
+        by_code.setdefault(each.code, []).append(each)
+    found = [(code, *_told(ask, code), where.get(code, ""), some) for code, some in by_code.items()]
     return ask.page("office_alarms.html", alarms=found)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from refbus.errors import Code
-from refbus.said import named
+from refbus.said import named, said
 from refbus.trust.member.loss import check_report
 from refbus.trust.member.rotation import Task
 from refbus_gateway.actions import people as actions
@@ -97,6 +97,20 @@ def test_an_alarm_has_a_next_step_and_is_taken_away(pair: Pair) -> None:
     for action in [each for each in page.forms if each.startswith("/office/alarms/")]:
         page = person.send(action, at="/office/alarms")
     assert "No alarm." in page.text
+
+
+def test_alarms_of_one_kind_stand_together(own: Pair) -> None:
+    """What it means and what to do is said once; each has its own words, in the reader's language, and its button."""
+    with own.kz.store.write() as tx:
+        for first in (1, 5):
+            told = said("records %(first)s to %(last)s", first=first, last=first + 2)
+            alarms.raise_alarm(tx, Code.INBOX_GAP, told, own.world.clock())
+    person = Pages(own.world, own.kz).person()
+    person.send("/language", language="ru")
+    page = person.get("/office/alarms")
+    assert page.text.count("Что делать:") == 1
+    assert [each in page.text for each in ("записи с 1 по 3", "записи с 5 по 7")] == [True, True]
+    assert len([each for each in page.forms if each.startswith("/office/alarms/")]) == 2
 
 
 def test_a_person_says_that_the_clock_is_right(pair: Pair) -> None:
