@@ -41,8 +41,6 @@ FLAGS: Final = (
     "--disable-sync",
 )
 WIDTHS: Final = (1280, 360)
-NARROWEST: Final = 320
-"""So narrow a page may be before it has to be moved sideways to be read (WCAG 1.4.10)."""
 PICTURE: Final[ViewportSize] = {"width": 720, "height": 760}
 """Size of the pictures of docs/case-workers."""
 
@@ -168,22 +166,15 @@ class Eye:
         page.wait_for_url("**/today")
         return page
 
-    def look(self, page: Page, name: str, *, show: str = "") -> None:
-        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, pictures are kept.
-
-        `show`: what the picture begins with, if not with the page.
-        """
+    def look(self, page: Page, name: str) -> None:
+        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, pictures are kept."""
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             found = Axe().run(page)
             assert found.violations_count == 0, f"{name} at {width}: {found.generate_report()}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
             page.screenshot(path=self._folder / f"{name}-{width}.png", full_page=True)
-        page.set_viewport_size({"width": NARROWEST, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST, f"{name} is wider than {NARROWEST}"
         page.set_viewport_size(PICTURE)
-        if show:
-            page.locator(show).first.evaluate("shown => shown.scrollIntoView()")
         page.screenshot(path=self._folder / f"{name}-picture.png")
 
 

@@ -45,7 +45,7 @@ def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: 
     """Take consent back, say at the shelter what was done, erase the case at the agency."""
     (case, theirs), (agency, shelter) = numbers, both
     at(here, agency, f"/case/{case}")
-    eye.look(here, "case-with-consent", show="text=What the person may want")
+    eye.look(here, "case-with-consent")
     at(here, agency, f"/case/{case}/changed")
     eye.look(here, "changed")
     follow(here, "text=Take consent back")
