@@ -124,10 +124,14 @@ class World:
         wrong_ms, passed_ms = map(int, self.clock_file.read_text(encoding="ascii").split())
         return wrong_ms, passed_ms
 
-    def pass_time(self, days: float) -> None:
-        """Let time pass, and publish the directory anew, as its keepers would have done meanwhile."""
+    def neglect(self, days: float) -> None:
+        """Let time pass, in which nobody publishes the directory."""
         wrong_ms, passed_ms = self._moved_ms()
         self._set_clock(wrong_ms, passed_ms + int(days * 86_400_000))
+
+    def pass_time(self, days: float) -> None:
+        """Let time pass, and publish the directory anew, as its keepers would have done meanwhile."""
+        self.neglect(days)
         self._publish(Publication(Repository(self.paths.repository), self.true_ms()))
 
     def allow_emergencies(self, country: CountryCode) -> None:
