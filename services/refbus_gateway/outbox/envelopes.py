@@ -10,7 +10,7 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.core.consent.legal_basis import BASIS_EVENTS
@@ -43,10 +43,8 @@ from refbus_gateway.rules import age_check, course_state, legality, permission, 
 from refbus_gateway.store import alarms, cases, disclosures, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
+from refbus_gateway.store.sendable import NO_KEY
 from refbus_gateway.store.session import Transaction
-
-_NO_KEY: Final = KeyId(bytes(16))
-"""In the place of the keys of an event that is not sealed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,9 @@ def keep(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
         raise RuleError(Code.STATE_NOT_ALLOWED, draft.event_type)
     now_ms = gateway.now_ms()
     block, encoded = _drafted(gateway, tx, referral, draft, now_ms)
-    block = dataclasses.replace(block, sender_kid=_NO_KEY, recipient_kid=_NO_KEY)
+    block = dataclasses.replace(block, sender_kid=NO_KEY, recipient_kid=NO_KEY)
     event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=now_ms)
-    facts = EnvelopeFacts(now_ms // HOUR_MS + gateway.rules().message_life_hours, _NO_KEY, _NO_KEY)
+    facts = EnvelopeFacts(now_ms // HOUR_MS + gateway.rules().message_life_hours, NO_KEY, NO_KEY)
     no_envelope = secrets.token_bytes(16)  # rows are told apart by the hash of their bytes
     row = outbox.add(tx, gateway.outbox_topic, no_envelope, now_ms=now_ms, event_row=event.id, facts=facts)
     outbox.set_state(tx, row, RowState.STALE)
@@ -200,7 +198,7 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
     for row in outbox.of_event(tx, event.id):
         if row.state in outbox.ENDED:
             continue
-        if row.recipient_kid == _NO_KEY:
+        if row.recipient_kid == NO_KEY:
             owed = row.id  # it stands for the envelope
         else:
             outbox.set_state(tx, row.id, RowState.REPLACED)

@@ -146,7 +146,7 @@ def due(
     waits for none. `nos_only`: only withdrawals. A row that is put off further than any is counts as due: a clock was
     wrong.
     """
-    asked = sendable.due(RowState.READY, nos_only=nos_only, early=early)
+    asked = sendable.due(RowState.READY, RowState.STALE, nos_only=nos_only, early=early)
     found = asked.once(tx.connection, {"now": now_ms, "far": now_ms + FAR_MS, "most": limit})
     return [_row(row) for row in found]
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 
+from refbus.core.ids import KeyId
 from refbus.database.prepared import Prepared
 from refbus_gateway.store.schema import events, outbox, withdrawals
 
+NO_KEY: Final = KeyId(bytes(16))
+"""In the place of the keys of an event that is not sealed yet."""
 ROWS = select(outbox, events.c.referral_id).select_from(outbox.outerjoin(events, outbox.c.event_id == events.c.id))
 """Rows of the outbox, each with the referral of its event."""
 
 
 @cache
-def due(ready: str, *, nos_only: bool, early: bool) -> Prepared:
+def due(ready: str, stale: str, *, nos_only: bool, early: bool) -> Prepared:
     """Return the statement for rows in the state `ready` that are due at `now`, or put off to later than `far`.
 
-    Withdrawals come first. An event of a referral is not among them while the broker has not taken an earlier one.
-    Parameters: `now` and `far` (UTC ms), `most` rows.
+    Withdrawals come first. An event of a referral is not among them while the broker has not taken an earlier one,
+    also one that is `stale` because it has no envelope yet. Parameters: `now` and `far` (UTC ms), `most` rows.
     """
     most: BindParameter[int] = bindparam("most")
     come = (outbox.c.next_ms <= bindparam("now")) | (outbox.c.next_ms > bindparam("far"))
     query = ROWS.where(outbox.c.state == ready, (come | (outbox.c.attempts == 0)) if early else come)
     no = _is_withdrawal()
-    query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken(ready))
+    query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken(ready, stale))
     return Prepared(query.order_by(no.desc(), outbox.c.id).limit(most))
 
 
@@ -34,8 +38,8 @@ def _is_withdrawal() -> ColumnElement[bool]:
     return told.correlate(outbox).exists()
 
 
-def _earlier_untaken(ready: str) -> ColumnElement[bool]:
-    """Whether the referral of a row has an earlier event whose envelope never reached the broker.
+def _earlier_untaken(ready: str, stale: str) -> ColumnElement[bool]:
+    """Whether the referral of a row has an earlier event that never reached the broker, or has no envelope yet.
 
     By the order of the events: the fresh envelope of an early event is a late row.
     """
@@ -44,7 +48,7 @@ def _earlier_untaken(ready: str) -> ColumnElement[bool]:
     found = both.where(
         earlier.c.referral_id == events.c.referral_id,
         earlier.c.id < events.c.id,
-        waits.c.state == ready,
+        (waits.c.state == ready) | ((waits.c.state == stale) & (waits.c.recipient_kid == NO_KEY)),
         waits.c.attempts == 0,
     )
     return found.correlate(events).exists()

@@ -17,7 +17,7 @@ from refbus_gateway.store.referrals import Event
 from refbus_gateway.sync import writer
 from refbus_gateway.sync.reader import Draining
 from support.ceremonies import SHELTER
-from support.gateways import Pair, alarm_codes, open_at, sent, view
+from support.gateways import Pair, alarm_codes, open_at, say, sent, view
 
 DELIVERED = EventType.REFERRAL_DELIVERED
 
@@ -109,3 +109,18 @@ def test_what_cannot_be_sealed_yet_is_owed_until_it_can(own: Pair) -> None:
     own.uz.keys = keys
     own.exchange()
     assert view(own.kz, 1).state is State.DELIVERED
+
+
+def test_a_person_s_word_does_not_overtake_what_is_owed(own: Pair) -> None:
+    """Somebody accepts before the answer is sealed: the acceptance waits for it, and both arrive in their order."""
+    arrived(own)
+    open_at(own.uz, 1)
+    say(own.uz, 1, EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+    with own.uz.store.read() as tx:
+        assert [row for row in outbox.due(tx, own.uz.now_ms(), early=True) if row.event_id] == []
+    own.exchange()
+    own.exchange()
+    with own.kz.store.read() as tx:
+        (referral,) = referrals.every(tx)
+        heard = [event.block.event_type for event in referrals.events_of(tx, referral) if not event.outgoing]
+    assert heard == [DELIVERED, EventType.REFERRAL_OPENED, EventType.REFERRAL_ACCEPTED]
