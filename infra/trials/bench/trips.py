@@ -55,7 +55,7 @@ from refbus_gateway.sync.reader import Draining
 BEFORE = "before, 29 November 2026"
 FEW, MANY = 100, 10_000
 """Cases of a home that are listed."""
-SEND, TURN, PAGE = Aim("value", "<=", 3_100), Aim("value", "<=", 100), Aim("value", "<=", 10)
+SEND, TURN, PAGE = Aim("value", "<=", 3_000), Aim("value", "<=", 100), Aim("value", "<=", 10)
 _BEFORE = {
     "send": 24_075,
     "send anew": 38_106,

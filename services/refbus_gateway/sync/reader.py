@@ -49,7 +49,7 @@ class Draining:
         self._directory = bus.reader(gateway.directory_topic)
         self._inbox = bus.reader(gateway.inbox_topic)
         self._placed: set[str] = set()
-        gateway.load_directory()  # what a stop interrupted is finished before anything new is taken
+        gateway.resume_directory()  # what a stop interrupted is finished before anything new is taken
         self._listening: Listener | None = None
         self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
