@@ -79,6 +79,7 @@ NEXT: Final[Mapping[Code, str]] = {
     Code.REPLY_BY_PAST: mark("Open the case, write another day to answer by, or none, and send again. All else works."),
     Code.CASE_CHANGED: mark("Open the page again: it shows what is there now. Put your changes into that."),
     Code.CASE_UNKNOWN: mark("Look for it under Cases."),
+    Code.LINK_INVALID: mark("Choose two own cases of different people that are not erased. They are under Cases."),
     Code.REFERRAL_UNKNOWN: mark("Look for it under Referrals."),
     Code.CODE_PARKED: mark(
         "Open the referral, ask the sender what is meant, and say that you looked at it when you answer."
