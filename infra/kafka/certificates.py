@@ -7,7 +7,7 @@ from pathlib import Path
 from refbus.bus.address import TlsFiles
 from refbus.clock import machine_ms
 from refbus.files import alone_in, make_folder, write_whole
-from refbus_ops.authority import create_authority, issue_certificate, make_request
+from refbus_ops.authority import Holder, create_authority, issue_certificate, make_request
 
 VALID_DAYS = 30
 PASSPHRASE = "fictional passphrase of an authority"  # noqa: S105  of certificates for this machine alone
@@ -60,6 +60,7 @@ class Certificates:
     def _fill(self, principal: str, files: TlsFiles) -> None:
         files.key.unlink(missing_ok=True)  # of an attempt that was ended half way
         request = make_request(self.folder(principal), principal, HOSTS)
-        certificate, _ = issue_certificate(self.home, request, PASSPHRASE, machine_ms(), days=VALID_DAYS)
+        holder = Holder(principal, HOSTS)
+        certificate, _ = issue_certificate(self.home, request, holder, PASSPHRASE, machine_ms(), days=VALID_DAYS)
         write_whole(files.ca, self.authority.read_bytes())
         write_whole(files.certificate, certificate)

@@ -6,7 +6,8 @@ trusted.pem          what everybody trusts, their `ca.pem`: the newest authority
 withdrawn-1.pem      revocation list of each of them, for the brokers
 
 The common name of a certificate is the Kafka principal: "kz-gate" becomes "User:kz-gate". A private key is made where
-it is used (`make_request`) and never comes here.
+it is used (`make_request`) and never comes here. Whom a request is for is said by whoever signs it (`Holder`): what
+the request itself says is the word of whoever made it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -39,6 +40,16 @@ _MOST_BYTES: Final = 8_388_608
 _SLACK: Final = datetime.timedelta(hours=1)
 """So much earlier a certificate begins: clocks differ."""
 _PEM: Final = serialization.Encoding.PEM
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+_WRONG: Final = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a certificate is for: the Kafka principal; for a broker alone the names and addresses that it answers at."""
+
+    name: str
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +146,39 @@ def read_request(request: bytes) -> x509.CertificateSigningRequest:
     try:
         parsed = x509.load_pem_x509_csr(request)
         sound = parsed.is_signature_valid
-        fits = isinstance(parsed.public_key(), ec.EllipticCurvePublicKey)
+        key = parsed.public_key()
+        fits = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES
         named = [str(each.value) for each in parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except ValueError:
+    except _WRONG:
         raise SetupError(Code.FILE_UNREADABLE, "the request") from None
     if not sound or not fits or len(named) != 1 or len(list(parsed.subject)) != 1:
-        raise SetupError(Code.USAGE, "a request has one name, a key on an elliptic curve, and is signed with it")
+        raise SetupError(Code.USAGE, "a request has one name, a key on P-256, P-384 or P-521, and is signed with it")
     _require(_NAME, named[0], "a name is small letters, digits and hyphens")
     return parsed
+
+
+def require_holder(request: x509.CertificateSigningRequest, holder: Holder) -> None:
+    """Check that a request is for `holder`: name and hosts, neither more nor less.
+
+    Whoever had a host of a broker in a certificate could stand between the broker and everybody else. Raises
+    SetupError USAGE, FILE_UNREADABLE.
+    """
+    (name,) = (str(each.value) for each in request.subject)
+    if name != holder.name:
+        raise SetupError(Code.USAGE, f"the request is for {name}, not for {holder.name}")
+    asked, given = _hosts_of(request), {_host(host) for host in holder.hosts}
+    if asked != given:
+        named = ", ".join(sorted(str(each.value) for each in asked)) or "none"
+        raise SetupError(Code.USAGE, f"hosts that the request asks for: {named}; give each with --host to agree")
+
+
+def _hosts_of(request: x509.CertificateSigningRequest) -> set[x509.GeneralName]:
+    try:
+        return set(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return set()
+    except _WRONG:
+        raise SetupError(Code.FILE_UNREADABLE, "the request") from None
 
 
 def request_fingerprint(request: bytes) -> str:
@@ -163,16 +199,22 @@ def show_date(at_ms: int) -> str:
 
 
 def issue_certificate(
-    folder: Path, request: bytes, passphrase: str, now_ms: int, *, days: float = ISSUED_DAYS
+    folder: Path, request: bytes, holder: Holder, passphrase: str, now_ms: int, *, days: float = ISSUED_DAYS
 ) -> tuple[bytes, Issued]:
-    """Sign a request; return the certificate (PEM) and its line in the register.
+    """Sign the request of `holder`; return the certificate (PEM) and its line in the register.
+
+    It ends with the authority at the latest.
 
     Earlier ones of the same name count on until they end: a renewal cuts nobody off. Raises SetupError, StoreError.
     """
     parsed = read_request(request)
+    require_holder(parsed, holder)
     with alone_in(folder):
         known = read_register(folder)
         root = known.roots[-1]
+        if root.ends_ms <= now_ms:
+            raise SetupError(Code.USAGE, "the authority has ended: rotate it")
+        days = min(days, (root.ends_ms - now_ms) / DAY_MS)
         key = _key(folder, root.number, passphrase)
         begun = _begun(parsed, root, key, now_ms, days)
         if known.lists_at:
@@ -216,14 +258,17 @@ def _with_root(folder: Path, known: Register, passphrase: str, now_ms: int) -> R
 
 
 def _keep(folder: Path, known: Register, passphrase: str, now_ms: int) -> None:
-    """Write the register, then what is made from it for everybody; nothing when a key does not open."""
+    """Write what is made from the register for everybody, then the register; nothing when a key does not open.
+
+    The register is last: what a stop left half done is not in it, and the same command does all of it once more.
+    """
     used = {each.authority for each in known.issued if each.counts(now_ms)} | {known.roots[-1].number}
     roots = [root for root in known.roots if root.number in used]
     lists = {list_name(root): _revocation_list(folder, known, root, passphrase, now_ms) for root in roots}
-    write_whole(folder / "register.json", json.dumps(asdict(known), indent=1).encode())
-    write_whole(folder / "trusted.pem", "".join(root.certificate for root in roots).encode())
     for name, content in lists.items():
         write_whole(folder / name, content)
+    write_whole(folder / "trusted.pem", "".join(root.certificate for root in roots).encode())
+    write_whole(folder / "register.json", json.dumps(asdict(known), indent=1).encode())
 
 
 def _revocation_list(folder: Path, known: Register, root: Root, passphrase: str, now_ms: int) -> bytes:
@@ -248,22 +293,20 @@ def _revocation_list(folder: Path, known: Register, root: Root, passphrase: str,
 def _begun(
     request: x509.CertificateSigningRequest, root: Root, key: ec.EllipticCurvePrivateKey, now_ms: int, days: float
 ) -> x509.CertificateBuilder:
-    """Return what every certificate says; the names under which a broker is reached come from its request."""
+    """Return what every certificate says. One with hosts is a broker's; the others are good for clients alone."""
     issuer = x509.load_pem_x509_certificate(root.certificate.encode())
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    hosts = sorted(_hosts_of(request), key=lambda each: str(each.value))
+    usage = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
     public = request.public_key()
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise TypeError("a request is read before it is signed")
     builder = (
         _builder(request.subject, issuer.subject, public, now_ms, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
-    with suppress(x509.ExtensionNotFound):
-        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        builder = builder.add_extension(names, critical=False)
-    return builder
+    return builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False) if hosts else builder
 
 
 def _place_of_list(lists_at: str, root: Root) -> x509.CRLDistributionPoints:

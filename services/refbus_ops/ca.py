@@ -16,6 +16,7 @@ from refbus.files import alone_in, make_folder, read_limited, store_errors, writ
 from refbus.output import put_json, say
 from refbus_ops.authority import (
     ISSUED_DAYS,
+    Holder,
     Issued,
     Register,
     create_authority,
@@ -24,6 +25,7 @@ from refbus_ops.authority import (
     read_register,
     read_request,
     request_fingerprint,
+    require_holder,
     revoke_certificate,
     rotate_authority,
     show_date,
@@ -39,7 +41,7 @@ _PASSPHRASE = click.option("--passphrase-file", type=_FILE, required=True, help=
 _EXAMPLE = """\b
 refbus-ops ca create --authority CA --country kz --lists-at file:///etc/refbus/tls --passphrase-file P
 refbus-ops ca request kz-gate --folder TLS                    # on the machine of the gate
-refbus-ops ca issue TLS/request.pem --authority CA --out TLS --passphrase-file P
+refbus-ops ca issue kz-gate TLS/request.pem --authority CA --out TLS --passphrase-file P
 refbus-ops ca revoke kz-gate --authority CA --reason "stolen" --passphrase-file P"""
 
 
@@ -84,21 +86,31 @@ def request(name: str, folder: Path, hosts: tuple[str, ...]) -> None:
 
 
 @ca.command()
+@click.argument("name")
 @click.argument("request", type=_FILE)
 @_AUTHORITY
 @click.option("--out", type=_FOLDER, required=True, help="Where to write certificate.pem and ca.pem for the holder.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Host of a broker that you agree to.")
 @click.option("--days", type=click.IntRange(1, 825), default=ISSUED_DAYS, show_default=True, help="How long it counts.")
 @_PASSPHRASE
-def issue(request: Path, authority: Path, out: Path, days: int, passphrase_file: Path) -> None:
-    """Sign a REQUEST. Compare its fingerprint with the holder by a voice that you know."""
+def issue(
+    name: str, request: Path, *, authority: Path, out: Path, hosts: tuple[str, ...], days: int, passphrase_file: Path
+) -> None:
+    """Sign the REQUEST of NAME. Compare its fingerprint with the holder by a voice that you know.
+
+    A request for another name, or for hosts that you do not give, is refused.
+    """
     asked, passphrase, now_ms = read_limited(request, _MOST_BYTES), read_passphrase(passphrase_file), machine_ms()
-    read_request(asked)
+    holder = Holder(name, hosts)
+    require_holder(read_request(asked), holder)
+    if out.resolve() == authority.resolve():
+        raise SetupError(Code.USAGE, "a holder's folder is not the authority's")
     with store_errors(out.name):
         make_folder(out)
     with alone_in(out):
         if (out / "certificate.pem").exists():
             raise SetupError(Code.USAGE, f"{out.name} has a certificate already: a renewal is a folder of its own")
-        signed, line = issue_certificate(authority, asked, passphrase, now_ms, days=days)
+        signed, line = issue_certificate(authority, asked, holder, passphrase, now_ms, days=days)
         write_whole(out / "ca.pem", read_limited(authority / "trusted.pem", _MOST_BYTES))
         write_whole(out / "certificate.pem", signed)
     say(f"fingerprint {request_fingerprint(asked)}", _line(line, now_ms))

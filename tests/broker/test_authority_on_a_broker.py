@@ -19,7 +19,14 @@ from refbus.bus.address import BrokerAddress, TlsFiles, split_host_port
 from refbus.bus.port import Producer, TopicState
 from refbus.clock import machine_ms
 from refbus.errors import Code, RefbusError
-from refbus_ops.authority import issue_certificate, make_request, read_register, revoke_certificate, rotate_authority
+from refbus_ops.authority import (
+    Holder,
+    issue_certificate,
+    make_request,
+    read_register,
+    revoke_certificate,
+    rotate_authority,
+)
 
 OPERATOR = "kz-operator"
 TOPIC = "kz.test"
@@ -37,7 +44,7 @@ class Node:
         """Give a holder a further certificate, in a folder of its own."""
         files = TlsFiles.in_folder(self.folder / folder)
         asked = make_request(self.folder / folder, name, HOSTS)
-        signed, _ = issue_certificate(self.certificates.home, asked, PASSPHRASE, machine_ms())
+        signed, _ = issue_certificate(self.certificates.home, asked, Holder(name, HOSTS), PASSPHRASE, machine_ms())
         files.certificate.write_bytes(signed)
         files.ca.write_bytes(self.certificates.authority.read_bytes())
         return files

@@ -75,7 +75,8 @@ class Place:
         folder = self.folder / "TLS" / name
         self.node.ops("ca", "request", name, "--folder", str(folder))
         given = ("--out", str(folder), "--passphrase-file", str(self.node.passphrase))
-        self.node.ops("ca", "issue", str(folder / "request.pem"), "--authority", str(self.folder / "CA"), *given)
+        request = str(folder / "request.pem")
+        self.node.ops("ca", "issue", name, request, "--authority", str(self.folder / "CA"), *given)
         return folder
 
 

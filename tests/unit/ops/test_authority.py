@@ -12,12 +12,13 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from refbus.core.units import DAY_MS
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, RefbusError, StoreError
+from refbus.files import write_whole
 from refbus_ops import ca as commands
-from refbus_ops.authority import ISSUED_DAYS, list_name, read_register
+from refbus_ops.authority import AUTHORITY_DAYS, ISSUED_DAYS, list_name, read_register
 from refbus_ops.cli import root
 from support.directories import NOW_MS
 
@@ -45,9 +46,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def issued(run: Run, folder: Path, name: str, *words: str) -> x509.Certificate:
     """Let a holder ask and the authority sign; return the certificate."""
-    hosts = ("--host", "broker-1.kz.example", "--host", "127.0.0.1")
+    hosts = ("--host", "broker-1.kz.example", "--host", "127.0.0.1") if name == "kz-broker" else ()
     asked = run("request", name, "--folder", folder, *hosts, passphrase=False, authority=False)
-    told = run("issue", folder / "request.pem", "--out", folder, *words)
+    told = run("issue", name, folder / "request.pem", "--out", folder, *hosts, *words)
     prints = re.findall(r"fingerprint ((?:[0-9a-f]{4} ?){16})", asked + told)
     assert prints[0].strip() == prints[1].strip()
     return x509.load_pem_x509_certificate((folder / "certificate.pem").read_bytes())
@@ -94,7 +95,8 @@ def test_a_renewal_cuts_nobody_off(run: Run, tmp_path: Path) -> None:
     assert first.serial_number != second.serial_number
     assert withdrawn(tmp_path / "CA") == set()
     assert "ends in 20 days: renew it" in run("show", passphrase=False)
-    for words in (("request", "kz-gate", "--folder"), ("issue", tmp_path / "new" / "request.pem", "--out")):
+    asked = tmp_path / "new" / "request.pem"
+    for words in (("request", "kz-gate", "--folder"), ("issue", "kz-gate", asked, "--out")):
         with pytest.raises(RefbusError) as caught:
             run(*words, tmp_path / "new", passphrase=words[0] == "issue", authority=words[0] == "issue")
         assert caught.value.code is Code.USAGE
@@ -139,22 +141,83 @@ def request_for(name: str, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519Priv
 
 
 def test_what_is_no_request_is_signed_by_nobody(run: Run, tmp_path: Path) -> None:
-    """A name that Kafka's rule does not map, two names, another kind of key, a changed request, no request."""
+    """A name that Kafka's rule does not map, two names, another or a weak kind of key, a changed request, none."""
     key = ec.generate_private_key(ec.SECP256R1())
     sound = request_for("kz-gate", key)
     bad = {
         "upper": request_for("KZ-Gate", key),
         "two": request_for("kz-gate", key, "kz-operator"),
         "curve": request_for("kz-gate", ed25519.Ed25519PrivateKey.generate()),
+        "weak": request_for("kz-gate", ec.generate_private_key(ec.SECP192R1())),
         "nothing": b"no request",
         "half": sound[: len(sound) // 2],
     }
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(RefbusError):
-            run("issue", tmp_path / name, "--out", tmp_path / f"{name}-out")
+            run("issue", "kz-gate", tmp_path / name, "--out", tmp_path / f"{name}-out")
         assert not (tmp_path / f"{name}-out").exists()
     assert read_register(tmp_path / "CA").issued == ()
+
+
+def test_a_request_is_signed_for_the_name_and_the_hosts_that_were_given(run: Run, tmp_path: Path) -> None:
+    """Whoever asks in the name of the operator, or for a host of a broker, gets nothing by a matching fingerprint."""
+    run("request", "kz-operator", "--folder", tmp_path / "a", passphrase=False, authority=False)
+    hosts = ("--host", "broker-1.kz.example")
+    run("request", "kz-4f7k2m9q", "--folder", tmp_path / "b", *hosts, passphrase=False, authority=False)
+    for folder, words in (("a", ()), ("b", ()), ("b", ("--host", "broker-2.kz.example"))):
+        with pytest.raises(RefbusError) as caught:
+            run("issue", "kz-4f7k2m9q", tmp_path / folder / "request.pem", "--out", tmp_path / "out", *words)
+        assert caught.value.code is Code.USAGE
+    assert read_register(tmp_path / "CA").issued == ()
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_a_certificate_with_hosts_can_be_a_brokers(run: Run, tmp_path: Path) -> None:
+    """A member's is good for a client alone, so it cannot stand between a broker and others."""
+    server, client = issued(run, tmp_path / "broker", "kz-broker"), issued(run, tmp_path / "gate", "kz-gate")
+    usages = [set(each.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) for each in (server, client)]
+    assert usages[0] - usages[1] == {ExtendedKeyUsageOID.SERVER_AUTH}
+    assert usages[1] == {ExtendedKeyUsageOID.CLIENT_AUTH}
+
+
+def test_a_holders_folder_is_not_the_authoritys(run: Run, tmp_path: Path) -> None:
+    """Nothing is written among the keys of the authority, and nobody waits for a folder that is held already."""
+    run("request", "kz-gate", "--folder", tmp_path / "a", passphrase=False, authority=False)
+    with pytest.raises(RefbusError) as caught:
+        run("issue", "kz-gate", tmp_path / "a" / "request.pem", "--out", tmp_path / "CA")
+    assert caught.value.code is Code.USAGE
+
+
+def test_no_certificate_ends_after_its_authority(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near its end it is shorter, so that the warning is in time; an authority that has ended signs nothing."""
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS + (AUTHORITY_DAYS - 5) * DAY_MS)
+    (root,) = trusted(tmp_path / "CA")
+    assert issued(run, tmp_path / "a", "kz-gate").not_valid_after_utc == root.not_valid_after_utc
+    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS + AUTHORITY_DAYS * DAY_MS)
+    with pytest.raises(RefbusError) as caught:
+        issued(run, tmp_path / "b", "kz-gate")
+    assert caught.value.code is Code.USAGE
+
+
+def test_a_withdrawal_that_was_stopped_is_done_by_the_same_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register is written last: while a list is missing, the certificate still counts there."""
+    gone = issued(run, tmp_path / "a", "kz-gate")
+    for stopped in (list_name(read_register(tmp_path / "CA").roots[0]), "trusted.pem", "register.json"):
+
+        def stop(path: Path, content: bytes, at: str = stopped) -> None:
+            if path.name == at:
+                raise StoreError(Code.STORE_FULL, at)
+            write_whole(path, content)
+
+        monkeypatch.setattr("refbus_ops.authority.write_whole", stop)
+        with pytest.raises(StoreError):
+            run("revoke", "kz-gate", "--reason", "stolen")
+    monkeypatch.setattr("refbus_ops.authority.write_whole", write_whole)
+    run("revoke", "kz-gate", "--reason", "stolen")
+    assert withdrawn(tmp_path / "CA") == {gone.serial_number}
 
 
 def test_without_the_passphrase_nothing_is_signed(run: Run, tmp_path: Path) -> None:
