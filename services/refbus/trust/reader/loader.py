@@ -50,6 +50,7 @@ class TrustStore:
         self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
         self._seen: frozenset[tuple[str, int, int]] = frozenset()  # the files of `versions` that were read last
         self._all_read = False  # whether none of them was damaged
+        self._doubted = False  # whether what is in force may be another's work
         self._guard = threading.Lock()  # of what is in force: threads that show it take over what others verified
         self.last_error: RefbusError | None = None
         """Why the newest timestamp that arrived is not in force; None when it is."""
@@ -112,14 +113,19 @@ class TrustStore:
 
         At rest the newest timestamp that arrived is, byte by byte, the one that was verified, what was made of it is in
         force, and `is_known` knows the fingerprint of what is believed here (`fingerprint`). Verifying it once more
-        could change nothing. Every change begins with `load`. Raises as `load`.
+        could change nothing. Every change begins with `load`. When the fingerprint is unknown, the newest version is
+        made again from what was verified, and one that nobody has signed goes. Raises as `load`.
         """
         self._pinned_root()
         self.catch_up(lambda: now_ms)
         found = self.fingerprint()
         if found is not None and is_known(found):
             return True
-        self.load(now_ms)
+        self._doubted = found is not None
+        try:
+            self.load(now_ms)
+        finally:
+            self._doubted = False
         return False
 
     def fingerprint(self) -> bytes | None:
@@ -297,20 +303,24 @@ class TrustStore:
         from refbus.trust.reader import client  # late: see above
 
         found = client.verify(self._tuf, self._incoming, self._pinned_root(), now_ms)
-        before = None if self._history is None else self._history.latest
-        version = 0 if before is None else before.version
-        if found.version < version or found.timestamp_version < self._timestamp_version:
+        known = () if self._history is None else self._history.versions
+        version = known[-1].version if known else 0
+        older = tuple(each for each in known if each.version < found.version) if self._doubted else known
+        if (older and found.version < older[-1].version) or found.timestamp_version < self._timestamp_version:
             raise UntrustedError(Code.DIRECTORY_INVALID, said("older than the version in force"))
         self._in_use = found.files
-        if (found.version, found.timestamp_version) == (version, self._timestamp_version):
+        if not self._doubted and (found.version, found.timestamp_version) == (version, self._timestamp_version):
             return None
-        owners = {} if before is None else key_owners(before.organisations)
+        owners = key_owners(older[-1].organisations) if older else {}
         first_ms = self._first_verified_ms if found.version == version else now_ms
         accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
+        if self._doubted and known and accepted.directory == known[-1]:
+            return None
         versions.save(self._versions, accepted)
+        if self._doubted:
+            versions.remove_newer(self._versions, found.version)
         with self._guard:
-            older = History(()) if self._history is None else self._history
-            self._use(accepted, older, now_ms)
+            self._use(accepted, History(older), now_ms)
         return accepted.directory
 
     def _use(self, accepted: versions.Version, older: History, now_ms: int) -> None:

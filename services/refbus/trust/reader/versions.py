@@ -128,6 +128,14 @@ def remove_older(folder: Path, kept: Collection[int]) -> None:
                 path.unlink(missing_ok=True)
 
 
+def remove_newer(folder: Path, than: int) -> None:
+    """Remove the files of versions after `than`: what was verified knows none. Raises StoreError."""
+    with store_errors():
+        for path in folder.glob("*.json"):
+            if not path.stem.isdecimal() or int(path.stem) > than:
+                path.unlink(missing_ok=True)
+
+
 def _parse(content: bytes) -> Version:
     checksum, _, body = content.partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != checksum:

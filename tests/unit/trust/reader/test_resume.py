@@ -98,6 +98,30 @@ def test_what_is_believed_and_was_changed_at_rest_is_verified_at_the_opening(
     assert resumed(tmp_path / "reader", known=known)[1] == 1
 
 
+@pytest.mark.parametrize("number", [2, 9])
+def test_a_version_that_nobody_signed_is_made_again_from_what_was_verified(
+    fed: Lab, store: TrustStore, tmp_path: Path, number: int
+) -> None:
+    """Written at rest, with a right checksum, under the number in force or a later one; it is not in force after it."""
+    read(store, fed.files())
+    suspend(fed, now_ms=later(1))
+    read(store, fed.files(), later(1))
+    store.load(later(1))
+    known, good = store.fingerprint(), store.history
+    folder = tmp_path / "reader" / "versions"
+    false = json.loads((folder / "2.json").read_bytes().partition(b"\n")[2])
+    before = json.loads((folder / "1.json").read_bytes().partition(b"\n")[2])
+    body = json.dumps({**false, "version": number, "targets": before["targets"]}, sort_keys=True).encode()
+    (folder / f"{number}.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    again, _ = resumed(tmp_path / "reader", later(2), known=known)
+    assert (again.history.latest, again.last_error) == (good.latest, None)
+    kept = again.fingerprint()
+    assert kept is not None
+    once_more, verified = resumed(tmp_path / "reader", later(2), known=kept)
+    assert (once_more.history.latest, verified) == (good.latest, 0)
+    assert sorted(path.name for path in folder.glob("*.json")) == ["1.json", "2.json"]
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
