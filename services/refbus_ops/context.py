@@ -13,7 +13,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.settings import OpsSettings, Profile
-from refbus.trust.reader.loader import TrustStore
+from refbus.trust.reader import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,14 @@ class Operator:
         return home
 
     def directory(self) -> Directory:
-        """Return the newest directory that the gate has verified. Raises SetupError, StoreError."""
-        history = TrustStore(self.gate_home() / "directory").load(self.clock())
-        if history is None:
+        """Return the newest directory that the gate has verified. Raises SetupError, StoreError.
+
+        Nothing is written into the folder of the gate: who asks may have no right to.
+        """
+        verified = versions.load_all(self.gate_home() / "directory" / "versions")
+        if not verified:
             raise SetupError(Code.DIRECTORY_INVALID, "the gate has not verified a directory yet")
-        return history.latest
+        return verified[-1].directory
 
     def address(self, country: CountryCode) -> BrokerAddress:
         """Return where the brokers of `country` are. Raises SetupError SETTINGS_INVALID."""

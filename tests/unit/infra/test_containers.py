@@ -66,6 +66,15 @@ def test_a_container_has_no_right_to_spare(name: str) -> None:
     assert re.search(r":v?\d+\.\d+", service["image"])
 
 
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_container_sees_the_keys_of_no_other(name: str) -> None:
+    """Of what the operator puts into `node/` each has its own, and what everybody trusts."""
+    own = {"kafka": {"./node/tls/broker", "./node/tls/ca.pem"}}
+    for who in OURS:
+        own[who] = {f"./node/{who}", f"./node/{who}.passphrase", f"./node/tls/{who}"}
+    assert {each for each in mounts(SERVICES[name]) if each.startswith("./node")} == own.get(name, set())
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_the_settings_of_a_container_are_those_of_its_service(name: str) -> None:
     """They are accepted whole, with what the operator adds; each folder that they name is mounted."""

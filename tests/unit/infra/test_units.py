@@ -88,6 +88,18 @@ def test_every_file_of_settings_has_its_example() -> None:
     assert read == set(SETTINGS)
 
 
+def test_drift_sees_no_secret_of_another_service() -> None:
+    """It may read every file of its machine: what the other units have of keys, stores and copies is taken away."""
+    text = (SYSTEMD / "refbus-drift.service").read_text(encoding="utf-8")
+    hidden = {word.lstrip("-") for line in re.findall(r"^InaccessiblePaths=(.*)$", text, re.M) for word in line.split()}
+    others = set(SETTINGS) - {"operator"}
+    tls = {f"/etc/refbus/tls/{name}" for name in others}
+    named = {value for name in others for value in environment(name).values() if value.endswith(".passphrase")}
+    homes = {"/var/lib/refbus/" + name for name in others - {"gate"}}
+    gate = {"/var/lib/refbus/gate/keys", "/var/lib/refbus/gate/store"}
+    assert hidden >= tls | named | homes | gate | {"/var/backups", "/etc/refbus/federation.passphrase"}
+
+
 def run(unit: Path, moved: dict[str, Path], settings: dict[str, str]) -> None:
     """Run all commands of a unit in order, as its own shell lines, with its folders elsewhere."""
     for line in (*commands(unit), *commands(unit, "ExecStartPost")):

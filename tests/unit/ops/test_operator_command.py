@@ -27,6 +27,7 @@ from refbus_ops.context import Operator
 from refbus_ops.lag import lag
 from refbus_ops.refused import quarantine, refused, replay
 from refbus_ops.topics import topics
+from support.ceremonies import lab, read
 from support.directories import NOW_MS, federation, ngo
 
 KZ = CountryCode("kz")
@@ -89,6 +90,18 @@ def error(result: Result) -> RefbusError:
 def stop(bus: MemoryBus, family: str, decision: bytes, *codes: Code) -> None:
     """Put a stopped record where the gate puts it."""
     bus.put(f"kz.{family}", StoppedRecord(decision, "kz.outbox", 7, tuple(codes), CANARY).encode())
+
+
+def test_the_operator_writes_nothing_into_the_folder_of_the_gate(tmp_path: Path) -> None:
+    """The unit that looks for drift has no right to: there even a lock would fail."""
+    fed, home = lab(tmp_path / "federation"), tmp_path / "gate"
+    store = fed.store(home / "directory")
+    read(store, fed.files())
+    (home / "directory" / "lock").unlink()
+    before = sorted(home.rglob("*"))
+    settings = from_environment(OpsSettings, {})
+    assert Operator(settings, KZ, home).directory() == store.history.latest
+    assert sorted(home.rglob("*")) == before
 
 
 def test_drift_exits_with_zero_on_a_clean_cluster_and_one_otherwise(run: Callable[..., Result], bus: MemoryBus) -> None:

@@ -122,10 +122,8 @@ class TrustStore:
         if found is not None and is_known(found):
             return True
         self._doubted = found is not None
-        try:
-            self.load(now_ms)
-        finally:
-            self._doubted = False
+        self.load(now_ms)
+        self._doubted = False
         return False
 
     def fingerprint(self) -> bytes | None:
@@ -259,9 +257,10 @@ class TrustStore:
 
         Raises as `add_file` does.
         """
-        given = dict(files)
-        newest = None
-        for path in publishing_order(path for path in given if _check(path, given[path])):
+        given, newest = dict(files), None
+        for path, content in given.items():
+            check_file(path, content)
+        for path in publishing_order(given):
             newest = self.add_file(path, given[path], now_ms) or newest
         return newest
 
@@ -316,9 +315,7 @@ class TrustStore:
         accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
         if self._doubted and known and accepted.directory == known[-1]:
             return None
-        versions.save(self._versions, accepted)
-        if self._doubted:
-            versions.remove_newer(self._versions, found.version)
+        versions.save(self._versions, accepted, alone=self._doubted)
         with self._guard:
             self._use(accepted, History(older), now_ms)
         return accepted.directory
@@ -400,8 +397,3 @@ class TrustStore:
 
 def _fits(sizes: dict[Path, int]) -> bool:
     return len(sizes) <= MAX_INCOMING_FILES and sum(sizes.values()) <= MAX_INCOMING_BYTES
-
-
-def _check(path: str, content: bytes) -> bool:
-    check_file(path, content)
-    return True

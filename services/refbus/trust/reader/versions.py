@@ -61,8 +61,8 @@ def accept(verified: Verified, assembly: Assembly, first_verified_ms: int) -> Ve
     )
 
 
-def save(folder: Path, version: Version) -> None:
-    """Write the version's file whole. Raises StoreError."""
+def save(folder: Path, version: Version, *, alone: bool = False) -> None:
+    """Write the version's file whole; `alone`: later ones go, nobody verified them. Raises StoreError."""
     directory = version.directory
     body = json.dumps(
         {
@@ -78,6 +78,8 @@ def save(folder: Path, version: Version) -> None:
         sort_keys=True,
     ).encode()
     write_whole(folder / f"{directory.version}.json", hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    if alone:
+        _remove_newer(folder, directory.version)
 
 
 def load_all(folder: Path) -> list[Version]:
@@ -128,8 +130,7 @@ def remove_older(folder: Path, kept: Collection[int]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def remove_newer(folder: Path, than: int) -> None:
-    """Remove the files of versions after `than`: what was verified knows none. Raises StoreError."""
+def _remove_newer(folder: Path, than: int) -> None:
     with store_errors():
         for path in folder.glob("*.json"):
             if not path.stem.isdecimal() or int(path.stem) > than:
