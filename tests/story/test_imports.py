@@ -116,3 +116,17 @@ def test_a_received_case_is_not_exported(refbus: Commands, tmp_path: Path) -> No
     ran = refbus.run(SHELTER, "case", "export", str(received), "--format", "htcds", "--out", out, ok=False)
     assert Code.CASE_UNKNOWN in ran.err
     assert not Path(out).exists()
+
+
+def test_somebody_who_was_erased_keeps_nobody_else_out(refbus: Commands, tmp_path: Path) -> None:
+    """The file is brought again after one of its persons was erased: that one stays out, a new one comes in."""
+    heads = "fictional,responsible_worker_role,file_number,person.is_minor,services_requested"
+    rows = [f"true,CASE_MANAGER,{number},false,SocialCare" for number in ("A-1", "A-2")]
+    known = answers(tmp_path)
+    first = file(tmp_path, "first.csv", "\n".join((heads, rows[0])))
+    (case,) = refbus.json(AGENCY, "case", "import", first, "--answers", known, "--yes")["kept"]
+    refbus.run(AGENCY, "erase", str(case), "--yes", "--later")
+    both = file(tmp_path, "both.csv", "\n".join((heads, *rows)))
+    again = refbus.json(AGENCY, "case", "import", both, "--answers", known, "--yes")
+    assert [[each["code"] for each in one["problems"]] for one in again["persons"]] == [[Code.KEY_DESTROYED], []]
+    assert len(again["kept"]) == 1

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from refbus.errors import Code, RuleError
+from refbus.said import placed
 from refbus_gateway.actions import cases as case_actions
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -14,6 +16,7 @@ from refbus_gateway.exchange import records, tables, translation
 from refbus_gateway.exchange.translation import Draft, Refused, Taken
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.store import cases
+from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.losses import Lost
 
 __all__ = ["Arrival", "ImportReport", "Preview", "Refused", "keep", "preview"]
@@ -83,8 +86,8 @@ def preview(
     drafts = [translation.draft(each, source.format, answers or {}, judge) for each in source.records]
     known = _known(desk, drafts)
     persons = [
-        Arrival(one.place, one.file_number, one.taken, one.lost, one.refused, one.problems, at)
-        for one, at in zip(drafts, known, strict=True)
+        Arrival(one.place, one.file_number, one.taken, one.lost, one.refused, (*one.problems, *problems), at)
+        for one, (at, problems) in zip(drafts, known, strict=True)
     ]
     report = ImportReport(source.format.name, source.lost, tuple(persons))
     return Preview(report, tuple(each.content for each in drafts))
@@ -99,13 +102,24 @@ def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
     return ImportReport(seen.report.format, seen.report.lost, seen.report.persons, tuple(kept))
 
 
-def _known(desk: Desk, drafts: list[Draft]) -> list[int | None]:
-    """Return the case of each draft that is here already: of the same facts, or under the same file number."""
+def _known(desk: Desk, drafts: list[Draft]) -> list[tuple[int | None, tuple[Problem, ...]]]:
+    """Return the case of each draft that is here already: of the same facts, or under the same file number.
+
+    Beside it what is wrong with somebody whose case was erased: it is not made again, and keeps nobody else out.
+    """
     with desk.read() as tx:
-        same = [casework.find_case(tx, each.content) for each in drafts]
+        same = [_same(tx, one) for one in drafts]
         own = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
         numbers = {number: case for case, number in casework.file_numbers(tx, own).items()}
     return [
-        case.id if case is not None else numbers.get(draft.file_number or "")
-        for case, draft in zip(same, drafts, strict=True)
+        (numbers.get(draft.file_number or "") if at is None else at, problems)
+        for (at, problems), draft in zip(same, drafts, strict=True)
     ]
+
+
+def _same(tx: Transaction, one: Draft) -> tuple[int | None, tuple[Problem, ...]]:
+    try:
+        case = casework.find_case(tx, one.content)
+    except RuleError as error:
+        return None, (Problem("", Code(error.code), placed(error.code, error.detail)),)
+    return None if case is None else case.id, ()

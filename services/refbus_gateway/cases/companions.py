@@ -17,7 +17,7 @@ from refbus.core.courses.course import BEGINS
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import EventType
 from refbus.each import each
-from refbus.errors import Code, RefbusError, RuleError
+from refbus.errors import Code, ConsentError, RefbusError, RuleError
 from refbus.said import said
 from refbus.wire.payload import coded
 from refbus_gateway.home.gateway import Gateway
@@ -115,6 +115,15 @@ def is_told(link_: Link) -> bool:
     return link_.relation not in OWN_KNOWLEDGE
 
 
+def travellers(tx: Transaction, case: Case) -> list[int]:
+    """Return the cases that travel along. Raises RefbusError for a link that cannot be read: it may be of a child."""
+
+    def unread(error: RefbusError) -> None:
+        raise error
+
+    return [one.other for one in links.of_case(tx, case.id, case.open_key(), unread) if one.travels]
+
+
 def any_told(tx: Transaction, case: Case) -> bool:
     """Whether a referral of this case says that somebody belongs to the person."""
     return any(map(is_told, links_of(tx, case)))
@@ -185,25 +194,56 @@ def settle(gateway: Gateway) -> None:
     def look(number: int) -> None:
         with gateway.store.write() as tx:
             case = cases.get(tx, number)
-            if case.live:
-                for referral in referrals.of_case(tx, case):
-                    _take_back(gateway, tx, case, referral)
-            links.told(tx, number)
+            courses = referrals.of_case(tx, case) if case.live else []
+            errors: list[RefbusError] = []
+            each(
+                courses,
+                lambda referral: _take_back(gateway, tx, case, referral),
+                lambda _, error: errors.append(error),
+                inside=tx.connection.begin_nested,
+            )
+            _settled(gateway, tx, number, errors)
 
     def failed(number: int, error: RefbusError) -> None:
         with gateway.store.write() as tx:
-            told = said("case %(number)s: that somebody belongs to it no more was not told", number=number)
-            alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
+            _tell_untold(gateway, tx, number, error)
 
     each(stale, look, failed)
 
 
+def _settled(gateway: Gateway, tx: Transaction, number: int, errors: Sequence[RefbusError]) -> None:
+    """Note how far a case has come. Without a yes of its person nothing more can be said, until there is a new word.
+
+    Who was told a no uses nothing of it any more, and nobody here can do better: of that there is no alarm.
+    """
+    waits = [error for error in errors if not isinstance(error, ConsentError)]
+    if not errors:
+        links.told(tx, number)
+    elif not waits:
+        links.rest(tx, number)
+    for error in errors:
+        if not (isinstance(error, ConsentError) and Code.WITHDRAWN in error.reasons):
+            _tell_untold(gateway, tx, number, error)
+
+
+def _tell_untold(gateway: Gateway, tx: Transaction, number: int, error: RefbusError) -> None:
+    told = said("case %(number)s: that somebody belongs to it no more was not told", number=number)
+    alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
+
+
 def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
+    """Say who is left; nobody, where the person permits no more that anything of the family is said."""
     known = newest(referrals.events_of(tx, referral)) if referral.own else []
     if known:
         right = {bytes(one["reference"]): one for one in to_tell(tx, case, referral.org)}
         left = [right[bytes(one["reference"])] for one in known if bytes(one["reference"]) in right]
-        _say(gateway, tx, referral, left)
+        try:
+            with tx.connection.begin_nested():
+                _say(gateway, tx, referral, left)
+        except ConsentError as error:
+            if not left or Code.CATEGORY_NOT_COVERED not in error.reasons:
+                raise
+            _say(gateway, tx, referral, [])
 
 
 def _say(gateway: Gateway, tx: Transaction, referral: Referral, told: list[dict[str, Any]]) -> Event | None:
@@ -218,12 +258,19 @@ def _counts(event: Event) -> bool:
 
 
 def _says_no(tx: Transaction, number: int, org: OrgId) -> bool:
-    """Whether the person of another case told `org` no, or must not be known there; a case that goes says no too."""
+    """Whether the person of another case told `org` no, or must not be known there; a case that goes says no too.
+
+    Who said no to everybody who was ever asked about says it to all others as well.
+    """
     case = cases.get(tx, number)
     if not case.live or org in permission.denied_recipients(tx, case):
         return True
-    if any(row.org == org and row.kind is not Kind.VERSION for row in tellings.of_case(tx, case)):
-        return True
-    records = [kept.signed.record for kept in consents.of_case(tx, case) if kept.signed.record.party == org]
-    last = max(records, key=lambda record: (record.event_time_ms, record.version), default=None)
-    return last is not None and last.state is not ConsentState.GIVEN
+    nos = {row.org for row in tellings.of_case(tx, case) if row.kind is not Kind.VERSION}
+    records = sorted(
+        (kept.signed.record for kept in consents.of_case(tx, case)),
+        key=lambda record: (record.event_time_ms, record.version),
+    )
+    last = {record.party: record.state for record in records}
+    yes = {party for party, state in last.items() if state is ConsentState.GIVEN} - nos
+    asked = nos | last.keys()
+    return org in asked - yes or bool(asked and not yes)

@@ -124,7 +124,7 @@ def children_behind(gateway: Gateway, tx: Transaction, referral: Referral) -> tu
     """
     if not referral.own:
         return ()
-    along = [one.other for one in companions.links_of(tx, cases.get(tx, referral.case_id)) if one.travels]
+    along = companions.travellers(tx, cases.get(tx, referral.case_id))
     return tuple(number for number in along if _is_child_behind(gateway, tx, cases.get(tx, number), referral.org))
 
 

@@ -31,6 +31,9 @@ _LEFT_OUT: Final = frozenset({Code.CASE_INVALID, Code.UNKNOWN_VALUE})
 _TRUTHS: Final = {"true": True, "false": False}
 _ENUMS: Final = frozenset({"priority", "purpose"})
 _MOST_SHOWN: Final = 60
+_BORN: Final = "person.prs_Birthdate"
+_AGE: Final = frozenset({_BORN, "person.is_minor"})
+"""Fields that say whether somebody is a child. No answer stands for what a file says of that and cannot be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,27 @@ def draft(record: Record, one: Format, answers: Mapping[str, Any], judge: Judge)
     """Return what a record becomes. `answers`: a case file with what the other system does not say."""
     facts, lost, refused = _sorted_out(record, one)
     document, problems = _judged(facts, answers, refused, judge)
+    lost = [*record.lost, *lost]
+    if _age_unclear(one, facts, lost, refused) and Code.AGE_CONTRADICTS not in {each.code for each in problems}:
+        advice = said("what the file says of the age did not come over: correct it there and import it again")
+        problems = (*problems, Problem("person", Code.AGE_CONTRADICTS, advice))
     return Draft(
         record.place,
         document.get("file_number"),
         tuple(Taken(fact.source, fact.to) for fact in facts),
-        tuple(dict.fromkeys((*record.lost, *lost))),
+        tuple(dict.fromkeys(lost)),
         tuple(refused),
         problems,
         as_content(document),
     )
+
+
+def _age_unclear(one: Format, facts: Iterable[_Fact], lost: Iterable[Lost], refused: Iterable[Refused]) -> bool:
+    """Whether a file says of the age what did not come over: with an answer for all, a child would be an adult."""
+    left = {to for each in lost if (rule := one.rule(each.source)) is not None for to in rule.to}
+    dated = any(fact.to == _BORN for fact in facts)
+    aged = any(each.reason is Loss.AGE for each in lost) and not dated
+    return aged or not _AGE.isdisjoint(left | {each.to for each in refused})
 
 
 def as_content(document: Mapping[str, Any]) -> bytes:

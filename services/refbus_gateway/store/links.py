@@ -1,21 +1,24 @@
 """Which own cases belong together. Each case of a link has its half, sealed under the key of that case.
 
 A half names the other case; the keyed hash of that number finds it from the other side, so that a link goes when either
-case goes. A half whose body is empty has ended: its case still has to take back what it told of it. `stale`: what
-recipients of the case were told of this link may no longer be so.
+case goes. A half whose body is empty has ended, and its hash is a random value: its case still has to take back what it
+told, of nobody knows whom. `stale`: what recipients of the case were told of this link may no longer be so.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, text, update
 
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
+from refbus.errors import RefbusError
 from refbus_gateway.store.schema import links
 from refbus_gateway.store.session import Transaction
 
@@ -48,30 +51,35 @@ def put(tx: Transaction, key: StateKey, link: Link) -> None:
     tx.connection.execute(insert(links).values(case_id=link.case, other_hash=other_hash, stale=True, body=body))
 
 
-def of_case(tx: Transaction, number: int, key: StateKey) -> list[Link]:
-    """Return the links of a case, oldest first. One that cannot be read is left out: it tells nobody anything."""
+def of_case(
+    tx: Transaction, number: int, key: StateKey, failed: Callable[[RefbusError], object] = lambda _: None
+) -> list[Link]:
+    """Return the links of a case, oldest first. One that cannot be read is left out: it tells nobody anything.
+
+    `failed` hears of each of those.
+    """
     query = select(links).where(links.c.case_id == number, links.c.body != _ENDED).order_by(links.c.id)
-    return each(tx.connection.execute(query).all(), lambda row: _link(key, row), lambda *_: None)
+    return each(tx.connection.execute(query).all(), lambda row: _link(key, row), lambda _, error: failed(error))
 
 
 def end(tx: Transaction, one: int, other: int) -> bool:
     """End a link between two cases, from both sides; return whether there was one."""
-    halves = or_(_half(tx, one, other), _half(tx, other, one))
-    ended = update(links).where(halves, links.c.body != _ENDED).values(body=_ENDED, stale=True)
-    return tx.connection.execute(ended).rowcount > 0
+    return _end(tx, or_(_half(tx, one, other), _half(tx, other, one))) > 0
 
 
 def forget_case(tx: Transaction, number: int) -> None:
     """Keep nothing of the links of a case that goes. The other cases have still to take back what they told."""
     tx.connection.execute(delete(links).where(links.c.case_id == number))
-    theirs = links.c.other_hash == _hash(tx, number)
-    tx.connection.execute(update(links).where(theirs).values(body=_ENDED, stale=True))
+    _end(tx, links.c.other_hash == _hash(tx, number))
 
 
 def note_word(tx: Transaction, number: int) -> None:
-    """Note that the person of a case said something: what others told of it may no longer be so."""
-    theirs = links.c.other_hash == _hash(tx, number)
-    tx.connection.execute(update(links).where(theirs, links.c.stale.is_(False)).values(stale=True))
+    """Note that the person of a case said something: what others told of it may no longer be so.
+
+    What could not be taken back for want of a yes of this person is tried again too.
+    """
+    either = or_(links.c.other_hash == _hash(tx, number), links.c.case_id == number)
+    tx.connection.execute(update(links).where(either, links.c.stale.is_(False)).values(stale=True))
 
 
 def stale_cases(tx: Transaction) -> list[int]:
@@ -84,6 +92,23 @@ def told(tx: Transaction, number: int) -> None:
     """Note that what a case told is right again."""
     tx.connection.execute(delete(links).where(links.c.case_id == number, links.c.body == _ENDED))
     tx.connection.execute(update(links).where(links.c.case_id == number).values(stale=False))
+
+
+def rest(tx: Transaction, number: int) -> None:
+    """Note that a case can take nothing back until its person says something; one mark is kept that some have ended."""
+    ended = (links.c.case_id == number, links.c.body == _ENDED)
+    first = select(func.min(links.c.id)).where(*ended).scalar_subquery()
+    tx.connection.execute(delete(links).where(*ended, links.c.id != first))
+    tx.connection.execute(update(links).where(links.c.case_id == number).values(stale=False))
+
+
+def _end(tx: Transaction, halves: ColumnElement[bool]) -> int:
+    """End these halves and let each forget whom it named; return how many there were."""
+    found = tx.connection.execute(select(links.c.id).where(halves, links.c.body != _ENDED)).scalars().all()
+    for row_id in found:
+        forgotten = {"body": _ENDED, "stale": True, "other_hash": secrets.token_bytes(32)}
+        tx.connection.execute(update(links).where(links.c.id == row_id).values(forgotten))
+    return len(found)
 
 
 def _half(tx: Transaction, one: int, other: int) -> ColumnElement[bool]:

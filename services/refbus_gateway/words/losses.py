@@ -25,6 +25,7 @@ class Loss(StrEnum):
     EMBEDDED = "EMBEDDED"
     TOO_LONG = "TOO_LONG"
     NO_CODE = "NO_CODE"
+    AGE = "AGE"
 
 
 WORDS: Final[Mapping[Loss, Said]] = {
@@ -40,6 +41,7 @@ WORDS: Final[Mapping[Loss, Said]] = {
     Loss.EMBEDDED: said("a program, picture or link inside the file, which is not opened"),
     Loss.TOO_LONG: said("is too long for a cell: send it as an attachment"),
     Loss.NO_CODE: said("the other format has no code for it"),
+    Loss.AGE: said("is an age, which changes: write the date or the year of birth"),
 }
 """What each means, for a person."""
 
