@@ -30,6 +30,7 @@ from refbus_gateway.rules import course_state
 from refbus_gateway.store import alarms, cases, consents, outbox, referrals
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.sendable import NO_KEY
 from refbus_gateway.store.session import Transaction
 
 FIRST_RESEND_MS: Final = 30_000
@@ -137,16 +138,21 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     _each_alone(gateway, open_rows, _again, _withdrawal_waits)
     _each_alone(gateway, unheard, _again)
     _each_alone(gateway, ageing, _ask_for_fresh)
-    seal_owed(gateway)
+    _seal(gateway, lambda _: True)
 
 
 def seal_owed(gateway: Gateway) -> None:
-    """Seal what waits for a fresh envelope, or for its first: an answer that a request caused. Raises StoreError.
+    """Seal what waits for its first envelope: an answer that a request caused. Raises StoreError.
 
-    Each in a transaction of its own, after the one that owes it; whatever stops this process, the next turn does it.
+    Each in a transaction of its own, after the one that owes it; whatever stops this process, `tend` does it. What else
+    waits for a fresh envelope is left to `tend`: many that cannot be sealed now would keep back each that arrives.
     """
+    _seal(gateway, lambda row: row.recipient_kid == NO_KEY)
+
+
+def _seal(gateway: Gateway, wanted: Callable[[OutboxRow], bool]) -> None:
     with gateway.store.read() as tx:
-        stale = [row.id for row in outbox.stale(tx, gateway.now_ms())]
+        stale = [row.id for row in outbox.stale(tx, gateway.now_ms()) if wanted(row)]
     _each_alone(gateway, stale, _renew)
 
 

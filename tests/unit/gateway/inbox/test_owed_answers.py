@@ -124,3 +124,17 @@ def test_a_person_s_word_does_not_overtake_what_is_owed(own: Pair) -> None:
         (referral,) = referrals.every(tx)
         heard = [event.block.event_type for event in referrals.events_of(tx, referral) if not event.outgoing]
     assert heard == [DELIVERED, EventType.REFERRAL_OPENED, EventType.REFERRAL_ACCEPTED]
+
+
+def test_what_arrives_waits_for_no_other_fresh_envelope(own: Pair) -> None:
+    """Only the answer that it owes is sealed at once; the rest, which may be much, is looked after by the next turn."""
+    arrived(own)
+    (answer,) = answers(own.uz)
+    writer.seal_owed(own.uz)
+    with own.uz.store.write() as tx:
+        (row,) = outbox.of_event(tx, answer.id)
+        outbox.set_state(tx, row.id, RowState.STALE)
+    writer.seal_owed(own.uz)
+    assert [state for state, _ in rows(own.uz)] == [RowState.STALE]
+    writer.tend(own.uz)
+    assert [state for state, _ in rows(own.uz)] == [RowState.REPLACED, RowState.READY]
