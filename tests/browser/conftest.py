@@ -41,6 +41,26 @@ FLAGS: Final = (
     "--disable-sync",
 )
 WIDTHS: Final = (1280, 360)
+NARROWEST: Final = 320
+"""So narrow a page may be before it has to be moved sideways to be read (WCAG 1.4.10)."""
+BROKEN: Final = r"""() => {
+  const broken = [];
+  for (const shown of document.querySelectorAll("th, h1, h2, h3, button, .button")) {
+    const texts = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/[\p{L}\p{N}\u02bb\u02bc\u2019']+/gu)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(each => each.top)).size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  const listed = [...document.querySelectorAll(".list > li, .tasks > li")].filter(each => each.children.length);
+  const torn = listed.filter(each => [...each.childNodes].some(part => part.nodeType === 3 && part.data.trim()));
+  return [...broken, ...torn.map(each => each.innerText)];
+}"""
+"""Words of heads and buttons that are broken over two lines; sentences of a list whose parts stand apart."""
 PICTURE: Final[ViewportSize] = {"width": 720, "height": 760}
 """Size of the pictures of docs/case-workers."""
 
@@ -72,6 +92,13 @@ class Desk:
         (number,) = {each["referral"] for each in found["referrals"]} - before
         return int(number)
 
+    def stop(self) -> None:
+        """Stop it as a person does."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0
+        if self.process.stdout:
+            self.process.stdout.close()
+
 
 class Desks(dict[str, Desk]):
     """The desks by organisation, opened when they are first asked for."""
@@ -101,14 +128,22 @@ class Desks(dict[str, Desk]):
         self[org] = _started(OrgId(org), environment | {"REFBUS_HOME": str(folder)}, self._folder / org)
         return self[org]
 
+    def go_on_from_backup(self, org: str) -> Desk:
+        """Take a backup of an organisation, lose its computer, and return its desk on a new one with the backup."""
+        folder = self._folder / org
+        self[org].office.do("backup", str(folder / "backup"))
+        self[org].stop()
+        self._stack.services[f"gateway-{org}"].stop()
+        environment = self._stack.gateway_environment(OrgId(org)) | {"REFBUS_HOME": str(folder / "home")}
+        environment.pop("REFBUS_METRICS_PORT", None)
+        Office(OrgId(org), environment, folder).do("restore", str(folder / "backup"))
+        self[org] = _started(OrgId(org), environment, folder)
+        return self[org]
+
     def close(self) -> None:
         """Stop every desk as a person does."""
         for desk in self.values():
-            desk.process.send_signal(signal.SIGTERM)
-        for desk in self.values():
-            assert desk.process.wait(60) == 0
-            if desk.process.stdout:
-                desk.process.stdout.close()
+            desk.stop()
 
 
 def _started(org: OrgId, environment: dict[str, str], folder: Path) -> Desk:
@@ -167,13 +202,19 @@ class Eye:
         return page
 
     def look(self, page: Page, name: str) -> None:
-        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, pictures are kept."""
+        """Look at a page at both widths: axe finds nothing, nothing is cut at the side, pictures are kept.
+
+        No word of a head or a button is broken, no sentence of a list torn apart. The narrowest window cuts nothing.
+        """
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             found = Axe().run(page)
             assert found.violations_count == 0, f"{name} at {width}: {found.generate_report()}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
+            assert page.evaluate(BROKEN) == [], f"{name} at {width}"
             page.screenshot(path=self._folder / f"{name}-{width}.png", full_page=True)
+        page.set_viewport_size({"width": NARROWEST, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST, f"{name} is wider than {NARROWEST}"
         page.set_viewport_size(PICTURE)
         page.screenshot(path=self._folder / f"{name}-picture.png")
 
