@@ -12,6 +12,8 @@ from typing import Any
 
 from demo.office import Office
 from demo.stack import Stack
+from kafka.patience import wait
+from refbus.audit.export import read_export
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.trust.layout import list_files
@@ -110,6 +112,7 @@ class Proofs:
         export.unlink(missing_ok=True)
         auditor = self._stack.auditor_environment(KZ)
         subprocess.run([sys.executable, "-m", "refbus_auditor", "export", str(export)], env=auditor, check=True)
+        self._until_published(export)
         inspector = self._inspector()
         held = ("--policy", str(policy), "--log", str(self._log_folder().parent))
         opened = inspector.do("audit", "open", str(export), *held)
@@ -121,6 +124,17 @@ class Proofs:
         page.unlink(missing_ok=True)
         inspector.do("audit", "report", "--export", str(export), *held, "--out", str(page))
         self._tell("    the inspector's report to print: var/demo/desks/proofs/report.html")
+
+    def _until_published(self, export: Path) -> None:
+        """Wait until the published log has all of an export: what came a moment ago is not cosigned yet."""
+        with export.open("rb") as file:
+            newest = {each.origin: each.index for each in read_export(file.read)}
+        logs = self._log_folder().parent
+
+        def missing() -> list[str]:
+            return [origin for origin, index in newest.items() if _size(logs / origin.rpartition("/")[2]) <= index]
+
+        wait("what was exported, in the published log", lambda: not missing(), missing)
 
     def _inspector(self) -> Office:
         world = self._stack.world
@@ -143,6 +157,11 @@ class Proofs:
         self._tell(f"  {office.org} $ refbus {' '.join(said)}")
         for line in office.say(*words)[:most]:
             self._tell(f"    {line}")
+
+
+def _size(log: Path) -> int:
+    """Return how many entries a published log has: the second line of its checkpoint (C2SP tlog-checkpoint)."""
+    return int((log / "checkpoint").read_text(encoding="utf-8").splitlines()[1])
 
 
 def _without_home(stack: Stack) -> dict[str, str]:
