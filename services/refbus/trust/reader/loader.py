@@ -122,8 +122,10 @@ class TrustStore:
         if found is not None and is_known(found):
             return True
         self._doubted = found is not None
-        self.load(now_ms)
-        self._doubted = False
+        try:
+            self.load(now_ms)
+        finally:
+            self._doubted = False
         return False
 
     def fingerprint(self) -> bytes | None:
@@ -141,8 +143,7 @@ class TrustStore:
                 return None
 
     def _is_at_rest(self) -> bool:
-        verified = self.timestamp()
-        arrived = self._incoming / TIMESTAMP
+        verified, arrived = self.timestamp(), self._incoming / TIMESTAMP
         with store_errors():
             same = verified is not None and arrived.is_file() and arrived.read_bytes() == verified
         if not same or verified is None or self._history is None or not self._all_read:
