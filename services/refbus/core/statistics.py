@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import combinations, product
 from typing import Final
@@ -77,6 +77,11 @@ class Period:
         return course.year == self.year and self.half in {0, course.half}
 
 
+def half_of(day: date) -> int:
+    """Return which half of its year a day is in, 1 or 2."""
+    return 1 if day.month < _SECOND_HALF else 2
+
+
 def read_period(text: str) -> Period | None:
     """Return the period that a text names, None for none."""
     found = _PERIOD.fullmatch(text)
@@ -131,7 +136,7 @@ def counted(facts: Iterable[EventFact], minor: bool | None) -> Counted | None:
     age = Age.ADULT if minor is False else Age.CHILD
     said = [fact for fact in known if isinstance(fact.type, EventType)]  # what a gate notes is no organisation's
     known_to = frozenset(org for fact in said for org in (fact.sender, fact.recipient))
-    return Counted(view.kind, day.year, _outcome(view), age, known_to, 1 if day.month < _SECOND_HALF else 2)
+    return Counted(view.kind, day.year, _outcome(view), age, known_to, half_of(day))
 
 
 def tables(courses: Iterable[Counted], threshold: int = LEAST_THRESHOLD) -> tuple[Table, ...]:

@@ -19,8 +19,8 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework
 from refbus_gateway.forms.consent_template import categories, of_answers
-from refbus_gateway.rules import age_check
-from refbus_gateway.store import cases, consents, tellings
+from refbus_gateway.rules import age_check, permission
+from refbus_gateway.store import cases, tellings
 from refbus_gateway.store.tellings import Kind
 
 _FILE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -76,11 +76,8 @@ def said(desk: Desk, actor: Actor, number: int) -> tuple[Said, ...]:
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
         found = cases.get(tx, number)
-        records = sorted(
-            (each.signed.record for each in consents.of_case(tx, found)),
-            key=lambda each: (each.event_time_ms, each.version),
-        )
-        newest = {each.party: Said(each.party, each.state, each.valid_until_ms) for each in records}
+        records = permission.newest_records(tx, found)
+        newest = {party: Said(party, each.state, each.valid_until_ms) for party, each in records.items()}
         for row in tellings.of_case(tx, found):
             if row.kind is not Kind.VERSION and not row.signed:
                 newest[row.org] = Said(row.org, ConsentState(row.kind), None)

@@ -24,7 +24,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, terms_of
 from refbus_gateway.rules import course_state, permission, practice
-from refbus_gateway.store import alarms, cases, consents, links, referrals, tellings
+from refbus_gateway.store import alarms, cases, links, referrals, tellings
 from refbus_gateway.store import companions as rows
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.links import Link
@@ -266,11 +266,7 @@ def _says_no(tx: Transaction, number: int, org: OrgId) -> bool:
     if not case.live or org in permission.denied_recipients(tx, case):
         return True
     nos = {row.org for row in tellings.of_case(tx, case) if row.kind is not Kind.VERSION}
-    records = sorted(
-        (kept.signed.record for kept in consents.of_case(tx, case)),
-        key=lambda record: (record.event_time_ms, record.version),
-    )
-    last = {record.party: record.state for record in records}
-    yes = {party for party, state in last.items() if state is ConsentState.GIVEN} - nos
+    last = permission.newest_records(tx, case)
+    yes = {party for party, record in last.items() if record.state is ConsentState.GIVEN} - nos
     asked = nos | last.keys()
     return org in asked - yes or bool(asked and not yes)

@@ -10,6 +10,7 @@ import click
 from refbus.output import put
 from refbus.said import said
 from refbus_gateway.cli.auditlogs import export
+from refbus_gateway.cli.names import day_named
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -99,12 +100,6 @@ def _period(first: str | None, last: str | None) -> str:
 
 def _day_ms(day: str | None, otherwise: int) -> int:
     """Return the beginning of a day, UTC ms. Raises SetupError USAGE."""
-    from refbus.core.times import day_ms, read_typed_day  # late: the help needs none of it
-    from refbus.errors import Code, SetupError
+    from refbus.core.times import day_ms  # late: the help needs none of it
 
-    if day is None:
-        return otherwise
-    found = read_typed_day(day)
-    if found is None:
-        raise SetupError(Code.USAGE, said("a day is written like 2026-11-30"))
-    return day_ms(found)
+    return otherwise if day is None else day_ms(day_named(day))

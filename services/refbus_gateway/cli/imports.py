@@ -15,6 +15,7 @@ from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.imports import Arrival, ImportReport, Preview
+    from refbus_gateway.words.losses import Lost
 
 
 def add_exchange(group: click.Group) -> None:
@@ -36,14 +37,12 @@ def export(session: Session, number: int, *, wanted: str, out: Path) -> None:
     """
     from refbus.files import write_whole  # late: the help needs none of it
     from refbus_gateway.actions import exports
-    from refbus_gateway.words.losses import WORDS
 
     made = exports.make(session.desk, session.actor, number, wanted)
     write_whole(out, made.content)
-    lost = (f"{each.source}: {words().spoken(WORDS[each.reason])}" for each in made.exported.lost)
     told = [
         words().text("Comes over: %(count)s", count=len(made.exported.taken)),
-        *_part(words().text("Is lost: %(count)s", count=len(made.exported.lost)), lost),
+        *_part(words().text("Is lost: %(count)s", count=len(made.exported.lost)), _losses(made.exported.lost)),
         words().text(
             "Written to %(file)s, for you alone. It is about one person: delete it when you no longer need it.",
             file=out,
@@ -128,23 +127,18 @@ def _agreed(session: Session, report: ImportReport, *, yes: bool) -> bool:
 
 def _lines(report: ImportReport) -> Iterator[str]:
     """Return the report, a block for each person."""
-    from refbus_gateway.words.losses import WORDS  # late: see above
-
     yield words().plural(
         "Read as %(format)s: %(n)s person",
         "Read as %(format)s: %(n)s persons",
         len(report.persons),
         format=report.format,
     )
-    for lost in report.lost:
-        yield f"  {line(lost.source)}: {words().spoken(WORDS[lost.reason])}"
+    yield from (f"  {each}" for each in _losses(report.lost))
     for person in report.persons:
         yield from _person(person)
 
 
 def _person(person: Arrival) -> Iterator[str]:
-    from refbus_gateway.words.losses import WORDS  # late: see above
-
     own = words().text("file %(file_number)s", file_number=line(person.file_number)) if person.file_number else ""
     yield "  ".join(filter(None, (words().spoken(person.place), own)))
     yield from _part(
@@ -153,7 +147,7 @@ def _person(person: Arrival) -> Iterator[str]:
     )
     yield from _part(
         words().text("Is lost: %(count)s", count=len(person.lost)),
-        (f"{line(lost.source)}: {words().spoken(WORDS[lost.reason])}" for lost in person.lost),
+        _losses(person.lost),
     )
     yield from _part(
         words().text("Is refused and left out: %(count)s", count=len(person.refused)),
@@ -163,6 +157,13 @@ def _person(person: Arrival) -> Iterator[str]:
         words().text("Missing or in doubt: %(count)s", count=len(person.problems)),
         (f"{each.path}: {words().spoken(each.advice)}" for each in person.problems),
     )
+
+
+def _losses(lost: Iterable[Lost]) -> Iterator[str]:
+    """Return what does not come over, each with its reason."""
+    from refbus_gateway.words.losses import WORDS  # late: see above
+
+    return (f"{line(each.source)}: {words().spoken(WORDS[each.reason])}" for each in lost)
 
 
 def _part(head: str, below: Iterable[str]) -> Iterator[str]:

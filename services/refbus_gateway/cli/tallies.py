@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ import click
 
 from refbus.errors import Code, SetupError
 from refbus.said import said
+from refbus_gateway.cli.names import day_named
 from refbus_gateway.cli.session import Session, example, with_session, words
 
 if TYPE_CHECKING:
@@ -51,24 +51,15 @@ def counts(
 
     if out is not None and out.suffix not in _KINDS:
         raise SetupError(Code.USAGE, said("one of %(codes)s", codes=", ".join(_KINDS)))
+    begin, end = (None if each is None else day_named(each) for each in (first, last))
     terms = {"halves": halves, "practice": practice, "consented": consented}
-    found = tallies.show(session.desk, session.actor, _day(first), _day(last), **terms)
+    found = tallies.show(session.desk, session.actor, begin, end, **terms)
     lines = [*_lines(found), words().text("Small numbers name people: they are for this organisation alone.")]
     if out is not None:
         made = tallies.as_table(session.desk, session.actor, found, session.language, workbook=_KINDS[out.suffix])
         write_whole(out, made.content)
         lines = [*lines, words().text("Written to %(file)s, for you alone.", file=out)]
     session.tell(found, lines)
-
-
-def _day(text: str | None) -> date | None:
-    """Return a day as people write it. Raises SetupError USAGE."""
-    from refbus.core.times import read_typed_day  # late: the help needs none of it
-
-    found = None if text is None else read_typed_day(text)
-    if text is not None and found is None:
-        raise SetupError(Code.USAGE, said("a day is written like 2026-11-30"))
-    return found
 
 
 def _lines(found: Tallies) -> Iterator[str]:

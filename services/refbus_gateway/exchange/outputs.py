@@ -41,13 +41,16 @@ class Output:
 def write(one: Format, document: Mapping[str, Any]) -> Output:
     """Return the file of a format with what a case file says of the person."""
     placed: list[tuple[Rule, str, str]] = []  # the rule, the path here, the text there
+    used: dict[str, str] = {}  # the places that say something already
     lost: list[Lost] = []
     for path, value in flat({name: each for name, each in document.items() if name not in _NOT_SAID}, "", {}):
-        found = _placed(one, path, value, {rule.name: text for rule, _, text in placed})
+        found = _placed(one, path, value, used)
         if isinstance(found, Loss):
             lost.append(Lost(path, found))
         else:
-            placed.append((found[0], path, found[1]))
+            rule, text = found
+            placed.append((rule, path, text))
+            used[rule.name] = text
     content = _bundle(one, placed) if one.reads == BUNDLE else _table(one, placed)
     return Output(content, tuple(Taken(path, rule.name) for rule, path, _ in placed), tuple(lost))
 

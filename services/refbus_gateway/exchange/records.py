@@ -15,7 +15,15 @@ from refbus.core.bounds import MOST_PERSONS, MOST_PLACES
 from refbus.core.documents import read_json
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.said import Said, said
-from refbus_gateway.exchange.spreadsheets import ARCHIVE, FORMULA, OLD_OR_LOCKED, Book, read_table, read_workbook
+from refbus_gateway.exchange.spreadsheets import (
+    ARCHIVE,
+    FORMULA,
+    OLD_OR_LOCKED,
+    Book,
+    read_table,
+    read_workbook,
+    text_of,
+)
 from refbus_gateway.exchange.tables import BUNDLE, TABLE, Format, formats
 from refbus_gateway.words.losses import Loss, Lost
 
@@ -60,11 +68,7 @@ def read_source(content: bytes, wanted: Format | None) -> Source:
 
 def _json(content: bytes) -> Any:
     try:
-        return read_json(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SetupError(
-            Code.FILE_UNREADABLE, said("not UTF-8 at byte %(byte)s: save the file as UTF-8", byte=error.start)
-        ) from None
+        return read_json(text_of(content))
     except MalformedError as error:
         raise SetupError(Code.FILE_UNREADABLE, error.detail) from None
 

@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 def read_table(content: bytes) -> Book:
     """Return the table in a text with commas, semicolons or tabs (CSV). Raises SetupError as `read_workbook`."""
-    text = _text(content)
+    text = text_of(content)
     first = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     rows = list[tuple[Any, ...]]()
@@ -159,7 +159,8 @@ def read_table(content: bytes) -> Book:
     return Book((Sheet("", tuple(rows)),))
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """Return the text in a file, UTF-8 or UTF-16 with its mark. Raises SetupError FILE_UNREADABLE."""
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return content.decode(encoding)

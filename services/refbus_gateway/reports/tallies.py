@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from refbus.core.consent.age import birth_span
 from refbus.core.consent.record import ConsentState, Effect
+from refbus.core.plausibility import years_between
+from refbus.core.statistics import Period, half_of
 from refbus.core.times import day_text, read_day
 from refbus.core.vocabulary import Purpose
 from refbus.each import each
@@ -32,7 +34,6 @@ NOT_KNOWN: Final = "NOT_KNOWN"
 _NOT_SENT: Final = "DRAFT"
 _BANDS: Final = (12, 18, 25, 35, 50)
 """Ages in years at which a band begins."""
-_HALF: Final = 6
 
 
 class Split(StrEnum):
@@ -101,7 +102,7 @@ def count(gateway: Gateway, tx: Transaction, wanted: Wanted) -> Tallies:
     values: Counter[tuple[str, Split, str]] = Counter()
     for some in slices([one for one in within if one[0].live]):
         for day, found in _facts(gateway, tx, some, wanted, unread):
-            period = f"{day.year}-H{1 if day.month <= _HALF else 2}" if wanted.halves else ""
+            period = str(Period(day.year, half_of(day))) if wanted.halves else ""
             periods[period] += 1
             values.update((period, by, value) for by, held in found.items() for value in held)
     ordered = sorted(values.items(), key=lambda one: (one[0][0], list(Split).index(one[0][1]), -one[1], one[0][2]))
@@ -174,7 +175,7 @@ def _band(birthdate: str, day: date) -> str:
 
 
 def _band_of(born: date, day: date) -> str:
-    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    years = years_between(born, day)
     above = [one for one in _BANDS if one > years]
     begin = max((one for one in _BANDS if one <= years), default=0)
     return f"{begin}-{above[0] - 1}" if above else f"{begin}+"

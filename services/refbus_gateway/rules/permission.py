@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refbus.core.consent.permit import decide, request_for
-from refbus.core.consent.record import ConsentState, Decision, Evidence, Request
+from refbus.core.consent.record import ConsentRecord, ConsentState, Decision, Evidence, Request
 from refbus.core.directory import Directory
 from refbus.core.ids import OrgId, SubjectRef
 from refbus.core.message import RoutingBlock
@@ -36,6 +36,12 @@ def between(tx: Transaction, case: Case, one: OrgId, other: OrgId) -> list[Kept]
     """Return the records of a case that are about exactly these two organisations."""
     pair = {one, other}
     return [kept for kept in consents.of_case(tx, case) if {kept.signed.record.party, _collector(kept)} == pair]
+
+
+def newest_records(tx: Transaction, case: Case) -> dict[OrgId, ConsentRecord]:
+    """Return the newest record about each organisation of a case, whoever signed it."""
+    records = (kept.signed.record for kept in consents.of_case(tx, case))
+    return {each.party: each for each in sorted(records, key=lambda each: (each.event_time_ms, each.version))}
 
 
 def weighed(gateway: Gateway, kept: Kept, directory: Directory) -> Evidence:
