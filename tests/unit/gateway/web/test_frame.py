@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -272,3 +274,16 @@ def test_what_cannot_be_taken_back_asks_for_the_passphrase_again(pair: Pair, mon
     assert "It was done." in person.post("/grave", form).text
     assert person.post("/grave", form).path == "/today"
     assert done == ["Fictional"]
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "uz-Latn"])
+def test_the_first_pages_are_light(desk: Pages, language: str) -> None:
+    """With all that they load they are below 100 kB before anything is packed: a bad line carries them."""
+    browser = desk.browser()
+    first = browser.get("/language").html
+    browser.send("/language", language=language)
+    for html in (first, browser.get("/sign-in").html, browser.sign_in().html):
+        loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html))
+        assert loaded
+        sizes = [len(browser.client.get(path).content) for path in loaded]
+        assert len(html.encode()) + sum(sizes) < 100_000
