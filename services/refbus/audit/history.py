@@ -17,25 +17,35 @@ from refbus.tlog.tiles import TileTrees
 def compare(source: LogSource, policy: Policy, older: bytes) -> tuple[Finding, ...]:
     """Return why the log is not a continuation of the checkpoint in the note `older`; empty when it is.
 
-    LOG_INCONSISTENT: both are signed by the log and the later does not begin with the earlier. Anything else says that
-    it could not be shown. Raises what the source raises when it cannot be read: TransportError, SetupError.
+    LOG_INCONSISTENT: both are signed by the log and the later does not begin with the earlier. LOG_NOT_PUBLISHED: these
+    files are shorter, and nothing says that they are newer. Anything else says that it could not be shown. Raises what
+    the source raises when it cannot be read: TransportError, SetupError.
     """
     files, place = LogFiles(source), "older checkpoint"
     try:
-        before = policy.signed(Note.parse(older))
+        kept = Note.parse(older)
+        before = policy.signed(kept)
         place = CHECKPOINT
-        now = policy.signed(files.checkpoint())
+        note = files.checkpoint()
+        now = policy.signed(note)
     except (MalformedError, UncheckableError, UntrustedError) as error:
         return (Finding.of_checkpoint(error, place),)
+    if before.origin == now.origin and before.size > now.size:
+        later = _cosigned_later(policy, (kept, before), (note, now))
+        code = Code.LOG_INCONSISTENT if later else Code.LOG_NOT_PUBLISHED
+        return (Finding(code, CHECKPOINT, f"{now.size} entries where there were {before.size}"),)
     return tuple(_differences(files, before, now))
+
+
+def _cosigned_later(policy: Policy, kept: tuple[Note, Checkpoint], found: tuple[Note, Checkpoint]) -> bool:
+    """Whether every cosignature of `found` is later than those of `kept`: a witness signs no tree that is shorter."""
+    before, now = policy.cosigned(*kept).values(), policy.cosigned(*found).values()
+    return bool(before) and bool(now) and min(now) > max(before)
 
 
 def _differences(files: LogFiles, before: Checkpoint, now: Checkpoint) -> list[Finding]:
     if before.origin != now.origin:
         return [Finding(Code.LOG_UNEXPECTED, CHECKPOINT, f"the older one is of {before.origin}")]
-    if before.size > now.size:
-        detail = f"{now.size} entries where there were {before.size}"
-        return [Finding(Code.LOG_INCONSISTENT, CHECKPOINT, detail)]
     try:
         proof = consistency_proof(TileTrees(files.tile, now.size), before.size, now.size)
         verify_consistency(before.head, now.head, proof)

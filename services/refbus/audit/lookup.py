@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from refbus.audit.published_log import LogFiles, LogSource
-from refbus.errors import Code, UntrustedError
+from refbus.errors import Code, UncheckableError, UntrustedError
 from refbus.said import said
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.note import Note
@@ -39,10 +39,16 @@ class LogLookup:
     def proof(self, entry: bytes, index: int) -> TlogProof:
         """Return the checked proof that `entry` stands at `index`.
 
-        Raises UntrustedError PROOF_INVALID when another one does, LOG_DAMAGED; UncheckableError LOG_INCOMPLETE.
+        Raises UntrustedError PROOF_INVALID when another one does, LOG_DAMAGED; UncheckableError LOG_NOT_PUBLISHED when
+        the log does not reach so far, LOG_INCOMPLETE.
         """
         head = self.seen.checkpoint.head
-        if not 0 <= index < head.size or self._at(index) != entry:
+        if index >= head.size:
+            raise UncheckableError(
+                Code.LOG_NOT_PUBLISHED,
+                said("%(origin)s: %(size)s entries", origin=self.origin, size=head.size),
+            )
+        if index < 0 or self._at(index) != entry:
             raise UntrustedError(
                 Code.PROOF_INVALID, said("%(origin)s has another entry at %(index)s", origin=self.origin, index=index)
             )

@@ -33,6 +33,11 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
             "too few witnesses that the policy names have cosigned the checkpoint",
             "Ask for a newer proof; if it lasts, ask the auditor of the country why the witnesses do not sign.",
         ),
+        Code.LOG_NOT_PUBLISHED: Explanation(
+            "the log has not published so far yet, or these files are an older copy of it",
+            "Wait a minute and look again, and fetch a copy anew: an auditor publishes every second while the other "
+            "countries' auditors answer. If it stays so for more than an hour, ask the auditor of the country.",
+        ),
         Code.LOG_INCOMPLETE: Explanation(
             "a file that a log of this size has is missing",
             "Fetch it again from the auditor of the country or from another copy.",

@@ -137,8 +137,9 @@ class LogChecked:
 
 @dataclass(frozen=True, slots=True)
 class EntryInspected:
-    """One exported entry, opened and checked. `problems`: codes of what does not hold; empty when all does.
+    """One exported entry, opened and checked. `problems`: codes of what was not shown; empty when all was.
 
+    `refuted`: one of them was checked and is false; else what is there only cannot be judged with what is at hand.
     `in_log` is None when nobody looked. `order`: the decisions that an order to erase names, `answer` what became of
     it by the log. Time in ms UTC.
     """
@@ -150,6 +151,7 @@ class EntryInspected:
     record: AuditRecord | None
     in_log: bool | None
     problems: tuple[Code, ...]
+    refuted: bool
     order: tuple[bytes, ...] | None
     answer: OrderAnswer | None
 
@@ -237,6 +239,7 @@ def inspect(desk: Desk, actor: Actor, export: Export) -> tuple[EntryInspected, .
             each.record,
             each.in_log,
             each.problems,
+            each.refuted,
             None if each.order is None else tuple(each.order.decision_ids),
             each.answer,
         )

@@ -20,7 +20,7 @@ from refbus.audit.sources import source_of
 from refbus.core.directory import Directory, Organisation, OrgRole
 from refbus.core.ids import OrgId
 from refbus.crypto.kem import KemPrivate
-from refbus.errors import Code, MalformedError, SetupError, UncheckableError, UntrustedError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, UncheckableError, UntrustedError
 from refbus.said import placed, reason_of, said
 from refbus.tlog.policy import Policy
 from refbus.trust.reader.history import History
@@ -30,8 +30,9 @@ from refbus_gateway.home.folder import Home
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """One exported entry. `problems`: codes of what does not hold, in the order of checking; empty when all does.
+    """One exported entry. `problems`: codes of what was not shown, in the order of checking; empty when all was.
 
+    `refuted`: one of them was checked and is false; else what is there only cannot be judged with what is at hand.
     `in_log` is None when nobody looked; `record` is None when it does not open. `index` is where the export says.
     `order` is an order to erase in place of a decision, `answer` what became of it by the leaf in the log.
     """
@@ -43,8 +44,31 @@ class Inspected:
     record: AuditRecord | None
     in_log: bool | None
     problems: tuple[Code, ...]
+    refuted: bool
     order: ErasureOrder | None = None
     answer: OrderAnswer | None = None
+
+
+class Problems:
+    """What was not shown of one entry, in the order of checking."""
+
+    def __init__(self) -> None:
+        self._errors: list[RefbusError] = []
+
+    def add(self, error: RefbusError) -> None:
+        """Note why something was not shown."""
+        self._errors.append(error)
+
+    @property
+    def last(self) -> RefbusError:
+        """The newest of them."""
+        return self._errors[-1]
+
+    @property
+    def found(self) -> tuple[tuple[Code, ...], bool]:
+        """Return the codes, and whether one of them is of something that was checked and is false."""
+        refuted = any(not isinstance(each, UncheckableError) for each in self._errors)
+        return tuple(each.code for each in self._errors), refuted
 
 
 class Inspector:
@@ -60,34 +84,35 @@ class Inspector:
         order = exported.order()
         if order is not None:
             return self._ordered(exported, order)
-        problems: list[Code] = []
+        problems = Problems()
         entry = _attempt(problems, exported.entry)
         record = None
         if entry is not None:
             _attempt(problems, lambda: verify_entry(entry, self._writer(entry.writer), exported.logged_at_ms))
             record = _attempt(problems, lambda: open_entry(entry, self._keys))
             if record is not None and record.stays > entry.stays:
-                problems.append(Code.EVIDENCE_UNMARKED)
+                problems.add(UntrustedError(Code.EVIDENCE_UNMARKED))
         in_log = None if self._logs is None or entry is None else self._logs.holds(exported, entry.leaf, problems)
         place = (exported.origin, exported.index, exported.logged_at_ms)
-        return Inspected(*place, entry.writer if entry else None, record, in_log, tuple(problems))
+        return Inspected(*place, entry.writer if entry else None, record, in_log, *problems.found)
 
     def _ordered(self, exported: Exported, order: ErasureOrder) -> Inspected:
         """Check an order to erase, and find its answer: the leaf in the log is that of one of the two."""
-        problems: list[Code] = []
+        problems = Problems()
         writer = _attempt(problems, lambda: self._writer(order.writer))
         if writer is not None:
             _attempt(problems, lambda: verify_order(order, writer, exported.logged_at_ms))
         in_log, answer = None, None
         if self._logs is not None:
-            found: list[Code] = []
+            tried = Problems()
             for each in OrderAnswer:
-                if answer is None and self._logs.holds(exported, order_leaf(exported.raw, each), found):
+                if answer is None and self._logs.holds(exported, order_leaf(exported.raw, each), tried):
                     answer = each
             in_log = answer is not None
-            problems.extend([] if in_log else found[-1:])
+            if not in_log:
+                problems.add(tried.last)
         place = (exported.origin, exported.index, exported.logged_at_ms)
-        return Inspected(*place, order.writer, None, in_log, tuple(problems), order, answer)
+        return Inspected(*place, order.writer, None, in_log, *problems.found, order, answer)
 
     def _writer(self, org: OrgId) -> Organisation:
         """Return the writer as the newest version of the directory has it, else as the last one that knew it.
@@ -110,7 +135,7 @@ class Logs:
         self._now_s = now_s
         self._shards: dict[str, LogLookup] = {}
 
-    def holds(self, exported: Exported, leaf: bytes, problems: list[Code]) -> bool:
+    def holds(self, exported: Exported, leaf: bytes, problems: Problems) -> bool:
         """Whether the log has the leaf where the export says; why not is added to `problems`."""
         found = _attempt(problems, lambda: self._shard(exported.origin).proof(leaf, exported.index))
         return found is not None
@@ -165,10 +190,10 @@ def _folder(origin: str) -> str:
 _Found = TypeVar("_Found")
 
 
-def _attempt(problems: list[Code], check: Callable[[], _Found]) -> _Found | None:
+def _attempt(problems: Problems, check: Callable[[], _Found]) -> _Found | None:
     """Return what a check gives; its failure is noted instead. Raises TransportError, SetupError, StoreError."""
     try:
         return check()
     except (MalformedError, UntrustedError, UncheckableError) as error:
-        problems.append(error.code)
+        problems.add(error)
         return None

@@ -83,12 +83,18 @@ def export(session: Session, file: Path, policy_file: Path | None, place: str | 
 
 
 def first_failure(problems: Iterable[tuple[Any, ...]]) -> int:
-    """Return the exit status for what was found: 0 when nothing was, else that of what is false."""
-    from refbus.errors import UntrustedError  # late: the help needs none of it
+    """Return the exit status for what was found: 0 when nothing was, else that of what is false.
+
+    When all that is missing was not published yet, it is that of what the same call may find later.
+    """
+    from refbus.errors import Code, TransportError, UntrustedError  # late: the help needs none of it
     from refbus.explain import exit_code
 
     codes = [code for each in problems for code in each]
-    return exit_code(UntrustedError(codes[0])) if codes else 0
+    if not codes:
+        return 0
+    first = next((each for each in codes if each is not Code.LOG_NOT_PUBLISHED), None)
+    return exit_code(TransportError(codes[0]) if first is None else UntrustedError(first))
 
 
 def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
@@ -119,6 +125,8 @@ def _log_lines(found: LogChecked, *, compared: bool) -> Iterator[str]:
 
 def _inspected_lines(session: Session, found: Sequence[EntryInspected]) -> Iterator[str]:
     from refbus.core.times import show_second
+    from refbus.errors import Code
+    from refbus_gateway.words.codes import next_step
     from refbus_gateway.words.statements import Words
 
     said = Words(session.language)
@@ -134,5 +142,7 @@ def _inspected_lines(session: Session, found: Sequence[EntryInspected]) -> Itera
         )
         yield f"{each.origin} {each.index:>8}  {show_second(each.logged_at_ms)}  {each.writer or '?':12}  {what}"
         yield f"    {status}{'  ' + ' '.join(record.codes) if record and record.codes else ''}"
-    wrong = sum(1 for each in found if each.problems)
+    wrong = sum(1 for each in found if set(each.problems) - {Code.LOG_NOT_PUBLISHED})
     yield words().text("%(found)s entries, %(wrong)s with problems.", found=len(found), wrong=wrong)
+    for code in sorted({code for each in found for code in each.problems}):
+        yield f"{said.reason(code)}. {next_step(words(), code)}"

@@ -37,7 +37,7 @@ class Surety(StrEnum):
     """How sure one can be of a step."""
 
     PROVEN = "PROVEN"  # in the cosigned log; checked when the account was made
-    WAITING = "WAITING"  # stated by this gateway; the log's proof is not here yet
+    WAITING = "WAITING"  # stated; the log's proof is not here yet
     SIGNED = "SIGNED"  # signed by whoever said it, verified when it came
     DESTROYED = "DESTROYED"  # in the log; what it was about is erased
     UNCHECKED = "UNCHECKED"  # nobody looked into the published log, or there is no policy to check with
@@ -185,9 +185,17 @@ def _inspected(each: Inspected, words: Words) -> Step:
     record = each.record
     heading = words.decision(record) if record else words.text("An entry that does not open")
     facts = tuple(words.facts(record)) if record else (("Who", words.writer(each.writer)),) if each.writer else ()
-    surety = Surety.FALSE if each.problems else Surety.PROVEN if each.in_log else Surety.UNCHECKED
     place = words.text("%(log)s, entry %(index)s", log=each.origin, index=each.index)
-    return Step(each.logged_at_ms, heading, facts, surety, place=place, codes=each.problems)
+    return Step(each.logged_at_ms, heading, facts, _entry_surety(each), place=place, codes=each.problems)
+
+
+def _entry_surety(each: Inspected) -> Surety:
+    """Return how sure the inspector can be: what the log has not published yet, or nobody could judge, is not false."""
+    if each.refuted:
+        return Surety.FALSE
+    if each.problems == (Code.LOG_NOT_PUBLISHED,):
+        return Surety.WAITING
+    return Surety.PROVEN if each.in_log and not each.problems else Surety.UNCHECKED
 
 
 def _policy(gateway: Gateway, held: Held) -> Policy | None:

@@ -9,7 +9,7 @@ from refbus.audit.published_log import Finding
 from refbus.audit.sources import FolderSource
 from refbus.errors import Code
 from refbus.tlog.policy import Policy
-from support.logs import audit_entries, checkpoint_note, log_key, log_policy, mth, write_log
+from support.logs import audit_entries, checkpoint_note, log_key, log_policy, mth, witness_key, write_log
 
 DATA = audit_entries(700)
 POLICY = log_policy()
@@ -43,9 +43,16 @@ def test_a_rewritten_history(tmp_path: Path, entries: list[bytes]) -> None:
 
 
 def test_a_log_that_went_back(tmp_path: Path) -> None:
-    """A log with fewer entries than it had was rolled back."""
+    """Fewer entries than there were: an older copy of the files, or rolled back when they were cosigned later."""
     findings = compare(FolderSource(write_log(tmp_path, DATA[:299])), POLICY, checkpoint_note(DATA[:300]))
-    assert findings == (Finding(Code.LOG_INCONSISTENT, "checkpoint", "299 entries where there were 300"),)
+    assert findings == (Finding(Code.LOG_NOT_PUBLISHED, "checkpoint", "299 entries where there were 300"),)
+    witness = witness_key("uz.example/witness")
+    policy, at_s = log_policy(None, witness), 1_800_000_000
+    older = checkpoint_note(DATA[:300], None, [witness], at_s)
+    for later_s, code in ((-5, Code.LOG_NOT_PUBLISHED), (0, Code.LOG_NOT_PUBLISHED), (5, Code.LOG_INCONSISTENT)):
+        note = checkpoint_note(DATA[:299], None, [witness], at_s + later_s)
+        (tmp_path / "checkpoint").write_bytes(note)
+        assert found(tmp_path, older, policy) == [(code, "checkpoint")]
 
 
 def test_two_histories_of_one_size(tmp_path: Path) -> None:

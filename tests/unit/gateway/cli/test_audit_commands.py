@@ -265,6 +265,7 @@ def test_the_inspector_sees_what_is_false(scene: Scene) -> None:
     sent(scene.pair.kz)
     scene.pair.world.sync(scene.pair.kz)
     scene.prove()
+    scene.log.entries.append(b"another entry")
     _, policy = scene.files()
     place = str(scene.log.write(scene.folder / "log"))
     inspector = scene.log.inspector(KZ)
@@ -289,6 +290,36 @@ def test_the_inspector_sees_what_is_false(scene: Scene) -> None:
         [Code.KEY_UNKNOWN],
         [],
     ]
+
+
+def test_what_the_log_has_not_published_yet_is_no_false_entry(scene: Scene) -> None:
+    """An entry newer than the published log has a code of its own, what to do, and a status that says: try again."""
+    scene.prove()
+    _, policy = scene.files()
+    place = str(scene.log.write(scene.folder / "log"))
+    inspector = scene.log.inspector(KZ)
+    trust = scene.pair.world.lab.home(inspector).trust_store()
+    trust.refresh_from(scene.pair.world.lab.files(), scene.pair.world.clock.now_ms)
+    index, entry, at_ms = scene.log.exported[0]
+    raw = entry.encode()
+    sound = Exported(scene.log.origin, index, at_ms, raw)
+    early = Exported(scene.log.origin, len(scene.log.entries), at_ms, raw)
+    command = ("audit", "open", scene.export(sound, early), "--policy", policy, "--log", place)
+    ran = scene.commands.run(inspector, *command, "--json", ok=False)
+    told = [(each["problems"], each["in_log"], each["refuted"]) for each in ran.value]
+    assert (ran.status, told) == (3, [([], True, False), ([Code.LOG_NOT_PUBLISHED], False, False)])
+    ran = scene.commands.run(inspector, *command, ok=False)
+    assert Code.PROOF_INVALID not in ran.out
+    assert "2 entries, 0 with problems." in ran.out
+    assert "LOG_NOT_PUBLISHED: the log has not published so far yet" in ran.out
+    assert "Wait a minute and look again" in ran.out
+    report = ("audit", "report", "--export", command[2], "--policy", policy, "--log", place)
+    steps = scene.commands.run(inspector, *report, "--json").value["steps"]
+    assert [each["surety"] for each in steps] == ["PROVEN", "WAITING"]
+    foreign = scene.export(Exported("zz.audit.example/2026b", index, at_ms, raw))
+    again = ("audit", "report", "--export", foreign, *report[4:], "--json")
+    (step,) = scene.commands.run(inspector, *again).value["steps"]
+    assert (step["surety"], step["codes"]) == ("UNCHECKED", [Code.KEY_UNKNOWN])
 
 
 def test_only_the_inspector_opens(scene: Scene) -> None:
