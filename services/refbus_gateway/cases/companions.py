@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from refbus.core.consent.record import ConsentState
@@ -24,9 +25,10 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, terms_of
 from refbus_gateway.rules import course_state, permission, practice
-from refbus_gateway.store import alarms, cases, links, referrals, tellings
+from refbus_gateway.store import alarms, cases, consents, links, outbox, referrals, tellings
 from refbus_gateway.store import companions as rows
 from refbus_gateway.store.cases import Case
+from refbus_gateway.store.erasures import stop_event
 from refbus_gateway.store.links import Link
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
@@ -151,7 +153,11 @@ def newest(events: Iterable[Event]) -> list[dict[str, Any]]:
     """Return what was said last in a course of those who belong to the person; nothing where nothing was."""
     said_of = [event for event in events if event.block.event_type in TELLS and _counts(event)]
     last = max(said_of, key=lambda event: (event.block.occurred_at_ms, event.id), default=None)
-    return [] if last is None else list(course_state.payload_of(last).get(FIELD) or ())
+    return [] if last is None else _told(last)
+
+
+def _told(event: Event) -> list[dict[str, Any]]:
+    return list(course_state.payload_of(event).get(FIELD) or ())
 
 
 def tell(gateway: Gateway, tx: Transaction, referral: Referral) -> Event | None:
@@ -196,12 +202,17 @@ def settle(gateway: Gateway) -> None:
             case = cases.get(tx, number)
             courses = referrals.of_case(tx, case) if case.live else []
             errors: list[RefbusError] = []
-            each(
-                courses,
-                lambda referral: _take_back(gateway, tx, case, referral),
-                lambda _, error: errors.append(error),
-                inside=tx.connection.begin_nested,
-            )
+
+            def failed_one(_: Referral, error: RefbusError) -> None:
+                errors.append(error)
+
+            for step in (_correct_unsent, _take_back):
+                each(
+                    [one for one in courses if one.own],
+                    partial(step, gateway, tx, case),
+                    failed_one,
+                    inside=tx.connection.begin_nested,
+                )
             _settled(gateway, tx, number, errors)
 
     def failed(number: int, error: RefbusError) -> None:
@@ -231,19 +242,74 @@ def _tell_untold(gateway: Gateway, tx: Transaction, number: int, error: RefbusEr
     alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
 
+def unsaid(tx: Transaction, event_rows: Collection[int]) -> set[int]:
+    """Return which of these events may not leave as they are: what they tell of others is not so now.
+
+    Of a case that has to look at what it told (`settle`); one that cannot be read may not leave either, unless it
+    tells of the person's own no.
+    """
+
+    def leaves(row: int) -> bool:
+        event = referrals.event(tx, row)
+        known = _told(event) if event.block.event_type in TELLS else []
+        case = cases.get(tx, referrals.get(tx, event.referral).case_id)
+        return not known or known == _left(tx, case, event.block.recipient, known)
+
+    def judged(row: int) -> bool:
+        return consents.is_withdrawal(tx, row) or each([row], leaves, lambda *_: None) == [True]
+
+    return {row for row in links.events_of_stale(tx, event_rows) if not judged(row)}
+
+
+def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
+    """Let what waits here, and certainly never left, tell of nobody who said no meanwhile.
+
+    What may not be sent any more at all is taken back.
+    """
+    for event in referrals.events_of(tx, referral):
+        waits = event.status is EventStatus.QUEUED and event.block.event_type in TELLS
+        known = _told(event) if waits and outbox.never_left(tx, event.id) else []
+        left = _left(tx, case, referral.org, known)
+        if known == left:
+            continue
+        try:
+            _say_less(tx, left, partial(_revise, gateway, tx, event))
+        except ConsentError as error:
+            stop_event(tx, event.id)
+            told = said("referral %(number)s: taken back unsent", number=referral.id)
+            alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
+
+
+def _revise(gateway: Gateway, tx: Transaction, event: Event, told: list[dict[str, Any]]) -> None:
+    kept = {name: value for name, value in course_state.payload_of(event).items() if name != FIELD}
+    none_left = not told and event.block.event_type is not EventType.COMPANIONS_CHANGED
+    envelopes.revise(gateway, tx, event, kept if none_left else {**kept, FIELD: told})
+
+
 def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
     """Say who is left; nobody, where the person permits no more that anything of the family is said."""
-    known = newest(referrals.events_of(tx, referral)) if referral.own else []
+    known = newest(referrals.events_of(tx, referral))
     if known:
-        right = {bytes(one["reference"]): one for one in to_tell(tx, case, referral.org)}
-        left = [right[bytes(one["reference"])] for one in known if bytes(one["reference"]) in right]
-        try:
-            with tx.connection.begin_nested():
-                _say(gateway, tx, referral, left)
-        except ConsentError as error:
-            if not left or Code.CATEGORY_NOT_COVERED not in error.reasons:
-                raise
-            _say(gateway, tx, referral, [])
+        _say_less(tx, _left(tx, case, referral.org, known), lambda told: _say(gateway, tx, referral, told))
+
+
+def _say_less(tx: Transaction, left: list[dict[str, Any]], say: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Say who is left; nobody, where the person permits no more that anything of the family is said."""
+    try:
+        with tx.connection.begin_nested():
+            say(left)
+    except ConsentError as error:
+        if not left or Code.CATEGORY_NOT_COVERED not in error.reasons:
+            raise
+        say([])
+
+
+def _left(tx: Transaction, case: Case, org: OrgId, known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return who may still be told of those who were, as they belong to the person now."""
+    if not known:
+        return []
+    right = {bytes(one["reference"]): one for one in to_tell(tx, case, org)}
+    return [right[bytes(one["reference"])] for one in known if bytes(one["reference"]) in right]
 
 
 def _say(gateway: Gateway, tx: Transaction, referral: Referral, told: list[dict[str, Any]]) -> Event | None:

@@ -2,6 +2,7 @@
 
 Order: lifecycle, consent, residency, seal, store. Whatever refuses, nothing is kept. The same event can be sealed again
 (`renew`): with the same event id, payload and facts, new keys, a new term, and the consent decision of that moment.
+What has certainly not left can be sealed with another payload (`revise`).
 """
 
 from __future__ import annotations
@@ -189,11 +190,29 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
 
     Raises as `send` does when it may no longer go; the caller decides what that means.
     """
+    _seal_again(gateway, tx, event, event.block, event.payload)
+
+
+def revise(gateway: Gateway, tx: Transaction, event: Event, fields: Mapping[str, Any]) -> None:
+    """Seal an event that has certainly not left with other `fields`, which are its payload without its ids.
+
+    Raises as `send` does, and RuleError STATE_NOT_ALLOWED for one that may have left.
+    """
+    if not outbox.never_left(tx, event.id):
+        raise RuleError(Code.STATE_NOT_ALLOWED, event.block.event_type)
+    payload = {**fields, "event_id": event.block.event_id, "referral_id": event.block.referral_id}
+    categories = tuple(sorted(categories_of(event.block.event_type, payload)))
+    block = dataclasses.replace(event.block, data_categories=categories)
+    fresh = _seal_again(gateway, tx, event, block, encode_payload(block.event_type, payload))
+    disclosures.correct(tx, fresh)
+
+
+def _seal_again(gateway: Gateway, tx: Transaction, event: Event, block: RoutingBlock, payload: bytes) -> Event:
     referral = referrals.get(tx, event.referral)
-    _require_live(tx, referral, event.block.event_type)
+    _require_live(tx, referral, block.event_type)
     now_ms = gateway.now_ms()
-    block = _permitted(gateway, tx, referral, event.block, now_ms)
-    fresh = referrals.replace_block(tx, event, block)
+    block = _permitted(gateway, tx, referral, block, now_ms)
+    fresh = referrals.replace(tx, event, block, payload)
     owed: int | None = None
     for row in outbox.of_event(tx, event.id):
         if row.state in outbox.ENDED:
@@ -203,7 +222,8 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
         else:
             outbox.set_state(tx, row.id, RowState.REPLACED)
     referrals.set_status(tx, event.id, EventStatus.QUEUED)
-    _queue(gateway, tx, block, event.payload, fresh, now_ms=now_ms, owed=owed)
+    _queue(gateway, tx, block, payload, fresh, now_ms=now_ms, owed=owed)
+    return fresh
 
 
 def recipient_key(gateway: Gateway, org: OrgId) -> KemKey:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from refbus.core.courses.course import BEGINS
 from refbus.core.ids import OrgId
@@ -80,6 +80,12 @@ def note(tx: Transaction, case: Case, event: Event) -> None:
             body=tx.vault.seal(_context(event.id), json.dumps(_body(block), sort_keys=True).encode()),
         )
     )
+
+
+def correct(tx: Transaction, event: Event) -> None:
+    """Write down what an event carries now that was changed before it left."""
+    body = tx.vault.seal(_context(event.id), json.dumps(_body(event.block), sort_keys=True).encode())
+    tx.connection.execute(update(disclosures).where(disclosures.c.event_id == event.id).values(body=body))
 
 
 def of_case(tx: Transaction, case: Case) -> list[Disclosure]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
 from refbus.errors import RefbusError
-from refbus_gateway.store.schema import links
+from refbus_gateway.store.schema import events, links, referrals
 from refbus_gateway.store.session import Transaction
 
 MOST: Final = 40
@@ -86,6 +86,14 @@ def stale_cases(tx: Transaction) -> list[int]:
     """Return the numbers of the cases that have to look at what they told."""
     query = select(links.c.case_id).where(text("stale")).distinct()
     return sorted(tx.connection.execute(query).scalars())
+
+
+def events_of_stale(tx: Transaction, event_rows: Collection[int]) -> list[int]:
+    """Return which of these events are of own courses of cases that have to look at what they told."""
+    marked = select(links.c.case_id).where(text("stale"))
+    query = select(events.c.id).join(referrals, referrals.c.id == events.c.referral_id)
+    query = query.where(events.c.id.in_(list(event_rows)), referrals.c.own, referrals.c.case_id.in_(marked))
+    return list(tx.connection.execute(query).scalars())
 
 
 def told(tx: Transaction, number: int) -> None:

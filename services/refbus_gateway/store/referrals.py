@@ -295,12 +295,16 @@ def events_of(tx: Transaction, referral: Referral) -> list[Event]:
     return opened(rows, cases.get(tx, referral.case_id).open_key(), referral) if rows else []
 
 
-def replace_block(tx: Transaction, old: Event, block: RoutingBlock) -> Event:
-    """Keep the routing block of a fresh envelope for an event of ours; ids and payload are the same as before."""
+def replace(tx: Transaction, old: Event, block: RoutingBlock, payload: bytes) -> Event:
+    """Keep the routing block of a fresh envelope for an event of ours; its ids are the same as before.
+
+    So is the payload of one that may have left: an event id stands for one content.
+    """
     event_hash = _event_hash(tx, block.sender, block.event_id)
     key = cases.get(tx, get(tx, old.referral).case_id).open_key()
-    body = key.seal(b"event/" + event_hash, join(encode_block(block), old.payload))
-    tx.connection.execute(update(events).where(events.c.id == old.id).values(body=body))
+    body = key.seal(b"event/" + event_hash, join(encode_block(block), payload))
+    kept = {"body": body, "content_hash": _content_hash(tx, block, payload)}
+    tx.connection.execute(update(events).where(events.c.id == old.id).values(kept))
     lookups.forget_referral(tx, old.referral)
     return event(tx, old.id)
 

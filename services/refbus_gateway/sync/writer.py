@@ -65,7 +65,10 @@ class Outgoing:
         return self.note()
 
     def _due(self, *, nos_only: bool, early: bool) -> list[OutboxRow]:
-        """Return what is due. An event is written down as handed over first: from then on nobody takes it back."""
+        """Return what is due. An event is written down as handed over first: from then on nobody takes it back.
+
+        What tells of somebody who said no since it was written stays here until `tend` has corrected it.
+        """
         now_ms, store = self._gateway.now_ms(), self._gateway.store
         with store.read() as tx:
             rows = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
@@ -73,10 +76,10 @@ class Outgoing:
         if not fresh:
             return rows
         with store.write() as tx:
-            outbox.hand_over(tx, fresh, now_ms)
-            return outbox.due(
-                tx, now_ms, nos_only=nos_only, early=early
-            )  # what was taken back meanwhile is not among them
+            held = companions.unsaid(tx, [row.event_id for row in rows if row.id in fresh and row.event_id is not None])
+            outbox.hand_over(tx, [row.id for row in rows if row.id in fresh and row.event_id not in held], now_ms)
+            # What was taken back meanwhile is not among them.
+            return [row for row in outbox.due(tx, now_ms, nos_only=nos_only, early=early) if row.event_id not in held]
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""

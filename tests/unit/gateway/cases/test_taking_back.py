@@ -12,11 +12,13 @@ from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RefbusError
 from refbus_gateway.actions import links
-from refbus_gateway.cases import companions
+from refbus_gateway.cases import casework, companions
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import cases, disclosures, referrals
 from refbus_gateway.store import links as rows
+from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.sync import writer
 from support.ceremonies import SHELTER
 from support.desks import desk_of
 from support.gateways import CATEGORIES, Pair, alarm_codes, case_file, consent_file, new_case, refer, take_consent
@@ -116,6 +118,74 @@ def test_who_took_everything_back_is_named_to_nobody_new(pair: Pair) -> None:
     assert told_to(pair, mother, THIRD) == 1
     withdraw(pair, baby)
     assert (told_to(pair, mother, SHELTER), told_to(pair, mother, THIRD)) == (0, 0)
+
+
+def carried(pair: Pair, here: int) -> list[bytes] | None:
+    """Return the references of others in what the recipient has of a referral, in order; None: it has nothing."""
+    with pair.kz.store.read() as tx:
+        referral_id = referrals.get(tx, here).referral_id
+    with pair.uz.store.read() as tx:
+        found = referrals.find(tx, referral_id)
+        if found is None:
+            return None
+        events = referrals.events_of(tx, found)
+        told = [course_state.payload_of(one) for one in events if one.block.event_type in companions.TELLS]
+    return [bytes(one["reference"]) for payload in told for one in payload.get(companions.FIELD) or ()]
+
+
+STOPS = ("withdrawn", "denied", "unlinked", "erased", "narrowed")
+
+
+def stop(pair: Pair, how: str, mother: int, baby: int) -> None:
+    """Let the child, who belongs to the mother, be told to the shelter no more; nothing is synchronised."""
+    if how == "narrowed":
+        rule = {"purposes": ["REFERRAL_SERVICES"], "actions": ["DISCLOSE", "REPORT_BACK"], "data_categories": NO_FAMILY}
+        take_consent(pair.kz, mother, consent_file(permit=[rule]))
+        return
+    with pair.kz.store.write() as tx:
+        case = cases.get(tx, baby)
+        if how == "withdrawn":
+            withdrawals.withdraw(pair.kz, tx, case, None)
+        elif how == "denied":
+            casework.deny(tx, case, [SHELTER])
+        elif how == "unlinked":
+            rows.end(tx, mother, baby)
+        else:
+            cases.order_erasure(tx, case, pair.kz.now_ms())
+
+
+@pytest.mark.parametrize("how", STOPS)
+def test_a_request_that_has_not_left_goes_without_who_said_no(pair: Pair, how: str) -> None:
+    """What is sent later is the same request, without the reference; nothing behind it tells that there was one."""
+    mother, baby = family(pair)
+    here = refer(pair.kz, mother)
+    pair.world.clock.move(hours=1)
+    stop(pair, how, mother, baby)
+    pair.exchange()
+    with pair.kz.store.read() as tx:
+        events = referrals.events_of(tx, referrals.get(tx, here))
+        (kept,) = [one for one in disclosures.of_case(tx, cases.get(tx, mother)) if one.event_row == events[0].id]
+    told = [one.block.event_type for one in events if one.block.event_type in companions.TELLS]
+    if how == "narrowed":  # the case itself has facts of the family, which she permits no more
+        assert (carried(pair, here), events[0].status) == (None, EventStatus.REFUSED)
+        return
+    assert (carried(pair, here), told) == ([], [EventType.REFERRAL_REQUESTED])
+    assert kept.categories == events[0].block.data_categories
+
+
+@pytest.mark.parametrize("how", STOPS[:4])
+def test_no_envelope_leaves_before_it_is_corrected(pair: Pair, how: str) -> None:
+    """Whoever sends right after the no, without looking after what waits, sends nothing of that referral."""
+    mother, baby = family(pair)
+    here = refer(pair.kz, mother)
+    pair.world.clock.move(hours=1)
+    stop(pair, how, mother, baby)
+    outgoing = writer.Outgoing(pair.kz, pair.world.bus.producer())
+    while outgoing.push(early=True):
+        pass
+    pair.world.carry()
+    pair.world.sync(pair.uz)
+    assert carried(pair, here) is None
 
 
 @pytest.mark.parametrize("erased", [True, False])
