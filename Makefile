@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 FEDERATED ?= 0
+PROFILE ?= $(if $(filter 1,$(FEDERATED)),federated,shared)
 PARALLEL := -n auto --dist loadfile
 COVERED := refbus.core refbus.crypto refbus.envelope refbus.tlog
 COVERED_BY := tests/unit/core tests/unit/crypto tests/unit/envelope tests/unit/tlog tests/unit/verify tests/property tests/conformance
@@ -32,8 +33,8 @@ setup: $(STAMP) ## virtual environment, pinned packages, broker artifacts
 demo: setup ## the whole road with real processes; FEDERATED=1 for one cluster per country
 	@$(BIN)/python -m demo --federated $(FEDERATED)
 
-up: setup ## start everything and keep it running (var/run/state.json)
-	@$(BIN)/python -m demo.stack up --federated $(FEDERATED)
+up: setup ## start everything and keep it running (var/run/state.json); PROFILE=ha: a cluster of three brokers in one country
+	@$(BIN)/python -m demo.stack up --profile $(PROFILE)
 
 down: ## stop what `make up` started
 	@$(BIN)/python -m demo.stack down

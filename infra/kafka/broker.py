@@ -1,5 +1,6 @@
 """One development broker in one folder: format, start, wait until ready, stop, kill, start again on the same address.
 
+With a seat it is one of the brokers of a cluster (`brokers`): ports, cluster and the others are known before it starts.
 The folder holds `server.properties`, `data/`, `broker.log` and `broker.json` (process id and ports), so that another
 process can stop what this one started. A process id that meanwhile belongs to somebody else is never touched.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import time
 import uuid
@@ -19,6 +21,7 @@ from kafka import java, ports, processes, properties
 from kafka.artifacts import Progress, fetch
 from kafka.certificates import Certificates
 from kafka.patience import Patience
+from kafka.properties import Seat
 from refbus.bus.address import BrokerAddress
 
 START_SECONDS = 120.0  # so long may its log stand still; one second is enough on an idle machine
@@ -42,6 +45,11 @@ class _State:
     cut: bool = False
 
 
+def new_cluster_id() -> str:
+    """Return an id for a new cluster, as Kafka writes it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 def _fresh() -> _State:
     port, controller_port = ports.free_ports(2)
     return _State(0, port, controller_port)
@@ -50,14 +58,21 @@ def _fresh() -> _State:
 class Broker:
     """A broker in `directory`. With `certificates` it speaks TLS only and enforces access rules.
 
-    Then its operator ("<name>-operator") and the broker itself ("<name>-broker") are past those rules, nobody else.
+    Then its operator ("<name>-operator") and the broker itself ("<name>-broker", with its number in a cluster) are past
+    those rules, nobody else.
     """
 
     def __init__(
-        self, directory: Path, name: str = "node", certificates: Certificates | None = None, progress: Progress = print
+        self,
+        directory: Path,
+        name: str = "node",
+        certificates: Certificates | None = None,
+        progress: Progress = print,
+        seat: Seat | None = None,
     ) -> None:
         self.directory = directory.resolve()
         self.name = name
+        self.seat = seat
         self._certificates = certificates
         self._progress = progress
         self._child: subprocess.Popen[bytes] | None = None
@@ -68,8 +83,15 @@ class Broker:
         return f"{self.name}-operator"
 
     @property
+    def principal(self) -> str:
+        """The principal of the broker itself."""
+        return f"{self.name}-broker" if self.seat is None else f"{self.name}-broker-{self.seat.number}"
+
+    @property
     def bootstrap(self) -> str:
         """Its address, "127.0.0.1:port"; it stays the same over restarts. "" before the first start."""
+        if self.seat is not None:
+            return f"127.0.0.1:{self.seat.port}"
         state = self._state()
         return f"127.0.0.1:{state.port}" if state else ""
 
@@ -102,7 +124,7 @@ class Broker:
         known = self._state()
         for attempt in range(TRIES):
             keep = known is not None and attempt < TRIES - 1
-            state = known if known and keep else _fresh()
+            state = self._seated() or (known if known and keep else _fresh())
             self._write_properties(state, cut=known is not None and (known.cut or known.pid != 0))
             self._format(folder)
             if self._launch(folder, state, train=train):
@@ -117,6 +139,10 @@ class Broker:
     def kill(self) -> None:
         """Stop it at once, as a power cut does (the page cache stays)."""
         self._end(processes.kill, STOP_SECONDS)
+
+    def lose_disk(self) -> None:
+        """Take away everything that the broker has stored, as of a disk that broke. It must not be running."""
+        shutil.rmtree(self.directory / "data")
 
     def restart(self) -> BrokerAddress:
         """Stop and start it on the same address."""
@@ -136,6 +162,10 @@ class Broker:
     def _properties(self) -> Path:
         return self.directory / "server.properties"
 
+    def _seated(self) -> _State | None:
+        """Return the ports of a broker that has a seat: the others know them, so that it has no choice."""
+        return None if self.seat is None else _State(0, self.seat.port, self.seat.controllers[self.seat.number])
+
     def _state(self) -> _State | None:
         try:
             return _State(**json.loads((self.directory / "broker.json").read_text(encoding="utf-8")))
@@ -153,23 +183,28 @@ class Broker:
         if self._certificates is None:
             settings = properties.plain(data, state.port, state.controller_port)
         else:
-            own = f"{self.name}-broker"
             settings = properties.tls(
                 data,
                 state.port,
                 state.controller_port,
-                keystore=self._certificates.keystore(own),
+                keystore=self._certificates.keystore(self.principal),
                 truststore=self._certificates.authority,
-                supers=f"User:{self.operator};User:{own}",
+                supers=";".join(f"User:{each}" for each in (self.operator, *self._brokers())),
             )
-        settings |= properties.session(short=cut)
+        settings |= properties.session(short=cut) if self.seat is None else properties.seated(self.seat)
         self._properties.write_text(properties.render(settings), encoding="utf-8")
+
+    def _brokers(self) -> list[str]:
+        """Return the principals of all brokers of the cluster."""
+        return (
+            [self.principal] if self.seat is None else [f"{self.name}-broker-{each}" for each in self.seat.controllers]
+        )
 
     def _format(self, folder: Path) -> None:
         """Give an empty data folder its cluster id; a format that was cut off left no meta.properties and is redone."""
         if (self.directory / "data" / "meta.properties").is_file():
             return
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster_id = new_cluster_id() if self.seat is None else self.seat.cluster_id
         arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._properties), "--ignore-formatted"]
         command = java.command(folder, "kafka.tools.StorageTool", arguments)
         with self.log.open("ab") as log:

@@ -9,7 +9,7 @@ from refbus.clock import machine_ms
 from refbus.files import alone_in, make_folder, write_whole
 from refbus_ops.authority import Holder, create_authority, issue_certificate, make_request
 
-VALID_DAYS = 30
+VALID_DAYS = 90  # services warn from 30 days on
 PASSPHRASE = "fictional passphrase of an authority"  # noqa: S105  of certificates for this machine alone
 HOSTS = ("localhost", "127.0.0.1")
 

@@ -1,9 +1,21 @@
-"""The settings of a development broker: one node, loopback only, nothing created by being written to."""
+"""The settings of a development broker: loopback only, nothing created by being written to; alone or in a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Which broker of a cluster one is: its number and port, the controller's port of each by number, the cluster."""
+
+    number: int
+    port: int
+    controllers: Mapping[int, int]
+    cluster_id: str
+
 
 _COMMON = {
     "process.roles": "broker,controller",
@@ -71,6 +83,25 @@ def session(*, short: bool) -> dict[str, str]:
     busy machine a heartbeat may be many seconds late, and a broker that is believed gone has its topics refused.
     """
     return {"broker.session.timeout.ms": "2000" if short else "60000"}
+
+
+def seated(seat: Seat) -> dict[str, str]:
+    """Return what a broker of a cluster has other than one alone: all keep everything, and what two have counts.
+
+    A broker that is not heard for nine seconds (Kafka's default) is out, and others lead what it led.
+    """
+    count = str(len(seat.controllers))
+    replicated = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
+    return {
+        "node.id": str(seat.number),
+        "controller.quorum.voters": ",".join(f"{each}@127.0.0.1:{port}" for each, port in seat.controllers.items()),
+        "min.insync.replicas": "2",
+        "default.replication.factor": count,
+        **{f"{each}.replication.factor": count for each in replicated},
+        **{f"{each}.min.isr": "2" for each in replicated[1:]},
+        "offsets.topic.num.partitions": "3",
+        "broker.session.timeout.ms": "9000",
+    }
 
 
 def render(settings: Mapping[str, str]) -> str:

@@ -57,9 +57,8 @@ def manifests(operator: Operator, cluster: str) -> None:
 
     No broker is asked: refbus-ops ... topics manifests --cluster kz | kubectl apply -f -
     """
-    directory, country = operator.directory(), operator.one_country()
-    wanted = topicset.wanted(directory, country, production=operator.production)
-    put_json(strimzi_resources(wanted, directory, cluster))
+    wanted = topicset.wanted(operator.directory(), operator.one_country(), production=operator.production)
+    put_json(strimzi_resources(wanted, cluster))
 
 
 def jobs(operator: Operator) -> Iterator[Job]:

@@ -23,7 +23,7 @@ from kafka import Broker
 from kafka.certificates import Certificates
 from refbus.bus import batchreader, certificates, confluent
 from refbus.bus.address import BrokerAddress
-from refbus.bus.port import AclRule, Operation, Reader, Record, ResourceKind
+from refbus.bus.port import AclRule, Operation, QuotaChange, Reader, Record, ResourceKind
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.core.directory import OrgStatus
@@ -106,6 +106,21 @@ def test_drift_of_topics_and_rules_is_seen_and_undone(cluster: Broker) -> None:
     ]
     apply(drifted, admin)
     assert plan(WANTED, admin).is_clean
+
+
+def test_drift_of_quotas_is_seen_and_undone(cluster: Broker) -> None:
+    """By Kafka's own request: what slows the own gate goes, and an office has its quota again."""
+    admin = confluent.admin(cluster.address())
+    assert dict(admin.quotas()) == {user: values for user, values in WANTED.quotas.items() if values}
+    slow = {"consumer_byte_rate": 1.0}
+    office = WANTED.quotas[ngo("kz")]
+    admin.set_quotas([QuotaChange(gate("kz"), {}, slow), QuotaChange(ngo("kz"), office, {})])
+    wait_for(lambda: len(plan(WANTED, admin).quotas) == 2)
+    apply(plan(WANTED, admin), admin)
+    wait_for(lambda: plan(WANTED, admin).is_clean)
+    with pytest.raises(TransportError) as caught:
+        confluent.admin(cluster.address(ngo("kz"))).set_quotas([QuotaChange(ngo("kz"), office, {})])
+    assert caught.value.code is Code.BROKER_REFUSED
 
 
 def test_a_rule_for_everybody_is_seen(cluster: Broker) -> None:

@@ -20,7 +20,7 @@ COMPARED = {
     "refbus/bus/driver.py _read": "records of one batch that were handed on a moment ago",
     "refbus/node/counted_on.py has_other_record": "whether there is a record to compare by its bytes",
     "refbus/bus/memory.py reaches": "a bus for tests",
-    "refbus/bus/memory.py shown": "a bus for tests",
+    "refbus/bus/memory_log.py shown": "a bus for tests",
     "refbus/bus/memory.py truncate": "a bus for tests",
     "refbus/node/store/commit.py": "failures at offsets that are decided, of the same topic id",
     "refbus/node/topic_reader.py _fill": "deleted records are LOG_TRUNCATED",

@@ -33,6 +33,7 @@ READERS = {
 }
 OWN = {
     "refbus/bus/families.py": "topic families of the installation",
+    "refbus/bus/quotas.py": "quotas of the installation",
     "refbus/clock/memory.py": "what this process wrote down of its clock",
     "refbus/trust/reader/versions.py": "verified versions that this process wrote, with a checksum",
     "refbus/wire/codelists.py": "code lists of the installation",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
+from refbus.bus.quotas import KEYS
 from refbus.resources import data_dir
 from tools.pages.markdown import document, table
 
 _INTRO = """\
 Declared in `topics/`, one file for each family; `refbus-ops topics plan`, `apply` and `drift` compare them
 with a broker. `{cc}` is the country of the cluster, `{from}` another country, `{org}` an organisation."""
+
+_QUOTAS = """\
+What each principal may take of each broker, in `topics/quotas`; set, and compared, with the access rules. Bytes a
+second, and percent of one thread."""
 
 
 def page() -> str:
@@ -20,7 +25,17 @@ def page() -> str:
         "Topics",
         _INTRO,
         *(_family(path.stem, tomllib.loads(path.read_text(encoding="utf-8"))) for path in files),
+        _quotas(tomllib.loads((data_dir("topics") / "quotas" / "principals.toml").read_text(encoding="utf-8"))),
     )
+
+
+def _quotas(declared: dict[str, Any]) -> str:
+    rows = [
+        (f"`{kind}`", *(_shown(values[key] or "none") for key in KEYS), values["why"])
+        for kind, values in declared.items()
+    ]
+    heads = ("principal", *(f"`{key}`" for key in KEYS), "why")
+    return f"## Quotas\n\n{_QUOTAS}\n\n{table(heads, rows)}"
 
 
 def _family(name: str, declared: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ SECONDS = 120.0
 
 def measure(stage: Stage, raw: list[bytes], limits: dict[str, float]) -> list[Measure]:
     """Return the rates of both gates with everything around them. `limits`: what cryptography alone allows."""
-    broker = stage.world.brokers[ORIGIN].pid
+    broker = stage.world.brokers[ORIGIN].each[0].pid
     move(broker, other_cores())
     try:
         bare = _pass_through(stage, raw)

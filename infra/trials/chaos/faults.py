@@ -123,7 +123,7 @@ def refuse(ground: Ground, country: CountryCode, topic: str, seconds: float) -> 
 
 def kill_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
     """Kill a broker, leave it dead for a while, and start it again on the same address and data."""
-    broker = ground.world.brokers[country]
+    (broker, *_) = ground.world.brokers[country].each
     broker.kill()
     ground.count("kill -9 of a broker")
     time.sleep(seconds)
@@ -132,7 +132,7 @@ def kill_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
 
 def still(ground: Ground, country: CountryCode, seconds: float) -> None:
     """Let a broker stand still for a while."""
-    pid = ground.world.brokers[country].pid
+    pid = ground.world.brokers[country].each[0].pid
     os.kill(pid, signal.SIGSTOP)
     ground.count("SIGSTOP of a broker")
     try:

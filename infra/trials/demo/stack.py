@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from demo import world as worlds
 from demo.gauges import samples
 from demo.office import Office
 from demo.processes import Command, Service, spawn, start_mark, stop_pids
-from demo.world import PASSPHRASE, ROOT, Say, World
+from demo.world import PASSPHRASE, PROFILES, ROOT, Say, World
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
 from kafka.patience import wait
@@ -123,9 +124,8 @@ class Stack:
             "REFBUS_GATE_PASSPHRASE_FILE": str(self.world.passphrase_file),
             "REFBUS_GATE_RESEND_SECONDS": "5",
             "REFBUS_METRICS_PORT": str(self.ports[f"gate-{country}"]),
-            "REFBUS_CLOCK_FILE": str(self.world.clock_file),
         }
-        return _base() | own | self._clusters(f"{country}-gate")
+        return _base() | own | self._profile(country) | self._clusters(f"{country}-gate")
 
     def auditor_environment(self, country: CountryCode) -> dict[str, str]:
         """Return the settings of a country's auditor."""
@@ -135,9 +135,14 @@ class Stack:
             "REFBUS_AUDITOR_PASSPHRASE_FILE": str(self.world.passphrase_file),
             "REFBUS_AUDITOR_PORT": str(self.ports[f"log-{country}"]),
             "REFBUS_METRICS_PORT": str(self.ports[f"auditor-{country}"]),
-            "REFBUS_CLOCK_FILE": str(self.world.clock_file),
         }
-        return _base() | own | self._clusters(self.auditor(country))
+        return _base() | own | self._profile(country) | self._clusters(self.auditor(country))
+
+    def _profile(self, country: CountryCode) -> dict[str, str]:
+        """Return how a node runs: in production its clock cannot be moved."""
+        if self.world.is_production(country):
+            return {"REFBUS_PROFILE": "production"}
+        return {"REFBUS_CLOCK_FILE": str(self.world.clock_file)}
 
     def auditor(self, country: CountryCode) -> OrgId:
         """Return the id of a country's auditor."""
@@ -169,7 +174,7 @@ class Stack:
 
     def state(self) -> dict[str, Any]:
         """Return what `up` writes down for others."""
-        brokers = {broker.name: broker for broker in self.world.brokers.values()}
+        brokers = {broker.directory: broker for each in self.world.brokers.values() for broker in each.each}
         return {
             "federated": self.world.federated,
             "countries": list(self.world.countries),
@@ -186,7 +191,7 @@ class Stack:
             "metrics_ports": self.ports,
             "processes": {
                 **{name: _process(service.pid) for name, service in self.services.items()},
-                **{f"broker-{name}": _process(broker.pid) for name, broker in brokers.items()},
+                **{broker.principal: _process(broker.pid) for broker in brokers.values()},
             },
         }
 
@@ -206,11 +211,11 @@ class Stack:
         return where | ({f"REFBUS_TLS_{country.upper()}": str(tls)} if tls else {})
 
 
-def up(folder: Path, *, federated: bool, say: Say) -> Stack:
+def up(folder: Path, *, federated: bool, say: Say, counts: Mapping[str, int] = worlds.ALONE) -> Stack:
     """Make a new world in `folder` (what was there is removed) and start everything; a failure leaves nothing."""
     end_leftovers(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    stack = Stack(worlds.create(folder, federated=federated, say=say))
+    stack = Stack(worlds.create(folder, federated=federated, say=say, counts=counts))
     try:
         stack.start(say)
         _publish_profiles(stack, folder / "profiles", say)
@@ -270,7 +275,7 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-def _up(*, federated: bool) -> int:
+def _up(profile: str) -> int:
     if _keeper() is not None:
         return _fail("a stack is running already", "`make down` stops it")
     RUN.mkdir(parents=True, exist_ok=True)
@@ -278,7 +283,7 @@ def _up(*, federated: bool) -> int:
     (RUN / STATE).unlink(missing_ok=True)
     log = RUN / "keeper.log"
     with log.open("wb") as output:
-        argv = (sys.executable, "-m", "demo.stack", "keep", "--federated", str(int(federated)))
+        argv = (sys.executable, "-m", "demo.stack", "keep", "--profile", profile)
         keeper = spawn(argv, dict(os.environ), output)
     shown = 0
     while not (RUN / STATE).exists():
@@ -298,12 +303,13 @@ def _up(*, federated: bool) -> int:
     return 0
 
 
-def _keep(*, federated: bool) -> int:
+def _keep(profile: str) -> int:
     """Hold a stack until SIGTERM; restarts what ends on its own."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     _write(RUN / KEEPER, _process(os.getpid()))
-    stack = up(RUN / "world", federated=federated, say=lambda line: print(line, flush=True))
+    federated, counts = PROFILES[profile]
+    stack = up(RUN / "world", federated=federated, say=lambda line: print(line, flush=True), counts=counts)
     _set_desks(stack)
     try:
         while not stop.is_set():
@@ -371,13 +377,13 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m demo.stack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=["up", "down", "keep"])
-    parser.add_argument("--federated", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--profile", choices=list(PROFILES), default="shared")
     given = parser.parse_args(arguments)
     if given.command == "down":
         return _down()
     run = _up if given.command == "up" else _keep
     try:
-        return run(federated=bool(given.federated))
+        return run(given.profile)
     except (StackError, BrokerFailedError, ArtifactError) as failed:
         return _fail(str(failed), "see the logs in var/run")
     except RefbusError as failed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from kafka import Broker, Certificates, patience
+from kafka import Brokers, Certificates, patience
 from refbus.bus import topicplan, topicset
 from refbus.bus.address import BrokerAddress
 from refbus.bus.bundle import write_all
@@ -43,22 +43,35 @@ Say = Callable[[str], None]
 EPOCH_MS = 190 * 86_400_000
 """First KEM keys that outlive the months of the story."""
 _Item = TypeVar("_Item")
+ALONE: Mapping[str, int] = {}
+HA: Mapping[str, int] = {"kz": 3}
+"""How many brokers a country's cluster has, where it is not one."""
+PROFILES: Mapping[str, tuple[bool, Mapping[str, int]]] = {
+    "shared": (False, ALONE),
+    "federated": (True, ALONE),
+    "ha": (True, HA),
+}
+"""Whether each country has a TLS cluster of its own, and how many brokers where it is not one."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where everything of one stack is. `brokers` has one entry per country, all the same broker when not federated."""
+    """Where everything of one stack is. `brokers` has one entry per country, all the same when not federated."""
 
     folder: Path
     federated: bool
     paths: FederationPaths
     passphrase_file: Path
-    brokers: dict[CountryCode, Broker]
+    brokers: dict[CountryCode, Brokers]
     countries: tuple[CountryCode, ...]
 
     def address(self, country: CountryCode, principal: str) -> BrokerAddress:
         """Return how `principal` reaches the cluster of `country`."""
         return self.brokers[country].address(principal)
+
+    def is_production(self, country: CountryCode) -> bool:
+        """Whether the node of `country` runs as in production: its cluster loses nothing when a broker is gone."""
+        return len(self.brokers[country].each) >= 3
 
     def tls_folder(self, principal: str) -> Path | None:
         """Return the folder that REFBUS_TLS_<CC> names for `principal`, or None without TLS."""
@@ -173,8 +186,13 @@ class World:
             broker.stop()
 
 
-def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None) -> World:
-    """Make a new world in the empty `folder`: brokers started, keys made, topics applied, directory published."""
+def create(
+    folder: Path, *, federated: bool, say: Say, now_ms: int | None = None, counts: Mapping[str, int] = ALONE
+) -> World:
+    """Make a new world in the empty `folder`: brokers started, keys made, topics applied, directory published.
+
+    `counts` has the number of brokers of a country's cluster where it is not one, in a federated world.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     description = read_description(data_dir("keys") / "development.toml")
     countries = tuple(sorted(description.policies))
@@ -187,12 +205,13 @@ def create(folder: Path, *, federated: bool, say: Say, now_ms: int | None = None
         folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
     )
     (folder / "clock").write_text("0 0\n", encoding="ascii")
-    brokers = _brokers(folder, countries, federated=federated)
+    brokers = _brokers(folder, countries, counts) if federated else _shared(folder, countries)
     world = World(folder, federated, paths, passphrase_file, brokers, countries)
     try:
         distinct = tuple(dict.fromkeys(brokers.values()))
-        say(f"brokers: Apache Kafka, {len(distinct)} of them" if federated else "broker: Apache Kafka, one for all")
-        _for_all(Broker.start, distinct)
+        many = sum(len(each.each) for each in distinct)
+        say(f"brokers: Apache Kafka, {many} of them" if federated else "broker: Apache Kafka, one for all")
+        _for_all(Brokers.start, distinct)
         say("topics: declared in topics/, applied")
         _apply_topics(world, now_ms)
         world.publish_directory()
@@ -211,12 +230,16 @@ def produce_all(address: BrokerAddress, topic: str, values: Iterable[bytes]) -> 
         producer.close()
 
 
-def _brokers(folder: Path, countries: tuple[CountryCode, ...], *, federated: bool) -> dict[CountryCode, Broker]:
-    if not federated:
-        shared = Broker(folder / "broker", "shared")
-        return dict.fromkeys(countries, shared)
-    certificates = Certificates(folder / "tls")
-    return {country: Broker(folder / f"broker-{country}", country, certificates) for country in countries}
+def _shared(folder: Path, countries: tuple[CountryCode, ...]) -> dict[CountryCode, Brokers]:
+    return dict.fromkeys(countries, Brokers(folder / "broker", "shared"))
+
+
+def _brokers(folder: Path, countries: tuple[CountryCode, ...], counts: Mapping[str, int]) -> dict[CountryCode, Brokers]:
+    certificates = Certificates(folder / "tls", withdrawable=bool(counts))
+    return {
+        country: Brokers(folder / f"broker-{country}", country, certificates, count=counts.get(country, 1))
+        for country in countries
+    }
 
 
 def _apply_topics(world: World, now_ms: int) -> None:
@@ -228,7 +251,8 @@ def _apply_topics(world: World, now_ms: int) -> None:
 
         def is_applied() -> bool:
             try:
-                plan = topicplan.plan(topicset.wanted(directory, country, production=False), admin)
+                declared = topicset.wanted(directory, country, production=world.is_production(country))
+                plan = topicplan.plan(declared, admin)
                 left[:] = [len(plan.create), len(plan.add)]
                 topicplan.apply(plan, admin)
             except TransportError as error:

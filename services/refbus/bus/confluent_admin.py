@@ -16,7 +16,7 @@ from refbus.backoff import BackOff
 from refbus.bus.address import BrokerAddress
 from refbus.bus.kafka_errors import PASSING, Troubles, answer_error, error_of
 from refbus.bus.kafka_shapes import KIND_NAMES, in_words, rule_of, topic_state
-from refbus.bus.port import AclRule, ClusterState, TopicState
+from refbus.bus.port import AclRule, ClusterState, QuotaChange, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 _WAITS = BackOff(first_ms=250, longest_ms=2_000)
@@ -106,6 +106,18 @@ class ConfluentAdmin:
             )
             for future in gone.values():
                 asked(future.result)
+
+    def quotas(self) -> Mapping[str, Mapping[str, float]]:
+        """Return by user what each may take of a broker."""
+        from refbus.bus import quota_requests  # late: the driver takes its time to load
+
+        return quota_requests.read_quotas(self._address)
+
+    def set_quotas(self, changes: Sequence[QuotaChange]) -> None:
+        """Give each user exactly what they are to have."""
+        from refbus.bus import quota_requests  # late: see above
+
+        quota_requests.write_quotas(self._address, changes)
 
     def cluster(self) -> ClusterState:
         """Return the cluster's id, the addresses of its brokers and whether it makes topics by itself."""

@@ -5,85 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from refbus.bus.cluster import DELIVERY_S, LINGER_S, unheard
-from refbus.bus.port import AclRule, ClusterState, OnDelivery, OpenTransaction, Record, Told, TopicState
+from refbus.bus.memory_log import Fault, Log, Torn
+from refbus.bus.port import AclRule, ClusterState, OnDelivery, OpenTransaction, QuotaChange, Record, Told, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
-
-@dataclass(frozen=True, slots=True)
-class Torn:
-    """A batch that cannot be read: how many records, its bytes, and at which reading it turns out whole (0: never)."""
-
-    first: int
-    values: tuple[bytes, ...]
-    raw: bytes
-    heals: int = 0
-
-    @property
-    def last(self) -> int:
-        """The last of its offsets."""
-        return self.first + len(self.values) - 1
-
-
-class Fault(StrEnum):
-    """What goes wrong with the next record that is written to a topic."""
-
-    DROP = "DROP"  # acknowledged and lost: what no honest broker does, so that a check of ours must notice
-    REPEAT = "REPEAT"  # stored twice
-    REORDER = "REORDER"  # stored after the record that follows it
-    TAMPER = "TAMPER"  # one bit in the middle is flipped
-    REJECT = "REJECT"  # refused in its delivery report
-    UNKNOWN = "UNKNOWN"  # stored, but the report says unreachable
-
-
-@dataclass(slots=True)
-class _Log:
-    """One topic."""
-
-    state: TopicState
-    records: list[Record] = field(default_factory=list)
-    begin: int = 0
-    faults: deque[Fault] = field(default_factory=deque)
-    postponed: list[bytes] = field(default_factory=list)
-    torn: list[Torn] = field(default_factory=list)
-    open_from: int | None = None
-    tried: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def committed_end(self) -> int:
-        """The offset behind all that may be read."""
-        end = self.begin + len(self.records)
-        return end if self.open_from is None else min(end, self.open_from)
-
-    def shown(self, position: int, most: int) -> list[Record]:
-        """Return records from `position` on; a torn batch shows as one record that says so."""
-        records: list[Record] = []
-        for record in self.records[max(0, position - self.begin) : self.committed_end - self.begin]:
-            if len(records) == most:
-                break
-            if record.offset < position:
-                continue
-            torn = next((each for each in self.torn if each.first <= record.offset <= each.last), None)
-            if torn is None or self._healed(torn, first=record.offset == max(position, torn.first)):
-                records.append(record)
-            elif record.offset == torn.last:
-                first = max(position, torn.first)
-                records.append(Record(record.topic, torn.last, torn.raw, record.timestamp_ms, first, "torn"))
-        return records
-
-    def _healed(self, torn: Torn, *, first: bool) -> bool:
-        """Count a reading at the `first` record of a torn batch; return whether it shows whole now."""
-        self.tried[torn.first] = self.tried.get(torn.first, 0) + first
-        return 0 < torn.heals <= self.tried[torn.first]
-
-    def append(self, value: bytes, now_ms: int) -> None:
-        """Store one value, then any that was to come after it."""
-        for each in (value, *self.postponed):
-            self.records.append(Record(self.state.name, self.begin + len(self.records), each, now_ms))
-        self.postponed.clear()
+__all__ = ["Fault", "MemoryAdmin", "MemoryBus", "MemoryProducer", "MemoryReader"]
 
 
 class MemoryBus:
@@ -98,16 +27,17 @@ class MemoryBus:
         self.certificate_refusal: RefbusError | None = None
         self.acl_rules: set[AclRule] | None = set()
         self.strange_rules: tuple[str, ...] = ()
+        self.quotas: dict[str, Mapping[str, float]] = {}
         self.cluster_state = ClusterState("memory", ("127.0.0.1:9092",), auto_create_topics=False)
         self.group_offsets: dict[tuple[str, str], int] = {}
         self._clock = clock
-        self._logs: dict[str, _Log] = {}
+        self._logs: dict[str, Log] = {}
         for name in topics:
             self.create_topic(TopicState(name, 1, 1, {}))
 
     def create_topic(self, topic: TopicState) -> None:
         """Create a topic; one that exists is left alone."""
-        self._logs.setdefault(topic.name, _Log(replace(topic, topic_id=uuid.uuid4().hex)))
+        self._logs.setdefault(topic.name, Log(replace(topic, topic_id=uuid.uuid4().hex)))
 
     def recreate_topic(self, name: str) -> None:
         """Delete a topic and make it anew, empty and with another id."""
@@ -180,7 +110,7 @@ class MemoryBus:
         """Return the administrator's view."""
         return MemoryAdmin(self)
 
-    def log(self, topic: str) -> _Log:
+    def log(self, topic: str) -> Log:
         """Return one topic's log. Raises SetupError TOPIC_MISSING."""
         if topic not in self._logs:
             raise SetupError(Code.TOPIC_MISSING, topic)
@@ -214,7 +144,7 @@ class MemoryBus:
         return _store(log, value, self._clock(), log.faults.popleft() if log.faults else None)
 
 
-def _store(log: _Log, value: bytes, now_ms: int, fault: Fault | None) -> RefbusError | None:
+def _store(log: Log, value: bytes, now_ms: int, fault: Fault | None) -> RefbusError | None:
     if fault is Fault.REJECT:
         return TransportError(Code.BROKER_REFUSED, "refused by order")
     if fault is Fault.REORDER:
@@ -372,6 +302,16 @@ class MemoryAdmin:
     def remove_acls(self, rules: Sequence[AclRule]) -> None:
         """Remove rules."""
         self._rules().difference_update(rules)
+
+    def quotas(self) -> Mapping[str, Mapping[str, float]]:
+        """Return by user what each may take."""
+        self._bus.require_up()
+        return dict(self._bus.quotas)
+
+    def set_quotas(self, changes: Sequence[QuotaChange]) -> None:
+        """Give each user exactly what they are to have."""
+        self._bus.require_up()
+        self._bus.quotas = {**self._bus.quotas, **{each.user: each.wants for each in changes}}
 
     def cluster(self) -> ClusterState:
         """Return what this cluster is."""

@@ -194,6 +194,19 @@ class ClusterState:
     longest_transaction_ms: int = 0
 
 
+EVERYBODY = "<default>"
+"""Stands for every user who has no quota of their own; none is ever declared for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaChange:
+    """Quotas of one user that differ: what they have and what they are to have, {} for none."""
+
+    user: str
+    has: Mapping[str, float]
+    wants: Mapping[str, float]
+
+
 class Admin(Protocol):
     """Looks at topics and access rules and changes them. Every call raises TransportError when the broker is away."""
 
@@ -227,6 +240,14 @@ class Admin(Protocol):
 
     def remove_acls(self, rules: Sequence[AclRule]) -> None:
         """Remove exactly these access rules."""
+        ...
+
+    def quotas(self) -> Mapping[str, Mapping[str, float]]:
+        """Return by user what each may take of a broker; quotas of any other kind are left out."""
+        ...
+
+    def set_quotas(self, changes: Sequence[QuotaChange]) -> None:
+        """Give each user exactly what they are to have."""
         ...
 
     def cluster(self) -> ClusterState:

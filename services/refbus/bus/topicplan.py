@@ -1,6 +1,6 @@
 """The difference between what a cluster must have and what it has: shown, applied, or reported as drift.
 
-Nothing is ever deleted but access rules. A topic that is not declared is shown, and counts as drift.
+Nothing is ever deleted but access rules and quotas. A topic that is not declared is shown, and counts as drift.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from refbus.bus.address import is_loopback, split_host_port
-from refbus.bus.port import AclRule, Admin, ClusterState, ResourceKind, TopicState
+from refbus.bus.port import AclRule, Admin, ClusterState, QuotaChange, ResourceKind, TopicState
+from refbus.bus.quotas import quota_changes
 from refbus.bus.topicset import Wanted
 from refbus.errors import Code, SetupError
 
@@ -44,6 +45,7 @@ class Plan:
     strange: tuple[str, ...]  # access rules of a shape that is never written here
     has_authoriser: bool
     broker: tuple[str, ...] = ()  # settings of the brokers that a person must change
+    quotas: tuple[QuotaChange, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -53,7 +55,7 @@ class Plan:
     @property
     def to_do(self) -> bool:
         """Whether `apply` has something to do."""
-        return bool(self.create or self.alter or self.add or self.remove)
+        return bool(self.create or self.alter or self.add or self.remove or self.quotas)
 
     def lines(self) -> list[str]:
         """Return the difference for people: `+` made, `~` changed, `-` taken away, `!` needs a person, `?` not ours."""
@@ -64,6 +66,7 @@ class Plan:
         shown += [f"? topic {name}  not declared; left alone" for name in self.undeclared]
         shown += [f"+ allow {_rule_text(rule)}" for rule in self.add]
         shown += [f"- allow {_rule_text(rule)}" for rule in self.remove]
+        shown += [f"~ quota {each.user}  {_quota_text(each.has)} -> {_quota_text(each.wants)}" for each in self.quotas]
         shown += [f"? rule {text}  not of ours; a person takes it away" for text in self.strange]
         shown += [f"! broker  {text}" for text in self.broker]
         if not self.has_authoriser:
@@ -81,6 +84,7 @@ class Plan:
             "undeclared": list(self.undeclared),
             "allow": [_rule_text(rule) for rule in self.add],
             "disallow": [_rule_text(rule) for rule in self.remove],
+            "quotas": {each.user: dict(each.wants) for each in self.quotas},
             "strange": list(self.strange),
             "broker": list(self.broker),
         }
@@ -92,7 +96,8 @@ class Plan:
         rest = len(self.remake) + len(self.undeclared) + len(self.strange) + len(self.broker)
         return (
             f"{self.country}: topics {len(self.create)} to make, {len(self.alter)} to change; "
-            f"access rules {len(self.add)} to add, {len(self.remove)} to remove; {rest} for a person"
+            f"access rules {len(self.add)} to add, {len(self.remove)} to remove; "
+            f"quotas {len(self.quotas)} to set; {rest} for a person"
         )
 
 
@@ -115,13 +120,14 @@ def plan(wanted: Wanted, admin: Admin) -> Plan:
         strange=() if rules is None else admin.strange_acls(),
         has_authoriser=rules is not None,
         broker=_broker_settings(admin.cluster()),
+        quotas=() if rules is None else quota_changes(wanted.quotas, admin.quotas(), wanted.country),
     )
 
 
 def apply(todo: Plan, admin: Admin) -> None:
-    """Carry out a plan: topics, settings, rules to add, rules to remove. Raises TransportError at the first failure.
+    """Carry out a plan: topics, settings, rules to add, rules to remove, quotas.
 
-    What was done stays; planning again shows the rest.
+    Raises TransportError at the first failure. What was done stays; planning again shows the rest.
     """
     for topic in todo.create:
         admin.create_topic(topic)
@@ -130,6 +136,7 @@ def apply(todo: Plan, admin: Admin) -> None:
     if todo.has_authoriser:
         admin.add_acls(todo.add)
         admin.remove_acls(todo.remove)
+        admin.set_quotas(todo.quotas)
 
 
 def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: bool) -> None:
@@ -209,6 +216,10 @@ def _is_ours(rule: AclRule, country: str) -> bool:
 def _described(topic: TopicState) -> str:
     days = int(topic.config["retention.ms"]) // 86_400_000
     return f"{topic.partitions} partition, {topic.replication} replicas, {days} days"
+
+
+def _quota_text(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{key} {value:g}" for key, value in sorted(values.items())) or "none"
 
 
 def _rule_text(rule: AclRule) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from refbus.bus.families import Family, Party, load
 from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, TopicState
+from refbus.bus.quotas import wanted_quotas
 from refbus.core.directory import MEMBER_ROLES, Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.units import DAY_MS
@@ -21,6 +22,7 @@ class Wanted:
     production: bool
     topics: tuple[TopicState, ...]
     rules: frozenset[AclRule]
+    quotas: Mapping[OrgId, Mapping[str, float]] = field(default_factory=dict)
 
     def topic(self, name: str) -> TopicState:
         """Return one topic. Raises SetupError TOPIC_MISSING when it is not declared."""
@@ -58,7 +60,8 @@ def wanted(
             topics.append(_topic(family, name, directory, country, production=production))
             rules |= _rules(family, name, _Place(directory, country, about))
     rules |= {AclRule(ResourceKind.CLUSTER, CLUSTER_NAME, rule.principal, Operation.DESCRIBE_CONFIGS) for rule in rules}
-    return Wanted(country, production, tuple(sorted(topics, key=lambda topic: topic.name)), frozenset(rules))
+    named = tuple(sorted(topics, key=lambda topic: topic.name))
+    return Wanted(country, production, named, frozenset(rules), wanted_quotas(directory, country))
 
 
 @dataclass(frozen=True, slots=True)

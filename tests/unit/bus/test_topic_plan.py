@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 
 from refbus.bus.memory import MemoryAdmin, MemoryBus
-from refbus.bus.port import AclRule, ClusterState, Operation, ResourceKind, TopicState
+from refbus.bus.port import EVERYBODY, AclRule, ClusterState, Operation, ResourceKind, TopicState
 from refbus.bus.topicjobs import Job, make, show
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import Wanted, wanted
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError, TransportError
-from support.directories import federation, ngo
+from support.directories import auditor, federation, gate, ngo
 
 KZ = CountryCode("kz")
 FED = federation(("kz", "uz"))
 WANTED = wanted(FED.directory, KZ, production=False)
 OUTBOX = "kz.outbox"
+SLOWED = {user: values for user, values in WANTED.quotas.items() if values}
 
 
 @pytest.fixture
@@ -155,9 +156,30 @@ def test_the_plan_counts_what_it_shows() -> None:
     todo = plan(WANTED, MemoryBus().admin())
     assert todo.lines()[-1] == (
         f"kz: topics {len(WANTED.topics)} to make, 0 to change; "
-        f"access rules {len(WANTED.rules)} to add, 0 to remove; 0 for a person"
+        f"access rules {len(WANTED.rules)} to add, 0 to remove; "
+        f"quotas {len(SLOWED)} to set; 0 for a person"
     )
     assert todo.as_mapping()["create"] == [topic.name for topic in WANTED.topics]
+
+
+def test_quotas_are_by_principal(bus: MemoryBus) -> None:
+    """Offices and nodes of other countries have theirs; the own gate and auditor are never slowed."""
+    assert {user: values for user, values in bus.quotas.items() if values} == SLOWED
+    assert not {gate("kz"), auditor("kz")} & set(SLOWED)
+    assert {ngo("kz"), gate("uz"), auditor("uz")} <= set(SLOWED)
+
+
+def test_a_quota_that_was_changed_is_drift_and_is_put_back(bus: MemoryBus) -> None:
+    """One that is gone, one that is larger, and one that slows the own gate; quotas of who is not ours stay."""
+    other = {"producer_byte_rate": 1.0}
+    bus.quotas |= {ngo("kz"): {"producer_byte_rate": 9e9}, gate("kz"): other, EVERYBODY: other, "uz-0000000a": other}
+    del bus.quotas[gate("uz")]
+    todo = plan(WANTED, bus.admin())
+    assert [each.user for each in todo.quotas] == sorted([EVERYBODY, gate("kz"), ngo("kz"), gate("uz")])
+    assert f"~ quota {gate('kz')}  producer_byte_rate 1 -> none" in todo.lines()
+    apply(todo, bus.admin())
+    assert plan(WANTED, bus.admin()).is_clean
+    assert bus.quotas["uz-0000000a"] == other
 
 
 def test_a_broker_that_is_away_is_no_clean_cluster(bus: MemoryBus) -> None:

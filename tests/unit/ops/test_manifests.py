@@ -25,6 +25,8 @@ from support.directories import NOW_MS, agency, auditor, federation, gate, ngo
 KZ = CountryCode("kz")
 FED = federation(("kz", "uz", "kg"))
 QUOTAS = {"producerByteRate": int, "consumerByteRate": int, "requestPercentage": int}
+KAFKA = dict(zip(QUOTAS, ("producer_byte_rate", "consumer_byte_rate", "request_percentage"), strict=True))
+"""What the operator of users sets for each of them (UserOperator, `KafkaUserQuotas`)."""
 SHAPES: dict[str, Any] = {
     "KafkaTopic": {"partitions": int, "replicas": int, "config": dict},
     "KafkaUser": {"authorization": dict, "quotas": dict},
@@ -66,7 +68,7 @@ def rules(user: dict[str, Any]) -> Iterator[AclRule]:
 
 @pytest.mark.parametrize("profile", ["development", "production"])
 def test_strimzi_makes_what_apply_makes(tmp_path: Path, profile: str) -> None:
-    """On an empty cluster with topics and rules of the manifests nothing is left to plan, and nothing is too much."""
+    """On an empty cluster with topics, rules and quotas of the manifests nothing is left to plan, nor too much."""
     bus = MemoryBus(clock=lambda: NOW_MS)
     for each in items(tmp_path, profile):
         spec, name = each["spec"], each["metadata"]["name"]
@@ -74,6 +76,7 @@ def test_strimzi_makes_what_apply_makes(tmp_path: Path, profile: str) -> None:
             bus.create_topic(TopicState(name, spec["partitions"], spec["replicas"], spec["config"]))
         else:
             bus.admin().add_acls(tuple(rules(each)))
+            bus.quotas[name] = {KAFKA[key]: value for key, value in spec.get("quotas", {}).items()}
     declared = wanted(FED.directory, KZ, production=profile == "production")
     assert plan(declared, bus.admin()).lines() == ["kz: as declared"]
     applied = MemoryBus(clock=lambda: NOW_MS)
