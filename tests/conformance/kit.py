@@ -3,8 +3,9 @@
 A vector is a text header, an empty line and the exact bytes:
 
     refbus-vector/v1
-    expect: UntrustedError OPEN_FAILED      (or `payload <SHA-256>`, `profile <SHA-256>`, `sender <id>`, `key <kid>`)
-    do: receive uz-she1ter1                 (or `pass uz-gate`, `parse-kem`, `check-signing`, `profile uz-she1ter1`)
+    expect: UntrustedError OPEN_FAILED      (or `payload|profile|envelope <SHA-256>`, `sender <id>`, `key <kid>`)
+    do: receive uz-she1ter1                 (or `pass|stamp uz-gate`, `hop kz-gate`, `parse-kem`, `check-signing`,
+                                             `profile uz-she1ter1`)
     made: derived                           (byte for byte from another vector; or `sealed`, random and frozen)
     comment: one line
 
@@ -21,16 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from refbus.core.directory import Directory, KemKey, Organisation, OrgRole, OrgStatus, SigningKey
-from refbus.core.ids import CountryCode, OrgId
+from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.crypto.framing import sha256
 from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import SigningPair, check_public_keys, kid_of_signing
 from refbus.envelope.content import open_content
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import receive
-from refbus.errors import RefbusError
+from refbus.envelope.stamps import verify_hop, verify_pass
+from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.trust.member.profile import profile_path, read_profile
-from refbus.wire.transport import DirectoryFile
+from refbus.wire.transport import DirectoryFile, HopReceipt, Passed
 from support.directories import Federation, FixedHistory, policy
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -88,6 +90,26 @@ def _pass(body: bytes, gate: OrgId) -> str:
     return f"sender {receive(Envelope.parse(body), [fed.kems[gate]], fed.history, now_ms()).sender.org_id}"
 
 
+def _stamp(body: bytes, _: OrgId) -> str:
+    passed = Passed.parse(body)
+    digest = sha256(passed.envelope)
+    verify_pass(passed, digest, _gate_key(passed.from_country, passed.kid))
+    return f"envelope {digest.hex()}"
+
+
+def _hop(body: bytes, _: OrgId) -> str:
+    receipt = HopReceipt.parse(body)
+    verify_hop(receipt, _gate_key(receipt.to_country, receipt.kid))
+    return f"envelope {receipt.envelope_sha256.hex()}"
+
+
+def _gate_key(country: CountryCode, kid: KeyId) -> SigningKey:
+    key = parties().directory.organisations[gate_id(country)].signing_key(kid)
+    if key is None:
+        raise UncheckableError(Code.KEY_UNKNOWN)
+    return key
+
+
 def _parse_kem(body: bytes, _: OrgId) -> str:
     return f"key {KemPublic.parse(body).kid.hex()}"
 
@@ -107,6 +129,8 @@ def _profile(body: bytes, org: OrgId) -> str:
 _VERBS: dict[str, Callable[[bytes, OrgId], str]] = {
     "receive": _receive,
     "pass": _pass,
+    "stamp": _stamp,
+    "hop": _hop,
     "parse-kem": _parse_kem,
     "check-signing": _check_signing,
     "profile": _profile,

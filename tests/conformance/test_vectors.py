@@ -7,9 +7,12 @@ import pytest
 from conformance.kit import MAGIC, VECTORS, Vector, outcome, parties
 from refbus.core.ids import OrgId
 from refbus.crypto.framing import sha256
-from refbus.crypto.signing import LABEL_ENVELOPE
+from refbus.crypto.signing import LABEL_ENVELOPE, LABEL_PASS_ROOT
+from refbus.envelope import stamps
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
+from refbus.envelope.stamps import signed_of_pass
+from refbus.wire.transport import Passed
 from vectors.generate import cases, frozen
 
 FILES = sorted(VECTORS.glob("*/*.vector"))
@@ -39,7 +42,8 @@ def test_no_two_files_say_the_same() -> None:
 def test_every_class_of_failure_has_a_vector() -> None:
     """Bytes malformed, checked and false, cannot be checked: all three are there, and valid ones too."""
     kinds = {Vector.parse(file.read_bytes()).expect.split(" ")[0] for file in FILES}
-    assert kinds == {"MalformedError", "UntrustedError", "UncheckableError", "payload", "profile", "sender", "key"}
+    values = {"payload", "profile", "envelope", "sender", "key"}
+    assert kinds == {"MalformedError", "UntrustedError", "UncheckableError", *values}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +61,18 @@ def test_a_file_of_another_shape_is_no_vector(data: bytes) -> None:
     assert MAGIC == "refbus-vector/v1"
     with pytest.raises(ValueError, match="not a vector"):
         Vector.parse(data)
+
+
+def test_the_specification_of_stamps_quotes_its_vectors() -> None:
+    """Leaves and root in the specification are those of the vectors that it names."""
+    text = (VECTORS.parents[1] / "docs/spec/stamps.md").read_text()
+    for name in ("pass-first", "pass-second", "pass-last"):
+        passed = Passed.parse(Vector.parse((VECTORS / f"stamp/{name}.vector").read_bytes()).body)
+        digest = sha256(passed.envelope)
+        label, message = signed_of_pass(passed, digest)
+        assert label == LABEL_PASS_ROOT
+        assert f"root    {message[-32:].hex()}" in text
+        assert f"leaf {passed.index}  {stamps._pass_leaf(passed, digest).hex()}" in text
 
 
 def test_the_specification_quotes_the_vectors() -> None:

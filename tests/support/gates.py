@@ -26,8 +26,9 @@ from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import Action, EventType
 from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
-from refbus.crypto.signing import LABEL_PASS, SigningPair
+from refbus.crypto.signing import SigningPair
 from refbus.envelope.notice import open_notice
+from refbus.envelope.stamps import Stamper
 from refbus.errors import Code, TransportError
 from refbus.node.store.accounting import Balance, balance
 from refbus.node.store.audit_keys import AuditKeys
@@ -45,12 +46,10 @@ from refbus.wire.transport import (
     InboxKind,
     InboxRecord,
     NoticeOutcome,
-    Passed,
 )
 from refbus_gate.clock.holds import Redecider
 from refbus_gate.clock.upkeep import Upkeep
 from refbus_gate.decide.batch import GateCore, GateParts, sources_of
-from refbus_gate.decide.opening import pass_message
 from refbus_gate.decide.work import Workers
 from refbus_gate.deliver.pump import Pump, PumpSettings
 from refbus_gate.home import AUDIT_KEYS, STORE, mark_of
@@ -249,8 +248,7 @@ class World:
     def stamped(self, raw: bytes, *, hour: int = NOW_HOUR, pair: SigningPair | None = None) -> bytes:
         """Return the border record by which the gate of kz lets `raw` out to uz."""
         pair = pair or self.fed.pairs[gate("kz")]
-        made = pair.sign(LABEL_PASS, pass_message(sha256(raw), "kz", "uz", hour))
-        passed = Passed(raw, hour, CountryCode("kz"), CountryCode("uz"), pair.kid, made.ed25519, made.mldsa65)
+        passed = Stamper(pair, (CountryCode("kz"), CountryCode("uz")), hour).passed(raw)
         return BorderRecord(BorderKind.PASSED, passed.encode()).encode()
 
     def new_gate_pair(self, country: str) -> SigningPair:

@@ -7,8 +7,8 @@ from typing import Any
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.units import HOUR_MS
 from refbus.crypto.signing import SigningPair
-from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
+from refbus.envelope.stamps import Stamper
 from refbus.errors import Code
 from refbus.trust.homes import Home as MemberHome
 from refbus.wire.transport import GateNotice, HopOutcome, InboxKind, NoticeKind, NoticeOutcome
@@ -31,13 +31,22 @@ def newest_row(pair: Pair, number: int) -> OutboxRow:
         return outbox.of_event(tx, line(pair.kz, number).event.id)[-1]
 
 
-def hop_of(pair: Pair, number: int, *, by: str = "uz", road: tuple[str, str] = ("kz", "uz"), **changes: Any) -> bytes:
-    """Return the hop receipt of the gate of `by` for the newest envelope of a referral."""
+def hop_of(
+    pair: Pair,
+    number: int,
+    *,
+    by: str = "uz",
+    road: tuple[str, str] = ("kz", "uz"),
+    batch: bool = False,
+    **changes: Any,
+) -> bytes:
+    """Return the hop receipt of the gate of `by` for the newest envelope of a referral: alone, or a `batch` of one."""
     usual = {"sha256": newest_row(pair, number).sha256, "outcome": HopOutcome.TAKEN}
     said = {**usual, **changes}
     countries = (CountryCode(road[0]), CountryCode(road[1]))
     hour = pair.kz.now_ms() // HOUR_MS
-    return sign_hop(gate_pair(pair, by), said["sha256"], countries, (said["outcome"], hour))
+    stamper, about = Stamper(gate_pair(pair, by), countries, hour), (said["sha256"], said["outcome"])
+    return (stamper.hops([about])[0] if batch else stamper.hop(*about)).encode()
 
 
 def notice_of(pair: Pair, number: int, outcome: NoticeOutcome, *codes: Code, signer: str = "kz", **facts: Any) -> bytes:

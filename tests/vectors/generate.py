@@ -1,7 +1,8 @@
 """Write the vectors that follow from others: `PYTHONPATH=tests .venv/bin/python -m vectors.generate`.
 
-Sealing is random (encapsulation, salts, ML-DSA), so sealed vectors are frozen; `--seal` makes all of them anew, which
-is right after a change of the format only. The others are the same on each run; a test demands that they are current.
+Sealing is random (encapsulation, salts, ML-DSA), so sealed vectors are frozen and only missing ones are made; `--seal`
+makes all of them anew, which is right after a change of the format only. The others are the same on each run; a test
+demands that they are current.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from refbus.wire.profile import encode_profile
 from refbus.wire.schema import decode
 from support.envelopes import FINGERPRINT, NOW_HOUR, PAYLOAD, block_of, changed, fixed, forged, header_of, sealed
 from support.extremes import as_written
+from vectors.stampcases import stamp_cases
 
 FED = parties()
 OTHER = OrgId("uz-1ega1a1d")
@@ -290,6 +292,7 @@ def cases(body_of: Callable[[str, Callable[[], bytes]], bytes]) -> Iterator[tupl
         path = f"refused/{name}"
         yield path, Vector(expect, RECEIVE, "sealed", comment, body_of(path, maker))
     yield from _profiles(body_of)
+    yield from stamp_cases(body_of)
     for name, expect, do, body, comment in _keys():
         yield f"keys/{name}", Vector(expect, do, "derived", comment, body)
 
@@ -341,10 +344,12 @@ def main(arguments: list[str]) -> None:
     """Write all vectors; with `--seal`, seal those anew that are random."""
     fresh: dict[str, bytes] = {}
 
-    def anew(path: str, maker: Callable[[], bytes]) -> bytes:
-        return fresh.setdefault(path, maker())
+    def kept(path: str, maker: Callable[[], bytes]) -> bytes:
+        if arguments == ["--seal"] or not (VECTORS / f"{path}.vector").exists():
+            return fresh.setdefault(path, maker())
+        return frozen(path, maker)
 
-    for path, vector in cases(anew if arguments == ["--seal"] else frozen):
+    for path, vector in cases(kept):
         file = VECTORS / f"{path}.vector"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(vector.encode())

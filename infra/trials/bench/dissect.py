@@ -7,13 +7,13 @@ from dataclasses import replace
 from bench.events import Member
 from bench.primitives import Sealed
 from refbus.crypto.framing import sha256, u16be
-from refbus.crypto.signing import LABEL_CONSENT, LABEL_ENVELOPE, LABEL_PASS, Signatures
+from refbus.crypto.signing import LABEL_CONSENT, LABEL_ENVELOPE, Signatures
 from refbus.crypto.stanza import SUITE, Box
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
+from refbus.envelope.stamps import signed_of_pass
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import BorderRecord, Passed
-from refbus_gate.decide.opening import pass_message
 
 
 def take_apart(raw: bytes, reader: Member) -> Sealed:
@@ -44,6 +44,6 @@ def take_apart(raw: bytes, reader: Member) -> Sealed:
 def take_stamped_apart(record: bytes, reader: Member) -> Sealed:
     """Return the parts of a border record that carries an event with its exit stamp."""
     passed = Passed.parse(BorderRecord.parse(record).body)
-    message = pass_message(sha256(passed.envelope), passed.from_country, passed.to_country, passed.hour)
+    label, message = signed_of_pass(passed, sha256(passed.envelope))
     stamp = Signatures(passed.ed25519, passed.mldsa65)
-    return replace(take_apart(passed.envelope, reader), stamped=LABEL_PASS + message, stamp=stamp)
+    return replace(take_apart(passed.envelope, reader), stamped=label + message, stamp=stamp)

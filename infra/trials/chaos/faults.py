@@ -20,7 +20,7 @@ from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
-from refbus.envelope.confirmations import sign_hop
+from refbus.envelope.stamps import Stamper
 from refbus.trust.homes import Home
 from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, RelayedNotice
 
@@ -241,9 +241,10 @@ def false_word(ground: Ground, liar: CountryCode, road: tuple[CountryCode, Count
         sent = [sha256(each.value) for each in logs.read_topic(_gate(ground, origin), f"{origin}.outbox")]
         about = [each for each in dict.fromkeys(sent) if each not in done]  # some were sent twice
         done.update(about)
-        said = (HopOutcome.TAKEN, machine_ms() // HOUR_MS)
-        hops = [sign_hop(pair, each, (origin, liar), said) for each in about]
-        records = [BorderRecord(BorderKind.HOP, each).encode() for each in hops]
+        stamper = Stamper(pair, (origin, liar), machine_ms() // HOUR_MS)
+        alone = [stamper.hop(each, HopOutcome.TAKEN) for each in about[::2]]
+        together = stamper.hops([(each, HopOutcome.TAKEN) for each in about[1::2]])
+        records = [BorderRecord(BorderKind.HOP, each.encode()).encode() for each in (*alone, *together)]
         records += [BorderRecord(BorderKind.NOTICE, RelayedNotice(each, b"false").encode()).encode() for each in about]
         ground.journal.planned(_as_poison(liar, origin, record) for record in records)
         ground.measured["waiting while a third gate signed"] += _waiting(ground, origin)

@@ -65,6 +65,14 @@ COUNT: Final = Bound(0, 1_000_000_000_000)
 """Counts and places: of records, offsets of a topic, entries of a log. A thousand a second for thirty years."""
 SEQUENCE: Final = Bound(1, 1_000_000_000_000)
 """Places that are counted from 1."""
+MOST_STAMPED: Final = 4_096
+"""Leaves of a tree of exit stamps or hop receipts: the most records of one batch of a gate."""
+MOST_PATH: Final = 12
+"""Hashes of the path from such a leaf to its root: 2**12 leaves."""
+STAMP_INDEX: Final = Bound(0, MOST_STAMPED - 1)
+"""Places of leaves in such a tree."""
+STAMP_SIZE: Final = Bound(0, MOST_STAMPED)
+"""Sizes of such a tree; 0 for none."""
 MOST_ELEMENTS: Final = 20_000
 """List elements in one Avro record, of all its lists together, where an element may take less than 16 bytes."""
 MOST_DEPTH: Final = 32
@@ -104,6 +112,12 @@ FIELDS: Final[Mapping[str, Bound]] = {
 """Bounds of integer fields of Avro records by name; `_ms` at the end of any other name says TIME_MS."""
 RECORD_FIELDS: Final[Mapping[tuple[str, str], Bound]] = {
     ("Header", "version"): FORMAT,
+    ("HopReceipt", "index"): STAMP_INDEX,
+    ("HopReceipt", "size"): STAMP_SIZE,
+    ("HopReceipt", "version"): FORMAT,
+    ("Passed", "index"): STAMP_INDEX,
+    ("Passed", "size"): STAMP_SIZE,
+    ("Passed", "version"): FORMAT,
     ("ConsentRecord", "version"): VERSION,
     ("OrganisationProfile", "version"): VERSION,
 }

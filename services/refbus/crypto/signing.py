@@ -23,6 +23,8 @@ from refbus.errors import Code, MalformedError, UntrustedError
 LABEL_ENVELOPE: Final = b"refbus/v1/signature\0"
 LABEL_PASS: Final = b"refbus/v1/pass\0"
 LABEL_HOP: Final = b"refbus/v1/hop\0"
+LABEL_PASS_ROOT: Final = b"refbus/v2/pass-root\0"
+LABEL_HOP_ROOT: Final = b"refbus/v2/hop-root\0"
 LABEL_NOTICE: Final = b"refbus/v1/notice\0"
 LABEL_CONSENT: Final = b"refbus/v1/consent\0"
 LABEL_KEM: Final = b"refbus/v1/kem\0"

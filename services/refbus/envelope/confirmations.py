@@ -10,11 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from refbus.core.directory import SigningKey
 from refbus.core.ids import CountryCode, gate_id
-from refbus.crypto.framing import lp, u64be
-from refbus.crypto.signing import LABEL_HOP, SigningPair, sign_ed25519, verify_ed25519
-from refbus.wire.transport import GateNotice, HopOutcome, HopReceipt, NoticeKind, NoticeOutcome
+from refbus.wire.transport import GateNotice, HopOutcome, NoticeKind, NoticeOutcome
 
 
 class Gate(StrEnum):
@@ -50,26 +47,3 @@ def may_say(notice: GateNotice, origin: CountryCode, destination: CountryCode | 
     """
     gates = {Gate.ORIGIN: gate_id(origin), Gate.DESTINATION: None if destination is None else gate_id(destination)}
     return any(gates[role] == notice.from_gate for role in NOTICES.get((notice.kind, notice.outcome), ()))
-
-
-def sign_hop(
-    pair: SigningPair, about: bytes, road: tuple[CountryCode, CountryCode], said: tuple[HopOutcome, int]
-) -> bytes:
-    """Return the encoded HopReceipt for the envelope with SHA-256 `about`, on the `road` from and to these countries.
-
-    `said` is what became of it and in which hour (UTC, since the epoch).
-    """
-    unsigned = HopReceipt(about, *road, *said, pair.kid, ed25519=bytes(64))
-    signature = sign_ed25519(pair, LABEL_HOP, _hop_message(unsigned))
-    return HopReceipt(about, *road, *said, pair.kid, ed25519=signature).encode()
-
-
-def verify_hop(receipt: HopReceipt, key: SigningKey) -> None:
-    """Check the signature of the destination's gate. Raises UntrustedError SIGNATURE_INVALID."""
-    verify_ed25519(key, LABEL_HOP, _hop_message(receipt), receipt.ed25519)
-
-
-def _hop_message(receipt: HopReceipt) -> bytes:
-    """Return what a hop receipt signs behind its label."""
-    countries = lp(receipt.from_country.encode()) + lp(receipt.to_country.encode())
-    return receipt.envelope_sha256 + countries + lp(receipt.outcome.encode()) + u64be(receipt.hour)

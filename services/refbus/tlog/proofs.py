@@ -41,15 +41,23 @@ def consistency_proof(trees: Subtrees, old: int, new: int) -> tuple[bytes, ...]:
 
 def verify_inclusion(leaf: bytes, index: int, head: Head, proof: Sequence[bytes]) -> None:
     """Check that the leaf with hash `leaf` stands at `index` in the tree. Raises UntrustedError PROOF_INVALID."""
-    if not 0 <= index < head.size:
+    _require(root_from(leaf, index, head.size, proof), head.root)
+
+
+def root_from(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """Return the root (32 bytes) of the tree of `size` leaves that the proof leads to from a leaf's hash at `index`.
+
+    It says nothing until that root is known from elsewhere. Raises UntrustedError PROOF_INVALID for another length.
+    """
+    if not 0 <= index < size:
         raise UntrustedError(Code.PROOF_INVALID, "index outside the tree")
-    steps = list(_path(index, head.size))[::-1]
+    steps = list(_path(index, size))[::-1]
     if len(steps) != len(proof):
         raise UntrustedError(Code.PROOF_INVALID, "length of an inclusion proof")
     found = leaf
     for (start, _), sibling in zip(steps, proof, strict=True):
         found = node_hash(sibling, found) if start < index else node_hash(found, sibling)
-    _require(found, head.root)
+    return found
 
 
 def verify_consistency(old: Head, new: Head, proof: Sequence[bytes]) -> None:

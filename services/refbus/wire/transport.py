@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from refbus.core.bounds import MOST_PATH
 from refbus.core.ids import CountryCode, EventId, KeyId, OrgId, ReferralId, parse_country, parse_org_id
 from refbus.core.vocabulary import member
 from refbus.errors import Code, MalformedError
 from refbus.wire.schema import decode, encode
 
+SALT_BYTES = 32
+"""Size of what keeps the leaf of a stamp from being guessed."""
 LEAF_BYTES = 47
 """Size of an audit leaf: the 15 bytes "refbus-audit/v1" and a 32-byte commitment."""
 
@@ -79,6 +82,19 @@ def _mldsa65(data: bytes | None) -> bytes | None:
     return data
 
 
+def _salt(data: bytes) -> bytes:
+    if len(data) not in {0, SALT_BYTES}:
+        raise MalformedError(Code.MALFORMED, "size of the salt of a leaf")
+    return data
+
+
+def _path(data: bytes) -> bytes:
+    """Return a path of whole hashes (32 bytes each), at most so many as the largest tree needs."""
+    if len(data) % 32 or len(data) > 32 * MOST_PATH:
+        raise MalformedError(Code.MALFORMED, "length of the path of a stamp")
+    return data
+
+
 def _relative_path(path: str) -> str:
     """Return a repository path that stays inside the repository."""
     if not path or "\\" in path or "\0" in path or any(part in {"", ".", ".."} for part in path.split("/")):
@@ -103,7 +119,9 @@ _DECISIONS = {"check": _decisions}
 _LEAF = {"check": _leaf}
 _MLDSA65 = {"check": _mldsa65}
 _ORG = {"check": parse_org_id}
-_PATH = {"check": _relative_path}
+_FILE = {"check": _relative_path}
+_PATH = {"check": _path}
+_SALT = {"check": _salt}
 _TEXTS = {"check": tuple}
 _FROM = {"check": parse_country, "wire": "from"}
 _TO = {"check": parse_country, "wire": "to"}
@@ -147,7 +165,11 @@ def _plan(kind: type[WireRecord]) -> _Plan:
 
 @dataclass(frozen=True, slots=True)
 class Passed(WireRecord):
-    """An envelope with the exit stamp of its origin gate. `ed25519` 64 bytes, `mldsa65` 3309; hour UTC."""
+    """An envelope with the exit stamp of its origin gate. `ed25519` 64 bytes, `mldsa65` 3309; hour UTC.
+
+    From version 2 on (`refbus.envelope.stamps`) the signatures are over the root of a tree, in which this record's leaf
+    has `salt` (32 bytes), stands at `index` of `size`, and is led to the root by `path` (32 bytes a hash).
+    """
 
     envelope: bytes
     hour: int
@@ -156,11 +178,16 @@ class Passed(WireRecord):
     kid: KeyId
     ed25519: bytes
     mldsa65: bytes | None = field(metadata=_MLDSA65)
+    version: int = 1
+    salt: bytes = field(default=b"", metadata=_SALT)
+    index: int = 0
+    size: int = 0
+    path: bytes = field(default=b"", metadata=_PATH)
 
 
 @dataclass(frozen=True, slots=True)
 class HopReceipt(WireRecord):
-    """The destination gate has it in its store. Hour since the epoch, UTC; `ed25519` 64 bytes."""
+    """The destination gate has it in its store. Hour since the epoch, UTC; `ed25519` 64 bytes; else as in `Passed`."""
 
     envelope_sha256: bytes
     from_country: CountryCode = field(metadata=_FROM)
@@ -169,6 +196,11 @@ class HopReceipt(WireRecord):
     hour: int
     kid: KeyId
     ed25519: bytes
+    version: int = 1
+    salt: bytes = field(default=b"", metadata=_SALT)
+    index: int = 0
+    size: int = 0
+    path: bytes = field(default=b"", metadata=_PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +273,7 @@ class RelayedNotice(WireRecord):
 class DirectoryFile(WireRecord):
     """One file of the directory repository, by its relative path."""
 
-    path: str = field(metadata=_PATH)
+    path: str = field(metadata=_FILE)
     content: bytes
 
 

@@ -15,13 +15,12 @@ from refbus.core.gate.passage import Pass, Presented
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.units import HOUR_MS
-from refbus.crypto.framing import lp, sha256, u64be
-from refbus.crypto.signing import LABEL_PASS, Signatures, verify
-from refbus.envelope.confirmations import verify_hop
+from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
 from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
+from refbus.envelope.stamps import Stamper, verify_hop, verify_pass
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
@@ -60,11 +59,6 @@ class Opened:
         return None if self.presented is None else self.presented.block
 
 
-def pass_message(envelope_sha256: bytes, origin: str, destination: str, hour: int) -> bytes:
-    """Return what an exit stamp signs behind its label: SHA256(envelope) || LP(from) || LP(to) || u64be hour."""
-    return envelope_sha256 + lp(origin.encode()) + lp(destination.encode()) + u64be(hour)
-
-
 _OF_SOMEBODY: Final = frozenset({Code.DIRECTORY_NEWER, Code.MESSAGE_EXPIRED, Code.MESSAGE_LIFE_TOO_LONG})
 """What stops an envelope by its header alone. Whoever signed it is looked for, so that a wrong clock is told there."""
 
@@ -94,8 +88,9 @@ class Opener:
             if wrapped.kind is BorderKind.NOTICE:
                 return replace(opened, notice=RelayedNotice.parse(wrapped.body))
             passed = Passed.parse(wrapped.body)
-            opened = replace(opened, envelope=passed.envelope, envelope_sha256=sha256(passed.envelope))
-            self._check_pass(passed, origin)
+            digest = sha256(passed.envelope)
+            opened = replace(opened, envelope=passed.envelope, envelope_sha256=digest)
+            self._check_pass(passed, digest, origin)
         except RefbusError as error:
             return replace(opened, error=error)
         return self._event(replace(opened, passed=Pass(origin, passed.hour)), origin, resumed=resumed)
@@ -165,19 +160,14 @@ class Opener:
         if recipient is None or recipient.country == here:
             return None
         hour = self.now_ms // HOUR_MS
-        message = pass_message(envelope.sha256, here, recipient.country, hour)
-        signed = self.identity.pair.sign(LABEL_PASS, message)
-        return Passed(
-            envelope.raw, hour, here, recipient.country, self.identity.pair.kid, signed.ed25519, signed.mldsa65
-        )
+        return Stamper(self.identity.pair, (here, recipient.country), hour).passed(envelope.raw)
 
-    def _check_pass(self, passed: Passed, origin: CountryCode) -> None:
+    def _check_pass(self, passed: Passed, envelope_sha256: bytes, origin: CountryCode) -> None:
         if passed.from_country != origin or passed.to_country != self.identity.country:
             raise UntrustedError(Code.PASS_INVALID, "countries")
         key = self._gate_key(origin, passed.kid)
-        message = pass_message(sha256(passed.envelope), origin, self.identity.country, passed.hour)
         try:
-            verify(key, LABEL_PASS, message, Signatures(passed.ed25519, passed.mldsa65))
+            verify_pass(passed, envelope_sha256, key)
         except UntrustedError:
             raise UntrustedError(Code.PASS_INVALID, "signature") from None
 

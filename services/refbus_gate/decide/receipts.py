@@ -17,8 +17,8 @@ from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
 from refbus.core.units import HOUR_MS
-from refbus.envelope.confirmations import sign_hop
 from refbus.envelope.notice import seal_notice
+from refbus.envelope.stamps import Stamper
 from refbus.errors import Code
 from refbus.wire.transport import (
     BorderKind,
@@ -45,8 +45,8 @@ def nothing_stated() -> bytes:
 
 def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, outcome: HopOutcome, now_ms: int) -> bytes:
     """Return the signed border record which tells the gate of `origin` that the envelope is in this store."""
-    signed = sign_hop(keys.pair, envelope_sha256, (origin, keys.country), (outcome, now_ms // HOUR_MS))
-    return BorderRecord(BorderKind.HOP, signed).encode()
+    receipt = Stamper(keys.pair, (origin, keys.country), now_ms // HOUR_MS).hop(envelope_sha256, outcome)
+    return BorderRecord(BorderKind.HOP, receipt.encode()).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import is_urgent
-from refbus.envelope.confirmations import HOPS, may_say, verify_hop
+from refbus.envelope.confirmations import HOPS, may_say
 from refbus.envelope.notice import open_notice
+from refbus.envelope.stamps import verify_hop
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.said import Said, named, said
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome

@@ -82,6 +82,7 @@ def _policy(value: object) -> CountryPolicy:
         assent_age=fields.integer("assent_age", 0, 18),
         notify_subject=fields.flag("notify_subject"),
         utc_offset_min=fields.integer("utc_offset_min", -720, 840) if "utc_offset_min" in fields else 0,
+        stamps=fields.integer("stamps", 1, 2) if "stamps" in fields else 1,
         audit_quorum=fields.integer("audit_quorum", 0, MAX_QUORUM),
     )
     for part in (residency, clocks, fields):

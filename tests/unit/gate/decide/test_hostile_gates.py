@@ -11,7 +11,7 @@ from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, OrgId
 from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
-from refbus.envelope.confirmations import sign_hop
+from refbus.envelope.stamps import Stamper
 from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, HopReceipt, NoticeOutcome, Passed, StoppedRecord
 from refbus_gate.decide.ingress import MOST_RELAYED
 from refbus_gate.decide.receipts import relayed
@@ -43,7 +43,7 @@ def sent(world: World, name: str = "event") -> bytes:
 
 def hop(world: World, raw: bytes, by: CountryCode = KG, outcome: HopOutcome = HopOutcome.TAKEN) -> bytes:
     """Return the receipt that the gate of `by` signs for the bytes of others."""
-    signed = sign_hop(world.fed.pairs[gate(by)], sha256(raw), (KZ, by), (outcome, NOW_MS // HOUR_MS))
+    signed = Stamper(world.fed.pairs[gate(by)], (KZ, by), NOW_MS // HOUR_MS).hop(sha256(raw), outcome).encode()
     return BorderRecord(BorderKind.HOP, signed).encode()
 
 

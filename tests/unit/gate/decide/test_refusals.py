@@ -8,7 +8,7 @@ from refbus.audit.record import AuditOutcome
 from refbus.audit.statement import Statement
 from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
-from refbus.core.ids import CountryCode, OrgId
+from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
@@ -182,13 +182,7 @@ def test_a_forged_stamp_does_not_spoil_the_honest_record(world: World) -> None:
 
 def test_an_envelope_that_does_not_parse_is_signed_for_as_quarantined(world: World) -> None:
     """A stamped envelope that this gate cannot parse ends its delivery all the same."""
-    from refbus.crypto.signing import LABEL_PASS
-    from refbus_gate.decide.opening import pass_message
-
-    pair = world.fed.pairs[OrgId("kz-gate")]
-    made = pair.sign(LABEL_PASS, pass_message(sha256(b"odd"), KZ, UZ, NOW_HOUR))
-    passed = Passed(b"odd", NOW_HOUR, KZ, UZ, pair.kid, made.ed25519, made.mldsa65)
-    world.nodes["uz"].bus.put("uz.border.kz", BorderRecord(BorderKind.PASSED, passed.encode()).encode())
+    world.nodes["uz"].bus.put("uz.border.kz", world.stamped(b"odd"))
     world.settle()
     assert [each.outcome for each in hops(world.nodes["kz"], "uz")] == [HopOutcome.QUARANTINED]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,10 +83,11 @@ def test_our_gate_alone_cannot_pretend_delivery(pair: Pair) -> None:
     assert line(pair.kz, number).hop is Hop.BORDER
 
 
-def test_the_other_gates_signature_is_what_counts_and_is_kept(pair: Pair) -> None:
-    """With the destination's receipt the event is across, and the bytes that it signed stay here as evidence."""
-    number = waiting(pair, "signed")
-    receipt = hop_of(pair, number)
+@pytest.mark.parametrize("batch", [False, True])
+def test_the_other_gates_signature_is_what_counts_and_is_kept(pair: Pair, batch: bool) -> None:
+    """With the destination's receipt, of either version, the event is across, and the bytes stay here as evidence."""
+    number = waiting(pair, f"signed {batch}")
+    receipt = hop_of(pair, number, batch=batch)
     tell(pair, notice_of(pair, number, NoticeOutcome.TAKEN, receipt=receipt))
     found = line(pair.kz, number)
     assert found.hop is Hop.THEIR_INBOX
@@ -102,22 +104,16 @@ FALSE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("lie", FALSE)
-def test_a_receipt_that_the_destination_did_not_sign_is_told_and_moves_nothing(pair: Pair, lie: str) -> None:
+def test_a_receipt_that_the_destination_did_not_sign_is_told_and_moves_nothing(
+    pair: Pair, lie: str, batch: bool
+) -> None:
     """RECEIPT_INVALID, or a key that is not that gate's: nobody takes the event for delivered."""
-    number = waiting(pair, lie)
-    receipt = hop_of(pair, number, **FALSE[lie])
+    number = waiting(pair, f"{lie} {batch}")
+    receipt = hop_of(pair, number, batch=batch, **FALSE[lie])
     if lie == "signed by a third gate":  # in the name of the destination's key
-        parsed = HopReceipt.parse(receipt)
-        receipt = HopReceipt(
-            parsed.envelope_sha256,
-            parsed.from_country,
-            parsed.to_country,
-            parsed.outcome,
-            parsed.hour,
-            gate_pair(pair, "uz").kid,
-            parsed.ed25519,
-        ).encode()
+        receipt = replace(HopReceipt.parse(receipt), kid=gate_pair(pair, "uz").kid).encode()
     tell(pair, notice_of(pair, number, NoticeOutcome.TAKEN, receipt=receipt))
     assert line(pair.kz, number).hop is Hop.MY_GATE
     assert refused_notices(pair)[-1] == Code.RECEIPT_INVALID
