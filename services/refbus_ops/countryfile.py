@@ -18,6 +18,7 @@ checked = false
 
 [rules.PHOTO_BIOMETRIC]           # as [rule]
 [[laws]]                          # source, date, checked
+[[travel]]                        # country, papers that suffice on the way there; source, date, checked
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from refbus.trust.member.audit_keys import check_log_name
 from refbus.trust.member.policy import FORMAT, dumps_policy, parse_policy, refuse_placeholders
 
 _MOST_BYTES = 262_144
-_OWN = frozenset({"country", "version", "focal_point", "residency", "scope"})
+_OWN = frozenset({"country", "version", "focal_point", "residency", "scope", "travel"})
 """What a country says for itself: no word of another country's law is taken over."""
 
 
@@ -97,6 +98,8 @@ def _policy(country: CountryCode, languages: tuple[str, ...], fields: Fields) ->
         "residency": {category.value: rules.get(category.value, rule) for category in DataCategory},
         "scope": {"status": status, "laws": fields.take("laws") if "laws" in fields else []},
     }
+    if "travel" in fields:
+        made = {**made, "travel": fields.take("travel")}
     content = dumps_policy(dict(made))
     policy = parse_policy(content)
     for notice in policy.notices.values():

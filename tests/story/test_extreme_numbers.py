@@ -48,7 +48,8 @@ def require_open_road(world: World) -> None:
 
 def test_no_number_that_a_sender_signs_stops_a_gate(world: World) -> None:
     """Every integer of a signed block at every extreme, in the outbox and at the border of the other country."""
-    whole = decoded("RoutingBlock", encode_block(world.block("whole", respond_by_ms=world.now_ms + DAY_MS)))
+    full = {"respond_by_ms": world.now_ms + DAY_MS, "travel_document": "ID_CARD"}
+    whole = decoded("RoutingBlock", encode_block(world.block("whole", **full)))
     spots = list(places(whole))
     assert len(spots) > 1
     for spot in spots:

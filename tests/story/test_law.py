@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 
 from refbus.core.courses.machine import Role
+from refbus.core.courses.travel_papers import EVERYWHERE
 from refbus.core.units import DAY_MS
 from refbus.errors import Code
+from refbus_gateway.actions import returns
 from refbus_gateway.forms.problems import CaseInvalidError
-from support.gateways import case_file, consent_file, id_of, incoming, new_case, open_at, sent, view
+from refbus_gateway.reports.overview import Hop
+from refbus_gateway.rules import papers
+from support.desks import desk_of
+from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, open_at, sent
 from support.homecoming import E, Homecoming, plan
-from support.nodes import Road
+from support.nodes import Road, change_policy
 
 S, T = Role.SOURCE, Role.TARGET
 LAW: dict[str, Any] = {
@@ -31,6 +36,24 @@ LAW: dict[str, Any] = {
         "compensation": "CLAIMED",
     },
 }
+
+
+def paper(road: Road, kind: str) -> dict[str, Any]:
+    """Return a document that is valid for two months."""
+    return {"kind": kind, "valid_until_ms": road.clock() + 60 * DAY_MS}
+
+
+def name_papers(road: Road, country: str, other: str, *papers: str, version: int = 2) -> None:
+    """Let a country's policy name papers for the way to another."""
+    named = f"""
+[[travel]]
+country = "{other}"
+papers = {list(papers)}
+source = "Fictional agreement"
+date = "2026"
+checked = false
+"""
+    change_policy(road, country, lambda text: text + named, version)
 
 
 def codes_of(refused: pytest.ExceptionInfo[CaseInvalidError]) -> dict[str, Code]:
@@ -66,18 +89,39 @@ def test_a_period_that_is_over_is_asked_about(shared: Road, section: str, name: 
     assert new_case(shared.kz, case_file(about=f"Fictional: {rule}", confirmed={rule: "Fictional: prolonged"}, **late))
 
 
-def test_an_identity_card_is_enough_where_both_countries_accept_it(shared: Road) -> None:
-    """Without the word of both it is refused; with it the person leaves on it, through both gates."""
+def test_a_document_that_one_country_does_not_accept_is_refused_before_it_is_sent(shared: Road) -> None:
+    """The refusal names the document, both countries, and what they accept."""
+    road = Homecoming(shared, "on a report of loss")
+    with pytest.raises(CaseInvalidError) as refused:
+        road.say(T, E.DOCUMENT_ISSUED, **paper(shared, "LOSS_REPORT"))
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.code) == ("kind", Code.GUARD_DOCUMENT_NOT_ACCEPTED)
+    for part in ("Report that documents were lost", "between uz and kz", "Passport, Return certificate"):
+        assert part in problem.advice, part
+
+
+def test_an_office_that_does_not_ask_is_refused_by_its_gate(shared: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate asks the same policies, by the kind that the routing block declares; no departure follows from it."""
+    road = Homecoming(shared, "by an altered office")
+    monkeypatch.setattr(papers, "check", lambda *_: None)
+    road.prepare(document=paper(shared, "LOSS_REPORT"))
+    told = line(shared.uz, road.there, E.DOCUMENT_ISSUED)
+    assert (told.hop, told.codes) == (Hop.REFUSED, (Code.GUARD_DOCUMENT_NOT_ACCEPTED,))
+    assert road.gaps() == (Code.GUARD_DOCUMENTS, Code.GUARD_DOCUMENTS_OUT_OF_DATE)
+
+
+def test_a_document_that_both_policies_name_goes_through_both_gates(shared: Road) -> None:
+    """Both offices see what suffices before; the person may leave, until one country takes its word back."""
+    name_papers(shared, "kz", "uz", "ID_CARD", "LOSS_REPORT")
+    name_papers(shared, "uz", "kz", "ID_CARD")
     road = Homecoming(shared, "on an identity card")
-    card = {"kind": "ID_CARD", "valid_until_ms": shared.clock() + 60 * DAY_MS}
-    for word in ({}, {"accepted": False}):
-        with pytest.raises(CaseInvalidError) as refused:
-            road.say(T, E.DOCUMENT_ISSUED, **card, **word)
-        assert codes_of(refused) == {"kind": Code.FACTS_CONTRADICT}
-    road.prepare(document={"kind": "ID_CARD", "accepted": True})
+    for gateway, number in ((shared.kz, road.here), (shared.uz, road.there)):
+        shown = returns.open_return(*desk_of(shared, gateway), number, "en").documents
+        assert shown == (*EVERYWHERE, "ID_CARD")
+    road.prepare(document=paper(shared, "ID_CARD"))
     assert road.gaps() == ()
-    road.leave()
-    assert view(shared.uz, road.there).status == "IN_TRANSIT"
+    name_papers(shared, "uz", "kz", version=3)
+    assert road.gaps() == (Code.GUARD_DOCUMENT_NOT_ACCEPTED,)
 
 
 def test_the_plan_says_who_pays_who_escorts_and_until_when_the_certificate_holds(shared: Road) -> None:

@@ -277,6 +277,7 @@ def a_return(see: Looker) -> None:
     here, there = begin("goes home")
     now_ms = see.road.clock()
     see.see(kz, "return show", here)
+    see.see(kz, "return documents")
     see.say(kz, "return assess", here, risks(now_ms))
     settle()
     see.see(uz, "return co-sign", there)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from refbus.wire.schema import Codec, codec
+from refbus.wire.schema import Codec, forms_of
 
 NUMBERS = (
     -(2**63),
@@ -29,8 +29,12 @@ NUMBERS = (
 
 
 def as_written(schema: str | Codec, value: Mapping[str, Any]) -> bytes:
-    """Return the Avro bytes of a value, whatever its numbers are."""
-    document = (codec(schema) if isinstance(schema, str) else schema).document
+    """Return the Avro bytes of a value, whatever its numbers are, in the oldest form that has its fields."""
+    forms = forms_of(schema) if isinstance(schema, str) else (schema,)
+    document = next(
+        (form.document for form in forms if value.keys() <= {each["name"] for each in form.document["fields"]}),
+        forms[-1].document,
+    )
     stream = BytesIO()
     schemaless_writer(stream, parse_schema(_wide(document)), value)
     return stream.getvalue()

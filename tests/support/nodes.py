@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -227,11 +227,16 @@ def road(folder: Path) -> Iterator[Road]:
 
 def allow_emergencies(made: Road, country: str) -> None:
     """Let a country's policy allow emergency disclosures."""
-    text = (data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8")
-    text = text.replace("emergency_disclosure = false", "emergency_disclosure = true")
-    allowed = compile_policy(text.replace("version = 1\n", "version = 2\n"))
+    off, on = "emergency_disclosure = false", "emergency_disclosure = true"
+    change_policy(made, country, lambda text: text.replace(off, on))
+
+
+def change_policy(made: Road, country: str, change: Callable[[str], str], version: int = 2) -> None:
+    """Publish a changed policy of a country, as its file in keys/policies says it otherwise, under a higher version."""
+    text = change((data_dir("keys") / "policies" / f"{country}.toml").read_text(encoding="utf-8"))
+    changed = compile_policy(text.replace("version = 1\n", f"version = {version}\n"))
     publication = made.lab.publication(made.clock())
-    changes.put_policy(publication, CountryCode(country), allowed)
+    changes.put_policy(publication, CountryCode(country), changed)
     made.lab.publish(publication)
     made.publish()
     made.settle()

@@ -42,6 +42,7 @@ class RoutingBlock:
     occurred_at_ms: int
     payload_fingerprint: bytes
     payload_schema_sha256: bytes
+    travel_document: str | None = None  # kind of one that is not accepted everywhere: both gates ask the policies
 
 
 def is_urgent(block: RoutingBlock) -> bool:

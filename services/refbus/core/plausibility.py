@@ -209,8 +209,6 @@ _BEGAN: Final = "trafficking.exploited_from"
 _ENDED: Final = "trafficking.exploited_until"
 _AGE_THEN: Final = "trafficking.vic_AgeWhenTrafficked"
 _CERTIFIED: Final = "medical_certificate_until"
-_ACCEPTED_SOMEWHERE: Final = frozenset({"ID_CARD", "BIRTH_CERTIFICATE", "LOSS_REPORT"})
-"""Travel documents only where each country on the way accepts them, as an identity card between kg and uz."""
 
 RULES: Final = (
     Rule(
@@ -254,13 +252,6 @@ RULES: Final = (
         (_CERTIFIED, "legs"),
         "the medical certificate ends before the person arrives",
         _certificate_ends_on_the_way,
-    ),
-    Rule(
-        "DOCUMENT_NOT_ACCEPTED",
-        Weight.REFUSED,
-        ("kind", "valid_until_ms"),
-        "this document is a travel document only where each country on the way accepts it: ask them, and say yes",
-        lambda facts: bool(facts.codes("kind") & _ACCEPTED_SOMEWHERE) and facts.at("accepted") is not True,
     ),
     Rule(
         "ROOM_ENDS_FIRST",

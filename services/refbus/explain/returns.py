@@ -49,6 +49,10 @@ RETURN = {
         "the travel document ends before the journey does",
         "Ask for a new travel document, or choose an earlier journey.",
     ),
+    Code.GUARD_DOCUMENT_NOT_ACCEPTED: Explanation(
+        "this document is no travel document between the two countries",
+        "Record one that both countries accept: `refbus return documents` names them.",
+    ),
     Code.GUARD_RECEPTION: Explanation(
         "the receiving organisation has not confirmed that it takes the person in",
         "Ask the receiving organisation for a confirmation with a responsible worker, a place and a bed.",

@@ -10,7 +10,7 @@ from refbus.core.ids import CaseHandle, EventId, KeyId, MessageId, ReferralId, p
 from refbus.core.message import Header, RoutingBlock
 from refbus.core.vocabulary import Action, DataCategory, EventType, Priority, Purpose, member
 from refbus.errors import Code, MalformedError
-from refbus.wire.schema import Document, codec
+from refbus.wire.schema import Document, codec, decode, encode
 
 _Member = TypeVar("_Member", bound=StrEnum)
 _HEADER_FIELDS = tuple(field.name for field in fields(Header))
@@ -39,12 +39,12 @@ def encode_block(block: RoutingBlock) -> bytes:
     record: Document = {name: getattr(block, name) for name in _BLOCK_FIELDS}
     for name in ("actions", "data_categories"):
         record[name] = sorted(set(record[name]))
-    return codec("RoutingBlock").encode(record)
+    return encode("RoutingBlock", record)
 
 
 def decode_block(data: bytes) -> RoutingBlock:
     """Return the routing block in `data`. Raises MalformedError (UNKNOWN_VALUE for a member that is not known here)."""
-    record = codec("RoutingBlock").decode(data)
+    record = decode("RoutingBlock", data)
     previous = record["previous"]
     return RoutingBlock(
         sender=parse_org_id(record["sender"]),
@@ -66,6 +66,7 @@ def decode_block(data: bytes) -> RoutingBlock:
         occurred_at_ms=record["occurred_at_ms"],
         payload_fingerprint=record["payload_fingerprint"],
         payload_schema_sha256=record["payload_schema_sha256"],
+        travel_document=record["travel_document"],
     )
 
 

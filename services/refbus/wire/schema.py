@@ -125,7 +125,7 @@ def codec(name: str) -> Codec:
 
 
 @cache
-def _forms(name: str) -> tuple[Codec, ...]:
+def forms_of(name: str) -> tuple[Codec, ...]:
     """Return every form of a wire record, the oldest first and the one of today last."""
     kept = (data_dir("schemas") / "history" / "wire").glob(f"{name}.*.avsc")
     older = sorted((load_codec(path) for path in kept), key=lambda each: len(each.document["fields"]))
@@ -137,7 +137,7 @@ def encode(name: str, value: Mapping[str, Any]) -> bytes:
 
     So a reader of an older version reads all that it could read before, and each value has one encoding.
     """
-    *older, newest = _forms(name)
+    *older, newest = forms_of(name)
     for form in older:
         known = {field["name"] for field in form.document["fields"]}
         added = [field for field in newest.document["fields"] if field["name"] not in known]
@@ -148,7 +148,7 @@ def encode(name: str, value: Mapping[str, Any]) -> bytes:
 
 def decode(name: str, data: bytes) -> Document:
     """Return the wire record in `data`, canonical, in any of its forms, as the one of today. Raises MalformedError."""
-    forms = _forms(name)
+    forms = forms_of(name)
     newest = forms[-1]
     for form in forms[:-1]:
         try:

@@ -24,7 +24,7 @@ from refbus_gateway.cases import casework
 from refbus_gateway.courses import opening, referral_steps, returns, standing
 from refbus_gateway.reports import lookups as refreshing
 from refbus_gateway.reports import overview
-from refbus_gateway.rules import course_state
+from refbus_gateway.rules import course_state, papers
 from refbus_gateway.store import lookups, referrals
 from refbus_gateway.store.lookups import Wanted
 from refbus_gateway.store.session import slices
@@ -59,27 +59,34 @@ class RiskCoSigned:
 
 @dataclass(frozen=True, slots=True)
 class ReturnOpened(CourseOpened):
-    """A return with everything that was said in it, and every guard of its departure that is still open."""
+    """A return with everything that was said in it, and every guard of its departure that is still open.
+
+    `documents`: the kinds of travel document that both countries accept; none once the person has left.
+    """
 
     guards: tuple[Code, ...]
+    documents: tuple[str, ...]
 
 
 Check = standing.Check
 """A condition of the departure, and whose turn it is."""
 Wait = standing.Wait
 """What is waited for, until when, from whom."""
+Route = papers.Route
+"""The way to another country: the kinds of travel document that both accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnStanding:
     """How a return stands: conditions of the departure (none after it), what is waited for, whether we may sign theirs.
 
-    `to_sign`: the other organisation assessed the risks, and we have not signed that text.
+    `to_sign`: the other organisation assessed the risks, and we have not signed that text. `route`: the way home.
     """
 
     checks: tuple[Check, ...]
     waits: tuple[Wait, ...]
     to_sign: bool
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,20 @@ def stands(desk: Desk, actor: Actor, number: int) -> ReturnStanding:
     risk = next((each for each in checks if each.guard is Code.GUARD_RISK_ASSESSMENT), None)
     assessed = any(each.block.event_type is EventType.RISK_ASSESSED and not each.outgoing for each in events)
     signs = risk is not None and ((not risk.met and risk.ours) or Code.GUARD_RISK_DIFFERS in risk.wrong)
-    return ReturnStanding(checks, waits, to_sign=assessed and signs)
+    return ReturnStanding(checks, waits, assessed and signs, papers.route_to(desk.gateway, referral.org))
+
+
+def routes(desk: Desk, actor: Actor) -> tuple[Route, ...]:
+    """Return the way to each other country, with the travel documents that suffice for it. It needs no line."""
+    actor.require(Permission.READ_CASES)
+    return papers.routes(desk.gateway)
+
+
+def route(desk: Desk, actor: Actor, number: int) -> Route:
+    """Return the way of a return, with the travel documents that suffice. Raises RuleError REFERRAL_UNKNOWN."""
+    actor.require(Permission.READ_CASES)
+    with desk.read() as tx:
+        return papers.route_to(desk.gateway, referrals.get(tx, number).org)
 
 
 def open_return(desk: Desk, actor: Actor, number: int, language: str, *, codes: bool = True) -> ReturnOpened:
@@ -168,6 +188,9 @@ def open_return(desk: Desk, actor: Actor, number: int, language: str, *, codes: 
     with desk.write() as tx:
         opened = opening.open_referral(desk.gateway, tx, number, language, codes=codes)
         missing = returns.open_guards(desk.gateway, tx, opened.referral)
+        waiting = course_state.view_of(tx, opened.referral).state in BEFORE_JOURNEY
+        documents = papers.route_to(desk.gateway, opened.referral.org).documents if waiting else ()
         found = opened_value(desk, actor, tx, opened)
     desk.deliver()
-    return ReturnOpened(**{each.name: getattr(found, each.name) for each in fields(found)}, guards=missing)
+    opened_fields = {each.name: getattr(found, each.name) for each in fields(found)}
+    return ReturnOpened(**opened_fields, guards=missing, documents=documents)

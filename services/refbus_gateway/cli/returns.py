@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from refbus.errors import Code
 
 _E = EventType
+KINDS: Final = "refbus.TravelDocumentKind"
 STEPS: Final = (
     Saying("assess", _E.RISK_ASSESSED, "Record the joint risk assessment.", "1 --file risks.json"),
     Saying(
@@ -192,9 +193,27 @@ def co_sign(session: Session, number: int, *, later: bool) -> None:
 def show(session: Session, number: int) -> None:
     """Open a return: everything that was said, and what still stands in the way of a departure."""
     from refbus_gateway.actions import returns  # late: the help needs none of it
+    from refbus_gateway.words.codes import label
 
     opened = returns.open_return(session.desk, session.actor, number, session.language)
-    session.tell(opened, [*opened_texts(opened, session.language), *guard_texts(opened.guards)])
+    texts = [*opened_texts(opened, session.language), *guard_texts(opened.guards)]
+    if opened.documents:
+        texts.append(words().text("Which documents suffice for the journey?"))
+        texts += [f"  {code}: {label(session.language, KINDS, code)}" for code in opened.documents]
+    session.tell(opened, texts)
+
+
+@group.command()
+@example("refbus return documents")
+@with_session
+def documents(session: Session) -> None:
+    """Say which documents suffice for the journey to each other country, by the policies of both."""
+    from refbus_gateway.actions import returns  # late: the help needs none of it
+    from refbus_gateway.words.codes import label
+
+    found = returns.routes(session.desk, session.actor)
+    named = [(each, [f"{label(session.language, KINDS, code)} ({code})" for code in each.documents]) for each in found]
+    session.tell(found, [f"{each.country}: {'; '.join(texts)}" for each, texts in named])
 
 
 @group.command()

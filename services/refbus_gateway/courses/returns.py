@@ -33,7 +33,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.rules import age_check, course_state
+from refbus_gateway.rules import age_check, course_state, papers
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -98,10 +98,10 @@ def require_safe(
     asks_embassy = event_type in _TO_EMBASSY and fields["embassy_may_be_asked"]
     guarded = event_type in _GUARDED
     events = _counting(referrals.events_of(tx, referral)) if to_embassy or asks_embassy or guarded else []
-    seeks = details_of(events).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
+    seeks = details_of(events, ()).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
-    missing = gaps(events, gateway.now_ms()) if guarded else ()
+    missing = gaps(gateway, referral, events) if guarded else ()
     if guarded and not missing:
         _require_companions(gateway, tx, referral)
     if missing:
@@ -138,19 +138,22 @@ def _is_ready(gateway: Gateway, tx: Transaction, referral: Referral) -> bool:
     view = course_state.view_of(tx, referral)
     if view.kind is not CourseKind.REPATRIATION or view.state in FINAL:
         return False
-    return view.state not in BEFORE_JOURNEY or not gaps(referrals.events_of(tx, referral), gateway.now_ms())
+    return view.state not in BEFORE_JOURNEY or not gaps(gateway, referral, referrals.events_of(tx, referral))
 
 
-def gaps(events: Iterable[Event], now_ms: int) -> tuple[Code, ...]:
-    """Return every guard of the departure that is open at `now_ms` (UTC), sorted."""
+def gaps(gateway: Gateway, referral: Referral, events: Iterable[Event]) -> tuple[Code, ...]:
+    """Return every guard of the departure that is open now, sorted. `events`: those of the return."""
     counting = _counting(events)
-    details = details_of(counting)
+    details = details_of(counting, papers.route_to(gateway, referral.org).documents)
     facts = gaps_from_facts([course_state.fact_of(event) for event in counting], minor=details.minor)
-    return tuple(sorted({*facts, *gaps_from_details(details, now_ms)}))
+    return tuple(sorted({*facts, *gaps_from_details(details, gateway.now_ms())}))
 
 
-def details_of(events: Iterable[Event]) -> ReturnDetails:
-    """Return what the content of a return's events says, the newest word of each kind counting."""
+def details_of(events: Iterable[Event], accepted: Collection[str]) -> ReturnDetails:
+    """Return what the content of a return's events says, the newest word of each kind counting.
+
+    `accepted`: the kinds of document that suffice between the two countries.
+    """
     told = _Told(events)
     wish = told.newest(EventType.RETURN_WISH_RECORDED)
     plan = told.newest(EventType.PLAN_AGREED)
@@ -165,6 +168,7 @@ def details_of(events: Iterable[Event]) -> ReturnDetails:
         risk_high=any(_is_high(risk) for each in risks for risk in each["risks"]),
         legal_status_recorded=plan is not None and plan["legal_status"]["code"] != "NOT_KNOWN",
         documents_valid_until_ms=document["valid_until_ms"] if document else None,
+        document_accepted=document is not None and document["kind"]["code"] in accepted,
         arrival_ms=max((leg["arrives_ms"] for leg in plan["legs"]), default=None) if plan else None,
         protected=bool(wish and wish["seeks_protection"]) or any(each["protected_from_return"] for each in risks),
         fit_to_travel=plan is not None and plan["fit_to_travel"],
@@ -208,7 +212,7 @@ def open_guards(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[
     if view.kind is not CourseKind.REPATRIATION or view.state not in BEFORE_JOURNEY:
         return ()
     behind = {Code.GUARD_COMPANION} if children_behind(gateway, tx, referral) else set()
-    return tuple(sorted({*gaps(referrals.events_of(tx, referral), gateway.now_ms()), *behind}))
+    return tuple(sorted({*gaps(gateway, referral, referrals.events_of(tx, referral)), *behind}))
 
 
 def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) -> None:

@@ -29,11 +29,13 @@ WISH_FROM_CASE: Final = frozenset(
 )
 """What the wish to go home takes over from the case file."""
 _IDS: Final = frozenset({"event_id", "referral_id"})
+_UNUSED: Final = frozenset({(EventType.DOCUMENT_ISSUED, "accepted")})
+"""Fields that older versions asked for."""
 
 
 def asked_fields(event_type: EventType) -> tuple[FieldSpec, ...]:
     """Return the fields of an event that a person answers for: all but its own ids and what is computed."""
-    specs = payload_fields(event_type)
+    specs = (spec for spec in payload_fields(event_type) if (event_type, spec.name) not in _UNUSED)
     return tuple(spec for spec in specs if spec.name not in _IDS and not spec.attributes.get("computed", False))
 
 

@@ -40,7 +40,7 @@ from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import confirmation
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.rules import age_check, course_state, legality, permission, practice
+from refbus_gateway.rules import age_check, course_state, legality, papers, permission, practice
 from refbus_gateway.store import alarms, cases, disclosures, outbox, referrals
 from refbus_gateway.store.outbox import EnvelopeFacts, RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -145,6 +145,7 @@ def _drafted(
         occurred_at_ms=now_ms,
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
+        travel_document=papers.declared(draft.event_type, payload),
     )
     if expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms):
         raise RuleError(Code.EXPECTED_TIME_INVALID)
@@ -181,6 +182,7 @@ def answer(
         occurred_at_ms=now_ms,
         payload_fingerprint=fingerprint,
         payload_schema_sha256=schema_sha256,
+        travel_document=None,
     )
     _queue(gateway, tx, block, encoded, None, now_ms=now_ms)
 

@@ -21,6 +21,7 @@ from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.said import said
 from refbus.wire.payload import UnknownCode, categories_of, decode_payload, identity_of, unknown_codes
 from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.rules import papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def verified(gateway: Gateway, sender: Authenticated) -> Verified:
         payload["referral_id"] == block.referral_id,
         actual_categories(block, payload) <= set(block.data_categories),
         payload.get("expected_ms", block.respond_by_ms) == block.respond_by_ms,
+        papers.declared(event_type, payload) == block.travel_document,
     )
     if not all(same):
         raise UntrustedError(Code.DECLARATION_MISMATCH)

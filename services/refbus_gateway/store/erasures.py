@@ -115,7 +115,9 @@ def _routing_only(content: bytes) -> bytes:
     block = decode_block(encoded)
     if block.event_type in CONTROL_EVENTS:
         return join(encoded, payload)
-    bare = dataclasses.replace(block, consent_record=None, legal_basis_record=None, data_categories=())
+    bare = dataclasses.replace(
+        block, consent_record=None, legal_basis_record=None, data_categories=(), travel_document=None
+    )
     return join(encode_block(bare), _NOTHING)
 
 

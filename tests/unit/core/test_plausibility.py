@@ -45,11 +45,6 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"medical_certificate_on": "2026-10-02"},
         {"medical_certificate_on": "2026-09-21"},
     ),
-    (
-        "DOCUMENT_NOT_ACCEPTED",
-        {"kind": {"code": "ID_CARD"}, "valid_until_ms": 2},
-        {"kind": {"code": "ID_CARD"}, "valid_until_ms": 2, "accepted": True},
-    ),
     *(
         (name, {group: {field: "2026-09-20"}}, {group: {field: "2026-09-21"}})
         for name, group, field in (

@@ -33,6 +33,7 @@ class ReturnDetails:
     risk_high: bool = False
     legal_status_recorded: bool = False
     documents_valid_until_ms: int | None = None
+    document_accepted: bool = False
     arrival_ms: int | None = None
     protected: bool = False
     fit_to_travel: bool = False
@@ -177,6 +178,12 @@ CONTENT_GUARDS: tuple[ContentGuard, ...] = (
         lambda details, now_ms: (details.documents_valid_until_ms or 0) > max(now_ms, details.arrival_ms or 0),
         (_E.DOCUMENT_ISSUED,),
         "IOM: document validity check",
+    ),
+    ContentGuard(
+        Code.GUARD_DOCUMENT_NOT_ACCEPTED,
+        lambda details, _now_ms: details.document_accepted or details.documents_valid_until_ms is None,
+        (_E.DOCUMENT_ISSUED,),
+        "Palermo 8(4); domain.md 4.4: by the policies of both countries",
     ),
     ContentGuard(
         Code.GUARD_NOT_FIT,

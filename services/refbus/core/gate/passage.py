@@ -20,6 +20,8 @@ from refbus.core.message import Header, RoutingBlock
 from refbus.errors import Code, RefbusError
 
 _SEALED_AGAIN = frozenset({"sender_kid", "recipient_kid", "consent_record", "legal_basis_record"})
+_LATER = frozenset({"travel_document"})
+"""Fields that the first release did not have: an event without one has the identity that it had there."""
 _SAME = tuple(field.name for field in fields(RoutingBlock) if field.name not in _SEALED_AGAIN)
 
 
@@ -132,6 +134,8 @@ def event_identity(block: RoutingBlock) -> bytes:
     """Return 32 bytes (SHA-256) that stay the same when an event is sealed again: all of it but keys and consent."""
     digest = hashlib.sha256(b"refbus/v1/event\0")
     for name in _SAME:
+        if name in _LATER and getattr(block, name) is None:
+            continue
         text = _text(getattr(block, name))
         digest.update(len(text).to_bytes(4, "big") + text)
     return digest.digest()

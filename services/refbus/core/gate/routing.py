@@ -54,6 +54,7 @@ _RULES: tuple[Rule, ...] = (
     rules.purpose,
     rules.expected,
     rules.departure,
+    rules.travel_paper,
     rules.residency,
     rules.carried_record,
     rules.one_case,

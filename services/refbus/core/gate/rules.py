@@ -14,6 +14,7 @@ from refbus.core.courses.course import BEGINS, CourseView, may_emit, rule_in, st
 from refbus.core.courses.deadlines import expects_too_late
 from refbus.core.courses.guards import gaps_from_facts
 from refbus.core.courses.machine import Role
+from refbus.core.courses.travel_papers import accepted
 from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.gate.passage import KnownReferral, NodeView, Presented
 from refbus.core.gate.residency import residency_problems
@@ -312,6 +313,13 @@ def departure(case: Matter) -> Iterator[Code]:
         ends = (minor_until(evidence.record) if evidence else None, case.known.of_age_ms if case.known else None)
         minor = any(of_age_ms is not None and of_age_ms > case.now_ms for of_age_ms in ends)
         yield from gaps_from_facts(case.known.facts if case.known else (), minor=minor)
+
+
+def travel_paper(case: Matter) -> Iterator[Code]:
+    """Let no paper count as a travel document that the policies of both countries do not name for this way."""
+    kind, countries = case.presented.block.travel_document, (case.sender.country, case.recipient.country)
+    if kind is not None and kind not in accepted(case.directory.policies, *countries):
+        yield Code.GUARD_DOCUMENT_NOT_ACCEPTED
 
 
 def control(case: Matter) -> Iterator[Code]:

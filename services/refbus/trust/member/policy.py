@@ -13,7 +13,7 @@ from typing import Any
 from refbus.core.bounds import VERSION
 from refbus.core.directory import Clock, CountryPolicy, Notice, Pace
 from refbus.core.documents import read_toml
-from refbus.core.ids import parse_country, parse_org_id
+from refbus.core.ids import CountryCode, parse_country, parse_org_id
 from refbus.core.placeholder import placeholders
 from refbus.core.vocabulary import DataCategory, Priority, Residency, member
 from refbus.errors import Code, MalformedError
@@ -22,6 +22,7 @@ from refbus.trust.canonical import Fields, dumps, loads, parse_hex
 FORMAT = "refbus/policy/1"
 MAX_QUORUM = 16
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_PAPER = re.compile(r"[A-Z][A-Z_]{1,39}")
 _DAY_S = 86_400
 
 
@@ -61,6 +62,7 @@ def _policy(value: object) -> CountryPolicy:
     clocks = Fields(fields.take("clocks"), "clocks")
     notices = fields.items("notices", _notice)
     _limits(fields.take("scope"))
+    travel = fields.items("travel", _travel) if "travel" in fields else ()
     life = fields.integer("max_message_life_hours", 24, 24 * 90)
     policy = CountryPolicy(
         country=parse_country(fields.text("country")),
@@ -83,12 +85,15 @@ def _policy(value: object) -> CountryPolicy:
         notify_subject=fields.flag("notify_subject"),
         utc_offset_min=fields.integer("utc_offset_min", -720, 840) if "utc_offset_min" in fields else 0,
         stamps=fields.integer("stamps", 1, 2) if "stamps" in fields else 1,
+        travel_papers=dict(travel),
         audit_quorum=fields.integer("audit_quorum", 0, MAX_QUORUM),
     )
     for part in (residency, clocks, fields):
         part.done()
     if len(policy.notices) != len(notices):
         raise MalformedError(Code.MALFORMED, "policy.notices: an id appears twice")
+    if len(policy.travel_papers) != len(travel):
+        raise MalformedError(Code.MALFORMED, "policy.travel: a country appears twice")
     return policy
 
 
@@ -113,6 +118,16 @@ def _rule(value: object, category: DataCategory) -> Residency:
     rule = member(Residency, fields.text("rule"))
     _source(fields)
     return rule
+
+
+def _travel(value: object) -> tuple[CountryCode, frozenset[str]]:
+    """Return a country, and the papers that suffice on the way to it beside those accepted everywhere."""
+    fields = Fields(value, "travel")
+    country, papers = parse_country(fields.text("country")), fields.texts("papers")
+    if not all(_PAPER.fullmatch(paper) for paper in papers):
+        raise fields.wrong("papers", "codes of refbus.TravelDocumentKind such as ID_CARD")
+    _source(fields)
+    return country, frozenset(papers)
 
 
 def _clock(value: object) -> Clock:

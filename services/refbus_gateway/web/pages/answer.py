@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, UncheckableError
-from refbus_gateway.actions import referrals, worklist
+from refbus_gateway.actions import referrals, returns, worklist
 from refbus_gateway.actions.desk import Delivery
 from refbus_gateway.actions.referrals import Answer, CourseOpened, EventShown, ReferralListed
 from refbus_gateway.forms.asked import written_fields
@@ -147,7 +147,7 @@ def _shown(ask: Ask, step: Step) -> list[tuple[Shown, str, bool]]:
     found = fields.of(ask.words, written_fields(step.event), [each.path for each in step.asked])
     made = []
     for each, asked in zip(found, step.asked, strict=True):
-        options = tuple(organisation_options(ask)) if asked.path == "suggested_organisation" else each.options
+        options = _options(ask, step, each)
         optional = each.optional or step.stops or asked.further
         field = replace(
             each,
@@ -158,6 +158,16 @@ def _shown(ask: Ask, step: Step) -> list[tuple[Shown, str, bool]]:
         )
         made.append((field, ask.words.text(asked.hint) if asked.hint else "", asked.more))
     return made
+
+
+def _options(ask: Ask, step: Step, field: Shown) -> tuple[tuple[str, str], ...]:
+    """Return what can be chosen in a field: of organisations and of travel documents only those that fit."""
+    if field.name == "suggested_organisation":
+        return tuple(organisation_options(ask))
+    if (step.event, field.name) != (EventType.DOCUMENT_ISSUED, "kind"):
+        return field.options
+    suffice = returns.route(ask.desk, ask.actor, ask.number("number")).documents
+    return tuple(each for each in field.options if each[0] in suffice)
 
 
 def _allowed(shown: list[tuple[Shown, str, bool]], found: CourseOpened) -> list[tuple[Shown, str, bool]]:

@@ -174,14 +174,9 @@ HOMEWARD: Final = (
         mark("The travel document is there"),
         mark("It must still be valid when the person arrives."),
         (
-            Asked("kind", mark("Which document?")),
+            Asked("kind", mark("Which document?"), mark("Only what both countries accept for the way stands here")),
             Asked("valid_until_ms", mark("Valid until"), DAY),
             Asked("collect_at", mark("Where can it be collected?")),
-            Asked(
-                "accepted",
-                mark("Does each country on the way accept it for this journey?"),
-                mark("Ask both where it is no passport and no certificate for the return"),
-            ),
         ),
         first=True,
     ),

@@ -52,7 +52,8 @@ def listed(ask: Ask) -> Response:
 def form(ask: Ask) -> Response:
     """Ask for what begins a return."""
     abroad = organisation_options(ask, abroad=True)
-    return ask.page("return_begin.html", cases=case_options(ask), organisations=abroad, shown=_wish(ask))
+    routes = returns.routes(ask.desk, ask.actor)
+    return ask.page("return_begin.html", cases=case_options(ask), organisations=abroad, shown=_wish(ask), routes=routes)
 
 
 @screens.act("/return/begin", confirm=True)

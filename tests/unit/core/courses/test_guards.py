@@ -45,6 +45,7 @@ READY = ReturnDetails(
     risk_valid_until_ms=NOW_MS + 1,
     legal_status_recorded=True,
     documents_valid_until_ms=NOW_MS + 11,
+    document_accepted=True,
     arrival_ms=NOW_MS + 10,
     minor=True,
     escorted=True,
@@ -158,6 +159,7 @@ CONTENT: dict[Code, dict[str, Any]] = {
     Code.GUARD_RISK_HIGH: {"risk_high": True},
     Code.GUARD_LEGAL_STATUS: {"legal_status_recorded": False},
     Code.GUARD_DOCUMENTS_OUT_OF_DATE: {"documents_valid_until_ms": NOW_MS + 10},
+    Code.GUARD_DOCUMENT_NOT_ACCEPTED: {"document_accepted": False},
     Code.GUARD_PROTECTED: {"protected": True},
     Code.GUARD_ESCORT: {"escorted": False},
 }
@@ -208,6 +210,7 @@ SETTLES = {
     Code.GUARD_RISK_HIGH: (E.RISK_ASSESSED,),
     Code.GUARD_LEGAL_STATUS: (E.PLAN_AGREED,),
     Code.GUARD_DOCUMENTS_OUT_OF_DATE: (E.DOCUMENT_ISSUED,),
+    Code.GUARD_DOCUMENT_NOT_ACCEPTED: (E.DOCUMENT_ISSUED,),
     Code.GUARD_NOT_FIT: (E.PLAN_AGREED,),
     Code.GUARD_PROTECTED: (E.REPATRIATION_ABORTED,),
     Code.GUARD_AGAINST_BEST_INTERESTS: (E.BEST_INTERESTS_DETERMINED, E.REPATRIATION_ABORTED),

@@ -125,6 +125,7 @@ def test_the_identity_of_an_event_leaves_out_keys_and_consent_only() -> None:
         "occurred_at_ms": 1,
         "payload_fingerprint": b"12345678",
         "payload_schema_sha256": bytes(31) + b"1",
+        "travel_document": "ID_CARD",
     }
     others = {event_identity(dataclasses.replace(plain, **{name: value})) for name, value in changes.items()}
     assert len(others | {event_identity(plain)}) == len(changes) + 1

@@ -10,12 +10,12 @@ import pytest
 from refbus.core.consent.record import Assent, Grantor, GrantorKind
 from refbus.core.gate.passage import Presented
 from refbus.core.gate.verdicts import Forward
-from refbus.core.ids import ConsentId
+from refbus.core.ids import ConsentId, CountryCode
 from refbus.core.vocabulary import PURPOSE_OF, EventType, Purpose
 from refbus.errors import Code
 from support.consents import consent_record, provision
 from support.passages import MemoryNode, block, passed, presented
-from support.roads import E, into, out
+from support.roads import FED, E, into, out
 
 PURPOSES = (
     Purpose.REPATRIATION,
@@ -85,6 +85,22 @@ def test_a_word_of_the_road_that_sets_no_timer_does_not_leave() -> None:
     uz = MemoryNode("uz")
     into(passed(step(E.RETURN_WISH_RECORDED)), node=uz)
     assert isinstance(into(passed(event), node=uz), Forward)
+
+
+@pytest.mark.parametrize("named", [("kz",), ("uz",), ("kz", "uz")])
+def test_a_paper_passes_both_gates_only_where_both_policies_name_it(named: tuple[str, ...]) -> None:
+    """The gate of origin and that of destination ask the same policies, by the kind that the block declares."""
+    fed = FED
+    for country, other in (("kz", "uz"), ("uz", "kz")):
+        papers = {CountryCode(other): frozenset({"ID_CARD"})} if country in named else {}
+        fed = fed.with_policy(country, travel_papers=papers)
+    event, kz, uz = step(E.DOCUMENT_ISSUED, travel_document="ID_CARD"), MemoryNode("kz"), MemoryNode("uz")
+    begins = step(E.RETURN_WISH_RECORDED)
+    assert isinstance(out(begins, fed, node=kz), Forward)
+    assert isinstance(into(passed(begins), fed, node=uz), Forward)
+    expected = () if named == ("kz", "uz") else (Code.GUARD_DOCUMENT_NOT_ACCEPTED,)
+    assert out(event, fed, node=kz).codes == expected
+    assert into(passed(event), fed, node=uz).codes == expected
 
 
 @pytest.mark.parametrize("kind", PURPOSE_OF)

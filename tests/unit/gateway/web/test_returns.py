@@ -160,3 +160,17 @@ def test_every_step_of_a_return_has_a_page_and_every_condition_words() -> None:
         shown = fields.of(catalogue("en"), written_fields(step.event), [each.path for each in step.asked])
         names = {each.name.partition(".")[0] for each in shown}
         assert {spec.name for spec in written_fields(step.event) if spec.required} <= names, step.slug
+
+
+def test_a_page_offers_only_the_documents_that_both_countries_accept(road: Road) -> None:
+    """What suffices stands on the page where a return begins, on the return, and in the form of the document."""
+    home = Homecoming(road, "papers")
+    here = Pages(road, road.kz).person()
+    assert "Uzbekistan: Passport, Return certificate and Laissez-passer" in here.get("/return/begin").text
+    assert "Uzbekistan: Passport, Return certificate and Laissez-passer" in here.get(f"/return/{home.here}").text
+    say = f"/referral/{home.here}/say/document"
+    page = here.get(say)
+    assert 'value="LAISSEZ_PASSER"' in page.html
+    assert 'value="ID_CARD"' not in page.html
+    page = here.send(say, kind="ID_CARD", valid_until_ms="31.12.2026")
+    assert "kind-wrong" in page.ids

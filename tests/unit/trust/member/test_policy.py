@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from itertools import permutations
 
 import pytest
 
+from refbus.core.courses.travel_papers import EVERYWHERE, accepted
+from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import DataCategory, Priority, Residency
 from refbus.errors import Code, MalformedError, RefbusError
 from refbus.resources import data_dir
@@ -98,6 +101,9 @@ def test_a_policy_says_which_stamps_its_country_reads() -> None:
         ("majority_age = 18", "majority_age = 18\nstamps = 0"),
         ("majority_age = 18", "majority_age = 18\nstamps = 3"),
         ('notice_id = "referral-1"', 'notice_id = ""'),
+        ('papers = ["ID_CARD"]', 'papers = ["Identity card"]'),
+        ('papers = ["ID_CARD"]', "papers = [7]"),
+        ('[[travel]]\ncountry = "kg"', '[[travel]]\ncountry = "KG"'),
     ],
 )
 def test_a_policy_of_another_shape_is_refused(old: str, new: str) -> None:
@@ -105,6 +111,24 @@ def test_a_policy_of_another_shape_is_refused(old: str, new: str) -> None:
     assert old in TEXT
     with pytest.raises(MalformedError):
         compile_policy(TEXT.replace(old, new, 1))
+
+
+def test_an_identity_card_suffices_between_kg_and_uz_only() -> None:
+    """Both policies name it for this way; on every other a passport, return certificate or laissez-passer is needed."""
+    texts = ((KEYS / "policies" / f"{country}.toml").read_text("utf-8") for country in COUNTRIES)
+    policies = {policy.country: policy for policy in (parse_policy(compile_policy(text)) for text in texts)}
+    for one, other in permutations(policies, 2):
+        by_policy = ("ID_CARD",) if {one, other} == {"kg", "uz"} else ()
+        assert accepted(policies, one, other) == (*EVERYWHERE, *by_policy)
+    assert accepted(policies, CountryCode("kg"), CountryCode("xx")) == EVERYWHERE
+
+
+def test_a_country_stands_once_among_journeys() -> None:
+    """Two lists for one way would let the order of lines decide."""
+    value = json.loads(compile_policy(TEXT))
+    value["travel"] *= 2
+    with pytest.raises(MalformedError, match="twice"):
+        parse_policy(dumps(value))
 
 
 def test_a_notice_stands_once() -> None:
