@@ -3,6 +3,7 @@
 export <file> [<from> [<to>]]   write the sealed entries for the inspector; days as 2026-11-30, UTC, the last excluded
 waiting                         show whose entries wait, and how much members wrote in the last day
 backup <folder>                 copy the home to a new folder while the auditor runs, and restore it once from there
+rebuild [<place>...] [--end]    with the auditor stopped: make a lost or old store again from what was published
 restore <copy> [--older]        with the auditor stopped: check a copy of store or home, bring back what is missing
 accept-gap                      with the auditor stopped: go on behind entries that are gone, or in a topic made anew
 clock [accept]                  show which time counts and why; say that this machine's clock is right
@@ -17,7 +18,9 @@ import os
 import sys
 from pathlib import Path
 
+from refbus.audit.sources import source_of
 from refbus.bus.harness import die, run
+from refbus.clock import Clock, sources_from, tell
 from refbus.command import explained
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
@@ -26,6 +29,7 @@ from refbus.node.clockorder import order_clock
 from refbus.output import say
 from refbus.settings import AuditorSettings, LogForm, from_environment, read_secret_file
 from refbus.telemetry import Signs, configure_logs, serve
+from refbus.trust.homes import Home
 from refbus_auditor.app import auditor_app
 from refbus_auditor.auditor import Auditor
 from refbus_auditor.backup import backup
@@ -33,6 +37,7 @@ from refbus_auditor.export import day_ms, export
 from refbus_auditor.gaps import accept_gap
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.putback import restore
+from refbus_auditor.rebuild import Request, proofs_on, rebuild
 from refbus_auditor.rooms import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")
@@ -55,21 +60,47 @@ def main(arguments: list[str]) -> None:
                 export(settings.home, Path(file), day_ms(first), day_ms(last))
             case ["waiting"]:
                 say(*lines(settings.home))
-            case ["restore", copy, *older] if older in ([], ["--older"]):
-                passphrase = read_secret_file(settings.passphrase_file).decode()
-                say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
-            case ["accept-gap"]:
-                _accept_gap(settings)
             case ["backup", target]:
                 _backup(settings, Path(target))
             case _:
-                orders = "accept-gap | backup FOLDER | clock [accept] | export FILE [FROM [TO]]"
-                orders += " | restore COPY [--older] | waiting"
-                raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
+                _stopped(settings, arguments)
+
+
+def _stopped(settings: AuditorSettings, arguments: list[str]) -> None:
+    """Obey an order that is given while the auditor is stopped."""
+    match arguments:
+        case ["restore", copy, *older] if older in ([], ["--older"]):
+            passphrase = read_secret_file(settings.passphrase_file).decode()
+            say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
+        case ["rebuild", *words] if words.count("--end") <= 1:
+            say(*_rebuild(settings, [each for each in words if each != "--end"], end="--end" in words))
+        case ["accept-gap"]:
+            _accept_gap(settings)
+        case _:
+            orders = "accept-gap | backup FOLDER | clock [accept] | export FILE [FROM [TO]]"
+            orders += " | rebuild [PLACE...] [--end] | restore COPY [--older] | waiting"
+            raise SetupError(Code.USAGE, f"python -m refbus_auditor [{orders}]")
 
 
 def _backup(settings: AuditorSettings, target: Path) -> None:
     say(*backup(settings.home, read_secret_file(settings.passphrase_file).decode(), target))
+
+
+def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list[str]:
+    home, clock = Home(settings.home), Clock(sources_from(settings.clock_file), settings.home, tell)
+    secret = home.log_secret(read_secret_file(settings.passphrase_file).decode())
+    history = home.trust_store().load(clock.now_ms())
+    if history is None:
+        raise SetupError(Code.HOME_NOT_FOUND, "this home has no directory yet: restore it from a backup of the home")
+    reader = clusters(addresses(settings, settings.country, settings.home))[settings.country].reader(
+        f"{settings.country}.proofs"
+    )
+    try:
+        sources = [source_of(each) for each in places]
+        request = Request(settings.country, secret, history.latest, sources, proofs_on(reader), clock.now_ms(), end=end)
+        return rebuild(settings.home, request)
+    finally:
+        reader.close()
 
 
 def _accept_gap(settings: AuditorSettings) -> None:

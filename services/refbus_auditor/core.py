@@ -25,7 +25,8 @@ from refbus_auditor.entries import Account, Counted, Entries, account
 from refbus_auditor.erasure import Erasures
 from refbus_auditor.files import LogFolder
 from refbus_auditor.home import AuditorHome
-from refbus_auditor.ledger import Ledger, Shard
+from refbus_auditor.known import keep_newer
+from refbus_auditor.ledger import Ledger, Shard, Standing
 from refbus_auditor.mail import Inbound, Outbound
 from refbus_auditor.proofs import Prover
 from refbus_auditor.publication import Publisher
@@ -98,7 +99,16 @@ class AuditorCore:
             told=self.hearers.witnessed,
         )
         self.outbound = Outbound(self.lines.others)
-        self._cosigning = Cosigning(self.country, database, files, key_of, self.policy, self.outbound.send, self.clock)
+        self._cosigning = Cosigning(
+            self.country,
+            database,
+            files,
+            key_of,
+            self.policy,
+            self.outbound.send,
+            self.clock,
+            lambda note: keep_newer(home.evidence, note),
+        )
         self.inbound = Inbound(
             self.country,
             self.witness,
@@ -132,7 +142,8 @@ class AuditorCore:
     def turn(self) -> None:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
         for log in self.shards():
-            if self._confirmed(log):
+            if log.standing is not Standing.ENDED and self._confirmed(log):
+                self._settle(log)
                 self.publisher.publish(log)
         self._cosign()
         self._prove()
@@ -160,6 +171,12 @@ class AuditorCore:
             _log.debug("a log is not signed: %s", error.code)
             return False
 
+    def _settle(self, log: Shard) -> None:
+        """Let a log that was rebuilt be one like any other: every witness knows it as it is."""
+        if log.standing is Standing.REBUILT:
+            with self.home.database.writing() as connection:
+                ledger.settle(connection, log.origin)
+
     def _keys(self) -> AuditKeys | None:
         """Return the keys of this log that others know, None while the directory has no auditor here."""
         try:
@@ -174,7 +191,7 @@ class AuditorCore:
     def _cosign(self) -> None:
         logs = self.shards()
         witnesses = [each for each in self.directory().countries() if each != self.country]
-        for log in logs:
+        for log in (each for each in logs if each.standing is not Standing.ENDED):
             try:
                 note = self._cosigning.ask(log, witnesses, grows=log is logs[-1])
             except RefbusError as error:

@@ -30,7 +30,7 @@ from refbus.tlog.witness import AddCheckpoint
 from refbus.wire.logs import MailKind, WitnessMail
 from refbus_auditor import ledger
 from refbus_auditor.files import LogFolder
-from refbus_auditor.ledger import Shard
+from refbus_auditor.ledger import Shard, Standing
 from refbus_auditor.store.tables import shard
 
 WAITS = BackOff(first_ms=2_000, longest_ms=300_000)
@@ -56,19 +56,23 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A checkpoint on its way to a quorum."""
+    """A checkpoint on its way to a quorum, or, where `every` is set, to all witnesses that there are."""
 
     note: Note
     checkpoint: Checkpoint
     since_ms: int
     since_steady_ms: int
+    every: bool
     asked: dict[CountryCode, _Asked] = field(default_factory=dict)
     answered: set[CountryCode] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Cosigning:
-    """Asks the witnesses. `policy` gives the quorum in force, `send` puts a mail on its way without waiting."""
+    """Asks the witnesses. `policy` gives the quorum in force, `send` puts a mail on its way without waiting.
+
+    `keep` is told of what a witness has cosigned and this log has not.
+    """
 
     country: CountryCode
     database: Database
@@ -77,6 +81,7 @@ class Cosigning:
     policy: Callable[[], Policy]
     send: Callable[[CountryCode, WitnessMail], None]
     clock: Clock
+    keep: Callable[[Note], None]
     _candidates: dict[str, _Candidate] = field(default_factory=dict)
     _heard: dict[str, set[CountryCode]] = field(default_factory=dict)
     _sizes: dict[tuple[str, CountryCode], int] = field(default_factory=dict)
@@ -87,10 +92,11 @@ class Cosigning:
         """Whether as many witnesses as must cosign have done so, since this start, with what was signed last.
 
         Before that nothing new is signed: on an old copy of the store it would be a second history. Nothing is lost by
-        waiting, since without these witnesses there is no quorum either. Raises UncheckableError as `policy` does.
+        waiting, since without these witnesses there is no quorum either. A log that was rebuilt needs every witness:
+        the one that is silent may be the only one that knows what is lost. Raises UncheckableError as `policy` does.
         """
         with self._turn:
-            return self._is_confirmed(log.origin)
+            return self._is_confirmed(log)
 
     def ask(self, log: Shard, witnesses: Sequence[CountryCode], *, grows: bool) -> Note | None:
         """Do what is due for a log; return a checkpoint that stands without any witness because none is demanded.
@@ -145,6 +151,8 @@ class Cosigning:
             place = checkpoint.origin, country
             self._sizes[place] = self._proven[place] = checkpoint.size
             self._heard.setdefault(checkpoint.origin, set()).add(country)
+        if candidate.every and len(candidate.answered) < _witnesses(policy):
+            return None
         try:
             policy.check(candidate.note, latest_s)
         except UntrustedError as error:
@@ -153,13 +161,15 @@ class Cosigning:
             raise
         return self._settle(candidate)
 
-    def _is_confirmed(self, origin: str) -> bool:
-        policy = self.policy()
-        return policy.quorum == NONE or len(self._heard.get(origin, ())) >= policy.groups[policy.quorum].needed
+    def _is_confirmed(self, log: Shard) -> bool:
+        policy, heard = self.policy(), len(self._heard.get(log.origin, ()))
+        if log.standing is Standing.REBUILT:
+            return heard >= _witnesses(policy) > 0
+        return policy.quorum == NONE or heard >= policy.groups[policy.quorum].needed
 
     def _is_due(self, log: Shard, *, grows: bool) -> bool:
         unsigned = log.head.size > log.signed.size
-        if (grows or unsigned) and not self._is_confirmed(log.origin):
+        if (grows or unsigned) and not self._is_confirmed(log):
             return True
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True
@@ -177,7 +187,9 @@ class Cosigning:
             return present
         checkpoint = Checkpoint(log.origin, log.signed.size, log.signed.root)
         note = sign_checkpoint(checkpoint, self.key_of(log.origin))
-        self._candidates[log.origin] = _Candidate(note, checkpoint, self.clock.now_ms(), steady_ms)
+        self._candidates[log.origin] = _Candidate(
+            note, checkpoint, self.clock.now_ms(), steady_ms, log.standing is Standing.REBUILT
+        )
         return self._candidates[log.origin]
 
     def _ask(self, candidate: _Candidate, country: CountryCode, asked: _Asked) -> None:
@@ -198,6 +210,7 @@ class Cosigning:
         if candidate is None:
             return
         if newest is not None and not self._is_beginning(self._signed_by_us(origin, newest)):
+            self.keep(newest)
             raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
         if size > candidate.checkpoint.size:
             return
@@ -240,6 +253,11 @@ class Cosigning:
             connection.execute(update(shard).where(same).values(**values))
         self._candidates.pop(candidate.checkpoint.origin, None)
         return candidate.note
+
+
+def _witnesses(policy: Policy) -> int:
+    """Return how many countries can witness: 0 where none is demanded."""
+    return 0 if policy.quorum == NONE else len(policy.groups[policy.quorum].members)
 
 
 def _time(line: Signature) -> bytes:

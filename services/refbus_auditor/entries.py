@@ -13,7 +13,7 @@ import logging
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ from refbus.telemetry.labels import EntryResult
 from refbus.wire.transport import ErasureOrder
 from refbus_auditor.batch import Sorted, Waits, amount_of, checked_in, name_in, owner_unverified
 from refbus_auditor.erasure import Erasures, logged_order
-from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, Name, NewEntry, directory_id
+from refbus_auditor.ledger import DIRECTORY_WRITER, Ledger, Name, NewEntry, directory_id, published
 from refbus_auditor.quotas import Amount, Budget, account_of
 from refbus_auditor.store.tables import tally, waiting
 
@@ -207,9 +207,12 @@ class Entries:
             records = self._first_of_each(found, records)
         checked = self._verified(found, records, directory)
         known = self._known(budget.connection, [each for _, each in checked])
+        there = published(budget.connection, [leaf for _, each in checked for leaf in _leaves_of(each)])
         for record, each in checked:
             if name_in(each) in known:
                 found.results[EntryResult.DUPLICATE, None] += 1
+                continue
+            if there and _take_again(found, record, each, there):
                 continue
             owner = account_of(each.writer, stays=isinstance(each, NewEntry) and each.stays)
             if found.has_room(owner, amount_of(record, each)):
@@ -294,6 +297,28 @@ class Entries:
             self.counted(result, code, number)
             if result is EntryResult.REFUSED and number:
                 _log.warning("%d audit entries were refused: %s", number, code)
+
+
+def _leaves_of(checked: NewEntry | ErasureOrder) -> list[bytes]:
+    """Return what can be in the log of a record: an order has another leaf for each answer."""
+    if isinstance(checked, NewEntry):
+        return [checked.leaf]
+    return [logged_order(checked, answer, 0).leaf for answer in OrderAnswer]
+
+
+def _take_again(found: Sorted, record: Record, checked: NewEntry | ErasureOrder, there: Container[bytes]) -> bool:
+    """Take a record whose leaf came back from published files: it needs no room, and an order keeps its answer."""
+    if isinstance(checked, NewEntry):
+        if checked.leaf in there:
+            found.good.append(checked)
+        return checked.leaf in there
+    if logged_order(checked, OrderAnswer.OBEYED, 0).leaf in there:
+        found.obey(checked, record.timestamp_ms)
+    elif logged_order(checked, OrderAnswer.REFUSED, 0).leaf in there:
+        found.refuse(checked, record.timestamp_ms)
+    else:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

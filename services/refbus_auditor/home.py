@@ -27,7 +27,8 @@ KIND = StoreKind(Path(__file__).resolve().parent / "store" / "migrations", wipe=
 ERASED = "erased"
 STORE = "auditor.db"
 MARK = f"{STORE}.made"
-_STOPPED = "stopped"
+STOPPED = "stopped"
+"""Setting: the code for which this auditor must not sign any more."""
 
 MOST_UNREAD = 100
 """Batches that are kept, of at most a megabyte each."""
@@ -91,7 +92,7 @@ class AuditorHome:
     def require_not_stopped(self) -> None:
         """Raise SetupError with the code for which this auditor must not sign any more."""
         with self.database.reading() as connection:
-            code = get_setting(connection, _STOPPED)
+            code = get_setting(connection, STOPPED)
         if code is not None:
             known = next((each for each in Code if each.encode() == code), Code.LOG_STORE_DAMAGED)
             raise SetupError(known, "this auditor was stopped")
@@ -99,7 +100,7 @@ class AuditorHome:
     def stop_for_good(self, code: Code) -> None:
         """Remember that this auditor must not sign any more, and why."""
         with self.database.writing() as connection:
-            put_setting(connection, _STOPPED, code.encode())
+            put_setting(connection, STOPPED, code.encode())
 
     def close(self) -> None:
         """Close the database."""

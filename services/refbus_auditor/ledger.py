@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from refbus.crypto.framing import sha256
 from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import Code, MalformedError, RefbusError, StoreError
+from refbus.node.store.node import get_setting
 from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
@@ -27,13 +29,25 @@ from refbus_auditor.store.tables import entry, shard
 
 DIRECTORY_WRITER = "directory"
 """In place of a writer: the entry is the hash of a file of the directory, which nobody signs but the file itself."""
+PUBLISHED_WRITER = "published"
+"""In place of a writer: the entry came back from the published files, and its record did not come again so far."""
 ORDER_WRITER = "order"
 """In place of a writer, and no member's name: the entry says what became of an order to erase, which is its record."""
 
 
+REBUILT = "rebuilt"
+"""Setting: when entries came back from published files, ms UTC in eight bytes."""
 _AT_ONCE = 256
 Name = tuple[str, bytes, bytes]
 """What an entry says: its writer, its decision id, its leaf."""
+
+
+class Standing(IntEnum):
+    """What may be signed of a log. REBUILT: nothing new before every witness has cosigned what is there."""
+
+    GROWS = 0
+    REBUILT = 1
+    ENDED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,8 @@ class Shard:
     proven: int
     cosigned: bytes | None = field(repr=False)
     cosigned_ms: int | None
+    standing: Standing
+    newest: bytes | None = field(repr=False)
 
     @property
     def cosigned_size(self) -> int:
@@ -111,8 +127,9 @@ class Ledger:
         another leaf contradicts. Raises StoreError POSITION_CONFLICT when something else grew the log meanwhile.
         """
         fresh, known, contradicting = self._sort(connection, entries)
-        if fresh:
-            self._append(connection, self._open(connection, now_ms), fresh)
+        new = _without_published(connection, fresh)
+        if new:
+            self._append(connection, self._open(connection, now_ms), new)
         return Added(len(fresh), known, contradicting)
 
     def known(self, connection: Connection, entries: Sequence[NewEntry]) -> frozenset[Name]:
@@ -148,8 +165,7 @@ class Ledger:
         newest = _NEWEST.once(connection, {}).scalar_one_or_none()
         if newest is not None and (newest >= origin or not self._listed(half_year)):
             return str(newest)
-        empty = {"size": 0, "root": EMPTY_ROOT, "edge": b"", "signed_size": 0, "signed_root": EMPTY_ROOT}
-        connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, proven_size=0, **empty))
+        begin(connection, origin, now_ms)
         return origin
 
     def _append(self, connection: Connection, origin: str, entries: Sequence[NewEntry]) -> None:
@@ -177,6 +193,33 @@ class Ledger:
             raise StoreError(Code.POSITION_CONFLICT, "another process added to the log")
 
 
+def published(connection: Connection, leaves: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+    """Return where those of these leaves stand that came back from published files and have no record yet."""
+    if get_setting(connection, REBUILT) is None:
+        return {}
+    rows = _PLACES.rows(connection, [directory_id(leaf) for leaf in leaves])
+    return {row.leaf: (row.origin, row.place) for row in rows if row.writer == PUBLISHED_WRITER}
+
+
+def _without_published(connection: Connection, entries: Sequence[NewEntry]) -> list[NewEntry]:
+    """Give entries that came back from published files their records, and return the others.
+
+    A record that was written after the log was rebuilt is left out, and so is its second place: whoever copies a leaf
+    that is public does not get the place of it.
+    """
+    there = published(connection, [each.leaf for each in entries])
+    if not there:
+        return list(entries)
+    rebuilt_ms = int.from_bytes(get_setting(connection, REBUILT) or b"", "big")
+    for each in entries:
+        origin, place = there.get(each.leaf, ("", 0))
+        if origin and each.logged_ms <= rebuilt_ms:
+            said = {"decision_id": each.decision_id, "writer": each.writer, "logged_ms": each.logged_ms}
+            same = (entry.c.origin == origin, entry.c.place == place)
+            connection.execute(update(entry).where(*same).values(raw=each.raw, stays=int(each.stays), **said))
+    return [each for each in entries if each.leaf not in there]
+
+
 def directory_id(leaf: bytes) -> bytes:
     """Return the decision id of an entry about a file of the directory: the log has it once."""
     return sha256(leaf)[:16]
@@ -197,6 +240,17 @@ def places(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict
 def shards(connection: Connection) -> list[Shard]:
     """Return all logs, oldest first."""
     return [_shard(row) for row in connection.execute(select(shard).order_by(shard.c.origin))]
+
+
+def begin(connection: Connection, origin: str, now_ms: int) -> None:
+    """Begin an empty log."""
+    empty = {"size": 0, "root": EMPTY_ROOT, "edge": b"", "signed_size": 0, "signed_root": EMPTY_ROOT, "proven_size": 0}
+    connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, standing=Standing.GROWS, **empty))
+
+
+def settle(connection: Connection, origin: str) -> None:
+    """Note that every witness has cosigned what a rebuilt log signed last."""
+    connection.execute(update(shard).where(shard.c.origin == origin).values(standing=Standing.GROWS))
 
 
 def find(connection: Connection, origin: str) -> Shard | None:
@@ -257,11 +311,15 @@ def _shard(row: Row[Any]) -> Shard:
         proven if 0 <= proven <= row.signed_size else 0,
         row.cosigned if _is_sound(row.cosigned) else None,
         earliest([row.cosigned_ms]),
+        Standing(row.standing),
+        row.newest if _is_sound(row.newest) else None,
     )
 
 
 def _leads_on(row: Row[Any]) -> bool:
     """Whether what a log grows from, and what was signed of it, can be what was written."""
+    if row.standing not in frozenset(Standing):
+        return False
     return is_sound(row, *_SIGNED) and len(row.root) == len(row.signed_root) == HASH_SIZE
 
 

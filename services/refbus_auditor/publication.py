@@ -21,6 +21,8 @@ from refbus.database.engine import Database
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
 from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.end import FILE as END
+from refbus.tlog.end import LogEnd, sign_end
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, verified
@@ -28,7 +30,7 @@ from refbus.tlog.proofs import Head
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, level_sizes, split_hashes, tile_of, tiles_after
 from refbus_auditor import ledger
 from refbus_auditor.files import CHECKPOINT, LogFolder
-from refbus_auditor.ledger import Shard
+from refbus_auditor.ledger import Shard, Standing
 from refbus_auditor.store.tables import shard
 
 _log = logging.getLogger("refbus.auditor.publishing")
@@ -57,7 +59,7 @@ class Publisher:
         for origin in self._files.origins():
             published = self._published(origin)
             signed = known[origin].signed if origin in known else Head(0, b"")
-            if published is not None and published.size > signed.size:
+            if published is not None and published.size > signed.size and not _has_ended(known.get(origin)):
                 raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
             if published is not None and published.size == signed.size and published.root != signed.root:
                 raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
@@ -66,6 +68,7 @@ class Publisher:
             if mended:
                 _log.warning("%d files of %s were missing or damaged and are made anew", mended, each.origin)
             self._sign(each.origin, each.signed)
+            self._say_end(each)
 
     def publish(self, log: Shard) -> Note | None:
         """Bring the files of a log up to date; return the new checkpoint, None when there is nothing new.
@@ -187,8 +190,20 @@ class Publisher:
                 write_whole(path, note.encode())
         return note
 
+    def _say_end(self, log: Shard) -> None:
+        """Publish that a log has ended, beside its checkpoint."""
+        if log.standing is Standing.ENDED and log.newest is not None:
+            newest = Checkpoint.parse(Note.parse(log.newest).text).head
+            note = sign_end(LogEnd(log.origin, log.signed, newest), self._key_of(log.origin))
+            write_whole(self._files.path(log.origin, END), note.encode())
+
     def _remove_partial(self, log: Shard) -> None:
         """Remove partial tiles whose full tile is there by now; a reader of an older checkpoint takes the full one."""
         for tile in tiles_after(log.signed.size, log.head.size):
             if tile.width == WIDTH:
                 shutil.rmtree(self._files.path(log.origin, tile.path + ".p"), ignore_errors=True)
+
+
+def _has_ended(log: Shard | None) -> bool:
+    """Whether a log has ended: what it signed beyond its entries is told in its end, and nothing more is signed."""
+    return log is not None and log.standing is Standing.ENDED

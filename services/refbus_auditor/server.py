@@ -1,6 +1,6 @@
 """The logs and the witness over HTTP: static files as c2sp.org/tlog-tiles names them, and c2sp.org/tlog-witness.
 
-    GET  /<shard>/checkpoint, /<shard>/tile/...       what anybody may read of this country's logs
+    GET  /<shard>/checkpoint, /end, /tile/...         what anybody may read of this country's logs
     POST /witness/add-checkpoint                      a log asks for a cosignature
     GET  /witness/<hash of the origin>/checkpoint     the newest checkpoint of a log that was cosigned here
 
@@ -23,6 +23,7 @@ from aiohttp import web
 
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError
 from refbus.telemetry.serve import check_host
+from refbus.tlog.end import FILE as END
 from refbus.tlog.tiles import Tile
 from refbus.tlog.witness import MOST_BYTES, AddCheckpoint, OtherSizeError
 from refbus_auditor.files import CHECKPOINT
@@ -173,11 +174,15 @@ class LogServer:
         app.router.add_post("/witness/add-checkpoint", self._add_checkpoint)
         app.router.add_get("/witness/{name}/checkpoint", self._witnessed)
         app.router.add_get("/{shard}/checkpoint", self._checkpoint)
+        app.router.add_get("/{shard}/end", self._end_of)
         app.router.add_get("/{shard}/{tile:tile/.*}", self._tile)
         return app
 
     async def _checkpoint(self, request: web.Request) -> web.StreamResponse:
         return self._file(request, CHECKPOINT, _FRESH | {"Content-Type": _TEXT})
+
+    async def _end_of(self, request: web.Request) -> web.StreamResponse:
+        return self._file(request, END, _FRESH | {"Content-Type": _TEXT})
 
     async def _tile(self, request: web.Request) -> web.StreamResponse:
         try:

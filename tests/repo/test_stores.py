@@ -13,6 +13,7 @@ SERVICES = project_files("services", suffix=".py")
 OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
 CHECKED = {
     "refbus_auditor/putback.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
+    "refbus_auditor/rebuild.py": "makes a draft beside the store; `put_back` gives it the number of the mark",
     "refbus_gate/orders/putback.py": "opens a checked draft beside the store; it is given the number of the mark",
     "refbus_gateway/home/restore.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
 }

@@ -17,6 +17,8 @@ from refbus.audit.repeats import Repeats
 from refbus.audit.shapes import Shape, shape_of
 from refbus.errors import Code, MalformedError, RefbusError, UncheckableError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.end import FILE as END
+from refbus.tlog.end import read_end
 from refbus.tlog.hashing import EMPTY_ROOT, complete_root, leaf_hash, node_hash, parts_of
 from refbus.tlog.policy import Policy, Seen
 from refbus.tlog.tiles import HEIGHT, WIDTH, Tile, split_hashes
@@ -62,6 +64,7 @@ def check_log(source: LogSource, policy: Policy, scratch: BinaryIO, now_s: int |
         quorum = error.code
     try:
         check.run(checkpoint)
+        check.end(policy, checkpoint)
     except _TooManyError:
         return Report(checkpoint, seen, quorum, tuple(check.findings), complete=False)
     return Report(checkpoint, seen, quorum, tuple(check.findings), complete=True)
@@ -145,7 +148,7 @@ class _Check:
 
     def file(self, path: str, size: int) -> None:
         """Judge a file by its path; an older partial tile must begin as the one that is in force."""
-        if path == CHECKPOINT:
+        if path in {CHECKPOINT, END}:
             return
         tile, held = _tile(path), 0
         if tile is not None:
@@ -154,6 +157,19 @@ class _Check:
             self.find(Finding(Code.LOG_UNEXPECTED, path))
         elif tile.width < held:
             self.older(tile, replace(tile, width=held))
+
+    def end(self, policy: Policy, checkpoint: Checkpoint) -> None:
+        """Judge what a log that has ended early says of itself: it is about this checkpoint, and the log signed it."""
+        data = self.source.fetch(END)
+        if data is None:
+            return
+        try:
+            told = read_end(data, policy.log_keys(checkpoint.origin))
+        except (MalformedError, UncheckableError, UntrustedError) as error:
+            self.find(Finding.of_checkpoint(error, END))
+            return
+        if told.head != checkpoint.head:
+            self.find(Finding(Code.LOG_INCONSISTENT, END, "it is about another checkpoint"))
 
     def older(self, tile: Tile, present: Tile) -> None:
         read = self.files.tile if tile.level is not None else self.files.entries

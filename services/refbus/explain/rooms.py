@@ -78,6 +78,7 @@ _BATCH = "what one batch of at most 500 records names"
 _PER_BATCH = Room("whoever writes to a topic", _BATCH, "the end of the batch")
 _LANES = Room("a member by events for who is away", "`pump.MOST_HELD` rows, `MOST_PARKED` lanes", "delivery")
 _LOGS = Room(_SETUP, "logs and countries that the directory lists", "replaced; a restart")
+_REBUILT = Room(_SETUP, "the entries and checkpoints of our own log, in an order of the operator", "the order ends")
 _CODE = Room(_NOBODY, "what is in the code: metrics, statements, codes, threads", "a restart")
 
 MEMORY: dict[str, Room] = {
@@ -86,7 +87,9 @@ MEMORY: dict[str, Room] = {
     "refbus_auditor/cosignatures.py:Cosigning": _LOGS,
     "refbus_auditor/cosignatures.py:_Candidate": _LOGS,
     "refbus_auditor/entries.py:Entries": Room(_NOBODY, "one offset", "replaced"),
+    "refbus_auditor/known.py:Known": _REBUILT,
     "refbus_auditor/mail.py:Outbound": _LOGS,
+    "refbus_auditor/pieces.py:Pieces": _REBUILT,
     "refbus_auditor/quotas.py:Budget": _PER_BATCH,
     "refbus_gate/countries.py:Countries": _LOGS,
     "refbus_gate/deliver/lanes.py:Lanes": _LANES,

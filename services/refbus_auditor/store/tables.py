@@ -28,7 +28,10 @@ shard = Table(
     Column("proven_size", BigInteger, nullable=False),
     Column("cosigned", LargeBinary),
     Column("cosigned_ms", BigInteger),
-    comment="One log each half-year: what is in it, what was signed of it, what the quorum cosigned.",
+    Column("standing", Integer, nullable=False),
+    Column("newest", LargeBinary),
+    comment="One log each half-year: what is in it, what was signed of it, what the quorum cosigned. `standing`: 0 it "
+    "grows, 1 it was rebuilt and waits for every witness, 2 it has ended; `newest`: what it was known to have signed.",
 )
 
 entry = Table(

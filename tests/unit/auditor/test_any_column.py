@@ -31,7 +31,7 @@ STOPS = {
     **{("position", name): {Code.POSITION_CONFLICT} for name in ("next_offset", "first_offset", "gaps", "shift")},
     ("position", "topic_id"): {Code.LOG_TRUNCATED},
     **{("entry", name): LOG for name in ("origin", "place", "leaf")},
-    **{("shard", name): LOG for name in ("origin", "size", "root", "edge", "signed_size", "signed_root")},
+    **{("shard", name): LOG for name in ("origin", "size", "root", "edge", "signed_size", "signed_root", "standing")},
 }
 """What stops an auditor until a copy is put back, and by which codes: how far the topic is decided, and the log itself,
 which must sign nothing that does not follow from what it signed before."""

@@ -85,6 +85,7 @@ def test_what_changes_is_not_kept_and_what_does_not_is(server: LogServer) -> Non
         "/2026b/tile/0/0",
         "/2026b/tile/0/999",
         "/2027b/checkpoint",
+        "/2026b/end",
         "/witness/checkpoint",
         f"/witness/{'0' * 64}/checkpoint",
         "/witness/..%2f..%2fstore/checkpoint",

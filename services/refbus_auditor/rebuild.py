@@ -1,0 +1,321 @@
+"""`python -m refbus_auditor rebuild [PLACE...] [--end]`: the store of a log again, from what was published and signed.
+
+For an auditor whose store is lost, or older than what it signed. Checkpoints come from the home's `log/`, from copies
+and web addresses of logs, from what witnesses show, and from the proofs on the bus; entries from the store that is left
+and from files, each checked up to the newest checkpoint that anybody has. Nothing is signed here.
+
+A log goes on only when the home's own `log/` has the newest checkpoint that is known, and every entry below it is
+found; then the auditor signs nothing new in it before every witness has cosigned that. In any other case something may
+have been signed that nobody shows, and only `--end` goes on: nothing more is ever signed in that log, its end is told
+with a signature (refbus.tlog.end), and the log of the next half-year begins. ADR 82.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from refbus.audit.published_log import LogSource
+from refbus.audit.shapes import parse_directory_leaf
+from refbus.audit.sources import FolderSource
+from refbus.bus.port import Reader
+from refbus.core.directory import Directory
+from refbus.core.ids import CountryCode
+from refbus.crypto.framing import sha256
+from refbus.database.copies import copy_database
+from refbus.database.engine import Database, own
+from refbus.database.putback import put_back
+from refbus.errors import (
+    Code,
+    MalformedError,
+    RefbusError,
+    SetupError,
+    StoreError,
+    TransportError,
+    UncheckableError,
+    UntrustedError,
+)
+from refbus.files import make_folder, store_errors
+from refbus.node.store.node import get_setting, put_setting
+from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.custody import LogSecret
+from refbus.tlog.hashing import EMPTY_ROOT
+from refbus.tlog.policy import NONE
+from refbus.tlog.proofs import Head
+from refbus.tlog.shards import next_shard, origin_of, shard_at
+from refbus.trust.reader.log_policy import audit_keys, log_policy
+from refbus.wire.logs import LogProofs
+from refbus_auditor import ledger
+from refbus_auditor.home import KIND, MARK, STOPPED, STORE
+from refbus_auditor.known import Known, hear_kept, hear_places, hear_proofs, shard_of
+from refbus_auditor.ledger import DIRECTORY_WRITER, PUBLISHED_WRITER, REBUILT, Ledger, NewEntry, Shard, Standing
+from refbus_auditor.pieces import Pieces, edge_of, head_of
+from refbus_auditor.store.tables import entry, setting, shard
+
+_DRAFT = "rebuilding"
+_AT_ONCE = 200
+_WAIT_S = 10.0
+_BY_LEAF = (DIRECTORY_WRITER, PUBLISHED_WRITER)
+_NO_RECORDS = "Sealed records come from the broker alone, which has those of ninety days."
+_ONLY_END = "{}: log/ of this home does not have the newest checkpoint, so more may have been signed: it can only --end"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a store is rebuilt from. `places`: prefixes of logs beside the home's own; `proofs`: those on the bus.
+
+    `end`: the newest log ends. `now_ms`: the time that counts, UTC.
+    """
+
+    country: CountryCode
+    secret: LogSecret = field(repr=False)
+    directory: Directory
+    places: Sequence[LogSource]
+    proofs: Iterable[LogProofs]
+    now_ms: int
+    end: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the log."""
+        return audit_keys(self.directory, self.country).name
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """One log while it is rebuilt. `target`: the tree up to which it has come back; `leaves`: the entries of that."""
+
+    known: Known
+    stored: Shard | None
+    target: Head
+    newest: Head
+    leaves: Sequence[bytes] = field(repr=False)
+    ends: bool
+
+
+def rebuild(folder: Path, request: Request) -> list[str]:
+    """Put a store in the place of the one of the home `folder`; return what the operator must know.
+
+    Raises SetupError HOME_IN_USE, LOG_ROLLED_BACK (it can only end), KEY_UNKNOWN, USAGE when nothing is newer than the
+    store; UncheckableError LOG_INCOMPLETE; UntrustedError LOG_DAMAGED, LOG_FORKED; StoreError.
+    """
+    target = folder / "store" / STORE
+    with own(target):  # not beside a running auditor
+        pass
+    with _draft(target.parent / _DRAFT) as draft:
+        fresh = draft / STORE
+        told = _take_over(target, fresh, request.name)
+        database = Database(fresh, KIND)
+        try:
+            with database.writing() as connection:
+                told += _bring_forward(connection, folder, request)
+        finally:
+            database.close()
+        kept = put_back(fresh, target, lambda _: None, folder / MARK)
+    return [
+        *told,
+        "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
+        "Start the auditor. It reads the audit topic again, and records come back to the entries that the broker has.",
+        "It has forgotten what this witness cosigned since. Tell the auditors of the other countries.",
+    ]
+
+
+def proofs_on(reader: Reader) -> Iterator[LogProofs]:
+    """Yield the proofs that members were given, from the beginning of the topic to its present end.
+
+    Raises TransportError, SetupError as the reader does.
+    """
+    end = reader.end_offset()
+    reader.seek(reader.begin_offset())
+    while reader.position() < end:
+        records = reader.read(_AT_ONCE, _WAIT_S)
+        if not records:
+            raise TransportError(Code.BROKER_UNREACHABLE, "the proofs cannot be read to their end")
+        for record in records:
+            with suppress(MalformedError):
+                yield LogProofs.parse(record.content())
+
+
+def _take_over(target: Path, fresh: Path, name: str) -> list[str]:
+    """Copy the store that is left if it is one, and sound; else begin with nothing. Return what to tell."""
+    if target.is_file() and target.stat().st_size:
+        try:
+            copy_database(target, fresh)
+            database = Database(fresh, KIND)
+            try:
+                with database.reading() as connection:
+                    for log in ledger.shards(connection):
+                        if not log.origin.startswith(f"{name}/"):
+                            raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
+                        if ledger.head_of(connection, log.origin, log.signed.size) != log.signed:
+                            raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
+            finally:
+                database.close()
+        except RefbusError as error:
+            shutil.rmtree(fresh.parent)
+            make_folder(fresh.parent)
+            return [
+                f"The store that is there cannot be used ({error.code}): sealed records come from the broker alone."
+            ]
+        return ["The store that is there keeps its records."]
+    return ["There is no store.", _NO_RECORDS]
+
+
+def _bring_forward(connection: Connection, folder: Path, request: Request) -> list[str]:
+    """Bring every log forward of which more is known than the store has; return what to tell."""
+    stored = {log.origin: log for log in ledger.shards(connection)}
+    own_files = [FolderSource(folder / "log")] if (folder / "log").is_dir() else []
+    places = [*own_files, *request.places]
+    policy = log_policy(request.directory, request.country)
+    listed = [origin_of(request.name, each) for each in audit_keys(request.directory, request.country).logs]
+    origins = sorted({*listed, *stored})
+    shown = [Known(request.secret.log_key(origin), policy) for origin in origins]
+    hear_places(shown, own_files)
+    here = {each.origin: max(each.notes, default=-1) for each in shown}
+    for known in shown:
+        _tell_stored(known, stored.get(known.origin))
+    hear_places(shown, request.places)
+    hear_kept(shown, folder / "evidence")
+    hear_proofs(shown, request.proofs)
+    logs = [each for each in shown if each.notes]
+    told = list[str]()
+    for known in logs:
+        ends = request.end and known is logs[-1]
+        found = _log(connection, known, stored.get(known.origin), places, ends=ends)
+        if found is None:
+            continue
+        if not found.ends and (here[known.origin] < found.newest.size or policy.quorum == NONE):
+            raise SetupError(Code.LOG_ROLLED_BACK, _ONLY_END.format(known.origin))
+        told += _put(connection, found, request)
+    if not told:
+        raise SetupError(Code.USAGE, "nobody knows more of this log than its store")
+    put_setting(connection, REBUILT, request.now_ms.to_bytes(8, "big"))
+    if get_setting(connection, STOPPED) == Code.LOG_ROLLED_BACK.encode():
+        connection.execute(delete(setting).where(setting.c.name == STOPPED))
+    return told
+
+
+def _tell_stored(known: Known, stored: Shard | None) -> None:
+    """Tell what the store has signed, and what the quorum cosigned of it."""
+    if stored is not None:
+        known.add(sign_checkpoint(Checkpoint(stored.origin, stored.signed.size, stored.signed.root), known.key))
+        if stored.cosigned is not None:
+            known.take(LogProofs(stored.cosigned, ()))
+
+
+def _log(
+    connection: Connection, known: Known, stored: Shard | None, places: Sequence[LogSource], *, ends: bool
+) -> _Log | None:
+    """Return how far a log comes back, None when its store has all that is known.
+
+    Raises UncheckableError LOG_INCOMPLETE, UntrustedError LOG_DAMAGED, LOG_FORKED; with `ends` what is not found is
+    left out instead.
+    """
+    newest = known.heads[0]
+    ended = stored is not None and stored.standing is Standing.ENDED
+    if not ends and stored is not None and (ended or newest.size <= stored.signed.size):
+        return None
+    left = [] if stored is None else ledger.leaves(connection, known.origin, 0, stored.head.size)
+    pieces = Pieces(known, left, places)
+    target, leaves = _found(pieces, known.heads, ends=ends)
+    for head in known.heads:
+        if head.size <= target.size and head_of(leaves[: head.size]) != head:
+            raise UntrustedError(Code.LOG_FORKED, f"{known.origin}: what was signed at {head.size} is no beginning")
+    if any(mine != theirs for mine, theirs in zip(left, leaves, strict=False)):
+        raise UntrustedError(Code.LOG_FORKED, f"{known.origin}: the store has other entries than were signed")
+    return _Log(known, stored, target, newest, leaves, ends)
+
+
+def _found(pieces: Pieces, heads: Sequence[Head], *, ends: bool) -> tuple[Head, list[bytes]]:
+    """Return the largest tree whose entries are found; only a log that `ends` may fall back to a smaller one."""
+    for head in heads:
+        try:
+            return head, pieces.leaves(head)
+        except (UncheckableError, UntrustedError):
+            if not ends:
+                raise
+    return Head(0, EMPTY_ROOT), []
+
+
+def _put(connection: Connection, found: _Log, request: Request) -> list[str]:
+    """Write a log that came back; return what to tell."""
+    origin, size = found.known.origin, found.target.size
+    have = 0 if found.stored is None else found.stored.head.size
+    if found.stored is None:
+        ledger.begin(connection, origin, request.now_ms)
+    later = list(_taken_out(connection, origin, size)) if found.ends else []
+    _add_entries(connection, origin, found.leaves, have)
+    edge = edge_of(found.leaves if found.ends else ledger.leaves(connection, origin, 0, max(have, size)))
+    cosigned = found.known.cosigned(size, request.now_ms // 1000)
+    given = max(found.known.entries, default=-1) + 1 if found.stored is None else found.stored.proven
+    values = {
+        "size": edge.size,
+        "root": edge.head.root,
+        "edge": edge.encode(),
+        "signed_size": size,
+        "signed_root": found.target.root,
+        "proven_size": min(given, size),
+        "cosigned": None if cosigned is None else cosigned[0],
+        "cosigned_ms": None if cosigned is None else cosigned[1] * 1000,
+        "standing": Standing.ENDED if found.ends else Standing.REBUILT,
+        "newest": found.known.notes[found.newest.size].encode() if found.ends else None,
+    }
+    connection.execute(update(shard).where(shard.c.origin == origin).values(**values))
+    came = f"{origin}: {size} entries, {max(0, size - have)} of them from what was published."
+    if not found.ends:
+        return [came, "Nothing new is signed in it before every witness has cosigned that."]
+    following = _begin_next(connection, shard_of(origin), request)
+    Ledger(request.name).add(connection, later, request.now_ms)
+    lost = f"{found.newest.size - size} entries that it signed are lost. " if found.newest.size > size else ""
+    return [came, f"It has ended. {lost}{following} has begun."]
+
+
+def _begin_next(connection: Connection, ended: str, request: Request) -> str:
+    """Begin the log after one that ended; return its origin. Raises SetupError KEY_UNKNOWN."""
+    half_year = max(next_shard(ended), shard_at(request.now_ms))
+    if half_year not in audit_keys(request.directory, request.country).logs:
+        raise SetupError(Code.KEY_UNKNOWN, f"the directory lists no key for {half_year}: refbus-ops audit keys renew")
+    origin = origin_of(request.name, half_year)
+    ledger.begin(connection, origin, request.now_ms)
+    return origin
+
+
+def _taken_out(connection: Connection, origin: str, size: int) -> Iterator[NewEntry]:
+    """Take the entries behind `size` out of a log that ends: they were never signed, and go into the next one."""
+    behind = (entry.c.origin == origin, entry.c.place >= size)
+    for row in connection.execute(select(entry).where(*behind).order_by(entry.c.place)).all():
+        yield NewEntry(row.decision_id, row.leaf, row.writer, row.logged_ms, row.raw, bool(row.stays))
+    connection.execute(delete(entry).where(*behind))
+
+
+def _add_entries(connection: Connection, origin: str, leaves: Sequence[bytes], have: int) -> None:
+    """Add the entries from `have` on. What they say of themselves is known for files of the directory alone."""
+    used = set(connection.execute(select(entry.c.decision_id).where(entry.c.writer.in_(_BY_LEAF))).scalars())
+    rows = []
+    for place, leaf in enumerate(leaves[have:], have):
+        name = ledger.directory_id(leaf)
+        if name in used:  # one leaf twice: somebody copied it, and the log has both
+            name = sha256(leaf + origin.encode() + place.to_bytes(8, "big"))[:16]
+        used.add(name)
+        writer = PUBLISHED_WRITER if parse_directory_leaf(leaf) is None else DIRECTORY_WRITER
+        place_of = {"origin": origin, "place": place, "decision_id": name, "leaf": leaf, "writer": writer}
+        rows.append({**place_of, "logged_ms": 0, "raw": None, "stays": 0})
+    if rows:
+        connection.execute(insert(entry), rows)
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that is gone afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with store_errors(folder.name):
+            make_folder(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,359 @@
+"""A lost or old auditor store comes back from what was published and cosigned, and never signs two histories."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import urllib.request
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from refbus.audit.erasure import make_orders
+from refbus.audit.fsck import check_log
+from refbus.audit.published_log import LogSource
+from refbus.audit.sources import FolderSource
+from refbus.bus.memory import MemoryBus
+from refbus.errors import Code, RefbusError
+from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.end import LogEnd, read_end, sign_end
+from refbus.tlog.note import Note
+from refbus.tlog.proofs import Head
+from refbus.tlog.witness import origin_hash
+from refbus.wire.logs import LogProofs
+from refbus_auditor.ledger import PUBLISHED_WRITER
+from refbus_auditor.rebuild import Request, proofs_on, rebuild
+from refbus_auditor.server import LogServer
+from support.auditors import AuditNode, Auditors
+from support.directories import auditor, gate, log_secret, signing_pair
+from support.logs import mth
+
+COUNT = 300
+
+
+class Disaster:
+    """The auditor of kz with a log of 300 entries, stopped; a copy of its published files somewhere else."""
+
+    def __init__(self, world: Auditors, folder: Path) -> None:
+        self.world = world
+        self.node: AuditNode = world.nodes["kz"]
+        self.folder = folder
+        self.leaves = world.log(COUNT)
+        world.settle()
+        self.origin = self.node.origin()
+        self.mirror = shutil.copytree(self.node.home.log_folder, folder / "mirror")
+        self.signed = {COUNT: mth(self.leaves)}
+
+    def store_copy(self) -> Path:
+        """Return a copy of the store as it is now."""
+        self.node.home.database.copy_to(self.folder / "old.db")
+        return self.folder / "old.db"
+
+    def grow(self, count: int = 10) -> None:
+        """Let the log go on."""
+        self.leaves += self.world.log(count)
+        self.world.settle()
+        self.signed[len(self.leaves)] = mth(self.leaves)
+
+    def lose_store(self, old: Path | None = None) -> None:
+        """Stop the auditor; its store is gone, or another copy is in its place."""
+        self.node.home.close()
+        shutil.rmtree(self.node.folder / "store")
+        if old is not None:
+            (self.node.folder / "store").mkdir(mode=0o700)
+            shutil.copy(old, self.node.folder / "store" / "auditor.db")
+
+    def lose_log(self) -> None:
+        """Lose the published files of the home."""
+        shutil.rmtree(self.node.folder / "log")
+
+    def rebuild(self, *places: Path, end: bool = False, proofs: Iterable[LogProofs] = ()) -> list[str]:
+        """Give the order."""
+        kz = auditor("kz")
+        sources: list[LogSource] = [FolderSource(each) for each in places]
+        directory = self.world.fed.directory
+        request = Request(self.node.country, log_secret(kz), directory, sources, proofs, self.world.now_ms, end=end)
+        return rebuild(self.node.folder, request)
+
+    def refuses(self, code: Code, *places: Path, end: bool = False) -> None:
+        """Require that the order is refused with a code and that nothing of the home has changed."""
+        before = self._files()
+        with pytest.raises(RefbusError) as caught:
+            self.rebuild(*places, end=end)
+        assert (caught.value.code, self._files()) == (code, before)
+
+    def start(self) -> None:
+        """Start the auditor, and let everybody work."""
+        self.node.open()
+        self.world.settle(12)
+
+    def require_one_history(self) -> None:
+        """Require that whatever was signed at any size anywhere is what was signed before."""
+        notes = [Note.parse((self.node.home.log_folder / self.origin.rpartition("/")[2] / "checkpoint").read_bytes())]
+        for other in ("kg", "uz"):
+            witnessed = self.world.nodes[other].core.witness.newest(origin_hash(self.origin))
+            notes += [] if witnessed is None else [Note.parse(witnessed)]
+            assert not list((self.world.nodes[other].folder / "evidence").glob("*-log_forked.txt"))
+        for note in notes:
+            checkpoint = Checkpoint.parse(note.text)
+            assert self.signed.setdefault(checkpoint.size, checkpoint.root) == checkpoint.root
+
+    def require_goes_on(self) -> None:
+        """Require that the log is exactly what it was, sound, and grows with its quorum."""
+        assert self.node.leaves() == self.leaves
+        self.grow(3)
+        assert Checkpoint.parse(self.node.note().text).root == mth(self.leaves)
+        self.require_one_history()
+        self.node.require_sound()
+
+    def require_ended(self, size: int, more: int) -> None:
+        """Require that the log stands still at `size` and says so; the next one has `more` entries and goes on."""
+        folder = self.node.home.log_folder / self.origin.rpartition("/")[2]
+        end = LogEnd.parse(Note.parse((folder / "end").read_bytes()).text)
+        assert (end.head.size, end.newest.size) == (size, max(self.signed))
+        self.world.log(5)
+        self.world.settle(12)
+        assert Checkpoint.parse(Note.parse((folder / "checkpoint").read_bytes()).text).size == size
+        self.require_one_history()
+        logs = self.node.core.shards()
+        assert [log.origin.rpartition("/")[2] for log in logs] == ["2026b", "2027a"]
+        assert logs[1].cosigned_size == logs[1].head.size == more + 5
+
+    def _files(self) -> set[tuple[str, bytes]]:
+        names = {path for path in self.node.folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+        return {(str(path), path.read_bytes()) for path in names}
+
+
+@pytest.fixture
+def lost(world: Auditors, tmp_path: Path) -> Disaster:
+    """Return an auditor to which something is about to happen."""
+    return Disaster(world, tmp_path)
+
+
+def records(node: AuditNode) -> list[tuple[str, bool]]:
+    """Return whose each entry of the store is, and whether its record is there."""
+    with closing(sqlite3.connect(node.folder / "store" / "auditor.db")) as opened:
+        rows = opened.execute("SELECT writer, raw IS NOT NULL FROM entry ORDER BY origin, place").fetchall()
+    return [(writer, bool(there)) for writer, there in rows]
+
+
+def test_a_store_that_is_gone_wholly_comes_back(lost: Disaster) -> None:
+    """With its own files the log goes on; the broker gives every record its place again, and none a second one."""
+    writer = records(lost.node)[0][0]
+    lost.lose_store()
+    told = lost.rebuild()
+    assert f"{lost.origin}: {COUNT} entries, {COUNT} of them from what was published." in told
+    assert records(lost.node) == [(PUBLISHED_WRITER, False)] * COUNT
+    lost.start()
+    assert records(lost.node) == [(writer, True)] * COUNT
+    lost.require_goes_on()
+
+
+def test_records_that_the_broker_lost_leave_their_entries(lost: Disaster) -> None:
+    """The order of the log stands without them; what repeats a decision later takes no second place."""
+    lost.lose_store()
+    lost.rebuild()
+    old = [record.value for record in lost.node.bus.records("kz.audit")]
+    lost.node.bus.recreate_topic("kz.audit")
+    lost.world.now_ms += 1
+    lost.start()
+    lost.node.bus.put("kz.audit", old[0])
+    lost.world.settle()
+    assert records(lost.node)[0] == (PUBLISHED_WRITER, False)
+    lost.require_goes_on()
+
+
+def test_a_store_from_an_old_backup_is_brought_forward(lost: Disaster) -> None:
+    """The start refuses it, the order brings it up to the newest checkpoint, with the records that it has."""
+    old = lost.store_copy()
+    lost.grow()
+    lost.lose_store(old)
+    with pytest.raises(RefbusError) as caught:
+        lost.node.open()
+    assert caught.value.code is Code.LOG_ROLLED_BACK
+    lost.node.home.close()
+    told = lost.rebuild()
+    assert f"{lost.origin}: {COUNT + 10} entries, 10 of them from what was published." in told
+    assert [there for _, there in records(lost.node)] == [True] * COUNT + [False] * 10
+    lost.start()
+    assert all(there for _, there in records(lost.node))
+    lost.require_goes_on()
+
+
+def test_tiles_that_are_missing_come_from_another_place(lost: Disaster) -> None:
+    """A copy, or the proofs that members were given, has what this disk lost; without any of them it is refused."""
+    proofs = list(proofs_on(lost.node.bus.reader("kz.proofs")))
+    lost.lose_store()
+    shard = lost.origin.rpartition("/")[2]
+    (lost.node.folder / "log" / shard / "tile/entries/000").unlink()
+    lost.refuses(Code.LOG_INCOMPLETE)
+    assert lost.rebuild(proofs=proofs)
+    lost.start()
+    lost.require_goes_on()
+    lost.lose_store()
+    (lost.node.folder / "log" / shard / "tile/entries/000").unlink()
+    lost.rebuild(lost.mirror)
+    lost.start()
+    lost.require_goes_on()
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["bundle", "bundle and tile"])
+def test_tiles_that_were_altered_are_refused(lost: Disaster, over: bool) -> None:
+    """One other bit anywhere leads to another root, whoever made the tile fit; a sound copy is taken in its place."""
+    lost.lose_store()
+    shard = lost.node.folder / "log" / lost.origin.rpartition("/")[2]
+    bundle = bytearray((shard / "tile/entries/000").read_bytes())
+    bundle[40] ^= 1
+    (shard / "tile/entries/000").write_bytes(bundle)
+    if not over:
+        (shard / "tile/0/000").unlink()
+    lost.refuses(Code.LOG_INCOMPLETE if over else Code.LOG_DAMAGED)
+    lost.rebuild(lost.mirror)
+    lost.start()
+    lost.require_goes_on()
+
+
+def test_a_witness_that_cannot_be_reached_is_waited_for(tmp_path: Path) -> None:
+    """Nothing new is signed before every witness has spoken, also where one would do; entries wait, none is lost."""
+    lost = Disaster(Auditors(tmp_path / "one", quorum=1), tmp_path)
+    lost.lose_store()
+    lost.rebuild()
+    uz = lost.world.nodes["uz"]
+    uz.core.inbound._reader = MemoryBus(["uz.federation"], lost.world.now).reader("uz.federation")
+    lost.start()
+    lost.leaves += lost.world.log(4)
+    lost.world.settle(12)
+    assert Checkpoint.parse(lost.node.note().text).size == COUNT
+    uz.restart()
+    lost.world.now_ms += 400_000
+    lost.world.settle(12)
+    lost.signed[len(lost.leaves)] = mth(lost.leaves)
+    lost.require_goes_on()
+    lost.world.close()
+
+
+def test_a_witness_that_knows_more_than_the_tiles_stops_it(lost: Disaster) -> None:
+    """It says LOG_ROLLED_BACK and keeps what the witness showed; then the log can only end, and the next one begins."""
+    old = shutil.copytree(lost.node.home.log_folder, lost.folder / "old")
+    lost.grow()
+    newest = lost.node.note()
+    lost.lose_store()
+    lost.lose_log()
+    shutil.copytree(old, lost.node.folder / "log")
+    lost.node.bus.recreate_topic("kz.audit")
+    lost.rebuild()
+    lost.start()
+    assert Code.LOG_ROLLED_BACK in lost.node.alarms
+    (kept,) = (lost.node.folder / "evidence").glob("*-log_rolled_back.txt")
+    assert Note.parse(kept.read_bytes()).text == newest.text
+    lost.node.home.stop_for_good(Code.LOG_ROLLED_BACK)
+    lost.node.home.close()
+    lost.refuses(Code.LOG_INCOMPLETE)
+    lost.rebuild(end=True)
+    lost.start()
+    lost.require_ended(COUNT, more=0)
+
+
+def test_without_its_own_files_a_log_can_only_end(lost: Disaster) -> None:
+    """A copy may be older than what was signed last: the log of the next half-year begins, and nothing is lost."""
+    lost.lose_store()
+    lost.lose_log()
+    lost.refuses(Code.LOG_ROLLED_BACK, lost.mirror)
+    told = lost.rebuild(lost.mirror, end=True)
+    assert any(line.startswith("It has ended.") for line in told)
+    lost.start()
+    lost.require_ended(COUNT, more=0)
+    lost.node.restart()
+    lost.require_one_history()
+
+
+def test_the_end_of_a_log_is_served_and_checked(lost: Disaster, tmp_path: Path) -> None:
+    """Anybody reads it beside the checkpoint; one that is about another checkpoint, or of another key, is found."""
+    lost.lose_store()
+    lost.rebuild(end=True)
+    lost.start()
+    server = LogServer(lost.node.home.log_folder, lost.node.core.witness, "127.0.0.1", 0)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/2026b/end") as answer:
+            told = answer.read()
+    finally:
+        server.close()
+    folder = lost.node.home.log_folder / "2026b"
+
+    def findings() -> list[tuple[Code, str]]:
+        with (tmp_path / "scratch").open("w+b") as scratch:
+            found = check_log(FolderSource(folder), lost.node.core.policy(), scratch).findings
+        return [(each.code, each.place) for each in found]
+
+    assert ((folder / "end").read_bytes(), findings()) == (told, [])
+    key, other = log_secret(auditor("kz")).log_key(lost.origin), log_secret(auditor("uz")).log_key(lost.origin)
+    end = read_end(told, [key.verifier])
+    (folder / "end").write_bytes(sign_end(replace(end, head=Head(1, bytes(32))), key).encode())
+    assert findings() == [(Code.LOG_INCONSISTENT, "end")]
+    (folder / "end").write_bytes(sign_end(end, other).encode())
+    assert findings() == [(Code.KEY_UNKNOWN, "end")]
+
+
+def test_entries_that_were_not_signed_go_into_the_next_log(lost: Disaster) -> None:
+    """A log that ends keeps what it signed; what only its store had stands in the log of the next half-year."""
+    for _ in range(4):
+        lost.node.bus.put("kz.audit", lost.world.entry_of(gate("kz"), decision_id=bytes([9, _]) * 8).encode())
+    lost.node.consume()
+    lost.node.home.close()
+    lost.rebuild(end=True)
+    lost.start()
+    lost.require_ended(COUNT, more=4)
+
+
+def test_an_order_to_erase_keeps_its_answer(lost: Disaster) -> None:
+    """Read again after a loss it is obeyed again, and takes no second place in the log."""
+    (order,) = make_orders(gate("kz"), [bytes([1]) * 16], signing_pair(gate("kz")), lost.world.now_ms)
+    lost.node.bus.put("kz.audit", lost.world.entry_of(gate("kz"), decision_id=bytes([1]) * 16).encode())
+    lost.node.bus.put("kz.audit", order.encode())
+    lost.world.settle()
+    lost.leaves = lost.node.leaves()
+    lost.signed[len(lost.leaves)] = mth(lost.leaves)
+    lost.lose_store()
+    lost.rebuild()
+    lost.start()
+    assert records(lost.node)[-2:] == [(gate("kz"), False), ("order", True)]
+    lost.require_goes_on()
+
+
+def _forked(disaster: Disaster) -> Path:
+    other = Auditors(disaster.folder / "elsewhere", ("kz",), quorum=0)
+    other.log(COUNT - 1)
+    other.nodes["kz"].bus.put("kz.audit", other.entry_of(gate("kz"), decision_id=b"another" + bytes(9)).encode())
+    other.settle()
+    return other.nodes["kz"].home.log_folder
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_two_histories_are_never_put_together(lost: Disaster, end: bool) -> None:
+    """Two roots for one size, both signed by this log: nothing is rebuilt and nothing ends, a person must look."""
+    lost.lose_store()
+    lost.refuses(Code.LOG_FORKED, _forked(lost), end=end)
+
+
+def test_a_store_that_is_the_newest_is_left_alone(lost: Disaster) -> None:
+    """Nothing is rebuilt that nobody knows more of."""
+    lost.node.home.close()
+    lost.refuses(Code.USAGE, lost.mirror)
+
+
+WAYS: dict[str, Callable[[bytes], bytes]] = {"emptied": lambda _content: b"", "cut": lambda content: content[:20_000]}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_store_that_cannot_be_opened_is_set_aside(lost: Disaster, way: str) -> None:
+    """It stays beside the new one, and nothing of it is believed."""
+    lost.node.home.close()
+    store = lost.node.folder / "store" / "auditor.db"
+    store.write_bytes(WAYS[way](store.read_bytes()))
+    told = lost.rebuild()
+    assert any("before-1" in line for line in told)
+    lost.start()
+    lost.require_goes_on()
