@@ -5,13 +5,14 @@ Nothing is ever deleted but access rules and quotas. A topic that is not declare
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from refbus.bus.address import is_loopback, split_host_port
-from refbus.bus.port import AclRule, Admin, ClusterState, QuotaChange, ResourceKind, TopicState
+from refbus.bus.port import AclRule, Admin, ClusterState, Operation, QuotaChange, ResourceKind, TopicState
 from refbus.bus.quotas import quota_changes
-from refbus.bus.topicset import Wanted
+from refbus.bus.topicset import Wanted, country_of_group
+from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import Code, SetupError
 
 ATLEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
@@ -104,23 +105,24 @@ class Plan:
 def plan(wanted: Wanted, admin: Admin) -> Plan:
     """Compare `wanted` with the cluster. Raises TransportError."""
     prefix = f"{wanted.country}."
-    has = {name: topic for name, topic in admin.topics().items() if name.startswith(prefix)}
+    topics = admin.topics()
+    has = {name: topic for name, topic in topics.items() if name.startswith(prefix)}
     present = [(topic, has[topic.name]) for topic in wanted.topics if topic.name in has]
     altered = {topic.name: _differences(topic, now) for topic, now in present}
     rules = admin.acls()
-    ours = frozenset() if rules is None else frozenset(rule for rule in rules if _is_ours(rule, wanted.country))
+    ours = frozenset() if rules is None else _of_country(rules, wanted.country)
     return Plan(
         country=wanted.country,
         create=tuple(topic for topic in wanted.topics if topic.name not in has),
         alter={name: settings for name, settings in altered.items() if settings},
         remake={topic.name: what for topic, now in present if (what := _fixed_difference(topic, now))},
         undeclared=tuple(sorted(set(has) - {topic.name for topic in wanted.topics})),
-        add=() if rules is None else tuple(sorted(wanted.rules - ours)),
+        add=() if rules is None else tuple(sorted(wanted.rules - rules)),
         remove=tuple(sorted(ours - wanted.rules)),
         strange=() if rules is None else admin.strange_acls(),
         has_authoriser=rules is not None,
         broker=_broker_settings(admin.cluster()),
-        quotas=() if rules is None else quota_changes(wanted.quotas, admin.quotas(), wanted.country),
+        quotas=() if rules is None else quota_changes(_own_quotas(wanted, topics), admin.quotas(), wanted.country),
     )
 
 
@@ -208,9 +210,30 @@ def _fixed_difference(topic: TopicState, now: TopicState) -> str:
     return ""
 
 
-def _is_ours(rule: AclRule, country: str) -> bool:
-    """Whether a rule is about the topics of this country; groups and the cluster count in the country's own cluster."""
-    return rule.kind is not ResourceKind.TOPIC or rule.name.startswith(f"{country}.")
+def _of_country(rules: frozenset[AclRule], country: CountryCode) -> frozenset[AclRule]:
+    """Return the rules that this country may take away: countries may share a cluster.
+
+    That is each about its topics, and each about a group that is not of another country. A rule about the cluster is
+    needed for as long as its holder has a rule that another country gave.
+    """
+    others = {rule for rule in rules if _is_of_other(rule, country)}
+    holders = {rule.principal for rule in others}
+    shared = {rule for rule in rules if rule.kind is ResourceKind.CLUSTER and rule.principal in holders}
+    needed = {rule for rule in shared if rule.operation is Operation.DESCRIBE_CONFIGS}
+    return rules - others - needed
+
+
+def _is_of_other(rule: AclRule, country: CountryCode) -> bool:
+    if rule.kind is ResourceKind.GROUP:
+        other = country_of_group(rule.name)
+        return other is not None and other != country
+    return rule.kind is ResourceKind.TOPIC and not rule.name.startswith(f"{country}.")
+
+
+def _own_quotas(wanted: Wanted, topics: Iterable[str]) -> dict[OrgId, Mapping[str, float]]:
+    """Return the quotas that this country sets: those of a country with topics here are that country's."""
+    hosted = {name.partition(".")[0] for name in topics} - {wanted.country}
+    return {user: values for user, values in wanted.quotas.items() if user.partition("-")[0] not in hosted}
 
 
 def _described(topic: TopicState) -> str:

@@ -47,6 +47,12 @@ def auditor_group(country: CountryCode) -> str:
     return f"refbus-auditor-{country}"
 
 
+def country_of_group(group: str) -> CountryCode | None:
+    """Return the country whose gate or auditor has this consumer group, None for any other group."""
+    country = CountryCode(group.rpartition("-")[2])
+    return country if country and group in {gate_group(country), auditor_group(country)} else None
+
+
 def wanted(
     directory: Directory, country: CountryCode, *, production: bool, families: Sequence[Family] | None = None
 ) -> Wanted:

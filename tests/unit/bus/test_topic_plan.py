@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from refbus.bus.memory import MemoryAdmin, MemoryBus
-from refbus.bus.port import EVERYBODY, AclRule, ClusterState, Operation, ResourceKind, TopicState
+from refbus.bus.port import CLUSTER_NAME, EVERYBODY, AclRule, ClusterState, Operation, ResourceKind, TopicState
 from refbus.bus.topicjobs import Job, make, show
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import Wanted, wanted
@@ -107,6 +107,32 @@ def test_a_rule_too_many_is_taken_away(bus: MemoryBus) -> None:
     assert todo.remove == (extra,)
     apply(todo, bus.admin())
     assert bus.admin().acls() == WANTED.rules | {other}
+
+
+def test_countries_on_one_broker_keep_their_rules_and_quotas(bus: MemoryBus) -> None:
+    """Applying for one takes nothing of the other away, in any order and after any change; both are as declared."""
+    uz = wanted(FED.directory, CountryCode("uz"), production=False)
+    apply(plan(uz, bus.admin()), bus.admin())
+    for each in (WANTED, uz, WANTED):
+        todo = plan(each, bus.admin())
+        assert (todo.remove, todo.quotas, todo.is_clean) == ((), (), True), each.country
+    assert bus.admin().acls() == WANTED.rules | uz.rules
+    assert bus.quotas.get(gate("uz"), {}) == {}
+    later = wanted(FED.changed(gate("uz"), status=OrgStatus.SUSPENDED).directory, KZ, production=False)
+    apply(plan(later, bus.admin()), bus.admin())
+    assert bus.admin().acls() == later.rules | uz.rules
+
+
+def test_the_last_rule_takes_the_one_about_the_cluster_along(bus: MemoryBus) -> None:
+    """A member that only this country knew keeps nothing, and a group that is nobody's goes."""
+    nobody = AclRule(ResourceKind.GROUP, "refbus-gate-", "User:kz-0000000a", Operation.READ)
+    alters = AclRule(ResourceKind.CLUSTER, CLUSTER_NAME, f"User:{gate('uz')}", Operation.WRITE)
+    other = AclRule(ResourceKind.TOPIC, "uz.outbox", f"User:{gate('uz')}", Operation.READ)
+    bus.admin().add_acls([nobody, alters, other])
+    assert set(plan(WANTED, bus.admin()).remove) == {nobody, alters}
+    gone = wanted(FED.changed(ngo("kz"), status=OrgStatus.SUSPENDED).directory, KZ, production=False)
+    apply(plan(gone, bus.admin()), bus.admin())
+    assert bus.admin().acls() == gone.rules | {other}
 
 
 def test_a_rule_of_another_shape_is_left_to_a_person(bus: MemoryBus) -> None:
