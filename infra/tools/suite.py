@@ -25,6 +25,10 @@ ROOM_BYTES = 4 << 30
 """What must be free in memory for the files of the first part to be there."""
 SERVICES = ("tests/broker", "tests/browser")
 PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", *(f"--ignore={each}" for each in SERVICES))
+_ENVIRONMENT = {
+    "CI": "true",  # no test is left out for want of a broker
+    "PYTHONDONTWRITEBYTECODE": "",  # what one process has compiled serves the hundreds that start after it
+}
 _PYTEST = (sys.executable, "-m", "pytest")
 _LOOK_S = 0.5
 
@@ -39,7 +43,7 @@ def main() -> int:
 
 def together(first: Sequence[str], second: Sequence[str], log: Path) -> int:
     """Run both commands at once, the output of the second kept in `log` and shown last; 0 when both ended with 0."""
-    environment = os.environ | {"CI": "true"}  # no test is left out for want of a broker
+    environment = os.environ | _ENVIRONMENT
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as kept, log.open("rb") as shown:
         beside = subprocess.Popen(second, cwd=ROOT, env=environment, stdout=kept, stderr=subprocess.STDOUT)
