@@ -9,7 +9,7 @@ import pytest
 from refbus.core.courses.machine import Role
 from refbus.core.courses.travel_papers import EVERYWHERE
 from refbus.core.units import DAY_MS
-from refbus.errors import Code
+from refbus.errors import Code, RuleError
 from refbus_gateway.actions import returns
 from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.reports.overview import Hop
@@ -138,8 +138,62 @@ def test_the_plan_says_who_pays_who_escorts_and_until_when_the_certificate_holds
         with pytest.raises(CaseInvalidError) as refused:
             road.say(S, E.PLAN_AGREED, **whole, **wrong)
         assert set(codes_of(refused).values()) == {Code.FACTS_CONTRADICT}
+        assert (
+            wrong.get("medical_certificate_until", wrong["medical_certificate_on"]) in refused.value.problems[0].advice
+        )
     certificate = {"medical_certificate_on": "2026-09-20", "medical_certificate_until": "2026-10-20"}
     road.say(S, E.PLAN_AGREED, **whole, **certificate)
     shown = repr(open_at(shared.uz, road.there).events[-1].sections)
     for text in ("An international organisation", "100 USD", "Fictional border post", "2026-10-20"):
         assert text in shown, text
+
+
+ASKS: dict[str, dict[str, Any]] = {
+    "medical needs": {"plan": {"medical_needs": "Fictional: insulin"}},
+    "medical escort": {"plan": {"escort": "MEDICAL"}},
+    "a risk to health": {"risks": {"risks": [{"factor": "HEALTH", "level": "MED", "mitigation": "Fictional: nurse"}]}},
+}
+
+
+@pytest.mark.parametrize("why", ASKS)
+def test_who_needs_a_medical_certificate_does_not_leave_without_one(shared: Road, why: str) -> None:
+    """Plan and health ask for it; both its days have to be there."""
+    road = Homecoming(shared, f"certificate for {why}").prepare(**ASKS[why])
+    assert road.gaps() == (Code.GUARD_CERTIFICATE,)
+    whole = plan(shared.clock()) | ASKS[why].get("plan", {})
+    road.say(S, E.PLAN_AGREED, **whole, medical_certificate_on="2026-09-20")
+    assert road.gaps() == (Code.GUARD_CERTIFICATE,)
+    road.say(S, E.PLAN_AGREED, **whole, medical_certificate_on="2026-09-20", medical_certificate_until="2026-10-20")
+    assert road.gaps() == ()
+
+
+def test_a_waiver_has_a_role_and_a_reason_and_a_law_that_lets(shared: Road) -> None:
+    """Where the policy does not let, or one of both is missing, it is refused; both offices read who waived and why."""
+    road = Homecoming(shared, "waived").prepare(plan={"escort": "MEDICAL"})
+    whole = plan(shared.clock()) | {"escort": "MEDICAL"}
+    waiver = {"certificate_waived_by_role": "MEDICAL_WORKER", "certificate_waived_because": "Fictional: seen today"}
+    with pytest.raises(CaseInvalidError) as refused:
+        road.say(S, E.PLAN_AGREED, **whole, **waiver)
+    assert codes_of(refused) == {"certificate_waived_because": Code.GUARD_CERTIFICATE}
+    off = "emergency_disclosure = false"
+    change_policy(shared, "kz", lambda text: text.replace(off, f"{off}\ncertificate_waiver = true"), 3)
+    with pytest.raises(CaseInvalidError) as refused:
+        road.say(S, E.PLAN_AGREED, **whole, certificate_waived_by_role="MEDICAL_WORKER")
+    assert codes_of(refused) == {"certificate_waived_because": Code.REASON_REQUIRED}
+    road.say(S, E.PLAN_AGREED, **whole, **waiver)
+    assert road.gaps() == ()
+    shown = repr(open_at(shared.uz, road.there).events[-1].sections)
+    assert "Medical worker" in shown
+    assert "Fictional: seen today" in shown
+
+
+def test_a_certificate_that_ended_before_the_journey_stops_it_with_its_day(shared: Road) -> None:
+    """It held when the plan was made; the departure is refused three days later, and names the days."""
+    days = {"medical_certificate_on": "2026-09-20", "medical_certificate_until": "2026-09-23"}
+    road = Homecoming(shared, "ended").prepare(plan={"escort": "MEDICAL", **days})
+    assert road.gaps() == ()
+    shared.clock.move(days=3)
+    with pytest.raises(RuleError) as stopped:
+        road.leave()
+    assert stopped.value.reasons == (Code.GUARD_CERTIFICATE_NOT_VALID,)
+    assert "from 2026-09-20 to 2026-09-23" in stopped.value.detail

@@ -165,6 +165,7 @@ class CountryPolicy:
     emergency_review_hours: int = 72  # a third officer reviews it within
     utc_offset_min: int = 0  # how far the country's day is ahead of UTC, minutes; 0 where the policy does not say it
     stamps: int = 1  # newest version of stamps that all its gates and gateways read; 1 where the policy does not say it
+    certificate_waiver: bool = False  # a worker may let a person travel without the medical certificate asked for
     travel_papers: Mapping[CountryCode, frozenset[str]] = field(default_factory=dict)  # on the way to each country
     audit_quorum: int = 0  # how many other countries' witnesses must cosign this country's log; 0: none is demanded
 

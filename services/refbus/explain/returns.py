@@ -65,6 +65,15 @@ RETURN = {
         "the plan does not say that the person is fit to travel",
         "Ask a doctor. When the person is fit to travel, record the plan again.",
     ),
+    Code.GUARD_CERTIFICATE: Explanation(
+        "the plan or the person's health asks for a medical certificate, and there is none with both its days",
+        "Ask a doctor, and record the plan again with the first and the last day of the certificate. Where the law "
+        "lets, the plan can say who waives it, by role, and why.",
+    ),
+    Code.GUARD_CERTIFICATE_NOT_VALID: Explanation(
+        "the medical certificate does not count today, or ends before the person arrives",
+        "Ask the doctor for a new one, and record the plan again with its days.",
+    ),
     Code.GUARD_PROTECTED: Explanation(
         "the person is protected from return",
         "The person must not be sent back. Abort the return and look for a solution in this country.",

@@ -22,7 +22,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms, terms_of
-from refbus_gateway.rules import age_check, papers
+from refbus_gateway.rules import age_check, certificates, papers
 from refbus_gateway.store import alarms, cases, consents, lookups, referrals
 from refbus_gateway.store.consents import WithdrawalRow
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -64,6 +64,8 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     check_event(fields, age_check.rules_here(gateway), gateway.now_ms(), problems)
     if answer.event_type is EventType.DOCUMENT_ISSUED:
         papers.check(gateway, referral.org, fields, problems)
+    if answer.event_type is EventType.PLAN_AGREED:
+        certificates.check(fields, gateway.rules(), problems)
     problems.raise_if_any()
     for name, local in answer.events.items():
         fields[name] = _named(events, local).block.event_id

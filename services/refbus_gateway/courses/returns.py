@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from refbus.core.consent.age import AgeGroup
@@ -19,7 +20,7 @@ from refbus.core.directory import OrgRole
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
-from refbus.said import said
+from refbus.said import joined, said
 from refbus.wire.consent import decode_signed
 from refbus_gateway.cases import casework, companions
 from refbus_gateway.cases.withheld import without
@@ -33,7 +34,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.rules import age_check, course_state, papers
+from refbus_gateway.rules import age_check, certificates, course_state, papers
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -98,16 +99,23 @@ def require_safe(
     asks_embassy = event_type in _TO_EMBASSY and fields["embassy_may_be_asked"]
     guarded = event_type in _GUARDED
     events = _counting(referrals.events_of(tx, referral)) if to_embassy or asks_embassy or guarded else []
-    seeks = details_of(events, ()).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
+    seeks = details_of(events).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
     missing = gaps(gateway, referral, events) if guarded else ()
     if guarded and not missing:
         _require_companions(gateway, tx, referral)
     if missing:
-        raise RuleError(
-            missing[0], said("refbus return show %(number)s says how to settle each", number=referral.id), missing
-        )
+        advice = said("refbus return show %(number)s says how to settle each", number=referral.id)
+        named = _certificate_days(events) if Code.GUARD_CERTIFICATE_NOT_VALID in missing else ()
+        raise RuleError(missing[0], joined((*named, advice)), missing)
+
+
+def _certificate_days(events: Iterable[Event]) -> tuple[str]:
+    """Return the days of the certificate in the newest plan, for whoever is told that it does not count."""
+    plan = _Told(events).newest(EventType.PLAN_AGREED) or {}
+    days = {"first": plan.get("medical_certificate_on"), "last": plan.get("medical_certificate_until")}
+    return (said("the medical certificate counts from %(first)s to %(last)s", **days),)
 
 
 def _require_companions(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
@@ -144,16 +152,33 @@ def _is_ready(gateway: Gateway, tx: Transaction, referral: Referral) -> bool:
 def gaps(gateway: Gateway, referral: Referral, events: Iterable[Event]) -> tuple[Code, ...]:
     """Return every guard of the departure that is open now, sorted. `events`: those of the return."""
     counting = _counting(events)
-    details = details_of(counting, papers.route_to(gateway, referral.org).documents)
+    details = details_of(counting, rules_of(gateway, referral))
     facts = gaps_from_facts([course_state.fact_of(event) for event in counting], minor=details.minor)
     return tuple(sorted({*facts, *gaps_from_details(details, gateway.now_ms())}))
 
 
-def details_of(events: Iterable[Event], accepted: Collection[str]) -> ReturnDetails:
-    """Return what the content of a return's events says, the newest word of each kind counting.
+@dataclass(frozen=True, slots=True)
+class RouteRules:
+    """What policies say of a journey: the documents that suffice; of the host country its clock, and a waiver."""
 
-    `accepted`: the kinds of document that suffice between the two countries.
-    """
+    documents: tuple[str, ...] = ()
+    utc_offset_min: int = 0
+    certificate_waiver: bool = False
+
+
+def rules_of(gateway: Gateway, referral: Referral) -> RouteRules:
+    """Return the rules of a return's journey, as the newest directory has them, in force or not."""
+    route, directory = papers.route_to(gateway, referral.org), gateway.newest_directory()
+    host = gateway.country if referral.own else route.country
+    policy = directory.policies.get(host) if directory else None
+    if policy is None:
+        return RouteRules(route.documents)
+    return RouteRules(route.documents, policy.utc_offset_min, policy.certificate_waiver)
+
+
+def details_of(events: Iterable[Event], rules: RouteRules | None = None) -> ReturnDetails:
+    """Return what the content of a return's events says by the rules of its journey, the newest word counting."""
+    rules = rules or RouteRules()
     told = _Told(events)
     wish = told.newest(EventType.RETURN_WISH_RECORDED)
     plan = told.newest(EventType.PLAN_AGREED)
@@ -161,6 +186,7 @@ def details_of(events: Iterable[Event], accepted: Collection[str]) -> ReturnDeta
     signed = (told.newest(EventType.RISK_ASSESSED, role) for role in (Role.SOURCE, Role.TARGET))
     risks = [each for each in signed if each is not None]
     document = told.newest(EventType.DOCUMENT_ISSUED)
+    waived = certificates.is_waived(plan, allowed=rules.certificate_waiver)
     return ReturnDetails(
         informed=wish is not None and all(wish[name] for name in _INFORMED),
         risk_texts=frozenset(each["assessment_sha256"] for each in risks),
@@ -168,10 +194,12 @@ def details_of(events: Iterable[Event], accepted: Collection[str]) -> ReturnDeta
         risk_high=any(_is_high(risk) for each in risks for risk in each["risks"]),
         legal_status_recorded=plan is not None and plan["legal_status"]["code"] != "NOT_KNOWN",
         documents_valid_until_ms=document["valid_until_ms"] if document else None,
-        document_accepted=document is not None and document["kind"]["code"] in accepted,
+        document_accepted=document is not None and document["kind"]["code"] in rules.documents,
         arrival_ms=max((leg["arrives_ms"] for leg in plan["legs"]), default=None) if plan else None,
         protected=bool(wish and wish["seeks_protection"]) or any(each["protected_from_return"] for each in risks),
         fit_to_travel=plan is not None and plan["fit_to_travel"],
+        certificate=None if waived else certificates.window(plan, rules.utc_offset_min),
+        certificate_asked=not waived and certificates.asked_for(wish, risks, plan),
         minor=bool(wish and wish["is_minor"]) or told.minor,
         escorted=plan is not None and plan["escort"]["code"] != "NONE",
         best_interests=determination is not None

@@ -50,7 +50,7 @@ def checks(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[Check
     events, role = referrals.events_of(tx, referral), course_state.role_in(referral)
     counting = [event for event in events if event.status is not EventStatus.REFUSED]
     missing = set(returns.gaps(gateway, referral, counting))
-    minor = returns.details_of(counting, ()).minor
+    minor = returns.details_of(counting).minor
     view = course_state.view_from(counting, ())
     said = {(event.block.event_type, view.role_of(event.block.sender)) for event in counting}
     due = [guard for guard in EVENT_GUARDS if minor or not guard.minors_only]

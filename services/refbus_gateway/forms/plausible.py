@@ -8,7 +8,7 @@ from typing import Any, Final
 from refbus.core.consent.age import AgeRules
 from refbus.core.plausibility import ASKED, Facts, Rule, Weight, doubts, facts_at
 from refbus.errors import Code
-from refbus.said import Said, said
+from refbus.said import Said, placed, said
 from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.forms.text import printable
@@ -47,7 +47,7 @@ def check_event(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, problem
     """Note what of an event that somebody writes cannot be."""
     for rule in broken(fields, rules, now_ms):
         if rule.weight is Weight.REFUSED:
-            problems.add(_contradiction(rule))
+            problems.add(_contradiction(rule, fields))
 
 
 def check_facts(fields: Mapping[str, Any], confirmed: Any, rules: AgeRules, now_ms: int, problems: Problems) -> None:
@@ -55,11 +55,14 @@ def check_facts(fields: Mapping[str, Any], confirmed: Any, rules: AgeRules, now_
     reasons = confirmed if isinstance(confirmed, dict) else {}
     for rule in broken(fields, rules, now_ms):
         if rule.weight is Weight.REFUSED:
-            problems.add(_contradiction(rule))
+            problems.add(_contradiction(rule, fields))
         elif not reasons.get(rule.name):
             advice = said("%(doubt)s: correct it, or write here why it is so", doubt=Said(rule.heading))
             problems.add(Problem(f"{CONFIRMED}.{rule.name}", Code.FACTS_DOUBTFUL, advice))
 
 
-def _contradiction(rule: Rule) -> Problem:
-    return Problem(rule.paths[0], Code.FACTS_CONTRADICT, Said(rule.heading))
+def _contradiction(rule: Rule, fields: Mapping[str, Any]) -> Problem:
+    """Return the problem of a rule; of a certificate with its day, since a page may show it folded away."""
+    path, heading = rule.paths[0], Said(rule.heading)
+    told = placed(fields[path], heading) if path.startswith("medical_certificate") else heading
+    return Problem(path, Code.FACTS_CONTRADICT, told)

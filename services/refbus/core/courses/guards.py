@@ -24,6 +24,8 @@ class ReturnDetails:
     """What the content of a return's events says, as far as guards ask. Times in ms UTC, None where nothing was said.
 
     `risk_high` counts without a mitigation only; `risk_texts` are the SHA-256 of the assessments that were signed;
+    `certificate`: from when until when (half-open) the medical certificate counts, None without one or without both
+    days; `certificate_asked`: plan or health ask for one, and nobody waived it where the law lets;
     `best_interests`: the determination is for the return, and the guardian agrees.
     """
 
@@ -37,6 +39,8 @@ class ReturnDetails:
     arrival_ms: int | None = None
     protected: bool = False
     fit_to_travel: bool = False
+    certificate: tuple[int, int] | None = None
+    certificate_asked: bool = False
     minor: bool = False
     escorted: bool = False
     best_interests: bool = False
@@ -95,6 +99,12 @@ def _reception(said: _Said) -> bool:
     """Demand a reception that its organisation has not taken back by a suspension since."""
     confirmed, taken_back = (_E.RECEPTION_CONFIRMED, Role.TARGET), (_E.REPATRIATION_SUSPENDED, Role.TARGET)
     return said.newest(confirmed, taken_back) is _E.RECEPTION_CONFIRMED
+
+
+def _covers(window: tuple[int, int], details: ReturnDetails, now_ms: int) -> bool:
+    """Return whether something that counts from a time until another does so from now to the arrival."""
+    first_ms, end_ms = window
+    return first_ms <= now_ms and max(now_ms, details.arrival_ms or 0) < end_ms
 
 
 EVENT_GUARDS: tuple[EventGuard, ...] = (
@@ -190,6 +200,18 @@ CONTENT_GUARDS: tuple[ContentGuard, ...] = (
         lambda details, _now_ms: details.fit_to_travel,
         (_E.PLAN_AGREED,),
         "IOM AVRR: fit to travel",
+    ),
+    ContentGuard(
+        Code.GUARD_CERTIFICATE,
+        lambda details, _now_ms: details.certificate is not None or not details.certificate_asked,
+        (_E.PLAN_AGREED,),
+        "IOM AVRR: fit to travel; domain.md 4.4",
+    ),
+    ContentGuard(
+        Code.GUARD_CERTIFICATE_NOT_VALID,
+        lambda details, now_ms: details.certificate is None or _covers(details.certificate, details, now_ms),
+        (_E.PLAN_AGREED,),
+        "IOM AVRR: fit to travel; domain.md 4.4",
     ),
     ContentGuard(
         Code.GUARD_PROTECTED,

@@ -85,6 +85,7 @@ def _policy(value: object) -> CountryPolicy:
         notify_subject=fields.flag("notify_subject"),
         utc_offset_min=fields.integer("utc_offset_min", -720, 840) if "utc_offset_min" in fields else 0,
         stamps=fields.integer("stamps", 1, 2) if "stamps" in fields else 1,
+        certificate_waiver=fields.flag("certificate_waiver") if "certificate_waiver" in fields else False,
         travel_papers=dict(travel),
         audit_quorum=fields.integer("audit_quorum", 0, MAX_QUORUM),
     )

@@ -47,6 +47,8 @@ READY = ReturnDetails(
     documents_valid_until_ms=NOW_MS + 11,
     document_accepted=True,
     arrival_ms=NOW_MS + 10,
+    certificate=(NOW_MS, NOW_MS + 11),
+    certificate_asked=True,
     minor=True,
     escorted=True,
 )
@@ -160,6 +162,8 @@ CONTENT: dict[Code, dict[str, Any]] = {
     Code.GUARD_LEGAL_STATUS: {"legal_status_recorded": False},
     Code.GUARD_DOCUMENTS_OUT_OF_DATE: {"documents_valid_until_ms": NOW_MS + 10},
     Code.GUARD_DOCUMENT_NOT_ACCEPTED: {"document_accepted": False},
+    Code.GUARD_CERTIFICATE: {"certificate": None},
+    Code.GUARD_CERTIFICATE_NOT_VALID: {"certificate": (NOW_MS, NOW_MS + 10)},
     Code.GUARD_PROTECTED: {"protected": True},
     Code.GUARD_ESCORT: {"escorted": False},
 }
@@ -169,6 +173,17 @@ CONTENT: dict[Code, dict[str, Any]] = {
 def test_each_content_that_does_not_hold_is_named(code: Code) -> None:
     """That guard, and no other."""
     assert gaps_from_details(dataclasses.replace(READY, **CONTENT[code]), NOW_MS) == (code,)
+
+
+def test_a_certificate_counts_from_its_first_day_and_is_asked_of_few() -> None:
+    """Dated ahead it does not count, even where nobody asks for one; where nobody asks, none is needed."""
+    ahead = dataclasses.replace(READY, certificate=(NOW_MS + 1, NOW_MS + 20))
+    assert gaps_from_details(ahead, NOW_MS) == (Code.GUARD_CERTIFICATE_NOT_VALID,)
+    assert gaps_from_details(dataclasses.replace(ahead, certificate_asked=False), NOW_MS) == (
+        Code.GUARD_CERTIFICATE_NOT_VALID,
+    )
+    nothing = dataclasses.replace(READY, certificate=None, certificate_asked=False)
+    assert gaps_from_details(nothing, NOW_MS) == ()
 
 
 def test_an_adult_may_travel_alone() -> None:
@@ -212,6 +227,8 @@ SETTLES = {
     Code.GUARD_DOCUMENTS_OUT_OF_DATE: (E.DOCUMENT_ISSUED,),
     Code.GUARD_DOCUMENT_NOT_ACCEPTED: (E.DOCUMENT_ISSUED,),
     Code.GUARD_NOT_FIT: (E.PLAN_AGREED,),
+    Code.GUARD_CERTIFICATE: (E.PLAN_AGREED,),
+    Code.GUARD_CERTIFICATE_NOT_VALID: (E.PLAN_AGREED,),
     Code.GUARD_PROTECTED: (E.REPATRIATION_ABORTED,),
     Code.GUARD_AGAINST_BEST_INTERESTS: (E.BEST_INTERESTS_DETERMINED, E.REPATRIATION_ABORTED),
     Code.GUARD_ESCORT: (E.PLAN_AGREED,),
