@@ -15,7 +15,10 @@ from refbus_gateway.directory import profiles
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import alarms
 from support.ceremonies import AGENCY, SHELTER
+from support.commands import Commands
+from support.gateways import case_file, consent_file, sent
 from support.nodes import Road
+from support.pages import Pages
 
 
 def said(gateway: Gateway, **changes: object) -> Profile:
@@ -52,6 +55,20 @@ def test_the_other_country_learns_the_number(own: Road) -> None:
     assert known(own.kz, SHELTER) == told
     with own.uz.store.read() as tx:
         assert profiles.own(own.uz, tx) == profiles.Own(told, handed_on=True)
+
+
+def test_status_and_the_card_of_the_person_name_the_numbers(own: Road, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a recipient that is late `status` says the number; the card says where the person takes consent back."""
+    for gateway in (own.kz, own.uz):
+        publish(gateway, **({} if gateway is own.uz else {"telephones": ("+77172000001",)}))
+    _, number = sent(own.kz, case_file(about="Fictional: late", reply_within_hours=2), consent_file())
+    own.settle()
+    commands = Commands(own, capsys)
+    assert "+998 71 200 00 00" not in commands.run(AGENCY, "status", str(number)).out
+    own.pass_time(hours=3)
+    assert f"Telephone of {SHELTER}: +998 71 200 00 00" in commands.run(AGENCY, "status", str(number)).out
+    card = Pages(own, own.kz).person().get("/card?language=ru").text
+    assert "Позвоните или приходите: +7 7172 00 00 01" in card
 
 
 def test_the_newest_counts_and_an_older_one_does_not_come_back(own: Road) -> None:
