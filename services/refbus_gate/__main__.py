@@ -3,6 +3,7 @@
 clock [accept]         show which time counts and why; say that this machine's clock is right
 accept-gap <topic>     with the gate stopped: go on behind records that are gone, or in a topic that was made anew
 statistics <period> <file>  write the counts of a closed year (2026) or half-year (2026-H1) that may be published
+statistics-home <period> <file> <edition>...  add up what the hosts' editions tell of courses that come to this country
 accept-erased          with the gate stopped: believe lines of `erased` that nothing proves
 waiting                show who has how much waiting, and what was dropped
 stopped [--json]       show what was held, refused and quarantined: whose, why, since when, what may be done
@@ -27,7 +28,7 @@ from refbus.bus.topicset import gate_group
 from refbus.clock import clock_from
 from refbus.command import explained
 from refbus.core.directory import Directory
-from refbus.core.statistics import read_period
+from refbus.core.statistics import Period, read_period
 from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import Meeting, addresses, clusters
@@ -44,7 +45,7 @@ from refbus_gate.home import STORE, GateHome, state_key_of
 from refbus_gate.orders.backup import backup
 from refbus_gate.orders.gaps import accept_gap
 from refbus_gate.orders.putback import restore
-from refbus_gate.orders.statistics import edition_of, first_edition, write_edition
+from refbus_gate.orders.statistics import edition_of, first_edition, home_edition_of, write_edition
 from refbus_gate.orders.stopped import lines as lines_of_stopped
 from refbus_gate.orders.stopped import report
 from refbus_gate.orders.waiting import lines
@@ -64,8 +65,10 @@ def main(arguments: list[str]) -> None:
                 say(*order_clock(settings.home, settings.clock_file, words))
             case [("accept-gap" | "accept-erased") as order, *words] if len(words) == (order == "accept-gap"):
                 _accept_gap(settings, *words) if words else _accept_erased(settings)
-            case ["statistics", period, file]:
-                _statistics(settings, period, Path(file))
+            case [("statistics" | "statistics-home") as order, named, file, *files] if bool(files) == (
+                order[10:] != ""
+            ):
+                _statistics(settings, _period(named), Path(file), [Path(each) for each in files])
             case [("waiting" | "stopped") as order, *form] if form in ([], ["--json"][: order == "stopped"]):
                 _stopped(settings, as_json=bool(form)) if order == "stopped" else _waiting(settings)
             case ["backup", target, keys]:
@@ -78,7 +81,9 @@ def main(arguments: list[str]) -> None:
                 _restore(settings, Path(copy), older=bool(older))
             case _:
                 orders = "backup FOLDER KEYS | clock [accept] | accept-gap TOPIC | accept-erased"
-                orders += " | statistics PERIOD FILE | waiting | stopped [--json]"
+                orders += (
+                    " | statistics PERIOD FILE | statistics-home PERIOD FILE EDITION... | waiting | stopped [--json]"
+                )
                 raise SetupError(Code.USAGE, f"python -m refbus_gate [{orders} | restore COPY [--older]]")
 
 
@@ -123,13 +128,20 @@ def _looking(settings: GateSettings) -> Iterator[tuple[NodeStore, Directory, int
         store.close()
 
 
-def _statistics(settings: GateSettings, named: str, file: Path) -> None:
-    period = read_period(named)
-    if period is None:
-        raise SetupError(Code.USAGE, "a period is a year (2026) or half of one (2026-H1)")
+def _statistics(settings: GateSettings, period: Period, file: Path, editions: list[Path]) -> None:
+    if editions:
+        write_edition(home_edition_of(editions, settings.country, period), file)
+        return
     with _looking(settings) as (store, directory, now_ms):
         make = partial(edition_of, store, directory, settings.country, period, now_ms)
         write_edition(first_edition(settings.home / "statistics", period, make), file)
+
+
+def _period(named: str) -> Period:
+    period = read_period(named)
+    if period is None:
+        raise SetupError(Code.USAGE, "a period is a year (2026) or half of one (2026-H1)")
+    return period
 
 
 def _waiting(settings: GateSettings) -> None:

@@ -77,6 +77,7 @@ def test_a_person_is_referred_by_pages_alone(desks: Desks, eye: Eye) -> None:
     answer(page, "answer_REPORT_BACK", "yes")
     answer(page, "answer_CONTACT_PERSON", "no")
     answer(page, "answer_ONWARD_REFERRAL", "no")
+    answer(page, "statistics", "yes")
     answer(page, "answer_LOCATION_SAFE", "yes")
     go_on(page, "consent")
     eye.look(page, "refer-ru-consent-wrong")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from refbus.core.courses.facts import SystemEvent
 from refbus.core.courses.machine import CourseKind, Saying
-from refbus.core.ids import OrgId
+from refbus.core.ids import CountryCode, OrgId
 from refbus.core.statistics import (
     LEAST_THRESHOLD,
     PARTITIONS,
@@ -39,9 +39,12 @@ TOTAL = Partition((), ("",))
 World = tuple[Counted, ...]
 
 
-def course(outcome: str, age: Age, *orgs: OrgId) -> Counted:
+UZ, KG = CountryCode("uz"), CountryCode("kg")
+
+
+def course(outcome: str, age: Age, *orgs: OrgId, home: CountryCode = UZ, half: int = 1) -> Counted:
     """Return a referral that these organisations took part in."""
-    return Counted(REFERRAL, 2026, outcome, age, frozenset(orgs))
+    return Counted(REFERRAL, 2026, outcome, age, frozenset(orgs), home, half)
 
 
 def seen_by(world: World, pair: frozenset[OrgId]) -> tuple[Counted, ...]:
@@ -98,7 +101,7 @@ def test_two_who_try_every_world_find_nothing_below_the_threshold(
         for world in worlds(orgs, cells, most):
             unknown = Counter((each.outcome, each.age) for each in world if not each.known_to & pair)
             numbers = tuple(sum(unknown[cell] for cell in some) for some in sets)
-            alike[seen_by(world, pair), shown(publish(REFERRAL, world, partitions, k))].add(numbers)
+            alike[seen_by(world, pair), shown(publish(REFERRAL, UZ, world, partitions, k))].add(numbers)
         for found in alike.values():
             for place in range(len(sets)):
                 possible = {numbers[place] for numbers in found}
@@ -110,7 +113,7 @@ def test_the_attacker_of_these_tests_finds_what_the_old_rule_told() -> None:
     mine, others = [course("A", Age.ADULT, ORGS[0])] * 11, [course("A", Age.ADULT, ORGS[1])] * 3
     assert len(mine + others) >= K
     assert left_by_two(mine + others) < K
-    assert publish(REFERRAL, mine + others, (TOTAL,), K).total is None
+    assert publish(REFERRAL, UZ, mine + others, (TOTAL,), K).total is None
 
 
 _courses = st.builds(
@@ -130,7 +133,7 @@ def test_below_the_threshold_every_number_is_possible(data: st.DataObject) -> No
     world = tuple(each for each in often for _ in range(data.draw(st.integers(1, 30))))
     pair = frozenset(data.draw(st.lists(st.sampled_from(ORGS), min_size=1, max_size=2)))
     partitions = PARTITIONS[REFERRAL]
-    told = publish(REFERRAL, world, partitions, K)
+    told = publish(REFERRAL, UZ, world, partitions, K)
     parts = next(each for each in partitions if "/".join(each.split_by) == told.split_by) if told.cells else TOTAL
     cells = [(outcome, age) for outcome in partitions[1].cells for age in partitions[2].cells]
     some = data.draw(st.sets(st.sampled_from(cells), min_size=1))
@@ -152,7 +155,7 @@ def test_below_the_threshold_every_number_is_possible(data: st.DataObject) -> No
         other.append(course(cell[0], Age(cell[1]), *each.known_to))
     assert sum((each.outcome, each.age) in some for each in other if not each.known_to & pair) == wanted
     assert seen_by(tuple(other), pair) == seen_by(world, pair)
-    assert shown(publish(REFERRAL, other, partitions, K)) == shown(told)
+    assert shown(publish(REFERRAL, UZ, other, partitions, K)) == shown(told)
 
 
 @pytest.mark.parametrize("kind", CourseKind)
@@ -167,7 +170,7 @@ def test_each_list_of_partitions_falls_in_length(kind: CourseKind) -> None:
 @settings(deadline=None)
 def test_what_is_told_is_true_and_one_partition(courses: list[Counted]) -> None:
     """Cells make the total, each is at least the threshold without any two organisations, and nothing else is there."""
-    for told in tables(courses):
+    for told in tables(courses, [UZ]):
         of_kind = [each for each in courses if each.kind is told.kind]
         assert told.total in {None, len(of_kind)}
         assert not told.cells or sum(told.cells.values()) == told.total
@@ -187,31 +190,31 @@ def test_the_finest_partition_that_is_safe_is_told() -> None:
     """Written out: by outcome and age, by outcome, by age, the total, nothing."""
     names = PARTITIONS[REFERRAL][1].cells
     full = [each for name in names for age in Age for each in _spread(name, age, 6)]
-    found = {each.kind: each for each in tables(full)}[REFERRAL]
+    found = {each.kind: each for each in tables(full, [UZ])}[REFERRAL]
     assert (found.split_by, found.total, set(found.cells.values())) == ("outcome/age", 192, {24})
     adults = [each for name in names for each in _spread(name, Age.ADULT, 6)]
-    found = {each.kind: each for each in tables(adults)}[REFERRAL]
+    found = {each.kind: each for each in tables(adults, [UZ])}[REFERRAL]
     assert (found.split_by, found.cells) == ("outcome", dict.fromkeys(names, 24))
     one = _spread(names[0], Age.ADULT, 6) + _spread(names[0], Age.CHILD, 6)
-    found = {each.kind: each for each in tables(one)}[REFERRAL]
+    found = {each.kind: each for each in tables(one, [UZ])}[REFERRAL]
     assert (found.split_by, found.cells) == ("age", {"ADULT": 24, "CHILD": 24})
-    found = {each.kind: each for each in tables(_spread(names[0], Age.ADULT, 6))}[REFERRAL]
+    found = {each.kind: each for each in tables(_spread(names[0], Age.ADULT, 6), [UZ])}[REFERRAL]
     assert (found.split_by, found.total, found.cells) == ("outcome", 24, {})
-    found = {each.kind: each for each in tables(_spread(names[0], Age.ADULT, 5))}[REFERRAL]
+    found = {each.kind: each for each in tables(_spread(names[0], Age.ADULT, 5), [UZ])}[REFERRAL]
     assert (found.split_by, found.total, found.cells) == ("outcome", None, {}), "ten are left without two"
 
 
 def test_one_agency_that_sends_everything_is_never_told_of() -> None:
     """However many there are: it knows them all, and so does everybody who asks it."""
     courses = [course("STOPPED", Age.ADULT, ORGS[0], org) for org in ORGS[1:] for _ in range(500)]
-    assert {each.total for each in tables(courses)} == {None}
+    assert {each.total for each in tables(courses, [UZ])} == {None}
 
 
 @given(st.integers(1, 9998), st.sampled_from([0, 1, 2]), st.integers(1, 9998), st.sampled_from([1, 2]))
 def test_periods_that_do_not_cross_have_no_course_in_common(year: int, half: int, of: int, in_half: int) -> None:
     """So nothing of two editions can be subtracted; and each period is read as it is written."""
     here = Period(year, half)
-    course_ = Counted(REFERRAL, of, "STOPPED", Age.ADULT, frozenset(ORGS[:2]), in_half)
+    course_ = Counted(REFERRAL, of, "STOPPED", Age.ADULT, frozenset(ORGS[:2]), UZ, in_half)
     assert read_period(str(here)) == here
     both = [each for each in (Period(of), Period(of, 1), Period(of, 2), here) if each.holds(course_)]
     assert all(one == other or other in one.crossing for one in both for other in both)
@@ -221,10 +224,10 @@ def test_periods_that_do_not_cross_have_no_course_in_common(year: int, half: int
 def test_a_year_beside_its_half_tells_the_other_half() -> None:
     """The attack that keeps them apart: thirty of the year less twenty-four of its first half are six."""
     first, second = _spread("STOPPED", Age.ADULT, 6), [course("STOPPED", Age.ADULT, ORGS[0], ORGS[1])] * 6
-    year = {each.kind: each for each in tables([*first, *second])}[REFERRAL]
-    half = {each.kind: each for each in tables(first)}[REFERRAL]
+    year = {each.kind: each for each in tables([*first, *second], [UZ])}[REFERRAL]
+    half = {each.kind: each for each in tables(first, [UZ])}[REFERRAL]
     assert (year.total, half.total) == (30, 24)
-    assert {each.kind: each for each in tables(second)}[REFERRAL].total is None
+    assert {each.kind: each for each in tables(second, [UZ])}[REFERRAL].total is None
 
 
 def test_courses_of_one_own_making_tell_nothing() -> None:
@@ -232,13 +235,13 @@ def test_courses_of_one_own_making_tell_nothing() -> None:
     others = [course("STOPPED", Age.ADULT, ORGS[0], ORGS[1])] * 10
     for number in (0, 1, 500):
         made = [course("STOPPED", Age.ADULT, ORGS[2], ORGS[3])] * number
-        assert publish(REFERRAL, others + made, (TOTAL,), K).total is None
+        assert publish(REFERRAL, UZ, others + made, (TOTAL,), K).total is None
 
 
 def test_the_threshold_is_never_lower_than_eleven() -> None:
     """Whatever is asked for."""
     assert LEAST_THRESHOLD == 11
-    assert {each.total for each in tables(_spread("STOPPED", Age.ADULT, 5), 2)} == {None}
+    assert {each.total for each in tables(_spread("STOPPED", Age.ADULT, 5), [UZ], 2)} == {None}
 
 
 COUNTED_AS: dict[CourseKind, dict[tuple[Saying, ...], str]] = {
@@ -287,12 +290,12 @@ def test_each_course_is_counted_as_it_is_written_here(kind: CourseKind, road: tu
     made = Course(BEGINS[kind])
     for each in road:
         made.add(each)
-    found = counted(made.facts, False)
+    found = counted(made.facts, False, UZ)
     assert found is not None
     assert (found.kind, found.year, found.outcome, found.age) == (kind, 1970, COUNTED_AS[kind][road], Age.ADULT)
     assert len(found.known_to) == 2
-    assert counted(made.facts[1:], None) is None
-    both = [counted(made.facts, minor) for minor in (True, None)]
+    assert counted(made.facts[1:], None, UZ) is None
+    both = [counted(made.facts, minor, UZ) for minor in (True, None)]
     assert [each.age for each in both if each] == [Age.CHILD, Age.CHILD], "an age that is not known is a child's"
 
 
@@ -301,4 +304,4 @@ def test_what_was_entered_in_error_is_no_course(kind: CourseKind) -> None:
     """It is not counted."""
     made = Course(BEGINS[kind])
     made.add(E.ENTERED_IN_ERROR)
-    assert counted(made.facts, False) is None
+    assert counted(made.facts, False, UZ) is None

@@ -9,16 +9,22 @@ from typing import Any
 
 import pytest
 
+from refbus.core.consent.change import ConsentChange
 from refbus.core.courses.machine import CourseKind
+from refbus.core.editions import of_home, of_host
 from refbus.core.ids import CountryCode, OrgId
-from refbus.core.statistics import Age, Counted, Period, read_period, tables
+from refbus.core.statistics import Age, Counted, Period, at_home, read_period, tables
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.node.store.node import NodeStore
-from refbus_gate.orders.statistics import courses_of, edition_of, first_edition, write_edition
+from refbus_gate.orders.statistics import courses_of, edition_of, first_edition, home_edition_of, write_edition
+from refbus_gateway.actions import consent
+from refbus_gateway.consent import withdrawals
+from refbus_gateway.store import cases
 from support.commands import Commands
-from support.gateways import case_file, id_of, incoming, say, sent
+from support.desks import desk_of
+from support.gateways import case_file, consent_file, id_of, incoming, say, sent, take_consent
 from support.nodes import Road
 
 KZ, UZ = CountryCode("kz"), CountryCode("uz")
@@ -35,15 +41,69 @@ def edition(road: Road, country: CountryCode, now_ms: int = NEXT_YEAR_MS) -> dic
     return found
 
 
-def table(found: dict[str, Any], kind: str, split_by: str) -> dict[str, Any]:
-    """Return one table of an edition."""
-    return next(each for each in found["tables"] if (each["kind"], each["split_by"]) == (kind, split_by))
+def counted_now(road: Road, country: CountryCode = KZ) -> tuple[Counted, ...]:
+    """Return the courses that the gate of a country would count now."""
+    node = road.nodes[country]
+    return courses_of(node.home.store, node.home.trust.history.latest, country, road.clock())
+
+
+def test_who_takes_it_back_or_was_not_asked_is_not_counted_from_then_on(own: Road) -> None:
+    """The gate reads it in the signed consent: taken back alone the referral goes on; said again it counts again."""
+    case, _ = sent(own.kz, consent=consent_file(statistics=True))
+    not_asked, _ = sent(own.kz, case_file(about="Fictional: not asked"))
+    own.settle()
+    assert len(counted_now(own)) == 1
+    desk, actor = desk_of(own, own.kz)
+    own.clock.move(hours=1)
+    done = consent.stop_categories(desk, actor, case, own.shelter, (), counting=True, later=True)
+    assert (done.change, done.taken_back) == (ConsentChange.NARROWED, 0)
+    own.settle()
+    assert counted_now(own) == ()
+    own.clock.move(hours=1)
+    for number in (case, not_asked):
+        take_consent(own.kz, number, consent_file(statistics=True))
+    own.settle()
+    assert len(counted_now(own)) == 2
+    own.clock.move(hours=1)
+    with own.kz.store.write() as tx:
+        withdrawals.withdraw(own.kz, tx, cases.get(tx, case), None)
+    own.settle()
+    assert len(counted_now(own)) == 1
+    own.clock.move(days=200)
+    assert counted_now(own) == (), "a consent that has ended is not in force"
+
+
+def test_a_home_country_adds_up_the_hosts_editions(tmp_path: Path) -> None:
+    """Of one period and one edition for each host; what a host does not tell is in no sum, and it is not named."""
+    orgs = [OrgId(f"uz-org{number:05d}") for number in range(8)]
+
+    def host(name: str, each: int, half: int = 1) -> Path:
+        period = Period(YEAR, half)
+        courses = [
+            Counted(CourseKind.REFERRAL, YEAR, "STOPPED", Age.ADULT, frozenset(pair), UZ)
+            for pair in zip(orgs[::2], orgs[1::2], strict=True)
+            for _ in range(each)
+        ]
+        file = tmp_path / f"{name}-{period}-{each}.json"
+        file.write_text(json.dumps(of_host(CountryCode(name), period, tables(courses, [KZ, UZ]))), encoding="utf-8")
+        return file
+
+    kz, kg, tm = host("kz", 6), host("kg", 7), host("tm", 1)
+    found = json.loads(home_edition_of([kz, kg, tm], UZ, Period(YEAR, 1)))
+    assert (found["format"], found["country"], found["half"]) == ("refbus/statistics-home/1", "uz", 1)
+    row = found["tables"][0]
+    assert (row["kind"], row["total"], row["hosts"]) == ("REFERRAL", 52, ["kg", "kz"])
+    for files in ([kz, host("kz", 7)], [host("kz", 6, 0)], [tmp_path / "none"]):
+        with pytest.raises(SetupError):
+            home_edition_of(files, UZ, Period(YEAR, 1))
 
 
 def test_a_year_of_referrals_is_told_only_without_any_two(shared: Road, tmp_path: Path) -> None:
     """Fourteen between the same two offices: each knows them all, so nothing is told; with strangers' it is."""
     for number in range(14):
-        _, here = sent(shared.kz, case_file(about=f"Fictional: counted {number}"))
+        _, here = sent(
+            shared.kz, case_file(about=f"Fictional: counted {number}"), consent_file(statistics=number != 13)
+        )
         shared.settle()
         there = incoming(shared.uz, id_of(shared.kz, here))
         if number < 12:
@@ -52,12 +112,14 @@ def test_a_year_of_referrals_is_told_only_without_any_two(shared: Road, tmp_path
             say(shared.uz, there, EventType.REFERRAL_REJECTED, reason="CAPACITY_FULL")
     shared.settle()
     found = edition(shared, KZ)
-    assert [(each["total"], each["cells"]) for each in found["tables"]] == [(None, {})] * len(CourseKind)
-    node = shared.nodes[KZ]
-    mine = courses_of(node.home.store, node.home.trust.history.latest, KZ)
-    assert Counter(each.outcome for each in mine) == {"ANSWERED_AND_HELPED": 12, "TURNED_DOWN": 2}
+    homes = sorted(shared.nodes[KZ].home.trust.history.latest.countries())
+    assert [each["home"] for each in found["tables"]] == homes * len(CourseKind)
+    assert all((each["total"], each["cells"]) == (None, {}) for each in found["tables"])
+    mine = counted_now(shared)
+    assert Counter(each.outcome for each in mine) == {"ANSWERED_AND_HELPED": 12, "TURNED_DOWN": 1}
     assert {each.known_to for each in mine} == {frozenset({shared.agency, shared.shelter})}
-    assert courses_of(shared.nodes[UZ].home.store, node.home.trust.history.latest, UZ) == ()
+    assert {each.home for each in mine} == {UZ}
+    assert counted_now(shared, UZ) == (), "the home country adds up what the host published"
     file = tmp_path / "kz-2026.json"
     write_edition(json.dumps(found), file)
     with pytest.raises(SetupError) as caught:
@@ -132,19 +194,23 @@ def test_the_store_is_read_beside_the_running_gate(shared: Road) -> None:
 def test_an_edition_is_shown_in_words(shared: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the language of the office; what is not told shows as such; any other file is refused."""
     courses = [
-        Counted(CourseKind.REFERRAL, YEAR, "ANSWERED_AND_HELPED", Age.ADULT, frozenset({OrgId(f"kz-org{number:05d}")}))
+        Counted(
+            CourseKind.REFERRAL, YEAR, "ANSWERED_AND_HELPED", Age.ADULT, frozenset({OrgId(f"kz-org{number:05d}")}), UZ
+        )
         for number in range(30)
     ]
-    rows = [
-        {"kind": each.kind, "split_by": each.split_by, "total": each.total, "cells": dict(each.cells)}
-        for each in tables(courses)
-    ]
-    document = {"format": "refbus/statistics/1", "country": "kz", "year": YEAR, "tables": rows}
+    document = of_host(KZ, Period(YEAR), tables(courses, [UZ]))
     file = tmp_path / "kz.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     refbus = Commands(shared, capsys)
     shown = refbus.run(shared.agency, "--lang", "ru", "stats", str(file)).out
-    assert "Направления, по результату: 30" in shown
+    assert "Направления, Узбекистан, по результату: 30" in shown
     assert "…" in shown
+    summed = of_home(UZ, Period(YEAR), at_home({KZ: tables(courses, [UZ])}, UZ))
+    file.write_text(json.dumps(summed), encoding="utf-8")
+    assert (
+        "Направления, по результату: 30 (Казахстан)"
+        in refbus.run(shared.agency, "--lang", "ru", "stats", str(file)).out
+    )
     file.write_text("{}", encoding="utf-8")
     assert "FILE_UNREADABLE" in refbus.run(shared.agency, "stats", str(file), ok=False).err

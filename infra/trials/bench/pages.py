@@ -129,6 +129,7 @@ _REFERRED: Final[Mapping[str, Mapping[str, object]]] = {
         },
         "answer_CONTACT_PERSON": "no",
         "answer_ONWARD_REFERRAL": "no",
+        "statistics": "no",
         "informed": [str(each) for each in Informed],
         "language": "en",
         "interpreter": "no",

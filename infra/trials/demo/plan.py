@@ -100,6 +100,7 @@ def consent_form(case: PlannedCase, party: OrgId | None = None, *, expired: bool
                 "data_categories": told,
             }
         ],
+        "statistics": True,
     }
     if case.withhold:
         form["deny"] = [

@@ -1,5 +1,8 @@
 """Counts of a closed year or half-year that can be published: who is counted, and when a number is told.
 
+Each kind of course has a table for each home country, the one where it goes: the host publishes them, and the home
+country adds up what the hosts told of it (`at_home`). No two tables have a course in common (docs/adr/0084).
+
 Whoever took part in a course knows it, and subtracts it. So a number is told only when it stays at least `threshold`
 after the courses of any two organisations are taken away from it. Of each kind one single partition is published: the
 first of a fixed list in which every part can be told. Nothing else is, so there is nothing else to subtract.
@@ -10,7 +13,8 @@ may be thought to lie all outside that set, in one cell of each part, but for an
 published then: the parts and the organisations are the same, and every earlier partition of the list has more parts
 than this one, so one of its parts has no such cell, is below `threshold`, and is not told. So of every number that may
 be below the threshold, all numbers below it are possible. It needs the lists to fall strictly in length. Where no total
-is told, all that the two do not know may lie in the set (docs/adr/0044).
+is told, all that the two do not know may lie in the set (docs/adr/0044). A course that moves from cell to cell keeps
+its organisations, so no cell may say anything of them: the home country is that of one, and is no cell of a table.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from typing import Final
 from refbus.core.courses.course import CourseView, state_of
 from refbus.core.courses.facts import EventFact
 from refbus.core.courses.machine import CourseKind
-from refbus.core.ids import OrgId
+from refbus.core.ids import CountryCode, OrgId
 from refbus.core.vocabulary import EventType
 
 LAST_YEAR: Final = 9999
@@ -97,6 +101,7 @@ class Counted:
     outcome: str
     age: Age
     known_to: frozenset[OrgId]
+    home: CountryCode  # where it goes
     half: int = 1  # of the year
 
 
@@ -105,6 +110,7 @@ class Table:
     """One total, split in one way or not at all (`cells` empty). `total` None: nothing is told of this kind."""
 
     kind: CourseKind
+    home: CountryCode
     split_by: str
     total: int | None
     cells: Mapping[str, int]
@@ -122,7 +128,7 @@ class Partition:
         return "/".join(str(getattr(course, name)) for name in self.split_by)
 
 
-def counted(facts: Iterable[EventFact], minor: bool | None) -> Counted | None:
+def counted(facts: Iterable[EventFact], minor: bool | None, home: CountryCode) -> Counted | None:
     """Return how a course counts; None before what began it is known, and for one that was entered in error.
 
     Its year and half-year are those of its beginning, UTC.
@@ -136,18 +142,26 @@ def counted(facts: Iterable[EventFact], minor: bool | None) -> Counted | None:
     age = Age.ADULT if minor is False else Age.CHILD
     said = [fact for fact in known if isinstance(fact.type, EventType)]  # what a gate notes is no organisation's
     known_to = frozenset(org for fact in said for org in (fact.sender, fact.recipient))
-    return Counted(view.kind, day.year, _outcome(view), age, known_to, half_of(day))
+    return Counted(view.kind, day.year, _outcome(view), age, known_to, home, half_of(day))
 
 
-def tables(courses: Iterable[Counted], threshold: int = LEAST_THRESHOLD) -> tuple[Table, ...]:
-    """Return what is published of the courses of a period, for each kind; `threshold` is at least LEAST_THRESHOLD."""
+def tables(
+    courses: Iterable[Counted], homes: Iterable[CountryCode], threshold: int = LEAST_THRESHOLD
+) -> tuple[Table, ...]:
+    """Return what is published of the courses of a period, for each kind and each of `homes`.
+
+    `threshold` is at least LEAST_THRESHOLD.
+    """
     known, k = tuple(courses), max(threshold, LEAST_THRESHOLD)
     return tuple(
-        publish(kind, [each for each in known if each.kind is kind], PARTITIONS[kind], k) for kind in CourseKind
+        publish(kind, home, [each for each in known if (each.kind, each.home) == (kind, home)], PARTITIONS[kind], k)
+        for kind, home in product(CourseKind, sorted(homes))
     )
 
 
-def publish(kind: CourseKind, courses: Collection[Counted], partitions: Iterable[Partition], k: int) -> Table:
+def publish(
+    kind: CourseKind, home: CountryCode, courses: Collection[Counted], partitions: Iterable[Partition], k: int
+) -> Table:
     """Return the first of `partitions` of which every cell can be told; its last has one cell, the total.
 
     Without the total nothing is told, and the table looks alike whatever it holds.
@@ -158,8 +172,46 @@ def publish(kind: CourseKind, courses: Collection[Counted], partitions: Iterable
             cells[partition.cell_of(course)].append(course)
         if all(left_by_two(each) >= k for each in cells.values()):
             told = {name: len(each) for name, each in cells.items()} if partition.split_by else {}
-            return Table(kind, "/".join(partition.split_by) or _UNSPLIT, len(courses), told)
-    return Table(kind, _UNSPLIT, None, {})
+            return Table(kind, home, "/".join(partition.split_by) or UNSPLIT, len(courses), told)
+    return Table(kind, home, UNSPLIT, None, {})
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTable:
+    """What the `hosts` told of one kind of course that goes to one country, added up; None where none told anything."""
+
+    kind: CourseKind
+    split_by: str
+    total: int | None
+    cells: Mapping[str, int]
+    hosts: tuple[CountryCode, ...]
+
+
+def at_home(told: Mapping[CountryCode, Iterable[Table]], home: CountryCode) -> tuple[HomeTable, ...]:
+    """Return the sums for a home country of what each host published: for each kind in all, by outcome and by age.
+
+    Whoever has the hosts' editions can add them, so it tells nothing more than they do.
+    """
+    made: list[HomeTable] = []
+    for kind in CourseKind:
+        found = {
+            host: table
+            for host, tables_ in sorted(told.items())
+            for table in tables_
+            if (table.kind, table.home) == (kind, home) and table.total is not None
+        }
+        total = sum(table.total or 0 for table in found.values())
+        made.append(HomeTable(kind, UNSPLIT, total if found else None, {}, tuple(found)))
+        for name in _PROPERTIES:
+            split = {host: table for host, table in found.items() if table.cells and name in table.split_by.split("/")}
+            cells = Counter[str]()
+            for table in split.values():
+                place = table.split_by.split("/").index(name)
+                for cell, count in table.cells.items():
+                    cells[cell.split("/")[place]] += count
+            if split:
+                made.append(HomeTable(kind, name, sum(cells.values()), dict(cells), tuple(split)))
+    return tuple(made)
 
 
 def left_by_two(courses: Collection[Counted]) -> int:
@@ -188,7 +240,9 @@ _GROUPS: Mapping[CourseKind, Mapping[str, frozenset[str]]] = {
 }
 _OTHER = {CourseKind.REPATRIATION: "PREPARING"}
 _MISTAKE = "ENTERED_IN_ERROR"
-_UNSPLIT = "outcome"
+UNSPLIT: Final = "outcome"
+"""How a table is split that is not, or of which nothing is told: what there is to see is always the same."""
+_PROPERTIES: Final = ("outcome", "age")
 
 
 def _partitions(kind: CourseKind) -> tuple[Partition, ...]:

@@ -245,16 +245,23 @@ def take_down(
 
 
 def stop_categories(
-    desk: Desk, actor: Actor, case: CaseName, org: OrgId, stopped: Collection[DataCategory], *, later: bool = False
+    desk: Desk,
+    actor: Actor,
+    case: CaseName,
+    org: OrgId,
+    stopped: Collection[DataCategory],
+    *,
+    counting: bool = False,
+    later: bool = False,
 ) -> VersionTaken:
-    """Take categories out of what an organisation may receive, from now on.
+    """Take categories out of what an organisation may receive, from now on; `counting`: and being counted.
 
     Raises ConsentError NO_CONSENT, WITHDRAWN, REFUSED; RuleError CONSENT_CHANGE_DIFFERS when none was permitted.
     """
     actor.require(Permission.STOP)
     with desk.write() as tx:
         found = named(desk, actor, tx, case, Permission.STOP)
-        done = amendments.stop(desk.gateway, tx, found, org, stopped)
+        done = amendments.stop(desk.gateway, tx, found, org, stopped, counting=counting)
     return _taken(desk, found.id, done, 0, later=later)
 
 

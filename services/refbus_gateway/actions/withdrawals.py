@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, Purpose
 from refbus_gateway.actions import consent
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.consent import OrganisationWithdrawn, beside_value
@@ -24,13 +24,15 @@ from refbus_gateway.store.session import Transaction
 class Reached:
     """An organisation that a no about a case goes to: whether something of the case reached it, and the consent now.
 
-    `state` and `categories`: of the newest word of the person; None and empty without any.
+    `state`, `categories` and `counted` (in published numbers): of the newest word of the person; None and empty without
+    any.
     """
 
     organisation: OrgId
     received: bool
     state: ConsentState | None
     categories: tuple[DataCategory, ...]
+    counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +153,6 @@ def acknowledge(
 def _reached(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Reached:
     beside = beside_value(gateway, tx, case, org)
     got = not case.own or disclosures.reached(tx, case, org)
-    return Reached(org, got, beside.state if beside else None, beside.categories if beside else ())
+    if beside is None:
+        return Reached(org, got, None, (), counted=False)
+    return Reached(org, got, beside.state, beside.categories, Purpose.STATISTICS_NON_IDENTIFYING in beside.purposes)

@@ -103,7 +103,7 @@ def _version_lines(each: VersionShown) -> list[str]:
         change=each.change or each.state,
         until=until,
     )
-    return [head, *(f"    {rule.effect} {' '.join(rule.data)}" for rule in each.rules)]
+    return [head, *(f"    {rule.effect} {' '.join(rule.data or rule.purposes)}" for rule in each.rules)]
 
 
 @group.command()

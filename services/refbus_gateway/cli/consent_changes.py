@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, Purpose
 from refbus.errors import Code, SetupError
 from refbus.output import say
 from refbus.said import said
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from refbus_gateway.actions.cases import CaseName
     from refbus_gateway.actions.consent import RefusalKept, VersionTaken
 
+_COUNTING: Final = str(Purpose.STATISTICS_NON_IDENTIFYING)
 _HELP: Final = {
     "renew": "Take down that a consent goes on for longer, and nothing else.",
     "guardian": "Take down the word of a guardian who was appointed, or who replaces another.",
@@ -65,7 +66,7 @@ def add_changes(group: click.Group) -> None:
     "--stop",
     metavar="CATEGORY",
     multiple=True,
-    help="Data category that may not be sent any more; may be repeated.",
+    help="Data category that may not be sent any more, or STATISTICS_NON_IDENTIFYING; may be repeated.",
 )
 @click.option("--later", is_flag=True, help="Only queue it; `refbus run` or `refbus sync` sends it.")
 @example("refbus consent amend 3 --file consent.json", "refbus consent amend 3 --to uz-she1ter1 --stop HEALTH")
@@ -85,9 +86,12 @@ def amend(
 
     org = organisation_named(to or "")
     known = [DataCategory(name) for name in stop if name in DataCategory.__members__]
-    unknown = [name for name in stop if name not in DataCategory.__members__]
-    if known:
-        done = consent.stop_categories(session.desk, session.actor, case_name(case), org, known, later=later)
+    counting = _COUNTING in stop
+    unknown = [name for name in stop if name not in DataCategory.__members__ and name != _COUNTING]
+    if known or counting:
+        done = consent.stop_categories(
+            session.desk, session.actor, case_name(case), org, known, counting=counting, later=later
+        )
         session.tell(done, _taken_lines(done))
     if unknown:
         raise SetupError(
@@ -95,7 +99,7 @@ def amend(
             said(
                 "no category: %(names)s; the others are stopped: --stop is one of %(codes)s",
                 names=", ".join(unknown),
-                codes=", ".join(DataCategory),
+                codes=", ".join((*DataCategory, _COUNTING)),
             ),
         )
 

@@ -21,6 +21,7 @@ from refbus_gateway.cli.prompts import ask_choice, ask_text, ask_yes
 from refbus_gateway.cli.session import Session, words
 from refbus_gateway.forms.consentfile import FORMAT, MOST_RETAINED_MS
 from refbus_gateway.words.codes import label
+from refbus_gateway.words.options import COUNTED
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.consent import Questions
@@ -111,6 +112,7 @@ def ask_consent(session: Session, asked: Questions, to: str | None, kept: Kept) 
         ],
         "deny": [],
         "denied_recipients": [],
+        "statistics": kept.get("statistics", lambda: _yes(words().text(COUNTED))),
     }
     if asked.majority:  # else it follows from the birth date
         question = words().text("The child comes of age on (a day)")

@@ -30,12 +30,21 @@ def stats(session: Session, file: Path) -> None:
 
 def _table(table: dict[str, Any], language: str) -> list[str]:
     total = _NOT_TOLD if table["total"] is None else table["total"]
-    head = f"{_words(table['kind'], language)}, {_words(table['split_by'].upper(), language).lower()}: {total}"
+    home = f", {_country(table['home'], language)}" if table.get("home") else ""
+    hosts = f" ({', '.join(_country(each, language) for each in table['hosts'])})" if table.get("hosts") else ""
+    split = _words(table["split_by"].upper(), language).lower()
+    head = f"{_words(table['kind'], language)}{home}, {split}: {total}{hosts}"
     return [head, *(f"  {_words(name, language):44} {_told(count)}" for name, count in table["cells"].items())]
 
 
 def _told(count: int | None) -> str:
     return _NOT_TOLD if count is None else str(count)
+
+
+def _country(code: str, language: str) -> str:
+    from refbus_gateway.words.codes import label  # late: the help needs none of it
+
+    return label(language, "iso.3166-1", code.upper()) or code
 
 
 def _words(code: str, language: str) -> str:

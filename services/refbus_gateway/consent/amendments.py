@@ -16,7 +16,7 @@ from refbus.core.consent.record import ConsentRecord, ConsentState
 from refbus.core.consent.rules import minor_until
 from refbus.core.ids import OrgId
 from refbus.core.units import DAY_MS
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, Purpose
 from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
 from refbus.said import said
@@ -60,13 +60,23 @@ def amend(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm, comm
     return versions.grant(gateway, case, tx, form.organisation, form, only=CHANGES[command])
 
 
-def stop(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, categories: Collection[DataCategory]) -> Version:
+def stop(
+    gateway: Gateway,
+    tx: Transaction,
+    case: Case,
+    org: OrgId,
+    categories: Collection[DataCategory],
+    *,
+    counting: bool = False,
+) -> Version:
     """Take categories out of what `org` may receive, from now on, because the person said so.
 
-    Raises ConsentError NO_CONSENT, WITHDRAWN; RuleError CONSENT_CHANGE_DIFFERS when none of them was permitted.
+    `counting`: the person is not to be counted in published numbers any more. Raises ConsentError NO_CONSENT,
+    WITHDRAWN; RuleError CONSENT_CHANGE_DIFFERS when none of it was permitted.
     """
+    ended = [Purpose.STATISTICS_NON_IDENTIFYING] if counting else []
     last = _standing(gateway, tx, case, org)
-    record = dataclasses.replace(narrowed(last.signed.record, categories), event_time_ms=gateway.now_ms())
+    record = dataclasses.replace(narrowed(last.signed.record, categories, ended), event_time_ms=gateway.now_ms())
     if record.provisions == last.signed.record.provisions:
         raise RuleError(Code.CONSENT_CHANGE_DIFFERS, said("none of these was permitted"))
     return versions.follow(gateway, tx, case, last, record)

@@ -54,6 +54,10 @@ def form(gateway: Gateway, case: CaseFile, to: str | None, age: Age) -> dict[str
         ],
         "deny": [],
         "denied_recipients": [],
+        "statistics": placeholder(
+            "true or false: may they be counted in published numbers, without a name or anything that tells who it is? "
+            "A no changes nothing else"
+        ),
     }
 
 

@@ -4,7 +4,11 @@
  "valid_until": "2026-09-01", "retain_until": "2027-03-01", "notice": {"notice_id": "...", "language": "uz"},
  "grantor": {"kind": "SELF"}, "assent": "NOT_REQUIRED", "method": "WRITTEN", "interpreter": false,
  "informed": ["PURPOSE", ...], "withdrawal_contact": "...",
- "permit": [{"purposes": [...], "actions": [...], "data_categories": [...]}], "deny": [], "denied_recipients": []}
+ "permit": [{"purposes": [...], "actions": [...], "data_categories": [...]}], "deny": [], "denied_recipients": [],
+ "statistics": true}
+
+`statistics`: the person may be counted in published numbers, without identity. A permission of its own: without it, or
+with false, the person is not counted and nothing else changes.
 """
 
 from __future__ import annotations
@@ -63,6 +67,7 @@ _FIELDS: Final = (
     "permit",
     "deny",
     "denied_recipients",
+    "statistics",
 )
 _RULE_FIELDS: Final = ("purposes", "actions", "data_categories", "onward_transfer")
 _GRANTOR_FIELDS: Final = ("kind", "authority_evidence", "authority_until", "conflict_checked")
@@ -78,6 +83,10 @@ class Rule:
     actions: tuple[Action, ...]
     data_categories: tuple[DataCategory, ...]
     onward_transfer: bool
+
+
+COUNTING: Final = Rule(Effect.PERMIT, (Purpose.STATISTICS_NON_IDENTIFYING,), (Action.DISCLOSE,), (), False)
+"""Being counted in published numbers: of no kind of data, so that nothing may be told by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +184,10 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
         interpreter=reader.flag("interpreter"),
         informed=reader.many(Informed, "informed"),
         withdrawal_contact=reader.text("withdrawal_contact"),
-        rules=(*reader.rules("permit", Effect.PERMIT), *reader.rules("deny", Effect.DENY)),
+        rules=(*reader.rules("permit", Effect.PERMIT), *reader.counting(), *reader.rules("deny", Effect.DENY)),
         denied_recipients=reader.orgs("denied_recipients"),
     )
-    if form.state is ConsentState.GIVEN and not any(rule.effect is Effect.PERMIT for rule in form.rules):
+    if form.state is ConsentState.GIVEN and not any(_discloses(rule) for rule in form.rules):
         reader.problems.invalid("permit", "permits nothing: write what the person permits, or state REFUSED")
     if form.state is ConsentState.WITHDRAWN:
         reader.problems.invalid("state", "use `refbus consent withdraw`")
@@ -186,6 +195,10 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
     _check_times(form, now_ms, reader.problems)
     reader.problems.raise_if_any()
     return form
+
+
+def _discloses(rule: Rule) -> bool:
+    return rule.effect is Effect.PERMIT and rule != COUNTING
 
 
 def _check_times(form: ConsentForm, now_ms: int, problems: Problems) -> None:
@@ -303,6 +316,9 @@ class _Reader:
             return ()
         readers = [_Reader(item, f"{name}[{n}].", self.problems) for n, item in enumerate(value)]
         return tuple(reader.rule(effect) for reader in readers)
+
+    def counting(self) -> tuple[Rule, ...]:
+        return (COUNTING,) if "statistics" in self.values and self.flag("statistics") else ()
 
     def rule(self, effect: Effect) -> Rule:
         self.only(_RULE_FIELDS)

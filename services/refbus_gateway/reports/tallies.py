@@ -15,19 +15,22 @@ from enum import StrEnum
 from typing import Any, Final
 
 from refbus.core.consent.age import birth_span
-from refbus.core.consent.record import ConsentState, Effect
+from refbus.core.consent.census import names_counting
+from refbus.core.consent.record import ConsentState
+from refbus.core.consent.rules import in_force
 from refbus.core.plausibility import years_between
 from refbus.core.statistics import Period, half_of
 from refbus.core.times import day_text, read_day
-from refbus.core.vocabulary import Purpose
 from refbus.each import each
 from refbus.errors import RefbusError
 from refbus_gateway.forms.casefile import CaseFile, parse_case
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview
-from refbus_gateway.store import cases, consents, referrals
+from refbus_gateway.rules import permission
+from refbus_gateway.store import cases, referrals, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.tellings import Kind
 
 NOT_KNOWN: Final = "NOT_KNOWN"
 """The value of a case that says nothing of it."""
@@ -182,12 +185,16 @@ def _band_of(born: date, day: date) -> str:
 
 
 def _permits(gateway: Gateway, tx: Transaction, case: Case) -> bool:
-    """Whether a consent of a case stands that permits statistics without identity, and none forbids them."""
-    newest = {kept.signed.record.consent_id: kept.signed.record for kept in consents.of_case(tx, case)}
-    now_ms, effects = gateway.now_ms(), set[Effect]()
-    for record in newest.values():
-        stands = record.state is ConsentState.GIVEN and record.valid_from_ms <= now_ms < record.valid_until_ms
-        for rule in record.provisions if stands else ():
-            if Purpose.STATISTICS_NON_IDENTIFYING in rule.purposes and rule.from_ms <= now_ms < rule.until_ms:
-                effects.add(rule.effect)
-    return effects == {Effect.PERMIT}
+    """Whether every consent of a case that stands permits statistics without identity, and there is one.
+
+    A no that could not be signed yet counts like one that is.
+    """
+    now_ms = gateway.now_ms()
+    nos = {row.org for row in tellings.of_case(tx, case) if row.kind is not Kind.VERSION}
+    newest = permission.newest_records(tx, case).items()
+    standing = [
+        record
+        for party, record in newest
+        if party not in nos and record.state is ConsentState.GIVEN and in_force(record, now_ms)
+    ]
+    return bool(standing) and all(names_counting(record, now_ms) for record in standing)

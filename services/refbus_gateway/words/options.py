@@ -56,6 +56,10 @@ PERMITTED: Final = (
     (Action.ONWARD_REFERRAL, mark("May they refer the person on to others, after asking again?")),
 )
 """What a person is asked to permit beside the telling."""
+COUNTED: Final = mark(
+    "May this person be counted in published numbers? Nothing in them tells who it is. A no changes nothing else."
+)
+"""What a person is asked about statistics without identity: a permission of its own."""
 PRIORITIES: Final = (
     (Priority.EMERGENCY, mark("Now"), mark("Life or freedom is in danger today.")),
     (Priority.URGENT, mark("In days"), mark("It cannot wait for long.")),

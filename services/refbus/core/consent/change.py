@@ -91,11 +91,20 @@ def points(record: ConsentRecord) -> Iterator[Point]:
                 yield Point(*parts)
 
 
-def narrowed(record: ConsentRecord, stopped: Iterable[DataCategory]) -> ConsentRecord:
-    """Return the record without these categories in any PERMIT; id, version and chain are the caller's to set."""
-    without = frozenset(stopped)
-    provisions = (_without(each, without) if each.effect is Effect.PERMIT else each for each in record.provisions)
-    kept = tuple(each for each in provisions if each.data_categories or each.effect is Effect.DENY)
+def narrowed(record: ConsentRecord, stopped: Iterable[DataCategory], purposes: Iterable[Purpose] = ()) -> ConsentRecord:
+    """Return the record without these categories and purposes in any PERMIT; one that has lost all of either goes.
+
+    Id, version and chain are the caller's to set.
+    """
+    without, ended = frozenset(stopped), frozenset(purposes)
+    pairs = [
+        (each, _without(each, without, ended) if each.effect is Effect.PERMIT else each) for each in record.provisions
+    ]
+    kept = tuple(
+        after
+        for before, after in pairs
+        if (after.data_categories or not before.data_categories) and (after.purposes or not before.purposes)
+    )
     return replace(record, provisions=kept)
 
 
@@ -154,6 +163,7 @@ def _may_pass_on(provision: Provision, point: Point) -> bool:
     return provision.onward_transfer or not onward
 
 
-def _without(provision: Provision, stopped: frozenset[DataCategory]) -> Provision:
+def _without(provision: Provision, stopped: frozenset[DataCategory], ended: frozenset[Purpose]) -> Provision:
     kept = tuple(each for each in provision.data_categories if each not in stopped)
-    return replace(provision, data_categories=kept)
+    purposes = tuple(each for each in provision.purposes if each not in ended)
+    return replace(provision, data_categories=kept, purposes=purposes)

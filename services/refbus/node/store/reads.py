@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -81,11 +81,17 @@ def read_facts(
     return {(row.kind, row.fact_key): _fact(store, row) for row in found}
 
 
-def every_fact(connection: Connection, store: NodeStore, kind: str) -> Iterator[bytes]:
-    """Yield every fact of one kind, unsealed; a damaged one is left out, and the store counts it."""
+def every_fact(
+    connection: Connection, store: NodeStore, kind: str, failed: Callable[[RowError], object] = lambda _: None
+) -> Iterator[bytes]:
+    """Yield every fact of one kind, unsealed; a damaged one is left out, the store counts it, and `failed` hears it."""
     for row in connection.execute(select(fact).where(fact.c.kind == kind).execution_options(yield_per=500)):
-        with suppress(RowError):
-            yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        try:
+            found = store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+        except RowError as error:
+            failed(error)
+            continue
+        yield found
 
 
 def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from refbus.core.ids import OrgId
-from refbus.core.vocabulary import DataCategory
+from refbus.core.vocabulary import DataCategory, Purpose
 from refbus.errors import Code, ConsentError, UncheckableError
 from refbus_gateway.actions import consent, organisations, withdrawals
 from refbus_gateway.actions.consent import OrganisationWithdrawn
@@ -19,6 +19,7 @@ from refbus_gateway.web.screens import Ask, Screens
 screens: Final = Screens()
 _PLACE: Final = "/case/{number}/changed"
 ALL: Final = "all"
+_COUNTING: Final = str(Purpose.STATISTICS_NON_IDENTIFYING)
 
 
 @screens.show("/case/{number:int}/changed")
@@ -27,6 +28,8 @@ def changed(ask: Ask) -> Response:
     found = withdrawals.reach(ask.desk, ask.actor, ask.number("number"))
     covered = sorted({category for each in found.organisations for category in each.categories})
     pairs = [(str(each), code_words(ask.language, "refbus.DataCategory", each)) for each in covered]
+    if any(each.counted for each in found.organisations):
+        pairs.append((_COUNTING, code_words(ask.language, "refbus.Purpose", _COUNTING)))
     return ask.page(
         "changed.html",
         found=found,
@@ -63,12 +66,13 @@ def stop_part(ask: Ask) -> Response:
     problems = []
     if whom not in _reached(ask, number):
         problems.append(Problem("part_of", Code.CASE_INVALID, words.text("Choose which organisation")))
-    if not stopped:
+    counting = _COUNTING in ask.posted.all("stopped")
+    if not stopped and not counting:
         problems.append(Problem("stopped", Code.CASE_INVALID, words.text("Choose at least one")))
     if problems:
         return ask.again(problems)
     try:
-        consent.stop_categories(ask.desk, ask.actor, number, OrgId(whom), stopped)
+        consent.stop_categories(ask.desk, ask.actor, number, OrgId(whom), stopped, counting=counting)
     except ConsentError:  # there is no yes to make smaller: nothing is permitted already
         return ask.go(f"/case/{number}/changed", words.text("They may not get anything now, so nothing had to change."))
     return ask.go(f"/case/{number}/changed", words.text("It was taken down and counts from now on."))

@@ -28,7 +28,7 @@ from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
 from refbus_gateway.words.catalogue import Catalogue, mark
 from refbus_gateway.words.languages import NAMES
-from refbus_gateway.words.options import ASSENTS, GRANTORS, METHODS, PERMITTED
+from refbus_gateway.words.options import ASSENTS, COUNTED, GRANTORS, METHODS, PERMITTED
 
 screens: Final = Screens()
 _STEP: Final = [name for name, _ in STEPS].index("ask") + 1
@@ -38,6 +38,7 @@ _MOST_FILE: Final = 12 * 1024 * 1024
 _DOCUMENT: Final = "authority"
 _SHORT: Final = {"kaz": "kk", "kir": "ky", "uzb": "uz", "tuk": "tk", "tgk": "tg", "rus": "ru", "eng": "en"}
 """The languages of the region as the texts of a country are named: the first two letters are not always those."""
+_COUNTED: Final = "statistics"
 _TYPED: Final = (
     *("until", "erase_by", "interpreter", "method", "withdrawal_contact", "language"),
     *("grantor", "authority_until", "conflict_checked", "assent", "majority_on"),
@@ -68,6 +69,7 @@ def sheet(ask: Ask) -> Response:
     lines = found.notice.texts.get(language, ()) if found.notice else ()
     contact = begun.get("withdrawal_contact") or _contact(ask, language)
     values = {"language": language, "lines": lines, "contact": contact, "actions": _actions(ask.words, found)}
+    values["counted"] = ask.words.text(COUNTED)
     return _page(ask, "refer_sheet.html", begun, found, **values)
 
 
@@ -116,6 +118,7 @@ def answers(ask: Ask) -> Response:
         grantors=worded(GRANTORS),
         assents=worded(ASSENTS),
         actions=_actions(words, found),
+        counted=words.text(COUNTED),
         informed=[(str(each), code_words(ask.language, "htcds.con_Consent", each)) for each in Informed],
         child=found.age is not AgeGroup.ADULT,
         names=_names(ask, found),
@@ -129,7 +132,7 @@ def answered(ask: Ask) -> Response:
     if found is None:
         return ask.go(f"/refer/{begun.number}/need")
     asked = (*found.categories, *found.of_answers, *(each for each, _ in PERMITTED))
-    names = [*_TYPED, "informed", *(_answer(each) for each in asked)]
+    names = [*_TYPED, "informed", _COUNTED, *(_answer(each) for each in asked)]
     changed = {name: list(ask.posted.all(name)) for name in names}
     document = ask.posted.files.get(_DOCUMENT)
     if document:
@@ -213,6 +216,8 @@ def _problems(ask: Ask, begun: Begun, found: Asking) -> list[Problem]:
     for name, question in _actions(words, found):
         if begun.get(name) not in {"yes", "no"}:
             made.append(_wrong(name, words.text("%(question)s Yes or no?", question=question)))
+    if begun.get(_COUNTED) not in {"yes", "no"}:
+        made.append(_wrong(_COUNTED, words.text("Say whether this person may be counted")))
     if set(begun.all("informed")) != {str(each) for each in Informed}:
         made.append(_wrong("informed", words.text("A yes counts only when all of this was explained or asked")))
     asked = (
@@ -293,6 +298,7 @@ def _form(begun: Begun, found: Asking) -> dict[str, Any]:
         "permit": [permit],
         "deny": [],
         "denied_recipients": [],
+        "statistics": begun.get(_COUNTED) == "yes",
     }
     return made if found.age is AgeGroup.ADULT else made | _of_child(begun, found)
 

@@ -294,11 +294,22 @@ def test_consent_taken_down_by_questions(refbus: Commands, tmp_path: Path, monke
     case = file(tmp_path, "case.json", case_file(about="Fictional: asked", health={"summary": "Fictional"}))
     categories = ["y", "n", "y", "n"]  # HEALTH, IDENTITY, SERVICE_NEEDS; of answers: LOCATION_SAFE
     form = ["referral-1", "ru", "2027-01-01", "2027-06-01", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *"yyyyyyy"]
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*categories, *form, "Any office", "y"]) + "\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*categories, *form, "Any office", "y", "y"]) + "\n"))
     refbus.run(AGENCY, "consent", "grant", case)
     shown = refbus.json(AGENCY, "consent", "show", case)
     assert [each["rules"][0]["data"] for each in shown] == [["HEALTH", "SERVICE_NEEDS"]]
     assert shown[0]["rules"][0]["actions"] == ["DISCLOSE", "REPORT_BACK"]
+    assert shown[0]["rules"][1] == {
+        "effect": "PERMIT",
+        "purposes": ["STATISTICS_NON_IDENTIFYING"],
+        "actions": ["DISCLOSE"],
+        "data": [],
+    }
+    for code in (None, Code.CONSENT_CHANGE_DIFFERS):
+        stop = ("consent", "amend", case, "--to", SHELTER, "--stop", "STATISTICS_NON_IDENTIFYING", "--later")
+        ran = refbus.run(AGENCY, *stop, ok=code is None)
+        assert (code or "permits less than before") in ran.out + ran.err
+    assert len(refbus.json(AGENCY, "consent", "show", case)[-1]["rules"]) == 1
 
 
 def test_each_answer_of_a_consent_is_checked_at_once_and_kept(
@@ -313,7 +324,7 @@ def test_each_answer_of_a_consent_is_checked_at_once_and_kept(
         assert told in broken.err, told
     informed = ["y", "n", *"yyyyy", "y"]
     then = ["y", "1.6.2027", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *informed]
-    then += ["<<where the person can withdraw: a place or a line, no person's name>>", "Any office", "y"]
+    then += ["<<where the person can withdraw: a place or a line, no person's name>>", "Any office", "y", "n"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(then) + "\n"))
     ran = refbus.run(AGENCY, "consent", "grant", case)
     assert "These are the words of the form." in ran.err

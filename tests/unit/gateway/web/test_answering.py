@@ -266,6 +266,17 @@ def test_a_part_is_stopped_and_an_organisation_refused(pair: Pair, here: Person,
     assert view(pair.kz, ours).suspended
 
 
+def test_being_counted_is_taken_back_alone(pair: Pair, here: Person) -> None:
+    """It is among the parts only for who said yes to it; the rest of the consent goes on as it was."""
+    case, ours = sent(pair.kz, case_file(about="Fictional: counted"), consent_file(statistics=True))
+    path = f"/case/{case}/changed"
+    assert "Statistics without identity" in here.get(path).text
+    page = here.send(f"{path}/part", at=path, part_of=SHELTER, stopped=["STATISTICS_NON_IDENTIFYING"])
+    assert "It was taken down and counts from now on." in page.text
+    assert "Statistics without identity" not in page.text
+    assert not view(pair.kz, ours).suspended
+
+
 def test_who_received_what_names_the_office_and_notes_that_the_person_was_told(pair: Pair, here: Person) -> None:
     """In the person's language, with our name and the date; what was told is counted."""
     case, _, _ = referred(pair, "who")

@@ -52,6 +52,7 @@ YES: Final = {
     "answer_CONTACT_PERSON": "no",
     "answer_ONWARD_REFERRAL": "no",
     "answer_LOCATION_SAFE": "yes",
+    "statistics": "no",
     "until": "1.12.2026",
     "erase_by": "1.3.2027",
     "language": "ru",
@@ -200,6 +201,7 @@ def test_a_yes_needs_every_answer_and_a_no_needs_none(pair: Pair, here: Pages) -
     assert page.path == "/refer/1/consent"
     assert {f"answer_{each}-wrong" for each in ("IDENTITY", "CONTACT", "HEALTH", "SERVICE_NEEDS")} <= set(page.ids)
     assert {"until-wrong", "erase_by-wrong", "informed-wrong", "method-wrong", "interpreter-wrong"} <= set(page.ids)
+    assert "statistics-wrong" in page.ids
     page = fill(person, "/refer/1/consent", {**YES, "until": "1.1.2020", "withdrawal_contact": "<<where>>"})
     assert "until-wrong" in page.ids
     assert consent.shown(*desk_of(pair.world, pair.kz), number) == ()
