@@ -17,6 +17,7 @@ from sqlalchemy import update
 from refbus.backoff import BackOff
 from refbus.clock import CLOCK_SKEW_MS, Clock
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.database.engine import Database
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -37,7 +38,7 @@ WAITS = BackOff(first_ms=2_000, longest_ms=300_000)
 """How long the answer of a witness is waited for."""
 MOVE_ON_MS = 60_000
 """After so long without a quorum the newest checkpoint takes the place of the candidate."""
-REFRESH_MS = 3_600_000
+REFRESH_MS = HOUR_MS
 """How old the last quorum may become before it is asked for again although nothing was added."""
 
 

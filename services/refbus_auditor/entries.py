@@ -23,6 +23,7 @@ from refbus.audit.erasure import OrderAnswer
 from refbus.bus.port import Record
 from refbus.clock import Clock
 from refbus.core.directory import Directory
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.database.engine import Database
 from refbus.database.prepared import AnyOf
@@ -42,7 +43,7 @@ from refbus_auditor.quotas import Amount, Budget, account_of
 from refbus_auditor.store.tables import tally, waiting
 
 _log = logging.getLogger("refbus.auditor.entries")
-WAIT_MS = 30 * 86_400_000
+WAIT_MS = 30 * DAY_MS
 """For how long an entry of an unknown writer waits; after that it is refused."""
 _AT_ONCE = 100
 _PARTS = 5

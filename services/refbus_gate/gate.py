@@ -21,6 +21,7 @@ from refbus.clock import Clock, sources_from, tell
 from refbus.core.directory import Directory
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.each import alone
 from refbus.errors import StoreError
 from refbus.node import collector, replay
@@ -55,7 +56,7 @@ _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000
 """How often keys and metrics are looked at when the directory did not move."""
 _ACCOUNT_MS = 60_000
-_FORGET_MS = 3_600_000
+_FORGET_MS = HOUR_MS
 
 
 def _hand_on(cluster: Cluster, topic: str, values: Sequence[bytes]) -> None:

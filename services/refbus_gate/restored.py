@@ -23,6 +23,7 @@ from sqlalchemy import Connection, func, select
 
 from refbus.core.bounds import TIME_MS
 from refbus.core.times import show_time
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.errors import Code
 from refbus.node.store import delivered, outgoing
@@ -41,7 +42,7 @@ _RESTORED = "restored_ms"
 _READ_AGAIN = "read_again/"
 """Setting: up to where a topic is read again, 8 bytes; so that a start which is cut finds nothing new."""
 _ID_BYTES = 16
-_ALARMED_MS = 86_400_000
+_ALARMED_MS = DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

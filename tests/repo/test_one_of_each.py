@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from refbus.core.units import HOUR_MS, HOUR_S
 from support.tree import texts
 
 BACK_OFF = "services/refbus/backoff.py"
+UNITS = "services/refbus/core/units.py"
 
 
 def doubled(tree: ast.AST) -> Iterator[int]:
@@ -48,7 +51,35 @@ def test_hours_and_days_have_their_milliseconds_in_one_place() -> None:
     modules = texts("services", "infra", "tests", suffix=".py")
     found = {name: set(units(ast.parse(text))) for name, text in modules if any(unit in text for unit in wanted)}
     named = {name: own for name, own in found.items() if {each.strip("_") for each in own} & wanted}
-    assert set(named) == {"services/refbus/core/units.py"}
+    assert set(named) == {UNITS}
+
+
+def spans(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines with a whole number of hours or days, as a number or compared with in a text (`> 3600`)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            found = re.findall(r"[<>]=? ?(\d+)\b", node.value) if isinstance(node.value, str) else [node.value]
+            yield from [node.lineno for each in found if is_span(each)]
+
+
+def is_span(value: object) -> bool:
+    """Whether a number is one to 24 hours, or some days up to a leap year, in seconds or milliseconds."""
+    if not isinstance(value, int | float | str) or isinstance(value, bool):
+        return False
+    hours = (float(value) / unit for unit in (HOUR_S, HOUR_MS))
+    return any(each in range(1, 25) or each in range(48, 367 * 24, 24) for each in hours)
+
+
+def test_services_count_no_hours_and_days() -> None:
+    """They say `30 * DAY_MS`, which nobody has to count (`refbus.core.units`)."""
+    found = {name: list(spans(ast.parse(text))) for name, text in texts("services", suffix=".py")}
+    assert {name: lines for name, lines in found.items() if lines and name != UNITS} == {}
+
+
+@pytest.mark.parametrize("twin", ["30 * 86_400_000", "12 * 3600.0", "'> 172800'", "7_200_000"])
+def test_an_hour_that_is_counted_is_found(twin: str) -> None:
+    """As a factor, a float, in an expression of an alert rule, or several hours in one."""
+    assert list(spans(ast.parse(f"PATIENCE = {twin}"))) == [1]
 
 
 def test_times_are_shown_in_one_place() -> None:

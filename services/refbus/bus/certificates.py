@@ -16,11 +16,12 @@ from typing import Final
 
 from refbus.bus.address import BrokerAddress, TlsFiles, split_host_port
 from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.said import placed, said
 
 _log = logging.getLogger("refbus.certificates")
-WARNED_MS: Final = 30 * 86_400_000
+WARNED_MS: Final = 30 * DAY_MS
 """So long before its end a person hears of it: certificates are issued by people, who take their time."""
 _TIMEOUT_S: Final = 5.0
 _LISTEN_S: Final = 1.0

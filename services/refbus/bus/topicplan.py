@@ -13,6 +13,7 @@ from refbus.bus.port import AclRule, Admin, ClusterState, Operation, QuotaChange
 from refbus.bus.quotas import quota_changes
 from refbus.bus.topicset import Wanted, country_of_group
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError
 
 ATLEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
@@ -237,7 +238,7 @@ def _own_quotas(wanted: Wanted, topics: Iterable[str]) -> dict[OrgId, Mapping[st
 
 
 def _described(topic: TopicState) -> str:
-    days = int(topic.config["retention.ms"]) // 86_400_000
+    days = int(topic.config["retention.ms"]) // DAY_MS
     return f"{topic.partitions} partition, {topic.replication} replicas, {days} days"
 
 

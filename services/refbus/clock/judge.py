@@ -13,19 +13,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from refbus.core.units import DAY_MS, HOUR_MS
+
 CLOCK_SKEW_MS: Final = 600_000
 """Ten minutes: how far two honest clocks may be apart. A larger difference is told to a person."""
 JUMP_MS: Final = 120_000
 """Two minutes: a clock that moves otherwise than the monotonic one by more has jumped."""
 DRIFT: Final = 1000
 """The belief follows smaller differences by one ms in so many: what walks in small steps gains 3.6 s in an hour."""
-SETTLE_MS: Final = 3_600_000
+SETTLE_MS: Final = HOUR_MS
 """An hour: so long a jump that no evidence speaks for must stand before it is believed."""
-QUIET_MS: Final = 86_400_000
+QUIET_MS: Final = DAY_MS
 """A day: so long nothing is forgotten after a jump, or after a start of which nothing is known."""
-ABSURD_MS: Final = 90 * 86_400_000
+ABSURD_MS: Final = 90 * DAY_MS
 """Ninety days: nobody is believed to have been without a directory for so long and to work on."""
-GATE_MS: Final = 7_200_000
+GATE_MS: Final = 2 * HOUR_MS
 """Two hours (two heartbeats): how long a time that the own gate signed counts."""
 EARLIEST_MS: Final = 1_577_836_800_000
 LATEST_MS: Final = 7_258_118_400_000

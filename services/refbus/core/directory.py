@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.core.units import DAY_S, HOUR_S
 from refbus.core.vocabulary import DataCategory, Priority, Residency
 
 _T = TypeVar("_T")
@@ -116,8 +117,8 @@ class Clock:
 
     deliver_s: int
     decide_s: int
-    expire_s: int = 14 * 86_400
-    step_s: int = 3_600
+    expire_s: int = 14 * DAY_S
+    step_s: int = HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class Pace:
     """What is waited for beyond a referral's own clocks, and when a reminder comes before the end."""
 
     reminder_percent: int = 50
-    transfer_decide_s: int = 259_200
-    withdrawal_ack_s: int = 259_200
+    transfer_decide_s: int = 3 * DAY_S
+    withdrawal_ack_s: int = 3 * DAY_S
     monitoring_months: tuple[int, ...] = (1, 3, 6, 12)
     monitoring_grace_days: int = 14
     consent_warning_days: int = 30  # before a consent ends, or majority, an office is told to ask again

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from refbus.core.ids import CountryCode
+from refbus.core.units import DAY_S, HOUR_S
 from refbus.errors import Code, SetupError
 from refbus.said import said
 from refbus.settings import parsers
@@ -147,13 +148,13 @@ class GateSettings(NodeSettings):
     )
     watchdog_s: float = setting(
         "REFBUS_GATE_WATCHDOG_SECONDS",
-        parsers.seconds(5, 3600),
+        parsers.seconds(5, HOUR_S),
         default=60.0,
         doc="The process ends when records wait, broker and store answer, and nothing has moved for this long.",
     )
     resend_s: float = setting(
         "REFBUS_GATE_RESEND_SECONDS",
-        parsers.seconds(1, 3600),
+        parsers.seconds(1, HOUR_S),
         default=30.0,
         doc="First wait for a hop receipt before an event is sent again; it doubles up to an hour.",
     )
@@ -165,8 +166,8 @@ class GateSettings(NodeSettings):
     )
     heartbeat_s: float = setting(
         "REFBUS_GATE_HEARTBEAT_SECONDS",
-        parsers.seconds(1, 86400),
-        default=3600.0,
+        parsers.seconds(1, DAY_S),
+        default=float(HOUR_S),
         doc="Time between two heartbeats in each inbox.",
     )
 
@@ -209,7 +210,7 @@ class AuditorSettings(NodeSettings):
     )
     watchdog_s: float = setting(
         "REFBUS_AUDITOR_WATCHDOG_SECONDS",
-        parsers.seconds(5, 3600),
+        parsers.seconds(5, HOUR_S),
         default=60.0,
         doc="The process ends when entries wait, broker and store answer, and nothing has moved for this long.",
     )
@@ -243,7 +244,7 @@ class GatewaySettings(ServingSettings):
     )
     audit_interval_s: float = setting(
         "REFBUS_AUDIT_INTERVAL_SECONDS",
-        parsers.seconds(0, 3600),
+        parsers.seconds(0, HOUR_S),
         default=600.0,
         doc="Under `refbus run` entries for the audit log leave together at full intervals of this; 0: at once.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from refbus.core.units import DAY_S, HOUR_S
 from refbus.telemetry import catalogue as metrics
 from refbus.telemetry.metric import Metric, Service
 from refbus.telemetry.rules import Alert, Burn, Gone, Rule, Severity
@@ -120,7 +121,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusHeldLong",
         metrics.GATE_HELD_AGE,
-        "> 3600",
+        f"> {HOUR_S}",
         0,
         Severity.TICKET,
         "An event has been held for an hour.",
@@ -194,7 +195,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusDirectoryOld",
         metrics.DIRECTORY_AGE,
-        "> 172800",
+        f"> {2 * DAY_S}",
         0,
         Severity.TICKET,
         "The directory is older than two days; it should be published daily.",
@@ -228,7 +229,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusWithdrawalUnanswered",
         metrics.GATEWAY_WITHDRAWALS_AGE,
-        "> 86400",
+        f"> {DAY_S}",
         0,
         Severity.PAGE,
         "A recipient has not answered a withdrawal of consent for a day. Call them.",
@@ -246,7 +247,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusInboxSilent",
         metrics.GATEWAY_HEARTBEAT_AGE,
-        "> 10800",
+        f"> {3 * HOUR_S}",
         0,
         Severity.TICKET,
         "No heartbeat of the gate for three hours: the inbox may be cut off.",
@@ -254,7 +255,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusOutboxWaits",
         metrics.GATEWAY_OUTBOX_AGE,
-        "> 3600",
+        f"> {HOUR_S}",
         0,
         Severity.TICKET,
         "The gate has not signed for an event for an hour.",
@@ -272,7 +273,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusLogNotCosigned",
         metrics.AUDITOR_COSIGNED_AGE,
-        "> 10800",
+        f"> {3 * HOUR_S}",
         0,
         Severity.TICKET,
         "No quorum of witnesses has cosigned the log for three hours. Entries are kept; nobody can prove new ones.",
@@ -313,8 +314,8 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusInspectorKeyEnds",
         metrics.AUDITOR_INSPECTOR_KEY,
-        "< 604800",
-        3600,
+        f"< {7 * DAY_S}",
+        HOUR_S,
         Severity.TICKET,
         "The inspector's key ends within a week: it must publish its next one.",
     ),
@@ -322,14 +323,14 @@ ALERTS: tuple[Alert, ...] = (
         "RefbusLogKeysEnd",
         metrics.AUDITOR_SHARDS_AHEAD,
         "< 2",
-        3600,
+        HOUR_S,
         Severity.TICKET,
         "Keys of the log are listed for less than two half-years ahead: the auditor must renew them.",
     ),
     Alert(
         "RefbusEntryUnproven",
         metrics.GATEWAY_UNPROVEN_AGE,
-        "> 86400",
+        f"> {DAY_S}",
         0,
         Severity.TICKET,
         "The audit log has not proven for a day that it holds an entry of this gateway.",
@@ -337,7 +338,7 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusCheckpointOld",
         metrics.GATEWAY_CHECKPOINT_AGE,
-        "> 172800",
+        f"> {2 * DAY_S}",
         0,
         Severity.TICKET,
         "No checkpoint of the audit log with its quorum for two days: the auditor or its witnesses are silent.",
@@ -355,23 +356,23 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusCertificateEnds",
         metrics.GATEWAY_CERTIFICATE_LEFT,
-        "< 2592000",
-        3600,
+        f"< {30 * DAY_S}",
+        HOUR_S,
         Severity.TICKET,
         "The certificate of an office ends within thirty days; after that it reaches no broker: issue a new one.",
     ),
     Alert(
         "RefbusNodeCertificateEnds",
         metrics.CERTIFICATE_LEFT,
-        "< 2592000",
-        3600,
+        f"< {30 * DAY_S}",
+        HOUR_S,
         Severity.TICKET,
         "A certificate of this gate or auditor ends within thirty days; its log names the country: issue a new one.",
     ),
     Alert(
         "RefbusNodeCertificateEndsSoon",
         metrics.CERTIFICATE_LEFT,
-        "< 259200",
+        f"< {3 * DAY_S}",
         60,
         Severity.PAGE,
         "A certificate of this gate or auditor ends within three days; after that it reaches no broker.",
@@ -379,8 +380,8 @@ ALERTS: tuple[Alert, ...] = (
     Alert(
         "RefbusGateKeyEnds",
         metrics.GATE_KEY_LEFT,
-        "< 1209600",
-        3600,
+        f"< {14 * DAY_S}",
+        HOUR_S,
         Severity.TICKET,
         "A key of this gate ends within two weeks: after that other countries refuse what it signs.",
     ),
@@ -436,7 +437,7 @@ ALERTS: tuple[Alert, ...] = (
         "RefbusDirectoryUnconfirmed",
         metrics.GATEWAY_DIRECTORY_UNCONFIRMED,
         "> 0",
-        3_600,
+        HOUR_S,
         Severity.TICKET,
         "A gateway took its first directory and the country's log does not show it: look at the auditor.",
     ),
@@ -474,14 +475,14 @@ _PROMISES: tuple[tuple[str, Metric, int, Severity, str], ...] = (
     (
         "Withdrawal",
         metrics.GATEWAY_WITHDRAWALS_AGE,
-        43_200,
+        12 * HOUR_S,
         Severity.PAGE,
         "whoever received something answers a withdrawal of consent within half a day",
     ),
     (
         "Proof",
         metrics.AUDITOR_COSIGNED_AGE,
-        3_600,
+        HOUR_S,
         Severity.TICKET,
         "a decision can be proved within an hour: a quorum of witnesses stands behind the log",
     ),

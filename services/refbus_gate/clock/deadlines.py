@@ -21,6 +21,7 @@ from refbus.core.directory import Directory, OrgStatus
 from refbus.core.gate.passage import KnownReferral
 from refbus.core.gate.verdicts import About, AddReferralFact, Point
 from refbus.core.ids import CountryCode, OrgId, ReferralId, gate_id
+from refbus.core.units import HOUR_MS
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RowError, SetupError, StoreError
 from refbus.node.store.reads import put_off, read_due
@@ -36,7 +37,7 @@ from refbus_gate.decide.work import Work
 _log = logging.getLogger("refbus.gate.deadlines")
 _MOST = 50
 """Courses in one transaction."""
-_AGAIN_MS = 3_600_000
+_AGAIN_MS = HOUR_MS
 """When a course that could not be told is looked at again."""
 _TURNS = 4
 """Transactions in one call: what is due beyond them is told a second later, and other tasks have their turn."""

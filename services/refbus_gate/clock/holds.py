@@ -16,6 +16,7 @@ from refbus.backoff import BackOff
 from refbus.bus.port import Record
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
+from refbus.core.units import HOUR_MS
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError
 from refbus.node.store.holds import postpone, read_due, read_held_record, unheld
@@ -32,7 +33,7 @@ _MOST = 64
 """Events in one slice. The timer comes every second, so 10,000 that may go on at once have gone in three minutes."""
 SLICE_S = 0.25
 """Seconds that one slice takes at most, with the event that was begun: new events are decided beside it."""
-WAITS = BackOff(first_ms=60_000, longest_ms=3_600_000)
+WAITS = BackOff(first_ms=60_000, longest_ms=HOUR_MS)
 """An event that was looked at in vain is not looked at before a minute, then two, up to an hour; a time that it names
 itself is waited for to the end."""
 

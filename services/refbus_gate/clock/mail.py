@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from refbus.backoff import BackOff
 from refbus.core.ids import OrgId
+from refbus.core.units import HOUR_MS
 from refbus.each import each
 from refbus.errors import RefbusError, TransportError
 from refbus.node.store import pings
@@ -27,7 +28,7 @@ from refbus.wire.transport import NoticeKind
 _log = logging.getLogger("refbus.gate.pinging")
 _LOOK_S = 5.0
 _MOST = 20
-WAITS = BackOff(first_ms=30_000, longest_ms=3_600_000)
+WAITS = BackOff(first_ms=30_000, longest_ms=HOUR_MS)
 MOST_ATTEMPTS = 48
 """With waits that double up to an hour: about two days."""
 

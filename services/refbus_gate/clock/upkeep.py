@@ -16,6 +16,7 @@ from refbus.core.directory import MEMBER_ROLES, Organisation, OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About, Point
 from refbus.core.ids import CountryCode, EventId, OrgId
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.each import each
 from refbus.errors import Code, RefbusError, RowError
@@ -50,7 +51,7 @@ class Upkeep:
     core: GateCore
     own: Source
     clock: Clock
-    heartbeat_ms: int = 3_600_000
+    heartbeat_ms: int = HOUR_MS
     forgot: Callable[[int], None] = field(default=lambda _rows: None)
     gone: Callable[[CountryCode], bool] = field(default=lambda _country: False)
     """Whether a country has left the federation."""

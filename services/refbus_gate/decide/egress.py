@@ -9,7 +9,7 @@ from refbus.core.gate.passage import Unread
 from refbus.core.gate.routing import decide_egress, decide_unread
 from refbus.core.gate.verdicts import Forward, Point, Verdict
 from refbus.core.message import is_urgent
-from refbus.core.units import HOUR_MS
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import STOPS
 from refbus.errors import Code, StoreError
 from refbus.node.store.node import NodeStore
@@ -24,7 +24,7 @@ from refbus_gate.decide.state import CASE, ENVELOPE, View
 from refbus_gate.decide.work import Send, Work
 from refbus_gate.names import border
 
-_STOP_LIFE_MS = 30 * 86_400_000
+_STOP_LIFE_MS = 30 * DAY_MS
 """So long a stop is sent again at least until the destination's gate has signed for it."""
 
 

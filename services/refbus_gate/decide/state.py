@@ -30,6 +30,7 @@ from refbus.core.gate.verdicts import (
     RecordConsent,
 )
 from refbus.core.ids import CaseHandle, ConsentId, CountryCode, EventId, OrgId, ReferralId, SubjectRef
+from refbus.core.units import DAY_MS
 from refbus.errors import RefbusError, RowError
 from refbus.node.store import outgoing
 from refbus.node.store.node import NodeStore
@@ -53,10 +54,10 @@ from refbus_gate.decide.remembered import (
 _log = logging.getLogger("refbus.gate.state")
 CONSENT, REFERRAL, LEDGER, CASE, ENVELOPE = "consent", "referral", "ledger", "case", "envelope"
 DENIAL, RELAYED = "denial", "relayed"
-KEEP_MS = 5 * 366 * 86_400_000
+KEEP_MS = 5 * 366 * DAY_MS
 """How long consent, referrals and ledger are kept after their last change: past every retention limit and statute."""
 
-KEEP_RELAYED_MS = 120 * 86_400_000
+KEEP_RELAYED_MS = 120 * DAY_MS
 """How long it is counted what the other gate said of an event: as long as the event is recognised."""
 
 StepId = tuple[str, int, int, int]

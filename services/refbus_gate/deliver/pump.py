@@ -16,6 +16,7 @@ from functools import partial
 from refbus.backoff import BackOff
 from refbus.bus.port import Producer
 from refbus.clock import Clock
+from refbus.core.units import HOUR_MS
 from refbus.errors import RefbusError, TransportError
 from refbus.node.store import delivered, outgoing
 from refbus.node.store.node import NodeStore
@@ -41,7 +42,7 @@ class PumpSettings:
     """How a pump behaves. `resend_ms` is the first wait for a hop receipt; it doubles up to `longest_resend_ms`."""
 
     resend_ms: int = 30_000
-    longest_resend_ms: int = 3_600_000
+    longest_resend_ms: int = HOUR_MS
 
     def wait_ms(self, attempts: int) -> int:
         """Return how long the receipt of a row may take after this many attempts."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from refbus.core.units import DAY_S
 from refbus_gateway.cli.restored import add_confirm_restored
 from refbus_gateway.cli.session import Session, example, with_session, words
 
@@ -44,7 +45,7 @@ def connect(session: Session, bootstrap: str, tls: Path | None) -> None:
 
 
 @group.command()
-@click.option("--every", type=click.IntRange(10, 86_400), default=300, show_default=True, help="Seconds between pings.")
+@click.option("--every", type=click.IntRange(10, DAY_S), default=300, show_default=True, help="Seconds between pings.")
 @click.argument("command", nargs=-1)
 @example('refbus home notify -- notify-send "Referral Bus"', "refbus home notify")
 @with_session

@@ -16,6 +16,7 @@ from typing import Final
 
 from refbus.audit.shapes import directory_leaf, parse_directory_leaf
 from refbus.core.directory import Directory
+from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.said import placed, said
@@ -29,7 +30,7 @@ from refbus_gateway.store import alarms, directoryfiles
 from refbus_gateway.store.directoryfiles import DirectoryRow
 from refbus_gateway.store.session import Transaction
 
-PATIENCE_MS: Final = 86_400_000
+PATIENCE_MS: Final = DAY_MS
 """So long a version may wait for the log, or one that came first go unconfirmed, before it is an alarm in the office.
 
 `refbus status` and the metrics say it at once."""

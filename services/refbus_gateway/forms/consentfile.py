@@ -35,6 +35,7 @@ from refbus.core.consent.record import (
 )
 from refbus.core.ids import ConsentId, CountryCode, OrgId, parse_org_id
 from refbus.core.times import DAY, TIME, read_moment
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import Action, DataCategory, Purpose
 from refbus.errors import Code, ConsentError, MalformedError
 from refbus.said import Said, said
@@ -45,7 +46,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store.cases import Counterpart
 
 FORMAT: Final = "refbus-consent/1"
-MOST_RETAINED_MS: Final = 5 * 366 * 86_400_000
+MOST_RETAINED_MS: Final = 5 * 366 * DAY_MS
 """The other side erases what it received at the latest so long after the consent ended: as long as gates remember."""
 _FIELDS: Final = (
     "format",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from refbus.core.documents import read_json
+from refbus.core.units import HOUR_S
 from refbus.errors import Code, MalformedError, SetupError
 from refbus.files import make_folder
 from refbus.said import said
@@ -29,7 +30,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.slotfile import PEOPLE, plain_name
 from refbus_gateway.home.slots import Opened
 
-DAY_S: Final = 12 * 3600.0
+LONGEST_S: Final = 12 * HOUR_S
 """How long a home stays unlocked at most, however much it is used; as a session of the pages."""
 LOOK_S: Final = 1.0
 """How often it looks whether somebody locked the home or changed the slots."""
@@ -64,7 +65,7 @@ else:
 
 @dataclass(slots=True)
 class Holder:
-    """What is held, and for how long: `idle_s` after the last question, DAY_S in all. `name`: who signed in."""
+    """What is held, and for how long: `idle_s` after the last question, LONGEST_S in all. `name`: who signed in."""
 
     home: Home
     opened: Opened = field(repr=False)
@@ -84,7 +85,7 @@ class Holder:
         if self.home.locked.exists() or slots_of(self.home) != self._slots:
             return 0.0
         now_s = self.steady_s()
-        return max(0.0, min(self.used_s + self.idle_s, self.begun_s + DAY_S) - now_s)
+        return max(0.0, min(self.used_s + self.idle_s, self.begun_s + LONGEST_S) - now_s)
 
     def answer(self, question: dict[str, Any]) -> dict[str, str]:
         """Return what opens the home to whoever asks for the person that signed in, or for nobody by name."""

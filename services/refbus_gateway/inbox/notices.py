@@ -10,6 +10,7 @@ from refbus.clock import CLOCK_SKEW_MS
 from refbus.core.directory import OrgRole, SigningKey
 from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
 from refbus.core.message import is_urgent
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.envelope.confirmations import HOPS, may_say
 from refbus.envelope.notice import open_notice
 from refbus.envelope.stamps import verify_hop
@@ -40,11 +41,11 @@ RESEAL: Final = frozenset(
     }
 )
 """Refusals that say nothing against the event, only against the envelope: a fresh one may pass."""
-ROOM: Final = BackOff(first_ms=900_000, longest_ms=21_600_000)
+ROOM: Final = BackOff(first_ms=900_000, longest_ms=6 * HOUR_MS)
 """After a gate had no room for an event: a quarter of an hour, twice as long each time, up to six hours."""
 MOST_RENEWALS: Final = 5
 """After so many fresh envelopes of one event a person must look at it."""
-_LATELY_MS: Final = 86_400_000
+_LATELY_MS: Final = DAY_MS
 """A no has so many in a day at once; each further one rests as after a refusal for want of room."""
 _NEXT = {
     NoticeOutcome.FORWARDED: RowState.FORWARDED,

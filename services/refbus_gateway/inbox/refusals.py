@@ -14,6 +14,7 @@ from typing import Final
 from refbus.audit.record import AuditOutcome, Stage
 from refbus.backoff import BackOff
 from refbus.core.message import is_urgent
+from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import STOPS, TECHNICAL_EVENTS
 from refbus.envelope.routing import Authenticated
 from refbus.errors import Code, ConsentError, RefbusError
@@ -37,7 +38,7 @@ MOST_BYTES: Final = 20_000_000
 hash is kept; its sender is told. As much evidence is kept of all together from whom it is not known: what of that waits
 has no bound, for it may be anybody's no."""
 WAITS: Final = BackOff(first_ms=2_000, longest_ms=10 * 60_000)
-TOLD_AFTER_MS: Final = 86_400_000
+TOLD_AFTER_MS: Final = DAY_MS
 """What waits for something that comes by itself is told after a day; what needs somebody's help is told at once."""
 _TOLD_AT_ONCE: Final = frozenset({Code.UNKNOWN_SCHEMA})
 _OURS: Final = frozenset({Code.INTERNAL_ERROR, Code.HOME_DAMAGED})

@@ -14,6 +14,7 @@ from refbus.core.courses.machine import CourseKind
 from refbus.core.courses.referral import UNDECIDED, State
 from refbus.core.directory import CountryPolicy
 from refbus.core.ids import OrgId, gate_id
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import TECHNICAL_EVENTS, EventType, Priority
 from refbus.crypto.secretbox import StateKey
 from refbus.each import each
@@ -44,7 +45,7 @@ from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.set_aside import AsideState
 from refbus_gateway.store.tellings import Kind, Telling
 
-SILENCE_MS: Final = 3 * 3_600_000
+SILENCE_MS: Final = 3 * HOUR_MS
 """Three heartbeats missed in a row: something between the gate and this inbox does not work."""
 
 

@@ -16,6 +16,7 @@ from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, r
 from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
 from refbus.core.directory import Directory
 from refbus.core.message import RoutingBlock
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, ConsentError
 from refbus.said import placed, said
 from refbus.wire.consent import decode_signed
@@ -28,7 +29,7 @@ from refbus_gateway.store import alarms, cases
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction
 
-_LEAP_YEAR_MS: Final = 366 * 86_400_000
+_LEAP_YEAR_MS: Final = 366 * DAY_MS
 MOST_OF_COURSES: Final = 200
 _WHO_SPEAKS: Final = said("the case is not that of an adult: who may speak for the child?")
 _WHY_ADULT: Final = said("the case gives no birth date: write it, or adult_judgement with why the person is an adult")

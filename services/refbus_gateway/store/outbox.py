@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, case, func, insert, or_, select, update
 
 from refbus.core.ids import KeyId
+from refbus.core.units import HOUR_MS
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store import sendable
 from refbus_gateway.store.schema import events, notices, outbox
@@ -129,9 +130,9 @@ def add(
     return facts.owed
 
 
-FAR_MS = 7_200_000
+FAR_MS = 2 * HOUR_MS
 """No row is put off for longer than an hour: one that is by two is due."""
-FAR_STALE_MS = 43_200_000
+FAR_STALE_MS = 12 * HOUR_MS
 """No fresh envelope is put off for longer than six hours: one that is by twelve is due."""
 
 

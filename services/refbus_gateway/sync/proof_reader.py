@@ -14,6 +14,7 @@ from refbus.backoff import BackOff
 from refbus.bus.cluster import Cluster
 from refbus.bus.port import Reader, Record
 from refbus.clock import CLOCK_SKEW_MS
+from refbus.core.units import HOUR_MS
 from refbus.errors import Code, MalformedError, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.said import placed, said
 from refbus.tlog.checkpoint import Checkpoint
@@ -33,7 +34,7 @@ from refbus_gateway.store.session import Transaction
 from refbus_gateway.sync.reader import place
 
 BATCH: Final = 20
-PATIENCE_MS: Final = 3_600_000
+PATIENCE_MS: Final = HOUR_MS
 """So long a checkpoint may wait for a directory that knows its keys, by the broker's time; then it is passed over."""
 _WAITS: Final = BackOff(first_ms=1_000, longest_ms=60_000)
 """So long the topic is left alone after failures."""

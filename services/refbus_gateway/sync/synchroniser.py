@@ -13,6 +13,7 @@ from typing import Final
 
 from refbus.bell import Bell
 from refbus.bus.cluster import Cluster
+from refbus.core.units import HOUR_MS
 from refbus.each import each
 from refbus.errors import Code, RefbusError, StoreError, TransportError, UncheckableError
 from refbus.said import named, said
@@ -37,7 +38,7 @@ _TEND_MS: Final = 10_000
 """How often is looked after what waits although nothing was written: for what is done by time, and by other files."""
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
-_WATCH_MS: Final = 3_600_000
+_WATCH_MS: Final = HOUR_MS
 _LARGE_BYTES: Final = 8 << 20
 """A store from this size on takes long to look through: it is not done again within the hour by every command."""
 _WATCHED: Final = "watched-ms"

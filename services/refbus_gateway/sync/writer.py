@@ -15,7 +15,7 @@ from refbus.backoff import BackOff
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.courses.referral import State
 from refbus.core.ids import KeyId
-from refbus.core.units import HOUR_MS
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
 from refbus.envelope.format import Envelope
@@ -34,10 +34,10 @@ from refbus_gateway.store.sendable import NO_KEY
 from refbus_gateway.store.session import Transaction
 
 FIRST_RESEND_MS: Final = 30_000
-LONGEST_RESEND_MS: Final = 3_600_000
+LONGEST_RESEND_MS: Final = HOUR_MS
 RETRY_MS: Final = 1_000
 """After the broker did not take a row."""
-WITHDRAWAL_AGAIN_MS: Final = 86_400_000
+WITHDRAWAL_AGAIN_MS: Final = DAY_MS
 """What nobody answered goes out in a fresh envelope every day: a withdrawal without end, word of a restore 30 days."""
 
 

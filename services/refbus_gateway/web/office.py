@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from refbus.clock import Clock, Sources
+from refbus.core.units import DAY_S
 from refbus.errors import (
     Code,
     ConsentError,
@@ -55,7 +56,7 @@ _REFUSED: Final = frozenset({Code.CODE_WRONG, Code.HOME_LOCKED, Code.NOT_PERMITT
 """Why somebody with the right passphrase is not let in."""
 _LOOK_S: Final = 15.0
 """How often sessions are looked at that no browser asks for any more."""
-_YEAR_S: Final = 31_536_000
+_YEAR_S: Final = 365 * DAY_S
 _T = TypeVar("_T")
 
 

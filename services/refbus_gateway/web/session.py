@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from refbus.core.units import HOUR_S
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.forms.values import whole_number
 
 IDLE_S: Final = 600.0
 """How long a session may be unused before it is locked, if the office says nothing else."""
-DAY_S: Final = 12 * 3600.0
+LONGEST_S: Final = 12 * HOUR_S
 """How long a session may last; then the person signs in anew."""
 MOST: Final = 200
 """Sessions at once. When there are more, the one that was unused for longest ends; those without a person first."""
@@ -199,7 +200,7 @@ class Sessions:
             self._lock_if_idle(each, now_s)
 
     def _lock_if_idle(self, session: Session, now_s: float) -> None:
-        idle = now_s - session.used_s > self._idle_s or now_s - session.begun_s > DAY_S
+        idle = now_s - session.used_s > self._idle_s or now_s - session.begun_s > LONGEST_S
         if session.at_work and idle:
             self.shut(session)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from refbus.core.units import HOUR_MS
 from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import RowError
 from refbus.node.store.node import NodeStore
@@ -30,7 +31,7 @@ MOST_BYTES = 4 << 20
 """Bytes of the rows that are sent again at a time: a pump asks once a second."""
 SHARES = 4
 """One sender gets a quarter of the rows and bytes of each urgency, before anybody gets what is left over."""
-FAR_MS = 7_200_000
+FAR_MS = 2 * HOUR_MS
 """No row is put off for longer than an hour: one that is by two is due."""
 
 

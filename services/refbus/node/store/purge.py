@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, bindparam, delete, func, select
 
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.database.prepared import Prepared
 from refbus.node.store.tables import deadline, dropped, fact, hold, quarantine, record
 
 SHARE: Final = 20
 """One run deletes at most one row of so many of a table."""
-KEEP_DROPPED_MS: Final = 120 * 86_400_000
+KEEP_DROPPED_MS: Final = 120 * DAY_MS
 """How long it is known which offsets were dropped; their number stays in the tally."""
 LEAST: Final = 200
 """So many rows may always go, however small the table is."""
@@ -43,7 +44,7 @@ def purge(connection: Connection, now_ms: int, most: int = 2_000) -> int:
 
 
 def _hour(at_ms: int) -> int:
-    return at_ms // 3_600_000
+    return at_ms // HOUR_MS
 
 
 def _share(connection: Connection, table: Table, most: int) -> int:

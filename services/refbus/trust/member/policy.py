@@ -15,6 +15,7 @@ from refbus.core.directory import Clock, CountryPolicy, Notice, Pace
 from refbus.core.documents import read_toml
 from refbus.core.ids import CountryCode, parse_country, parse_org_id
 from refbus.core.placeholder import placeholders
+from refbus.core.units import DAY_S, HOUR_S
 from refbus.core.vocabulary import DataCategory, Priority, Residency, member
 from refbus.errors import Code, MalformedError
 from refbus.trust.canonical import Fields, dumps, loads, parse_hex
@@ -23,7 +24,6 @@ FORMAT = "refbus/policy/1"
 MAX_QUORUM = 16
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _PAPER = re.compile(r"[A-Z][A-Z_]{1,39}")
-_DAY_S = 86_400
 
 
 @lru_cache(maxsize=256)
@@ -70,7 +70,7 @@ def _policy(value: object) -> CountryPolicy:
         max_message_life_hours=life,
         message_life_hours=fields.integer("message_life_hours", 1, life),
         directory_grace_hours=fields.integer("directory_grace_hours", 1, 24 * 30),
-        clock_skew_s=fields.integer("clock_skew_s", 1, 3_600),
+        clock_skew_s=fields.integer("clock_skew_s", 1, HOUR_S),
         consent_max_days=fields.integer("consent_max_days", 1, 3_660),
         majority_age=fields.integer("majority_age", 16, 21),
         residency={category: _rule(residency.take(category.value), category) for category in DataCategory},
@@ -134,10 +134,10 @@ def _travel(value: object) -> tuple[CountryCode, frozenset[str]]:
 def _clock(value: object) -> Clock:
     fields = Fields(value, "clock")
     clock = Clock(
-        fields.integer("deliver_s", 1, 30 * _DAY_S),
-        fields.integer("decide_s", 1, 90 * _DAY_S),
-        fields.integer("expire_s", 1, 365 * _DAY_S),
-        fields.integer("step_s", 1, 30 * _DAY_S),
+        fields.integer("deliver_s", 1, 30 * DAY_S),
+        fields.integer("decide_s", 1, 90 * DAY_S),
+        fields.integer("expire_s", 1, 365 * DAY_S),
+        fields.integer("step_s", 1, 30 * DAY_S),
     )
     fields.done()
     if clock.expire_s < clock.decide_s:
@@ -150,8 +150,8 @@ def _pace(value: object) -> Pace:
     months = fields.items("monitoring_months", _month)
     pace = Pace(
         fields.integer("reminder_percent", 1, 99),
-        fields.integer("transfer_decide_s", 1, 90 * _DAY_S),
-        fields.integer("withdrawal_ack_s", 1, 90 * _DAY_S),
+        fields.integer("transfer_decide_s", 1, 90 * DAY_S),
+        fields.integer("withdrawal_ack_s", 1, 90 * DAY_S),
         tuple(months),
         fields.integer("monitoring_grace_days", 0, 90),
         fields.integer("consent_warning_days", 1, 180),
