@@ -41,5 +41,7 @@ def _status(operator: Operator, country: CountryCode) -> dict[str, object]:
         "encrypted": "yes" if operator.address(country).tls else "no",
         "access rules": "none: no authoriser" if (rules := admin.acls()) is None else str(len(rules)),
         "topics": len([name for name in admin.topics() if name.startswith(f"{country}.")]),
-        "problem": cluster_problem(cluster, plaintext=operator.address(country).tls is None),
+        "problem": cluster_problem(
+            cluster, plaintext=operator.address(country).tls is None, production=operator.production
+        ),
     }

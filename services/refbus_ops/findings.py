@@ -20,6 +20,7 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from refbus.bus.certificates import end_ms, show_day
+from refbus.bus.port import TopicState
 from refbus.bus.topicplan import cluster_problem
 from refbus.core.directory import Organisation, OrgRole
 from refbus.core.ids import CountryCode
@@ -41,6 +42,10 @@ _BACKUP_MS: Final = (26 * DAY_MS // 24, 3 * DAY_MS)
 _DIRECTORY_MS: Final = (2 * DAY_MS, 7 * DAY_MS)
 _DISK: Final = (0.15, 0.05)
 _NODE: Final = (OrgRole.GATE, OrgRole.AUDITOR, OrgRole.INSPECTOR)
+_START_BROKER: Final = (
+    "Start the broker that is gone, and wait until its replicas are in step. What waits at gates and offices goes on "
+    "by itself. Lower no setting for it: docs/operators/cluster.md."
+)
 Samples = Mapping[str, list[float]]
 
 
@@ -164,13 +169,41 @@ def _figures(service: Service, samples: Samples) -> str:
 
 
 def _broker(operator: Operator) -> Iterator[Finding]:
-    country = operator.one_country()
-    cluster = operator.cluster(country)
-    problem = cluster_problem(cluster.admin().cluster(), plaintext=cluster.is_plaintext())
+    cluster = operator.cluster(operator.one_country())
+    admin = cluster.admin()
+    state = admin.cluster()
+    problem = cluster_problem(state, plaintext=cluster.is_plaintext(), production=operator.production)
     if problem:
         yield Finding("broker", Level.RED, problem, "Set it as the operators' guide says, under The cluster.")
     else:
         yield Finding("broker", Level.GREEN, "it answers and is safe to use")
+    known = cluster.listening(state.brokers)
+    if len(known) > 1:
+        yield _brokers(known)
+    yield _replicas(operator.one_country(), admin.topics())
+
+
+def _brokers(known: Mapping[str, bool]) -> Finding:
+    """Judge a cluster: a majority of its brokers must be there, or nothing is written."""
+    silent = [each for each, listens in known.items() if not listens]
+    if not silent:
+        return Finding("brokers", Level.GREEN, f"all {len(known)} answer")
+    level = Level.AMBER if 2 * len(silent) < len(known) else Level.RED
+    return Finding("brokers", level, f"no answer from {', '.join(silent)}", _START_BROKER)
+
+
+def _replicas(country: CountryCode, topics: Mapping[str, TopicState]) -> Finding:
+    """Judge what each topic has: fewer replicas in step than must have a record, and nothing more is taken."""
+    asked = [each for name, each in sorted(topics.items()) if name.startswith(f"{country}.")]
+    behind = [(each, each.in_sync) for each in asked if each.in_sync is not None and each.in_sync < each.replication]
+    stopped = [each.name for each, in_sync in behind if in_sync < int(each.config.get("min.insync.replicas", "1"))]
+    if stopped:
+        says = f"{len(stopped)} topics take nothing, the first is {stopped[0]}: too few replicas are in step"
+        return Finding("replicas", Level.RED, says, _START_BROKER)
+    if behind:
+        says = f"{len(behind)} topics lack a replica in step, the first is {behind[0][0].name}"
+        return Finding("replicas", Level.AMBER, says, _START_BROKER)
+    return Finding("replicas", Level.GREEN, f"all are in step in {len(asked)} topics")
 
 
 def _borders(operator: Operator) -> Iterator[Finding]:

@@ -5,15 +5,19 @@ The composition of a service takes its clusters as arguments; addresses are turn
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from refbus.bus.address import BrokerAddress
+from refbus.bus.address import BrokerAddress, split_host_port
 from refbus.bus.port import Admin, Offsets, Producer, Reader, Record, Told
 from refbus.errors import RefbusError
 
 DELIVERY_S: Final = 30.0
 """So long a producer tries before it reports a record as unreachable."""
+CONNECT_S: Final = 3.0
+"""So long a broker has to take a connection when it is asked whether it is there."""
 LINGER_S: Final = 0.002
 """Records for one topic that are queued within this time travel together."""
 
@@ -51,6 +55,10 @@ class Cluster(Protocol):
 
     def refusal(self) -> RefbusError | None:
         """Return which certificate keeps us from the broker, None when none does."""
+        ...
+
+    def listening(self, brokers: Iterable[str]) -> dict[str, bool]:
+        """Return for these addresses and those of the settings ("host:port") whether a connection is taken there."""
         ...
 
 
@@ -99,3 +107,17 @@ class KafkaCluster:
         from refbus.bus import certificates  # late: see above
 
         return certificates.refusal(self.address)
+
+    def listening(self, brokers: Iterable[str]) -> dict[str, bool]:
+        """Return for these addresses and those of the settings whether a connection is taken: a frozen process does."""
+        named = {each.strip() for each in self.address.bootstrap.split(",")}
+        return {each: _is_listening(each) for each in sorted(named.union(brokers))}
+
+
+def _is_listening(address: str) -> bool:
+    host, port = split_host_port(address)
+    try:
+        with socket.create_connection((host, int(port)), CONNECT_S):
+            return True
+    except (OSError, ValueError):
+        return False

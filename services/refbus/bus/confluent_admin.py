@@ -14,9 +14,11 @@ from confluent_kafka import admin as kafka
 
 from refbus.backoff import BackOff
 from refbus.bus.address import BrokerAddress
+from refbus.bus.demands import LOOKED_AT
 from refbus.bus.kafka_errors import PASSING, Troubles, answer_error, error_of
 from refbus.bus.kafka_shapes import KIND_NAMES, in_words, rule_of, topic_state
 from refbus.bus.port import AclRule, ClusterState, QuotaChange, TopicState
+from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 _WAITS = BackOff(first_ms=250, longest_ms=2_000)
@@ -83,7 +85,7 @@ class ConfluentAdmin:
     def acls(self) -> frozenset[AclRule] | None:
         """Return all access rules that this system writes (allow, literal, any host), None without an authoriser."""
         # Asked of the broker's settings: without an authoriser, describing rules gives an error or an empty list.
-        if not self._broker_config()[1]["authorizer.class.name"].value:
+        if not next(iter(self._broker_configs()[1].values()))["authorizer.class.name"]:
             return None
         return frozenset(rule for rule in map(rule_of, self._bindings()) if rule is not None)
 
@@ -120,13 +122,14 @@ class ConfluentAdmin:
         quota_requests.write_quotas(self._address, changes)
 
     def cluster(self) -> ClusterState:
-        """Return the cluster's id, the addresses of its brokers and whether it makes topics by itself."""
-        cluster, config = self._broker_config()
+        """Return the cluster's id, the addresses of its brokers and how those that answer are set."""
+        cluster, configs = self._broker_configs()
         return ClusterState(
             cluster.cluster_id,
-            tuple(f"{node.host}:{node.port}" for node in cluster.nodes),
-            auto_create_topics=config["auto.create.topics.enable"].value == "true",
-            longest_transaction_ms=int(config["transaction.max.timeout.ms"].value),
+            tuple(_address(node) for node in cluster.nodes),
+            auto_create_topics=any(found["auto.create.topics.enable"] == "true" for found in configs.values()),
+            longest_transaction_ms=max(int(found["transaction.max.timeout.ms"]) for found in configs.values()),
+            settings={broker: {name: found.get(name, "") for name in LOOKED_AT} for broker, found in configs.items()},
         )
 
     def ends(self, beginning: str) -> dict[str, int]:
@@ -202,12 +205,26 @@ class ConfluentAdmin:
             for resource, future in answers.items()
         }
 
-    def _broker_config(self) -> tuple[Any, dict[str, Any]]:
-        """Return the cluster's description and the settings of its first broker."""
+    def _broker_configs(self) -> tuple[Any, dict[str, dict[str, str]]]:
+        """Return the cluster's description and by address the settings of each broker that answers, at least of one.
+
+        Raises the error of the first that does not when none does.
+        """
         cluster = asked(self._client.describe_cluster(request_timeout=REQUEST_TIMEOUT_S).result)
-        resource = kafka.ConfigResource(kafka.ResourceType.BROKER, str(cluster.nodes[0].id))
-        answers = self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
-        return cluster, asked(answers[resource].result)
+        questions = {_address(node): self._ask_broker(node.id) for node in cluster.nodes}
+        errors: list[RefbusError] = []
+        answers = each(
+            questions.items(),
+            lambda one: (one[0], {name: entry.value or "" for name, entry in asked(one[1].result).items()}),
+            lambda _, error: errors.append(error),
+        )
+        if not answers:
+            raise errors[0] if errors else TransportError(Code.BROKER_UNREACHABLE)
+        return cluster, dict(answers)
+
+    def _ask_broker(self, number: int) -> Any:
+        resource = kafka.ConfigResource(kafka.ResourceType.BROKER, str(number))
+        return self._client.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource]
 
 
 _ALLOW, _LITERAL = kafka.AclPermissionType.ALLOW, kafka.ResourcePatternType.LITERAL
@@ -215,6 +232,10 @@ _ANY_ACL = kafka.AclBindingFilter(
     *(kafka.ResourceType.ANY, None, kafka.ResourcePatternType.ANY, None, None),
     *(kafka.AclOperation.ANY, kafka.AclPermissionType.ANY),
 )
+
+
+def _address(node: Any) -> str:
+    return f"{node.host}:{node.port}"
 
 
 def _binding(rule: AclRule, kind: Callable[..., Any] = kafka.AclBinding) -> Any:

@@ -16,9 +16,10 @@ _KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 def topic_state(description: Any, config: dict[str, str]) -> TopicState:
     """Return a topic from the client's description; the replicas that count are those of the poorest partition."""
-    replication = min((len(each.replicas) for each in description.partitions), default=0)
-    topic_id = str(description.topic_id)
-    return TopicState(description.name, len(description.partitions), replication, config, topic_id)
+    parts = description.partitions
+    replication = min((len(each.replicas) for each in parts), default=0)
+    in_sync = min((0 if each.leader is None else len(each.isr) for each in parts), default=0)
+    return TopicState(description.name, len(parts), replication, config, str(description.topic_id), in_sync)
 
 
 def rule_of(binding: Any) -> AclRule | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from refbus.bus.cluster import DELIVERY_S, LINGER_S, unheard
@@ -26,6 +26,7 @@ class MemoryBus:
         self.own_certificate_end_ms: int | None = None
         self.certificate_refusal: RefbusError | None = None
         self.acl_rules: set[AclRule] | None = set()
+        self.silent: set[str] = set()
         self.strange_rules: tuple[str, ...] = ()
         self.quotas: dict[str, Mapping[str, float]] = {}
         self.cluster_state = ClusterState("memory", ("127.0.0.1:9092",), auto_create_topics=False)
@@ -105,6 +106,10 @@ class MemoryBus:
     def refusal(self) -> RefbusError | None:
         """Return which certificate keeps us from this broker: as it was set."""
         return self.certificate_refusal if self.down else None
+
+    def listening(self, brokers: Iterable[str]) -> dict[str, bool]:
+        """Return for these addresses whether a broker is there: as it was set."""
+        return {each: not self.down and each not in self.silent for each in sorted(brokers)}
 
     def admin(self) -> MemoryAdmin:
         """Return the administrator's view."""

@@ -172,26 +172,32 @@ class AclRule:
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as it is on a broker, or as it should be; `topic_id` is "" for one that is only wanted."""
+    """A topic as it is on a broker, or as it should be; `topic_id` is "" for one that is only wanted.
+
+    `in_sync` is how many replicas have all that was acknowledged, 0 without a leader, None when nobody asked.
+    """
 
     name: str
     partitions: int
     replication: int
     config: Mapping[str, str]
     topic_id: str = ""
+    in_sync: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
     """A cluster's id, the addresses its brokers advertise, and the broker settings that our safety depends on.
 
-    `longest_transaction_ms` is how long a writer may leave a transaction open, in which nothing behind it is read.
+    `longest_transaction_ms` is how long a writer may leave a transaction open, in which nothing behind it is read;
+    `settings` has by address what each broker that answered says of itself (`demands.LOOKED_AT`).
     """
 
     cluster_id: str
     brokers: tuple[str, ...]
     auto_create_topics: bool
     longest_transaction_ms: int = 0
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 EVERYBODY = "<default>"

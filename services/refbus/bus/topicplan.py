@@ -5,10 +5,12 @@ Nothing is ever deleted but access rules and quotas. A topic that is not declare
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from refbus.bus.address import is_loopback, split_host_port
+from refbus.bus.demands import weaknesses
 from refbus.bus.port import AclRule, Admin, ClusterState, Operation, QuotaChange, ResourceKind, TopicState
 from refbus.bus.quotas import quota_changes
 from refbus.bus.topicset import Wanted, country_of_group
@@ -20,6 +22,7 @@ ATLEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"}
 """Settings of which more than declared is safe; `plan` shows the difference all the same."""
 
 
+_log = logging.getLogger("refbus.bus.cluster")
 LONGEST_TRANSACTION_MS = 60_000
 """How long a broker may let a writer keep a transaction open (transaction.max.timeout.ms; Kafka's default: 900000)."""
 
@@ -122,7 +125,7 @@ def plan(wanted: Wanted, admin: Admin) -> Plan:
         remove=tuple(sorted(ours - wanted.rules)),
         strange=() if rules is None else admin.strange_acls(),
         has_authoriser=rules is not None,
-        broker=_broker_settings(admin.cluster()),
+        broker=_broker_settings(admin.cluster(), production=wanted.production),
         quotas=() if rules is None else quota_changes(_own_quotas(wanted, topics), admin.quotas(), wanted.country),
     )
 
@@ -145,12 +148,16 @@ def apply(todo: Plan, admin: Admin) -> None:
 def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: bool) -> None:
     """Refuse to work with topics that are missing or could lose records; every service calls this at its start.
 
-    Raises SetupError: TOPIC_MISSING, or UNSAFE_SETTING naming topic and setting, also for a broker that creates topics
-    by itself and, with `plaintext`, for one that sends its clients beyond this machine.
+    In production also with brokers that lose something when one of them is gone (`demands`), or that are reached
+    without TLS; elsewhere that is a warning. Raises SetupError: TOPIC_MISSING, or UNSAFE_SETTING with broker or topic,
+    setting, what came and what is expected.
     """
-    problem = cluster_problem(admin.cluster(), plaintext=plaintext)
+    cluster = admin.cluster()
+    problem = cluster_problem(cluster, plaintext=plaintext, production=wanted.production)
     if problem:
         raise SetupError(Code.UNSAFE_SETTING, problem)
+    if not wanted.production and (weak := weaknesses(cluster, plaintext=plaintext)):
+        _log.warning("good enough for development, refused with REFBUS_PROFILE=production: %s", "; ".join(weak))
     has = admin.topics(names)
     for name in names:
         if name not in has:
@@ -160,22 +167,23 @@ def verify(admin: Admin, wanted: Wanted, names: Sequence[str], *, plaintext: boo
             raise SetupError(Code.UNSAFE_SETTING, f"{name}: {problem}")
 
 
-def cluster_problem(cluster: ClusterState, *, plaintext: bool) -> str:
-    """Return what makes a cluster unsafe to use, "" when nothing does."""
+def cluster_problem(cluster: ClusterState, *, plaintext: bool, production: bool = False) -> str:
+    """Return what makes a cluster unsafe to use, "" when nothing does; with `production` also what makes it weak."""
     if cluster.auto_create_topics:
         return "the broker creates topics by itself (auto.create.topics.enable)"
     if plaintext and not all(is_loopback(split_host_port(each)[0]) for each in cluster.brokers):
         return "plaintext to a broker beyond this machine"
-    return ""
+    return "; ".join(weaknesses(cluster, plaintext=plaintext)) if production else ""
 
 
-def _broker_settings(cluster: ClusterState) -> tuple[str, ...]:
+def _broker_settings(cluster: ClusterState, *, production: bool) -> tuple[str, ...]:
     """Return, in words, the settings of the brokers that are not as they should be."""
+    weak = weaknesses(cluster, plaintext=False) if production else ()
     has = cluster.longest_transaction_ms
     if has <= LONGEST_TRANSACTION_MS:
-        return ()
+        return weak
     why = "a transaction that a writer leaves open keeps what is behind it from being read for so long"
-    return (f"transaction.max.timeout.ms: {has} -> {LONGEST_TRANSACTION_MS}: {why}",)
+    return (*weak, f"transaction.max.timeout.ms: {has} -> {LONGEST_TRANSACTION_MS}: {why}")
 
 
 def _unsafe(topic: TopicState, now: TopicState) -> str:
@@ -185,7 +193,7 @@ def _unsafe(topic: TopicState, now: TopicState) -> str:
         return fixed
     for each in _differences(topic, now):
         if each.name not in ATLEAST or not _is_more(each):
-            return f"{each.name} is {each.has}, not {each.wants}"
+            return f"{each.name} is {each.has}, not {each.wants} (`topics apply` sets it)"
     return ""
 
 

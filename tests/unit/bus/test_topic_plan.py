@@ -20,6 +20,7 @@ from support.directories import auditor, federation, gate, ngo
 KZ = CountryCode("kz")
 FED = federation(("kz", "uz"))
 WANTED = wanted(FED.directory, KZ, production=False)
+PRODUCTION = wanted(FED.directory, KZ, production=True)
 OUTBOX = "kz.outbox"
 SLOWED = {user: values for user, values in WANTED.quotas.items() if values}
 
@@ -42,10 +43,10 @@ def reshape(bus: MemoryBus, **changes: Any) -> None:
     bus.set_state(replace(bus.admin().topics()[OUTBOX], **changes))
 
 
-def refused(bus: MemoryBus, declared: Wanted = WANTED) -> tuple[Code, str]:
+def refused(bus: MemoryBus, declared: Wanted = WANTED, *, plaintext: bool = True) -> tuple[Code, str]:
     """Return with what a service that needs the outbox would refuse to start."""
     with pytest.raises(SetupError) as caught:
-        verify(bus.admin(), declared, [OUTBOX], plaintext=True)
+        verify(bus.admin(), declared, [OUTBOX], plaintext=plaintext)
     return caught.value.code, caught.value.detail
 
 
@@ -255,12 +256,76 @@ def test_a_setting_that_could_lose_records_stops_a_service(bus: MemoryBus, name:
 
 def test_a_development_topic_is_not_enough_for_production(bus: MemoryBus) -> None:
     """One replica is refused where three are demanded, and so is an acknowledgement by one."""
-    production = wanted(FED.directory, KZ, production=True)
-    code, detail = refused(bus, production)
+    code, detail = refused(bus, PRODUCTION, plaintext=False)
     assert code is Code.UNSAFE_SETTING
     assert "replicas" in detail
     reshape(bus, replication=3)
-    assert refused(bus, production)[1].startswith("kz.outbox: min.insync.replicas is 1")
+    assert refused(bus, PRODUCTION, plaintext=False)[1].startswith("kz.outbox: min.insync.replicas is 1, not 2")
+
+
+SOUND = {
+    "unclean.leader.election.enable": "false",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "listeners": "TLS-9093://0.0.0.0:9093,CONTROLLER://0.0.0.0:9090",
+    "listener.security.protocol.map": "TLS-9093:SSL,CONTROLLER:SSL,PLAINTEXT:PLAINTEXT",
+}
+"""What the brokers of a cluster of three say of themselves."""
+
+
+@pytest.fixture
+def three() -> MemoryBus:
+    """Return a cluster of three that is as declared for production."""
+    made = MemoryBus()
+    states = {f"192.0.2.{number}:9093": dict(SOUND) for number in (1, 2, 3)}
+    made.cluster_state = ClusterState("id", tuple(states), auto_create_topics=False, settings=states)
+    apply(plan(PRODUCTION, made.admin()), made.admin())
+    return made
+
+
+def test_production_starts_on_three_sound_brokers(three: MemoryBus) -> None:
+    """Nothing is raised; nothing is drift."""
+    verify(three.admin(), PRODUCTION, [OUTBOX], plaintext=False)
+    assert plan(PRODUCTION, three.admin()).is_clean
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("unclean.leader.election.enable", "true", "unclean.leader.election.enable is true, not false"),
+        ("min.insync.replicas", "1", "min.insync.replicas is 1, not 2 or more"),
+        ("offsets.topic.replication.factor", "1", "offsets.topic.replication.factor is 1, not 3 or more"),
+        ("authorizer.class.name", "", "authorizer.class.name is empty, not a class"),
+        ("listeners", "TLS-9093://:9093,PLAINTEXT://:9092", "listeners has PLAINTEXT://:9092, without TLS"),
+        ("listener.security.protocol.map", "TLS-9093:SASL_PLAINTEXT,CONTROLLER:SSL", "without TLS"),
+    ],
+)
+def test_production_refuses_one_weak_broker_of_three(three: MemoryBus, name: str, value: str, says: str) -> None:
+    """The error names the broker, the setting, what came and what is expected; a person sees it as drift too."""
+    settings = {**three.cluster_state.settings, "192.0.2.2:9093": {**SOUND, name: value}}
+    three.cluster_state = replace(three.cluster_state, settings=settings)
+    code, detail = refused(three, PRODUCTION, plaintext=False)
+    assert code is Code.UNSAFE_SETTING
+    assert detail.startswith("broker 192.0.2.2:9093: ")
+    assert says in detail
+    assert f"! broker  {detail}" in plan(PRODUCTION, three.admin()).lines()
+
+
+def test_production_refuses_a_connection_without_tls(three: MemoryBus) -> None:
+    """Also to this machine: who runs in production has certificates."""
+    three.cluster_state = replace(three.cluster_state, brokers=("127.0.0.1:9092",))
+    assert refused(three, PRODUCTION, plaintext=True)[1].startswith("it is reached without TLS")
+
+
+def test_development_warns_of_what_production_refuses(bus: MemoryBus, caplog: pytest.LogCaptureFixture) -> None:
+    """It starts, and one line says all that is weak."""
+    bus.cluster_state = replace(bus.cluster_state, settings={"127.0.0.1:9092": {**SOUND, "min.insync.replicas": "1"}})
+    with caplog.at_level("WARNING"):
+        verify(bus.admin(), WANTED, [OUTBOX], plaintext=False)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "REFBUS_PROFILE=production" in line
+    assert "127.0.0.1:9092: min.insync.replicas is 1, not 2 or more" in line
 
 
 def test_more_partitions_stop_a_service(bus: MemoryBus) -> None:
@@ -295,7 +360,10 @@ def test_a_broker_that_keeps_transactions_open_for_long_is_for_a_person(bus: Mem
 def test_a_broker_that_packs_anew_stops_a_service(bus: MemoryBus, codec: str) -> None:
     """It would have to hold whatever a batch unpacks to; the plan puts back that batches are stored as written."""
     change(bus, compression_type=codec)
-    assert refused(bus) == (Code.UNSAFE_SETTING, f"kz.outbox: compression.type is {codec}, not producer")
+    assert refused(bus) == (
+        Code.UNSAFE_SETTING,
+        f"kz.outbox: compression.type is {codec}, not producer (`topics apply` sets it)",
+    )
     assert plan(WANTED, bus.admin()).lines()[0] == f"~ topic kz.outbox  compression.type: {codec} -> producer"
 
 

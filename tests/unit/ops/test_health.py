@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,34 @@ def test_a_look_that_fails_keeps_no_other_from_being_taken(node: Node) -> None:
     assert found["border uz"]["level"] == "amber"
     assert found["broker"]["next"]
     assert "gate" not in found
+
+
+THREE = ("192.0.2.1:9093", "192.0.2.2:9093", "192.0.2.3:9093")
+
+
+@pytest.mark.parametrize(("silent", "level"), [(THREE[:1], "amber"), (THREE[:2], "red"), (THREE, "red")])
+def test_brokers_that_are_gone_are_told(node: Node, silent: tuple[str, ...], level: str) -> None:
+    """One of three is for the next working day; without two nothing is written, and that is said by their addresses."""
+    node.bus.cluster_state = replace(node.bus.cluster_state, brokers=THREE)
+    assert "brokers" not in node.findings()
+    node.bus.silent = set(silent)
+    found = node.findings()["brokers"]
+    assert found["level"] == level
+    assert silent[0] in found["says"]
+    assert "Start the broker" in found["next"]
+
+
+@pytest.mark.parametrize(("in_sync", "level"), [(2, "amber"), (1, "red"), (0, "red")])
+def test_replicas_that_are_behind_are_told(node: Node, in_sync: int, level: str) -> None:
+    """Two of three still take records; one does not, and a topic without a leader least of all."""
+    outbox = node.bus.admin().topics()["kz.outbox"]
+    config = {**outbox.config, "min.insync.replicas": "2"}
+    node.bus.set_state(replace(outbox, replication=3, in_sync=3, config=config))
+    assert "replicas" not in node.findings()
+    node.bus.set_state(replace(outbox, replication=3, in_sync=in_sync, config=config))
+    found = node.findings()["replicas"]
+    assert (found["level"], "kz.outbox" in found["says"]) == (level, True)
+    assert "Lower no setting" in found["next"]
 
 
 @pytest.mark.parametrize(("days", "level"), [(3, "amber"), (8, "red")])

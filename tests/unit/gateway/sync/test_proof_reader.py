@@ -311,6 +311,7 @@ class FetchingBus:
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
         self.producer, self.admin, self.offsets = bus.producer, bus.admin, bus.offsets
+        self.listening = bus.listening
         self.certificate_end_ms, self.refusal, self.is_plaintext = bus.certificate_end_ms, bus.refusal, bus.is_plaintext
 
     def reader(self, topic: str, told: Told = unheard) -> MemoryReader:
