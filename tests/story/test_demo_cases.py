@@ -8,6 +8,7 @@ import json
 import pytest
 
 from demo.plan import PlannedCase, consent_form, planned_cases
+from demo.story import UNFORESEEN
 from refbus_gateway.actions import links
 from refbus_gateway.cases import companions
 from refbus_gateway.rules import age_check
@@ -17,6 +18,13 @@ from support.gateways import id_of, incoming, new_case, open_at, refer, take_con
 from support.nodes import Road
 
 NAMES = ("uz-20-mother-and-baby", "uz-31-baby-of-20", "kg-32-child-of-unknown-age", "kz-33-deaf-tailor")
+
+SHOWN = {
+    "kg-32-child-of-unknown-age": ("12 ёки 13", "STATE_GUARDIANSHIP"),
+    "kz-33-deaf-tailor": ("rsl", "May video", "COMPANION"),
+    "kz-34-without-papers": ("Report", "Вымышленная мать 34"),
+}
+"""What of each case the recipient must read."""
 
 
 def planned(road: Road, name: str) -> PlannedCase:
@@ -67,4 +75,5 @@ def test_what_few_forms_foresee_arrives(shared: Road, name: str) -> None:
     shared.settle()
     shown = open_at(shared.uz, incoming(shared.uz, id_of(shared.kz, here))).events[0]
     assert shown.hidden == ()
-    assert shown.sections
+    assert all(text in repr(shown.sections) for text in SHOWN[name]), shown.sections
+    assert name in UNFORESEEN, "the demonstration tells of it"

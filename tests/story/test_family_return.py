@@ -11,7 +11,7 @@ from refbus.errors import Code, RuleError
 from refbus_gateway.actions import links, referrals, returns
 from support.desks import desk_of
 from support.gateways import view
-from support.homecoming import CHILD_CONSENT, WISH, E, Homecoming, plan
+from support.homecoming import CHILD_CONSENT, WISH, E, Homecoming
 from support.nodes import Road
 
 S, T = Role.SOURCE, Role.TARGET
@@ -23,17 +23,6 @@ def child_of(road: Road, mother: Homecoming, **options: Any) -> Homecoming:
     desk, actor = desk_of(road, road.kz)
     links.link(desk, actor, mother.case, [child.case], "CHILD", **options)
     return child
-
-
-def ready(child: Homecoming) -> Homecoming:
-    """Do what the departure of a child needs."""
-    child.prepare()
-    child.say(S, E.FAMILY_TRACING_REQUESTED, relatives=[{"relation": "Fictional grandmother"}])
-    child.say(T, E.FAMILY_ASSESSED, result="SUITABLE_WITH_SUPPORT")
-    best = {"guardian_agrees": True, "child_view": "Fictional: wants to go", "determined_by_role": "CASE_MANAGER"}
-    child.say(S, E.BEST_INTERESTS_DETERMINED, conclusion="RETURN_TO_FAMILY", **best)
-    escort = {"escort": "GUARDIAN", "agreed_by": "PERSON_AND_GUARDIAN"}
-    return child.say(S, E.PLAN_AGREED, **plan(child.road.clock()) | escort)
 
 
 def test_a_mother_does_not_leave_before_the_guards_of_her_child_are_met(shared: Road) -> None:
@@ -48,7 +37,7 @@ def test_a_mother_does_not_leave_before_the_guards_of_her_child_are_met(shared: 
     desk, actor = desk_of(shared, shared.kz)
     checks = returns.stands(desk, actor, mother.here).checks
     assert [each.guard for each in checks if not each.met] == [Code.GUARD_COMPANION]
-    ready(child)
+    child.prepare_child()
     assert mother.gaps() == ()
     mother.leave()
     assert view(shared.kz, mother.here).status == "IN_TRANSIT"
@@ -59,7 +48,7 @@ def test_a_mother_does_not_leave_before_the_guards_of_her_child_are_met(shared: 
 def test_a_child_without_a_return_of_its_own_holds_her_back(shared: Road) -> None:
     """A return that was given up is none; that they travel apart is said in the link."""
     mother = Homecoming(shared, "a mother whose child stays").prepare()
-    child = ready(child_of(shared, mother))
+    child = child_of(shared, mother).prepare_child()
     assert mother.gaps() == ()
     child.say(S, E.REPATRIATION_ABORTED, reason="PERSON_DECLINED")
     assert mother.gaps() == (Code.GUARD_COMPANION,)

@@ -314,7 +314,10 @@ def _journey(see: Looker, here: int, there: int) -> None:
     see.say(kz, "return depart", here, {"at_ms": now_ms, **expected})
     see.say(kz, "return checkpoint", here, {"at_ms": now_ms, "place": "Fictional border", **expected})
     see.say(kz, "return delay", here, {"reason": "BORDER", **expected})
+    escort = {"place_kind": "BORDER_POST", "from_escort": "SOCIAL", "to_role": "SOCIAL_WORKER"}
+    see.say(kz, "return escort", here, {"at_ms": now_ms, **escort, **expected})
     settle()
+    see.say(uz, "return take-over", there, {"at_ms": now_ms})
     see.say(uz, "return arrived", there, {"at_ms": now_ms, **expected})
     settle()
     see.say(kz, "return handover", here, {"at_ms": now_ms})

@@ -94,6 +94,16 @@ class Homecoming:
         self.say(target, E.RECEPTION_CONFIRMED, **reception(now_ms))
         return self.say(source, E.PLAN_AGREED, **(plan(now_ms) | changes.get("plan", {})))
 
+    def prepare_child(self) -> Homecoming:
+        """Do everything that the departure of a child needs; its guardian travels along."""
+        self.prepare()
+        self.say(Role.SOURCE, E.FAMILY_TRACING_REQUESTED, relatives=[{"relation": "Fictional grandmother"}])
+        self.say(Role.TARGET, E.FAMILY_ASSESSED, result="SUITABLE_WITH_SUPPORT")
+        best = {"guardian_agrees": True, "child_view": "Fictional: wants to go", "determined_by_role": "CASE_MANAGER"}
+        self.say(Role.SOURCE, E.BEST_INTERESTS_DETERMINED, conclusion="RETURN_TO_FAMILY", **best)
+        escort = {"escort": "GUARDIAN", "agreed_by": "PERSON_AND_GUARDIAN"}
+        return self.say(Role.SOURCE, E.PLAN_AGREED, **plan(self.road.clock()) | escort)
+
     def leave(self) -> Homecoming:
         """Authorise the departure, and depart."""
         now_ms = self.road.clock()

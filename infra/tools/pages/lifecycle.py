@@ -47,6 +47,12 @@ _TIMES: Mapping[DeadlineKind, tuple[str, str, str, str]] = {
         "as said by Departed and its followers",
         "alarm: all at once",
     ),
+    DeadlineKind.ESCORT: (
+        "who took the person over from an escort",
+        "to whom the person was handed over",
+        "as said by EscortHandedOver",
+        "alarm: all at once",
+    ),
     DeadlineKind.HANDOVER: ("both signatures", "whose is missing", "as said by Arrived", "alarm: all at once"),
     DeadlineKind.MONITORING: (
         "how the person fares",

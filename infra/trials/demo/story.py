@@ -11,6 +11,13 @@ from demo.plan import ANSWERED, PlannedCase, consent_form
 from refbus.core.ids import OrgId
 
 Tell = Callable[[str], None]
+UNFORESEEN = {
+    "uz-20-mother-and-baby": "a mother, and her baby beside her: a case and a consent for each",
+    "kg-32-child-of-unknown-age": "nobody knows the birth date: treated as a child, and a guardian consents",
+    "kz-33-deaf-tailor": "a deaf adult: sign language, video and text, somebody to travel with",
+    "kz-34-without-papers": "no papers: a report of loss, and the parents' names for the consulate",
+}
+"""What few forms foresee, as the demonstration tells it."""
 ACCEPT = ("--responsible-worker-role", "SOCIAL_WORKER")
 
 
@@ -78,6 +85,8 @@ class Story:
             self._link(case)
         for case in rest:
             self._send(case)
+            if case.name in UNFORESEEN:
+                self._tell(f"  {case.name}: {UNFORESEEN[case.name]}")
         for org in sorted({case.recipient for case in rest}):
             self._accept_all(self._offices[org], sum(case.recipient == org for case in rest))
         for org in sorted({case.sender for case in rest}):

@@ -118,6 +118,8 @@ class EventType(StrEnum):
     DEPARTED = "Departed"
     CHECKPOINT_REACHED = "TransitCheckpointReached"
     TRANSIT_DELAYED = "TransitDelayed"
+    ESCORT_HANDED_OVER = "EscortHandedOver"
+    ESCORT_TAKEN_OVER = "EscortTakenOver"
     ARRIVED = "Arrived"
     HANDOVER_CONFIRMED = "HandoverConfirmed"
     REINTEGRATION_AGREED = "ReintegrationPlanAgreed"
@@ -157,6 +159,7 @@ CONTROL_EVENTS = frozenset(
         EventType.TRANSFER_REJECTED,
         EventType.REPATRIATION_SUSPENDED,
         EventType.REPATRIATION_ABORTED,
+        EventType.ESCORT_TAKEN_OVER,
         EventType.ARRIVED,
         EventType.HANDOVER_CONFIRMED,
         EventType.EMERGENCY_REVIEWED,
@@ -204,6 +207,7 @@ _RETURN = (
     EventType.DEPARTED,
     EventType.CHECKPOINT_REACHED,
     EventType.TRANSIT_DELAYED,
+    EventType.ESCORT_HANDED_OVER,
     EventType.REINTEGRATION_AGREED,
     EventType.REPATRIATION_CLOSED,
     EventType.REPATRIATION_RESUMED,

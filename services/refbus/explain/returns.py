@@ -94,6 +94,11 @@ RETURN = {
         "a child would travel without an escort",
         "Name a guardian or another escort in the return plan.",
     ),
+    Code.GUARD_ESCORT_HANDOVER: Explanation(
+        "nobody has said yet that they took the person over from the escort",
+        "Whose escort it was says when and where the person was handed over, the other office answers that it took "
+        "over; then both sign.",
+    ),
     Code.GUARD_COMPANION: Explanation(
         "a child travels along whose own return is not ready",
         "Begin the return of the child, to the same organisation, and settle its conditions. "

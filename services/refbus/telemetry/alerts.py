@@ -33,8 +33,8 @@ ALERTS: tuple[Alert, ...] = (
         "> 0",
         0,
         Severity.PAGE,
-        "A person on the way home did not arrive when expected. Both offices are told: make sure that they answer.",
-        selector='{deadline=~"LEG|HANDOVER",step="ORGANISATION"}',
+        "A person on the way home did not arrive or was not taken over in time. Make sure that both offices answer.",
+        selector='{deadline=~"LEG|ESCORT|HANDOVER",step="ORGANISATION"}',
         increase="1h",
     ),
     Alert(

@@ -87,6 +87,18 @@ STEPS: Final = (
         "1 --expected 2026-11-03T01:00+05:00 --file delay.json",
     ),
     Saying(
+        "escort",
+        _E.ESCORT_HANDED_OVER,
+        "Say that the escort handed the person over.",
+        "1 --expected 2026-11-02T20:00+05:00 --file escort.json",
+    ),
+    Saying(
+        "take-over",
+        _E.ESCORT_TAKEN_OVER,
+        "Say that the person was taken over from their escort.",
+        "1 --at 2026-11-02T19:10+05:00",
+    ),
+    Saying(
         "arrived",
         _E.ARRIVED,
         "Say that the person is there.",

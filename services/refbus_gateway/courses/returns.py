@@ -13,7 +13,7 @@ from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.rules import minor_until
 from refbus.core.courses.course import state_of
 from refbus.core.courses.facts import in_order
-from refbus.core.courses.guards import ReturnDetails, gaps_from_details, gaps_from_facts
+from refbus.core.courses.guards import ReturnDetails, escort_gap, gaps_from_details, gaps_from_facts
 from refbus.core.courses.machine import CourseKind, Role
 from refbus.core.courses.repatriation import BEFORE_JOURNEY, FINAL, MACHINE
 from refbus.core.directory import OrgRole
@@ -102,6 +102,8 @@ def require_safe(
     seeks = details_of(events).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
+    if event_type is EventType.HANDOVER_CONFIRMED:
+        _require_taken_over(_counting(referrals.events_of(tx, referral)))
     missing = gaps(gateway, referral, events) if guarded else ()
     if guarded and not missing:
         _require_companions(gateway, tx, referral)
@@ -109,6 +111,14 @@ def require_safe(
         advice = said("refbus return show %(number)s says how to settle each", number=referral.id)
         named = _certificate_days(events) if Code.GUARD_CERTIFICATE_NOT_VALID in missing else ()
         raise RuleError(missing[0], joined((*named, advice)), missing)
+
+
+def _require_taken_over(events: list[Event]) -> None:
+    """Raise RuleError GUARD_ESCORT_HANDOVER where a child, or whose plan names an escort, is not taken over yet."""
+    details = details_of(events)
+    if details.minor or details.escorted:
+        for missing in escort_gap([course_state.fact_of(event) for event in events]):
+            raise RuleError(missing)
 
 
 def _certificate_days(events: Iterable[Event]) -> tuple[str]:

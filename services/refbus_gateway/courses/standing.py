@@ -74,7 +74,7 @@ def waits(gateway: Gateway, tx: Transaction, referral: Referral, view: CourseVie
     facts = [course_state.fact_of(event) for event in referrals.events_of(tx, referral)]
     steps = deadlines.steps_of(facts, policy, view)
     role = course_state.role_in(referral)
-    kinds = {DeadlineKind.LEG, DeadlineKind.HANDOVER, DeadlineKind.MONITORING}
+    kinds = {DeadlineKind.LEG, DeadlineKind.ESCORT, DeadlineKind.HANDOVER, DeadlineKind.MONITORING}
     found = {
         Wait(step.kind, step.due_ms, step.responsible is role, step.number) for step in steps if step.kind in kinds
     }

@@ -26,6 +26,7 @@ GUARDS: Final[Mapping[Code, str]] = {
 """The conditions of a departure, as the list names them."""
 AWAITED: Final[Mapping[DeadlineKind, str]] = {
     DeadlineKind.LEG: mark("Word from the journey"),
+    DeadlineKind.ESCORT: mark("Word of who took the person over from the escort"),
     DeadlineKind.HANDOVER: mark("Both signatures of the hand-over"),
     DeadlineKind.MONITORING: mark("Word how the person fares"),
 }

@@ -101,6 +101,8 @@ CATALOGUE = [
     "Departed",
     "TransitCheckpointReached",
     "TransitDelayed",
+    "EscortHandedOver",
+    "EscortTakenOver",
     "Arrived",
     "HandoverConfirmed",
     "PersonNotArrived",

@@ -54,6 +54,8 @@ class CourseView:
     custody: Role = Role.SOURCE  # whose case it is
     transfer_proposed: bool = False  # custody was offered and not answered
     resumes_at: StrEnum | None = None  # while suspended: where it goes on
+    handing_over: Role | None = None  # whose escort handed the person over, and nobody has said that they took over
+    taken_over: bool = False  # somebody has taken the person over from an escort
 
     def role_of(self, org: OrgId) -> Role | None:
         """Return what `org` is in this course, or None for a stranger."""
@@ -111,7 +113,7 @@ def may_emit(view: CourseView, role: Role, saying: Saying, *, has_reason: bool =
     codes = []
     if role not in rule.emitters:
         codes.append(Code.ROLE_NOT_ALLOWED)
-    elif state not in rule.emitters[role] or not _custody_allows(view, saying):
+    elif state not in rule.emitters[role] or not (_custody_allows(view, saying) and _escort_allows(view, role, saying)):
         codes.append(Code.STATE_NOT_ALLOWED)
     if rule.reason and not has_reason:
         codes.append(Code.REASON_REQUIRED)
@@ -125,6 +127,13 @@ def _custody_allows(view: CourseView, saying: Saying) -> bool:
     if saying in {EventType.TRANSFER_ACCEPTED, EventType.TRANSFER_REJECTED}:
         return view.transfer_proposed
     return True
+
+
+def _escort_allows(view: CourseView, role: Role, saying: Saying) -> bool:
+    """Take over only what the other side handed over; hand over nobody whom oneself has not taken over yet."""
+    if saying is EventType.ESCORT_HANDED_OVER:
+        return view.handing_over in {None, role}
+    return saying is not EventType.ESCORT_TAKEN_OVER or view.handing_over not in {None, role}
 
 
 def state_of(facts: Iterable[EventFact]) -> CourseView:
@@ -158,7 +167,7 @@ def _step(view: CourseView, fact: EventFact) -> CourseView:
     stands = fact.type in view.machine.stands and role in rule.emitters and moves
     if not stands and may_emit(view, role, fact.type):
         return replace(view, crossed=(*view.crossed, fact.event_id))
-    view = _custody(view, fact.type)
+    view = _escort(_custody(view, fact.type), role, fact.type)
     if rule.both and moves:
         return _with_both(view, role, rule)
     return _moved(view, rule)
@@ -194,6 +203,16 @@ def _custody(view: CourseView, saying: Saying) -> CourseView:
             return replace(view, transfer_proposed=False, custody=Role.TARGET)
         case EventType.TRANSFER_REJECTED:
             return replace(view, transfer_proposed=False)
+        case _:
+            return view
+
+
+def _escort(view: CourseView, role: Role, saying: Saying) -> CourseView:
+    match saying:
+        case EventType.ESCORT_HANDED_OVER:
+            return replace(view, handing_over=role)
+        case EventType.ESCORT_TAKEN_OVER:
+            return replace(view, handing_over=None, taken_over=True)
         case _:
             return view
 

@@ -33,6 +33,7 @@ class DeadlineKind(StrEnum):
     TRANSFER = "TRANSFER"  # the answer to an offer of custody
     WITHDRAWAL_ACK = "WITHDRAWAL_ACK"  # what was done after a withdrawal
     LEG = "LEG"  # the next word of a person on the road
+    ESCORT = "ESCORT"  # the word of who took the person over from an escort
     HANDOVER = "HANDOVER"  # both signatures after the arrival
     MONITORING = "MONITORING"  # how the person fares, months after the return
     EMERGENCY_REVIEW = "EMERGENCY_REVIEW"  # the independent review of an emergency disclosure
@@ -54,13 +55,15 @@ SOURCES = {
     DeadlineKind.TRANSFER: "Primero transfer",
     DeadlineKind.WITHDRAWAL_ACK: "GDPR 12(3), 19",
     DeadlineKind.LEG: "IOM AVRR travel; domain.md 4.4: timer per leg",
+    DeadlineKind.ESCORT: "Lao flow; CRC 3: hand-over of an escort",
     DeadlineKind.HANDOVER: "domain.md 4.4: PersonNotArrived",
     DeadlineKind.MONITORING: "domain.md 4.4: 1, 3, 6, 12 months",
     DeadlineKind.EMERGENCY_REVIEW: "domain.md 2.4: independent review",
 }
-ALARMS = frozenset({DeadlineKind.LEG, DeadlineKind.HANDOVER})
+ALARMS = frozenset({DeadlineKind.LEG, DeadlineKind.ESCORT, DeadlineKind.HANDOVER})
 """Late here means that a person who travels may be in danger: no ladder, everybody at once."""
-EXPECTING = frozenset({EventType.DEPARTED, EventType.CHECKPOINT_REACHED, EventType.TRANSIT_DELAYED, EventType.ARRIVED})
+_LEGS = (EventType.DEPARTED, EventType.CHECKPOINT_REACHED, EventType.TRANSIT_DELAYED)
+EXPECTING = frozenset({*_LEGS, EventType.ESCORT_HANDED_OVER, EventType.ARRIVED})
 """Events of the road: each says when the person is expected next, which sets the timer of the alarm."""
 MOST_EXPECTED_DAYS = 30
 """A time further away is a slip of the pen: nobody would be looked for before it."""
@@ -193,9 +196,13 @@ def _withdrawals(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
 
 
 def _journey(course: _Course) -> Iterator[_Due]:
-    """Expect a person on the road at the time that was said last, then both signatures."""
+    """Expect a person on the road at the time that was said last, who takes over from an escort, both signatures."""
+    giver = course.view.handing_over
+    if giver is not None and course.view.state in AT_HOME | {ReturnState.IN_TRANSIT}:
+        taker = Role.TARGET if giver is Role.SOURCE else Role.SOURCE
+        yield _Due(DeadlineKind.ESCORT, _expected(course.said(EventType.ESCORT_HANDED_OVER, by=giver)[-1]), taker, None)
     if course.view.state is ReturnState.IN_TRANSIT:
-        last = course.said(EventType.DEPARTED, EventType.CHECKPOINT_REACHED, EventType.TRANSIT_DELAYED)[-1]
+        last = course.said(*_LEGS)[-1]
         yield _Due(DeadlineKind.LEG, _expected(last), Role.TARGET, None)
     arrivals = course.said(EventType.ARRIVED, by=Role.TARGET)
     signed = {course.view.role_of(fact.sender) for fact in course.said(EventType.HANDOVER_CONFIRMED)}

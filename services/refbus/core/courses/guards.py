@@ -257,6 +257,16 @@ def gaps_from_facts(facts: Iterable[EventFact], *, minor: bool) -> tuple[Code, .
     return tuple(sorted(guard.code for guard in due if not guard.met(said)))
 
 
+def escort_gap(facts: Iterable[EventFact]) -> tuple[Code, ...]:
+    """Return what is missing before the hand-over of somebody who has an escort is signed.
+
+    Nothing once consent was withdrawn: the word of the escort carries data, and could not be said any more.
+    """
+    view = state_of(facts)
+    missing = not view.suspended and (view.handing_over is not None or not view.taken_over)
+    return (Code.GUARD_ESCORT_HANDOVER,) if missing else ()
+
+
 def gaps_from_details(details: ReturnDetails, now_ms: int) -> tuple[Code, ...]:
     """Return the guards that the content leaves open at `now_ms` (UTC), sorted."""
     due = (guard for guard in CONTENT_GUARDS if details.minor or not guard.minors_only)

@@ -17,7 +17,7 @@ from refbus.core.consent.record import ConsentState, Obligation, Withdrawal, wit
 from refbus.core.consent.rules import minor_until
 from refbus.core.courses.facts import EventFact
 from refbus.core.directory import DirectoryHistory
-from refbus.core.gate import emergency, rules
+from refbus.core.gate import emergency, homeward, rules
 from refbus.core.gate.passage import NodeView, Presented, Unread, event_identity
 from refbus.core.gate.rules import Matter, Rule
 from refbus.core.gate.verdicts import (
@@ -53,8 +53,9 @@ _RULES: tuple[Rule, ...] = (
     rules.taken_back,
     rules.purpose,
     rules.expected,
-    rules.departure,
-    rules.travel_paper,
+    homeward.departure,
+    homeward.handover,
+    homeward.travel_paper,
     rules.residency,
     rules.carried_record,
     rules.one_case,

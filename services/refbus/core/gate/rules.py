@@ -9,12 +9,9 @@ from itertools import chain
 from refbus.core.consent.legal_basis import BASIS_EVENTS
 from refbus.core.consent.permit import decide, request_for
 from refbus.core.consent.record import ConsentState, Decision, KnownConsent
-from refbus.core.consent.rules import minor_until
 from refbus.core.courses.course import BEGINS, CourseView, may_emit, rule_in, state_of
 from refbus.core.courses.deadlines import expects_too_late
-from refbus.core.courses.guards import gaps_from_facts
 from refbus.core.courses.machine import Role
-from refbus.core.courses.travel_papers import accepted
 from refbus.core.directory import MEMBER_ROLES, CountryPolicy, Directory, DirectoryHistory, Organisation, OrgStatus
 from refbus.core.gate.passage import KnownReferral, NodeView, Presented
 from refbus.core.gate.residency import residency_problems
@@ -301,25 +298,6 @@ def expected(case: Matter) -> Iterator[Code]:
     late = expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms)
     if late and case.point is Point.EGRESS:
         yield Code.EXPECTED_TIME_INVALID
-
-
-def departure(case: Matter) -> Iterator[Code]:
-    """Let a departure be authorised only when every guard is met that a gate can see. At ingress it is too late.
-
-    A return that began as that of a child stays one until the child is of age, whatever a later consent leaves out.
-    """
-    if case.presented.block.event_type is EventType.DEPARTURE_AUTHORISED and case.point is Point.EGRESS:
-        evidence = case.presented.consent
-        ends = (minor_until(evidence.record) if evidence else None, case.known.of_age_ms if case.known else None)
-        minor = any(of_age_ms is not None and of_age_ms > case.now_ms for of_age_ms in ends)
-        yield from gaps_from_facts(case.known.facts if case.known else (), minor=minor)
-
-
-def travel_paper(case: Matter) -> Iterator[Code]:
-    """Let no paper count as a travel document that the policies of both countries do not name for this way."""
-    kind, countries = case.presented.block.travel_document, (case.sender.country, case.recipient.country)
-    if kind is not None and kind not in accepted(case.directory.policies, *countries):
-        yield Code.GUARD_DOCUMENT_NOT_ACCEPTED
 
 
 def control(case: Matter) -> Iterator[Code]:

@@ -166,7 +166,7 @@ def test_a_person_who_does_not_arrive_is_an_alarm_for_everybody_at_once() -> Non
     assert times(course, K.LEG) == at_once(3 * DAY, T)
     course.add(E.ARRIVED)
     assert times(course, K.LEG) == []
-    assert {K.LEG, K.HANDOVER} == ALARMS
+    assert {K.LEG, K.ESCORT, K.HANDOVER} == ALARMS
 
 
 def test_a_word_of_the_road_that_says_no_time_is_late_after_a_day() -> None:
@@ -180,7 +180,7 @@ def test_a_word_of_the_road_that_says_no_time_is_late_after_a_day() -> None:
 @pytest.mark.parametrize("kind", EventType)
 def test_a_word_of_the_road_says_when_the_next_is_due_within_thirty_days(kind: EventType) -> None:
     """Without a time, or with one a year away, nobody would be looked for. Other events set no such timer."""
-    road = kind in {E.DEPARTED, E.CHECKPOINT_REACHED, E.TRANSIT_DELAYED, E.ARRIVED}
+    road = kind in {E.DEPARTED, E.CHECKPOINT_REACHED, E.TRANSIT_DELAYED, E.ESCORT_HANDED_OVER, E.ARRIVED}
     assert expects_too_late(kind, BEGAN, None) is road
     assert expects_too_late(kind, BEGAN, BEGAN + 30 * DAY + 1) is road
     assert not expects_too_late(kind, BEGAN, BEGAN + 30 * DAY)
@@ -189,6 +189,18 @@ def test_a_word_of_the_road_says_when_the_next_is_due_within_thirty_days(kind: E
 def test_a_person_on_the_road_is_waited_for_although_consent_is_withdrawn() -> None:
     """Danger does not end with it."""
     assert times(left(DAY).add(E.CONSENT_WITHDRAWN, by=S), K.LEG) == at_once(DAY, T)
+
+
+@pytest.mark.parametrize(("giver", "taker"), [(S, T), (T, S)])
+def test_who_was_handed_over_is_waited_for_until_the_other_side_took_over(giver: Role, taker: Role) -> None:
+    """On the road and after the arrival; the leg goes on beside it, and said once more it has a new time."""
+    course = expect(left(3 * DAY).add(E.ESCORT_HANDED_OVER, by=giver), DAY)
+    assert times(course, K.ESCORT) == at_once(DAY, taker)
+    assert times(course, K.LEG) == at_once(3 * DAY, T)
+    expect(course.add(E.ESCORT_HANDED_OVER, by=giver), 2 * DAY)
+    course.add(E.ESCORT_TAKEN_OVER, by=giver).add(E.ARRIVED)
+    assert times(course, K.ESCORT) == at_once(2 * DAY, taker)
+    assert times(course.add(E.ESCORT_TAKEN_OVER, by=taker), K.ESCORT) == []
 
 
 def test_a_handover_waits_for_both_signatures() -> None:
@@ -308,7 +320,7 @@ def test_an_answer_that_was_given_in_time_wins_over_an_expiry_stated_meanwhile()
 
 def test_every_kind_has_its_course_here_and_its_source() -> None:
     """No deadline without a second writing."""
-    assert {*ANSWERED, K.LEG, K.HANDOVER, K.MONITORING} == set(DeadlineKind) == set(SOURCES)
+    assert {*ANSWERED, K.LEG, K.ESCORT, K.HANDOVER, K.MONITORING} == set(DeadlineKind) == set(SOURCES)
 
 
 def test_steps_do_not_depend_on_the_order_of_arrival() -> None:

@@ -16,6 +16,7 @@ from refbus.core.courses.guards import (
     ContentGuard,
     EventGuard,
     ReturnDetails,
+    escort_gap,
     gaps_from_details,
     gaps_from_facts,
 )
@@ -27,6 +28,7 @@ from support.courses import Course
 
 E = EventType
 NOW_MS = 1_000_000
+ESCORT = (E.DEPARTURE_AUTHORISED, E.DEPARTED)
 ALL = (
     E.NATIONALITY_REQUESTED,
     E.NATIONALITY_CONFIRMED,
@@ -207,6 +209,19 @@ def test_a_child_of_whom_nothing_was_said_may_not_travel() -> None:
     """Neither the best interests nor an escort are taken for granted."""
     unsaid = set(gaps_from_details(ReturnDetails(minor=True), NOW_MS)) - set(gaps_from_details(ReturnDetails(), NOW_MS))
     assert unsaid == {Code.GUARD_AGAINST_BEST_INTERESTS, Code.GUARD_ESCORT}
+
+
+def test_somebody_with_an_escort_is_handed_over_once_the_other_side_took_over() -> None:
+    """Each hand-over needs its own answer; after a withdrawal nothing more is asked, for nothing more could be said."""
+    course = prepared().follow(*ESCORT)
+    assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    course.add(E.ESCORT_HANDED_OVER, by=Role.SOURCE)
+    assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    course.add(E.ESCORT_TAKEN_OVER, by=Role.TARGET)
+    assert escort_gap(course.facts) == ()
+    course.add(E.ESCORT_HANDED_OVER, by=Role.TARGET)
+    assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    assert escort_gap(course.add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).facts) == ()
 
 
 SETTLES = {

@@ -29,6 +29,8 @@ RUNNING = STAYING | {R.IN_TRANSIT, R.ARRIVED, R.HANDED_OVER, R.REINTEGRATION, R.
 ANY = set(R)
 SENT = ANY - {R.DRAFT}
 
+ESCORTED = {R.IN_TRANSIT, R.ARRIVED, R.HANDED_OVER, R.REINTEGRATION, R.MONITORING}
+
 # event: (states in which SOURCE may say it, states in which TARGET may, state it leads to, reason needed)
 ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | None, bool]] = {
     E.RETURN_WISH_RECORDED: ({R.DRAFT}, set(), R.RETURN_WISH_RECORDED, False),
@@ -50,6 +52,8 @@ ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | No
     E.DEPARTED: ({R.DEPARTURE_AUTHORISED}, set(), R.IN_TRANSIT, False),
     E.CHECKPOINT_REACHED: ({R.IN_TRANSIT}, {R.IN_TRANSIT}, None, False),
     E.TRANSIT_DELAYED: ({R.IN_TRANSIT}, {R.IN_TRANSIT}, None, False),
+    E.ESCORT_HANDED_OVER: (ESCORTED, ESCORTED, None, False),
+    E.ESCORT_TAKEN_OVER: (ESCORTED, ESCORTED, None, False),
     E.ARRIVED: (set(), {R.DEPARTURE_AUTHORISED, R.IN_TRANSIT}, R.ARRIVED, False),
     E.HANDOVER_CONFIRMED: (
         {R.ARRIVED, R.REINTEGRATION, R.MONITORING},
@@ -107,7 +111,9 @@ def test_each_row_is_as_written_here(kind: EventType) -> None:
     assert (rule.to, rule.reason) == (to, reason)
     for role, states in ((S, source), (T, target)):
         for state in R:
-            codes = may_emit(CourseView(state=state, last=event_id("a"), kind=CourseKind.REPATRIATION), role, kind)
+            giver = {S: T, T: S}[role] if kind is E.ESCORT_TAKEN_OVER else None
+            view = CourseView(state=state, last=event_id("a"), kind=CourseKind.REPATRIATION, handing_over=giver)
+            codes = may_emit(view, role, kind)
             expected = () if state in states else (Code.STATE_NOT_ALLOWED if states else Code.ROLE_NOT_ALLOWED,)
             assert codes == expected, (role, state)
 

@@ -14,6 +14,7 @@ from refbus.core.ids import ConsentId, CountryCode
 from refbus.core.vocabulary import PURPOSE_OF, EventType, Purpose
 from refbus.errors import Code
 from support.consents import consent_record, provision
+from support.directories import NOW_MS
 from support.passages import MemoryNode, block, passed, presented
 from support.roads import FED, E, into, out
 
@@ -85,6 +86,17 @@ def test_a_word_of_the_road_that_sets_no_timer_does_not_leave() -> None:
     uz = MemoryNode("uz")
     into(passed(step(E.RETURN_WISH_RECORDED)), node=uz)
     assert isinstance(into(passed(event), node=uz), Forward)
+
+
+def test_the_hand_over_of_a_child_waits_for_who_took_over_from_the_escort() -> None:
+    """The gate sees that the person is a child, and whether somebody took over; of an adult it knows no plan."""
+    for child in (True, False):
+        kz = prepared(child=child)
+        for reply, kind in ((False, E.DEPARTURE_AUTHORISED), (False, E.DEPARTED), (True, E.ARRIVED)):
+            event = step(kind, reply=reply, respond_by_ms=NOW_MS)
+            into(passed(event, "uz"), node=kz) if reply else out(event, node=kz)
+        codes = out(step(E.HANDOVER_CONFIRMED), node=kz).codes
+        assert (Code.GUARD_ESCORT_HANDOVER in codes) is child
 
 
 @pytest.mark.parametrize("named", [("kz",), ("uz",), ("kz", "uz")])
