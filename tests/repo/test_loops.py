@@ -65,6 +65,7 @@ ALLOWED = {
     "refbus_gate/decide/batch.py:decide": "a batch that fails is decided again one by one, the bad one set aside",
     "refbus_gate/clock/deadlines.py:_course": "steps of one course",
     "refbus_gate/decide/remembered.py:decode_denials": _OWN,
+    "refbus_gate/decide/stamps.py:sign": "a batch that fails is decided again record by record",
     "refbus_gate/decide/timetable.py:planned": "a batch that fails is decided again record by record",
     "refbus_gateway/people/onetime.py:begin": "what was made here a line before",
     "refbus_gateway/store/doings.py:append": "what was made here for one request: it is logged whole or not done",

@@ -145,6 +145,7 @@ def policy(country: str, **changes: Any) -> CountryPolicy:
             Priority.ROUTINE: Clock(86_400, 259_200),
         },
         notices={NOTICE_ID: Notice(NOTICE_ID, NOTICE_SHA256, ("en", "kk", "ru", "uz"))},
+        stamps=2,
     )
     return dataclasses.replace(plain, **changes)
 

@@ -10,7 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import appending, cost, gatework, growth, idle, latency, memory, pages, proving, starts, throughput, trips
+from bench import (
+    appending,
+    cost,
+    gatework,
+    growth,
+    idle,
+    latency,
+    memory,
+    pages,
+    proving,
+    stamping,
+    starts,
+    throughput,
+    trips,
+)
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, machine, table, write
@@ -25,6 +39,7 @@ PARTS = (
     "growth",
     "cost",
     "gate",
+    "stamps",
     "append",
     "prove",
     "kafka",
@@ -61,6 +76,10 @@ class Bench:
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))
         self._without_broker()
+        if "stamps" in self.parts:
+            folder = self._federation("stamps")
+            raw = _sealed(folder, stamping.EVENTS)
+            self._part("stamps", lambda: in_child(stamping.measure, folder, raw))
         self._part("append", lambda: appending.measure(self.folder / "append", self.say))
         self._part("prove", lambda: proving.measure(self.folder / "prove", self.log_leaves))
         if {"kafka", "latency", "idle"} & set(self.parts):
@@ -133,7 +152,7 @@ def _sealed(folder: Path, count: int) -> list[bytes]:
     """Seal events on all cores."""
     on = sorted({*other_cores(), measured_core()})
     with pool(on, len(on)) as sealers:
-        share = count // len(on)
+        share = -(-count // len(on))
         made = [sealers.submit(gatework.seal_some, folder, share) for _ in on]
         return [raw for each in made for raw in each.result()]
 

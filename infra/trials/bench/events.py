@@ -9,7 +9,7 @@ from demo.hostile import HostileMember, Plot
 from demo.plan import organisations
 from demo.world import PASSPHRASE
 from refbus.clock import machine_ms
-from refbus.core.directory import Directory, OrgRole, SigningKey
+from refbus.core.directory import Directory, DirectoryHistory, OrgRole, SigningKey
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.vocabulary import DataCategory
 from refbus.crypto.kem import KemPrivate
@@ -19,7 +19,6 @@ from refbus.trust.homes import Home
 from refbus.trust.layout import list_files
 from refbus.trust.publisher.ceremony import FederationPaths, Passphrases, create_development_federation
 from refbus.trust.publisher.description import read_description
-from refbus.trust.reader.history import History
 
 EVENTS_PER_CONSENT = 4
 """How many events ride on one consent record: a request and what follows it. A gate verifies the record once."""
@@ -31,7 +30,7 @@ class Federation:
     """Keys, homes and the verified directory of a federation. One agency sends, one organisation abroad receives."""
 
     paths: FederationPaths
-    history: History
+    history: DirectoryHistory
 
     @classmethod
     def create(cls, folder: Path, at_ms: int | None = None) -> Federation:

@@ -45,7 +45,7 @@ def seal_some(folder: Path, count: int, *, abroad: bool = True) -> list[bytes]:
 def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) -> list[Measure]:
     """Return the rates of egress and of ingress. The gates' homes in `folder` must be fresh."""
     federation = Federation.of(FederationPaths(folder))
-    steps = _steps(federation, ORIGIN, DESTINATION, federation.sender)
+    steps = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=BATCH)
     reader = federation.member(gate_id(ORIGIN))
     events = [take_apart(each, reader) for each in raw]
     gate = Turns(StandingGate(federation, ORIGIN), outbox(ORIGIN), raw)
@@ -53,7 +53,7 @@ def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) ->
     across = gate.delivered[border(DESTINATION, ORIGIN)]
     reader = federation.member(gate_id(DESTINATION))
     events = [take_stamped_apart(each, reader) for each in across]
-    steps = _steps(federation, DESTINATION, ORIGIN, federation.recipient)
+    steps = steps_of(federation, DESTINATION, ORIGIN, federation.recipient, per_stamp=BATCH)
     gate = Turns(StandingGate(federation, DESTINATION), border(DESTINATION, ORIGIN), across)
     return [out, gate.measured("gate ingress, core and store, one core", events, steps.ingress, clock)]
 
@@ -88,7 +88,10 @@ class Turns:
             self.delivered.setdefault(topic, []).extend(values)
 
 
-def _steps(federation: Federation, here: CountryCode, there: CountryCode, organisation: OrgId) -> GateSteps:
+def steps_of(
+    federation: Federation, here: CountryCode, there: CountryCode, organisation: OrgId, *, per_stamp: int
+) -> GateSteps:
+    """Return the bare steps of the gate of `here`, which tells `organisation`; one stamp is for so many events."""
     gate, other = federation.member(gate_id(here)), federation.member(gate_id(there))
     sender = federation.directory.organisations[federation.sender].current_signing_key(machine_ms())
     told = public_key_of(federation.directory, organisation, machine_ms())
@@ -102,4 +105,5 @@ def _steps(federation: Federation, here: CountryCode, there: CountryCode, organi
         inspector=KemPublic.parse(inspector),
         organisation=KemPublic.parse(told),
         per_consent=EVENTS_PER_CONSENT,
+        per_stamp=per_stamp,
     )

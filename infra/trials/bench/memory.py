@@ -19,10 +19,11 @@ from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from refbus.clock import machine_ms
 from refbus.core.ids import gate_id
+from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
+from refbus.envelope.stamps import Stamper
 from refbus.trust.publisher.ceremony import FederationPaths
-from refbus.wire.transport import BorderRecord, HopOutcome, Passed
-from refbus_gate.decide.receipts import hop_receipt
+from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, Passed
 from refbus_gate.names import GateKeys, border, outbox
 
 FIRST = 1_000
@@ -67,7 +68,9 @@ def _confirm(gate: StandingGate, keys: GateKeys) -> None:
     """Deliver what waits, and let the other gate confirm it."""
     caught = gate.deliver().get(border(DESTINATION, ORIGIN), [])
     envelopes = [Passed.parse(BorderRecord.parse(each).body).envelope for each in caught]
-    receipts = [hop_receipt(keys, ORIGIN, sha256(each), HopOutcome.TAKEN, machine_ms()) for each in envelopes]
+    stamper = Stamper(keys.pair, (ORIGIN, DESTINATION), machine_ms() // HOUR_MS)
+    signed = stamper.hops([(sha256(each), HopOutcome.TAKEN) for each in envelopes])
+    receipts = [BorderRecord(BorderKind.HOP, each.encode()).encode() for each in signed]
     if receipts:
         gate.decide(gate.records(border(ORIGIN, DESTINATION), receipts))
         gate.deliver()

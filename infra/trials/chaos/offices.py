@@ -58,6 +58,8 @@ POINTS = (
     "gateway before it seals what it owes",
     "gateway while it seals what it owes",
 )
+SIGNED = "between signing and the transaction"
+"""A point that a gate meets with each batch that it signs for, of passes or receipts."""
 _ANSWERS = "gateway while it seals what it owes"
 """A point that only the office meets to which referrals come."""
 _CLI = "refbus_gateway.cli:main"
@@ -154,7 +156,7 @@ def _run(cast: Cast) -> Result:
     ground = Ground.open(cast.folder)
     try:
         cases = max(6, cast.events // EVENTS_PER_CASE)
-        ground.start_gates((KZ, UZ))
+        ground.start_gates((KZ, UZ), {country: [(SIGNED, cast.rng.randint(2, 6))] * 3 for country in (KZ, UZ)})
         with opened_offices(ground, cast.rng) as offices:
             stuck = _play(offices, cases)
             rest(ground, offices)
@@ -165,7 +167,7 @@ def _run(cast: Cast) -> Result:
         tally.join(examine(ground, (KZ, UZ)))
     finally:
         ground.close()
-    missing = [name for name in ("kill -9 of a gateway", *POINTS) if not ground.faults[name]]
+    missing = [name for name in ("kill -9 of a gateway", SIGNED, *POINTS) if not ground.faults[name]]
     if missing and not stuck:
         stuck = f"not injected: {', '.join(missing)}"
     return Result(NAME, False, events, ground.faults, tally, time.monotonic() - began, stuck, ground.measured)

@@ -15,6 +15,7 @@ from chaos.timeline import Fault
 
 BOTH = (KZ, UZ)
 NAMED = (
+    "between signing and the transaction",
     "before the transaction",
     "inside the transaction",
     "between transaction and ack",

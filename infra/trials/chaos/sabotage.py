@@ -46,6 +46,7 @@ class Point:
 
 
 POINTS = {
+    "between signing and the transaction": Point("refbus_gate.decide.stamps", "_Pile.sign", before=False),
     "before the transaction": Point("refbus_gate.decide.batch", "commit", before=True),
     "inside the transaction": Point("refbus.node.store.outgoing", "add", before=False),
     "between transaction and ack": Point("refbus_gate.decide.batch", "commit", before=False),

@@ -105,6 +105,8 @@ MEMORY: dict[str, Room] = {
     ),
     "refbus_gate/decide/quotas.py:Room": _PER_BATCH,
     "refbus_gate/decide/repeats.py:Repeats": Room("whoever repeats records", "`repeats.MOST_KNOWN`", "the oldest goes"),
+    "refbus_gate/decide/stamps.py:Stamps": _PER_BATCH,
+    "refbus_gate/decide/stamps.py:_Pile": _PER_BATCH,
     "refbus_gate/decide/state.py:View": _PER_BATCH,
     "refbus_gate/decide/work.py:Work": _PER_BATCH,
     "refbus/node/topic_reader.py:Behind": Room("whoever writes to a topic", "one fetch of the broker", "decided"),

@@ -33,7 +33,8 @@ from refbus.core.gate.verdicts import (
 )
 from refbus.core.ids import CountryCode, EventId
 from refbus.core.message import is_urgent
-from refbus.core.units import DAY_MS
+from refbus.core.units import DAY_MS, HOUR_MS
+from refbus.envelope.stamps import Stamper
 from refbus.errors import Code
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Dropped, HoldRow, Kept, RecordRow
@@ -43,6 +44,7 @@ from refbus_gate.decide.quotas import Room
 from refbus_gate.decide.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.repeats import Repeats
+from refbus_gate.decide.stamps import version_for
 from refbus_gate.decide.state import CASE, ENVELOPE, KEEP_MS, Decided, View
 from refbus_gate.decide.work import Work
 from refbus_gate.names import GateKeys
@@ -65,6 +67,14 @@ class Batch:
     point: Point
     origin: CountryCode
     now_ms: int
+
+    def stamper(self, origin: CountryCode, destination: CountryCode) -> Stamper:
+        """Return what signs for envelopes on the road between two countries, now."""
+        return Stamper(self.keys.pair, (origin, destination), self.now_ms // HOUR_MS)
+
+    def stamps_for(self, country: CountryCode) -> int:
+        """Return the version of stamps and receipts that is written to a country."""
+        return version_for(country, self.directories.latest)
 
     def inspector(self) -> bytes | None:
         """Return the key that audit records are sealed to; None while the country's inspector has none."""

@@ -14,7 +14,7 @@ from refbus.core.vocabulary import STOPS
 from refbus.errors import Code, StoreError
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import FIRST, NEXT
-from refbus.wire.transport import BorderKind, BorderRecord, InboxKind
+from refbus.wire.transport import InboxKind
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.quotas import sender_of
@@ -47,19 +47,20 @@ class Egress:
 
     def forward(self, opened: Opened, verdict: Forward) -> None:
         """Send an event to the destination's border topic until its gate has signed for it, or into an inbox here."""
-        block, envelope = opened.block, opened.envelope
+        block, envelope, batch = opened.block, opened.envelope, self.batch
+        here, there = batch.keys.country, verdict.destination
         if block is None or envelope is None:
             raise StoreError(Code.INTERNAL_ERROR, "forwarded without an envelope")
-        if opened.stamped is None:
+        if there == here:
             self.work.to_inbox(block.recipient, InboxKind.EVENT, lambda: envelope)
             return
         expires_ms = None if opened.header is None else opened.header.expires_at_hour * HOUR_MS
         if expires_ms is not None and block.event_type in STOPS:
-            expires_ms = max(expires_ms, self.batch.now_ms + _STOP_LIFE_MS)  # whatever its sender's clock said
+            expires_ms = max(expires_ms, batch.now_ms + _STOP_LIFE_MS)  # whatever its sender's clock said
         send = Send(
-            make=partial(_stamped, opened),
-            destination=verdict.destination,
-            topic=border(verdict.destination, self.batch.keys.country),
+            make=self.work.stamps.passed(batch.stamper(here, there), envelope, batch.stamps_for(there)),
+            destination=there,
+            topic=border(there, here),
             lane=self.store.name(CASE, block.case_handle),
             envelope_key=self.store.name(ENVELOPE, opened.envelope_sha256 or b""),
             expires_ms=expires_ms,
@@ -78,9 +79,3 @@ class Egress:
 
     def confirm(self, answer: Answer) -> None:
         """Nobody but the sender waits for egress."""
-
-
-def _stamped(opened: Opened) -> bytes:
-    if opened.stamped is None:
-        raise StoreError(Code.INTERNAL_ERROR, "forwarded without an exit stamp")
-    return BorderRecord(BorderKind.PASSED, opened.stamped.encode()).encode()

@@ -19,7 +19,7 @@ from refbus.node.store.node import NodeStore
 from refbus.wire.transport import HopOutcome, HopReceipt, InboxKind, NoticeOutcome
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
-from refbus_gate.decide.receipts import Said, Stated, hop_receipt, notice, public_key_of, relayed
+from refbus_gate.decide.receipts import Said, Stated, notice, public_key_of, relayed
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.state import ENVELOPE, View
 from refbus_gate.decide.work import Send, Work
@@ -108,7 +108,8 @@ class Ingress:
             return
         unheard = answer.told is None and answer.outcome in {Outcome.QUARANTINED, Outcome.REFUSED}
         outcome = HopOutcome.QUARANTINED if unheard else HopOutcome.TAKEN
-        self._to_origin(partial(hop_receipt, batch.keys, batch.origin, digest, outcome, batch.now_ms))
+        stamper = batch.stamper(batch.origin, batch.keys.country)
+        self._to_origin(self.work.stamps.hop(stamper, digest, outcome, batch.stamps_for(batch.origin)))
 
     def _across(self, hop: HopReceipt) -> None:
         """Tell the sender, once, what the other country's gate has signed for, with that signature."""

@@ -12,15 +12,14 @@ from refbus.bus.port import Record
 from refbus.core.consent.legal_basis import BASIS_EVENTS, BasisClaim
 from refbus.core.directory import DirectoryHistory, SigningKey
 from refbus.core.gate.passage import Pass, Presented
-from refbus.core.ids import CountryCode, KeyId, OrgId, gate_id
+from refbus.core.ids import CountryCode, KeyId, gate_id
 from refbus.core.message import Header, RoutingBlock
-from refbus.core.units import HOUR_MS
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
 from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
-from refbus.envelope.stamps import Stamper, verify_hop, verify_pass
+from refbus.envelope.stamps import verify_hop, verify_pass
 from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
@@ -30,7 +29,7 @@ from refbus_gate.names import GateKeys
 class Opened:
     """A record with all that cryptography says of it: one of an event, a receipt, a notice, or the error that ended it.
 
-    `envelope` and its hash are there as soon as some bytes claim to be one, `stamped` when it may leave the country.
+    `envelope` and its hash are there as soon as some bytes claim to be one.
     `claim` is the routing block of an event that a newer directory or another time could let pass, when its sender is
     known here.
     """
@@ -41,7 +40,6 @@ class Opened:
     envelope_sha256: bytes | None = None
     header: Header | None = None
     presented: Presented | None = None
-    stamped: Passed | None = field(default=None, repr=False)
     passed: Pass | None = None
     notice: RelayedNotice | None = None
     hop: HopReceipt | None = None
@@ -73,7 +71,7 @@ class Opener:
     cache: EvidenceCache
 
     def outbox(self, record: Record, *, resumed: bool = False) -> Opened:
-        """Open a record of the outbox, and prepare the exit stamp for an event that goes abroad."""
+        """Open a record of the outbox."""
         digest = sha256(record.value)
         opened = Opened(record, digest, record.value, digest)
         return self._event(opened, self.identity.country, resumed=resumed)
@@ -110,8 +108,7 @@ class Opener:
             claim = self._claim(envelope, country) if error.code in _OF_SOMEBODY else None
             return replace(opened, header=header, error=error, claim=claim)
         presented = self._presented(opened, authenticated, resumed=resumed)
-        stamped = None if opened.passed else self._stamp(envelope, presented.block.recipient)
-        return replace(opened, header=header, presented=presented, stamped=stamped)
+        return replace(opened, header=header, presented=presented)
 
     def _claim(self, envelope: Envelope, country: CountryCode) -> RoutingBlock | None:
         """Return the block of an event that was stopped before its sender was looked at, if the sender is known."""
@@ -152,15 +149,6 @@ class Opener:
             return basis_of(block.legal_basis_record, self.directories.latest), None
         except RefbusError as error:
             return None, error.code
-
-    def _stamp(self, envelope: Envelope, recipient_id: OrgId) -> Passed | None:
-        """Sign an event out of the country; the stamp is used only if the decision lets it go."""
-        recipient = self.directories.latest.find(recipient_id)
-        here = self.identity.country
-        if recipient is None or recipient.country == here:
-            return None
-        hour = self.now_ms // HOUR_MS
-        return Stamper(self.identity.pair, (here, recipient.country), hour).passed(envelope.raw)
 
     def _check_pass(self, passed: Passed, envelope_sha256: bytes, origin: CountryCode) -> None:
         if passed.from_country != origin or passed.to_country != self.identity.country:

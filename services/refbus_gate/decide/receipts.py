@@ -1,4 +1,4 @@
-"""What a gate says of its decisions: hop receipts to other gates, sealed notices to organisations, audit entries.
+"""What a gate says of its decisions: sealed notices to organisations, audit entries. To other gates: `stamps`.
 
 Each function is one piece of cryptography on values that are already decided; the caller runs them on all cores.
 Nothing of it is answered: only the first hop receipt for an envelope is passed on to its sender, as a notice.
@@ -16,15 +16,12 @@ from refbus.core.directory import Directory
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
-from refbus.core.units import HOUR_MS
 from refbus.envelope.notice import seal_notice
-from refbus.envelope.stamps import Stamper
 from refbus.errors import Code
 from refbus.wire.transport import (
     BorderKind,
     BorderRecord,
     GateNotice,
-    HopOutcome,
     NoticeKind,
     NoticeOutcome,
     RelayedNotice,
@@ -41,12 +38,6 @@ Stated = Callable[[], bytes]
 def nothing_stated() -> bytes:
     """Return the statement of what is told without one: repeats, heartbeats, deadlines."""
     return b""
-
-
-def hop_receipt(keys: GateKeys, origin: CountryCode, envelope_sha256: bytes, outcome: HopOutcome, now_ms: int) -> bytes:
-    """Return the signed border record which tells the gate of `origin` that the envelope is in this store."""
-    receipt = Stamper(keys.pair, (origin, keys.country), now_ms // HOUR_MS).hop(envelope_sha256, outcome)
-    return BorderRecord(BorderKind.HOP, receipt.encode()).encode()
 
 
 @dataclass(frozen=True, slots=True)

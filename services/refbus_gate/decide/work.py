@@ -1,7 +1,7 @@
 """The work of one batch: what was decided, what is still to be signed or sealed for it, what the transaction writes.
 
 deciding      each record adds its row, its state and its `Send`s, in order
-finishing     the `Send`s are made on all cores, outside every lock
+finishing     stamps are signed, then the `Send`s are made on all cores, outside every lock
 committing    inbox records get their numbers, and everything is written at once
 """
 
@@ -24,6 +24,7 @@ from refbus.node.store.outgoing import Outgoing
 from refbus.node.store.reads import read_inboxes
 from refbus.node.store.rows import Changes, InboxRow
 from refbus.wire.transport import InboxKind, InboxRecord
+from refbus_gate.decide.stamps import Stamps
 from refbus_gate.names import family, inbox
 
 _log = logging.getLogger("refbus.gate.work")
@@ -55,6 +56,7 @@ class Work:
         self.began = time.monotonic()
         self.changes = Changes()
         self.sends: list[Send] = []
+        self.stamps = Stamps()
         self.audit_names: set[bytes] = set()
         self._audit_keys: dict[bytes, bytes] = {}
 
@@ -78,6 +80,7 @@ class Work:
     def finish(self, pool: Workers, audit_keys: AuditKeys) -> None:
         """Make every record, number those for inboxes, and put them among the changes."""
         self._audit_keys = audit_keys.of(self.audit_names)
+        self.stamps.sign()
         values = pool.spread(_made, self.sends)
         topics = {send.topic for send in self.sends if send.kind is not None}
         with self._store.database.reading() as connection:
@@ -99,6 +102,7 @@ class Work:
             self.changes.outgoing.append(row)
         self.changes.inboxes = inboxes
         self.sends.clear()  # what makes them refers back to this work: the bytes would wait for the collector
+        self.stamps = Stamps()
 
 
 def _made(send: Send) -> bytes | None:

@@ -13,26 +13,26 @@ from refbus.core.consent.denials import denies
 from refbus.core.consent.record import ConsentState, Withdrawal
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import MarkWithdrawn, NoteAnswer, Point
-from refbus.core.ids import ConsentId
+from refbus.core.ids import ConsentId, CountryCode
 from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.framing import sha256
 from refbus.envelope.consent import EvidenceCache
+from refbus.envelope.stamps import Stamper
 from refbus.node.store.holds import drop
 from refbus.node.store.reads import read_facts
 from refbus.node.store.rows import Dropped
 from refbus.node.store.tables import dropped, fact, record
 from refbus.wire.consent import encode_record
-from refbus.wire.transport import HopOutcome, NoticeOutcome
+from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, NoticeOutcome
 from refbus_gate.decide import repeats as module
 from refbus_gate.decide.effects import KEEP_RECORD_MS
 from refbus_gate.decide.ingress import MOST_RELAYED
-from refbus_gate.decide.receipts import hop_receipt
 from refbus_gate.decide.remembered import decode_denials, encode_denials
 from refbus_gate.decide.repeats import FREE, PAUSE_MS, Repeats
 from refbus_gate.decide.state import DENIAL, RELAYED, View
 from support.consents import consent_record, signed_bytes, withdrawn
-from support.directories import agency, ngo, second_ngo
+from support.directories import agency, gate, ngo, second_ngo
 from support.envelopes import fixed
 from support.gates import Node, World
 
@@ -202,16 +202,20 @@ def test_refusals_of_one_sender_without_end_are_counted_only(world: World, monke
     assert denies(decode_denials(fact.value), refusal.party, frozenset(DataCategory), world.now_ms)
 
 
+def put_aside(world: World, digest: bytes, at_ms: int) -> bytes:
+    """Return the border record by which uz says that it put aside what kz sent."""
+    stamper = Stamper(world.fed.pairs[gate("uz")], (CountryCode("kz"), CountryCode("uz")), at_ms // HOUR_MS)
+    return BorderRecord(BorderKind.HOP, stamper.hop(digest, HopOutcome.QUARANTINED).encode()).encode()
+
+
 def test_a_gate_fills_no_inbox_by_saying_again_that_it_put_an_event_aside(world: World) -> None:
     """Each receipt differs by its hour; the sender is told so often and no more."""
     world.outbox("kz", world.event("one"))
     world.settle()
     kz, before = world.nodes["kz"], len(world.inbox(agency("kz")))
     digest = sha256(world.nodes["kz"].bus.records("kz.outbox")[-1].value)
-    keys = world.nodes["uz"].core.parts.keys
     for hour in range(MOST_RELAYED + 20):
-        at_ms = world.now_ms + hour * HOUR_MS
-        kz.bus.put("kz.border.uz", hop_receipt(keys, kz.country, digest, HopOutcome.QUARANTINED, at_ms))
+        kz.bus.put("kz.border.uz", put_aside(world, digest, world.now_ms + hour * HOUR_MS))
     world.settle()
     assert len(world.inbox(agency("kz"))) == before + MOST_RELAYED
     assert rows(kz) == 1
@@ -233,12 +237,8 @@ def test_what_was_relayed_and_dropped_is_forgotten_with_the_event(world: World) 
     world.outbox("kz", world.event("one"))
     world.settle()
     digest = sha256(kz.bus.records("kz.outbox")[-1].value)
-    receipts = [
-        hop_receipt(world.nodes["uz"].core.parts.keys, kz.country, digest, HopOutcome.QUARANTINED, at_ms)
-        for at_ms in (world.now_ms, world.now_ms + HOUR_MS)
-    ]
-    for each in receipts:
-        kz.bus.put("kz.border.uz", each)
+    for at_ms in (world.now_ms, world.now_ms + HOUR_MS):
+        kz.bus.put("kz.border.uz", put_aside(world, digest, at_ms))
     world.settle()
     with kz.store.database.writing() as connection:
         drop(connection, [Dropped("kz.outbox", 7, Outcome.REFUSED, 10)], world.now_ms)
