@@ -82,8 +82,9 @@ chaos: setup ## faults and negative controls; var/chaos/report.json
 	@$(BIN)/python -m chaos
 
 lock: ## pin the dependencies again
-	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra broker --extra dev --output-file requirements/dev.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra broker --extra postgresql --extra dev --output-file requirements/dev.txt pyproject.toml
 	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --output-file requirements/run.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra postgresql --output-file requirements/postgresql.txt pyproject.toml
 
 audit-deps: setup ## known vulnerabilities of the pinned packages
 	@$(BIN)/python -m tools.auditdeps

@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, settings
 
 from kafka import Broker, BrokerFailedError, Certificates
 from kafka.artifacts import ArtifactError
+from postgresql import PostgresServer
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
 from support.fresh import begun_at_once
+from support.stores import FILES, SERVER, make_template, on_server
 
 LONG = ("story", "unit/gateway/web", "unit/gateway", "property", "unit/gate", "unit/bench", "unit/auditor")
 """Folders with files that take long, the longest first."""
@@ -94,6 +96,45 @@ def topic(broker_address: BrokerAddress) -> str:
     name = f"test.{uuid.uuid4().hex}"
     confluent.admin(broker_address).create_topic(TopicState(name, 1, 1, {}))
     return name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked for both kinds of stores on each; before any fixture that opens one."""
+    marked = metafunc.definition.get_closest_marker
+    if marked("both_stores") and not marked("in_files"):
+        metafunc.parametrize("_stores", (FILES, SERVER), indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _stores(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the stores of this test be where its parameter says: in files, if it has none."""
+    if getattr(request, "param", FILES) == FILES:
+        yield
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with on_server(server, request.getfixturevalue("postgres_template")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """Start the PostgreSQL server of this process."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgresql"))
+    try:
+        server.start()
+    except (RuntimeError, OSError) as failure:
+        server.close()
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no PostgreSQL: {failure}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """Make the database from which those of the tests are made."""
+    return make_template(postgres)
 
 
 def started(broker: Broker) -> BrokerAddress:

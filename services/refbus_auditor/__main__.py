@@ -26,6 +26,7 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
+from refbus.node.standby import leading, server_of, take_lead, wait_for_lead
 from refbus.output import say
 from refbus.settings import AuditorSettings, LogForm, from_environment, read_secret_file
 from refbus.telemetry import Signs, configure_logs, serve
@@ -35,7 +36,7 @@ from refbus_auditor.auditor import Auditor
 from refbus_auditor.backup import backup
 from refbus_auditor.export import day_ms, export
 from refbus_auditor.gaps import accept_gap
-from refbus_auditor.home import AuditorHome
+from refbus_auditor.home import SERVICE, AuditorHome
 from refbus_auditor.putback import restore
 from refbus_auditor.rebuild import Request, proofs_on, rebuild
 from refbus_auditor.rooms import lines
@@ -57,9 +58,9 @@ def main(arguments: list[str]) -> None:
                 say(*order_clock(settings.home, settings.clock_file, words))
             case ["export", file, *days] if len(days) <= 2:
                 first, last = (*days, *_ALWAYS[len(days) :])
-                export(settings.home, Path(file), day_ms(first), day_ms(last))
+                export(settings.home, Path(file), day_ms(first), day_ms(last), server_of(settings))
             case ["waiting"]:
-                say(*lines(settings.home))
+                say(*lines(settings.home, server_of(settings)))
             case ["backup", target]:
                 _backup(settings, Path(target))
             case _:
@@ -70,8 +71,7 @@ def _stopped(settings: AuditorSettings, arguments: list[str]) -> None:
     """Obey an order that is given while the auditor is stopped."""
     match arguments:
         case ["restore", copy, *older] if older in ([], ["--older"]):
-            passphrase = read_secret_file(settings.passphrase_file).decode()
-            say(*restore(settings.home, passphrase, Path(copy), older=bool(older)))
+            _restore(settings, Path(copy), older=bool(older))
         case ["rebuild", *words] if words.count("--end") <= 1:
             say(*_rebuild(settings, [each for each in words if each != "--end"], end="--end" in words))
         case ["accept-gap"]:
@@ -83,7 +83,12 @@ def _stopped(settings: AuditorSettings, arguments: list[str]) -> None:
 
 
 def _backup(settings: AuditorSettings, target: Path) -> None:
-    say(*backup(settings.home, read_secret_file(settings.passphrase_file).decode(), target))
+    say(*backup(settings.home, read_secret_file(settings.passphrase_file).decode(), target, server_of(settings)))
+
+
+def _restore(settings: AuditorSettings, copy: Path, *, older: bool) -> None:
+    with leading(settings, SERVICE) as lead:
+        say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older, lead=lead))
 
 
 def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list[str]:
@@ -98,14 +103,16 @@ def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list
     try:
         sources = [source_of(each) for each in places]
         request = Request(settings.country, secret, history.latest, sources, proofs_on(reader), clock.now_ms(), end=end)
-        return rebuild(settings.home, request)
+        with leading(settings, SERVICE) as lead:
+            return rebuild(settings.home, request, lead)
     finally:
         reader.close()
 
 
 def _accept_gap(settings: AuditorSettings) -> None:
     topic = f"{settings.country}.audit"
-    home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+    lead = take_lead(settings, SERVICE)
+    home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
     offsets = clusters(addresses(settings, settings.country, settings.home))[settings.country].offsets(topic)
     try:
         accept_gap(home.database, offsets, topic)
@@ -116,7 +123,8 @@ def _accept_gap(settings: AuditorSettings) -> None:
 
 def _run(settings: AuditorSettings) -> None:
     where = addresses(settings, settings.country, settings.home)
-    auditor = Auditor.open(settings, clusters(where), die, Meeting(settings.home))
+    lead = wait_for_lead(settings, SERVICE)
+    auditor = Auditor.open(settings, clusters(where), die, Meeting(settings.home), lead)
     if settings.metrics_port is not None:
         signs = Signs(auditor.watchdog.lives, auditor.watchdog.is_ready)
         serve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from refbus import telemetry
 from refbus.audit.inspector import inspector_key
@@ -30,6 +31,9 @@ from refbus_auditor.core import AuditorCore, Hearers, Lines
 from refbus_auditor.home import AuditorHome
 from refbus_auditor.meters import Meters
 from refbus_auditor.server import LogServer
+
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
 
 
 class Writer:
@@ -78,16 +82,20 @@ class Auditor:
         clusters: Mapping[CountryCode, Cluster],
         end: Callable[[str], None],
         meet: Callable[[], Mapping[CountryCode, Cluster]] = dict,
+        lead: Lead | None = None,
     ) -> Auditor:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
-        `meet` gives the clusters that the operator has named since. Raises SetupError, StoreError, TransportError;
-        UncheckableError KEY_UNKNOWN while the directory does not have the keys of this auditor.
+        `meet` gives the clusters that the operator has named since; `lead` is for a store on a server, and its loss
+        ends the process. Raises SetupError, StoreError, TransportError; UncheckableError KEY_UNKNOWN while the
+        directory does not have the keys of this auditor.
         """
+        if lead is not None:
+            lead.on_loss = end
         own = clusters[settings.country]
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
         now_ms = clock.now_ms
-        home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+        home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
         home.trust.load(now_ms())
         metrics = telemetry.Metrics(telemetry.Service.AUDITOR, now_ms, settings.home)
         meters, topic = Meters(metrics), f"{settings.country}.directory"
@@ -216,4 +224,5 @@ class Auditor:
             self.meters.lost_end(connection, now_ms)
         self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
         self.metrics.disk()
+        self.metrics.put(metric.LEADS, 1)
         self.metrics.clock(self.clock.standing())

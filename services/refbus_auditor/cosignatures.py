@@ -18,7 +18,7 @@ from refbus.backoff import BackOff
 from refbus.clock import CLOCK_SKEW_MS, Clock
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import tree_root

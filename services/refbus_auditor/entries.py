@@ -25,7 +25,7 @@ from refbus.clock import Clock
 from refbus.core.directory import Directory
 from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.database.prepared import AnyOf
 from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node.counted_on import LOST_END

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from refbus.audit.erasure import OrderAnswer, order_leaf
 from refbus.crypto.framing import lp, sha256
 from refbus.database import erased as lists
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.database.prepared import AnyOf
 from refbus.node.store.sound import is_sound
 from refbus.wire.transport import ErasureOrder

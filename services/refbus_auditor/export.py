@@ -8,15 +8,16 @@ from refbus.audit.export import Exported
 from refbus.core import times
 from refbus.core.times import read_typed_day
 from refbus.database import erased as lists
-from refbus.database.engine import Database
+from refbus.database.address import Server
+from refbus.database.opening import look_at_database
 from refbus.errors import Code, SetupError
 from refbus.files import create, store_errors
 from refbus_auditor import ledger
 from refbus_auditor.erasure import name_of
-from refbus_auditor.home import ERASED, KIND
+from refbus_auditor.home import ERASED, KIND, place
 
 
-def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
+def export(home: Path, file: Path, first_ms: int, last_ms: int, server: Server | None = None) -> int:
     """Write what was logged from `first_ms` up to `last_ms` (UTC, half-open) to `file`; return how many entries.
 
     The auditor may be running; the file is for the owner alone. What was erased has no record any more and is left
@@ -24,7 +25,7 @@ def export(home: Path, file: Path, first_ms: int, last_ms: int) -> int:
     StoreError.
     """
     gone = lists.noted(home / ERASED)
-    database = Database.read_only(home / "store" / "auditor.db", KIND)
+    database = look_at_database(place(home, server), KIND)
     count = 0
     try:
         with (

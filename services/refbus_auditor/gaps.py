@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from refbus.bus.port import Offsets
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.node.counted_on import behind_missing
 from refbus.node.store.commit import move_position
 from refbus.node.store.reads import read_position

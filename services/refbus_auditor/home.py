@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refbus.bus.port import Record
-from refbus.database.engine import Database, StoreKind
+from refbus.database.address import Server
+from refbus.database.opening import Place, open_database, place_of
+from refbus.database.port import Database, StoreKind
 from refbus.errors import Code, SetupError
 from refbus.files import write_whole
 from refbus.node.store.node import get_setting, put_setting
@@ -23,9 +26,15 @@ from refbus.tlog.custody import LogSecret
 from refbus.trust.homes import Home, Identity
 from refbus.trust.reader.loader import TrustStore
 
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
+
 KIND = StoreKind(Path(__file__).resolve().parent / "store" / "migrations", wipe=True, page_bytes=16_384)
 ERASED = "erased"
 STORE = "auditor.db"
+SERVICE = "auditor"
+"""What leads and stands by on a database server, where the store has a schema of its own."""
+_SCHEMA = "refbus_auditor"
 MARK = f"{STORE}.made"
 STOPPED = "stopped"
 """Setting: the code for which this auditor must not sign any more."""
@@ -43,18 +52,20 @@ class AuditorHome:
     secret: LogSecret
     database: Database
     trust: TrustStore = field(repr=False)
+    lead: Lead | None = None
 
     @classmethod
-    def open(cls, folder: Path, passphrase: str) -> AuditorHome:
+    def open(cls, folder: Path, passphrase: str, lead: Lead | None = None) -> AuditorHome:
         """Open keys, store and directory. Raises SetupError (KEYFILE_*, HOME_*; LOG_ROLLED_BACK), StoreError.
 
-        Only one process can have a home open, and deleted values are overwritten.
+        Only one process can have a store open, and in a file deleted values are overwritten. With `lead` the store is
+        on its server, and the lead is given up at the end.
         """
         home = Home(folder)
         secret = home.log_secret(passphrase)
-        database = Database(folder / "store" / STORE, KIND, mark=folder / MARK)
+        database = open_database(place(folder, lead), KIND, mark=folder / MARK)
         try:
-            opened = cls(folder, home.identity(), secret, database, home.trust_store())
+            opened = cls(folder, home.identity(), secret, database, home.trust_store(), lead)
             opened.require_not_stopped()
         except BaseException:
             database.close()
@@ -105,3 +116,10 @@ class AuditorHome:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+        if self.lead is not None:
+            self.lead.close()
+
+
+def place(folder: Path, owner: Lead | Server | None = None) -> Place:
+    """Return where the store of an auditor is; only whoever has the lead may write one on a server."""
+    return place_of(owner, _SCHEMA, folder / "store" / STORE)

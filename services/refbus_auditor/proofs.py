@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import update
 
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.tlog.proofs import inclusion_proof
 from refbus.tlog.tiles import TileTrees
 from refbus.wire.logs import LogProof, LogProofs

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
 from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint

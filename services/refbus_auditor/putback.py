@@ -11,43 +11,50 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from refbus.database.engine import Database, own
-from refbus.database.putback import put_back
+from refbus.database.engine import FileDatabase, own
+from refbus.database.opening import Place, look_at_database
+from refbus.database.port import Database
+from refbus.database.putback import exchange
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.node.homecopy import bring_back, tell_of_list
 from refbus.trust.homes import Home
 from refbus_auditor import ledger
-from refbus_auditor.home import KIND, MARK, STORE
+from refbus_auditor.home import KIND, MARK, STORE, place
 from refbus_auditor.ledger import Shard
+
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
 
 FOLDERS = ("evidence", "unread")
 
 
-def restore(folder: Path, passphrase: str, copy: Path, *, older: bool) -> list[str]:
+def restore(folder: Path, passphrase: str, copy: Path, *, older: bool, lead: Lead | None = None) -> list[str]:
     """Bring back into the home `folder` what `copy` has and the home has not; return what the operator must know.
 
     Raises SetupError HOME_IN_USE, BACKUP_INVALID, BACKUP_OLDER, TOO_LARGE, KEYFILE_*; StoreError LOG_STORE_DAMAGED,
     STORE_NEWER.
     """
     if not copy.is_dir():
-        return _put_store_back(folder, copy, older)
-    with own(folder / "store" / STORE):  # not beside a running auditor
-        pass
+        return _put_store_back(folder, copy, lead, older=older)
+    if lead is None:
+        with own(folder / "store" / STORE):  # not beside a running auditor
+            pass
     came = bring_back(copy, Home(folder), passphrase, FOLDERS)
     told = [f"Brought back: {', '.join(came)}." if came else "No file was missing."]
     told += tell_of_list(came, "sealed records")
     store = next((path for path in (copy / "store" / STORE, copy / STORE) if path.is_file()), None)
-    return told if store is None else [*told, *_put_store_back(folder, store, older)]
+    return told if store is None else [*told, *_put_store_back(folder, store, lead, older=older)]
 
 
-def _put_store_back(folder: Path, copy: Path, older: bool) -> list[str]:
+def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool) -> list[str]:
     """Put a copy in the place of the store.
 
     Every entry of the copy is read: they must lead to what it has signed. Without `older` a copy that has signed less
     than a store which can be opened is refused.
     """
-    target = folder / "store" / STORE
+    target = place(folder, lead)
     present = _sizes_of_present(target)
     found: dict[str, int] = {}
 
@@ -60,7 +67,7 @@ def _put_store_back(folder: Path, copy: Path, older: bool) -> list[str]:
         if behind and not older:
             raise SetupError(Code.BACKUP_OLDER, ", ".join(sorted(behind)))
 
-    kept = put_back(copy, target, check, folder / MARK)
+    kept = exchange(copy, target, KIND, check, mark=folder / MARK, beside=folder / "store" / STORE)
     return [
         *(f"{origin}: signed up to entry {size}" for origin, size in sorted(found.items())),
         "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
@@ -73,7 +80,7 @@ def _put_store_back(folder: Path, copy: Path, older: bool) -> list[str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Database, list[Shard]]]:
-    database = Database(path, KIND)
+    database = FileDatabase(path, KIND)
     try:
         with database.reading() as connection:
             logs = ledger.shards(connection)
@@ -89,10 +96,10 @@ def _require_sound(database: Database, log: Shard) -> None:
         raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
 
 
-def _sizes_of_present(target: Path) -> dict[str, int]:
+def _sizes_of_present(target: Place) -> dict[str, int]:
     """Return how much the store in place has signed of each log; nothing when there is none that can be opened."""
     try:
-        database = Database.read_only(target, KIND)
+        database = look_at_database(target, KIND)
         try:
             with database.reading() as connection:
                 return {log.origin: log.signed.size for log in ledger.shards(connection)}

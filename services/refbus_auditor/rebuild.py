@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -27,9 +28,9 @@ from refbus.bus.port import Reader
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.database.copies import copy_database
-from refbus.database.engine import Database, own
-from refbus.database.putback import put_back
+from refbus.database.engine import FileDatabase, own
+from refbus.database.opening import Place, copy_database_to
+from refbus.database.putback import exchange
 from refbus.errors import (
     Code,
     MalformedError,
@@ -51,11 +52,14 @@ from refbus.tlog.shards import next_shard, origin_of, shard_at
 from refbus.trust.reader.log_policy import audit_keys, log_policy
 from refbus.wire.logs import LogProofs
 from refbus_auditor import ledger
-from refbus_auditor.home import KIND, MARK, STOPPED, STORE
+from refbus_auditor.home import KIND, MARK, STOPPED, STORE, place
 from refbus_auditor.known import Known, hear_kept, hear_places, hear_proofs, shard_of
 from refbus_auditor.ledger import DIRECTORY_WRITER, PUBLISHED_WRITER, REBUILT, Ledger, NewEntry, Shard, Standing
 from refbus_auditor.pieces import Pieces, edge_of, head_of
 from refbus_auditor.store.tables import entry, setting, shard
+
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
 
 _DRAFT = "rebuilding"
 _AT_ONCE = 200
@@ -98,25 +102,26 @@ class _Log:
     ends: bool
 
 
-def rebuild(folder: Path, request: Request) -> list[str]:
+def rebuild(folder: Path, request: Request, lead: Lead | None = None) -> list[str]:
     """Put a store in the place of the one of the home `folder`; return what the operator must know.
 
     Raises SetupError HOME_IN_USE, LOG_ROLLED_BACK (it can only end), KEY_UNKNOWN, USAGE when nothing is newer than the
     store; UncheckableError LOG_INCOMPLETE; UntrustedError LOG_DAMAGED, LOG_FORKED; StoreError.
     """
-    target = folder / "store" / STORE
-    with own(target):  # not beside a running auditor
-        pass
-    with _draft(target.parent / _DRAFT) as draft:
+    target, file = place(folder, lead), folder / "store" / STORE
+    if lead is None:
+        with own(file):  # not beside a running auditor
+            pass
+    with _draft(file.parent / _DRAFT) as draft:
         fresh = draft / STORE
         told = _take_over(target, fresh, request.name)
-        database = Database(fresh, KIND)
+        database = FileDatabase(fresh, KIND)
         try:
             with database.writing() as connection:
                 told += _bring_forward(connection, folder, request)
         finally:
             database.close()
-        kept = put_back(fresh, target, lambda _: None, folder / MARK)
+        kept = exchange(fresh, target, KIND, lambda _: None, mark=folder / MARK, beside=file)
     return [
         *told,
         "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
@@ -141,12 +146,12 @@ def proofs_on(reader: Reader) -> Iterator[LogProofs]:
                 yield LogProofs.parse(record.content())
 
 
-def _take_over(target: Path, fresh: Path, name: str) -> list[str]:
+def _take_over(target: Place, fresh: Path, name: str) -> list[str]:
     """Copy the store that is left if it is one, and sound; else begin with nothing. Return what to tell."""
-    if target.is_file() and target.stat().st_size:
+    if not isinstance(target, Path) or (target.is_file() and target.stat().st_size):
         try:
-            copy_database(target, fresh)
-            database = Database(fresh, KIND)
+            copy_database_to(fresh, target, KIND)
+            database = FileDatabase(fresh, KIND)
             try:
                 with database.reading() as connection:
                     for log in ledger.shards(connection):
@@ -297,13 +302,13 @@ def _add_entries(connection: Connection, origin: str, leaves: Sequence[bytes], h
     """Add the entries from `have` on. What they say of themselves is known for files of the directory alone."""
     used = set(connection.execute(select(entry.c.decision_id).where(entry.c.writer.in_(_BY_LEAF))).scalars())
     rows = []
-    for place, leaf in enumerate(leaves[have:], have):
+    for number, leaf in enumerate(leaves[have:], have):
         name = ledger.directory_id(leaf)
         if name in used:  # one leaf twice: somebody copied it, and the log has both
-            name = sha256(leaf + origin.encode() + place.to_bytes(8, "big"))[:16]
+            name = sha256(leaf + origin.encode() + number.to_bytes(8, "big"))[:16]
         used.add(name)
         writer = PUBLISHED_WRITER if parse_directory_leaf(leaf) is None else DIRECTORY_WRITER
-        place_of = {"origin": origin, "place": place, "decision_id": name, "leaf": leaf, "writer": writer}
+        place_of = {"origin": origin, "place": number, "decision_id": name, "leaf": leaf, "writer": writer}
         rows.append({**place_of, "logged_ms": 0, "raw": None, "stays": 0})
     if rows:
         connection.execute(insert(entry), rows)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from refbus.database.engine import Database
-from refbus_auditor.home import KIND
+from refbus.database.address import Server
+from refbus.database.opening import look_at_database
+from refbus_auditor.home import KIND, place
 from refbus_auditor.store.tables import usage, waiting
 
 
-def lines(home: Path) -> Iterator[str]:
+def lines(home: Path, server: Server | None = None) -> Iterator[str]:
     """Yield the report as lines of text; the auditor may be running. Raises SetupError HOME_NOT_FOUND, StoreError."""
-    database = Database.read_only(home / "store" / "auditor.db", KIND)
+    database = look_at_database(place(home, server), KIND)
     sums = (func.count(), func.sum(waiting.c.size))
     waits = select(waiting.c.owner, waiting.c.code, *sums).group_by(waiting.c.owner, waiting.c.code)
     wrote = select(usage.c.writer, func.sum(usage.c.records), func.sum(usage.c.size), func.sum(usage.c.names))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, RowError, UntrustedError
 from refbus.files import write_whole

@@ -33,6 +33,7 @@ from refbus.errors import Code, SetupError
 from refbus.explain import report_errors
 from refbus.node.addresses import Meeting, addresses, clusters
 from refbus.node.clockorder import order_clock
+from refbus.node.standby import leading, server_of, take_lead, wait_for_lead
 from refbus.node.store.node import NodeStore
 from refbus.output import put_json, say
 from refbus.settings import GateSettings, LogForm, from_environment, read_secret_file
@@ -41,7 +42,7 @@ from refbus.trust.homes import Home
 from refbus_gate.app import gate_app
 from refbus_gate.decide.batch import sources_of
 from refbus_gate.gate import Gate
-from refbus_gate.home import STORE, GateHome, state_key_of
+from refbus_gate.home import SERVICE, STORE, GateHome, place, state_key_of
 from refbus_gate.orders.backup import backup
 from refbus_gate.orders.gaps import accept_gap
 from refbus_gate.orders.putback import restore
@@ -72,11 +73,8 @@ def main(arguments: list[str]) -> None:
             case [("waiting" | "stopped") as order, *form] if form in ([], ["--json"][: order == "stopped"]):
                 _stopped(settings, as_json=bool(form)) if order == "stopped" else _waiting(settings)
             case ["backup", target, keys]:
-                say(
-                    *backup(
-                        settings.home, read_secret_file(settings.passphrase_file).decode(), Path(target), Path(keys)
-                    )
-                )
+                passphrase = read_secret_file(settings.passphrase_file).decode()
+                say(*backup(settings.home, passphrase, Path(target), Path(keys), server_of(settings)))
             case ["restore", copy, *older] if older in ([], ["--older"]):
                 _restore(settings, Path(copy), older=bool(older))
             case _:
@@ -88,11 +86,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _restore(settings: GateSettings, copy: Path, *, older: bool) -> None:
-    say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older))
+    with leading(settings, SERVICE) as lead:
+        say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older, lead=lead))
 
 
 def _accept_erased(settings: GateSettings) -> None:
-    home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+    home = _opened(settings)
     try:
         say(f"{home.accept_erased()} lines of `erased` count from now on.")
     finally:
@@ -102,7 +101,7 @@ def _accept_erased(settings: GateSettings) -> None:
 def _accept_gap(settings: GateSettings, topic: str) -> None:
     if topic not in {source.topic for source in sources_of(settings.country, settings.bootstrap)}:
         raise SetupError(Code.USAGE, "this gate does not read that topic")
-    home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+    home = _opened(settings)
     cluster = clusters(addresses(settings, settings.country, settings.home))[settings.country]
     offsets = cluster.offsets(topic)
     try:
@@ -113,11 +112,17 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
         home.close()
 
 
+def _opened(settings: GateSettings) -> GateHome:
+    """Open the home of a gate that does not run. Raises SetupError HOME_IN_USE, StoreError."""
+    lead = take_lead(settings, SERVICE)
+    return GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
+
+
 @contextmanager
 def _looking(settings: GateSettings) -> Iterator[tuple[NodeStore, Directory, int]]:
     """Give the store of a gate that may be running, only to look at it, with the directory and the time (UTC ms)."""
     home, passphrase = Home(settings.home), read_secret_file(settings.passphrase_file).decode()
-    store = NodeStore.look_at(settings.home / "store" / STORE, state_key_of(home, passphrase))
+    store = NodeStore.look_at(place(settings.home, STORE, server_of(settings)), state_key_of(home, passphrase))
     now_ms = clock_from(settings.clock_file)()
     history = home.trust_store().load(now_ms)
     if history is None:
@@ -163,7 +168,8 @@ def _stopped(settings: GateSettings, *, as_json: bool) -> None:
 
 def _run(settings: GateSettings) -> None:
     where = addresses(settings, settings.country, settings.home)
-    gate = Gate.open(settings, clusters(where), die, Meeting(settings.home))
+    lead = wait_for_lead(settings, SERVICE)
+    gate = Gate.open(settings, clusters(where), die, Meeting(settings.home), lead)
     if settings.metrics_port is not None:
         signs = Signs(gate.watchdog.lives, gate.watchdog.is_ready)
         serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refbus import telemetry
 from refbus.bus.bundle import write_all
@@ -51,6 +52,9 @@ from refbus_gate.meters import Meters
 from refbus_gate.names import border
 from refbus_gate.restored import recognise
 from refbus_gate.source import consumer_of
+
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
 
 _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000
@@ -107,15 +111,19 @@ class Gate:
         clusters: Mapping[CountryCode, Cluster],
         end: Callable[[str], None],
         meet: Callable[[], Mapping[CountryCode, Cluster]] = dict,
+        lead: Lead | None = None,
     ) -> Gate:
         """Open the home, wait for a first directory if there is none yet, and check the topics.
 
-        `meet` gives the clusters that the operator has named since. Raises SetupError, StoreError, TransportError.
+        `meet` gives the clusters that the operator has named since; `lead` is for stores on a server, and its loss ends
+        the process. Raises SetupError, StoreError, TransportError.
         """
+        if lead is not None:
+            lead.on_loss = end
         own, clusters = clusters[settings.country], dict(clusters)
         clock = Clock(sources_from(settings.clock_file), settings.home, tell)
         now_ms = clock.now_ms
-        home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode())
+        home = GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
         home.trust.load(now_ms())
         metrics = telemetry.Metrics(telemetry.Service.GATE, now_ms, settings.home)
         meters = Meters(metrics)
@@ -312,6 +320,7 @@ class Gate:
         steady_ms = self.clock.steady_ms()
         self.metrics.put(metric.CERTIFICATE_LEFT, self.certificates.left_s(self.clock.now_ms()))
         self.metrics.disk()
+        self.metrics.put(metric.LEADS, 1)
         with self.home.store.database.reading() as connection:
             if self._accounted_ms is None or steady_ms - self._accounted_ms >= _ACCOUNT_MS:
                 self._accounted_ms = steady_ms

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refbus.core.directory import Directory
 from refbus.core.ids import KeyId
@@ -25,6 +26,8 @@ from refbus.crypto.kem import KemPrivate
 from refbus.crypto.secretbox import StateKey
 from refbus.crypto.signing import SigningPair
 from refbus.database import erased
+from refbus.database.address import Server
+from refbus.database.opening import Place, place_of
 from refbus.errors import Code, SetupError
 from refbus.node.statekey import state_key
 from refbus.node.store.audit_keys import AuditKeys
@@ -33,8 +36,14 @@ from refbus.trust.homes import Home
 from refbus.trust.reader.loader import TrustStore
 from refbus_gate.names import GateKeys
 
+if TYPE_CHECKING:
+    from refbus.database.lead import Lead
+
 STORE = "node.db"
 AUDIT_KEYS = "audit-keys.db"
+SERVICE = "gate"
+"""What leads and stands by on a database server, where the stores have schemas of their own."""
+_SCHEMAS = {STORE: "refbus_gate", AUDIT_KEYS: "refbus_gate_keys"}
 _NAME_BYTES = 32
 _ACCEPT = "are they of this gate, from before lines had a proof? Then: python -m refbus_gate accept-erased"
 
@@ -51,20 +60,24 @@ class GateHome:
     trust: TrustStore
     pairs: dict[KeyId, SigningPair] = field(repr=False)
     kems: dict[KeyId, KemPrivate] = field(repr=False)
+    lead: Lead | None = None
 
     @classmethod
-    def open(cls, folder: Path, passphrase: str) -> GateHome:
-        """Open keys, stores and directory. Raises SetupError (KEYFILE_*, HOME_*), StoreError."""
+    def open(cls, folder: Path, passphrase: str, lead: Lead | None = None) -> GateHome:
+        """Open keys, stores and directory; with `lead` the stores are on its server, and it is given up at the end.
+
+        Raises SetupError (KEYFILE_*, HOME_*), StoreError.
+        """
         home = Home(folder)
         pairs, kems = home.signing_pairs(passphrase, _tell_damaged), home.kem_keys(passphrase, _tell_damaged)
         state = state_key_of(home, passphrase)
-        store = NodeStore.open(folder / "store" / STORE, state, mark=mark_of(folder, STORE))
+        store = NodeStore.open(place(folder, STORE, lead), state, mark=mark_of(folder, STORE))
         try:
-            audit_keys = AuditKeys(folder / "store" / AUDIT_KEYS, state, mark=mark_of(folder, AUDIT_KEYS))
+            audit_keys = AuditKeys(place(folder, AUDIT_KEYS, lead), state, mark=mark_of(folder, AUDIT_KEYS))
         except BaseException:
             store.close()
             raise
-        opened = cls(home, store, audit_keys, home.trust_store(), pairs, kems)
+        opened = cls(home, store, audit_keys, home.trust_store(), pairs, kems, lead)
         audit_keys.destroy(name[:_NAME_BYTES] for name in opened._proven())
         unproven = opened.unproven()
         if unproven:
@@ -136,6 +149,13 @@ class GateHome:
         """Close the databases."""
         self.store.close()
         self.audit_keys.close()
+        if self.lead is not None:
+            self.lead.close()
+
+
+def place(folder: Path, database: str, owner: Lead | Server | None) -> Place:
+    """Return where a database of a gate is; only whoever has the lead may write one on a server."""
+    return place_of(owner, _SCHEMAS[database], folder / "store" / database)
 
 
 def mark_of(folder: Path, database: str) -> Path:

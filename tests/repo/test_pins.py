@@ -7,7 +7,7 @@ import pytest
 
 from support.tree import ROOT
 
-LOCKS = ("requirements/dev.txt", "requirements/run.txt")
+LOCKS = ("requirements/dev.txt", "requirements/postgresql.txt", "requirements/run.txt")
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z,]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -39,7 +39,8 @@ def test_declared_packages_are_locked() -> None:
     run, extra = project["dependencies"], project["optional-dependencies"]
     wanted = {
         "requirements/run.txt": run,
-        "requirements/dev.txt": run + extra["dev"] + extra["broker"],
+        "requirements/postgresql.txt": run + extra["postgresql"],
+        "requirements/dev.txt": run + extra["dev"] + extra["broker"] + extra["postgresql"],
     }
     for name, requirements in wanted.items():
         locked = {canonical(match[1]) for match in _PIN.finditer((ROOT / name).read_text(encoding="utf-8"))}
@@ -48,9 +49,10 @@ def test_declared_packages_are_locked() -> None:
 
 
 def test_run_lock_is_part_of_the_development_lock() -> None:
-    """What is tested is what runs: both files pin the same versions."""
-    dev, run = (
+    """What is tested is what runs: all files pin the same versions."""
+    dev, *others = (
         {canonical(match[1]): match[3] for match in _PIN.finditer((ROOT / name).read_text(encoding="utf-8"))}
         for name in LOCKS
     )
-    assert {name: version for name, version in run.items() if dev.get(name) != version} == {}
+    for run in others:
+        assert {name: version for name, version in run.items() if dev.get(name) != version} == {}

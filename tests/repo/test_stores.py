@@ -10,10 +10,11 @@ import pytest
 from support.tree import ROOT, parsed, project_files
 
 SERVICES = project_files("services", suffix=".py")
-OPENERS = {"Database", "NodeStore.open", "AuditKeys", "Store"}
+OPENERS = {"FileDatabase", "ServerDatabase", "open_database", "NodeStore.open", "AuditKeys", "Store"}
 CHECKED = {
     "refbus_auditor/putback.py": "opens a checked draft beside the store; `put_back` gives it the number of the mark",
     "refbus_auditor/rebuild.py": "makes a draft beside the store; `put_back` gives it the number of the mark",
+    "refbus/database/putback.py": "opens the schema that gets the rows of a checked draft, and the number of that",
     "refbus_gate/orders/putback.py": "opens a checked draft beside the store; it is given the number of the mark",
     "refbus_gateway/home/restore.py": "opens copies beside the home; `identity.follow` gives the chosen one the number",
 }
@@ -40,5 +41,6 @@ def test_a_database_is_opened_with_its_mark(path: Path) -> None:
 def test_the_rule_finds_an_offender(tmp_path: Path) -> None:
     """A database that is opened by its path alone is found, and one with a mark is not."""
     offender = tmp_path / "offender.py"
-    offender.write_text("a = NodeStore.open(path, key)\nb = Database(path, MIGRATIONS, mark=mark)\n", encoding="utf-8")
+    words = "a = NodeStore.open(path, key)\nb = FileDatabase(path, MIGRATIONS, mark=mark)\n"
+    offender.write_text(words, encoding="utf-8")
     assert _without_mark(offender) == ["1: NodeStore.open"]

@@ -23,7 +23,7 @@ from refbus.bus.memory import MemoryBus
 from refbus.bus.port import Producer
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
-from refbus.database.engine import Database
+from refbus.database.opening import open_database
 from refbus.errors import Code
 from refbus.node.topic_reader import Consumer
 from refbus.telemetry.labels import WitnessResult
@@ -49,6 +49,7 @@ from support.directories import (
     log_secret,
     signing_pair,
 )
+from support.stores import given_up, place
 
 COUNTRIES = ("kg", "kz", "uz")
 
@@ -67,7 +68,7 @@ class AuditNode:
 
     def open(self) -> None:
         """Open the store and make everything that lives in memory anew, as a start of the process does."""
-        database = Database(self.folder / "store" / STORE, KIND, mark=self.folder / MARK)
+        database = open_database(place(self.folder / "store" / STORE), KIND, mark=self.folder / MARK)
         identity = Identity(auditor(self.country), self.country, OrgRole.AUDITOR)
         secret = log_secret(auditor(self.country))
         self.home = AuditorHome(self.folder, identity, secret, database, TrustStore(self.folder / "directory"))
@@ -97,6 +98,7 @@ class AuditNode:
     def restart(self) -> None:
         """Stop without a word, as kill -9 does, and start again on the same files."""
         self.home.close()
+        given_up(self.folder / "store")
         self.open()
 
     def consume(self) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 from refbus.database import version
 from refbus.database.definitions import read_definitions
 
-MIGRATE: Final = version._run
+MIGRATE: Final = version.run
 """Runs the migrations."""
 
 
@@ -27,7 +27,7 @@ MIGRATE: Final = version._run
 def begun_at_once() -> Iterator[None]:
     """Let new databases be begun at once in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(version, "_run", _begin)
+        patch.setattr(version, "run", _begin)
         yield
 
 

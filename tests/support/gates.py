@@ -60,6 +60,7 @@ from support.clocks import steady_clock
 from support.consents import CATEGORIES, consent_record, provision, signed_bytes
 from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair
 from support.envelopes import NOW_HOUR, block_of, fixed, sealed
+from support.stores import given_up, place
 
 GROUP = "refbus-gate"
 
@@ -78,8 +79,8 @@ class Node:
         """Open the store and make everything that lives in memory anew, as a start of the process does."""
         fed = self.world.fed
         secret = hashlib.sha256(f"state {self.country}".encode()).digest()
-        self.store = NodeStore.open(self.folder / STORE, StateKey(secret), mark_of(self.folder, STORE))
-        self.audit_keys = AuditKeys(self.folder / AUDIT_KEYS, StateKey(secret), mark_of(self.folder, AUDIT_KEYS))
+        self.store = NodeStore.open(place(self.folder / STORE), StateKey(secret), mark_of(self.folder, STORE))
+        self.audit_keys = AuditKeys(place(self.folder / AUDIT_KEYS), StateKey(secret), mark_of(self.folder, AUDIT_KEYS))
         keys = GateKeys(self.country, fed.pairs[gate(self.country)], [fed.kems[gate(self.country)]])
         self.wrong_ms = 0
         self.clock = steady_clock(self.world.now, lambda: self.wrong_ms)
@@ -109,16 +110,20 @@ class Node:
             self.upkeep.heartbeats()
         start_together(self.consumers.values(), read)
 
-    def restart(self) -> None:
-        """Stop without a word, as kill -9 does, and start again on the same files."""
+    def close(self) -> None:
+        """Give the stores up, as the end of the process does."""
         self.store.close()
         self.audit_keys.close()
+        given_up(self.folder)
+
+    def restart(self) -> None:
+        """Stop without a word, as kill -9 does, and start again on the same files."""
+        self.close()
         self.open()
 
     def start_anew(self) -> None:
         """Start on an empty store, as after the restore of a backup from before everything."""
-        self.store.close()
-        self.audit_keys.close()
+        self.close()
         for path in self.folder.glob("node.db*"):
             path.unlink()
         self.open()
@@ -191,8 +196,7 @@ class World:
     def close(self) -> None:
         """Close all stores."""
         for node in self.nodes.values():
-            node.store.close()
-            node.audit_keys.close()
+            node.close()
 
     def inbox(self, org: OrgId) -> list[InboxRecord]:
         """Return what is in an inbox."""

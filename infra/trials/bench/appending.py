@@ -25,7 +25,7 @@ from refbus.audit.fsck import check_log
 from refbus.audit.leaf import PREFIX
 from refbus.audit.sources import FolderSource
 from refbus.crypto.framing import sha256
-from refbus.database.engine import Database
+from refbus.database.engine import FileDatabase
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.policy import Policy
 from refbus.tlog.shards import origin_of, shard_at
@@ -98,7 +98,7 @@ class AuditorLog:
     """The log of an auditor, without what fills it."""
 
     def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "auditor.db", KIND)
+        self._database = FileDatabase(folder / "auditor.db", KIND)
         self._ledger = Ledger(NAME)
         self._secret = LogSecret.generate()
         self._folder = folder / "log"

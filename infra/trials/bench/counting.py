@@ -13,7 +13,7 @@ from types import FrameType
 from sqlalchemy import Connection, Engine, event
 
 import refbus
-from refbus.database.engine import WRITES
+from refbus.database.port import WRITES
 
 OURS = str(Path(refbus.__file__).resolve().parents[1])
 """The folder of our packages: what lies below it is a function of ours."""

@@ -24,7 +24,7 @@ from bench.standing import StandingGate
 from bench.trips import Office, add_case
 from refbus.audit.leaf import PREFIX
 from refbus.crypto.framing import sha256
-from refbus.database.engine import Database
+from refbus.database.engine import FileDatabase
 from refbus.node.store.accounting import balance
 from refbus.telemetry import Metrics, Service
 from refbus.trust.publisher.ceremony import FederationPaths
@@ -208,7 +208,7 @@ def _auditors(folder: Path, sizes: Sequence[int], opened: ExitStack) -> list[Ste
 
 def _auditor_steps(folder: Path, size: int, opened: ExitStack) -> Steps:
     folder.mkdir(parents=True)
-    database, log = Database(folder / "auditor.db", KIND), Ledger(NAME)
+    database, log = FileDatabase(folder / "auditor.db", KIND), Ledger(NAME)
     opened.callback(database.close)
     record = os.urandom(RECORD_BYTES)
     made = iter(range(size + ROUNDS + _BATCH))

@@ -26,6 +26,7 @@ from chaos.restores import RestoresScenario
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
 from chaos.stage import Cast, Scenario
+from chaos.standbys import STANDBYS
 from chaos.stores import StoresScenario
 from demo.world import ROOT
 from kafka import Broker
@@ -45,6 +46,7 @@ Own = (
 )
 ALL: tuple[Own, ...] = (
     *OWN,
+    *STANDBYS,
     DeadlinesScenario(),
     OfficesScenario(),
     AuditorsScenario(),

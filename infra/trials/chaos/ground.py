@@ -22,6 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from chaos import logs
 from chaos.journal import Journal
 from demo import world as worlds
@@ -30,6 +32,7 @@ from demo.stack import Stack
 from demo.world import TOOLS_PATH, World
 from kafka.patience import Patience
 from kafka.ports import free_ports
+from postgresql import PostgresServer
 from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode, OrgId
 from refbus.files import write_whole
@@ -59,6 +62,7 @@ class Ground:
     settings: Mapping[str, str] = field(default_factory=dict)
     plans: dict[str, Path] = field(default_factory=dict)
     measured: Counter[str] = field(default_factory=Counter)
+    server: PostgresServer | None = None
     own_clocks: bool = False
     around: str = ""
     struck_at: Counter[str] = field(default_factory=Counter)
@@ -70,12 +74,23 @@ class Ground:
         _STANDING.append(self.stack)
 
     @classmethod
-    def open(cls, folder: Path, *, federated: bool = False, settings: Mapping[str, str] | None = None) -> Ground:
-        """Make a new federation and its brokers in `folder`; what was there is removed."""
+    def open(
+        cls, folder: Path, *, federated: bool = False, settings: Mapping[str, str] | None = None, server: bool = False
+    ) -> Ground:
+        """Make a new federation and its brokers in `folder`; what was there is removed.
+
+        With `server` the stores of gates are on a database server, in a database for each country.
+        """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         world = worlds.create(folder / "world", federated=federated, say=lambda _line: None)
-        return cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"), settings=settings or {})
+        ground = cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"), settings=settings or {})
+        if server:
+            ground.server = PostgresServer(folder / "postgresql")
+            ground.server.start()
+            for country in world.countries:
+                ground.server.new_database(name=country)
+        return ground
 
     @property
     def gates(self) -> dict[CountryCode, Service]:
@@ -99,9 +114,13 @@ class Ground:
         own = f"gate-{country}"
         self.stack.ports.setdefault(own, free_ports(1)[0])
         self.stack.ports.setdefault(name, free_ports(1)[0])
+        return self.start(name, ("refbus_gate",), self.gate_environment(country, name), plan, restart=restart)
+
+    def gate_environment(self, country: CountryCode, name: str) -> dict[str, str]:
+        """Return the settings of one gate process of a country."""
         environment = self.stack.gate_environment(country) | dict(self.settings)
         environment["REFBUS_METRICS_PORT"] = str(self.stack.ports[name])
-        return self.start(name, ("refbus_gate",), environment, plan, restart=restart)
+        return environment if self.server is None else {**environment, "REFBUS_DATABASE": self.server.url(country)}
 
     def start(
         self,
@@ -175,6 +194,8 @@ class Ground:
 
     def query(self, country: CountryCode, text: str) -> list[tuple[Any, ...]]:
         """Ask the node store of a country, read only, past the product's own code. Raises sqlite3.Error."""
+        if self.server is not None:
+            return _ask(self.server, country, text)
         path = self.world.paths.gate(country) / "store" / "node.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(text).fetchall()
@@ -222,6 +243,8 @@ class Ground:
         _STANDING.remove(self.stack)
         self.stack.stop()
         self.journal.close()
+        if self.server is not None:
+            self.server.close()
 
     def _is_calm(self, country: CountryCode) -> bool:
         try:
@@ -231,6 +254,14 @@ class Ground:
         except (sqlite3.Error, logs.TopicUnreadableError):
             return False
         return waiting == 0 and all(positions.get(topic, 0) == end for topic, end in ends.items())
+
+
+def _ask(server: PostgresServer, country: CountryCode, text: str) -> list[tuple[Any, ...]]:
+    try:
+        with server.address(country).connect(called="chaos", search_path="refbus_gate") as raw:
+            return raw.execute(text.encode()).fetchall()
+    except psycopg.Error as error:
+        raise sqlite3.OperationalError(error.sqlstate) from error
 
 
 def _argv(module: tuple[str, ...]) -> tuple[str, ...]:

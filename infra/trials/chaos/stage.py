@@ -54,11 +54,12 @@ class Scenario:
     roads: Callable[[Ground], list[Road]] | None = None
     requires: tuple[str, ...] = ()
     judge: Callable[[Ground, Tally], None] | None = None
+    server: bool = False
 
     def run(self, cast: Cast) -> Result:
         """Play it. Whatever happens nothing is left running; what went wrong outside the product is `stuck`."""
         began = time.monotonic()
-        ground = Ground.open(cast.folder, federated=self.federated, settings=self.settings)
+        ground = Ground.open(cast.folder, federated=self.federated, settings=self.settings, server=self.server)
         try:
             played = time.monotonic()
             stuck, sent = _play(self, ground, cast)

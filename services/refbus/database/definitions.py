@@ -20,7 +20,33 @@ from refbus.said import said
 
 ACTING: Final = "SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')"
 """Finds a row in a SQLite database that acts by itself."""
-_ALL: Final = text("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat[0-9]'")
+_ALL: Final = {
+    "sqlite": text("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat[0-9]'"),
+    "postgresql": text(
+        """WITH own AS (SELECT oid FROM pg_namespace WHERE nspname = current_schema()),
+        relation AS (SELECT c.* FROM pg_class c JOIN own ON own.oid = c.relnamespace)
+        SELECT 'relation ' || relkind::text || relpersistence::text || relrowsecurity::text || relhassubclass::text
+                AS type, relname::text AS name, '' AS tbl_name,
+            (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull::text
+                    || ' ' || a.attidentity::text || a.attgenerated::text
+                    || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), ''), ', ' ORDER BY a.attnum)
+                FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                WHERE a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped) AS sql
+            FROM relation WHERE relkind NOT IN ('i', 'I')
+        UNION ALL SELECT 'index', c.relname, r.relname, pg_get_indexdef(i.indexrelid)
+            FROM pg_index i JOIN relation r ON r.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
+        UNION ALL SELECT 'constraint', n.conname, r.relname, pg_get_constraintdef(n.oid)
+            FROM pg_constraint n JOIN relation r ON r.oid = n.conrelid WHERE n.contype <> 'n'
+        UNION ALL SELECT 'trigger ' || t.tgenabled::text, t.tgname, r.relname, pg_get_triggerdef(t.oid)
+            FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal
+        UNION ALL SELECT 'rule', w.rulename, r.relname, pg_get_ruledef(w.oid)
+            FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class
+        UNION ALL SELECT 'policy', p.polname, r.relname, ''
+            FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+        UNION ALL SELECT 'function', f.proname, '', md5(f.prosrc)
+            FROM pg_proc f JOIN own ON own.oid = f.pronamespace"""
+    ),
+}
 _MOST_NAMED: Final = 3
 _SPACE: Final = re.compile(r"\s+")
 _AROUND: Final = re.compile(r" ?([(),]) ?")
@@ -30,9 +56,15 @@ Definitions = frozenset[tuple[str, str, str, str]]
 
 
 def read_definitions(connection: Connection) -> Definitions:
-    """Return what a SQLite database is made of. Space and quotes do not count: releases of SQLite write them apart."""
-    found = connection.execute(_ALL)
-    return frozenset({(row.type, row.name, row.tbl_name, _plain(row.sql or "")) for row in found})
+    """Return what a database, or the schema of one on a server, is made of.
+
+    Space and quotes do not count, nor the name of the schema: releases write them apart.
+    """
+    found = connection.execute(_ALL[connection.dialect.name]).all()
+    schema = (
+        "" if connection.dialect.name == "sqlite" else connection.exec_driver_sql("SELECT current_schema()").scalar()
+    )
+    return frozenset({(row.type, row.name, row.tbl_name, _plain(row.sql or "", f"{schema}.")) for row in found})
 
 
 def digest_of(found: Definitions) -> str:
@@ -50,5 +82,6 @@ def require_same(found: Definitions, made: Definitions) -> None:
 
 
 @lru_cache(maxsize=256)  # every opening of a database asks for the same ones
-def _plain(words: str) -> str:
-    return _AROUND.sub(r"\1", _SPACE.sub(" ", words.replace('"', ""))).strip()
+def _plain(words: str, schema: str) -> str:
+    plain = _AROUND.sub(r"\1", _SPACE.sub(" ", words.replace('"', ""))).strip()
+    return plain.replace(schema, "") if len(schema) > 1 else plain

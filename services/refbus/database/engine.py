@@ -1,23 +1,15 @@
-"""Opens the database of a store and keeps the discipline of its transactions.
+"""A store in a file of its home: SQLite, and the discipline of its transactions.
 
-SQLite: WAL, synchronous=FULL, every writing transaction BEGIN IMMEDIATE. A commit that returned is on disk; an error
-means that nothing of the transaction is, so the same call may be repeated. PostgreSQL follows the same tables; there
-the lock file is replaced by an advisory lock.
-
-Threads may share a `Database`. Reads run side by side, each on a connection of its own with one consistent state, and
-block no writer. Writers go one after the other and wait at most `WAIT_S` for their turn. Within its own writing
-transaction a thread begins no second one.
+WAL, synchronous=FULL, every writing transaction BEGIN IMMEDIATE. A commit that returned is on disk; an error means that
+nothing of the transaction is, so the same call may be repeated. Stores on a server: `refbus.database.server`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,35 +18,18 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from refbus import locks
 from refbus.database import copies, identity, version
 from refbus.database.failures import as_store_errors
+from refbus.database.port import WAIT_S, WRITES, Database, OneWriter, StoreKind
 from refbus.errors import Code, SetupError, StoreError
 from refbus.files import make_folder, open_lock, prepare_database, store_errors
 from refbus.said import said
 
-WAIT_S: Final = 60
-"""How long a writer waits for those before it, in this process and in others, before STORE_BUSY."""
 _BUSY_TIMEOUT_MS: Final = 20_000
 _TRY_MS: Final = 2
 _READERS: Final = 32
-WRITES: Final = "refbus_writes"
-"""Option of a connection inside a transaction that writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreKind:
-    """How the databases of one kind of store are kept.
-
-    `migrations`: the folder of its versions. `wipe`: what is deleted is overwritten. `shared`: several processes work
-    with the file at once; otherwise a lock file beside it lets one in. `page_bytes`: of a new file.
-    """
-
-    migrations: Path
-    wipe: bool = False
-    shared: bool = False
-    page_bytes: int = 4096
-
-
-class Database:
-    """One open database: `writing()` and `reading()` give connections inside a transaction."""
+class FileDatabase(Database):
+    """A database in a file."""
 
     def __init__(self, path: Path, kind: StoreKind, mark: Path | None = None) -> None:
         """Open or create the file `path` and bring its tables up to date.
@@ -76,7 +51,7 @@ class Database:
             self._opened = opened.pop_all()
 
     @classmethod
-    def read_only(cls, path: Path, kind: StoreKind) -> Database:
+    def read_only(cls, path: Path, kind: StoreKind) -> FileDatabase:
         """Open a database that another process owns, only to look at it.
 
         Raises SetupError HOME_NOT_FOUND, StoreError STORE_NEWER.
@@ -93,25 +68,25 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection inside BEGIN IMMEDIATE; commit at the end of the block, roll back on any exception.
-
-        Raises StoreError, STORE_BUSY when the writers before it took longer than `WAIT_S`.
-        """
-        with as_store_errors(), self._turn(), self._engine.connect() as raw:
+        """Give a connection inside BEGIN IMMEDIATE. Raises StoreError."""
+        with as_store_errors(), self._turns.one(), self._engine.connect() as raw:
             connection = raw.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees one consistent state and writes nothing. Raises StoreError."""
+        """Give a connection inside BEGIN. Raises StoreError."""
         with as_store_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     def change_mark(self) -> int:
-        """Return a number that another transaction of any process makes a different one; far cheaper than a query."""
+        """Return SQLite's count of the transactions of others, of any process."""
         with as_store_errors():
             return int(self._observer.execute("PRAGMA data_version").fetchone()[0])
+
+    def require_lead(self) -> None:
+        """Do nothing: the lock of a file is with its process until that has ended."""
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy of the whole database to `target` while others may write. Raises StoreError."""
@@ -128,7 +103,7 @@ class Database:
 
         A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
         """
-        with as_store_errors(), self._turn(), closing(self._engine.raw_connection()) as raw:
+        with as_store_errors(), self._turns.one(), closing(self._engine.raw_connection()) as raw:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
@@ -136,7 +111,7 @@ class Database:
         self._opened.close()
 
     def _begin(self, opened: ExitStack, path: Path, kind: StoreKind, *, writable: bool = True) -> None:
-        self._path, self._one_writer = path, threading.Lock()
+        self._path, self._turns = path, OneWriter()
         self._engine = _engine(path, kind, writable=writable)
         opened.callback(self._engine.dispose)
         connected = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
@@ -158,16 +133,13 @@ class Database:
         return number
 
     def _claimed(self, connection: Connection, mark: Path | None) -> int:
-        return 0 if mark is None else identity.claim(partial(_pragma, connection), self._path, mark)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._one_writer.acquire(timeout=WAIT_S):
-            raise StoreError(Code.STORE_BUSY, said("waited %(seconds)s s for other writers", seconds=WAIT_S))
-        try:
-            yield
-        finally:
-            self._one_writer.release()
+        if mark is None:
+            return 0
+        found = int(connection.exec_driver_sql(identity.GET).scalar_one())
+        number = identity.claim(found, self._path.name, mark)
+        if number != found:
+            connection.exec_driver_sql(f"{identity.GET} = {number}")
+        return number
 
 
 @contextmanager
@@ -182,11 +154,6 @@ def own(path: Path) -> Iterator[None]:
         except OSError:
             raise SetupError(Code.HOME_IN_USE, path.name) from None
         yield
-
-
-def _pragma(connection: Connection, words: str) -> int | None:
-    result = connection.exec_driver_sql(words)
-    return int(result.scalar_one()) if result.returns_rows else None
 
 
 def _engine(path: Path, kind: StoreKind, *, writable: bool) -> Engine:

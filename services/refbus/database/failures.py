@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -12,15 +13,26 @@ from refbus.errors import Code, StoreError
 from refbus.files import is_full
 from refbus.said import said
 
-_CODES = {"SQLITE_FULL": Code.STORE_FULL, "SQLITE_BUSY": Code.STORE_BUSY}
+_CODES: Final = {"SQLITE_FULL": Code.STORE_FULL, "SQLITE_BUSY": Code.STORE_BUSY}
+_STATES: Final[Mapping[str, Code]] = {  # SQLSTATE of a server, the longest that fits first
+    "53100": Code.STORE_FULL,
+    "55P03": Code.STORE_BUSY,
+    "57014": Code.STORE_BUSY,
+    "08": Code.STORE_UNREACHABLE,
+    "28": Code.STORE_UNREACHABLE,
+    "3D": Code.STORE_UNREACHABLE,
+    "53": Code.STORE_UNREACHABLE,
+    "57P": Code.STORE_UNREACHABLE,
+    "25P03": Code.STORE_UNREACHABLE,
+}
 
 
 @contextmanager
 def as_store_errors() -> Iterator[None]:
-    """Turn what a database or its disk raises into StoreError.
+    """Turn what a database, its server or its disk raises into StoreError.
 
-    STORE_FULL when the disk is full, STORE_BUSY when another writer did not end in time, INTERNAL_ERROR when a row
-    contradicts the others, STORE_FAILED otherwise.
+    STORE_FULL when the disk is full, STORE_BUSY when another writer did not end in time, STORE_UNREACHABLE when the
+    server does not answer or lets nobody in, INTERNAL_ERROR when a row contradicts the others, STORE_FAILED otherwise.
     """
     try:
         yield
@@ -30,9 +42,23 @@ def as_store_errors() -> Iterator[None]:
         raise _store_error(getattr(error, "orig", None) or error) from None
     except (sqlite3.Error, OSError) as error:
         raise _store_error(error) from None
+    except Exception as error:
+        if not hasattr(error, "sqlstate"):  # the driver of a server is not imported for it
+            raise
+        raise _store_error(error) from None
 
 
 def _store_error(cause: BaseException) -> StoreError:
+    if hasattr(cause, "sqlstate"):
+        return _of_server(cause.sqlstate)
     name = getattr(cause, "sqlite_errorname", "") or type(cause).__name__
     code = Code.STORE_FULL if isinstance(cause, OSError) and is_full(cause) else _CODES.get(name, Code.STORE_FAILED)
     return StoreError(code, name.lower())
+
+
+def _of_server(state: str | None) -> StoreError:
+    """Return the error for what a server said; one that says nothing any more is out of reach."""
+    if state is None:
+        return StoreError(Code.STORE_UNREACHABLE)
+    found = next((code for length in (5, 3, 2) if (code := _STATES.get(state[:length]))), Code.STORE_FAILED)
+    return StoreError(found, state)

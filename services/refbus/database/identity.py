@@ -5,14 +5,14 @@ in the home and not in the folder of the database, tells them apart: where it is
 is begun in its place. A first start needs nothing: there is no such file, and it is written when the database is there.
 To begin anew on purpose a person deletes the file.
 
-The number is SQLite's `user_version`. Whatever copies the database copies it, so a copy counts as the same database.
+The number is SQLite's `user_version`, on a server a row (`refbus.database.server`). Whatever copies the database copies
+it, so a copy counts as the same database.
 """
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -22,10 +22,8 @@ from refbus.files import store_errors, write_whole
 from refbus.said import said
 
 _MOST: Final = 2**31 - 1
-_GET: Final = "PRAGMA user_version"
-
-Pragma = Callable[[str], int | None]
-"""Runs a pragma on the database, inside a transaction of the caller, and returns what it says."""
+GET: Final = "PRAGMA user_version"
+"""Asks a SQLite database for its number."""
 
 
 def require(path: Path, mark: Path) -> None:
@@ -35,20 +33,21 @@ def require(path: Path, mark: Path) -> None:
         raise SetupError(Code.HOME_DAMAGED, said("%(file)s is missing or empty: restore it", file=path.name))
 
 
-def claim(pragma: Pragma, path: Path, mark: Path) -> int:
-    """Return the number of the database at `path`, given now when it has none and `mark` knows of none.
+def claim(found: int, name: str, mark: Path) -> int:
+    """Return the number of the database `name` that has the number `found`; a new one when it has none (0).
 
     Before anything else is written. Raises SetupError HOME_DAMAGED when `mark` tells of another database.
     """
-    known, found = number_in(mark), pragma(_GET) or 0
-    if known not in {0, found}:
+    if number_in(mark) not in {0, found}:
         raise SetupError(
-            Code.HOME_DAMAGED, said("%(file)s is empty, or another one than this home had: restore it", file=path.name)
+            Code.HOME_DAMAGED, said("%(file)s is empty, or another one than this home had: restore it", file=name)
         )
-    if found == 0:
-        found = secrets.randbelow(_MOST) + 1
-        pragma(f"{_GET} = {found}")
-    return found
+    return found or new_number()
+
+
+def new_number() -> int:
+    """Return a number that no other database is likely to have."""
+    return secrets.randbelow(_MOST) + 1
 
 
 def is_same(path: Path, mark: Path) -> bool:
@@ -56,9 +55,15 @@ def is_same(path: Path, mark: Path) -> bool:
     known = number_in(mark)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
-            return known in {0, opened.execute(_GET).fetchone()[0]}
+            return known in {0, opened.execute(GET).fetchone()[0]}
     except sqlite3.Error:
         return False
+
+
+def number_of(path: Path) -> int:
+    """Return the number of a closed database; 0 when it has none. Raises StoreError."""
+    with store_errors(path.name), closing(sqlite3.connect(path)) as opened:
+        return int(opened.execute(GET).fetchone()[0])
 
 
 def note(mark: Path, number: int) -> None:
@@ -75,7 +80,7 @@ def follow(path: Path, mark: Path) -> None:
     known = number_in(mark)
     if known:
         with store_errors(path.name), closing(sqlite3.connect(path)) as opened:
-            opened.execute(f"{_GET} = {known}").close()
+            opened.execute(f"{GET} = {known}").close()
 
 
 def number_in(mark: Path) -> int:

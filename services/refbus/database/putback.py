@@ -18,14 +18,29 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from refbus.database import identity
+from refbus.database.address import Schema
 from refbus.database.definitions import ACTING
 from refbus.database.engine import own
+from refbus.database.opening import Place
+from refbus.database.port import StoreKind
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
 from refbus.said import said
 
 _DRAFT = "putting-back"
 _BESIDE = ("-wal", "-shm")
+
+
+def exchange(
+    copy: Path, place: Place, kind: StoreKind, check: Callable[[Path], None], *, mark: Path, beside: Path
+) -> Path | None:
+    """Put `copy` in the place of a database, wherever that is; return where the one before is kept: a file.
+
+    As `put_back`; a schema must be led by the caller. `beside`: the file that the home has, or would have.
+    """
+    if isinstance(place, Path):
+        return put_back(copy, place, check, mark)
+    return put_back_on_server(copy, place, kind, check, mark=mark, kept=beside)
 
 
 def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path) -> Path | None:
@@ -49,6 +64,34 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path
             fresh.replace(target)
             flush_folder(target.parent)
         return kept
+
+
+def put_back_on_server(
+    copy: Path, schema: Schema, kind: StoreKind, check: Callable[[Path], None], *, mark: Path, kept: Path
+) -> Path | None:
+    """Let a schema, which the caller leads, have the rows of `copy`; return where those before are kept: a file.
+
+    As `put_back`: what `check` raises is raised, and nothing has changed then; the rows are exchanged in one
+    transaction. `kept`: what the file beside the home is called, NAME.before-1. Raises SetupError BACKUP_INVALID;
+    StoreError.
+    """
+    from refbus.database.server import ServerDatabase  # late: most services keep their store in a file
+
+    draft = kept.parent / _DRAFT
+    with _removed(draft):
+        shutil.rmtree(draft, ignore_errors=True)
+        fresh = draft / kept.name
+        _read_through(copy, fresh)
+        check(fresh)
+        identity.follow(fresh, mark)
+        _settle(fresh)
+        with closing(ServerDatabase(schema, kind)) as database:
+            before = None
+            if database.has_rows():
+                before = _unused(kept)
+                database.copy_to(before)
+            database.fill_from(fresh, identity.number_of(fresh))
+        return before
 
 
 @contextmanager
@@ -87,6 +130,14 @@ def _settle(path: Path) -> None:
         opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
+def _unused(target: Path) -> Path:
+    """Return the first NAME.before-1, -2, ... that is free."""
+    number = 1
+    while (kept := target.with_name(f"{target.name}.before-{number}")).exists():
+        number += 1
+    return kept
+
+
 def _keep(target: Path) -> Path | None:
     """Give the database that is there a second name. A log that cannot be settled would spoil the new one: it goes too.
 
@@ -95,9 +146,7 @@ def _keep(target: Path) -> Path | None:
     if not target.exists():
         return None
     _settle(target)
-    number = 1
-    while (kept := target.with_name(f"{target.name}.before-{number}")).exists():
-        number += 1
+    kept = _unused(target)
     try:
         os.link(target, kept)
     except OSError:  # a medium without second names

@@ -5,6 +5,7 @@ A version is the number at the front of a migration's file name, which is its re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,10 @@ from refbus.database.definitions import Definitions, digest_of, read_definitions
 from refbus.errors import Code, StoreError
 from refbus.said import said
 
-NAMED: Final = "definitions.sha256"
-"""File beside the migrations with the `digest_of` what all of them make, so that most openings need no migration."""
+NAMED: Final = {"sqlite": "definitions.sha256", "postgresql": "definitions.postgresql.sha256"}
+"""Files beside the migrations with the `digest_of` what all of them make, so that most openings need no migration."""
+Made = Callable[[str | None], Definitions]
+"""What the migrations make up to a version; None: before the first."""
 
 
 def known(migrations: Path) -> list[str]:
@@ -25,14 +28,14 @@ def known(migrations: Path) -> list[str]:
     return sorted([path.name[1:5] for path in (migrations / "versions").glob("v[0-9]*.py")])
 
 
-def upgrade(connection: Connection, migrations: Path) -> None:
+def upgrade(connection: Connection, migrations: Path, made: Made | None = None) -> None:
     """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER, STORE_FAILED."""
-    if is_behind(connection, migrations):
-        _run(connection, migrations, "head")
+    if is_behind(connection, migrations, made):
+        run(connection, migrations, "head")
 
 
-def is_behind(connection: Connection, migrations: Path) -> bool:
-    """Whether the tables are older than this program's.
+def is_behind(connection: Connection, migrations: Path, made: Made | None = None) -> bool:
+    """Whether the tables are older than this program's; `made`: what the migrations make where the tables are.
 
     Raises StoreError STORE_NEWER when they are of a later version than any that this program has, STORE_FAILED when
     they are not exactly what the migrations make up to their version, with nothing beside them.
@@ -41,10 +44,10 @@ def is_behind(connection: Connection, migrations: Path) -> bool:
     if found is not None and found not in versions:
         raise StoreError(Code.STORE_NEWER, said("version %(version)s", version=found[:20]))
     behind = found != versions[-1]
-    if connection.dialect.name == "sqlite":
-        definitions = read_definitions(connection)
-        if behind or digest_of(definitions) != (migrations / NAMED).read_text(encoding="ascii").strip():
-            require_same(definitions, made_by(migrations, found))
+    definitions = read_definitions(connection)
+    named = (migrations / NAMED[connection.dialect.name]).read_text(encoding="ascii").strip()
+    if behind or digest_of(definitions) != named:
+        require_same(definitions, made(found) if made is not None else made_by(migrations, found))
     return behind
 
 
@@ -56,7 +59,7 @@ def made_by(migrations: Path, version: str | None) -> Definitions:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:
-            _run(connection, migrations, version)
+            run(connection, migrations, version)
             return read_definitions(connection)
     finally:
         engine.dispose()
@@ -70,7 +73,8 @@ def current(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _run(connection: Connection, migrations: Path, version: str) -> None:
+def run(connection: Connection, migrations: Path, version: str) -> None:
+    """Run the migrations up to a version."""
     from alembic import command  # late: most openings find the newest version
     from alembic.config import Config
 

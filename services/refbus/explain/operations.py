@@ -232,6 +232,14 @@ MACHINE = {
         "the disk is full",
         "Free some space and try again. Nothing was lost or half recorded.",
     ),
+    Code.STORE_UNREACHABLE: Explanation(
+        "the database server does not answer, or does not let this service in",
+        "Look whether the server runs, and at user, password and certificate; the service goes on by itself.",
+    ),
+    Code.STORE_TAKEN_OVER: Explanation(
+        "another process leads with this store now",
+        "Nothing was recorded here, and the process ends: started again it stands by. Look why it was silent.",
+    ),
     Code.STORE_NEWER: Explanation(
         "the local database was written by a newer version of this program",
         "Nothing was touched. Install the newer version, or use a store of this version.",

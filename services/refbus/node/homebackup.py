@@ -7,11 +7,10 @@ takes its name when a restore of it, into a scratch home, has succeeded: what ha
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from refbus.database.copies import copy_database
 from refbus.errors import Code, SetupError
 from refbus.files import copy_whole, flush_folder, make_folder, store_errors
 from refbus.node.homecopy import files_of
@@ -21,11 +20,16 @@ _SCRATCH = ".{}.restored"
 
 
 def back_up(
-    home: Path, target: Path, folders: Sequence[str], databases: Sequence[str], restored: Callable[[Path, Path], object]
+    home: Path,
+    target: Path,
+    folders: Sequence[str],
+    databases: Mapping[str, Callable[[Path], None]],
+    restored: Callable[[Path, Path], object],
 ) -> int:
     """Write a backup of `home` into the new folder `target`; return how many files it has.
 
-    `folders` and `databases` are those of the home beside its keys; `restored` restores a backup into a home that is
+    `folders` are those of the home beside its keys; `databases` maps the names of copies to what writes them;
+    `restored` restores a backup into a home that is
     empty, and raises when that does not work. Raises SetupError USAGE when `target` is there; StoreError.
     """
     with new_backup(target) as (draft, scratch):
@@ -35,8 +39,8 @@ def back_up(
         files = files_of(home, folders)
         for path in files:
             copy_whole(path, draft / path.relative_to(home))
-        for name in databases:
-            copy_database(home / name, draft / name)
+        for name, copy in databases.items():
+            copy(draft / name)
         restored(scratch, draft)
     return len(files) + len(databases)
 

@@ -20,6 +20,8 @@ _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False, "on": True,
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _SECONDS = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,3})?", re.ASCII)
 _ADDRESS = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]):([1-9][0-9]{0,4})")
+_HOST = r"([A-Za-z0-9._%-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])?(:[1-9][0-9]{0,4})?"
+_DATABASE = re.compile(rf"postgresql://([A-Za-z0-9._%-]{{1,63}}@)?{_HOST}(,{_HOST})*/[A-Za-z0-9._%-]{{1,63}}")
 _MAX_PORT = 65535
 _MAX_SECRET = 4096  # bytes
 _Value = TypeVar("_Value")
@@ -107,6 +109,17 @@ def addresses() -> Parser[str]:
         return text
 
     return Parser(parse, said("host:port, more with commas"))
+
+
+def database() -> Parser[str]:
+    """Return the parser of where a database is: user, hosts or a socket's folder (%2Frun%2Fpostgresql), its name."""
+
+    def parse(text: str) -> str:
+        if not _DATABASE.fullmatch(text):
+            raise ValueError
+        return text
+
+    return Parser(parse, "postgresql://user@host:port/database")
 
 
 def line(most: int) -> Parser[str]:

@@ -114,6 +114,26 @@ class NodeSettings(ServingSettings):
         default=LogForm.TEXT,
         doc="How lines of the log are written to standard error: for people, or one JSON object each.",
     )
+    database: str | None = setting(
+        "REFBUS_DATABASE",
+        parsers.database(),
+        default=None,
+        doc="PostgreSQL server of the store, with the database; without it the store is a file of the home.",
+    )
+    database_password_file: Path | None = setting(
+        "REFBUS_DATABASE_PASSWORD_FILE",
+        parsers.path(),
+        default=None,
+        secret=True,
+        doc="File, readable by the owner alone, whose first line is the password at that server.",
+    )
+    database_tls: Path | None = setting(
+        "REFBUS_DATABASE_TLS",
+        parsers.path(),
+        default=None,
+        doc="Folder with ca.pem for that server, and certificate.pem and key.pem if it asks for a certificate. "
+        "Without it only a socket of this machine is used, and its loopback to try things out.",
+    )
     log_level: LogLevel = setting(
         "REFBUS_LOG_LEVEL",
         parsers.choice(LogLevel),

@@ -236,6 +236,12 @@ GATE_KEY_LEFT = Metric(
     _GATE,
     "Time until the first of the keys ends that the directory has for this gate now; 0 when it has none.",
 )
+LEADS = Metric(
+    "refbus_leads",
+    Kind.GAUGE,
+    (Service.GATE, Service.AUDITOR, Service.STANDBY),
+    "1 where this process works with the store, 0 where it stands by.",
+)
 DISK_FREE = Metric(
     "refbus_disk_free_ratio",
     Kind.GAUGE,

@@ -22,6 +22,7 @@ class Service(StrEnum):
     GATE = "gate"
     GATEWAY = "gateway"
     AUDITOR = "auditor"
+    STANDBY = "standby"
 
 
 @dataclass(frozen=True, slots=True)

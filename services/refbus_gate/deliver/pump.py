@@ -96,6 +96,7 @@ class Pump:
         """Read, send, take reports, mark. Return whether anything is still under way."""
         self._wake.clear()
         self._read(self._steady_ms())
+        self._store.database.require_lead()  # whoever was frozen meanwhile hands nothing over any more
         for row in self._lanes.sendable():
             self._send(row)
         if self._lanes.in_flight:

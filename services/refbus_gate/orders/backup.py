@@ -6,18 +6,21 @@ makes erased cases stay erased.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from refbus.database.copies import copy_database
+from refbus.database.address import Server
+from refbus.database.opening import copy_database_to
 from refbus.errors import Code, SetupError
 from refbus.files import flush_folder, store_errors
 from refbus.node.homebackup import back_up
-from refbus_gate.home import AUDIT_KEYS, STORE
+from refbus.node.store import audit_keys, node
+from refbus_gate.home import AUDIT_KEYS, STORE, place
 from refbus_gate.orders.putback import FOLDERS, restore
 
 
-def backup(folder: Path, passphrase: str, target: Path, keys: Path) -> list[str]:
-    """Write a backup of the home `folder` and of its audit keys; return what the operator must know.
+def backup(folder: Path, passphrase: str, target: Path, keys: Path, server: Server | None = None) -> list[str]:
+    """Write a backup of the home `folder`, of its store and of its audit keys; return what the operator must know.
 
     Raises SetupError USAGE where one of them is there or the keys would be beside the rest; KEYFILE_*; StoreError.
     """
@@ -27,12 +30,15 @@ def backup(folder: Path, passphrase: str, target: Path, keys: Path) -> list[str]
 
     def restored(scratch: Path, copy: Path) -> None:
         restore(scratch, passphrase, copy, older=False)
-        copy_database(folder / "store" / AUDIT_KEYS, draft)  # after the store: no case in it is without its key
+        copy_database_to(
+            draft, place(folder, AUDIT_KEYS, server), audit_keys.KIND
+        )  # after the store: no case in it is without its key
         restore(scratch, passphrase, draft, older=False)
 
+    store = partial(copy_database_to, place=place(folder, STORE, server), kind=node.KIND)
     draft.unlink(missing_ok=True)
     try:
-        count = back_up(folder, target, FOLDERS, (f"store/{STORE}",), restored)
+        count = back_up(folder, target, FOLDERS, {f"store/{STORE}": store}, restored)
         with store_errors(keys.name):
             draft.rename(keys)
             flush_folder(keys.parent)

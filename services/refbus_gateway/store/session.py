@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from refbus import bell
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
-from refbus.database.engine import Database, StoreKind
+from refbus.database.engine import FileDatabase
+from refbus.database.port import StoreKind
 from refbus.database.prepared import Prepared
 from refbus.errors import Code, RowError, SetupError
 from refbus.said import said
@@ -111,7 +112,7 @@ class Store:
 
     def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
         """Open or create it. `mark`: which database the home has; without it any one is taken. Raises SetupError."""
-        self.database = Database(path, KIND, mark)
+        self.database = FileDatabase(path, KIND, mark)
         self.bell: Path | None = path.with_name(bell.NAME)
         """Where whoever talks to the broker hears of each commit; None in the process that would hear itself."""
         self._vault = Vault(key)

@@ -16,7 +16,7 @@ from refbus.bus.port import Record
 from refbus.core.directory import Directory, OrgStatus
 from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
-from refbus.database.engine import Database
+from refbus.database.engine import FileDatabase
 from refbus.errors import Code, SetupError, StoreError
 from refbus.telemetry.labels import EntryResult
 from refbus.tlog.checkpoint import Checkpoint
@@ -32,7 +32,10 @@ from support.auditors import Auditors
 from support.directories import Federation, agency, auditor, gate
 from support.logs import mth
 
+pytestmark = pytest.mark.both_stores
 
+
+@pytest.mark.in_files
 def test_the_migrations_make_the_tables(world: Auditors) -> None:
     """What Alembic makes is what the code expects."""
     with world.nodes["kz"].home.database.writing() as connection:
@@ -267,11 +270,12 @@ def test_files_of_the_directory_are_logged_once(world: Auditors) -> None:
     node.require_sound()
 
 
+@pytest.mark.in_files
 def test_a_second_process_cannot_open_the_store(world: Auditors) -> None:
     """Two auditors on one home would be two writers: the second does not start."""
     node = world.nodes["kz"]
     with pytest.raises(SetupError) as caught:
-        Database(node.folder / "store" / "auditor.db", KIND)
+        FileDatabase(node.folder / "store" / "auditor.db", KIND)
     assert caught.value.code is Code.HOME_IN_USE
 
 
@@ -295,6 +299,7 @@ def _without(world: Auditors, name: str) -> Federation:
     return world.fed.next_version(organisations=members)
 
 
+@pytest.mark.in_files
 def test_the_export_has_what_was_received(world: Auditors, tmp_path: Path) -> None:
     """The inspector gets each entry of the time asked for, with its exact bytes and its place."""
     node = world.nodes["kz"]

@@ -21,6 +21,8 @@ from support.auditors import Auditors
 from support.directories import auditor, log_name_of, log_secret
 from support.logs import NaiveTrees, entries, head_of
 
+pytestmark = pytest.mark.both_stores
+
 KZ_NAME = f"{log_name_of('kz')}/2026b"
 DATA = entries(40)
 

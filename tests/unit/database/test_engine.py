@@ -13,7 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from refbus.database import engine, version
-from refbus.database.engine import Database, StoreKind
+from refbus.database.engine import FileDatabase
+from refbus.database.port import Database, StoreKind
 from refbus.errors import Code, StoreError
 from refbus.node.store import audit_keys, node
 from refbus_auditor import home as auditor
@@ -34,7 +35,7 @@ def kind(request: pytest.FixtureRequest) -> StoreKind:
 @pytest.fixture
 def database(tmp_path: Path, kind: StoreKind) -> Iterator[Database]:
     """Give an open database with one number in it."""
-    with closing(Database(tmp_path / "store.db", kind)) as opened:
+    with closing(FileDatabase(tmp_path / "store.db", kind)) as opened:
         with opened.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE counted (number INTEGER)")
             connection.exec_driver_sql("INSERT INTO counted VALUES (0)")
@@ -85,8 +86,8 @@ def test_writers_go_one_after_the_other(database: Database) -> None:
 def test_writers_of_two_processes_go_one_after_the_other(tmp_path: Path) -> None:
     """The same for two openings of one shared file, which know nothing of each other."""
     with (
-        closing(Database(tmp_path / "store.db", session.KIND)) as ours,
-        closing(Database(tmp_path / "store.db", session.KIND)) as theirs,
+        closing(FileDatabase(tmp_path / "store.db", session.KIND)) as ours,
+        closing(FileDatabase(tmp_path / "store.db", session.KIND)) as theirs,
     ):
         with ours.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE counted (number INTEGER)")
@@ -104,7 +105,7 @@ def test_a_writer_waits_no_longer_than_the_bound(tmp_path: Path, monkeypatch: py
     """STORE_BUSY, which may be tried again; who writes is not disturbed, and then the next one may."""
     began, may_end = Event(), Event()
     path = tmp_path / "store.db"
-    with closing(Database(path, session.KIND)) as ours, closing(Database(path, session.KIND)) as theirs:
+    with closing(FileDatabase(path, session.KIND)) as ours, closing(FileDatabase(path, session.KIND)) as theirs:
         with ours.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE counted (number INTEGER)")
             connection.exec_driver_sql("INSERT INTO counted VALUES (0)")
@@ -135,7 +136,7 @@ def test_a_writer_waits_no_longer_than_the_bound(tmp_path: Path, monkeypatch: py
 def test_waiting_writers_keep_no_reader_out(tmp_path: Path) -> None:
     """More writers than there are connections wait, and a reader gets one at once."""
     began, may_end = Event(), Event()
-    with closing(Database(tmp_path / "store.db", session.KIND)) as database:
+    with closing(FileDatabase(tmp_path / "store.db", session.KIND)) as database:
         with database.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE counted (number INTEGER)")
             connection.exec_driver_sql("INSERT INTO counted VALUES (0)")

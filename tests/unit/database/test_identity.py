@@ -12,7 +12,7 @@ import pytest
 
 from refbus.crypto.secretbox import StateKey
 from refbus.database import identity
-from refbus.database.engine import Database
+from refbus.database.engine import FileDatabase
 from refbus.database.putback import put_back
 from refbus.errors import Code, RefbusError
 from refbus.node.store.node import KIND, NodeStore, get_setting, put_setting
@@ -136,6 +136,6 @@ def test_a_stop_between_the_database_and_its_mark(tmp_path: Path, monkeypatch: p
 
 def test_the_copy_of_a_store_without_a_number_becomes_the_one_of_the_home(home: Path, tmp_path: Path) -> None:
     """A backup from before the numbers is put back like any other."""
-    Database(tmp_path / "copy.db", KIND).close()
+    FileDatabase(tmp_path / "copy.db", KIND).close()
     put_back(tmp_path / "copy.db", home / "store" / "node.db", lambda _: None, home / "node.db.made")
     opened(home).close()

@@ -13,7 +13,8 @@ from sqlalchemy import create_engine
 
 from bench.counting import counting
 from refbus.database.definitions import digest_of
-from refbus.database.engine import Database, StoreKind
+from refbus.database.engine import FileDatabase
+from refbus.database.port import StoreKind
 from refbus.database.version import NAMED, known, made_by
 from refbus.errors import Code, StoreError
 from refbus.node.store import audit_keys, node
@@ -29,13 +30,13 @@ from support.fresh import MIGRATE
 def test_a_newer_store_is_named(tmp_path: Path, kind: StoreKind, *, look: bool) -> None:
     """STORE_NEWER whether the store is opened to work or to look at it; its bytes are as before."""
     path = tmp_path / "store.db"
-    Database(path, kind).close()
+    FileDatabase(path, kind).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     before = path.read_bytes()
     with pytest.raises(StoreError) as refused:
-        _ = Database.read_only(path, kind) if look else Database(path, kind)
+        _ = FileDatabase.read_only(path, kind) if look else FileDatabase(path, kind)
     assert refused.value.code is Code.STORE_NEWER
     assert path.read_bytes() == before
 
@@ -73,10 +74,10 @@ def alter(path: Path, words: str, table: str, column: str) -> None:
 def test_a_store_that_no_version_made_is_not_opened(tmp_path: Path, words: str, *, look: bool) -> None:
     """STORE_FAILED: what is written could change, or go, without a word, and no sealed value would tell."""
     path = tmp_path / "store.db"
-    Database(path, node.KIND).close()
+    FileDatabase(path, node.KIND).close()
     alter(path, words, "fact", "kind")
     with pytest.raises(StoreError) as refused:
-        _ = Database.read_only(path, node.KIND) if look else Database(path, node.KIND)
+        _ = FileDatabase.read_only(path, node.KIND) if look else FileDatabase(path, node.KIND)
     assert refused.value.code is Code.STORE_FAILED
 
 
@@ -84,10 +85,10 @@ def test_a_store_that_no_version_made_is_not_opened(tmp_path: Path, words: str, 
 def test_an_office_does_not_open_a_store_that_no_version_made(tmp_path: Path, words: str) -> None:
     """The same at an office: what a person refuses cannot go in the moment in which it is written."""
     path = tmp_path / "store.db"
-    Database(path, session.KIND).close()
+    FileDatabase(path, session.KIND).close()
     alter(path, words, "tellings", "kind")
     with pytest.raises(StoreError) as refused:
-        Database(path, session.KIND)
+        FileDatabase(path, session.KIND)
     assert refused.value.code is Code.STORE_FAILED
 
 
@@ -101,29 +102,29 @@ def test_an_older_store_that_no_version_made_is_not_migrated(tmp_path: Path, kin
     for version in known(kind.migrations):
         path, other = tmp_path / f"{version}.db", tmp_path / f"{version}-other.db"
         make(path, kind.migrations, version)
-        Database(path, kind).close()
+        FileDatabase(path, kind).close()
         make(other, kind.migrations, version)
         with closing(sqlite3.connect(other)) as connection:
             connection.execute("CREATE TABLE t (x INTEGER)")
         with pytest.raises(StoreError) as refused:
-            Database(other, kind)
+            FileDatabase(other, kind)
         assert refused.value.code is Code.STORE_FAILED
 
 
 def test_statistics_of_the_planner_are_no_definition(tmp_path: Path) -> None:
     """An operator may let SQLite analyse a store."""
     path = tmp_path / "store.db"
-    Database(path, node.KIND).close()
+    FileDatabase(path, node.KIND).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("ANALYZE")
-    Database(path, node.KIND).close()
+    FileDatabase(path, node.KIND).close()
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=NAMES)
 def test_the_newest_definitions_have_a_name_beside_the_migrations(kind: StoreKind) -> None:
     """Most openings need no migration then; whoever adds a version writes the new name."""
     versions = known(kind.migrations)
-    named = (kind.migrations / NAMED).read_text(encoding="ascii").strip()
+    named = (kind.migrations / NAMED["sqlite"]).read_text(encoding="ascii").strip()
     assert named == digest_of(made_by(kind.migrations, versions[-1]))
 
 
@@ -141,9 +142,9 @@ def make(path: Path, migrations: Path, revision: str) -> None:
 def test_what_a_database_is_made_of_is_looked_at_once(tmp_path: Path) -> None:
     """An opening that finds nothing to write asks for the version and the definitions once, and for the number."""
     path, mark = tmp_path / "store.db", tmp_path / "store.made"
-    Database(path, session.KIND, mark).close()
+    FileDatabase(path, session.KIND, mark).close()
     with counting() as counts:
-        Database(path, session.KIND, mark).close()
+        FileDatabase(path, session.KIND, mark).close()
     assert counts.statements == len(("the version's table", "the version", "the definitions", "the number"))
 
 
@@ -152,9 +153,9 @@ def test_a_new_database_of_the_tests_is_as_the_migrations_make_it(
     tmp_path: Path, kind: StoreKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row for row and definition for definition, whether the migrations run or what they made is made again."""
-    Database(tmp_path / "at-once.db", kind).close()
-    monkeypatch.setattr("refbus.database.version._run", MIGRATE)
-    Database(tmp_path / "migrated.db", kind).close()
+    FileDatabase(tmp_path / "at-once.db", kind).close()
+    monkeypatch.setattr("refbus.database.version.run", MIGRATE)
+    FileDatabase(tmp_path / "migrated.db", kind).close()
     found = set[tuple[str, ...]]()
     for name in ("at-once.db", "migrated.db"):
         with closing(sqlite3.connect(tmp_path / name)) as opened:

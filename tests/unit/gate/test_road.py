@@ -15,6 +15,8 @@ from support.directories import agency, gate, inspector, ngo, second_ngo
 from support.envelopes import fixed, sealed
 from support.gates import World
 
+pytestmark = pytest.mark.both_stores
+
 
 def test_an_event_crosses_the_border(world: World) -> None:
     """The recipient gets the exact bytes, the sender a receipt, and both accounts balance."""
@@ -148,6 +150,7 @@ def test_restarts_anywhere_change_nothing(world: World, country: str) -> None:
     assert world.nodes["kz"].balance().total(Outcome.DUPLICATE) == 0
 
 
+@pytest.mark.in_files
 def test_nothing_of_an_event_is_readable_in_the_store(world: World) -> None:
     """Ids, organisations and envelopes are not in the database files in the clear."""
     raw = world.event()

@@ -91,7 +91,7 @@ def test_the_image_is_made_of_the_released_files() -> None:
     """What is copied is what a release publishes, and the commands in it are those of this version."""
     text = (CONTAINER / "Containerfile").read_text(encoding="utf-8")
     assert re.findall(r"^COPY ([^-].*) /tmp/.*$", text, re.M) == [
-        "requirements/run.txt",
+        "requirements/postgresql.txt",
         f"dist/refbus-{VERSION}-py3-none-any.whl",
     ]
     assert "--require-hashes" in text

@@ -19,7 +19,8 @@ from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, sel
 
 from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
-from refbus.database.engine import Database, StoreKind
+from refbus.database.opening import Place, look_at_database, open_database
+from refbus.database.port import StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
 from refbus.node.store.node import MOST_DAMAGED
 from refbus.node.store.sound import is_sound
@@ -43,9 +44,9 @@ MOST_KNOWN = 20_000
 class AuditKeys:
     """The audit keys of a node, by the name of the case (32 bytes, from `NodeStore.name`)."""
 
-    def __init__(self, path: Path, key: StateKey, mark: Path | None = None) -> None:
+    def __init__(self, place: Place, key: StateKey, mark: Path | None = None) -> None:
         """Open or create the database; `mark` as for `Database`. Raises SetupError, StoreError."""
-        self._database = Database(path, KIND, mark)
+        self._database = open_database(place, KIND, mark)
         self._key = key
         self._known: dict[bytes, bytes] = {}
         self.damaged = set[bytes]()
@@ -77,11 +78,11 @@ class AuditKeys:
         return count
 
     @classmethod
-    def is_sound(cls, path: Path, key: StateKey) -> bool:
-        """Whether the database at `path`, which may be in use, can be read and every key in it opens."""
+    def is_sound(cls, place: Place, key: StateKey) -> bool:
+        """Whether the database at `place`, which may be in use, can be read and every key in it opens."""
         keys = cls.__new__(cls)
         try:
-            keys._database, keys._key, keys._known = Database.read_only(path, KIND), key, {}
+            keys._database, keys._key, keys._known = look_at_database(place, KIND), key, {}
         except RefbusError:
             return False
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, null, select, update
 
-from refbus.database.engine import Database
+from refbus.database.port import Database
 from refbus.database.prepared import Prepared
 from refbus.errors import Code, StoreError
 from refbus.node.store import delivered, entries_of_cases, holds, outgoing

@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from refbus.crypto.secretbox import StateKey
-from refbus.database.engine import Database, StoreKind
+from refbus.database.opening import Place, look_at_database, open_database
+from refbus.database.port import Database, StoreKind
 from refbus.database.prepared import Prepared
 from refbus.errors import Code, RowError, SetupError, StoreError, UntrustedError
 from refbus.node.store.tables import setting
@@ -42,9 +43,9 @@ class NodeStore:
             self._prove(connection)
 
     @classmethod
-    def open(cls, path: Path, key: StateKey, mark: Path | None = None) -> NodeStore:
-        """Open or create the store at `path`; `mark` as for `Database`. Raises SetupError, StoreError."""
-        database = Database(path, KIND, mark)
+    def open(cls, place: Place, key: StateKey, mark: Path | None = None) -> NodeStore:
+        """Open or create the store at `place`; `mark` as for `Database`. Raises SetupError, StoreError."""
+        database = open_database(place, KIND, mark)
         try:
             return cls(database, key)
         except BaseException:
@@ -52,11 +53,11 @@ class NodeStore:
             raise
 
     @classmethod
-    def look_at(cls, path: Path, key: StateKey) -> NodeStore:
+    def look_at(cls, place: Place, key: StateKey) -> NodeStore:
         """Open the store of a gate that may be running, to read it. Raises SetupError HOME_NOT_FOUND, KEYFILE_*."""
         store = cls.__new__(cls)
         store.damaged = set[str]()
-        store.database, store._key = Database.read_only(path, KIND), key
+        store.database, store._key = look_at_database(place, KIND), key
         store.name = lru_cache(maxsize=16_384)(store._name)
         try:
             with store.database.reading() as connection:

@@ -22,6 +22,8 @@ from support.directories import agency, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
 
+pytestmark = pytest.mark.both_stores
+
 
 def test_an_event_that_names_a_newer_directory_waits_for_it(world: World) -> None:
     """It is held, and goes on by itself once the directory is there."""

@@ -19,6 +19,9 @@ from refbus.notify.message import Ping
 from refbus.telemetry.labels import PingResult
 from refbus_gate.clock.mail import MOST_ATTEMPTS, WAITS, Pinger
 from support.mail import mail_server, server_at
+from support.stores import place
+
+pytestmark = pytest.mark.both_stores
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Give a bench."""
-    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    store = NodeStore.open(place(tmp_path / "node.db"), StateKey(bytes(32)))
     yield Bench(store, "mailto:a@b.example")
     store.database.close()
 
@@ -93,7 +96,7 @@ def test_a_ping_is_given_up_in_the_end(bench: Bench) -> None:
 @pytest.mark.parametrize("dead", [0, 1])
 def test_a_dead_address_keeps_no_other_from_being_rung(tmp_path: Path, dead: int) -> None:
     """The duty officer's telephone rings although the mail server is gone, and rings once."""
-    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    store = NodeStore.open(place(tmp_path / "node.db"), StateKey(bytes(32)))
     addresses = ("mailto:a@b.example", "https://b.example/bell")
     bench = Bench(store, *addresses)
     bench.book.dead.append(addresses[dead])
@@ -113,7 +116,7 @@ def test_a_crash_after_the_mail_sends_it_again_under_the_same_message_id(tmp_pat
     """Against a real mail server: refused, sent, the process dies before it notes that, sent again."""
     path = tmp_path / "node.db"
     with mail_server() as (box, port):
-        store = NodeStore.open(path, StateKey(bytes(32)))
+        store = NodeStore.open(place(path), StateKey(bytes(32)))
         bench = Bench(store)
         book = AddressBook(server_at(port), {OrgId("kz-agency01"): ("mailto:duty@node.example",)})
         box.closed = True
@@ -125,7 +128,7 @@ def test_a_crash_after_the_mail_sends_it_again_under_the_same_message_id(tmp_pat
             with pytest.raises(KeyboardInterrupt):
                 Pinger(store, book, lambda: bench.now_ms).turn()
         store.database.close()
-        store = NodeStore.open(path, StateKey(bytes(32)))
+        store = NodeStore.open(place(path), StateKey(bytes(32)))
         pinger = Pinger(store, book, lambda: bench.now_ms)
         assert (pinger.turn(), pinger.turn()) == (1, 0)
         store.database.close()
@@ -150,7 +153,7 @@ def test_a_ping_that_cannot_be_tried_keeps_no_other_from_being_rung(tmp_path: Pa
                 raise ValueError("not an address")
             return ("mailto:c@d.example",)
 
-    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    store = NodeStore.open(place(tmp_path / "node.db"), StateKey(bytes(32)))
     bench = Bench(store, "mailto:a@b.example")
     commit(store, Changes(pings=[PingRow("kz-she1ter1", "ALARM", bytes([1] * 16))]), 1, None, bench.now_ms)
     bench.pinger = Pinger(store, Broken(None, {}), lambda: bench.now_ms, bench.results.append)
@@ -161,7 +164,7 @@ def test_a_ping_that_cannot_be_tried_keeps_no_other_from_being_rung(tmp_path: Pa
 
 def test_nobody_keeps_an_alarm_of_others_waiting(tmp_path: Path) -> None:
     """Whose address is dead may have a thousand pings: it is tried once, after the alarm that came last."""
-    store = NodeStore.open(tmp_path / "node.db", StateKey(bytes(32)))
+    store = NodeStore.open(place(tmp_path / "node.db"), StateKey(bytes(32)))
     bench = Bench(store)
     tried: list[str] = []
 

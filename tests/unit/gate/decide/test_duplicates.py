@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from refbus.core.gate.passage import Outcome
 from refbus.core.units import HOUR_MS
 from refbus.crypto.kem import KemPrivate
@@ -11,6 +13,8 @@ from refbus.wire.transport import BorderKind, BorderRecord, NoticeKind, NoticeOu
 from support.directories import agency, kem_key, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
+
+pytestmark = pytest.mark.both_stores
 
 
 def test_an_exact_resend_is_answered_again(world: World) -> None:

@@ -17,13 +17,16 @@ from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import Outgoing
 from refbus_gate.deliver.pump import Pump, PumpSettings
 from support.clocks import steady_clock
+from support.stores import place
+
+pytestmark = pytest.mark.both_stores
 
 
 class Bench:
     """One pump, its store and its destination."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = NodeStore.open(folder / "node.db", StateKey(bytes(32)))
+        self.store = NodeStore.open(place(folder / "node.db"), StateKey(bytes(32)))
         self.bus = MemoryBus(["uz.inbox.a", "uz.inbox.b", "uz.border.kz"])
         self.now_ms = 1_790_000_000_000
         self.pump = self.new_pump()
@@ -71,6 +74,7 @@ def test_rows_arrive_in_order_and_leave_the_store(bench: Bench) -> None:
     assert bench.unsent() == 0
 
 
+@pytest.mark.in_files
 def test_a_row_that_does_not_open_stops_no_other(bench: Bench) -> None:
     """It is given up, so that upkeep tells its sender; every other row of the destination arrives."""
     bench.add(b"1", b"2", b"3")

@@ -1,4 +1,4 @@
-"""The node store: transactions, lock, sealing, migrations, audit keys."""
+"""The node store, on either database: transactions, sealing, migrations, audit keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from refbus.core.gate.passage import Outcome
 from refbus.crypto.secretbox import StateKey
-from refbus.database.engine import Database
+from refbus.database.server import ServerDatabase
 from refbus.errors import Code, RowError, SetupError, StoreError
 from refbus.node.store import audit_keys
 from refbus.node.store.accounting import balance, stopped
@@ -27,7 +27,9 @@ from refbus.node.store.node import KIND, NodeStore, get_setting, put_setting
 from refbus.node.store.reads import read_facts, read_fence, read_kept, read_position, read_records
 from refbus.node.store.rows import Changes, Fact, Kept, Position, RecordRow
 from refbus.node.store.tables import metadata, tally
+from support.stores import place
 
+pytestmark = pytest.mark.both_stores
 KEY = StateKey(bytes(32))
 FIRST = Position("kz.outbox", "id", 1, 0, 0)
 ROW = RecordRow("kz.outbox", 0, b"d" * 16, "REFUSED", "NO_CONSENT", b"r" * 32, None, None, None, 5, 9, b"answer")
@@ -36,55 +38,19 @@ ROW = RecordRow("kz.outbox", 0, b"d" * 16, "REFUSED", "NO_CONSENT", b"r" * 32, N
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[NodeStore]:
     """Return an empty store."""
-    made = NodeStore.open(tmp_path / "node.db", KEY)
+    made = NodeStore.open(place(tmp_path / "node.db"), KEY)
     yield made
     made.close()
 
 
-def test_sqlite_is_set_for_durability(store: NodeStore) -> None:
-    """WAL, a full sync at each commit, a busy timeout, pages that hold an envelope."""
-    with store.database.reading() as connection:
-        found = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "busy_timeout", "page_size")
-        }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 20_000, "page_size": 16_384}
-
-
 def test_the_migrations_make_the_tables(store: NodeStore) -> None:
-    """What Alembic builds and what the code reads is the same."""
+    """What Alembic builds and what the code reads is the same; beside it a schema has the row of its epoch."""
     with store.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        assert compare_metadata(context, metadata) == []
-
-
-def test_one_process_owns_a_database(store: NodeStore, tmp_path: Path) -> None:
-    """A second owner is refused as long as the first one lives."""
-    with pytest.raises(SetupError) as caught:
-        Database(tmp_path / "node.db", KIND)
-    assert caught.value.code is Code.HOME_IN_USE
-
-
-def test_others_may_look(store: NodeStore, tmp_path: Path) -> None:
-    """A tool beside the gate reads, and cannot write."""
-    commit(store, Changes(position=FIRST, records=[ROW]), 0, None, 1)
-    beside = Database.read_only(tmp_path / "node.db", KIND)
-    with beside.reading() as connection:
-        assert balance(connection).total(Outcome.REFUSED) == 1
-    with pytest.raises(StoreError), beside.writing() as connection:
-        put_setting(connection, "x", b"y")
-    beside.close()
-
-
-def test_looking_needs_a_database(tmp_path: Path) -> None:
-    """Nothing is made where nothing is."""
-    with pytest.raises(SetupError):
-        Database.read_only(tmp_path / "node.db", KIND)
-
-
-def test_files_are_private(store: NodeStore, tmp_path: Path) -> None:
-    """Only the owner can read database and lock."""
-    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "node.db", tmp_path / "node.db.lock")} == {0}
+        found = compare_metadata(context, metadata)
+    found = [each for each in found if "comment" not in each[0]]  # SQLite has none
+    beside = ["refbus_store"] if store.database.__class__ is ServerDatabase else []
+    assert [(each[0], each[1].name) for each in found] == [("remove_table", name) for name in beside]
 
 
 def test_a_failed_transaction_leaves_nothing(store: NodeStore) -> None:
@@ -101,19 +67,11 @@ def test_a_failed_transaction_leaves_nothing(store: NodeStore) -> None:
         assert get_setting(connection, "x") is None
 
 
-def test_a_writing_transaction_takes_the_lock_at_once(store: NodeStore) -> None:
-    """BEGIN IMMEDIATE: state that is read in it cannot be changed by another writer before it is written."""
-    with store.database.writing() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        assert raw.in_transaction
-
-
 def test_another_state_key_does_not_open_the_store(store: NodeStore, tmp_path: Path) -> None:
     """The mistake is found at the start, not at the first value."""
     store.close()
     with pytest.raises(SetupError) as caught:
-        NodeStore.open(tmp_path / "node.db", StateKey(b"1" * 32))
+        NodeStore.open(place(tmp_path / "node.db"), StateKey(b"1" * 32))
     assert caught.value.code is Code.KEYFILE_WRONG_PASSPHRASE
 
 
@@ -215,21 +173,21 @@ def test_what_an_older_version_decided_is_counted(store: NodeStore) -> None:
 
 def test_audit_keys_last(tmp_path: Path) -> None:
     """A key is the same after a restart, differs by case, and is sealed on disk."""
-    keys = AuditKeys(tmp_path / "audit.db", KEY)
+    keys = AuditKeys(place(tmp_path / "audit-keys.db"), KEY)
     made = keys.of([b"a" * 32, b"b" * 32])
     keys.close()
-    again = AuditKeys(tmp_path / "audit.db", KEY)
+    again = AuditKeys(place(tmp_path / "audit-keys.db"), KEY)
     assert again.of([b"a" * 32, b"b" * 32]) == made
     assert len(set(made.values())) == 2
     again.close()
-    content = b"".join(path.read_bytes() for path in tmp_path.glob("audit.db*"))
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("*.db*"))
     assert not any(key in content for key in made.values())
 
 
 def test_audit_keys_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many cases somebody names; those that are not in memory are read again, one call may name more."""
     monkeypatch.setattr(audit_keys, "MOST_KNOWN", 5)
-    keys = AuditKeys(tmp_path / "audit.db", KEY)
+    keys = AuditKeys(place(tmp_path / "audit-keys.db"), KEY)
     names = [bytes([number]) * 32 for number in range(20)]
     made = keys.of(names)
     assert len(keys._known) == 5
@@ -239,7 +197,7 @@ def test_audit_keys_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_destroyed_audit_key_is_gone(tmp_path: Path) -> None:
     """The next decision about the case gets another key; the old leaves stay closed for ever."""
-    keys = AuditKeys(tmp_path / "audit.db", KEY)
+    keys = AuditKeys(place(tmp_path / "audit-keys.db"), KEY)
     before = keys.of([b"a" * 32])
     assert keys.destroy([b"a" * 32, b"b" * 32]) == 1
     assert keys.destroy([b"a" * 32]) == 0

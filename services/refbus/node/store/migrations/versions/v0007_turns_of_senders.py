@@ -15,8 +15,9 @@ _BY_TURN = ["destination", "state", "urgent", "next_attempt_ms"]
 
 def upgrade() -> None:
     """Add the column; what waits already counts as of one sender. The new index takes the place of the one by time."""
+    nothing = sa.text("x''" if op.get_bind().dialect.name == "sqlite" else "''::bytea")
     with op.batch_alter_table("outgoing", recreate="never") as outgoing:  # made anew, its numbers would come again
-        outgoing.add_column(sa.Column("sender", sa.LargeBinary(32), nullable=False, server_default=sa.text("x''")))
+        outgoing.add_column(sa.Column("sender", sa.LargeBinary(32), nullable=False, server_default=nothing))
     op.create_index(op.f("ix_outgoing_destination_state_urgent_sender_next_attempt_ms"), "outgoing", _BY_SENDER)
     op.drop_index(op.f("ix_outgoing_destination_state_urgent_next_attempt_ms"), table_name="outgoing")
 
