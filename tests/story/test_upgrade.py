@@ -9,6 +9,7 @@ import pytest
 
 from refbus.core.courses.referral import State
 from refbus.core.vocabulary import EventType
+from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed
 from support.gateways import open_at, say, view
 from support.releases import FOLDER, Kept, unpack
 from support.roadauditors import RoadAuditors
@@ -47,6 +48,18 @@ def test_the_road_goes_on_where_it_was(kept: Kept) -> None:
     say(kept.uz, kept.facts["there"][1], EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
     kept.settle()
     assert view(kept.kz, kept.facts["here"][1]).state is State.ACCEPTED
+
+
+def test_what_crosses_is_stamped_as_the_release_reads_it(kept: Kept) -> None:
+    """Its policies say nothing of stamps: gates of today write it passes and receipts that are signed alone."""
+    kept.settle()
+    open_at(kept.uz, kept.facts["there"][1])
+    say(kept.uz, kept.facts["there"][1], EventType.REFERRAL_ACCEPTED, responsible_worker_role="SOCIAL_WORKER")
+    kept.settle()
+    across = [BorderRecord.parse(each.value) for each in kept.bus.records("kz.border.uz")]
+    back = [BorderRecord.parse(each.value) for each in kept.bus.records("uz.border.kz")]
+    assert {Passed.parse(each.body).version for each in across if each.kind is BorderKind.PASSED} == {1}
+    assert {HopReceipt.parse(each.body).version for each in back if each.kind is BorderKind.HOP} == {1}
 
 
 def test_the_logs_go_on_behind_what_was_signed(kept: Kept) -> None:
