@@ -110,6 +110,9 @@ def _service(service: Service, address: str | None, setting: str) -> Iterator[Fi
         (gone,) = (rule for rule in GONE if rule.service is service)
         yield Finding(service, Level.RED, "it does not answer", RUNBOOK[gone.name].do, gone.name)
         return
+    if _stands_by(samples):
+        yield Finding(service, Level.GREEN, "it stands by: another process leads, look there too")
+        return
     broken = [rule for rule in ALERTS if service in rule.metric.services and is_broken(rule, samples)]
     for rule in broken:
         level = Level.RED if rule.severity is Severity.PAGE else Level.AMBER
@@ -137,9 +140,16 @@ def read_samples(service: Service, address: str) -> Samples:
                 found.setdefault(sample.name, []).append(float(sample.value))
     except ValueError:
         raise TransportError(Code.BROKER_UNREACHABLE, "what answers there is no page of metrics") from None
-    if not any(each.name in found for each in metric.CATALOGUE if each.services == (service,)):
+    if not _stands_by(found) and not any(
+        each.name in found for each in metric.CATALOGUE if each.services == (service,)
+    ):
         raise TransportError(Code.BROKER_UNREACHABLE, "what answers there is the page of another program")
     return found
+
+
+def _stands_by(samples: Samples) -> bool:
+    """Whether it is the page of a process that waits for its turn: nothing but that is on it."""
+    return {each.name for each in metric.CATALOGUE} & samples.keys() == {metric.LEADS.name}
 
 
 def read_page(address: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bench.primitives import GateSteps, Reader, Sealed, Signer, Verifier
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from bench.timing import Clock, interleaved
+from postgresql import PostgresServer
 from refbus.clock import machine_ms
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.crypto.kem import KemPublic
@@ -43,7 +45,10 @@ def seal_some(folder: Path, count: int, *, abroad: bool = True) -> list[bytes]:
 
 
 def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) -> list[Measure]:
-    """Return the rates of egress and of ingress. The gates' homes in `folder` must be fresh."""
+    """Return the rates of egress and of ingress, and that of egress with its stores on a server.
+
+    The gates' homes in `folder` must be fresh.
+    """
     federation = Federation.of(FederationPaths(folder))
     steps = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=BATCH)
     reader = federation.member(gate_id(ORIGIN))
@@ -55,7 +60,26 @@ def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) ->
     events = [take_stamped_apart(each, reader) for each in across]
     steps = steps_of(federation, DESTINATION, ORIGIN, federation.recipient, per_stamp=BATCH)
     gate = Turns(StandingGate(federation, DESTINATION), border(DESTINATION, ORIGIN), across)
-    return [out, gate.measured("gate ingress, core and store, one core", events, steps.ingress, clock)]
+    into = gate.measured("gate ingress, core and store, one core", events, steps.ingress, clock)
+    return [out, into, _on_server(folder, raw, clock)]
+
+
+def _on_server(folder: Path, raw: list[bytes], clock: Clock) -> Measure:
+    """Return the rate of egress with the stores on a PostgreSQL server, which works on the same core."""
+    federation, home = Federation.of(FederationPaths(folder)), FederationPaths(folder).gate(ORIGIN)
+    for path in (*home.glob("store/*"), *home.glob("*.made")):
+        path.unlink()
+    steps = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=BATCH)
+    events = [take_apart(each, federation.member(gate_id(ORIGIN))) for each in raw]
+    server = PostgresServer(folder / "postgresql")
+    server.start()
+    try:
+        address = server.address(server.new_database())
+        gate = Turns(StandingGate(federation, ORIGIN, server=address), outbox(ORIGIN), raw)
+        name = "gate egress, core and store on PostgreSQL, one core"
+        return replace(gate.measured(name, events, steps.egress, clock), aim=None)
+    finally:
+        server.close()
 
 
 class Turns:

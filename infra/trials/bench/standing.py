@@ -9,11 +9,13 @@ from demo.world import PASSPHRASE
 from refbus.bus.port import OnDelivery, OpenTransaction, Record
 from refbus.clock import Clock, machine_ms
 from refbus.core.ids import CountryCode
+from refbus.database.address import Server
+from refbus.database.lead import Lead
 from refbus.node import collector
 from refbus_gate.decide.batch import GateCore, GateParts, sources_of
 from refbus_gate.decide.work import Workers
 from refbus_gate.deliver.pump import Pump
-from refbus_gate.home import GateHome
+from refbus_gate.home import SERVICE, GateHome
 from refbus_gate.source import consumer_of
 
 
@@ -84,8 +86,16 @@ class Catch:
 class StandingGate:
     """The gate of one country on one thread."""
 
-    def __init__(self, federation: Federation, country: CountryCode, clock: Callable[[], int] = machine_ms) -> None:
-        self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE)
+    def __init__(
+        self,
+        federation: Federation,
+        country: CountryCode,
+        clock: Callable[[], int] = machine_ms,
+        server: Server | None = None,
+    ) -> None:
+        """With `server` its stores are there; otherwise they are files."""
+        lead = None if server is None else Lead.take(server, SERVICE)
+        self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE, lead)
         keys = self.home.gate_keys(federation.directory, clock())
         parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, clock, Workers(1))
         self.core = GateCore(parts)

@@ -123,6 +123,14 @@ def test_a_service_that_is_gone_is_red(node: Node) -> None:
     assert list(found) == ["gate"]
 
 
+def test_a_standby_is_green_and_says_that_it_waits(node: Node) -> None:
+    """Its page has no figure of a gate, and that is no fault of it."""
+    node.pages["GATE"].close()
+    node.pages["GATE"] = serve(Metrics(Service.STANDBY, lambda: NOW_MS), 0)
+    assert "gate" not in node.findings()
+    assert "it stands by" in node.run().output
+
+
 def test_what_is_not_set_up_is_amber_and_not_green(node: Node) -> None:
     """Nobody takes silence for health."""
     for page in node.pages.values():
