@@ -7,6 +7,7 @@ road.settle(kz, uz)          # gateways, gates and pumps work until nothing move
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sqlite3
 import uuid
@@ -19,11 +20,13 @@ from pathlib import Path
 from refbus.bus.port import TopicState
 from refbus.bus.topicset import gate_group
 from refbus.clock import Clock
+from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.topic_reader import start_together
 from refbus.resources import data_dir
 from refbus.trust.member.policy import compile_policy
+from refbus.trust.member.target_file import MemberFile
 from refbus.trust.publisher import changes
 from refbus.wire.transport import AuditEntry
 from refbus_gate.clock.deadlines import Timekeeper
@@ -240,3 +243,16 @@ def change_policy(made: Road, country: str, change: Callable[[str], str], versio
     made.lab.publish(publication)
     made.publish()
     made.settle()
+
+
+def give_role(road: Road, org: OrgId, role: OrgRole) -> None:
+    """Let the anchors enrol a member in another role, and publish it."""
+    publication = road.lab.publication(road.clock())
+    held, enrolment = changes.load_parts(publication, org)
+    organisation = dataclasses.replace(held.organisation, role=role)
+    member = MemberFile.of(organisation, held.signing, held.kem, held.audit)
+    publication.put("targets", f"enrolment/{org}.json", dataclasses.replace(enrolment, role=role).encode())
+    publication.put(organisation.country, f"{organisation.country}/{org}.json", member.encode())
+    road.lab.publish(publication)
+    road.publish()
+    road.settle()

@@ -132,33 +132,39 @@ def forms_of(name: str) -> tuple[Codec, ...]:
     return (*older, codec(name))
 
 
+@cache
+def _older(name: str) -> tuple[tuple[Codec, frozenset[str], dict[str, Any]], ...]:
+    """Return each older form of a wire record, its fields, and what a value has of the later ones that it can say."""
+    *older, newest = forms_of(name)
+    fields = newest.document["fields"]
+    made = []
+    for form in older:
+        known = frozenset(field["name"] for field in form.document["fields"])
+        made.append((form, known, {each["name"]: _default(each) for each in fields if each["name"] not in known}))
+    return tuple(made)
+
+
 def encode(name: str, value: Mapping[str, Any]) -> bytes:
     """Return the bytes of a wire record, in the oldest form that can say it. Raises MalformedError.
 
     So a reader of an older version reads all that it could read before, and each value has one encoding.
     """
-    *older, newest = forms_of(name)
-    for form in older:
-        known = {field["name"] for field in form.document["fields"]}
-        added = [field for field in newest.document["fields"] if field["name"] not in known]
-        if all(value.get(field["name"], _default(field)) == _default(field) for field in added):
+    for form, known, added in _older(name):
+        if {key: value.get(key, default) for key, default in added.items()} == added:
             return form.encode({key: each for key, each in value.items() if key in known})
-    return newest.encode(value)
+    return codec(name).encode(value)
 
 
 def decode(name: str, data: bytes) -> Document:
     """Return the wire record in `data`, canonical, in any of its forms, as the one of today. Raises MalformedError."""
-    forms = forms_of(name)
-    newest = forms[-1]
-    for form in forms[:-1]:
+    for form, _, added in _older(name):
         try:
             value = form.decode(data)
         except MalformedError:
             continue
-        added = (field for field in newest.document["fields"] if field["name"] not in value)
-        return {**value, **{field["name"]: _default(field) for field in added}}
-    value = newest.decode(data)
-    if len(forms) > 1 and encode(name, value) != data:
+        return {**value, **added}
+    value = codec(name).decode(data)
+    if _older(name) and encode(name, value) != data:
         raise MalformedError(Code.NOT_CANONICAL, name)
     return value
 

@@ -23,7 +23,7 @@ from refbus_gateway.forms.text import read_json
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.rules import age_check
+from refbus_gateway.rules import age_check, protection
 from refbus_gateway.store import cases, links, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import EventStatus, Referral
@@ -203,7 +203,7 @@ def send_case(
         raise SetupError(
             Code.USAGE, said("the case file names no single organisation: %(how)s", how=_how_to_choose(file.recipient))
         )
-    gateway.organisation(org)
+    protection.require_no_embassy(gateway, org, file.fields)
     fields = dict(without(EventType.REFERRAL_REQUESTED, file.fields, withhold))
     onward.require_still_allowed(gateway, tx, file.onward_of, categories_of(EventType.REFERRAL_REQUESTED, fields))
     request = tx.vault.hash("request", org.encode(), repr(sorted(fields.items())).encode())

@@ -38,7 +38,7 @@ from refbus_gateway.forms.values import check_text
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.rules import age_check, course_state
+from refbus_gateway.rules import age_check, course_state, protection
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, Referral
@@ -83,10 +83,10 @@ def invoke(
     check_text(decision.needed_now, "needed_now", problems)
     problems.raise_if_any()
     org = decision.recipient
-    gateway.organisation(org)
     now_ms, policy = gateway.now_ms(), gateway.policy()
     party = cases.counterpart(tx, case, org)
     known = casework.file_of(gateway, tx, case).fields
+    protection.require_no_embassy(gateway, org, known)
     doubt = age_check.doubt_of(known, age_check.rules_here(gateway), now_ms)
     fields = _least(age_check.protective(known, doubt), decision)
     referral_id = ReferralId(secrets.token_bytes(16))

@@ -34,7 +34,7 @@ from refbus_gateway.forms.values import read_record
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.outbox.envelopes import Draft, Terms
-from refbus_gateway.rules import age_check, certificates, course_state, papers
+from refbus_gateway.rules import age_check, certificates, course_state, papers, protection
 from refbus_gateway.store import cases, referrals
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
@@ -71,8 +71,8 @@ def begin(
     check_event(wish, age_check.rules_here(gateway), gateway.now_ms(), problems)
     problems.raise_if_any()
     _require_age(gateway, tx, case, wish["is_minor"])
-    gateway.organisation(org)
     file = casework.file_of(gateway, tx, case)
+    protection.require_no_embassy(gateway, org, file.fields)
     fields = {**_taken_over(file, withhold), **wish}
     request = tx.vault.hash("return", org.encode(), repr(sorted(fields.items())).encode())
     known = casework.sent_before(tx, case, request)

@@ -26,6 +26,7 @@ from refbus.core.vocabulary import (
     PERMITS_NOTHING,
     TECHNICAL_EVENTS,
     Action,
+    DataCategory,
     EventType,
     Priority,
     Purpose,
@@ -34,7 +35,7 @@ from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
-from refbus.said import said
+from refbus.said import Said, said
 from refbus.wire.payload import categories_of, encode_payload, payload_identity
 from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
@@ -289,10 +290,25 @@ def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -
     destination = _member(view, block.recipient).country
     problems = residency_problems(gateway.rules(), block.data_categories, destination)
     if problems:
-        raise RuleError(
-            problems[0],
-            said("not from %(country)s to %(destination)s", country=gateway.country, destination=destination),
-        )
+        where = {"country": gateway.country, "destination": destination}
+        told = said("not from %(country)s to %(destination)s", **where)
+        raise RuleError(problems[0], _without_photograph(told, where) if _is_for_a_document(block) else told)
+
+
+def _is_for_a_document(block: RoutingBlock) -> bool:
+    """Whether this asks for a travel document, and a photograph or a fingerprint is with it."""
+    asks = block.event_type is EventType.DOCUMENT_REQUESTED
+    return asks and DataCategory.PHOTO_BIOMETRIC in block.data_categories
+
+
+def _without_photograph(told: Said, where: Mapping[str, str]) -> Said:
+    """Return what was refused, and how a document comes about without it."""
+    return said(
+        "%(told)s: leave the photograph out and let the embassy be asked; the consulate of %(destination)s in "
+        "%(country)s asks the person for it there",
+        told=told,
+        **where,
+    )
 
 
 def _queue(

@@ -159,7 +159,9 @@ HOMEWARD: Final = (
         EventType.DOCUMENT_REQUESTED,
         mark("Ask for a travel document"),
         mark("Ask for a travel document"),
-        mark("It is their turn then."),
+        mark(
+            "It is their turn then. A photograph that may not leave the country is not sent: their consulate here asks."
+        ),
         (
             Asked("kind", mark("Which document?")),
             _EMBASSY,
