@@ -86,7 +86,7 @@ class Lab:
 
 def lab(folder: Path) -> Lab:
     """Return a fresh copy of the federation of keys/development.toml, published at NOW_MS."""
-    shutil.copytree(_template(), folder / "federation")
+    shutil.copytree(template().paths.out, folder / "federation")
     return Lab(FederationPaths(folder / "federation"))
 
 
@@ -102,7 +102,8 @@ def later(days: float) -> int:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Path:
+def template() -> Lab:
+    """Return the federation that all others are copies of; nobody changes it."""
     folder = Path(tempfile.mkdtemp(prefix="refbus-test-federation-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     description = read_description(data_dir("keys") / "development.toml")
@@ -112,4 +113,4 @@ def _template() -> Path:
             make_store_key(GatewayHome(home.folder), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
         if home.identity().role is OrgRole.GATE:
             make_state_key(*state_key_file(home), PASSPHRASE, memory_kib=DEVELOPMENT_KIB)
-    return paths.out
+    return Lab(paths)

@@ -1,4 +1,7 @@
-"""New databases of tests: migrations run once for each kind of store, and each new one is made of what they made.
+"""New databases of tests: what each of thousands would do alike is done once in a process.
+
+Migrations run once for each kind of store, and each new database is made of what they made. Statements are compiled
+once: the SQLite engines of all stores are made alike (`refbus.database.engine`).
 
 Only a database with nothing in it is begun so; one of an older version is migrated as everywhere. Each opening compares
 what a database is made of with what the migrations make (`refbus.database.version`), so also that of a new one here.
@@ -13,35 +16,53 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import LRUCache
 
-from refbus.database import version
+from refbus.database import engine, version
 from refbus.database.definitions import read_definitions
 
 MIGRATE: Final = version.run
 """Runs the migrations."""
 
 
+class Compiled(LRUCache[Any, Any]):
+    """Compiled statements of all SQLite engines: SQLAlchemy names each by the engine's own dialect first."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return a compiled statement."""
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
 @contextmanager
 def begun_at_once() -> Iterator[None]:
-    """Let new databases be begun at once in this process."""
+    """Let new databases be begun at once in this process, and their engines share compiled statements."""
+    compiled = Compiled(2_000)
+
+    def make(url: str, **options: Any) -> Engine:
+        return create_engine(url, execution_options={"compiled_cache": compiled}, **options)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(version, "run", _begin)
+        patch.setattr(engine, "create_engine", make)
         yield
 
 
 @cache
 def statements(migrations: Path) -> tuple[str, ...]:
     """Return what makes a database as the migrations do, rows of theirs too; they are run for it."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    memory = create_engine("sqlite://", poolclass=StaticPool)
     try:
-        with engine.begin() as connection:
+        with memory.begin() as connection:
             MIGRATE(connection, migrations, "head")
             raw: Any = connection.connection.driver_connection
             return tuple(words for words in raw.iterdump() if words not in {"BEGIN TRANSACTION;", "COMMIT;"})
     finally:
-        engine.dispose()
+        memory.dispose()
 
 
 def _begin(connection: Connection, migrations: Path, wanted: str) -> None:

@@ -8,7 +8,7 @@ world.carry()     # what is in an outbox stands in the recipient's inbox: a road
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from refbus_gateway.reports.overview import EventLine, Health
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, outbox, referrals
 from refbus_gateway.sync.synchroniser import Round, Synchroniser
+from support import firstread
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
 
@@ -105,6 +106,11 @@ class World:
 
     def gateway(self, org_id: OrgId) -> Gateway:
         """Open a member's gateway and let it read the directory."""
+        firstread.begin(self, org_id)
+        return self.round_of(org_id)
+
+    def round_of(self, org_id: OrgId) -> Gateway:
+        """Open a member's gateway and let it do one round."""
         gateway = open_gateway(self.home(org_id), PASSPHRASE, self.clock)
         self.sync(gateway)
         return gateway
@@ -155,6 +161,8 @@ class World:
 
     def _topic(self, name: str) -> None:
         self.bus.create_topic(TopicState(name, 1, 1, {}))
+        log = self.bus.log(name)
+        log.state = replace(log.state, topic_id=f"the first {name}")  # the same in each world
 
 
 def case_file(**changes: Any) -> bytes:

@@ -44,6 +44,7 @@ from refbus_gateway.home.gateway import Gateway
 from support.audit import entries_in
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.clocks import steady_clock
+from support.firstread import put_directory
 from support.gateways import World
 
 
@@ -53,6 +54,9 @@ class Node:
     def __init__(self, road: Road, country: str) -> None:
         bus, clock = road.bus, road.clock
         self.country = CountryCode(country)
+        directory = road.lab.paths.gate(self.country) / "directory"
+        if not directory.exists():
+            put_directory(road, directory)
         self.home = GateHome.open(road.lab.paths.gate(self.country), PASSPHRASE)
         self.home.trust.load(clock())
         self.follower = DirectoryFollower(self.home.trust, lambda: bus.reader(f"{country}.directory"), clock)

@@ -43,12 +43,15 @@ FILES: Final = frozenset({"/setup/answer", "/setup/request"})
 """What is no page but a file."""
 
 
+ROUTES: Final = [
+    (each, re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(each))))
+    for each in sorted(PATTERNS, key=lambda pattern: "{" in pattern)
+]
+
+
 def pattern_of(path: str) -> str:
     """Return the route that an address is of; the fixed one before one with a part that varies."""
-    for each in sorted(PATTERNS, key=lambda pattern: "{" in pattern):
-        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(each)), path):
-            return each
-    return ""
+    return next((each for each, route in ROUTES if route.fullmatch(path)), "")
 
 
 @dataclass

@@ -1,0 +1,92 @@
+"""Homes and directories that have read the first publication of a federation: read once in a process, then copied.
+
+All federations of tests are copies of one, so what a member has after its first round is the same in each: its store is
+made and the directory verified. A home is begun so only where nothing differs: its files are those of the template, and
+the topics that it reads hold the same bytes under the same ids. Else it reads for itself, as everywhere.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from refbus.core.ids import OrgId
+from refbus.trust.reader.loader import TrustStore
+from support.ceremonies import template
+from support.directories import NOW_MS
+
+if TYPE_CHECKING:
+    from support.gateways import World
+
+_READ: Final[dict[bytes, Path]] = {}
+"""Homes that have read, by what they were and what they read."""
+
+
+@cache
+def store_of(root: bytes, files: tuple[tuple[str, bytes], ...], now_ms: int) -> TrustStore:
+    """Return a reader's store, pinned to `root`, that has taken these files at a moment; nobody writes to it again."""
+    store = TrustStore.create(folder_of(root, files, now_ms), root)
+    store.refresh_from(files, now_ms)
+    return store
+
+
+@cache
+def folder_of(_root: bytes, _files: tuple[tuple[str, bytes], ...], _now_ms: int) -> Path:
+    """Return where `store_of` has its files."""
+    return _temporary() / "directory"
+
+
+def put_directory(world: World, folder: Path) -> None:
+    """Let a node's directory, which is not there yet, have read what is published now."""
+    root, files = world.lab.paths.root.read_bytes(), tuple(world.lab.files())
+    store_of(root, files, world.clock())
+    shutil.copytree(folder_of(root, files, world.clock()), folder)
+
+
+def begin(world: World, org_id: OrgId) -> None:
+    """Let a new member's home have read the first publication; nothing happens where it is not as the template has it.
+
+    What a home does at its first round stays in the home: it must write nothing to the bus.
+    """
+    path = world.lab.paths.home(org_id)
+    if world.clock() != NOW_MS or _files_in(path) != _files_in(template().paths.home(org_id)):
+        return
+    key = sha256(b"".join((org_id.encode(), *_read_by(world, org_id)))).digest()
+    if key in _READ:
+        shutil.copytree(_READ[key], path, dirs_exist_ok=True)
+        return
+    before = _written(world)
+    world.round_of(org_id).close()
+    assert _written(world) == before
+    _READ[key] = Path(shutil.copytree(path, _temporary() / org_id))
+
+
+def _read_by(world: World, org_id: OrgId) -> Iterator[bytes]:
+    """Yield what an organisation reads, and under which ids of topics."""
+    country = org_id[:2]
+    for name in (f"{country}.directory", f"{country}.proofs", f"{country}.inbox.{org_id}"):
+        yield world.bus.log(name).state.topic_id.encode()
+        for record in world.bus.records(name):
+            yield sha256(record.value).digest()
+
+
+def _written(world: World) -> Sequence[int]:
+    return [len(world.bus.records(name)) for name in world.bus.states()]
+
+
+def _files_in(folder: Path) -> set[tuple[str, int, int]]:
+    """Return names, sizes and times (ns) of the files below a folder."""
+    found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {(path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in found}
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="refbus-test-first-read-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
