@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from demo.office import Office
 from demo.world import PASSPHRASE, World
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
+from kafka.patience import wait
 from refbus.core.ids import OrgId
 
 CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -175,6 +176,16 @@ def follow(page: Page, selector: str) -> None:
     """Click what leads to another page, and wait until that page is there: passphrases take their time."""
     with page.expect_navigation():
         page.click(selector)
+
+
+def look_until(page: Page, url: str, shows: Callable[[], bool]) -> None:
+    """Open a page again and again until it shows something: what comes by the line takes its time."""
+
+    def is_there() -> bool:
+        page.goto(url)
+        return shows()
+
+    wait(f"what {url} shall show", is_there, lambda: page.inner_text("main"), still_s=120, pause_s=0.5)
 
 
 class Eye:

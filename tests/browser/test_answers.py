@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from browser.conftest import Desk, Desks, Eye, follow
+from browser.conftest import Desk, Desks, Eye, follow, look_until
 from demo.world import PASSPHRASE
 from support.gateways import case_file, consent_file
 
@@ -33,12 +33,7 @@ def at(page: Page, desk: Desk, path: str) -> None:
 
 def until(page: Page, desk: Desk, path: str, text: str) -> None:
     """Open a page of a desk until it says something: what was sent takes a while."""
-    for _ in range(60):
-        at(page, desk, path)
-        if text in page.inner_text("main"):
-            return
-        page.wait_for_timeout(1000)
-    raise AssertionError(f"{path} does not say {text!r}: {page.inner_text('main')}")
+    look_until(page, f"{desk.url.rstrip('/')}{path}", lambda: text in page.inner_text("main"))
 
 
 def take_back_and_erase(here: Page, there: Page, numbers: tuple[int, int], eye: Eye, both: tuple[Desk, Desk]) -> None:

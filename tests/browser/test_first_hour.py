@@ -6,9 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from browser.conftest import Desk, Desks, Eye, follow
+from browser.conftest import Desk, Desks, Eye, follow, look_until
 from demo.world import World
-from kafka.patience import Patience
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.trust.member.enrolment import check_answer, make_challenge
@@ -26,15 +25,6 @@ def saved(page: Page, address: str) -> bytes:
 def given(page: Page, name: str, content: bytes) -> None:
     """Choose a file in a field."""
     page.set_input_files(f"input[name={name}]", {"name": f"{name}.json", "mimeType": "text/plain", "buffer": content})
-
-
-def look_again_until(page: Page, selector: str) -> None:
-    """Look at a page anew until something is on it: what comes by the line takes its time."""
-    patience = Patience(120)
-    while not page.locator(selector).count():
-        assert patience.holds(page.inner_text("main")), page.inner_text("main")
-        page.wait_for_timeout(1000)
-        page.reload()
 
 
 def found(eye: Eye, desk: Desk) -> Page:
@@ -88,7 +78,7 @@ def connect(eye: Eye, page: Page, desk: Desk, world: World) -> None:
     eye.look(page, "hour-7-line")
     follow(page, "main form button")
     page.wait_for_url("**/setup/road")
-    look_again_until(page, "a[href='/practice']")
+    look_until(page, page.url, lambda: page.locator("a[href='/practice']").count() > 0)
     eye.look(page, "hour-8-ready")
 
 
@@ -98,7 +88,7 @@ def practise(eye: Eye, page: Page, desk: Desk) -> None:
     eye.look(page, "hour-9-practise")
     follow(page, "main form button")
     eye.look(page, "hour-10-on-its-way")
-    look_again_until(page, "main a[href^='/referral/']")
+    look_until(page, page.url, lambda: page.locator("main a[href^='/referral/']").count() > 0)
     eye.look(page, "hour-11-answered")
     follow(page, "main a[href^='/referral/']")
     assert "a place that does not exist" in page.inner_text("main")

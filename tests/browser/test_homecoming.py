@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from browser.conftest import Desk, Desks, Eye, follow
+from browser.conftest import Desk, Desks, Eye, follow, look_until
 from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory
 from support.gateways import case_file, consent_file
@@ -64,9 +64,7 @@ def test_who_does_not_arrive_is_seen_from_both_desks(desks: Desks, eye: Eye) -> 
     shelter.office.until(("return", "show", there), lambda value: value["state"] == "IN_TRANSIT")
     for desk, number, language, name in ((shelter, there, "ru", "shelter"), (agency, here, "en", "agency")):
         page = eye.sign_in(desk, language=language)
-        page.wait_for_timeout(_LATE_MS)
-        page.goto(f"{desk.url}return")
-        assert page.locator("section.urgent").is_visible()
+        look_until(page, f"{desk.url}return", page.locator("section.urgent").is_visible)
         eye.look(page, f"not-arrived-list-{name}")
         page.goto(f"{desk.url}return/{number}")
         assert page.locator("section.urgent").is_visible()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from browser.conftest import Desks, Eye, follow
+from browser.conftest import Desks, Eye, follow, look_until
 from demo.world import PASSPHRASE
 from refbus.core.ids import CountryCode
 from support.gateways import case_file
@@ -31,7 +31,8 @@ def test_two_officers_tell_one_organisation(desks: Desks, eye: Eye) -> None:
     ]
     case = case_file(recipient={"organisation": SHELTER}, file_number="Red scarf", about="Fictional: unconscious")
     kept = agency.office.do("case", "add", agency.office.file("emergency.json", case))["case"]
-    until_possible(page, f"{agency.url}emergency")
+    rule = page.locator("a[href$='/emergency/new']")  # the rule of today comes to this desk by the log
+    look_until(page, f"{agency.url}emergency", lambda: rule.count() > 0)
     eye.look(page, "emergency")
     follow(page, "a[href$='/emergency/new']")
     page.select_option("#case", str(kept))
@@ -61,16 +62,6 @@ def test_two_officers_tell_one_organisation(desks: Desks, eye: Eye) -> None:
     follow(page, "form[action$=review] button")
     assert "Reviewed" in page.inner_text("main")
     eye.look(page, "emergency-reviewed")
-
-
-def until_possible(page: Page, url: str) -> None:
-    """Wait until the rule of today has come to this desk by the log."""
-    for _ in range(120):
-        page.goto(url)
-        if page.locator("a[href$='/emergency/new']").count():
-            return
-        page.wait_for_timeout(500)
-    raise AssertionError(page.inner_text("main"))
 
 
 def decide(page: Page, first: str, second: str, word: str = "fictional officer 1") -> None:

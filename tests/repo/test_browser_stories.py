@@ -1,4 +1,4 @@
-"""A browser story waits for the page that a click leads to."""
+"""A browser story waits for what it needs: for the page that a click leads to, and never for a number of seconds."""
 
 from __future__ import annotations
 
@@ -36,3 +36,21 @@ def test_a_click_is_followed(path: Path) -> None:
 def test_the_rule_sees_a_click() -> None:
     """A click on a button is found, one that unfolds a block is not."""
     assert clicks(ast.parse("page.click('main button')\npage.click('details.block')")) == [1]
+
+
+def pauses(tree: ast.AST) -> list[int]:
+    """Lines that let time pass."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [node.lineno for node in calls if ast.unparse(node.func).endswith((".wait_for_timeout", "sleep"))]
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.name)
+def test_nothing_is_waited_for_by_the_clock(path: Path) -> None:
+    """`look_until` looks again until it is there: a slow machine takes longer, a quick one waits for nothing."""
+    assert pauses(parsed(path)) == [], "use look_until() instead"
+
+
+@pytest.mark.parametrize("pause", ["page.wait_for_timeout(1000)", "time.sleep(2)"])
+def test_the_rule_sees_a_pause(pause: str) -> None:
+    """The browser's and Python's."""
+    assert pauses(ast.parse(pause)) == [1]

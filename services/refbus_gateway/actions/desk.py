@@ -222,11 +222,14 @@ def open_desk(
     """Return the desk of the home in `path`. Who opens it and the judge of time are asked for with the gateway."""
     home = Home(path)
 
-    def unlock() -> Gateway:
+    def reread() -> Keyring:
         home.require()
+        return Keyring.unlock(home, desk.secret)
+
+    def unlock() -> Gateway:
         desk.secret = opened().secret
         gateway = open_gateway(home, desk.secret, time())
-        gateway.reread_keys = lambda: Keyring.unlock(home, desk.secret)
+        gateway.reread_keys = reread
         gateway.pace = Pace(*(int(each * 1000) for each in (settings.answer_wait_s, settings.audit_interval_s)))
         return gateway
 

@@ -29,9 +29,9 @@ class Keyring:
     def unlock(cls, home: Home, passphrase: str) -> Keyring:
         """Open the key files of a home with what they are sealed under: its passphrase, or what `slots.sign_in` gives.
 
-        Raises SetupError KEYFILE_*; makes the store key when there is none yet.
+        Raises SetupError KEYFILE_*; makes the store key when there is none yet. Whoever asks has seen that the home is
+        whole (`Home.require`).
         """
-        home.require()
         damaged: list[str] = []
         with keyfolder.held(home.path), keyfile.derived_once():
             signing = home.member.signing_pairs(passphrase, damaged.append)

@@ -102,8 +102,8 @@ def sign_in(home: Home, name: str | None, passphrase: str) -> Opened:
 
     In a home without slots its one passphrase is all. Raises SetupError: KEYFILE_WRONG_PASSPHRASE for a wrong name and
     a wrong passphrase alike, KEYFILE_DAMAGED, KEYFILE_UNSAFE, USAGE for a name without people, none without a service.
+    Whoever asks has seen that the home is whole (`Home.require`).
     """
-    home.require()
     with keyfolder.held(home.path):
         return open_slot(home, name, passphrase)
 

@@ -16,11 +16,12 @@ from refbus.errors import Code, SetupError
 from refbus.said import said
 from refbus.trust.member.enrolment import check_answer, make_challenge
 from refbus.trust.publisher import changes
+from refbus_gateway.home.folder import Home
 from refbus_gateway.store import alarms
 from refbus_gateway.sync.daemon import Daemon
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
-from support.gateways import World, case_file, consent_file
+from support.gateways import Pair, World, case_file, consent_file
 
 
 @pytest.fixture
@@ -231,3 +232,18 @@ def test_a_change_of_somebody_else_is_not_lost(refbus: Commands, tmp_path: Path)
     plain = file(tmp_path, "plain.json", case_file(reason_details="Fictional: mine"))
     refbus.run(AGENCY, "case", "update", number, plain, "--replaces", now)
     assert "Fictional: second" not in refbus.run(AGENCY, "case", "show", number).out
+
+
+def test_a_command_looks_three_times_whether_its_home_is_whole(
+    own: Pair, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody is asked for a passphrase, before it is tried, and before the home is opened."""
+    looks, require = list[Path](), Home.require
+
+    def look(home: Home) -> None:
+        looks.append(home.path)
+        require(home)
+
+    monkeypatch.setattr(Home, "require", look)
+    Commands(own.world, capsys).run(AGENCY, "status")
+    assert looks == [own.world.lab.paths.home(AGENCY)] * 3
