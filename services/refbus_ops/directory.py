@@ -84,6 +84,7 @@ def show(paths: FederationPaths, as_json: bool) -> None:
         "timestamp_version": timestamp.version,
         "root_version": root.version,
         "anchors": len(root.roles["root"].keyids),
+        "anchor_keys": sorted(root.roles["root"].keyids),
         "threshold": root.roles["root"].threshold,
         "timestamp_expires": timestamp.expires.isoformat(),
         "snapshot_expires": snapshot.expires.isoformat(),
@@ -128,6 +129,14 @@ def new_key(path: Path, passphrase_file: Path) -> None:
     """Make an anchor's, country's or online key at PATH, encrypted, and print its public half."""
     signer = custody.create_key(path, read_passphrase(passphrase_file))
     put(custody.export_public(signer).decode() + "\n")
+
+
+@directory.command(name="key-id")
+@click.argument("path", type=_FILE)
+@_PASSPHRASE
+def key_id(path: Path, passphrase_file: Path) -> None:
+    """Print the id of a key of the ceremony, as `show` names the anchors and `remove-anchor` takes it."""
+    say(custody.load_signer(path, read_passphrase(passphrase_file)).public_key.keyid)
 
 
 @directory.command(name="add-anchor")

@@ -7,6 +7,7 @@ They are outside the checkout, and anchors and delegations are on different mach
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from refbus.errors import Code, SetupError
 from refbus.trust.canonical import Fields, b64, dumps, loads
 
 PUBLIC = "refbus/tuf-key/1"
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,60}", re.ASCII)
 
 
 def create_key(path: Path, passphrase: str, *, memory_kib: int = keyfile.MEMORY_KIB) -> CryptoSigner:
@@ -27,7 +29,7 @@ def create_key(path: Path, passphrase: str, *, memory_kib: int = keyfile.MEMORY_
     Raises StoreError, SetupError KEYFILE_UNSAFE when the file is there already.
     """
     seed = secrets.token_bytes(32)
-    keyfile.create(path, passphrase, f"tuf {path.parent.name} {path.stem}", seed, memory_kib=memory_kib)
+    keyfile.create(path, passphrase, f"tuf {_named(path.parent.name)} {_named(path.stem)}", seed, memory_kib=memory_kib)
     return _signer(seed)
 
 
@@ -56,6 +58,11 @@ def import_public(content: bytes) -> SSlibKey:
     fields.done()
     check_public_keys(raw, None)
     return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(raw))
+
+
+def _named(text: str) -> str:
+    """Return a part of a label: a holder may keep a key under any name, in any folder."""
+    return text if _PLAIN.fullmatch(text) else "key"
 
 
 def _signer(seed: bytes) -> CryptoSigner:

@@ -34,6 +34,7 @@ from refbus.trust.layout import (
     MAX_METADATA_BYTES,
     MAX_TIMESTAMP_BYTES,
     POLICY,
+    TIMESTAMP,
     is_root,
     metadata_file,
     target_file,
@@ -86,6 +87,8 @@ class _Folder(FetcherInterface):
         if content is None or (is_root(url) and not self._follows(content)):
             raise DownloadHTTPError(f"{url} has not arrived", 404)
         check_versions(url, content)
+        if url == TIMESTAMP and not self._is_whole(content):
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("a timestamp that cannot be read"))
         self.read.add(url)
         return iter((content,))
 
@@ -96,9 +99,39 @@ class _Folder(FetcherInterface):
             new = Metadata[Root].from_bytes(content)
             for judge in (root, new.signed) if new.signed.type == Root.type else ():
                 judge.verify_delegate(Root.type, new.signed_bytes, new.signatures)
+            whole = new.signed.type == Root.type and _is_exact(content, new, Root.type, (root, new.signed))
         except RepositoryError:
             return False
-        return new.signed.type == Root.type and new.signed.version == root.version + 1
+        return whole and new.signed.version == root.version + 1
+
+    def _is_whole(self, content: bytes) -> bool:
+        """Whether a timestamp is spelt as it is published; one that is false is left to python-tuf."""
+        try:
+            new = Metadata[Timestamp].from_bytes(content)
+            self.root().verify_delegate(Timestamp.type, new.signed_bytes, new.signatures)
+            return _is_exact(content, new, Timestamp.type, (self.root(),))
+        except RepositoryError:
+            return True
+
+
+def _is_exact(content: bytes, metadata: Metadata[Any], role: str, judges: tuple[Root, ...]) -> bool:
+    """Whether these are the bytes as they are published, and every signature in them counts.
+
+    TUF asks for a threshold, and passes over what is beside it: a spare signature with another bit, one of a stranger,
+    a space. Nothing names the bytes of roots and timestamps by their hash, so such a copy would be another file for the
+    audit log, and its version would wait in every office for a proof that never comes.
+    """
+    results = [judge.get_verification_result(role, metadata.signed_bytes, metadata.signatures) for judge in judges]
+    counting = {keyid for result in results for keyid in result.signed}
+    return metadata.signatures.keys() <= counting and metadata.to_bytes() == content
+
+
+def is_exact_root(content: bytes) -> bool:
+    """Whether these bytes are an initial root as it was published: what a new home is pinned to."""
+    if not is_initial_root(content):
+        return False
+    root = Metadata[Root].from_bytes(content)
+    return _is_exact(content, root, Root.type, (root.signed,))
 
 
 def is_initial_root(content: bytes) -> bool:

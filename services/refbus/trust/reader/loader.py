@@ -70,7 +70,7 @@ class TrustStore:
             raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
         from refbus.trust.reader import client  # late: it loads TUF, which a home that is at rest does without
 
-        if not client.is_initial_root(root):
+        if not client.is_exact_root(root):
             raise SetupError(Code.HOME_DAMAGED, "root.json")
         if client.is_initial_root(kept):
             raise SetupError(Code.DIRECTORY_INVALID, said("this home is pinned to another root of the federation"))
