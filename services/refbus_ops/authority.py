@@ -107,7 +107,7 @@ def rotate_authority(folder: Path, passphrase: str, now_ms: int) -> Register:
     """Add a new authority beside the present one; what is issued from now on is signed by it. Raises as `register`."""
     with alone_in(folder):
         known = read_register(folder)
-        _key(folder, known.roots[-1].number, passphrase)  # one passphrase opens all of them
+        read_key(folder, known.roots[-1].number, passphrase)  # one passphrase opens all of them
         return _with_root(folder, known, passphrase, now_ms)
 
 
@@ -215,13 +215,13 @@ def issue_certificate(
         if root.ends_ms <= now_ms:
             raise SetupError(Code.USAGE, "the authority has ended: rotate it")
         days = min(days, (root.ends_ms - now_ms) / DAY_MS)
-        key = _key(folder, root.number, passphrase)
+        key = read_key(folder, root.number, passphrase)
         begun = _begun(parsed, root, key, now_ms, days)
         if known.lists_at:
             begun = begun.add_extension(_place_of_list(known.lists_at, root), critical=False)
         signed = begun.sign(key, hashes.SHA256())
         line = Issued(_name_of(signed), f"{signed.serial_number:x}", root.number, now_ms, _ends_ms(signed))
-        _keep(folder, replace(known, issued=(*known.issued, line)), passphrase, now_ms)
+        keep_register(folder, replace(known, issued=(*known.issued, line)), passphrase, now_ms)
         return signed.public_bytes(_PEM), line
 
 
@@ -235,7 +235,7 @@ def revoke_certificate(folder: Path, which: str, reason: str, passphrase: str, n
         issued = tuple(
             replace(each, revoked_ms=now_ms, reason=reason) if each.serial in meant else each for each in known.issued
         )
-        _keep(folder, replace(known, issued=issued), passphrase, now_ms)
+        keep_register(folder, replace(known, issued=issued), passphrase, now_ms)
         return tuple(each for each in issued if each.serial in meant)
 
 
@@ -253,11 +253,11 @@ def _with_root(folder: Path, known: Register, passphrase: str, now_ms: int) -> R
     write_whole(folder / f"authority-{number}.key", _private_bytes(key, encryption))
     root = Root(number, signed.public_bytes(_PEM).decode(), _ends_ms(signed))
     grown = replace(known, roots=(*known.roots, root))
-    _keep(folder, grown, passphrase, now_ms)
+    keep_register(folder, grown, passphrase, now_ms)
     return grown
 
 
-def _keep(folder: Path, known: Register, passphrase: str, now_ms: int) -> None:
+def keep_register(folder: Path, known: Register, passphrase: str, now_ms: int) -> None:
     """Write what is made from the register for everybody, then the register; nothing when a key does not open.
 
     The register is last: what a stop left half done is not in it, and the same command does all of it once more.
@@ -287,7 +287,7 @@ def _revocation_list(folder: Path, known: Register, root: Root, passphrase: str,
         if each.revoked_ms and each.authority == root.number:
             one = x509.RevokedCertificateBuilder().serial_number(int(each.serial, 16))
             builder = builder.add_revoked_certificate(one.revocation_date(_moment(each.revoked_ms)).build())
-    return builder.sign(_key(folder, root.number, passphrase), hashes.SHA256()).public_bytes(_PEM)
+    return builder.sign(read_key(folder, root.number, passphrase), hashes.SHA256()).public_bytes(_PEM)
 
 
 def _begun(
@@ -345,7 +345,7 @@ def _signs_certificates() -> x509.KeyUsage:
     return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **dict.fromkeys(other, False))
 
 
-def _key(folder: Path, number: int, passphrase: str) -> ec.EllipticCurvePrivateKey:
+def read_key(folder: Path, number: int, passphrase: str) -> ec.EllipticCurvePrivateKey:
     """Return the private key of an authority. Raises SetupError KEYFILE_WRONG_PASSPHRASE, KEYFILE_DAMAGED."""
     name = f"authority-{number}.key"
     content = read_limited(folder / name, _MOST_BYTES)

@@ -30,9 +30,11 @@ from refbus_ops.authority import (
     rotate_authority,
     show_date,
 )
+from refbus_ops.authoritybackup import back_up_authority, restore_authority
 from refbus_ops.staging import read_passphrase
 
 _MOST_BYTES = 65_536
+_MOST_LIST_BYTES = 8_388_608
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _AUTHORITY = click.option("--authority", type=_FOLDER, required=True, help="Folder of the authority.")
@@ -142,6 +144,36 @@ def revoke(which: str, authority: Path, reason: str, passphrase_file: Path) -> N
     for each in revoke_certificate(authority, which, reason, read_passphrase(passphrase_file), now_ms):
         say(_line(each, now_ms))
     say(f"{authority}/withdrawn-*.pem go to every broker now")
+
+
+@ca.command()
+@click.argument("target", type=_FOLDER)
+@_AUTHORITY
+@_PASSPHRASE
+def backup(target: Path, authority: Path, passphrase_file: Path) -> None:
+    """Copy the authority to the new folder TARGET, which gets its name when it was restored from. Do it after each use.
+
+    Keys stay encrypted as they are. Keep TARGET like a key, and the passphrase apart from it.
+    """
+    count = back_up_authority(authority, target, read_passphrase(passphrase_file), machine_ms())
+    say(f"{target}: {count} files; a restore of them has succeeded")
+
+
+@ca.command()
+@click.argument("copy", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@_AUTHORITY
+@click.option("--seen", type=_FILE, multiple=True, help="A broker's withdrawn-*.pem, or a holder's certificate.pem.")
+@_PASSPHRASE
+def restore(copy: Path, authority: Path, seen: tuple[Path, ...], passphrase_file: Path) -> None:
+    """Bring the authority back from COPY, with what brokers and holders have that is newer.
+
+    Every certificate that was withdrawn since stays withdrawn by the list of a broker. One that was issued since is
+    known again by its file, and can be withdrawn then. A register that knows more than COPY is not replaced.
+    """
+    passphrase, files = read_passphrase(passphrase_file), [read_limited(path, _MOST_LIST_BYTES) for path in seen]
+    known = restore_authority(authority, copy, passphrase, files, machine_ms())
+    say(f"{len(known.issued)} certificates are known, {sum(1 for each in known.issued if each.revoked_ms)} withdrawn")
+    _tell_public(authority, known)
 
 
 def _tell_public(authority: Path, known: Register) -> None:

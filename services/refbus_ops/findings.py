@@ -38,6 +38,8 @@ _TIMEOUT_S: Final = 5.0
 _MOST_BYTES: Final = 8_000_000
 _KEY_ENDS_MS: Final = 14 * DAY_MS
 _CERTIFICATE_MS: Final = (30 * DAY_MS, 3 * DAY_MS)
+_BACKED_UP: Final = ("gate", "auditor", "federation")
+"""Folders of backups, as the timers of infra/deploy fill them."""
 _BACKUP_MS: Final = (26 * DAY_MS // 24, 3 * DAY_MS)
 _DIRECTORY_MS: Final = (2 * DAY_MS, 7 * DAY_MS)
 _DISK: Final = (0.15, 0.05)
@@ -281,16 +283,22 @@ def _backups(operator: Operator) -> Iterator[Finding]:
     if folder is None:
         yield Finding("backups", Level.AMBER, "not looked at", "Say where they are: REFBUS_OPS_BACKUPS=FOLDER.")
         return
+    parts = [folder / name for name in _BACKED_UP if (folder / name).is_dir()]
+    for each in parts or [folder]:  # one that is made every hour must not hide another that is made no more
+        yield _backup_in(each, "backups" if each is folder else f"backups of {each.name}", operator.clock())
+
+
+def _backup_in(folder: Path, subject: str, now_ms: int) -> Finding:
+    """Return how old the newest backup in a folder is."""
     try:
         newest = max((each.stat().st_mtime for each in _kept(folder)), default=None)
     except OSError:
         raise SetupError(Code.FILE_UNREADABLE, folder.name) from None
     step = "Look at the timer that makes them, and make one now; then try to restore it elsewhere."
     if newest is None:
-        yield Finding("backups", Level.RED, "there is none", step)
-        return
-    age_ms = operator.clock() - int(newest * 1000)
-    yield _by_age("backups", f"the newest is {age_ms * 24 // DAY_MS} hours old", age_ms, _BACKUP_MS, step)
+        return Finding(subject, Level.RED, "there is none", step)
+    age_ms = now_ms - int(newest * 1000)
+    return _by_age(subject, f"the newest is {age_ms * 24 // DAY_MS} hours old", age_ms, _BACKUP_MS, step)
 
 
 def _kept(folder: Path) -> Iterator[Path]:

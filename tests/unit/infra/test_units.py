@@ -16,6 +16,7 @@ import pytest
 
 from refbus.core.ids import CountryCode
 from refbus.settings import AuditorSettings, GateSettings, GatewaySettings, OpsSettings, from_environment
+from refbus_auditor.home import AuditorHome
 from refbus_gate.home import GateHome
 from support.ceremonies import PASSPHRASE, lab
 from support.tree import ROOT
@@ -137,3 +138,41 @@ def test_the_backup_of_a_gate_by_its_unit(tmp_path: Path) -> None:
     run(unit, moved, settings)
     (second,) = copies.iterdir()
     assert [path.name for path in keys.iterdir()] == [second.name] != ["20260101T000000Z"]
+
+
+def test_the_backup_of_the_directory_by_its_unit(tmp_path: Path) -> None:
+    """A copy that was restored, without any key; the next night makes another one, and an old one goes."""
+    federation, copies = lab(tmp_path).paths.out, tmp_path / "copies"
+    copies.mkdir()
+    moved = {
+        INSTALLED: Path(sys.executable).parent,
+        "/var/backups/refbus/federation": copies,
+        "/var/lib/refbus/federation": federation,
+    }
+    unit = SYSTEMD / "refbus-federation-backup.service"
+    run(unit, moved, {})
+    (first,) = copies.iterdir()
+    assert (first / "repository" / "metadata" / "timestamp.json").is_file()
+    assert not list(first.rglob("*.key"))
+    old = time.time() - 40 * 86_400
+    first.rename(copies / "20260101T000000Z")
+    os.utime(copies / "20260101T000000Z", (old, old))
+    run(unit, moved, {})
+    assert [path.name for path in copies.iterdir()] != ["20260101T000000Z"]
+    assert len(list(copies.iterdir())) == 1
+
+
+def test_the_backup_of_an_auditor_by_its_unit(tmp_path: Path) -> None:
+    """A copy that was restored, with its keys as they are: encrypted."""
+    homes, copies = lab(tmp_path).paths.out / "homes", tmp_path / "copies"
+    home = next(homes.glob("kz-*/keys/log.key")).parent.parent
+    AuditorHome.open(home, PASSPHRASE).close()
+    copies.mkdir()
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text(PASSPHRASE, encoding="utf-8")
+    passphrase.chmod(0o600)
+    named = {"REFBUS_AUDITOR_HOME": str(home), "REFBUS_AUDITOR_PASSPHRASE_FILE": str(passphrase)}
+    moved = {INSTALLED: Path(sys.executable).parent, "/var/backups/refbus/auditor": copies}
+    run(SYSTEMD / "refbus-auditor-backup.service", moved, environment("auditor") | named)
+    (copy,) = copies.iterdir()
+    assert {"store/auditor.db", "keys/log.key"} <= {str(path.relative_to(copy)) for path in copy.rglob("*")}

@@ -196,6 +196,19 @@ def test_a_backup_that_was_not_restored_yet_is_none(node: Node) -> None:
     assert node.findings()["backups"]["level"] == "red"
 
 
+def test_a_backup_of_one_service_hides_no_other(node: Node) -> None:
+    """An auditor that is copied every hour does not make the gate's last copy younger."""
+    for name, days in (("gate", 8), ("auditor", 0)):
+        copy = node.folder / "backups" / name / "20261130T000000Z" / "store.db"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(b"copy")
+        at_s = node.now_ms / 1000 - days * 86_400
+        os.utime(copy, (at_s, at_s))
+    found = node.findings()
+    assert found["backups of gate"]["level"] == "red"
+    assert not {"backups", "backups of auditor"} & set(found)
+
+
 def test_no_backup_at_all_is_red(node: Node) -> None:
     """An empty folder is no backup."""
     (node.folder / "backups" / "node.db").unlink()
