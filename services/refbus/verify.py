@@ -23,7 +23,7 @@ from refbus.audit.history import compare
 from refbus.audit.proven import Proven
 from refbus.audit.proven import check_proof as _check_proof
 from refbus.audit.published_log import Finding
-from refbus.audit.record import AuditOutcome, AuditRecord, Stage
+from refbus.audit.record import AuditOutcome, AuditRecord, ReplayRecord, Stage
 from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
 from refbus.core.units import HOUR_MS
@@ -57,6 +57,7 @@ __all__ = [
     "Policy",
     "Proven",
     "RefbusError",
+    "ReplayRecord",
     "Report",
     "Seen",
     "SetupError",

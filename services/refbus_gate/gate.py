@@ -347,8 +347,8 @@ class Gate:
             replay.note(self.settings.home, order, replay.BEGUN, self.clock.now_ms())
         except StoreError:
             return False
-        verdict = self.redecider.replay(bytes.fromhex(order.request.decision))
-        replay.note(self.settings.home, order, str(verdict.outcome), self.clock.now_ms())
+        verdict, stated = self.redecider.replay(bytes.fromhex(order.request.decision), order)
+        replay.note(self.settings.home, order, str(verdict.outcome), self.clock.now_ms(), stated)
         return True
 
     def _start_threads(self) -> None:

@@ -23,7 +23,7 @@ from refbus_ops.directory import directory
 from refbus_ops.health import health
 from refbus_ops.lag import lag
 from refbus_ops.logcheck import log_check
-from refbus_ops.refused import quarantine, refused, replay
+from refbus_ops.refused import quarantine, refused, replay, replays
 from refbus_ops.settings import settings
 from refbus_ops.topics import topics
 
@@ -64,6 +64,7 @@ for _group in (
     refused,
     quarantine,
     replay,
+    replays,
     broker,
     directory,
     audit,

@@ -9,21 +9,30 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from refbus.audit.lookup import LogLookup
+from refbus.audit.proven import with_statement
+from refbus.audit.sources import source_of
+from refbus.audit.statement import Statement
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
 from refbus.each import each
-from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.errors import Code, RefbusError, SetupError, TransportError, UncheckableError
 from refbus.explain import explanation
+from refbus.files import read_limited, write_whole
 from refbus.node import replay as orders
 from refbus.node.replay import Person, Request, asked
 from refbus.output import put_json, say
+from refbus.tlog.shards import next_shard, shard_at
+from refbus.verify import MOST_POLICY_BYTES, Policy, read_policy
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _BATCH = 500
 _PATIENCE = 10  # reads of a second each
 _LAST = click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to show.")
@@ -131,6 +140,61 @@ def replay(operator: Operator, decision: str, name: str, reason: str | None, app
         raise SetupError(Code.USAGE, "no stopped record has this decision id")
     orders.ask(home, Request(found.decision, reason or "", person))
     say(f"asked: {found.topic} {found.offset}, stopped with {', '.join(found.codes)}", "another person approves it")
+
+
+@click.command()
+@_LAST
+@_JSON
+@click.option("--log", "place", help="Web prefix or folder that the shards of the log lie under.")
+@click.option("--policy", "policy_file", type=_FILE, help="With --log: trust policy of the log (audit policy).")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="With --log: write DECISION.tlog-proof.")
+@click.pass_obj
+def replays(
+    operator: Operator, last: int, *, as_json: bool, place: str | None, policy_file: Path | None, out: Path | None
+) -> None:
+    """Show orders to decide again that were carried out: who asked, why, who approved, what came of it.
+
+    With --log each is looked up in the published audit log, and --out writes its proof, which `refbus audit verify`
+    checks on any machine. It says nothing of a case.
+    """
+    if (place is None) is not (policy_file is None) or (out is not None and place is None):
+        raise SetupError(Code.USAGE, "--log and --policy go together, and --out needs both")
+    policy = None if policy_file is None else read_policy(read_limited(policy_file, MOST_POLICY_BYTES))
+    for done in list(orders.done_before(operator.gate_home()))[-last:]:
+        proof = None if policy is None or place is None else _proof(place, policy, done)
+        request = done.order.request
+        in_log = None if policy is None else proof is not None
+        if proof is not None and out is not None:
+            write_whole(out / f"{request.decision}.tlog-proof", proof)
+        if as_json:
+            told = {"decision": request.decision, "outcome": done.outcome, "at": _time(done.at_ms), "in_log": in_log}
+            people = {"asked": _who(request.asked), "approved": _who(done.order.approved)}
+            put_json(told | {"reason": request.reason} | people)
+        else:
+            state = {None: "", True: "  in the log", False: "  NOT in the published log"}[in_log]
+            say(f"{request.decision}  {_time(done.at_ms)}  {done.outcome}{state}")
+            say(f"    {_who(request.asked)} asked: {request.reason}", f"    {_who(done.order.approved)} approved")
+
+
+def _who(person: Person) -> str:
+    return f"{person.name} ({person.account}, {_time(person.at_ms)})"
+
+
+def _proof(place: str, policy: Policy, done: orders.Done) -> bytes | None:
+    """Return the proof file of an order, None while the log does not show its entry."""
+    if not done.statement:
+        return None
+    statement = Statement.parse(done.statement)
+    first = shard_at(done.at_ms)
+    for shard in (first, next_shard(first)):
+        try:
+            lookup = LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy)
+        except (SetupError, UncheckableError):
+            continue  # no such shard here
+        index = lookup.find(statement.leaf)
+        if index is not None:
+            return with_statement(lookup.proof(statement.leaf, index).encode(), statement)
+    return None
 
 
 def stopped(operator: Operator, country: CountryCode, family: str) -> Iterator[Stopped]:

@@ -53,6 +53,7 @@ ALLOWED = {
     "refbus/trust/member/policy.py:_policy": "one document",
     "refbus/trust/publisher/repository.py:sign": _WHOLE,
     "refbus/node/store/audit_keys.py:_make": _WHOLE,
+    "refbus/node/replay.py:done_before": _INSIDE,
     "refbus/node/store/commit.py:_write_deadlines": _WHOLE,
     "refbus/node/store/commit.py:_write_holds": _WHOLE,
     "refbus_auditor/core.py:turn": "a log whose files contradict its store must sign nothing, and no other log either",

@@ -8,7 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from refbus import verify
+from refbus.audit.statement import Statement
 from refbus.bus.port import TopicState
 from refbus.bus.topicset import wanted
 from refbus.clock import machine_ms
@@ -17,12 +20,14 @@ from refbus.files import write_whole
 from refbus.node import replay
 from refbus.node.replay import Order, Person, Request
 from refbus.node.store.accounting import Stopped, stopped
-from refbus.settings import AuditorSettings, GateSettings
+from refbus.settings import AuditorSettings, GateSettings, OpsSettings, from_environment
 from refbus.telemetry.labels import EntryResult
 from refbus.trust.reader.log_policy import auditor_of
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_auditor.auditor import Auditor
 from refbus_gate.gate import Gate
+from refbus_ops.context import Operator
+from refbus_ops.refused import replays
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ
 from support.gateways import World, id_of, incoming, open_at, sent
 
@@ -93,7 +98,7 @@ def test_a_gate_decides_again_what_two_persons_order(world: World, services: lis
 
     work(world, services, lambda: len(quarantined()) == 1)
     (before,) = quarantined()
-    anna, boris = Person("Anna Example", "anna", 1), Person("Boris Example", "boris", 2)
+    anna, boris = Person("Anna Example", "anna", world.clock()), Person("Boris Example", "boris", world.clock())
     request = Request(before.decision_id.hex(), "a corrected version runs now", anna)
     for second in (anna, boris):
         order = Order(request, second)
@@ -108,6 +113,7 @@ def test_a_gate_decides_again_what_two_persons_order(world: World, services: lis
     ]
     (after,) = quarantined()
     assert after.decision_id != before.decision_id
+    require_proven(world, services, gate, Statement.parse(bytes.fromhex(lines[1]["statement"])))
     order = Order(replace(request, decision=after.decision_id.hex()), boris)
     write_whole(gate.settings.home / "replay" / order.request.decision, json.dumps(asdict(order)).encode())
     (gate.settings.home / replay.JOURNAL).unlink()
@@ -115,6 +121,28 @@ def test_a_gate_decides_again_what_two_persons_order(world: World, services: lis
     gate.tick()
     assert quarantined() == [after]
     assert [each.name for each in replay.waiting(gate.settings.home)] == [order.request.decision]
+
+
+def require_proven(world: World, services: list[Service], gate: Gate, statement: Statement) -> None:
+    """Require that the order is in the country's published log, and that what `refbus-ops` writes proves it."""
+    country, log, out = gate.settings.country, world.log(gate.settings.country), world.folder / "proofs"
+    work(world, services, lambda: bool(log.take()) or statement.leaf in log.entries)
+    policy = world.folder / "policy"
+    policy.write_text(log.policy_text, encoding="utf-8")
+    given = ["--log", str(log.write(world.folder / "log")), "--policy", str(policy), "--out", str(out)]
+    operator = Operator(from_environment(OpsSettings, {}), country, gate.settings.home)
+    told = CliRunner().invoke(replays, given, obj=operator)
+    assert told.exit_code == 0, told.exception
+    assert "in the log" in told.output
+    assert "Anna Example (anna, " in told.output
+    assert "asked: a corrected version runs now" in told.output
+    (file,) = out.iterdir()
+    proven = verify.check_proof(file.read_bytes(), verify.read_policy(policy.read_bytes()))
+    assert proven.statement is not None
+    record = proven.statement.record
+    assert isinstance(record, verify.ReplayRecord)
+    assert (record.approved_by, record.outcome) == ("Boris Example", "QUARANTINED")
+    assert b"garbage" not in file.read_bytes()
 
 
 def work(world: World, services: list[Service], until: Callable[[], bool]) -> None:

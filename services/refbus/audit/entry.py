@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from refbus.audit.record import AuditRecord
+from refbus.audit.record import AnyRecord
 from refbus.audit.statement import Statement
 from refbus.audit.writers import writing_key
 from refbus.core.directory import Organisation
@@ -35,7 +35,7 @@ SIZE_CLASSES: Final = (1024, 4096)
 """Bytes of the padded plaintext: the size of an entry says at most whether there were very many reasons."""
 
 
-def make_entry(record: AuditRecord, *, audit_key: bytes, signer: SigningPair, inspector: bytes) -> AuditEntry:
+def make_entry(record: AnyRecord, *, audit_key: bytes, signer: SigningPair, inspector: bytes) -> AuditEntry:
     """Return the signed entry of one decision.
 
     `audit_key`: of the case, 32 secret random bytes, destroyed on erasure; the writer's own when the case is not known.
@@ -76,7 +76,7 @@ def verify_entry(entry: AuditEntry, writer: Organisation, logged_at_ms: int) -> 
     verify_ed25519(key, LABEL_AUDIT, _signed_message(entry), entry.ed25519)
 
 
-def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AuditRecord:
+def open_entry(entry: AuditEntry, keys: Sequence[KemPrivate]) -> AnyRecord:
     """Return the record of an entry, for the inspector; `keys` are the private keys of the role, any epoch.
 
     Raises UntrustedError: OPEN_FAILED when no key opens it, AUDIT_INVALID when what is inside is not what the leaf and

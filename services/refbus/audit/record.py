@@ -88,3 +88,65 @@ class AuditRecord(WireRecord):
     def stays(self) -> bool:
         """Whether its sealed record must stay at the auditor."""
         return is_evidence(self.event_type, self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRecord(WireRecord):
+    """An order of two operators to decide a stopped record again, and what came of it. Nothing of the case is in it.
+
+    `replaced` is the decision that was in force, `became` the one in its place. Ids 16 bytes, times in ms UTC.
+    """
+
+    decision_id: bytes
+    writer: OrgId = field(metadata={"check": parse_org_id})
+    stage: Stage = field(metadata={"check": _stage})
+    outcome: AuditOutcome = field(metadata={"check": _outcome})
+    replaced: bytes
+    became: bytes
+    reason: str
+    asked_by: str
+    asked_account: str
+    asked_ms: int = field(metadata={"check": _time})
+    approved_by: str
+    approved_account: str
+    approved_ms: int = field(metadata={"check": _time})
+    at_ms: int = field(metadata={"check": _time})
+
+    @property
+    def stays(self) -> bool:
+        """Whether its sealed record must stay at the auditor: no case is erased with it."""
+        return True
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Return no reason of a decision: those are in the entry of the decision."""
+        return ()
+
+    @property
+    def event_id(self) -> None:
+        """Return no event: it is in the entry of the decision."""
+        return
+
+    @property
+    def event_type(self) -> None:
+        """Return no event, as `event_id`."""
+        return
+
+    @property
+    def message_sha256(self) -> None:
+        """Return no record, as `event_id`."""
+        return
+
+    @property
+    def consent_id(self) -> None:
+        """Return no consent, as `event_id`."""
+        return
+
+    @property
+    def consent_version(self) -> None:
+        """Return no consent, as `event_id`."""
+        return
+
+
+AnyRecord = AuditRecord | ReplayRecord
+"""What can be behind a leaf of a decision."""

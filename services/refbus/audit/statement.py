@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from refbus.audit.leaf import leaf_of, opening_of
-from refbus.audit.record import AuditRecord
+from refbus.audit.record import AnyRecord, AuditRecord, ReplayRecord
 from refbus.crypto.framing import lp, split_lp
 from refbus.errors import Code, MalformedError
 
 RECORD_TYPE = "refbus.v1.AuditRecord"
+REPLAY_TYPE = "refbus.v1.ReplayRecord"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Statement:
 
     opening: bytes = field(repr=False)
     raw: bytes = field(repr=False)
-    record: AuditRecord
+    record: AnyRecord
 
     @classmethod
-    def of(cls, record: AuditRecord, audit_key: bytes) -> Statement:
+    def of(cls, record: AnyRecord, audit_key: bytes) -> Statement:
         """Return the statement of a decision; the key (32 secret bytes) is that of its case. Raises MalformedError."""
         return cls(opening_of(audit_key, record.decision_id), record.encode(), record)
 
@@ -38,17 +39,30 @@ class Statement:
     def parse(cls, data: bytes) -> Statement:
         """Return the statement in `data`. Raises MalformedError."""
         opening, record_type, raw = split_lp(data, 3)
-        if record_type != RECORD_TYPE.encode():
+        if record_type not in {RECORD_TYPE.encode(), REPLAY_TYPE.encode()}:
             raise MalformedError(Code.UNKNOWN_VALUE, "type of an audit record")
-        statement = cls(opening, raw, AuditRecord.parse(raw))
+        read = AuditRecord.parse if record_type == RECORD_TYPE.encode() else ReplayRecord.parse
+        statement = cls(opening, raw, read(raw))
         _ = statement.leaf  # an opening of another size is told here
         return statement
 
     @property
     def leaf(self) -> bytes:
         """The leaf (47 bytes) that commits to it."""
-        return leaf_of(self.opening, RECORD_TYPE, self.raw)
+        return leaf_of(self.opening, self.record_type, self.raw)
+
+    @property
+    def record_type(self) -> str:
+        """The type that the leaf commits to."""
+        return RECORD_TYPE if isinstance(self.record, AuditRecord) else REPLAY_TYPE
+
+    @property
+    def decision(self) -> AuditRecord:
+        """The record of a decision. Raises MalformedError when it is of an order to decide again."""
+        if not isinstance(self.record, AuditRecord):
+            raise MalformedError(Code.UNKNOWN_VALUE, "type of an audit record")
+        return self.record
 
     def encode(self) -> bytes:
         """Return the bytes; `parse` of them gives an equal value."""
-        return lp(self.opening) + lp(RECORD_TYPE.encode()) + lp(self.raw)
+        return lp(self.opening) + lp(self.record_type.encode()) + lp(self.raw)

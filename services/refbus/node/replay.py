@@ -30,6 +30,7 @@ BEGUN: Final = "BEGUN"
 _ASKED: Final = ".asked"
 _DECISION: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MOST: Final = 8_192
+_MOST_JOURNAL: Final = 64 << 20
 _REASON: Final = (10, 500)
 _NAME: Final = (2, 64)
 _ACCOUNT: Final = (0, 256)
@@ -139,9 +140,39 @@ def read_order(file: Path) -> Order:
         raise MalformedError(Code.MALFORMED, "an order without two persons and a reason") from None
 
 
-def note(home: Path, order: Order, outcome: str, at_ms: int) -> None:
-    """Keep for good that an order has BEGUN, and what became of it, before its file goes. Raises StoreError."""
-    line = json.dumps(asdict(order) | {"outcome": outcome, "at_ms": at_ms})
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An order that was carried out: what became of the record, when (UTC ms), and the statement for the audit log."""
+
+    order: Order
+    outcome: str
+    at_ms: int
+    statement: bytes
+
+
+def done_before(home: Path) -> Iterator[Done]:
+    """Yield the orders that were carried out, oldest first; a line that cannot be read is left out.
+
+    Raises SetupError FILE_UNREADABLE, TOO_LARGE.
+    """
+    if not (home / JOURNAL).is_file():
+        return
+    for line in read_limited(home / JOURNAL, _MOST_JOURNAL).splitlines():
+        with suppress(MalformedError, KeyError, TypeError, ValueError):
+            values = read_json(line.decode())
+            order = Order(_request(values["request"], values["request"]["decision"]), _person(values["approved"]))
+            if values["outcome"] != BEGUN:
+                statement = bytes.fromhex(values.get("statement", ""))
+                yield Done(order, str(values["outcome"]), int(values["at_ms"]), statement)
+
+
+def note(home: Path, order: Order, outcome: str, at_ms: int, statement: bytes = b"") -> None:
+    """Keep for good that an order has BEGUN, and what became of it, before its file goes. Raises StoreError.
+
+    `statement`: what is behind its entry in the audit log, for whoever must prove it.
+    """
+    more = {"statement": statement.hex()} if statement else {}
+    line = json.dumps(asdict(order) | {"outcome": outcome, "at_ms": at_ms} | more)
     append_lines(home / JOURNAL, line.encode() + b"\n")
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from refbus.audit import AuditOutcome
 from refbus.backoff import BackOff
 from refbus.bus.port import Record
 from refbus.core.gate.passage import Outcome
@@ -19,10 +20,13 @@ from refbus.core.gate.verdicts import Duplicate, Hold, Missing, Refuse, Verdict
 from refbus.core.units import HOUR_MS
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError
+from refbus.node.replay import Order
 from refbus.node.store.holds import postpone, read_due, read_held_record, unheld
 from refbus.node.store.reads import read_kept, read_record_at, read_records
 from refbus.node.store.rows import RecordRow, Waits
 from refbus_gate.decide.batch import GateCore, Source, verdict_of
+from refbus_gate.decide.effects import Decider
+from refbus_gate.decide.receipts import Again, Stated
 from refbus_gate.decide.remembered import NO_ANSWER, Answer
 from refbus_gate.decide.state import View
 from refbus_gate.decide.work import Work
@@ -31,6 +35,8 @@ _log = logging.getLogger("refbus.gate.holds")
 _PAGE = 16
 _MOST = 64
 """Events in one slice. The timer comes every second, so 10,000 that may go on at once have gone in three minutes."""
+Ordered = Callable[[Decider, Again], None]
+"""Is told of a decision that was made by order, before it is written."""
 SLICE_S = 0.25
 """Seconds that one slice takes at most, with the event that was begun: new events are decided beside it."""
 WAITS = BackOff(first_ms=60_000, longest_ms=HOUR_MS)
@@ -69,10 +75,12 @@ class Redecider:
         _log.critical("a held record of %s at offset %s could not be decided: %s", row.topic, row.offset, error.code)
         self._postpone(row, Missing())
 
-    def replay(self, decision_id: bytes) -> Verdict:
-        """Decide a refused or quarantined record again, by order of an operator.
+    def replay(self, decision_id: bytes, order: Order) -> tuple[Verdict, bytes]:
+        """Decide a refused or quarantined record again, by order of two operators, whom the audit log is told.
 
-        Raises RuleError CASE_UNKNOWN for a decision that is not in force or whose record is not kept.
+        Returns the verdict and the statement of that (refbus.audit.statement), empty while the country's inspector has
+        no key: there is no audit entry then. Raises RuleError CASE_UNKNOWN for a decision that is not in force or whose
+        record is not kept.
         """
         store = self.core.parts.store
         with store.database.reading() as connection:
@@ -80,11 +88,13 @@ class Redecider:
             kept = None if before is None else read_kept(connection, store, before.topic, before.offset)
         if before is None or kept is None:
             raise RuleError(Code.CASE_UNKNOWN, "no stopped record has this decision id")
-        verdict = self._again(Record(kept.topic, kept.offset, kept.value, 0), before, None)
+        told = list[Stated]()
+        record = Record(kept.topic, kept.offset, kept.value, 0)
+        verdict = self._again(record, before, None, lambda decider, found: told.append(decider.replayed(found, order)))
         if verdict is None:
             raise StoreError(Code.INTERNAL_ERROR, "a replay without a verdict")
         _log.warning("a record was decided again by an operator: %s", verdict.outcome)
-        return verdict
+        return verdict, told[0]()
 
     def _decide(self, row: Waits) -> bool:
         """Decide one waiting event; False when it still waits."""
@@ -103,8 +113,17 @@ class Redecider:
             raise StoreError(Code.INTERNAL_ERROR, "a hold without its record")
         return self._again(Record(row.topic, row.offset, value, 0), before, row) is not None
 
-    def _again(self, record: Record, before: RecordRow, hold: Waits | None) -> Verdict | None:
-        """Decide and write. None when `hold` has to wait on, and only that was written. Opened before the turn."""
+    def _again(
+        self,
+        record: Record,
+        before: RecordRow,
+        hold: Waits | None,
+        ordered: Callable[[Decider, Again], None] | None = None,
+    ) -> Verdict | None:
+        """Decide and write. None when `hold` has to wait on, and only that was written. Opened before the turn.
+
+        `ordered` adds to what is written what is said of an order.
+        """
         core, source = self.core, self.sources[record.topic]
         batch = core.batch(source)
         opened = core.open_again(source, batch, [record])[0]
@@ -123,7 +142,10 @@ class Redecider:
             work = Work(core.parts.store, core.parts.keys.country)
             work.changes.released.append((record.topic, record.offset))
             decider = core.decider(batch, view, work)
-            decider.settle(opened, verdict, core.next_decision_id(before.decision_id), before)
+            became = core.next_decision_id(before.decision_id)
+            decider.settle(opened, verdict, became, before)
+            if ordered is not None:
+                ordered(decider, Again(before.decision_id, became, AuditOutcome(verdict.outcome)))
             core.write(view, work, batch.now_ms)
         return verdict
 

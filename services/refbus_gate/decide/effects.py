@@ -10,8 +10,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
-from refbus.audit import AuditOutcome, Stage
+from refbus.audit import AuditOutcome, Stage, make_entry
 from refbus.audit.record import is_evidence
+from refbus.audit.statement import Statement
 from refbus.core.consent.record import ConsentState
 from refbus.core.directory import DirectoryHistory
 from refbus.core.gate.passage import event_identity
@@ -36,12 +37,22 @@ from refbus.core.message import is_urgent
 from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.envelope.stamps import Stamper
 from refbus.errors import Code
+from refbus.node.replay import Order
 from refbus.node.store.node import NodeStore
 from refbus.node.store.rows import Dropped, HoldRow, Kept, RecordRow
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.quotas import Room
-from refbus_gate.decide.receipts import Noted, Said, Stated, audit_entry, inspector_public, nothing_stated, statement
+from refbus_gate.decide.receipts import (
+    Again,
+    Noted,
+    Said,
+    Stated,
+    audit_entry,
+    inspector_public,
+    nothing_stated,
+    statement,
+)
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.repeats import Repeats
 from refbus_gate.decide.stamps import version_for
@@ -272,6 +283,23 @@ class Decider:
 
         self.work.to_own_topic(f"{batch.keys.country}.audit", make)
         return lambda: statement(batch.keys, noted, self.work.audit_key(case_name), batch.now_ms)
+
+    def replayed(self, again: Again, order: Order) -> Stated:
+        """Send the audit entry of an order to decide again; return what gives its statement. No case is named in it."""
+        inspector = self.batch.inspector()
+        if inspector is None:
+            _log.critical("no audit entry about a replay: the country's inspector has no key in the directory")
+            return nothing_stated
+        name, batch = self.view.key(CASE, NO_CASE), self.batch
+        self.work.audit_names.add(name)
+        record = again.record(batch.keys, Stage(batch.point), order, batch.now_ms)
+
+        def make() -> bytes:
+            key = self.work.audit_key(name)
+            return make_entry(record, audit_key=key, signer=batch.keys.pair, inspector=inspector).encode()
+
+        self.work.to_own_topic(f"{batch.keys.country}.audit", make)
+        return lambda: Statement.of(record, self.work.audit_key(name)).encode()
 
     def hold(self, opened: Opened, code: Code, deadline_ms: int, missing: Missing, case_key: bytes | None) -> None:
         """Let a record wait, and with it the later events of its case."""

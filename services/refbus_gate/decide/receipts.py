@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
 from refbus.audit.inspector import inspector_key
+from refbus.audit.record import ReplayRecord
 from refbus.audit.statement import Statement
+from refbus.core.bounds import TIME_MS
 from refbus.core.directory import Directory
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import About
 from refbus.core.ids import CountryCode, EventId, OrgId, ReferralId
+from refbus.crypto.framing import lp, sha256
 from refbus.envelope.notice import seal_notice
 from refbus.errors import Code
+from refbus.node.replay import Order
 from refbus.wire.transport import (
     BorderKind,
     BorderRecord,
@@ -29,6 +33,8 @@ from refbus.wire.transport import (
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.names import GateKeys
 
+_MOST_ACCOUNT = 64
+"""Characters of an account in an audit record, which has room for so many of any script."""
 ZERO_HASH = bytes(32)
 ZERO_ID = bytes(16)
 Stated = Callable[[], bytes]
@@ -164,3 +170,32 @@ def audit_entry(keys: GateKeys, noted: Noted, audit_key: bytes, inspector: bytes
 def statement(keys: GateKeys, noted: Noted, audit_key: bytes, now_ms: int) -> bytes:
     """Return what is behind the leaf of a decision, for the organisation whose event it was about."""
     return Statement.of(noted.record(keys.org, now_ms), audit_key).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A decision that takes the place of another by order: both ids (16 bytes), and what it is."""
+
+    replaced: bytes
+    became: bytes
+    outcome: AuditOutcome
+
+    def record(self, keys: GateKeys, stage: Stage, order: Order, now_ms: int) -> ReplayRecord:
+        """Return what the audit log is told of an order: who, why and what came of it, nothing of a case."""
+        asked, approved = order.request.asked, order.approved
+        return ReplayRecord(
+            decision_id=sha256(lp(b"replay") + lp(self.replaced) + lp(self.became))[:16],
+            writer=keys.org,
+            stage=stage,
+            outcome=self.outcome,
+            replaced=self.replaced,
+            became=self.became,
+            reason=order.request.reason,
+            asked_by=asked.name,
+            asked_account=asked.account[:_MOST_ACCOUNT],
+            asked_ms=TIME_MS.nearest(asked.at_ms),
+            approved_by=approved.name,
+            approved_account=approved.account[:_MOST_ACCOUNT],
+            approved_ms=TIME_MS.nearest(approved.at_ms),
+            at_ms=now_ms,
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from refbus import verify
 from refbus.audit.erasure import OrderAnswer
-from refbus.audit.record import AuditOutcome, AuditRecord, Stage
+from refbus.audit.record import AnyRecord, AuditOutcome, Stage
 from refbus.core.ids import ConsentId, EventId, OrgId
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
@@ -119,7 +119,7 @@ class ProofChecked:
     entry: bytes
     witnesses: Mapping[str, int]
     quorum_at_s: int | None
-    record: AuditRecord | None
+    record: AnyRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class EntryInspected:
     index: int
     logged_at_ms: int
     writer: OrgId | None
-    record: AuditRecord | None
+    record: AnyRecord | None
     in_log: bool | None
     problems: tuple[Code, ...]
     refuted: bool

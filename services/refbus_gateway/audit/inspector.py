@@ -15,7 +15,7 @@ from refbus.audit.entry import open_entry, verify_entry
 from refbus.audit.erasure import OrderAnswer, order_leaf, verify_order
 from refbus.audit.export import Exported, read_export
 from refbus.audit.lookup import LogLookup
-from refbus.audit.record import AuditRecord
+from refbus.audit.record import AnyRecord
 from refbus.audit.sources import source_of
 from refbus.core.directory import Directory, Organisation, OrgRole
 from refbus.core.ids import OrgId
@@ -41,7 +41,7 @@ class Inspected:
     index: int
     logged_at_ms: int
     writer: OrgId | None
-    record: AuditRecord | None
+    record: AnyRecord | None
     in_log: bool | None
     problems: tuple[Code, ...]
     refuted: bool

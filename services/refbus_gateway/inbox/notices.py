@@ -105,10 +105,10 @@ def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: G
     """
     try:
         statement = Statement.parse(notice.statement)
+        record = statement.decision
     except MalformedError as error:
         alarms.raise_alarm(tx, error.code, said("a statement of %(gate)s", gate=notice.from_gate), gateway.now_ms())
         return
-    record = statement.record
     told = (record.writer, record.decision_id, record.message_sha256)
     if told != (notice.from_gate, notice.decision_id, notice.envelope_sha256):
         words = said("a statement of %(gate)s", gate=notice.from_gate)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from refbus.audit.proven import Proven
-from refbus.audit.record import AuditRecord
+from refbus.audit.record import AnyRecord, AuditRecord, ReplayRecord
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.times import show_second
@@ -115,10 +115,20 @@ class Words:
         """Return a code with what it means; one that is not known here as it came."""
         return f"{code}: {meaning(self.words, Code(code))}" if code in set(Code) else line(code)
 
-    def facts(self, record: AuditRecord) -> Iterator[Fact]:
+    def facts(self, record: AnyRecord) -> Iterator[Fact]:
         """Yield what a record says."""
         yield "Who", self.writer(record.writer)
         yield "Decision", self.decision(record)
+        yield from self._replay(record) if isinstance(record, ReplayRecord) else self._decision(record)
+        yield "Time", self.text("%(date)s, as its writer says", date=show_second(record.at_ms))
+
+    def _replay(self, record: ReplayRecord) -> Iterator[Fact]:
+        """Yield who ordered that a stopped record is decided again, and why."""
+        yield "Reason", line(record.reason)
+        for name, at_ms in ((record.asked_by, record.asked_ms), (record.approved_by, record.approved_ms)):
+            yield "Who", f"{line(name)}, {show_second(at_ms)}"
+
+    def _decision(self, record: AuditRecord) -> Iterator[Fact]:
         if record.event_type is not None:
             yield "Event", f"{event_name(self.words, record.event_type.value)} ({record.event_type})"
         if record.event_id is not None:
@@ -134,7 +144,6 @@ class Words:
             )
         if record.message_sha256 is not None:
             yield "Message", f"SHA-256 {record.message_sha256.hex()}"
-        yield "Time", self.text("%(date)s, as its writer says", date=show_second(record.at_ms))
 
     def proof(self, proven: Placed) -> Iterator[Fact]:
         """Yield where an entry stands and who has cosigned that."""

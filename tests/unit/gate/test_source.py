@@ -6,6 +6,7 @@ import pytest
 
 from refbus.core.gate.passage import Outcome
 from refbus.errors import Code, RefbusError, SetupError, StoreError, UntrustedError
+from refbus.node.replay import Order, Person, Request
 from refbus.node.store.reads import read_position
 from refbus.node.topic_reader import POISON_ATTEMPTS
 from refbus.wire.transport import StoppedRecord
@@ -151,7 +152,9 @@ def test_the_case_of_a_poison_record_waits(world: World, monkeypatch: pytest.Mon
     assert world.notices(agency("kz"))[-1].codes == ("CASE_HELD",)
     monkeypatch.undo()
     (kept,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.quarantine")]
-    world.nodes["kz"].redecider.replay(kept.decision_id)
+    asked, approved = Person("Anna Example", "anna", 1), Person("Boris Example", "boris", 2)
+    order = Order(Request(kept.decision_id.hex(), "the program was mended", asked), approved)
+    world.nodes["kz"].redecider.replay(kept.decision_id, order)
     world.nodes["kz"].redecider.holds()
     world.settle()
     assert len(world.events(ngo("uz"))) == 2

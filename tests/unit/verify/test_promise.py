@@ -36,6 +36,8 @@ VALUES = {
     "Outside": "sha256 size version suite message_id expires_at_ms directory_version",
     "Policy": "logs witnesses groups quorum",
     "Proven": "entry statement origin index size witnesses quorum_at_s",
+    "ReplayRecord": "decision_id writer stage outcome replaced became reason asked_by asked_account asked_ms"
+    " approved_by approved_account approved_ms at_ms",
     "Report": "checkpoint seen quorum findings complete",
     "Seen": "checkpoint times_s quorum_at_s",
     "Statement": "opening raw record",
