@@ -127,8 +127,9 @@ def _run(settings: AuditorSettings) -> None:
     auditor = Auditor.open(settings, clusters(where), die, Meeting(settings.home), lead)
     if settings.metrics_port is not None:
         signs = Signs(auditor.watchdog.lives, auditor.watchdog.is_ready)
+        host, public = settings.metrics_host, settings.metrics_public
         serve(
-            auditor.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs
+            auditor.metrics, settings.metrics_port, host, public=public, signs=signs, measure=auditor.measurement.lately
         )
     auditor.start()
     run(auditor_app(auditor, where[settings.country]), auditor.stop)

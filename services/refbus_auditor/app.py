@@ -1,14 +1,12 @@
-"""The auditor as a Faust application: one safe agent for the audit topic, one timer."""
+"""The auditor as a Faust application: one safe agent for the audit topic, and the clock beside it."""
 
 from __future__ import annotations
 
 import faust
 
 from refbus.bus.address import BrokerAddress
-from refbus.bus.harness import WorkerSettings, create_app, every
+from refbus.bus.harness import WorkerSettings, begin, create_app
 from refbus_auditor.auditor import Auditor
-
-_TICK_S = 1.0
 
 
 def auditor_app(auditor: Auditor, address: BrokerAddress) -> faust.App:
@@ -21,5 +19,5 @@ def auditor_app(auditor: Auditor, address: BrokerAddress) -> faust.App:
         batch=settings.batch_records,
     )
     app = create_app(worker, auditor.consumers)
-    every(app, _TICK_S, auditor.tick)
+    begin(app, auditor.begin_clock)
     return app

@@ -20,6 +20,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, SetupError
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.measurement import Measurement
 from refbus.node.rest import Rest
 from refbus.node.threads import Threads
 from refbus.node.topic_reader import Consumer
@@ -71,6 +72,7 @@ class Auditor:
     certificates: Watch = field(init=False)
     writer: Writer = field(init=False)
     rest: Rest = field(init=False)
+    measurement: Measurement = field(init=False)
     server: LogServer | None = None
     meet: Callable[[], Mapping[CountryCode, Cluster]] = dict
     _producers: dict[CountryCode, Callable[[], Producer]] = field(default_factory=dict)
@@ -127,8 +129,12 @@ class Auditor:
         for topic, consumer in self.consumers.items():
             consumer.start(admin.group_offset(self.group, topic))
 
+    def begin_clock(self) -> None:
+        """Do what is due, in a thread of its own, once this auditor is the active one."""
+        self.threads.start("clock", lambda stop: self.rest.run(stop, self.tick))
+
     def tick(self) -> None:
-        """Do what is due; called every second by a timer of the active auditor."""
+        """Do what is due; every second while something is written, else every five."""
         moved = self.follower.moved.is_set()
         self.metrics.keep()
         if self.rest.allows(moved=moved):
@@ -139,12 +145,14 @@ class Auditor:
         self._meet_others()
         self.core.entries.again(moved=moved)
         self.core.turn()
-        self._measure()
+        self.measurement.now()
 
     def stop(self) -> None:
         """End all threads, close the store."""
         if self.server is not None:
             self.server.close()
+        self.threads.stop.set()
+        self.rest.wake()
         self.threads.join()
         self.metrics.keep()
         self.core.outbound.close()
@@ -157,7 +165,8 @@ class Auditor:
         own = self.clusters[country]
         self.writer = Writer(own, f"{country}.proofs")
         self.threads = Threads(self.end)
-        self.rest = Rest(self.home.database.change_mark, self.clock.steady_ms)
+        self.measurement = Measurement(self.clock, self._measure)
+        self.rest = Rest(self.home.database.change_mark, self.clock, self.clock.now_ms)  # witnesses answer when they do
         self.certificates = Watch({name: cluster.certificate_end_ms for name, cluster in self.clusters.items()})
         self._producers |= {other: cluster.producer for other, cluster in self.clusters.items() if other != country}
         lines = Lines(

@@ -172,7 +172,8 @@ def _run(settings: GateSettings) -> None:
     gate = Gate.open(settings, clusters(where), die, Meeting(settings.home), lead)
     if settings.metrics_port is not None:
         signs = Signs(gate.watchdog.lives, gate.watchdog.is_ready)
-        serve(gate.metrics, settings.metrics_port, settings.metrics_host, public=settings.metrics_public, signs=signs)
+        host, public = settings.metrics_host, settings.metrics_public
+        serve(gate.metrics, settings.metrics_port, host, public=public, signs=signs, measure=gate.measurement.lately)
     gate.start()
     run(gate_app(gate, where[settings.country]), gate.stop)
 

@@ -1,4 +1,4 @@
-"""The gate as a Faust application: one safe agent per source, one timer."""
+"""The gate as a Faust application: one safe agent per source, and the clock beside it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from functools import partial
 import faust
 
 from refbus.bus.address import BrokerAddress
-from refbus.bus.harness import WorkerSettings, create_app, every, listen
+from refbus.bus.harness import WorkerSettings, begin, create_app, listen
 from refbus_gate.gate import Gate
-
-_TICK_S = 1.0
 
 
 def gate_app(gate: Gate, address: BrokerAddress) -> faust.App:
@@ -24,5 +22,5 @@ def gate_app(gate: Gate, address: BrokerAddress) -> faust.App:
     )
     app = create_app(worker, gate.consumers)
     gate.listen = partial(listen, app, worker)
-    every(app, _TICK_S, gate.tick)
+    begin(app, gate.begin_clock)
     return app

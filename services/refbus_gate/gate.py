@@ -27,9 +27,12 @@ from refbus.each import alone
 from refbus.errors import StoreError
 from refbus.node import collector, replay
 from refbus.node.directory_follower import DirectoryFollower
+from refbus.node.measurement import Measurement
 from refbus.node.rest import Rest
+from refbus.node.store.due import next_due
 from refbus.node.store.reads import read_position
 from refbus.node.store.rows import Changes
+from refbus.node.store.sound import earliest
 from refbus.node.threads import Threads
 from refbus.node.topic_reader import Consumer, start_together
 from refbus.node.watchdog import Watchdog
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("refbus.gate")
 _LOOK_MS = 5_000
-"""How often keys and metrics are looked at when the directory did not move."""
+"""How often keys and metrics are looked at when the directory did not move, while something is written."""
 _ACCOUNT_MS = 60_000
 _FORGET_MS = HOUR_MS
 
@@ -98,6 +101,7 @@ class Gate:
     countries: Countries = field(init=False)
     sources: Sources = field(init=False)
     rest: Rest = field(init=False)
+    measurement: Measurement = field(init=False)
     listen: Callable[[str, Consumer], None] = field(default=lambda _topic, _consumer: None)
     """Hands a topic that came while the gate runs to whoever reads for it."""
     _looked_ms: int | None = None
@@ -153,6 +157,7 @@ class Gate:
         gate = cls(settings, home, clusters, follower, relay, end, clock, metrics, meters)
         gate.countries = Countries(clusters, meet, lambda: list(gate.pumps), gate._open_border, gate._close_border)
         gate._assemble()
+        profiles.wrote = gate._wake_pumps
         gate._measure()  # before anybody is shown the metrics: a 0 from before the first look would end an alert
         return gate
 
@@ -175,8 +180,12 @@ class Gate:
         self._start_threads()
         start_together(self.consumers.values(), read)
 
+    def begin_clock(self) -> None:
+        """Do what is due by the clock, in a thread of its own, once this gate is the active one."""
+        self.threads.start("clock", lambda stop: self.rest.run(stop, self.tick))
+
     def tick(self) -> None:
-        """Do what is due by the clock; called every second by a timer of the active gate."""
+        """Do what is due by the clock; every second while something is written, else when something is due."""
         moved, steady_ms = self.follower.moved.is_set(), self.clock.steady_ms()
         self._replays()
         self.metrics.keep()
@@ -186,7 +195,7 @@ class Gate:
             self.follower.moved.clear()
             self._looked_ms = steady_ms
             self._follow_directory()
-            self._measure()
+            self.measurement.now()
         self.redecider.holds()
         self.upkeep.undelivered()
         if self.follower.caught_up.is_set():
@@ -201,8 +210,9 @@ class Gate:
     def stop(self) -> None:
         """End all threads, take the last delivery reports, close the stores."""
         self.threads.stop.set()
-        for pump in self.pumps.values():
-            pump.wake()
+        self.rest.wake()
+        self.pinger.wake()
+        self._wake_pumps()
         self.threads.join()
         self.metrics.keep()
         with self.core.turn:
@@ -245,7 +255,8 @@ class Gate:
         )
         self.timekeeper = Timekeeper(self.core, sources[f"{settings.country}.outbox"], self._read_until_ms)
         self.lateness = Lateness(self.clock)
-        self.rest = Rest(home.store.database.change_mark, self.clock.steady_ms)
+        self.measurement = Measurement(self.clock, self._measure)
+        self.rest = Rest(home.store.database.change_mark, self.clock, self._due_ms)
         offsets = {topic: own.offsets(topic) for topic in sources}
         patience_ms = int(settings.watchdog_s * 1000)
         self.watchdog = Watchdog(list(self.consumers.values()), offsets, home.store, patience_ms, self.clock)
@@ -263,8 +274,15 @@ class Gate:
         connect = partial(self.clusters[country].producer, delivery_timeout_s=0, linger_s=LINGER_S)
         return Pump(self.home.store, country, connect, self.clock, settings)
 
+    def _wake_pumps(self) -> None:
+        for pump in list(self.pumps.values()):
+            pump.wake()
+
     def _wrote(self, point: Point, changes: Changes, took: Took) -> None:
         self.meters.wrote(point, changes, took)
+        self.rest.wake()
+        if changes.pings:
+            self.pinger.wake()
         for country in {row.destination for row in changes.outgoing}:
             pump = self.pumps.get(CountryCode(country))
             if pump is not None:
@@ -303,6 +321,14 @@ class Gate:
         """Deliver no more to a country that has left. What it still writes is read and refused; nobody waits for it."""
         self.watchdog.unwatch(border(self.settings.country, country))
         self.pumps.pop(country).leave()
+
+    def _due_ms(self) -> int | None:
+        """Return when time alone makes the next thing due, UTC ms; one that is not after now when something is."""
+        now_ms = self.clock.now_ms()
+        if self.timekeeper.waits():
+            return now_ms
+        with self.home.store.database.reading() as connection:
+            return earliest((self.upkeep.next_beat_ms(connection), next_due(connection, now_ms)))
 
     def _read_until_ms(self) -> int | None:
         """Return up to when every input is read, and the directory too: an answer may wait among what is not."""
@@ -359,7 +385,12 @@ class Gate:
         self.threads.start("watchdog", lambda stop: self.watchdog.run(stop, self.end, self._look_at_lateness))
 
     def _follow(self, stop: threading.Event) -> None:
+        def relay() -> None:
+            self.relay.turn()
+            if self.follower.moved.is_set():
+                self.rest.wake()
+
         try:
-            self.follower.run(stop, self.relay.turn)
+            self.follower.run(stop, relay)
         finally:
             self.relay.close()

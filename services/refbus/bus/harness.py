@@ -86,19 +86,18 @@ def create_app(settings: WorkerSettings, handlers: Mapping[str, BatchHandler]) -
     return app
 
 
-def every(app: faust.App, seconds: float, task: Callable[[], None]) -> None:
-    """Run `task` in a thread every `seconds` while this worker runs; an exception of it stops the worker."""
+def begin(app: faust.App, task: Callable[[], None]) -> None:
+    """Call `task` once when this worker has begun to read; it returns at once. An exception of it stops the worker."""
 
-    async def tick() -> None:
-        """Run the task once."""
+    async def first() -> None:
+        """Run the task."""
         try:
-            await asyncio.get_running_loop().run_in_executor(None, task)
+            task()
         except Exception as error:
             await app.crash(error)
             raise
 
-    tick.__name__ = getattr(task, "__name__", "task")
-    app.timer(interval=seconds)(tick)
+    app.task(first)
 
 
 def listen(app: faust.App, settings: WorkerSettings, topic: str, handler: BatchHandler) -> None:

@@ -137,15 +137,28 @@ class Signs:
 
 
 def serve(
-    metrics: Metrics, port: int, host: str = "127.0.0.1", *, public: bool = False, signs: Signs | None = None
+    metrics: Metrics,
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    public: bool = False,
+    signs: Signs | None = None,
+    measure: Callable[[], None] = lambda: None,
 ) -> PageServer:
     """Serve `metrics` on http://host:port/metrics, `signs` on /live and /ready (200 or 503); port 0 takes a free one.
 
+    `measure` is called before each page of metrics, from several threads: what changes in silence is looked at then.
     Raises SetupError: UNSAFE_SETTING for an address that others can reach unless `public`, SETTINGS_INVALID for an
     address that is not in digits or is in use.
     """
     check_host(host, public=public, setting="REFBUS_METRICS_PUBLIC")
-    return serve_app(_with_signs(make_wsgi_app(metrics.registry), signs or Signs()), port, host, what="metrics port")
+    page: App = make_wsgi_app(metrics.registry)
+
+    def measured(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        measure()
+        return page(environ, start)
+
+    return serve_app(_with_signs(measured, signs or Signs()), port, host, what="metrics port")
 
 
 def serve_app(app: App, port: int, host: str = "127.0.0.1", *, what: str = "port") -> PageServer:

@@ -27,6 +27,9 @@ from refbus.wire.transport import NoticeKind
 
 _log = logging.getLogger("refbus.gate.pinging")
 _LOOK_S = 5.0
+"""How often pings that wait are looked at."""
+_REST_S = 30.0
+"""How often is looked for pings while none is known to wait; a new one wakes."""
 _MOST = 20
 WAITS = BackOff(first_ms=30_000, longest_ms=HOUR_MS)
 MOST_ATTEMPTS = 48
@@ -42,6 +45,11 @@ class Pinger:
     now_ms: Callable[[], int]
     told: Callable[[PingResult], None] = field(default=lambda _result: None)
     _done: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _woken: threading.Event = field(default_factory=threading.Event)
+
+    def wake(self) -> None:
+        """Tell that there is a new ping, or that `run` is to end."""
+        self._woken.set()
 
     def turn(self) -> int:
         """Try every ping whose time has come, once; return how many."""
@@ -51,10 +59,18 @@ class Pinger:
         return len(waiting)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set."""
-        while not stop.wait(_LOOK_S):
+        """Work until `stop` is set and `wake` was called."""
+        while True:
+            self._woken.clear()
+            if stop.is_set():
+                return
             while self.turn() == _MOST and not stop.is_set():
                 pass
+            self._woken.wait(_LOOK_S if self._any_waits() else _REST_S)
+
+    def _any_waits(self) -> bool:
+        with self.store.database.reading() as connection:
+            return pings.any_waits(connection)
 
     def _try(self, waiting: WaitingPing) -> None:
         """Ring every address that was not rung before; one that is dead keeps no other from being rung."""

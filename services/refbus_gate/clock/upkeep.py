@@ -76,6 +76,11 @@ class Upkeep:
             core.write(view, work, now_ms)
         return len(members)
 
+    def next_beat_ms(self, connection: Connection) -> int:
+        """Return when, UTC ms, the next heartbeat is due; before now when it is."""
+        last = get_setting(connection, HEARTBEAT)
+        return 0 if last is None else int.from_bytes(last, "big") + self.heartbeat_ms
+
     def undelivered(self) -> int:
         """Give up events that expired before the destination's gate signed for them, and tell their senders.
 

@@ -38,7 +38,7 @@ _MOST_BYTES: Final = 16_384
 
 @dataclass(slots=True)
 class ProfileRelay:
-    """Runs in the follower's thread. `countries`: where there is a way to."""
+    """Runs in the follower's thread. `countries`: where there is a way to. `wrote` is told of new outgoing rows."""
 
     country: CountryCode
     store: NodeStore
@@ -47,6 +47,7 @@ class ProfileRelay:
     connect: Callable[[], Reader]
     folder: Path
     clock: Clock
+    wrote: Callable[[], None] = lambda: None
     _reader: Reader | None = None
     _kept: dict[OrgId, tuple[SignedProfile, bytes]] | None = None
     _closed: Code | None = None
@@ -138,6 +139,7 @@ class ProfileRelay:
     def _add(self, rows: list[Outgoing]) -> None:
         with self.store.database.writing() as connection:
             outgoing.add(connection, self.store, rows, self.clock.now_ms())
+        self.wrote()
 
     def _all(self) -> dict[OrgId, tuple[SignedProfile, bytes]]:
         """Return what is kept, read from the folder once; a file that is damaged comes again within a week."""

@@ -32,7 +32,9 @@ MOST_PARKED = 50_000
 """Lanes that a pump remembers to have failed; with more of them it reads nothing new until some have gone."""
 _FLUSH_S = 0.1
 _IDLE_S = 5.0
-"""Longest wait for `wake`: what was never confirmed, or was put back by an order, is looked for then."""
+"""Longest wait for `wake` while something waits: for its receipt, or for its lane to be tried again."""
+_REST_S = 30.0
+"""Longest wait while nothing does: what was put back by an order is looked for then."""
 LINGER_S = 1.0
 """How long the client may wait for more of a wave; flushing ends the wait."""
 
@@ -87,9 +89,13 @@ class Pump:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set or `leave` is called. Raises StoreError; what the broker does never ends it."""
-        while not (stop.is_set() or self._over.is_set()):
-            if not self.turn():
-                self._wake.wait(_IDLE_S)
+
+        def ends() -> bool:
+            return stop.is_set() or self._over.is_set()
+
+        while not ends():
+            if not (self.turn() or ends()):  # once more: the turn may have taken the wake that came with the end
+                self._wake.wait(_IDLE_S if self._waits() else _REST_S)
         self.close()
 
     def turn(self) -> bool:
@@ -103,6 +109,10 @@ class Pump:
             self._connected().flush(_FLUSH_S)  # sends at once what is queued, so that a wave is one batch
         self._mark()
         return bool(self._lanes.in_flight or len(self._lanes))
+
+    def _waits(self) -> bool:
+        """Whether something is to be tried again at its time."""
+        return bool(self._lanes.parked) or outgoing.awaits(self._store, self._destination)
 
     def close(self) -> None:
         """Take the reports that are still due, mark, and give the rest up: the store keeps it."""

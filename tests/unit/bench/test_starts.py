@@ -74,6 +74,16 @@ def test_the_schema_of_a_payload_is_found_without_reading_the_others(office: Off
     assert counts.calls["refbus/wire/payload.py", "_known_schemas"] == 0
 
 
+def test_the_end_of_a_command_searches_for_no_cycles() -> None:
+    """What a process leaves goes with it: it is set aside before the interpreter would look through all of it."""
+    script = (
+        "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+        "from refbus_gateway.cli.main import main\nraise SystemExit(main())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=True, env={})
+    assert ran.stdout.splitlines()[-1] == "True"
+
+
 def test_bench_measures_helps_and_openings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command has its aim, and takes more than an empty program."""
     monkeypatch.setattr(starts, "ROUNDS", 1)

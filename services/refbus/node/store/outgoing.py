@@ -83,6 +83,9 @@ _FRESH = Prepared(
     .order_by(outgoing.c.id)
     .limit(bindparam("most"))
 )
+_AWAITS = Prepared(
+    select(outgoing.c.id).where(outgoing.c.destination == bindparam("to"), outgoing.c.state == AWAITING).limit(1)
+)
 _LANE = Prepared(
     select(*_COLUMNS)
     .where(
@@ -154,6 +157,12 @@ def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Wai
     with store.database.reading() as connection:
         rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most}).all()
     return _read(store, destination, rows)
+
+
+def awaits(store: NodeStore, destination: str) -> bool:
+    """Whether any row for a destination waits for its receipt."""
+    with store.database.reading() as connection:
+        return _AWAITS.once(connection, {"to": destination}).first() is not None
 
 
 def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:

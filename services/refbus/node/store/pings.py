@@ -46,6 +46,11 @@ def due(connection: Connection, now_ms: int, most: int) -> list[WaitingPing]:
     return [WaitingPing(*row[:4], whole(row.attempts, 0), row.last) for row in rows]
 
 
+def any_waits(connection: Connection) -> bool:
+    """Whether any ping is to be sent, now or later."""
+    return connection.execute(select(ping.c.id).limit(1)).first() is not None
+
+
 def end(connection: Connection, waiting: WaitingPing) -> None:
     """Forget a ping that was sent, and those that waited beside it."""
     connection.execute(delete(ping).where(_beside(waiting)))
