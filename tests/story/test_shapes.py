@@ -47,6 +47,7 @@ MAPS: Final = frozenset(
         *("events[].content", "events[].content.*", "content", "content.*"),
         *("events[].times", "events[].times.*"),
         *("periods", "tables[].cells", "help", "alter", "alter.*", "remake", "remake.*"),
+        *("quotas", "quotas.*"),
     }
 )
 """Places whose keys are data, not names: sections and labels of what is shown, cells of a table, explained fields."""
