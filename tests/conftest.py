@@ -6,6 +6,7 @@ import gc
 import os
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     That is everything below tests/broker and tests/browser, wherever it runs.
     """
-    places = [Path(__file__).parent / each for each in LONG]
-    items.sort(key=lambda item: next((n for n, each in enumerate(places) if each in item.path.parents), len(places)))
+    items.sort(key=lambda item: place_of(item.path.parent))
     for item in items:
-        for name in {"broker", "browser"} & set(Path(item.path).parent.parts):
+        for name in {"broker", "browser"} & set(item.path.parent.parts):
             item.add_marker(name)
+
+
+@cache
+def place_of(folder: Path) -> int:
+    """Return the place of a folder among those that take long; asked once for a folder, not for 20,000 tests."""
+    places = [Path(__file__).parent / each for each in LONG]
+    return next((n for n, each in enumerate(places) if each in (folder, *folder.parents)), len(places))
 
 
 @pytest.hookimpl(trylast=True)
