@@ -68,6 +68,9 @@ SEED = 20_260_501
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the scenarios; return 0 only when each ended as it must."""
     given = _parser().parse_args(arguments)
+    if given.list:
+        print("\n".join(each.name for each in (*ALL, *CONTROLS)))
+        return 0
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     began = time.monotonic()
     results: list[Result] = []
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print the names of all scenarios and end")
     parser.add_argument("--seed", type=int, default=SEED, help="what is sent and where faults strike follows from it")
     parser.add_argument("--events", type=int, default=EVENTS, help="events over all own scenarios together")
     parser.add_argument(
