@@ -65,11 +65,11 @@ def given_up(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def on_server(server: PostgresServer, template: str) -> Iterator[None]:
+def on_server(server: PostgresServer, template: str) -> Iterator[Stores]:
     """Let the stores of a test be on a server."""
     _now.append(Stores(server, template))
     try:
-        yield
+        yield _now[-1]
     finally:
         _now.pop().close()
 
