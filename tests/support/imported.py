@@ -21,6 +21,7 @@ SOURCES = sorted(
     and path.name != "report.json"
 )
 NOW_MS = 1_796_000_000_000
+RULES = AgeRules(18, 300)
 ANSWERS: dict[str, Any] = {
     "fictional": True,
     "recipient": {"country": "uz"},
@@ -37,7 +38,7 @@ SERVICES = {**ANSWERS, "services_requested": ["SocialCare"]}
 def judge(content: bytes) -> tuple[Problem, ...]:
     """Return what is wrong with a case file that somebody brings now, in Kazakhstan."""
     try:
-        parse_case(content, now_ms=NOW_MS, desk=AgeRules(18, 300), country="kz")
+        parse_case(content, now_ms=NOW_MS, desk=RULES, country="kz")
     except CaseInvalidError as error:
         return error.problems
     return ()
@@ -58,7 +59,9 @@ def drafts_of(content: bytes, one: tables.Format | None = None, answers: dict[st
     """Return what the content of a file becomes."""
     source = records.read_source(content, one)
     return [
-        translation.draft(each, source.format, ANSWERS if answers is None else answers, judge)
+        translation.draft(
+            each, source.format, ANSWERS if answers is None else answers, judge, rules=RULES, at_ms=NOW_MS
+        )
         for each in source.records
     ]
 
@@ -69,7 +72,10 @@ def summary(path: Path) -> Any:
     return {
         "format": source.format.name,
         "lost": {lost.source: lost.reason for lost in source.lost},
-        "persons": [_person(translation.draft(each, source.format, ANSWERS, judge)) for each in source.records],
+        "persons": [
+            _person(translation.draft(each, source.format, ANSWERS, judge, rules=RULES, at_ms=NOW_MS))
+            for each in source.records
+        ],
     }
 
 

@@ -43,7 +43,7 @@ def make(desk: Desk, actor: Actor, number: int, wanted: str) -> CaseFileMade:
     with desk.read() as tx:
         case = cases.get(tx, number)
         file = casework.file_of(desk.gateway, tx, case)
-        own = casework.file_number(tx, case.id)
-    document = {"file_number": own, "priority": file.priority, "purpose": file.purpose}
+        own = casework.notes_of(tx, case)
+    document = {**own, "priority": file.priority, "purpose": file.purpose}
     made = outputs.write(one, {**written(case_fields(), file.fields), **document})
     return CaseFileMade(CaseExported(case.id, one.name, made.taken, made.lost), made.content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from refbus.errors import Code, RuleError
@@ -15,6 +15,7 @@ from refbus_gateway.cases import casework
 from refbus_gateway.exchange import records, tables, translation
 from refbus_gateway.exchange.translation import Draft, Refused, Taken
 from refbus_gateway.forms.problems import Problem
+from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.losses import Lost
@@ -48,6 +49,7 @@ class ImportReport:
     """What would come over of a file. `lost`: parts of the file that are not read. `kept`: cases made of it."""
 
     format: str
+    title: str
     lost: tuple[Lost, ...]
     persons: tuple[Arrival, ...]
     kept: tuple[int, ...] = ()
@@ -83,13 +85,16 @@ def preview(
     def judge(file: bytes) -> tuple[Problem, ...]:
         return case_actions.check(desk, actor, file)
 
-    drafts = [translation.draft(each, source.format, answers or {}, judge) for each in source.records]
+    rules, now = age_check.rules_here(desk.gateway), desk.gateway.now_ms()
+    drafts = [
+        translation.draft(each, source.format, answers or {}, judge, rules=rules, at_ms=now) for each in source.records
+    ]
     known = _known(desk, drafts)
     persons = [
         Arrival(one.place, one.file_number, one.taken, one.lost, one.refused, (*one.problems, *problems), at)
         for one, (at, problems) in zip(drafts, known, strict=True)
     ]
-    report = ImportReport(source.format.name, source.lost, tuple(persons))
+    report = ImportReport(source.format.name, source.format.title, source.lost, tuple(persons))
     return Preview(report, tuple(each.content for each in drafts))
 
 
@@ -99,7 +104,7 @@ def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
     fit = [file for person, file in zip(seen.report.persons, seen.files, strict=True) if person.fit]
     with desk.write() as tx:
         kept = [casework.add_case(desk.gateway, tx, file).id for file in fit]
-    return ImportReport(seen.report.format, seen.report.lost, seen.report.persons, tuple(kept))
+    return replace(seen.report, kept=tuple(kept))
 
 
 def _known(desk: Desk, drafts: list[Draft]) -> list[tuple[int | None, tuple[Problem, ...]]]:

@@ -156,6 +156,12 @@ def file_number(tx: Transaction, number: int) -> str | None:
     return file_numbers(tx, [number]).get(number)
 
 
+def notes_of(tx: Transaction, case: Case) -> dict[str, str | None]:
+    """Return what the worker wrote of an own case for this office alone. Raises RuleError CASE_UNKNOWN."""
+    document = read_json(base64.b64decode(cases.body_of(tx, _own(case))["file"]))
+    return {name: document.get(name) for name in ("file_number", "about")}
+
+
 def _file_number(body: dict[str, Any]) -> str | None:
     number: str | None = read_json(base64.b64decode(body["file"])).get("file_number")
     return number

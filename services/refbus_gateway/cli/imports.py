@@ -131,7 +131,7 @@ def _lines(report: ImportReport) -> Iterator[str]:
         "Read as %(format)s: %(n)s person",
         "Read as %(format)s: %(n)s persons",
         len(report.persons),
-        format=report.format,
+        format=report.title,
     )
     yield from (f"  {each}" for each in _losses(report.lost))
     for person in report.persons:

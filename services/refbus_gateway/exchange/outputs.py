@@ -20,7 +20,7 @@ from refbus_gateway.exchange.tables import BUNDLE, OWN, Format, Rule, spec_at
 from refbus_gateway.exchange.translation import Taken
 from refbus_gateway.words.losses import Loss, Lost
 
-_NOT_SAID: Final = frozenset({"format", "revision", "recipient", "onward_of", "confirmed", "about"})
+_NOT_SAID: Final = frozenset({"format", "revision", "recipient", "onward_of", "confirmed"})
 """What of a case file is about this home and this referral, not about the person."""
 _NUMBER: Final = re.compile(r"\[([0-9]+)\]")
 _STEP: Final = re.compile(r"([^.\[\]]+)(\[[^\]]*\])?")

@@ -18,6 +18,7 @@ from refbus.errors import Code, MalformedError, SetupError
 from refbus.said import said
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
+from refbus_gateway.exchange.stated import STATED
 from refbus_gateway.forms.casefile import case_fields
 from refbus_gateway.forms.problems import CaseInvalidError, Problem, Problems
 from refbus_gateway.forms.text import printable
@@ -242,8 +243,8 @@ def _rule(name: str, given: Any, problems: Problems) -> Rule:
 def _check_target(target: str, codes: Mapping[str, Any], path: str, problems: Problems) -> None:
     """Note a field that there is not, and a code that its list has not."""
     spec = spec_at(target)
-    if spec is None and target not in ROUTING:
-        problems.invalid(path, unknown_field(target, (*ROUTING, *all_paths(case_fields()))))
+    if spec is None and target not in ROUTING | STATED:
+        problems.invalid(path, unknown_field(target, (*ROUTING, *sorted(STATED), *all_paths(case_fields()))))
     elif spec is not None and spec.kind is Kind.CODED:
         known = code_list(spec.code_list)
         if any(code is not None and code not in list(known.codes) for code in codes.values()):

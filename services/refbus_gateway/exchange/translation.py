@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, age_of
+from refbus.core.times import iso_day
 from refbus.errors import Code
 from refbus.said import said
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.exchange.records import Record
 from refbus_gateway.exchange.spreadsheets import unguarded
+from refbus_gateway.exchange.stated import AGE, ESTIMATED, ON, STATED, age_today
 from refbus_gateway.exchange.tables import OWN, Format, Rule, spec_at
 from refbus_gateway.forms.case_routing import FORMAT
 from refbus_gateway.forms.problems import Problem
@@ -29,10 +32,15 @@ _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(:00(\.0+)?
 """A day, as systems write it that know only moments."""
 _LEFT_OUT: Final = frozenset({Code.CASE_INVALID, Code.UNKNOWN_VALUE})
 _TRUTHS: Final = {"true": True, "false": False}
+_OF_AGE: Final = frozenset({Loss.AGE, Loss.AGE_DAY, Loss.AGE_ESTIMATED})
+_ABOUT: Final = "about"
 _ENUMS: Final = frozenset({"priority", "purpose"})
+_TWO_VALUES: Final = said("two values for one field: write the one that is true")
+_NOTE: Final = Rule(_ABOUT, (_ABOUT,), join="; ")
 _MOST_SHOWN: Final = 60
 _BORN: Final = "person.prs_Birthdate"
-_AGE: Final = frozenset({_BORN, "person.is_minor"})
+_MINOR: Final = "person.is_minor"
+_AGE: Final = frozenset({_BORN, _MINOR, AGE})
 """Fields that say whether somebody is a child. No answer stands for what a file says of that and cannot be taken."""
 
 
@@ -77,9 +85,16 @@ class _Fact:
     value: Any
 
 
-def draft(record: Record, one: Format, answers: Mapping[str, Any], judge: Judge) -> Draft:
-    """Return what a record becomes. `answers`: a case file with what the other system does not say."""
+def draft(
+    record: Record, one: Format, answers: Mapping[str, Any], judge: Judge, *, rules: AgeRules, at_ms: int
+) -> Draft:
+    """Return what a record becomes at a moment in ms UTC, by the rules of age of the country.
+
+    `answers`: a case file with what the other system does not say.
+    """
     facts, lost, refused = _sorted_out(record, one)
+    if not _take_age(facts, lost, refused, rules, at_ms):
+        answers = _without_age(answers)
     document, problems = _judged(facts, answers, refused, judge)
     lost = [*record.lost, *lost]
     if _age_unclear(one, facts, lost, refused) and Code.AGE_CONTRADICTS not in {each.code for each in problems}:
@@ -98,10 +113,63 @@ def draft(record: Record, one: Format, answers: Mapping[str, Any], judge: Judge)
 
 def _age_unclear(one: Format, facts: Iterable[_Fact], lost: Iterable[Lost], refused: Iterable[Refused]) -> bool:
     """Whether a file says of the age what did not come over: with an answer for all, a child would be an adult."""
-    left = {to for each in lost if (rule := one.rule(each.source)) is not None for to in rule.to}
+    gone = [each for each in lost if each.reason not in _OF_AGE]
+    left = {to for each in gone if (rule := one.rule(each.source)) is not None for to in rule.to}
     dated = any(fact.to == _BORN for fact in facts)
     aged = any(each.reason is Loss.AGE for each in lost) and not dated
     return aged or not _AGE.isdisjoint(left | {each.to for each in refused})
+
+
+def _take_age(facts: list[_Fact], lost: list[Lost], refused: list[Refused], rules: AgeRules, at_ms: int) -> bool:
+    """Take what a file states of an age into the note and, for a child, as a fact; whether answers may stand beside it.
+
+    An estimate that says an adult is no birth date: whoever may be a child counts as one.
+    """
+    said_of = [fact for fact in facts if fact.to in STATED]
+    facts[:] = [fact for fact in facts if fact.to not in STATED]
+    days = [fact for fact in said_of if fact.to == ON]
+    age = next((fact for fact in said_of if fact.to == AGE), None)
+    estimated = any(fact.to == ESTIMATED for fact in said_of)
+    if age is None and not estimated:
+        lost.extend(Lost(fact.source, Loss.OTHER_SYSTEM) for fact in days)
+        return True
+    span = age_today(str(age.value), [str(fact.value) for fact in days], rules, at_ms) if age is not None else None
+    if age is not None and span is None:
+        said_of.remove(age)
+        lost.append(Lost(age.source, Loss.AGE))
+    elif age is not None and span is not None and not span.dated:
+        lost.append(Lost(age.source, Loss.AGE_DAY))
+    born = next((fact for fact in facts if fact.to == _BORN), None)
+    if (
+        born is not None
+        and estimated
+        and age_of(AgeFacts(iso_day(str(born.value))), rules, at_ms).group is not AgeGroup.CHILD
+    ):
+        facts.remove(born)
+        said_of.append(born)
+        lost.append(Lost(born.source, Loss.AGE_ESTIMATED))
+    _note(facts, said_of)
+    if age is not None and span is not None and span.is_child(rules):
+        child = _Fact(age.source, _MINOR, True)
+        if not _added(facts, child, Rule(age.source), many=False):
+            refused.append(Refused(age.source, _MINOR, None, Code.CASE_INVALID, _TWO_VALUES))
+    sure = span is not None and span.is_adult(rules) and not estimated
+    return sure or (born is not None and not estimated)
+
+
+def _note(facts: list[_Fact], said_of: Iterable[_Fact]) -> None:
+    """Add what a file states of an age to the worker's own note, as it says it."""
+    for fact in said_of:
+        _added(facts, _Fact(fact.source, _ABOUT, f"{fact.source} = {fact.value}"), _NOTE, many=False)
+
+
+def _without_age(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return answers for all that say of nobody that it is an adult."""
+    kept = {name: value for name, value in answers.items() if name != "adult_judgement"}
+    person = kept.get("person")
+    if isinstance(person, dict):
+        kept["person"] = {name: value for name, value in person.items() if name not in {"is_minor", "prs_Birthdate"}}
+    return kept
 
 
 def as_content(document: Mapping[str, Any]) -> bytes:
@@ -126,9 +194,9 @@ def _sorted_out(record: Record, one: Format) -> tuple[list[_Fact], list[Lost], l
         for to in rule.to:
             spec = spec_at(to)
             for each in _pieces(spec, rule, given):
-                if not _added(facts, _Fact(place, to, each), rule, many=spec is not None and spec.many):
-                    advice = said("two values for one field: write the one that is true")
-                    refused.append(Refused(place, to, None, Code.CASE_INVALID, advice))
+                many = to == ON or (spec is not None and spec.many)
+                if not _added(facts, _Fact(place, to, each), rule, many=many):
+                    refused.append(Refused(place, to, None, Code.CASE_INVALID, _TWO_VALUES))
     return facts, lost, refused
 
 

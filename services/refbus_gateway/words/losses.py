@@ -26,6 +26,8 @@ class Loss(StrEnum):
     TOO_LONG = "TOO_LONG"
     NO_CODE = "NO_CODE"
     AGE = "AGE"
+    AGE_DAY = "AGE_DAY"
+    AGE_ESTIMATED = "AGE_ESTIMATED"
 
 
 WORDS: Final[Mapping[Loss, Said]] = {
@@ -42,6 +44,8 @@ WORDS: Final[Mapping[Loss, Said]] = {
     Loss.TOO_LONG: said("is too long for a cell: send it as an attachment"),
     Loss.NO_CODE: said("the other format has no code for it"),
     Loss.AGE: said("is an age, which changes: write the date or the year of birth"),
+    Loss.AGE_DAY: said("an age without a day: it is taken as of the day of import"),
+    Loss.AGE_ESTIMATED: said("an estimate alone makes nobody an adult: write why you are sure"),
 }
 """What each means, for a person."""
 

@@ -63,7 +63,7 @@ def look(ask: Ask) -> Response:
     files = zip(seen.report.persons, seen.files, strict=True)
     return ask.page(
         "case_import_report.html",
-        format=seen.report.format,
+        format=seen.report.title,
         left=[(each.source, ask.words.spoken(WORDS[each.reason])) for each in seen.report.lost],
         persons=[_person(ask, one, file) for one, file in files],
     )

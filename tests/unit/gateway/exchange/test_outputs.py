@@ -15,13 +15,14 @@ from fhir.resources.R4B.patient import Patient
 from refbus_gateway.exchange import outputs, tables
 from refbus_gateway.exchange.records import flat
 from refbus_gateway.exchange.spreadsheets import guarded, unguarded
-from refbus_gateway.words.losses import Loss
+from refbus_gateway.words.losses import Loss, Lost
 from support.imported import FILES, SERVICES, drafts_of
 
 CASE: dict[str, Any] = {
     **{name: value for name, value in SERVICES.items() if name != "recipient"},
     "file_number": "H-2026/4",
     "reference": "H-2026/4",
+    "about": "age = 30--38; registered = 2019; estimated = true",
     "services_requested": ["Legal", "SocialCare"],
     "reason": "AdditionalServicesRequired",
     "reason_details": "Needs a lawyer, and a bed",
@@ -68,6 +69,14 @@ def test_what_goes_out_comes_in_again(name: str) -> None:
     assert facts(json.loads(back.content)) == expected
     assert back.refused == ()
     assert {each.source for each in made.taken} | lost == facts(CASE).keys()
+
+
+@pytest.mark.parametrize("name", ["htcds", "fhir-r4"])
+def test_a_stated_age_that_a_format_cannot_say_is_named(name: str) -> None:
+    """The note that has it is told as lost, and none of its words is in the file."""
+    made = outputs.write(tables.named_to_write(name), CASE)
+    assert Lost("about", Loss.NO_FIELD) in made.lost
+    assert b"30--38" not in made.content
 
 
 def test_our_own_table_says_everything() -> None:
