@@ -70,6 +70,33 @@ def test_a_referral_from_the_empty_form_to_the_answer(typed: tuple[Road, Command
     assert "1 new" not in refbus.run(kz, "status").out
 
 
+def test_the_recipient_reads_first_what_the_person_said(typed: tuple[Road, Commands], tmp_path: Path) -> None:
+    """A deaf person said yes in a signed language: purpose, end, day of erasing and where to withdraw stand on top."""
+    made, refbus = typed
+    kz, uz = made.agency, made.shelter
+    for org in (kz, uz):
+        refbus.run(org, "sync")
+    case = file(tmp_path, "case.json", case_file())
+    consent = file(tmp_path, "consent.json", consent_file(method="SIGNED_LANGUAGE", interpreter=True))
+    refbus.run(kz, "consent", "grant", case, "--file", consent)
+    refbus.run(kz, "send", case)
+    gates(made)
+    refbus.run(uz, "sync")
+    assert refbus.run(uz, "inbox", "show", "1").out.splitlines()[1:7] == [
+        "  The person said yes.",
+        "  It may be used for: Referral to services",
+        "  It may be used until: 2027-01-21 00:00 UTC+05:00",
+        "  Erase by: 2027-06-30 00:00 UTC+05:00",
+        "  Where the person can take it back: Any office of the fictional agency",
+        "[1] Referral requested, from kz-agency01, 2026-09-21 19:13 UTC+05:00",
+    ]
+    assert "The person said yes." not in refbus.run(kz, "inbox", "show", "1").out
+    gates(made)
+    refbus.run(kz, "consent", "withdraw", "1")
+    gates(made)
+    assert "  The person took it back." in refbus.run(uz, "inbox", "show", "1").out.splitlines()
+
+
 def test_a_withdrawal_typed_here_and_acknowledged_there(typed: tuple[Road, Commands], tmp_path: Path) -> None:
     """The list says CONSENT WITHDRAWN, show hides everything, and the answer ends the daily repeats."""
     made, refbus = typed

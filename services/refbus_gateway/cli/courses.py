@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from refbus.core.consent.record import ConsentState
 from refbus.core.courses.machine import Role
 from refbus_gateway.cli.session import words
+from refbus_gateway.words.catalogue import mark
 
 if TYPE_CHECKING:
     from refbus_gateway.actions.referrals import CourseOpened, EventShown
+
+_SAID: Final = {
+    ConsentState.GIVEN: mark("The person said yes."),
+    ConsentState.REFUSED: mark("The person said no."),
+    ConsentState.WITHDRAWN: mark("The person took it back."),
+}
+"""The newest word of the person about this office."""
 
 
 def opened_texts(opened: CourseOpened, language: str) -> list[str]:
@@ -22,7 +31,8 @@ def opened_texts(opened: CourseOpened, language: str) -> list[str]:
             number=number,
             organisation=opened.organisation,
             state=state_text(opened.state, language),
-        )
+        ),
+        *_consent_texts(opened, language),
     ]
     if opened.withdrawal_to_answer:
         texts.append(words().text("CONSENT WITHDRAWN: stop using what you received; then say what you did:"))
@@ -47,6 +57,28 @@ def opened_texts(opened: CourseOpened, language: str) -> list[str]:
     for each in opened.events:
         texts += _event_texts(each)
     return texts
+
+
+def _consent_texts(opened: CourseOpened, language: str) -> list[str]:
+    """Return what the person said, before anything of what was sent under it; nothing of a course of one's own."""
+    from refbus.foreign import field  # late: the help needs none of it
+    from refbus_gateway.cli.show import time_text
+    from refbus_gateway.words.codes import label
+
+    consent = opened.consent
+    if opened.own or consent is None:
+        return []
+    named = [label(language, "refbus.Purpose", each) or str(each) for each in consent.purposes]
+    facts = (
+        (words().text("It may be used for"), "; ".join(named)),
+        (words().text("It may be used until"), time_text(consent.until_ms)),
+        (words().text("Erase by"), time_text(consent.erase_by_ms)),
+        (words().text("Where the person can take it back"), consent.withdrawal_contact),
+    )
+    return [
+        "  " + words().text(_SAID[consent.state]),
+        *(line for name, text in facts if text for line in field(name, text, "  ")),
+    ]
 
 
 def _event_texts(shown: EventShown) -> list[str]:

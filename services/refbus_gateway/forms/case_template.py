@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from refbus.core.placeholder import placeholder
 from refbus.core.times import TIME
@@ -16,12 +16,14 @@ from refbus_gateway.forms.casefile import case_fields
 from refbus_gateway.forms.plausible import CONFIRMED
 from refbus_gateway.forms.values import FILE_KEY
 
+_EPOCH: Final = "milliseconds since the Unix epoch, UTC"
+"""How schemas say it of a time on the bus; in a form people write it as they always do."""
 _ROUTING_HELP = {
     "recipient": "Who gets it. Compulsory; find the id with: refbus orgs find --country uz --service Legal",
     "purpose": f"What the data may be used for. Compulsory; one of {', '.join(Purpose)}",
     "priority": f"How fast it must move. Compulsory; one of {', '.join(Priority)}",
-    "reply_within_hours": "When an answer is due, in hours from sending; or reply_by with a time like "
-    "2026-03-31T12:00:00+05:00",
+    "reply_within_hours": "When an answer is due, in hours from sending; or reply_by with "
+    f"{TIME}",
     "about": "A note for yourself; it is not sent",
     "file_number": "The number of your own file, at most 40 characters, shown in your lists; it is not sent",
     CONFIRMED: "Why facts are so that are asked about, by the name that the answer gives; it is not sent",
@@ -100,7 +102,8 @@ def _help(specs: Iterable[FieldSpec], path: str) -> Iterable[tuple[str, str]]:
 
 
 def _explain(spec: FieldSpec) -> str:
-    parts = ["Compulsory." if spec.required else "", spec.doc, _codes(spec) if spec.kind is Kind.CODED else ""]
+    told = spec.doc.replace(f"; {_EPOCH}", f"; {TIME}")
+    parts = ["Compulsory." if spec.required else "", told, _codes(spec) if spec.kind is Kind.CODED else ""]
     if spec.kind is Kind.ENUM:
         parts.append(f"One of {', '.join(spec.symbols)}.")
     if spec.category is not None:

@@ -35,6 +35,7 @@ METHODS: Final = (
     (Method.VERBAL_WITNESSED, mark("Said before a witness")),
     (Method.THUMBPRINT, mark("Thumbprint on paper")),
     (Method.DIGITAL, mark("On a screen")),
+    (Method.SIGNED_LANGUAGE, mark("In a signed language, before a witness")),
 )
 """How an answer was given."""
 GRANTORS: Final = (

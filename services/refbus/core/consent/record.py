@@ -56,12 +56,13 @@ class Assent(StrEnum):
 
 
 class Method(StrEnum):
-    """How the answer was taken down."""
+    """How the answer was taken down. A program from before SIGNED_LANGUAGE refuses a record with it (UNKNOWN_VALUE)."""
 
     WRITTEN = "WRITTEN"
     VERBAL_WITNESSED = "VERBAL_WITNESSED"
     THUMBPRINT = "THUMBPRINT"
     DIGITAL = "DIGITAL"
+    SIGNED_LANGUAGE = "SIGNED_LANGUAGE"
 
 
 class Effect(StrEnum):

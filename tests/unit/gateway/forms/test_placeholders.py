@@ -79,6 +79,13 @@ def test_a_template_answers_nothing(templates: dict[str, dict[str, Any]]) -> Non
             assert value in (None, "") or is_placeholder(value) or PREFILLED.fullmatch(path), (name, path)
 
 
+def test_no_form_asks_for_milliseconds(templates: dict[str, dict[str, Any]]) -> None:
+    """The explanation of a time says how people write it, also inside of a leg of a journey."""
+    told = {name: json.dumps(form["help"]) for name, form in templates.items() if "help" in form}
+    assert "31.3.2026 12:00" in told["return plan"]
+    assert [name for name, text in told.items() if "epoch" in text] == []
+
+
 def test_a_form_that_nobody_filled_in_is_refused_at_every_place(templates: dict[str, dict[str, Any]]) -> None:
     """The problems name each placeholder, beside what is missing."""
     forms = {name: form for name, form in templates.items() if name.startswith("consent")}
