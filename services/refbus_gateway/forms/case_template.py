@@ -22,8 +22,7 @@ _ROUTING_HELP = {
     "recipient": "Who gets it. Compulsory; find the id with: refbus orgs find --country uz --service Legal",
     "purpose": f"What the data may be used for. Compulsory; one of {', '.join(Purpose)}",
     "priority": f"How fast it must move. Compulsory; one of {', '.join(Priority)}",
-    "reply_within_hours": "When an answer is due, in hours from sending; or reply_by with "
-    f"{TIME}",
+    "reply_within_hours": f"When an answer is due, in hours from sending; or reply_by with {TIME}",
     "about": "A note for yourself; it is not sent",
     "file_number": "The number of your own file, at most 40 characters, shown in your lists; it is not sent",
     CONFIRMED: "Why facts are so that are asked about, by the name that the answer gives; it is not sent",
