@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from refbus.errors import Code
+from refbus_gateway.actions import imports
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
+from support.desks import desk_of
 from support.gateways import World, case_file, consent_file
-from support.imported import FILES, SERVICES
+from support.imported import FILES, SERVICES, TWICE
 
 
 @pytest.fixture
@@ -46,6 +48,31 @@ def test_nothing_is_kept_before_a_yes(refbus: Commands, tmp_path: Path) -> None:
     assert ([case["case"]], case["file_number"]) == (kept, "00a1170")
     again = refbus.json(AGENCY, "case", "import", source, "--answers", answers(tmp_path), "--yes")
     assert (again["kept"], again["persons"][0]["known_as"]) == ([], kept[0])
+
+
+def test_a_file_number_is_kept_once(refbus: Commands, tmp_path: Path) -> None:
+    """Two rows with one number are refused with both named, and only the third is kept; the file again keeps nobody."""
+    table, known = file(tmp_path, "twice.csv", TWICE), answers(tmp_path)
+    ran = refbus.run(AGENCY, "case", "import", table, "--answers", known, "--yes")
+    assert "row 2 and row 3 have the same file number" in ran.out
+    assert [case["file_number"] for case in refbus.json(AGENCY, "case", "list")] == ["A-2"]
+    again = refbus.json(AGENCY, "case", "import", table, "--answers", known, "--yes")
+    assert (again["kept"], [one["known_as"] for one in again["persons"]]) == ([], [None, None, 1])
+    other = file(tmp_path, "other.csv", TWICE.replace("A-1,Sample", "A-2,Sample").replace("A-2,Another", "A-3,Another"))
+    third = refbus.json(AGENCY, "case", "import", other, "--answers", known, "--yes")
+    assert ([one["known_as"] for one in third["persons"]], len(third["kept"])) == ([None, 1, None], 2)
+
+
+def test_whoever_was_kept_after_the_report_is_not_kept_again(world: World) -> None:
+    """Two workers look at the same file, and both say yes: each person is kept once."""
+    own = world.gateway(AGENCY)
+    desk, actor = desk_of(world, own)
+    known = {**SERVICES, "recipient": {"organisation": SHELTER}}
+    first, second = (
+        imports.preview(desk, actor, TWICE.encode(), answers=known | more) for more in ({}, {"about": "x"})
+    )
+    assert [len(imports.keep(desk, actor, seen).kept) for seen in (first, second)] == [1, 0]
+    own.close()
 
 
 def test_a_consent_there_permits_nothing_here(refbus: Commands, tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ ANSWERS: dict[str, Any] = {
 """What other systems do not say, but for the services."""
 SERVICES = {**ANSWERS, "services_requested": ["SocialCare"]}
 
+TWICE = "\n".join(
+    (
+        "fictional,responsible_worker_role,file_number,person.prs_FirstName,person.is_minor,services_requested",
+        "true,CASE_MANAGER,A-1,Fictional,false,SocialCare",
+        "true,CASE_MANAGER,A-1,Sample,false,SocialCare",
+        "true,CASE_MANAGER,A-2,Another,false,SocialCare",
+    )
+)
+"""A table in which two of three persons have the same file number."""
+
 
 def judge(content: bytes) -> tuple[Problem, ...]:
     """Return what is wrong with a case file that somebody brings now, in Kazakhstan."""

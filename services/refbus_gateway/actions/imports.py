@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from refbus.errors import Code, RuleError
-from refbus.said import placed
+from refbus.said import placed, said
 from refbus_gateway.actions import cases as case_actions
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
@@ -20,7 +20,10 @@ from refbus_gateway.store import cases
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.words.losses import Lost
 
-__all__ = ["Arrival", "ImportReport", "Preview", "Refused", "keep", "preview"]
+__all__ = ["NUMBER", "Arrival", "ImportReport", "Preview", "Refused", "keep", "preview"]
+
+NUMBER: Final = "file_number"
+"""Where a problem stands with a file number that the file has twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,15 @@ def preview(
     ]
     known = _known(desk, drafts)
     persons = [
-        Arrival(one.place, one.file_number, one.taken, one.lost, one.refused, (*one.problems, *problems), at)
+        Arrival(
+            one.place,
+            one.file_number,
+            one.taken,
+            one.lost,
+            one.refused,
+            (*one.problems, *_twice(one, drafts), *problems),
+            at,
+        )
         for one, (at, problems) in zip(drafts, known, strict=True)
     ]
     report = ImportReport(source.format.name, source.format.title, source.lost, tuple(persons))
@@ -99,12 +110,19 @@ def preview(
 
 
 def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
-    """Keep every person of a preview who can be kept, all or none. Raises CaseInvalidError, RuleError."""
+    """Keep every person of a preview who can be kept, all or none, but for those who came meanwhile.
+
+    Raises CaseInvalidError, RuleError.
+    """
     actor.require(Permission.WRITE_CASES)
-    fit = [file for person, file in zip(seen.report.persons, seen.files, strict=True) if person.fit]
     with desk.write() as tx:
+        numbers = _by_number(tx)
+        persons = [
+            replace(one, known_as=numbers.get(one.file_number or "")) if one.fit else one for one in seen.report.persons
+        ]
+        fit = [file for person, file in zip(persons, seen.files, strict=True) if person.fit]
         kept = [casework.add_case(desk.gateway, tx, file).id for file in fit]
-    return replace(seen.report, kept=tuple(kept))
+    return replace(seen.report, persons=tuple(persons), kept=tuple(kept))
 
 
 def _known(desk: Desk, drafts: list[Draft]) -> list[tuple[int | None, tuple[Problem, ...]]]:
@@ -114,12 +132,30 @@ def _known(desk: Desk, drafts: list[Draft]) -> list[tuple[int | None, tuple[Prob
     """
     with desk.read() as tx:
         same = [_same(tx, one) for one in drafts]
-        own = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
-        numbers = {number: case for case, number in casework.file_numbers(tx, own).items()}
+        numbers = _by_number(tx)
     return [
         (numbers.get(draft.file_number or "") if at is None else at, problems)
         for (at, problems), draft in zip(same, drafts, strict=True)
     ]
+
+
+def _by_number(tx: Transaction) -> dict[str, int]:
+    """Return the own cases that live by their file number."""
+    own = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
+    return {number: case for case, number in casework.file_numbers(tx, own).items()}
+
+
+def _twice(one: Draft, drafts: list[Draft]) -> Iterator[Problem]:
+    """Yield that another person of the file has the same file number: nobody knows whose it is."""
+    if one.file_number is None:
+        return
+    for other in drafts:
+        if other is not one and other.file_number == one.file_number:
+            places = {"first": one.place, "second": other.place}
+            advice = said(
+                "%(first)s and %(second)s have the same file number: correct one of them in the file", **places
+            )
+            yield Problem(NUMBER, Code.CASE_INVALID, advice)
 
 
 def _same(tx: Transaction, one: Draft) -> tuple[int | None, tuple[Problem, ...]]:

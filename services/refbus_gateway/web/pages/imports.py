@@ -33,6 +33,7 @@ class Person:
     place: str
     file_number: str | None
     known_as: int | None
+    twice: tuple[str, ...]
     taken: tuple[str, ...]
     lost: tuple[tuple[str, str], ...]
     refused: tuple[tuple[str, str], ...]
@@ -88,6 +89,7 @@ def _person(ask: Ask, one: Arrival, file: bytes) -> Person:
         ask.words.spoken(one.place),
         one.file_number,
         one.known_as,
+        tuple(ask.words.spoken(each.advice) for each in one.problems if each.path == imports.NUMBER),
         tuple(dict.fromkeys(each.source for each in one.taken)),
         tuple((each.source, ask.words.spoken(WORDS[each.reason])) for each in one.lost),
         tuple(refused),

@@ -8,9 +8,10 @@ import pytest
 
 from refbus.core.bounds import MOST_IMPORT
 from refbus_gateway.actions import cases
+from refbus_gateway.exchange.records import read_source
 from support.desks import desk_of
 from support.gateways import Pair
-from support.imported import FILES, SOURCES
+from support.imported import FILES, SOURCES, TWICE, mapping_of
 from support.pages import Page, Pages, Person
 
 
@@ -41,6 +42,7 @@ def test_each_kind_of_file_is_told_on_a_page(person: Person, path: Path) -> None
     assert page.status == 200
     assert "No consent came over" in page.text
     assert "Comes over" in page.text
+    assert f"Read as {read_source(path.read_bytes(), mapping_of(path)).format.title}: " in page.text
     assert "/case/import/person" in page.forms
 
 
@@ -52,6 +54,13 @@ def test_a_person_of_the_file_becomes_a_referral_that_is_begun(person: Person, o
     assert "Ikkinchi" in person.get("/refer/1/person").html
     assert "H-2026/4" in person.get("/refer/1/person").html
     assert cases.listed(*desk_of(own.world, own.kz)).total == 0
+
+
+def test_a_file_number_that_the_file_has_twice_is_told(person: Person) -> None:
+    """Both rows are named with each of the two persons, before anybody goes on with one."""
+    page = upload(person, file=TWICE.encode())
+    assert "row 2 and row 3 have the same file number" in page.text
+    assert "row 3 and row 2 have the same file number" in page.text
 
 
 def test_a_wrong_code_is_told_with_the_name_of_the_nearest(person: Person) -> None:
