@@ -8,7 +8,7 @@ too, has everything hidden in it shown (`harmless`), unless it is put into a fie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -65,9 +65,18 @@ class _Current:
 
 def render(ask: Asked, template: str, **values: Any) -> str:
     """Return a page in the language of the request."""
+    return _rendered(ask, ask.language, template, values)
+
+
+def part(ask: Asked, language: str, template: str, **values: Any) -> Markup:
+    """Return what stands on a page in the language of somebody else than its reader: of whom a paper is for."""
+    return Markup(_rendered(ask, language, template, values))  # noqa: S704 - a template escaped it
+
+
+def _rendered(ask: Asked, language: str, template: str, values: Mapping[str, Any]) -> str:
     token = _ask.set(ask)
     try:
-        return environment(ask.language).get_template(template).render(values)
+        return environment(language).get_template(template).render(values)
     finally:
         _ask.reset(token)
 

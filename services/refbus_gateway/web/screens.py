@@ -248,10 +248,10 @@ class Ask:
         """Return what a code means, in words."""
         return nextsteps.meaning(self.words, code)
 
-    def organisation(self, org: OrgId) -> str:
-        """Return the name of an organisation in the language of the page where it says one, else `in_directory`."""
+    def organisation(self, org: OrgId, language: str = "") -> str:
+        """Return the name of an organisation, in `language` (else that of the page), or `in_directory`."""
         said = self._profile(org) if self.session.actor else None
-        return (said.name(self.language) if said else "") or self.in_directory(org)
+        return (said.name(language or self.language) if said else "") or self.in_directory(org)
 
     def in_directory(self, org: OrgId) -> str:
         """Return the name of an organisation as the directory has it, its id where that is not known."""

@@ -21,13 +21,13 @@ from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
 from refbus_gateway.forms.consentfile import FORMAT
 from refbus_gateway.forms.problems import Problem
-from refbus_gateway.web import referral_draft
+from refbus_gateway.web import referral_draft, render
 from refbus_gateway.web.pages.refer import STEPS
 from refbus_gateway.web.referral_draft import Begun
 from refbus_gateway.web.render import code_words
 from refbus_gateway.web.screens import Ask, Screens
-from refbus_gateway.words.catalogue import Catalogue, mark
-from refbus_gateway.words.languages import NAMES
+from refbus_gateway.words.catalogue import Catalogue, catalogue, mark
+from refbus_gateway.words.languages import LANGUAGES, NAMES
 from refbus_gateway.words.options import ASSENTS, COUNTED, GRANTORS, METHODS, PERMITTED
 
 screens: Final = Screens()
@@ -53,24 +53,34 @@ def notice(ask: Ask) -> Response:
         return ask.go(f"/refer/{begun.number}/need")
     language = _language(ask, begun, found)
     lines = found.notice.texts.get(language, ()) if found.notice else ()
-    lacks = _lacks(ask, begun, found)
-    return _page(
-        ask, "refer_ask.html", begun, found, language=language, lines=lines, names=_names(ask, found), lacks=lacks
-    )
+    values = {"names": _names(ask, found), "lacks": _lacks(ask, begun, found), "spoken": _spoken(ask, language)}
+    return _page(ask, "refer_ask.html", begun, found, language=language, lines=lines, **values)
 
 
 @screens.show("/refer/{number:int}/sheet")
 def sheet(ask: Ask) -> Response:
-    """Show the same on one page to print and sign."""
+    """Show the same on one page to print and sign, all of it in the language in which the person is asked."""
     begun, found = _found(ask)
     if found is None:
         return ask.go(f"/refer/{begun.number}/need")
     language = _language(ask, begun, found)
     lines = found.notice.texts.get(language, ()) if found.notice else ()
     contact = begun.get("withdrawal_contact") or _contact(ask, language)
-    values = {"language": language, "lines": lines, "contact": contact, "actions": _actions(ask.words, found)}
-    values["counted"] = ask.words.text(COUNTED)
-    return _page(ask, "refer_sheet.html", begun, found, **values)
+    spoken = _spoken(ask, language)
+    words, asked = catalogue(spoken), ask.organisation(found.organisation, spoken)
+    paper = render.part(
+        ask,
+        spoken,
+        "refer_sheet_paper.html",
+        found=found,
+        organisation=asked,
+        office=ask.organisation(ask.actor.org, spoken) if ask.actor.org else "",
+        lines=lines,
+        contact=contact,
+        actions=_actions(words, found),
+        counted=words.text(COUNTED),
+    )
+    return _page(ask, "refer_sheet.html", begun, found, language=language, spoken=spoken, paper=paper)
 
 
 @screens.act("/refer/{number:int}/no", at="/refer/{number}/ask")
@@ -182,6 +192,11 @@ def _language(ask: Ask, begun: Begun, found: Asking) -> str:
     there = found.notice.languages if found.notice else ()
     wished = (ask.query("language"), begun.get("language"), _short(begun.get("person.prs_PrimaryLanguage")))
     return next((each for each in (*wished, ask.language.partition("-")[0], *there) if each in there), "")
+
+
+def _spoken(ask: Ask, language: str) -> str:
+    """Return the language of this program's words that a notice in `language` is in, else that of the page."""
+    return next((each for each in (ask.language, *LANGUAGES) if each.partition("-")[0] == language), ask.language)
 
 
 def _lacks(ask: Ask, begun: Begun, found: Asking) -> str:

@@ -122,6 +122,22 @@ def test_from_the_first_question_to_the_desk_of_the_other_side(pair: Pair, here:
     assert "Any office of the fictional agency" in page.text
 
 
+def test_paper_for_the_person_is_in_the_language_of_the_person(here: Pages) -> None:
+    """What is signed: questions, lines to write on and the text of the country; and the card that is taken along."""
+    person = here.person()
+    until_contact(person)
+    for language, words in (
+        ("uz", ("Salomatlik", "Istalgan qismiga «yoʻq» deyishingiz mumkin.")),
+        ("ru", ("Здоровье", "Где я могу отозвать согласие", "Вы можете отказаться от любой части.")),
+    ):
+        page = person.get(f"/refer/1/sheet?language={language}")
+        _, _, paper = page.html.partition('<div lang="')
+        assert [each for each in words if each not in paper] == []
+        assert [each for each in ("Where I can", "signature", "Health", "Yes", "counted") if each in paper] == []
+        assert "Print this page" in page.text, "who prints it reads the own language"
+    assert "/card?language=uz-Latn" in person.get("/refer/1/ask?language=uz").html
+
+
 def test_each_step_is_kept_and_back_shows_it(pair: Pair, here: Pages) -> None:
     """Another browser of the same person, and the back link, find what was typed, in any language."""
     until_contact(here.person())
@@ -173,7 +189,7 @@ def test_what_answers_speak_of_is_asked_too(pair: Pair, here: Pages) -> None:
     """Where to meet is asked although the case does not hold it: else no answer could ever name a place."""
     person = here.person()
     until_contact(person)
-    assert "where the person can meet them or stay" in person.get("/refer/1/sheet").text
+    assert "where the person can meet them or stay" in person.get("/refer/1/sheet?language=en").text
     page = fill(person, "/refer/1/consent", {**YES, "answer_LOCATION_SAFE": ""})
     assert "Safe location: yes or no?" in page.text
     assert fill(person, "/refer/1/consent", YES).path == "/refer/1/look"
