@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.people import Second, require_second
-from refbus_gateway.people import officers
+from refbus_gateway.people import admission, officers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,24 @@ class RollRenewed:
     """Until when (ms UTC) the organisation vouches for its officers."""
 
     valid_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FourEyes:
+    """How many people chose their passphrase, how many officers are named; `alone`: one person can be both of two."""
+
+    people: int
+    officers: int
+    alone: bool
+
+
+def four_eyes(desk: Desk, actor: Actor) -> FourEyes:
+    """Return whether what needs two people has two here (docs/adr/0070-an-office-of-one.md)."""
+    actor.require(Permission.READ_STATUS)
+    with desk.read() as tx:
+        people = admission.deciding(tx, desk.home)
+    named = len(officers.listed(desk.home, desk.gateway.now_ms()))
+    return FourEyes(people, named, people < 2)
 
 
 def require_role(desk: Desk, actor: Actor, role: str) -> None:

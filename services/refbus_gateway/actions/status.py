@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from refbus.clock import Standing
 from refbus.core.ids import OrgId
@@ -13,13 +14,14 @@ from refbus.errors import Code, SetupError
 from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.officers import FourEyes, four_eyes
 from refbus_gateway.cases import casework, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.consent import amendments
 from refbus_gateway.consent.amendments import Ending
-from refbus_gateway.people import admission, officers
-from refbus_gateway.reports import disclosure_report, lookups, overview
+from refbus_gateway.reports import disclosure_report, lookups, overview, terms
 from refbus_gateway.reports.overview import EventLine, Health, Hop, ReferralLine
+from refbus_gateway.reports.terms import Term
 from refbus_gateway.store import alarms as standing
 from refbus_gateway.store import cases, outbox, referrals
 from refbus_gateway.store.outbox import Said
@@ -39,6 +41,7 @@ __all__ = [
     "Overview",
     "ReceiptLine",
     "ReferralStanding",
+    "Term",
     "UnreadCase",
     "UnreadReferral",
     "Untold",
@@ -51,6 +54,10 @@ __all__ = [
     "overview_of_all",
     "receipts",
 ]
+
+
+MOST_TERMS: Final = 1_000
+"""Of so many cases the overview tells what ends by law, those that end first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +135,6 @@ class HomeStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class FourEyes:
-    """How many people chose their passphrase, how many officers are named; `alone`: one person can be both of two."""
-
-    people: int
-    officers: int
-    alone: bool
-
-
-@dataclass(frozen=True, slots=True)
 class UnreadCase:
     """A case that cannot be read here, and why."""
 
@@ -169,7 +167,10 @@ class OneReferral:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Where all own referrals and the home stand, what is due, and what cannot be read here: it hides no other."""
+    """Where all own referrals and the home stand, what is due, and what cannot be read here: it hides no other.
+
+    `terms`: what ends by law for somebody.
+    """
 
     referrals: tuple[ReferralStanding, ...]
     home: HomeStanding
@@ -177,6 +178,7 @@ class Overview:
     erase_due: tuple[EraseDue, ...]
     unread: tuple[UnreadCase | UnreadReferral, ...]
     untold: tuple[Untold, ...]
+    terms: tuple[Term, ...]
     four_eyes: FourEyes
 
 
@@ -227,6 +229,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
         endings = amendments.endings(gateway, tx, unread=whole)
         to_erase = retention.due(gateway, tx, whole)
         untold = _untold(desk, tx, whole)
+        coming, _ = terms.coming(gateway, tx, whole, MOST_TERMS)
         lines = overview.referral_lines(tx, own=True, unread=single, unread_cases=whole)
         found = _standings(tx, lines, single)
     unread = [UnreadCase(*each) for each in sorted(set(whole))]
@@ -237,17 +240,9 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
         tuple(to_erase),
         (*unread, *(UnreadReferral(*each) for each in sorted(set(single)))),
         tuple(Untold(*each) for each in untold.items()),
+        coming,
         four_eyes(desk, actor),
     )
-
-
-def four_eyes(desk: Desk, actor: Actor) -> FourEyes:
-    """Return whether what needs two people has two here (docs/adr/0070-an-office-of-one.md)."""
-    actor.require(Permission.READ_STATUS)
-    with desk.read() as tx:
-        people = admission.deciding(tx, desk.home)
-    named = len(officers.listed(desk.home, desk.gateway.now_ms()))
-    return FourEyes(people, named, people < 2)
 
 
 def of_home(desk: Desk, actor: Actor) -> HomeStanding:

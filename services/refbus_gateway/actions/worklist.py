@@ -28,8 +28,9 @@ from refbus_gateway.consent import amendments
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import lookups as refreshing
-from refbus_gateway.reports import overview
+from refbus_gateway.reports import overview, terms
 from refbus_gateway.reports.overview import Hop, ReferralLine, Turn
+from refbus_gateway.reports.terms import Term
 from refbus_gateway.store import cases, lookups, outbox, referrals
 from refbus_gateway.store.lookups import Wanted
 from refbus_gateway.store.session import Transaction
@@ -77,6 +78,7 @@ class Counts:
     news: int
     consents_ending: int
     erase_due: int
+    terms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Today:
     """What there is to do, in the order in which it is done; of each part the first ones, and in `counts` how many.
 
     `to_stop`: the person took consent back; `not_arrived`, `late`: own ones, without an answer in time; `to_answer`:
-    theirs, the soonest first; `answers`: what came to own ones; `news`: what else came; the rest as in the overview.
+    theirs, the soonest first; `answers`: what came to own ones; `news`: what else came; `terms`: what ends by law for
+    somebody; the rest as in the overview.
     """
 
     to_stop: tuple[ReferralListed, ...]
@@ -95,6 +98,7 @@ class Today:
     news: tuple[ReferralListed, ...]
     consents_ending: tuple[Ending, ...]
     erase_due: tuple[EraseDue, ...]
+    terms: tuple[Term, ...]
     home: HomeStanding
     unread: tuple[UnreadCase | UnreadReferral, ...]
     counts: Counts
@@ -153,6 +157,7 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
         )
         news, told = look.listed(tx, replace(_NEWS, of_cases_of=whose), _is_news)
         endings, to_erase, ended, erased = look.ends(tx)
+        coming, to_come = terms.coming(gateway, tx, look.whole, MOST)
         home = standing_of_home(overview.health(gateway, tx, look.whole))
     return Today(
         to_stop=stop,
@@ -163,9 +168,10 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
         news=news,
         consents_ending=endings,
         erase_due=to_erase,
+        terms=coming,
         home=home,
         unread=look.unread(),
-        counts=Counts(stops, troubled, is_late, to_answer, answered, told, ended, erased),
+        counts=Counts(stops, troubled, is_late, to_answer, answered, told, ended, erased, to_come),
     )
 
 

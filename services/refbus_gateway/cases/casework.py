@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,8 +142,14 @@ def sought_by(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
     return {case: text for case, text in found.items() if text}
 
 
+def document_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the case file in the body of an own case, as it was written."""
+    found: Mapping[str, Any] = read_json(base64.b64decode(body["file"]))
+    return found
+
+
 def _sought(body: dict[str, Any]) -> str:
-    document = read_json(base64.b64decode(body["file"]))
+    document = document_of(body)
     person = document.get("person") or {}
     name = " ".join(filter(None, (person.get("prs_FirstName"), person.get("prs_SecondName"))))
     reversed_ = " ".join(filter(None, (person.get("prs_SecondName"), person.get("prs_FirstName"))))
@@ -163,7 +169,7 @@ def notes_of(tx: Transaction, case: Case) -> dict[str, str | None]:
 
 
 def _file_number(body: dict[str, Any]) -> str | None:
-    number: str | None = read_json(base64.b64decode(body["file"])).get("file_number")
+    number: str | None = document_of(body).get("file_number")
     return number
 
 

@@ -12,11 +12,11 @@ from refbus.errors import Code
 from refbus.foreign import field, line
 from refbus_gateway.cli.session import UTC_OFFSET, words
 from refbus_gateway.words.catalogue import mark
-from refbus_gateway.words.codes import label, next_step, titled
+from refbus_gateway.words.codes import field_name, label, next_step, titled
 from refbus_gateway.words.payloads import Line
 
 if TYPE_CHECKING:
-    from refbus_gateway.actions.status import Ending, EraseDue
+    from refbus_gateway.actions.status import Ending, EraseDue, Term
 
 _SENT: Final = {
     "sent": mark("It is on its way. See `refbus status`."),
@@ -77,6 +77,16 @@ def ending_lines(endings: Iterable[Ending]) -> list[str]:
         )
         command = "majority" if each.majority else "renew"
         lines.append(f"    {next_step(words(), code)} refbus consent {command} {each.case}")
+    return lines
+
+
+def term_lines(found: Iterable[Term]) -> list[str]:
+    """Return a line for each thing that ends by law for the person of a case, or has ended: whose, what, which day."""
+    lines = []
+    for each in found:
+        told = words().text("was due %(when)s", when=each.day) if each.over else each.day
+        files = {each.case: each.file_number} if each.file_number else {}
+        lines.append(f"{case_text(each.case, files)}: {field_name(words(), each.what)}: {told}")
     return lines
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from refbus.core.ids import OrgId
     from refbus.errors import Code
-    from refbus_gateway.actions.status import FourEyes, HomeStanding, NotTold, Overview, ReferralStanding
+    from refbus_gateway.actions.officers import FourEyes
+    from refbus_gateway.actions.status import HomeStanding, NotTold, Overview, ReferralStanding
 
 
 @click.command()
@@ -135,10 +136,11 @@ def alarms(session: Session, clear: int | None) -> None:
 def _due(found: Overview) -> Iterator[str]:
     """Yield what ends, is to be erased or told, and what cannot be read."""
     from refbus_gateway.actions.status import UnreadCase  # late: the help needs none of it
-    from refbus_gateway.cli.show import ending_lines, erase_lines
+    from refbus_gateway.cli.show import ending_lines, erase_lines, term_lines
 
     yield from ending_lines(found.consents_ending)
     yield from erase_lines(found.erase_due)
+    yield from term_lines(found.terms)
     for each in found.untold:
         yield words().text(
             "Case %(case)s: tell the person who received what: refbus case disclosures %(case)s", case=each.case

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from refbus.core.courses.machine import CourseKind
 from refbus.each import each
 from refbus_gateway.cases import casework, retention
 from refbus_gateway.consent import amendments
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.reports import overview
+from refbus_gateway.reports import overview, terms
 from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.lookups import Standing
@@ -27,16 +28,21 @@ def refresh(gateway: Gateway) -> None:
         referrals, found = lookups.stale_referrals(tx), lookups.stale_cases(tx)
     for some in slices(referrals):
         with gateway.store.write() as tx:
-            _referrals(gateway, tx, some)
+            found += [number for number in _referrals(gateway, tx, some) if number not in found]
     for some in slices(found):
         with gateway.store.write() as tx:
             _cases(gateway, tx, some)
 
 
-def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
+def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> list[int]:
+    """Keep where these stand; return the cases of the returns among them that were begun here."""
+    returns = []
     for line in overview.referral_lines(tx, numbers=numbers):
         standing = Standing(line.view.status, line.turn, line.due_ms(gateway.known_rules()), line.unseen)
         lookups.keep_referral(tx, line.referral.id, standing)
+        if line.referral.own and line.view.kind is CourseKind.REPATRIATION:
+            returns.append(line.referral.case_id)
+    return returns
 
 
 def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
@@ -48,6 +54,8 @@ def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
         ends_ms = amendments.first_end(gateway, tx, case) if case.own else retention.erase_by(tx, case)
         name = names.get(case.id)
         sealed = case.open_key().seal(_NICKNAME + hashes[case.id], name.encode()) if name else None
+        if case.own:
+            terms.keep(tx, case, hashes[case.id])
         lookups.keep_case(tx, case.id, ends_ms, sealed)
 
     each(found, keep, lambda *_: None)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text, union, union_all, update
 
 from refbus.core.units import DAY_MS
+from refbus_gateway.store import terms
 from refbus_gateway.store.schema import assignments, cases, events, notices, outbox, referrals, withdrawals
 from refbus_gateway.store.session import Transaction, slices
 
@@ -83,6 +84,7 @@ def forget_case(tx: Transaction, number: int) -> None:
 def erase(tx: Transaction, case_id: int) -> None:
     """Keep nothing of a case whose content is erased."""
     forget_case(tx, case_id)
+    terms.forget_case(tx, case_id)
     empty = {"state_hash": None, "turn_hash": None, "due_ms": None, "unseen": 0}
     tx.connection.execute(update(referrals).where(referrals.c.case_id == case_id).values(**empty))
 

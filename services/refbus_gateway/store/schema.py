@@ -5,9 +5,8 @@ equal for equal values, so whoever has the file without the key sees how many re
 sealed: under the case's own random key where a case is concerned, so that destroying that key makes all of it
 unreadable. What stays after erasure is random ids, keyed hashes, codes and times, and sealed under the store key who
 received what kinds of data (`disclosures`): a person may ask for that later. Times are UTC milliseconds, hours where
-the name says so.
-The migrations under `migrations/` create exactly these tables; a test compares the two. Which rows an index has is said
-for SQLite alone: the other name would load that dialect at the start of every command.
+the name says so. The migrations under `migrations/` create exactly these tables; a test compares the two. Which rows an
+index has is said for SQLite alone: the other name would load that dialect at the start of every command.
 """
 
 from __future__ import annotations
@@ -363,6 +362,18 @@ assignments = Table(
     Column("note", LargeBinary, comment="the note of a hand-over, sealed under the case key"),
     Index("assignments_of_person", "person_id"),
     comment="Who works on a case; one row for each.",
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("month", Integer, nullable=False, comment="lookups: in which 30 days something ends by law"),
+    Column("body", LargeBinary, nullable=False, comment="what and on which day; sealed under the case key"),
+    Index("terms_of_case", "case_id", "month", unique=True),
+    Index("terms_of_month", "month", "case_id"),
+    comment="What ends by law for a person of an own case; one row for each 30 days of a case.",
 )
 
 links = Table(

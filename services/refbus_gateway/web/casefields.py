@@ -129,6 +129,7 @@ BLOCKS: Final = (
             "immigration.reflection_until",
             "immigration.entry_ban_until",
             "immigration.exit_permission",
+            "immigration.exit_permission_until",
             "immigration.arrived_on",
         ),
     ),

@@ -19,9 +19,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from refbus import foreign
+from refbus.core.times import day_ms, read_day
 from refbus_gateway.web import drawn, sections
 from refbus_gateway.words.catalogue import Catalogue, catalogue
-from refbus_gateway.words.codes import event_name, label, titled
+from refbus_gateway.words.codes import event_name, field_name, label, titled
 
 
 class Asked(Protocol):
@@ -106,6 +107,7 @@ def environment(language: str) -> Environment:
         foreign_block=foreign_block,
         moment=lambda time_ms: words.moment(time_ms, _ask.get().utc_offset_min),
         day=lambda time_ms: words.day(time_ms, _ask.get().utc_offset_min),
+        whole_day=lambda text: _whole_day(words, text),
         left=lambda time_ms: words.left(time_ms, _ask.get().now_ms),
         listed=words.listed,
         number=words.number,
@@ -120,9 +122,16 @@ def environment(language: str) -> Environment:
         state=lambda state: state_words(words, state),
     )
     made.globals.update(ask=_Current(), words=words, code=lambda name, code: code_words(language, name, code))
+    made.globals["field"] = lambda name: field_name(words, name)
     made.globals["codes"] = lambda name, some: [code_words(language, name, each) for each in some]
     made.globals["part"] = made.get_template("parts.html").module
     return made
+
+
+def _whole_day(words: Catalogue, text: str) -> str:
+    """Return a day of the calendar, like 2026-03-31, as people write it; anything else as it is."""
+    day = read_day(text)
+    return text if day is None else words.day(day_ms(day), 0)
 
 
 def harmless(value: Any) -> Any:

@@ -54,7 +54,7 @@ def office(ask: Ask) -> Response:
         alarms=status.alarms(desk, actor),
         clock=status.clock(desk, actor),
         restore=restored.stands(desk, actor),
-        four_eyes=status.four_eyes(desk, actor),
+        four_eyes=officers.four_eyes(desk, actor),
     )
 
 
@@ -174,7 +174,7 @@ def officer_list(ask: Ask) -> Response:
     found = officers.listed(ask.desk, ask.actor, ask.now_ms)
     pairs = [(each, code_words(ask.language, _OFFICERS, each)) for each in code_list(_OFFICERS).codes]
     roles = ask.words.in_order(pairs, lambda pair: pair[1])
-    alone = status.four_eyes(ask.desk, ask.actor).alone
+    alone = officers.four_eyes(ask.desk, ask.actor).alone
     return ask.page("office_officers.html", found=found, roles=roles, alone=alone)
 
 

@@ -10,8 +10,8 @@ from refbus.crypto import keyfile
 from refbus_gateway.actions import officers, people, status
 from refbus_gateway.actions.actor import Actor, Role
 from refbus_gateway.actions.desk import Desk
+from refbus_gateway.actions.officers import FourEyes
 from refbus_gateway.actions.people import Newcomer
-from refbus_gateway.actions.status import FourEyes
 from refbus_gateway.home import slots
 from support.desks import desk_of
 from support.gateways import Pair
@@ -31,18 +31,18 @@ def test_an_office_of_one_decides_and_says_that_it_is_one(own: Pair, monkeypatch
     monkeypatch.setattr(slots, "MEMORY_KIB", 64)
     monkeypatch.setattr(keyfile, "MEMORY_KIB", 64)
     desk, whole = desk_of(own.world, own.kz)
-    assert status.four_eyes(desk, whole) == FourEyes(people=0, officers=0, alone=True)
+    assert officers.four_eyes(desk, whole) == FourEyes(people=0, officers=0, alone=True)
     officers.add(desk, whole, "DUTY_OFFICER", "fictional words of an officer")
     assert status.overview_of_all(desk, whole).four_eyes == FourEyes(people=0, officers=1, alone=True)
     page = Pages(own.world, own.kz).person().get("/office")
     assert ONE in page.text
     people.begin(desk, whole, Newcomer("chief", "Fictional chief", Role.ADMINISTRATOR, "en", "of the chief"))
     chief = entered(desk, "chief", "of the chief")
-    assert status.four_eyes(desk, chief).people == 1
+    assert officers.four_eyes(desk, chief).people == 1
     people.add(desk, chief, Newcomer("worker", "Fictional worker", Role.CASE_WORKER, "en", "of the worker"))
-    assert status.four_eyes(desk, chief).alone
+    assert officers.four_eyes(desk, chief).alone
     people.set_passphrase(desk, entered(desk, "worker", "of the worker"), "of the worker", "own words")
-    assert status.four_eyes(desk, chief) == FourEyes(people=2, officers=1, alone=False)
+    assert officers.four_eyes(desk, chief) == FourEyes(people=2, officers=1, alone=False)
     browser = Pages(own.world, own.kz).browser()
     browser.send("/sign-in", name="chief", passphrase="of the chief")
     assert ONE not in browser.get("/office").text
