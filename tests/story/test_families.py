@@ -11,12 +11,13 @@ import pytest
 
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
-from refbus.errors import Code, ConsentError
+from refbus.errors import Code, ConsentError, RuleError
 from refbus_gateway.actions import erasure, links
 from refbus_gateway.cases import casework, companions
 from refbus_gateway.cases.companions import Companion
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
+from support.ceremonies import AGENCY
 from support.commands import Commands, file
 from support.desks import desk_of
 from support.gateways import (
@@ -78,6 +79,11 @@ def family(road: Road, name: str) -> Family:
     road.settle()
     there = [incoming(road.uz, id_of(road.kz, number)) for number in here]
     return Family(road, mother, baby, *here, *there)
+
+
+def produced(road: Road) -> list[int]:
+    """Return how many records each topic has."""
+    return [len(road.bus.records(name)) for name in road.bus.states()]
 
 
 def together(road: Road, there: int) -> list[Companion]:
@@ -256,3 +262,43 @@ def test_links_that_cannot_be_are_refused(shared: Road, tmp_path: Path, capsys: 
     assert len(linked["links"]) == 2
     last = json.loads(commands.run(shared.agency, "case", "links", str(group[2]), "--json").out)
     assert {each["case"] for each in last["links"]} == set(group[:2])
+
+
+@pytest.mark.parametrize(("relation", "mirror"), [("EARLIER_CASE", "LATER_CASE"), ("CO_VICTIM", "CO_VICTIM")])
+def test_a_received_case_is_linked_with_an_own_one_for_this_office_alone(
+    shared: Road, relation: str, mirror: str
+) -> None:
+    """The shelter sees it from both sides; nothing of it is in a referral of the own case, and no event is made."""
+    case = new_case(shared.kz, case_file(about=f"Fictional: sent to the shelter, {relation}"))
+    take_consent(shared.kz, case, consent_file())
+    first = refer(shared.kz, case)
+    shared.settle()
+    with shared.uz.store.read() as tx:
+        received = referrals.get(tx, incoming(shared.uz, id_of(shared.kz, first))).case_id
+    own = new_case(
+        shared.uz, case_file(recipient={"organisation": AGENCY}, about=f"Fictional: of the shelter, {relation}")
+    )
+    desk, actor = desk_of(shared, shared.uz)
+    (one,) = links.link(desk, actor, own, [received], relation).links
+    (back,) = links.shown(desk, actor, received).links
+    assert (one.case, one.relation, one.told, one.travels, one.age) == (received, relation, False, False, None)
+    assert (back.case, back.relation, back.told, back.travels) == (own, mirror, False, False)
+    before = produced(shared)
+    shared.settle()
+    assert produced(shared) == before
+    take_consent(shared.uz, own, consent_file(AGENCY))
+    sent = refer(shared.uz, own)
+    shared.settle()
+    there = incoming(shared.kz, id_of(shared.uz, sent))
+    with shared.kz.store.read() as tx:
+        events = referrals.events_of(tx, referrals.get(tx, there))
+        payloads = [course_state.payload_of(each) for each in events]
+    assert not any(each.get("companions") for each in payloads)
+    assert relation not in repr(payloads)
+    before = produced(shared)
+    links.unlink(desk, actor, own, received, later=True)
+    shared.settle()
+    assert produced(shared) == before
+    with pytest.raises(RuleError) as refused:
+        links.link(desk, actor, own, [received], "CHILD")
+    assert refused.value.code is Code.LINK_INVALID

@@ -1,4 +1,4 @@
-"""Asking which own cases belong together: link two, take a link away, list them, tell a recipient (ADR 74)."""
+"""Asking which cases belong together: link two, take a link away, list them, tell a recipient (ADR 74)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from refbus_gateway.store.session import Transaction
 
 @dataclass(frozen=True, slots=True)
 class LinkedCase:
-    """Another own case as one case sees it: `relation` is what its person is to this one.
+    """Another case as one case sees it: `relation` is what its person is to this one.
 
-    `travels`: both travel together; `told`: whether recipients may hear of it; `age`: None where it cannot be read.
+    `travels`: both travel together; `told`: whether recipients may hear of it; `age`: None where it cannot be read, and
+    for a case that was received.
     """
 
     case: int
@@ -37,7 +38,7 @@ class LinkedCase:
 
 @dataclass(frozen=True, slots=True)
 class CaseLinks:
-    """The own cases that belong to one."""
+    """The cases that belong to one."""
 
     case: int
     links: tuple[LinkedCase, ...]
@@ -57,6 +58,8 @@ def link(
     desk: Desk, actor: Actor, case: int, others: Sequence[int], relation: str, *, travels: bool = True
 ) -> CaseLinks:
     """Link a case with others; `relation` is what each of them is to it. Nothing is sent.
+
+    One that was received is linked only by what never leaves this home (`companions.OWN_KNOWLEDGE`).
 
     A relation that is the same between all of them joins the others with one another too, where nothing does yet.
     Raises RuleError LINK_INVALID, CASE_UNKNOWN, KEY_DESTROYED.
@@ -113,7 +116,9 @@ def _shown(desk: Desk, tx: Transaction, number: int) -> CaseLinks:
     files, ages = casework.file_numbers(tx, numbers), dict[int, AgeGroup]()
 
     def note_age(other: int) -> None:
-        ages[other] = age_check.age_in_case(desk.gateway, tx, cases.get(tx, other)).group
+        found = cases.get(tx, other)
+        if found.own:
+            ages[other] = age_check.age_in_case(desk.gateway, tx, found).group
 
     each(numbers, note_age, lambda *_: None)
     return CaseLinks(number, tuple(_linked(one, files.get(one.other), ages.get(one.other)) for one in found))

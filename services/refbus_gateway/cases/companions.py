@@ -69,13 +69,14 @@ class Companion:
 
 
 def link(tx: Transaction, case: Case, other: Case, relation: str, *, travels: bool) -> None:
-    """Join two own cases, in place of an earlier link between them; `relation` is what `other` is to `case`.
+    """Join two cases, in place of an earlier link between them; `relation` is what `other` is to `case`.
 
+    A case that was received has only relations that never leave this home.
     Raises RuleError LINK_INVALID, KEY_DESTROYED, CASE_UNKNOWN.
     """
     for one in (case, other):
         one.require_live()
-        if not one.own:
+        if not one.own and relation not in OWN_KNOWLEDGE:
             raise RuleError(Code.LINK_INVALID, said("%(case)s was received from another organisation", case=one.id))
     if case.id == other.id:
         raise RuleError(Code.LINK_INVALID, said("a case cannot belong to itself"))
@@ -108,7 +109,7 @@ def link_all(tx: Transaction, found: Sequence[Case], relation: str, *, travels: 
 
 
 def links_of(tx: Transaction, case: Case) -> list[Link]:
-    """Return the links of an own case, oldest first. Raises RuleError KEY_DESTROYED."""
+    """Return the links of a case, oldest first. Raises RuleError KEY_DESTROYED."""
     return links.of_case(tx, case.id, case.open_key())
 
 
