@@ -158,6 +158,15 @@ def test_the_daemon_stops_when_it_is_told(refbus: Commands, monkeypatch: pytest.
     assert json.loads(last) == {"running": False}
 
 
+def test_an_option_beside_a_file_is_never_passed_over(refbus: Commands, tmp_path: Path) -> None:
+    """What is in both is refused by its name, the same value too, before anything is looked for."""
+    content = json.dumps({"valid_until_ms": "10.12.2026 08:00"})
+    given = ("--file", file(tmp_path, "risks.json", content), "--valid-until", "2026-12-10 08:00")
+    told = refbus.run(AGENCY, "return", "assess", "1", *given, ok=False).err
+    assert told.startswith("error: USAGE ")
+    assert "given twice, in the file and as an option: valid_until_ms" in told
+
+
 def test_an_answer_can_come_from_a_file(refbus: Commands, tmp_path: Path) -> None:
     """Long answers are typed into a file with the same fields; files of evidence go that way too."""
     world = refbus.world
