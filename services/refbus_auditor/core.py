@@ -143,7 +143,8 @@ class AuditorCore:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
         for log in self.shards():
             if log.standing is not Standing.ENDED and self._confirmed(log):
-                self._settle(log)
+                if log.standing is Standing.REBUILT:
+                    self._settle(log)
                 self.publisher.publish(log)
         self._cosign()
         self._prove()
@@ -173,9 +174,8 @@ class AuditorCore:
 
     def _settle(self, log: Shard) -> None:
         """Let a log that was rebuilt be one like any other: every witness knows it as it is."""
-        if log.standing is Standing.REBUILT:
-            with self.home.database.writing() as connection:
-                ledger.settle(connection, log.origin)
+        with self.home.database.writing() as connection:
+            ledger.settle(connection, log.origin)
 
     def _keys(self) -> AuditKeys | None:
         """Return the keys of this log that others know, None while the directory has no auditor here."""

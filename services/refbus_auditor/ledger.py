@@ -239,7 +239,7 @@ def places(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict
 
 def shards(connection: Connection) -> list[Shard]:
     """Return all logs, oldest first."""
-    return [_shard(row) for row in connection.execute(select(shard).order_by(shard.c.origin))]
+    return list(map(_shard, connection.execute(select(shard).order_by(shard.c.origin))))
 
 
 def begin(connection: Connection, origin: str, now_ms: int) -> None:
@@ -312,7 +312,7 @@ def _shard(row: Row[Any]) -> Shard:
         row.cosigned if _is_sound(row.cosigned) else None,
         earliest([row.cosigned_ms]),
         Standing(row.standing),
-        row.newest if _is_sound(row.newest) else None,
+        row.newest if row.standing == Standing.ENDED and _is_sound(row.newest) else None,
     )
 
 

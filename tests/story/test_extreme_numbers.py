@@ -48,7 +48,7 @@ def require_open_road(world: World) -> None:
 
 def test_no_number_that_a_sender_signs_stops_a_gate(world: World) -> None:
     """Every integer of a signed block at every extreme, in the outbox and at the border of the other country."""
-    full = {"respond_by_ms": world.now_ms + DAY_MS, "travel_document": "ID_CARD"}
+    full = {"respond_by_ms": world.now_ms + DAY_MS, "travel_document": "PASSPORT"}
     whole = decoded("RoutingBlock", encode_block(world.block("whole", **full)))
     spots = list(places(whole))
     assert len(spots) > 1

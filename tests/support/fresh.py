@@ -1,7 +1,7 @@
 """New databases of tests: what each of thousands would do alike is done once in a process.
 
 Migrations run once for each kind of store, and each new database is made of what they made. Statements are compiled
-once: the SQLite engines of all stores are made alike (`refbus.database.engine`).
+once for each kind: the engines of all stores are made alike (`refbus.database.engine`).
 
 Only a database with nothing in it is begun so; one of an older version is migrated as everywhere. Each opening compares
 what a database is made of with what the migrations make (`refbus.database.version`), so also that of a new one here.
@@ -28,14 +28,19 @@ MIGRATE: Final = version.run
 
 
 class Compiled(LRUCache[Any, Any]):
-    """Compiled statements of all SQLite engines: SQLAlchemy names each by the engine's own dialect first."""
+    """Compiled statements of all engines of one kind: SQLAlchemy names each by the engine's own dialect first."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return a compiled statement."""
-        return super().get(key[1:], default)
+        return super().get(_shared(key), default)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(key[1:], value)
+        super().__setitem__(_shared(key), value)
+
+
+def _shared(key: Any) -> Any:
+    dialect, *statement = key
+    return (dialect.name, *statement)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kafka.patience import wait
 from refbus.audit.export import read_export
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
+from refbus.tlog.tiles import tile_of
 from refbus.trust.layout import list_files
 
 KZ = CountryCode("kz")
@@ -96,9 +97,10 @@ class Proofs:
         )
         copy = self._desk / "rewritten" / folder.name
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(folder, copy)
-        bundles = (path for path in (copy / "tile" / "entries").rglob("*") if path.is_file())
-        bundle = max(bundles, key=lambda path: path.stat().st_size)
+        copy.mkdir(parents=True)
+        shutil.copy(folder / "checkpoint", copy)  # before the tiles: the log grows while it is copied
+        shutil.copytree(folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoint"))
+        bundle = copy / replace(tile_of(0, 0, _size(copy)), level=None).path
         content = bytearray(bundle.read_bytes())
         content[-1] ^= 1
         bundle.write_bytes(bytes(content))

@@ -35,8 +35,8 @@ LOG: Mapping[Code, Explanation] = MappingProxyType(
         ),
         Code.LOG_NOT_PUBLISHED: Explanation(
             "the log has not published so far yet, or these files are an older copy of it",
-            "Wait a minute and look again, and fetch a copy anew: an auditor publishes every second while the other "
-            "countries' auditors answer. If it stays so for more than an hour, ask the auditor of the country.",
+            "Wait a minute, fetch a copy anew and look again. If it stays so for more than an hour, ask the auditor of "
+            "the country.",
         ),
         Code.LOG_INCOMPLETE: Explanation(
             "a file that a log of this size has is missing",

@@ -51,7 +51,7 @@ RETURN = {
     ),
     Code.GUARD_DOCUMENT_NOT_ACCEPTED: Explanation(
         "this document is no travel document between the two countries",
-        "Record one that both countries accept: `refbus return documents` names them.",
+        "Record one that both countries accept: the return names them.",
     ),
     Code.GUARD_RECEPTION: Explanation(
         "the receiving organisation has not confirmed that it takes the person in",
@@ -67,8 +67,8 @@ RETURN = {
     ),
     Code.GUARD_CERTIFICATE: Explanation(
         "the plan or the person's health asks for a medical certificate, and there is none with both its days",
-        "Ask a doctor, and record the plan again with the first and the last day of the certificate. Where the law "
-        "lets, the plan can say who waives it, by role, and why.",
+        "Ask a doctor, and record the plan again with both days of the certificate. Where the law lets, the plan can "
+        "say who waives it, by role, and why.",
     ),
     Code.GUARD_CERTIFICATE_NOT_VALID: Explanation(
         "the medical certificate does not count today, or ends before the person arrives",

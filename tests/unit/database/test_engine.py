@@ -12,7 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from refbus.database import engine, version
+from refbus.database import engine, port, version
 from refbus.database.engine import FileDatabase
 from refbus.database.port import Database, StoreKind
 from refbus.errors import Code, StoreError
@@ -121,7 +121,7 @@ def test_a_writer_waits_no_longer_than_the_bound(tmp_path: Path, monkeypatch: py
             writing = threads.submit(write_long)
             assert began.wait(WAIT_S)
             with monkeypatch.context() as patched:
-                patched.setattr(engine, "WAIT_S", 0.01)
+                patched.setattr(port if other == "thread" else engine, "WAIT_S", 0.01)
                 with pytest.raises(StoreError) as refused:
                     add_one(waits)
             may_end.set()
