@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refbus.database.engine import FileDatabase, own
+from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, look_at_database
 from refbus.database.port import Database
 from refbus.database.putback import exchange
@@ -105,5 +106,6 @@ def _sizes_of_present(target: Place) -> dict[str, int]:
                 return {log.origin: log.signed.size for log in ledger.shards(connection)}
         finally:
             database.close()
-    except RefbusError:
+    except RefbusError as error:
+        require_lasting(error)
         return {}

@@ -29,6 +29,7 @@ from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
 from refbus.database.engine import FileDatabase, own
+from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, copy_database_to
 from refbus.database.putback import exchange
 from refbus.errors import (
@@ -118,7 +119,7 @@ def rebuild(folder: Path, request: Request, lead: Lead | None = None) -> list[st
         database = FileDatabase(fresh, KIND)
         try:
             with database.writing() as connection:
-                told += _bring_forward(connection, folder, request)
+                told += _bring_forward(connection, folder, request, alone=lead is None)
         finally:
             database.close()
         kept = exchange(fresh, target, KIND, lambda _: None, mark=folder / MARK, beside=file)
@@ -162,6 +163,7 @@ def _take_over(target: Place, fresh: Path, name: str) -> list[str]:
             finally:
                 database.close()
         except RefbusError as error:
+            require_lasting(error)
             shutil.rmtree(fresh.parent)
             make_folder(fresh.parent)
             return [
@@ -171,8 +173,11 @@ def _take_over(target: Place, fresh: Path, name: str) -> list[str]:
     return ["There is no store.", _NO_RECORDS]
 
 
-def _bring_forward(connection: Connection, folder: Path, request: Request) -> list[str]:
-    """Bring every log forward of which more is known than the store has; return what to tell."""
+def _bring_forward(connection: Connection, folder: Path, request: Request, *, alone: bool) -> list[str]:
+    """Bring every log forward of which more is known than the store has; return what to tell.
+
+    `alone`: no other home signs this log, so what `log/` of this one has is what was signed last.
+    """
     stored = {log.origin: log for log in ledger.shards(connection)}
     own_files = [FolderSource(folder / "log")] if (folder / "log").is_dir() else []
     places = [*own_files, *request.places]
@@ -194,7 +199,7 @@ def _bring_forward(connection: Connection, folder: Path, request: Request) -> li
         found = _log(connection, known, stored.get(known.origin), places, ends=ends)
         if found is None:
             continue
-        if not found.ends and (here[known.origin] < found.newest.size or policy.quorum == NONE):
+        if not found.ends and (not alone or here[known.origin] < found.newest.size or policy.quorum == NONE):
             raise SetupError(Code.LOG_ROLLED_BACK, _ONLY_END.format(known.origin))
         told += _put(connection, found, request)
     if not told:

@@ -88,12 +88,8 @@ def test_for_others_only_who_agreed_is_counted(refbus: Commands, tmp_path: Path)
     """Without a consent that permits statistics without identity a case is left out; a withdrawn one leaves it out."""
     agreed = add(refbus, tmp_path, 1)
     other = add(refbus, tmp_path, 2)
-    for path, purposes in (
-        (agreed, ["REFERRAL_SERVICES", "STATISTICS_NON_IDENTIFYING"]),
-        (other, ["REFERRAL_SERVICES"]),
-    ):
-        form = json.loads(consent_file())
-        form["permit"] = [{**form["permit"][0], "purposes": purposes}]
+    for path, counted in ((agreed, True), (other, False)):
+        form = json.loads(consent_file()) | {"statistics": counted}
         refbus.run(AGENCY, "consent", "grant", path, "--file", file(tmp_path, "consent.json", json.dumps(form)))
     assert refbus.json(AGENCY, "counts")["periods"] == {"": 2}
     assert refbus.json(AGENCY, "counts", "--consented")["periods"] == {"": 1}

@@ -1,6 +1,7 @@
 """Which statements of the services read a whole table: the database is asked for its plan of each that they run.
 
-A plan depends on tables and indexes, not on what is in them, so an empty store shows what a full one would do.
+SQLite is asked; a server has the same tables, indexes and statements. A plan depends on tables and indexes, not on what
+is in them, so an empty store shows what a full one would do.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Plans:
 
     def note(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         """Ask for the plan of a statement that is about to run, once for each store."""
-        if (connection.engine, statement) in self._asked:
+        if connection.dialect.name != "sqlite" or (connection.engine, statement) in self._asked:
             return
         if not _STATEMENT.match(statement) or "sqlite_master" in statement or not _of_services(sys._getframe()):
             return

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from refbus.errors import Code, StoreError
+from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import is_full
 from refbus.said import said
 
@@ -25,6 +25,16 @@ _STATES: Final[Mapping[str, Code]] = {  # SQLSTATE of a server, the longest that
     "57P": Code.STORE_UNREACHABLE,
     "25P03": Code.STORE_UNREACHABLE,
 }
+_PASSING: Final = frozenset({Code.STORE_BUSY, Code.STORE_FULL, Code.STORE_UNREACHABLE, Code.STORE_TAKEN_OVER})
+
+
+def require_lasting(error: RefbusError) -> None:
+    """Raise an error that says nothing of the store that was looked at: it is busy, out of reach, or a disk is full.
+
+    Whoever takes the place of a store asks it first what it has; no answer is not the answer that it has nothing.
+    """
+    if error.code in _PASSING:
+        raise error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from refbus.crypto.secretbox import StateKey
 from refbus.database import identity
 from refbus.database.engine import own
+from refbus.database.failures import require_lasting
 from refbus.database.opening import Place
 from refbus.database.putback import exchange
 from refbus.errors import Code, RefbusError, SetupError
@@ -155,5 +156,6 @@ def _moment_of_present(target: Place, key: StateKey) -> int:
             return _moment(store)
         finally:
             store.close()
-    except RefbusError:
+    except RefbusError as error:
+        require_lasting(error)
         return 0

@@ -13,7 +13,13 @@ from refbus.core.consent.age import AgeGroup
 from refbus.core.consent.rules import minor_until
 from refbus.core.courses.course import state_of
 from refbus.core.courses.facts import in_order
-from refbus.core.courses.guards import ReturnDetails, escort_gap, gaps_from_details, gaps_from_facts
+from refbus.core.courses.guards import (
+    TAKEN_OVER_FIRST,
+    ReturnDetails,
+    escort_gap,
+    gaps_from_details,
+    gaps_from_facts,
+)
 from refbus.core.courses.machine import CourseKind, Role
 from refbus.core.courses.repatriation import BEFORE_JOURNEY, FINAL, MACHINE
 from refbus.core.directory import OrgRole
@@ -102,7 +108,7 @@ def require_safe(
     seeks = details_of(events).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
-    if event_type is EventType.HANDOVER_CONFIRMED:
+    if event_type in TAKEN_OVER_FIRST:
         _require_taken_over(_counting(referrals.events_of(tx, referral)))
     missing = gaps(gateway, referral, events) if guarded else ()
     if guarded and not missing:

@@ -188,6 +188,8 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
         rules=(*reader.rules("permit", Effect.PERMIT), *reader.counting(), *reader.rules("deny", Effect.DENY)),
         denied_recipients=reader.orgs("denied_recipients"),
     )
+    if any(Purpose.STATISTICS_NON_IDENTIFYING in rule.purposes for rule in reader.rules("permit", Effect.PERMIT)):
+        reader.problems.invalid("permit", 'it is asked by itself: write "statistics": true in place of this purpose')
     if form.state is ConsentState.GIVEN and not any(_discloses(rule) for rule in form.rules):
         reader.problems.invalid("permit", "permits nothing: write what the person permits, or state REFUSED")
     if form.state is ConsentState.WITHDRAWN:

@@ -198,7 +198,7 @@ def _withdrawals(course: _Course, policy: CountryPolicy) -> Iterator[_Due]:
 def _journey(course: _Course) -> Iterator[_Due]:
     """Expect a person on the road at the time that was said last, who takes over from an escort, both signatures."""
     giver = course.view.handing_over
-    if giver is not None and course.view.state in AT_HOME | {ReturnState.IN_TRANSIT}:
+    if giver is not None:  # in whatever state: a return that ended takes nobody over
         taker = Role.TARGET if giver is Role.SOURCE else Role.SOURCE
         yield _Due(DeadlineKind.ESCORT, _expected(course.said(EventType.ESCORT_HANDED_OVER, by=giver)[-1]), taker, None)
     if course.view.state is ReturnState.IN_TRANSIT:

@@ -243,6 +243,10 @@ SETTLED_BY: Mapping[Code, tuple[EventType, ...]] = {
 """Which events can settle a guard, the first to be sent first."""
 
 
+TAKEN_OVER_FIRST = frozenset({EventType.HANDOVER_CONFIRMED, EventType.REPATRIATION_CLOSED})
+"""What is said of somebody with an escort only when the person was taken over from it."""
+
+
 def gaps_from_facts(facts: Iterable[EventFact], *, minor: bool) -> tuple[Code, ...]:
     """Return the guards that the events alone leave open, sorted. `minor`: the person is not of age now."""
     known = tuple(facts)
@@ -258,13 +262,16 @@ def gaps_from_facts(facts: Iterable[EventFact], *, minor: bool) -> tuple[Code, .
 
 
 def escort_gap(facts: Iterable[EventFact]) -> tuple[Code, ...]:
-    """Return what is missing before the hand-over of somebody who has an escort is signed.
+    """Return what is missing before the hand-over of somebody who has an escort is signed, or the return closed.
 
-    Nothing once consent was withdrawn: the word of the escort carries data, and could not be said any more.
+    Who was handed over is taken over, whatever else was said. Once consent was withdrawn no hand-over is asked for: the
+    word of the escort carries data. None either once both have signed the hand-over of the person.
     """
-    view = state_of(facts)
-    missing = not view.suspended and (view.handing_over is not None or not view.taken_over)
-    return (Code.GUARD_ESCORT_HANDOVER,) if missing else ()
+    known = tuple(facts)
+    view = state_of(known)
+    signed = {view.role_of(fact.sender) for fact in known if fact.type is EventType.HANDOVER_CONFIRMED}
+    asked = not view.suspended and not view.taken_over and not signed >= BOTH
+    return (Code.GUARD_ESCORT_HANDOVER,) if asked or view.handing_over is not None else ()
 
 
 def gaps_from_details(details: ReturnDetails, now_ms: int) -> tuple[Code, ...]:

@@ -70,6 +70,7 @@ def _tells(roles: tuple[Role, ...], states: frozenset[StrEnum], source: str) -> 
 
 _ROAD_STATES = frozenset({_R.IN_TRANSIT})
 _LEAVING = PREPARING | {_R.DEPARTURE_AUTHORISED}
+_ESCORTED = _ROAD_STATES | AT_HOME | {_R.ABORTED, _R.CLOSED}
 _NOT_GONE = BEFORE_JOURNEY | {_R.ABORTED}
 
 TABLE: Mapping[Saying, Rule] = with_common(
@@ -105,7 +106,7 @@ TABLE: Mapping[Saying, Rule] = with_common(
         _E.CHECKPOINT_REACHED: _tells((_S, _T), _ROAD_STATES, "IOM AVRR travel: transit assistance"),
         _E.TRANSIT_DELAYED: _tells((_S, _T), _ROAD_STATES, "IOM AVRR travel: transit assistance"),
         _E.ESCORT_HANDED_OVER: _tells((_S, _T), _ROAD_STATES | AT_HOME, "Lao flow; CRC 3: hand-over of an escort"),
-        _E.ESCORT_TAKEN_OVER: _tells((_S, _T), _ROAD_STATES | AT_HOME, "Lao flow; CRC 3: hand-over of an escort"),
+        _E.ESCORT_TAKEN_OVER: _tells((_S, _T), _ESCORTED, "Lao flow; CRC 3: hand-over of an escort"),
         _E.ARRIVED: Rule(
             {_T: frozenset({_R.DEPARTURE_AUTHORISED, _R.IN_TRANSIT})},
             _R.ARRIVED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refbus.core.consent.rules import minor_until
-from refbus.core.courses.guards import escort_gap, gaps_from_facts
+from refbus.core.courses.guards import TAKEN_OVER_FIRST, escort_gap, gaps_from_facts
 from refbus.core.courses.travel_papers import accepted
 from refbus.core.gate.rules import Matter
 from refbus.core.gate.verdicts import Point
@@ -23,8 +23,11 @@ def departure(case: Matter) -> Iterator[Code]:
 
 
 def handover(case: Matter) -> Iterator[Code]:
-    """Let the hand-over of a child be signed only when who took over from the escort has said so. Plans are sealed."""
-    if case.presented.block.event_type is EventType.HANDOVER_CONFIRMED and case.point is Point.EGRESS:
+    """Let the hand-over of a child be signed, and its return be closed, only when the escort's successor has said so.
+
+    Plans are sealed: of others the offices know whether there is an escort.
+    """
+    if case.presented.block.event_type in TAKEN_OVER_FIRST and case.point is Point.EGRESS:
         yield from escort_gap(case.known.facts if case.known else ()) if _is_minor(case) else ()
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, sel
 
 from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
+from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, look_at_database, open_database
 from refbus.database.port import StoreKind
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
@@ -83,11 +84,13 @@ class AuditKeys:
         keys = cls.__new__(cls)
         try:
             keys._database, keys._key, keys._known = look_at_database(place, KIND), key, {}
-        except RefbusError:
+        except RefbusError as error:
+            require_lasting(error)
             return False
         try:
             keys.require_sound()
-        except StoreError:
+        except StoreError as error:
+            require_lasting(error)
             return False
         finally:
             keys.close()

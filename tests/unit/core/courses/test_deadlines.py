@@ -250,11 +250,16 @@ def test_a_contact_answers_the_month_that_it_belongs_to() -> None:
 
 
 def test_nobody_is_asked_after_who_withdrew_or_whose_return_is_over() -> None:
-    """No contact is due, no signature either."""
+    """No contact is due, no signature either; but whoever was handed over is still to be taken over."""
     home = left(DAY).add(E.ARRIVED).add(E.REINTEGRATION_AGREED)
     assert times(Course.of(home).add(E.CONSENT_WITHDRAWN, by=S), K.MONITORING) == []
     closed = home.add(E.REPATRIATION_CLOSED)
     assert (times(closed, K.MONITORING), times(closed, K.HANDOVER)) == ([], [])
+    for ending in (E.REPATRIATION_CLOSED, E.REPATRIATION_ABORTED):
+        handed = left(DAY).add(E.ESCORT_HANDED_OVER, by=S)
+        ended = expect(handed, DAY).follow(*([E.ARRIVED, E.REINTEGRATION_AGREED] if "Closed" in ending else []), ending)
+        assert times(ended, K.ESCORT) == at_once(DAY, T)
+        assert times(ended.add(E.ESCORT_TAKEN_OVER, by=T), K.ESCORT) == []
 
 
 def test_a_word_of_the_wrong_side_starts_and_answers_nothing() -> None:

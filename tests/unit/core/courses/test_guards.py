@@ -212,7 +212,7 @@ def test_a_child_of_whom_nothing_was_said_may_not_travel() -> None:
 
 
 def test_somebody_with_an_escort_is_handed_over_once_the_other_side_took_over() -> None:
-    """Each hand-over needs its own answer; after a withdrawal nothing more is asked, for nothing more could be said."""
+    """Each hand-over needs its own answer, also after a withdrawal; then none is asked for that nobody could say."""
     course = prepared().follow(*ESCORT)
     assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
     course.add(E.ESCORT_HANDED_OVER, by=Role.SOURCE)
@@ -221,7 +221,19 @@ def test_somebody_with_an_escort_is_handed_over_once_the_other_side_took_over() 
     assert escort_gap(course.facts) == ()
     course.add(E.ESCORT_HANDED_OVER, by=Role.TARGET)
     assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
-    assert escort_gap(course.add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).facts) == ()
+    assert escort_gap(course.add(E.CONSENT_WITHDRAWN, by=Role.SOURCE).facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    assert escort_gap(course.add(E.ESCORT_TAKEN_OVER, by=Role.SOURCE).facts) == ()
+    withdrawn = prepared().follow(*ESCORT).add(E.CONSENT_WITHDRAWN, by=Role.SOURCE)
+    assert escort_gap(withdrawn.facts) == ()
+
+
+def test_a_return_is_closed_once_both_signed_the_hand_over_or_somebody_took_over() -> None:
+    """Courses from before had no word of an escort: both signatures of the hand-over of the person stand for it."""
+    course = prepared().follow(*ESCORT).add(E.ARRIVED, by=Role.TARGET)
+    assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    course.add(E.HANDOVER_CONFIRMED, by=Role.TARGET)
+    assert escort_gap(course.facts) == (Code.GUARD_ESCORT_HANDOVER,)
+    assert escort_gap(course.add(E.HANDOVER_CONFIRMED, by=Role.SOURCE).facts) == ()
 
 
 SETTLES = {

@@ -30,6 +30,7 @@ ANY = set(R)
 SENT = ANY - {R.DRAFT}
 
 ESCORTED = {R.IN_TRANSIT, R.ARRIVED, R.HANDED_OVER, R.REINTEGRATION, R.MONITORING}
+ENDED = {R.ABORTED, R.CLOSED}
 
 # event: (states in which SOURCE may say it, states in which TARGET may, state it leads to, reason needed)
 ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | None, bool]] = {
@@ -53,7 +54,7 @@ ROWS: dict[EventType, tuple[set[ReturnState], set[ReturnState], ReturnState | No
     E.CHECKPOINT_REACHED: ({R.IN_TRANSIT}, {R.IN_TRANSIT}, None, False),
     E.TRANSIT_DELAYED: ({R.IN_TRANSIT}, {R.IN_TRANSIT}, None, False),
     E.ESCORT_HANDED_OVER: (ESCORTED, ESCORTED, None, False),
-    E.ESCORT_TAKEN_OVER: (ESCORTED, ESCORTED, None, False),
+    E.ESCORT_TAKEN_OVER: (ESCORTED | ENDED, ESCORTED | ENDED, None, False),
     E.ARRIVED: (set(), {R.DEPARTURE_AUTHORISED, R.IN_TRANSIT}, R.ARRIVED, False),
     E.HANDOVER_CONFIRMED: (
         {R.ARRIVED, R.REINTEGRATION, R.MONITORING},
