@@ -312,7 +312,7 @@ def test_what_the_log_has_not_published_yet_is_no_false_entry(scene: Scene) -> N
     assert Code.PROOF_INVALID not in ran.out
     assert "2 entries, 0 with problems." in ran.out
     assert "LOG_NOT_PUBLISHED: the log has not published so far yet" in ran.out
-    assert "Wait a minute and look again" in ran.out
+    assert "Wait a minute, fetch a copy anew" in ran.out
     report = ("audit", "report", "--export", command[2], "--policy", policy, "--log", place)
     steps = scene.commands.run(inspector, *report, "--json").value["steps"]
     assert [each["surety"] for each in steps] == ["PROVEN", "WAITING"]
