@@ -104,3 +104,4 @@ async def _ask(address: BrokerAddress, question: Request[Any]) -> Any:
     finally:
         with suppress(KafkaError, OSError):
             await client.close()
+            await asyncio.sleep(0)  # its transports are closed by a turn of the loop
