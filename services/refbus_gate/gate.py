@@ -369,12 +369,16 @@ class Gate:
         """Carry out the order of two persons; return False where the journal cannot be written: then it waits."""
         order = replay.read_order(file)
         replay.check(order, accounts=self.settings.profile is Profile.PRODUCTION)
+        home = self.settings.home
         try:
-            replay.note(self.settings.home, order, replay.BEGUN, self.clock.now_ms())
+            replay.note(home, order, replay.BEGUN, self.clock.now_ms())
         except StoreError:
             return False
-        verdict, stated = self.redecider.replay(bytes.fromhex(order.request.decision), order)
-        replay.note(self.settings.home, order, str(verdict.outcome), self.clock.now_ms(), stated)
+        self.redecider.replay(
+            bytes.fromhex(order.request.decision),
+            order,
+            lambda outcome, statement: replay.note(home, order, str(outcome), self.clock.now_ms(), statement),
+        )
         return True
 
     def _start_threads(self) -> None:

@@ -6,9 +6,10 @@ The records hold sealed bytes; what is shown of each is its decision id, where i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import click
@@ -20,14 +21,14 @@ from refbus.audit.statement import Statement
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
-from refbus.each import each
-from refbus.errors import Code, RefbusError, SetupError, TransportError, UncheckableError
+from refbus.each import alone, each
+from refbus.errors import Code, RefbusError, SetupError, TransportError
 from refbus.explain import explanation
 from refbus.files import read_limited, write_whole
 from refbus.node import replay as orders
 from refbus.node.replay import Person, Request, asked
 from refbus.output import put_json, say
-from refbus.tlog.shards import next_shard, shard_at
+from refbus.tlog.shards import shard_at, shards_from
 from refbus.verify import MOST_POLICY_BYTES, Policy, read_policy
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
@@ -160,10 +161,14 @@ def replays(
     if (place is None) is not (policy_file is None) or (out is not None and place is None):
         raise SetupError(Code.USAGE, "--log and --policy go together, and --out needs both")
     policy = None if policy_file is None else read_policy(read_limited(policy_file, MOST_POLICY_BYTES))
+    opened = None if policy is None or place is None else _shards(place, policy)
+    errors: list[RefbusError] = []  # an order that could not be looked up is shown without a word about the log
     for done in list(orders.done_before(operator.gate_home()))[-last:]:
-        proof = None if policy is None or place is None else _proof(place, policy, done)
-        request = done.order.request
-        in_log = None if policy is None else proof is not None
+        request, proof, in_log = done.order.request, None, None
+        with alone(done, lambda _, error: errors.append(error)):
+            if opened is not None and done.statement:
+                proof = _proof(opened, done, operator.clock())
+                in_log = True if proof else None if done.outcome == orders.BEGUN else False
         if proof is not None and out is not None:
             write_whole(out / f"{request.decision}.tlog-proof", proof)
         if as_json:
@@ -174,26 +179,35 @@ def replays(
             state = {None: "", True: "  in the log", False: "  NOT in the published log"}[in_log]
             say(f"{request.decision}  {_time(done.at_ms)}  {done.outcome}{state}")
             say(f"    {_who(request.asked)} asked: {request.reason}", f"    {_who(done.order.approved)} approved")
+    if errors:
+        raise errors[-1]
 
 
 def _who(person: Person) -> str:
     return f"{person.name} ({person.account}, {_time(person.at_ms)})"
 
 
-def _proof(place: str, policy: Policy, done: orders.Done) -> bytes | None:
-    """Return the proof file of an order, None while the log does not show its entry."""
-    if not done.statement:
-        return None
-    statement = Statement.parse(done.statement)
-    first = shard_at(done.at_ms)
-    for shard in (first, next_shard(first)):
-        try:
-            lookup = LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy)
-        except (SetupError, UncheckableError):
-            continue  # no such shard here
-        index = lookup.find(statement.leaf)
-        if index is not None:
-            return with_statement(lookup.proof(statement.leaf, index).encode(), statement)
+def _shards(place: str, policy: Policy) -> Callable[[str], LogLookup]:
+    """Return what opens a shard of the log at `place`, each once; it raises as `LogLookup` does."""
+    return lru_cache(lambda shard: LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy))
+
+
+def _proof(opened: Callable[[str], LogLookup], done: orders.Done, now_ms: int) -> bytes | None:
+    """Return the proof file of an order, None when the log does not show its entry.
+
+    It is in the half-year of the order or, logged late, in the next. Raises as `LogLookup` does when one of them that
+    has begun cannot be read: nothing is said of the order then.
+    """
+    statement, errors = Statement.parse(done.statement), list[RefbusError]()
+    first, second = shards_from(done.at_ms, 2)
+    for shard in (first, second) if shard_at(now_ms) >= second else (first,):
+        with alone(shard, lambda _, error: errors.append(error)):
+            lookup = opened(shard)
+            index = lookup.find(statement.leaf)
+            if index is not None:
+                return with_statement(lookup.proof(statement.leaf, index).encode(), statement)
+    if errors:
+        raise errors[0]
     return None
 
 

@@ -60,7 +60,7 @@ class LogLookup:
         """Return where the first such entry stands, None when there is none; reads every bundle until then."""
         size = self.seen.checkpoint.size
         for first in range(0, size, WIDTH):
-            entries = self._files.entries(Tile(None, first // WIDTH, min(WIDTH, size - first)))
+            entries = self._entries(Tile(None, first // WIDTH, min(WIDTH, size - first)))
             if entry in entries:
                 return first + entries.index(entry)
         return None

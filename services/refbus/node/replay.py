@@ -2,7 +2,7 @@
 
 replay/<decision id>.asked   what one person asked for
 replay/<decision id>         the order of two, which the running gate takes
-replays.jsonl                every order that was carried out: a line before it, and one with what became of it
+replays.jsonl                every order that was begun: a line before it, and one with what becomes of it
 
 All are JSON. A person is a name and the account of the machine that was used. Where two persons are demanded, both
 differ: whoever has all rights on the machine can be two, and a file that was written by hand is such a one.
@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,7 +142,11 @@ def read_order(file: Path) -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An order that was carried out: what became of the record, when (UTC ms), and the statement for the audit log."""
+    """An order that was begun: what became of the record, when (UTC ms), and the statement for the audit log.
+
+    BEGUN in the place of an outcome: the gate ended in the middle, or the order was not possible. With a statement the
+    audit log says which.
+    """
 
     order: Order
     outcome: str
@@ -151,23 +155,27 @@ class Done:
 
 
 def done_before(home: Path) -> Iterator[Done]:
-    """Yield the orders that were carried out, oldest first; a line that cannot be read is left out.
+    """Yield the orders that were begun, oldest first; a line that cannot be read is left out.
 
     Raises SetupError FILE_UNREADABLE, TOO_LARGE.
     """
     if not (home / JOURNAL).is_file():
         return
+    found = dict[Order, Done]()
     for line in read_limited(home / JOURNAL, _MOST_JOURNAL).splitlines():
         with suppress(MalformedError, KeyError, TypeError, ValueError):
             values = read_json(line.decode())
             order = Order(_request(values["request"], values["request"]["decision"]), _person(values["approved"]))
-            if values["outcome"] != BEGUN:
-                statement = bytes.fromhex(values.get("statement", ""))
-                yield Done(order, str(values["outcome"]), int(values["at_ms"]), statement)
+            stated = bytes.fromhex(values.get("statement", ""))
+            now, before = Done(order, str(values["outcome"]), int(values["at_ms"]), stated), found.get(order)
+            if before is not None and before.statement and not stated:  # begun again: the log may have what was stated
+                now = replace(before, outcome=now.outcome)
+            found[order] = now
+    yield from found.values()
 
 
 def note(home: Path, order: Order, outcome: str, at_ms: int, statement: bytes = b"") -> None:
-    """Keep for good that an order has BEGUN, and what became of it, before its file goes. Raises StoreError.
+    """Keep for good that an order has BEGUN, and then what becomes of it, before that is written. Raises StoreError.
 
     `statement`: what is behind its entry in the audit log, for whoever must prove it.
     """

@@ -26,7 +26,7 @@ from refbus.node.store.reads import read_kept, read_record_at, read_records
 from refbus.node.store.rows import RecordRow, Waits
 from refbus_gate.decide.batch import GateCore, Source, verdict_of
 from refbus_gate.decide.effects import Decider
-from refbus_gate.decide.receipts import Again, Stated
+from refbus_gate.decide.receipts import Again
 from refbus_gate.decide.remembered import NO_ANSWER, Answer
 from refbus_gate.decide.state import View
 from refbus_gate.decide.work import Work
@@ -35,8 +35,8 @@ _log = logging.getLogger("refbus.gate.holds")
 _PAGE = 16
 _MOST = 64
 """Events in one slice. The timer comes every second, so 10,000 that may go on at once have gone in three minutes."""
-Ordered = Callable[[Decider, Again], None]
-"""Is told of a decision that was made by order, before it is written."""
+Ordered = Callable[[Decider, Again], Callable[[], None]]
+"""Is told of a decision that was made by order; returns what is done when all is made and nothing is written."""
 SLICE_S = 0.25
 """Seconds that one slice takes at most, with the event that was begun: new events are decided beside it."""
 WAITS = BackOff(first_ms=60_000, longest_ms=HOUR_MS)
@@ -75,12 +75,13 @@ class Redecider:
         _log.critical("a held record of %s at offset %s could not be decided: %s", row.topic, row.offset, error.code)
         self._postpone(row, Missing())
 
-    def replay(self, decision_id: bytes, order: Order) -> tuple[Verdict, bytes]:
+    def replay(self, decision_id: bytes, order: Order, note: Callable[[Outcome, bytes], None]) -> Verdict:
         """Decide a refused or quarantined record again, by order of two operators, whom the audit log is told.
 
-        Returns the verdict and the statement of that (refbus.audit.statement), empty while the country's inspector has
-        no key: there is no audit entry then. Raises RuleError CASE_UNKNOWN for a decision that is not in force or whose
-        record is not kept.
+        `note` keeps the outcome and the statement of that (refbus.audit.statement), empty while the country's inspector
+        has no key: there is no audit entry then. It is called before anything is written: a gate that ends in between
+        would have nothing left to prove the order with. Raises RuleError CASE_UNKNOWN for a decision that is not in
+        force or whose record is not kept; what `note` raises.
         """
         store = self.core.parts.store
         with store.database.reading() as connection:
@@ -88,13 +89,16 @@ class Redecider:
             kept = None if before is None else read_kept(connection, store, before.topic, before.offset)
         if before is None or kept is None:
             raise RuleError(Code.CASE_UNKNOWN, "no stopped record has this decision id")
-        told = list[Stated]()
-        record = Record(kept.topic, kept.offset, kept.value, 0)
-        verdict = self._again(record, before, None, lambda decider, found: told.append(decider.replayed(found, order)))
+
+        def ordered(decider: Decider, again: Again) -> Callable[[], None]:
+            stated = decider.replayed(again, order)
+            return lambda: note(Outcome(again.outcome), stated())
+
+        verdict = self._again(Record(kept.topic, kept.offset, kept.value, 0), before, None, ordered)
         if verdict is None:
             raise StoreError(Code.INTERNAL_ERROR, "a replay without a verdict")
         _log.warning("a record was decided again by an operator: %s", verdict.outcome)
-        return verdict, told[0]()
+        return verdict
 
     def _decide(self, row: Waits) -> bool:
         """Decide one waiting event; False when it still waits."""
@@ -118,7 +122,7 @@ class Redecider:
         record: Record,
         before: RecordRow,
         hold: Waits | None,
-        ordered: Callable[[Decider, Again], None] | None = None,
+        ordered: Ordered | None = None,
     ) -> Verdict | None:
         """Decide and write. None when `hold` has to wait on, and only that was written. Opened before the turn.
 
@@ -144,9 +148,9 @@ class Redecider:
             decider = core.decider(batch, view, work)
             became = core.next_decision_id(before.decision_id)
             decider.settle(opened, verdict, became, before)
-            if ordered is not None:
-                ordered(decider, Again(before.decision_id, became, AuditOutcome(verdict.outcome)))
-            core.write(view, work, batch.now_ms)
+            again = Again(before.decision_id, became, AuditOutcome(verdict.outcome))
+            first = None if ordered is None else ordered(decider, again)
+            core.write(view, work, batch.now_ms, first=first)
         return verdict
 
     def _give_up(self, row: Waits, before: RecordRow | None) -> None:

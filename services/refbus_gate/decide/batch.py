@@ -152,9 +152,19 @@ class GateCore:
         side = Egress(batch, store, work) if batch.point is Point.EGRESS else Ingress(batch, store, view, work)
         return Decider(batch, store, view, work, side, Room(store), self._repeats)
 
-    def write(self, view: View, work: Work, now_ms: int, before: Position | None = None) -> None:
-        """Finish the work and write it in one transaction."""
+    def write(
+        self,
+        view: View,
+        work: Work,
+        now_ms: int,
+        before: Position | None = None,
+        *,
+        first: Callable[[], None] | None = None,
+    ) -> None:
+        """Finish the work and write it in one transaction; `first` is done when all is made, and may stop it."""
         work.finish(self.parts.workers, self.parts.audit_keys)
+        if first is not None:
+            first()
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.deadlines = planned(view, self.parts.directories().latest, now_ms)
         ready = time.monotonic()

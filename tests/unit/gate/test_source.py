@@ -154,7 +154,7 @@ def test_the_case_of_a_poison_record_waits(world: World, monkeypatch: pytest.Mon
     (kept,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.quarantine")]
     asked, approved = Person("Anna Example", "anna", 1), Person("Boris Example", "boris", 2)
     order = Order(Request(kept.decision_id.hex(), "the program was mended", asked), approved)
-    world.nodes["kz"].redecider.replay(kept.decision_id, order)
+    world.nodes["kz"].redecider.replay(kept.decision_id, order, lambda *_: None)
     world.nodes["kz"].redecider.holds()
     world.settle()
     assert len(world.events(ngo("uz"))) == 2

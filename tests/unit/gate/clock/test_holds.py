@@ -1,4 +1,4 @@
-"""Events that wait: why, what waits behind them, how they end, and decisions made again by an operator."""
+"""Events that wait: why, what waits behind them, how they end."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from refbus.audit.entry import open_entry
-from refbus.audit.record import AuditOutcome, ReplayRecord, Stage
-from refbus.audit.statement import Statement
 from refbus.bus.port import Record
-from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.core.gate.verdicts import Verdict
 from refbus.core.units import HOUR_MS
-from refbus.errors import Code, RuleError
-from refbus.node.replay import Order, Person, Request
-from refbus.wire.transport import AuditEntry, NoticeKind, NoticeOutcome, StoppedRecord
+from refbus.wire.transport import NoticeKind, NoticeOutcome
 from refbus_gate.clock import holds
 from refbus_gate.decide.batch import Source, verdict_of
 from refbus_gate.decide.effects import Batch
 from refbus_gate.decide.opening import Opened
 from refbus_gate.decide.state import View
-from support.directories import NOW_MS, agency, inspector, kem_private, ngo
+from support.directories import agency, ngo
 from support.envelopes import NOW_HOUR, fixed, sealed
 from support.gates import World
 
@@ -182,63 +176,6 @@ def test_two_records_of_one_event_that_waited_give_one_event(world: World) -> No
     world.settle()
     assert world.events(ngo("uz")) == [raw]
     assert set(world.nodes["uz"].balance().difference.values()) == {0}
-
-
-REASON = "the office works again since this morning"
-
-
-def order_of(decision_id: bytes) -> Order:
-    """Return what two operators want."""
-    asked = Person("Anna Example", "anna", NOW_MS)
-    return Order(Request(decision_id.hex(), REASON, asked), Person("Boris Example", "boris", NOW_MS + 1))
-
-
-def test_a_replay_moves_the_count(world: World) -> None:
-    """After the operator has seen to the cause the refused record is decided again under a new decision id."""
-    world.fed = world.fed.changed(ngo("uz"), status=OrgStatus.SUSPENDED)
-    raw = world.event()
-    world.outbox("kz", raw)
-    world.settle()
-    (kept,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.refused")]
-    world.fed = world.fed.changed(ngo("uz"), status=OrgStatus.ACTIVE)
-    verdict, stated = world.nodes["kz"].redecider.replay(kept.decision_id, order_of(kept.decision_id))
-    world.settle()
-    assert verdict.outcome is Outcome.FORWARDED
-    assert world.events(ngo("uz")) == [raw]
-    balance = world.nodes["kz"].balance()
-    assert (balance.total(Outcome.REFUSED), set(balance.difference.values())) == (0, {0})
-    assert world.notices(agency("kz"))[-1].decision_id != kept.decision_id
-    entries = [AuditEntry.parse(each.value) for each in world.nodes["kz"].bus.records("kz.audit")]
-    (entry,) = [each for each in entries if each.leaf == Statement.parse(stated).leaf]
-    record = open_entry(entry, [kem_private(inspector("kz"))])
-    assert isinstance(record, ReplayRecord)
-    assert (record.replaced, record.outcome, record.stage) == (kept.decision_id, AuditOutcome.FORWARDED, Stage.EGRESS)
-    assert record.became == world.notices(agency("kz"))[-1].decision_id
-    assert (record.reason, record.asked_by, record.approved_by) == (REASON, "Anna Example", "Boris Example")
-    assert entry.stays
-
-
-def test_a_replay_needs_a_stopped_record(world: World) -> None:
-    """What was forwarded, or never decided, is not replayed."""
-    world.outbox("kz", world.event())
-    world.settle()
-    for decision_id in (world.notices(agency("kz"))[0].decision_id, bytes(16)):
-        with pytest.raises(RuleError) as caught:
-            world.nodes["kz"].redecider.replay(decision_id, order_of(decision_id))
-        assert caught.value.code is Code.CASE_UNKNOWN
-
-
-def test_a_replay_may_be_refused_again(world: World) -> None:
-    """It stays refused, is kept again, and can be replayed again under its new id."""
-    world.outbox("kz", world.event(consent_record=None))
-    world.settle()
-    (first,) = [StoppedRecord.parse(each.value) for each in world.nodes["kz"].bus.records("kz.refused")]
-    world.nodes["kz"].redecider.replay(first.decision_id, order_of(first.decision_id))
-    world.settle()
-    second = StoppedRecord.parse(world.nodes["kz"].bus.records("kz.refused")[-1].value)
-    assert second.decision_id != first.decision_id
-    verdict, _ = world.nodes["kz"].redecider.replay(second.decision_id, order_of(second.decision_id))
-    assert verdict.outcome is Outcome.REFUSED
 
 
 class Openings:
