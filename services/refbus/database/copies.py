@@ -64,11 +64,12 @@ def copy_rows(source: Connection, target: Path, migrations: Path, number: int) -
             version.run(made, migrations, version.current(source) or "head")
         with closing(sqlite3.connect(target)) as copy:
             for table in _tables(copy):
+                columns = _columns(copy, table)
                 rows = source.execution_options(stream_results=True, max_row_buffer=_AT_ONCE).exec_driver_sql(
-                    f'SELECT {_columns(copy, table)} FROM "{table}"'  # noqa: S608 - names of our own migrations
+                    f'SELECT {columns} FROM "{table}"'  # noqa: S608 - names of our own migrations
                 )
                 marks = ", ".join("?" * len(rows.keys()))
-                copy.executemany(f'INSERT INTO "{table}" ({_columns(copy, table)}) VALUES ({marks})', map(tuple, rows))  # noqa: S608
+                copy.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', map(tuple, rows))  # noqa: S608
                 if "AUTOINCREMENT" in _words(copy, table):
                     _note_given(source, copy, table)
             copy.execute(f"PRAGMA user_version = {number:d}")

@@ -61,10 +61,10 @@ def read_definitions(connection: Connection) -> Definitions:
     Space and quotes do not count, nor the name of the schema: releases write them apart.
     """
     found = connection.execute(_ALL[connection.dialect.name]).all()
-    schema = (
-        "" if connection.dialect.name == "sqlite" else connection.exec_driver_sql("SELECT current_schema()").scalar()
-    )
-    return frozenset({(row.type, row.name, row.tbl_name, _plain(row.sql or "", f"{schema}.")) for row in found})
+    schema = ""
+    if connection.dialect.name != "sqlite":
+        schema = f"{connection.exec_driver_sql('SELECT current_schema()').scalar()}."
+    return frozenset({(row.type, row.name, row.tbl_name, _plain(row.sql or "", schema)) for row in found})
 
 
 def digest_of(found: Definitions) -> str:
@@ -84,4 +84,4 @@ def require_same(found: Definitions, made: Definitions) -> None:
 @lru_cache(maxsize=256)  # every opening of a database asks for the same ones
 def _plain(words: str, schema: str) -> str:
     plain = _AROUND.sub(r"\1", _SPACE.sub(" ", words.replace('"', ""))).strip()
-    return plain.replace(schema, "") if len(schema) > 1 else plain
+    return plain.replace(schema, "") if schema else plain

@@ -87,11 +87,9 @@ def every_fact(
     """Yield every fact of one kind, unsealed; a damaged one is left out, the store counts it, and `failed` hears it."""
     for row in connection.execute(select(fact).where(fact.c.kind == kind).execution_options(yield_per=500)):
         try:
-            found = store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
+            yield store.unseal(fact_place(row.kind, row.fact_key), row.sealed)
         except RowError as error:
             failed(error)
-            continue
-        yield found
 
 
 def read_held_cases(connection: Connection, case_keys: Iterable[bytes]) -> set[bytes]:
