@@ -87,7 +87,7 @@ def _backup(settings: AuditorSettings, target: Path) -> None:
 
 
 def _restore(settings: AuditorSettings, copy: Path, *, older: bool) -> None:
-    with leading(settings, SERVICE) as lead:
+    with leading(settings, SERVICE, die) as lead:
         say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older, lead=lead))
 
 
@@ -103,7 +103,7 @@ def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list
     try:
         sources = [source_of(each) for each in places]
         request = Request(settings.country, secret, history.latest, sources, proofs_on(reader), clock.now_ms(), end=end)
-        with leading(settings, SERVICE) as lead:
+        with leading(settings, SERVICE, die) as lead:
             return rebuild(settings.home, request, lead)
     finally:
         reader.close()
@@ -111,7 +111,7 @@ def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list
 
 def _accept_gap(settings: AuditorSettings) -> None:
     topic = f"{settings.country}.audit"
-    lead = take_lead(settings, SERVICE)
+    lead = take_lead(settings, SERVICE, die)
     home = AuditorHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
     offsets = clusters(addresses(settings, settings.country, settings.home))[settings.country].offsets(topic)
     try:

@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _restore(settings: GateSettings, copy: Path, *, older: bool) -> None:
-    with leading(settings, SERVICE) as lead:
+    with leading(settings, SERVICE, die) as lead:
         say(*restore(settings.home, read_secret_file(settings.passphrase_file).decode(), copy, older=older, lead=lead))
 
 
@@ -114,7 +114,7 @@ def _accept_gap(settings: GateSettings, topic: str) -> None:
 
 def _opened(settings: GateSettings) -> GateHome:
     """Open the home of a gate that does not run. Raises SetupError HOME_IN_USE, StoreError."""
-    lead = take_lead(settings, SERVICE)
+    lead = take_lead(settings, SERVICE, die)
     return GateHome.open(settings.home, read_secret_file(settings.passphrase_file).decode(), lead)
 
 

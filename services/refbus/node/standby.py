@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from refbus.clock import machine_ms
@@ -39,19 +39,24 @@ def server_of(settings: NodeSettings) -> Server | None:
     return server
 
 
-def take_lead(settings: NodeSettings, service: str) -> Lead | None:
+def take_lead(settings: NodeSettings, service: str, end: Callable[[str], object]) -> Lead | None:
     """Return the lead of a service for an order to it, None for a store in its home.
 
-    Raises SetupError HOME_IN_USE while the service runs anywhere; StoreError.
+    `end` ends the process when the lead is lost. Raises SetupError HOME_IN_USE while the service runs anywhere;
+    StoreError.
     """
     server = server_of(settings)
-    return None if server is None else _driver().take(server, service)
+    if server is None:
+        return None
+    lead = _driver().take(server, service)
+    lead.on_loss = end
+    return lead
 
 
 @contextmanager
-def leading(settings: NodeSettings, service: str) -> Iterator[Lead | None]:
+def leading(settings: NodeSettings, service: str, end: Callable[[str], object]) -> Iterator[Lead | None]:
     """Have the lead for the length of an order, as `take_lead`."""
-    lead = take_lead(settings, service)
+    lead = take_lead(settings, service, end)
     try:
         yield lead
     finally:
@@ -83,24 +88,26 @@ def wait_for_lead(settings: NodeSettings, service: str) -> Lead | None:
 def _waited(server: Server, service: str) -> Lead:
     told: Code | None = None
     while True:
-        lead = None
         try:
-            lead = _driver()(server, service)
-            if lead.try_take():
-                return lead
-            _log.info("%s stands by: another process leads", service)
-            while not lead.try_take():
-                time.sleep(LOOK_S)
+            return _taken(_driver()(server, service), service)
         except StoreError as error:
             if error.code is not told:
                 _log.error("%s: %s waits for its database server", error, service)
             told = error.code
-            if lead is not None:
-                with suppress(StoreError):
-                    lead.close()
             time.sleep(AGAIN_S)
-        else:
-            return lead
+
+
+def _taken(lead: Lead, service: str) -> Lead:
+    """Return a lead when it is this process' turn. Raises StoreError."""
+    try:
+        if not lead.try_take():
+            _log.info("%s stands by: another process leads", service)
+            while not lead.try_take():
+                time.sleep(LOOK_S)
+    except StoreError:
+        lead.close()
+        raise
+    return lead
 
 
 def _driver() -> type[Lead]:

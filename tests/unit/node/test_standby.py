@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import refbus_auditor.__main__
+import refbus_gate.__main__
 from kafka.ports import free_ports
 from postgresql import PostgresServer
 from refbus.core.ids import CountryCode
 from refbus.database.address import Server
 from refbus.database.lead import Lead
 from refbus.errors import Code, SetupError
-from refbus.node.standby import server_of, take_lead, wait_for_lead
+from refbus.node.standby import leading, server_of, take_lead, wait_for_lead
 from refbus.settings import GateSettings, Profile, from_environment
 
 
@@ -50,7 +55,7 @@ def test_a_standby_shows_that_it_waits_and_takes_over(tmp_path: Path, url: str) 
     """It lives, is not ready, and leads as soon as the leader has ended; the page is free again then."""
     (port,) = free_ports(1)
     given = settings(tmp_path, REFBUS_DATABASE=url, REFBUS_METRICS_PORT=str(port))
-    first = take_lead(given, "gate")
+    first = take_lead(given, "gate", print)
     assert first is not None
     found = list[Lead | None]()
     waiting = threading.Thread(target=lambda: found.append(wait_for_lead(given, "gate")))
@@ -72,13 +77,35 @@ def test_a_standby_shows_that_it_waits_and_takes_over(tmp_path: Path, url: str) 
 def test_an_order_is_refused_while_the_service_runs_elsewhere(tmp_path: Path, url: str) -> None:
     """HOME_IN_USE, on whichever machine; auditor and gate have leads of their own."""
     given = settings(tmp_path, REFBUS_DATABASE=url)
-    leads = [take_lead(given, "gate"), take_lead(given, "auditor")]
+    leads = [take_lead(given, "gate", print), take_lead(given, "auditor", print)]
     with pytest.raises(SetupError) as caught:
-        take_lead(given, "gate")
+        take_lead(given, "gate", print)
     assert caught.value.code is Code.HOME_IN_USE
     for each in leads:
         assert each is not None
         each.close()
+
+
+def test_an_order_that_lost_its_lead_is_ended(
+    tmp_path: Path, postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service is: what leads by then must find nobody beside it."""
+    monkeypatch.setattr("refbus.database.lead.RENEW_S", 0.01)
+    ended = threading.Event()
+    with leading(settings(tmp_path, REFBUS_DATABASE=url), "gate", lambda _why: ended.set()) as lead:
+        assert lead is not None
+        sessions = f"SELECT pid FROM pg_stat_activity WHERE application_name = '{lead.called}'"
+        postgres.order(f"SELECT pg_terminate_backend(pid) FROM ({sessions}) AS found")
+        assert ended.wait(60)
+
+
+@pytest.mark.parametrize("module", [refbus_gate.__main__, refbus_auditor.__main__])
+def test_orders_end_as_their_service_does(module: ModuleType) -> None:
+    """Whatever takes the lead of a service in its own process ends that process when the lead is lost."""
+    calls = [each for each in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(each, ast.Call)]
+    takers = [each for each in calls if ast.unparse(each.func) in {"leading", "take_lead"}]
+    assert takers
+    assert all(ast.unparse(each.args[-1]) == "die" for each in takers)
 
 
 def test_a_server_that_does_not_answer_is_waited_for(
