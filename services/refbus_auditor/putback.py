@@ -17,7 +17,7 @@ from refbus.database.engine import FileDatabase, own
 from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, look_at_database
 from refbus.database.port import Database
-from refbus.database.putback import exchange
+from refbus.database.putback import exchange, told_before
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.node.homecopy import bring_back, tell_of_list
 from refbus.trust.homes import Home
@@ -71,7 +71,7 @@ def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool)
     kept = exchange(copy, target, KIND, check, mark=folder / MARK, beside=folder / "store" / STORE)
     return [
         *(f"{origin}: signed up to entry {size}" for origin, size in sorted(found.items())),
-        "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
+        told_before(kept),
         "Start the auditor. It makes `log/` anew from the store and reads again what the broker has (ninety days).",
         "It signs nothing new before the witnesses have confirmed what was signed last.",
         "LOG_ROLLED_BACK says that more of this log was published or cosigned: then find a newer copy.",

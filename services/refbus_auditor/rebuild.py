@@ -31,7 +31,7 @@ from refbus.crypto.framing import sha256
 from refbus.database.engine import FileDatabase, own
 from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, copy_database_to
-from refbus.database.putback import exchange
+from refbus.database.putback import exchange, told_before
 from refbus.errors import (
     Code,
     MalformedError,
@@ -125,7 +125,7 @@ def rebuild(folder: Path, request: Request, lead: Lead | None = None) -> list[st
         kept = exchange(fresh, target, KIND, lambda _: None, mark=folder / MARK, beside=file)
     return [
         *told,
-        "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
+        told_before(kept),
         "Start the auditor. It reads the audit topic again, and records come back to the entries that the broker has.",
         "It has forgotten what this witness cosigned since. Tell the auditors of the other countries.",
     ]

@@ -57,12 +57,14 @@ PLACES = {
 }
 """What puts something in the place of a path, and what."""
 CHECKED = {
-    "refbus/database/putback.py put_back": ("own(", "_read_through(", "check(", "identity.follow(", "fresh.replace("),
+    "refbus/database/putback.py _checked": ("_read_through(", "check(", "identity.follow(", "yield fresh"),
+    "refbus/database/putback.py put_back": ("own(", "_checked(", "fresh.replace("),
+    "refbus/database/putback.py put_back_on_server": ("_checked(", "make_anew(", ".fill_from("),
     "refbus/node/homecopy.py bring_back": ("_require_same(", "_check(", "_require_key(", "fresh.replace("),
     "refbus_gateway/home/restore.py _restore": (".alone(", "backups.take(", ".run("),
     "refbus_gateway/home/restore.py run": ("._require_same(", "._keep_store(", ".unlock(", ".load(", ".swap("),
 }
-"""The three ways to come back: what each has called, in this order, before the last call puts the copy in place."""
+"""The ways to come back: what each has called, in this order, before the last call puts the copy in place."""
 
 
 def _compares(node: ast.AST) -> bool:

@@ -3,8 +3,8 @@
     lock    an advisory lock of the leader's session: gone in the moment in which the process is killed
     lease   the leader says something in that session every RENEW_S; a standby ends the sessions of one that has been
             silent for LEASE_S by the server's clock, as a frozen process or a machine without network is
-    fence   each store has a number, the epoch, that every start of a leader moves on; each transaction that writes
-            begins by finding its own epoch there, and holds that row until its end (`refbus.database.server`)
+    fence   each store has a random number, the epoch, another one at every start of a leader; each transaction that
+            writes begins by finding its own epoch there, and holds that row until its end (`refbus.database.server`)
 
 Lock and lease decide when somebody else begins. That nobody else writes then is the fence's doing alone: whoever was
 taken for dead and wakes up finds another epoch, and ends (STORE_TAKEN_OVER). See docs/adr/0088-a-lead-and-a-fence.md.

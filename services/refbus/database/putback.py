@@ -23,7 +23,7 @@ from refbus.database.definitions import ACTING
 from refbus.database.engine import own
 from refbus.database.opening import Place
 from refbus.database.port import StoreKind
-from refbus.errors import Code, SetupError
+from refbus.errors import Code, SetupError, StoreError
 from refbus.files import copy_whole, flush_file, flush_folder, prepare_database, store_errors
 from refbus.said import said
 
@@ -33,8 +33,8 @@ _BESIDE = ("-wal", "-shm")
 
 def exchange(
     copy: Path, place: Place, kind: StoreKind, check: Callable[[Path], None], *, mark: Path, beside: Path
-) -> Path | None:
-    """Put `copy` in the place of a database, wherever that is; return where the one before is kept: a file.
+) -> Place | None:
+    """Put `copy` in the place of a database, wherever that is; return where the one before is kept.
 
     As `put_back`; a schema must be led by the caller. `beside`: the file that the home has, or would have.
     """
@@ -50,14 +50,7 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path
     what the home says of its database (`refbus.database.identity`). Raises SetupError HOME_IN_USE, BACKUP_INVALID;
     StoreError.
     """
-    draft = target.parent / _DRAFT
-    with own(target), _removed(draft):
-        shutil.rmtree(draft, ignore_errors=True)
-        fresh = draft / target.name
-        _read_through(copy, fresh)
-        check(fresh)
-        identity.follow(fresh, mark)
-        _settle(fresh)
+    with own(target), _checked(copy, target, check, mark) as fresh:
         with store_errors(target.name):
             flush_file(fresh)
             kept = _keep(target)
@@ -68,36 +61,49 @@ def put_back(copy: Path, target: Path, check: Callable[[Path], None], mark: Path
 
 def put_back_on_server(
     copy: Path, schema: Schema, kind: StoreKind, check: Callable[[Path], None], *, mark: Path, kept: Path
-) -> Path | None:
-    """Let a schema, which the caller leads, have the rows of `copy`; return where those before are kept: a file.
+) -> Place | None:
+    """Let a schema, which the caller leads, have the rows of `copy`; return where those before are kept.
 
     As `put_back`: what `check` raises is raised, and nothing has changed then; the rows are exchanged in one
-    transaction. `kept`: what the file beside the home is called, NAME.before-1. Raises SetupError BACKUP_INVALID;
-    StoreError.
+    transaction. `kept`: what the file beside the home is called, NAME.before-1. A schema that was altered, or is of a
+    later version, stays on the server under another name. Raises SetupError BACKUP_INVALID; StoreError.
     """
-    from refbus.database.server import ServerDatabase  # late: most services keep their store in a file
+    from refbus.database.server import ServerDatabase, make_anew  # late: most services keep their store in a file
 
-    draft = kept.parent / _DRAFT
-    with _removed(draft):
-        shutil.rmtree(draft, ignore_errors=True)
-        fresh = draft / kept.name
-        _read_through(copy, fresh)
-        check(fresh)
-        identity.follow(fresh, mark)
-        _settle(fresh)
-        with closing(ServerDatabase(schema, kind)) as database:
+    with _checked(copy, kept, check, mark) as fresh:
+        number = identity.number_of(fresh)
+        try:
+            database = ServerDatabase(schema, kind)
+        except StoreError as error:
+            if error.code not in {Code.STORE_FAILED, Code.STORE_NEWER}:
+                raise
+            return make_anew(schema, kind, fresh, number)
+        with closing(database):
             before = None
             if database.has_rows():
                 before = _unused(kept)
                 database.copy_to(before)
-            database.fill_from(fresh, identity.number_of(fresh))
+            database.fill_from(fresh, number)
         return before
 
 
+def told_before(kept: Place | None) -> str:
+    """Return what the operator must know of where the database before is kept."""
+    return "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works.")
+
+
 @contextmanager
-def _removed(draft: Path) -> Iterator[None]:
+def _checked(copy: Path, beside: Path, check: Callable[[Path], None], mark: Path) -> Iterator[Path]:
+    """Give a copy of `copy` that was checked and has the number of `mark`: a draft near `beside`, gone afterwards."""
+    draft = beside.parent / _DRAFT
+    shutil.rmtree(draft, ignore_errors=True)
     try:
-        yield
+        fresh = draft / beside.name
+        _read_through(copy, fresh)
+        check(fresh)
+        identity.follow(fresh, mark)
+        _settle(fresh)
+        yield fresh
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -10,6 +10,7 @@ An error of a commit may hide one that came through: whoever loses the server en
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -38,20 +39,18 @@ class ServerDatabase(Database):
     """A database in a schema of a server."""
 
     def __init__(self, schema: Schema, kind: StoreKind, mark: Path | None = None) -> None:
-        """Open or create the schema, move its epoch on, and bring its tables up to date.
+        """Open or create the schema, give it another epoch, and bring its tables up to date.
 
         `mark` as for a file. Raises SetupError HOME_DAMAGED when the database that was here is missing or another one;
-        StoreError, STORE_NEWER.
+        StoreError, STORE_NEWER, STORE_TAKEN_OVER.
         """
-        if schema.lead is None:
-            raise ValueError("a schema is written by whoever has the lead")
         with ExitStack() as opened, as_store_errors():
             number = self._begin(opened, schema, kind, mark)
             with self.reading() as connection:
                 behind = version.is_behind(connection, kind.migrations, self._made_here)
             if behind:
                 with self.writing() as connection:
-                    version.upgrade(connection, kind.migrations, self._made_here)
+                    version.run(connection, kind.migrations, "head")
             if mark is not None:
                 identity.note(mark, number)
             self._opened = opened.pop_all()
@@ -104,8 +103,8 @@ class ServerDatabase(Database):
 
     def has_rows(self) -> bool:
         """Whether anything is in it yet. Raises StoreError."""
-        with self.reading() as connection, self._schema.server.connect(called=self._called) as raw:
-            tables = set(self._tables(raw)) - {"refbus_store", "alembic_version"}
+        with self.reading() as connection:
+            tables = set(self._tables(connection.connection.driver_connection)) - {"refbus_store", "alembic_version"}
             asked = (f'SELECT EXISTS (SELECT FROM "{table}")' for table in sorted(tables))  # noqa: S608
             return any(connection.exec_driver_sql(words).scalar_one() for words in asked)
 
@@ -134,13 +133,15 @@ class ServerDatabase(Database):
         """Close every connection; the lead is given up by whoever took it."""
         self._opened.close()
 
-    def _tables(self, raw: psycopg.Connection[Any]) -> list[str]:
+    def _tables(self, raw: Any) -> list[str]:
         found = raw.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [self._schema.name])
         return [name for (name,) in found.fetchall()]
 
     def _begin(self, opened: ExitStack, schema: Schema, kind: StoreKind, mark: Path | None) -> int:
-        """Return the number of the schema, which has the next epoch and is ours then."""
-        called = "" if schema.lead is None else schema.lead.called
+        """Return the number of the schema, which has another epoch and is ours then."""
+        if schema.lead is None:
+            raise ValueError("a schema is written by whoever has the lead")
+        called = schema.lead.called
         with schema.server.connect(called=called) as raw, raw.transaction():
             found = _number_in(raw, schema.name)
             number = found or identity.new_number()
@@ -148,9 +149,10 @@ class ServerDatabase(Database):
                 number = identity.claim(found, schema.name, mark)
             if not found:
                 _create(raw, schema.name, number)
-            moved = sql.SQL("UPDATE {} SET epoch = epoch + 1 RETURNING epoch")
-            row = raw.execute(moved.format(sql.Identifier(schema.name, "refbus_store"))).fetchone()
-            self._epoch: int = row[0] if row else 0
+            self._epoch = secrets.randbits(63)  # a count could come again on a server that was set back
+            changed = sql.SQL("UPDATE {} SET epoch = %s")
+            raw.execute(changed.format(sql.Identifier(schema.name, "refbus_store")), [self._epoch])
+            schema.lead.require()  # or it is as it was: whoever leads now would be fenced
         self._connect(opened, schema, kind, called=called)
         return number
 
@@ -187,21 +189,53 @@ class ServerDatabase(Database):
 
     def _made_here(self, wanted: str | None) -> Definitions:
         """Return what the migrations make on this server up to a version: tried in a schema that is taken back."""
-        engine = create_engine(
-            "postgresql+psycopg://", creator=partial(self._schema.server.connect, called="refbus compares")
-        )
-        try:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
-                for words in (f"CREATE SCHEMA {_SCRATCH}", f"SET LOCAL search_path = {_SCRATCH}", _STORE):
-                    connection.exec_driver_sql(words)
-                if wanted is not None:
-                    version.run(connection, self._kind.migrations, wanted)
-                found = read_definitions(connection)
-                connection.exec_driver_sql("ROLLBACK")
-                return found
-        finally:
-            engine.dispose()
+        with _one_transaction(self._schema, "refbus compares") as connection:
+            for words in (f"CREATE SCHEMA {_SCRATCH}", f"SET LOCAL search_path = {_SCRATCH}", _STORE):
+                connection.exec_driver_sql(words)
+            if wanted is not None:
+                version.run(connection, self._kind.migrations, wanted)
+            return read_definitions(connection)
+
+
+def make_anew(schema: Schema, kind: StoreKind, source: Path, number: int) -> Schema:
+    """Let a schema that cannot be opened, which the caller leads, be made anew with the rows of `source`.
+
+    The one before has another name then, NAME_before_1, and is returned. In one transaction. As `fill_from`; raises
+    StoreError.
+    """
+    if schema.lead is None:
+        raise ValueError("a schema is written by whoever has the lead")
+    with as_store_errors(), _one_transaction(schema, schema.lead.called) as connection:
+        raw: Any = connection.connection.driver_connection
+        before = _unused(raw, schema)
+        raw.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(*map(sql.Identifier, (schema.name, before.name))))
+        _create(raw, schema.name, number or identity.new_number())
+        version.run(connection, kind.migrations, "head")
+        copies.put_rows(source, connection)
+        schema.lead.require()
+        connection.commit()
+    return before
+
+
+@contextmanager
+def _one_transaction(schema: Schema, called: str) -> Iterator[Connection]:
+    """Give a connection inside a transaction of any length, which is taken back unless it is committed."""
+    connect = partial(schema.server.connect, called=called, statement_timeout="0")
+    engine = create_engine("postgresql+psycopg://", creator=connect, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _unused(raw: psycopg.Connection[Any], schema: Schema) -> Schema:
+    """Return the first NAME_before_1, _2, ... that is free."""
+    number = 1
+    while raw.execute("SELECT to_regnamespace(%s)", [f"{schema.name}_before_{number}"]).fetchone() != (None,):
+        number += 1
+    return schema.beside(f"{schema.name}_before_{number}")
 
 
 def _number_in(raw: psycopg.Connection[Any], schema: str) -> int:

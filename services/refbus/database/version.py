@@ -28,9 +28,9 @@ def known(migrations: Path) -> list[str]:
     return sorted([path.name[1:5] for path in (migrations / "versions").glob("v[0-9]*.py")])
 
 
-def upgrade(connection: Connection, migrations: Path, made: Made | None = None) -> None:
+def upgrade(connection: Connection, migrations: Path) -> None:
     """Bring the tables to the newest version in `migrations`. Raises StoreError STORE_NEWER, STORE_FAILED."""
-    if is_behind(connection, migrations, made):
+    if is_behind(connection, migrations):
         run(connection, migrations, "head")
 
 

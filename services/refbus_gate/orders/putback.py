@@ -19,7 +19,7 @@ from refbus.database import identity
 from refbus.database.engine import own
 from refbus.database.failures import require_lasting
 from refbus.database.opening import Place
-from refbus.database.putback import exchange
+from refbus.database.putback import exchange, told_before
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.node.homecopy import bring_back
 from refbus.node.store import audit_keys, node
@@ -86,14 +86,14 @@ def _put_store_back(home: Home, key: StateKey, copy: Path, older: bool, lead: Le
     kept = _put_back(home, copy, STORE, lead, check)
     return [
         f"The store is now a copy of {show_moment(found[0])}.",
-        "Before: " + ("none." if kept is None else f"{kept.name}, beside it. Delete it when all works."),
+        told_before(kept),
         "Start the gate. It reads again what the broker has, and every office of the country hears GATE_RESTORED.",
         "What it cannot know: orders to replay given since, and what the broker no longer has (LOG_TRUNCATED).",
         "Call the organisations of your country. Tell the auditor: entries of decisions taken again will be refused.",
     ]
 
 
-def _put_back(home: Home, copy: Path, name: str, lead: Lead | None, check: Callable[[Path], None]) -> Path | None:
+def _put_back(home: Home, copy: Path, name: str, lead: Lead | None, check: Callable[[Path], None]) -> Place | None:
     target, mark = place(home.folder, name, lead), mark_of(home.folder, name)
     kind = node.KIND if name == STORE else audit_keys.KIND
     return exchange(copy, target, kind, check, mark=mark, beside=home.folder / "store" / name)

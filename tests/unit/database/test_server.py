@@ -16,8 +16,9 @@ from refbus.crypto.secretbox import StateKey
 from refbus.database import identity, lead
 from refbus.database.address import Schema, Server
 from refbus.database.lead import Lead
-from refbus.database.opening import look_at_database, open_database
+from refbus.database.opening import Place, look_at_database, open_database
 from refbus.database.putback import put_back_on_server
+from refbus.database.server import make_anew
 from refbus.errors import Code, SetupError, StoreError
 from refbus.node.store.node import KIND, NodeStore, get_setting, put_setting
 from refbus.node.store.outgoing import Outgoing, add
@@ -95,6 +96,24 @@ def test_a_frozen_leader_is_fenced(postgres: PostgresServer, database: str, monk
     assert has(new, "before")
     assert not has(new, "late")
     write(new, "after")
+    for each in (old, new, first, second):
+        each.close()
+
+
+def test_no_epoch_comes_twice(postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is set back, by its backup or a copy of it, gives no leader the epoch that an older one had."""
+    first = taken(postgres, database)
+    old = NodeStore.open(first.schema("node"), KEY)
+    freeze(first)
+    postgres.order("UPDATE node.refbus_store SET epoch = epoch - 1", database)
+    second = take_over(postgres, database, monkeypatch)
+    new = NodeStore.open(second.schema("node"), KEY)
+    found = set[Code]()
+    for _ in range(5):
+        with pytest.raises(StoreError) as caught:
+            write(old, "late")
+        found.add(caught.value.code)
+    assert Code.STORE_TAKEN_OVER in found
     for each in (old, new, first, second):
         each.close()
 
@@ -281,6 +300,81 @@ def test_a_copy_is_a_file_that_goes_back(postgres: PostgresServer, database: str
             add(connection, again, [ROW], 1)
         assert rows_of(schema)[-1][0] == 4
         again.close()
+
+
+CANNOT_BE_OPENED = {**ALTERED, "a later version": "UPDATE node.alembic_version SET version_num = '9999'"}
+
+
+@pytest.mark.parametrize("words", CANNOT_BE_OPENED)
+def test_a_schema_that_cannot_be_opened_is_replaced(
+    postgres: PostgresServer, database: str, tmp_path: Path, words: str
+) -> None:
+    """As a file is: it stays under another name with its rows, and the home has the number that it had."""
+    mark = tmp_path / "node.db.made"
+    with closing(taken(postgres, database)) as leader:
+        schema = leader.schema("node")
+        store = NodeStore.open(schema, KEY, mark)
+        write(store, "copied")
+        store.database.copy_to(tmp_path / "copy.db")
+        write(store, "later")
+        store.close()
+        postgres.order(CANNOT_BE_OPENED[words], database)
+
+        def put_back() -> Place | None:
+            check = lambda fresh: NodeStore.open(fresh, KEY).close()  # noqa: E731
+            return put_back_on_server(tmp_path / "copy.db", schema, KIND, check, mark=mark, kept=tmp_path / "node.db")
+
+        kept = put_back()
+        assert kept == schema.beside("node_before_1")
+        again = NodeStore.open(schema, KEY, mark)
+        assert (has(again, "copied"), has(again, "later")) == (True, False)
+        again.close()
+        with schema.server.connect(called="test") as raw:
+            rows = raw.execute("SELECT name FROM node_before_1.setting").fetchall()
+        assert {("copied",), ("later",)} <= set(rows)
+        postgres.order(CANNOT_BE_OPENED[words], database)
+        assert put_back() == schema.beside("node_before_2")
+    assert list(tmp_path.glob("node.db.before-*")) == []
+
+
+def test_nothing_has_changed_when_a_schema_cannot_be_made_anew(
+    postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    """The name, the tables and the rows change in one transaction, or none of them."""
+    with closing(taken(postgres, database)) as leader:
+        schema = leader.schema("node")
+        store = NodeStore.open(schema, KEY)
+        write(store, "kept")
+        store.database.copy_to(tmp_path / "copy.db")
+        store.close()
+        postgres.order(ALTERED["another table"], database)
+        leader.close()
+        with pytest.raises(StoreError) as caught:
+            make_anew(schema, KIND, tmp_path / "copy.db", 0)
+        assert caught.value.code is Code.STORE_TAKEN_OVER
+    postgres.order("DROP TABLE node.t", database)
+    with closing(taken(postgres, database)) as leader:
+        again = NodeStore.open(leader.schema("node"), KEY)
+        assert has(again, "kept")
+        again.close()
+
+
+def test_whoever_lost_the_lead_fences_nobody(
+    postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that was frozen before it opened the store ends; whoever leads since then writes on."""
+    first = taken(postgres, database)
+    freeze(first)
+    second = take_over(postgres, database, monkeypatch)
+    new = NodeStore.open(second.schema("node"), KEY)
+    monkeypatch.setattr(lead, "LEASE_S", -1.0)
+    with pytest.raises(StoreError) as caught:
+        NodeStore.open(first.schema("node"), KEY)
+    monkeypatch.undo()
+    assert caught.value.code is Code.STORE_TAKEN_OVER
+    write(new, "after")
+    for each in (new, first, second):
+        each.close()
 
 
 def test_where_tls_is_asked_for_nothing_goes_without_it(tmp_path: Path) -> None:
