@@ -278,6 +278,12 @@ def head_of(connection: Connection, origin: str, size: int) -> Head:
     return edge.head
 
 
+def require_sound(connection: Connection, log: Shard) -> None:
+    """Raise StoreError LOG_STORE_DAMAGED, AUDIT_INVALID unless the entries of a log lead to what it has signed."""
+    if head_of(connection, log.origin, log.signed.size) != log.signed:
+        raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
+
+
 def records(connection: Connection, origin: str, first_ms: int, last_ms: int) -> Iterator[tuple[int, int, bytes]]:
     """Yield (index, logged_ms, raw) of what was logged in [first_ms, last_ms) and still has its record."""
     chosen = (

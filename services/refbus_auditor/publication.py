@@ -50,19 +50,19 @@ class Publisher:
 
         The files are made from the store: whatever of what was signed is missing or another is written anew, and
         nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the
-        store: an old copy of the store must not sign; UntrustedError LOG_FORKED when it has another root; StoreError
-        LOG_STORE_DAMAGED when the store itself does not lead to what it has signed.
+        store: an old copy of the store must not sign; UntrustedError LOG_FORKED when it is no beginning of what the
+        store has signed; StoreError LOG_STORE_DAMAGED when the store itself does not lead to what it has signed.
         """
         self._files.remove_drafts()
         with self._database.reading() as connection:
             known = {each.origin: each for each in ledger.shards(connection)}
-        for origin in self._files.origins():
-            published = self._published(origin)
-            signed = known[origin].signed if origin in known else Head(0, b"")
-            if published is not None and published.size > signed.size and not _has_ended(known.get(origin)):
+        published = {origin: found.head for origin in self._files.origins() if (found := self._published(origin))}
+        for origin, head in published.items():
+            signed_size = known[origin].signed.size if origin in known else 0
+            if head.size > signed_size and not _has_ended(known.get(origin)):
                 raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
-            if published is not None and published.size == signed.size and published.root != signed.root:
-                raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
+        for each in known.values():
+            self._require_one_history(each, published.get(each.origin, each.signed))
         for each in known.values():
             mended = self._mend_tiles(each)
             if mended:
@@ -115,13 +115,18 @@ class Publisher:
             _log.critical("the checkpoint of %s cannot be read (%s) and is made anew", origin, error.code)
             return None
 
+    def _require_one_history(self, log: Shard, published: Head) -> None:
+        """Require that entries lead to what was signed, and before that to what is `published`, where it is no more."""
+        with self._database.reading() as connection:
+            ledger.require_sound(connection, log)
+            if published.size > log.signed.size or published == log.signed:
+                return
+            if ledger.head_of(connection, log.origin, published.size) != published:
+                raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
+
     def _mend_tiles(self, log: Shard) -> int:
         """Write anew what of the files of the signed tree is missing or another; return how many. Raises StoreError."""
         origin, size = log.origin, log.signed.size
-        with self._database.reading() as connection:
-            head = ledger.head_of(connection, origin, size)
-        if head != log.signed:
-            raise StoreError(Code.LOG_STORE_DAMAGED, origin)
         below, mended = list[bytes](), 0
         for level, count in level_sizes(size):
             full = list[bytes]()

@@ -8,22 +8,19 @@ give it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refbus.database.engine import FileDatabase, own
 from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, look_at_database
-from refbus.database.port import Database
 from refbus.database.putback import exchange, told_before
-from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.errors import Code, RefbusError, SetupError
 from refbus.node.homecopy import bring_back, tell_of_list
 from refbus.trust.homes import Home
 from refbus_auditor import ledger
 from refbus_auditor.home import KIND, MARK, STORE, place
-from refbus_auditor.ledger import Shard
 
 if TYPE_CHECKING:
     from refbus.database.lead import Lead
@@ -60,9 +57,10 @@ def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool)
     found: dict[str, int] = {}
 
     def check(fresh: Path) -> None:
-        with _opened(fresh) as (database, logs):
+        with closing(FileDatabase(fresh, KIND)) as database, database.reading() as connection:
+            logs = ledger.shards(connection)
             for log in logs:
-                _require_sound(database, log)
+                ledger.require_sound(connection, log)
         found.update({log.origin: log.signed.size for log in logs})
         behind = [origin for origin, size in present.items() if found.get(origin, 0) < size]
         if behind and not older:
@@ -79,33 +77,11 @@ def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool)
     ]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Database, list[Shard]]]:
-    database = FileDatabase(path, KIND)
-    try:
-        with database.reading() as connection:
-            logs = ledger.shards(connection)
-        yield database, logs
-    finally:
-        database.close()
-
-
-def _require_sound(database: Database, log: Shard) -> None:
-    with database.reading() as connection:
-        head = ledger.head_of(connection, log.origin, log.signed.size)
-    if head != log.signed:
-        raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
-
-
 def _sizes_of_present(target: Place) -> dict[str, int]:
     """Return how much the store in place has signed of each log; nothing when there is none that can be opened."""
     try:
-        database = look_at_database(target, KIND)
-        try:
-            with database.reading() as connection:
-                return {log.origin: log.signed.size for log in ledger.shards(connection)}
-        finally:
-            database.close()
+        with closing(look_at_database(target, KIND)) as database, database.reading() as connection:
+            return {log.origin: log.signed.size for log in ledger.shards(connection)}
     except RefbusError as error:
         require_lasting(error)
         return {}

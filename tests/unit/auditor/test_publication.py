@@ -17,7 +17,7 @@ from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.note import Note, verified
 from refbus_auditor import publication
 from refbus_auditor.publication import Publisher
-from refbus_auditor.store.tables import shard
+from refbus_auditor.store.tables import entry, shard
 from support.auditors import AuditNode, Auditors
 from support.directories import auditor, log_secret
 from support.logs import mth
@@ -136,17 +136,36 @@ def test_an_old_store_does_not_sign(world: Auditors) -> None:
     assert caught.value.code is Code.LOG_ROLLED_BACK
 
 
-def test_a_published_checkpoint_with_another_root_stops_the_start(world: Auditors) -> None:
-    """One size, two roots: something else signed with this key."""
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_published_checkpoint_with_another_root_stops_the_start(world: Auditors, size: int) -> None:
+    """One size, two roots: something else signed with this key, whether the store has signed more since or not."""
     node = world.nodes["kz"]
     world.log(2)
     world.settle()
-    forged = sign_checkpoint(Checkpoint(node.origin(), 2, bytes(32)), node.home.secret.log_key(node.origin()))
+    forged = sign_checkpoint(Checkpoint(node.origin(), size, bytes(32)), node.home.secret.log_key(node.origin()))
     (node.log_folder() / "checkpoint").write_bytes(forged.encode())
     node.home.close()
     with pytest.raises(RefbusError) as caught:
         node.open()
     assert caught.value.code is Code.LOG_FORKED
+    assert (node.log_folder() / "checkpoint").read_bytes() == forged.encode()
+
+
+def test_a_store_that_was_altered_is_not_called_another_history(world: Auditors) -> None:
+    """Its entries do not lead to what it has signed: what was published before is not doubted for it."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    older = (node.log_folder() / "checkpoint").read_bytes()
+    world.log(1)
+    world.settle()
+    (node.log_folder() / "checkpoint").write_bytes(older)
+    with node.home.database.writing() as connection:
+        connection.execute(update(entry).where(entry.c.place == 0).values(leaf=b"another"))
+    node.home.close()
+    with pytest.raises(RefbusError) as caught:
+        node.open()
+    assert caught.value.code is Code.LOG_STORE_DAMAGED
 
 
 def test_damaged_tiles_are_not_signed(world: Auditors) -> None:
