@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from refbus.core.units import DAY_MS
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import returns
 from refbus_gateway.forms.problems import CaseInvalidError
+from refbus_gateway.outbox import envelopes
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import papers
 from support.desks import desk_of
-from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, open_at, sent
+from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, open_at, sent, view
 from support.homecoming import E, Homecoming, plan
 from support.nodes import Road, change_policy
 
@@ -119,9 +121,12 @@ def test_a_document_that_both_policies_name_goes_through_both_gates(shared: Road
         shown = returns.open_return(*desk_of(shared, gateway), number, "en").documents
         assert shown == (*EVERYWHERE, "ID_CARD")
     road.prepare(document=paper(shared, "ID_CARD"))
-    assert road.gaps() == ()
+    later = Homecoming(shared, "on another identity card").prepare(document=paper(shared, "ID_CARD"))
+    assert (road.gaps(), later.gaps()) == ((), ())
+    road.leave()
+    assert view(shared.uz, road.there).status == "IN_TRANSIT"
     name_papers(shared, "uz", "kz", version=3)
-    assert road.gaps() == (Code.GUARD_DOCUMENT_NOT_ACCEPTED,)
+    assert later.gaps() == (Code.GUARD_DOCUMENT_NOT_ACCEPTED,)
 
 
 def test_the_plan_says_who_pays_who_escorts_and_until_when_the_certificate_holds(shared: Road) -> None:
@@ -197,3 +202,20 @@ def test_a_certificate_that_ended_before_the_journey_stops_it_with_its_day(share
         road.leave()
     assert stopped.value.reasons == (Code.GUARD_CERTIFICATE_NOT_VALID,)
     assert "from 2026-09-20 to 2026-09-23" in stopped.value.detail
+
+
+def test_an_office_that_says_nothing_of_its_document_is_heard_where_both_policies_name_it(
+    shared: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program from before the field: no gate has asked, so the recipient does, and takes in no other document."""
+    name_papers(shared, "kz", "uz", "ID_CARD", "LOSS_REPORT", version=4)
+    name_papers(shared, "uz", "kz", "ID_CARD", version=4)
+    monkeypatch.setattr(papers, "check", lambda *_: None)
+    monkeypatch.setattr(envelopes, "papers", SimpleNamespace(declared=lambda *_: None))
+    named = Homecoming(shared, "on an identity card, from before").prepare(document=paper(shared, "ID_CARD"))
+    told = line(shared.uz, named.there, E.DOCUMENT_ISSUED)
+    assert (told.hop, told.codes, named.gaps()) == (Hop.THEIR_INBOX, (), ())
+    other = Homecoming(shared, "on a report of loss, from before").prepare(document=paper(shared, "LOSS_REPORT"))
+    told = line(shared.uz, other.there, E.DOCUMENT_ISSUED)
+    assert (told.hop, told.codes) == (Hop.NOT_TAKEN_IN, (Code.DECLARATION_MISMATCH,))
+    assert other.gaps() == (Code.GUARD_DOCUMENTS, Code.GUARD_DOCUMENTS_OUT_OF_DATE)

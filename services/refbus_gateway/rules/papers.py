@@ -9,6 +9,7 @@ from typing import Any, Final
 from refbus.core.courses import travel_papers
 from refbus.core.courses.travel_papers import EVERYWHERE
 from refbus.core.ids import CountryCode, OrgId
+from refbus.core.message import RoutingBlock
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.said import Said, joined, said
@@ -50,6 +51,16 @@ def declared(event_type: EventType, payload: Mapping[str, Any]) -> str | None:
     """Return what the routing block says of the document in a payload; None for every other event."""
     issued = event_type is EventType.DOCUMENT_ISSUED
     return travel_papers.declared(event_type, payload["kind"]["code"]) if issued else None
+
+
+def is_declared(gateway: Gateway, block: RoutingBlock, payload: Mapping[str, Any]) -> bool:
+    """Whether the routing block says of a document what the payload does; a program from before the field says nothing.
+
+    No gate has asked the policies about what is not said: it is taken where both accept the document.
+    """
+    kind = declared(block.event_type, payload)
+    silent = block.travel_document is None and kind is not None
+    return kind in route_to(gateway, block.sender).documents if silent else kind == block.travel_document
 
 
 def check(gateway: Gateway, org: OrgId, fields: Mapping[str, Any], problems: Problems) -> None:

@@ -87,7 +87,7 @@ def verified(gateway: Gateway, sender: Authenticated) -> Verified:
         payload["referral_id"] == block.referral_id,
         actual_categories(block, payload) <= set(block.data_categories),
         payload.get("expected_ms", block.respond_by_ms) == block.respond_by_ms,
-        papers.declared(event_type, payload) == block.travel_document,
+        papers.is_declared(gateway, block, payload),
     )
     if not all(same):
         raise UntrustedError(Code.DECLARATION_MISMATCH)
