@@ -115,12 +115,7 @@ class Bench:
             stage.stop()
         if "kafka" in self.parts:
             raw = _sealed(stage.world.paths.out, GATE_EVENTS)
-            limits = {
-                each.name.split()[1].strip(","): each.baseline_value
-                for each in self.measures
-                if each.baseline == gatework.BASELINE
-            }
-            self._part("kafka", lambda: throughput.measure(stage, raw, limits))
+            self._part("kafka", lambda: throughput.measure(stage, raw, gatework.limits(self.measures)))
 
     def _start_road(self, stage: Stage) -> None:
         case = latency.road(stage)

@@ -7,7 +7,8 @@ cryptography of the same events on the same core. Deliveries are caught between 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -52,32 +53,37 @@ def measure(folder: Path, raw: list[bytes], clock: Clock = time.perf_counter) ->
     federation = Federation.of(FederationPaths(folder))
     steps = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=BATCH)
     reader = federation.member(gate_id(ORIGIN))
-    events = [take_apart(each, reader) for each in raw]
+    sealed, egress = [take_apart(each, reader) for each in raw], steps.egress
     gate = Turns(StandingGate(federation, ORIGIN), outbox(ORIGIN), raw)
-    out = gate.measured("gate egress, core and store, one core", events, steps.egress, clock)
+    out = gate.measured("gate egress, core and store, one core", sealed, egress, clock)
     across = gate.delivered[border(DESTINATION, ORIGIN)]
     reader = federation.member(gate_id(DESTINATION))
     events = [take_stamped_apart(each, reader) for each in across]
     steps = steps_of(federation, DESTINATION, ORIGIN, federation.recipient, per_stamp=BATCH)
     gate = Turns(StandingGate(federation, DESTINATION), border(DESTINATION, ORIGIN), across)
     into = gate.measured("gate ingress, core and store, one core", events, steps.ingress, clock)
-    return [out, into, _on_server(folder, raw, clock)]
+    with _on_server(federation) as standing:  # the server works on the same core
+        gate = Turns(standing, outbox(ORIGIN), raw)
+        slower = gate.measured("gate egress, core and store on PostgreSQL, one core", sealed, egress, clock)
+    return [out, into, replace(slower, aim=None)]
 
 
-def _on_server(folder: Path, raw: list[bytes], clock: Clock) -> Measure:
-    """Return the rate of egress with the stores on a PostgreSQL server, which works on the same core."""
-    federation, home = Federation.of(FederationPaths(folder)), FederationPaths(folder).gate(ORIGIN)
+def limits(measures: Iterable[Measure]) -> dict[str, float]:
+    """Return what cryptography alone allows, events a second, for "egress" and "ingress": of what has our aim."""
+    ours = [each for each in measures if (each.baseline, each.aim) == (BASELINE, AIM)]
+    return {each.name.split()[1].strip(","): each.baseline_value for each in ours}
+
+
+@contextmanager
+def _on_server(federation: Federation) -> Iterator[StandingGate]:
+    """Let the gate of the origin begin anew, with its stores on a PostgreSQL server."""
+    home = federation.paths.gate(ORIGIN)
     for path in (*home.glob("store/*"), *home.glob("*.made")):
         path.unlink()
-    steps = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=BATCH)
-    events = [take_apart(each, federation.member(gate_id(ORIGIN))) for each in raw]
-    server = PostgresServer(folder / "postgresql")
+    server = PostgresServer(federation.paths.out / "postgresql")
     server.start()
     try:
-        address = server.address(server.new_database())
-        gate = Turns(StandingGate(federation, ORIGIN, server=address), outbox(ORIGIN), raw)
-        name = "gate egress, core and store on PostgreSQL, one core"
-        return replace(gate.measured(name, events, steps.egress, clock), aim=None)
+        yield StandingGate(federation, ORIGIN, server=server.address(server.new_database()))
     finally:
         server.close()
 
