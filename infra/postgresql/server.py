@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -72,11 +73,16 @@ class PostgresServer:
             self._process = None
 
     def kill(self) -> None:
-        """Kill the server as a machine dies: nothing is flushed that was not."""
+        """Kill the server as a machine dies: nothing is flushed that was not. None of its processes is left then."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait(_START_S)
             self._process = None
+            while left := self._processes():
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.01)
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -120,6 +126,15 @@ class PostgresServer:
                 time.sleep(0.05)
             else:
                 return
+
+    def _processes(self) -> list[int]:
+        """Return the ids of what works in the folder of the data: each child has a session of its own."""
+        found, data = list[int](), str(self._data.resolve())
+        for place in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if os.readlink(place) == data:
+                    found.append(int(place.parent.name))
+        return found
 
     def _words(self, program: str, *words: object) -> list[str]:
         """Return a command; a server refuses to be run by root, so for it root has another number."""

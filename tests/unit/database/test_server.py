@@ -58,6 +58,16 @@ def freeze(frozen: Lead) -> None:
     frozen._stop.set()
 
 
+def codes_of_late(store: NodeStore) -> set[Code]:
+    """Return with what the late writes of a leader are refused."""
+    found = set[Code]()
+    for _ in range(5):
+        with pytest.raises(StoreError) as caught:
+            write(store, "late")
+        found.add(caught.value.code)
+    return found
+
+
 def take_over(postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch) -> Lead:
     """Stand by until the lead is free; a leader counts as silent at once."""
     monkeypatch.setattr(lead, "LEASE_S", 0.0)
@@ -86,11 +96,7 @@ def test_a_frozen_leader_is_fenced(postgres: PostgresServer, database: str, monk
     freeze(first)
     second = take_over(postgres, database, monkeypatch)
     new = NodeStore.open(second.schema("node"), KEY)
-    found = set[Code]()
-    for _ in range(5):
-        with pytest.raises(StoreError) as caught:
-            write(old, "late")
-        found.add(caught.value.code)
+    found = codes_of_late(old)
     assert found <= {Code.STORE_UNREACHABLE, Code.STORE_TAKEN_OVER}
     assert Code.STORE_TAKEN_OVER in found
     assert has(new, "before")
@@ -108,11 +114,7 @@ def test_no_epoch_comes_twice(postgres: PostgresServer, database: str, monkeypat
     postgres.order("UPDATE node.refbus_store SET epoch = epoch - 1", database)
     second = take_over(postgres, database, monkeypatch)
     new = NodeStore.open(second.schema("node"), KEY)
-    found = set[Code]()
-    for _ in range(5):
-        with pytest.raises(StoreError) as caught:
-            write(old, "late")
-        found.add(caught.value.code)
+    found = codes_of_late(old)
     assert Code.STORE_TAKEN_OVER in found
     for each in (old, new, first, second):
         each.close()
