@@ -5,6 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import trips
+from bench.counting import counting
+from refbus.bus.memory import MemoryBus
+
+
+def test_the_bus_in_memory_is_not_counted() -> None:
+    """It stands in for a broker, so what it calls is no trip of ours."""
+    with counting() as counts:
+        bus = MemoryBus(["kz.outbox"])
+        bus.put("kz.outbox", b"a value")
+        reader = bus.reader("kz.outbox")
+        reader.read(10, 0)
+        reader.close()
+    assert {name for name in counts.calls if "bus" in name[0]} == set()
 
 
 def test_a_referral_asks_little_of_the_stores(tmp_path: Path) -> None:
