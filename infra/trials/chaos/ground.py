@@ -108,15 +108,24 @@ class Ground:
         self.stack.wait_ready([f"gate-{country}" for country in countries])
 
     def start_gate(
-        self, country: CountryCode, name: str, plan: Sequence[tuple[str, int]] = (), *, restart: bool = True
+        self,
+        country: CountryCode,
+        name: str,
+        plan: Sequence[tuple[str, int]] = (),
+        *,
+        restart: bool = True,
+        home: Path | None = None,
     ) -> Service:
-        """Start one gate process under its restarter. A second one of a country is a standby."""
+        """Start one gate process under its restarter. A second one of a country is a standby, also in another home."""
         own = f"gate-{country}"
         self.stack.ports.setdefault(own, free_ports(1)[0])
         self.stack.ports.setdefault(name, free_ports(1)[0])
-        return self.start(name, ("refbus_gate",), self.gate_environment(country, name), plan, restart=restart)
+        environment = self._gate_environment(country, name)
+        if home is not None:
+            environment["REFBUS_GATE_HOME"] = str(home)
+        return self.start(name, ("refbus_gate",), environment, plan, restart=restart)
 
-    def gate_environment(self, country: CountryCode, name: str) -> dict[str, str]:
+    def _gate_environment(self, country: CountryCode, name: str) -> dict[str, str]:
         """Return the settings of one gate process of a country."""
         environment = self.stack.gate_environment(country) | dict(self.settings)
         environment["REFBUS_METRICS_PORT"] = str(self.stack.ports[name])

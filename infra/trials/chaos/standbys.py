@@ -7,11 +7,9 @@ A frozen leader is woken up in the middle of the work of its successor: it ends,
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import time
-import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,13 +17,12 @@ from functools import partial
 from chaos.ground import Ground, wait
 from chaos.stage import KZ, UZ, Cast, Scenario
 from chaos.timeline import Fault
-from kafka.ports import free_ports
+from demo.gauges import samples
 from refbus.core.ids import CountryCode
 
 KILL_S, FREEZE_S = 10.0, 20.0
 """How long a take-over may last, on a machine that has a core for everybody."""
 _END_S = 30.0
-_LEADS = re.compile(r"^refbus_leads 1\.0$", re.MULTILINE)
 
 
 def _names(country: CountryCode) -> tuple[str, str]:
@@ -37,10 +34,8 @@ def start_standby(ground: Ground, country: CountryCode) -> None:
     active, standby = _names(country)
     home = ground.folder / standby
     shutil.copytree(ground.world.paths.gate(country), home, ignore=shutil.ignore_patterns("store", "faust"))
-    ground.stack.ports[standby] = free_ports(1)[0]
-    environment = {**ground.gate_environment(country, standby), "REFBUS_GATE_HOME": str(home)}
-    ground.start(standby, ("refbus_gate",), environment)
-    if not wait(lambda: _page(ground, standby) != "", 60.0):
+    ground.start_gate(country, standby, home=home)
+    if not wait(lambda: _leads(ground, standby) is not None, 60.0):
         raise TimeoutError(f"{standby} does not stand by beside {active}")
 
 
@@ -67,18 +62,19 @@ def take_over(ground: Ground, country: CountryCode, number: signal.Signals, seco
         ground.count("a leader woken up late")
         if not wait(lambda: service.pid != pid, _END_S):
             raise TimeoutError(f"{leader} went on beside {other}")
-    if not wait(lambda: _page(ground, leader) != "", 60.0):
+    if not wait(lambda: _leads(ground, leader) is not None, 60.0):
         raise TimeoutError(f"{leader} does not stand by again")
 
 
 def _leader(ground: Ground, country: CountryCode) -> str | None:
-    return next((name for name in _names(country) if _LEADS.search(_page(ground, name))), None)
+    return next((name for name in _names(country) if _leads(ground, name)), None)
 
 
-def _page(ground: Ground, name: str) -> str:
-    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{ground.stack.ports[name]}/metrics") as page:
-        return str(page.read().decode())
-    return ""
+def _leads(ground: Ground, name: str) -> bool | None:
+    """Whether a gate leads, by its page; None while it serves none."""
+    with suppress(OSError):
+        return ({}, 1.0) in samples(ground.stack.ports[name], "refbus_leads")
+    return None
 
 
 def _take_overs(ground: Ground, _cast: Cast) -> Sequence[Fault]:
