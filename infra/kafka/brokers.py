@@ -31,8 +31,6 @@ class Brokers:
         count: int = 1,
         progress: Progress = print,
     ) -> None:
-        self.name = name
-        self._certificates = certificates
         self.each: tuple[Broker, ...] = (Broker(directory, name, certificates, progress),)
         if count > 1:
             self.each = tuple(
@@ -51,9 +49,6 @@ class Brokers:
 
     def start(self) -> BrokerAddress:
         """Start those that do not run, all at once: none is ready alone. Raises BrokerFailedError."""
-        if self._certificates is not None:
-            for each in self.each:
-                self._certificates.issue(each.principal)
         with ThreadPoolExecutor(len(self.each)) as pool:
             list(pool.map(Broker.start, self.each))
         return self.address()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from kafka.patience import wait
 from refbus.audit.export import read_export
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode, OrgId
-from refbus.tlog.tiles import tile_of
+from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.note import Note
+from refbus.tlog.tiles import WIDTH, Tile
 from refbus.trust.layout import list_files
 
 KZ = CountryCode("kz")
@@ -100,7 +102,7 @@ class Proofs:
         copy.mkdir(parents=True)
         shutil.copy(folder / "checkpoint", copy)  # before the tiles: the log grows while it is copied
         shutil.copytree(folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoint"))
-        bundle = copy / replace(tile_of(0, 0, _size(copy)), level=None).path
+        bundle = copy / Tile(None, 0, min(WIDTH, _size(copy))).path
         content = bytearray(bundle.read_bytes())
         content[-1] ^= 1
         bundle.write_bytes(bytes(content))
@@ -162,8 +164,8 @@ class Proofs:
 
 
 def _size(log: Path) -> int:
-    """Return how many entries a published log has: the second line of its checkpoint (C2SP tlog-checkpoint)."""
-    return int((log / "checkpoint").read_text(encoding="utf-8").splitlines()[1])
+    """Return how many entries a published log has."""
+    return Checkpoint.parse(Note.parse((log / "checkpoint").read_bytes()).text).size
 
 
 def _without_home(stack: Stack) -> dict[str, str]:

@@ -174,7 +174,7 @@ class Stack:
 
     def state(self) -> dict[str, Any]:
         """Return what `up` writes down for others."""
-        brokers = {broker.directory: broker for each in self.world.brokers.values() for broker in each.each}
+        brokers = [broker for each in self.world.brokers.values() for broker in each.each]
         return {
             "federated": self.world.federated,
             "countries": list(self.world.countries),
@@ -191,7 +191,7 @@ class Stack:
             "metrics_ports": self.ports,
             "processes": {
                 **{name: _process(service.pid) for name, service in self.services.items()},
-                **{broker.principal: _process(broker.pid) for broker in brokers.values()},
+                **{broker.principal: _process(broker.pid) for broker in brokers},
             },
         }
 
