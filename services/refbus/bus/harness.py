@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
@@ -153,6 +153,16 @@ def die(reason: str) -> NoReturn:
 
 class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     """The driver's consumer with one setting that Faust does not let through: only committed records are read."""
+
+    def highwater(self, tp: Any) -> int | None:
+        """Return where a partition ends, None for one that a changing group has just taken away.
+
+        Faust asks this with every record, for figures that nobody reads here; the driver's refusal ended the worker.
+        """
+        try:
+            return cast("int | None", super().highwater(tp))
+        except AssertionError:
+            return None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
