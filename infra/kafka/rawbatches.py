@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
-from aiokafka.errors import for_code
+from aiokafka.errors import LeaderNotAvailableError, NoError, for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.driver import ssl_context
+from refbus.clock.sources import machine_ms
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = {"none": 0, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}
 
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 _FROM = 21
+_PATIENCE_S, _PAUSE_S = 60.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Draft:
     codec: int = 0
     key: bytes | None = None
     headers: Sequence[tuple[bytes, bytes]] = ()
-    time_ms: int = 1_700_000_000_000
+    time_ms: int = field(default_factory=machine_ms)  # a broker deletes what is older than a week, at any moment
     first: int = 0
     magic: int = 2
     transaction_of: int = -1  # the number of the writer in whose transaction it is
@@ -98,13 +101,24 @@ async def _put(address: BrokerAddress, topic: str, batch: bytes) -> str:
     await client.bootstrap()
     try:
         await client.set_topics([topic])
-        node = client.cluster.leader_for_partition(TopicPartition(topic, 0))
-        answer = await client.send(node, ProduceRequest(None, -1, 10_000, [(topic, [(0, batch)])]))
-        code = answer.topics[0][1][0][1]
-        return "" if code == 0 else str(for_code(code).__name__)
+        until_s = time.monotonic() + _PATIENCE_S
+        while (answer := for_code(await _code(client, topic, batch))).retriable and time.monotonic() < until_s:
+            await asyncio.sleep(_PAUSE_S)
+            await client.force_metadata_update()
+        return "" if answer is NoError else str(answer.__name__)
     finally:
         await client.close()
         await asyncio.sleep(0)  # its transports are closed by a turn of the loop
+
+
+async def _code(client: AIOKafkaClient, topic: str, batch: bytes) -> int:
+    """Return Kafka's number for what became of a batch."""
+    node = client.cluster.leader_for_partition(TopicPartition(topic, 0))
+    if node in {None, -1}:  # a new topic has no leader for a moment
+        return int(LeaderNotAvailableError.errno)
+    answer = await client.send(node, ProduceRequest(None, -1, 10_000, [(topic, [(0, batch)])]))
+    ((_, ((_, code, *_),)),) = answer.topics
+    return int(code)
 
 
 def damage(data: Path, topic: str, needle: bytes) -> None:
