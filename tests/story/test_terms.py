@@ -6,8 +6,10 @@ import pytest
 
 from refbus.core.courses.machine import Role
 from refbus.core.ids import OrgId
+from refbus.errors import Code, StoreError
 from refbus_gateway.actions import erasure, status, worklist
 from refbus_gateway.cases import casework
+from refbus_gateway.reports import lookups
 from refbus_gateway.reports.terms import Term
 from refbus_gateway.store import cases
 from support.commands import Commands
@@ -75,6 +77,24 @@ def test_the_certificate_of_a_plan_is_among_them(own: Road) -> None:
     assert ("medical_certificate_until", "2026-10-15", False) in told(own)
     whole = plan(own.clock()) | {"escort": "MEDICAL", **days, "medical_certificate_until": "2026-10-19"}
     road.say(Role.SOURCE, E.PLAN_AGREED, **whole)
+    assert [day for what, day, _ in told(own) if what == "medical_certificate_until"] == ["2026-10-19"]
+
+
+def test_a_plan_anew_is_not_lost_when_reading_stops_halfway(own: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the return stands is noted, and then the office stops: the next look still reads the days of the plan."""
+    road = Homecoming(own, "with a plan that changes while an office stops")
+    days = {"medical_certificate_on": "2026-09-20", "medical_certificate_until": "2026-10-15"}
+    road.prepare(plan={"escort": "MEDICAL", **days})
+    assert ("medical_certificate_until", "2026-10-15", False) in told(own)
+    whole = plan(own.clock()) | {"escort": "MEDICAL", **days, "medical_certificate_until": "2026-10-19"}
+    road.say(Role.SOURCE, E.PLAN_AGREED, **whole)
+
+    def stopped(*_: object) -> None:
+        raise StoreError(Code.STORE_FAILED)
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError):
+        patch.setattr(lookups, "_cases", stopped)
+        lookups.refresh(own.kz)
     assert [day for what, day, _ in told(own) if what == "medical_certificate_until"] == ["2026-10-19"]
 
 

@@ -132,12 +132,11 @@ def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
     return {case: number for case, number in found.items() if number is not None}
 
 
-def sought_by(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
+def sought_by(bodies: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
     """Return what each of these cases is looked for by: file number, names, further names and spellings, a line each.
 
-    A case that cannot be read hides no other.
+    `bodies`: as of `cases.own_bodies`. A case that cannot be read hides no other.
     """
-    bodies = cases.own_bodies(tx, numbers)
     found = dict(each(bodies.items(), lambda one: (one[0], _sought(one[1])), lambda *_: None))
     return {case: text for case, text in found.items() if text}
 
@@ -148,7 +147,7 @@ def document_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _sought(body: dict[str, Any]) -> str:
+def _sought(body: Mapping[str, Any]) -> str:
     document = document_of(body)
     person = document.get("person") or {}
     name = " ".join(filter(None, (person.get("prs_FirstName"), person.get("prs_SecondName"))))
@@ -164,7 +163,7 @@ def file_number(tx: Transaction, number: int) -> str | None:
 
 def notes_of(tx: Transaction, case: Case) -> dict[str, str | None]:
     """Return what the worker wrote of an own case for this office alone. Raises RuleError CASE_UNKNOWN."""
-    document = read_json(base64.b64decode(cases.body_of(tx, _own(case))["file"]))
+    document = document_of(cases.body_of(tx, _own(case)))
     return {name: document.get(name) for name in ("file_number", "about")}
 
 

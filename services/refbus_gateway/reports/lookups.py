@@ -25,29 +25,30 @@ _NICKNAME: Final = b"nickname/"
 def refresh(gateway: Gateway) -> None:
     """Derive again what has changed, some at a time. Raises StoreError."""
     with gateway.store.read() as tx:
-        referrals, found = lookups.stale_referrals(tx), lookups.stale_cases(tx)
-    for some in slices(referrals):
+        changed = lookups.stale_referrals(tx)
+    for some in slices(changed):
         with gateway.store.write() as tx:
-            found += [number for number in _referrals(gateway, tx, some) if number not in found]
-    for some in slices(found):
+            _referrals(gateway, tx, some)
+    with gateway.store.read() as tx:
+        changed = lookups.stale_cases(tx)
+    for some in slices(changed):
         with gateway.store.write() as tx:
             _cases(gateway, tx, some)
 
 
-def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> list[int]:
-    """Keep where these stand; return the cases of the returns among them that were begun here."""
-    returns = []
+def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
+    """Keep where these stand. The plan of a return begun here may have changed: its case is looked at again."""
     for line in overview.referral_lines(tx, numbers=numbers):
         standing = Standing(line.view.status, line.turn, line.due_ms(gateway.known_rules()), line.unseen)
         lookups.keep_referral(tx, line.referral.id, standing)
         if line.referral.own and line.view.kind is CourseKind.REPATRIATION:
-            returns.append(line.referral.case_id)
-    return returns
+            lookups.forget_case(tx, line.referral.case_id)
 
 
 def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
     found = [case for case in cases.of_numbers(tx, numbers, []) if case.live]
-    names = casework.sought_by(tx, [case.id for case in found if case.own])
+    bodies = cases.own_bodies(tx, [case.id for case in found if case.own])
+    names = casework.sought_by(bodies)
     hashes = lookups.case_hashes(tx, numbers)
 
     def keep(case: Case) -> None:
@@ -55,7 +56,7 @@ def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
         name = names.get(case.id)
         sealed = case.open_key().seal(_NICKNAME + hashes[case.id], name.encode()) if name else None
         if case.own:
-            terms.keep(tx, case, hashes[case.id])
+            terms.keep(tx, case, hashes[case.id], bodies.get(case.id))
         lookups.keep_case(tx, case.id, ends_ms, sealed)
 
     each(found, keep, lambda *_: None)

@@ -52,10 +52,13 @@ class Term:
     over: bool
 
 
-def keep(tx: Transaction, case: Case, case_hash: bytes) -> None:
-    """Derive again what ends for the person of a live own case. Raises RefbusError for what cannot be read."""
+def keep(tx: Transaction, case: Case, case_hash: bytes, body: Mapping[str, Any] | None) -> None:
+    """Derive again what ends for the person of a live own case. Raises RefbusError for what cannot be read.
+
+    `body`: what is kept of the case (`cases.own_bodies`), None where it cannot be read.
+    """
     found: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
-    for what, day in (*_of_file(tx, case), *_of_plans(tx, case)):
+    for what, day in (*_of_file(body), *_of_plans(tx, case)):
         last = read_day(day)
         if last is not None:
             found[day_ms(last) // MONTH_MS].append((what, last.isoformat()))
@@ -69,25 +72,24 @@ def coming(gateway: Gateway, tx: Transaction, unread: cases.Unread, most: int) -
     What has ended is told for 30 days more: so long a mistake can be found. Of so many cases, those that end first.
     """
     by_ms, now_ms = amendments.warned_by_ms(gateway), gateway.now_ms()
-    found, total = rows.between(tx, now_ms // MONTH_MS - 1, by_ms // MONTH_MS, most)
+    found = rows.between(tx, now_ms // MONTH_MS - 1, by_ms // MONTH_MS)
     first, today, last = (day_text(at, gateway.utc_offset_min()) for at in (now_ms - MONTH_MS, now_ms, by_ms))
-    names = casework.file_numbers(tx, {row.case for row in found})
 
-    def of_row(row: rows.Sealed) -> list[Term]:
+    def of_row(row: rows.Sealed) -> list[tuple[str, int, str]]:
         listed = read_json(rows.opened(tx, row).decode())
-        return [
-            Term(row.case, names.get(row.case), what, day, day < today) for what, day in listed if first <= day <= last
-        ]
+        return [(day, row.case, what) for what, day in listed if first <= day <= last]
 
     listed = each(found, of_row, lambda row, error: unread.append((row.case, error.code)))
-    ordered = sorted(
-        (term for of_case in listed for term in of_case), key=lambda term: (term.day, term.case, term.what)
-    )
-    return tuple(ordered), len({term.case for term in ordered}) + max(0, total - len(found))
+    ordered = sorted(term for of_case in listed for term in of_case)
+    told = list(dict.fromkeys(case for _, case, _ in ordered))
+    names = casework.file_numbers(tx, told[:most])
+    shown = set(told[:most])
+    return tuple(
+        Term(case, names.get(case), what, day, day < today) for day, case, what in ordered if case in shown
+    ), len(told)
 
 
-def _of_file(tx: Transaction, case: Case) -> Iterator[tuple[str, str]]:
-    body = cases.own_bodies(tx, [case.id]).get(case.id)
+def _of_file(body: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     document = casework.document_of(body) if body else {}
     for record, name in IN_FILE:
         value = _within(document, record).get(name)

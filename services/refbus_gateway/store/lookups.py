@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text, union, union_all, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union, union_all, update
 
 from refbus.core.units import DAY_MS
 from refbus_gateway.store import terms
-from refbus_gateway.store.schema import assignments, cases, events, notices, outbox, referrals, withdrawals
+from refbus_gateway.store.schema import GONE, assignments, cases, events, notices, outbox, referrals, withdrawals
 from refbus_gateway.store.session import Transaction, slices
 
 MONTH_MS: Final = 30 * DAY_MS
 NEVER: Final = 2**31 - 1
 """The span of a case of which nothing ends."""
 _LIVE: Final = and_(cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
-_GONE: Final = select(cases.c.id).where(text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)"))
+_GONE: Final = select(cases.c.id).where(GONE)
 """The cases that are not live, in the words of the index that has them alone: fewer than the others, as a rule."""
 _TO_ANSWER: Final = select(withdrawals.c.case_id).where(
     withdrawals.c.outgoing.is_(False), or_(withdrawals.c.answer.is_(None), withdrawals.c.answer == "STOPPED")

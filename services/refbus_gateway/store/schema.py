@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-_GONE = text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)")
+GONE = text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)")
 _STALE = text("stale")
 _ERASING = text("erasing_ms IS NOT NULL AND wrapped_key IS NOT NULL")
 
@@ -52,7 +52,7 @@ cases = Table(
     Column("ends_month", Integer, comment="lookups: in which 30 days a consent or its keeping ends; NULL: look"),
     Column("nickname", LargeBinary, comment="lookups: the worker's file number, sealed under the case key"),
     Index("cases_ending", "own", "ends_month"),
-    Index("cases_gone", "id", sqlite_where=_GONE),
+    Index("cases_gone", "id", sqlite_where=GONE),
     Index("cases_erasing", "erasing_ms", sqlite_where=_ERASING),
 )
 

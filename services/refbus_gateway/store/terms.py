@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, insert, select
 
 from refbus.crypto.secretbox import StateKey
 from refbus_gateway.store.schema import cases, terms
 from refbus_gateway.store.session import Transaction
 
 _PLACE: Final = b"terms/"
-_GONE: Final = select(cases.c.id).where(text("(wrapped_key IS NULL OR erasing_ms IS NOT NULL)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,15 @@ def keep(tx: Transaction, number: int, key: StateKey, case_hash: bytes, found: M
         tx.connection.execute(insert(terms), rows)
 
 
-def between(tx: Transaction, first: int, last: int, most: int) -> tuple[list[Sealed], int]:
-    """Return so many of what ends from the first to the last of these 30 days, the soonest first, and how many."""
-    here = (terms.c.month.between(first, last), terms.c.case_id.not_in(_GONE))
-    page = (
+def between(tx: Transaction, first: int, last: int) -> list[Sealed]:
+    """Return what ends from the first to the last of these 30 days, of all cases; the soonest 30 days first."""
+    query = (
         select(terms.c.case_id, terms.c.month, cases.c.case_hash, cases.c.wrapped_key, terms.c.body)
         .join(cases, cases.c.id == terms.c.case_id)
-        .where(*here)
+        .where(terms.c.month.between(first, last), cases.c.wrapped_key.is_not(None), cases.c.erasing_ms.is_(None))
         .order_by(terms.c.month, terms.c.case_id)
-        .limit(most)
     )
-    total = tx.connection.execute(select(func.count()).select_from(terms).where(*here)).scalar_one()
-    return [Sealed(*row) for row in tx.connection.execute(page)], int(total)
+    return [Sealed(*row) for row in tx.connection.execute(query)]
 
 
 def opened(tx: Transaction, row: Sealed) -> bytes:
