@@ -188,7 +188,7 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
         rules=(*reader.rules("permit", Effect.PERMIT), *reader.counting(), *reader.rules("deny", Effect.DENY)),
         denied_recipients=reader.orgs("denied_recipients"),
     )
-    if any(Purpose.STATISTICS_NON_IDENTIFYING in rule.purposes for rule in reader.rules("permit", Effect.PERMIT)):
+    if any(_asks_counting(rule) for rule in form.rules):
         reader.problems.invalid("permit", 'it is asked by itself: write "statistics": true in place of this purpose')
     if form.state is ConsentState.GIVEN and not any(_discloses(rule) for rule in form.rules):
         reader.problems.invalid("permit", "permits nothing: write what the person permits, or state REFUSED")
@@ -198,6 +198,12 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
     _check_times(form, now_ms, reader.problems)
     reader.problems.raise_if_any()
     return form
+
+
+def _asks_counting(rule: Rule) -> bool:
+    """Whether an entry of `permit` asks for what is asked by itself, even one written as COUNTING is."""
+    wished = rule.effect is Effect.PERMIT and Purpose.STATISTICS_NON_IDENTIFYING in rule.purposes
+    return wished and rule is not COUNTING
 
 
 def _discloses(rule: Rule) -> bool:

@@ -37,3 +37,13 @@ def test_it_is_no_purpose_among_others(said: dict[str, bool]) -> None:
     with pytest.raises(CaseInvalidError) as refused:
         read(permit=permit, **said)
     assert [problem.path for problem in refused.value.problems] == ["permit"]
+
+
+def test_what_is_wrong_with_a_permit_is_told_once() -> None:
+    """Each problem of an entry is at its own field, one time."""
+    permit = json.loads(consent_file())["permit"]
+    permit[0] |= {"purposes": ["NO_SUCH_PURPOSE"], "data_categories": "HEALTH", "colour": "green"}
+    with pytest.raises(CaseInvalidError) as refused:
+        read(permit=permit)
+    paths = [problem.path for problem in refused.value.problems]
+    assert sorted(paths) == ["permit[0].colour", "permit[0].data_categories", "permit[0].purposes"]
