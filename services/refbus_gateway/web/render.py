@@ -69,7 +69,7 @@ def render(ask: Asked, template: str, **values: Any) -> str:
     return _rendered(ask, ask.language, template, values)
 
 
-def part(ask: Asked, language: str, template: str, **values: Any) -> Markup:
+def part(ask: Asked, language: str, template: str, /, **values: Any) -> Markup:
     """Return what stands on a page in the language of somebody else than its reader: of whom a paper is for."""
     return Markup(_rendered(ask, language, template, values))  # noqa: S704 - a template escaped it
 

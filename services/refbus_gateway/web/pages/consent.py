@@ -75,6 +75,7 @@ def sheet(ask: Ask) -> Response:
         found=found,
         organisation=asked,
         office=ask.organisation(ask.actor.org, spoken) if ask.actor.org else "",
+        language=language,
         lines=lines,
         contact=contact,
         actions=_actions(words, found),

@@ -133,6 +133,7 @@ def test_paper_for_the_person_is_in_the_language_of_the_person(here: Pages) -> N
         page = person.get(f"/refer/1/sheet?language={language}")
         _, _, paper = page.html.partition('<div lang="')
         assert [each for each in words if each not in paper] == []
+        assert f'<div lang="{language}"><p>' in paper, "the text of the country is read aloud in its own language"
         assert [each for each in ("Where I can", "signature", "Health", "Yes", "counted") if each in paper] == []
         assert "Print this page" in page.text, "who prints it reads the own language"
     assert "/card?language=uz-Latn" in person.get("/refer/1/ask?language=uz").html
