@@ -72,14 +72,15 @@ class Outgoing:
         now_ms, store = self._gateway.now_ms(), self._gateway.store
         with store.read() as tx:
             rows = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
-        fresh = [row.id for row in rows if row.handed_ms is None and row.event_id is not None]
+        fresh = {row.id: row.event_id for row in rows if row.handed_ms is None and row.event_id is not None}
         if not fresh:
             return rows
         with store.write() as tx:
-            held = companions.unsaid(tx, [row.event_id for row in rows if row.id in fresh and row.event_id is not None])
-            outbox.hand_over(tx, [row.id for row in rows if row.id in fresh and row.event_id not in held], now_ms)
-            # What was taken back meanwhile is not among them.
-            return [row for row in outbox.due(tx, now_ms, nos_only=nos_only, early=early) if row.event_id not in held]
+            held = companions.unsaid(tx, fresh.values())
+            outbox.hand_over(tx, [row for row, event in fresh.items() if event not in held], now_ms)
+            # What was taken back meanwhile is not among them; what another process added waits for its own turn.
+            due = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
+            return [row for row in due if row.handed_ms is not None or row.event_id is None]
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""

@@ -1,0 +1,40 @@
+"""What leaves is written down as handed over before the broker's client has it, whoever else writes at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+
+import pytest
+
+from refbus_gateway.cases import casework, companions
+from refbus_gateway.store import cases, outbox
+from refbus_gateway.store.session import Transaction
+from refbus_gateway.sync import writer
+from support.gateways import Pair, case_file, consent_file, new_case, sent, take_consent
+
+
+def test_what_another_process_adds_meanwhile_waits_until_it_is_handed_over(
+    own: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that comes between looking and writing down is not produced unmarked: a no could take it back unsent."""
+    other = new_case(own.kz, case_file(about="Fictional: added meanwhile"))
+    take_consent(own.kz, other, consent_file())
+    sent(own.kz)
+    unsaid, added = companions.unsaid, list[int]()
+
+    def meanwhile(tx: Transaction, rows: Collection[int]) -> set[int]:
+        if not added:
+            added.append(casework.send_case(own.kz, tx, cases.get(tx, other)).referral.id)
+        return unsaid(tx, rows)
+
+    monkeypatch.setattr(companions, "unsaid", meanwhile)
+    left: list[tuple[bool, bool]] = []
+    with closing(own.world.bus.producer()) as producer:
+        outgoing = writer.Outgoing(own.kz, producer)
+        for _ in range(2):
+            outgoing.push(early=True)
+            with own.kz.store.read() as tx:
+                row = next(each for each in outbox.open_events(tx) if each.referral == added[0])
+            left.append((row.produced_ms is not None, row.handed_ms is not None))
+    assert left == [(False, False), (True, True)]
