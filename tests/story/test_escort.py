@@ -73,7 +73,7 @@ def test_the_gate_holds_an_altered_office_to_it_for_a_child(shared: Road, monkey
     """The signature of an office that did not wait is refused by its own gate."""
     child = child_on_the_road(shared, "altered office")
     child.say(T, E.ARRIVED, at_ms=shared.clock(), expected_ms=shared.clock() + DAY_MS)
-    monkeypatch.setattr(courses, "_require_taken_over", lambda _: None)
+    monkeypatch.setattr(courses, "_require_taken_over", lambda *_: None)
     child.say(T, E.HANDOVER_CONFIRMED, at_ms=shared.clock())
     told = line(shared.uz, child.there, E.HANDOVER_CONFIRMED)
     assert (told.hop, told.codes) == (Hop.REFUSED, (Code.GUARD_ESCORT_HANDOVER,))

@@ -10,12 +10,15 @@ import pytest
 from refbus.core.courses.machine import Role
 from refbus.core.courses.travel_papers import EVERYWHERE
 from refbus.core.units import DAY_MS
+from refbus.core.vocabulary import DataCategory
 from refbus.errors import Code, RuleError
 from refbus_gateway.actions import returns
+from refbus_gateway.cases import casework
 from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.outbox import envelopes
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import papers
+from refbus_gateway.store import cases
 from support.desks import desk_of
 from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, open_at, sent, view
 from support.homecoming import E, Homecoming, plan
@@ -170,6 +173,24 @@ def test_who_needs_a_medical_certificate_does_not_leave_without_one(shared: Road
     assert road.gaps() == (Code.GUARD_CERTIFICATE,)
     road.say(S, E.PLAN_AGREED, **whole, medical_certificate_on="2026-09-20", medical_certificate_until="2026-10-20")
     assert road.gaps() == ()
+
+
+@pytest.mark.parametrize("since", [False, True])
+def test_help_that_cannot_wait_asks_for_one_though_the_wish_does_not_say_it(shared: Road, since: bool) -> None:
+    """It was withheld from the other office, or written into the case since: the own office asks, and stops."""
+    urgent = {"health": {"urgent": True, "summary": "Fictional: an injury"}}
+    road = Homecoming(shared, f"urgent {since}", facts={} if since else urgent, withhold=[DataCategory.HEALTH])
+    road.prepare()
+    if since:
+        assert road.gaps() == ()
+        with shared.kz.store.write() as tx:
+            casework.update_case(shared.kz, tx, cases.get(tx, road.case), case_file(**urgent))
+    assert road.gaps() == (Code.GUARD_CERTIFICATE,)
+    with pytest.raises(RuleError) as stopped:
+        road.leave()
+    assert stopped.value.reasons == (Code.GUARD_CERTIFICATE,)
+    days = {"medical_certificate_on": "2026-09-20", "medical_certificate_until": "2026-10-20"}
+    road.say(S, E.PLAN_AGREED, **plan(shared.clock()), **days).leave()
 
 
 def test_a_waiver_has_a_role_and_a_reason_and_a_law_that_lets(shared: Road) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from refbus.core.courses.machine import Role
@@ -43,12 +44,21 @@ CHILD_CONSENT: dict[str, Any] = {
 class Homecoming:
     """A return with the numbers that it has at both offices. `say` speaks for one side and lets all arrive."""
 
-    def __init__(self, road: Road, name: str, *, consent: dict[str, Any] | None = None, **wish: Any) -> None:
-        """Begin it, under a consent to all purposes of a return."""
+    def __init__(
+        self,
+        road: Road,
+        name: str,
+        *,
+        consent: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+        withhold: Collection[DataCategory] = (),
+        **wish: Any,
+    ) -> None:
+        """Begin it, under a consent to all purposes of a return. `facts`: more of the case."""
         self.road = road
         minor = wish.get("is_minor", False)
         who = {"prs_FirstName": "Тўқима шахс", "is_minor": minor, **({} if minor else {"prs_Birthdate": "1991"})}
-        self.case = new_case(road.kz, case_file(about=f"Fictional: {name}", person=who))
+        self.case = new_case(road.kz, case_file(about=f"Fictional: {name}", person=who, **(facts or {})))
         permit = {
             "purposes": RETURN_PURPOSES,
             "actions": ["DISCLOSE", "REPORT_BACK"],
@@ -57,7 +67,8 @@ class Homecoming:
         take_consent(road.kz, self.case, consent_file(**{"permit": [permit], **(consent or {})}))
         with road.kz.store.write() as tx:
             found = cases.get(tx, self.case)
-            self.here = returns.begin(road.kz, tx, found, road.shelter, {**WISH, **wish}).referral.id
+            begun = returns.begin(road.kz, tx, found, road.shelter, {**WISH, **wish}, withhold=withhold)
+        self.here = begun.referral.id
         road.settle()
         self.there = incoming(road.uz, id_of(road.kz, self.here))
 

@@ -103,14 +103,16 @@ def require_safe(
     """
     to_embassy = gateway.organisation(referral.org).role is OrgRole.EMBASSY
     asks_embassy = event_type in _TO_EMBASSY and fields["embassy_may_be_asked"]
-    guarded = event_type in _GUARDED
-    events = _counting(referrals.events_of(tx, referral)) if to_embassy or asks_embassy or guarded else []
-    seeks = details_of(events).protected or fields.get("seeks_protection") or fields.get("protected_from_return")
+    guarded, handed = event_type in _GUARDED, event_type in TAKEN_OVER_FIRST
+    looked_at = to_embassy or asks_embassy or guarded or handed
+    events = _counting(referrals.events_of(tx, referral)) if looked_at else []
+    details = details_of(events)
+    seeks = details.protected or fields.get("seeks_protection") or fields.get("protected_from_return")
     if seeks and (to_embassy or asks_embassy):
         raise RuleError(Code.PROTECTED_FROM_EMBASSY)
-    if event_type in TAKEN_OVER_FIRST:
-        _require_taken_over(_counting(referrals.events_of(tx, referral)))
-    missing = gaps(gateway, referral, events) if guarded else ()
+    if handed:
+        _require_taken_over(events, details)
+    missing = gaps(gateway, tx, referral, events) if guarded else ()
     if guarded and not missing:
         _require_companions(gateway, tx, referral)
     if missing:
@@ -119,9 +121,8 @@ def require_safe(
         raise RuleError(missing[0], joined((*named, advice)), missing)
 
 
-def _require_taken_over(events: list[Event]) -> None:
+def _require_taken_over(events: Iterable[Event], details: ReturnDetails) -> None:
     """Raise RuleError GUARD_ESCORT_HANDOVER where a child, or whose plan names an escort, is not taken over yet."""
-    details = details_of(events)
     if details.minor or details.escorted:
         for missing in escort_gap([course_state.fact_of(event) for event in events]):
             raise RuleError(missing)
@@ -162,13 +163,14 @@ def _is_ready(gateway: Gateway, tx: Transaction, referral: Referral) -> bool:
     view = course_state.view_of(tx, referral)
     if view.kind is not CourseKind.REPATRIATION or view.state in FINAL:
         return False
-    return view.state not in BEFORE_JOURNEY or not gaps(gateway, referral, referrals.events_of(tx, referral))
+    return view.state not in BEFORE_JOURNEY or not gaps(gateway, tx, referral, referrals.events_of(tx, referral))
 
 
-def gaps(gateway: Gateway, referral: Referral, events: Iterable[Event]) -> tuple[Code, ...]:
+def gaps(gateway: Gateway, tx: Transaction, referral: Referral, events: Iterable[Event]) -> tuple[Code, ...]:
     """Return every guard of the departure that is open now, sorted. `events`: those of the return."""
     counting = _counting(events)
-    details = details_of(counting, rules_of(gateway, referral))
+    own = casework.document_of(cases.body_of(tx, cases.get(tx, referral.case_id))) if referral.own else {}
+    details = details_of(counting, rules_of(gateway, referral), own)
     facts = gaps_from_facts([course_state.fact_of(event) for event in counting], minor=details.minor)
     return tuple(sorted({*facts, *gaps_from_details(details, gateway.now_ms())}))
 
@@ -192,8 +194,13 @@ def rules_of(gateway: Gateway, referral: Referral) -> RouteRules:
     return RouteRules(route.documents, policy.utc_offset_min, policy.certificate_waiver)
 
 
-def details_of(events: Iterable[Event], rules: RouteRules | None = None) -> ReturnDetails:
-    """Return what the content of a return's events says by the rules of its journey, the newest word counting."""
+def details_of(
+    events: Iterable[Event], rules: RouteRules | None = None, own: Mapping[str, Any] | None = None
+) -> ReturnDetails:
+    """Return what the content of a return's events says by the rules of its journey, the newest word counting.
+
+    `own`: the file of the case where it is ours, for what was not told with the wish.
+    """
     rules = rules or RouteRules()
     told = _Told(events)
     wish = told.newest(EventType.RETURN_WISH_RECORDED)
@@ -215,7 +222,7 @@ def details_of(events: Iterable[Event], rules: RouteRules | None = None) -> Retu
         protected=bool(wish and wish["seeks_protection"]) or any(each["protected_from_return"] for each in risks),
         fit_to_travel=plan is not None and plan["fit_to_travel"],
         certificate=None if waived else certificates.window(plan, rules.utc_offset_min),
-        certificate_asked=not waived and certificates.asked_for(wish, risks, plan),
+        certificate_asked=not waived and certificates.asked_for(filter(None, (wish, own)), risks, plan),
         minor=bool(wish and wish["is_minor"]) or told.minor,
         escorted=plan is not None and plan["escort"]["code"] != "NONE",
         best_interests=determination is not None
@@ -256,7 +263,7 @@ def open_guards(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[
     if view.kind is not CourseKind.REPATRIATION or view.state not in BEFORE_JOURNEY:
         return ()
     behind = {Code.GUARD_COMPANION} if children_behind(gateway, tx, referral) else set()
-    return tuple(sorted({*gaps(gateway, referral, referrals.events_of(tx, referral)), *behind}))
+    return tuple(sorted({*gaps(gateway, tx, referral, referrals.events_of(tx, referral)), *behind}))
 
 
 def _require_age(gateway: Gateway, tx: Transaction, case: Case, is_minor: bool) -> None:

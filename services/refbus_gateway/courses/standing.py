@@ -49,7 +49,7 @@ def checks(gateway: Gateway, tx: Transaction, referral: Referral) -> tuple[Check
     """Return every condition of the departure of a return in the order of the road."""
     events, role = referrals.events_of(tx, referral), course_state.role_in(referral)
     counting = [event for event in events if event.status is not EventStatus.REFUSED]
-    missing = set(returns.gaps(gateway, referral, counting))
+    missing = set(returns.gaps(gateway, tx, referral, counting))
     minor = returns.details_of(counting).minor
     view = course_state.view_from(counting, ())
     said = {(event.block.event_type, view.role_of(event.block.sender)) for event in counting}

@@ -117,7 +117,7 @@ def _reviewed(gateway: Gateway, tx: Transaction, referral: Referral, event: Veri
 
 def _departing(gateway: Gateway, tx: Transaction, referral: Referral) -> None:
     """Alarm a person here about a departure with open guards; it stays in the course, for it may have happened."""
-    missing = returns.gaps(gateway, referral, referrals.events_of(tx, referral))
+    missing = returns.gaps(gateway, tx, referral, referrals.events_of(tx, referral))
     if missing:
         told = said("return %(number)s departs with %(codes)s", number=referral.id, codes=" ".join(missing))
         _tell(gateway, tx, missing[0], said("departs with"), told)

@@ -1,7 +1,7 @@
 """The medical certificate of a return: whether plan or health ask for one, when it counts, who waived it.
 
-Health facts that ask: medical needs or a medical escort in the plan, help that could not wait in the wish, a risk to
-health above low. A disability alone asks for none.
+Health facts that ask: medical needs or a medical escort in the plan, help that could not wait in the wish or in the
+own case, whether it was told to the other office or not, a risk to health above low. A disability alone asks for none.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _LAST: Final = "medical_certificate_until"
 _Fields = Mapping[str, Any]
 
 
-def asked_for(wish: _Fields | None, risks: Iterable[_Fields], plan: _Fields | None) -> bool:
-    """Return whether what was said in a return asks for a certificate."""
-    urgent = wish is not None and bool((wish["health"] or {}).get("urgent"))
+def asked_for(fields: Iterable[_Fields], risks: Iterable[_Fields], plan: _Fields | None) -> bool:
+    """Return whether what was said in a return asks for a certificate; `fields`: of its wish, and of the own case."""
+    urgent = any((each.get("health") or {}).get("urgent") for each in fields)
     found = (risk for each in risks for risk in each["risks"] if risk["factor"]["code"] == "HEALTH")
     at_risk = any(risk["level"]["code"] != "LOW" for risk in found)
     planned = plan is not None and (bool(plan["medical_needs"]) or plan["escort"]["code"] == "MEDICAL")
