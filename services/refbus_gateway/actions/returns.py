@@ -188,7 +188,7 @@ def open_return(desk: Desk, actor: Actor, number: int, language: str, *, codes: 
     with desk.write() as tx:
         opened = opening.open_referral(desk.gateway, tx, number, language, codes=codes)
         missing = returns.open_guards(desk.gateway, tx, opened.referral)
-        waiting = course_state.view_of(tx, opened.referral).state in BEFORE_JOURNEY
+        waiting = opened.view.state in BEFORE_JOURNEY
         documents = papers.route_to(desk.gateway, opened.referral.org).documents if waiting else ()
         found = opened_value(desk, actor, tx, opened)
     desk.deliver()

@@ -49,28 +49,6 @@ class Inspected:
     answer: OrderAnswer | None = None
 
 
-class Problems:
-    """What was not shown of one entry, in the order of checking."""
-
-    def __init__(self) -> None:
-        self._errors: list[RefbusError] = []
-
-    def add(self, error: RefbusError) -> None:
-        """Note why something was not shown."""
-        self._errors.append(error)
-
-    @property
-    def last(self) -> RefbusError:
-        """The newest of them."""
-        return self._errors[-1]
-
-    @property
-    def found(self) -> tuple[tuple[Code, ...], bool]:
-        """Return the codes, and whether one of them is of something that was checked and is false."""
-        refuted = any(not isinstance(each, UncheckableError) for each in self._errors)
-        return tuple(each.code for each in self._errors), refuted
-
-
 class Inspector:
     """The keys of the role, the directory, and, if they are at hand, the files of the log."""
 
@@ -84,35 +62,35 @@ class Inspector:
         order = exported.order()
         if order is not None:
             return self._ordered(exported, order)
-        problems = Problems()
+        problems = list[RefbusError]()
         entry = _attempt(problems, exported.entry)
         record = None
         if entry is not None:
             _attempt(problems, lambda: verify_entry(entry, self._writer(entry.writer), exported.logged_at_ms))
             record = _attempt(problems, lambda: open_entry(entry, self._keys))
             if record is not None and record.stays > entry.stays:
-                problems.add(UntrustedError(Code.EVIDENCE_UNMARKED))
+                problems.append(UntrustedError(Code.EVIDENCE_UNMARKED))
         in_log = None if self._logs is None or entry is None else self._logs.holds(exported, entry.leaf, problems)
         place = (exported.origin, exported.index, exported.logged_at_ms)
-        return Inspected(*place, entry.writer if entry else None, record, in_log, *problems.found)
+        return Inspected(*place, entry.writer if entry else None, record, in_log, *_told(problems))
 
     def _ordered(self, exported: Exported, order: ErasureOrder) -> Inspected:
         """Check an order to erase, and find its answer: the leaf in the log is that of one of the two."""
-        problems = Problems()
+        problems = list[RefbusError]()
         writer = _attempt(problems, lambda: self._writer(order.writer))
         if writer is not None:
             _attempt(problems, lambda: verify_order(order, writer, exported.logged_at_ms))
         in_log, answer = None, None
         if self._logs is not None:
-            tried = Problems()
+            tried = list[RefbusError]()
             for each in OrderAnswer:
                 if answer is None and self._logs.holds(exported, order_leaf(exported.raw, each), tried):
                     answer = each
             in_log = answer is not None
             if not in_log:
-                problems.add(tried.last)
+                problems.append(tried[-1])
         place = (exported.origin, exported.index, exported.logged_at_ms)
-        return Inspected(*place, order.writer, None, in_log, *problems.found, order, answer)
+        return Inspected(*place, order.writer, None, in_log, *_told(problems), order, answer)
 
     def _writer(self, org: OrgId) -> Organisation:
         """Return the writer as the newest version of the directory has it, else as the last one that knew it.
@@ -135,7 +113,7 @@ class Logs:
         self._now_s = now_s
         self._shards: dict[str, LogLookup] = {}
 
-    def holds(self, exported: Exported, leaf: bytes, problems: Problems) -> bool:
+    def holds(self, exported: Exported, leaf: bytes, problems: list[RefbusError]) -> bool:
         """Whether the log has the leaf where the export says; why not is added to `problems`."""
         found = _attempt(problems, lambda: self._shard(exported.origin).proof(leaf, exported.index))
         return found is not None
@@ -190,10 +168,16 @@ def _folder(origin: str) -> str:
 _Found = TypeVar("_Found")
 
 
-def _attempt(problems: Problems, check: Callable[[], _Found]) -> _Found | None:
+def _told(problems: Sequence[RefbusError]) -> tuple[tuple[Code, ...], bool]:
+    """Return the codes, and whether one of them is of something that was checked and is false."""
+    refuted = any(not isinstance(each, UncheckableError) for each in problems)
+    return tuple(each.code for each in problems), refuted
+
+
+def _attempt(problems: list[RefbusError], check: Callable[[], _Found]) -> _Found | None:
     """Return what a check gives; its failure is noted instead. Raises TransportError, SetupError, StoreError."""
     try:
         return check()
     except (MalformedError, UntrustedError, UncheckableError) as error:
-        problems.add(error)
+        problems.append(error)
         return None

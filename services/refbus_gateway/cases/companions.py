@@ -32,7 +32,6 @@ from refbus_gateway.store.erasures import stop_event
 from refbus_gateway.store.links import Link
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
-from refbus_gateway.store.tellings import Kind
 
 FIELD: Final = "companions"
 """The field of a request, of a wish to return, and of a change, that has them."""
@@ -269,7 +268,7 @@ def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Ref
     """
     for event in referrals.events_of(tx, referral):
         waits = event.status is EventStatus.QUEUED and event.block.event_type in TELLS
-        known = _told(event) if waits and outbox.never_left(tx, event.id) else []
+        known = _told(event) if waits and outbox.never_left(outbox.of_event(tx, event.id)) else []
         left = _left(tx, case, referral.org, known)
         if known == left:
             continue
@@ -332,7 +331,7 @@ def _says_no(tx: Transaction, number: int, org: OrgId) -> bool:
     case = cases.get(tx, number)
     if not case.live or org in permission.denied_recipients(tx, case):
         return True
-    nos = {row.org for row in tellings.of_case(tx, case) if row.kind is not Kind.VERSION}
+    nos = tellings.nos(tx, case)
     last = permission.newest_records(tx, case)
     yes = {party for party, record in last.items() if record.state is ConsentState.GIVEN} - nos
     asked = nos | last.keys()

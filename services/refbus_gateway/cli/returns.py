@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refbus.errors import Code
 
 _E = EventType
-KINDS: Final = "refbus.TravelDocumentKind"
+_KINDS: Final = "refbus.TravelDocumentKind"
 STEPS: Final = (
     Saying("assess", _E.RISK_ASSESSED, "Record the joint risk assessment.", "1 --file risks.json"),
     Saying(
@@ -211,7 +211,7 @@ def show(session: Session, number: int) -> None:
     texts = [*opened_texts(opened, session.language), *guard_texts(opened.guards)]
     if opened.documents:
         texts.append(words().text("Which documents suffice for the journey?"))
-        texts += [f"  {code}: {label(session.language, KINDS, code)}" for code in opened.documents]
+        texts += [f"  {code}: {label(session.language, _KINDS, code)}" for code in opened.documents]
     session.tell(opened, texts)
 
 
@@ -224,7 +224,7 @@ def documents(session: Session) -> None:
     from refbus_gateway.words.codes import label
 
     found = returns.routes(session.desk, session.actor)
-    named = [(each, [f"{label(session.language, KINDS, code)} ({code})" for code in each.documents]) for each in found]
+    named = [(each, [f"{label(session.language, _KINDS, code)} ({code})" for code in each.documents]) for each in found]
     session.tell(found, [f"{each.country}: {'; '.join(texts)}" for each, texts in named])
 
 

@@ -133,12 +133,14 @@ def _take_age(facts: list[_Fact], lost: list[Lost], refused: list[Refused], rule
     if age is None and not estimated:
         lost.extend(Lost(fact.source, Loss.OTHER_SYSTEM) for fact in days)
         return True
-    span = age_today(str(age.value), [str(fact.value) for fact in days], rules, at_ms) if age is not None else None
-    if age is not None and span is None:
-        said_of.remove(age)
-        lost.append(Lost(age.source, Loss.AGE))
-    elif age is not None and span is not None and not span.dated:
-        lost.append(Lost(age.source, Loss.AGE_DAY))
+    span = None
+    if age is not None:
+        span = age_today(str(age.value), [str(fact.value) for fact in days], rules, at_ms)
+        if span is None:
+            said_of.remove(age)
+            lost.append(Lost(age.source, Loss.AGE))
+        elif not span.dated:
+            lost.append(Lost(age.source, Loss.AGE_DAY))
     born = next((fact for fact in facts if fact.to == _BORN), None)
     if (
         born is not None

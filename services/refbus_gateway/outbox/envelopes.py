@@ -201,7 +201,7 @@ def revise(gateway: Gateway, tx: Transaction, event: Event, fields: Mapping[str,
 
     Raises as `send` does, and RuleError STATE_NOT_ALLOWED for one that may have left.
     """
-    if not outbox.never_left(tx, event.id):
+    if not outbox.never_left(outbox.of_event(tx, event.id)):
         raise RuleError(Code.STATE_NOT_ALLOWED, event.block.event_type)
     payload = {**fields, "event_id": event.block.event_id, "referral_id": event.block.referral_id}
     categories = tuple(sorted(categories_of(event.block.event_type, payload)))

@@ -30,7 +30,6 @@ from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, referrals, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction, slices
-from refbus_gateway.store.tellings import Kind
 
 NOT_KNOWN: Final = "NOT_KNOWN"
 """The value of a case that says nothing of it."""
@@ -190,7 +189,7 @@ def _permits(gateway: Gateway, tx: Transaction, case: Case) -> bool:
     A no that could not be signed yet counts like one that is.
     """
     now_ms = gateway.now_ms()
-    nos = {row.org for row in tellings.of_case(tx, case) if row.kind is not Kind.VERSION}
+    nos = tellings.nos(tx, case)
     newest = permission.newest_records(tx, case).items()
     standing = [
         record

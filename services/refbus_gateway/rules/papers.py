@@ -17,7 +17,7 @@ from refbus.wire.codelists import code_list
 from refbus_gateway.forms.problems import Problem, Problems
 from refbus_gateway.home.gateway import Gateway
 
-KINDS: Final = "refbus.TravelDocumentKind"
+_KINDS: Final = "refbus.TravelDocumentKind"
 """The code list of travel documents."""
 
 
@@ -79,4 +79,4 @@ def check(gateway: Gateway, org: OrgId, fields: Mapping[str, Any], problems: Pro
 
 
 def _label(kind: str) -> Said:
-    return Said(code_list(KINDS).codes.get(kind, kind), KINDS)
+    return Said(code_list(_KINDS).codes.get(kind, kind), _KINDS)

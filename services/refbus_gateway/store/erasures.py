@@ -99,7 +99,7 @@ def stop_event(tx: Transaction, number: int) -> bool:
     """
     rows = outbox.of_event(tx, number)
     waits = [row for row in rows if row.state not in outbox.ENDED]
-    if outbox.never_left(tx, number):
+    if outbox.never_left(rows):
         for row in waits:
             outbox.set_state(tx, row.id, RowState.REFUSED)
         referral_rows.set_status(tx, number, EventStatus.REFUSED)

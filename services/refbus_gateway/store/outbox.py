@@ -206,9 +206,8 @@ def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     return _rows(tx, ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
 
 
-def never_left(tx: Transaction, event_row: int) -> bool:
-    """Whether an event waits here and certainly never left."""
-    rows = of_event(tx, event_row)
+def never_left(rows: Collection[OutboxRow]) -> bool:
+    """Whether an event with these rows (`of_event`) waits here and certainly never left."""
     return all(row.handed_ms is None for row in rows) and any(row.state not in ENDED for row in rows)
 
 

@@ -73,6 +73,11 @@ def of_case(tx: Transaction, case: Case) -> list[Telling]:
     return [_telling(case, row) for row in rows]
 
 
+def nos(tx: Transaction, case: Case) -> set[OrgId]:
+    """Return the organisations that do not know of a case's no yet, signed or not."""
+    return {row.org for row in of_case(tx, case) if row.kind is not Kind.VERSION}
+
+
 def every(tx: Transaction, failed: Callable[[int, RefbusError], object] = lambda *_: None) -> list[Telling]:
     """Return what is open for all cases, oldest first; `failed` hears the case of each that cannot be read."""
     rows = tx.connection.execute(select(tellings).order_by(tellings.c.id)).all()
