@@ -262,15 +262,13 @@ def unsaid(tx: Transaction, event_rows: Collection[int]) -> set[int]:
 
 
 def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
-    """Let what waits here, and certainly never left, tell of nobody who said no meanwhile.
+    """Let what waits here, and certainly came to nobody, tell of nobody who said no meanwhile.
 
     What may not be sent any more at all is taken back.
     """
     for event in referrals.events_of(tx, referral):
-        waits = event.status is EventStatus.QUEUED and event.block.event_type in TELLS
-        known = _told(event) if waits and outbox.never_left(outbox.of_event(tx, event.id)) else []
-        left = _left(tx, case, referral.org, known)
-        if known == left:
+        left = _changed(gateway, tx, case, event) if event.status is EventStatus.QUEUED else None
+        if left is None:
             continue
         try:
             _say_less(tx, left, partial(_revise, gateway, tx, event))
@@ -278,6 +276,27 @@ def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Ref
             stop_event(tx, event.id)
             told = said("referral %(number)s: taken back unsent", number=referral.id)
             alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
+
+
+def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
+    """Seal an event of ours again; one that certainly came to nobody tells of nobody who said no meanwhile.
+
+    Raises as `envelopes.renew` does.
+    """
+    tells = event.block.event_type in TELLS
+    case = referrals.case_of(tx, event.referral) if tells else None
+    left = _changed(gateway, tx, case, event) if case and case.live else None
+    if left is None:
+        envelopes.renew(gateway, tx, event)
+    else:
+        _say_less(tx, left, partial(_revise, gateway, tx, event))
+
+
+def _changed(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> list[dict[str, Any]] | None:
+    """Return who may still be told of by an event that certainly came to nobody; None where it tells just that."""
+    known = _told(event) if event.block.event_type in TELLS else []
+    left = _left(tx, case, event.block.recipient, known)
+    return left if known != left and outbox.reached_nobody(tx, event.id, gateway.gate) else None
 
 
 def _revise(gateway: Gateway, tx: Transaction, event: Event, told: list[dict[str, Any]]) -> None:
