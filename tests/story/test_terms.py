@@ -92,9 +92,10 @@ def test_a_plan_anew_is_not_lost_when_reading_stops_halfway(own: Road, monkeypat
     def stopped(*_: object) -> None:
         raise StoreError(Code.STORE_FAILED)
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError):
+    with monkeypatch.context() as patch:
         patch.setattr(lookups, "_cases", stopped)
-        lookups.refresh(own.kz)
+        with pytest.raises(StoreError):
+            lookups.refresh(own.kz)
     assert [day for what, day, _ in told(own) if what == "medical_certificate_until"] == ["2026-10-19"]
 
 
